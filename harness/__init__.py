@@ -1,0 +1,53 @@
+"""Tells you whether a gradient is right.
+
+Importing this loads no framework: the names below are fetched when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from harness.version import __version__
+
+if TYPE_CHECKING:
+    from harness.case import Case, InputMaker
+    from harness.cases import catalogue
+    from harness.examine import examine
+    from harness.record import Cell, Record, read_records
+    from harness.runner import plan, run
+
+_HOMES = {
+    "Case": "case",
+    "Cell": "record",
+    "InputMaker": "case",
+    "Record": "record",
+    "catalogue": "cases",
+    "examine": "examine",
+    "plan": "runner",
+    "read_records": "record",
+    "run": "runner",
+}
+
+__all__ = [
+    "Case",
+    "Cell",
+    "InputMaker",
+    "Record",
+    "__version__",
+    "catalogue",
+    "examine",
+    "plan",
+    "read_records",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"harness.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

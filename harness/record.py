@@ -1,0 +1,103 @@
+"""One row of the table as flat, plain data, and its life as a line of JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from harness.verdict import Outcome, Verdict
+
+
+class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What names a row: a unit of work that any process can do from these five values alone."""
+
+    case: str
+    input: str
+    dtype: str
+    oracle: str
+    seed: int
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything measured of one cell. Times are in seconds; None is "not measured".
+
+    Differences are to the hand-derived NumPy gradient; `scaled_difference` is relative to the largest
+    element of its argument and is the one that is judged. `first_call_time_s` covers loading, set-up,
+    compilation and one value and gradient. The ratios are to the NumPy reference, measured in turns in
+    the same process: the median of the rounds, with the quarter and three-quarter points beside it.
+    """
+
+    case: str
+    input: str
+    dtype: str
+    oracle: str
+    seed: int
+    shapes: str = ""
+    verdict: Verdict = Verdict.NONE
+    outcome: Outcome
+    reason: str = ""
+    where: str = ""
+    computed: float | None = None
+    expected: float | None = None
+    max_abs_difference: float | None = None
+    max_rel_difference: float | None = None
+    max_ulp_difference: float | None = None
+    scaled_difference: float | None = None
+    value_difference: float | None = None
+    error_estimate: float | None = None
+    first_call_time_s: float | None = None
+    value_time_s: float | None = None
+    value_time_ratio: float | None = None
+    gradient_time_s: float | None = None
+    gradient_time_ratio: float | None = None
+    gradient_time_ratio_low: float | None = None
+    gradient_time_ratio_high: float | None = None
+
+    @property
+    def cell(self) -> Cell:
+        """The cell this is the record of."""
+        return Cell(self.case, self.input, self.dtype, self.oracle, self.seed)
+
+
+def to_json(record: Record) -> bytes:
+    """One line of JSON. NaN and infinities, which JSON lacks, are the strings "nan", "inf" and "-inf"."""
+    plain = {
+        name: repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in msgspec.structs.asdict(record).items()
+    }
+    return msgspec.json.encode(plain)
+
+
+def from_json(line: bytes | str) -> Record:
+    """The record of one line.
+
+    Raises:
+        ValueError: The line is not a record; the message names the field.
+    """
+    try:
+        return msgspec.json.decode(line, type=Record, strict=False)
+    except msgspec.DecodeError as problem:
+        raise ValueError(f"not a record: {problem}") from None
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a JSON-lines file, as they come.
+
+    A later line for the same cell stands for the earlier one: a run writes a row when it is compared and,
+    where many processes compared, again when it has been timed.
+
+    Raises:
+        ValueError: A line is not a record; the message gives its number.
+    """
+    latest: dict[Cell, Record] = {}
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                record = from_json(line)
+            except ValueError as problem:
+                raise ValueError(f"{path}, line {number}: {problem}") from None
+            latest[record.cell] = record
+    yield from latest.values()

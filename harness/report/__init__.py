@@ -1,0 +1,1 @@
+"""The report: records become pandas tables, and each format has one writer."""

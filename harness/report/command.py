@@ -1,0 +1,146 @@
+"""What the commands `report`, `list` and `bench` do, from the options to the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from harness import bench, documents, learning
+from harness.cases import catalogue
+from harness.exit_codes import ExitCode
+from harness.record import to_json
+from harness.report import tables
+from harness.report.files import WRITERS, write_tables
+from harness.report.tables import Table
+from harness.report.text import print_table
+from harness.runner import DTYPES, oracles, plan, run
+from harness.selection import UsageError, listed, matching
+
+FORMATS = ("text", *WRITERS, "jsonl")
+STEPS, QUICK_STEPS = 300, 50
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `report`, as the command line gives them."""
+
+    case: tuple[str, ...] = ("*",)
+    oracle: str = ""
+    dtype: str = ""
+    seed: int = 0
+    quick: bool = False
+    full: bool = False
+    format: str = ""
+    output: Path | None = None
+    jobs: int = 1
+
+
+def run_report(options: Options) -> ExitCode:
+    """Run the selection, show and write its tables, and say by the exit code what came out."""
+    formats = _formats(options)
+    names = matching(options.case, list(catalogue()))
+    sources = listed("--oracle", options.oracle, list(oracles())) if options.oracle else list(oracles())
+    dtypes = (
+        listed("--dtype", options.dtype, DTYPES) if options.dtype else DTYPES[: 1 if options.quick else None]
+    )
+    if options.jobs < 1:
+        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 1 or more")
+    if options.seed < 0:
+        raise UsageError(f"--seed is {options.seed}; it must be 0 or more")
+    cells = plan(names, sources, dtypes, options.seed, boundary=not options.quick)
+    records = {}
+    with ExitStack() as stack:
+        sinks = _sinks(options, formats, stack)
+        for record in _with_progress(run(cells, options.jobs), len(cells)):
+            records[record.cell] = record
+            for sink in sinks:
+                sink.write(to_json(record) + b"\n")
+                sink.flush()
+    frame = tables.records_frame(list(records.values()))
+    shown = [
+        tables.gradients(frame, options.full),
+        tables.problems(frame),
+        tables.finite_differences(frame, options.full),
+        tables.timings(frame, options.full),
+    ]
+    right = True
+    if options.case == ("*",):
+        printed = documents.reproduce()
+        right = all(row.equal for row in printed)
+        steps = QUICK_STEPS if options.quick else STEPS
+        learners = [oracles()[name] for name in sources if oracles()[name].decides]
+        shown += [tables.documents(printed), tables.learning(learning.learn(learners, steps))]
+    _deliver(shown, tables.summary(frame), formats, options.output)
+    if any(r.outcome.failing for r in records.values()) or not right:
+        return ExitCode.FAILED
+    if not any(r.outcome.compared for r in records.values()):
+        print("harness: nothing was compared: no row of this selection is judged", file=sys.stderr)
+        return ExitCode.NOTHING_COMPARED
+    return ExitCode.OK
+
+
+def print_catalogue() -> ExitCode:
+    """The cases and the oracles, as two tables."""
+    _deliver([tables.cases(catalogue().values()), tables.oracles(oracles().values())], "", ["text"], None)
+    return ExitCode.OK
+
+
+def run_bench() -> ExitCode:
+    """The paired benchmarks; fails where a promised ratio is not met."""
+    rows = list(_with_progress(bench.run(), len(bench.BENCHMARKS)))
+    _deliver([tables.benchmarks(rows)], "", ["text"], None)
+    return ExitCode.OK if all(row.met for row in rows) else ExitCode.FAILED
+
+
+def _formats(options: Options) -> list[str]:
+    default = ",".join(FORMATS) if options.output else "text"
+    formats = listed("--format", options.format or default, FORMATS)
+    if options.output is None and len(formats) > 1:
+        raise UsageError(
+            f"--format {options.format} needs --output DIR: several formats do not share a screen"
+        )
+    return formats
+
+
+def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
+    """Where the rows go as they come."""
+    if "jsonl" not in formats:
+        return []
+    if options.output is None:
+        return [sys.stdout.buffer]
+    options.output.mkdir(parents=True, exist_ok=True)
+    return [stack.enter_context((options.output / "records.jsonl").open("wb"))]
+
+
+def _deliver(shown: Sequence[Table], summary: str, formats: Sequence[str], output: Path | None) -> None:
+    console = Console()
+    shown = [table for table in shown if not table.frame.empty]
+    files = [name for name in formats if name in WRITERS]
+    if "text" in formats:
+        for table in shown:
+            print_table(console, table)
+        if summary:
+            console.print(summary)
+    if output is None:
+        for name in files:
+            sys.stdout.write("\n".join(WRITERS[name](table) for table in shown))
+    elif files:
+        written = write_tables(shown, files, output)
+        if "text" in formats:
+            console.print(f"{len(written)} files in {output}")
+
+
+def _with_progress(rows: Iterable[Row], total: int) -> Iterator[Row]:
+    """Pass the rows on; on a terminal, a bar on stderr with the time left. Piped: silence."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield from progress.track(rows, total=total, description="running")

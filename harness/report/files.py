@@ -1,0 +1,47 @@
+"""Tables as files: CSV and Markdown, written by pandas, each put in place whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.report.tables import Table
+
+WRITERS: dict[str, Callable[[Table], str]] = {
+    "csv": lambda table: table.frame.to_csv(index=False),
+    "md": lambda table: markdown(table),
+}
+
+
+def markdown(table: Table) -> str:
+    """The shown columns as a Markdown table under a heading, numbers with six digits."""
+    frame = (
+        table.frame[list(table.columns)].astype(object).where(table.frame[list(table.columns)].notna(), "")
+    )
+    body = frame.to_markdown(index=False, floatfmt=".6g", disable_numparse=False)
+    return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
+
+
+def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Path) -> list[Path]:
+    """Write every table in every file format; returns the files, in order.
+
+    Each file appears whole or not at all, so a full disk or a killed run leaves the old one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for table in tables:
+        for kind in formats:
+            path = directory / f"{table.name}.{kind}"
+            _replace(path, WRITERS[kind](table))
+            written.append(path)
+    return written
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""Tables for a terminal: as many columns as fit, none of them cut, colour and a mark for every outcome."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from harness.report.tables import Table
+
+MARKS = {
+    "pass": ("✓", "+", "green"),
+    "convention": ("✓", "+", "cyan"),
+    "info": ("·", ".", "dim"),
+    "known": ("~", "~", "yellow"),
+    "stale": ("✗", "x", "red"),
+    "fail": ("✗", "x", "bold red"),
+    "error": ("!", "!", "bold red"),
+    "unavailable": ("-", "-", "magenta"),
+    "unsupported": ("-", "-", "magenta"),
+}
+HEADINGS = {
+    "scaled_difference": "diff",
+    "max_ulp_difference": "ulp",
+    "max_abs_difference": "abs diff",
+    "max_rel_difference": "rel diff",
+    "error_estimate": "estimate",
+    "gradient_time_s": "gradient s",
+    "value_time_s": "value s",
+    "first_call_time_s": "first call s",
+    "gradient_time_ratio": "ratio",
+    "gradient_time_ratio_low": "low",
+    "gradient_time_ratio_high": "high",
+    "value_time_ratio": "value ratio",
+    "held_out_accuracy": "accuracy",
+    "max_loss_difference": "loss diff",
+    "max_parameter_difference": "param diff",
+    "ours_time_s": "ours s",
+    "other_time_s": "other s",
+    "ratio_low": "low",
+    "ratio_high": "high",
+    "wanted_ratio": "wanted",
+    "time_s": "time s",
+    "first_loss": "first loss",
+    "last_loss": "last loss",
+}
+FIXED = {
+    "ratio",
+    "gradient_time_ratio",
+    "gradient_time_ratio_low",
+    "gradient_time_ratio_high",
+    "value_time_ratio",
+    "first_loss",
+    "last_loss",
+    "held_out_accuracy",
+    "wanted_ratio",
+    "ratio_low",
+    "ratio_high",
+}
+WRAPPED = {
+    "reason",
+    "note",
+    "documented",
+    "ours",
+    "other",
+    "input",
+    "inputs",
+    "not_differentiable",
+    "source",
+    "what",
+}  # words: folded at the screen's edge, never cut
+WRAPPED_WIDTH = 18
+YES_NO = {"equal", "met", "ready", "decides"}
+
+
+def print_table(console: Console, table: Table) -> None:
+    """One table with its title and caption; where a column does not fit, the caption says where it is."""
+    if table.name == "problems":
+        print_problems(console, table)
+        return
+    cells = {name: [_cell(name, value, console) for value in table.frame[name]] for name in table.columns}
+    cells = {name: column for name, column in cells.items() if any(text.plain for text in column)}
+    shown = _fitting(cells, console.width)
+    drawn = RichTable(box=None, padding=(0, 1, 0, 0))
+    for name in shown:
+        numeric = name in FIXED or name.endswith(("_s", "_difference", "_estimate"))
+        drawn.add_column(
+            HEADINGS.get(name, name),
+            justify="right" if numeric else "left",
+            no_wrap=name not in WRAPPED,
+            overflow="fold",
+        )
+    for row in zip(*(cells[name] for name in shown), strict=True):
+        drawn.add_row(*row)
+    console.print(Text(table.title, style="bold"))
+    console.print(drawn)
+    hidden = [HEADINGS.get(name, name) for name in cells if name not in shown]
+    caption = table.caption
+    if hidden:
+        caption = f"{caption}{'; ' if caption else ''}a wider screen also shows: {', '.join(hidden)}"
+    if caption:
+        console.print(Text(caption, style="dim"))
+    console.print()
+
+
+def print_problems(console: Console, table: Table) -> None:
+    """The rows that are not simply right, each with its reason in full: text, since it must not be cut."""
+    console.print(Text(table.title, style="bold"))
+    for _, row in table.frame.iterrows():
+        line = _cell("result", row["result"], console)
+        line.append(f" {row['case']}, {row['oracle']}, {row['dtype']}: {row['input']}", style="default")
+        console.print(line)
+        console.print(Padding(Text(row["reason"]), (0, 0, 0, 4)))
+    console.print()
+
+
+def _cell(name: str, value: object, console: Console) -> Text:
+    if name == "result":
+        mark, plain, style = MARKS[str(value)]
+        return Text(f"{mark if console.encoding.startswith('utf') else plain} {value}", style=style)
+    if name in YES_NO:
+        return Text("yes", style="green") if value else Text("NO", style="bold red")
+    if value is None or (isinstance(value, float) and math.isnan(value) and name in FIXED | {"time_s"}):
+        return Text("")
+    if isinstance(value, float):
+        return Text(f"{value:.4g}" if name in FIXED else f"{value:.1e}")
+    return Text(str(value))
+
+
+def _fitting(cells: dict[str, list[Text]], width: int) -> list[str]:
+    """The first columns that fit side by side; a column of words needs little, since it folds."""
+    shown: list[str] = []
+    used = 0
+    for name, column in cells.items():
+        widest = max([len(HEADINGS.get(name, name)), *(len(text.plain) for text in column)])
+        needed = min(widest, WRAPPED_WIDTH) if name in WRAPPED else widest
+        if shown and used + needed + 1 > width:
+            continue
+        shown.append(name)
+        used += needed + 1
+    return shown

@@ -1,0 +1,50 @@
+"""Choosing cases, oracles and the like by name, with near matches for a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+
+class UsageError(ValueError):
+    """The command line asks for something that does not exist."""
+
+
+class NothingSelected(ValueError):
+    """A selection that is well formed and matches nothing."""
+
+
+def matching(patterns: Iterable[str], names: Sequence[str]) -> list[str]:
+    """The names that match a pattern (`*` and `?` as in a shell), in their own order.
+
+    Raises:
+        NothingSelected: A pattern matches nothing; the message has near matches.
+    """
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = [name for name in names if fnmatchcase(name, pattern)]
+        if not found:
+            raise NothingSelected(f"no case matches {pattern!r}; {_hint(pattern, names)}")
+        chosen.update(found)
+    return [name for name in names if name in chosen]
+
+
+def listed(option: str, text: str, allowed: Sequence[str]) -> list[str]:
+    """The names in a comma-separated list, in the order of `allowed`.
+
+    Raises:
+        UsageError: A name is not allowed, or there is none; the message has near matches.
+    """
+    asked = [part.strip() for part in text.split(",") if part.strip()]
+    if not asked:
+        raise UsageError(f"{option} is empty; allowed are {', '.join(allowed)}, separated by commas")
+    for name in asked:
+        if name not in allowed:
+            raise UsageError(f"{option}: no {name!r}; {_hint(name, allowed)}")
+    return [name for name in allowed if name in asked]
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name.strip("*?"), names, n=3, cutoff=0.0)
+    return f"near matches: {', '.join(near)}"

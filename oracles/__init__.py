@@ -1,0 +1,20 @@
+"""The oracles: adapters that compute the same values and gradients in independent ways."""
+
+from __future__ import annotations
+
+from oracles.finite_difference import FiniteDifferenceOracle
+from oracles.jax_oracle import JaxOracle
+from oracles.numpy_oracle import NumpyOracle
+from oracles.oracle import Direction, Gradient, Oracle, Subject
+from oracles.torch_oracle import TorchOracle
+
+__all__ = [
+    "Direction",
+    "FiniteDifferenceOracle",
+    "Gradient",
+    "JaxOracle",
+    "NumpyOracle",
+    "Oracle",
+    "Subject",
+    "TorchOracle",
+]
