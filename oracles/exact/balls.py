@@ -1,0 +1,123 @@
+"""Arrays of balls: NumPy object arrays whose elements are Arb's real balls.
+
+A ball is a midpoint with a proven radius: whatever is computed from balls contains what exact arithmetic
+would give. NumPy brings shapes, indexing and broadcasting; `+ - *` on object arrays call Arb. Integers and
+booleans stay ordinary exact arrays. The working precision is `flint.ctx.prec`, in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import flint
+import numpy as np
+from flint import arb, arb_mat
+
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.program import Array
+
+ZERO, ONE, UNIT = arb(0), arb(1), arb(0).union(arb(1))
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Work at so many bits inside the block."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+def filled(values: list[Any], shape: tuple[int, ...]) -> Array:
+    """An object array of this shape with these elements in order."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def exact(numbers: Any) -> Array:
+    """The balls of radius 0 around the given numbers; integers and booleans stay as they are.
+
+    Raises:
+        Unsupported: NaN, infinite, complex or other numbers that no real ball is around.
+    """
+    array: Array = np.asarray(numbers)
+    if array.dtype == object or array.dtype.kind in "iub":
+        return array
+    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        hint = "complex numbers: not yet" if array.dtype.kind == "c" else "pass real numbers"
+        raise Unsupported(f"dtype {array.dtype} has no exact counterpart ({hint})")
+    wide = array.astype(np.float64)
+    if not np.isfinite(wide).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
+        raise Unsupported(f"the element at {where} is {wide[where]}; only finite numbers have a derivative")
+    return filled([arb(v) for v in wide.ravel().tolist()], array.shape)
+
+
+def as_balls(array: Array) -> Array:
+    """Integers and booleans as exact balls; balls as they are."""
+    if array.dtype == object:
+        return array
+    return filled([arb(int(v)) for v in array.ravel().tolist()], array.shape)
+
+
+def zeros(shape: tuple[int, ...]) -> Array:
+    """Exact zeros."""
+    array = np.empty(shape, object)
+    array.fill(ZERO)
+    return array
+
+
+def each(function: Callable[..., Any], *arrays: Array) -> Array:
+    """Apply a function of balls element by element."""
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    flat = [np.broadcast_to(a, shape).ravel().tolist() for a in arrays]
+    return filled(list(map(function, *flat)), shape)
+
+
+def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable[[Any, Any], Any]) -> Array:
+    """A comparison that is certain for every element.
+
+    Raises:
+        Undecided: For some element neither the comparison nor its opposite is certain; names the two balls.
+    """
+    yes, no = np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool)
+    open_ = ~(yes | no)
+    if open_.any():
+        where = tuple(int(i) for i in np.argwhere(open_)[0])
+        left, right = np.broadcast_to(x, yes.shape)[where], np.broadcast_to(y, yes.shape)[where]
+        raise Undecided(f"cannot compare {left} with {right} at {where}")
+    return yes
+
+
+def matmul(x: Array, y: Array) -> Array:
+    """The product of the last two axes, batch by batch, by Arb's matrix product."""
+    (*batch, m, k), n = x.shape, y.shape[-1]
+    if x.dtype != object or y.dtype != object:
+        if x.dtype != object and y.dtype != object:
+            return np.asarray(np.matmul(x, y))
+        x, y = as_balls(x), as_balls(y)
+    if 0 in (m, k, n, *batch):
+        return zeros((*batch, m, n))
+    if min(m, n) == 1 or k == 1:  # a product with a vector: nothing for a matrix algorithm to save
+        return np.asarray(np.add.reduce(x[..., :, :, None] * y[..., None, :, :], axis=-2))
+    xs, ys = x.reshape(-1, m, k), y.reshape(-1, k, n)
+    entries: list[arb] = []
+    for a, b in zip(xs, ys, strict=True):
+        entries += (matrix(a) * matrix(b)).entries()
+    return filled(entries, (*batch, m, n))
+
+
+def matrix(x: Array) -> arb_mat:
+    """A two-dimensional array of balls as Arb's matrix."""
+    rows, columns = x.shape
+    return arb_mat(rows, columns, as_balls(x).ravel().tolist())
+
+
+def all_finite(array: Array) -> bool:
+    """Whether no element is NaN or unbounded; one sum, since either would spoil it."""
+    return array.size == 0 or bool(arb(np.add.reduce(array.ravel())).is_finite())

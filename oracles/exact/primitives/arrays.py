@@ -1,0 +1,140 @@
+"""Array primitives that move elements: all linear, each the transpose of another.
+
+`take` with an array of positions is indexing of every kind: slices, gathers, padding, flips, windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.balls import as_balls, zeros
+from oracles.exact.primitives.rules import jointly_linear, linear
+from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
+
+# -- views ------------------------------------------------------------------------------------------------
+
+reshape_ = define(
+    Primitive(
+        "reshape",
+        lambda x, *, shape: x.reshape(shape),
+        linear(0),
+        lambda e, k, ct: reshape(ct, e.operands[0].shape),
+    )
+)
+permute_ = define(
+    Primitive(
+        "permute",
+        lambda x, *, axes: x.transpose(axes),
+        linear(0),
+        lambda e, k, ct: permute(ct, tuple(int(i) for i in np.argsort(e.params["axes"]))),
+    )
+)
+
+
+def _broadcast_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    """The sum over the repeated axes."""
+    from oracles.exact.primitives.reductions import reduce_sum
+
+    shape = equation.operands[0].shape
+    lead = ct.ndim - len(shape)
+    repeated = [i for i in range(ct.ndim) if i < lead or shape[i - lead] != ct.shape[i]]
+    return reshape(reduce_sum(ct, tuple(repeated)), shape)
+
+
+broadcast_ = define(
+    Primitive("broadcast", lambda x, *, shape: np.broadcast_to(x, shape), linear(0), _broadcast_transpose)
+)
+
+
+def reshape(x: Var, shape: Sequence[int]) -> Var:
+    """x in another shape of the same size, elements in C order."""
+    shape = tuple(int(n) for n in shape)
+    return x if x.shape == shape else x.builder.emit(reshape_, (x,), shape, x.dtype, shape=shape)
+
+
+def permute(x: Var, axes: Sequence[int]) -> Var:
+    """x with its axes in another order."""
+    axes = tuple(int(a) for a in axes)
+    if axes == tuple(range(x.ndim)):
+        return x
+    return x.builder.emit(permute_, (x,), tuple(x.shape[a] for a in axes), x.dtype, axes=axes)
+
+
+# -- indexing ---------------------------------------------------------------------------------------------
+
+
+def _take(x: Array, positions: Array) -> Array:
+    """x.flat[positions], zero where the position is -1."""
+    flat = x.reshape(-1)
+    if x.size == 0:
+        return zeros(positions.shape) if x.dtype == object else np.zeros(positions.shape, x.dtype)
+    found = flat[positions]
+    if (positions < 0).any():
+        blank = zeros(()) if x.dtype == object else np.zeros((), x.dtype)
+        found = np.where(positions < 0, blank, found)
+    return np.asarray(found)
+
+
+def _scatter_add(x: Array, positions: Array, *, shape: Shape) -> Array:
+    """Zeros of this shape with x added at its positions; -1 is nowhere."""
+    x = as_balls(x)
+    out, values, where = zeros((int(np.prod(shape, dtype=int)),)), x.reshape(-1), positions.reshape(-1)
+    inside = where >= 0
+    values, where = values[inside], where[inside]
+    if len(np.unique(where)) == len(where):
+        out[where] = values
+    else:
+        np.add.at(out, where, values)
+    return out.reshape(shape)
+
+
+take_ = define(
+    Primitive("take", _take, linear(0), lambda e, k, ct: scatter_add(ct, e.operands[1], e.operands[0].shape))
+)
+scatter_add_ = define(
+    Primitive("scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]))
+)
+
+
+def take(x: Var, positions: Var | Array) -> Var:
+    """The elements of x at these positions in C order (-1: a zero), in the shape of `positions`."""
+    where = x.builder.as_var(positions, "int64")
+    return x.builder.emit(take_, (x, where), where.shape, x.dtype)
+
+
+def scatter_add(x: Var, positions: Var | Array, shape: Shape) -> Var:
+    """Zeros of this shape with the elements of x added at their positions (-1: dropped)."""
+    where = x.builder.as_var(positions, "int64")
+    return x.builder.emit(scatter_add_, (x, where), shape, x.dtype, shape=tuple(shape))
+
+
+def index(x: Var, pick: Callable[[Array], Any]) -> Var:
+    """x indexed as `pick` indexes a NumPy array of positions: `index(x, lambda p: p[::-1, 2:])`."""
+    return take(x, np.asarray(pick(np.arange(x.size).reshape(x.shape))))
+
+
+def concatenate(parts: Sequence[Var], axis: int) -> Var:
+    """The parts one after another along an axis."""
+    shape = list(parts[0].shape)
+    axis %= len(shape)
+    shape[axis] = sum(p.shape[axis] for p in parts)
+    return parts[0].builder.emit(concatenate_, tuple(parts), tuple(shape), parts[0].dtype, axis=axis)
+
+
+def _concatenate(*parts: Array, axis: int) -> Array:
+    if any(p.dtype == object for p in parts):
+        parts = tuple(map(as_balls, parts))
+    return np.concatenate(parts, axis)
+
+
+def _concatenate_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    axis = equation.params["axis"]
+    start = sum(p.shape[axis] for p in equation.operands[:k])
+    inside = slice(start, start + equation.operands[k].shape[axis])
+    return index(ct, lambda p: p[(slice(None),) * axis + (inside,)])
+
+
+concatenate_ = define(Primitive("concatenate", _concatenate, jointly_linear(), _concatenate_transpose))

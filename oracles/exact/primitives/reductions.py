@@ -1,0 +1,252 @@
+"""Sums, extremes, orders and running sums along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.balls import ONE, UNIT, ZERO, filled, zeros
+from oracles.exact.errors import Undecided
+from oracles.exact.primitives.arrays import concatenate, index, reshape, take
+from oracles.exact.primitives.elementwise import scale
+from oracles.exact.primitives.rules import Tangents, linear
+from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
+
+
+def _without(shape: Shape, axes: Sequence[int]) -> Shape:
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def _kept(shape: Shape, axes: Sequence[int]) -> Shape:
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+# -- sums -------------------------------------------------------------------------------------------------
+
+
+def _reduce_sum(x: Array, *, axes: tuple[int, ...]) -> Array:
+    if x.size == 0:
+        shape = _without(x.shape, axes)
+        return zeros(shape) if x.dtype == object else np.zeros(shape, x.dtype)
+    return _array(np.add.reduce(x, axis=axes))
+
+
+def _array(result: Any) -> Array:
+    """NumPy reduces an object array to a bare element; here it stays an array."""
+    return filled([result], ()) if isinstance(result, arb) else np.asarray(result)
+
+
+def _spread(x: Var, axes: tuple[int, ...], shape: Shape) -> Var:
+    """x, reduced over the axes of `shape`, repeated along them again."""
+    return x.builder.broadcast(reshape(x, _kept(shape, axes)), shape)
+
+
+reduce_sum_ = define(
+    Primitive(
+        "reduce_sum",
+        _reduce_sum,
+        linear(0),
+        lambda e, k, ct: _spread(ct, e.params["axes"], e.operands[0].shape),
+    )
+)
+
+
+def reduce_sum(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The sum over axes."""
+    return _reduce(reduce_sum_, x, axes, keepdims)
+
+
+def _reduce(primitive: Primitive, x: Var, axes: Sequence[int], keepdims: bool, dtype: str = "") -> Var:
+    axes = tuple(sorted(a % x.ndim for a in axes))
+    if not axes:
+        return x
+    out = x.builder.emit(primitive, (x,), _without(x.shape, axes), dtype or x.dtype, axes=axes)
+    return reshape(out, _kept(x.shape, axes)) if keepdims else out
+
+
+# -- extremes ---------------------------------------------------------------------------------------------
+
+
+def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
+    """x with the axes joined into one at the end."""
+    moved = np.moveaxis(x, axes, range(-len(axes), 0))
+    return moved.reshape(*_without(x.shape, axes), -1)
+
+
+def _extreme(choose: Callable[[arb, arb], arb], integers: np.ufunc) -> Callable[..., Array]:
+    pairwise = np.frompyfunc(choose, 2, 1)
+
+    def evaluate(x: Array, *, axes: tuple[int, ...]) -> Array:
+        if x.dtype != object:
+            return np.asarray(integers.reduce(x, axis=axes))
+        return _array(pairwise.reduce(_last_axis(x, axes), axis=-1))
+
+    return evaluate
+
+
+def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    """1 at a certain extreme; [0, 1] at each of several candidates; 0 elsewhere.
+
+    The candidates for the largest are the elements whose upper end reaches the best lower end.
+    """
+    rows = _last_axis(x if largest else -x, axes)
+    flat = rows.reshape(-1, rows.shape[-1])
+    out = np.empty(flat.shape, object)
+    for i, row in enumerate(flat):
+        best = row[0]
+        for ball in row[1:]:
+            if not ball.lower() <= best.lower():
+                best = ball
+        candidates = [not ball < best.lower() for ball in row]
+        weight = ONE if sum(candidates) == 1 else UNIT
+        out[i] = [weight if c else ZERO for c in candidates]
+    moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
+    return np.moveaxis(moved, range(-len(axes), 0), axes)
+
+
+weights = define(Primitive("weights", _weights))
+
+
+def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """The tangent of the extreme element; between ties every mixture is legal."""
+    (x,), (tx,), axes = equation.operands, tangents, equation.params["axes"]
+    assert tx is not None
+    largest = equation.primitive.name == "reduce_max"
+    w = x.builder.emit(weights, (x,), x.shape, x.dtype, axes=axes, largest=largest)
+    return reduce_sum(scale(tx, w), axes)
+
+
+reduce_max_ = define(Primitive("reduce_max", _extreme(arb.max, np.maximum), _extreme_jvp))
+reduce_min_ = define(Primitive("reduce_min", _extreme(arb.min, np.minimum), _extreme_jvp))
+
+
+def reduce_max(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The largest over axes."""
+    return _reduce(reduce_max_, x, axes, keepdims)
+
+
+def reduce_min(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The smallest over axes."""
+    return _reduce(reduce_min_, x, axes, keepdims)
+
+
+def _logical(name: str, function: np.ufunc) -> Primitive:
+    return define(Primitive(name, lambda x, *, axes: np.asarray(function.reduce(x, axis=axes))))
+
+
+reduce_and = _logical("reduce_and", np.bitwise_and)
+reduce_or = _logical("reduce_or", np.bitwise_or)
+
+
+# -- orders -----------------------------------------------------------------------------------------------
+
+
+class _Ordered:
+    """A ball that sorts only where the order is certain; equal numbers keep their own order."""
+
+    def __init__(self, ball: arb) -> None:
+        self.ball = ball
+
+    def __lt__(self, other: _Ordered) -> bool:
+        if self.ball < other.ball:
+            return True
+        if self.ball >= other.ball:
+            return False
+        raise Undecided(f"cannot order {self.ball} and {other.ball}")
+
+
+def _argsort(x: Array, *, axis: int) -> Array:
+    if x.dtype != object:
+        return np.argsort(x, axis=axis, kind="stable")
+    rows = np.moveaxis(x, axis, -1)
+    out = np.empty(rows.shape, np.int64)
+    for where in np.ndindex(rows.shape[:-1]):
+        ordered = [_Ordered(ball) for ball in rows[where]]
+        out[where] = sorted(range(len(ordered)), key=ordered.__getitem__)
+    return np.moveaxis(out, -1, axis)
+
+
+argsort_ = define(Primitive("argsort", _argsort))
+
+
+def argsort(x: Var, axis: int) -> Var:
+    """The order that sorts x along an axis, smallest first, equal elements in their own order."""
+    return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
+
+
+def take_along(x: Var, order: Var, axis: int) -> Var:
+    """x[..., order, ...] along an axis, as `np.take_along_axis`; `order` holds integers."""
+    axis %= x.ndim
+    stride = int(np.prod(x.shape[axis + 1 :], dtype=int))
+    grid = [slice(None)] * x.ndim
+    grid[axis] = slice(0, 1)
+    base = np.arange(x.size).reshape(x.shape)[tuple(grid)]
+    base = base[tuple(slice(0, n) for n in (*order.shape[:axis], 1, *order.shape[axis + 1 :]))]
+    return take(x, order * stride + np.broadcast_to(base, order.shape))
+
+
+def sort(x: Var, axis: int) -> Var:
+    """x in order along an axis."""
+    return take_along(x, argsort(x, axis), axis)
+
+
+# -- running sums -----------------------------------------------------------------------------------------
+
+
+def _cumsum(x: Array, *, axis: int) -> Array:
+    return np.add.accumulate(x, axis=axis) if x.size else x
+
+
+cumsum_ = define(
+    Primitive("cumsum", _cumsum, linear(0), lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True))
+)
+
+
+def cumsum(x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running sums along an axis, from its end if reverse."""
+    axis %= x.ndim
+    if reverse:
+        return flip(cumsum(flip(x, axis), axis), axis)
+    return x.builder.emit(cumsum_, (x,), x.shape, x.dtype, axis=axis)
+
+
+def flip(x: Var, axis: int) -> Var:
+    """x backwards along an axis."""
+    return index(x, lambda p: np.flip(p, axis))
+
+
+# -- running and whole products and extremes, composed: exact at zeros, and every derivative follows ------
+
+
+def scan(combine: Callable[[Var, Var], Var], x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running combinations along an axis, in log2(n) steps (Hillis and Steele, 1986)."""
+    if reverse:
+        return flip(scan(combine, flip(x, axis), axis), axis)
+
+    axis %= x.ndim
+    step, lead = 1, (slice(None),) * axis
+    while step < x.shape[axis]:
+        moved = combine(x[*lead, slice(0, -step)], x[*lead, slice(step, None)])
+        x = concatenate([x[*lead, slice(0, step)], moved], axis)
+        step *= 2
+    return x
+
+
+def reduce_prod(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The product over axes, by halves: no division, so zeros are no exception."""
+    axes = tuple(sorted(a % x.ndim for a in axes))
+    kept = _kept(x.shape, axes)
+    rest = [i for i in range(x.ndim) if i not in axes]
+    y = index(x, lambda p: p.transpose(*rest, *axes).reshape(*_without(x.shape, axes), -1))
+    if y.shape[-1] == 0:
+        return x.builder.broadcast(x.builder.constant(1.0, x.dtype), kept if keepdims else y.shape[:-1])
+    while (n := y.shape[-1]) > 1:
+        half = n // 2
+        product = y[..., :half] * y[..., half : 2 * half]
+        if n % 2:
+            product = concatenate([product, y[..., -1:]], -1)
+        y = product
+    return reshape(y, kept if keepdims else y.shape[:-1])

@@ -1,0 +1,219 @@
+"""A program: a straight line of equations, recorded at one point, that every evaluation runs.
+
+Front ends (NumPy code, jaxprs, ATen records) translate into it; `derive` turns it into the program of its
+derivative; `evaluate` runs it in ball arithmetic. An equation applies one primitive to earlier values and
+gives one array. Shapes are static. Floating values are balls when evaluated; integers and booleans are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+FLOATS = frozenset({"float64", "float32", "float16", "bfloat16"})
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One operation, in one place: how it is evaluated and how it is differentiated.
+
+    Attributes:
+        name: Its name in programs and messages.
+        evaluate: `evaluate(*arrays, **params)` on object arrays of balls (integers and booleans as such).
+        jvp: `jvp(equation, tangents)` gives the tangent of the output as a `Var`, from the tangents of the
+            operands (None where an operand has none). Absent for a primitive that is constant between jumps.
+        transpose: `transpose(equation, k, cotangent)` for a primitive that is linear in operand k: the
+            cotangent of that operand.
+    """
+
+    name: str
+    evaluate: Callable[..., Array]
+    jvp: Callable[[Equation, Sequence[Var | None]], Var] | None = None
+    transpose: Callable[[Equation, int, Var], Var] | None = None
+
+
+class Var:
+    """The value of one equation or input: its shape and the dtype of the program it came from.
+
+    Arithmetic between `Var`s (and numbers) writes equations into the builder they belong to. `linear` marks
+    tangents: values that depend linearly on the direction of differentiation.
+    """
+
+    __slots__ = ("builder", "dtype", "linear", "shape")
+
+    def __init__(self, builder: Builder, shape: Shape, dtype: str, linear: bool = False) -> None:
+        self.builder, self.shape, self.dtype, self.linear = builder, shape, dtype, linear
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is a ball when evaluated."""
+        return self.dtype in FLOATS
+
+    def __add__(self, other: Operand) -> Var:
+        return self.builder.elementwise("add", self, other)
+
+    def __radd__(self, other: Operand) -> Var:
+        return self.builder.elementwise("add", other, self)
+
+    def __sub__(self, other: Operand) -> Var:
+        return self.builder.elementwise("sub", self, other)
+
+    def __rsub__(self, other: Operand) -> Var:
+        return self.builder.elementwise("sub", other, self)
+
+    def __mul__(self, other: Operand) -> Var:
+        return self.builder.elementwise("mul", self, other)
+
+    def __rmul__(self, other: Operand) -> Var:
+        return self.builder.elementwise("mul", other, self)
+
+    def __truediv__(self, other: Operand) -> Var:
+        return self.builder.elementwise("div", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Var:
+        return self.builder.elementwise("div", other, self)
+
+    def __getitem__(self, key: Any) -> Var:
+        positions = np.arange(self.size).reshape(self.shape)[key]
+        where = self.builder.constant(positions)
+        return self.builder.emit(PRIMITIVES["take"], (self, where), where.shape, self.dtype)
+
+    def __neg__(self) -> Var:
+        return self.builder.elementwise("neg", self)
+
+
+Operand: TypeAlias = Var | float | int | Array
+
+
+class Equation(NamedTuple):
+    """`output = primitive(*operands, **params)`."""
+
+    primitive: Primitive
+    operands: tuple[Var, ...]
+    params: dict[str, Any]
+    output: Var
+
+
+@dataclass(slots=True)
+class Program:
+    """Inputs, equations in order, outputs; and the guards a run must find true.
+
+    A guard is a boolean or integer value that was used while recording (`if x.max() > 0`): the recorded line
+    is the program only where the guard has that value.
+    """
+
+    inputs: tuple[Var, ...]
+    equations: list[Equation]
+    outputs: tuple[Var, ...]
+    guards: list[tuple[Var, Array]] = field(default_factory=list)
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def define(primitive: Primitive) -> Primitive:
+    """Enter a primitive into the table that programs are written from."""
+    PRIMITIVES[primitive.name] = primitive
+    return primitive
+
+
+class Builder:
+    """Writes a program, equation by equation.
+
+    An equation with a linear operand goes onto the tape, the linear half of a derivative, and its output is
+    linear. Constants are equations too; exact ones (integers, booleans) are folded as they are written.
+    """
+
+    def __init__(self) -> None:
+        self.inputs: list[Var] = []
+        self.equations: list[Equation] = []
+        self.tape: list[Equation] = []
+        self.guards: list[tuple[Var, Array]] = []
+        self.definitions: dict[Var, Equation] = {}
+        self.moving: set[Var] = set()  # while deriving: the values that have a tangent
+
+    def input(self, shape: Shape, dtype: str, linear: bool = False) -> Var:
+        """A new input."""
+        var = Var(self, shape, dtype, linear)
+        self.inputs.append(var)
+        return var
+
+    def constant(self, value: Any, dtype: str | None = None) -> Var:
+        """A constant array; its numbers are taken exactly as they are."""
+        array = np.asarray(value)
+        kind = dtype or ("float64" if array.dtype.kind in "fO" else str(array.dtype))
+        return self.emit(PRIMITIVES["constant"], (), array.shape, kind, value=array)
+
+    def emit(
+        self, primitive: Primitive, operands: tuple[Var, ...], shape: Shape, dtype: str, /, **params: Any
+    ) -> Var:
+        """Write one equation whose output has this shape and dtype."""
+        linear = any(v.linear for v in operands)
+        equation = Equation(primitive, operands, params, Var(self, tuple(shape), dtype, linear))
+        if operands and not equation.output.is_float:
+            known = [self.known(v) for v in operands]
+            if all(value is not None for value in known):
+                return self.constant(primitive.evaluate(*known, **params), dtype)
+        (self.tape if linear else self.equations).append(equation)
+        self.definitions[equation.output] = equation
+        return equation.output
+
+    def elementwise(self, name: str, *operands: Operand, dtype: str | None = None, **params: Any) -> Var:
+        """Write an elementwise primitive; numbers become constants and shapes are broadcast."""
+        kind = dtype or next(v.dtype for v in operands if isinstance(v, Var))
+        shape = np.broadcast_shapes(*(v.shape if isinstance(v, Var) else np.shape(v) for v in operands))
+        like = next((v.dtype for v in operands if isinstance(v, Var)), kind)
+        whole = tuple(self.broadcast(self.as_var(v, like), shape) for v in operands)
+        return self.emit(PRIMITIVES[name], whole, shape, kind, **params)
+
+    def as_var(self, value: Operand, dtype: str) -> Var:
+        """A number or array as a constant; a `Var` as it is."""
+        return value if isinstance(value, Var) else self.constant(value, dtype)
+
+    def broadcast(self, x: Var, shape: Shape) -> Var:
+        """x repeated along new and one-element axes."""
+        if x.shape == tuple(shape):
+            return x
+        return self.emit(PRIMITIVES["broadcast"], (x,), shape, x.dtype, shape=tuple(shape))
+
+    def known(self, x: Var) -> Array | None:
+        """The value of an exact constant (integer or boolean), None if x is not one."""
+        if x.is_float or x not in self.definitions or self.definitions[x].primitive.name != "constant":
+            return None
+        return np.asarray(self.definitions[x].params["value"])
+
+    def constant_value(self, x: Var) -> Array | None:
+        """The numbers of a constant that was written as such (repeated or not), None if x is not one."""
+        while x in self.definitions:
+            equation = self.definitions[x]
+            if equation.primitive.name == "constant":
+                return np.asarray(equation.params["value"])
+            if equation.primitive.name not in {"broadcast", "convert", "reshape"}:
+                return None
+            (x,) = equation.operands
+        return None
+
+    def program(self, outputs: Iterable[Var]) -> Program:
+        """What has been written, without the equations that no output or guard needs."""
+        kept, needed = [], set(outputs := tuple(outputs)) | {v for v, _ in self.guards}
+        for equation in reversed(self.equations + self.tape):
+            if equation.output in needed:
+                kept.append(equation)
+                needed.update(equation.operands)
+        return Program(tuple(self.inputs), kept[::-1], outputs, list(self.guards))
