@@ -13,6 +13,14 @@ from harness.version import __version__
 if TYPE_CHECKING:
     from harness.case import Case, InputMaker
     from harness.cases import catalogue
+    from harness.exact import (
+        Enclosure,
+        ExactError,
+        Undecided,
+        Unsupported,
+        exact_gradient,
+        exact_value,
+    )
     from harness.examine import examine
     from harness.record import Cell, Record, read_records
     from harness.runner import plan, run
@@ -21,8 +29,14 @@ _HOMES = {
     "Case": "case",
     "Cell": "record",
     "InputMaker": "case",
+    "Enclosure": "exact",
+    "ExactError": "exact",
     "Record": "record",
+    "Undecided": "exact",
+    "Unsupported": "exact",
     "catalogue": "cases",
+    "exact_gradient": "exact",
+    "exact_value": "exact",
     "examine": "examine",
     "plan": "runner",
     "read_records": "record",
@@ -32,10 +46,16 @@ _HOMES = {
 __all__ = [
     "Case",
     "Cell",
+    "Enclosure",
+    "ExactError",
     "InputMaker",
     "Record",
+    "Undecided",
+    "Unsupported",
     "__version__",
     "catalogue",
+    "exact_gradient",
+    "exact_value",
     "examine",
     "plan",
     "read_records",

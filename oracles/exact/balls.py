@@ -32,6 +32,27 @@ def precision(bits: int) -> Iterator[None]:
         flint.ctx.prec = before
 
 
+_collectors: list[list[str]] = []
+
+
+@contextmanager
+def collecting_kinks() -> Iterator[list[str]]:
+    """Collect where an evaluation inside the block takes the hull of one-sided values."""
+    kinks: list[str] = []
+    _collectors.append(kinks)
+    try:
+        yield kinks
+    finally:
+        _collectors.remove(kinks)
+
+
+def note_kink(text: str) -> None:
+    """Say that a hull was taken; the first few are kept."""
+    for kinks in _collectors:
+        if len(kinks) < 8 and text not in kinks:
+            kinks.append(text)
+
+
 def filled(values: list[Any], shape: tuple[int, ...]) -> Array:
     """An object array of this shape with these elements in order."""
     array = np.empty(len(values), object)

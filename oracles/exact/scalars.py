@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import flint
+import numpy as np
 from flint import arb, arb_series
 
+from oracles.exact.balls import each, filled, zeros
 from oracles.exact.errors import Unsupported
+from oracles.exact.program import Array
 
 Series = Callable[..., Any]
 Coefficients = Callable[..., list[arb]]
@@ -26,14 +29,25 @@ Coefficients = Callable[..., list[arb]]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A function of one real variable (and static parameters): its series, or its coefficients directly."""
+    """A function of one real variable (and parameters held fixed): its series, or its coefficients.
+
+    Attributes:
+        series: The function of a power series.
+        value: Arb's own function for the constant term.
+        coefficients: `coefficients(x, order, *parameters)` where there is no such series.
+        arrays: The same for a whole array at once, where that is worth it; None where it is not.
+    """
 
     series: Series | None = None
     value: Series | None = None
     coefficients: Coefficients | None = None
+    arrays: Callable[..., list[Array] | None] | None = None
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
+        if self.arrays is not None and not parameters:
+            whole = self.arrays(filled([x], ()), order)
+            return [c.item() for c in whole or ()]
         if self.coefficients is not None:
             return self.coefficients(x, order, *parameters, **static)
         if order == 0 and self.value is not None:
@@ -169,6 +183,24 @@ def _sinc(x: arb, order: int) -> list[arb]:
     return found
 
 
+def _exp(x: Array, order: int) -> list[Array]:
+    """e^(x + t) = e^x e^t: the series at 0, times e^x. Works on a whole array."""
+    e = each(arb.exp, x)
+    flint.ctx.cap = order + 1
+    at_zero = arb_series([0, 1], order + 1).exp()
+    return [e if at_zero[k] == 1 else np.asarray(e * at_zero[k]) for k in range(order + 1)]
+
+
+def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
+    """(x + t)^n by the binomial theorem, for a whole array with one exponent n >= 0."""
+    n = exponents.flat[0] if exponents.size and exponents.dtype.kind in "iu" else -1
+    if n < 0 or not (exponents == n).all():
+        return None
+    return [
+        np.asarray(x ** int(n - k) * math.comb(n, k)) if k <= n else zeros(x.shape) for k in range(order + 1)
+    ]
+
+
 def _power(s: Any, n: arb) -> Any:
     return s ** _integer(n)
 
@@ -190,7 +222,7 @@ def _gamma_lower(s: Any, a: arb) -> Any:
 
 
 SCALARS: dict[str, Scalar] = {
-    "exp": Scalar(lambda s: s.exp(), arb.exp),
+    "exp": Scalar(arrays=_exp),
     "expm1": Scalar(lambda s: s.exp() - 1, arb.expm1),
     "log": Scalar(lambda s: s.log(), arb.log),
     "log1p": Scalar(lambda s: (1 + s).log(), arb.log1p),
@@ -201,7 +233,7 @@ SCALARS: dict[str, Scalar] = {
     "rsqrt": Scalar(lambda s: s.rsqrt(), arb.rsqrt),
     "cbrt": Scalar(_odd(lambda s: (s.log() / 3).exp())),
     "reciprocal": Scalar(lambda s: 1 / s, lambda x: 1 / x),
-    "power": Scalar(_power, _power),
+    "power": Scalar(_power, _power, arrays=_powers),
     "sin": Scalar(lambda s: s.sin(), arb.sin),
     "cos": Scalar(lambda s: s.cos(), arb.cos),
     "tan": Scalar(lambda s: s.tan(), arb.tan),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ZERO, all_finite, as_balls, decide, each, filled
+from oracles.exact.balls import ZERO, all_finite, as_balls, decide, each, filled, note_kink
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.primitives.rules import Tangents, jointly_linear, linear
 from oracles.exact.program import Array, Builder, Equation, Operand, Primitive, Var, define
@@ -50,7 +50,9 @@ def _add_jvp(equation: Equation, tangents: Tangents) -> Var:
 
 def _sub_jvp(equation: Equation, tangents: Tangents) -> Var:
     tx, ty = tangents
-    return _sum_of(tx, None if ty is None else -ty)
+    if tx is None or ty is None:
+        return _sum_of(tx, None if ty is None else -ty)
+    return tx - ty
 
 
 def _div_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -114,15 +116,17 @@ def taylor_coefficients(
     operands: Sequence[Array], function: str, order: int, static: dict[str, Any]
 ) -> list[Array]:
     """The arrays c_0 to c_order of the function at every element, from one series each."""
-    entry, (x, *parameters) = SCALARS[function], map(as_balls, operands)
+    entry, x = SCALARS[function], as_balls(operands[0])
+    if entry.arrays is not None:
+        whole = entry.arrays(x, order, *operands[1:])
+        if whole is not None:
+            return whole
+    parameters = list(map(as_balls, operands[1:]))
     if order == 0 and entry.value is not None:
         return [each(entry.value, x, *parameters)]
     columns = [p.ravel().tolist() for p in (x, *parameters)]
     rows = [entry.taylor(ball, order, *rest, **static) for ball, *rest in zip(*columns, strict=True)]
-    flat = np.empty((len(rows), order + 1), object)
-    for i, row in enumerate(rows):
-        flat[i] = row
-    return [flat[:, k].reshape(x.shape) for k in range(order + 1)]
+    return [filled([row[k] for row in rows], x.shape) for k in range(order + 1)]
 
 
 def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -229,6 +233,7 @@ def _blend(a: Array, b: Array, x: Array, y: Array) -> Array:
             return x
         if a < b:
             return y
+        note_kink(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
         return x.union(y)
 
     return each(choose, as_balls(a), as_balls(b), x, y)

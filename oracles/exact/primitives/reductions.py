@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ONE, UNIT, ZERO, filled, zeros
+from oracles.exact.balls import ONE, UNIT, ZERO, filled, note_kink, zeros
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.arrays import concatenate, index, reshape, take
 from oracles.exact.primitives.elementwise import scale
@@ -102,6 +102,8 @@ def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
                 best = ball
         candidates = [not ball < best.lower() for ball in row]
         weight = ONE if sum(candidates) == 1 else UNIT
+        if weight is UNIT:
+            note_kink(f"{sum(candidates)} elements may be the extreme one, {best.str(8)}")
         out[i] = [weight if c else ZERO for c in candidates]
     moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
     return np.moveaxis(moved, range(-len(axes), 0), axes)

@@ -1,0 +1,79 @@
+"""Evaluation at growing precision, until every radius is small enough or a limit is reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.balls import collecting_kinks, precision
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.errors import Undecided
+from oracles.exact.evaluate import evaluate
+from oracles.exact.program import Array, Program
+
+GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
+DOUBLINGS_FOR_ZERO = 2  # an element that is all radius is taken for 0 after so many doublings
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far precision may grow: in bits, and in seconds for the whole evaluation."""
+
+    bits: int = 4096
+    seconds: float = 60.0
+
+
+def refine(program: Program, inputs: Sequence[Array], bits: int, limits: Limits) -> list[Enclosure]:
+    """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
+
+    Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
+    and the enclosure says so. An element that no precision separates from 0 is accepted as a small ball
+    around 0 after `DOUBLINGS_FOR_ZERO`.
+
+    Raises:
+        Undecided: The limit was reached; names the element, the radius and the reason.
+    """
+    start, now, before = time.monotonic(), bits, None
+    while True:
+        try:
+            with collecting_kinks() as kinks:
+                results: list[Array] | None = evaluate(program, inputs, now)
+            problem = _too_wide(results, bits, now >= bits << DOUBLINGS_FOR_ZERO)
+        except Undecided as undecided:
+            results, problem = None, str(undecided)
+        if results is not None and (not problem or (kinks and before and _settled(before, results))):
+            return [Enclosure(r, now, tuple(kinks)) for r in results]
+        spent = time.monotonic() - start
+        # The next round costs about three times this one.
+        if 2 * now > limits.bits or 4 * spent > limits.seconds:
+            raise Undecided(f"{problem} (at {now} bits, after {spent:.1f} s; raise max_bits or seconds)")
+        before, now = results, 2 * now
+
+
+def _too_wide(results: Sequence[Array] | None, bits: int, accept_zero: bool) -> str:
+    """What is still too wide, "" if nothing is."""
+    if all(b.rel_accuracy_bits() >= bits // 2 for r in results or () for b in r.ravel().tolist()):
+        return ""  # the ordinary end: every element has half of its bits proven
+    with precision(64):
+        relative, small = arb(2) ** -(bits // 2), arb(2) ** -(bits - GUARD_BITS)
+        for number, result in enumerate(results or ()):
+            largest = max((float(b.abs_lower()) for b in result.ravel() if b.is_finite()), default=0.0)
+            allowed = small * largest if largest > 0 else small if accept_zero else arb(0)
+            for where, ball in np.ndenumerate(result):
+                if not ball.is_finite():
+                    return (
+                        f"output {number}, element {where}: not finite ({ball}): a pole or a division by zero"
+                    )
+                if not (ball.rad() <= allowed or ball.rad() <= relative * ball.abs_lower()):
+                    return f"output {number}, element {where}: radius {ball.rad()} around {ball.mid().str(6)}"
+    return ""
+
+
+def _settled(before: Sequence[Array], after: Sequence[Array]) -> bool:
+    """Whether more precision changed no radius that is still wide: what remains is the kink itself."""
+    pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x.flat, y.flat, strict=True)]
+    return all(b.is_finite() and (b.rad() * 4 > a.rad() or b.rel_accuracy_bits() > 32) for a, b in pairs)

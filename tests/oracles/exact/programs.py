@@ -1,0 +1,144 @@
+"""Small programs that between them use every primitive and composition: the tests of derivatives run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from oracles.exact import functions as fn
+from oracles.exact.evaluate import evaluate
+from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program import Array, Builder, Program, Var
+
+scalar = elementwise.scalar
+
+
+class Sample(NamedTuple):
+    """A function of Vars, and the points (one array per argument) that it is smooth at."""
+
+    function: Callable[..., Var]
+    points: tuple[Array, ...]
+
+
+def _draw(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.0) -> Array:
+    rng = np.random.default_rng(seed)
+    return np.round(rng.uniform(low, high, shape), 3)
+
+
+X, Y = _draw((3, 4), 1), _draw((3, 4), 2)
+MASK = np.arange(12).reshape(3, 4) % 3 == 0
+POSITIVE, UNIT = _draw((3, 4), 3, 0.1, 3.0), _draw((3, 4), 4, -0.9, 0.9)
+A = _draw((3, 3), 5) + 3 * np.eye(3)
+SYMMETRIC = A @ A.T
+STACK, STACK2 = _draw((2, 3, 4), 6), _draw((2, 4, 2), 7)
+WITH_ZEROS = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 0.0, X)
+
+SCALAR_DOMAINS: dict[str, Array] = {
+    **dict.fromkeys(("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh"), X),
+    **dict.fromkeys(("atan", "asinh", "erf", "erfc", "sinc", "cbrt", "reciprocal", "digamma", "lgamma"), X),
+    **dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "rsqrt", "expi"), POSITIVE),
+    **dict.fromkeys(("asin", "acos", "atanh", "erfinv"), UNIT),
+    "acosh": POSITIVE + 1,
+    "erfcinv": POSITIVE / 2,
+}
+
+SAMPLES: dict[str, Sample] = {
+    **{name: Sample(lambda x, name=name: scalar(name, x), (x,)) for name, x in SCALAR_DOMAINS.items()},
+    "power": Sample(lambda x: scalar("power", x, 3), (X,)),
+    "negative power": Sample(lambda x: scalar("power", x, -2), (X,)),
+    "powers": Sample(lambda x: scalar("power", x, np.arange(12).reshape(3, 4) % 4), (X,)),
+    "polygamma": Sample(lambda x: scalar("polygamma", x, 2), (POSITIVE,)),
+    "hurwitz_zeta": Sample(lambda x: scalar("hurwitz_zeta", x, 2.5), (POSITIVE,)),
+    "bessel i0": Sample(lambda x: scalar("bessel_i", x, nu=0, scaled=False), (X,)),
+    "bessel i1e": Sample(lambda x: scalar("bessel_i", x, nu=1, scaled=True), (X,)),
+    "gamma_lower": Sample(lambda x: scalar("gamma_lower", x, 1.5), (POSITIVE,)),
+    "gamma_upper": Sample(lambda x: scalar("gamma_upper", x, 1.5), (POSITIVE,)),
+    "add": Sample(lambda x, y: x + y, (X, Y)),
+    "sub": Sample(lambda x, y: x - y, (X, Y)),
+    "mul": Sample(lambda x, y: x * y, (X, Y)),
+    "div": Sample(lambda x, y: x / y, (X, POSITIVE)),
+    "neg": Sample(lambda x: -x, (X,)),
+    "scale": Sample(elementwise.scale, (X, Y)),
+    "broadcast": Sample(lambda x, y: x * y, (X, Y[:, :1])),
+    "convert": Sample(lambda x: elementwise.convert(x, "float32"), (X,)),
+    "select": Sample(lambda x, y: elementwise.select(x.builder.constant(MASK), x, y), (X, Y)),
+    "select <": Sample(lambda x, y: elementwise.select(elementwise.compare("lt", x, y), x * x, y), (X, Y)),
+    "select < both": Sample(
+        lambda x, y: elementwise.select(elementwise.compare("lt", x, y), x * x, y * y * y), (X, Y)
+    ),
+    "blend": Sample(lambda a, b, x, y: elementwise.blend(a, b, x, y, x), (X, Y, X, Y)),
+    "maximum": Sample(fn.maximum, (X, Y)),
+    "minimum": Sample(fn.minimum, (X, Y)),
+    "abs": Sample(fn.absolute, (X,)),
+    "clamp": Sample(lambda x: fn.clamp(x, -0.5, 0.5), (X,)),
+    "reshape": Sample(lambda x: arrays.reshape(x, (2, 6)), (X,)),
+    "permute": Sample(lambda x: arrays.permute(x, (2, 0, 1)), (STACK,)),
+    "take": Sample(lambda x: x[[0, 0, 2], 1:], (X,)),
+    "take with zeros": Sample(lambda x: arrays.take(x, np.array([[-1, 3], [3, 5]])), (X,)),
+    "scatter_add": Sample(lambda x: arrays.scatter_add(x, np.arange(12).reshape(3, 4) % 5 - 1, (2, 2)), (X,)),
+    "concatenate": Sample(lambda x, y: arrays.concatenate([x, y, x], 1), (X, Y)),
+    "reduce_sum": Sample(lambda x: reductions.reduce_sum(x, (0, 2)), (STACK,)),
+    "reduce_max": Sample(lambda x: reductions.reduce_max(x, (0, 2)), (STACK,)),
+    "reduce_min": Sample(lambda x: reductions.reduce_min(x, (1,), keepdims=True), (X,)),
+    "reduce_prod": Sample(lambda x: reductions.reduce_prod(x, (0, 1)), (WITH_ZEROS,)),
+    "sort": Sample(lambda x: reductions.sort(x, 1), (X,)),
+    "cumsum": Sample(lambda x: reductions.cumsum(x, 1), (X,)),
+    "cumsum reverse": Sample(lambda x: reductions.cumsum(x, 0, reverse=True), (X,)),
+    "cumprod": Sample(lambda x: fn.cumprod(x, 1), (WITH_ZEROS,)),
+    "cummax": Sample(lambda x: fn.cummax(x, 1, reverse=True), (X,)),
+    "cumlogsumexp": Sample(lambda x: fn.cumlogsumexp(x, 1), (X,)),
+    "matmul": Sample(linear_algebra.matmul, (STACK, STACK2)),
+    "einsum": Sample(lambda x, y, z: linear_algebra.einsum("ij,kj,kl->il", x, y, z), (X, Y, X)),
+    "einsum diagonal": Sample(lambda x: linear_algebra.einsum("ii->i", x), (A,)),
+    "dot_general": Sample(
+        lambda x, y: linear_algebra.dot_general(x, y, ((2,), (1,)), ((0,), (0,))), (STACK, STACK2)
+    ),
+    "solve": Sample(linear_algebra.solve, (A, X)),
+    "inverse": Sample(linear_algebra.inverse, (A,)),
+    "det": Sample(linear_algebra.det, (A,)),
+    "cholesky": Sample(linear_algebra.cholesky, (SYMMETRIC,)),
+    "triangle": Sample(lambda a: linear_algebra.triangle(a, lower=True), (A,)),
+    "softmax": Sample(lambda x: fn.softmax(x, 1), (X,)),
+    "log_softmax": Sample(lambda x: fn.log_softmax(x, 0), (X,)),
+    "logsumexp": Sample(lambda x: fn.logsumexp(x, (0, 1)), (X,)),
+    "logistic": Sample(fn.logistic, (X,)),
+    "softplus": Sample(fn.softplus, (X,)),
+    "log_sigmoid": Sample(fn.log_sigmoid, (X,)),
+    "logaddexp": Sample(fn.logaddexp, (X, Y)),
+    "fmod": Sample(lambda x, y: fn.remainder(x, y, "trunc"), (X, POSITIVE)),
+    "mod": Sample(lambda x, y: fn.remainder(x, y, "floor"), (X, POSITIVE)),
+    "real power": Sample(fn.power, (POSITIVE, Y)),
+    "hypot": Sample(fn.hypot, (X, Y)),
+    "atan2": Sample(fn.atan2, (X, Y)),
+    "xlogy": Sample(fn.xlogy, (X, POSITIVE)),
+    "xlog1py": Sample(fn.xlog1py, (X, POSITIVE)),
+    "entr": Sample(fn.entr, (POSITIVE,)),
+    "ndtr": Sample(fn.ndtr, (X,)),
+    "log_ndtr": Sample(fn.log_ndtr, (X,)),
+    "ndtri": Sample(fn.ndtri, (POSITIVE / 4,)),
+    "gelu": Sample(fn.gelu, (X,)),
+    "variance": Sample(lambda x: fn.variance(x, (1,), 1.0), (X,)),
+}
+
+
+def build(function: Callable[..., Var], points: tuple[Array, ...]) -> Program:
+    """The program of a function at arguments of these shapes."""
+    builder = Builder()
+    return builder.program([function(*(builder.input(p.shape, "float64") for p in points))])
+
+
+def along(sample: Sample, directions: tuple[Array, ...]) -> Program:
+    """The program of s(t) = f(x + t d), t a scalar."""
+    builder = Builder()
+    t = builder.input((), "float64")
+    moved = [
+        builder.constant(x) + t * builder.constant(d) for x, d in zip(sample.points, directions, strict=True)
+    ]
+    return builder.program([sample.function(*moved)])
+
+
+def value(sample: Sample, bits: int = 128) -> Array:
+    """f at its points."""
+    return evaluate(build(*sample), sample.points, bits)[0]

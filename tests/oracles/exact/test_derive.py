@@ -1,0 +1,122 @@
+"""Forward and reverse mode check each other, and finite differences with a proven remainder check both."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import arb
+
+from oracles.exact.balls import precision
+from oracles.exact.derive import jvp, vjp
+from oracles.exact.evaluate import evaluate
+from oracles.exact.program import Array, Program
+from tests.oracles.exact.programs import SAMPLES, Sample, along, build, value
+
+BITS = 256
+STEP = 2.0**-20
+
+
+def directions(sample: Sample, seed: int = 0) -> tuple[Array, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(
+        np.round(rng.uniform(0.3, 1.5, p.shape) * rng.choice([-1, 1], p.shape), 2) for p in sample.points
+    )
+
+
+def inner(xs: list[Array], ys: list[Array]) -> arb:
+    with precision(BITS):
+        return sum((arb(np.sum(x * y)) for x, y in zip(xs, ys, strict=True)), arb(0))
+
+
+def both_modes(sample: Sample) -> tuple[arb, arb]:
+    """<J'u, v> and <u, Jv>."""
+    program, wrt = build(*sample), range(len(sample.points))
+    v = directions(sample)
+    u = np.round(np.random.default_rng(1).uniform(-1, 1, program.outputs[0].shape), 2)
+    reverse = evaluate(vjp(program, wrt), [*sample.points, u], BITS)
+    forward = evaluate(jvp(program, wrt), [*sample.points, *v], BITS)
+    return inner(reverse, list(v)), inner(forward, [u])
+
+
+def remainder_check(sample: Sample, order: int = 1) -> tuple[Array, Array]:
+    """s'(0), and (s(h) - s(-h)) / 2h - [s''' over [-h, h]] h^2 / 6, which contains it by Taylor's theorem.
+
+    s(t) is f(x + t d), or for order 2 its derivative.
+    """
+    programs = [along(sample, directions(sample))]
+    for _ in range(order + 2):
+        programs.append(jvp(programs[-1], [0]))
+    s, first, third = programs[order - 1], programs[order], programs[order + 2]
+
+    def at(program: Program, t: object) -> Array:
+        return evaluate(program, [t, *[np.ones(())] * (len(program.inputs) - 1)], BITS)[0]
+
+    slope = at(first, np.zeros(()))
+    with precision(BITS):
+        whole = np.empty((), object)
+        whole[()] = arb(0, STEP)
+        bound = at(third, whole)
+        up, down = (at(s, np.array(t)) for t in (STEP, -STEP))
+        return slope, np.asarray((up - down) / (2 * STEP) - bound * STEP**2 / 6)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_reverse_and_forward_mode_agree_as_enclosures(name):
+    reverse, forward = both_modes(SAMPLES[name])
+    assert reverse.overlaps(forward), f"<J'u, v> = {reverse}, <u, Jv> = {forward}"
+    assert reverse.rel_accuracy_bits() > 100
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_differences_with_a_proven_remainder_contain_the_derivative(name, order):
+    slope, differences = remainder_check(SAMPLES[name], order)
+    for got, bound in zip(slope.ravel(), differences.ravel(), strict=True):
+        assert bound.is_finite()
+        assert bound.overlaps(got), f"derivative {got}, differences {bound}"
+
+
+def test_the_remainder_is_narrow_enough_to_catch_a_wrong_factor():
+    widths = [
+        float(b.rad()) for n in ("exp", "mul", "softmax") for b in remainder_check(SAMPLES[n])[1].ravel()
+    ]
+    assert max(widths) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["mul", "exp", "div", "softmax", "matmul", "reduce_prod", "solve"])
+def test_second_order_is_symmetric(name):
+    """<H a, b> = <H b, a> for the Hessian of <u, f>."""
+    sample = SAMPLES[name]
+    program, wrt = build(*sample), range(len(sample.points))
+    u = np.round(np.random.default_rng(1).uniform(-1, 1, program.outputs[0].shape), 2)
+    a, b = directions(sample, 1), directions(sample, 2)
+    second = vjp(vjp(program, wrt), wrt)
+    left = inner(evaluate(second, [*sample.points, u, *a], BITS), list(b))
+    right = inner(evaluate(second, [*sample.points, u, *b], BITS), list(a))
+    assert left.overlaps(right)
+    assert left.rel_accuracy_bits() > 100
+
+
+def test_an_input_that_does_not_matter_has_an_exactly_zero_gradient():
+    program = build(lambda x, y: x * 2.0, (np.ones(3), np.ones(2)))
+    gradient = evaluate(vjp(program, [0, 1]), [np.ones(3), np.ones(2), np.ones(3)], 64)
+    assert [float(b) for b in gradient[1]] == [0.0, 0.0]
+
+
+def test_the_branch_that_is_not_taken_does_not_poison_the_gradient():
+    from oracles.exact.primitives.elementwise import compare, scalar, select
+
+    def safe_root(x):
+        return select(compare("gt", x, 0.0), scalar("sqrt", x), 0.0)
+
+    program = build(safe_root, (np.array([-4.0, 4.0]),))
+    gradient = evaluate(vjp(program, [0]), [np.array([-4.0, 4.0]), np.ones(2)], 64)[0]
+    assert [float(b) for b in gradient] == [0.0, 0.25]
+
+
+def test_values_are_what_numpy_computes():
+    assert np.allclose(
+        value(SAMPLES["einsum"]).astype(float), np.einsum("ij,kj,kl->il", *SAMPLES["einsum"].points)
+    )
+    assert np.allclose(value(SAMPLES["sort"]).astype(float), np.sort(SAMPLES["sort"].points[0], 1))
+    assert np.allclose(value(SAMPLES["solve"]).astype(float), np.linalg.solve(*SAMPLES["solve"].points))

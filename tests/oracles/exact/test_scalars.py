@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+import pytest
+from flint import arb
+
+from oracles.exact.balls import precision
+from oracles.exact.scalars import SCALARS
+from tests.oracles.exact import soundness
+
+EVALUATIONS = 20_000
+
+
+def test_every_enclosure_contains_what_mpmath_computes():
+    checked = list(soundness.run(EVALUATIONS, seed=0))
+    wrong = [c for c in checked if c.outcome == "WRONG"]
+    counts = Counter(c.outcome for c in checked)
+    assert not wrong
+    assert counts["contained"] >= EVALUATIONS
+    assert counts["not finite"] < EVALUATIONS / 100
+
+
+def test_every_scalar_function_is_checked():
+    assert set(soundness.FUNCTIONS) == set(SCALARS)
+
+
+def test_enclosures_are_narrow_at_ordinary_arguments():
+    for name, entry in soundness.FUNCTIONS.items():
+        point = 1.5 if name == "acosh" else 0.3
+        with precision(128):
+            parameters = [arb(p) for p in entry.parameters]
+            found = SCALARS[name].taylor(arb(point), 3, *parameters, **entry.static)
+        assert min(c.rel_accuracy_bits() for c in found) > 90, name
+
+
+@pytest.mark.parametrize("name", SCALARS)
+@pytest.mark.parametrize("mutation", ["sign", "factor", "shift"])
+def test_a_broken_function_is_caught(name, mutation, monkeypatch):
+    """The check against mpmath sees a wrong sign, a factor of 1 + 2^-60, and coefficients shifted by one."""
+    original = SCALARS[name]
+
+    def broken(x, order, *parameters, **static):
+        found = original.taylor(x, order + 1, *parameters, **static)
+        if mutation == "sign":
+            return [-c for c in found[:-1]]
+        if mutation == "factor":
+            return [c * (1 + arb(2) ** -60) for c in found[:-1]]
+        return found[1:]
+
+    monkeypatch.setitem(
+        SCALARS,
+        name,
+        dataclasses.replace(original, series=None, value=None, arrays=None, coefficients=broken),
+    )
+    # Shifting the coefficients of exp changes nothing in c_0 and c_1, which are equal.
+    outcomes = {c.outcome for c in soundness.check(name, 1.7 if name == "acosh" else 0.7)}
+    assert "WRONG" in outcomes
