@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from catalogue import decimals, one_hot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
 from reference import batched_differences
+from tests.reference.functions import decimals, one_hot
 
 
 def literal(net, x, t, h=1e-4):

@@ -4,11 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
-from catalogue import ENTRIES, Entry, decimals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
+from tests.reference.functions import ENTRIES, Entry, decimals
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda e: e.name)
 seeds = st.integers(0, 2**32 - 1)

@@ -1,12 +1,12 @@
 import mpmath
 import numpy as np
 import pytest
-from catalogue import decimals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 import reference
+from tests.reference.functions import decimals
 
 rows_of = arrays(np.float64, array_shapes(min_dims=1, max_dims=2, max_side=6), elements=st.floats(-50, 50))
 

@@ -1,9 +1,9 @@
 import mpmath
 import numpy as np
 import pytest
-from catalogue import decimals, one_hot
 
 import reference
+from tests.reference.functions import decimals, one_hot
 
 X1, T1 = np.array([0.6, 0.9]), np.array([0, 0, 1])
 DOCUMENT_P = np.array([0.3545849324, 0.3315628723, 0.3138521953])
@@ -122,6 +122,16 @@ def test_gradient_of_one_sample_against_mpmath():
     for name, g in net.gradient(x, t).items():
         expected = np.array(truth[name].tolist(), dtype=float).reshape(g.shape)
         np.testing.assert_allclose(g, expected, rtol=1e-13, atol=1e-16)
+
+
+def test_gradients_have_their_parameters_dtypes_whatever_x_is():
+    net, x, t = small_net()
+    wanted = {"W1": np.float32, "b1": np.float64, "W2": np.float64, "b2": np.float32}
+    net.params = {name: p.astype(wanted[name]) for name, p in net.params.items()}
+    for f in (net.gradient, net.numerical_gradient):
+        assert {name: g.dtype for name, g in f(x, t).items()} == wanted
+    W = np.ones((2, 3), np.float32)
+    assert reference.simple_net_loss_vjp(1.0, W, np.ones(2), 0).dtype == np.float32
 
 
 def test_accuracy_takes_labels_and_one_hot():

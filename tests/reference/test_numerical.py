@@ -64,7 +64,8 @@ def test_f_sees_the_array_itself_move_as_the_documents_closures_need(form):
     before = x.tobytes()
     seen = []
 
-    def f(_ignored):
+    def f(given):
+        assert np.shares_memory(given, x)
         seen.append(x.copy())
         return square_sum(x)
 

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracles.exact.balls import filled, precision
+from oracles.exact.enclosure import Enclosure
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def enclosure(*balls: arb, bits: int = 128) -> Enclosure:
+    return Enclosure(filled(list(balls), (len(balls),)), bits)
+
+
+def test_digits_are_the_ones_that_both_ends_round_to():
+    with precision(256):
+        pi = arb.pi()
+        wide = pi + arb(0, 1e-6)
+    mpmath.mp.dps = 60
+    assert enclosure(pi).digits(0, 30) == mpmath.nstr(mpmath.pi, 30)
+    assert enclosure(wide).digits(0) == "3.14159"
+    assert enclosure(arb(0, 1)).digits(0) == "?"
+
+
+def test_digits_of_an_exact_number_are_at_most_what_was_asked():
+    assert enclosure(arb(0.5)).digits(0, 3) == "0.500"
+
+
+@given(FINITE)
+def test_an_exact_ball_contains_its_number_and_no_neighbour(number):
+    e = enclosure(arb(number))
+    assert e.contains([number]).all()
+    assert not e.contains([math.nextafter(number, math.inf)]).any()
+    assert e.mid[0] == number
+    assert e.radius[0] == 0
+
+
+def test_nan_and_infinity_are_contained_nowhere():
+    e = enclosure(arb(1), arb("nan"), arb(0, "inf"))
+    assert not e.contains([math.nan, math.nan, math.inf]).any()
+    assert e.radius[1] == math.inf
+
+
+def test_contains_refuses_another_shape():
+    with pytest.raises(ValueError, match=r"shape \(3,\), the enclosure \(1,\)"):
+        enclosure(arb(1)).contains(np.zeros(3))
+
+
+@given(st.floats(1e-300, 1e300), st.floats(1e-300, 1e300))
+def test_the_radius_is_never_below_the_ball_s(mid, radius):
+    ball = arb(mid, radius)
+    assert not ball.rad() > arb(enclosure(ball).radius[0])
+
+
+def test_proven_digits_count_what_the_radius_leaves():
+    assert enclosure(arb(1, 1e-10)).proven_digits[0] == pytest.approx(10, abs=0.5)
+    assert enclosure(arb(0, 1)).proven_digits[0] == 0
+    assert enclosure(arb(2)).proven_digits[0] == pytest.approx(128 * math.log10(2))
+
+
+def test_it_shows_a_wide_ball_by_its_ends():
+    assert "0.25" in repr(enclosure(arb(0.25)))
+    assert " to " in repr(enclosure(arb(0).union(arb(1))))

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oracles.exact import functions as fn
+from oracles.exact.derive import vjp
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.primitives.elementwise import compare, scalar, select
+from oracles.exact.primitives.reductions import reduce_max, sort
+from oracles.exact.refine import Limits, refine
+from tests.oracles.exact.programs import build
+
+
+def value(function, *points, bits=128, limits=Limits()) -> Enclosure:  # noqa: B008 - frozen
+    arrays = tuple(np.asarray(p, float) for p in points)
+    return refine(build(function, arrays), arrays, bits, limits)[0]
+
+
+def gradient(function, point, limits=Limits()) -> Enclosure:  # noqa: B008 - frozen
+    x = np.asarray(point, float)
+    program = build(function, (x,))
+    return refine(vjp(program, [0]), [x, np.ones(program.outputs[0].shape)], 128, limits)[0]
+
+
+def test_precision_grows_until_a_cancellation_is_resolved():
+    """(1 + x) - 1 at x = 1e-100 loses 332 bits."""
+    found = value(lambda x: (1.0 + x) - 1.0, 1e-100)
+    assert found.bits > 128
+    assert found.proven_digits[()] > 15
+    assert found.mid[()] == 1e-100
+
+
+def test_an_exact_zero_does_not_ask_for_thousands_of_bits():
+    found = value(lambda x: scalar("exp", x) - scalar("exp", x), 1.0)
+    assert found.bits <= 512
+    assert found.contains(0.0)
+
+
+def test_a_pole_is_undecided_with_the_element_and_the_reason():
+    with pytest.raises(
+        Undecided, match=r"element \(1,\): not finite.*at 4096 bits.*raise max_bits or seconds"
+    ):
+        gradient(lambda x: scalar("sqrt", x), [1.0, 0.0])
+
+
+def test_the_limit_in_bits_is_kept():
+    with pytest.raises(Undecided, match=r"radius .*\(at 256 bits"):
+        value(lambda x: (1.0 + x) - 1.0, 1e-300, limits=Limits(bits=256))
+
+
+def test_the_limit_in_seconds_stops_it():
+    with pytest.raises(Undecided, match="raise max_bits or seconds"):
+        value(lambda x: (1.0 + x) - 1.0, 1e-300, limits=Limits(seconds=0.0))
+
+
+def test_a_kink_gives_the_hull_of_the_legal_slopes_and_says_so():
+    found = gradient(lambda x: fn.maximum(x, 0.0), [0.0, -0.0, 1.0, -1.0])
+    assert found.kinks
+    for slope in (0.0, 0.5, 1.0):
+        assert found.contains([slope, slope, 1.0, 0.0]).all()
+    assert not found.contains([1.1, -0.1, 1.1, 0.1]).any()
+
+
+def test_the_slope_of_abs_at_0_is_between_minus_one_and_one():
+    found = gradient(fn.absolute, [0.0])
+    assert found.contains([-1.0]).all()
+    assert found.contains([1.0]).all()
+    assert not found.contains([1.5]).any()
+
+
+def test_a_comparison_written_by_hand_has_the_same_kink():
+    found = gradient(lambda x: select(compare("gt", x, 0.0), x, 0.0), [0.0, 2.0])
+    assert found.kinks
+    assert found.contains([0.5, 1.0]).all()
+
+
+def test_clamp_at_its_edge_is_a_kink():
+    found = gradient(lambda x: fn.clamp(x, -1.0, 1.0), [-1.0, 1.0, 0.3])
+    assert found.contains([0.0, 1.0, 1.0]).all()
+    assert not found.contains([2.0, -0.5, 1.0])[:2].any()
+
+
+def test_tied_maxima_share_the_slope_in_any_way():
+    found = gradient(lambda x: reduce_max(x, (0,)), [1.0, 1.0, 0.0])
+    assert found.contains([1.0, 0.0, 0.0]).all()
+    assert found.contains([0.5, 0.5, 0.0]).all()
+    assert not found.contains([1.5, -0.5, 0.5]).any()
+
+
+def test_away_from_the_kink_there_is_one_slope():
+    found = gradient(lambda x: reduce_max(x, (0,)), [1.0, 1.0 - 2.0**-52, 0.0])
+    assert not found.kinks
+    assert list(found.mid) == [1.0, 0.0, 0.0]
+
+
+def test_equal_numbers_sort_in_their_own_order():
+    assert list(value(lambda x: sort(x, 0), [2.0, 1.0, 2.0]).mid) == [1.0, 2.0, 2.0]
+
+
+def test_what_no_precision_can_compare_is_undecided_and_names_both():
+    def same_but_not_exactly(x):
+        return select(compare("lt", scalar("exp", x) - scalar("exp", x), 0.0), x, 2.0 * x)
+
+    with pytest.raises(Undecided, match=r"cannot compare .* with 0"):
+        value(same_but_not_exactly, 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused_by_name(bad):
+    with pytest.raises(Unsupported, match=rf"element at \(1,\) is {bad}"):
+        value(lambda x: x, [1.0, bad])
