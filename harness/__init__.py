@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         exact_gradient,
         exact_value,
     )
-    from harness.examine import examine
+    from harness.examination import examine
     from harness.record import Cell, Record, read_records
     from harness.runner import plan, run
 
@@ -37,7 +37,7 @@ _HOMES = {
     "catalogue": "cases",
     "exact_gradient": "exact",
     "exact_value": "exact",
-    "examine": "examine",
+    "examine": "examination",
     "plan": "runner",
     "read_records": "record",
     "run": "runner",

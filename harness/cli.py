@@ -19,6 +19,7 @@ app = App(
     help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted.",
     version=__version__,
     result_action="return_value",
+    suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
 )
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -92,6 +93,10 @@ def run(tokens: list[str] | None = None) -> ExitCode:
         return _say(str(problem), ExitCode.USAGE)
     except NothingSelected as problem:
         return _say(str(problem), ExitCode.NOTHING_COMPARED)
+    except OSError as problem:
+        if isinstance(problem, BrokenPipeError):
+            raise
+        return _say(f"{problem}: nothing more can be written there", ExitCode.FAILED)
     except KeyboardInterrupt:
         return _say("interrupted; the rows written so far stay", ExitCode.INTERRUPTED)
     return result if isinstance(result, ExitCode) else ExitCode.OK

@@ -75,6 +75,8 @@ def _fault(name: str, want: Array | None, got: Array | None) -> str:
         return f"{name}: no gradient (None), which is not a zero gradient"
     if got.shape != want.shape:
         return f"{name}: shape {got.shape} instead of {want.shape}"
+    if want.size and np.ma.getmaskarray(got).all():
+        return f"{name}: nothing was computed"
     return "" if got.dtype == want.dtype else f"{name}: dtype {got.dtype} instead of {want.dtype}"
 
 
@@ -92,8 +94,9 @@ def _compare_array(name: str, want: Array, got: Array, legal: Interval | None) -
         size = np.abs(want)
         relative = np.where(error == 0, 0.0, error / size)
         ulp = np.where(error == 0, 0.0, error / np.spacing(size))
-        largest = _largest(np.where(counted, size, 0))
-        scaled = 0.0 if _largest(error) == 0 else float(_largest(error) / largest)
+        # An infinite element is no measure for the others; where nothing else is left, any error is infinite.
+        largest = np.float64(_largest(np.where(counted & np.isfinite(size), size, 0)))
+        scaled = 0.0 if _largest(error) == 0 else float(np.float64(_largest(error)) / largest)
     index = (
         np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), want.shape) if want.size else ()
     )
@@ -124,6 +127,6 @@ def _merge(a: Difference, b: Difference) -> Difference:
     )
 
 
-def _rank(value: float) -> float:
-    """NaN ranks above every number, so that no maximum can lose it."""
-    return math.inf if math.isnan(value) else value
+def _rank(value: float) -> tuple[bool, float]:
+    """NaN ranks above every number and infinity, so that no maximum can lose it."""
+    return math.isnan(value), value

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from harness.record import Cell
+
 
 class KnownDefect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why the rows `inputs` of one case, oracle and dtype fail; `link` says where it is reported."""
@@ -31,6 +33,11 @@ class Row(NamedTuple):
     oracle: str
     dtype: str
     input: str
+
+    @classmethod
+    def of(cls, cell: Cell) -> Row:
+        """The row of a cell."""
+        return cls(cell.case, cell.oracle, cell.dtype, cell.input)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -65,7 +65,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def to_json(record: Record) -> bytes:
     """One line of JSON. NaN and infinities, which JSON lacks, are the strings "nan", "inf" and "-inf"."""
     plain = {
-        name: repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+        name: repr(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in msgspec.structs.asdict(record).items()
     }
     return msgspec.json.encode(plain)
@@ -87,7 +87,7 @@ def read_records(path: Path) -> Iterator[Record]:
     """The records of a JSON-lines file, as they come.
 
     A later line for the same cell stands for the earlier one: a run writes a row when it is compared and,
-    where many processes compared, again when it has been timed.
+    where many processes compared, again when it has been timed. A last line that was cut short is left out.
 
     Raises:
         ValueError: A line is not a record; the message gives its number.
@@ -98,6 +98,8 @@ def read_records(path: Path) -> Iterator[Record]:
             try:
                 record = from_json(line)
             except ValueError as problem:
+                if not line.endswith(b"\n"):
+                    break  # the run was killed while it wrote its last line
                 raise ValueError(f"{path}, line {number}: {problem}") from None
             latest[record.cell] = record
     yield from latest.values()

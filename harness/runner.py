@@ -9,7 +9,7 @@ from functools import cache
 import joblib
 
 from harness.cases import catalogue
-from harness.examine import REFERENCE, examine
+from harness.examination import REFERENCE, examine
 from harness.known import known_defects
 from harness.record import Cell, Record
 from harness.verdict import Outcome

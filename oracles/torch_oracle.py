@@ -41,13 +41,20 @@ class TorchOracle(Oracle):
             with warnings.catch_warnings():
                 # A broadcast view is read-only, and its strides are what is to be tried; nothing writes.
                 warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-                return torch.from_numpy(np.asarray(array)).to(self.device)
+                # PyTorch has no negative strides.
+                whole = array if all(s >= 0 for s in array.strides) else np.ascontiguousarray(array)
+                return torch.from_numpy(np.asarray(whole)).to(self.device)
 
         def value(*args: Any) -> Any:
             with torch.no_grad():
                 return function(*args)
 
         def gradient(cotangent: Any, *args: Any) -> Any:
+            # Whatever grad mode the caller is in: a gradient is what is asked for.
+            with torch.enable_grad():
+                return differentiate(cotangent, args)
+
+        def differentiate(cotangent: Any, args: tuple[Any, ...]) -> Any:
             leaves = [a.detach().requires_grad_() if i in case.argnums else a for i, a in enumerate(args)]
             out = function(*leaves)
             if not out.requires_grad:

@@ -19,7 +19,7 @@ from harness.record import to_json
 from harness.report import tables
 from harness.report.files import WRITERS, write_tables
 from harness.report.tables import Table
-from harness.report.text import print_table
+from harness.report.text import Screen, print_table
 from harness.runner import DTYPES, oracles, plan, run
 from harness.selection import UsageError, listed, matching
 
@@ -51,6 +51,8 @@ def run_report(options: Options) -> ExitCode:
     dtypes = (
         listed("--dtype", options.dtype, DTYPES) if options.dtype else DTYPES[: 1 if options.quick else None]
     )
+    if options.output and options.output.exists() and not options.output.is_dir():
+        raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
     if options.jobs < 1:
         raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 1 or more")
     if options.seed < 0:
@@ -121,7 +123,7 @@ def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[B
 
 
 def _deliver(shown: Sequence[Table], summary: str, formats: Sequence[str], output: Path | None) -> None:
-    console = Console()
+    console = Screen()
     shown = [table for table in shown if not table.frame.empty]
     files = [name for name in formats if name in WRITERS]
     if "text" in formats:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.report.tables import Table
+import pandas as pd
+
+from harness.report.tables import NAMES, Table
 
 WRITERS: dict[str, Callable[[Table], str]] = {
-    "csv": lambda table: table.frame.to_csv(index=False),
+    "csv": lambda table: _plain(table.frame).to_csv(index=False),
     "md": lambda table: markdown(table),
 }
 
 
 def markdown(table: Table) -> str:
     """The shown columns as a Markdown table under a heading, numbers with six digits."""
-    frame = (
-        table.frame[list(table.columns)].astype(object).where(table.frame[list(table.columns)].notna(), "")
-    )
-    body = frame.to_markdown(index=False, floatfmt=".6g", disable_numparse=False)
+    body = _plain(table.frame[list(table.columns)]).to_markdown(index=False, floatfmt=".6g")
     return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """NaN as the word, None as a blank: what was not a number is not what was not measured."""
+    return frame.map(lambda v: "" if v is None else "nan" if isinstance(v, float) and math.isnan(v) else v)
 
 
 def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Path) -> list[Path]:
     """Write every table in every file format; returns the files, in order.
 
-    Each file appears whole or not at all, so a full disk or a killed run leaves the old one.
+    Each file appears whole or not at all, so a full disk or a killed run leaves the old one. A table that
+    this run does not have is removed, so that the folder shows one run.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    for name in NAMES - {table.name for table in tables}:
+        for kind in formats:
+            (directory / f"{name}.{kind}").unlink(missing_ok=True)
     written = []
     for table in tables:
         for kind in formats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pandas as pd
@@ -36,6 +37,8 @@ RESULTS = tuple(
     for outcome in SEVERITY
     for result in (["convention", "pass"] if outcome is Outcome.PASS else [outcome.value])
 )
+# The tables of a report: what a folder of reports may hold.
+NAMES = frozenset({"gradients", "problems", "finite_differences", "timings", "documents", "learning"})
 GRADIENT_COLUMNS = (
     "result",
     "case",
@@ -49,14 +52,6 @@ GRADIENT_COLUMNS = (
     "expected",
     "max_abs_difference",
     "max_rel_difference",
-)
-DIFFERENCES = (
-    "computed",
-    "expected",
-    "max_abs_difference",
-    "max_rel_difference",
-    "max_ulp_difference",
-    "scaled_difference",
 )
 TIMING_COLUMNS = (
     "case",
@@ -73,9 +68,14 @@ TIMING_COLUMNS = (
 )
 
 
+def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame that keeps None (not measured) apart from NaN (measured, and not a number)."""
+    return pd.DataFrame(list(rows), dtype=object)
+
+
 def records_frame(records: Sequence[Record]) -> pd.DataFrame:
     """All records, worst first: by outcome, then by difference, where NaN is the worst."""
-    frame = pd.DataFrame([msgspec.structs.asdict(r) for r in records], columns=Record.__struct_fields__)
+    frame = _frame(msgspec.structs.asdict(r) for r in records)
     at_kink = (frame["outcome"] == Outcome.PASS) & (frame["verdict"] == Verdict.CONVENTION)
     frame.insert(0, "result", frame["outcome"].astype(str).mask(at_kink, Verdict.CONVENTION.value))
     rank = frame["result"].map({result: i for i, result in enumerate(RESULTS)})
@@ -83,7 +83,6 @@ def records_frame(records: Sequence[Record]) -> pd.DataFrame:
     compared = frame["where"] != ""
     size = size.where(~(size.isna() & compared), float("inf")).fillna(-1.0)
     order = pd.DataFrame({"rank": rank, "size": -size}).sort_values(["rank", "size"], kind="stable").index
-    frame[list(DIFFERENCES)] = frame[list(DIFFERENCES)].astype(object).where(compared, None)
     return frame.loc[order].reset_index(drop=True)
 
 
@@ -127,7 +126,7 @@ def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
 
 def timings(frame: pd.DataFrame, full: bool) -> Table:
     """Times and ratios to NumPy: of each case's first input in the widest dtype, or of all rows."""
-    timed = frame[frame["gradient_time_s"].notna()]
+    timed = frame[[t is not None for t in frame["gradient_time_s"]]]
     if not full:
         first = {name: case.inputs[0].name for name, case in catalogue().items()}
         timed = timed[timed["input"] == timed["case"].map(first)]
@@ -159,7 +158,7 @@ def problems(frame: pd.DataFrame) -> Table:
 
 def documents(rows: Sequence[Reproduced]) -> Table:
     """What the document prints, and what we print."""
-    frame = pd.DataFrame([dataclasses.asdict(row) for row in rows])
+    frame = _frame(dataclasses.asdict(row) for row in rows)
     return Table(
         "documents",
         "The document's printed outputs, digit for digit",
@@ -170,7 +169,7 @@ def documents(rows: Sequence[Reproduced]) -> Table:
 
 def learning(rows: Sequence[Learned]) -> Table:
     """The four steps of learning on real digits, per gradient source."""
-    frame = pd.DataFrame([dataclasses.asdict(row) for row in rows])
+    frame = _frame(dataclasses.asdict(row) for row in rows)
     return Table(
         "learning",
         "Learning: TwoLayerNet(784, 100, 10) on 4,000 MNIST digits, 1,000 held out",
@@ -193,7 +192,7 @@ def learning(rows: Sequence[Learned]) -> Table:
 
 def benchmarks(rows: Sequence[Benchmark]) -> Table:
     """Paired benchmarks: how many times longer the other way takes."""
-    frame = pd.DataFrame([{**dataclasses.asdict(row), "met": row.met} for row in rows])
+    frame = _frame({**dataclasses.asdict(row), "met": row.met} for row in rows)
     return Table(
         "bench",
         "Paired benchmarks (one thread, in turns)",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -76,6 +74,14 @@ WRAPPED_WIDTH = 18
 YES_NO = {"equal", "met", "ready", "decides"}
 
 
+class Screen(Console):
+    """A console that leaves a closed pipe to the command, which knows what its exit code means."""
+
+    def on_broken_pipe(self) -> None:
+        """Called inside the handler of the error: pass it on."""
+        raise
+
+
 def print_table(console: Console, table: Table) -> None:
     """One table with its title and caption; where a column does not fit, the caption says where it is."""
     if table.name == "problems":
@@ -123,7 +129,7 @@ def _cell(name: str, value: object, console: Console) -> Text:
         return Text(f"{mark if console.encoding.startswith('utf') else plain} {value}", style=style)
     if name in YES_NO:
         return Text("yes", style="green") if value else Text("NO", style="bold red")
-    if value is None or (isinstance(value, float) and math.isnan(value) and name in FIXED | {"time_s"}):
+    if value is None:
         return Text("")
     if isinstance(value, float):
         return Text(f"{value:.4g}" if name in FIXED else f"{value:.1e}")

@@ -22,17 +22,16 @@ REFERENCE = NumpyOracle()
 
 def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect], timing: bool) -> Record:
     """The record of one cell. Whatever an adapter or a framework raises becomes that row's result."""
-    missing = oracle.unavailable()
-    if missing:
-        return _record(cell, outcome=Outcome.UNAVAILABLE, reason=missing)
-    impossible = oracle.unsupported(case)
-    if impossible:
-        return _record(cell, outcome=Outcome.UNSUPPORTED, reason=impossible)
     try:
-        record = _measured(case, oracle, cell, timing)
+        missing = oracle.unavailable()
+        if missing:
+            return _record(cell, outcome=Outcome.UNAVAILABLE, reason=missing)
+        impossible = oracle.unsupported(case)
+        if impossible:
+            return _record(cell, outcome=Outcome.UNSUPPORTED, reason=impossible)
+        return _measured(case, oracle, cell, known.get(Row.of(cell)), timing)
     except Exception as problem:
-        record = _record(cell, outcome=Outcome.ERROR, reason=_first_line(problem))
-    return _with_known(record, known)
+        return _record(cell, outcome=Outcome.ERROR, reason=_first_line(problem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,11 @@ class _Loaded:
         return self.subject.fetch_value(self.value()), self.subject.fetch_gradient(self.gradient())
 
 
-def _measured(case: Case, oracle: Oracle, cell: Cell, timing: bool) -> Record:
+def _measured(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None, timing: bool) -> Record:
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
+    reference = _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent)
+    expected = reference.fetched()
+    given = [a.copy() for a in (*args, cotangent)]
     start = perf_counter()
     mine = _Loaded.of(oracle, case, cell.dtype, args, cotangent)
     results = mine.fetched()
@@ -67,12 +69,17 @@ def _measured(case: Case, oracle: Oracle, cell: Cell, timing: bool) -> Record:
         "shapes": " ".join(str(a.shape).replace(" ", "") for a in args),
         "first_call_time_s": perf_counter() - start,
     }
-    reference = _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent)
     if oracle.name == REFERENCE.name:
         fields |= {"verdict": Verdict.REFERENCE, "outcome": Outcome.INFO}
     else:
         legal = case.subdifferential(cotangent, *args) if case.subdifferential else None
-        fields |= _compared(case, oracle.decides, cell.dtype, reference.fetched(), results, legal)
+        fields |= _compared(case, oracle.decides, cell.dtype, expected, results, legal, known)
+    for name, before, after in zip((*case.arguments, "cotangent"), given, (*args, cotangent), strict=True):
+        if not np.array_equal(before, after, equal_nan=after.dtype.kind == "f"):
+            fields |= {
+                "outcome": Outcome.FAIL,
+                "reason": f"{name} was overwritten: an oracle must leave it alone",
+            }
     if timing:
         fields |= _timed(mine, reference)
     return _record(cell, **fields)
@@ -85,12 +92,15 @@ def _compared(
     expected: tuple[Array, Gradient],
     computed: tuple[Array, Gradient],
     legal: tuple[tuple[Array, Array], ...] | None,
+    known: KnownDefect | None,
 ) -> dict[str, Any]:
     """The fields of a record that come from comparing and judging."""
     of_value = compare(("value",), (_comparable(expected[0]),), (_comparable(computed[0]),))
     of_gradient = compare(case.differentiated, expected[1].arrays, computed[1].arrays, legal)
     if decides:
         verdict, outcome, reason = judge(of_value, of_gradient, dtype)
+        if known and not (of_value.fault or of_gradient.fault):
+            outcome, reason = _excused(outcome, known)
     else:
         verdict, outcome, reason = Verdict.ESTIMATE, Outcome.INFO, _estimate_note(expected[1], computed[1])
     return {
@@ -138,17 +148,16 @@ def _estimate_note(expected: Gradient, gradient: Gradient) -> str:
     return "; ".join(notes)
 
 
-def _with_known(record: Record, known: dict[Row, KnownDefect]) -> Record:
-    """The outcome after the known-defects file: known, or stale where the file no longer holds."""
-    entry = known.get(Row(record.case, record.oracle, record.dtype, record.input))
-    if entry is None or not record.outcome.compared:
-        return record
-    if record.outcome.failing:
-        return msgspec.structs.replace(record, outcome=Outcome.KNOWN, reason=f"{entry.reason} ({entry.link})")
-    return msgspec.structs.replace(
-        record,
-        outcome=Outcome.STALE,
-        reason="listed in harness/known_defects.toml, and it does not fail any more: remove the entry",
+def _excused(outcome: Outcome, known: KnownDefect) -> tuple[Outcome, str]:
+    """The outcome where the file of known defects names this row: known, or stale if it does not fail.
+
+    Only a difference in size is excused: another shape or dtype, or an oracle that raises, is news.
+    """
+    if outcome.failing:
+        return Outcome.KNOWN, f"{known.reason} ({known.link})"
+    return (
+        Outcome.STALE,
+        "listed in harness/known_defects.toml, and it does not fail any more: remove the entry",
     )
 
 

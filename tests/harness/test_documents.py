@@ -1,0 +1,71 @@
+"""The document's printed outputs, and that a changed digit is noticed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness import documents, learning
+from harness.cli import run
+
+QUICK = ["report", "--quick", "--oracle", "torch"]
+
+
+@pytest.mark.parametrize("row", documents.reproduce(), ids=lambda row: row.what)
+def test_the_documents_output_is_reproduced_digit_for_digit(row):
+    assert row.ours == row.documented
+    assert row.equal
+
+
+def test_the_printed_outputs_of_the_issue_are_all_there():
+    printed = [p.documented for p in documents.PRINTED]
+    for wanted in (
+        "[6. 8.]",
+        "[6. 0.]",
+        "[-6.11110793e-10 8.14814391e-10]",
+        "[-2.58983747e+13 -1.29524862e+12]",
+        "[-2.99999994 3.99999992]",
+        "[[0.21275089 0.19893766 -0.41168855] [0.31912634 0.29840649 -0.61753283]]",
+    ):
+        assert wanted in printed
+    assert printed.count("(784, 100)") == 2
+
+
+@pytest.mark.parametrize("position", range(len(documents.PRINTED)))
+def test_one_changed_digit_is_unequal(position, monkeypatch):
+    changed = dataclasses.replace(documents.PRINTED[position])
+    digit = next(c for c in changed.documented if c.isdigit())
+    text = changed.documented.replace(digit, str(9 - int(digit)), 1)
+    printed = (*documents.PRINTED[:position], dataclasses.replace(changed, documented=text))
+    monkeypatch.setattr(documents, "PRINTED", printed[position:])
+    assert [row.equal for row in documents.reproduce()] == [False]
+
+
+def test_a_changed_document_turns_the_exit_code_and_is_shown_first(monkeypatch, capsys):
+    monkeypatch.setattr(learning, "learn", lambda *_: [])
+    assert run(QUICK) == 0
+    assert " NO " not in capsys.readouterr().out
+    wrong = documents.Printed("a wrong one", "[6. 8.]", lambda: np.array([6.0, 8.1]))
+    monkeypatch.setattr(documents, "PRINTED", (*documents.PRINTED, wrong))
+    assert run(QUICK) == 1
+    table = capsys.readouterr().out.split("digit for digit")[1].splitlines()
+    assert table[2].split() == ["NO", "a", "wrong", "one", "[6.", "8.]", "[6.", "8.1]"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.array([6.0, 8.0]), "[6. 8.]"),
+        (np.array([[1.5, -2.0], [-0.25, 10.0]]), "[[1.5 -2. ] [-0.25 10. ]]"),
+        ((784, 100), "(784, 100)"),
+        (np.array([1e-10, 1.0]), "[1.e-10 1.e+00]"),
+    ],
+)
+def test_printing_is_numpys_without_alignment(value, text):
+    assert documents.as_printed(value) == text
+
+
+def test_printing_does_not_follow_or_change_the_users_print_options():
+    with np.printoptions(precision=2, suppress=True):
+        assert documents.as_printed(np.array([0.12345678])) == "[0.12345678]"
+        assert str(np.array([0.12345678])) == "[0.12]"

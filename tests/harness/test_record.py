@@ -1,0 +1,118 @@
+"""Records as lines of JSON: nothing is lost, and a bad line says where it is."""
+
+import json
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.record import Cell, Record, from_json, read_records, to_json
+from harness.verdict import Outcome, Verdict
+
+FLOAT_FIELDS = [f.name for f in msgspec.structs.fields(Record) if f.type == float | None]
+WORDS = st.text(max_size=12) | st.sampled_from(
+    ["nan", "inf", "null", "1", "true", "zeilen\nende", '"', "±710"]
+)
+RECORDS = st.builds(
+    Record,
+    **dict.fromkeys(("case", "input", "dtype", "oracle", "shapes", "reason", "where"), WORDS),
+    seed=st.integers(0, 2**63 - 1),
+    verdict=st.sampled_from(Verdict),
+    outcome=st.sampled_from(Outcome),
+    **{name: st.none() | st.floats() for name in FLOAT_FIELDS},
+)
+
+
+def record(**fields):
+    plain = {"case": "relu", "input": "zeros", "dtype": "float64", "oracle": "jax", "seed": 0}
+    return Record(**{**plain, "outcome": Outcome.PASS, **fields})
+
+
+def same(a, b):
+    def plain(r):
+        return [repr(value) for value in msgspec.structs.astuple(r)]  # NaN is not equal to itself
+
+    return plain(a) == plain(b)
+
+
+def test_there_are_float_fields_to_try():
+    assert "scaled_difference" in FLOAT_FIELDS
+    assert len(FLOAT_FIELDS) > 10
+
+
+@given(original=RECORDS)
+def test_a_record_survives_its_line_of_json(original):
+    line = to_json(original)
+    assert b"\n" not in line
+    assert same(from_json(line), original)
+
+
+@given(original=RECORDS)
+def test_a_line_is_json_that_any_reader_takes(original):
+    def refuse(word):
+        raise AssertionError(f"{word} is not JSON")
+
+    plain = json.loads(to_json(original), parse_constant=refuse)
+    assert list(plain) == list(Record.__struct_fields__)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_numbers_that_json_lacks_come_back(value, kind):
+    assert same(from_json(to_json(record(computed=kind(value)))), record(computed=value))
+
+
+def test_an_unknown_field_is_refused_by_name():
+    line = to_json(record()).replace(b'"reason"', b'"raison"')
+    with pytest.raises(ValueError, match=r"not a record: .*unknown field `raison`"):
+        from_json(line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b'"pass"', b'"splendid"', "Invalid enum value 'splendid'"),
+        (b'"seed":0', b'"seed":"x"', "Expected `int`, got `str` - at `\\$.seed`"),
+        (b'"computed":null', b'"computed":"many"', "at `\\$.computed`"),
+        (b'"case":"relu",', b"", "missing required field `case`"),
+    ],
+)
+def test_a_wrong_field_is_named(old, new, message):
+    line = to_json(record())
+    assert old in line
+    with pytest.raises(ValueError, match=message):
+        from_json(line.replace(old, new))
+
+
+def test_a_record_knows_its_cell():
+    assert record(seed=4, reason="r").cell == Cell("relu", "zeros", "float64", "jax", 4)
+
+
+def test_a_bad_line_is_reported_by_file_and_number(tmp_path):
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(to_json(record()) + b"\n" + to_json(record(seed=1)) + b"\nnonsense\n")
+    with pytest.raises(ValueError, match=r"records\.jsonl, line 3: not a record"):
+        list(read_records(path))
+
+
+def test_a_later_line_of_a_cell_replaces_the_earlier_one(tmp_path):
+    path = tmp_path / "records.jsonl"
+    rows = [record(seed=s, reason=r) for s, r in ((0, "compared"), (1, "other"), (0, "timed"))]
+    path.write_bytes(b"".join(to_json(r) + b"\n" for r in rows))
+    assert [(r.seed, r.reason) for r in read_records(path)] == [(0, "timed"), (1, "other")]
+
+
+@pytest.mark.parametrize("field", ["case", "input", "dtype", "oracle", "seed"])
+def test_rows_that_differ_in_any_name_are_different_rows(tmp_path, field):
+    path = tmp_path / "records.jsonl"
+    other = record(**{field: 9 if field == "seed" else "other"})
+    path.write_bytes(to_json(record()) + b"\n" + to_json(other) + b"\n")
+    assert len(list(read_records(path))) == 2
+
+
+def test_an_empty_file_has_no_records(tmp_path):
+    (tmp_path / "records.jsonl").touch()
+    assert list(read_records(tmp_path / "records.jsonl")) == []

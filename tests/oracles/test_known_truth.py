@@ -1,0 +1,43 @@
+"""Each known defect is the framework's: the hand-derived gradient is right there and the framework is not."""
+
+import numpy as np
+import pytest
+
+from harness.cases import catalogue
+from harness.known import known_defects
+from harness.verdict import allowed
+from oracles import JaxOracle, NumpyOracle, TorchOracle
+from tests.oracles.drawn_anew import exact_gradient
+
+ORACLES = {"jax": JaxOracle(), "torch": TorchOracle(), "numpy": NumpyOracle()}
+POINTS = sorted({(row.case, row.dtype, row.input) for row in known_defects()})
+
+
+def worst(oracle, case, dtype, args, cotangent, truth):
+    subject = ORACLES[oracle].prepare(case, np.dtype(dtype))
+    loaded = [subject.load(a) for a in args]
+    got = subject.fetch_gradient(subject.gradient(subject.load(cotangent), *loaded)).arrays
+    pairs = zip(got, truth, strict=True)
+    return max(np.max(np.abs(g.astype(np.longdouble) - t)) / np.max(np.abs(t)) for g, t in pairs)
+
+
+@pytest.mark.parametrize(("name", "dtype", "input_name"), POINTS, ids=["-".join(p) for p in POINTS])
+def test_a_known_defect_is_not_ours(name, dtype, input_name):
+    case = catalogue()[name]
+    args, cotangent = case.draw(input_name, dtype, 0)
+    truth = exact_gradient(case, cotangent, args)
+    # exp of a number near 240, itself rounded, is right to some 240 eps
+    assert worst("numpy", case, dtype, args, cotangent, truth) < 500 * np.finfo(dtype).eps
+    accused = [
+        row.oracle for row in known_defects() if (row.case, row.dtype, row.input) == (name, dtype, input_name)
+    ]
+    assert accused
+    for oracle in accused:
+        assert worst(oracle, case, dtype, args, cotangent, truth) > allowed(dtype)
+
+
+def test_the_exact_gradient_is_the_closed_form():
+    x, cotangent = np.array([[40.0, -3.0]]), np.array([[1.0, -2.0]])
+    (found,) = exact_gradient(catalogue()["sigmoid"], cotangent, (x,))
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(found, cotangent * np.exp(-x) / (1 + np.exp(-x)) ** 2, rtol=1e-14)
