@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report test lint bench clean
+.PHONY: help report test lint soundness coverage bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -27,6 +27,12 @@ lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+soundness: $(READY)  ## a million enclosures of the exact oracle against mpmath (slow)
+	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
+
+coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle proves
+	$(BIN)/python -m harness coverage
 
 bench: $(READY)  ## the paired benchmarks
 	$(BIN)/python -m harness bench

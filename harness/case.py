@@ -43,8 +43,6 @@ class Case:
         inputs: The ordinary and the boundary inputs; the first is the one whose times the report shows.
         source: Where the function comes from.
         nondifferentiable: Where it has no derivative, in words ("" if nowhere).
-        subdifferential: `subdifferential(cotangent, *args)` gives, per differentiated argument, the lower
-            and the upper end of the legal gradients; they differ at the kinks only. None without kinks.
     """
 
     name: str
@@ -55,7 +53,6 @@ class Case:
     inputs: tuple[InputMaker, ...]
     source: str
     nondifferentiable: str = ""
-    subdifferential: Callable[..., tuple[tuple[Array, Array], ...]] | None = None
 
     @property
     def differentiated(self) -> tuple[str, ...]:

@@ -66,11 +66,27 @@ def report(
 
 
 @app.command(name="list")
-def list_() -> ExitCode:
-    """Show the cases with their inputs, and the oracles with what they need."""
-    from harness.report.command import print_catalogue
+def list_(what: str = "catalogue") -> ExitCode:
+    """Show the cases with their inputs and the oracles with what they need, or what the exact oracle covers.
 
-    return print_catalogue()
+    Parameters
+    ----------
+    what
+        catalogue, or ops: the operations of NumPy, JAX and PyTorch with and without a rule.
+    """
+    from harness.report.command import print_catalogue, print_operations
+    from harness.selection import listed
+
+    (chosen,) = listed("list", what, ("catalogue", "ops"))
+    return print_catalogue() if chosen == "catalogue" else print_operations()
+
+
+@app.command
+def coverage() -> ExitCode:
+    """Count the functions of JAX and PyTorch whose gradients the exact oracle proves, and name the others."""
+    from harness.report.command import run_coverage
+
+    return run_coverage()
 
 
 @app.command

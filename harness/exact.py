@@ -115,10 +115,10 @@ def exact_gradient(
         from oracles.exact.derive import jvp
 
         moves = _directions(tangents, [values[i].shape for i in wrt], rng, "tangent")
-        found = refine(jvp(recording.program, wrt), values + moves, _checked_bits(bits), limits)
+        found = refine(jvp(recording.program, wrt), values + moves, _checked_bits(bits), limits, wrt)
         return found[0] if len(found) == 1 else tuple(found)
     program, directions = _nested(recording, wrt, cotangent, order, rng)
-    found = refine(program, values + directions, _checked_bits(bits), limits)
+    found = refine(program, values + directions, _checked_bits(bits), limits, wrt)
     trees = [
         recording.rebuild(k, [e for e, i in zip(found, wrt, strict=True) if recording.argument[i] == k])
         for k in chosen

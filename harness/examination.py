@@ -1,8 +1,10 @@
-"""One cell, from the case to the record: draw, run, compare with the hand-derived gradient, judge, time."""
+"""One cell, from the case to the record: draw, enclose the truth, run, measure, judge, time."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -10,14 +12,18 @@ import msgspec
 import numpy as np
 
 from harness.case import Array, Arrays, Case
-from harness.difference import Difference, compare
+from harness.errors import Errors, measure
 from harness.known import KnownDefect, Row
 from harness.record import Cell, Record
 from harness.timing import paired
-from harness.verdict import Outcome, Verdict, judge
+from harness.verdict import Outcome, Verdict, judge, same_function
 from oracles import Gradient, NumpyOracle, Oracle, Subject
+from oracles.exact.enclosure import Enclosure
+from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
 
+TINY = float(np.finfo(np.float64).tiny)
 REFERENCE = NumpyOracle()
+EXACT = ExactOracle()
 
 
 def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect], timing: bool) -> Record:
@@ -29,9 +35,40 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         impossible = oracle.unsupported(case)
         if impossible:
             return _record(cell, outcome=Outcome.UNSUPPORTED, reason=impossible)
-        return _measured(case, oracle, cell, known.get(Row.of(cell)), timing)
+        return _examined(case, oracle, cell, known.get(Row.of(cell)), timing)
     except Exception as problem:
         return _record(cell, outcome=Outcome.ERROR, reason=_first_line(problem))
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The true value and gradients at one input: enclosures, or an integer value and no gradients."""
+
+    value: Enclosure | Array
+    gradients: tuple[Enclosure | None, ...]
+
+    @property
+    def proven_error(self) -> float | None:
+        """The largest radius off the kinks, relative to the largest element; None without a gradient."""
+        errors = [
+            np.max(g.radius[~g.wide], initial=0.0) / max(np.max(np.abs(g.mid), initial=0.0), TINY)
+            for g in self.gradients
+            if g is not None
+        ]
+        return float(max(errors)) if errors else None
+
+    @property
+    def proven_digits(self) -> float | None:
+        """How many digits of the largest elements are proven."""
+        return None if self.proven_error is None else -math.log10(max(self.proven_error, TINY))
+
+
+@lru_cache(maxsize=2)
+def truth(case: Case, input_name: str, dtype: str, seed: int) -> Truth:
+    """The truth at one input, kept while the oracles are asked about it in turn."""
+    args, cotangent = case.draw(input_name, dtype, seed)
+    gradients = enclosed_gradient(case, args, cotangent) or (None,) * len(case.argnums)
+    return Truth(enclosed_value(case, args), gradients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,66 +94,76 @@ class _Loaded:
         return self.subject.fetch_value(self.value()), self.subject.fetch_gradient(self.gradient())
 
 
-def _measured(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None, timing: bool) -> Record:
+def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None, timing: bool) -> Record:
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
-    reference = _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent)
-    expected = reference.fetched()
+    true = truth(case, cell.input, cell.dtype, cell.seed)
     given = [a.copy() for a in (*args, cotangent)]
     start = perf_counter()
     mine = _Loaded.of(oracle, case, cell.dtype, args, cotangent)
-    results = mine.fetched()
+    value, gradient = mine.fetched()
     fields: dict[str, Any] = {
         "shapes": " ".join(str(a.shape).replace(" ", "") for a in args),
         "first_call_time_s": perf_counter() - start,
+        "proven_digits": true.proven_digits,
     }
-    if oracle.name == REFERENCE.name:
-        fields |= {"verdict": Verdict.REFERENCE, "outcome": Outcome.INFO}
+    if oracle.name == EXACT.name:
+        fields |= {"verdict": Verdict.TRUTH, "outcome": Outcome.INFO, "scaled_error": true.proven_error}
     else:
-        legal = case.subdifferential(cotangent, *args) if case.subdifferential else None
-        fields |= _compared(case, oracle.decides, cell.dtype, expected, results, legal, known)
+        fields |= _measured(case, oracle, cell, true, args, value, gradient, known)
     for name, before, after in zip((*case.arguments, "cotangent"), given, (*args, cotangent), strict=True):
         if not np.array_equal(before, after, equal_nan=after.dtype.kind == "f"):
             fields |= {
                 "outcome": Outcome.FAIL,
                 "reason": f"{name} was overwritten: an oracle must leave it alone",
             }
-    if timing:
-        fields |= _timed(mine, reference)
+    # The exact oracle takes its time, so it is timed where the report shows it.
+    if timing and (oracle.name != EXACT.name or cell.input == case.inputs[0].name):
+        fields |= _timed(mine, _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent))
     return _record(cell, **fields)
 
 
-def _compared(
+def _measured(
     case: Case,
-    decides: bool,
-    dtype: str,
-    expected: tuple[Array, Gradient],
-    computed: tuple[Array, Gradient],
-    legal: tuple[tuple[Array, Array], ...] | None,
+    oracle: Oracle,
+    cell: Cell,
+    true: Truth,
+    args: Arrays,
+    value: Array,
+    gradient: Gradient,
     known: KnownDefect | None,
 ) -> dict[str, Any]:
-    """The fields of a record that come from comparing and judging."""
-    of_value = compare(("value",), (_comparable(expected[0]),), (_comparable(computed[0]),))
-    of_gradient = compare(case.differentiated, expected[1].arrays, computed[1].arrays, legal)
-    if decides:
-        verdict, outcome, reason = judge(of_value, of_gradient, dtype)
+    """The fields of a record that come from measuring and judging."""
+    of_value = _value_errors(true.value, value, np.dtype(cell.dtype))
+    same = same_function(np.asarray(case.function(*args)), value, cell.dtype)
+    dtypes = [args[k].dtype for k in case.argnums]
+    of_gradient = measure(case.differentiated, true.gradients, gradient.arrays, dtypes)
+    if oracle.decides:
+        verdict, outcome, reason = judge(same, of_gradient, cell.dtype)
         if known and not (of_value.fault or of_gradient.fault):
             outcome, reason = _excused(outcome, known)
     else:
-        verdict, outcome, reason = Verdict.ESTIMATE, Outcome.INFO, _estimate_note(expected[1], computed[1])
+        verdict, outcome, reason = Verdict.ESTIMATE, Outcome.INFO, _estimate_note(true, gradient)
     return {
         "verdict": verdict,
         "outcome": outcome,
         "reason": reason,
         "where": of_gradient.where,
         "computed": _number(of_gradient.computed, of_gradient),
-        "expected": _number(of_gradient.expected, of_gradient),
-        "max_abs_difference": _number(of_gradient.max_abs, of_gradient),
-        "max_rel_difference": _number(of_gradient.max_rel, of_gradient),
-        "max_ulp_difference": _number(of_gradient.max_ulp, of_gradient),
-        "scaled_difference": _number(of_gradient.scaled, of_gradient),
-        "value_difference": _number(of_value.scaled, of_value),
-        "error_estimate": computed[1].error_estimate,
+        "true": _number(of_gradient.true, of_gradient),
+        "max_abs_error": _number(of_gradient.max_abs, of_gradient),
+        "max_rel_error": _number(of_gradient.max_rel, of_gradient),
+        "error_ulp": _number(of_gradient.ulp, of_gradient),
+        "scaled_error": _number(of_gradient.scaled, of_gradient),
+        "value_error": _number(of_value.scaled, of_value),
+        "error_estimate": gradient.error_estimate,
     }
+
+
+def _value_errors(true: Enclosure | Array, value: Array, dtype: np.dtype[Any]) -> Errors:
+    """The errors of a value; an integer value, whose width is the framework's setting, must be equal."""
+    if isinstance(true, Enclosure):
+        return measure(("value",), (true,), (value,), (dtype,))
+    return Errors() if np.array_equal(true, value) else Errors(fault=f"{value} instead of {true}")
 
 
 def _timed(mine: _Loaded, reference: _Loaded) -> dict[str, float]:
@@ -132,14 +179,14 @@ def _timed(mine: _Loaded, reference: _Loaded) -> dict[str, float]:
     }
 
 
-def _estimate_note(expected: Gradient, gradient: Gradient) -> str:
+def _estimate_note(true: Truth, gradient: Gradient) -> str:
     """What finite differences say of themselves, and how far off their random directions are."""
     notes = [gradient.note] if gradient.note else []
     gaps = []
     for direction in gradient.directions:
         along = sum(
-            float(np.vdot(g.astype(np.float64), tangent.astype(np.float64)))
-            for g, tangent in zip(expected.arrays, direction.tangents, strict=True)
+            float(np.vdot(g.mid, tangent.astype(np.float64)))
+            for g, tangent in zip(true.gradients, direction.tangents, strict=True)
             if g is not None
         )
         gaps.append(abs(direction.derivative - along))
@@ -151,7 +198,7 @@ def _estimate_note(expected: Gradient, gradient: Gradient) -> str:
 def _excused(outcome: Outcome, known: KnownDefect) -> tuple[Outcome, str]:
     """The outcome where the file of known defects names this row: known, or stale if it does not fail.
 
-    Only a difference in size is excused: another shape or dtype, or an oracle that raises, is news.
+    Only an error in size is excused: another shape or dtype, or an oracle that raises, is news.
     """
     if outcome.failing:
         return Outcome.KNOWN, f"{known.reason} ({known.link})"
@@ -165,13 +212,8 @@ def _record(cell: Cell, **fields: Any) -> Record:
     return Record(**msgspec.structs.asdict(cell), **fields)
 
 
-def _comparable(value: Array) -> Array:
-    """Integers widened to 64 bits: their width is the framework's setting, not the function's result."""
-    return value.astype(np.int64) if value.dtype.kind in "iu" else value
-
-
-def _number(value: float, of: Difference) -> float | None:
-    """A measure of a comparison that took place; None where nothing was compared."""
+def _number(value: float, of: Errors) -> float | None:
+    """A measure of what was measured; None where nothing was."""
     return value if of.where else None
 
 

@@ -24,10 +24,11 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything measured of one cell. Times are in seconds; None is "not measured".
 
-    Differences are to the hand-derived NumPy gradient; `scaled_difference` is relative to the largest
-    element of its argument and is the one that is judged. `first_call_time_s` covers loading, set-up,
-    compilation and one value and gradient. The ratios are to the NumPy reference, measured in turns in
-    the same process: the median of the rounds, with the quarter and three-quarter points beside it.
+    Errors are against the truth, `proven_digits` of which are proven. `scaled_error` is relative to the
+    largest element of its argument and is the one that is judged; on the exact oracle's own rows it is the
+    proven error of the truth. `first_call_time_s` covers loading, set-up, compilation and one value and
+    gradient. The ratios are to the NumPy reference, measured in turns in the same process: the median of the
+    rounds, with the quarter and three-quarter points beside it.
     """
 
     case: str
@@ -41,12 +42,13 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reason: str = ""
     where: str = ""
     computed: float | None = None
-    expected: float | None = None
-    max_abs_difference: float | None = None
-    max_rel_difference: float | None = None
-    max_ulp_difference: float | None = None
-    scaled_difference: float | None = None
-    value_difference: float | None = None
+    true: float | None = None
+    max_abs_error: float | None = None
+    max_rel_error: float | None = None
+    error_ulp: float | None = None
+    scaled_error: float | None = None
+    proven_digits: float | None = None
+    value_error: float | None = None
     error_estimate: float | None = None
     first_call_time_s: float | None = None
     value_time_s: float | None = None

@@ -9,7 +9,7 @@ from functools import cache
 import joblib
 
 from harness.cases import catalogue
-from harness.examination import REFERENCE, examine
+from harness.examination import EXACT, REFERENCE, examine
 from harness.known import known_defects
 from harness.record import Cell, Record
 from harness.verdict import Outcome
@@ -20,8 +20,8 @@ DTYPES = ("float64", "float32")
 
 @cache
 def oracles() -> dict[str, Oracle]:
-    """All oracles by name, the reference first."""
-    found = (REFERENCE, JaxOracle(), TorchOracle(), FiniteDifferenceOracle())
+    """All oracles by name, the truth first."""
+    found = (EXACT, REFERENCE, JaxOracle(), TorchOracle(), FiniteDifferenceOracle())
     return {oracle.name: oracle for oracle in found}
 
 

@@ -50,14 +50,6 @@ def _with_labels(rng: np.random.Generator, x: Array) -> Arrays:
     return x, labels(rng, x)
 
 
-def _relu_subdifferential(cotangent: Array, x: Array) -> tuple[tuple[Array, Array], ...]:
-    """At 0 every slope in [0, 1] is legal; elsewhere there is one."""
-    at_kink, slope = x == 0, (x > 0).astype(x.dtype)
-    low = np.where(at_kink, np.minimum(cotangent, 0), cotangent * slope)
-    high = np.where(at_kink, np.maximum(cotangent, 0), cotangent * slope)
-    return ((low, high),)
-
-
 def _network_arguments(rng: np.random.Generator, x: Array, hidden: int, classes: int, scale: float) -> Arrays:
     """W1, b1, W2, b2 around zero, the given x, and a one-hot t."""
     features, dtype = x.shape[1], x.dtype
@@ -145,7 +137,6 @@ CASES: tuple[Case, ...] = (
         _elementwise(),
         SOURCE.format("3.2.7"),
         nondifferentiable="x = 0; the document takes the slope 1 there, the frameworks 0",
-        subdifferential=_relu_subdifferential,
     ),
     Case(
         "softmax",

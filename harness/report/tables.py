@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 import pandas as pd
 
 from harness.bench import Benchmark
+from harness.bench_exact import Measurement
 from harness.case import Case
 from harness.cases import catalogue
 from harness.documents import Reproduced
@@ -45,13 +47,14 @@ GRADIENT_COLUMNS = (
     "oracle",
     "dtype",
     "input",
-    "scaled_difference",
-    "max_ulp_difference",
+    "scaled_error",
+    "error_ulp",
     "where",
     "computed",
-    "expected",
-    "max_abs_difference",
-    "max_rel_difference",
+    "true",
+    "proven_digits",
+    "max_abs_error",
+    "max_rel_error",
 )
 TIMING_COLUMNS = (
     "case",
@@ -74,12 +77,12 @@ def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def records_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """All records, worst first: by outcome, then by difference, where NaN is the worst."""
+    """All records, worst first: by outcome, then by error, where NaN is the worst."""
     frame = _frame(msgspec.structs.asdict(r) for r in records)
     at_kink = (frame["outcome"] == Outcome.PASS) & (frame["verdict"] == Verdict.CONVENTION)
     frame.insert(0, "result", frame["outcome"].astype(str).mask(at_kink, Verdict.CONVENTION.value))
     rank = frame["result"].map({result: i for i, result in enumerate(RESULTS)})
-    size = frame["scaled_difference"].astype(float)
+    size = frame["scaled_error"].astype(float)
     compared = frame["where"] != ""
     size = size.where(~(size.isna() & compared), float("inf")).fillna(-1.0)
     order = pd.DataFrame({"rank": rank, "size": -size}).sort_values(["rank", "size"], kind="stable").index
@@ -87,22 +90,24 @@ def records_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def gradients(frame: pd.DataFrame, full: bool) -> Table:
-    """The differences: the worst row of each case and oracle, or all rows."""
+    """The errors: the worst row of each case and oracle, or all rows."""
     shown = frame if full else frame.drop_duplicates(["case", "oracle"])
     rows = "all rows" if full else "the worst row of each case and oracle"
     return Table(
         "gradients",
-        f"Gradient differences to the hand-derived NumPy gradient ({rows})",
+        f"Errors of gradients against the exact one ({rows})",
         shown,
         GRADIENT_COLUMNS,
-        "fd: finite differences, which inform and never decide. diff: relative to the largest element of the "
-        "gradient; ulp: the largest in any one element, in units in its last place",
+        "exact: proven, in ball arithmetic, with its own proven error. fd: finite differences, which inform "
+        "and never decide. error: relative to the largest element of the gradient; ulp: the largest in any "
+        "one element, in units in its last place",
     )
 
 
 def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
     """What central differences miss, beside their own estimate of it."""
     shown = frame[frame["verdict"] == Verdict.ESTIMATE]
+    shown = shown.assign(digits=shown["scaled_error"].map(_digits))
     if not full:
         shown = shown.drop_duplicates(["case", "dtype"])
     return Table(
@@ -113,15 +118,23 @@ def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
             "case",
             "dtype",
             "input",
-            "max_abs_difference",
+            "digits",
             "error_estimate",
             "reason",
-            "scaled_difference",
+            "max_abs_error",
             "where",
         ),
-        "abs diff: the largest absolute difference; estimate: |D(h) - D(h/2)|. Where the step cannot resolve "
-        "the point: |x| < h at so many entries; no change, f(x + h) = f(x - h); step off, x + h rounds",
+        "digits: how many are right, of the largest element; estimate: |D(h) - D(h/2)|. Where the step "
+        "cannot resolve the point: |x| < h at so many entries; no change, f(x + h) = f(x - h); step off, "
+        "x + h rounds",
     )
+
+
+def _digits(scaled_error: float | None) -> float | None:
+    """How many decimal digits an error relative to the largest element leaves."""
+    if scaled_error is None or math.isnan(scaled_error):
+        return scaled_error
+    return max(0.0, -math.log10(max(scaled_error, 1e-17)))
 
 
 def timings(frame: pd.DataFrame, full: bool) -> Table:
@@ -163,7 +176,8 @@ def documents(rows: Sequence[Reproduced]) -> Table:
         "documents",
         "The document's printed outputs, digit for digit",
         frame.sort_values("equal", kind="stable"),
-        ("equal", "what", "documented", "ours"),
+        ("equal", "what", "documented", "ours", "proven"),
+        "proven: with exact gradients, in exact arithmetic",
     )
 
 
@@ -208,6 +222,17 @@ def benchmarks(rows: Sequence[Benchmark]) -> Table:
             "wanted_ratio",
         ),
         "; ".join(f"{row.name}: {row.ours} against {row.other}, {row.note}" for row in rows),
+    )
+
+
+def measurements(rows: Sequence[Measurement]) -> Table:
+    """The exact oracle's time, growth and memory beside their limits."""
+    frame = _frame({**dataclasses.asdict(row), "met": row.met} for row in rows)
+    return Table(
+        "bench_exact",
+        "The exact oracle: measured, and the most it may be",
+        frame,
+        ("met", "name", "measured", "limit", "unit", "note"),
     )
 
 

@@ -21,10 +21,11 @@ MARKS = {
     "unsupported": ("-", "-", "magenta"),
 }
 HEADINGS = {
-    "scaled_difference": "diff",
-    "max_ulp_difference": "ulp",
-    "max_abs_difference": "abs diff",
-    "max_rel_difference": "rel diff",
+    "scaled_error": "error",
+    "error_ulp": "ulp",
+    "max_abs_error": "abs error",
+    "max_rel_error": "rel error",
+    "proven_digits": "proven",
     "error_estimate": "estimate",
     "gradient_time_s": "gradient s",
     "value_time_s": "value s",
@@ -47,6 +48,8 @@ HEADINGS = {
 }
 FIXED = {
     "ratio",
+    "digits",
+    "proven_digits",
     "gradient_time_ratio",
     "gradient_time_ratio_low",
     "gradient_time_ratio_high",
@@ -63,6 +66,7 @@ WRAPPED = {
     "note",
     "documented",
     "ours",
+    "proven",
     "other",
     "input",
     "inputs",
@@ -70,7 +74,7 @@ WRAPPED = {
     "source",
     "what",
 }  # words: folded at the screen's edge, never cut
-WRAPPED_WIDTH = 18
+WRAPPED_WIDTH = 17
 YES_NO = {"equal", "met", "ready", "decides"}
 
 
@@ -92,7 +96,7 @@ def print_table(console: Console, table: Table) -> None:
     shown = _fitting(cells, console.width)
     drawn = RichTable(box=None, padding=(0, 1, 0, 0))
     for name in shown:
-        numeric = name in FIXED or name.endswith(("_s", "_difference", "_estimate"))
+        numeric = name in FIXED or name.endswith(("_s", "_difference", "_error", "_estimate", "_ulp"))
         drawn.add_column(
             HEADINGS.get(name, name),
             justify="right" if numeric else "left",

@@ -81,8 +81,8 @@ def exact(numbers: Any) -> Array:
 
 def as_balls(array: Array) -> Array:
     """Integers and booleans as exact balls; balls as they are."""
-    if array.dtype == object:
-        return array
+    if array.dtype == object or array.dtype.kind == "f":
+        return exact(array)
     return filled([arb(int(v)) for v in array.ravel().tolist()], array.shape)
 
 

@@ -42,6 +42,18 @@ class Enclosure:
         return self._read(lambda b: float(b.mid()))
 
     @property
+    def rest(self) -> NDArray[np.float64]:
+        """What `mid` leaves of each midpoint, as float64: `mid + rest` has about 106 bits."""
+        return self._read(lambda b: float(b.mid() - arb(float(b.mid()))) if b.is_finite() else math.nan)
+
+    @property
+    def wide(self) -> NDArray[np.bool_]:
+        """Elements with hardly a proven digit: at a kink, the hulls of several legal values."""
+        return np.array(
+            [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]
+        ).reshape(self.shape)
+
+    @property
     def radius(self) -> NDArray[np.float64]:
         """The proven error of each ball's midpoint, as float64 rounded up; infinite where nothing is known.
 

@@ -13,26 +13,34 @@ from oracles.exact.balls import collecting_kinks, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
+from oracles.exact.kinks import resolve
 from oracles.exact.program import Array, Program
 
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
-DOUBLINGS_FOR_ZERO = 2  # an element that is all radius is taken for 0 after so many doublings
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far precision may grow: in bits, and in seconds for the whole evaluation."""
+    """How far precision may grow: in bits, and in seconds for the whole evaluation.
+
+    Where no element is certainly nonzero, balls smaller than 2^-zero_bits are taken for 0, so that an exact
+    zero does not ask for thousands of bits.
+    """
 
     bits: int = 4096
     seconds: float = 60.0
+    zero_bits: int = 400
 
 
-def refine(program: Program, inputs: Sequence[Array], bits: int, limits: Limits) -> list[Enclosure]:
+def refine(
+    program: Program, inputs: Sequence[Array], bits: int, limits: Limits, moving: Sequence[int] = ()
+) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
     Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
-    and the enclosure says so. An element that no precision separates from 0 is accepted as a small ball
-    around 0 after `DOUBLINGS_FOR_ZERO`.
+    and the enclosure says so; with `moving`, the inputs that are differentiated, the elements that only look
+    as if they had a kink are told apart (see `kinks`). `Limits` say when balls
+    around 0 are accepted.
 
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
@@ -42,7 +50,11 @@ def refine(program: Program, inputs: Sequence[Array], bits: int, limits: Limits)
         try:
             with collecting_kinks() as kinks:
                 results: list[Array] | None = evaluate(program, inputs, now)
-            problem = _too_wide(results, bits, now >= bits << DOUBLINGS_FOR_ZERO)
+            if kinks and moving:
+                results = resolve(program, inputs, moving, results or (), bits)
+            problem = _too_wide(results, bits, limits.zero_bits)
+            if kinks and moving and not problem:
+                kinks.clear()  # every element has one slope
         except Undecided as undecided:
             results, problem = None, str(undecided)
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
@@ -54,7 +66,7 @@ def refine(program: Program, inputs: Sequence[Array], bits: int, limits: Limits)
         before, now = results, 2 * now
 
 
-def _too_wide(results: Sequence[Array] | None, bits: int, accept_zero: bool) -> str:
+def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str:
     """What is still too wide, "" if nothing is."""
     if all(b.rel_accuracy_bits() >= bits // 2 for r in results or () for b in r.ravel().tolist()):
         return ""  # the ordinary end: every element has half of its bits proven
@@ -62,7 +74,7 @@ def _too_wide(results: Sequence[Array] | None, bits: int, accept_zero: bool) -> 
         relative, small = arb(2) ** -(bits // 2), arb(2) ** -(bits - GUARD_BITS)
         for number, result in enumerate(results or ()):
             largest = max((float(b.abs_lower()) for b in result.ravel() if b.is_finite()), default=0.0)
-            allowed = small * largest if largest > 0 else small if accept_zero else arb(0)
+            allowed = small * largest if largest > 0 else arb(2) ** -zero_bits
             for where, ball in np.ndenumerate(result):
                 if not ball.is_finite():
                     return (

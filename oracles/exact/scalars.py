@@ -36,15 +36,21 @@ class Scalar:
         value: Arb's own function for the constant term.
         coefficients: `coefficients(x, order, *parameters)` where there is no such series.
         arrays: The same for a whole array at once, where that is worth it; None where it is not.
+        mixed: Where the parameter may move too: `mixed(x, order, parameter, along=j)` gives the coefficients
+            of the j-th Taylor coefficient in the parameter.
     """
 
     series: Series | None = None
     value: Series | None = None
     coefficients: Coefficients | None = None
     arrays: Callable[..., list[Array] | None] | None = None
+    mixed: Coefficients | None = None
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
+        if static.get("along"):
+            assert self.mixed is not None
+            return self.mixed(x, order, *parameters, **static)
         if self.arrays is not None and not parameters:
             whole = self.arrays(filled([x], ()), order)
             return [c.item() for c in whole or ()]
@@ -112,6 +118,16 @@ def _hurwitz_zeta(q: arb, order: int, s: arb) -> list[arb]:
     for k in range(order + 1):
         found.append(factor * arb.zeta(s + k, q))
         factor = factor * -(s + k) / (k + 1)
+    return found
+
+
+def _hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
+    """The same with s + e for s, as series in e."""
+    flint.ctx.cap = along + 1
+    moved, factor, found = arb_series([s, 1], along + 1), arb_series([1], along + 1), []
+    for k in range(order + 1):
+        found.append((factor * (moved + k).zeta(q))[along])
+        factor = factor * -(moved + k) / (k + 1)
     return found
 
 
@@ -221,6 +237,67 @@ def _gamma_lower(s: Any, a: arb) -> Any:
     return arb_series.gamma_lower(a, s, 1)
 
 
+def _gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
+    """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others."""
+    flint.ctx.cap = along + 1
+    moved = arb_series([a, 1], along + 1)
+    # (x + t)^(a-1) e^-(x+t) / Gamma(a), by powers of t: (1 + t/x)^(a-1) times e^-t
+    front = ((moved - 1) * x.log() - x).exp() * moved.rgamma()
+    binomials = [arb_series([1], along + 1)]
+    for i in range(order):
+        binomials.append(binomials[-1] * (moved - 1 - i) / ((i + 1) * x))
+    found = [_gamma_lower_along(x, moved, along)]
+    for k in range(order):
+        signed = (b * (arb(-1) ** (k - i) / math.factorial(k - i)) for i, b in enumerate(binomials[: k + 1]))
+        slope = sum(signed, arb_series([0], along + 1))
+        found.append((front * slope)[along] / (k + 1))
+    return found
+
+
+def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
+    """[e^j] of P(a + e, x) = x^(a+e) / Gamma(a+e) sum_n (-x)^n / (n! (a+e+n)) (DLMF 8.7.1).
+
+    From n = N > 2 x with a + N > 1 on, the terms of every coefficient are below x^n / n! and halve at least.
+    """
+    a, bits = moved[0], flint.ctx.prec
+    if not (a > 0 and x > 0 and x < 2**14):
+        raise Unsupported(
+            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
+        )
+    flint.ctx.prec += int(float(x.upper()) * 1.5) + 16  # the terms cancel: e^x
+    try:
+        total, term, n = arb_series([0], along + 1), arb(1), 0
+        while not (n > 2 * x + 1 and term < arb(2) ** -flint.ctx.prec):
+            total += (moved + n).inv() * (term if n % 2 == 0 else -term)
+            n += 1
+            term = term * x / n
+        tail = (2 * term).union(-2 * term)
+        total += arb_series([tail] * (along + 1), along + 1)
+        found: arb = ((moved * x.log()).exp() * moved.rgamma() * total)[along]
+        return found
+    finally:
+        flint.ctx.prec = bits
+
+
+def _gamma_upper_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
+    """Q = 1 - P."""
+    return [-c for c in _gamma_lower_mixed(x, order, a, along=along)]
+
+
+def _expint(x: arb, order: int, n: arb) -> list[arb]:
+    """E_n, whose derivative is -E_{n-1} (DLMF 8.19.13)."""
+    return [arb(-1) ** k / math.factorial(k) * x.expint(n - k) for k in range(order + 1)]
+
+
+def _hyp1f1(x: arb, order: int, a: arb, b: arb) -> list[arb]:
+    """M(a, b, x), whose derivative is a/b M(a + 1, b + 1, x) (DLMF 13.3.15)."""
+    factor, found = arb(1), []
+    for k in range(order + 1):
+        found.append(factor * x.hypgeom_1f1(a + k, b + k))
+        factor = factor * (a + k) / ((b + k) * (k + 1))
+    return found
+
+
 SCALARS: dict[str, Scalar] = {
     "exp": Scalar(arrays=_exp),
     "expm1": Scalar(lambda s: s.exp() - 1, arb.expm1),
@@ -253,10 +330,20 @@ SCALARS: dict[str, Scalar] = {
     "digamma": Scalar(_digamma_series, arb.digamma),
     "lgamma": Scalar(coefficients=_lgamma),
     "polygamma": Scalar(coefficients=_polygamma),
-    "hurwitz_zeta": Scalar(coefficients=_hurwitz_zeta),
+    "hurwitz_zeta": Scalar(coefficients=_hurwitz_zeta, mixed=_hurwitz_zeta_mixed),
     "bessel_i": Scalar(coefficients=_bessel_i),
+    "beta_lower": Scalar(
+        lambda s, a, b: arb_series.beta_lower(a, b, s, 1), lambda x, a, b: x.beta_lower(a, b, 1)
+    ),
     "expi": Scalar(lambda s: s.ei(), arb.ei),
+    "expint": Scalar(coefficients=_expint),
+    "sine_integral": Scalar(lambda s: s.si(), arb.si),
+    "cosine_integral": Scalar(lambda s: s.ci(), arb.ci),
+    "fresnel_s": Scalar(lambda s: s.fresnel_s(), arb.fresnel_s),
+    "fresnel_c": Scalar(lambda s: s.fresnel_c(), arb.fresnel_c),
+    "erfi": Scalar(lambda s: s.erfi(), arb.erfi),
+    "hyp1f1": Scalar(coefficients=_hyp1f1),
     "sinc": Scalar(coefficients=_sinc),
-    "gamma_lower": Scalar(_gamma_lower, lambda x, a: x.gamma_lower(a, 1)),
-    "gamma_upper": Scalar(_gamma_upper, lambda x, a: x.gamma_upper(a, 1)),
+    "gamma_lower": Scalar(_gamma_lower, lambda x, a: x.gamma_lower(a, 1), mixed=_gamma_lower_mixed),
+    "gamma_upper": Scalar(_gamma_upper, lambda x, a: x.gamma_upper(a, 1), mixed=_gamma_upper_mixed),
 }

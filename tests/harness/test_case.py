@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harness.case import signed
 from harness.cases import catalogue
+from oracles.exact_oracle import enclosed_gradient
 
 CASES = list(catalogue().values())
 INPUTS = [(case, maker) for case in CASES for maker in case.inputs]
@@ -183,19 +184,32 @@ def test_an_unknown_input_names_the_known_ones():
         catalogue()["relu"].input("ordinray")
 
 
-def test_every_kink_is_declared_in_words_as_well():
-    assert all(case.nondifferentiable for case in CASES if case.subdifferential or case.vjp is None)
+@each_dtype
+@each_input
+def test_every_kink_that_is_met_is_declared_in_words(case, maker, dtype):
+    args, cotangent = case.draw(maker.name, dtype, 0)
+    gradients = enclosed_gradient(case, args, cotangent)
+    assert (gradients is None) == (case.vjp is None)
+    kinks = [kink for enclosure in gradients or () for kink in enclosure.kinks]
+    assert case.nondifferentiable if kinks or gradients is None else True
+    assert bool(kinks) == (case.name == "relu" and bool(np.any(args[0] == 0)))
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=seeds)
-def test_the_subdifferential_holds_the_hand_derived_gradient_and_is_wide_at_kinks_only(seed):
+@given(seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
+def test_the_hull_at_a_kink_holds_the_hand_derived_gradient_and_is_wide_at_kinks_only(seed, dtype):
+    """At 0 every slope of relu in [0, 1] is legal; elsewhere there is one."""
     relu = catalogue()["relu"]
     rng = np.random.default_rng(seed)
-    x = rng.choice([-2.0, -0.0, 0.0, 1.5], (4, 3))
+    x = rng.choice([-2.0, -0.0, 0.0, 1.5], (4, 3)).astype(dtype)
     cotangent = signed(rng, x.dtype, x.shape)
-    ((low, high),) = relu.subdifferential(cotangent, x)
-    assert np.all((low <= relu.vjp(cotangent, x)) & (relu.vjp(cotangent, x) <= high))
-    assert np.array_equal(low < high, x == 0)
+    (hull,) = enclosed_gradient(relu, (x,), cotangent)
     at_kink = x == 0
-    assert np.array_equal((high - low)[at_kink], np.abs(cotangent)[at_kink])
+    assert bool(hull.kinks) == at_kink.any()
+    assert np.array_equal(hull.wide, at_kink)
+    assert hull.contains(relu.vjp(cotangent, x)).all()
+    for slope in (0.0, 0.25, 1.0):
+        assert hull.contains(np.where(at_kink, slope * cotangent, relu.vjp(cotangent, x))).all()
+    for slope in (-1e-6, 1 + 1e-6):
+        assert not hull.contains(slope * cotangent.astype(float))[at_kink].any()
+    np.testing.assert_allclose(2 * hull.radius[at_kink], np.abs(cotangent)[at_kink], rtol=1e-8)

@@ -1,6 +1,7 @@
 """The document's printed outputs, and that a changed digit is noticed."""
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -29,6 +30,50 @@ def test_the_printed_outputs_of_the_issue_are_all_there():
     ):
         assert wanted in printed
     assert printed.count("(784, 100)") == 2
+
+
+PROVEN = {
+    "numerical_gradient at (3, 4)": "[6.00000000 8.00000000]",
+    "numerical_gradient at (3, 0)": "[6.00000000 0]",
+    "gradient_descent, lr 0.1": "[-6.11110793e-10 8.14814391e-10]",
+    "gradient_descent, lr 10": "[-2.25154873e+128 3.00206497e+128]",
+    "gradient_descent, lr 1e-10": "[-2.99999994 3.99999992]",
+}
+
+
+def test_what_is_proven_stands_beside_what_is_printed():
+    rows = documents.reproduce()
+    assert {row.what: row.proven for row in rows if row.proven} == PROVEN
+    assert len(rows) == len(documents.PRINTED) > len(PROVEN)
+
+
+@pytest.mark.parametrize("lr", [0.1, 10.0, 1e-10])
+def test_a_proven_descent_is_the_closed_form(lr):
+    """x - lr 2x a hundred times: (1 - 2 lr)^100 x, here in fractions of the very number lr is in float64."""
+    factor = (1 - 2 * Fraction(lr)) ** 100
+    row = next(r for r in documents.reproduce() if r.what == f"gradient_descent, lr {lr:g}")
+    shown = [float(word) for word in row.proven.strip("[]").split()]
+    assert shown == pytest.approx([float(-3 * factor), float(4 * factor)], rel=1e-8, abs=0)
+
+
+def test_the_documents_artefact_is_told_from_the_truth_on_the_screen(monkeypatch, capsys):
+    """At lr 10 rounding gives numbers 115 orders of magnitude off: reproduced, and shown as untrue."""
+    monkeypatch.setattr(learning, "learn", lambda *_: [])
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(QUICK) == 0
+    table = capsys.readouterr().out.split("digit for digit")[1]
+    (line,) = [line for line in table.splitlines() if "gradient_descent, lr 10 " in line]
+    assert line.split()[:5] == ["yes", "gradient_descent,", "lr", "10", "[-2.58983747e+13"]
+    assert line.count("[-2.58983747e+13 -1.29524862e+12]") == 2  # the document's, and ours
+    assert line.rstrip().endswith("[-2.25154873e+128 3.00206497e+128]")
+    assert "proven: with exact gradients, in exact arithmetic" in table
+
+
+def test_what_is_proven_does_not_come_from_what_is_printed(monkeypatch):
+    """A broken numerical gradient changes ours and not the proof."""
+    monkeypatch.setattr(documents.reference, "numerical_gradient", lambda f, x: 3.0 * x)
+    first = documents.reproduce()[0]
+    assert (first.ours, first.equal, first.proven) == ("[9. 12.]", False, "[6.00000000 8.00000000]")
 
 
 @pytest.mark.parametrize("position", range(len(documents.PRINTED)))

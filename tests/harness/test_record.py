@@ -39,7 +39,7 @@ def same(a, b):
 
 
 def test_there_are_float_fields_to_try():
-    assert "scaled_difference" in FLOAT_FIELDS
+    assert "scaled_error" in FLOAT_FIELDS
     assert len(FLOAT_FIELDS) > 10
 
 

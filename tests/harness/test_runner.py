@@ -1,5 +1,7 @@
 """The runner: which cells a selection has, and that each becomes one record, once, however many jobs."""
 
+import math
+
 import msgspec
 import pytest
 
@@ -16,8 +18,8 @@ def without_times(record):
     return repr({k: v for k, v in msgspec.structs.asdict(record).items() if k not in TIMES})
 
 
-def test_the_oracles_are_named_by_themselves_and_the_reference_comes_first():
-    assert list(oracles()) == ["numpy", "jax", "torch", "fd"]
+def test_the_oracles_are_named_by_themselves_and_the_truth_comes_first():
+    assert list(oracles()) == ["exact", "numpy", "jax", "torch", "fd"]
     assert all(oracle.name == name for name, oracle in oracles().items())
 
 
@@ -44,7 +46,12 @@ def test_a_cell_is_plain_data_that_another_process_can_read():
     assert msgspec.json.decode(msgspec.json.encode(cell), type=Cell) == cell
 
 
-CELLS = plan(["function_2", "step_function"], ["numpy", "torch", "fd"], ["float64"])
+CELLS = plan(["function_2", "step_function"], ["exact", "numpy", "torch", "fd"], ["float64"])
+
+
+def timed(record):
+    """The exact oracle is timed at each case's first input alone."""
+    return record.oracle != "exact" or record.input == catalogue()[record.case].inputs[0].name
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +77,9 @@ def test_two_jobs_find_the_same_and_lose_nothing(alone, spread):
 def test_with_two_jobs_timing_comes_after_all_comparisons(spread):
     first, second = spread[: len(CELLS)], spread[len(CELLS) :]
     assert all(record.gradient_time_s is None for record in first)
-    assert all(record.gradient_time_s > 0 for record in second)
+    assert all(record.gradient_time_s > 0 for record in second if timed(record))
+    assert all(record.gradient_time_s is None for record in second if not timed(record))
+    assert {timed(record) for record in second} == {False, True}
 
 
 def test_with_two_jobs_each_row_that_can_be_timed_is_timed_once(spread):
@@ -105,10 +114,53 @@ def test_with_timing_every_time_is_there():
     assert record.gradient_time_ratio_low <= record.gradient_time_ratio <= record.gradient_time_ratio_high
 
 
-def test_the_reference_row_is_marked_and_not_judged():
-    record = run_cell(Cell("relu", "ordinary", "float64", "numpy", 0), timing=False)
-    assert (record.verdict, record.outcome, record.where) == ("reference", "info", "")
+def test_the_exact_row_is_marked_and_not_judged():
+    record = run_cell(Cell("relu", "ordinary", "float64", "exact", 0), timing=False)
+    assert (record.verdict, record.outcome, record.where) == ("truth", "info", "")
+    assert (record.computed, record.true, record.max_abs_error, record.value_error) == (None,) * 4
     assert not record.outcome.compared
+
+
+def test_the_hand_derived_gradient_is_judged_like_a_framework():
+    record = run_cell(Cell("sigmoid", "ordinary", "float64", "numpy", 0), timing=False)
+    assert (record.verdict, record.outcome) == ("agrees", "pass")
+    assert 0 < record.scaled_error < 1e-15
+    assert record.outcome.compared
+
+
+WITH_GRADIENT = [name for name, case in catalogue().items() if case.vjp]
+ORDINARY = [
+    (name, maker.name) for name in WITH_GRADIENT for maker in catalogue()[name].inputs if not maker.boundary
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "input_name"), ORDINARY, ids=["-".join(p) for p in ORDINARY])
+def test_at_ordinary_inputs_thirty_digits_of_the_truth_are_proven(name, input_name, dtype):
+    record = run_cell(Cell(name, input_name, dtype, "exact", 0), timing=False)
+    assert (record.outcome, record.verdict, record.reason) == (Outcome.INFO, "truth", "")
+    assert 0 <= record.scaled_error < 1e-30
+    assert record.proven_digits >= 30
+
+
+def test_every_row_says_how_many_digits_of_its_truth_are_proven():
+    rows = [run_cell(Cell("sigmoid", "ordinary", "float64", name, 0), timing=False) for name in oracles()]
+    assert len({record.proven_digits for record in rows}) == 1
+    assert rows[0].proven_digits == pytest.approx(-math.log10(rows[0].scaled_error), rel=1e-12)
+
+
+def test_where_there_is_no_gradient_nothing_is_proven():
+    record = run_cell(Cell("step_function", "ordinary", "float64", "exact", 0), timing=False)
+    assert (record.outcome, record.verdict) == (Outcome.INFO, "truth")
+    assert (record.scaled_error, record.proven_digits) == (None, None)
+
+
+@pytest.mark.parametrize(("input_name", "found"), [("ordinary", True), ("zeros", False), ("large", False)])
+def test_the_exact_oracle_is_timed_at_the_first_input_alone(input_name, found):
+    record = run_cell(Cell("relu", input_name, "float64", "exact", 0), timing=True)
+    times = [getattr(record, name) for name in TIMES if name != "first_call_time_s"]
+    assert all((time is not None) == found for time in times)
+    assert record.first_call_time_s > 0
 
 
 def test_a_record_says_the_shapes_of_all_arguments():

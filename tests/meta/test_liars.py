@@ -15,6 +15,7 @@ from oracles import Gradient, NumpyOracle, Oracle, Subject
 from tests.meta.liars import Around, claims, judged
 
 WITH_GRADIENT = [name for name, case in catalogue().items() if case.vjp]
+ORDINARY = [(n, m.name) for n in WITH_GRADIENT for m in catalogue()[n].inputs if not m.boundary]
 each_case = pytest.mark.parametrize("case", WITH_GRADIENT)
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
@@ -36,13 +37,18 @@ SCALED = claims(gradient=lambda g: g * g.dtype.type(1.01))
 NUMBER = r"-?[\d.]+(e[+-]\d+)?"
 
 
-@each_case
+@pytest.mark.parametrize(("case", "input_name"), ORDINARY, ids=["-".join(p) for p in ORDINARY])
 @each_dtype
-def test_an_honest_oracle_passes(case, dtype):
-    record = judged(HONEST, case, dtype)
-    assert (record.outcome, record.verdict) == (Outcome.PASS, Verdict.AGREES)
-    assert record.max_abs_difference == record.value_difference == 0
-    assert record.reason == ""
+def test_an_honest_oracle_passes(case, input_name, dtype):
+    record = judged(HONEST, case, dtype, input_name)
+    assert record.outcome is Outcome.PASS
+    at_kink = case == "relu" and input_name == "large"
+    assert record.verdict is (Verdict.CONVENTION if at_kink else Verdict.AGREES)
+    eps = np.finfo(dtype).eps
+    assert record.scaled_error <= 4 * eps  # the rounding of the hand-derived gradient, against the truth
+    assert record.value_error <= 2 * eps
+    assert record.proven_digits >= 30
+    assert (record.reason == "") != at_kink
 
 
 @each_case
@@ -51,9 +57,9 @@ def test_an_honest_oracle_passes(case, dtype):
 def test_a_wrong_gradient_fails_with_got_expected_and_allowed(case, dtype, liar):
     record = judged(liar, case, dtype)
     assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.DIFFERS)
-    values = rf"gradient \w+\[[\d, ]*\]: computed {NUMBER}, expected {NUMBER}"
+    values = rf"\w+\[[\d, ]*\]: computed {NUMBER}, true {NUMBER}"
     assert re.fullmatch(rf"{values} \(\S+ of the largest element; \S+ allowed\)", record.reason)
-    assert record.scaled_difference > allowed(dtype)
+    assert record.scaled_error > allowed(dtype)
 
 
 def test_the_message_of_a_zero_gradient_is_exact():
@@ -62,14 +68,13 @@ def test_the_message_of_a_zero_gradient_is_exact():
     worst = max((2 * x[0] * cotangent).tolist(), key=abs)
     where = int(np.argmax(np.abs(x[0])))
     assert record.reason == (
-        f"gradient x[{where}]: computed 0.0, expected {worst!r} "
-        "(1.0e+00 of the largest element; 1.5e-08 allowed)"
+        f"x[{where}]: computed 0.0, true {worst!r} (1.0e+00 of the largest element; 1.5e-08 allowed)"
     )
 
 
 @each_case
 def test_the_wrong_sign_is_wrong_by_twice_the_gradient(case):
-    assert judged(SIGN, case).scaled_difference == 2.0
+    assert judged(SIGN, case).scaled_error == pytest.approx(2.0, rel=1e-14, abs=0)
 
 
 @each_case
@@ -77,7 +82,7 @@ def test_the_wrong_sign_is_wrong_by_twice_the_gradient(case):
 def test_nan_and_infinity_fail(case, liar, word):
     record = judged(liar, case)
     assert record.outcome is Outcome.FAIL
-    assert re.match(rf"gradient \w+\[[\d, ]*\]: computed {word}, expected {NUMBER} ", record.reason)
+    assert re.match(rf"\w+\[[\d, ]*\]: computed {word}, true {NUMBER} ", record.reason)
 
 
 @settings(max_examples=40, deadline=None)
@@ -98,7 +103,7 @@ def test_one_nan_anywhere_in_any_argument_fails(data, case):
     assert honest.outcome is Outcome.PASS
     assert record.outcome is Outcome.FAIL
     assert "computed nan" in record.reason
-    assert np.isnan(record.max_ulp_difference)
+    assert np.isnan(record.error_ulp)
 
 
 @each_case
@@ -106,8 +111,39 @@ def test_one_nan_anywhere_in_any_argument_fails(data, case):
 def test_one_element_wrong_by_a_millionth_fails_in_float64(case, size, outcome):
     record = judged(claims(gradient=lambda g: one_entry(g, lambda v: v * (1 + size))), case)
     assert record.outcome is outcome
-    assert record.scaled_difference == pytest.approx(size, rel=1e-3)
+    assert record.scaled_error == pytest.approx(size, rel=1e-2, abs=0)
     assert f"({size:.1e} of the largest element" in record.reason or outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", ["sigmoid", "softmax", "cross_entropy_error"])
+def test_a_lie_within_the_interim_tolerance_is_shown_and_passes(case, dtype):
+    """The gap that the interim tolerance leaves: half of the digits may be a lie.
+
+    A tenth digit that is wrong passes in float64; its size stands in the row all the same, proven, and a
+    tolerance derived from the program would catch it. Just beyond the tolerance it is caught.
+    """
+    edge = allowed(dtype)
+    within, beyond = (
+        judged(
+            claims(gradient=lambda g, size=size: one_entry(g, lambda v: v * v.dtype.type(1 + size))),
+            case,
+            dtype,
+        )
+        for size in (edge * 0.9, edge * 1.1)
+    )
+    assert (within.outcome, within.reason) == (Outcome.PASS, "")
+    assert within.scaled_error == pytest.approx(0.9 * edge, rel=1e-2, abs=0)
+    assert within.error_ulp > 0.4 / np.sqrt(np.finfo(dtype).eps)
+    assert beyond.outcome is Outcome.FAIL
+
+
+def test_the_tenth_digit_may_be_a_lie_for_now_and_the_eighth_not():
+    for digit, outcome in ((10, Outcome.PASS), (8, Outcome.FAIL), (7, Outcome.FAIL)):
+        lie = claims(gradient=lambda g, digit=digit: one_entry(g, lambda v: v * (1 + 5.0 * 10.0**-digit)))
+        record = judged(lie, "softmax")
+        assert record.outcome is outcome
+        assert record.scaled_error == pytest.approx(5.0 * 10.0**-digit, rel=1e-4, abs=0)
 
 
 @each_case
@@ -126,7 +162,7 @@ def test_one_wrong_argument_of_four_is_enough_and_is_named():
 
     record = judged(WrongBias(), "two_layer_net")
     assert record.outcome is Outcome.FAIL
-    assert record.reason.startswith("gradient b2[")
+    assert record.reason.startswith("b2[")
 
 
 def test_gradients_in_the_wrong_order_fail():
@@ -142,12 +178,12 @@ def test_gradients_in_the_wrong_order_fail():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda g: g.T.copy(), "gradient: x: shape (4, 3) instead of (3, 4)"),
-        (lambda g: g.sum(), "gradient: x: shape () instead of (3, 4)"),
-        (lambda g: g[None], "gradient: x: shape (1, 3, 4) instead of (3, 4)"),
-        (lambda g: g.astype("float32"), "gradient: x: dtype float32 instead of float64"),
-        (lambda g: g.astype("longdouble"), "gradient: x: dtype float128 instead of float64"),
-        (lambda g: None, "gradient: x: no gradient (None), which is not a zero gradient"),
+        (lambda g: g.T.copy(), "x: shape (4, 3) instead of (3, 4)"),
+        (lambda g: g.sum(), "x: shape () instead of (3, 4)"),
+        (lambda g: g[None], "x: shape (1, 3, 4) instead of (3, 4)"),
+        (lambda g: g.astype("float32"), "x: dtype float32 instead of float64"),
+        (lambda g: g.astype("longdouble"), "x: dtype float128 instead of float64"),
+        (lambda g: None, "x: no gradient (None), which is not a zero gradient"),
     ],
 )
 def test_a_gradient_of_the_wrong_form_fails_in_plain_words(change, reason):
@@ -157,7 +193,7 @@ def test_a_gradient_of_the_wrong_form_fails_in_plain_words(change, reason):
 
 def test_float64_from_a_float32_program_fails():
     record = judged(claims(gradient=lambda g: g.astype("float64")), "softmax", "float32")
-    assert record.reason == "gradient: x: dtype float64 instead of float32"
+    assert record.reason == "x: dtype float64 instead of float32"
 
 
 def test_a_missing_or_an_extra_gradient_fails():
@@ -169,8 +205,8 @@ def test_a_missing_or_an_extra_gradient_fails():
         def change(self, value, arrays, args):
             return value, self.change_list(arrays)
 
-    assert judged(Lists(lambda a: a[:1]), "mean_squared_error").reason == "gradient: 1 gradients instead of 2"
-    assert judged(Lists(lambda a: a * 2), "softmax").reason == "gradient: 2 gradients instead of 1"
+    assert judged(Lists(lambda a: a[:1]), "mean_squared_error").reason == "1 gradients instead of 2"
+    assert judged(Lists(lambda a: a * 2), "softmax").reason == "2 gradients instead of 1"
 
 
 def test_a_zero_gradient_where_there_is_none_fails():
@@ -180,7 +216,7 @@ def test_a_zero_gradient_where_there_is_none_fails():
             return value, [np.zeros_like(args[0])]
 
     record = judged(Zero(), "step_function")
-    assert (record.outcome, record.reason) == (Outcome.FAIL, "gradient: x: a gradient where there is none")
+    assert (record.outcome, record.reason) == (Outcome.FAIL, "x: a gradient where there is none")
 
 
 def test_no_gradient_on_both_sides_passes_and_says_so():
@@ -204,17 +240,28 @@ def test_returning_the_input_fails(case):
     [
         (
             lambda v: np.asarray(v + v.dtype.type(1)),
-            rf"value value\[[\d, ]*\]: computed {NUMBER}, expected {NUMBER} ",
+            r"value differs from the reference's by 1\.0e\+00, where its largest is \d\.\de[+-]\d\d$",
         ),
-        (lambda v: np.asarray(v * v.dtype.type(np.nan)), r"value value\[[\d, ]*\]: computed nan, "),
-        (lambda v: v[None], r"value: value: shape \(1,.*\) instead of \("),
-        (lambda v: v.astype("float32"), "value: value: dtype float32 instead of float64"),
+        (
+            lambda v: np.asarray(v * v.dtype.type(np.nan)),
+            r"value differs from the reference's by nan, where its largest is \d\.\de",
+        ),
+        (lambda v: v[None], r"value: float64\(1,.*\) instead of float64\("),
+        (lambda v: v.astype(int), r"value: int64\(.*\) instead of float64\("),
+        (lambda v: v * 1.000001, r"value differs from the reference's by \d\.\de-\d\d, where its largest"),
     ],
 )
 def test_a_wrong_value_beside_a_right_gradient_fails(case, change, reason):
     record = judged(claims(value=change), case)
     assert record.outcome is Outcome.FAIL
     assert re.match(reason, record.reason)
+
+
+@pytest.mark.xfail(strict=True, reason="same_function looks at the kind of a value's dtype, not at its width")
+@pytest.mark.parametrize(("dtype", "other"), [("float64", "float32"), ("float32", "float64")])
+def test_a_value_in_another_width_beside_a_right_gradient_fails(dtype, other):
+    record = judged(claims(value=lambda v: v.astype(other)), "relu", dtype, "saturated-20")
+    assert record.outcome is Outcome.FAIL
 
 
 class Raising(Oracle):
@@ -309,11 +356,12 @@ class Half(Around):
         return value, [np.where(args[0] == 0, self.factor * arrays[0], self.elsewhere * arrays[0])]
 
 
-@pytest.mark.parametrize("factor", [0.0, 0.5])
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0])
 def test_a_legal_choice_at_a_kink_is_a_convention(factor):
     record = judged(Half(factor), "relu", input_name="zeros")
     assert (record.outcome, record.verdict) == (Outcome.PASS, Verdict.CONVENTION)
-    assert record.reason == "12 elements at a kink differ by a legal choice"
+    assert record.reason == "12 elements on a kink hold a legal value"
+    assert record.max_abs_error == 0
 
 
 @pytest.mark.parametrize("factor", [-0.01, 1.01, 2.0, np.nan])
@@ -326,30 +374,44 @@ def test_a_kink_excuses_nothing_away_from_it():
     assert judged(Half(0.5, elsewhere=1.1), "relu", input_name="large").outcome is Outcome.FAIL
 
 
-@pytest.mark.parametrize("case", [n for n in WITH_GRADIENT if n != "relu"])
-def test_a_kink_that_is_not_declared_excuses_nothing(case):
-    assert judged(SCALED, case, input_name="zeros").outcome is not Outcome.PASS or not np.any(
-        gradients_at_zeros(case)
+SMOOTH = [
+    (name, maker.name)
+    for name in WITH_GRADIENT
+    if name != "relu"
+    for maker in catalogue()[name].inputs
+    if maker.name in {"zeros", "ties", "equal-rows"}
+]
+
+
+@pytest.mark.parametrize(("case", "input_name"), SMOOTH, ids=["-".join(p) for p in SMOOTH])
+def test_what_only_looks_like_a_kink_excuses_nothing(case, input_name):
+    """sigmoid's two halves meet smoothly at 0, and the ties of a stable softmax's maximum cancel."""
+    assert judged(HONEST, case, input_name=input_name).verdict is Verdict.AGREES
+    shifted = judged(
+        claims(gradient=lambda g: g + 0.01 * max(1.0, np.max(np.abs(g)))), case, input_name=input_name
     )
+    assert (shifted.outcome, shifted.verdict) == (Outcome.FAIL, Verdict.DIFFERS)
+    longer = judged(SCALED, case, input_name=input_name)
+    assert longer.outcome is (Outcome.FAIL if np.any(hand_derived(case, input_name)) else Outcome.PASS)
 
 
-def gradients_at_zeros(case):
+def hand_derived(case, input_name):
     case = catalogue()[case]
-    args, cotangent = case.draw("zeros", "float64", 0)
+    args, cotangent = case.draw(input_name, "float64", 0)
     found = case.vjp(cotangent, *args)
     return np.concatenate([np.ravel(a) for a in (found if isinstance(found, tuple) else (found,))])
 
 
-def test_a_gradient_where_zeros_are_expected_fails():
-    """relu of negative numbers: the largest expected element is 0."""
+def test_a_gradient_where_zeros_are_true_fails():
+    """function_2 at 0: the largest true element is 0."""
     record = judged(claims(gradient=lambda g: g + 1), "function_2", input_name="zeros")
     assert record.outcome.failing
 
 
-def test_a_gradient_where_zeros_are_expected_fails_with_got_and_expected():
+def test_a_gradient_where_zeros_are_true_fails_with_got_and_true():
     record = judged(claims(gradient=lambda g: g + 1), "function_2", input_name="zeros")
     assert record.outcome is Outcome.FAIL
-    assert "computed 1.0, expected" in record.reason
+    assert "computed 1.0, true 0.0" in record.reason
 
 
 def test_masking_every_entry_is_no_pass():
@@ -390,7 +452,7 @@ def test_a_liar_that_decides_not_informs_only():
 
     record = judged(Informing())
     assert (record.outcome, record.verdict) == (Outcome.INFO, Verdict.ESTIMATE)
-    assert record.scaled_difference == 2.0
+    assert record.scaled_error == pytest.approx(2.0, rel=1e-14, abs=0)
 
 
 def test_a_wrong_direction_is_shown_by_its_distance():

@@ -3,6 +3,6 @@
 To add an operation, define it here (or compose it from those that are here) and let a front end name it.
 """
 
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions, spectral
 
-__all__ = ["arrays", "elementwise", "linear_algebra", "reductions"]
+__all__ = ["arrays", "elementwise", "linear_algebra", "reductions", "spectral"]

@@ -122,7 +122,7 @@ def taylor_coefficients(
         if whole is not None:
             return whole
     parameters = list(map(as_balls, operands[1:]))
-    if order == 0 and entry.value is not None:
+    if order == 0 and entry.value is not None and not static.get("along"):
         return [each(entry.value, x, *parameters)]
     columns = [p.ravel().tolist() for p in (x, *parameters)]
     rows = [entry.taylor(ball, order, *rest, **static) for ball, *rest in zip(*columns, strict=True)]
@@ -130,14 +130,21 @@ def taylor_coefficients(
 
 
 def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
-    """d c_k = (k + 1) c_{k+1} dx."""
+    """d c_k = (k + 1) c_{k+1} dx, and likewise along the parameter where its derivatives are known."""
     (x, *parameters), (tx, *others) = equation.operands, tangents
     params = dict(equation.params)
-    function, order = params.pop("function"), params.pop("order") + 1
-    if tx is None or any(t is not None for t in others):
-        raise Unsupported(f"{function} has no rule for the derivative with respect to its parameter")
-    slope = scalar(function, x, *parameters, order=order, **params)
-    return scale(tx, slope if order == 1 else slope * float(order))
+    function, order, along = params.pop("function"), params.pop("order"), params.pop("along", 0)
+    terms: list[Var | None] = [None, None]
+    if tx is not None:
+        kept = {"along": along} if along else {}
+        slope = scalar(function, x, *parameters, order=order + 1, **kept, **params)
+        terms[0] = scale(tx, slope if order == 0 else slope * float(order + 1))
+    if any(t is not None for t in others):
+        if SCALARS[function].mixed is None or len(others) > 1:
+            raise Unsupported(f"{function} has no rule for the derivative with respect to its parameter")
+        slope = scalar(function, x, *parameters, order=order, along=along + 1, **params)
+        terms[1] = scale(_sum_of(*others), slope if along == 0 else slope * float(along + 1))
+    return _sum_of(*terms)
 
 
 taylor = define(Primitive("taylor", _taylor_coefficient, _taylor_jvp))
@@ -224,6 +231,7 @@ select_ = define(Primitive("select", _select, _select_jvp, _select_transpose))
 def select(pred: Var, x: Operand, y: Operand) -> Var:
     """x where pred, else y."""
     like = next(v for v in (x, y) if isinstance(v, Var))
+    x, y = (like.builder.as_var(v, like.dtype) for v in (x, y))
     return like.builder.elementwise("select", pred, x, y, dtype=like.dtype)
 
 
@@ -325,6 +333,28 @@ floor = _step("floor", lambda x: _certain(x, x.floor()), lambda x: x)
 ceil = _step("ceil", lambda x: _certain(x, x.ceil()), lambda x: x)
 round_ = _step("round", _round_half_even, lambda x: x)
 trunc = _step("trunc", lambda x: _certain(x, x.floor() if x >= 0 else x.ceil()), lambda x: x)
+
+
+# -- what is not a number: only a constant that was written so, or a value outside its function's domain -----
+
+
+def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
+    def one(ball: arb) -> bool:
+        if not (ball.is_finite() or ball.is_exact() or ball.is_nan()):
+            raise Undecided(f"cannot tell whether {ball} is finite")
+        return holds(ball)
+
+    def evaluate(x: Array) -> Array:
+        flat = [one(ball) for ball in as_balls(x).ravel().tolist()]
+        return np.array(flat, bool).reshape(x.shape)
+
+    return define(Primitive(name, evaluate))
+
+
+is_nan = _kind("is_nan", lambda ball: bool(ball.is_nan()))
+is_infinite = _kind(
+    "is_infinite", lambda ball: bool(ball.is_exact() and not ball.is_finite() and not ball.is_nan())
+)
 
 
 # -- casts ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from flint import arb
 
 from oracles.exact.balls import ONE, UNIT, ZERO, filled, note_kink, zeros
 from oracles.exact.errors import Undecided
-from oracles.exact.primitives.arrays import concatenate, index, reshape, take
+from oracles.exact.primitives.arrays import concatenate, index, permute, reshape, take
 from oracles.exact.primitives.elementwise import scale
 from oracles.exact.primitives.rules import Tangents, linear
 from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
@@ -177,6 +177,89 @@ argsort_ = define(Primitive("argsort", _argsort))
 def argsort(x: Var, axis: int) -> Var:
     """The order that sorts x along an axis, smallest first, equal elements in their own order."""
     return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
+
+
+def _argmax(x: Array, *, axis: int) -> Array:
+    if x.dtype != object:
+        return np.asarray(np.argmax(x, axis))
+    rows = np.moveaxis(x, axis, -1)
+    out = np.empty(rows.shape[:-1], np.int64)
+    for where in np.ndindex(out.shape):
+        row = rows[where].tolist()
+        best = 0
+        for i, ball in enumerate(row):
+            if ball.mid() > row[best].mid():
+                best = i
+        for i, ball in enumerate(row):
+            if not (ball < row[best] if i < best else i == best or ball <= row[best]):
+                raise Undecided(f"cannot tell which is larger: {ball} or {row[best]}")
+        out[where] = best
+    return out
+
+
+argmax_ = define(Primitive("argmax", _argmax))
+
+
+def argmax(x: Var, axis: int) -> Var:
+    """Where along an axis the largest element is, the first of several equal ones."""
+    axis %= x.ndim
+    x = _in_this_order(x, axis)
+    return x.builder.emit(argmax_, (x,), _without(x.shape, (axis,)), "int64", axis=axis)
+
+
+def _in_this_order(x: Var, axis: int) -> Var:
+    """What x is an increasing function of along the axis, as softmax is of its scores.
+
+    There equal elements are often equal numbers, which compare; their softmax is only known within a radius.
+    """
+    rising = True
+    while inner := _ordered_by(x, axis):
+        x, same = inner
+        rising = rising == same
+    return x if rising else -x
+
+
+def _ordered_by(x: Var, axis: int) -> tuple[Var, bool] | None:
+    """The operand that x rises (or falls) with along the axis, if its definition shows one."""
+    equation = x.builder.definitions.get(x)
+    if equation is None or not equation.operands:
+        return None
+    name, first, last = equation.primitive.name, equation.operands[0], equation.operands[-1]
+    if name == "permute":
+        inner, axes = _ordered_by(first, equation.params["axes"][axis]), equation.params["axes"]
+        return None if inner is None else (permute(inner[0], axes), inner[1])
+    if name == "neg" or (name == "sub" and _same_along(first, axis)):
+        return last, False
+    if name == "detach" or (name == "convert" and x.is_float and first.is_float) or _is_exp(equation):
+        return first, True
+    if name == "add" and _same_along(first, axis):
+        return last, True
+    shifted = name in {"add", "sub"} or (name == "div" and _positive(last))
+    return (first, True) if shifted and _same_along(last, axis) else None
+
+
+def _is_exp(equation: Equation) -> bool:
+    params = equation.params
+    return equation.primitive.name == "taylor" and params["function"] == "exp" and params["order"] == 0
+
+
+def _same_along(x: Var, axis: int) -> bool:
+    """Whether x is certainly the same all along the axis."""
+    equation = x.builder.definitions.get(x)
+    if equation is None or equation.primitive.name != "broadcast":
+        return False
+    before = equation.operands[0].shape
+    axis -= x.ndim - len(before)
+    return axis < 0 or before[axis] == 1
+
+
+def _positive(x: Var) -> bool:
+    """Whether x is certainly above 0: an exponential, or a sum of them."""
+    kept = {"broadcast", "reshape", "detach", "permute", "reduce_sum"}
+    equation = x.builder.definitions.get(x)
+    while equation and equation.primitive.name in kept and equation.operands[0].size:
+        equation = x.builder.definitions.get(equation.operands[0])
+    return equation is not None and _is_exp(equation)
 
 
 def take_along(x: Var, order: Var, axis: int) -> Var:

@@ -9,7 +9,7 @@ import numpy as np
 
 from oracles.exact import functions as fn
 from oracles.exact.evaluate import evaluate
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions, spectral
 from oracles.exact.program import Array, Builder, Program, Var
 
 scalar = elementwise.scalar
@@ -98,6 +98,13 @@ SAMPLES: dict[str, Sample] = {
     "solve": Sample(linear_algebra.solve, (A, X)),
     "inverse": Sample(linear_algebra.inverse, (A,)),
     "det": Sample(linear_algebra.det, (A,)),
+    "eigenvalues": Sample(lambda a: spectral.eigh(a)[0], (SYMMETRIC,)),
+    "eigenvectors": Sample(lambda a: spectral.eigh(a)[1], (SYMMETRIC,)),
+    "singular values": Sample(spectral.singular_values, (X,)),
+    "singular vectors": Sample(lambda a: spectral.svd(a)[2], (X,)),
+    "gamma_lower in a": Sample(lambda a, x: scalar("gamma_lower", x, a), (POSITIVE, POSITIVE[:, ::-1])),
+    "gamma_upper in a": Sample(lambda a, x: scalar("gamma_upper", x, a), (POSITIVE, POSITIVE[:, ::-1])),
+    "hurwitz_zeta in s": Sample(lambda s, q: scalar("hurwitz_zeta", q, s + 1.0), (POSITIVE, POSITIVE[::-1])),
     "cholesky": Sample(linear_algebra.cholesky, (SYMMETRIC,)),
     "triangle": Sample(lambda a: linear_algebra.triangle(a, lower=True), (A,)),
     "softmax": Sample(lambda x: fn.softmax(x, 1), (X,)),

@@ -83,6 +83,30 @@ FUNCTIONS: dict[str, Function] = {
         sympy.besseli(0, x), -60, 60, cost=30, static={"nu": 0, "scaled": False}, digits=120
     ),
     "expi": Function(sympy.Ei(x), -500, 500, cost=10, digits=200),
+    "expint": Function(sympy.expint(3, x), 0, 200, cost=400, parameters=(3,), digits=100),
+    "sine_integral": Function(sympy.Si(x), -1e3, 1e3, cost=20, digits=200),
+    "cosine_integral": Function(sympy.Ci(x), 0, 1e3, cost=20, digits=200),
+    "fresnel_s": Function(sympy.fresnels(x), -20, 20, cost=20, digits=200),
+    "fresnel_c": Function(sympy.fresnelc(x), -20, 20, cost=20, digits=200),
+    "erfi": Function(sympy.erfi(x), -30, 30, cost=10, digits=200),
+    "hyp1f1": Function(
+        sympy.hyper([sympy.Rational(3, 2)], [sympy.Rational(5, 2)], x),
+        -60,
+        60,
+        cost=40,
+        parameters=(1.5, 2.5),
+        digits=200,
+    ),
+    "beta_lower": Function(
+        x ** sympy.Rational(3, 2)
+        * sympy.hyper([sympy.Rational(3, 2), sympy.Rational(-3, 2)], [sympy.Rational(5, 2)], x)
+        / (sympy.Rational(3, 2) * sympy.beta(sympy.Rational(3, 2), sympy.Rational(5, 2))),
+        0,
+        1,
+        cost=60,
+        parameters=(1.5, 2.5),
+        digits=400,
+    ),
     "gamma_lower": Function(
         sympy.lowergamma(sympy.Rational(3, 2), x) / sympy.gamma(sympy.Rational(3, 2)),
         0,

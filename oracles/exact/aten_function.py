@@ -1,0 +1,74 @@
+"""Where the recorded code stands: in the forward of a custom function, and on which line of the user's."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.autograd import Function
+
+_OWN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(__file__) + os.sep)
+
+
+def where() -> str:
+    """The user's line that is running: the innermost outside torch and this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@contextmanager
+def differentiated(mode: Any) -> Iterator[None]:
+    """Count in `mode.depth` how deep the run is inside `Function.forward`s, which are wrapped meanwhile.
+
+    Wrapping `apply` would miss references to it that were bound before.
+    """
+    originals: list[tuple[type, Any]] = []
+
+    def wrap(cls: type) -> None:
+        if "forward" in vars(cls) and cls is not Function:
+            originals.append((cls, vars(cls)["forward"]))
+            cls.forward = staticmethod(_counted(cls.forward, mode))  # type: ignore[attr-defined]
+
+    def born(cls: type, /, **kwargs: Any) -> None:
+        super(Function, cls).__init_subclass__(**kwargs)  # type: ignore[misc]
+        wrap(cls)
+
+    for cls in _subclasses(Function):
+        wrap(cls)
+    Function.__init_subclass__ = classmethod(born)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del Function.__init_subclass__
+        for cls, original in originals:
+            cls.forward = original  # type: ignore[attr-defined]
+
+
+def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
+    @functools.wraps(forward)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        args = tuple(mode.frozen(a) for a in args)
+        mode.depth += 1
+        try:
+            return forward(*args, **kwargs)
+        finally:
+            mode.depth -= 1
+
+    return counted
+
+
+def _subclasses(cls: type) -> list[type]:
+    """All of them, each once."""
+    found: dict[type, None] = {}
+    waiting: list[type] = type.__subclasses__(cls)
+    while waiting:
+        found[new := waiting.pop()] = None
+        waiting += type.__subclasses__(new)
+    return list(found)

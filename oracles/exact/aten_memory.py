@@ -1,0 +1,210 @@
+"""What torch's tensors look at while a function is recorded: the memory, and what it holds as equations.
+
+A tensor is a view: a map of positions into the memory it shares with others. So an operator that only makes
+a view needs no rule, and an in-place operator writes the memory, whatever views there are of it. Memory that
+nothing recorded has written is a constant.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from flint import arb
+from torch import Tensor
+
+from oracles.exact.balls import filled
+from oracles.exact.errors import Unsupported
+from oracles.exact.primitives.arrays import concatenate, permute, reshape, reshape_, take
+from oracles.exact.primitives.elementwise import detach
+from oracles.exact.program import Array, Builder, Var
+
+_NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
+
+
+@dataclass(slots=True)
+class Store:
+    """One piece of memory: its elements as a flat `Var`, and whether autograd follows them."""
+
+    storage: torch.UntypedStorage  # held, so that its address stays its own
+    dtype: torch.dtype
+    var: Var | None  # None: a result without an exact value
+    live: bool
+    mark: int
+
+
+class Memory:
+    """Every piece of memory that a recorded operator has written.
+
+    Attributes:
+        live: The values read or made so far that autograd follows: they may depend on an input.
+        inputs: The memory of the inputs, which nothing may change.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.stores: dict[int, Store] = {}
+        self.live: set[Var] = set()
+        self._outside: dict[Any, tuple[Array, Var]] = {}
+        self.inputs: set[int] = set()
+
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether something recorded wrote this tensor's memory."""
+        return key_of(tensor) in self.stores
+
+    def read(self, tensor: Tensor, detached: bool = False) -> Var:
+        """The value of a tensor; `detached`: held fixed."""
+        store = self.stores.get(key_of(tensor))
+        if store is None:
+            return self._constant(tensor)
+        if store.dtype != tensor.dtype or tensor.layout != torch.strided:
+            raise Unsupported(f"a {tensor.layout} view as {tensor.dtype} of {store.dtype} has no exact value")
+        if store.mark != mark_of(store.storage):
+            raise Unsupported(
+                "a tensor's memory was changed outside torch (through .numpy()?); use torch's operators there"
+            )
+        if store.var is None or store.var.size != _count(tensor):
+            raise Unsupported(_NO_VALUE)
+        if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
+            raise Unsupported("autograd follows this tensor, the record does not (was its .data replaced?)")
+        var = _view(store.var, tensor)
+        if store.live and var.is_float:
+            if detached:
+                return detach(var)
+            self.live.add(var)
+        return var
+
+    def create(self, tensor: Tensor, var: Var | None) -> None:
+        """A new tensor with this value (None: with one that no rule knows)."""
+        storage = tensor.untyped_storage()
+        flat = None if var is None else _flat(var, tensor, _count(tensor))
+        self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
+
+    def prepare_write(self, tensor: Tensor) -> None:
+        """Before an operator writes a tensor in place: memory from outside becomes known."""
+        if key_of(tensor) in self.inputs:
+            raise Unsupported("the function changes its input in place; let it work on a clone")
+        if key_of(tensor) not in self.stores:
+            whole = whole_of(tensor)
+            self.create(whole, self._constant(whole))
+
+    def write(self, tensor: Tensor, var: Var | None, tracked: bool) -> None:
+        """A tensor gets this value in place. Where autograd is not told, the derivative stays as it was."""
+        store = self.stores[key_of(tensor)]
+        if store.var is None or var is None:
+            raise Unsupported(_NO_VALUE)
+        count, live = store.var.size, var in self.live
+        if tensor.numel() == count:
+            new = _flat(var, tensor, count)
+        else:
+            where = np.arange(count)
+            where[_positions(tensor, count).ravel()] = np.arange(count, count + var.size)
+            new = take(concatenate([store.var, reshape(var, (var.size,))], 0), where)
+            live = live or store.live
+        if store.live and not tracked and new.is_float:
+            new, live = store.var + detach(new - store.var), True
+        store.var, store.live, store.mark = new, live, mark_of(store.storage)
+
+    def _constant(self, tensor: Tensor) -> Var:
+        values = numbers(tensor)
+        key = (key_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
+        before = self._outside.get(key)
+        if before is not None and np.array_equal(before[0], values, equal_nan=values.dtype.kind == "f"):
+            return before[1]
+        self._outside[key] = values, constant(self.builder, values, name_of(tensor.dtype))
+        return self._outside[key][1]
+
+
+def constant(builder: Builder, values: Array, dtype: str) -> Var:
+    """A constant; an infinity is the ball that is it (masks hold them)."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        values = filled([arb(float(v)) for v in values.ravel()], values.shape)
+    return builder.constant(values, dtype)
+
+
+def numbers(tensor: Tensor) -> Array:
+    """The numbers of a tensor, exactly: floating ones as float64."""
+    if tensor.layout != torch.strided or tensor.is_complex():
+        kind = "complex numbers" if tensor.is_complex() else f"a {tensor.layout} tensor"
+        raise Unsupported(f"{kind} (shape {tuple(tensor.shape)}): not yet; pass real, dense tensors")
+    if tensor._is_zerotensor():
+        return np.zeros(tensor.shape)
+    found = tensor.detach().cpu()
+    return np.array((found.double() if found.is_floating_point() else found).numpy())
+
+
+def name_of(dtype: torch.dtype) -> str:
+    """torch.float64 is "float64"."""
+    return str(dtype).removeprefix("torch.")
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Not so for sparse tensors, and for the zeros and bare shapes that torch.func makes up."""
+    return tensor.layout == torch.strided and not tensor._is_zerotensor() and not tensor.is_meta
+
+
+def key_of(tensor: Tensor) -> int:
+    """The name of a tensor's memory."""
+    if not has_memory(tensor):
+        return -id(tensor)
+    return int(tensor.untyped_storage()._cdata)
+
+
+def mark_of(storage: torch.UntypedStorage) -> int:
+    """A checksum of the bytes, to notice that something else wrote them."""
+    size = storage.nbytes()
+    return zlib.crc32((ctypes.c_char * size).from_address(storage.data_ptr())) if size else 0
+
+
+def _count(tensor: Tensor) -> int:
+    return tensor.untyped_storage().nbytes() // tensor.element_size()
+
+
+def whole_of(tensor: Tensor) -> Tensor:
+    """All of the memory a tensor looks at."""
+    return torch.as_strided(tensor.detach(), (_count(tensor),), (1,), 0)
+
+
+def _positions(tensor: Tensor, count: int) -> Array:
+    """Where in its memory each element of a tensor lies."""
+    grid = torch.arange(count).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+    return np.asarray(grid.numpy())
+
+
+def _order(tensor: Tensor, count: int) -> list[int] | None:
+    """The order of the axes in which a tensor is all of its memory, None if it is not."""
+    strides = tensor.stride()
+    axes = sorted(range(tensor.ndim), key=lambda a: (-strides[a], -tensor.shape[a]))
+    return axes if tensor.numel() == count and tensor.permute(axes).is_contiguous() else None
+
+
+def _view(flat: Var, tensor: Tensor) -> Var:
+    """The elements of the memory that a tensor looks at."""
+    repeated = [tensor.stride(a) == 0 and tensor.shape[a] > 1 for a in range(tensor.ndim)]
+    if any(repeated):
+        once = tensor.detach()[tuple(slice(0, 1) if r else slice(None) for r in repeated)]
+        return flat.builder.broadcast(_view(flat, once), tuple(tensor.shape))
+    axes = _order(tensor, flat.size)
+    if axes is None:
+        return take(flat, _positions(tensor, flat.size))
+    shape = tuple(tensor.shape[a] for a in axes)
+    definition = flat.builder.definitions.get(flat)
+    if definition is not None and definition.primitive is reshape_ and definition.operands[0].shape == shape:
+        straight = definition.operands[0]  # as it was before it became memory
+    else:
+        straight = reshape(flat, shape)
+    return permute(straight, [axes.index(a) for a in range(tensor.ndim)])
+
+
+def _flat(var: Var, tensor: Tensor, count: int) -> Var:
+    """The memory that a tensor with this value looks at; zero where the tensor does not look."""
+    axes = _order(tensor, count)
+    if axes is not None:
+        return reshape(permute(var, axes), (count,))
+    where = np.full(count, -1)
+    where[_positions(tensor, count).ravel()] = np.arange(var.size)
+    return take(var, where)

@@ -1,0 +1,61 @@
+"""What an ATen operator's schema says, and the few things it does not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten
+
+HIDDEN_WRITES = {"native_batch_norm": (3, 4)}  # arguments that change, though the schema does not say so
+BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"}
+SAVED = {  # arguments that are results of the forward: torch hands them on without their history
+    "native_layer_norm_backward": (3, 4),
+    "native_group_norm_backward": (2, 3),
+    "native_batch_norm_backward": (5, 6),
+    "batch_norm_backward": (5, 6),
+}
+# Results with a status, pivots, ranks: what no rule gives of them is what torch computed.
+WITH_STATUS = ("linalg_", "_linalg_", "_embedding_bag", "_batch_norm_with_update")
+_UNUSED = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
+
+
+def base_of(func: Any) -> str:
+    """aten::add_ is "add_"; an operator of another library keeps its library's name."""
+    return str(func._schema.name).removeprefix("aten::")
+
+
+def tensors_of(tree: Any) -> list[Tensor]:
+    """All tensors among arguments or results, in order."""
+    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+
+
+def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
+    """The tensors that an operator will change."""
+    schema = func._schema.arguments
+    marked = [a.name for a in schema if a.alias_info is not None and a.alias_info.is_write]
+    given = {a.name: value for a, value in zip(schema, args, strict=False)} | kwargs
+    hidden = [args[i] for i in HIDDEN_WRITES.get(base_of(func), ())]
+    return tensors_of([*(given.get(name) for name in marked), *hidden])
+
+
+def makes_view(func: Any) -> bool:
+    """Whether all that an operator returns is a view, by its schema."""
+    returns = func._schema.returns
+    reshapes = torch.Tag.inplace_view in func.tags
+    return reshapes or (
+        bool(returns) and all(r.alias_info is not None and not r.alias_info.is_write for r in returns)
+    )
+
+
+def only_checks(func: Any) -> bool:
+    """Whether it returns nothing and changes nothing: it has raised, or nothing happened."""
+    schema = func._schema
+    return not schema.returns and not any(a.alias_info is not None for a in schema.arguments)
+
+
+def unused_keywords(func: Any) -> set[str]:
+    """Keywords that no rule needs: what is written into, and where and in which dtype it lies."""
+    arguments = func._schema.arguments
+    return {a.name for a in arguments if a.kwarg_only and a.alias_info is not None} | _UNUSED

@@ -1,0 +1,226 @@
+"""Translates a run of ATen's operators, each by its rule, as it happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_map
+
+from oracles.exact.aten_call import Call, Rule
+from oracles.exact.aten_function import where
+from oracles.exact.aten_memory import Memory, constant, has_memory, key_of, name_of, numbers
+from oracles.exact.aten_operators import (
+    SAVED,
+    WITH_STATUS,
+    base_of,
+    makes_view,
+    only_checks,
+    tensors_of,
+    unused_keywords,
+)
+from oracles.exact.aten_tables import RULES
+from oracles.exact.aten_watch import Watch
+from oracles.exact.errors import ExactError, Undecided, Unsupported
+from oracles.exact.primitives.elementwise import compare, convert
+from oracles.exact.program import Var
+from oracles.exact.recording import Recorder
+
+_COMPLEX = "complex numbers: not yet; work with the real and the imaginary part"
+
+
+class Record(Watch):  # type: ignore[no-untyped-call]
+    """Writes the equations of every operator while it runs.
+
+    What autograd would not differentiate is held fixed: a tensor that does not require grad (`detach`,
+    `.data`), and all that runs under `no_grad`; but not inside the `forward` of a custom function, which is a
+    forward like any.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorder = Recorder()
+        self.memory = Memory(self.recorder)
+        self._below: list[Tensor] | None = None
+
+    def begin(self, tensor: Tensor) -> None:
+        """A floating argument is an input of the program."""
+        super().begin(tensor)
+        if tensor.is_floating_point():
+            var = self.recorder.input_at(numbers(tensor), name_of(tensor.dtype))
+            self.memory.live.add(var)
+            self.memory.create(tensor, var)
+        self.memory.inputs.add(key_of(tensor))
+
+    def end(self, result: Any) -> list[Var]:
+        """The outputs of the program."""
+        leaves = [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                kind = type(leaf).__name__
+                raise Unsupported(f"the function returns a {kind} ({leaf!r}); return tensors only")
+        return [self.read(leaf) for leaf in leaves]
+
+    def read(self, tensor: Tensor) -> Var:
+        """The value of a tensor, held fixed where autograd would not differentiate it."""
+        seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
+        free = self.depth or (torch.is_grad_enabled() and seen)
+        return self.memory.read(tensor, detached=not free)
+
+    def frozen(self, value: Any) -> Any:
+        """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
+        if isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
+            store = self.memory.stores.get(key_of(value))
+            if not self.depth and store is not None and store.live:
+                return value.clone()
+        return value
+
+    def _follow(self, args: Any, results: Any) -> None:
+        """Forward mode adds a made-up zero to x by working out the shape alone and then copying x.
+
+        Autograd sees the sum and not these steps, so what they make does not require grad, but counts. They
+        are the operators after one without data, each working on what the last one gave.
+        """
+        if self._below is not None:
+            goes_on = not self._below or any(t is b for t in tensors_of(args) for b in self._below)
+            self._below = self._below + tensors_of(results) if goes_on else None
+
+    def forget(self, key: int) -> None:
+        """It is read as a constant then."""
+        super().forget(key)
+        del self.memory.stores[key]
+
+    def apply(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
+        """Run the operator and write its equations."""
+        try:
+            if func._schema.name in {"aten::_local_scalar_dense", "aten::equal"}:
+                return self._number(func, args)
+            if any(t.is_meta for t in tensors_of((args, kwargs))):
+                self._below = []
+                return func(*args, **kwargs)
+            silent = makes_view(func) or only_checks(func)
+            results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
+            self._follow(args, results)
+            return results
+        except ExactError as error:
+            if " in aten" in str(error):
+                raise
+            raise type(error)(f"{error} (in {str(func).rpartition('.')[0]}, called at {where()})") from None
+
+    def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
+        rule, tensors = _rule(func, bool(changed)), tensors_of((args, kwargs))
+        tracked = self.depth > 0 or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        for tensor in changed:
+            self.memory.prepare_write(tensor)
+        operands, named = self._operands(func, args, kwargs)
+        vars_ = [v for v in tree_flatten((operands, named))[0] if isinstance(v, Var)]
+        integers = not any(v.is_float for v in vars_)
+        known = integers and all(self.recorder.known(v) is not None for v in vars_)
+        if integers and not known and rule is None and not changed:
+            args, kwargs = tree_map(self._decided, (args, kwargs))
+            known = True
+        results = func(*args, **kwargs)
+        found = tensors_of(results) or changed
+        if not any(map(has_memory, found)):
+            return results  # zeros and bare shapes that torch.func makes up
+        if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
+            return results  # a view in fact
+        call = Call(self.recorder, func, args, kwargs, found)
+        returned = [leaf for leaf in tree_flatten(results)[0] if leaf is None or isinstance(leaf, Tensor)]
+        if known and not any(t.is_floating_point() or t.is_complex() for t in found):
+            values: Any = [None if t is None else numbers(t) for t in returned or changed]
+        elif rule is None:
+            raise Unsupported(_COMPLEX if any(t.is_complex() for t in found) else _missing(func))
+        else:
+            unused = unused_keywords(func)
+            values = rule(call, *operands, **{k: v for k, v in named.items() if k not in unused})
+        live = tracked or self._below is not None or any(v in self.memory.live for v in vars_)
+        pairs = [*zip(returned or changed, _padded(values, len(returned or changed)), strict=True)]
+        for result, value in pairs + call.writes:
+            if result is not None:
+                self._put(func, result, value, live, changed, tracked)
+        return results
+
+    def _put(
+        self, func: Any, tensor: Tensor, value: Any, live: bool, changed: list[Tensor], tracked: bool
+    ) -> None:
+        """A result of an operator, new or in place, gets its value."""
+        var = self._as_var(func, tensor, value)
+        if live and var is not None and var.is_float:
+            self.memory.live.add(var)
+        if any(tensor is c for c in changed):
+            self.memory.write(tensor, var, tracked)
+        else:
+            self.memory.create(tensor, var)
+
+    def _operands(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """The arguments with the values of tensors; what a backward kernel got saved has its history."""
+        operands, named = tree_map(lambda x: self.read(x) if isinstance(x, Tensor) else x, (args, kwargs))
+        if torch.is_grad_enabled():
+            saved = {i: args[i] for i in SAVED.get(base_of(func), ()) if args[i] is not None}
+            operands = [self.memory.read(saved[i]) if i in saved else x for i, x in enumerate(operands)]
+        return operands, named
+
+    def _decided(self, leaf: Any) -> Any:
+        """An integer tensor with the numbers that exact arithmetic gives it."""
+        if not isinstance(leaf, Tensor) or not self.memory.knows(leaf):
+            return leaf
+        return torch.from_numpy(np.array(self.recorder.decide(self.read(leaf)))).to(leaf.dtype)
+
+    def _as_var(self, func: Any, tensor: Tensor, value: Any) -> Var | None:
+        """What a rule gave, checked and in the dtype of the tensor it is for; None if it gave nothing."""
+        if tensor.is_complex():
+            raise Unsupported(_COMPLEX)
+        if value is None:
+            status = not tensor.is_floating_point() and base_of(func).startswith(WITH_STATUS)
+            if tensor.numel() and not status:
+                return None
+            value = numbers(tensor)
+        if not isinstance(value, Var):
+            value = constant(self.recorder, np.asarray(value), name_of(tensor.dtype))
+        if value.shape != tuple(tensor.shape):
+            raise Undecided(
+                f"exact arithmetic gives shape {value.shape} where torch computed {tuple(tensor.shape)}"
+            )
+        return convert(value, name_of(tensor.dtype))
+
+    def _number(self, func: Any, args: Any) -> Any:
+        """A Python number read from a tensor: a guard if it is an integer or boolean."""
+        if func._schema.name == "aten::equal":
+            x, y = (self.read(a) for a in args)
+            return x.shape == y.shape and bool(self.recorder.decide(compare("eq", x, y)).all())
+        var = self.read(args[0])
+        if not var.is_float:
+            return self.recorder.decide(var).item()
+        value = self.recorder.constant_value(var)
+        if value is None:
+            raise Unsupported(
+                "a number leaves the tensors (.item() or float()), and its derivative with it; "
+                "keep it a tensor, and log what is only logged outside the function"
+            )
+        return float(value.item())
+
+
+def _rule(func: Any, in_place: bool) -> Rule | None:
+    """The rule of an operator: of this overload, or of all; an in-place operator has its twin's."""
+    base = base_of(func)
+    for name in (base, base.removesuffix("_")) if in_place else (base,):
+        for key in (f"{name}.{func._schema.overload_name}", name):
+            if key in RULES:
+                return RULES[key]
+    if torch.Tag.nondeterministic_seeded in func.tags:
+        raise Unsupported("random numbers have no derivative to prove; draw them before, and pass them in")
+    return None
+
+
+def _missing(func: Any) -> str:
+    name = base_of(func)
+    return f"aten.{name} has no rule; add one entry in oracles/exact/aten_rules.py: RULES[{name!r}] = ..."
+
+
+def _padded(values: Any, count: int) -> list[Any]:
+    """One value per result; the last ones may have none."""
+    flat = list(values) if isinstance(values, (tuple, list)) else [values]
+    return flat + [None] * (count - len(flat))

@@ -1,0 +1,133 @@
+"""Runs a function of tensors, operator by operator, and notes what would stand fixed in its record."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+
+from oracles.exact.aten_function import differentiated, where
+from oracles.exact.aten_memory import has_memory, key_of, mark_of, numbers, whole_of
+from oracles.exact.aten_operators import BLANK, base_of, tensors_of, written
+from oracles.exact.errors import ExactError, Unsupported
+
+
+class Watch(TorchDispatchMode):
+    """Sees every operator below autograd, with real tensors in its hands; Python code runs as it always does.
+
+    Memory from outside that the run changes (buffers of batch norm, counters) is put back in the end.
+
+    Attributes:
+        notes: For each operator: its name, every number, the checksum of every tensor from outside, the line.
+        made: The memory that the run made.
+        depth: How deep the run is inside the `forward`s of custom functions.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.notes: list[tuple[Any, ...]] = []
+        self.made: dict[int, torch.UntypedStorage] = {}
+        self.depth = 0
+        self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
+        self._saved: list[tuple[Tensor, Tensor]] = []
+
+    def run(
+        self, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
+    ) -> Any:
+        """Call the function on fresh tensors that require grad."""
+        fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
+        for tensor in tensors_of(fresh):
+            self.begin(tensor)
+        args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
+        try:
+            with torch.enable_grad(), differentiated(self), self:
+                result = function(*args, **named)
+            return self.end(result)
+        except RuntimeError as error:
+            raise _explained(error) from None
+        finally:
+            for tensor, before in self._saved:
+                tensor.copy_(before)
+
+    def begin(self, tensor: Tensor) -> None:
+        """An argument."""
+        self._keep([tensor])
+
+    def end(self, result: Any) -> Any:
+        """What the run returns."""
+        return result
+
+    def frozen(self, value: Any) -> Any:
+        """An argument as a custom function's forward gets it."""
+        return value
+
+    def apply(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
+        """Run one operator, which will change these tensors."""
+        return func(*args, **kwargs)
+
+    def forget(self, key: int) -> None:
+        """Memory that turns out to be filled from outside."""
+        del self.made[key], self._blank[key]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        changed = written(func, args, kwargs)
+        self._save(changed)
+        self._note(func, args, kwargs)
+        results = self.apply(func, args, kwargs, changed)
+        self._keep(tensors_of(results), but=tensors_of((args, kwargs)))
+        self._keep(changed)
+        for tensor in changed:
+            self._blank.pop(key_of(tensor), None)
+        if base_of(func) in BLANK:
+            self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in tensors_of(results)}
+        return results
+
+    def _keep(self, tensors: Sequence[Tensor], but: Sequence[Tensor] = ()) -> None:
+        """What an operator returns was made in the run, but for views of what was there before."""
+        before = {key_of(t) for t in but}
+        for tensor in tensors:
+            if has_memory(tensor) and key_of(tensor) not in before:
+                self.made[key_of(tensor)] = tensor.untyped_storage()
+
+    def _save(self, changed: Sequence[Tensor]) -> None:
+        for tensor in changed:
+            if key_of(tensor) not in self.made:
+                whole = whole_of(tensor)
+                self._saved.append((whole, whole.clone()))
+
+    def _note(self, func: Any, args: Any, kwargs: Any) -> None:
+        seen: list[Any] = [str(func)]
+        for leaf in tree_flatten((args, kwargs))[0]:
+            if not isinstance(leaf, Tensor):
+                seen.append(repr(leaf))
+                continue
+            key = key_of(leaf)
+            if key in self._blank and self._blank[key] != mark_of(leaf.untyped_storage()):
+                self.forget(key)  # filled, but not by an operator: C++'s at::tensor does so
+            if key not in self.made and not leaf.is_meta:
+                seen.append(zlib.crc32(numbers(leaf).tobytes()))
+        self.notes.append((*seen, where()))
+
+
+def _fresh(leaf: Any) -> Any:
+    """A copy of an argument; a floating one requires grad, as when it is differentiated."""
+    if not isinstance(leaf, Tensor):
+        return leaf
+    copy = leaf.detach().clone()
+    return copy.requires_grad_() if copy.is_floating_point() else copy
+
+
+def _explained(error: RuntimeError) -> RuntimeError | ExactError:
+    """What torch's message means here."""
+    text = str(error)
+    if "leaf Variable that requires grad" in text and "in-place" in text:
+        return Unsupported(f"the function changes its input in place; let it work on a clone ({text})")
+    if "numpy() on Tensor that requires grad" in text:
+        return Unsupported(f"the function leaves torch through .numpy(); use torch's operators ({text})")
+    return error

@@ -1,0 +1,109 @@
+"""PyTorch functions as programs: ATen's operators, recorded as they run, undecomposed.
+
+A reader starts here: `record` runs the function under `aten_record.Record`, a dispatch mode that translates
+each operator by its rule (`aten_tables.RULES`). `aten_memory` knows what each tensor looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
+
+from oracles.exact.aten_record import Record
+from oracles.exact.aten_tables import RULES
+from oracles.exact.aten_watch import Watch
+from oracles.exact.errors import Unsupported
+from oracles.exact.recording import Recording
+
+STEP = 2.0**-18  # how far the second run's inputs are from the first's; at least one bit of their dtype
+
+__all__ = ["RULES", "record"]
+
+
+def record(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None
+) -> Recording:
+    """Record a function of tensors at a point.
+
+    It is run a second time nearby, to see that nothing but the inputs moves: a number that was computed
+    outside torch (through `.numpy()`) would stand in the program as a constant.
+
+    Args:
+        function: It runs as it is: modules, `autograd.Function`s, `torch.func`, in-place operators.
+        args: Tensors or NumPy arrays, or trees of them; each floating one becomes an input.
+        kwargs: Likewise, but constants.
+
+    Raises:
+        Unsupported: An operator without a rule, random numbers, a number that leaves the tensors, a changed
+            input, or something computed outside torch.
+        Undecided: A branch that no precision decides.
+    """
+    trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
+    named = tree_map(_as_tensor, kwargs or {})
+    leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
+    mode = Record()
+    outputs = mode.run(function, leaves, specs, named)
+    _confirm(mode, function, leaves, specs, named)
+    floating = [[_is_floating(leaf) for leaf in own] for own in leaves]
+
+    def rebuild(k: int, values: list[Any]) -> Any:
+        """Argument k with these values; what is not floating has none."""
+        rest = iter(values)
+        return tree_unflatten([next(rest) if f else None for f in floating[k]], specs[k])
+
+    argument = tuple(k for k, own in enumerate(floating) for f in own if f)
+    return Recording(mode.recorder.program(outputs), tuple(mode.recorder.values), argument, rebuild)
+
+
+def _confirm(
+    first: Record, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
+) -> None:
+    """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing."""
+    rng = np.random.default_rng(0)
+    nearby = [[_nearby(leaf, rng) for leaf in own] for own in leaves]
+    watch, again = Watch(), Record()
+    try:
+        watch.run(function, nearby, specs, named)
+        if watch.notes == first.notes:
+            return
+        again.run(function, nearby, specs, named)
+    except Exception:  # outside the domain: nothing to compare
+        return
+    guards = [[value.tolist() for _, value in mode.recorder.guards] for mode in (first, again)]
+    if again.notes == first.notes or guards[0] != guards[1]:
+        return
+    differ = (new for old, new in zip(first.notes, again.notes, strict=False) if old != new)
+    operator, *_, line = next(differ, ("its end", "the end"))
+    raise Unsupported(
+        "the function computes something outside torch (through .numpy() or a Python number?): "
+        f"nearby, {operator} at {line} gets another constant; use torch's operators all the way"
+    )
+
+
+def _is_floating(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.is_floating_point()
+
+
+def _as_tensor(leaf: Any) -> Any:
+    """NumPy arrays and scalars as tensors of their dtype."""
+    if not isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf
+    array = np.array(leaf)
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def _nearby(leaf: Any, rng: np.random.Generator) -> Any:
+    """Every number a little closer to zero; an array of zeros a little above."""
+    if not _is_floating(leaf):
+        return leaf
+    by = torch.from_numpy(rng.uniform(0.5, 1.0, tuple(leaf.shape)))
+    step = max(STEP, 2 * torch.finfo(leaf.dtype).eps)
+    moved = leaf.detach().double() * (1 - step * by) if leaf.any() else step * by
+    return leaf.detach().clone().copy_(moved)  # in its own memory layout: kernels are chosen by it

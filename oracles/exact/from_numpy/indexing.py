@@ -1,0 +1,147 @@
+"""Indexing traced arrays: tokens are indexed by NumPy itself; what depends on the data is recorded.
+
+An index that is known picks tokens. An integer index that depends on the data (an argmax) becomes part of the
+recorded positions. A mask that depends on the data changes the shape, so it is decided, with a guard; only
+`x[mask] = number` needs no decision: it is a choice, element by element, whose edges are kinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.making import holds_traced, lift, wrap
+from oracles.exact.from_numpy.tape import Tape, spread
+from oracles.exact.primitives.arrays import reshape, take
+from oracles.exact.primitives.elementwise import compare, select
+from oracles.exact.program import Array, Var
+
+
+def get(x: TracedArray, key: Any) -> Any:
+    """x[key]."""
+    known, moving = _resolve(x.tape, key)
+    value = x.value[known]
+    if not moving:
+        return _settled(TracedArray(x.tape, value, x.tokens[known]))
+    return wrap(x.tape, value, take(x.recorded, _positions(x.shape, known, moving)))
+
+
+def put(x: TracedArray, key: Any, new: Any) -> None:
+    """x[key] = new."""
+    if x.is_scalar:
+        raise TypeError(f"'{type(x.value).__name__}' object does not support item assignment")
+    mask = key if isinstance(key, TracedArray) and key.dtype == bool and np.ndim(new) == 0 else None
+    if mask is not None and x.tape.recorder.known(mask.recorded) is None:
+        _put_where(x, mask, new)
+        return
+    known = decided(key)
+    source = lift(x.tape, new, x.dtype)
+    x.value[known] = source.value
+    x.tokens[known] = source.tokens
+
+
+def _put_where(x: TracedArray, mask: TracedArray, new: Any) -> None:
+    """x[mask] = number, as a choice."""
+    source = lift(x.tape, new, x.dtype)
+    x.value[mask.value] = source.value
+    flags = mask[(..., *(None,) * (x.ndim - mask.ndim))]
+    chosen = select(spread(flags.recorded, x.shape), source.recorded, x.recorded)
+    x.tokens[...] = x.tape.register(chosen, x.value)
+
+
+def decided(tree: Any) -> Any:
+    """Nested indices with every traced one decided."""
+    if isinstance(tree, TracedArray):
+        return tree.exact_value("an index")
+    if isinstance(tree, list | tuple):
+        return type(tree)(map(decided, tree))
+    return tree
+
+
+def _settled(x: TracedArray) -> Any:
+    """A NumPy scalar where it is an exact integer; otherwise x."""
+    if x.is_scalar and not x.is_float and (known := x.tape.recorder.known(x.recorded)) is not None:
+        return x.dtype.type(known.item())
+    return x
+
+
+def _resolve(tape: Tape, key: Any) -> tuple[Any, dict[int, Var]]:
+    """The key in plain NumPy, and those of its integer indices that depend on the data, by their place.
+
+    Such an index stands in the key as NumPy computes it here, for the shape alone.
+    """
+    parts = list(key) if isinstance(key, tuple) else [key]
+    moving = {}
+    for i, part in enumerate(parts):
+        if isinstance(part, list) and holds_traced(part):
+            part = lift(tape, part, np.dtype(np.int64))
+        if isinstance(part, TracedArray):
+            if part.dtype.kind in "iu" and tape.recorder.known(part.recorded) is None:
+                moving[i], parts[i] = part.recorded, np.asarray(part.value)
+            else:
+                parts[i] = part.exact_value("an index")
+    return (tuple(parts) if isinstance(key, tuple) else parts[0]), moving
+
+
+def _positions(shape: tuple[int, ...], key: Any, moving: dict[int, Var]) -> Var:
+    """Where in C order each element of x[key] lies.
+
+    Indexing with the moving indices at 0 gives the fixed part. Each moving index adds its stride times
+    itself; which of its elements goes where is found by indexing an axis of that many numbers instead.
+    """
+    parts = list(key) if isinstance(key, tuple) else [key]
+    axes = _axes(parts, len(shape))
+    fixed = [np.zeros_like(p) if i in moving else p for i, p in enumerate(parts)]
+    total = np.arange(int(np.prod(shape, dtype=int))).reshape(shape)[tuple(fixed)]
+    builder = next(iter(moving.values())).builder
+    found = builder.constant(total)
+    for i, index in moving.items():
+        axis, count = axes[i], index.size
+        ramp = np.arange(count).reshape(-1, *(1,) * (len(shape) - axis - 1))
+        ramp = np.broadcast_to(ramp, (*shape[:axis], count, *shape[axis + 1 :]))
+        own = np.arange(count).reshape(index.shape)
+        slots = ramp[tuple(own if j == i else p for j, p in enumerate(fixed))]
+        wrapped = select(compare("lt", index, 0), index + shape[axis], index)
+        stride = int(np.prod(shape[axis + 1 :], dtype=int))
+        found = found + take(reshape(wrapped, (count,)), np.asarray(slots)) * stride
+    return found
+
+
+def _axes(parts: list[Any], ndim: int) -> list[int]:
+    """Which axis each part of a key indexes."""
+    used = [_consumes(p) for p in parts]
+    axes, axis = [], 0
+    for part, n in zip(parts, used, strict=True):
+        axes.append(axis)
+        axis += ndim - sum(used) if part is Ellipsis else n
+    return axes
+
+
+def _consumes(part: Array | Any) -> int:
+    if part is None or part is Ellipsis:
+        return 0
+    mask = np.asarray(part).dtype == bool if not isinstance(part, slice) else False
+    return np.ndim(part) if mask else 1
+
+
+class Flat:
+    """`x.flat`: the elements in C order; writing into it writes into the array."""
+
+    def __init__(self, of: TracedArray) -> None:
+        self._of = of
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.ravel(self._of)[key]
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        places = np.arange(self._of.size)[key]
+        self._of[np.unravel_index(places, self._of.shape)] = new
+
+    def __len__(self) -> int:
+        return self._of.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(np.ravel(self._of))

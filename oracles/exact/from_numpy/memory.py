@@ -1,0 +1,102 @@
+"""NumPy functions that move or write elements: NumPy itself runs them, on tokens.
+
+A name here needs no rule: whatever NumPy does with an array of numbers it does with the array of tokens, and
+the result is a view where NumPy's is one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.indexing import decided
+from oracles.exact.from_numpy.making import holds_traced, lift, together, values
+from oracles.exact.from_numpy.tape import Tape, unsupported, words
+
+# Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.
+MOVES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(
+        words(
+            "copy delete diag diagflat diagonal expand_dims flip fliplr flipud linalg.diagonal "
+            "matrix_transpose linalg.matrix_transpose moveaxis permute_dims ravel repeat reshape resize roll "
+            "rollaxis rot90 squeeze swapaxes take take_along_axis tile transpose tril triu unstack "
+            "broadcast_to split block array_split hsplit vsplit dsplit concatenate stack hstack vstack "
+            "dstack column_stack lib.stride_tricks.sliding_window_view"
+        ),
+        (0,),
+    ),
+    **dict.fromkeys(words("atleast_1d atleast_2d atleast_3d broadcast_arrays meshgrid"), (-1,)),
+    **dict.fromkeys(words("compress extract choose"), (1,)),
+    "append": (0, 1),
+    "insert": (0, 2),
+    "where": (1, 2),
+    "select": (1, 2),
+}
+PADDING = frozenset({"constant", "edge", "reflect", "symmetric", "wrap", "empty"})
+MAKE_INSIDE = "make that array inside the recorded function"
+# Which argument holds the elements to be written into the first.
+WRITES = {"copyto": 1, "put": 2, "place": 2, "putmask": 2, "fill_diagonal": 1, "put_along_axis": 2}
+
+
+def move(
+    tape: Tape, function: Any, data: tuple[int, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Run a function of MOVES on values and on tokens."""
+    kwargs = decided_tree(kwargs)
+    place = [data == (-1,) or i in data for i in range(len(args))]
+    args = tuple(a if inside else decided_tree(a) for a, inside in zip(args, place, strict=True))
+    value = function(*(values(a) for a in args), **kwargs)
+    dtype = value.dtype if isinstance(value, np.ndarray | np.generic) else None
+    kwargs = {k: v for k, v in kwargs.items() if k not in {"dtype", "casting"}}
+    tokens = function(
+        *(tokens_of(tape, a, dtype) if inside else a for a, inside in zip(args, place, strict=True)), **kwargs
+    )
+    return together(tape, value, tokens)
+
+
+def tokens_of(tape: Tape, tree: Any, dtype: np.dtype[Any] | None) -> Any:
+    """The tokens of everything in the tree, in the dtype of the result."""
+    if isinstance(tree, TracedArray):
+        return tree.tokens if dtype is None else lift(tape, tree, dtype).tokens
+    if isinstance(tree, list | tuple):
+        return type(tree)(tokens_of(tape, v, dtype) for v in tree)
+    return lift(tape, tree, dtype or np.asarray(tree).dtype).tokens
+
+
+def write(tape: Tape, function: Any, which: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Run a function of WRITES on values and on tokens."""
+    target, rest = args[0], list(args[1:])
+    if not isinstance(target, TracedArray):
+        raise unsupported(f"np.{function.__name__} writes traced elements into a plain array; {MAKE_INSIDE}")
+    source = lift(tape, rest[which - 1], target.dtype)
+    rest = [a if i == which - 1 else decided_tree(a) for i, a in enumerate(rest)]
+    kwargs = decided_tree(kwargs)
+    for memory, new in ((target.value, source.value), (target.tokens, source.tokens)):
+        rest[which - 1] = new
+        function(memory, *rest, **kwargs)
+
+
+def decided_tree(tree: Any) -> Any:
+    """Arguments that are no elements (axes, counts, positions): integers, decided where they must be."""
+    if isinstance(tree, TracedArray) and tree.is_float:
+        raise unsupported("a recorded float where NumPy needs an axis, a count or a position")
+    if isinstance(tree, dict):
+        return {k: decided_tree(v) for k, v in tree.items()}
+    return decided(tree) if holds_traced(tree) else tree
+
+
+def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """np.pad, in the modes that only move elements or write constants."""
+    if mode not in PADDING or set(kwargs) - {"constant_values"}:
+        raise unsupported(f"np.pad with mode={mode!r} and {kwargs}; write the padding with np.concatenate")
+    fill = kwargs.get("constant_values", 0)
+    padded = together(tape, np.pad(x.value, pad_width, mode), np.pad(x.tokens, pad_width, mode))
+    if mode == "constant" and not (isinstance(fill, int | float) and fill == 0):
+        outside = np.pad(np.zeros(x.shape, bool), pad_width, constant_values=True)
+        if isinstance(fill, TracedArray):
+            padded[outside] = fill
+        else:
+            padded[outside] = np.pad(np.zeros(x.shape), pad_width, constant_values=fill)[outside]
+    return padded

@@ -1,0 +1,137 @@
+"""Records NumPy code, unchanged, by calling it with traced arrays.
+
+The dtype, shape and layout of every result are NumPy's own; the numbers are recorded. See `array.py`
+for the array, `proxy.py` for what the code sees as `np`, and `rules.py`, `linalg_rules.py`
+and `ufuncs.py` for the rules: to add an operation, add one entry to a table there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.edges import declare_edges
+from oracles.exact.errors import ExactError, Unsupported
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.chance import without_chance
+from oracles.exact.from_numpy.proxy import substituted
+from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.program import FLOATS, Array, Var
+from oracles.exact.recording import Recording
+
+
+def record(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+) -> Recording:
+    """The program of function(*args, **kwargs) at these arguments.
+
+    Floating arrays, NumPy scalars and Python floats in `args` (or in lists, tuples and dictionaries there)
+    are its inputs; integers and booleans and everything in `kwargs` are constants, taken exactly.
+
+    Raises:
+        Unsupported: The code needs an operation without a rule, random numbers, or a number in floating
+            point; or an argument is no finite real number, or is written into.
+        Undecided: A branch is not certain at this point.
+    """
+    tape = Tape()
+    inputs: list[tuple[int, TracedArray]] = []
+
+    def enter(k: int, leaf: Any) -> Any:
+        if not _is_floating(leaf):
+            return leaf.copy() if isinstance(leaf, np.ndarray) else without_chance(leaf)
+        _check(k, leaf)
+        value = leaf if type(leaf) is float else leaf.copy()
+        var = tape.recorder.input_at(np.array(leaf), np.asarray(leaf).dtype.name)
+        inputs.append((k, traced := TracedArray(tape, value, tape.register(var, value))))
+        return traced
+
+    call = [_map(a, functools.partial(enter, k)) for k, a in enumerate(args)]
+    before = [
+        (k, leaf, _content(leaf).copy()) for k, a in enumerate(call) for leaf in _leaves(a) if _is_array(leaf)
+    ]
+    with substituted(tape, function, args, kwargs or {}):
+        try:
+            result = function(*call, **(kwargs or {}))
+        except (TypeError, ValueError) as error:
+            if isinstance(error.__cause__, ExactError):
+                raise error.__cause__ from None  # NumPy puts its own error over ours where it wants a number
+            raise
+    for k, leaf, content in before:
+        if not np.array_equal(_content(leaf), content):
+            raise Unsupported(
+                f"the function writes into argument {k}; its derivative at that argument has no meaning: "
+                "let it work on a copy, x = x.copy()"
+            )
+    outputs = [_output(tape, leaf) for leaf in _leaves(result) if leaf is not None]
+    outputs = declare_edges(tape.recorder, outputs)
+    tape.open = False
+
+    def rebuild(k: int, leaves: list[Any]) -> Any:
+        rest = iter(leaves)
+        return _map(args[k], lambda leaf: next(rest) if _is_floating(leaf) else leaf)
+
+    values = tuple(np.asarray(v) for v in tape.recorder.values)
+    return Recording(tape.recorder.program(outputs), values, tuple(k for k, _ in inputs), rebuild)
+
+
+def _output(tape: Tape, leaf: Any) -> Var:
+    """What the function returns, recorded; a plain array is a constant."""
+    if isinstance(leaf, TracedArray):
+        return leaf.recorded
+    array = np.asarray(leaf)
+    if array.dtype.name in FLOATS or array.dtype.kind in "iub":
+        return tape.constant(array, array.dtype.name)
+    raise Unsupported(
+        f"the function returns a {type(leaf).__name__}; it must return arrays, or trees of them"
+    )
+
+
+def _check(k: int, leaf: Any) -> None:
+    array = np.asarray(leaf)
+    if array.dtype.name not in FLOATS:
+        hint = (
+            "complex numbers: not yet" if array.dtype.kind == "c" else f"one of {', '.join(sorted(FLOATS))}"
+        )
+        raise Unsupported(f"argument {k} has dtype {array.dtype}; allowed is {hint}")
+    finite = np.isfinite(array)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise Unsupported(f"argument {k} is {array[where]} at {where}; only finite numbers have a derivative")
+
+
+def _is_floating(leaf: Any) -> bool:
+    """Whether a leaf of the arguments is an input (or must be refused as one)."""
+    if type(leaf) is float:
+        return True
+    return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind not in "iub"
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, TracedArray | np.ndarray)
+
+
+def _content(leaf: Any) -> Array:
+    return leaf.tokens if isinstance(leaf, TracedArray) else leaf
+
+
+def _map(tree: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, dict):
+        return {k: _map(v, function) for k, v in tree.items()}
+    if isinstance(tree, list | tuple):
+        parts = [_map(v, function) for v in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return function(tree)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            yield from _leaves(value)
+    elif isinstance(tree, list | tuple):
+        for value in tree:
+            yield from _leaves(value)
+    else:
+        yield tree

@@ -1,0 +1,148 @@
+"""Finding the user's code that a function may run, and the variables that it reads."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from oracles.exact.from_numpy.tape import LIBRARIES
+
+NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
+LARGE = 1000  # containers with more elements are not searched for code
+# What holds no code; traced arrays pass for ndarrays.
+PLAIN = (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)
+
+
+class Place(NamedTuple):
+    """A variable: an entry of a namespace, or the cell of a closure."""
+
+    where: Any
+    name: str
+
+    def read(self) -> Any:
+        """What it holds."""
+        return self.where.get(self.name) if isinstance(self.where, dict) else self.where.cell_contents
+
+    def write(self, value: Any) -> None:
+        """Let it hold something else."""
+        if isinstance(self.where, dict):
+            self.where[self.name] = value
+        else:
+            self.where.cell_contents = value
+
+
+class Search:
+    """Finds the user's code that a function may run: what it names, what its objects and closures hold.
+
+    The user's code is what no library holds, and the package of the function itself.
+    """
+
+    def __init__(self, function: Any) -> None:
+        home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
+        self._home = home.partition(".")[0]
+        self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
+
+    def is_user(self, module: str | None) -> bool:
+        """Whether a module of this name is the user's."""
+        name = module or ""
+        root = name.partition(".")[0]
+        if root in NOT_USER or name.startswith("oracles.exact"):
+            return False
+        file = getattr(sys.modules.get(name), "__file__", None) or ""
+        return root == self._home or not file.startswith(LIBRARIES)
+
+    def places(self, roots: list[Any]) -> Iterator[Place]:
+        """Each global of a module and cell of a closure that the code reaches, and attributes of objects."""
+        seen: dict[int, Any] = {}
+        waiting = list(roots)
+        while waiting:
+            item = waiting.pop()
+            if id(item) in seen or isinstance(item, PLAIN):
+                continue
+            seen[id(item)] = item
+            waiting += self._inside(item)
+            if isinstance(item, list | dict) and len(item) <= LARGE:
+                self._before.append((item, item.copy()))
+            for namespace in self._namespaces(item):
+                if isinstance(namespace, types.CellType):
+                    yield Place(namespace, "")
+                elif id(namespace) not in seen:
+                    seen[id(namespace)] = namespace
+                    self._before.append((namespace, namespace.copy()))
+                    yield from (Place(namespace, name) for name in list(namespace))
+
+    def forget(self, traced: Callable[[Any], bool]) -> None:
+        """Put back, in what was found, each entry that has come to hold something traced."""
+        for found, before in self._before:
+            if isinstance(found, list):
+                if traced(found):
+                    found[:] = before
+                continue
+            for name in [n for n, held in found.items() if held is not before.get(n) and traced(held)]:
+                if name in before:
+                    found[name] = before[name]
+                else:
+                    del found[name]
+
+    def _namespaces(self, item: Any) -> list[Any]:
+        if isinstance(item, types.FunctionType):
+            return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
+        if isinstance(item, types.ModuleType | type) or not self.is_user(type(item).__module__):
+            return []
+        return [vars(item)] if isinstance(getattr(item, "__dict__", None), dict) else []
+
+    def _inside(self, item: Any) -> list[Any]:
+        """What an object leads to."""
+        if isinstance(item, types.MethodType):
+            return [item.__func__, item.__self__]
+        if isinstance(item, staticmethod | classmethod):
+            return [item.__func__]
+        if isinstance(item, property):
+            return [item.fget]
+        if isinstance(item, functools.partial):
+            return [item.func, item.args, item.keywords]
+        if isinstance(item, list | tuple | set | frozenset | dict):
+            return [] if len(item) > LARGE else list(item.values() if isinstance(item, dict) else item)
+        if isinstance(item, types.FunctionType):
+            found = [c.cell_contents for c in _cells(item)] + list(item.__defaults__ or ())
+            return [*found, getattr(item, "__wrapped__", None), *self._named(item)]
+        if isinstance(item, type):
+            return [*vars(item).values(), *item.__bases__] if self.is_user(item.__module__) else []
+        if isinstance(item, types.ModuleType):
+            return []
+        wrapped = (
+            [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
+        )
+        return [*wrapped, type(item), *(value for held in self._namespaces(item) for value in held.values())]
+
+    def _named(self, function: types.FunctionType) -> list[Any]:
+        """The globals that a function names, and the attributes that it names of the user's modules."""
+        known = function.__globals__
+        if not self.is_user(known.get("__name__")):
+            return []
+        names = _names(function.__code__)
+        found = [known[n] for n in names if n in known]
+        modules = [m for m in found if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
+        return found + [vars(m)[n] for m in modules for n in names if n in vars(m)]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _cells(function: types.FunctionType) -> list[types.CellType]:
+    return [c for c in function.__closure__ or () if _is_filled(c)]
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False

@@ -1,0 +1,199 @@
+"""What a traced NumPy array is made of: one token per element.
+
+Each value that the program computes gets a range of tokens, one for each of its elements, and a traced array
+is a NumPy array of tokens. So slices, transposes and reshapes are views where NumPy gives views, an in-place
+write is a NumPy write of tokens and is seen through every view, and an array that is written piece by piece
+is read as the pieces, wherever they were computed. Token 0 is an exact zero, UNWRITTEN is memory of np.empty.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import sysconfig
+from bisect import bisect_right
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.primitives.arrays import concatenate, permute, reshape, take
+from oracles.exact.primitives.elementwise import BLENDED, compare
+from oracles.exact.program import FLOATS, Array, Var
+from oracles.exact.recording import Recorder
+
+Tokens = NDArray[np.int64]
+ZERO, UNWRITTEN = 0, -1
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_NUMPY = os.path.dirname(np.__file__)
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+class Tape:
+    """The recorder of one call, and the values that tokens stand for."""
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        self.open = True
+        self._bases: list[int] = []
+        self._values: list[Var] = []
+        self._numbers: list[Array | None] = []  # of those values that are constants
+        self._next = 1
+        self._decided: dict[Var, Array] = {}
+
+    # -- values to tokens ---------------------------------------------------------------------------------
+
+    def register(self, var: Var, like: Any, numbers: Array | None = None) -> Tokens:
+        """Tokens for the elements of a value, laid out in memory as `like` is."""
+        if not self.open:
+            raise unsupported("a traced array outlived its recording; do not store it outside the function")
+        tokens = np.empty_like(like, dtype=np.int64, subok=False)
+        tokens[...] = np.arange(self._next, self._next + var.size).reshape(var.shape)
+        self._bases.append(self._next)
+        self._values.append(var)
+        self._numbers.append(None if numbers is None else numbers.ravel())
+        self._next += var.size
+        return tokens
+
+    def constant(self, numbers: Any, dtype: str) -> Var:
+        """The numbers as they are written, exactly; NaN and infinities too, which nothing may depend on."""
+        array = np.array(numbers)
+        if dtype in FLOATS:
+            array = array.astype(np.float64)
+            if not np.isfinite(array).all():
+                balls = np.empty(array.shape, object)
+                for where, number in np.ndenumerate(array):
+                    balls[where] = flint.arb(float(number))
+                array = balls
+        return self.recorder.constant(array, dtype)
+
+    def literal(self, numbers: Array, dtype: str) -> Tokens:
+        """Tokens for numbers that stand in the code."""
+        if not np.any(numbers):
+            return np.zeros_like(numbers, np.int64, subok=False)
+        return self.register(self.constant(numbers, dtype), numbers, np.array(numbers))
+
+    # -- tokens to values ---------------------------------------------------------------------------------
+
+    def read(self, tokens: Tokens, dtype: str) -> Var:
+        """The value whose elements the tokens stand for."""
+        blank = np.zeros((), dtype if dtype not in FLOATS else np.float64)
+        if tokens.size == 0 or not tokens.any():
+            return self.recorder.broadcast(self.recorder.constant(blank, dtype), tokens.shape)
+        lowest, highest = int(tokens.min()), int(tokens.max())
+        if lowest == UNWRITTEN:
+            raise unsupported("an element of np.empty is read before it is written")
+        last = bisect_right(self._bases, highest) - 1
+        if lowest >= self._bases[last]:
+            return gather(self._values[last], tokens - self._bases[last])
+        first = max(bisect_right(self._bases, lowest) - 1, 0)
+        bases, values = np.array(self._bases[first : last + 1]), self._values[first : last + 1]
+        owner = np.searchsorted(bases, tokens, side="right") - 1
+        used = np.unique(owner[tokens > 0])
+        parts = [reshape(values[i], (values[i].size,)) for i in used]
+        start = np.zeros(len(bases), np.int64)
+        start[used] = np.cumsum([0, *(p.size for p in parts[:-1])])
+        places = np.where(tokens > 0, tokens - bases[owner] + start[owner], -1)
+        return gather(parts[0] if len(parts) == 1 else concatenate(parts, 0), places)
+
+    def numbers(self, tokens: Tokens) -> tuple[Array, NDArray[np.bool_]]:
+        """For the elements that are literals their numbers (0 for the others), and which ones are."""
+        flat = tokens.ravel()
+        known, found = flat == ZERO, np.zeros(flat.shape)
+        owner = np.searchsorted(np.array([0, *self._bases]), flat, side="right") - 2
+        for i in np.unique(owner[flat > 0]):
+            literal = self._numbers[i]
+            if literal is not None:
+                here = owner == i
+                known |= here
+                found[here] = literal[flat[here] - self._bases[i]]
+        return found.reshape(tokens.shape), known.reshape(tokens.shape)
+
+    def decide(self, var: Var) -> Array:
+        """The value of an integer or boolean, with a guard that the program holds only where it is this."""
+        try:
+            if var not in self._decided:
+                self._decided[var] = self.recorder.decide(var)
+            return self._decided[var]
+        except Undecided as undecided:
+            raise Undecided(f"{undecided}; needed by {place()}") from None
+
+
+def gather(x: Var, places: Tokens) -> Var:
+    """The elements of x at these places in C order (-1: a zero), by the plainest primitive that does it."""
+    if places.shape == x.shape and _in_order(x, places):
+        return x
+    definition = x.builder.definitions.get(x)
+    if definition and definition.primitive.name in BLENDED and places.min() >= 0:
+        # A mask stays a comparison when it is moved, so that its edges are still known to be kinks.
+        a, b = definition.operands
+        return compare(definition.primitive.name, gather(a, places), gather(b, places))
+    if _in_order(x, places):
+        return reshape(x, places.shape)
+    view = _as_view(x, places)
+    return take(x, places) if view is None else view
+
+
+def _in_order(x: Var, places: Tokens) -> bool:
+    return places.size == x.size and np.array_equal(places.ravel(), np.arange(x.size))
+
+
+def spread(x: Var, shape: tuple[int, ...]) -> Var:
+    """x broadcast; a comparison stays one."""
+    return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape))
+
+
+def _as_view(x: Var, places: Tokens) -> Var | None:
+    """All of x, once, with its axes permuted and repeated along further axes; None if it is not that."""
+    first = int(places.flat[0])
+    corner = (0,) * places.ndim
+    steps = [
+        int(places[(*corner[:a], 1, *corner[a + 1 :])]) - first if n > 1 else 0
+        for a, n in enumerate(places.shape)
+    ]
+    moving = sorted((a for a, step in enumerate(steps) if step), key=lambda a: -steps[a])
+    expected = 1
+    for a in reversed(moving):
+        if steps[a] != expected:
+            return None
+        expected *= places.shape[a]
+    if first != 0 or expected != x.size:
+        return None
+    ramps = np.ix_(*(np.arange(n) * step for n, step in zip(places.shape, steps, strict=True)))
+    if not np.array_equal(places, np.broadcast_to(sum(ramps, np.zeros((), np.int64)), places.shape)):
+        return None
+    whole = reshape(x, [places.shape[a] for a in moving])
+    whole = permute(whole, [moving.index(a) for a in sorted(moving)])
+    whole = reshape(whole, [n if step else 1 for n, step in zip(places.shape, steps, strict=True)])
+    return x.builder.broadcast(whole, places.shape)
+
+
+def words(text: str) -> list[str]:
+    """A table's names, as they are read."""
+    return text.split()
+
+
+# -- messages ---------------------------------------------------------------------------------------------
+
+
+def unsupported(message: str) -> Unsupported:
+    """The error, with the place in the user's code."""
+    return Unsupported(f"{message}; at {place()}")
+
+
+def place() -> str:
+    """The line of the user's code that is running, and the library function that it called, if any."""
+    frame, library = sys._getframe(1), ""
+    while frame.f_back is not None:
+        file = os.path.abspath(frame.f_code.co_filename)
+        if not file.startswith(_OURS):
+            if not file.startswith((_NUMPY, *LIBRARIES)):
+                line = linecache.getline(file, frame.f_lineno).strip()
+                return f"{file}:{frame.f_lineno}: {line}{library}"
+            library = f" (in {frame.f_globals.get('__name__')}.{frame.f_code.co_name})"
+        frame = frame.f_back
+    return f"an unknown place{library}"

@@ -1,0 +1,68 @@
+"""The exact oracle: what the value and the gradient of a case *are*, in balls, with a proven error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from oracles.exact.derive import vjp
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.from_numpy import record
+from oracles.exact.refine import Limits, refine
+from oracles.oracle import Array, Gradient, Oracle, Subject
+
+if TYPE_CHECKING:
+    from harness.case import Case
+
+BITS = 128
+LIMITS = Limits(zero_bits=1100)  # gradients may be as small as the smallest float64, 2^-1074
+
+
+@final
+class ExactOracle(Oracle):
+    """Records the case's own NumPy function over balls; its hand-written VJP plays no part."""
+
+    name = "exact"
+    decides = False
+
+    def unsupported(self, case: Case) -> str:
+        """Nothing in principle: what has no rule raises when it is asked."""
+        return ""
+
+    def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+        """The case as enclosures; a fetched gradient is their midpoints."""
+
+        def value(*args: Array) -> Enclosure | Array:
+            return enclosed_value(case, args)
+
+        def gradient(cotangent: Array, *args: Array) -> tuple[Enclosure, ...] | None:
+            return enclosed_gradient(case, args, cotangent)
+
+        def fetch_value(found: Any) -> Array:
+            return np.asarray(found.mid if isinstance(found, Enclosure) else found)
+
+        def fetch_gradient(found: tuple[Enclosure, ...] | None) -> Gradient:
+            if found is None:
+                return Gradient((None,) * len(case.argnums))
+            return Gradient(tuple(np.asarray(e.mid) for e in found))
+
+        return Subject(np.asarray, value, gradient, fetch_value, fetch_gradient)
+
+
+def enclosed_value(case: Case, args: tuple[Array, ...]) -> Enclosure | Array:
+    """The true value at exactly these numbers; an integer result is itself."""
+    if case.vjp is None:
+        return np.asarray(case.function(*args))
+    recording = record(case.function, args, {})
+    return refine(recording.program, recording.values, BITS, LIMITS)[0]
+
+
+def enclosed_gradient(case: Case, args: tuple[Array, ...], cotangent: Array) -> tuple[Enclosure, ...] | None:
+    """The true gradient of <cotangent, value> at exactly these numbers; None where there is none."""
+    if case.vjp is None:
+        return None
+    recording = record(case.function, args, {})
+    wrt = [recording.argument.index(k) for k in case.argnums]
+    program = vjp(recording.program, wrt)
+    return tuple(refine(program, [*recording.values, cotangent], BITS, LIMITS, wrt))

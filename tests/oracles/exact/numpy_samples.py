@@ -1,0 +1,386 @@
+"""One call for every NumPy function that the exact oracle knows, at a smooth point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Sample(NamedTuple):
+    """A function of arrays and the point it is called at."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+def draw(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.0) -> Any:
+    """Numbers with three decimals, all different and none near an integer or zero."""
+    rng = np.random.default_rng(seed)
+    numbers = np.round(rng.uniform(low, high, shape), 3)
+    return np.asarray(np.where(np.abs(numbers - np.round(numbers)) < 0.02, numbers + 0.037, numbers))
+
+
+X, Y, V, W = draw((3, 4), 1), draw((3, 4), 2), draw((5,), 3), draw((4,), 4)
+POSITIVE, UNIT = draw((3, 4), 5, 0.1, 3.0), draw((3, 4), 6, -0.9, 0.9)
+A = draw((3, 3), 7) + 3 * np.eye(3)
+SPD, STACK, RIGHT = A @ A.T, draw((2, 3, 4), 8), draw((2, 4, 5), 9)
+MASK, ORDER = np.arange(12).reshape(3, 4) % 3 == 0, np.array([[2, 0], [1, 1], [3, 2]])
+
+
+def _out(ufunc: Any, *args: Any) -> Any:
+    out = np.zeros((3, 4))
+    ufunc(*args, out=out)
+    return out
+
+
+def _at(ufunc: Any, x: Any, y: Any) -> Any:
+    total = x.copy()
+    ufunc.at(total, (np.array([0, 2, 0, 2]), np.array([1, 3, 1, 0])), y)
+    return total
+
+
+def _writes(function: Any, *args: Any) -> Callable[..., Any]:
+    def run(x: Any, y: Any) -> Any:
+        total = x.copy()
+        function(total, *(y if a is Ellipsis else a for a in args))
+        return total
+
+    return run
+
+
+_BY_NAME = {
+    "x": ("exp exp2 expm1 sin cos tan sinh cosh tanh arctan arcsinh cbrt reciprocal square negative positive "
+          "absolute fabs conjugate sign floor ceil rint trunc degrees rad2deg radians deg2rad", X),
+    "positive": ("log log1p log2 log10 sqrt", POSITIVE),
+    "unit": ("arcsin arccos arctanh", UNIT),
+    "above one": ("arccosh", POSITIVE + 1),
+    "function": ("sum prod mean var std max min amax amin ptp median cumsum cumprod sort diff sinc i0 copy "
+                 "nan_to_num real ravel transpose flip fliplr flipud rot90 squeeze atleast_1d atleast_2d "
+                 "atleast_3d tril triu diagonal trace round around zeros_like ones_like matrix_transpose "
+                 "fix nansum nanprod nanmean nanvar nanstd nanmax nanmin nanmedian nancumsum nancumprod "
+                 "trapezoid average", X),
+}  # fmt: skip
+_COMPARISONS = "less less_equal greater greater_equal equal not_equal"
+_LOGICAL = "logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor"
+_JUMPS = ("fmod", "remainder", "floor_divide", "divmod")
+_TWO = (
+    "add subtract multiply divide maximum minimum fmax fmin hypot arctan2 logaddexp logaddexp2 copysign fmod \
+remainder floor_divide heaviside vdot inner outer kron divmod"
+)
+
+SAMPLES: dict[str, Sample] = {
+    **{
+        n: Sample(lambda x, n=n: getattr(np, n)(x), (p,))
+        for names, p in _BY_NAME.values()
+        for n in names.split()
+    },
+    **{
+        n: Sample(lambda x, y, n=n: getattr(np, n)(x, y), (X, Y + 0.0117 * (n in _JUMPS)))
+        for n in _TWO.split()
+    },
+    **{f"{n} of a constant": Sample(lambda x, n=n: getattr(np, n)(Y, x), (X,)) for n in _TWO.split()},
+    "power": Sample(np.power, (POSITIVE, Y)),
+    "float_power": Sample(np.float_power, (POSITIVE, Y)),
+    **{f"power {p}": Sample(lambda x, p=p: x**p, (POSITIVE,)) for p in (2, 3, -1, 0.5, -0.5, 1.7)},
+    "rpow": Sample(lambda x: 2.5**x, (X,)),
+    "ldexp": Sample(lambda x: np.ldexp(x, 3), (X,)),
+    "modf": Sample(np.modf, (X,)),
+    "matmul": Sample(np.matmul, (X, X.T)),
+    "matmul of stacks": Sample(lambda x, y: x @ y, (STACK, RIGHT)),
+    "matmul with a vector": Sample(lambda x, w: (x @ w, w @ x.T), (X, W)),
+    "vecdot": Sample(lambda x, w: np.vecdot(x, w), (X, W)),
+    "dot": Sample(lambda x, w: (np.dot(x, w), x.dot(x.T), np.dot(w, w), np.dot(2.0, x)), (X, W)),
+    "dot of stacks": Sample(np.dot, (STACK, RIGHT)),
+    "tensordot": Sample(
+        lambda x, y: (np.tensordot(x, y), np.tensordot(x, y, ([0], [0])), np.tensordot(x, y, 0)), (X, Y)
+    ),
+    "einsum": Sample(lambda x, y: np.einsum("bij,bjk->bik", x, y), (STACK, RIGHT)),
+    "einsum implicit": Sample(lambda x, y: np.einsum("ij,kj", x, y), (X, Y)),
+    "einsum ellipsis": Sample(lambda x, y: np.einsum("...ij,...jk->...k", x, y), (STACK, RIGHT)),
+    "einsum lists": Sample(lambda x, y: np.einsum(x, [0, 1], y, [2, 1], [2, 0]), (X, Y)),
+    "einsum trace": Sample(
+        lambda x: (np.einsum("ii", x), np.einsum("ii->i", x), np.einsum("ij->j", x)), (A,)
+    ),
+    "einsum of three": Sample(lambda x, w: np.einsum("ij,j,kj->ik", x, w, Y), (X, W)),
+    "linalg products": Sample(
+        lambda x, y: (np.linalg.tensordot(x, y), np.linalg.cross(x.T, y.T), np.linalg.vecdot(x, y)), (X, Y)
+    ),
+    "cross": Sample(lambda x, y: (np.cross(x.T, y.T), np.cross(x, y, axis=0)), (X, Y)),
+    "linalg.norm": Sample(
+        lambda x: tuple(np.linalg.norm(x, o) for o in (None, "fro", 1, -1, np.inf, -np.inf)), (X,)
+    ),
+    "linalg.norm of rows": Sample(
+        lambda x: tuple(
+            np.linalg.norm(x, o, axis=1, keepdims=True) for o in (None, 1, 2, 3, np.inf, -np.inf)
+        ),
+        (X,),
+    ),
+    "linalg.vector_norm": Sample(lambda x: np.linalg.vector_norm(x, axis=0), (X,)),
+    "linalg.solve": Sample(lambda a, b: (np.linalg.solve(a, b), np.linalg.solve(a, b[:, 0])), (A, X)),
+    "linalg.inv": Sample(np.linalg.inv, (A,)),
+    "linalg.det": Sample(np.linalg.det, (A,)),
+    "linalg.slogdet": Sample(np.linalg.slogdet, (A,)),
+    "linalg.cholesky": Sample(lambda a: (np.linalg.cholesky(a), np.linalg.cholesky(a, upper=True)), (SPD,)),
+    "linalg.matrix_power": Sample(
+        lambda a: (np.linalg.matrix_power(a, 3), np.linalg.matrix_power(a, -2)), (A,)
+    ),
+    "linalg.multi_dot": Sample(lambda a, b: np.linalg.multi_dot([a, b, b.T]), (A, X)),
+    "linalg.qr": Sample(
+        lambda a, b: (
+            *np.linalg.qr(a),
+            *np.linalg.qr(b.T),
+            *np.linalg.qr(b.T, "complete"),
+            np.linalg.qr(b, "r"),
+        ),
+        (A, X),
+    ),
+    "linalg.matmul": Sample(lambda x, y: np.linalg.matmul(x, y), (STACK, RIGHT)),
+    "matvec": Sample(lambda x, w: (np.matvec(x, w), np.vecmat(w, x.mT)), (STACK, W)),
+    "linalg.trace": Sample(lambda a: np.linalg.trace(a), (A,)),
+    "linalg.outer": Sample(lambda v: np.linalg.outer(v, v), (V,)),
+    "sum along": Sample(
+        lambda x: (x.sum(axis=0), x.sum(-1, keepdims=True), np.sum(x, axis=(0, 1)), x.sum(initial=2.0)), (X,)
+    ),
+    "sum where": Sample(
+        lambda x: (
+            np.sum(x, axis=1, where=MASK),
+            np.mean(x, 0, where=MASK),
+            np.max(x, where=MASK, initial=-9.0),
+        ),
+        (X,),
+    ),
+    "sum of a mask": Sample(lambda x: x * (x > 0).sum() + np.count_nonzero(x > 0, axis=0), (X,)),
+    "mean along": Sample(
+        lambda x: (x.mean(axis=0), x.var(axis=1, ddof=1), x.std(0, keepdims=True), x.var(mean=x.mean())), (X,)
+    ),
+    "max along": Sample(lambda x: (x.max(axis=0), x.min(1, keepdims=True), np.max(x, initial=0.5)), (X,)),
+    "prod along": Sample(lambda x: (x.prod(axis=0), np.prod(x, axis=1, keepdims=True, initial=2.0)), (X,)),
+    "average by weights": Sample(
+        lambda x, w: (np.average(x, axis=1, weights=w), np.average(x, weights=POSITIVE)),
+        (X, draw((4,), 9, 0.5, 2.0)),
+    ),
+    "median along": Sample(
+        lambda x: (np.median(x, axis=0), np.median(x, 1, keepdims=True), np.median(x)), (X,)
+    ),
+    "cumsum along": Sample(
+        lambda x: (
+            x.cumsum(axis=0),
+            np.cumulative_sum(x, axis=1),
+            np.cumulative_prod(x, axis=1),
+            x.cumprod(1),
+            np.diff(x, 2, axis=0),
+        ),
+        (X,),
+    ),
+    "argmax": Sample(
+        lambda x: (x[np.arange(3), x.argmax(axis=1)], x.ravel()[np.argmax(x)], x[x.argmin(0), np.arange(4)]),
+        (X,),
+    ),
+    "nanargmax": Sample(
+        lambda x: (x[np.arange(3), np.nanargmax(x, 1)], x[np.arange(3), np.nanargmin(x, 1)]), (X,)
+    ),
+    "argsort": Sample(
+        lambda x: (
+            np.take_along_axis(x, np.argsort(x, axis=1), axis=1),
+            np.take_along_axis(x, x.argmax(0, keepdims=True), 0),
+        ),
+        (X,),
+    ),
+    "sort": Sample(lambda x: (np.sort(x, axis=0), np.sort(x, axis=None), -np.sort(-x)), (X,)),
+    "trapezoid": Sample(lambda x, y: (np.trapezoid(y, x), np.trapezoid(y, dx=0.5, axis=0)), (np.sort(X), Y)),
+    "clip": Sample(
+        lambda x: (np.clip(x, -0.5, 0.5), x.clip(0.25), np.clip(x, None, UNIT), np.clip(x, 0.0, np.inf)), (X,)
+    ),
+    "isclose": Sample(lambda x: np.where(np.isclose(x, X + 1e-12), x, 0.0), (X,)),
+    "any and all": Sample(lambda x: np.where((x > 0).any(axis=0) & (x < 9).all(0), x, -x), (X,)),
+    **{
+        n: Sample(lambda x, y, n=n: np.where(getattr(np, n)(x, y), x, 2 * y), (X, Y))
+        for n in _COMPARISONS.split()
+    },
+    **{
+        n: Sample(lambda x, y, n=n: np.where(getattr(np, n)(x > 0, y > 0), x, 2 * y), (X, Y))
+        for n in _LOGICAL.split()
+    },
+    "not": Sample(lambda x, y: np.where(~(x > y), x, y) * np.logical_not(x > 0) + x * np.signbit(x), (X, Y)),
+    "closeness": Sample(
+        lambda x: np.where(np.allclose(x, X + 1e-12) and np.array_equal(x, x.copy()) and x.any(), x, 0.0),
+        (X,),
+    ),
+    "positions": Sample(
+        lambda x: (x.ravel()[np.flatnonzero(x > 0)], x[tuple(np.argwhere(x > 0).T)], x[x < 0]), (X,)
+    ),
+    "integers": Sample(
+        lambda x: (
+            x
+            * (
+                (7 - x.argmax(1)[:, None]) // 3 % 2
+                + abs(-2 * x.argmin(0))
+                + divmod(x.argmax(), 3)[1]
+                + np.maximum(x.argmax(0), 1)
+                + x.argmax(0) ** 1.0
+            )
+        ),
+        (X,),
+    ),
+    "convolve": Sample(lambda v, w: tuple(np.convolve(v, w, m) for m in ("full", "same", "valid")), (V, W)),
+    "correlate": Sample(
+        lambda v, w: tuple(
+            np.correlate(a, b, m) for a, b in ((v, w), (w, v), (v, w[:3])) for m in ("full", "same", "valid")
+        ),
+        (V, W),
+    ),
+    "bincount": Sample(lambda v: np.bincount(np.array([0, 2, 2, 1, 0]), v, 4), (V,)),
+    "astype": Sample(lambda x: x.astype(np.float32) + x.astype("float64"), (np.round(8 * X) / 8,)),
+    "round to decimals": Sample(lambda x: (np.round(x, 1), x.round(), np.round(100 * x, -1)), (X,)),
+    "isfinite": Sample(lambda x: np.where(np.isfinite(x) & ~np.isnan(x) & ~np.isinf(x), x, 0.0), (X,)),
+    # -- moves
+    "reshape": Sample(lambda x: (x.reshape(2, -1), x.reshape((4, 3), order="F"), np.reshape(x, -1)), (X,)),
+    "swapaxes": Sample(
+        lambda x: (x.swapaxes(0, 2), np.moveaxis(x, 0, -1), np.transpose(x, (2, 0, 1)), np.rollaxis(x, 2)),
+        (STACK,),
+    ),
+    "expand_dims": Sample(lambda x: (np.expand_dims(x, 1), x[:, None].squeeze(1)), (X,)),
+    "split": Sample(
+        lambda x: (*np.split(x, 2, axis=1), *np.array_split(x, 2), *np.hsplit(x, 2), *np.vsplit(x, [1])), (X,)
+    ),
+    "unstack": Sample(lambda x: np.unstack(x, axis=1), (X,)),
+    "concatenate": Sample(lambda x, y: np.concatenate([x, y, np.ones((1, 4))]), (X, Y)),
+    "stack": Sample(
+        lambda x, y: (
+            np.stack([x, y], -1),
+            np.vstack([x, y]),
+            np.hstack((x, y)),
+            np.dstack([x, y]),
+            np.column_stack([x, y]),
+        ),
+        (X, Y),
+    ),
+    "block": Sample(lambda x, y: np.block([[x, y], [np.zeros((3, 8))]]), (X, Y)),
+    "append": Sample(
+        lambda x, y: (
+            np.append(x, y, axis=0),
+            np.append(x, 3.0),
+            np.insert(x, 1, y[0], axis=0),
+            np.delete(x, 1, 1),
+        ),
+        (X, Y),
+    ),
+    "roll": Sample(
+        lambda x: (
+            np.roll(x, 1),
+            np.roll(x, (1, 2), (0, 1)),
+            np.tile(x, (2, 1)),
+            np.repeat(x, 2, axis=0),
+            np.repeat(x, [1, 0, 2], 0),
+        ),
+        (X,),
+    ),
+    "broadcast_to": Sample(
+        lambda w: (np.broadcast_to(w, (2, 3, 4)), *np.broadcast_arrays(w, np.ones((2, 1)))), (W,)
+    ),
+    "dsplit": Sample(
+        lambda x: (
+            *np.dsplit(x, 2),
+            np.linalg.diagonal(x),
+            np.permute_dims(x),
+            np.linalg.matrix_transpose(x),
+        ),
+        (STACK,),
+    ),
+    "meshgrid": Sample(lambda v, w: np.meshgrid(v, w), (V, W)),
+    "pad": Sample(
+        lambda x: tuple(
+            np.pad(x, ((1, 0), (2, 1)), m) for m in ("constant", "edge", "reflect", "wrap", "symmetric")
+        ),
+        (X,),
+    ),
+    "pad with a number": Sample(
+        lambda x: (
+            np.pad(x, 1, constant_values=0.5),
+            np.pad(x, 1, "constant", constant_values=((1, 2), (3, 4))),
+        ),
+        (X,),
+    ),
+    "diag": Sample(lambda v: (np.diag(v), np.diagflat(v, 1), np.diag(np.outer(v, v), -1)), (V,)),
+    "take": Sample(
+        lambda x: (
+            np.take(x, [3, 1]),
+            x.take([0, 2, 2], axis=1),
+            np.take_along_axis(x, ORDER, 1),
+            np.compress([True, False, True], x, axis=0),
+            np.extract(MASK, x),
+        ),
+        (X,),
+    ),
+    "where": Sample(
+        lambda x, y: (np.where(MASK, x, y), np.where(x > y, x, 2 * y), np.where(x > 0, x, 1)), (X, Y)
+    ),
+    "select": Sample(
+        lambda x, y: (
+            np.select([MASK, ~MASK], [x, y]),
+            np.select([x > 1, x > 0], [x, y], 7.0),
+            np.choose(MASK.astype(int), [x, y]),
+        ),
+        (X, Y),
+    ),
+    "sliding_window_view": Sample(
+        lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2)).sum(axis=(2, 3)), (X,)
+    ),
+    "as_strided": Sample(
+        lambda v: np.lib.stride_tricks.as_strided(v, (3, 3), (v.strides[0],) * 2) * 2.0, (V,)
+    ),
+    "resize": Sample(lambda v: np.resize(v, (2, 4)), (V,)),
+    "index": Sample(
+        lambda x: (
+            x[1],
+            x[::-1, 1:3],
+            x[..., None, 2],
+            x[[0, 2], [1, 3]],
+            x[MASK],
+            x[x > 0],
+            x[1, 2],
+            x[:, [0, 0]],
+        ),
+        (X,),
+    ),
+    # -- writes
+    **{
+        f"{n} in place": Sample(lambda x, y, n=n: _out(getattr(np, n), x, y), (X, Y))
+        for n in ("add", "multiply", "maximum")
+    },
+    **{
+        f"{n}.at": Sample(lambda x, y, n=n: _at(getattr(np, n), x, y), (X, W))
+        for n in ("add", "subtract", "multiply", "maximum", "minimum")
+    },
+    **{
+        f"{n}.{m}": Sample(
+            lambda x, n=n, m=m: (getattr(getattr(np, n), m)(x), getattr(getattr(np, n), m)(x, axis=1)), (X,)
+        )
+        for n in ("add", "multiply", "maximum", "minimum", "fmax", "fmin")
+        for m in ("reduce", "accumulate")
+    },
+    **{
+        f"{n}.outer": Sample(lambda v, w, n=n: getattr(np, n).outer(v, w), (V, W))
+        for n in ("add", "multiply", "maximum", "minimum")
+    },
+    "log where": Sample(lambda x: np.log(x, where=x > 0, out=np.zeros_like(x)), (X,)),
+    "divide where": Sample(lambda x, y: np.divide(x, y, out=np.zeros_like(x), where=MASK), (X, Y)),
+    "copyto": Sample(_writes(lambda a, b: np.copyto(a, b, where=MASK), ...), (X, Y)),
+    "put": Sample(_writes(np.put, [0, 5, 5], ...), (X, Y)),
+    "putmask": Sample(_writes(np.putmask, MASK, ...), (X, Y)),
+    "place": Sample(_writes(np.place, MASK, ...), (X, Y)),
+    "fill_diagonal": Sample(_writes(np.fill_diagonal, 2.5), (X, Y)),
+    "put_along_axis": Sample(_writes(np.put_along_axis, ORDER, 3.0, 1), (X, Y)),
+    "sort in place": Sample(_writes(lambda a, b: a.sort(axis=0), ...), (X, Y)),
+    "fill": Sample(_writes(lambda a, b: a[1].fill(2.0), ...), (X, Y)),
+    "flat": Sample(_writes(lambda a, b: a.flat.__setitem__(slice(None, None, 5), b.flat[3]), ...), (X, Y)),
+    "linspace": Sample(
+        lambda x: x * np.linspace(0, 1, 4) + np.arange(4.0) + np.eye(4)[:3] + np.full((3, 4), 0.5), (X,)
+    ),
+    "linspace between elements": Sample(lambda x: np.linspace(x[0], x[1, 1], 5, endpoint=False), (X,)),
+    "array of elements": Sample(lambda x: np.array([[x[0, 0], 1.0], [x[1, 1], x[2, 2] * 3]]), (X,)),
+    "array of rows": Sample(lambda x: np.asarray([x[0], 2 * x[1]]).T, (X,)),
+    "full of an element": Sample(lambda x: np.full((2, 2), x[0, 0]) + np.full_like(A[:2, :2], x[1, 1]), (X,)),
+}

@@ -1,0 +1,52 @@
+"""What the tests of the NumPy front end share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oracles.exact.balls import precision
+from oracles.exact.derive import vjp
+from oracles.exact.evaluate import evaluate
+from oracles.exact.from_numpy import record
+
+BITS = 256
+
+
+def leaves(tree):
+    return (
+        [leaf for part in tree for leaf in leaves(part)]
+        if isinstance(tree, list | tuple)
+        else [np.asarray(tree)]
+    )
+
+
+def middle(balls):
+    return np.array([float(b) for b in np.asarray(balls).ravel()]).reshape(np.shape(balls))
+
+
+def directions(arrays, seed):
+    rng = np.random.default_rng(seed)
+    return [
+        np.round(rng.uniform(0.25, 1.5, np.shape(a)) * rng.choice([-1, 1], np.shape(a)), 2) for a in arrays
+    ]
+
+
+def inner(xs, ys):
+    with precision(BITS):
+        return sum(np.sum(np.asarray(x) * y) for x, y in zip(xs, ys, strict=True))
+
+
+def value(function, *args):
+    """What the function gives, exactly, as float64."""
+    recording = record(function, args, {})
+    found = [middle(v) for v in evaluate(recording.program, recording.values, BITS)]
+    return found[0] if len(found) == 1 else found
+
+
+def gradient(function, *args, cotangent=None, wrt=None):
+    """The exact gradient as balls, one array per floating argument."""
+    recording = record(function, args, {})
+    outs = recording.program.outputs
+    cotangents = [np.ones(v.shape) for v in outs] if cotangent is None else [cotangent]
+    wrt = range(len(recording.values)) if wrt is None else wrt
+    return evaluate(vjp(recording.program, wrt), [*recording.values, *cotangents], BITS)

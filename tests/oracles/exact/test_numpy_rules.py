@@ -1,0 +1,102 @@
+"""Every NumPy function: values and dtypes are NumPy's, derivatives those of differences in balls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oracles.exact.balls import exact, precision
+from oracles.exact.derive import jvp, vjp
+from oracles.exact.errors import ExactError
+from oracles.exact.evaluate import evaluate
+from oracles.exact.from_numpy import functions as numpy_functions
+from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.ufunc_rules import RUNNING, UFUNCS
+from oracles.exact.program import Var
+from tests.oracles.exact.numpy_samples import SAMPLES, X
+from tests.oracles.exact.numpy_tools import BITS, directions, inner, leaves, middle
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_values_and_dtypes_are_those_of_numpy(name):
+    sample = SAMPLES[name]
+    with np.errstate(all="ignore"):
+        wanted = leaves(sample.function(*sample.args))
+    recording = record(sample.function, sample.args, {})
+    found = evaluate(recording.program, recording.values, BITS)
+    assert [v.dtype for v in recording.program.outputs] == [w.dtype.name for w in wanted]
+    for balls, numbers in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(middle(balls), numbers, rtol=1e-13, atol=1e-13)
+        assert balls.shape == numbers.shape
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_derivatives_are_the_differences_and_both_modes_agree(name):
+    """<u, Jv> = <J'u, v>, and (f(x + hv) - f(x - hv)) / 2h is as near as h^2, in 256 bits with h = 2^-40."""
+    function, points = SAMPLES[name]
+    recording = record(function, points, {})
+    v, u = directions(points, 0), directions([np.empty(o.shape) for o in recording.program.outputs], 1)
+    wrt = range(len(points))
+    forward = inner(evaluate(jvp(recording.program, wrt), [*points, *v], BITS), u)
+    backward = inner(v, evaluate(vjp(recording.program, wrt), [*points, *u], BITS))
+    with precision(BITS):
+        step = 2.0**-40
+        ends = [
+            [np.asarray(exact(p) + exact(s * step * d)) for p, d in zip(points, v, strict=True)]
+            for s in (1, -1)
+        ]
+        above, below = (inner(evaluate(recording.program, end, BITS), u) for end in ends)
+        difference = (above - below) / (2 * step)
+        assert forward.overlaps(backward)
+        assert abs(difference - forward) < 1e-18 * (1 + abs(forward))
+
+
+def _broken(rule):
+    def off(result):
+        if not isinstance(result, Var):
+            return type(result)(map(off, result))
+        if result.dtype == "bool":
+            return result.builder.elementwise("not", result)
+        return result + (2.0**-20 if result.is_float else 1)
+
+    return lambda *args, **kwargs: off(rule(*args, **kwargs))
+
+
+def _noted(rule, used):
+    return lambda *args, **kwargs: used.append(1) or rule(*args, **kwargs)
+
+
+RULES = [(t, n) for t in (UFUNCS, numpy_functions.RULES, RUNNING) for n in t]
+
+
+@pytest.fixture(scope="module")
+def users():
+    """For each rule a sample that runs through it."""
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        used = {}
+        for table, name in RULES:
+            used[id(table), name] = []
+            patch.setitem(table, name, _noted(table[name], used[id(table), name]))
+        for sample in SAMPLES:
+            record(*SAMPLES[sample], {})
+            for key, calls in used.items():
+                if calls:
+                    found.setdefault(key, sample)
+                    calls.clear()
+    return found
+
+
+@pytest.mark.parametrize(("table", "name"), RULES, ids=[n for _, n in RULES])
+def test_every_rule_is_run_and_a_wrong_one_is_seen(monkeypatch, users, table, name):
+    """A rule that is off by 2^-20, or says no for yes."""
+    sample = users[id(table), name]
+    monkeypatch.setitem(table, name, _broken(table[name]))
+    with pytest.raises((AssertionError, IndexError, ExactError)):
+        test_values_and_dtypes_are_those_of_numpy(sample)
+
+
+def test_a_rule_of_the_wrong_shape_is_an_error(monkeypatch):
+    monkeypatch.setitem(UFUNCS, "tanh", lambda x: x[0])
+    with pytest.raises(AssertionError, match="a rule gives shape"):
+        record(np.tanh, (X,), {})

@@ -1,0 +1,82 @@
+"""Views and writes in place, against NumPy itself: random moves on arrays that share memory in all ways."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oracles.exact.evaluate import evaluate
+from oracles.exact.from_numpy import record
+from tests.oracles.exact.numpy_tools import middle
+
+SLICES = st.tuples(st.integers(-3, 3), st.integers(-4, 4), st.sampled_from([1, 2, -1, -2])).map(
+    lambda t: slice(*t)
+)
+KEYS = st.one_of(
+    SLICES, st.integers(-2, 2), st.just(Ellipsis), st.none(), st.lists(st.integers(-2, 1), max_size=3),
+    st.tuples(SLICES, SLICES), st.tuples(st.just(Ellipsis), st.integers(-2, 2)), st.tuples(SLICES, st.none()),
+    st.tuples(st.lists(st.integers(0, 1), min_size=1, max_size=2), SLICES),
+)  # fmt: skip
+SHAPES = st.sampled_from([-1, (2, -1), (-1, 3), (1, -1), (3, 2, 2), (4, 3), (6, 2)])
+ORDERS = st.sampled_from(["C", "F", "A"])
+STEPS = st.one_of(
+    st.tuples(st.just(lambda a, b, key: a[key]), KEYS),
+    st.tuples(st.just(lambda a, b, shape: a.reshape(shape[0], order=shape[1])), st.tuples(SHAPES, ORDERS)),
+    st.tuples(st.just(lambda a, b, order: a.ravel(order)), ORDERS),
+    st.tuples(st.just(lambda a, b, order: a.copy(order)), ORDERS),
+    st.tuples(st.just(lambda a, b, _: a.T), st.none()),
+    st.tuples(st.just(lambda a, b, _: a.swapaxes(0, -1)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.flip(a, -1)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.diagonal(a)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.squeeze(a)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.asarray(a)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.atleast_2d(a)), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.broadcast_to(a, (2, *a.shape))), st.none()),
+    st.tuples(st.just(lambda a, b, _: np.concatenate([a, b])), st.none()),
+    st.tuples(st.just(lambda a, b, _: a + b), st.none()),
+    st.tuples(st.just(lambda a, b, n: a.__setitem__(a > n, b.ravel()[0])), st.integers(-20, 20)),
+    st.tuples(st.just(lambda a, b, key: a.__setitem__(key[0], key[1])), st.tuples(KEYS, st.integers(-9, 9))),
+    st.tuples(st.just(lambda a, b, key: a.__setitem__(key, b)), KEYS),
+    st.tuples(st.just(lambda a, b, key: a.__setitem__(key, a[key][::-1])), KEYS),
+    st.tuples(st.just(lambda a, b, _: a.__iadd__(b)), st.none()),
+    st.tuples(st.just(lambda a, b, key: np.subtract(a[key], b, out=a[key])), KEYS),
+    st.tuples(st.just(lambda a, b, key: at(np.add, a, key, 2.0)), KEYS),
+    st.tuples(st.just(lambda a, b, key: at(np.maximum, a, key, b)), KEYS),
+    st.tuples(st.just(lambda a, b, n: a.flat.__setitem__(slice(n, None, 3), -n)), st.integers(0, 3)),
+    st.tuples(st.just(lambda a, b, n: np.copyto(a, b, where=np.arange(a.shape[-1]) > n)), st.integers(0, 2)),
+)  # fmt: skip
+
+
+def at(ufunc, a, key, b):
+    """`ufunc.at`, where NumPy 2.4 neither writes into read-only memory nor crashes (b with too many axes)."""
+    if a.flags.writeable and np.ndim(b) <= np.ndim(a[key]):
+        ufunc.at(a, key, b)
+
+
+def play(x, moves, log):
+    """Do the moves on arrays that are views of each other in all ways; give all of them."""
+    arrays = [x + 0.0, x * 2]
+    for (move, argument), i, j in moves:
+        a, b = arrays[i % len(arrays)], arrays[j % len(arrays)]
+        try:
+            result = move(a, b, argument)
+        except (IndexError, ValueError, TypeError, AttributeError) as error:
+            log.append(type(error).__name__)
+            continue
+        log.append(None if result is None else np.shape(result))
+        if result is not None and np.ndim(result) and np.size(result) < 500:
+            arrays.append(result)
+    return arrays
+
+
+@settings(max_examples=200, deadline=None)
+@given(moves=st.lists(st.tuples(STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
+def test_views_and_writes_in_place_are_those_of_numpy(moves):
+    x, expected_log, log = np.arange(12.0).reshape(3, 4) - 5, [], []
+    expected = play(x, moves, expected_log)
+    recording = record(lambda x: play(x, moves, log), (x,), {})
+    found = evaluate(recording.program, recording.values, 64)
+    assert log == expected_log
+    for balls, numbers in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(middle(balls), numbers)
