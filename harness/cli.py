@@ -44,7 +44,7 @@ def report(
     case
         Only cases that match this pattern (`*`, `?`); may be given again.
     oracle
-        Only these oracles, separated by commas: numpy, jax, torch, fd.
+        Only these oracles, separated by commas: exact, numpy, jax, torch, fd.
     dtype
         Only these, separated by commas: float64, float32.
     seed

@@ -92,9 +92,10 @@ def _measure_array(name: str, true: Enclosure, got: Array) -> Errors:
         error = np.where(counted, error, 0.0)
         size = np.where(counted, np.abs(mid), 0.0)
         relative = np.where(error == 0, 0.0, error / size)
-        ulp = np.where(error == 0, 0.0, error / np.spacing(size.astype(got.dtype)).astype(np.float64))
+        narrow = size.astype(got.dtype)
+        ulp = np.where(error == 0, 0.0, error / _ulp(narrow))
         # Below the dtype's normal numbers there are no relative digits to keep.
-        largest = max(_largest(np.where(np.isfinite(size), size, 0.0)), float(np.finfo(got.dtype).tiny))
+        largest = max(_largest(np.where(np.isfinite(narrow), size, 0.0)), float(np.finfo(got.dtype).tiny))
         scaled = _largest(error) / largest
     index = (
         np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), got.shape) if got.size else ()
@@ -109,6 +110,13 @@ def _measure_array(name: str, true: Enclosure, got: Array) -> Errors:
         scaled=scaled,
         at_kink=int(np.sum(at_kink)),
     )
+
+
+def _ulp(size: Array) -> Array:
+    """The distance to the next number of the dtype, at its largest number to the one before."""
+    above = np.spacing(size)
+    found: Array = np.where(np.isinf(above), np.spacing(np.nextafter(size, size.dtype.type(0))), above)
+    return found.astype(np.float64)
 
 
 def _largest(values: Array) -> float:

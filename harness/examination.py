@@ -21,7 +21,6 @@ from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.enclosure import Enclosure
 from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
 
-TINY = float(np.finfo(np.float64).tiny)
 REFERENCE = NumpyOracle()
 EXACT = ExactOracle()
 
@@ -40,6 +39,11 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         return _record(cell, outcome=Outcome.ERROR, reason=_first_line(problem))
 
 
+def is_timed(case: Case, cell: Cell) -> bool:
+    """Whether a cell is timed: the exact oracle takes its time, so only where the report shows it."""
+    return cell.oracle != EXACT.name or cell.input == case.inputs[0].name
+
+
 @dataclass(frozen=True, slots=True)
 class Truth:
     """The true value and gradients at one input: enclosures, or an integer value and no gradients."""
@@ -50,17 +54,12 @@ class Truth:
     @property
     def proven_error(self) -> float | None:
         """The largest radius off the kinks, relative to the largest element; None without a gradient."""
-        errors = [
-            np.max(g.radius[~g.wide], initial=0.0) / max(np.max(np.abs(g.mid), initial=0.0), TINY)
-            for g in self.gradients
-            if g is not None
-        ]
-        return float(max(errors)) if errors else None
+        return max((g.proven_error for g in self.gradients if g is not None), default=None)
 
     @property
     def proven_digits(self) -> float | None:
         """How many digits of the largest elements are proven."""
-        return None if self.proven_error is None else -math.log10(max(self.proven_error, TINY))
+        return None if self.proven_error is None else -math.log10(max(self.proven_error, 1e-300))
 
 
 @lru_cache(maxsize=2)
@@ -116,8 +115,7 @@ def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None,
                 "outcome": Outcome.FAIL,
                 "reason": f"{name} was overwritten: an oracle must leave it alone",
             }
-    # The exact oracle takes its time, so it is timed where the report shows it.
-    if timing and (oracle.name != EXACT.name or cell.input == case.inputs[0].name):
+    if timing and is_timed(case, cell):
         fields |= _timed(mine, _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent))
     return _record(cell, **fields)
 

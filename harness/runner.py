@@ -9,7 +9,7 @@ from functools import cache
 import joblib
 
 from harness.cases import catalogue
-from harness.examination import EXACT, REFERENCE, examine
+from harness.examination import EXACT, REFERENCE, examine, is_timed
 from harness.known import known_defects
 from harness.record import Cell, Record
 from harness.verdict import Outcome
@@ -60,7 +60,8 @@ def run(cells: Sequence[Cell], jobs: int = 1, timing: bool = True) -> Iterator[R
     timeable = []
     for record in parallel(joblib.delayed(run_cell)(cell, False) for cell in cells):
         yield record
-        if record.outcome not in {Outcome.UNAVAILABLE, Outcome.UNSUPPORTED, Outcome.ERROR}:
+        raised = record.outcome in {Outcome.UNAVAILABLE, Outcome.UNSUPPORTED, Outcome.ERROR}
+        if not raised and is_timed(catalogue()[record.case], record.cell):
             timeable.append(record.cell)
     if timing:
         for cell in timeable:

@@ -107,7 +107,8 @@ def gradients(frame: pd.DataFrame, full: bool) -> Table:
 def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
     """What central differences miss, beside their own estimate of it."""
     shown = frame[frame["verdict"] == Verdict.ESTIMATE]
-    shown = shown.assign(digits=shown["scaled_error"].map(_digits))
+    digits = [_digits(error) for error in shown["scaled_error"]]
+    shown = shown.assign(digits=pd.Series(digits, shown.index, dtype=object))
     if not full:
         shown = shown.drop_duplicates(["case", "dtype"])
     return Table(

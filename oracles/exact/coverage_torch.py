@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from oracles.exact.aten_memory import numbers
 from oracles.exact.derive import vjp
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.evaluate import evaluate
 from oracles.exact.from_aten import record
+from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import Array
 
 BITS, TOLERANCE = 128, 1e-8

@@ -31,7 +31,7 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
     loose = _loose(recorder, outputs)
     for equation in list(recorder.equations):
         out = equation.output
-        depends[out] = frozenset[Var]().union(*(depends.get(v, ()) for v in equation.operands))
+        depends[out] = _moves_with(equation, depends)
         if out in loose and depends[out] and out.size and equation.operands[0].is_float:
             for gap in _gap(equation):
                 least = reduce_min(convert(gap, "float64"), range(gap.ndim))
@@ -45,6 +45,14 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
                 away = compare("ge", recorder.broadcast(gap, v.shape), 0.0)
                 found[i] = select(away, v, v + unknown)
     return found
+
+
+def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> frozenset[Var]:
+    """The inputs that move this value: floor, sign and what is held fixed stay where they are."""
+    if equation.output.is_float and equation.primitive.jvp is None:
+        return frozenset()
+    moving = (depends.get(v, frozenset()) for v in equation.operands if v.is_float)
+    return frozenset[Var]().union(*moving)
 
 
 def _gap(equation: Equation) -> list[Var]:

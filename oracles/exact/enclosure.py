@@ -49,9 +49,8 @@ class Enclosure:
     @property
     def wide(self) -> NDArray[np.bool_]:
         """Elements with hardly a proven digit: at a kink, the hulls of several legal values."""
-        return np.array(
-            [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]
-        ).reshape(self.shape)
+        wide = [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]
+        return np.array(wide, bool).reshape(self.shape)
 
     @property
     def radius(self) -> NDArray[np.float64]:
@@ -60,6 +59,15 @@ class Enclosure:
         The midpoint has `bits` bits and `mid` only 53: the error of `mid` is this plus half an ulp.
         """
         return self._read(lambda b: _up(b.rad()) if b.is_finite() else math.inf)
+
+    @property
+    def proven_error(self) -> float:
+        """The largest radius off the kinks, relative to the largest element (at least the least float64)."""
+        radius, size = arb(0), arb(2) ** -1074
+        for ball in self.balls[~self.wide] if self.kinks else self.balls.ravel():
+            radius = ball.rad() if not ball.rad() <= radius else radius
+            size = ball.abs_lower() if ball.abs_lower() > size else size
+        return float(radius / size) if radius.is_finite() else math.inf
 
     @property
     def proven_digits(self) -> NDArray[np.float64]:

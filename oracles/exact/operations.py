@@ -47,7 +47,7 @@ def torch_operations() -> Operations:
     """ATen's core operators; a view is a map of positions, whichever it is, and sizes are plain numbers."""
     import torch
 
-    from oracles.exact.aten_tables import RULES
+    from oracles.exact.from_aten.tables import RULES
 
     every = set()
     for qualified in torch._C._dispatch_get_all_op_names():

@@ -46,6 +46,7 @@ class Var:
     """
 
     __slots__ = ("builder", "dtype", "linear", "shape")
+    __array_ufunc__ = None  # so that `array - var` is asked of the Var and not spread over the elements
 
     def __init__(self, builder: Builder, shape: Shape, dtype: str, linear: bool = False) -> None:
         self.builder, self.shape, self.dtype, self.linear = builder, shape, dtype, linear

@@ -77,14 +77,15 @@ def test_two_jobs_find_the_same_and_lose_nothing(alone, spread):
 def test_with_two_jobs_timing_comes_after_all_comparisons(spread):
     first, second = spread[: len(CELLS)], spread[len(CELLS) :]
     assert all(record.gradient_time_s is None for record in first)
-    assert all(record.gradient_time_s > 0 for record in second if timed(record))
-    assert all(record.gradient_time_s is None for record in second if not timed(record))
-    assert {timed(record) for record in second} == {False, True}
+    assert all(record.gradient_time_s > 0 for record in second)
+    assert not all(timed(record) for record in first)  # the exact oracle, beyond each case's first input
 
 
 def test_with_two_jobs_each_row_that_can_be_timed_is_timed_once(spread):
     first, second = spread[: len(CELLS)], spread[len(CELLS) :]
-    assert [r.cell for r in second] == [r.cell for r in first if r.outcome is not Outcome.UNSUPPORTED]
+    assert [r.cell for r in second] == [
+        r.cell for r in first if r.outcome is not Outcome.UNSUPPORTED and timed(r)
+    ]
     assert len(second) < len(first)  # finite differences cannot do the step function
     by_cell = {r.cell: r for r in first}
     assert all(without_times(r) == without_times(by_cell[r.cell]) for r in second)

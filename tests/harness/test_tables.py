@@ -147,9 +147,6 @@ def test_digits_of_nan_are_nan():
     assert math.isnan(digits_of(math.nan)[0])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="beside a number, pandas makes NaN of None: not measured looks like NaN"
-)
 def test_digits_of_nothing_are_nothing():
     assert digits_of(1e-3, None) == [3.0, None]
 

@@ -257,7 +257,6 @@ def test_a_wrong_value_beside_a_right_gradient_fails(case, change, reason):
     assert re.match(reason, record.reason)
 
 
-@pytest.mark.xfail(strict=True, reason="same_function looks at the kind of a value's dtype, not at its width")
 @pytest.mark.parametrize(("dtype", "other"), [("float64", "float32"), ("float32", "float64")])
 def test_a_value_in_another_width_beside_a_right_gradient_fails(dtype, other):
     record = judged(claims(value=lambda v: v.astype(other)), "relu", dtype, "saturated-20")

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from oracles.exact.edges import declare_edges
 from oracles.exact.errors import Unsupported
 from oracles.exact.from_jaxpr.array_rules import REDUCTIONS, SHAPES
 from oracles.exact.from_jaxpr.control import CONTROL
@@ -64,7 +65,7 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     inputs = [
         recorder.input_at(leaves[i], _dtype(v.aval)) for i, v in zip(moving, jaxpr.jaxpr.invars, strict=True)
     ]
-    outputs = interpret(recorder, jaxpr, inputs)
+    outputs = declare_edges(recorder, interpret(recorder, jaxpr, inputs))
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
 
     def rebuild(k: int, values: list[Any]) -> Any:

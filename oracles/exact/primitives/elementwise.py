@@ -335,13 +335,14 @@ round_ = _step("round", _round_half_even, lambda x: x)
 trunc = _step("trunc", lambda x: _certain(x, x.floor() if x >= 0 else x.ceil()), lambda x: x)
 
 
-# -- what is not a number: only a constant that was written so, or a value outside its function's domain -----
+# -- what is not finite: only an infinity that was written so; NaN cannot be written ---------------------
 
 
 def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
     def one(ball: arb) -> bool:
-        if not (ball.is_finite() or ball.is_exact() or ball.is_nan()):
-            raise Undecided(f"cannot tell whether {ball} is finite")
+        # Arb's NaN says that nothing is known, which may be a pole or a ball that is still too wide.
+        if ball.is_nan() or not (ball.is_finite() or ball.is_exact()):
+            raise Undecided(f"cannot tell whether {ball} is a finite number")
         return holds(ball)
 
     def evaluate(x: Array) -> Array:

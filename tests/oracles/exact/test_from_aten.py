@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.cases import catalogue
-from oracles.exact import from_aten
 from oracles.exact.coverage_torch import KNOWN_DEFECTS, coverage
 from oracles.exact.derive import jvp, vjp
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.evaluate import evaluate
-from oracles.exact.from_aten import record
+from oracles.exact.from_aten import record, tables
 from oracles.exact.recording import Recording
 from oracles.torch_functions import FUNCTIONS
 
@@ -304,8 +303,8 @@ def test_dropout_in_evaluation_and_numbers_from_constants_are_fine() -> None:
 
 def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     agrees(F.gelu, draw(5))
-    gelu = from_aten.RULES["gelu"]
-    monkeypatch.setitem(from_aten.RULES, "gelu", lambda call, x, **kw: gelu(call, x, **kw) * (1 + 2.0**-20))
+    gelu = tables.RULES["gelu"]
+    monkeypatch.setitem(tables.RULES, "gelu", lambda call, x, **kw: gelu(call, x, **kw) * (1 + 2.0**-20))
     with pytest.raises(AssertionError):
         agrees(F.gelu, draw(5))
 
@@ -425,15 +424,14 @@ def test_the_catalogue(name: str) -> None:
         torch.from_numpy(a)
         for a in case.inputs[0].make(np.random.default_rng(0), np.dtype(np.float64), case.inputs[0].shape)
     ]
-    floating = [i for i, a in enumerate(args) if a.is_floating_point()]
 
     def function(*moved: Tensor) -> Tensor:
         whole = list(args)
-        for i, a in zip(floating, moved, strict=True):
+        for i, a in zip(case.argnums, moved, strict=True):
             whole[i] = a
         return FUNCTIONS[name](*whole)
 
-    agrees(function, *(args[i] for i in floating))
+    agrees(function, *(args[i] for i in case.argnums))
 
 
 def test_torch_s_own_catalogue() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted
-from oracles.exact.aten_memory import constant
-from oracles.exact.aten_reduction_rules import counted, filled_nan
 from oracles.exact.errors import Unsupported
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.memory import constant
+from oracles.exact.from_aten.reduction_rules import counted, filled_nan
 from oracles.exact.primitives import reductions as r
 from oracles.exact.primitives.arrays import index, reshape
 from oracles.exact.primitives.elementwise import compare, convert, detach, scalar, select

@@ -1,7 +1,7 @@
 """PyTorch functions as programs: ATen's operators, recorded as they run, undecomposed.
 
-A reader starts here: `record` runs the function under `aten_record.Record`, a dispatch mode that translates
-each operator by its rule (`aten_tables.RULES`). `aten_memory` knows what each tensor looks at.
+A reader starts here: `record` runs the function under `recorder.Record`, a dispatch mode that translates
+each operator by its rule (`tables.RULES`). `memory` knows what each tensor looks at.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
 
-from oracles.exact.aten_record import Record
-from oracles.exact.aten_tables import RULES
-from oracles.exact.aten_watch import Watch
+from oracles.exact.edges import declare_edges
 from oracles.exact.errors import Unsupported
+from oracles.exact.from_aten.recorder import Record
+from oracles.exact.from_aten.tables import RULES
+from oracles.exact.from_aten.watch import Watch
 from oracles.exact.recording import Recording
 
 STEP = 2.0**-18  # how far the second run's inputs are from the first's; at least one bit of their dtype
@@ -49,6 +50,7 @@ def record(
     mode = Record()
     outputs = mode.run(function, leaves, specs, named)
     _confirm(mode, function, leaves, specs, named)
+    outputs = declare_edges(mode.recorder, outputs)
     floating = [[_is_floating(leaf) for leaf in own] for own in leaves]
 
     def rebuild(k: int, values: list[Any]) -> Any:

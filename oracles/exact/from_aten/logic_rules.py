@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.primitives.elementwise import compare, convert, scalar, select
 from oracles.exact.program import Array, Operand, Var
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Rule, promoted, words
+from oracles.exact.from_aten.call import Rule, promoted, words
 from oracles.exact.primitives.elementwise import compare, convert, detach, pi, scalar, select
 from oracles.exact.program import Operand, Var
 

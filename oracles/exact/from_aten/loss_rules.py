@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, promoted
+from oracles.exact.from_aten.call import Call, Rule, promoted
 from oracles.exact.primitives.arrays import concatenate, reshape
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.reductions import reduce_sum, take_along

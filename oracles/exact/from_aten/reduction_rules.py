@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted
-from oracles.exact.aten_memory import constant
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives import reductions as r
 from oracles.exact.primitives.arrays import index, reshape
 from oracles.exact.primitives.elementwise import compare, convert, scalar, select

@@ -7,17 +7,17 @@ from typing import Any
 
 import torch
 
-from oracles.exact import (
-    aten_conv_rules,
-    aten_loss_rules,
-    aten_moving_rules,
-    aten_nn_rules,
-    aten_reduction_rules,
-    aten_rules,
-    aten_sampling_rules,
-)
-from oracles.exact.aten_call import Call
 from oracles.exact.derive import vjp
+from oracles.exact.from_aten import (
+    conv_rules,
+    loss_rules,
+    moving_rules,
+    nn_rules,
+    reduction_rules,
+    rules,
+    sampling_rules,
+)
+from oracles.exact.from_aten.call import Call
 from oracles.exact.program import Array, Builder, Program, Var
 from oracles.exact.recording import Recorder
 
@@ -47,13 +47,13 @@ def pulled(
 
 
 FORWARD = (
-    aten_rules.RULES
-    | aten_moving_rules.RULES
-    | aten_reduction_rules.RULES
-    | aten_conv_rules.RULES
-    | aten_sampling_rules.RULES
-    | aten_nn_rules.RULES
-    | aten_loss_rules.RULES
+    rules.RULES
+    | moving_rules.RULES
+    | reduction_rules.RULES
+    | conv_rules.RULES
+    | sampling_rules.RULES
+    | nn_rules.RULES
+    | loss_rules.RULES
 )
 
 

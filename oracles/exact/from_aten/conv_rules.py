@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.aten_call import Call, Rule, moved
-from oracles.exact.aten_memory import constant
 from oracles.exact.errors import Undecided
+from oracles.exact.from_aten.call import Call, Rule, moved
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives.arrays import permute, reshape, scatter_add, take
 from oracles.exact.primitives.elementwise import select
 from oracles.exact.primitives.linear_algebra import matmul, transpose

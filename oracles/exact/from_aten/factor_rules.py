@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.aten_call import Call, Rule, plain
-from oracles.exact.aten_linalg_rules import solve, triangle
 from oracles.exact.factorizations import lu, qr, reflections
+from oracles.exact.from_aten.call import Call, Rule, plain
+from oracles.exact.from_aten.linalg_rules import solve, triangle
 from oracles.exact.primitives import linear_algebra as la
 from oracles.exact.program import Array, Var
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.aten_call import Call, Rule
-from oracles.exact.aten_memory import constant
+from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives import reductions as r
 from oracles.exact.primitives.arrays import concatenate, reshape, scatter_add, take
 from oracles.exact.primitives.elementwise import convert, select

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
-from oracles.exact.aten_memory import constant, name_of
+from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Array, Shape, Var
 from oracles.exact.recording import Recorder

@@ -10,9 +10,9 @@ import numpy as np
 from flint import arb
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule
-from oracles.exact.aten_conv_rules import Sizes
 from oracles.exact.balls import filled
+from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.conv_rules import Sizes
 from oracles.exact.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.primitives.elementwise import convert, detach
 from oracles.exact.primitives.linear_algebra import matmul, transpose

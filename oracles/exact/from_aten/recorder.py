@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
-from oracles.exact.aten_call import Call, Rule
-from oracles.exact.aten_function import where
-from oracles.exact.aten_memory import Memory, constant, has_memory, key_of, name_of, numbers
-from oracles.exact.aten_operators import (
+from oracles.exact.errors import ExactError, Undecided, Unsupported
+from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.function import where
+from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
+from oracles.exact.from_aten.operators import (
     SAVED,
     WITH_STATUS,
     base_of,
@@ -21,9 +22,8 @@ from oracles.exact.aten_operators import (
     tensors_of,
     unused_keywords,
 )
-from oracles.exact.aten_tables import RULES
-from oracles.exact.aten_watch import Watch
-from oracles.exact.errors import ExactError, Undecided, Unsupported
+from oracles.exact.from_aten.tables import RULES
+from oracles.exact.from_aten.watch import Watch
 from oracles.exact.primitives.elementwise import compare, convert
 from oracles.exact.program import Var
 from oracles.exact.recording import Recorder
@@ -217,7 +217,9 @@ def _rule(func: Any, in_place: bool) -> Rule | None:
 
 def _missing(func: Any) -> str:
     name = base_of(func)
-    return f"aten.{name} has no rule; add one entry in oracles/exact/aten_rules.py: RULES[{name!r}] = ..."
+    return (
+        f"aten.{name} has no rule; add one entry in oracles/exact/from_aten/rules.py: RULES[{name!r}] = ..."
+    )
 
 
 def _padded(values: Any, count: int) -> list[Any]:

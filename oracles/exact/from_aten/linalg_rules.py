@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted
 from oracles.exact.errors import Unsupported
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.primitives import linear_algebra as la
 from oracles.exact.primitives.arrays import index, reshape
 from oracles.exact.primitives.elementwise import scalar

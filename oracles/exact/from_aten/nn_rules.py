@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted
-from oracles.exact.aten_memory import constant
 from oracles.exact.errors import Unsupported
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives.arrays import index, reshape
 from oracles.exact.primitives.elementwise import compare, pi, scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose

@@ -1,6 +1,6 @@
 """What ATen's operators that move, fill and make arrays are.
 
-A mover runs on the positions of the elements instead of on their values (`aten_call.moved`).
+A mover runs on the positions of the elements instead of on their values (`call.moved`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.aten_call import Call, Rule, moved, words
-from oracles.exact.aten_operators import BLANK
-from oracles.exact.aten_scatter_rules import indices_of
+from oracles.exact.from_aten.call import Call, Rule, moved, words
+from oracles.exact.from_aten.operators import BLANK
+from oracles.exact.from_aten.scatter_rules import indices_of
 from oracles.exact.primitives.elementwise import convert, detach, select
 from oracles.exact.program import Operand, Var
 

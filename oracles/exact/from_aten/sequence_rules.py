@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain
-from oracles.exact.aten_reduction_rules import norm
-from oracles.exact.aten_scatter_rules import reduce_groups
 from oracles.exact.errors import Unsupported
+from oracles.exact.from_aten.call import Call, Rule, plain
+from oracles.exact.from_aten.reduction_rules import norm
+from oracles.exact.from_aten.scatter_rules import reduce_groups
 from oracles.exact.primitives.arrays import concatenate, reshape, take
 from oracles.exact.primitives.elementwise import scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from oracles.exact import functions as f
-from oracles.exact.aten_call import Call, Rule, plain, promoted, words
-from oracles.exact.aten_pullback import pulled
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted, words
+from oracles.exact.from_aten.pullback import pulled
 from oracles.exact.primitives.arrays import reshape, scatter_add
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.reductions import reduce_sum
