@@ -59,6 +59,8 @@ def refine(
             results, problem = None, str(undecided)
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
             return [Enclosure(r, now, tuple(kinks)) for r in results]
+        if kinks:
+            problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
         spent = time.monotonic() - start
         # The next round costs about three times this one.
         if 2 * now > limits.bits or 4 * spent > limits.seconds:
@@ -77,9 +79,8 @@ def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str
             allowed = small * largest if largest > 0 else arb(2) ** -zero_bits
             for where, ball in np.ndenumerate(result):
                 if not ball.is_finite():
-                    return (
-                        f"output {number}, element {where}: not finite ({ball}): a pole or a division by zero"
-                    )
+                    what = "a pole or a division by zero" if ball.is_nan() else "unbounded"
+                    return f"output {number}, element {where}: not finite ({ball}): {what}"
                 if not (ball.rad() <= allowed or ball.rad() <= relative * ball.abs_lower()):
                     return f"output {number}, element {where}: radius {ball.rad()} around {ball.mid().str(6)}"
     return ""

@@ -111,3 +111,12 @@ def test_what_no_precision_can_compare_is_undecided_and_names_both():
 def test_numbers_that_are_not_finite_are_refused_by_name(bad):
     with pytest.raises(Unsupported, match=rf"element at \(1,\) is {bad}"):
         value(lambda x: x, [1.0, bad])
+
+
+def test_a_tie_that_no_slope_resolves_is_undecided_and_says_where():
+    from oracles.exact.from_numpy import record
+
+    recording = record(lambda x: np.sort(x)[0], (np.array([1.0, 1.0]),), {})
+    program = vjp(recording.program, [0])
+    with pytest.raises(Undecided, match=r"unbounded; the point is on a kink, a tie or the edge of a branch"):
+        refine(program, [*recording.values, np.ones(())], 128, Limits(), [0])
