@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import reference
+from harness.case import Array
 from harness.cases import catalogue
 from harness.timing import paired
 from oracles.exact_oracle import enclosed_gradient
@@ -50,22 +51,14 @@ def numerical_gradient() -> Benchmark:
     # A view of the first entries: perturbing it in place perturbs the network, as the document's loop does.
     entries = net.params["W1"].reshape(-1)[:SAMPLED_ENTRIES]
 
-    def literal() -> None:
-        reference.numerical_gradient(lambda _: net.loss(x, t), entries)
-
-    measured = paired(lambda: net.numerical_gradient(x, t), literal, rounds=ROUNDS)
-    scale = total / SAMPLED_ENTRIES
-    return Benchmark(
+    return _against_the_loop(
         "numerical_gradient",
         "batched differences",
-        "the document's loop",
-        measured.time_s,
-        measured.reference_time_s * scale,
-        scale / measured.ratio,
-        scale / measured.ratio_high,
-        scale / measured.ratio_low,
+        lambda: net.numerical_gradient(x, t),
+        lambda _: float(net.loss(x, t)),
+        entries,
+        total,
         wanted_ratio=20.0,
-        note=f"784-100-10, batch 100; the loop extrapolated from {2 * SAMPLED_ENTRIES} of {2 * total} losses",
     )
 
 
@@ -77,22 +70,40 @@ def exact_gradient() -> Benchmark:
     total = sum(args[k].size for k in case.argnums)
     entries = w1.reshape(-1)[:SAMPLED_ENTRIES]
 
-    def literal() -> None:
-        reference.numerical_gradient(lambda _: case.function(w1, *args[1:4], x, t), entries)
-
-    measured = paired(lambda: enclosed_gradient(case, args, np.ones(())), literal, rounds=ROUNDS)
-    scale = total / SAMPLED_ENTRIES
-    return Benchmark(
+    return _against_the_loop(
         "exact_gradient",
         "proven gradient",
-        "the document's loop, nine digits",
+        lambda: enclosed_gradient(case, args, np.ones(())),
+        lambda _: case.function(w1, *args[1:4], x, t),
+        entries,
+        total,
+        wanted_ratio=100.0,
+    )
+
+
+def _against_the_loop(
+    name: str,
+    ours: str,
+    call: Callable[[], object],
+    loss: Callable[[Array], float],
+    entries: Array,
+    total: int,
+    wanted_ratio: float,
+) -> Benchmark:
+    """One call for all `total` parameters against the document's loop over a few entries, extrapolated."""
+    measured = paired(call, lambda: reference.numerical_gradient(loss, entries), rounds=ROUNDS)
+    scale = total / len(entries)
+    return Benchmark(
+        name,
+        ours,
+        "the document's loop",
         measured.time_s,
         measured.reference_time_s * scale,
         scale / measured.ratio,
         scale / measured.ratio_high,
         scale / measured.ratio_low,
-        wanted_ratio=100.0,
-        note=f"784-100-10, batch 100; the loop extrapolated from {2 * SAMPLED_ENTRIES} of {2 * total} losses",
+        wanted_ratio,
+        note=f"784-100-10, batch 100; the loop extrapolated from {2 * len(entries)} of {2 * total} losses",
     )
 
 

@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from oracles.exact.coverage import BITS, status
 from oracles.exact.coverage_jax_samples import Sample, samples
 from oracles.exact.derive import vjp
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.evaluate import evaluate
 from oracles.exact.from_jaxpr import is_floating, record
 from oracles.exact.program import Array
-
-BITS, TOLERANCE = 128, 1e-8
 
 
 def coverage() -> Iterator[tuple[str, str]]:
@@ -45,20 +44,7 @@ def examine(sample: Sample) -> str:
         return f"undecided: {reason}"
     except Exception as reason:  # whatever a rule raises is a finding
         return f"error: {type(reason).__name__}: {reason}"
-    return "; ".join(filter(None, map(_compare, proven, theirs))) or "proven"
-
-
-def _compare(ball: Array, theirs: Array) -> str:
-    for where, (b, c) in enumerate(zip(ball.ravel(), theirs.ravel().tolist(), strict=True)):
-        if not b.is_finite():
-            return f"undecided: element {where} is {b}"
-        low, high = float(b.lower()), float(b.upper())
-        size = max(abs(low), abs(high), 1.0)
-        if high - low > TOLERANCE * size:
-            return f"undecided: element {where} is only {b}"
-        if not low - TOLERANCE * size <= c <= high + TOLERANCE * size:
-            return f"disagrees: element {where} is {b.str(12)}, JAX has {c}"
-    return ""
+    return status(proven, theirs, "JAX")
 
 
 def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]) -> list[Array]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from oracles.exact.coverage import BITS, status
 from oracles.exact.derive import vjp
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.evaluate import evaluate
@@ -18,7 +19,6 @@ from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import Array
 
-BITS, TOLERANCE = 128, 1e-8
 KNOWN_DEFECTS = {
     "as_strided_scatter": "the gradient of the input is kept where it was overwritten, and lost elsewhere; "
     "torch's own gradcheck rejects it (as_strided_scatter(a, b, (2,), (1,), 1) for a of shape (4,))"
@@ -56,7 +56,7 @@ def examine(entry: Any, skip: int = 0) -> str:
         return f"undecided: {reason}"
     except Exception as reason:  # whatever a rule raises is a finding
         return f"error: {type(reason).__name__}: {reason}"
-    return next(filter(None, map(_compare, proven, theirs)), "proven")
+    return status(proven, theirs, "torch")
 
 
 def _sample(
@@ -113,16 +113,3 @@ def _of_moving(entry: Any, sample: Any) -> tuple[Callable[..., list[Tensor]], li
         return [y for y in tree_flatten(result)[0] if isinstance(y, Tensor) and y.requires_grad]
 
     return function, [leaves[i] for i in moving]
-
-
-def _compare(ball: Array, theirs: Array) -> str:
-    for where, (b, c) in enumerate(zip(ball.ravel(), theirs.ravel().tolist(), strict=True)):
-        if not b.is_finite():
-            return f"undecided: element {where} is {b}"
-        low, high = float(b.lower()), float(b.upper())
-        size = max(abs(low), abs(high), 1.0)
-        if high - low > TOLERANCE * size:
-            return f"undecided: element {where} is only {b}"
-        if not low - TOLERANCE * size <= c <= high + TOLERANCE * size:
-            return f"disagrees: element {where} is {b.str(12)}, torch has {c}"
-    return ""

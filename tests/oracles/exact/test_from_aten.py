@@ -444,4 +444,4 @@ def test_torch_s_own_catalogue() -> None:
 
 def test_a_defect_of_torch_is_seen() -> None:
     (only,) = coverage("as_strided_scatter")
-    assert only[1].startswith("disagrees: element 0 is 0, torch has")
+    assert only[1].startswith("disagrees: gradient 0, element 0 is 0, torch has")

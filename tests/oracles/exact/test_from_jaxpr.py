@@ -100,7 +100,7 @@ def test_the_coverage_sees_a_wrong_gradient():
 
     wrong.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (g * jnp.cos(x) * (1 + 1e-6),))
     with jax.enable_x64(True):
-        assert examine(Sample("wrong", wrong, (ROW,), {})).startswith("disagrees: element 0 is")
+        assert examine(Sample("wrong", wrong, (ROW,), {})).startswith("disagrees: gradient 0, element 0 is")
 
 
 def test_every_function_of_the_table_exists_once():
