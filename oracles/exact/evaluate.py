@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +16,15 @@ from oracles.exact.program import Array, Equation, Program, Var
 Key = tuple[tuple[Var, ...], tuple[tuple[str, object], ...]]
 
 
-def evaluate(program: Program, inputs: Sequence[Array], bits: int) -> list[Array]:
+def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: float = math.inf) -> list[Array]:
     """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
 
     Each value is dropped after its last use, so memory follows the widest moment of the program and not its
     length. All Taylor coefficients of one function at one value come from one series.
 
     Raises:
-        Undecided: A comparison is not certain at this precision, or a guard does not hold here.
+        Undecided: A comparison is not certain at this precision, a guard does not hold here, or the deadline
+            (of `time.monotonic`) has passed.
     """
     with precision(bits):
         values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
@@ -29,6 +32,8 @@ def evaluate(program: Program, inputs: Sequence[Array], bits: int) -> list[Array
         orders = _orders(program.equations)
         coefficients: dict[Key, list[Array]] = {}
         for number, equation in enumerate(program.equations):
+            if time.monotonic() > deadline:
+                raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
             operands = [values[v] for v in equation.operands]
             if equation.primitive is taylor:
                 values[equation.output] = _taylor(equation, operands, orders, coefficients)

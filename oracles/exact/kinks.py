@@ -9,6 +9,7 @@ has one slope (the limit of the slopes around a point, as in Clarke, Optimizatio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +24,12 @@ PAIRS = 4  # random directions, each with its opposite
 
 
 def resolve(
-    program: Program, inputs: Sequence[Array], moving: Sequence[int], hulls: Sequence[Array], bits: int
+    program: Program,
+    inputs: Sequence[Array],
+    moving: Sequence[int],
+    hulls: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
 ) -> list[Array]:
     """The hulls, with the elements that do not jump replaced by the common limit of the slopes around.
 
@@ -31,6 +37,7 @@ def resolve(
         program: A derivative program, evaluated at `inputs` with the result `hulls`.
         moving: The inputs that are differentiated: the point is moved along these.
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
+        deadline: When to give up, as for `evaluate`.
     """
     rng = np.random.default_rng(0)
     found: list[list[Array]] = []
@@ -42,7 +49,7 @@ def resolve(
                     _near(x, sign * directions[i]) if i in directions else x for i, x in enumerate(inputs)
                 ]
             with collecting_kinks() as kinks:
-                found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits))
+                found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
             if kinks:
                 return list(hulls)  # tied along this direction too: the hull is all that can be said
     with precision(2 * bits):

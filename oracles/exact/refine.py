@@ -46,12 +46,13 @@ def refine(
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     start, now, before = time.monotonic(), bits, None
+    deadline = start + limits.seconds
     while True:
         try:
             with collecting_kinks() as kinks:
-                results: list[Array] | None = evaluate(program, inputs, now)
+                results: list[Array] | None = evaluate(program, inputs, now, deadline)
             if kinks and moving:
-                results = resolve(program, inputs, moving, results or (), bits)
+                results = resolve(program, inputs, moving, results or (), bits, deadline)
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and moving and not problem:
                 kinks.clear()  # every element has one slope

@@ -120,3 +120,13 @@ def test_a_tie_that_no_slope_resolves_is_undecided_and_says_where():
     program = vjp(recording.program, [0])
     with pytest.raises(Undecided, match=r"unbounded; the point is on a kink, a tie or the edge of a branch"):
         refine(program, [*recording.values, np.ones(())], 128, Limits(), [0])
+
+
+def test_the_limit_in_seconds_stops_one_long_evaluation_too():
+    def long(x):
+        for _ in range(2000):
+            x = scalar("sin", x)
+        return x
+
+    with pytest.raises(Undecided, match=r"out of time at equation \d+ of 2000 .*raise max_bits or seconds"):
+        value(long, np.ones(2000), limits=Limits(seconds=0.2))
