@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 report: $(READY)  ## run every case against every oracle; tables to the screen and to reports/
-	$(BIN)/python -m harness report --output reports
+	$(BIN)/python -m harness report --output reports --jobs 2
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest
@@ -28,14 +28,17 @@ lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-soundness: $(READY)  ## a million enclosures of the exact oracle against mpmath (slow)
+soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
+	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
+	$(BIN)/python -m tests.verdicts.misses
 
 coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle proves
 	$(BIN)/python -m harness coverage
 
-bench: $(READY)  ## the paired benchmarks
+bench: $(READY)  ## the paired benchmarks, and verdicts beside other checkers
 	$(BIN)/python -m harness bench
+	$(BIN)/python -m tests.verdicts.bench
 
 clean:  ## remove the environment and the caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ from harness.version import __version__
 if TYPE_CHECKING:
     from harness.case import Case, InputMaker
     from harness.cases import catalogue
+    from harness.check import Result, check_gradient
     from harness.exact import (
         Enclosure,
         ExactError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Case": "case",
     "Cell": "record",
+    "Result": "check",
     "InputMaker": "case",
     "Enclosure": "exact",
     "ExactError": "exact",
@@ -35,6 +37,7 @@ _HOMES = {
     "Undecided": "exact",
     "Unsupported": "exact",
     "catalogue": "cases",
+    "check_gradient": "check",
     "exact_gradient": "exact",
     "exact_value": "exact",
     "examine": "examination",
@@ -50,10 +53,12 @@ __all__ = [
     "ExactError",
     "InputMaker",
     "Record",
+    "Result",
     "Undecided",
     "Unsupported",
     "__version__",
     "catalogue",
+    "check_gradient",
     "exact_gradient",
     "exact_value",
     "examine",

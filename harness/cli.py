@@ -1,4 +1,4 @@
-"""The command line: `report`, `list`, `bench`. Nothing heavy is imported before a command needs it."""
+"""The command line, one function a command. Nothing heavy is imported before a command needs it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ app = App(
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
 )
 Flag = Annotated[bool, Parameter(negative="")]
+Patterns = Annotated[tuple[str, ...], Parameter(negative="")]
 
 
 @app.command
 def report(
     *,
-    case: tuple[str, ...] = ("*",),
+    case: Patterns = ("*",),
+    input: Patterns = ("*",),
     oracle: str = "",
     dtype: str = "",
     seed: int = 0,
     quick: Flag = False,
     full: Flag = False,
+    allow: str = "",
     format: str = "",
     output: Path | None = None,
     jobs: int = 1,
@@ -43,8 +46,11 @@ def report(
     ----------
     case
         Only cases that match this pattern (`*`, `?`); may be given again.
+    input
+        Only inputs that match this pattern, such as `saturated-*`; may be given again.
     oracle
-        Only these oracles, separated by commas: exact, numpy, jax, torch, fd.
+        Only these oracles, separated by commas: exact, numpy, jax, jax-jit, torch, torch-compile,
+        fd.
     dtype
         Only these, separated by commas: float64, float32.
     seed
@@ -52,7 +58,9 @@ def report(
     quick
         Ordinary inputs in float64 only, and a short learning run.
     full
-        Show all rows, not only the worst of each case and oracle.
+        Run everything, torch.compile too, and show all rows, not only the worst of each case and oracle.
+    allow
+        undecided, unsupported, separated by commas: rows with such a verdict do not fail.
     format
         text, csv, md, jsonl, separated by commas; by default text, and with --output all of them.
     output
@@ -62,7 +70,7 @@ def report(
     """
     from harness.report.command import Options, run_report
 
-    return run_report(Options(case, oracle, dtype, seed, quick, full, format, output, jobs))
+    return run_report(Options(case, input, oracle, dtype, seed, quick, full, allow, format, output, jobs))
 
 
 @app.command(name="list")
@@ -74,7 +82,7 @@ def list_(what: str = "catalogue") -> ExitCode:
     what
         catalogue, or ops: the operations of NumPy, JAX and PyTorch with and without a rule.
     """
-    from harness.report.command import print_catalogue, print_operations
+    from harness.report.showing import print_catalogue, print_operations
     from harness.selection import listed
 
     (chosen,) = listed("list", what, ("catalogue", "ops"))
@@ -82,9 +90,23 @@ def list_(what: str = "catalogue") -> ExitCode:
 
 
 @app.command
+def explain(*word: str) -> ExitCode:
+    """Say what a word of a table or a message means, with an example and what to do; alone, list the words.
+
+    Parameters
+    ----------
+    word
+        A verdict, an outcome, a column, or an exit code: `imprecise`, `known`, `bits_lost`, `exit 3`.
+    """
+    from harness.report.showing import print_explanation
+
+    return print_explanation(" ".join(word))
+
+
+@app.command
 def coverage() -> ExitCode:
     """Count the functions of JAX and PyTorch whose gradients the exact oracle proves, and name the others."""
-    from harness.report.command import run_coverage
+    from harness.report.showing import run_coverage
 
     return run_coverage()
 
@@ -92,7 +114,7 @@ def coverage() -> ExitCode:
 @app.command
 def bench() -> ExitCode:
     """Run the paired benchmarks and show how many times faster each is."""
-    from harness.report.command import run_bench
+    from harness.report.showing import run_bench
 
     return run_bench()
 

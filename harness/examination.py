@@ -1,11 +1,9 @@
-"""One cell, from the case to the record: draw, enclose the truth, run, measure, judge, time."""
+"""One cell, from the case to the record: draw, prove the truth, run, judge, time."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
-from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -13,158 +11,195 @@ import numpy as np
 
 from harness.case import Array, Arrays, Case
 from harness.errors import Errors, measure
+from harness.judge import RANK, Judgement
 from harness.known import KnownDefect, Row
+from harness.observe import Loaded, Observed, observe
 from harness.record import Cell, Record
 from harness.timing import paired
-from harness.verdict import Outcome, Verdict, judge, same_function
-from oracles import Gradient, NumpyOracle, Oracle, Subject
+from harness.truth import LIMITS, Truth, true_gradient
+from harness.value import verdict_on_value
+from harness.verdict import Outcome, Verdict
+from harness.verify import Examined, examine_program, verdict, worst
+from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclosure import Enclosure
-from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact_oracle import ExactOracle, enclosed_value
 
 REFERENCE = NumpyOracle()
 EXACT = ExactOracle()
+RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
 
 
-def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect], timing: bool) -> Record:
+def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect]) -> Record:
     """The record of one cell. Whatever an adapter or a framework raises becomes that row's result."""
     try:
         missing = oracle.unavailable()
         if missing:
-            return _record(cell, outcome=Outcome.UNAVAILABLE, reason=missing)
+            return _record(cell, outcome=Outcome.UNAVAILABLE, diagnosis=missing)
         impossible = oracle.unsupported(case)
         if impossible:
-            return _record(cell, outcome=Outcome.UNSUPPORTED, reason=impossible)
-        return _examined(case, oracle, cell, known.get(Row.of(cell)), timing)
+            outcome = Outcome.FAIL if oracle.decides else Outcome.INFO
+            return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=outcome, diagnosis=impossible)
+        return _examined(case, oracle, cell, known.get(Row.of(cell)))
+    except Unsupported as reason:
+        return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=Outcome.FAIL, diagnosis=str(reason))
+    except Undecided as reason:
+        return _record(cell, verdict=Verdict.UNDECIDED, outcome=Outcome.FAIL, diagnosis=str(reason))
     except Exception as problem:
-        return _record(cell, outcome=Outcome.ERROR, reason=_first_line(problem))
+        return _record(cell, outcome=Outcome.ERROR, diagnosis=first_line(problem))
 
 
-def is_timed(case: Case, cell: Cell) -> bool:
-    """Whether a cell is timed: the exact oracle takes its time, so only where the report shows it."""
-    return cell.oracle != EXACT.name or cell.input == case.inputs[0].name
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """The true value and gradients at one input: enclosures, or an integer value and no gradients."""
-
-    value: Enclosure | Array
-    gradients: tuple[Enclosure | None, ...]
-
-    @property
-    def proven_error(self) -> float | None:
-        """The largest radius off the kinks, relative to the largest element; None without a gradient."""
-        return max((g.proven_error for g in self.gradients if g is not None), default=None)
-
-    @property
-    def proven_digits(self) -> float | None:
-        """How many digits of the largest elements are proven."""
-        return None if self.proven_error is None else -math.log10(max(self.proven_error, 1e-300))
+def is_timed(case: Case, cell: Cell, full: bool = False) -> bool:
+    """Whether a cell is timed: where the report shows it, or everywhere but for the exact oracle."""
+    return cell.input == case.inputs[0].name or (full and cell.oracle != EXACT.name)
 
 
 @lru_cache(maxsize=2)
-def truth(case: Case, input_name: str, dtype: str, seed: int) -> Truth:
-    """The truth at one input, kept while the oracles are asked about it in turn."""
+def truth(case: Case, input_name: str, dtype: str, seed: int) -> tuple[Enclosure | Array, Truth | None]:
+    """The true value and gradient at one input, kept while the oracles are asked about it in turn.
+
+    An integer value is itself, and has no gradient.
+    """
+    from oracles.exact.from_numpy import record
+
     args, cotangent = case.draw(input_name, dtype, seed)
-    gradients = enclosed_gradient(case, args, cotangent) or (None,) * len(case.argnums)
-    return Truth(enclosed_value(case, args), gradients)
+    value = enclosed_value(case, args)
+    if case.vjp is None:
+        return value, None
+    recording = record(case.function, args, {})
+    wrt = [recording.argument.index(k) for k in case.argnums]
+    return value, true_gradient(recording, [cotangent], wrt, case.differentiated)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """A subject with its arguments on its device."""
-
-    subject: Subject
-    args: tuple[Any, ...]
-    cotangent: Any
-
-    @classmethod
-    def of(cls, oracle: Oracle, case: Case, dtype: str, args: Arrays, cotangent: Array) -> _Loaded:
-        subject = oracle.prepare(case, np.dtype(dtype))
-        return cls(subject, tuple(subject.load(a) for a in args), subject.load(cotangent))
-
-    def value(self) -> Any:
-        return self.subject.value(*self.args)
-
-    def gradient(self) -> Any:
-        return self.subject.gradient(self.cotangent, *self.args)
-
-    def fetched(self) -> tuple[Array, Gradient]:
-        return self.subject.fetch_value(self.value()), self.subject.fetch_gradient(self.gradient())
+@lru_cache(maxsize=4)
+def examined(case: Case, input_name: str, dtype: str, seed: int, oracle: Oracle) -> Examined:
+    """The gradient program of an oracle against the truth; one compiled or not is the same program."""
+    args, cotangent = case.draw(input_name, dtype, seed)
+    true = truth(case, input_name, dtype, seed)[1]
+    assert true is not None
+    # What autograd wrote knows no better than the forward; the hand-written one might.
+    custom = oracle.machine == REFERENCE.machine
+    return examine_program(true, lambda: oracle.record(case, cotangent, args), oracle.machine, LIMITS, custom)
 
 
-def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None, timing: bool) -> Record:
+def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> Record:
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
-    true = truth(case, cell.input, cell.dtype, cell.seed)
-    given = [a.copy() for a in (*args, cotangent)]
-    start = perf_counter()
-    mine = _Loaded.of(oracle, case, cell.dtype, args, cotangent)
-    value, gradient = mine.fetched()
+    value, true = truth(case, cell.input, cell.dtype, cell.seed)
+    subject = oracle.prepare(case, np.dtype(cell.dtype))
+    seen = observe(subject, args, cotangent, case.arguments, case.argnums, thoroughly=oracle.decides)
     fields: dict[str, Any] = {
         "shapes": " ".join(str(a.shape).replace(" ", "") for a in args),
-        "first_call_time_s": perf_counter() - start,
-        "proven_digits": true.proven_digits,
+        "first_call_time_s": seen.first_call_time_s,
+        "proven_digits": true.proven_digits if true else None,
     }
     if oracle.name == EXACT.name:
-        fields |= {"verdict": Verdict.TRUTH, "outcome": Outcome.INFO, "scaled_error": true.proven_error}
+        error = true.proven_error if true else None
+        said = f"{true.proven_digits:.0f} digits proven" if true else "an integer, which has no gradient"
+        fields |= {
+            "verdict": Verdict.TRUTH,
+            "outcome": Outcome.INFO,
+            "scaled_error": error,
+            "diagnosis": said,
+        }
+    elif oracle.decides:
+        fields |= _judged(case, oracle, cell, args, value, true, seen, known)
     else:
-        fields |= _measured(case, oracle, cell, true, args, value, gradient, known)
-    for name, before, after in zip((*case.arguments, "cotangent"), given, (*args, cotangent), strict=True):
-        if not np.array_equal(before, after, equal_nan=after.dtype.kind == "f"):
-            fields |= {
-                "outcome": Outcome.FAIL,
-                "reason": f"{name} was overwritten: an oracle must leave it alone",
-            }
-    if timing and is_timed(case, cell):
-        fields |= _timed(mine, _Loaded.of(REFERENCE, case, cell.dtype, args, cotangent))
+        fields |= _estimated(case, args, true, seen)
     return _record(cell, **fields)
 
 
-def _measured(
+def _judged(
     case: Case,
     oracle: Oracle,
     cell: Cell,
-    true: Truth,
     args: Arrays,
-    value: Array,
-    gradient: Gradient,
+    value: Enclosure | Array,
+    true: Truth | None,
+    seen: Observed,
     known: KnownDefect | None,
 ) -> dict[str, Any]:
-    """The fields of a record that come from measuring and judging."""
-    of_value = _value_errors(true.value, value, np.dtype(cell.dtype))
-    same = same_function(np.asarray(case.function(*args)), value, cell.dtype)
-    dtypes = [args[k].dtype for k in case.argnums]
-    of_gradient = measure(case.differentiated, true.gradients, gradient.arrays, dtypes)
-    if oracle.decides:
-        verdict, outcome, reason = judge(same, of_gradient, cell.dtype)
-        if known and not (of_value.fault or of_gradient.fault):
-            outcome, reason = _excused(outcome, known)
+    """The fields of a record that come from the verdict."""
+    faults = [*seen.misshapen, *seen.faults]
+    of_value, why = verdict_on_value(
+        value, seen.value, lambda: oracle.record(case, None, args), oracle.machine, cell.dtype
+    )
+    if why:
+        faults.append(why)
+    missing = [g is None for g in seen.gradient.arrays]
+    if true is None:
+        faults += [] if all(missing) else ["a gradient where there is none: the value is an integer"]
+        found = None
+        said = "no gradient, on both sides"
+    elif any(missing):
+        names = [n for n, m in zip(case.differentiated, missing, strict=True) if m]
+        faults.append(f"{', '.join(names)}: no gradient (None), which is not a zero gradient")
+        found, said = None, ""
+    elif seen.misshapen:
+        found, said = None, ""
     else:
-        verdict, outcome, reason = Verdict.ESTIMATE, Outcome.INFO, _estimate_note(true, gradient)
+        program = examined(case, cell.input, cell.dtype, cell.seed, oracle.eager)
+        results = (("", seen.gradient.arrays), *seen.others)
+        found = worst([(label, verdict(true, program, _all(arrays))) for label, arrays in results])
+        said = found.diagnosis
+    of_gradient = found.verdict if found else Verdict.WRONG if faults else Verdict.ACCURATE
+    kind = min(of_gradient, of_value, key=RANK.__getitem__)
+    right = kind in RIGHT and not faults
+    outcome = Outcome.PASS if right else Outcome.FAIL
+    diagnosis = "; ".join([*faults, *([said] if said else []), *(seen.notes if not right else ())])
+    if known and not faults:
+        outcome, diagnosis = _excused(outcome, known, diagnosis)
+    return {"verdict": kind, "outcome": outcome, "diagnosis": diagnosis, **(_numbers(found) if found else {})}
+
+
+def _all(arrays: tuple[Array | None, ...]) -> list[Array]:
+    return [a for a in arrays if a is not None]
+
+
+def _numbers(found: Judgement) -> dict[str, Any]:
+    names = (
+        "bits_lost error_ulp attainable_ulp bound_ulp where computed true true_digits max_abs_error "
+        "max_rel_error scaled_error"
+    )
+    numbers = {name: getattr(found, name) for name in names.split()}
+    if math.isnan(found.bound_ulp):
+        numbers["bound_ulp"] = None
+    return numbers
+
+
+def _estimated(case: Case, args: Arrays, true: Truth | None, seen: Observed) -> dict[str, Any]:
+    """The fields of a record of finite differences, which are measured and not judged."""
+    dtypes = [args[k].dtype for k in case.argnums]
+    enclosures = true.enclosures if true else (None,) * len(case.argnums)
+    of = measure(case.differentiated, enclosures, seen.gradient.arrays, dtypes)
     return {
-        "verdict": verdict,
-        "outcome": outcome,
-        "reason": reason,
-        "where": of_gradient.where,
-        "computed": _number(of_gradient.computed, of_gradient),
-        "true": _number(of_gradient.true, of_gradient),
-        "max_abs_error": _number(of_gradient.max_abs, of_gradient),
-        "max_rel_error": _number(of_gradient.max_rel, of_gradient),
-        "error_ulp": _number(of_gradient.ulp, of_gradient),
-        "scaled_error": _number(of_gradient.scaled, of_gradient),
-        "value_error": _number(of_value.scaled, of_value),
-        "error_estimate": gradient.error_estimate,
+        "verdict": Verdict.ESTIMATE,
+        "outcome": Outcome.INFO,
+        "diagnosis": _estimate_note(true, seen.gradient),
+        "where": of.where,
+        "computed": _number(of.computed, of),
+        "true": _number(of.true, of),
+        "max_abs_error": _number(of.max_abs, of),
+        "max_rel_error": _number(of.max_rel, of),
+        "error_ulp": _number(of.ulp, of),
+        "scaled_error": _number(of.scaled, of),
+        "error_estimate": seen.gradient.error_estimate,
     }
 
 
-def _value_errors(true: Enclosure | Array, value: Array, dtype: np.dtype[Any]) -> Errors:
-    """The errors of a value; an integer value, whose width is the framework's setting, must be equal."""
-    if isinstance(true, Enclosure):
-        return measure(("value",), (true,), (value,), (dtype,))
-    return Errors() if np.array_equal(true, value) else Errors(fault=f"{value} instead of {true}")
+def times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
+    """The fields of a record that are times, paired with those of the reference; or what it raised."""
+    try:
+        return _times(case, oracle, cell)
+    except Exception as problem:
+        return {"outcome": Outcome.ERROR, "diagnosis": first_line(problem)}
 
 
-def _timed(mine: _Loaded, reference: _Loaded) -> dict[str, float]:
+def _times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, float]:
+    args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
+    mine, reference = (
+        Loaded.of(one.prepare(case, np.dtype(cell.dtype)), args, cotangent) for one in (oracle, REFERENCE)
+    )
+    mine.value(), mine.gradient()  # what is compiled is compiled before
     value = paired(mine.value, reference.value)
     gradient = paired(mine.gradient, reference.gradient)
     return {
@@ -177,15 +212,15 @@ def _timed(mine: _Loaded, reference: _Loaded) -> dict[str, float]:
     }
 
 
-def _estimate_note(true: Truth, gradient: Gradient) -> str:
+def _estimate_note(true: Truth | None, gradient: Gradient) -> str:
     """What finite differences say of themselves, and how far off their random directions are."""
     notes = [gradient.note] if gradient.note else []
     gaps = []
-    for direction in gradient.directions:
+    for direction in gradient.directions if true else ():
+        assert true is not None
         along = sum(
             float(np.vdot(g.mid, tangent.astype(np.float64)))
-            for g, tangent in zip(true.gradients, direction.tangents, strict=True)
-            if g is not None
+            for g, tangent in zip(true.enclosures, direction.tangents, strict=True)
         )
         gaps.append(abs(direction.derivative - along))
     if gaps:
@@ -193,13 +228,13 @@ def _estimate_note(true: Truth, gradient: Gradient) -> str:
     return "; ".join(notes)
 
 
-def _excused(outcome: Outcome, known: KnownDefect) -> tuple[Outcome, str]:
+def _excused(outcome: Outcome, known: KnownDefect, diagnosis: str) -> tuple[Outcome, str]:
     """The outcome where the file of known defects names this row: known, or stale if it does not fail.
 
-    Only an error in size is excused: another shape or dtype, or an oracle that raises, is news.
+    Only a verdict is excused: another shape or dtype, or an oracle that raises, is news.
     """
     if outcome.failing:
-        return Outcome.KNOWN, f"{known.reason} ({known.link})"
+        return Outcome.KNOWN, f"{known.reason} ({known.link}). {diagnosis}"
     return (
         Outcome.STALE,
         "listed in harness/known_defects.toml, and it does not fail any more: remove the entry",
@@ -215,6 +250,7 @@ def _number(value: float, of: Errors) -> float | None:
     return value if of.where else None
 
 
-def _first_line(problem: Exception) -> str:
+def first_line(problem: Exception) -> str:
+    """What an exception says, in one line, after its kind."""
     text = str(problem).strip().splitlines()
     return f"{type(problem).__name__}: {text[0]}" if text else type(problem).__name__

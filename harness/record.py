@@ -24,11 +24,14 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything measured of one cell. Times are in seconds; None is "not measured".
 
-    Errors are against the truth, `proven_digits` of which are proven. `scaled_error` is relative to the
-    largest element of its argument and is the one that is judged; on the exact oracle's own rows it is the
-    proven error of the truth. `first_call_time_s` covers loading, set-up, compilation and one value and
-    gradient. The ratios are to the NumPy reference, measured in turns in the same process: the median of the
-    rounds, with the quarter and three-quarter points beside it.
+    Errors are against the truth, `proven_digits` of which are proven. `bits_lost`, `error_ulp`,
+    `attainable_ulp` and `bound_ulp` are those of the worst element, which is `where`, in ulps of the true
+    value there; `true_digits` has twenty digits of it. `scaled_error` is the largest error relative to the
+    largest element of its argument; on the exact oracle's own rows it is the proven error of the truth.
+    `diagnosis` says in words why the verdict is not accurate, or why there is none. `first_call_time_s`
+    covers loading, set-up, compilation and one value and gradient. The ratios are to the NumPy reference,
+    measured in turns in the same process: the median of the rounds, with the quarter and three-quarter
+    points beside it.
     """
 
     case: str
@@ -39,16 +42,19 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     shapes: str = ""
     verdict: Verdict = Verdict.NONE
     outcome: Outcome
-    reason: str = ""
+    bits_lost: float | None = None
+    error_ulp: float | None = None
+    attainable_ulp: float | None = None
+    bound_ulp: float | None = None
     where: str = ""
+    diagnosis: str = ""
     computed: float | None = None
     true: float | None = None
+    true_digits: str = ""
     max_abs_error: float | None = None
     max_rel_error: float | None = None
-    error_ulp: float | None = None
     scaled_error: float | None = None
     proven_digits: float | None = None
-    value_error: float | None = None
     error_estimate: float | None = None
     first_call_time_s: float | None = None
     value_time_s: float | None = None

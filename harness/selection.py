@@ -15,8 +15,10 @@ class NothingSelected(ValueError):
     """A selection that is well formed and matches nothing."""
 
 
-def matching(patterns: Iterable[str], names: Sequence[str]) -> list[str]:
+def matching(patterns: Iterable[str], names: Sequence[str], kind: str = "case") -> list[str]:
     """The names that match a pattern (`*` and `?` as in a shell), in their own order.
+
+    `kind` says in the message what the names are.
 
     Raises:
         NothingSelected: A pattern matches nothing; the message has near matches.
@@ -25,7 +27,7 @@ def matching(patterns: Iterable[str], names: Sequence[str]) -> list[str]:
     for pattern in patterns:
         found = [name for name in names if fnmatchcase(name, pattern)]
         if not found:
-            raise NothingSelected(f"no case matches {pattern!r}; {_hint(pattern, names)}")
+            raise NothingSelected(f"no {kind} matches {pattern!r}; {_hint(pattern, names)}")
         chosen.update(found)
     return [name for name in names if name in chosen]
 

@@ -11,6 +11,7 @@ from oracles.oracle import Array, Gradient, Oracle, Subject
 
 if TYPE_CHECKING:
     from harness.case import Case
+    from oracles.exact.recording import Recording
 
 
 @final
@@ -18,6 +19,7 @@ class NumpyOracle(Oracle):
     """Calls the case's own function and hand-written VJP."""
 
     name = "numpy"
+    machine = "numpy"
 
     def unsupported(self, case: Case) -> str:
         """Every case has a function; one without a VJP has no gradient, which is an answer."""
@@ -26,6 +28,14 @@ class NumpyOracle(Oracle):
     def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case as it is: NumPy needs no preparation and works in the dtype of its arguments."""
         return Subject(np.asarray, case.function, case.vjp or _no_gradient, np.asarray, _as_gradient(case))
+
+    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
+        """The function or its hand-written VJP, run over recorded arrays."""
+        from oracles.exact.from_numpy import record
+
+        if cotangent is None:
+            return record(case.function, args, {}, edges=False)
+        return record(case.vjp or _no_gradient, (cotangent, *args), {}, edges=False)
 
 
 def _no_gradient(cotangent: Array, *args: Array) -> None:

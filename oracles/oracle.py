@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.exact.errors import Unsupported
+
 if TYPE_CHECKING:
     from harness.case import Case
+    from oracles.exact.recording import Recording
 
 Array = NDArray[Any]
 Native = Any  # an array of the oracle's own framework
@@ -69,12 +72,18 @@ class Oracle(ABC):
     Attributes:
         name: What tables and the command line call it.
         package: The distribution it needs, "" if nothing beyond the harness.
+        machine: How it rounds, a key of `oracles.exact.rounding.MACHINES`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
+        slow: Why it is only asked in a full run, "" if it always is.
+        sparse: Whether it pays for every new shape, so that only a full run asks it at all of them.
     """
 
-    name: ClassVar[str]
+    name: str
     package: ClassVar[str] = ""
+    machine: ClassVar[str] = ""
     decides: ClassVar[bool] = True
+    slow: str = ""
+    sparse: bool = False
 
     def unavailable(self) -> str:
         """Why it cannot be asked on this machine and what to do, "" if it can."""
@@ -89,3 +98,18 @@ class Oracle(ABC):
     @abstractmethod
     def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case in this framework, for floating arguments of `dtype`."""
+
+    @property
+    def eager(self) -> Oracle:
+        """The oracle that runs the same program, operation by operation; itself unless it compiles."""
+        return self
+
+    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
+        """The gradient program that `prepare` runs: its inputs are the cotangent and the floating arguments.
+
+        Without a cotangent it is the program of the value.
+
+        Raises:
+            Unsupported: It cannot be recorded, with the reason.
+        """
+        raise Unsupported(f"the {self.name} oracle has no gradient program to record")

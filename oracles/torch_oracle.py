@@ -1,8 +1,14 @@
-"""PyTorch as an oracle: the catalogue in PyTorch, run eagerly, differentiated by `torch.autograd`."""
+"""PyTorch as an oracle: the catalogue in PyTorch, eager or compiled, differentiated by `torch.autograd`."""
 
 from __future__ import annotations
 
+import subprocess
+import sysconfig
+import tempfile
 import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -11,17 +17,33 @@ from oracles.oracle import Array, Gradient, Oracle, Subject
 
 if TYPE_CHECKING:
     from harness.case import Case
+    from oracles.exact.recording import Recording
+
+RECOMPILATIONS = 4096  # far beyond torch's 8, after which it would run eagerly without a word
 
 
 @final
 class TorchOracle(Oracle):
-    """Asks PyTorch on one device ("cpu" unless told otherwise)."""
+    """Asks PyTorch on one device ("cpu" unless told otherwise), eagerly or through `torch.compile`.
 
-    name = "torch"
+    Compiled, the forward and the backward that AOTAutograd makes of it are Inductor's kernels. They are
+    specialised to each shape, as the eager ones are.
+    """
+
     package = "torch"
+    machine = "torch"
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", compiled: bool = False) -> None:
+        self.name = "torch-compile" if compiled else "torch"
         self.device = device
+        self.compiled = compiled
+        self._eager = TorchOracle(device) if compiled else self
+        if compiled:
+            self.slow = "torch.compile builds a kernel for each case and shape, in seconds: run with --full"
+
+    def unavailable(self) -> str:
+        """Compiled, it needs a C++ compiler too."""
+        return super().unavailable() or (_no_compiler() if self.compiled else "")
 
     def unsupported(self, case: Case) -> str:
         """A case that is not written in `torch_functions`."""
@@ -30,44 +52,135 @@ class TorchOracle(Oracle):
         return "" if case.name in FUNCTIONS else f"{case.name} is not written in oracles/torch_functions.py"
 
     def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
-        """The case as an eager program; it works in the dtype of its arguments."""
+        """The case as it is or compiled; it works in the dtype of its arguments."""
         import torch
 
         from oracles.torch_functions import FUNCTIONS
 
         function = FUNCTIONS[case.name]
-
-        def load(array: Array) -> Any:
-            with warnings.catch_warnings():
-                # A broadcast view is read-only, and its strides are what is to be tried; nothing writes.
-                warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-                # PyTorch has no negative strides.
-                whole = array if all(s >= 0 for s in array.strides) else np.ascontiguousarray(array)
-                return torch.from_numpy(np.asarray(whole)).to(self.device)
+        if self.compiled:
+            function = _compiled(function)
+        pull = pullback(function, case.argnums)
 
         def value(*args: Any) -> Any:
             with torch.no_grad():
                 return function(*args)
 
-        def gradient(cotangent: Any, *args: Any) -> Any:
-            # Whatever grad mode the caller is in: a gradient is what is asked for.
-            with torch.enable_grad():
-                return differentiate(cotangent, args)
+        def load(array: Array) -> Any:
+            return as_tensor(array, self.device)
 
-        def differentiate(cotangent: Any, args: tuple[Any, ...]) -> Any:
-            leaves = [a.detach().requires_grad_() if i in case.argnums else a for i, a in enumerate(args)]
-            out = function(*leaves)
-            if not out.requires_grad:
-                return (None,) * len(case.argnums)
-            return torch.autograd.grad(
-                out, [leaves[i] for i in case.argnums], grad_outputs=cotangent, allow_unused=True
-            )
+        return Subject(load, value, pull, _as_array, _as_gradient)
 
-        return Subject(load, value, gradient, _as_array, _as_gradient)
+    @property
+    def eager(self) -> TorchOracle:
+        """The oracle that does not compile."""
+        return self._eager
+
+    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
+        """The operators that autograd runs, forward and backward. Compiled, they are fused: the same formula.
+
+        The outputs are the gradients that are not None.
+        """
+        from oracles.exact.from_aten import record
+        from oracles.torch_functions import FUNCTIONS
+
+        function, loaded = FUNCTIONS[case.name], tuple(map(as_tensor, args))
+        if cotangent is None:
+            return record(function, loaded, edges=False)
+        return record(pullback(function, case.argnums), (as_tensor(cotangent), *loaded), edges=False)
+
+
+def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+    """`pull(cotangent, *args)`: the gradients of a function of tensors for the arguments in `argnums`.
+
+    The cotangent is a tuple where the function returns several tensors. A gradient is None where autograd
+    has none.
+    """
+
+    def pull(cotangent: Any, *args: Any) -> tuple[Any, ...]:
+        import torch
+
+        # Whatever grad mode the caller is in: a gradient is what is asked for.
+        with torch.enable_grad():
+            leaves = [a.detach() if isinstance(a, torch.Tensor) else a for a in args]
+            moving = [leaves[i].requires_grad_() for i in argnums]
+            result = function(*leaves)
+            several = isinstance(result, (tuple, list))
+            pairs = zip(result, cotangent, strict=True) if several else [(result, cotangent)]
+            reached = [(out, ct) for out, ct in pairs if out.requires_grad]
+            if not reached:
+                return (None,) * len(moving)
+            outputs, cotangents = zip(*reached, strict=True)
+            found: tuple[Any, ...] = torch.autograd.grad(outputs, moving, cotangents, allow_unused=True)
+            return found
+
+    return pull
+
+
+def as_tensor(array: Any, device: str = "cpu") -> Any:
+    """A NumPy array (bfloat16 is that of `ml_dtypes`) as a tensor with its strides; a tensor as it is."""
+    import torch
+
+    if isinstance(array, torch.Tensor):
+        return array.to(device)
+    whole = np.asarray(array)
+    if any(s < 0 for s in whole.strides):  # PyTorch has no negative strides
+        whole = np.ascontiguousarray(whole)
+    half = whole.dtype.name == "bfloat16"
+    with warnings.catch_warnings():
+        # A broadcast view is read-only, and its strides are what is to be tried; nothing writes.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        tensor = torch.from_numpy(whole.view(np.int16) if half else whole)
+    return (tensor.view(torch.bfloat16) if half else tensor).to(device)
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.compile`d whole, so that nothing of it can silently run eagerly."""
+    import torch
+
+    fast = torch.compile(function, fullgraph=True, dynamic=False)
+
+    def call(*args: Any) -> Any:
+        limits = {"recompile_limit": RECOMPILATIONS, "accumulated_recompile_limit": RECOMPILATIONS}
+        with torch._dynamo.config.patch(limits):
+            return fast(*args)
+
+    return call
+
+
+@cache
+def _no_compiler() -> str:
+    """Why `torch.compile` cannot build a kernel here and what to do, "" if it can.
+
+    It asks for what a kernel needs: a compiler, the headers of C++ and those of Python.
+    """
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    hint = "install g++ and Python's headers, or name a C++ compiler in the variable CXX"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.cpp")
+        source.write_text("#include <Python.h>\n#include <vector>\nstd::vector<int> probe;\n")
+        headers = f"-I{sysconfig.get_path('include')}"
+        try:
+            command = [get_cpp_compiler(), headers, "-shared", "-fPIC", str(source), "-o", f"{source}.so"]
+            subprocess.run(command, capture_output=True, text=True, check=True)
+        except subprocess.CalledProcessError as failed:
+            return f"torch.compile cannot build a kernel: {failed.stderr.strip()[:200]}; {hint}"
+        except Exception as reason:  # InvalidCxxCompiler, an OSError: whatever finding it raises
+            return f"torch.compile finds no C++ compiler: {reason}; {hint}"
+    return ""
 
 
 def _as_array(tensor: Any) -> Array:
-    return np.asarray(tensor.detach().cpu().numpy())
+    import torch
+
+    tensor = tensor.detach().cpu()
+    if tensor.dtype != torch.bfloat16:
+        return np.asarray(tensor.numpy())
+    import ml_dtypes
+
+    return np.asarray(tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16))
 
 
 def _as_gradient(result: Any) -> Gradient:

@@ -195,7 +195,7 @@ CASES: tuple[Case, ...] = (
         reference.two_layer_net_loss_vjp,
         ("W1", "b1", "W2", "b2", "x", "t"),
         (0, 1, 2, 3),
-        (InputMaker("document", _flagship, (100, 784)), *real_line((6, 4), _small_network)),
+        (InputMaker("document", _flagship, (100, 784), heavy=True), *real_line((6, 4), _small_network)),
         SOURCE.format("4.5.1"),
     ),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.report.tables import NAMES, Table
+from harness.report.table import NAMES, Table
 
 WRITERS: dict[str, Callable[[Table], str]] = {
     "csv": lambda table: _plain(table.frame).to_csv(index=False),

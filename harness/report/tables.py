@@ -1,60 +1,31 @@
-"""The tables of a report, as pandas frames: one function a table, the worst row first."""
+"""The tables of the records, as pandas frames: one function a table, the worst row first."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 import pandas as pd
 
-from harness.bench import Benchmark
-from harness.bench_exact import Measurement
-from harness.case import Case
 from harness.cases import catalogue
-from harness.documents import Reproduced
-from harness.learning import Learned
 from harness.record import Record
-from harness.verdict import SEVERITY, Outcome, Verdict
-from oracles import Oracle
+from harness.report.table import Table, frame_of
+from harness.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
 
-
-@dataclass(frozen=True)
-class Table:
-    """A titled frame. `columns` are the ones a screen shows, the most needed first; files get them all."""
-
-    name: str
-    title: str
-    frame: pd.DataFrame
-    columns: tuple[str, ...]
-    caption: str = ""
-
-
-# What a screen shows for a row: its outcome, or `convention` where it passes by a legal choice. Worst first.
-RESULTS = tuple(
-    result
-    for outcome in SEVERITY
-    for result in (["convention", "pass"] if outcome is Outcome.PASS else [outcome.value])
-)
-# The tables of a report: what a folder of reports may hold.
-NAMES = frozenset({"gradients", "problems", "finite_differences", "timings", "documents", "learning"})
 GRADIENT_COLUMNS = (
-    "result",
+    "verdict",
+    "outcome",
     "case",
     "oracle",
     "dtype",
     "input",
-    "scaled_error",
+    "bits_lost",
     "error_ulp",
+    "attainable_ulp",
+    "bound_ulp",
     "where",
-    "computed",
-    "true",
-    "proven_digits",
-    "max_abs_error",
-    "max_rel_error",
+    "diagnosis",
 )
 TIMING_COLUMNS = (
     "case",
@@ -69,46 +40,51 @@ TIMING_COLUMNS = (
     "dtype",
     "input",
 )
-
-
-def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a frame that keeps None (not measured) apart from NaN (measured, and not a number)."""
-    return pd.DataFrame(list(rows), dtype=object)
+QUIET = frozenset({Outcome.PASS, Outcome.INFO})  # nothing that anybody must look at
 
 
 def records_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """All records, worst first: by outcome, then by error, where NaN is the worst."""
-    frame = _frame(msgspec.structs.asdict(r) for r in records)
-    at_kink = (frame["outcome"] == Outcome.PASS) & (frame["verdict"] == Verdict.CONVENTION)
-    frame.insert(0, "result", frame["outcome"].astype(str).mask(at_kink, Verdict.CONVENTION.value))
-    rank = frame["result"].map({result: i for i, result in enumerate(RESULTS)})
-    size = frame["scaled_error"].astype(float)
-    compared = frame["where"] != ""
-    size = size.where(~(size.isna() & compared), float("inf")).fillna(-1.0)
-    order = pd.DataFrame({"rank": rank, "size": -size}).sort_values(["rank", "size"], kind="stable").index
+    """All records, worst first: by outcome, verdict, and bits lost, where NaN is the worst."""
+    frame = frame_of(msgspec.structs.asdict(r) for r in records)
+    keys = pd.DataFrame(
+        {
+            "outcome": frame["outcome"].map(ORDER.index),
+            "verdict": frame["verdict"].map(SEVERITY.index),
+            "bits": frame["bits_lost"].map(_ascending),
+            "ulps": frame["error_ulp"].map(_ascending),  # most rows lose no bits
+        }
+    )
+    order = keys.sort_values(["outcome", "verdict", "bits", "ulps"], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 
+def _ascending(size: float | None) -> float:
+    """A key that sorts the largest first: NaN before all numbers, what was not measured last."""
+    return 1.0 if size is None else -math.inf if math.isnan(size) else -size
+
+
 def gradients(frame: pd.DataFrame, full: bool) -> Table:
-    """The errors: the worst row of each case and oracle, or all rows."""
+    """The verdicts: the worst row of each case and oracle, or all rows."""
     shown = frame if full else frame.drop_duplicates(["case", "oracle"])
     rows = "all rows" if full else "the worst row of each case and oracle"
     return Table(
         "gradients",
-        f"Errors of gradients against the exact one ({rows})",
+        f"Verdicts on gradients ({rows})",
         shown,
         GRADIENT_COLUMNS,
-        "exact: proven, in ball arithmetic, with its own proven error. fd: finite differences, which inform "
-        "and never decide. error: relative to the largest element of the gradient; ulp: the largest in any "
-        "one element, in units in its last place",
+        "bits_lost: beyond what the inputs allow; ulp: of the worst element, in units in its last place. "
+        "exact: the truth; fd: finite differences, which inform and never decide. "
+        "`python -m harness explain WORD` explains every word",
     )
 
 
 def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
     """What central differences miss, beside their own estimate of it."""
     shown = frame[frame["verdict"] == Verdict.ESTIMATE]
+    shown = shown.loc[shown["scaled_error"].map(_ascending).sort_values(kind="stable").index]
     digits = [_digits(error) for error in shown["scaled_error"]]
     shown = shown.assign(digits=pd.Series(digits, shown.index, dtype=object))
+    shown = shown.rename(columns={"diagnosis": "note"})
     if not full:
         shown = shown.drop_duplicates(["case", "dtype"])
     return Table(
@@ -121,7 +97,7 @@ def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
             "input",
             "digits",
             "error_estimate",
-            "reason",
+            "note",
             "max_abs_error",
             "where",
         ),
@@ -157,120 +133,41 @@ def timings(frame: pd.DataFrame, full: bool) -> Table:
 
 
 def problems(frame: pd.DataFrame) -> Table:
-    """Every row that fails or cannot be judged, with the reason in full."""
-    shown = frame[(frame["reason"] != "") & ~frame["result"].isin(["pass", "info"])]
-    grouped = shown.groupby(["result", "case", "oracle", "dtype", "reason"], sort=False)["input"].agg(
-        ", ".join
-    )
+    """Every row that is not simply right, with its numbers; a screen shows them as text, in full."""
     return Table(
         "problems",
         "Rows that are not simply right, with the reason",
-        grouped.reset_index(),
-        ("result", "case", "oracle", "dtype", "input", "reason"),
+        frame[~frame["outcome"].isin(QUIET)],
+        (*GRADIENT_COLUMNS[:-1], "computed", "true_digits", "shapes", "seed", "diagnosis"),
+        "`python -m harness explain WORD` says what a verdict means and what to do",
     )
 
 
-def documents(rows: Sequence[Reproduced]) -> Table:
-    """What the document prints, and what we print."""
-    frame = _frame(dataclasses.asdict(row) for row in rows)
+def verdicts(frame: pd.DataFrame) -> Table:
+    """How many rows of each oracle and dtype have which verdict."""
+    found = frame["verdict"].map(lambda verdict: verdict.value or "none")
+    counts = pd.crosstab([frame["oracle"], frame["dtype"]], found)
+    occurring = [v.value or "none" for v in SEVERITY if (v.value or "none") in counts]
     return Table(
-        "documents",
-        "The document's printed outputs, digit for digit",
-        frame.sort_values("equal", kind="stable"),
-        ("equal", "what", "documented", "ours", "proven"),
-        "proven: with exact gradients, in exact arithmetic",
+        "verdicts",
+        "Verdicts per oracle and dtype",
+        counts[occurring].reset_index(),
+        ("oracle", "dtype", *occurring),
     )
-
-
-def learning(rows: Sequence[Learned]) -> Table:
-    """The four steps of learning on real digits, per gradient source."""
-    frame = _frame(dataclasses.asdict(row) for row in rows)
-    return Table(
-        "learning",
-        "Learning: TwoLayerNet(784, 100, 10) on 4,000 MNIST digits, 1,000 held out",
-        frame,
-        (
-            "source",
-            "steps",
-            "first_loss",
-            "last_loss",
-            "held_out_accuracy",
-            "max_loss_difference",
-            "max_parameter_difference",
-            "time_s",
-            "reason",
-        ),
-        "each source starts from the same weights and sees the same mini-batches of 100 at rate 0.1; "
-        "differences are to the first source's run",
-    )
-
-
-def benchmarks(rows: Sequence[Benchmark]) -> Table:
-    """Paired benchmarks: how many times longer the other way takes."""
-    frame = _frame({**dataclasses.asdict(row), "met": row.met} for row in rows)
-    return Table(
-        "bench",
-        "Paired benchmarks (one thread, in turns)",
-        frame,
-        (
-            "met",
-            "name",
-            "ours_time_s",
-            "other_time_s",
-            "ratio",
-            "ratio_low",
-            "ratio_high",
-            "wanted_ratio",
-        ),
-        "; ".join(f"{row.name}: {row.ours} against {row.other}, {row.note}" for row in rows),
-    )
-
-
-def measurements(rows: Sequence[Measurement]) -> Table:
-    """The exact oracle's time, growth and memory beside their limits."""
-    frame = _frame({**dataclasses.asdict(row), "met": row.met} for row in rows)
-    return Table(
-        "bench_exact",
-        "The exact oracle: measured, and the most it may be",
-        frame,
-        ("met", "name", "measured", "limit", "unit", "note"),
-    )
-
-
-def cases(rows: Iterable[Case]) -> Table:
-    """The catalogue."""
-    frame = pd.DataFrame(
-        {
-            "case": case.name,
-            "differentiated": ", ".join(case.differentiated) if case.vjp else "",
-            "inputs": ", ".join(maker.name for maker in case.inputs),
-            "not_differentiable": case.nondifferentiable,
-            "source": case.source,
-        }
-        for case in rows
-    )
-    return Table(
-        "cases", "Cases", frame, ("case", "differentiated", "inputs", "not_differentiable", "source")
-    )
-
-
-def oracles(rows: Iterable[Oracle]) -> Table:
-    """The oracles, and what each needs on this machine."""
-    frame = pd.DataFrame(
-        {
-            "oracle": oracle.name,
-            "decides": oracle.decides,
-            "ready": not oracle.unavailable(),
-            "what": type(oracle).__doc__,
-            "reason": oracle.unavailable(),
-        }
-        for oracle in rows
-    )
-    return Table("oracles", "Oracles", frame, ("oracle", "ready", "decides", "what", "reason"))
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """One line: how many rows had which outcome."""
-    counts = frame["result"].value_counts()
-    parts = [f"{counts[name]} {name}" for name in RESULTS if name in counts]
-    return f"{len(frame)} rows: {', '.join(parts)}"
+    """How many rows had which outcome, in one line, and what stays open, in another."""
+    counts = frame["outcome"].value_counts()
+    parts = [f"{counts[outcome]} {outcome.value}" for outcome in ORDER if outcome in counts]
+    lines = [f"{len(frame)} rows: {', '.join(parts)}"]
+    for outcome, advice in (
+        (Outcome.FAIL, "failures; --allow {} lets them pass"),
+        (Outcome.ALLOWED, "allowed by --allow"),
+    ):
+        found = frame.loc[frame["outcome"] == outcome, "verdict"].value_counts()
+        open_ = [v for v in ALLOWABLE if v in found]
+        if open_:
+            rows = ", ".join(f"{v.value}: {found[v]} row{'s' if found[v] > 1 else ''}" for v in open_)
+            lines.append(f"{rows} ({advice.format(','.join(v.value for v in open_))})")
+    return "\n".join(lines)

@@ -7,25 +7,31 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.report.tables import Table
+from harness.report.problems import problem_texts
+from harness.report.table import Table
 
 MARKS = {
     "pass": ("✓", "+", "green"),
-    "convention": ("✓", "+", "cyan"),
     "info": ("·", ".", "dim"),
     "known": ("~", "~", "yellow"),
     "stale": ("✗", "x", "red"),
     "fail": ("✗", "x", "bold red"),
     "error": ("!", "!", "bold red"),
+    "allowed": ("~", "~", "magenta"),
+    "skipped": ("-", "-", "dim"),
     "unavailable": ("-", "-", "magenta"),
-    "unsupported": ("-", "-", "magenta"),
+}
+STYLES = {
+    "wrong": "bold red",
+    "miscomputed": "bold red",
+    "imprecise": "yellow",
+    "undecided": "magenta",
+    "unsupported": "magenta",
+    "convention": "cyan",
+    "accurate": "green",
 }
 HEADINGS = {
-    "scaled_error": "error",
-    "error_ulp": "ulp",
     "max_abs_error": "abs error",
-    "max_rel_error": "rel error",
-    "proven_digits": "proven",
     "error_estimate": "estimate",
     "gradient_time_s": "gradient s",
     "value_time_s": "value s",
@@ -49,7 +55,6 @@ HEADINGS = {
 FIXED = {
     "ratio",
     "digits",
-    "proven_digits",
     "gradient_time_ratio",
     "gradient_time_ratio_low",
     "gradient_time_ratio_high",
@@ -61,20 +66,15 @@ FIXED = {
     "ratio_low",
     "ratio_high",
 }
+# Words: folded at the screen's edge, never cut. The number is the least width at which that can be read.
 WRAPPED = {
-    "reason",
-    "note",
-    "documented",
-    "ours",
-    "proven",
-    "other",
-    "input",
-    "inputs",
-    "not_differentiable",
-    "source",
-    "what",
-}  # words: folded at the screen's edge, never cut
-WRAPPED_WIDTH = 17
+    "input": 10,
+    "diagnosis": 60,
+    **dict.fromkeys(("reason", "note", "documented", "ours", "proven", "other"), 17),
+    **dict.fromkeys(("inputs", "not_differentiable", "source", "what"), 17),
+}
+RIGHT_ALIGNED = ("_s", "_difference", "_error", "_estimate", "_ulp", "bits_lost")
+SHORT = {"bits_lost", "error_ulp", "attainable_ulp", "bound_ulp"}
 YES_NO = {"equal", "met", "ready", "decides"}
 
 
@@ -96,7 +96,8 @@ def print_table(console: Console, table: Table) -> None:
     shown = _fitting(cells, console.width)
     drawn = RichTable(box=None, padding=(0, 1, 0, 0))
     for name in shown:
-        numeric = name in FIXED or name.endswith(("_s", "_difference", "_error", "_estimate", "_ulp"))
+        counts = table.frame[name].dtype.kind == "i"
+        numeric = counts or name in FIXED or name.endswith(RIGHT_ALIGNED)
         drawn.add_column(
             HEADINGS.get(name, name),
             justify="right" if numeric else "left",
@@ -117,36 +118,51 @@ def print_table(console: Console, table: Table) -> None:
 
 
 def print_problems(console: Console, table: Table) -> None:
-    """The rows that are not simply right, each with its reason in full: text, since it must not be cut."""
+    """The rows that are not simply right, each in full: text, since nothing of it may be cut."""
     console.print(Text(table.title, style="bold"))
-    for _, row in table.frame.iterrows():
-        line = _cell("result", row["result"], console)
-        line.append(f" {row['case']}, {row['oracle']}, {row['dtype']}: {row['input']}", style="default")
-        console.print(line)
-        console.print(Padding(Text(row["reason"]), (0, 0, 0, 4)))
+    for outcome, text in problem_texts(table.frame):
+        title, *rest = text.splitlines()
+        console.print(_marked(outcome.value, title, console))
+        for line in rest:
+            # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
+            command = line.lstrip().startswith("reproduce: ")
+            shown = Text(f"  {line}") if command else Padding.indent(Text(line.strip()), 4)
+            console.print(shown, soft_wrap=command)
+    console.print(Text(table.caption, style="dim"))
     console.print()
 
 
+def _marked(outcome: str, text: str, console: Console) -> Text:
+    """A mark that needs no colour, and the text in the outcome's colour."""
+    mark, plain, style = MARKS[outcome]
+    return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=style)
+
+
 def _cell(name: str, value: object, console: Console) -> Text:
-    if name == "result":
-        mark, plain, style = MARKS[str(value)]
-        return Text(f"{mark if console.encoding.startswith('utf') else plain} {value}", style=style)
+    if name == "outcome":
+        return _marked(str(value), str(value), console)
+    if name == "verdict":
+        return Text(str(value), style=STYLES.get(str(value), "dim"))
     if name in YES_NO:
         return Text("yes", style="green") if value else Text("NO", style="bold red")
     if value is None:
         return Text("")
     if isinstance(value, float):
-        return Text(f"{value:.4g}" if name in FIXED else f"{value:.1e}")
+        return Text(f"{value:.4g}" if name in FIXED else f"{value:.3g}" if name in SHORT else f"{value:.1e}")
     return Text(str(value))
 
 
 def _fitting(cells: dict[str, list[Text]], width: int) -> list[str]:
-    """The first columns that fit side by side; a column of words needs little, since it folds."""
+    """The first columns that fit side by side; a column of words needs little, since it folds.
+
+    The name of an input folds only where it must.
+    """
     shown: list[str] = []
     used = 0
     for name, column in cells.items():
         widest = max([len(HEADINGS.get(name, name)), *(len(text.plain) for text in column)])
-        needed = min(widest, WRAPPED_WIDTH) if name in WRAPPED else widest
+        least = min(widest, WRAPPED.get(name, widest))
+        needed = max(least, min(widest, width - used - 1)) if name == "input" else least
         if shown and used + needed + 1 > width:
             continue
         shown.append(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oracles.exact.errors import Unsupported
-from oracles.exact.program import Builder, Equation, Program, Var
+from oracles.exact.program import PRIMITIVES, Builder, Equation, Program, Var
 
 
 def jvp(program: Program, wrt: Sequence[int]) -> Program:
@@ -29,9 +29,16 @@ def vjp(program: Program, wrt: Sequence[int]) -> Program:
     Its inputs are the program's inputs, then one cotangent for each output.
     """
     builder, _, tangents = _linearize(program, wrt)
-    moved = builder.inputs[len(program.inputs) :]
+    return _transposed(program, builder, tangents, builder.inputs[len(program.inputs) :])
+
+
+def _transposed(
+    program: Program, builder: Builder, tangents: dict[Var, Var], wanted: Sequence[Var]
+) -> Program:
+    """Run the tape backwards: the program of the cotangents of the wanted tangents."""
     tape, builder.tape, builder.inputs = builder.tape, [], builder.inputs[: len(program.inputs)]
     cotangents: dict[Var, Var] = {}
+    kept = set(wanted)
 
     def collect(var: Var, cotangent: Var) -> None:
         cotangents[var] = cotangents[var] + cotangent if var in cotangents else cotangent
@@ -41,13 +48,34 @@ def vjp(program: Program, wrt: Sequence[int]) -> Program:
         if output in tangents:
             collect(tangents[output], cotangent)
     for equation in reversed(tape):
-        cotangent_ = cotangents.pop(equation.output, None)
-        if cotangent_ is not None:
-            _transpose(equation, cotangent_, collect)
-    return builder.program([cotangents.get(v) or _zeros(builder, v) for v in moved])
+        out = equation.output
+        found = cotangents.get(out) if out in kept else cotangents.pop(out, None)
+        if found is not None:
+            _transpose(equation, found, collect)
+    return builder.program([cotangents.get(v) or _zeros(builder, v) for v in wanted])
 
 
-def _linearize(program: Program, wrt: Sequence[int]) -> tuple[Builder, dict[Var, Var], dict[Var, Var]]:
+def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
+    """The program of the adjoint of every value on the way, and the values they belong to.
+
+    The adjoint of a value says how much each output changes with it: what an error there does in the end.
+    """
+    values: list[Var] = []
+
+    def apart(out: Var, tangent: Var) -> Var:
+        """A tangent of its own, since a sum of one term is that term."""
+        values.append(out)
+        shape = tangent.shape
+        return tangent.builder.emit(PRIMITIVES["reshape"], (tangent,), shape, tangent.dtype, shape=shape)
+
+    builder, _, tangents = _linearize(program, wrt, apart)
+    own = [tangents[v] for v in values]
+    return _transposed(program, builder, tangents, own), values
+
+
+def _linearize(
+    program: Program, wrt: Sequence[int], apart: Callable[[Var, Var], Var] = lambda out, tangent: tangent
+) -> tuple[Builder, dict[Var, Var], dict[Var, Var]]:
     """Write the program again with its tape; `primal` and `tangents` map its values to the new ones."""
     builder = Builder()
     primal = {v: builder.input(v.shape, v.dtype) for v in program.inputs}
@@ -66,7 +94,7 @@ def _linearize(program: Program, wrt: Sequence[int]) -> tuple[Builder, dict[Var,
             if equation.primitive.jvp is None:
                 continue  # constant between its jumps
             again = Equation(equation.primitive, operands, equation.params, new)
-            tangents[out] = equation.primitive.jvp(again, moving)
+            tangents[out] = apart(out, equation.primitive.jvp(again, moving))
             builder.moving.add(new)
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents

@@ -89,6 +89,17 @@ class Enclosure:
                     return low
         return "?"
 
+    def shown(self, index: Index = (), n: int = 12) -> str:
+        """The element by its proven digits, or, at a kink or where it is wide, by its ends."""
+        text = self.digits(index, n)
+        ball = self.balls[index]
+        if text != "?" or not ball.is_finite():
+            return text
+        low, high = (float(end) for end in (ball.lower(), ball.upper()))
+        small = 2**-24 * max(abs(low), abs(high))  # Arb's radii have 30 bits
+        low, high = (0.0 if abs(end) < small else end for end in (low, high))
+        return f"{low:.6g} to {high:.6g}"
+
     def contains(self, array: Any) -> NDArray[np.bool_]:
         """Elementwise: could this number be the exact value? NaN and infinities could not.
 

@@ -28,7 +28,7 @@ def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: flo
     """
     with precision(bits):
         values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
-        last = _last_uses(program)
+        last = last_uses(program)
         orders = _orders(program.equations)
         coefficients: dict[Key, list[Array]] = {}
         for number, equation in enumerate(program.equations):
@@ -79,7 +79,7 @@ def _orders(equations: Sequence[Equation]) -> dict[Key, int]:
     return highest
 
 
-def _last_uses(program: Program) -> dict[int, list[Var]]:
+def last_uses(program: Program) -> dict[int, list[Var]]:
     """For each equation the values that nothing after it needs."""
     last: dict[Var, int] = {}
     for number, equation in enumerate(program.equations):

@@ -2,9 +2,10 @@
 
 A stable sigmoid is written in two halves that meet smoothly at 0: each comparison and |x| has a kink there,
 and the hull of their one-sided slopes, taken one by one, is far too wide. So the derivative is also taken
-close by, in several random directions, where no comparison is tied. Where all of these agree, the function
-has one slope (the limit of the slopes around a point, as in Clarke, Optimization and Nonsmooth Analysis,
-1983), and that is the answer; where they differ, the hull of everything legal stays.
+close by, in several random directions, where no comparison is tied. If all of these agree everywhere, the
+function has one slope (the limit of the slopes around a point, as in Clarke, Optimization and Nonsmooth
+Analysis, 1983), and that is the answer. If they differ anywhere, the hull of everything legal stays, for
+every element: of many tied for a maximum, a few directions do not reach each.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def resolve(
     bits: int,
     deadline: float = math.inf,
 ) -> list[Array]:
-    """The hulls, with the elements that do not jump replaced by the common limit of the slopes around.
+    """The common limits of the slopes around, or the hulls if any element jumps.
 
     Args:
         program: A derivative program, evaluated at `inputs` with the result `hulls`.
@@ -53,10 +54,12 @@ def resolve(
             if kinks:
                 return list(hulls)  # tied along this direction too: the hull is all that can be said
     with precision(2 * bits):
-        return [
+        agreed = [
             each(lambda hull, *around: _agreed(hull, around, bits), hull, *(f[k] for f in found))
             for k, hull in enumerate(hulls)
         ]
+    jumps = any(ball is None for array in agreed for ball in array.ravel().tolist())
+    return list(hulls) if jumps else agreed
 
 
 def _near(x: Array, direction: Array) -> Array:
@@ -66,9 +69,11 @@ def _near(x: Array, direction: Array) -> Array:
     return each(step, exact(x), np.asarray(direction))
 
 
-def _agreed(hull: arb, around: Sequence[arb], bits: int) -> arb:
-    """The common value of the slopes around with a margin for the distance, or the hull."""
+def _agreed(hull: arb, around: Sequence[arb], bits: int) -> arb | None:
+    """The common value of the slopes around with a margin for the distance; None if there is none."""
     middle = around[0].mid()
     margin = arb(0, arb(2) ** -bits * abs(middle)) if middle != 0 else arb(0)
     narrow = middle + margin
-    return narrow if all(narrow.contains(a) for a in around) and hull.overlaps(narrow) else hull
+    if all(narrow.contains(a) for a in around) and hull.overlaps(narrow):
+        return narrow
+    return hull if hull.rel_accuracy_bits() > bits // 4 else None

@@ -102,6 +102,20 @@ class Var:
 Operand: TypeAlias = Var | float | int | Array
 
 
+class Origin(NamedTuple):
+    """Which call of the recorded code an equation comes from: a library function is one call.
+
+    Attributes:
+        operation: Its name where it was called (numpy's `exp`, JAX's `logistic`, ATen's `_softmax`).
+        place: The line of the user's code, "" if it is not known.
+        call: Its number in the recording: all equations of one call have the same.
+    """
+
+    operation: str
+    place: str
+    call: int
+
+
 class Equation(NamedTuple):
     """`output = primitive(*operands, **params)`."""
 
@@ -109,6 +123,7 @@ class Equation(NamedTuple):
     operands: tuple[Var, ...]
     params: dict[str, Any]
     output: Var
+    origin: Origin | None = None
 
 
 @dataclass(slots=True)
@@ -148,6 +163,11 @@ class Builder:
         self.guards: list[tuple[Var, Array]] = []
         self.definitions: dict[Var, Equation] = {}
         self.moving: set[Var] = set()  # while deriving: the values that have a tangent
+        self.origin: Origin | None = None  # of the equations that are written now
+
+    def calls(self, operation: str, place: str) -> None:
+        """The equations from here on belong to a new call of this operation at this place."""
+        self.origin = Origin(operation, place, 1 + (self.origin.call if self.origin else 0))
 
     def input(self, shape: Shape, dtype: str, linear: bool = False) -> Var:
         """A new input."""
@@ -166,7 +186,8 @@ class Builder:
     ) -> Var:
         """Write one equation whose output has this shape and dtype."""
         linear = any(v.linear for v in operands)
-        equation = Equation(primitive, operands, params, Var(self, tuple(shape), dtype, linear))
+        output = Var(self, tuple(shape), dtype, linear)
+        equation = Equation(primitive, operands, params, output, self.origin)
         if operands and not equation.output.is_float:
             known = [self.known(v) for v in operands]
             if all(value is not None for value in known):

@@ -25,12 +25,14 @@ class Recording:
         values: The numbers of the inputs.
         argument: For each input, which argument it is a leaf of.
         rebuild: `rebuild(k, leaves)` puts one value per floating leaf of argument k into its structure.
+        notes: What is not known as well as it is written, in words.
     """
 
     program: Program
     values: tuple[Array, ...]
     argument: tuple[int, ...]
     rebuild: Callable[[int, list[Any]], Any]
+    notes: tuple[str, ...] = ()
 
 
 class Recorder(Builder):

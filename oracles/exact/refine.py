@@ -51,9 +51,10 @@ def refine(
         try:
             with collecting_kinks() as kinks:
                 results: list[Array] | None = evaluate(program, inputs, now, deadline)
-            if kinks and moving:
-                results = resolve(program, inputs, moving, results or (), bits, deadline)
             problem = _too_wide(results, bits, limits.zero_bits)
+            if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
+                results = resolve(program, inputs, moving, results or (), bits, deadline)
+                problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and moving and not problem:
                 kinks.clear()  # every element has one slope
         except Undecided as undecided:

@@ -48,6 +48,12 @@ class Scalar:
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
+        try:
+            return self._taylor(x, order, *parameters, **static)
+        except ValueError:  # a series divided by one that may be 0: nothing is known at this precision
+            return [arb("nan")] * (order + 1)
+
+    def _taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         if static.get("along"):
             assert self.mixed is not None
             return self.mixed(x, order, *parameters, **static)

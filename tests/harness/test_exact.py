@@ -208,10 +208,10 @@ def test_a_value_that_leaves_the_balls_is_an_error_that_says_where():
 
 
 def test_compiled_library_code_is_named():
-    from scipy.special import gammaln
+    from scipy.special import spence
 
-    with pytest.raises(harness.Unsupported, match="gammaln"):
-        exact_gradient(gammaln, (X,))
+    with pytest.raises(harness.Unsupported, match="spence"):
+        exact_gradient(spence, (X,))
 
 
 def test_a_function_that_overwrites_its_input_is_an_error():

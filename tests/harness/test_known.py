@@ -10,7 +10,7 @@ from harness.examination import examine
 from harness.known import KnownDefect, Row, known_defects, parse
 from harness.record import Cell
 from harness.runner import DTYPES, oracles
-from harness.verdict import Outcome
+from harness.verdict import Outcome, Verdict
 
 ENTRY = """
 [[defect]]
@@ -73,13 +73,15 @@ DEFECT = KnownDefect(
 
 
 def outcome(cell, known):
-    return examine(catalogue()[cell.case], oracles()[cell.oracle], cell, known, timing=False)
+    return examine(catalogue()[cell.case], oracles()[cell.oracle], cell, known)
 
 
 def test_a_failing_row_that_is_listed_is_known_and_one_that_is_not_fails():
     listed = {Row("sigmoid", "torch", "float64", "saturated-40"): DEFECT}
     found = outcome(CELL, listed)
-    assert (found.outcome, found.reason) == (Outcome.KNOWN, "cancels (https://x.org/1)")
+    assert (found.outcome, found.verdict) == (Outcome.KNOWN, Verdict.IMPRECISE)
+    assert found.diagnosis.startswith("cancels (https://x.org/1). ")
+    assert found.bits_lost > 26
     assert outcome(CELL, {}).outcome is Outcome.FAIL
 
 
@@ -94,7 +96,7 @@ def test_an_entry_that_no_longer_holds_is_stale_and_keeps_its_numbers():
     found = outcome(cell, {Row("sigmoid", "torch", "float64", "ordinary"): DEFECT})
     assert found.outcome is Outcome.STALE
     assert found.outcome.failing
-    assert found.reason.endswith("it does not fail any more: remove the entry")
+    assert found.diagnosis.endswith("it does not fail any more: remove the entry")
     assert found.scaled_error <= 4 * np.finfo(float).eps
 
 

@@ -18,7 +18,9 @@ WORDS = st.text(max_size=12) | st.sampled_from(
 )
 RECORDS = st.builds(
     Record,
-    **dict.fromkeys(("case", "input", "dtype", "oracle", "shapes", "reason", "where"), WORDS),
+    **dict.fromkeys(
+        ("case", "input", "dtype", "oracle", "shapes", "diagnosis", "where", "true_digits"), WORDS
+    ),
     seed=st.integers(0, 2**63 - 1),
     verdict=st.sampled_from(Verdict),
     outcome=st.sampled_from(Outcome),
@@ -39,7 +41,7 @@ def same(a, b):
 
 
 def test_there_are_float_fields_to_try():
-    assert "scaled_error" in FLOAT_FIELDS
+    assert {"bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "scaled_error"} <= set(FLOAT_FIELDS)
     assert len(FLOAT_FIELDS) > 10
 
 
@@ -66,7 +68,7 @@ def test_numbers_that_json_lacks_come_back(value, kind):
 
 
 def test_an_unknown_field_is_refused_by_name():
-    line = to_json(record()).replace(b'"reason"', b'"raison"')
+    line = to_json(record()).replace(b'"diagnosis"', b'"raison"')
     with pytest.raises(ValueError, match=r"not a record: .*unknown field `raison`"):
         from_json(line)
 
@@ -75,6 +77,8 @@ def test_an_unknown_field_is_refused_by_name():
     ("old", "new", "message"),
     [
         (b'"pass"', b'"splendid"', "Invalid enum value 'splendid'"),
+        (b'"verdict":""', b'"verdict":"agrees"', "Invalid enum value 'agrees'"),
+        (b'"bits_lost":null', b'"bits_lost":"some"', "at `\\$.bits_lost`"),
         (b'"seed":0', b'"seed":"x"', "Expected `int`, got `str` - at `\\$.seed`"),
         (b'"computed":null', b'"computed":"many"', "at `\\$.computed`"),
         (b'"case":"relu",', b"", "missing required field `case`"),
@@ -88,7 +92,7 @@ def test_a_wrong_field_is_named(old, new, message):
 
 
 def test_a_record_knows_its_cell():
-    assert record(seed=4, reason="r").cell == Cell("relu", "zeros", "float64", "jax", 4)
+    assert record(seed=4, diagnosis="r").cell == Cell("relu", "zeros", "float64", "jax", 4)
 
 
 def test_a_bad_line_is_reported_by_file_and_number(tmp_path):
@@ -100,9 +104,9 @@ def test_a_bad_line_is_reported_by_file_and_number(tmp_path):
 
 def test_a_later_line_of_a_cell_replaces_the_earlier_one(tmp_path):
     path = tmp_path / "records.jsonl"
-    rows = [record(seed=s, reason=r) for s, r in ((0, "compared"), (1, "other"), (0, "timed"))]
+    rows = [record(seed=s, diagnosis=d) for s, d in ((0, "compared"), (1, "other"), (0, "timed"))]
     path.write_bytes(b"".join(to_json(r) + b"\n" for r in rows))
-    assert [(r.seed, r.reason) for r in read_records(path)] == [(0, "timed"), (1, "other")]
+    assert [(r.seed, r.diagnosis) for r in read_records(path)] == [(0, "timed"), (1, "other")]
 
 
 @pytest.mark.parametrize("field", ["case", "input", "dtype", "oracle", "seed"])

@@ -1,20 +1,23 @@
 """Oracles that are wrong on purpose, each in one way, around the hand-derived gradient."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import final
 
+import msgspec
 import numpy as np
 
 from harness.cases import catalogue
-from harness.examination import examine
+from harness.examination import examine, times
 from harness.record import Cell
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 
 
 class Around(Oracle):
-    """The honest answer, passed through `change_value` and `change_gradient`."""
+    """The honest answer, passed through `change`; its program is the honest one."""
 
     name = "fake"
+    machine = "numpy"
 
     def unsupported(self, case):
         return ""
@@ -40,6 +43,9 @@ class Around(Oracle):
 
         return Subject(np.asarray, value, gradient, lambda v: v, lambda g: g)
 
+    def record(self, case, cotangent, args):
+        return NumpyOracle().record(case, cotangent, args)
+
 
 def claims(value=lambda v: v, gradient=lambda g: g):
     """An oracle that changes every value and every gradient array in one way."""
@@ -52,8 +58,48 @@ def claims(value=lambda v: v, gradient=lambda g: g):
     return Claims()
 
 
+class Honest(Oracle):
+    """The hand-derived gradient with `vjp` in the place of the case's own: it is run and it is recorded."""
+
+    name = "fake"
+    machine = "numpy"
+
+    def __init__(self, vjp=None):
+        self.vjp = vjp
+
+    def unsupported(self, case):
+        return ""
+
+    def case(self, case):
+        return replace(case, vjp=self.vjp(case)) if self.vjp and case.vjp else case
+
+    def prepare(self, case, dtype):
+        return NumpyOracle().prepare(self.case(case), dtype)
+
+    def record(self, case, cotangent, args):
+        return NumpyOracle().record(self.case(case), cotangent, args)
+
+
+def changed(change):
+    """An oracle whose program passes each gradient array through `change`."""
+
+    def vjp(case):
+        honest = case.vjp
+
+        def changed_vjp(cotangent, *args):
+            found = honest(cotangent, *args)
+            return tuple(map(change, found)) if isinstance(found, tuple) else change(found)
+
+        return changed_vjp
+
+    return Honest(vjp)
+
+
 def judged(oracle, case="softmax_loss", dtype="float64", input_name="ordinary", known=None, timing=False):
     """The record of one cell; `case` is a name or a Case."""
     case = catalogue()[case] if isinstance(case, str) else case
     cell = Cell(case.name, input_name, dtype, oracle.name, 0)
-    return examine(case, oracle, cell, known or {}, timing)
+    record = examine(case, oracle, cell, known or {})
+    if timing and record.first_call_time_s is not None:
+        return msgspec.structs.replace(record, **times(case, oracle, cell))
+    return record

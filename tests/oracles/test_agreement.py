@@ -6,6 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
+from harness.examination import examine
+from harness.record import Cell
+from harness.verdict import Outcome, Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle
 from tests.oracles.drawn_anew import shaped_cases
@@ -13,7 +16,6 @@ from tests.oracles.drawn_anew import shaped_cases
 JAX, TORCH, NUMPY, EXACT = JaxOracle(), TorchOracle(), NumpyOracle(), ExactOracle()
 each_case = pytest.mark.parametrize("name", catalogue())
 seeds = st.integers(0, 2**32 - 1)
-ROUNDING = {"float64": 5e-14, "float32": 5e-5}
 
 
 def asked(oracle, case, dtype, args, cotangent):
@@ -23,38 +25,22 @@ def asked(oracle, case, dtype, args, cotangent):
     return value, subject.fetch_gradient(subject.gradient(subject.load(cotangent), *loaded)).arrays
 
 
-def assert_near(got, want, dtype):
-    if want is None:
-        assert got is None
-        return
-    assert got.shape == want.shape
-    if want.dtype.kind == "i":
-        np.testing.assert_array_equal(got, want)
-        return
-    assert want.dtype == np.float64
-    assert got.dtype == dtype
-    assert np.max(np.abs(got - want)) <= ROUNDING[dtype] * max(np.max(np.abs(want)), 0.01)
-
-
 def agrees(oracle, case, dtype, seed):
-    args, cotangent = case.draw("drawn", dtype, seed)
-    value, gradients = asked(oracle, case, dtype, args, cotangent)
-    wanted_value, wanted = asked(EXACT, case, dtype, args, cotangent)
-    assert_near(value, wanted_value, dtype)
-    assert len(gradients) == len(wanted) == len(case.argnums)
-    for got, want in zip(gradients, wanted, strict=True):
-        assert_near(got, want, dtype)
+    """The value and the gradient are proven right, and keep the digits that their inputs allow."""
+    record = examine(case, oracle, Cell(case.name, "drawn", dtype, oracle.name, seed), {})
+    assert (record.outcome, record.verdict) == (Outcome.PASS, Verdict.ACCURATE), record.diagnosis
+    assert (record.where == "") == (case.vjp is None)
 
 
 @each_case
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_the_hand_derived_gradient_agrees_on_every_shape(name, data, seed, dtype):
     agrees(NUMPY, data.draw(shaped_cases(name)), dtype, seed)
 
 
 @each_case
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_torch_agrees_on_every_shape(name, data, seed, dtype):
     agrees(TORCH, data.draw(shaped_cases(name)), dtype, seed)

@@ -61,7 +61,7 @@ def test_no_step_of_a_program_in_one_dtype_is_in_another(dtype):
     """The compiled program, equation by equation: a float64 inside a float32 program would show here."""
     case = catalogue()["two_layer_net"]
     args, cotangent = case.draw("ordinary", dtype, 0)
-    _, gradient = JaxOracle()._compiled(case)
+    _, gradient = JaxOracle()._programs(case)
     with jax.enable_x64(dtype == "float64"):
         text = str(jax.make_jaxpr(gradient)(cotangent, *args))
     other, mine = ("f32[", "f64[") if dtype == "float64" else ("f64[", "f32[")
@@ -80,7 +80,7 @@ def test_a_program_is_traced_once_for_a_shape_and_dtype(monkeypatch):
 
     monkeypatch.setitem(jax_functions.FUNCTIONS, "counted", counted)
     case = dataclasses.replace(catalogue()["identity_function"], name="counted")
-    oracle = JaxOracle()
+    oracle = JaxOracle(compiled=True)
     for _ in range(3):
         subject = oracle.prepare(case, np.dtype("float64"))
         subject.value(subject.load(np.ones(2)))

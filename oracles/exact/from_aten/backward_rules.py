@@ -14,10 +14,13 @@ import numpy as np
 import torch
 
 from oracles.exact import functions as f
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted, words
+from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, softplus, words
+from oracles.exact.from_aten.loss_rules import MEAN
+from oracles.exact.from_aten.nn_rules import attention_scores
 from oracles.exact.from_aten.pullback import pulled
 from oracles.exact.primitives.arrays import reshape, scatter_add
 from oracles.exact.primitives.elementwise import compare, scalar, select
+from oracles.exact.primitives.linear_algebra import matmul, transpose
 from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.program import Var
 
@@ -49,6 +52,51 @@ def _elu(gradient: Var, alpha: float, scale: float, input_scale: float, is_resul
     else:
         below = scalar("exp", f.minimum(x, 0.0) * float(input_scale)) * float(alpha * scale * input_scale)
     return gradient * select(compare("gt", x, 0.0), float(scale), below)
+
+
+def _silu(gradient: Var, x: Var) -> Var:
+    """g s (1 + x (1 - s)) with the sigmoid s, as the kernel has it."""
+    s = logistic(x)
+    return gradient * s * (1.0 + x * (1.0 - s))
+
+
+def _mish(gradient: Var, x: Var) -> Var:
+    """g (t + x s (1 - t^2)) with the sigmoid s and t = tanh(softplus(x)), as the kernel has it."""
+    t = scalar("tanh", softplus(x))
+    return gradient * (t + x * logistic(x) * (1.0 - t * t))
+
+
+def _softplus(gradient: Var, x: Var, beta: float, threshold: float) -> Var:
+    """g sigmoid(beta x). The default threshold is for the machine only; another is meant."""
+    inner = x if beta == 1 else x * float(beta)
+    soft = gradient * logistic(inner)
+    return soft if threshold == 20 else select(compare("gt", inner, float(threshold)), gradient, soft)
+
+
+def _share(gradient: Var, x: Var, reduction: int) -> tuple[Var, float]:
+    """The gradient of a loss in the shape of its elements, and the part that each has in a mean."""
+    return x.builder.broadcast(gradient, x.shape), 1.0 / x.size if reduction == MEAN else 1.0
+
+
+def _mse(gradient: Var, x: Var, t: Var, reduction: int) -> Var:
+    gradient, share = _share(gradient, x, reduction)
+    return (2.0 * share) * (x - t) * gradient
+
+
+def _smooth_l1(gradient: Var, x: Var, t: Var, reduction: int, beta: float) -> Var:
+    """d / beta where |d| < beta, else the sign of d."""
+    (gradient, share), d = _share(gradient, x, reduction), x - t
+    outside = share * gradient * f.step("sign", d)
+    if beta == 0:
+        return outside
+    return select(compare("lt", f.absolute(d), float(beta)), share * d * gradient / float(beta), outside)
+
+
+def _huber(gradient: Var, x: Var, t: Var, reduction: int, delta: float) -> Var:
+    """d where |d| <= delta, else delta times the sign of d."""
+    (gradient, share), d = _share(gradient, x, reduction), x - t
+    outside = share * gradient * float(delta) * f.step("sign", d)
+    return select(compare("le", f.absolute(d), float(delta)), share * d * gradient, outside)
 
 
 def _prelu(gradient: Var, x: Var, weight: Var) -> tuple[Var, Var]:
@@ -191,10 +239,16 @@ def _attention(
     total: Var,
     dropout: float,
     causal: bool,
-    **kwargs: Any,
-) -> list[Var]:
-    forward = "_scaled_dot_product_flash_attention_for_cpu"
-    return pulled(call, forward, gradient, (q, k, v, dropout, causal), (0, 1, 2), **kwargs)
+    *,
+    attn_mask: Var | None = None,
+    scale: float | None = None,
+) -> tuple[Var, Var, Var]:
+    """From the saved log-sum-exp, p = e^(scores - total), and not from a softmax (Dao et al., 2022, B.2)."""
+    scores, factor = attention_scores(call, q, k, causal, attn_mask, scale)
+    p = scalar("exp", scores - reshape(total, (*total.shape, 1)))
+    inner = matmul(gradient, transpose(v)) - reduce_sum(gradient * out, (out.ndim - 1,), keepdims=True)
+    moved = p * inner * factor
+    return matmul(moved, k), matmul(transpose(moved), q), matmul(transpose(p), gradient)
 
 
 def _embedding(call: Call, gradient: Var, indices: Var, rows: int, padding: int, by_frequency: bool) -> Var:
@@ -212,23 +266,20 @@ def _unfold(gradient: Var, size: Sequence[int], dim: int, width: int, step: int)
 
 
 _SAME = words(
-    "gelu silu mish softplus hardtanh hardswish hardsigmoid logit glu softshrink hardshrink mse_loss"
-    " smooth_l1_loss huber_loss binary_cross_entropy soft_margin_loss multi_margin_loss avg_pool2d avg_pool3d"
+    "gelu hardtanh hardswish hardsigmoid logit glu softshrink hardshrink"
+    " binary_cross_entropy soft_margin_loss multi_margin_loss avg_pool2d avg_pool3d"
     " _adaptive_avg_pool2d _adaptive_avg_pool3d reflection_pad1d reflection_pad2d reflection_pad3d"
     " replication_pad1d replication_pad2d replication_pad3d"
 )
 
 
-_ONE_SAVED = words(
-    "leaky_relu multilabel_margin_loss nll_loss nll_loss2d _cdist _pdist rrelu_with_noise log_sigmoid"
-)
+_ONE_SAVED = words("leaky_relu multilabel_margin_loss nll_loss nll_loss2d _cdist _pdist rrelu_with_noise")
 
 
 _FORWARD_NAMES = {
     "multilabel_margin_loss": "multilabel_margin_loss_forward",
     "nll_loss": "nll_loss_forward",
     "nll_loss2d": "nll_loss2d_forward",
-    "log_sigmoid": "log_sigmoid_forward",
     "_cdist": "_cdist_forward",
     "_pdist": "_pdist_forward",
 }
@@ -245,6 +296,13 @@ RULES: dict[str, Rule] = {
     **{f"{name}_backward": _of(name) for name in _SAME},
     **{f"{name}_backward": _of(_FORWARD_NAMES.get(name, name), drop=1) for name in _ONE_SAVED},
     **{f"{name}_backward": _resampled(name) for name in _RESAMPLERS},
+    "silu_backward": promoted(_silu),
+    "mish_backward": promoted(_mish),
+    "softplus_backward": promoted(_softplus),
+    "log_sigmoid_backward": promoted(lambda g, x, saved: g * logistic(-x)),
+    "mse_loss_backward": promoted(_mse),
+    "smooth_l1_loss_backward": promoted(_smooth_l1),
+    "huber_loss_backward": promoted(_huber),
     "sigmoid_backward": promoted(lambda g, y: g * y * (1.0 - y)),
     "tanh_backward": promoted(lambda g, y: g * (1.0 - f.square(y))),
     "threshold_backward": plain(lambda g, x, edge: select(compare("gt", x, float(edge)), g, 0.0)),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
+from oracles.exact import functions as f
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Array, Shape, Var
@@ -92,6 +93,27 @@ def promoted(rule: Rule) -> Rule:
         return rule(*tree_map(one, args), **tree_map(one, kwargs))
 
     return convert_all
+
+
+def as_one(name: str, compute: Callable[[Var], Var], x: Var) -> Var:
+    """compute(x), which the kernel that is recorded computes as one library function of this name."""
+    builder, outer = x.builder, x.builder.origin
+    if outer is None:
+        return compute(x)
+    builder.calls(name, outer.place)
+    result = compute(x)
+    builder.calls(outer.operation, outer.place)
+    return result
+
+
+def logistic(x: Var) -> Var:
+    """1 / (1 + e^-x) inside a kernel."""
+    return as_one("logistic", f.logistic, x)
+
+
+def softplus(x: Var) -> Var:
+    """log(1 + e^x) inside a kernel, which does not let e^x overflow."""
+    return as_one("log1p_exp", f.softplus, x)
 
 
 def _widest(values: list[Var]) -> str:

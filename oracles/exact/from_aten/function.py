@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch.autograd import Function
 
-_OWN = (os.path.dirname(torch.__file__) + os.sep, os.path.dirname(os.path.dirname(__file__)) + os.sep)
+_EXACT = os.path.dirname(os.path.dirname(__file__))
+_ORACLE = os.path.join(os.path.dirname(_EXACT), "torch_oracle.py")  # it only calls autograd
+_OWN = (os.path.dirname(torch.__file__) + os.sep, _EXACT + os.sep, _ORACLE)
 
 
 def where() -> str:
@@ -21,6 +24,16 @@ def where() -> str:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def place_within(outermost: CodeType) -> str:
+    """Likewise, as "file.py:line", of what was called from `outermost`; "" if nothing of it is the user's."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not outermost:
+        if not frame.f_code.co_filename.startswith(_OWN):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 @contextmanager

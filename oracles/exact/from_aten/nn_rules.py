@@ -9,7 +9,7 @@ import numpy as np
 
 from oracles.exact import functions as f
 from oracles.exact.errors import Unsupported
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, softplus
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives.arrays import index, reshape
 from oracles.exact.primitives.elementwise import compare, pi, scalar, select
@@ -34,7 +34,8 @@ def _gelu(x: Var, *, approximate: str = "none") -> Var:
 
 def _softplus(x: Var, beta: float = 1, threshold: float = 20) -> Var:
     """log(1 + e^(beta x)) / beta. The default threshold is for the machine only; another is meant."""
-    soft = f.softplus(x * float(beta)) / float(beta)
+    soft = softplus(x if beta == 1 else x * float(beta))
+    soft = soft if beta == 1 else soft / float(beta)
     return soft if threshold == 20 else select(compare("gt", x * float(beta), float(threshold)), x, soft)
 
 
@@ -49,7 +50,7 @@ def _relu6(x: Var) -> Var:
 def _glu(x: Var, dim: int = -1) -> Var:
     half = x.shape[dim] // 2
     a = index(x, lambda p: p.take(range(half), dim))
-    return a * f.logistic(index(x, lambda p: p.take(range(half, 2 * half), dim)))
+    return a * logistic(index(x, lambda p: p.take(range(half, 2 * half), dim)))
 
 
 def _rrelu(
@@ -144,6 +145,22 @@ def _batch_norm_no_stats(
     return _batch_norm(call, x, weight, bias, None, None, True, momentum, eps)
 
 
+def attention_scores(
+    call: Call, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
+) -> tuple[Var, Any]:
+    """q k^T scale + mask, and the scale, 1/sqrt(width) if none is given."""
+    factor = scalar("rsqrt", call.constant(float(q.shape[-1]))) if scale is None else scale
+    scores = matmul(q, transpose(k)) * factor
+    if causal:
+        below = np.tril(np.ones(scores.shape[-2:], bool))
+        scores = select(
+            call.recorder.constant(np.broadcast_to(below, scores.shape).copy()),
+            scores,
+            call.constant(-np.inf),
+        )
+    return scores if mask is None else scores + mask, factor
+
+
 def _attention(
     call: Call,
     q: Var,
@@ -155,32 +172,22 @@ def _attention(
     attn_mask: Var | None = None,
     scale: float | None = None,
 ) -> tuple[Var, Var]:
-    """softmax(q k^T scale + mask) v; the scale is 1/sqrt(width) if none is given."""
+    """softmax(q k^T scale + mask) v, and the log-sum-exp of the scores."""
     if dropout:
         raise Unsupported("random numbers have no derivative to prove; set dropout_p to 0")
-    factor = scalar("rsqrt", call.constant(float(q.shape[-1]))) if scale is None else scale
-    scores = matmul(q, transpose(k)) * factor
-    if causal:
-        below = np.tril(np.ones(scores.shape[-2:], bool))
-        scores = select(
-            call.recorder.constant(np.broadcast_to(below, scores.shape).copy()),
-            scores,
-            call.constant(-np.inf),
-        )
-    if attn_mask is not None:
-        scores = scores + attn_mask
+    scores, _ = attention_scores(call, q, k, causal, attn_mask, scale)
     return matmul(f.softmax(scores, -1), v), f.logsumexp(scores, (scores.ndim - 1,))
 
 
 ACTIVATIONS: dict[str, Rule] = {
     "relu": lambda x: f.maximum(x, 0.0),
     "sigmoid": f.logistic,
-    "log_sigmoid_forward": lambda x: (f.log_sigmoid(x), scalar("exp", -f.absolute(x))),
+    "log_sigmoid_forward": lambda x: (-softplus(-x), scalar("exp", -f.absolute(x))),
     "elu": _elu,
     "celu": lambda x, alpha=1.0: _elu(x, alpha, 1, 1 / alpha),
     "gelu": _gelu,
-    "silu": lambda x: x * f.logistic(x),
-    "mish": lambda x: x * scalar("tanh", f.softplus(x)),
+    "silu": lambda x: x * logistic(x),
+    "mish": lambda x: x * scalar("tanh", softplus(x)),
     "softplus": _softplus,
     "hardtanh": lambda x, low=-1.0, high=1.0: f.clamp(x, float(low), float(high)),
     "hardsigmoid": lambda x: _relu6(x + 3.0) / 6.0,

@@ -15,6 +15,7 @@ SAVED = {  # arguments that are results of the forward: torch hands them on with
     "native_group_norm_backward": (2, 3),
     "native_batch_norm_backward": (5, 6),
     "batch_norm_backward": (5, 6),
+    "_scaled_dot_product_flash_attention_for_cpu_backward": (4, 5),
 }
 # Results with a status, pivots, ranks: what no rule gives of them is what torch computed.
 WITH_STATUS = ("linalg_", "_linalg_", "_embedding_bag", "_batch_norm_with_update")

@@ -27,7 +27,10 @@ __all__ = ["RULES", "record"]
 
 
 def record(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any] | None = None
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any] | None = None,
+    edges: bool = True,
 ) -> Recording:
     """Record a function of tensors at a point.
 
@@ -38,6 +41,8 @@ def record(
         function: It runs as it is: modules, `autograd.Function`s, `torch.func`, in-place operators.
         args: Tensors or NumPy arrays, or trees of them; each floating one becomes an input.
         kwargs: Likewise, but constants.
+        edges: False for a program that will not be differentiated, as that of a gradient. What autograd
+            would hold fixed is a value like any then.
 
     Raises:
         Unsupported: An operator without a rule, random numbers, a number that leaves the tensors, a changed
@@ -47,10 +52,10 @@ def record(
     trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
     named = tree_map(_as_tensor, kwargs or {})
     leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
-    mode = Record()
+    mode = Record(moves=edges)
     outputs = mode.run(function, leaves, specs, named)
     _confirm(mode, function, leaves, specs, named)
-    outputs = declare_edges(mode.recorder, outputs)
+    outputs = declare_edges(mode.recorder, outputs) if edges else outputs
     floating = [[_is_floating(leaf) for leaf in own] for own in leaves]
 
     def rebuild(k: int, values: list[Any]) -> Any:
@@ -68,7 +73,7 @@ def _confirm(
     """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing."""
     rng = np.random.default_rng(0)
     nearby = [[_nearby(leaf, rng) for leaf in own] for own in leaves]
-    watch, again = Watch(), Record()
+    watch, again = Watch(), Record(moves=first.moves)
     try:
         watch.run(function, nearby, specs, named)
         if watch.notes == first.notes:

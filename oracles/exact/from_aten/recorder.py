@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from oracles.exact.errors import ExactError, Undecided, Unsupported
 from oracles.exact.from_aten.call import Call, Rule
-from oracles.exact.from_aten.function import where
+from oracles.exact.from_aten.function import place_within, where
 from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
 from oracles.exact.from_aten.operators import (
     SAVED,
@@ -37,13 +37,18 @@ class Record(Watch):  # type: ignore[no-untyped-call]
     What autograd would not differentiate is held fixed: a tensor that does not require grad (`detach`,
     `.data`), and all that runs under `no_grad`; but not inside the `forward` of a custom function, which is a
     forward like any.
+
+    Attributes:
+        moves: Whether the program will be differentiated; if not, nothing is held fixed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, moves: bool = True) -> None:
         super().__init__()
+        self.moves = moves
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None
+        self._lines: dict[int, str] = {}  # the user's line, by the number of the node of autograd's graph
 
     def begin(self, tensor: Tensor) -> None:
         """A floating argument is an input of the program."""
@@ -65,13 +70,15 @@ class Record(Watch):  # type: ignore[no-untyped-call]
 
     def read(self, tensor: Tensor) -> Var:
         """The value of a tensor, held fixed where autograd would not differentiate it."""
+        if not self.moves:
+            return self.memory.read(tensor)
         seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or (torch.is_grad_enabled() and seen)
         return self.memory.read(tensor, detached=not free)
 
     def frozen(self, value: Any) -> Any:
         """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
-        if isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
+        if self.moves and isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
             if not self.depth and store is not None and store.live:
                 return value.clone()
@@ -111,7 +118,9 @@ class Record(Watch):  # type: ignore[no-untyped-call]
 
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         rule, tensors = _rule(func, bool(changed)), tensors_of((args, kwargs))
-        tracked = self.depth > 0 or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        tracked = not self.moves or self.depth > 0
+        tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        self.recorder.calls(_plain_name(func, bool(changed)), self._place())
         for tensor in changed:
             self.memory.prepare_write(tensor)
         operands, named = self._operands(func, args, kwargs)
@@ -142,6 +151,15 @@ class Record(Watch):  # type: ignore[no-untyped-call]
             if result is not None:
                 self._put(func, result, value, live, changed, tracked)
         return results
+
+    def _place(self) -> str:
+        """The user's line that is running; of a backward kernel, the line whose derivative it is."""
+        here = place_within(Watch.run.__code__)
+        node: Any = torch._C._current_autograd_node()
+        if node is not None:
+            return here or self._lines.get(node._sequence_nr(), "")
+        self._lines[torch._C._autograd._get_sequence_nr() - 1] = here
+        return here
 
     def _put(
         self, func: Any, tensor: Tensor, value: Any, live: bool, changed: list[Tensor], tracked: bool
@@ -201,6 +219,12 @@ class Record(Watch):  # type: ignore[no-untyped-call]
                 "keep it a tensor, and log what is only logged outside the function"
             )
         return float(value.item())
+
+
+def _plain_name(func: Any, in_place: bool) -> str:
+    """The operator's name; an in-place operator has its twin's."""
+    base = base_of(func)
+    return base.removesuffix("_") if in_place and not base.endswith("__") else base
 
 
 def _rule(func: Any, in_place: bool) -> Rule | None:

@@ -32,8 +32,8 @@ class Definition(NamedTuple):
     elementwise: bool = True
 
 
-def definition(equation: Any) -> Rule | None:
-    """The definition of the function that an equation calls, None if it is not one of DEFINITIONS."""
+def definition(equation: Any) -> tuple[str, Rule] | None:
+    """The function that an equation calls, and its definition; None if it is not one of DEFINITIONS."""
     if equation.primitive.name not in {"jit", "pjit", "custom_jvp_call", "custom_vjp_call"}:
         return None
     inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
@@ -48,7 +48,7 @@ def definition(equation: Any) -> Rule | None:
     arguments = sum(map(bool, about.arg_names))  # constants come first and have no name
     if (found.takes, found.gives) != (arguments, len(equation.outvars)):
         return None
-    return lambda call, *operands: found.rule(call, *operands[len(operands) - arguments :])
+    return name, lambda call, *operands: found.rule(call, *operands[len(operands) - arguments :])
 
 
 def _frexp(call: Any, x: Var) -> list[Var]:

@@ -12,8 +12,8 @@ To add a primitive, add one entry to the table it belongs to: `rules.py` (elemen
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -27,7 +27,9 @@ from oracles.exact.from_jaxpr.control import CONTROL
 from oracles.exact.from_jaxpr.definitions import definition
 from oracles.exact.from_jaxpr.indexing import INDEXING
 from oracles.exact.from_jaxpr.linear_algebra import LINEAR_ALGEBRA
+from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
 from oracles.exact.from_jaxpr.rules import ELEMENTWISE, Call, Rule, constant
+from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
 from oracles.exact.from_jaxpr.windows import WINDOWS
 from oracles.exact.program import FLOATS, Var
 from oracles.exact.recording import Recorder, Recording
@@ -41,31 +43,33 @@ RULES: dict[str, Rule] = {
     **LINEAR_ALGEBRA,
     **CONTROL,
 }
-_JAX, _HERE = os.path.dirname(jax.__file__), os.path.dirname(os.path.dirname(__file__))
 
 
-def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
-    """The function at these arguments.
+def record(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    edges: bool = True,
+    paired: bool = False,
+) -> Recording:
+    """The function at these arguments; without `edges` not to be differentiated.
 
     Floating leaves of `args` (arrays and Python numbers) are inputs; everything else is passed on as it is.
     It is traced in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
+    `paired`: a literal is the number that was written, as a trace in float64 has it, and not what the
+    program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so.
     """
-    leaves, tree = jax.tree.flatten(args)
+    traced = trace(function, args, kwargs, paired)
+    leaves = jax.tree.leaves(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
-
-    def of_moving(*values: Any) -> Any:
-        whole = list(leaves)
-        for i, value in zip(moving, values, strict=True):
-            whole[i] = value
-        return function(*jax.tree.unflatten(tree, whole), **kwargs)
-
-    with jax.enable_x64(_is_wide(leaves + jax.tree.leaves(kwargs))):
-        jaxpr = _trace(of_moving, [leaves[i] for i in moving])
     recorder = Recorder()
     inputs = [
-        recorder.input_at(leaves[i], _dtype(v.aval)) for i, v in zip(moving, jaxpr.jaxpr.invars, strict=True)
+        recorder.input_at(leaves[i], _dtype(v.aval))
+        for i, v in zip(moving, traced.own.jaxpr.invars, strict=True)
     ]
-    outputs = declare_edges(recorder, interpret(recorder, jaxpr, inputs))
+    reader = _Reader(partners(traced.own, traced.wide) if paired else None)
+    outputs = reader.interpret(recorder, traced.own, inputs)
+    outputs = declare_edges(recorder, outputs) if edges else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
 
     def rebuild(k: int, values: list[Any]) -> Any:
@@ -73,87 +77,114 @@ def record(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return jax.tree.map(lambda leaf: next(waiting) if is_floating(leaf) else None, args[k])
 
     return Recording(
-        recorder.program(outputs), tuple(recorder.values), tuple(int(owner[i]) for i in moving), rebuild
+        recorder.program(outputs),
+        tuple(recorder.values),
+        tuple(int(owner[i]) for i in moving),
+        rebuild,
+        tuple(reader.notes),
     )
 
 
-def is_floating(leaf: Any) -> bool:
-    """Whether a leaf of the arguments is differentiated: a real floating array or number."""
-    return isinstance(leaf, float) or str(getattr(leaf, "dtype", "")) in FLOATS
+class _Reader:
+    """Writes jaxprs as equations.
+
+    Attributes:
+        partners: The literals' partners in float64; None where literals are taken as they stand.
+        notes: The literals that are not known exactly, once each.
+    """
+
+    def __init__(self, partners: Partners | None) -> None:
+        self.partners = partners
+        self.notes: dict[str, None] = {}
+
+    def interpret(
+        self, recorder: Recorder, closed: ClosedJaxpr, operands: Sequence[Var], caller: str = ""
+    ) -> list[Var]:
+        """Write the equations of a jaxpr, called at `caller`; the values of its outputs."""
+        jaxpr = closed.jaxpr
+        values: dict[Any, Var] = dict(zip(jaxpr.invars, operands, strict=True))
+        inherited = caller if _is_library(jaxpr) else ""
+
+        def read(owner: Any, kind: str, atoms: Sequence[Any], place: str) -> list[Var]:
+            return [
+                self._literal(recorder, a.val, a.aval, (id(owner), kind, k), place)
+                if isinstance(a, Literal)
+                else values[a]
+                for k, a in enumerate(atoms)
+            ]
+
+        for k, (v, number) in enumerate(zip(jaxpr.constvars, closed.consts, strict=True)):
+            values[v] = self._literal(recorder, number, v.aval, (id(jaxpr), "constant", k), caller)
+        for equation in jaxpr.eqns:
+            # What a library function does inside was perhaps traced for another line, and kept by JAX.
+            place = inherited or _place(equation)
+            found = self._apply(
+                recorder, equation, read(equation, "operand", equation.invars, place), place or caller
+            )
+            values.update(zip(equation.outvars, found, strict=True))
+        return read(jaxpr, "result", jaxpr.outvars, caller)
+
+    def _apply(self, recorder: Recorder, equation: Any, operands: list[Var], place: str) -> Sequence[Var]:
+        try:
+            name, rule = _rule(equation)
+            first = equation.outvars[0].aval if equation.outvars else None
+            interpret = partial(self.interpret, caller=place)
+            shape = getattr(first, "shape", ())
+            call = Call(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
+            recorder.calls(name, place)
+            found = rule(call, *operands)
+        except Unsupported as reason:
+            line = _user_line(equation)
+            if " (at " in str(reason) or line is None:
+                raise
+            raise Unsupported(f"{reason} (at {line[0]}:{line[1]})") from None
+        return (found,) if isinstance(found, Var) else found
+
+    def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: str) -> Var:
+        """A constant; a single number as it was written, if that is known."""
+        dtype = _dtype(aval)
+        if self.partners is None or np.shape(value) or dtype not in FLOATS:
+            return constant(recorder, value, dtype)
+        known = meant(value, dtype, self.partners.get(slot))
+        if known is None:
+            return constant(recorder, value, dtype)
+        if known.dtype == object:
+            at = f" (at {place})" if place else ""
+            self.notes[
+                f"the literal {float(value):.9g}{at} is known to half an ulp of {dtype} only: the function "
+                "has no such literal when it is traced in float64"
+            ] = None
+        return recorder.constant(known, dtype)
 
 
-def _is_wide(leaves: Sequence[Any]) -> bool:
-    floating = {str(leaf.dtype) for leaf in leaves if hasattr(leaf, "dtype") and is_floating(leaf)}
-    return not floating or "float64" in floating
+def _is_library(jaxpr: Any) -> bool:
+    about = getattr(jaxpr, "debug_info", None)
+    return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
 
 
-def _trace(function: Callable[..., Any], values: Sequence[Any]) -> ClosedJaxpr:
-    try:
-        return jax.make_jaxpr(function)(*values)
-    except (
-        jax.errors.ConcretizationTypeError,
-        jax.errors.TracerArrayConversionError,
-        jax.errors.TracerIntegerConversionError,
-        jax.errors.NonConcreteBooleanIndexError,
-    ) as error:
-        places = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-        raise Unsupported(
-            f"the function needs numbers while it is traced{_at(places[::-1])}: a Python `if` or `float()` "
-            "on a traced value, or NumPy or compiled code. Use jnp.where, lax.cond, jax.numpy. JAX says: "
-            + str(error).split("\n")[0]
-        ) from error
+def _user_line(equation: Any) -> tuple[str, int | None] | None:
+    trace = equation.source_info.traceback
+    return user_line([(f.file_name, f.line_num) for f in trace.frames]) if trace else None
 
 
-def _at(places: Sequence[tuple[str, int | None]]) -> str:
-    """The innermost place that is neither JAX's nor ours, " (at file:line)"."""
-    users = (p for p in places if not p[0].startswith((_JAX, _HERE)))
-    return next((f" (at {name}:{line})" for name, line in users), "")
+def _place(equation: Any) -> str:
+    line = _user_line(equation)
+    return f"{os.path.basename(line[0])}:{line[1]}" if line else ""
 
 
-def interpret(recorder: Recorder, closed: ClosedJaxpr, operands: Sequence[Var]) -> list[Var]:
-    """Write the equations of a jaxpr; the values of its outputs."""
-    jaxpr = closed.jaxpr
-    values: dict[Any, Var] = dict(zip(jaxpr.invars, operands, strict=True))
-    for v, number in zip(jaxpr.constvars, closed.consts, strict=True):
-        values[v] = constant(recorder, number, _dtype(v.aval))
-
-    def read(atom: Any) -> Var:
-        if isinstance(atom, Literal):
-            return constant(recorder, atom.val, _dtype(atom.aval))
-        return values[atom]
-
-    for equation in jaxpr.eqns:
-        found = _apply(recorder, equation, [read(atom) for atom in equation.invars])
-        values.update(zip(equation.outvars, found, strict=True))
-    return [read(atom) for atom in jaxpr.outvars]
-
-
-def _apply(recorder: Recorder, equation: Any, operands: list[Var]) -> Sequence[Var]:
-    try:
-        rule = _rule(equation)
-        first = equation.outvars[0].aval if equation.outvars else None
-        shape = getattr(first, "shape", ())
-        call = Call(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
-        found = rule(call, *operands)
-    except Unsupported as reason:
-        if " (at " in str(reason) or (trace := equation.source_info.traceback) is None:
-            raise
-        places = [(f.file_name, f.line_num) for f in trace.frames]
-        raise Unsupported(f"{reason}{_at(places)}") from None
-    return (found,) if isinstance(found, Var) else found
-
-
-def _rule(equation: Any) -> Rule:
+def _rule(equation: Any) -> tuple[str, Rule]:
+    """What is called, by name, and its rule."""
     name = equation.primitive.name
     for v in equation.outvars:
         if (kind := _dtype(v.aval)).startswith("complex"):
             raise Unsupported(f"JAX's {name} on complex numbers: not yet")
         if "float" in kind and kind not in FLOATS:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
-    rule = definition(equation) or RULES.get(name)
-    if rule is None:
+    if (known := definition(equation)) is not None:
+        return known
+    if name not in RULES:
         raise Unsupported(_missing(name))
-    return rule
+    return name, RULES[name]
 
 
 def _missing(name: str) -> str:

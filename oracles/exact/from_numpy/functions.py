@@ -24,7 +24,7 @@ from oracles.exact.from_numpy.order_rules import ORDER_RULES
 from oracles.exact.from_numpy.product_rules import PRODUCT_RULES
 from oracles.exact.from_numpy.rules import RULES as REDUCTIONS
 from oracles.exact.from_numpy.special import SPECIAL
-from oracles.exact.from_numpy.tape import Tape, spread, unsupported, words
+from oracles.exact.from_numpy.tape import Tape, line, spread, unsupported, words
 from oracles.exact.primitives.elementwise import select
 from oracles.exact.program import Var
 
@@ -45,6 +45,7 @@ def dispatch(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     if name in ASKS:
         return function(*values(args), **values(kwargs))
     tape = first_tape((args, kwargs))
+    tape.recorder.calls(name, line())
     bound = _signature(function).bind(*args, **kwargs)
     out = bound.arguments.pop("out", None)
     result = _answer(tape, name, function, bound.args, bound.kwargs)

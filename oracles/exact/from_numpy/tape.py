@@ -185,6 +185,14 @@ def unsupported(message: str) -> Unsupported:
     return Unsupported(f"{message}; at {place()}")
 
 
+def line() -> str:
+    """The line of the user's code that is running: "file.py:12"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_OURS, _NUMPY, *LIBRARIES)):
+        frame = frame.f_back
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
 def place() -> str:
     """The line of the user's code that is running, and the library function that it called, if any."""
     frame, library = sys._getframe(1), ""

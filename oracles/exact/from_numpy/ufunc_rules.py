@@ -167,6 +167,18 @@ UFUNCS: dict[str, Rule] = {
     "matvec": lambda a, v: _column(matmul(a, reshape(v, (*v.shape, 1))), -1),
     "vecmat": lambda v, a: _column(matmul(reshape(v, (*v.shape[:-1], 1, v.shape[-1])), a), -2),
 }
+# SciPy's own, of the same names as in scipy.special.
+SCIPY: dict[str, Rule] = {
+    **_scalars("erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
+    "expit": fn.logistic,
+    "log_expit": fn.log_sigmoid,
+    "xlogy": fn.xlogy,
+    "xlog1py": fn.xlog1py,
+    "entr": fn.entr,
+    "ndtr": fn.ndtr,
+    "log_ndtr": fn.log_ndtr,
+    "ndtri": fn.ndtri,
+}
 # What a finite number answers; literals that are not finite answer for themselves.
 PREDICATES = {"isnan": False, "isinf": False, "isfinite": True, "isnat": False}
 REDUCTIONS: dict[str, Callable[..., Any]] = {

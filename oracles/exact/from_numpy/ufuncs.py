@@ -13,8 +13,8 @@ from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.functions import apply, first_tape, no_rule, store
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import any_moving, check_dtype, holds_traced, lift, values, wrap
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, unsupported
-from oracles.exact.from_numpy.ufunc_rules import PREDICATES, REDUCTIONS, RUNNING, UFUNCS
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, unsupported
+from oracles.exact.from_numpy.ufunc_rules import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.primitives.arrays import scatter_add
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Var
@@ -23,12 +23,13 @@ from oracles.exact.program import FLOATS, Var
 def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
     name = ufunc.__name__
-    if getattr(np, name, None) is not ufunc:
+    if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
         raise unsupported(
             f"the compiled function {_owner(ufunc)}{name} has no rule; write its formula in NumPy"
         )
     tape = first_tape((inputs, kwargs))
-    if name not in UFUNCS and name not in PREDICATES:
+    tape.recorder.calls(name, line())
+    if _rule(ufunc) is None and name not in PREDICATES:
         raise no_rule(f"np.{name}")
     if method not in METHODS:
         raise no_rule(f"np.{name}.{method}")
@@ -63,7 +64,9 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
     loop = ufunc.resolve_dtypes((*map(_kind, inputs), *(None,) * ufunc.nout))[: ufunc.nin]
     if kwargs.get("dtype") is not None:
         loop = (np.dtype(kwargs["dtype"]),) * ufunc.nin
-    recorded = UFUNCS[name](*(_operand(tape, x, dtype) for x, dtype in zip(inputs, loop, strict=True)))
+    rule = _rule(ufunc)
+    assert rule is not None
+    recorded = rule(*(_operand(tape, x, dtype) for x, dtype in zip(inputs, loop, strict=True)))
     if isinstance(recorded, Var):
         return wrap(tape, value, recorded)
     return tuple(wrap(tape, v, r) for v, r in zip(value, recorded, strict=True))
@@ -140,6 +143,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "outer": _outer,
     "at": _at,
 }
+
+
+def _rule(ufunc: np.ufunc) -> Rule | None:
+    """The rule of a function of NumPy or SciPy, None if it has none or is another one of the same name."""
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return UFUNCS.get(ufunc.__name__)
+    return SCIPY.get(ufunc.__name__) if _owner(ufunc) == "scipy.special." else None
 
 
 def _owner(ufunc: np.ufunc) -> str:

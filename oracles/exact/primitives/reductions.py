@@ -179,7 +179,7 @@ def argsort(x: Var, axis: int) -> Var:
     return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
 
 
-def _argmax(x: Array, *, axis: int) -> Array:
+def _argmax(x: Array, scores: Array, *, axis: int) -> Array:
     if x.dtype != object:
         return np.asarray(np.argmax(x, axis))
     rows = np.moveaxis(x, axis, -1)
@@ -197,14 +197,15 @@ def _argmax(x: Array, *, axis: int) -> Array:
     return out
 
 
+# The second operand is what the program itself compares: rounded, other elements may tie (see `rounding`).
 argmax_ = define(Primitive("argmax", _argmax))
 
 
 def argmax(x: Var, axis: int) -> Var:
     """Where along an axis the largest element is, the first of several equal ones."""
     axis %= x.ndim
-    x = _in_this_order(x, axis)
-    return x.builder.emit(argmax_, (x,), _without(x.shape, (axis,)), "int64", axis=axis)
+    ordered = _in_this_order(x, axis)
+    return x.builder.emit(argmax_, (ordered, x), _without(x.shape, (axis,)), "int64", axis=axis)
 
 
 def _in_this_order(x: Var, axis: int) -> Var:

@@ -7,9 +7,9 @@ import pytest
 from flint import arb
 
 from oracles.exact.balls import precision
-from oracles.exact.derive import jvp, vjp
+from oracles.exact.derive import adjoints, jvp, vjp
 from oracles.exact.evaluate import evaluate
-from oracles.exact.program import Array, Program
+from oracles.exact.program import PRIMITIVES, Array, Program, Var
 from tests.oracles.exact.programs import SAMPLES, Sample, along, build, value
 
 BITS = 256
@@ -120,3 +120,90 @@ def test_values_are_what_numpy_computes():
     )
     assert np.allclose(value(SAMPLES["sort"]).astype(float), np.sort(SAMPLES["sort"].points[0], 1))
     assert np.allclose(value(SAMPLES["solve"]).astype(float), np.linalg.solve(*SAMPLES["solve"].points))
+
+
+# -- the adjoint of every value on the way ----------------------------------------------------------------
+
+# Sums, products, functions and moves, where one value goes several ways.
+SMOOTH = [
+    "exp",
+    "mul",
+    "div",
+    "softmax",
+    "logsumexp",
+    "matmul",
+    "einsum",
+    "cumsum",
+    "scatter_add",
+    "variance",
+]
+
+
+def moved(program: Program, at: Var, by: Array) -> Program:
+    """The program with a constant added to one value on the way."""
+    found = []
+    for equation in program.equations:
+        if equation.output is not at:
+            found.append(equation)
+            continue
+        before, shift = (Var(at.builder, at.shape, at.dtype) for _ in range(2))
+        found += [
+            equation._replace(output=before),
+            equation._replace(
+                primitive=PRIMITIVES["constant"], operands=(), params={"value": by}, output=shift
+            ),
+            equation._replace(primitive=PRIMITIVES["add"], operands=(before, shift), params={}, output=at),
+        ]
+    return Program(program.inputs, found, program.outputs, program.guards)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_an_adjoint_is_how_the_outputs_change_with_a_value_on_the_way(name):
+    """By central differences of the program with that value moved: the error is of the order h^2."""
+    sample = SAMPLES[name]
+    program = build(*sample)
+    u = np.round(np.random.default_rng(1).uniform(-1, 1, program.outputs[0].shape), 2)
+    backwards, values = adjoints(program, range(len(sample.points)))
+    found = evaluate(backwards, [*sample.points, u], BITS)
+    assert len(values) == len({id(v) for v in values})
+    assert program.outputs[0] in values
+    for v, adjoint in zip(values, found, strict=True):
+        direction = np.round(np.random.default_rng(2).uniform(-1, 1, v.shape), 2)
+        up, down = (
+            inner(evaluate(moved(program, v, sign * 2.0**-40 * direction), sample.points, BITS), [u])
+            for sign in (1, -1)
+        )
+        with precision(BITS):
+            slope = (up - down) * arb(2) ** 39
+            wanted = inner([adjoint], [direction])
+            assert abs(slope - wanted) < arb(2) ** -60, v
+
+
+def test_the_adjoint_of_the_output_is_its_cotangent():
+    program = build(lambda x: x * x, (np.ones(3),))
+    backwards, values = adjoints(program, [0])
+    assert values == list(program.outputs)
+    assert [float(b) for b in evaluate(backwards, [np.ones(3), np.arange(3.0)], 64)[0]] == [0.0, 1.0, 2.0]
+
+
+def test_a_value_and_its_sum_with_a_constant_have_an_adjoint_each():
+    """Their tangents are the same, and what they lead to is not."""
+
+    def function(x):
+        y = x * 2.0
+        z = y + 1.0
+        return z * z + y
+
+    program = build(function, (np.array([3.0]),))
+    backwards, values = adjoints(program, [0])
+    found = dict(zip(values, evaluate(backwards, [np.array([3.0]), np.ones(1)], 64), strict=True))
+    y, z, *_ = values
+    assert [float(found[v][0]) for v in (y, z)] == [15.0, 14.0]
+
+
+def test_a_value_that_matters_twice_has_both_shares():
+    program = build(lambda x: (y := x * 2.0) * y + y, (np.array([3.0]),))
+    backwards, values = adjoints(program, [0])
+    found = dict(zip(values, evaluate(backwards, [np.array([3.0]), np.ones(1)], 64), strict=True))
+    first = next(e.output for e in program.equations if e.primitive.name == "mul")
+    assert [float(b) for b in found[first]] == [13.0]

@@ -89,6 +89,49 @@ def test_tied_maxima_share_the_slope_in_any_way():
     assert not found.contains([1.5, -0.5, 0.5]).any()
 
 
+@pytest.mark.parametrize("tied", [2, 3, 6])
+@pytest.mark.parametrize("g", [1.5, -2.0])
+def test_each_of_many_tied_maxima_may_have_the_whole_slope_or_none(tied, g):
+    """Random directions close by would not reach each of six."""
+    x = np.array([0.5] * tied + [0.25])
+    program = build(lambda x: reduce_max(x, (0,)), (x,))
+    (found,) = refine(vjp(program, [0]), [x, np.asarray(g)], 128, Limits(), [0])
+    assert found.kinks
+    for share in (0.0, 0.5, 1.0):
+        assert found.contains([share * g] * tied + [0.0]).all()
+    assert not found.contains([1.01 * g] * tied + [0.1])[: tied + 1].any()
+    assert not found.contains([-0.01 * g] * tied + [0.0])[:tied].any()
+
+
+def test_a_smooth_function_in_two_halves_has_one_slope_where_they_meet():
+    """A stable sigmoid at 0, beside a point that is not on the edge."""
+
+    def sigmoid(x):
+        e = scalar("exp", -fn.absolute(x))
+        return select(compare("gt", x, 0.0), 1.0 / (1.0 + e), e / (1.0 + e))
+
+    x = np.array([0.0, 1.0])
+    program = vjp(build(sigmoid, (x,)), [0])
+    (found,) = refine(program, [x, np.array([3.0, 1.0])], 128, Limits(), [0])
+    assert not found.kinks
+    s = 1 / (1 + np.exp(-1.0))
+    assert found.mid == pytest.approx([0.75, s * (1 - s)], rel=1e-12)
+    assert (found.proven_digits > 30).all()
+
+
+def test_a_jump_in_one_element_keeps_the_hulls_of_all():
+    x = np.array([0.0, 0.0])
+
+    def both(x):
+        e = scalar("exp", -fn.absolute(x))
+        return select(compare("gt", x, 0.0), 1.0 / (1.0 + e), e / (1.0 + e)) + fn.maximum(x, 0.0)
+
+    program = vjp(build(both, (x,)), [0])
+    (found,) = refine(program, [x, np.ones(2)], 128, Limits(), [0])
+    assert found.kinks
+    assert found.contains([0.25, 1.25]).all()
+
+
 def test_away_from_the_kink_there_is_one_slope():
     found = gradient(lambda x: reduce_max(x, (0,)), [1.0, 1.0 - 2.0**-52, 0.0])
     assert not found.kinks

@@ -1,0 +1,203 @@
+"""E against T: is the formula of a gradient program the derivative of its specification?
+
+Both are balls, so where they are disjoint the formula is another function's, and that is proven. Before it
+is said, numbers that stand in the code are taken for what they mean, and a forward that is a staircase is
+looked at from a distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from harness.case import Array
+from harness.judge import meets
+from harness.truth import BITS, LIMITS, Truth
+from oracles.exact.balls import as_balls, collecting_kinks, precision
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.errors import Undecided
+from oracles.exact.evaluate import evaluate
+from oracles.exact.kinks import resolve
+from oracles.exact.literals import has_literals, widened
+from oracles.exact.program import Program
+from oracles.exact.recording import Recording
+from oracles.exact.refine import Limits, refine
+from oracles.exact.witness import jumps, sides_with_rule
+
+LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
+SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
+SECONDS = 20.0  # for the second witness
+
+SPEC = "name the function it belongs to as spec="
+SURROGATE = "if the gradient is meant to be another function's, declare surrogate="
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What E says.
+
+    Attributes:
+        agrees: Per differentiated input and element, whether E meets T; None where E is not known.
+        reason: Why it is not known, or why it disagrees.
+    """
+
+    agrees: tuple[NDArray[np.bool_], ...] | None
+    reason: str = ""
+
+
+def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: bool = True) -> Formula:
+    """Whether a recorded gradient program gives the truth, element by element.
+
+    Args:
+        truth: The truth; only inputs for which the program has an output are in it.
+        program: The program under test, its inputs' numbers included.
+        custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
+    """
+    try:
+        found = refine(program.program, program.values, BITS, limits)
+    except Undecided as reason:
+        return Formula(None, f"the gradient program cannot be evaluated exactly: {reason}")
+    agrees = [meets(e.balls, t.balls) for e, t in zip(found, truth.enclosures, strict=True)]
+    if not all(a.all() for a in agrees) and (has_literals(truth.gradient) or has_literals(program.program)):
+        wide = evaluate(widened(program.program), program.values, BITS)
+        hulls = _with_literals(truth)
+        agrees = [a | meets(e, t) for a, e, t in zip(agrees, wide, hulls, strict=True)]
+    if all(a.all() for a in agrees):
+        return Formula(tuple(agrees))
+    which, element = _furthest(truth, found, agrees)
+    rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
+    if custom and jumps(truth.forward) and not _flat(truth):
+        moving = truth.wrt[which]
+        at_distance = sides_with_rule(
+            truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS
+        )
+        if at_distance:
+            return Formula(None, f"{at_distance}; {SPEC}, or {SURROGATE}")
+    return Formula(tuple(agrees), _accusation(truth, found, agrees, which, element))
+
+
+def _with_literals(truth: Truth) -> list[Array]:
+    """T with every longer literal as a ball."""
+    program = widened(truth.gradient)
+    with collecting_kinks() as kinks:
+        hulls = evaluate(program, truth.inputs, BITS)
+    return resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) if kinks else hulls
+
+
+def _furthest(
+    truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]
+) -> tuple[int, tuple[int, ...]]:
+    """The input and the element where the formula is furthest off, relative to the largest true element."""
+    best, where = -1.0, (0, ())
+    for k, (e, t, agree) in enumerate(zip(found, truth.enclosures, agrees, strict=True)):
+        if agree.all():
+            continue
+        size = float(np.max(np.abs(t.mid), initial=0.0)) or 1.0
+        gap = np.where(agree, -1.0, np.abs(e.mid - t.mid) / size)
+        at = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
+        if float(gap[at]) > best:
+            best, where = float(gap[at]), (k, at)  # type: ignore[assignment]
+    return where
+
+
+def _accusation(
+    truth: Truth,
+    found: Sequence[Enclosure],
+    agrees: Sequence[NDArray[np.bool_]],
+    which: int,
+    element: tuple[int, ...],
+) -> str:
+    e, t = found[which], truth.enclosures[which]
+    name = truth.names[which] + (f"[{', '.join(map(str, element))}]" if element else "")
+    wrong = sum(int((~a).sum()) for a in agrees)
+    total = sum(a.size for a in agrees)
+    said = (
+        f"the formula gives {e.shown(element)} at {name}, the derivative is "
+        f"{t.shown(element)}{_relative(e.balls[element], t.balls[element])}; "
+        f"{wrong} of {total} elements differ"
+    )
+    return f"{said}. {_hint(truth, found, agrees, which, element)}".rstrip(". ")
+
+
+def _relative(rule: arb, true: arb) -> str:
+    if true.contains(0) or not rule.is_finite():
+        return ""
+    return f" ({float(abs((rule - true) / true).mid()):.2g} of it off)"
+
+
+def _hint(
+    truth: Truth,
+    found: Sequence[Enclosure],
+    agrees: Sequence[NDArray[np.bool_]],
+    which: int,
+    element: tuple[int, ...],
+) -> str:
+    """What it might be instead, where that can be recognised."""
+    number = _missing_literal(truth, found, agrees)
+    if number:
+        return f"It is the derivative of the function without its {number}: {SPEC}"
+    if _flat(truth):
+        return f"The forward is flat here (is it rounded?): {SURROGATE}"
+    if _is_identity(truth):
+        return f"The forward is the identity here: {SURROGATE}"
+    t = truth.enclosures[which]
+    gap = abs(found[which].mid[element] - t.mid[element])
+    if gap < SMALL * abs(t.mid[element]):
+        return f"So close, the forward may be an approximation of what is meant: then {SPEC}"
+    return ""
+
+
+def _flat(truth: Truth) -> bool:
+    """Whether the derivative is 0 everywhere: a rounded forward, whose rule is meant for another function."""
+    return all(b.is_zero() for t in truth.enclosures for b in t.balls.ravel().tolist())
+
+
+def _is_identity(truth: Truth) -> bool:
+    if len(truth.enclosures) != 1 or len(truth.cotangents) != 1:
+        return False
+    balls, cotangent = truth.enclosures[0].balls, as_balls(truth.cotangents[0])
+    known = not truth.enclosures[0].wide.any()  # at a kink the hull of all slopes meets the identity's too
+    return known and balls.shape == cotangent.shape and bool(meets(balls, cotangent).all())
+
+
+def _missing_literal(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> str:
+    """A number in the specification without which the formula would be right, "" if there is none."""
+    for value in _small_literals(truth.gradient):
+        try:
+            without = evaluate(_without(truth.gradient, value), truth.inputs, BITS)
+        except (Undecided, ZeroDivisionError):
+            continue
+        with precision(BITS):
+            pairs = zip(found, without, strict=True)
+            if all(b.is_finite() for w in without for b in w.ravel()) and all(
+                meets(e.balls, w).all() for e, w in pairs
+            ):
+                return f"{value:.6g}"
+    return ""
+
+
+def _small_literals(program: Program) -> list[float]:
+    """The numbers below 1/100 that stand in the program: what is added to keep a logarithm finite."""
+    found: dict[float, None] = {}
+    for e in program.equations:
+        if e.primitive.name == "constant" and e.output.is_float and not e.output.ndim:
+            ball = as_balls(np.asarray(e.params["value"])).item()
+            if ball.is_finite() and 0 < abs(float(ball)) < 0.01:
+                found[float(ball)] = None
+    return list(found)[:8]
+
+
+def _without(program: Program, value: float) -> Program:
+    """The program with 0 for one of its numbers."""
+    equations = []
+    for e in program.equations:
+        if e.primitive.name == "constant" and e.output.is_float and not e.output.ndim:
+            ball = as_balls(np.asarray(e.params["value"])).item()
+            if ball.is_finite() and float(ball) == value:
+                e = e._replace(params={"value": np.zeros(())})
+        equations.append(e)
+    return Program(program.inputs, equations, program.outputs, program.guards)

@@ -1,0 +1,195 @@
+"""C, and how a subject behaves: what it returns is run again, scaled, and checked for more than its size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from harness.case import Array
+from oracles.exact.formats import format_of
+from oracles.oracle import Gradient, Native, Subject
+
+# Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
+# the first makes something overflow.
+SCALES = (-2.0, -0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A subject with its arguments on its device."""
+
+    subject: Subject
+    args: tuple[Native, ...]
+    cotangent: Native
+
+    @classmethod
+    def of(cls, subject: Subject, args: Sequence[Array], cotangent: Array) -> Loaded:
+        """The arguments, loaded."""
+        return cls(subject, tuple(subject.load(a) for a in args), subject.load(cotangent))
+
+    def value(self) -> Any:
+        """Run the function."""
+        return self.subject.value(*self.args)
+
+    def gradient(self) -> Any:
+        """Run the gradient."""
+        return self.subject.gradient(self.cotangent, *self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a subject returned, and how it behaved.
+
+    Attributes:
+        value, gradient: The function's value and the gradient, on the host.
+        others: The same gradient obtained otherwise, where that gave other numbers: to be judged as well.
+        misshapen: Why the result is no gradient at all: its number, shape or dtype.
+        faults: What else is wrong apart from size, in words; each makes the row fail.
+        notes: What is worth saying and not wrong.
+        first_call_time_s: Of one value and gradient, set-up and compilation included.
+    """
+
+    value: Array
+    gradient: Gradient
+    others: tuple[tuple[str, tuple[Array | None, ...]], ...]
+    misshapen: tuple[str, ...]
+    faults: tuple[str, ...]
+    notes: tuple[str, ...]
+    first_call_time_s: float
+
+
+def observe(
+    subject: Subject,
+    args: Sequence[Array],
+    cotangent: Array,
+    names: Sequence[str],
+    differentiated: Sequence[int],
+    thoroughly: bool = True,
+) -> Observed:
+    """Run a subject at one point.
+
+    Args:
+        subject: The subject.
+        args, cotangent: Its arguments, on the host; they are compared with themselves afterwards.
+        names: The arguments' names.
+        differentiated: Which arguments have a gradient.
+        thoroughly: Whether to run it again (is it reproducible?) and with a scaled cotangent (is it linear?).
+    """
+    given = [a.copy() for a in (*args, cotangent)]
+    start = perf_counter()
+    mine = Loaded.of(subject, args, cotangent)
+    value = subject.fetch_value(mine.value())
+    raw = mine.gradient()
+    gradient = subject.fetch_gradient(raw)
+    seconds = perf_counter() - start
+    faults, notes, others = list[str](), list[str](), []
+    notes += _aliases(gradient.arrays, (*args, cotangent), (*names, "the cotangent"))
+    gradient = replace(gradient, arrays=tuple(None if g is None else g.copy() for g in gradient.arrays))
+    faults += _overwritten(names, given, (*args, cotangent))
+    faults += _elsewhere(raw, mine)
+    expected = [(names[k], args[k]) for k in differentiated]
+    misshapen = _structure(gradient.arrays, expected)
+    if thoroughly and not faults and not misshapen:
+        again = subject.fetch_gradient(mine.gradient()).arrays
+        if not _same(gradient.arrays, again):
+            others.append(("run again", again))
+            notes.append(f"not reproducible: two runs differ by {_spread(gradient.arrays, again):.2g}")
+        for scale in SCALES:
+            back = _scaled(subject, args, cotangent, scale)
+            if _as_finite(gradient.arrays, back):
+                break
+        if not _same(gradient.arrays, back, ends=True):
+            others.append((f"with the cotangent times {scale:g}, divided by {scale:g}", back))
+    return Observed(value, gradient, tuple(others), tuple(misshapen), tuple(faults), tuple(notes), seconds)
+
+
+def _overwritten(names: Sequence[str], before: Sequence[Array], after: Sequence[Array]) -> list[str]:
+    found = []
+    for name, old, new in zip((*names, "the cotangent"), before, after, strict=True):
+        if not np.array_equal(old, new, equal_nan=new.dtype.kind not in "iub"):
+            found.append(f"{name} was overwritten: a gradient must leave its arguments alone")
+            new[...] = old  # what is asked next is asked at the same point
+    return found
+
+
+def _elsewhere(raw: Any, mine: Loaded) -> list[str]:
+    leaves = raw if isinstance(raw, (tuple, list)) else (raw,)
+    home = _device(mine.cotangent)
+    found = (_device(g) for g in leaves if g is not None)
+    return [f"the gradient is on {d}, its arguments are on {home}" for d in found if home and d and d != home]
+
+
+def _device(native: Native) -> str:
+    return str(getattr(native, "device", ""))
+
+
+def _structure(gradients: Sequence[Array | None], expected: Sequence[tuple[str, Array]]) -> list[str]:
+    if len(gradients) != len(expected):
+        return [f"{len(gradients)} gradients for {len(expected)} differentiated arguments"]
+    found = []
+    for got, (name, argument) in zip(gradients, expected, strict=True):
+        if got is not None and got.shape != argument.shape:
+            found.append(f"{name}: shape {got.shape} instead of {argument.shape}")
+        elif got is not None and got.dtype != argument.dtype:
+            found.append(f"{name}: dtype {got.dtype} instead of {argument.dtype}")
+    return found
+
+
+def _aliases(gradients: Sequence[Array | None], given: Sequence[Array], names: Sequence[str]) -> list[str]:
+    """Whose memory the result is: writing into it would change that too."""
+    return [
+        f"the result is the memory of {name}"
+        for got in gradients
+        for name, array in zip(names, given, strict=True)
+        if got is not None and got.size and np.may_share_memory(np.ma.getdata(got), array)
+    ]
+
+
+def _scaled(
+    subject: Subject, args: Sequence[Array], cotangent: Array, scale: float
+) -> tuple[Array | None, ...]:
+    """The gradient along a scaled cotangent, scaled back."""
+    found = Loaded.of(subject, args, np.asarray(scale * cotangent, cotangent.dtype)).gradient()
+    return tuple(
+        None if g is None else np.asarray(g / np.asarray(scale, g.dtype), g.dtype)
+        for g in subject.fetch_gradient(found).arrays
+    )
+
+
+def _as_finite(one: Sequence[Array | None], other: Sequence[Array | None]) -> bool:
+    """Whether the second is finite wherever the first is."""
+    return len(one) == len(other) and not any(
+        bool(np.any(np.isfinite(a.astype(np.float64)) & ~np.isfinite(b.astype(np.float64))))
+        for a, b in zip(one, other, strict=True)
+        if a is not None and b is not None and a.shape == b.shape
+    )
+
+
+def _same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool = False) -> bool:
+    """Bit for bit; below the normal numbers (`ends`), where a factor of 2 is not exact, anything."""
+    if len(one) != len(other):
+        return False
+    for a, b in zip(one, other, strict=True):
+        if a is None or b is None:
+            if a is not b:
+                return False
+            continue
+        x, y = np.ma.getdata(a).astype(np.float64), np.ma.getdata(b).astype(np.float64)
+        equal = (x == y) | (np.isnan(x) & np.isnan(y))
+        if ends:
+            near = 8 * format_of(a.dtype.name).normal
+            equal |= (np.abs(x) < near) & (np.abs(y) < near)
+        if not equal.all():
+            return False
+    return True
+
+
+def _spread(one: Sequence[Array | None], other: Sequence[Array | None]) -> float:
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    with np.errstate(all="ignore"):
+        gaps = [np.max(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0.0) for a, b in pairs]
+    return float(max(gaps, default=0.0))

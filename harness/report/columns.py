@@ -1,0 +1,270 @@
+"""What every column of every table means: `python -m harness explain COLUMN` shows it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """One word explained, a line each; `advice` is what to do, "" if there is nothing to do."""
+
+    meaning: str
+    how: str
+    example: str
+    advice: str = ""
+
+
+# The examples of a row are those of one real row: softmax_loss by hand, float32, input `large`.
+RECORD = {
+    "case": Entry(
+        "The function whose gradient is looked at.",
+        "Named in the catalogue, which `python -m harness list` shows.",
+        "softmax_loss",
+        "Choose with --case; `*` and `?` work.",
+    ),
+    "input": Entry(
+        "The point at which the gradient is taken, by name.",
+        "Ordinary inputs are drawn from the seed; boundary inputs (zeros, ties, saturation, ...) are fixed.",
+        "saturated-40: every element is 40 or -40",
+        "Choose with --input; `*` and `?` work.",
+    ),
+    "dtype": Entry(
+        "The floating-point format of the arguments.",
+        "The budget, the ulps and the program bound are this format's.",
+        "float32: 24 bits, of which 12 may be lost",
+        "Choose with --dtype.",
+    ),
+    "oracle": Entry(
+        "Who computed the gradient.",
+        "numpy: by hand; jax, torch: automatic, eager or compiled; exact: the truth; fd: differences.",
+        "jax",
+        "Choose with --oracle; `python -m harness list` says what each needs.",
+    ),
+    "seed": Entry(
+        "What the ordinary inputs and the cotangent are drawn from.",
+        "The same seed gives the same numbers, whatever else is selected.",
+        "0",
+        "Try others with --seed; boundary inputs stay the same.",
+    ),
+    "shapes": Entry(
+        "The shapes of the arguments, in order.",
+        "Read from the arrays that were drawn.",
+        "(32,64) (32,64)",
+    ),
+    "verdict": Entry(
+        "What is proven of the gradient: the worst over its elements.",
+        "T, C, E and B are compared as sets, element by element.",
+        "accurate",
+        "Explain the word that you see, for example `explain imprecise`.",
+    ),
+    "outcome": Entry(
+        "What follows from the row for the run.",
+        "From the verdict, the list of known defects, and --allow.",
+        "pass",
+        "Explain the word that you see, for example `explain known`.",
+    ),
+    "bits_lost": Entry(
+        "How many bits the program loses beyond what its inputs allow, at the worst element.",
+        "log2(error / attainable), from 0 to the significand; over the budget (half of it) is imprecise.",
+        "1.82 of float32's 24: log2(4.18 / 1.18)",
+        "Look at the diagnosis for the operation that loses them.",
+    ),
+    "error_ulp": Entry(
+        "How far the worst element is from the truth, in units in its last place.",
+        "abs(C - T) / ulp(T).",
+        "4.18",
+        "Compare with attainable_ulp: large is fine where the inputs allow no better.",
+    ),
+    "attainable_ulp": Entry(
+        "The error that the inputs' own rounding excuses, in ulps of the worst element.",
+        "The largest change of T over sixteen half-ulp changes of inputs and cotangent, plus half an ulp.",
+        "1.18",
+        "No program with these inputs can be asked for less.",
+    ),
+    "bound_ulp": Entry(
+        "How far rounding can carry this program from the truth, in ulps of the worst element.",
+        "The program over balls that are rounded as its dtype rounds; inf if nothing bounds it.",
+        "187",
+        "An error above it is not rounding: see `explain miscomputed`.",
+    ),
+    "where": Entry(
+        "The worst element: argument and index.",
+        "By verdict, then bits lost, then error in ulps.",
+        "x[7, 55]",
+        "Start there.",
+    ),
+    "diagnosis": Entry(
+        "Why, in words: the operation that loses the digits, or the reason why there is no verdict.",
+        "A backward error analysis names the operation that contributes most to the bound.",
+        "at a kink, x[0, 0] takes 1 of the slope (0.44; legal is 0 to 0.44), and 11 more elements at kinks",
+        "Read it first.",
+    ),
+    "computed": Entry(
+        "What the oracle returned at the worst element.",
+        "C, as a float64.",
+        "8.732496644370258e-05",
+    ),
+    "true": Entry(
+        "The true derivative at the worst element, as the nearest float64.",
+        "T, differentiated and evaluated in ball arithmetic; at a kink the middle of what is legal.",
+        "8.732493599571947e-05",
+        "true_digits has more of it.",
+    ),
+    "true_digits": Entry(
+        "Twenty digits of the true derivative at the worst element.",
+        "T with a proven radius; `?` where it is an interval, at a kink.",
+        "8.7324935995719462623e-5",
+        "Use it as the expected value of a test.",
+    ),
+    "max_abs_error": Entry(
+        "The largest absolute error over all elements.",
+        "max abs(C - T), kinks left out.",
+        "5.5e-09",
+    ),
+    "max_rel_error": Entry(
+        "The largest relative error over all elements.",
+        "max abs(C - T) / abs(T), kinks left out.",
+        "4.2e-07",
+        "It is large where T is almost 0; bits_lost says whether that is excused.",
+    ),
+    "scaled_error": Entry(
+        "The largest error relative to the largest element of its argument.",
+        "max abs(C - T) / max abs(T); on the exact oracle's own rows the proven error of the truth.",
+        "1.8e-07",
+        "It informs; verdicts are per element.",
+    ),
+    "proven_digits": Entry(
+        "How many decimal digits of the truth are proven.",
+        "-log10 of the largest radius relative to the largest element.",
+        "36.0",
+    ),
+    "error_estimate": Entry(
+        "What finite differences say of their own error.",
+        "abs(D(h) - D(h/2)).",
+        "1.6e-10, where the error was 2.2e-03 (softmax at `huge`)",
+        "Do not rely on it.",
+    ),
+    "first_call_time_s": Entry(
+        "Seconds until the first value and gradient.",
+        "Set-up, compilation and one call of each.",
+        "1.0e-04",
+    ),
+    "value_time_s": Entry(
+        "Seconds for one value.",
+        "Median, on one thread, after the first call.",
+        "1.5e-05",
+    ),
+    "value_time_ratio": Entry(
+        "How many times longer one value takes than the NumPy reference.",
+        "Measured in turns in one process; the median of the rounds.",
+        "1.0",
+    ),
+    "gradient_time_s": Entry(
+        "Seconds for one gradient.",
+        "Median, on one thread, after the first call.",
+        "2.0e-05",
+    ),
+    "gradient_time_ratio": Entry(
+        "How many times longer one gradient takes than the hand-derived one.",
+        "Measured in turns in one process; the median of the rounds.",
+        "57 for the finite differences of softmax_loss",
+        "Compare with `low` and `high` before you call it a difference.",
+    ),
+    "gradient_time_ratio_low": Entry(
+        "The quarter point of the rounds of gradient_time_ratio.",
+        "A quarter are lower.",
+        "55",
+    ),
+    "gradient_time_ratio_high": Entry(
+        "The three-quarter point of the rounds of gradient_time_ratio.",
+        "A quarter are higher.",
+        "66",
+        "Far from low: the machine was busy; run it again.",
+    ),
+}
+OTHERS = {
+    "digits": Entry(
+        "How many decimal digits finite differences get right.",
+        "-log10 of scaled_error, at most 17.",
+        "2.087 for softmax at `huge`",
+        "Do not judge a gradient by them.",
+    ),
+    "note": Entry("A remark on the row.", "In words.", "no change at 7: f(x + h) = f(x - h)"),
+    "equal": Entry(
+        "Whether we print what the document prints.",
+        "Digit for digit.",
+        "yes",
+        "NO fails the run: look at ours.",
+    ),
+    "what": Entry("What the row is about.", "In words.", "numerical_gradient at (3, 4)"),
+    "documented": Entry("What the document prints.", "Copied from it.", "[6. 8.]"),
+    "ours": Entry("What we print at that place.", "Run now.", "[6. 8.]", "Compare with documented."),
+    "proven": Entry(
+        "The same with exact gradients, in exact arithmetic.",
+        "In balls.",
+        "[-2.25154873e+128 3.00206497e+128] for gradient_descent, lr 10: the document's digits are rounding",
+        "Compare with documented.",
+    ),
+    "source": Entry(
+        "Whose gradients drive the learning, or the book that a case is from.",
+        "By name.",
+        "jax",
+    ),
+    "steps": Entry("Steps of learning.", "300, or 50 with --quick.", "300"),
+    "first_loss": Entry("The loss before learning.", "Of the first mini-batch.", "2.24451"),
+    "last_loss": Entry(
+        "The loss of the last mini-batch.", "At the last step.", "1.55097", "Compare the sources."
+    ),
+    "held_out_accuracy": Entry(
+        "The share of 1,000 held-out digits that are recognised.",
+        "After the last step.",
+        "0.669",
+    ),
+    "max_loss_difference": Entry(
+        "How far the losses drift from those of the first source.",
+        "The largest over all steps.",
+        "6.7e-16 (jax against numpy)",
+        "More than rounding: one of the gradients is wrong.",
+    ),
+    "max_parameter_difference": Entry(
+        "How far the learned weights are from those of the first source.",
+        "The largest over all weights.",
+        "6.7e-16 (jax against numpy)",
+        "More than rounding: one of the gradients is wrong.",
+    ),
+    "time_s": Entry("Seconds of learning.", "All steps.", "0.62"),
+    "reason": Entry(
+        "Why the row has no numbers, and what to do.",
+        "In words.",
+        "jax is not installed: pip install 'gradproof[jax]'",
+        "Do what it says.",
+    ),
+    "met": Entry(
+        "Whether a benchmark keeps what is promised.",
+        "ratio against wanted_ratio, measured against limit.",
+        "yes",
+        "NO fails the command.",
+    ),
+    "name": Entry("The name of a benchmark.", "In words.", "exact_gradient"),
+    "ours_time_s": Entry("Seconds of our way.", "Median, in turns with the other.", "0.2"),
+    "other_time_s": Entry("Seconds of the other way.", "Median, in turns with ours.", "71"),
+    "ratio": Entry("How many times longer the other way takes.", "Median of rounds.", "363"),
+    "ratio_low": Entry("The quarter point of ratio.", "Of the rounds.", "175"),
+    "ratio_high": Entry("The three-quarter point of ratio.", "Of the rounds.", "184"),
+    "wanted_ratio": Entry(
+        "The ratio that is promised.", "Stated in harness/bench.py.", "100 for exact_gradient"
+    ),
+    "measured": Entry("What a benchmark measured.", "In `unit`.", "0.8", "Compare with limit."),
+    "limit": Entry("The most that it may be.", "In `unit`.", "2"),
+    "unit": Entry("The unit of measured and limit.", "By name.", "s"),
+    "differentiated": Entry("Which arguments have a gradient.", "By name.", "W1, b1, W2, b2"),
+    "inputs": Entry("The inputs of a case.", "By name.", "ordinary, zeros, ties", "Choose with --input."),
+    "not_differentiable": Entry("Where a case has a kink.", "In words.", "at 0", "See `explain convention`."),
+    "ready": Entry("Whether an oracle can run here.", "Is its package installed?", "yes", "NO: see reason."),
+    "decides": Entry(
+        "Whether an oracle's rows can fail.",
+        "The exact one and differences only inform.",
+        "yes",
+    ),
+}
+COLUMNS = {**RECORD, **OTHERS}

@@ -1,0 +1,94 @@
+"""T and a: the true gradient of a specification at one point, and the error that its inputs excuse."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.case import Array
+from oracles.exact.attainable import attainable
+from oracles.exact.derive import vjp
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.program import Program
+from oracles.exact.recording import Recording
+from oracles.exact.refine import Limits, refine
+
+BITS = 128
+LIMITS = Limits(zero_bits=1100)  # gradients may be as small as the smallest float64, 2^-1074
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The derivative of a specification at exactly the given numbers.
+
+    Attributes:
+        forward, gradient: The specification, and its derived program.
+        values, cotangents: The numbers of the forward's inputs, and what its outputs are contracted with.
+        wrt: The inputs that are differentiated.
+        names, dtypes: Of those inputs.
+        enclosures: T, per differentiated input.
+        attainable, zero: a, and where the truth is 0 under every perturbation.
+    """
+
+    forward: Program
+    gradient: Program
+    values: tuple[Array, ...]
+    cotangents: tuple[Array, ...]
+    wrt: tuple[int, ...]
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    enclosures: tuple[Enclosure, ...]
+    attainable: tuple[NDArray[np.float64], ...]
+    zero: tuple[NDArray[np.bool_], ...]
+
+    @property
+    def inputs(self) -> list[Array]:
+        """The numbers of the gradient program's inputs."""
+        return [*self.values, *self.cotangents]
+
+    @property
+    def proven_error(self) -> float:
+        """The largest radius off the kinks, relative to the largest element."""
+        return max((e.proven_error for e in self.enclosures), default=0.0)
+
+    @property
+    def proven_digits(self) -> float:
+        """How many digits of the largest elements are proven."""
+        return -math.log10(max(self.proven_error, 1e-300))
+
+
+def true_gradient(
+    recording: Recording,
+    cotangents: Sequence[Array],
+    wrt: Sequence[int],
+    names: Sequence[str],
+    limits: Limits = LIMITS,
+) -> Truth:
+    """The truth of a recorded specification.
+
+    Raises:
+        Undecided: No precision within the limits narrows an element, with the reason.
+        Unsupported: A primitive has no derivative rule.
+    """
+    deadline = time.monotonic() + limits.seconds
+    program, inputs = vjp(recording.program, wrt), [*recording.values, *cotangents]
+    enclosures = refine(program, inputs, BITS, limits, wrt)
+    dtypes = tuple(recording.program.inputs[i].dtype for i in wrt)
+    excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), deadline)
+    return Truth(
+        recording.program,
+        program,
+        recording.values,
+        tuple(cotangents),
+        tuple(wrt),
+        tuple(names),
+        dtypes,
+        tuple(enclosures),
+        tuple(excused),
+        tuple(zero),
+    )

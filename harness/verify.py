@@ -1,0 +1,137 @@
+"""The verdict on what a subject returned, from the truth, its gradient program, and the program's bound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.case import Array
+from harness.formula import Formula, compare
+from harness.judge import RANK, Evidence, Judgement, judge
+from harness.truth import LIMITS, Truth
+from harness.verdict import Verdict, budget
+from oracles.exact.diagnosis import diagnose
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.formats import format_of
+from oracles.exact.recording import Recording
+from oracles.exact.refine import Limits
+from oracles.exact.rounding import MACHINES, Bound, Machine, bound
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A gradient program against the truth: E and B.
+
+    Attributes:
+        machine: How it rounds.
+        recording: The program, None if it could not be recorded.
+        formula: E against T.
+        bound: B, None without a program or for a wrong one.
+        unsupported: Why there is no program, "" if there is one.
+    """
+
+    machine: Machine
+    recording: Recording | None
+    formula: Formula
+    bound: Bound | None
+    unsupported: str = ""
+
+
+def examine_program(
+    truth: Truth,
+    record: Callable[[], Recording],
+    machine: str,
+    limits: Limits = LIMITS,
+    custom: bool = True,
+) -> Examined:
+    """Record a gradient program and evaluate it exactly and at its own precision.
+
+    Args:
+        truth: The truth it is compared with.
+        record: Records it; its outputs are the gradients with respect to the truth's inputs, in order.
+        machine: A key of MACHINES.
+        limits: For the exact evaluation and, in seconds, for the bound.
+        custom: Whether a person wrote the rule.
+    """
+    rounds = MACHINES[machine]
+    try:
+        recording = record()
+    except Unsupported as reason:
+        return Examined(rounds, None, Formula(None, str(reason)), None, str(reason))
+    except Undecided as reason:
+        return Examined(rounds, None, Formula(None, str(reason)), None)
+    found, wanted = (
+        [v.shape for v in recording.program.outputs],
+        [e.shape for e in truth.enclosures],
+    )
+    if found != wanted:
+        reason_ = f"the gradient program gives shapes {found}, the truth has {wanted}"
+        return Examined(rounds, None, Formula(None, reason_), None)
+    formula = compare(truth, recording, limits, custom)
+    if formula.agrees is not None and not all(a.all() for a in formula.agrees):
+        return Examined(rounds, recording, formula, None)  # it is wrong, however it rounds
+    deadline = time.monotonic() + limits.seconds
+    return Examined(rounds, recording, formula, bound(recording.program, recording.values, rounds, deadline))
+
+
+def verdict(
+    truth: Truth,
+    examined: Examined,
+    computed: Sequence[Array],
+    allowed: Callable[[str], float] = budget,
+) -> Judgement:
+    """The verdict on the computed gradients, with the reason in words."""
+    agrees, balls = examined.formula.agrees, examined.bound.balls if examined.bound else None
+    evidence = [
+        Evidence(
+            name,
+            truth.enclosures[k],
+            truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0),
+            truth.zero[k],
+            None if agrees is None else agrees[k],
+            None if balls is None else balls[k],
+            dtype,
+        )
+        for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True))
+    ]
+    found = judge(evidence, computed, allowed)
+    if examined.unsupported:
+        return replace(found, verdict=Verdict.UNSUPPORTED, diagnosis=examined.unsupported)
+    return replace(found, diagnosis=_why(truth, examined, found) or found.diagnosis)
+
+
+def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
+    """The worst of several judgements of one gradient; its diagnosis says how it was obtained."""
+    label, found = min(judgements, key=lambda pair: (RANK[pair[1].verdict], -pair[1].bits_lost))
+    return replace(found, diagnosis=f"{label}: {found.diagnosis}" if label else found.diagnosis)
+
+
+def _why(truth: Truth, examined: Examined, found: Judgement) -> str:
+    if found.verdict is Verdict.WRONG:
+        return examined.formula.reason
+    if found.verdict is Verdict.UNDECIDED:
+        return examined.formula.reason or _undecided(examined)
+    if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
+        return ""
+    recording = examined.recording
+    assert recording is not None
+    cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
+    if found.verdict is Verdict.IMPRECISE:
+        return cause
+    if not np.isfinite(found.computed):
+        shown = "not a number" if np.isnan(found.computed) else "infinite"
+        return f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
+    outside = (
+        f"{found.error_ulp:.3g} ulps off, where the rounding of its program allows {found.bound_ulp:.3g}"
+    )
+    return f"{outside}" + (f"; {cause}" if cause else "")
+
+
+def _undecided(examined: Examined) -> str:
+    problem = examined.bound.problem if examined.bound else ""
+    return "the truth is 0, or jumps close by, and the program has no finite bound" + (
+        f": {problem}" if problem else ""
+    )

@@ -1,0 +1,127 @@
+"""What a rounded literal stands for: the same place of the same function, traced in float64.
+
+A jaxpr holds `0.1` in its own dtype. Two traces that have the same primitives in the same order differ in
+their literals only, and where the one in float64 rounds to the other, it is what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from flint import arb
+from jax.extend.core import ClosedJaxpr, Literal
+
+from oracles.exact.balls import filled
+from oracles.exact.formats import FORMATS, Format
+from oracles.exact.program import Array
+
+# Where a literal stands: an operand of an equation, a result or a constant of a jaxpr. By identity, so the
+# jaxprs must live as long as this is used.
+Slot: TypeAlias = tuple[int, str, int]
+Partners: TypeAlias = dict[Slot, float | None]
+# A program in float32 already has no cast to float32, and one in float64 no cast to a wider dtype.
+_CASTS = frozenset({"convert_element_type", "reduce_precision"})
+_SURE_BITS = 12  # of float32: that a longer number ends in as many zeros is a chance of 2^-12
+
+
+def partners(own: ClosedJaxpr, wide: ClosedJaxpr | None) -> Partners:
+    """For each literal that has one its partner in float64."""
+    found: Partners = {}
+    if wide is not None:
+        _pair(own, wide, found)
+    return found
+
+
+def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
+    """The number that a literal of a narrow dtype stands for, or a ball around all it may; None: as it is."""
+    target, number = FORMATS.get(dtype), float(value)
+    if target is None or dtype == "float64" or number == 0 or not np.isfinite(number):
+        return None
+    if number != target.rounded(number):
+        return None  # a Python number, which JAX keeps as it was written
+    if partner is not None:
+        return np.asarray(partner, np.float64)
+    if dtype == "float32" and _length(number) <= _SURE_BITS:
+        return None
+    return filled([arb(number, float(target.ulp(np.asarray(number))) / 2)], ())
+
+
+def _length(number: float) -> int:
+    """How many bits it has from the first to the last that is set."""
+    return int(abs(arb(number).man_exp()[0])).bit_length()
+
+
+def _pair(own: ClosedJaxpr, wide: ClosedJaxpr, found: Partners) -> None:
+    ours, theirs = own.jaxpr, wide.jaxpr
+    left, right = _without_casts(ours.eqns), _without_casts(theirs.eqns)
+    if [e.primitive.name for e in left] != [e.primitive.name for e in right]:
+        return
+    if len(ours.constvars) == len(theirs.constvars):
+        for k, (a, b) in enumerate(zip(own.consts, wide.consts, strict=True)):
+            avals = ours.constvars[k].aval, theirs.constvars[k].aval
+            _enter(found, (id(ours), "constant", k), a, b, avals)
+    pairs = [*zip(left, right, strict=True), *_casts(ours.eqns, theirs.eqns)]
+    for e, w in pairs:
+        _atoms(found, (id(e), "operand"), e.invars, w.invars)
+        for inner, partner in zip(_inside(e), _inside(w), strict=False):
+            _pair(inner, partner, found)
+    _atoms(found, (id(ours), "result"), ours.outvars, theirs.outvars)
+
+
+def _atoms(found: Partners, place: tuple[int, str], ours: Any, theirs: Any) -> None:
+    if len(ours) != len(theirs):
+        return
+    for k, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if isinstance(a, Literal) and isinstance(b, Literal):
+            _enter(found, (*place, k), a.val, b.val, (a.aval, b.aval))
+
+
+def _enter(found: Partners, slot: Slot, value: Any, wide: Any, avals: tuple[Any, Any]) -> None:
+    own, other = (str(getattr(aval, "dtype", "")) for aval in avals)
+    target = FORMATS.get(own)
+    if target is None or other != "float64" or np.shape(value) or np.shape(wide):
+        return
+    number = float(wide)
+    fits = _rounds_to(number, float(value), target)
+    if slot in found and found[slot] != number:
+        fits = False  # a jaxpr that is called twice, with different partners
+    found[slot] = number if fits else None
+
+
+def _rounds_to(number: float, rounded: float, target: Format) -> bool:
+    """Rounded at once, or through float32 as JAX does it."""
+    through = FORMATS["float32"].rounded(number)
+    return rounded in (target.rounded(number), target.rounded(through))
+
+
+def _without_casts(equations: Any) -> list[Any]:
+    return [e for e in equations if e.primitive.name not in _CASTS]
+
+
+def _casts(ours: Any, theirs: Any) -> Iterator[tuple[Any, Any]]:
+    """The casts of both, where both have as many of them between two other equations."""
+    for left, right in zip(_gaps(ours), _gaps(theirs), strict=True):
+        if len(left) == len(right):
+            yield from zip(left, right, strict=True)
+
+
+def _gaps(equations: Any) -> list[list[Any]]:
+    gaps: list[list[Any]] = [[]]
+    for e in equations:
+        if e.primitive.name in _CASTS:
+            gaps[-1].append(e)
+        else:
+            gaps.append([])
+    return gaps
+
+
+def _inside(equation: Any) -> Iterator[ClosedJaxpr]:
+    """The jaxprs among the parameters of an equation."""
+    for _, value in sorted(equation.params.items()):
+        for part in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(part, ClosedJaxpr):
+                yield part
+            elif hasattr(part, "eqns"):
+                yield ClosedJaxpr(part, ())

@@ -1,0 +1,106 @@
+"""A second witness before a custom rule is called wrong: what the forward does at a distance.
+
+An iterative forward (a bisection) or a rounded one (a straight-through estimator, fake quantisation) is a
+staircase when looked at closely: its derivative is not what its author means. So central differences of the
+forward, in exact arithmetic, at steps 2^1, 2^0, ... 2^-100, are compared with the rule and with the truth.
+Three halvings in a row that lie four times closer to the rule side with it (measured: bisection 15,
+straight-through 5, fake quantisation 7; wrong rules 0 or 1).
+
+A forward without jumps is the same at every distance, so it is not asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from flint import arb
+
+from oracles.exact.balls import exact, precision
+from oracles.exact.errors import Undecided
+from oracles.exact.evaluate import evaluate
+from oracles.exact.program import Array, Program
+
+FIRST, LAST = 1, -100
+STREAK = 3
+CLOSER = 4
+BITS = 256
+JUMPS = frozenset({"sign", "floor", "ceil", "round", "trunc", "lt", "le", "gt", "ge", "eq", "ne"})
+ORDERS = frozenset({"argmax", "argsort"})
+
+__all__ = ["jumps", "sides_with_rule"]
+
+
+def jumps(forward: Program) -> bool:
+    """Whether the forward has steps or branches, so that a look from a distance may differ."""
+    if forward.guards:
+        return True
+    floating = (e for e in forward.equations if any(v.is_float for v in e.operands))
+    return any(e.primitive.name in JUMPS | ORDERS for e in floating)
+
+
+def sides_with_rule(
+    forward: Program,
+    inputs: Sequence[Array],
+    cotangents: Sequence[Array],
+    moving: int,
+    element: tuple[int, ...],
+    rule: arb,
+    truth: arb,
+    seconds: float,
+) -> str:
+    """Why the differences of <cotangent, forward> along one input element side with the rule, "" if not.
+
+    Args:
+        moving, element: Which input, and which of its elements.
+        rule, truth: The two derivatives along it.
+        seconds: When to give up; then it says so, which decides nothing.
+    """
+    deadline, streak = time.monotonic() + seconds, 0
+    steps = 0
+    for exponent in range(FIRST, LAST - 1, -1):
+        with precision(BITS):
+            step = arb(2) ** exponent
+            try:
+                above = _projected(forward, inputs, cotangents, moving, element, step, deadline)
+                below = _projected(forward, inputs, cotangents, moving, element, -step, deadline)
+            except Undecided as reason:
+                if "out of time" in str(reason):
+                    return f"the second witness ran out of time after {steps} of {FIRST - LAST + 1} steps"
+                streak = 0  # outside the domain, or on another branch
+                continue
+            steps += 1
+            slope = (above - below) / (2 * step)
+            closer = CLOSER * abs(slope - rule) < abs(slope - truth)
+        streak = streak + 1 if closer else 0
+        if streak == STREAK:
+            return (
+                f"from a distance (steps around 2^{exponent}) the forward itself has the slope "
+                f"{_short(slope)} that the rule gives, and not {_short(truth)}: it is an iteration or is "
+                "rounded"
+            )
+    return ""
+
+
+def _short(ball: arb) -> str:
+    return str(ball.mid().str(6, radius=False))
+
+
+def _projected(
+    forward: Program,
+    inputs: Sequence[Array],
+    cotangents: Sequence[Array],
+    moving: int,
+    element: tuple[int, ...],
+    step: arb,
+    deadline: float,
+) -> arb:
+    """<cotangent, forward> with one element of one input moved."""
+    moved = [exact(x) for x in inputs]
+    moved[moving] = moved[moving].copy()
+    moved[moving][element] = moved[moving][element] + step
+    total = arb(0)
+    for value, cotangent in zip(evaluate(forward, moved, BITS, deadline), cotangents, strict=True):
+        for a, b in zip(value.ravel().tolist(), exact(cotangent).ravel().tolist(), strict=True):
+            total += a * b
+    return total

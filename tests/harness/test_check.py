@@ -1,0 +1,318 @@
+"""check_gradient on gradients whose verdict is known, and its messages."""
+
+import warnings
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from harness.check import check_gradient
+from harness.verdict import Verdict
+
+X, Y = np.array([0.5, -1.25, 2.0]), np.array([3.0, 0.25, -1.5])
+
+
+def square(x):
+    return x * x
+
+
+def square_vjp(cotangent, x):
+    return 2 * cotangent * x
+
+
+def product(x, y):
+    return x * y
+
+
+def product_vjp(cotangent, x, y):
+    return cotangent * y, cotangent * x
+
+
+def checked(vjp=square_vjp, f=square, args=(X,), **more):
+    return check_gradient(f, args, vjp=vjp, **more)
+
+
+# -- what passes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", ml_dtypes.bfloat16])
+def test_a_right_gradient_is_accurate_in_every_dtype(dtype):
+    found = checked(lambda g, x: (g * x) + (g * x), args=(X.astype(dtype),))
+    assert (found.verdict, found.passed, found.diagnosis) == (Verdict.ACCURATE, True, "")
+    assert found.judgement.bits_lost == 0
+
+
+def test_several_arguments_are_all_judged_by_their_names():
+    assert checked(product_vjp, product, (X, Y)).passed
+    found = checked(lambda g, x, y: (g * y, 1.001 * g * x), product, (X, Y))
+    assert found.verdict is Verdict.WRONG
+    assert found.judgement.where.startswith("y[")
+
+
+@pytest.mark.parametrize(("argnums", "vjp"), [
+    (1, lambda g, x, y: g * x),
+    ((1,), lambda g, x, y: (g * x,)),
+    ((1, 0), lambda g, x, y: (g * x, g * y)),
+])  # fmt: skip
+def test_argnums_choose_the_arguments_and_their_order(argnums, vjp):
+    assert checked(vjp, product, (X, Y), argnums=argnums).passed
+    assert not checked(lambda *a: product_vjp(*a)[:1], product, (X, Y), argnums=argnums).passed
+
+
+def test_integers_are_constants():
+    assert checked(lambda g, x, n: g * n, lambda x, n: x * n, (X, np.array([1, 2, 3]))).passed
+
+
+def test_a_given_cotangent_is_the_one_that_is_used():
+    found = checked(lambda g, x: g * x + x, cotangent=np.ones(3))
+    assert found.verdict is not Verdict.WRONG  # along ones it is the right formula, and
+    assert not found.passed  # the scaled run tells it
+    assert "with the cotangent times -2" in found.diagnosis
+    assert checked(lambda g, x: g * x + x, cotangent=np.full(3, 2.0)).verdict is Verdict.WRONG
+
+
+def test_a_drawn_cotangent_is_seeded_and_signed():
+    seen = []
+    for seed in (0, 0, 1):
+        checked(lambda g, x: seen.append(np.array(g)) or 2 * g * x, seed=seed)
+    first, again, other = seen[0], seen[len(seen) // 3], seen[2 * len(seen) // 3]
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("x", [np.array(2.0), 2.0])
+def test_a_number_is_an_array_without_axes(x):
+    assert checked(args=(x,)).judgement.where == "x"
+
+
+def test_an_empty_argument_has_an_empty_gradient():
+    assert checked(args=(np.zeros((0, 3)),)).passed
+
+
+# -- what does not ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("vjp", "message"), [
+    (lambda g, x: None, "x: no gradient (None), which is not a zero gradient"),
+    (lambda g, x: (g, g), "2 gradients for 1 differentiated arguments"),
+    (lambda g, x: 2 * g[:1] * x[:1], "x: shape (1,) instead of (3,)"),
+    (lambda g, x: (2 * g * x).astype("float32"), "x: dtype float32 instead of float64"),
+])  # fmt: skip
+def test_what_is_no_gradient_is_wrong_in_plain_words(vjp, message):
+    found = checked(vjp)
+    assert (found.verdict, found.passed) == (Verdict.WRONG, False)
+    assert found.diagnosis == message
+    assert found.faults == (message,)
+
+
+def test_a_mutated_cotangent_fails_and_the_numbers_are_still_judged():
+    def vjp(cotangent, x):
+        cotangent *= 2 * x
+        return cotangent
+
+    given = np.array([1.0, -2.0, 3.0])
+    found = checked(vjp, cotangent=given)
+    assert (found.verdict, found.passed) == (Verdict.ACCURATE, False)
+    assert found.faults == ("the cotangent was overwritten: a gradient must leave its arguments alone",)
+    assert found.notes == ("the result is the memory of the cotangent",)
+    assert given.tolist() == [1.0, -2.0, 3.0]
+
+
+def test_a_mutated_argument_is_named_and_put_back():
+    def vjp(cotangent, x):
+        x *= 2
+        return cotangent * x
+
+    x = X.copy()
+    found = checked(vjp, args=(x,))
+    assert found.faults == ("x was overwritten: a gradient must leave its arguments alone",)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_a_gradient_that_overwrites_and_is_wrong_is_wrong():
+    def vjp(cotangent, x):
+        cotangent *= 3 * x
+        return cotangent
+
+    found = checked(vjp)
+    assert found.verdict is Verdict.WRONG
+    assert "overwritten" in found.diagnosis
+    assert "3 of 3 elements differ" in found.diagnosis
+
+
+def test_a_gradient_that_changes_from_call_to_call_is_judged_by_its_worst():
+    calls = []
+
+    def vjp(cotangent, x):
+        calls.append(1)
+        return (2 + 1e-3 * (len(calls) == 2)) * cotangent * x
+
+    found = checked(vjp)
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert found.diagnosis.startswith("run again: ")
+    assert found.notes[0].startswith("not reproducible: two runs differ by ")
+
+
+@pytest.mark.parametrize("off", [(1e-9, 1e-3), (1e-3, 1e-9)])
+def test_of_two_results_with_one_verdict_the_one_that_loses_more_is_shown(off):
+    calls = []
+
+    def vjp(cotangent, x):
+        calls.append(1)
+        factor = 1 + off[len(calls) - 1] if len(calls) <= 2 else 1
+        return factor * 2 * cotangent * x
+
+    found = checked(vjp)
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert found.judgement.max_rel_error == pytest.approx(1e-3, rel=1e-6)
+    assert found.diagnosis.startswith("run again: ") == (off[1] > off[0])
+
+
+def test_a_gradient_that_takes_the_size_of_its_cotangent_is_not_linear():
+    found = checked(lambda g, x: 2 * np.abs(g) * x, lambda x: np.sum(x * x), cotangent=np.ones(()))
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert found.diagnosis.startswith("with the cotangent times -2, divided by -2: ")
+
+
+def test_a_gradient_that_is_zero_along_negative_cotangents_is_not_linear():
+    """Guided backpropagation: with the cotangent of a loss, 1, it is right."""
+    found = checked(lambda g, x: 2 * np.maximum(g, 0) * x, lambda x: np.sum(x * x), cotangent=np.ones(()))
+    assert not found.passed
+    assert found.diagnosis.startswith("with the cotangent times -2, divided by -2: ")
+
+
+def test_what_the_gradient_raises_is_the_users_to_see():
+    def vjp(cotangent, x):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        checked(vjp)
+
+
+def test_the_budget_can_be_tightened():
+    def slope(cotangent, x):
+        return cotangent * (1 - np.cos(x) ** 2) / np.sin(x)  # sin x, and 1 - cos^2 x cancels
+
+    at = {"f": lambda x: -np.cos(x), "args": (np.array([1e-3]),)}
+    wide = checked(slope, **at)
+    assert wide.passed
+    assert 1 < wide.judgement.bits_lost < 26
+    narrow = checked(slope, **at, bits_lost=wide.judgement.bits_lost / 2)
+    assert (narrow.verdict, narrow.passed) == (Verdict.IMPRECISE, False)
+    assert "bits cancel" in narrow.diagnosis
+
+
+def test_a_norm_that_underflows_names_the_underflow():
+    def normalised_vjp(cotangent, x):
+        norm = np.sqrt((x * x).sum())
+        return (cotangent - (cotangent * x).sum() * x / norm**2) / norm
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        x = np.array([3e-300, 4e-300])
+        found = checked(normalised_vjp, lambda x: x / np.sqrt((x * x).sum()), (x,))
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert found.diagnosis.startswith("not a number, where the truth is ")
+    assert "underflow: a number that is not 0 becomes 0 at multiply at test_check.py:" in found.diagnosis
+
+
+# -- what cannot be judged --------------------------------------------------------------------------------
+
+
+def test_numpy_has_no_gradient_of_its_own():
+    found = checked(None)
+    assert (found.verdict, found.passed) == (Verdict.UNSUPPORTED, False)
+    assert found.diagnosis == "NumPy does not differentiate; pass the hand-written gradient as vjp="
+
+
+def test_an_integer_function_has_no_gradient_which_is_not_a_zero_one():
+    found = checked(f=lambda x: (x > 0).astype(int))
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert found.diagnosis == "the function returns int64, which has no gradient (not a zero one)"
+
+
+@pytest.mark.parametrize("where", ["f", "vjp"])
+def test_an_operation_without_a_rule_is_unsupported_by_its_name(where):
+    program = (
+        {"f": lambda x: np.fft.fft(x).real} if where == "f" else {"vjp": lambda g, x: np.fft.fft(g).real}
+    )
+    found = checked(**program)
+    assert (found.verdict, found.passed) == (Verdict.UNSUPPORTED, False)
+    assert found.diagnosis.startswith("np.fft.fft has no rule; ")
+
+
+def test_a_point_outside_the_domain_is_undecided_with_the_reason():
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = checked(lambda g, x: g / x, np.log, (np.array([1.0, -1.0]),))
+    assert (found.verdict, found.passed) == (Verdict.UNDECIDED, False)
+    assert "element (1,): not finite (nan): a pole or a division by zero" in found.diagnosis
+
+
+@pytest.mark.parametrize(("more", "message"), [
+    ({"framework": "mxnet"}, "framework is 'mxnet'; it must be one of numpy, jax, torch"),
+    ({"spec": square, "surrogate": square}, "spec and surrogate are both given; "),
+    ({"args": (np.arange(3),)}, r"no argument is floating \(dtypes: int64\); allowed are bfloat16, "),
+    ({"args": ()}, r"no argument is floating \(dtypes: none\); "),
+    ({"argnums": 1}, "argnums has 1; the floating arguments are 0"),
+    ({"argnums": (0, -1)}, "argnums has -1; the floating arguments are 0"),
+    ({"cotangent": np.ones(2)}, r"the cotangent has shape \(2,\); the function's value has \(3,\)"),
+    ({"f": lambda x: (x, x)}, "the function returns 2 arrays; it must return one"),
+])  # fmt: skip
+def test_a_bad_argument_is_said_with_what_is_allowed(more, message):
+    with pytest.raises(ValueError, match=message):
+        checked(**more)
+
+
+# -- specifications and surrogates ------------------------------------------------------------------------
+
+
+def test_a_specification_is_the_truth_instead_of_the_function():
+    def newton(x):
+        y = 1 - (x - 1) / 2
+        for _ in range(2):
+            y = y * (1.5 - 0.5 * x * y * y)
+        return y
+
+    def rule(cotangent, x):
+        return -0.5 * cotangent / (x * np.sqrt(x))
+
+    at = (np.array([0.75, 1.25]),)
+    found = checked(rule, newton, at)
+    assert found.verdict is Verdict.WRONG
+    assert found.diagnosis.endswith("then name the function it belongs to as spec=")
+    assert checked(rule, newton, at, spec=lambda x: 1 / np.sqrt(x)).passed
+
+
+def test_a_surrogate_is_the_function_whose_gradient_is_meant():
+    found = checked(lambda g, x: g * 1.0, np.round)
+    assert found.verdict is Verdict.WRONG
+    assert found.diagnosis.endswith("if the gradient is meant to be another function's, declare surrogate=")
+    assert checked(lambda g, x: g * 1.0, np.round, surrogate=lambda x: x * 1.0).passed
+
+
+# -- the other frameworks ---------------------------------------------------------------------------------
+
+
+def test_torch_is_recognised_and_differentiates():
+    import torch
+
+    x = torch.tensor(X)
+    assert check_gradient(lambda x: x.exp(), (x,)).passed
+    found = check_gradient(lambda x, y: x.exp(), (x, torch.tensor(Y)))
+    assert (found.verdict, found.passed) == (Verdict.WRONG, False)
+    assert found.diagnosis == "y: no gradient (None), which is not a zero gradient"
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_jax_is_recognised_and_differentiates(jit):
+    import jax.numpy as jnp
+
+    assert check_gradient(jnp.exp, (jnp.asarray(X, "float32"),), jit=jit).passed
+
+
+def test_expi_is_judged_by_its_definition_and_not_by_its_approximation():
+    import jax.numpy as jnp
+    from jax.scipy.special import expi
+
+    found = check_gradient(expi, (jnp.array([0.5, 2.0, 5.0], "float32"),))
+    assert (found.verdict, found.diagnosis) == (Verdict.ACCURATE, "")

@@ -1,0 +1,120 @@
+"""Every word of a table or a message has an explanation, and no explanation is of a word that is gone."""
+
+import dataclasses
+import os
+
+import pytest
+
+from harness import bench, bench_exact, documents, learning
+from harness.cases import catalogue
+from harness.cli import run
+from harness.exit_codes import ExitCode
+from harness.explain import EXIT_CODES, OUTCOMES, VERDICTS, WORDS, explanations
+from harness.record import Record
+from harness.report import other_tables, tables
+from harness.report.columns import COLUMNS, RECORD
+from harness.report.text import HEADINGS
+from harness.runner import oracles
+from harness.selection import UsageError
+from harness.verdict import Outcome, Verdict
+
+ALL = [(kind, word) for kind, named in WORDS.items() for word in named]
+
+
+def blank(kind):
+    return kind(**dict.fromkeys((field.name for field in dataclasses.fields(kind)), 0))
+
+
+def shown_columns():
+    """The columns of every table, except the verdicts that head the table of counts."""
+    record = Record(case="relu", input="zeros", dtype="float64", oracle="jax", seed=0, outcome=Outcome.FAIL)
+    frame = tables.records_frame([record])
+    every = [
+        *(make(frame, True) for make in (tables.gradients, tables.finite_differences, tables.timings)),
+        tables.problems(frame),
+        other_tables.documents([blank(documents.Reproduced)]),
+        other_tables.learning([learning.Learned("jax")]),
+        other_tables.benchmarks([blank(bench.Benchmark)]),
+        other_tables.measurements([blank(bench_exact.Measurement)]),
+        other_tables.cases(catalogue().values()),
+        other_tables.oracles(oracles().values()),
+    ]
+    return {column for table in every for column in table.columns}
+
+
+def test_every_verdict_outcome_field_and_exit_code_has_an_entry_and_no_other():
+    assert set(VERDICTS) == set(Verdict)
+    assert set(OUTCOMES) == set(Outcome)
+    assert set(EXIT_CODES) == set(ExitCode)
+    assert set(RECORD) == set(Record.__struct_fields__)
+
+
+def test_every_column_of_every_table_has_an_entry_and_no_other():
+    assert set(COLUMNS) == shown_columns() | set(Record.__struct_fields__)
+
+
+def test_every_short_heading_leads_to_its_column():
+    for name, heading in HEADINGS.items():
+        assert name in {word for _, word, _ in explanations(heading)}
+
+
+@pytest.mark.parametrize(("kind", "word"), ALL, ids=["-".join(one) for one in ALL])
+def test_a_word_is_explained_with_an_example(kind, word):
+    (entry,) = [e for k, w, e in explanations(word) if (k, w) == (kind, word)]
+    assert all((entry.meaning, entry.how, entry.example))
+    assert "\n" not in "".join(entry)
+
+
+def test_what_fails_says_what_to_do():
+    failing = [OUTCOMES[o] for o in Outcome if o.failing] + [EXIT_CODES[c] for c in ExitCode if c]
+    bad = [VERDICTS[v] for v in Verdict if v not in {Verdict.ACCURATE, Verdict.TRUTH, Verdict.ESTIMATE}]
+    assert all(entry.advice for entry in failing + bad)
+
+
+@pytest.mark.parametrize("asked", ["exit 3", "3", "exit code 3", "Exit  Code 3"])
+def test_an_exit_code_has_several_names(asked):
+    assert explanations(asked) == [("exit code", "exit 3", EXIT_CODES[ExitCode.NOTHING_COMPARED])]
+
+
+@pytest.mark.parametrize(
+    ("asked", "near"), [("imprecice", "imprecise"), ("exit 4", "exit 1"), ("bitslost", "bits_lost")]
+)
+def test_an_unknown_word_has_near_matches(asked, near):
+    with pytest.raises(UsageError, match=rf"explain: no '{asked}'; near matches: .*{near}"):
+        explanations(asked)
+
+
+def test_the_command_explains(capsys):
+    assert run(["explain", "imprecise"]) == ExitCode.OK
+    out = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "imprecise (verdict)",
+        "how: ",
+        "for example: ",
+        "2.1096702884774950491e-18",
+        "what to do: ",
+    ):
+        assert words in out
+
+
+def test_the_command_takes_a_word_with_a_blank_quoted_or_not(capsys):
+    assert run(["explain", "exit 3"]) == run(["explain", "exit", "3"]) == ExitCode.OK
+    first, second = capsys.readouterr().out.split("exit 3\n")[1:]
+    assert first == second
+
+
+def test_the_command_alone_lists_every_word(capsys, monkeypatch):
+    monkeypatch.setitem(os.environ, "COLUMNS", "80")
+    assert run(["explain"]) == ExitCode.OK
+    out = capsys.readouterr().out
+    listed = {word.strip() for line in out.splitlines() for word in line.split(",")}
+    assert {word for _, word in ALL} <= listed
+    assert all(f"{kind}s" in listed for kind in WORDS)
+
+
+@pytest.mark.parametrize("word", ["nosuch", ",", "exit"])
+def test_the_command_refuses_an_unknown_word(word, capsys):
+    assert run(["explain", word]) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("harness: explain")

@@ -1,0 +1,164 @@
+"""E against T, on NumPy programs whose formula is right or wrong by construction."""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.formula import SPEC, SURROGATE, compare
+from harness.truth import true_gradient
+from oracles.exact.from_numpy import record
+from oracles.exact.refine import Limits
+
+X = np.array([0.5, -1.25, 2.0])
+CT = np.array([0.75, -1.5, 1.0])
+
+
+def compared(forward, rule, *args, cotangent=CT, **more):
+    """What E says of a rule, `rule(cotangent, *args)`, and the names are x, y."""
+    args = args or (X,)
+    recording = record(forward, args, {})
+    truth = true_gradient(recording, [cotangent], range(len(args)), "xy"[: len(args)])
+    return compare(truth, record(rule, (cotangent, *args), {}, edges=False), **more)
+
+
+def wrong(found):
+    """Which elements are said to be wrong."""
+    return [(~a).nonzero()[0].tolist() for a in found.agrees]
+
+
+def test_the_derivative_written_otherwise_is_the_same_formula():
+    found = compared(lambda x: x**3, lambda g, x: g * x * x + 2 * x * (g * x))
+    assert all(a.all() for a in found.agrees)
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize("factor", [1.001, 1 + 2.0**-20, 1 + 2.0**-45, -1.0, 0.0])
+def test_another_factor_is_another_formula_at_every_element(factor):
+    found = compared(lambda x: x * x, lambda g, x: 2 * factor * g * x)
+    assert wrong(found) == [[0, 1, 2]]
+    assert found.reason.startswith("the formula gives ")
+    assert "3 of 3 elements differ" in found.reason
+
+
+def test_only_the_wrong_elements_are_wrong_and_the_furthest_is_named():
+    def rule(g, x):
+        found = 2 * g * x
+        found[1] *= 1.5
+        return found
+
+    found = compared(lambda x: x * x, rule)
+    assert wrong(found) == [[1]]
+    assert found.reason == (
+        "the formula gives 5.62500000000 at x[1], the derivative is 3.75000000000 (0.5 of it off); "
+        "1 of 3 elements differ"
+    )
+
+
+def test_the_argument_that_is_wrong_is_named():
+    found = compared(lambda x, y: x * y, lambda g, x, y: (g * y, g * x * 1.125), X, X + 1)
+    assert wrong(found) == [[], [0, 1, 2]]
+    assert " at y[" in found.reason
+    assert "(0.12 of it off); 3 of 6 elements differ" in found.reason
+
+
+# -- numbers that stand in the code -----------------------------------------------------------------------
+
+
+def bell(x):
+    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def test_a_constant_that_is_rounded_in_another_place_is_the_same_number():
+    inverse = 1 / math.sqrt(2 * math.pi)
+    found = compared(bell, lambda g, x: -g * x * np.exp(-x * x / 2) * inverse)
+    assert all(a.all() for a in found.agrees)
+
+
+def test_a_constant_with_a_wrong_tenth_digit_is_another():
+    off = (1 + 1e-10) / math.sqrt(2 * math.pi)
+    assert wrong(compared(bell, lambda g, x: -g * x * np.exp(-x * x / 2) * off)) == [[0, 1, 2]]
+
+
+# -- hints ------------------------------------------------------------------------------------------------
+
+
+def test_a_forward_without_its_small_number_is_recognised():
+    found = compared(lambda x: np.log(x * x + 1e-7), lambda g, x: 2 * g / x)
+    assert wrong(found) == [[0, 1, 2]]
+    assert found.reason.endswith(f"It is the derivative of the function without its 1e-07: {SPEC}")
+
+
+def test_a_small_number_that_is_not_what_is_missing_is_not_blamed():
+    found = compared(lambda x: np.log(x * x + 1e-7), lambda g, x: 3 * g / x)
+    assert "without its" not in found.reason
+
+
+def test_a_flat_forward_hints_at_a_surrogate():
+    found = compared(np.round, lambda g, x: g * 1.0)
+    assert wrong(found) == [[0, 1, 2]]
+    assert found.reason.endswith(f"The forward is flat here (is it rounded?): {SURROGATE}")
+
+
+def test_an_identity_hints_at_a_surrogate():
+    found = compared(lambda x: x * 1, lambda g, x: -g)
+    assert found.reason.endswith(f"The forward is the identity here: {SURROGATE}")
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.001, True), (1.5, False)])
+def test_a_close_formula_hints_at_an_approximation(factor, said):
+    found = compared(lambda x: x * x, lambda g, x: 2 * factor * g * x)
+    hint = f"So close, the forward may be an approximation of what is meant: then {SPEC}"
+    assert found.reason.endswith(hint) == said
+
+
+# -- the second witness -----------------------------------------------------------------------------------
+
+
+def halved(x):
+    """x clipped to [-2, 2], found by halving an interval: its own derivative is 0."""
+    low, high = np.full_like(x, -2), np.full_like(x, 2)
+    for _ in range(12):
+        middle = (low + high) / 2
+        low = np.where(middle < x, middle, low)
+        high = np.where(middle < x, high, middle)
+    return (low + high) / 2 + 0.25 * x * 0 + 0.0625 * x  # not flat: the witness is asked
+
+
+INSIDE = np.array([0.3, -1.1, 1.7])
+
+
+def test_an_iteration_whose_rule_is_seen_from_a_distance_is_undecided():
+    found = compared(halved, lambda g, x: 1.0625 * g, INSIDE)
+    assert found.agrees is None
+    assert found.reason.startswith("from a distance (steps around 2^")
+    assert found.reason.endswith(f"it is an iteration or is rounded; {SPEC}, or {SURROGATE}")
+
+
+@pytest.mark.parametrize("slope", [1.5, -1.0625])
+def test_a_wrong_rule_for_an_iteration_is_wrong(slope):
+    assert wrong(compared(halved, lambda g, x: slope * g, INSIDE)) == [[0, 1, 2]]
+
+
+def test_what_a_framework_wrote_knows_no_better_than_the_forward():
+    assert wrong(compared(halved, lambda g, x: 1.0625 * g, INSIDE, custom=False)) == [[0, 1, 2]]
+
+
+# -- what cannot be said ----------------------------------------------------------------------------------
+
+
+def test_a_program_that_cannot_be_evaluated_has_no_formula_and_says_why():
+    found = compared(lambda x: x * x, lambda g, x: 2 * g * x + np.log(x) * 0, limits=Limits(seconds=2.0))
+    assert found.agrees is None
+    assert found.reason.startswith("the gradient program cannot be evaluated exactly: output 0, element (1,)")
+
+
+def test_at_a_kink_the_formula_meets_every_legal_slope():
+    at_zero = np.array([-1.0, 0.0, 1.0])
+    for slope, expected in ((0.0, []), (0.5, []), (1.0, []), (2.0, [1]), (-0.125, [1])):
+
+        def rule(g, x, slope=slope):
+            return g * np.where(x > 0, 1.0, np.where(x == 0, slope, 0.0))
+
+        found = compared(lambda x: np.maximum(x, 0), rule, at_zero, cotangent=np.ones(3))
+        assert wrong(found) == [expected], slope

@@ -1,0 +1,126 @@
+"""What no program can avoid: closed forms, ties that are not to be broken, and zeros."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oracles.exact import attainable as module
+from oracles.exact import functions as fn
+from oracles.exact.attainable import attainable
+from oracles.exact.balls import zeros
+from oracles.exact.derive import vjp
+from oracles.exact.enclosure import Enclosure
+from oracles.exact.errors import Undecided
+from oracles.exact.evaluate import evaluate
+from oracles.exact.formats import FORMATS
+from oracles.exact.primitives import arrays, elementwise, reductions
+from tests.oracles.exact.test_rounding import DTYPES, build
+
+BITS = 128
+
+
+def spread(function, inputs, cotangent, wrt=(0,), **options):
+    """a and the zeros of the first gradient."""
+    program = vjp(build(function, *inputs), list(wrt))
+    numbers = [*inputs, cotangent]
+    truth = [Enclosure(b, BITS) for b in evaluate(program, numbers, BITS)]
+    excused, zero = attainable(program, numbers, list(wrt), truth, **options)
+    return excused[0], zero[0]
+
+
+def array(values, dtype="float32"):
+    return np.asarray(values).astype(DTYPES[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_with_a_small_difference_inherits_the_input_s_half_ulp(dtype):
+    """d/dx (x - 1)^2 / 2 = x - 1, at 1 + 4 ulps: half an ulp of 1, not of the difference."""
+    ulp = 2 * FORMATS[dtype].unit
+    x, one = array([1 + 4 * ulp], dtype), array([1], dtype)
+    found, _ = spread(lambda x: fn.square(x - 1.0) * 0.5, [x], one)
+    assert ulp / 2 <= found[0] <= ulp
+
+
+def test_log1p_far_from_its_pole_has_about_half_an_ulp_of_its_own():
+    x = array([0.37])
+    found, _ = spread(lambda x: elementwise.scalar("log1p", x), [x], array([1.25]))
+    true = 1.25 / 1.37
+    relative = (0.5 * 2.0**-25 / 1.37 + 2.0**-24 / 1.25) * true
+    own = float(FORMATS["float32"].ulp(np.array(true))) / 2
+    assert relative + own * 0.99 <= found[0] <= 1.1 * (relative + own)
+
+
+def test_softmax_is_excused_by_the_largest_cotangent_and_not_by_the_ball_of_its_rows():
+    x = np.random.default_rng(0).normal(size=(2, 16)).astype(np.float32)
+    ct = np.random.default_rng(1).normal(size=(2, 16)).astype(np.float32)
+    found, _ = spread(lambda x: fn.softmax(x, 1), [x], ct)
+    s = np.exp(x.astype(float)) / np.exp(x.astype(float)).sum(1, keepdims=True)
+    size = s * (np.abs(ct) + np.abs(ct * s).sum(1, keepdims=True))
+    assert (found <= 8 * 2.0**-24 * size).all()
+    assert (found >= 2.0**-24 * size / 64).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_gradient_of_a_linear_function_is_excused_by_its_cotangent(dtype):
+    """d/dx of x summed over is the cotangent; half an ulp of it, and half an ulp of the truth."""
+    ct = array([1.5, -0.75], dtype)
+    found, _ = spread(lambda x: x * 1.0, [array([3, 4], dtype)], ct)
+    half = FORMATS[dtype].ulp(ct.astype(float)) / 2
+    assert np.array_equal(found, 2 * half)
+
+
+def picked(y, t):
+    """y at the largest element of t."""
+    where = reductions.argmax(t, 1)
+    return reductions.take_along(y, arrays.reshape(where, (*where.shape, 1)), 1)
+
+
+@pytest.mark.parametrize("tie", [[0.5, 0.5, 0.0], [0.25, 0.5, 0.5]])
+def test_fixed_labels_that_are_tied_are_not_moved(tie):
+    y, t = array([[0.25, 0.5, 0.75]]), array([tie])
+    found, zero = spread(picked, [y, t], array([[1.5]]))
+    label = tie.index(max(tie))
+    assert found[0, label] == 2.0**-23  # of the cotangent, and of the truth
+    assert zero[0].tolist() == [k != label for k in range(3)]
+
+
+def test_fixed_numbers_that_decide_nothing_are_moved():
+    x, w = array([1.0]), array([3.0])
+    alone, _ = spread(lambda x: x * 3.0, [x], array([1.0]))
+    found, _ = spread(lambda x, w: x * w, [x, w], array([1.0]))
+    ulp = float(FORMATS["float32"].ulp(np.array(3.0)))
+    assert found[0] >= alone[0] + ulp / 4
+
+
+def test_a_truth_is_zero_only_if_every_perturbation_leaves_it_so():
+    x = array([0.5, 0.0, 1.0])
+    ct = array([1.0, 1.0, 1.0])
+    _, zero = spread(lambda x: x - elementwise.scalar("exp", x * 0.0) * x, [x], ct)
+    assert zero.all()
+    _, zero = spread(lambda x: fn.square(x - 1.0), [x], ct)
+    assert not zero.any()
+    _, zero = spread(lambda x: fn.maximum(x - 0.75, 0.0), [x], ct)
+    assert zero.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(4, 16), (2**16, 8)])
+def test_many_elements_have_eight_perturbations(monkeypatch, size, wanted):
+    seen = []
+    x = np.zeros(size, np.float32)
+    truth = Enclosure(zeros(x.shape), 64)
+    monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args) or [truth.balls])
+    attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth])
+    assert len(seen) == wanted
+
+
+def test_running_out_of_time_is_not_taken_for_precision():
+    x = array([1.0])
+    with pytest.raises(Undecided, match="out of time after 0 of 8 perturbations"):
+        spread(lambda x: x * x, [x], x, deadline=0.0)
+
+
+def test_it_is_the_same_each_time():
+    x = array([0.3, 0.7])
+    first, second = (spread(lambda x: elementwise.scalar("exp", x), [x], x)[0] for _ in range(2))
+    assert np.array_equal(first, second)

@@ -1,0 +1,130 @@
+"""Where the digits went: the operation and its line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oracles.exact.diagnosis import diagnose, place_of
+from oracles.exact.primitives import elementwise, reductions
+from oracles.exact.program import Builder
+from oracles.exact.rounding import MACHINES
+
+
+class Lines:
+    """Names each operation of a program, and the line that it is on."""
+
+    def __init__(self, shape, dtype):
+        self.builder = Builder()
+        self.x = self.builder.input(shape, dtype)
+        self.line = 0
+
+    def __call__(self, name):
+        self.line += 1
+        self.builder.calls(name, f"model.py:{self.line}")
+
+    def why(self, output, point, element=(), machine="numpy"):
+        program = self.builder.program([output])
+        return diagnose(program, [np.asarray(point)], MACHINES[machine], 0, element)
+
+
+@pytest.mark.parametrize(("dtype", "point", "digits"), [("float64", 40.7, 53), ("float32", 20.0, 24)])
+def test_one_minus_a_saturated_sigmoid_cancels_all_bits(dtype, point, digits):
+    at = Lines((), dtype)
+    at("exp")
+    e = elementwise.scalar("exp", -at.x)
+    at("reciprocal")
+    s = 1.0 / (1.0 + e)
+    at("subtract")
+    rest = 1.0 - s
+    at("multiply")
+    assert at.why(rest * s, point) == f"subtract at model.py:3: {digits} of {digits} bits cancel"
+
+
+def test_the_bits_that_cancel_are_counted():
+    """(1 + 2^-10) - 1 leaves 14 of 24 bits."""
+    at = Lines((), "float32")
+    at("add")
+    above = at.x * 1.0009765625
+    at("sub")
+    assert at.why(above - at.x, 1.0) == "sub at model.py:2: 10 of 24 bits cancel"
+
+
+def test_the_subtraction_in_a_softmax_gradient_is_named():
+    """s (g - sum(g s)) where one element has nearly all of s."""
+    at = Lines((3,), "float32")
+    at("softmax")
+    e = elementwise.scalar("exp", at.x)
+    s = e / at.builder.broadcast(reductions.reduce_sum(e, (0,), keepdims=True), (3,))
+    at("sum")
+    g = at.builder.constant(np.array([0.75, -1.25, 0.5]), "float32")
+    total = at.builder.broadcast(reductions.reduce_sum(s * g, (0,), keepdims=True), (3,))
+    at("sub")
+    difference = g - total
+    at("mul")
+    text = at.why(s * difference, np.array([14.0, 0.0, 0.0], np.float32), (0,))
+    assert text.startswith("sub at model.py:3: ")
+    assert text.endswith(" of 24 bits cancel")
+    assert 17 <= int(text.split()[3]) <= 20
+
+
+def test_a_number_that_overflows_is_named():
+    at = Lines((), "float32")
+    at("exp")
+    e = elementwise.scalar("exp", at.x)
+    at("div")
+    assert at.why(e / e, np.float32(100)) == "overflows at exp at model.py:1"
+
+
+def test_a_number_that_is_lost_to_underflow_is_named():
+    at = Lines((), "float64")
+    at("multiply")
+    square = at.x * at.x
+    at("divide")
+    assert at.why(at.x / square, 1e-300) == (
+        "underflow: a number that is not 0 becomes 0 at multiply at model.py:1"
+    )
+
+
+def test_without_cancellation_the_largest_share_is_named_in_per_cent():
+    """Of 75 u from the product and 8 u from exp."""
+    at = Lines((), "float32")
+    at("mul")
+    y = at.x * 1.25
+    at("exp")
+    text = at.why(elementwise.scalar("exp", y), np.float32(60))
+    assert text == "mul at model.py:1 contributes 90 % of the bound"
+    only = Lines((), "float32")
+    only("div")
+    assert only.why(only.x / 3.0, np.float32(2)) == "div at model.py:1 contributes 100 % of the bound"
+
+
+def test_what_is_held_fixed_carries_its_rounding_on():
+    at = Lines((), "float32")
+    at("mul")
+    y = elementwise.detach(at.x * 1.1)
+    at("sub")
+    assert at.why(y - 1.1, np.float32(1)) == "sub at model.py:2: 24 of 24 bits cancel"
+
+
+def test_nothing_is_said_of_what_is_exact_or_has_no_model():
+    at = Lines((), "float32")
+    at("reshape")
+    assert at.why(-at.x, np.float32(1)) == ""
+    x = Lines((2, 2), "float32")
+    from oracles.exact.primitives.linear_algebra import inverse
+
+    x("inv")
+    assert x.why(inverse(x.x), np.eye(2, dtype=np.float32), (0, 0)) == ""
+
+
+def test_a_place_is_the_operation_and_its_line_as_far_as_they_are_known():
+    builder = Builder()
+    x = builder.input((), "float32")
+    _ = x * 2.0
+    builder.calls("aten_mul", "")
+    _ = x * 3.0
+    builder.calls("multiply", "model.py:7")
+    _ = x * 4.0
+    places = [place_of(e) for e in builder.equations if e.primitive.name == "mul"]
+    assert places == ["mul", "aten_mul", "multiply at model.py:7"]

@@ -1,0 +1,374 @@
+"""Literals of JAX programs: what was written, from a second trace in float64; and which traces are kept."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from harness.cases import catalogue
+from oracles import JaxOracle
+from oracles.exact.balls import precision
+from oracles.exact.derive import vjp
+from oracles.exact.evaluate import evaluate
+from oracles.exact.formats import FORMATS
+from oracles.exact.from_jaxpr import pullback, record, tracing
+from oracles.exact.literals import widened
+from tests.oracles.exact.jax_programs import PROGRAMS, arguments
+
+NARROW = ["float32", "bfloat16", "float16"]
+BITS = 192
+each_narrow = pytest.mark.parametrize("dtype", NARROW)
+
+
+def numbers(recording):
+    """The literals of a recording, as float64."""
+    found = []
+    for e in recording.program.equations:
+        if e.primitive.name == "constant" and e.output.is_float and not e.output.ndim:
+            value = e.params["value"]
+            found.append(value.item() if value.dtype == object else float(value))
+    return found
+
+
+def balls(recording):
+    return [v for v in numbers(recording) if not isinstance(v, float) and v.is_finite()]
+
+
+def ones(dtype, shape=(3,)):
+    return np.ones(shape, jnp.dtype(dtype))
+
+
+def with_backward(forward, slope):
+    """A function with a hand-written backward pass: the cotangent times `slope(x)`."""
+    f = jax.custom_vjp(forward)
+    f.defvjp(lambda x: (forward(x), x), lambda x, ct: (ct * slope(x),))
+    return f
+
+
+# -- pairing ----------------------------------------------------------------------------------------------
+
+
+@each_narrow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_literal_of_ordinary_programs_finds_its_partner(name, dtype):
+    function, args, argnums = arguments(name, (3, 4), dtype)
+    out = jax.eval_shape(function, *args)
+    cotangent = np.ones(out.shape, out.dtype)
+    for recording in (
+        record(function, args, {}, paired=True),
+        record(pullback(function, argnums), (cotangent, *args), {}, edges=False, paired=True),
+    ):
+        assert recording.notes == ()
+        assert balls(recording) == []
+
+
+@each_narrow
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 0.1 * x,
+        lambda x: x + jnp.asarray(0.1, x.dtype),
+        lambda x: x * jnp.full((), 0.1, x.dtype),
+        lambda x: jnp.where(x > 0, x, 0.1),
+        jax.jit(lambda x: jnp.where(x > 0, 0.1 * x, x)),
+        lambda x: jax.lax.cond(x.sum() > 0, lambda y: 0.1 * y, lambda y: y, x),
+        lambda x: jax.lax.scan(lambda c, row: (c, 0.1 * row), 0.0, x)[1],
+        lambda x: jax.lax.fori_loop(0, 2, lambda _, y: 0.1 * y, x),
+        with_backward(lambda x: 0.1 * x, lambda x: x),
+        lambda x: 0.1 * x.astype(x.dtype),
+        lambda x: jnp.mean(x) * 0.1,
+    ],
+    ids=["weak", "asarray", "full", "where", "jit", "cond", "scan", "while", "custom", "cast", "mean"],
+)
+def test_a_literal_is_the_number_that_was_written(function, dtype):
+    recording = record(function, (ones(dtype),), {}, paired=True)
+    assert 0.1 in numbers(recording)
+    assert recording.notes == ()
+
+
+@each_narrow
+def test_without_pairing_a_literal_is_what_the_program_has(dtype):
+    rounded = float(np.asarray(0.1, jnp.dtype(dtype)))
+    assert numbers(record(lambda x: 0.1 * x, (ones(dtype),), {})) == [rounded]
+
+
+@each_narrow
+def test_the_constant_keeps_the_programs_own_dtype(dtype):
+    program = record(lambda x: 0.1 * x, (ones(dtype),), {}, paired=True).program
+    assert {v.dtype for e in program.equations for v in (*e.operands, e.output)} == {dtype}
+
+
+@each_narrow
+def test_a_literal_that_depends_on_the_dtype_is_a_ball_and_is_named(dtype):
+    def f(x):
+        return x * (0.3 if x.dtype == jnp.float64 else 0.7)
+
+    recording = record(f, (ones(dtype),), {}, paired=True)
+    (ball,) = balls(recording)
+    ulp = float(FORMATS[dtype].ulp(np.asarray(0.7)))
+    assert 0.7 in ball
+    assert float(ball.rad()) == pytest.approx(ulp / 2, rel=1e-6)
+    (note,) = recording.notes
+    assert f"half an ulp of {dtype}" in note
+    assert "test_jax_literals.py:" in note
+
+
+@each_narrow
+def test_code_for_one_dtype_only_has_no_partners(dtype):
+    def f(x):
+        assert x.dtype != jnp.float64
+        return x * 0.7
+
+    recording = record(f, (ones(dtype),), {}, paired=True)
+    assert len(balls(recording)) == len(recording.notes) == 1
+
+
+def test_a_short_literal_of_float32_is_exact_without_a_partner():
+    recording = record(lambda x: x * jnp.finfo(x.dtype).eps * 3.0, (ones("float32"),), {}, paired=True)
+    assert sorted(numbers(recording)) == [2.0**-23, 3.0]
+    assert recording.notes == ()
+
+
+def test_a_program_with_another_structure_in_float64_is_not_paired_by_chance():
+    def f(x):
+        y = x * 0.7
+        return y if x.dtype == jnp.float64 else jnp.sin(y) * 0.3
+
+    assert len(balls(record(f, (ones("bfloat16"),), {}, paired=True))) == 2
+
+
+def test_float64_literals_and_arrays_are_data():
+    table = np.array([0.1, 0.2], np.float32)
+    recording = record(lambda x: 0.1 * x, (ones("float64"),), {}, paired=True)
+    assert numbers(recording) == [0.1]
+    recording = record(lambda x: x * table, (ones("float32", (2,)),), {}, paired=True)
+    (constant,) = [e for e in recording.program.equations if e.primitive.name == "constant"]
+    np.testing.assert_array_equal(np.asarray(constant.params["value"]), table)
+
+
+# -- what pairing is for ----------------------------------------------------------------------------------
+
+
+def gelu(x):
+    return jax.nn.gelu(x, approximate=False)
+
+
+def slope(x):
+    """gelu', as it is coded by hand, with sqrt(2) and sqrt(2 pi) multiplied out."""
+    cdf = 0.5 * (1.0 + jax.lax.erf(x * 0.7071067811865476))
+    return cdf + x * 0.3989422804014327 * jnp.exp(-0.5 * x * x)
+
+
+def tanh_slope(x):
+    return jax.jvp(lambda y: jax.nn.gelu(y, approximate=True), (x,), (jnp.ones_like(x),))[1]
+
+
+def formulas(function, dtype):
+    """T and E: the gradient of the forward, and the backward pass as it stands, both exact."""
+    x = np.array([-1.9, -0.6, 0.3, 1.1, 2.2]).astype(jnp.dtype(dtype))
+    ct = np.array([0.7, -1.3, 0.9, 1.4, -0.6]).astype(jnp.dtype(dtype))
+    forward = record(function, (x,), {}, paired=True)
+    backward = record(pullback(function, (0,)), (ct, x), {}, edges=False, paired=True)
+    (truth,) = evaluate(widened(vjp(forward.program, [0])), [x, ct], BITS)
+    (formula,) = evaluate(widened(backward.program), backward.values, BITS)
+    with precision(BITS):
+        return [t.overlaps(e) for t, e in zip(truth.ravel(), formula.ravel(), strict=True)]
+
+
+each_dtype = pytest.mark.parametrize("dtype", ["float64", *NARROW])
+
+
+@each_dtype
+@pytest.mark.parametrize("function", [gelu, with_backward(gelu, slope)], ids=["jax", "by hand"])
+def test_a_right_backward_pass_meets_the_truth(function, dtype):
+    assert all(formulas(function, dtype))
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda x: 1.001 * slope(x), tanh_slope, lambda x: slope(x) * (1 + 2.0**-20)],
+    ids=["x 1.001", "tanh", "x (1 + 2^-20)"],
+)
+def test_a_wrong_backward_pass_is_disjoint_from_it(wrong, dtype):
+    assert not any(formulas(with_backward(gelu, wrong), dtype))
+
+
+# -- calls ------------------------------------------------------------------------------------------------
+
+
+def origins(function, *args):
+    return [e.origin for e in record(function, args, {}).program.equations]
+
+
+def test_a_primitive_is_a_call_at_the_users_line():
+    found = origins(lambda x: jax.lax.logistic(x) * x, ones("float32"))
+    logistic = [o for o in found if o.operation == "logistic"]
+    assert len(logistic) > 1
+    assert len({o.call for o in logistic}) == 1
+    assert all(o.place.startswith("test_jax_literals.py:") for o in found)
+    assert [o for o in found if o.operation == "mul"]
+
+
+def test_a_library_function_known_by_its_definition_is_one_call():
+    found = origins(jnp.sinc, ones("float32"))
+    assert {o.operation for o in found} == {"sinc"}
+    assert len({o.call for o in found}) == 1
+
+
+def test_what_a_library_function_does_inside_is_at_the_line_that_calls_it():
+    x = ones("float32")
+    jax.make_jaxpr(jax.nn.silu)(x)  # JAX keeps this trace, and where it was made
+    found = origins(lambda x: jax.nn.silu(x), x)
+    assert {o.operation for o in found} == {"logistic", "mul"}
+    assert len({o.place for o in found}) == 1
+
+
+def test_a_backward_pass_is_at_the_line_of_its_forward():
+    def f(x):
+        y = jnp.exp(x)
+        return y * y
+
+    found = record(pullback(f, (0,)), (ones("float32"), ones("float32")), {}, edges=False).program
+    assert len({e.origin.place for e in found.equations}) == 2
+
+
+def test_a_line_of_the_caller_is_not_a_place():
+    """The function is JAX's own: who records it is not who wrote it."""
+    assert {o.place for o in origins(jnp.tanh, ones("float32"))} == {""}
+
+
+# -- traces are kept --------------------------------------------------------------------------------------
+
+
+def counted(function):
+    seen = []
+
+    def f(*args, **kwargs):
+        seen.append(1)
+        return function(*args, **kwargs)
+
+    return f, seen
+
+
+def traces(function, *calls, paired=False):
+    f, seen = counted(function)
+    for args, kwargs in calls:
+        record(f, args, kwargs, paired=paired)
+    return len(seen)
+
+
+X = np.array([1.0, 2.0], np.float32)
+
+
+def test_another_input_is_not_traced_again():
+    calls = [((X,), {}), ((2 * X,), {}), ((jnp.asarray(X),), {})]
+    assert traces(lambda x: x * x, *calls) == 1
+    assert traces(lambda x: x * x, *calls, paired=True) == 2  # and once in float64
+    f, seen = counted(lambda x: x * x)
+    for x in (X, 2 * X):
+        record(pullback(f, (0,)), (X, x), {}, edges=False)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ((X, 3), {}),
+        ((X, np.int32(2)), {}),
+        ((X, True), {}),
+        ((X.astype(np.float64), 2), {}),
+        ((X[:1], 2), {}),
+        ((X, 2), {"power": 3}),
+        ((X, 2), {"power": 2.0}),
+    ],
+    ids=["integer", "type", "boolean", "dtype", "shape", "keyword", "float"],
+)
+def test_whatever_else_a_trace_depends_on_is_traced_again(other):
+    assert traces(lambda x, n, power=2: x**n * x**power, ((X, 2), {}), other) == 2
+
+
+def test_labels_are_part_of_the_trace_by_content():
+    f, seen = counted(lambda x, t: x[t])
+    labels = np.array([0])
+    first = record(f, (X, labels), {})
+    labels[0] = 1
+    second = record(f, (X, labels), {})
+    assert len(seen) == 2
+    values = [evaluate(r.program, r.values, 64)[0].item() for r in (first, second)]
+    assert values == [1, 2]
+
+
+def test_a_method_is_traced_each_time():
+    class Net:
+        scale = 2.0
+
+        def loss(self, x):
+            return self.scale * x
+
+    net = Net()
+    for scale in (2.0, 3.0):
+        net.scale = scale
+        for function, args in ((net.loss, (X,)), (pullback(net.loss, (0,)), (X, X))):
+            recording = record(function, args, {})
+            assert scale in numbers(recording)
+
+
+def test_what_cannot_be_compared_is_traced_each_time():
+    class Options:
+        pass
+
+    options = Options()
+    assert traces(lambda x, o: x, ((X, options), {}), ((X, options), {})) == 2
+
+
+def test_the_number_of_traces_is_bounded(monkeypatch):
+    monkeypatch.setattr(tracing, "KEPT", 2)
+    for n in (1, 2, 3, 4):
+        record(lambda x: x, (np.ones(n, np.float32),), {})
+    assert len(tracing._cache) <= 2
+
+
+# -- the oracle and the pullback --------------------------------------------------------------------------
+
+
+def test_eager_and_compiled_are_two_oracles():
+    eager, compiled = JaxOracle(), JaxOracle(compiled=True)
+    assert (eager.name, compiled.name) == ("jax", "jax-jit")
+    assert eager.machine == compiled.machine == "jax"
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["softmax_loss", "two_layer_net", "step_function"])
+def test_the_recorded_gradient_program_is_the_one_that_runs(name, compiled):
+    case, oracle = catalogue()[name], JaxOracle(compiled=compiled)
+    args, cotangent = case.draw("ordinary", "float64", 0)
+    subject = oracle.prepare(case, np.dtype("float64"))
+    result = subject.fetch_gradient(
+        subject.gradient(subject.load(cotangent), *(subject.load(a) for a in args))
+    )
+    recording = oracle.record(case, cotangent, args)
+    found = evaluate(recording.program, recording.values, BITS)
+    computed = [g for g in result.arrays if g is not None]
+    assert len(found) == len(computed)
+    for ball, array in zip(found, computed, strict=True):
+        np.testing.assert_allclose(ball.astype(float), array, rtol=1e-12, atol=1e-15)
+
+
+def test_without_a_cotangent_it_is_the_program_of_the_value():
+    case = catalogue()["sigmoid"]
+    args, _ = case.draw("ordinary", "float32", 0)
+    recording = JaxOracle().record(case, None, args)
+    assert len(recording.program.inputs) == len(args)
+    (found,) = evaluate(recording.program, recording.values, BITS)
+    np.testing.assert_allclose(found.astype(float), case.function(*args), rtol=1e-5)
+
+
+def test_a_pullback_ignores_the_cotangents_of_integers():
+    def f(x, t):
+        return {"loss": jnp.sum(x * x), "best": jnp.argmax(x), "right": t == 1}
+
+    cotangents = {"loss": np.float32(2.0), "best": 0, "right": 0}
+    (gradient,) = pullback(f, (0,))(cotangents, jnp.asarray(X), np.array([1, 0]))
+    np.testing.assert_array_equal(gradient, 4 * X)
+    assert pullback(lambda x: jnp.argmax(x), (0,))(0, jnp.asarray(X)) == (None,)

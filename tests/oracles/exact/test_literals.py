@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oracles.exact.balls import filled
+from oracles.exact.evaluate import evaluate
+from oracles.exact.literals import has_literals, widened
+from oracles.exact.program import Builder
+
+
+def program(value, shape=()):
+    """The value alone, as a program of one literal."""
+    builder = Builder()
+    return builder.program([builder.broadcast(builder.constant(value, "float64"), shape)])
+
+
+def literal(value):
+    return evaluate(widened(program(value)), [], 256)[0].item()
+
+
+@settings(derandomize=True)
+@given(st.integers(-(2**26) + 1, 2**26 - 1), st.integers(-300, 300))
+def test_a_short_number_is_meant_as_it_is(whole, exponent):
+    value = math.ldexp(whole, exponent)
+    assert literal(value) == arb(value)
+    assert not has_literals(program(value))
+
+
+@settings(derandomize=True)
+@given(st.floats(1e-300, 1e300).filter(lambda v: Fraction(v).numerator.bit_length() > 0))
+def test_a_long_number_is_a_ball_of_two_float64_ulps(value):
+    odd = Fraction(value).numerator
+    odd >>= (odd & -odd).bit_length() - 1
+    if odd.bit_length() <= 26:
+        return
+    ball, ulp = literal(value), np.spacing(value)
+    assert arb(value) + arb(2 * ulp) in ball
+    assert arb(value) - arb(2 * ulp) in ball
+    assert arb(value) + arb(2.01 * ulp) not in ball
+    assert has_literals(program(value))
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / math.sqrt(2 * math.pi), 2 / math.sqrt(math.pi), 1e-7])
+def test_a_computed_number_is_inside_that_of_what_was_meant(value):
+    above = np.nextafter(np.nextafter(value, np.inf), np.inf)
+    assert arb(above) in literal(value)
+
+
+def test_zero_infinities_and_whole_arrays_stay():
+    assert literal(0.0).is_zero()
+    assert float(literal(filled([arb("inf")], ()))) == math.inf
+    table = Builder()
+    written = table.program([table.constant(np.array([0.1, 0.2]))])
+    assert all(b.is_exact() for b in evaluate(widened(written), [], 64)[0])
+    assert not has_literals(written)
+
+
+def test_the_rest_of_the_program_is_kept():
+    builder = Builder()
+    x = builder.input((2,), "float64")
+    builder.guards.append((builder.constant(True), np.array(True)))
+    written = builder.program([x * 0.1])
+    wide = widened(written)
+    assert (wide.inputs, wide.outputs, wide.guards) == (written.inputs, written.outputs, written.guards)
+    values = evaluate(wide, [np.array([1.0, 2.0])], 128)[0]
+    assert all(b.contains(arb(x) / 10) for b, x in zip(values, (1, 2), strict=True))

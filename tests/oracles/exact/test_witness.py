@@ -1,0 +1,106 @@
+"""From a distance a staircase has the slope that its rule gives; a wrong rule is nobody's slope."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from flint import arb
+
+from oracles.exact.evaluate import evaluate
+from oracles.exact.primitives import elementwise, reductions
+from oracles.exact.program import PRIMITIVES, Builder
+from oracles.exact.witness import jumps, sides_with_rule
+from tests.oracles.exact.test_rounding import build
+
+X, CT = np.array([0.37, 1.4]), np.array([1.0, -0.5])
+CUBE = 3 * X[0] ** 2
+
+
+def bisected(x):
+    """y with y^3 + y = x, by forty halvings of [-2, 2]."""
+    low, high = x * 0.0 - 2.0, x * 0.0 + 2.0
+    for _ in range(40):
+        middle = (low + high) * 0.5
+        below = elementwise.compare("lt", middle * middle * middle + middle, x)
+        low, high = elementwise.select(below, middle, low), elementwise.select(below, high, middle)
+    return (low + high) * 0.5
+
+
+def implicit(x):
+    """1 / (3 y^2 + 1), at the y of `bisected`."""
+    y = evaluate(build(bisected, X), [X], 256)[0][0]
+    return 1 / (3 * y * y + 1)
+
+
+def rounded(x):
+    return x.builder.emit(PRIMITIVES["round"], (x * 8.0,), x.shape, x.dtype) * 0.125
+
+
+def folded(x):
+    """Smooth but for a jump far away."""
+    return elementwise.select(elementwise.compare("lt", x, 9.0), x * x * x, -x)
+
+
+def said(function, rule, truth, seconds=20.0):
+    return sides_with_rule(build(function, X), [X], [CT], 0, (0,), arb(rule), arb(truth), seconds)
+
+
+def test_an_implicit_rule_of_a_bisection_has_the_slope_of_the_forward():
+    text = said(bisected, implicit(X), 0.0)
+    slope = f"{float(implicit(X)):.3f}"[:4]
+    assert text.startswith("from a distance (steps around 2^")
+    assert f"the forward itself has the slope {slope}" in text
+    assert text.endswith("that the rule gives, and not 0: it is an iteration or is rounded")
+
+
+def test_a_straight_through_rule_has_the_slope_of_the_forward():
+    assert "it is an iteration or is rounded" in said(rounded, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("factor", [1.001, 1 + 2.0**-20, -1.0, 0.5, 0.0])
+def test_a_wrong_rule_of_a_forward_with_a_jump_has_not(factor):
+    assert jumps(build(folded, X))
+    assert said(folded, CUBE * factor, CUBE) == ""
+
+
+def test_a_wrong_rule_of_a_staircase_has_not():
+    assert said(bisected, -implicit(X), 0.0) == ""
+    assert said(rounded, -1.0, 0.0) == ""
+
+
+def test_two_steps_by_chance_are_not_enough():
+    """A rule that equals the mean slope over one large step."""
+    step = arb(2) ** 0
+    slope = ((X[0] + step) ** 3 - (X[0] - step) ** 3) / (2 * step)
+    assert said(folded, slope, CUBE) == ""
+
+
+def test_running_out_of_time_decides_nothing_and_says_so():
+    assert said(folded, CUBE, 2 * CUBE, seconds=-1.0) == (
+        "the second witness ran out of time after 0 of 102 steps"
+    )
+
+
+def test_steps_that_leave_the_domain_are_passed_over():
+    def root(x):
+        y = elementwise.scalar("sqrt", x)
+        return elementwise.select(elementwise.compare("lt", y, 9.0), y, -y)
+
+    true = 0.5 / math.sqrt(X[0])
+    assert "the forward itself" in said(root, true, 2 * true)
+    assert said(root, 2 * true, true) == ""
+
+
+def test_a_smooth_forward_has_no_jumps_and_a_branch_is_one():
+    assert not jumps(build(lambda x: elementwise.scalar("exp", x) * x, X))
+    assert jumps(build(rounded, X))
+    assert jumps(build(lambda x: reductions.sort(x, 0), X))
+    builder = Builder()
+    x = builder.input((), "float64")
+    builder.guards.append((builder.constant(True), np.array(True)))
+    assert jumps(builder.program([x * 2.0]))
+    table = np.array([True, False])
+    masked = build(lambda x: elementwise.select(x.builder.constant(~table), x, 0.0), X)
+    assert not jumps(masked)
