@@ -21,7 +21,7 @@ report: $(READY)  ## run every case against every oracle; tables to the screen a
 	$(BIN)/python -m harness report --output reports --jobs 2
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -145,7 +145,7 @@ def _judged(
     kind = min(of_gradient, of_value, key=RANK.__getitem__)
     right = kind in RIGHT and not faults
     outcome = Outcome.PASS if right else Outcome.FAIL
-    diagnosis = "; ".join([*faults, *([said] if said else []), *(seen.notes if not right else ())])
+    diagnosis = "; ".join([*faults, *([said] if said else []), *seen.notes])
     if known and not faults:
         outcome, diagnosis = _excused(outcome, known, diagnosis)
     return {"verdict": kind, "outcome": outcome, "diagnosis": diagnosis, **(_numbers(found) if found else {})}

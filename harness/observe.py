@@ -95,7 +95,9 @@ def observe(
     misshapen = _structure(gradient.arrays, expected)
     if thoroughly and not faults and not misshapen:
         again = subject.fetch_gradient(mine.gradient()).arrays
-        if not _same(gradient.arrays, again):
+        if _shapes(again) != _shapes(gradient.arrays):
+            faults.append(f"run again, the gradient has shapes {_shapes(again)}")
+        elif not _same(gradient.arrays, again):
             others.append(("run again", again))
             notes.append(f"not reproducible: two runs differ by {_spread(gradient.arrays, again):.2g}")
         for scale in SCALES:
@@ -167,6 +169,10 @@ def _as_finite(one: Sequence[Array | None], other: Sequence[Array | None]) -> bo
         for a, b in zip(one, other, strict=True)
         if a is not None and b is not None and a.shape == b.shape
     )
+
+
+def _shapes(arrays: Sequence[Array | None]) -> list[tuple[int, ...] | None]:
+    return [None if a is None else a.shape for a in arrays]
 
 
 def _same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool = False) -> bool:

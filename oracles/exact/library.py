@@ -58,7 +58,15 @@ FUNCTIONS: dict[str, Bound] = {
 OTHER = Bound(8, 8, 8, "no measurement: a few ulps, as the functions that were measured")
 
 # Calls of several equations that the libraries compute as one function: what is inside does not round.
-CALLS = {"logistic": "logistic", "sigmoid": "logistic", "expit": "logistic", "log1p_exp": "softplus"}
+CALLS = {
+    "logistic": "logistic",
+    "sigmoid": "logistic",
+    "expit": "logistic",
+    "log1p_exp": "softplus",
+    "special_erfcx": "erfcx",
+    "special_i0e": "bessel_i",
+    "special_i1e": "bessel_i",
+}
 
 
 class Slack(NamedTuple):
