@@ -72,7 +72,7 @@ def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) 
 
 
 def run(cells: Sequence[Cell], jobs: int = 1, timing: bool = True, full: bool = False) -> Iterator[Record]:
-    """The record of every cell, as they are done.
+    """The record of every cell, as they are done; without `full` the first dtype is timed.
 
     With several jobs the comparisons are spread over processes first, the cells of one case and dtype
     together, since they share what is proven and compiled; then each row is timed, alone, and its record
@@ -81,18 +81,19 @@ def run(cells: Sequence[Cell], jobs: int = 1, timing: bool = True, full: bool = 
     if jobs == 1:
         for cell in cells:
             record = run_cell(cell, full)
-            yield with_times(record, full) if timing else record
+            yield with_times(record, full) if timing and (full or cell.dtype == cells[0].dtype) else record
         return
     groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.case, cell.dtype), []).append(cell)
+    longest_first = sorted(groups.values(), key=_is_heavy, reverse=True)
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     found: list[Record] = []
-    for records in parallel(joblib.delayed(_run_cells)(group, full) for group in groups.values()):
+    for records in parallel(joblib.delayed(_run_cells)(group, full) for group in longest_first):
         found += records
         yield from records
     if timing:
-        for record in found:
+        for record in (r for r in found if full or r.dtype == cells[0].dtype):
             complete = with_times(record, full)
             if complete is not record:
                 yield complete
@@ -104,6 +105,10 @@ def run_cell(cell: Cell, full: bool = False) -> Record:
     if oracle.slow and not full:
         return Record(**asdict(cell), outcome=Outcome.SKIPPED, diagnosis=oracle.slow)
     return examine(catalogue()[cell.case], oracle, cell, known_defects())
+
+
+def _is_heavy(cells: Sequence[Cell]) -> bool:
+    return any(catalogue()[cell.case].input(cell.input).heavy for cell in cells)
 
 
 def _run_cells(cells: Sequence[Cell], full: bool) -> list[Record]:
