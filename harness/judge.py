@@ -244,8 +244,10 @@ def _in_ulps(error: float, ulp: float) -> float:
 
 
 def reach(balls: Array | None, at: tuple[int, ...], truth: Enclosure) -> float:
-    """How far from the truth the bound reaches."""
-    if balls is None or not balls[at].is_finite():
+    """How far from the truth the bound reaches; not a number where there is none."""
+    if balls is None:
+        return math.nan
+    if not balls[at].is_finite():
         return math.inf
     return float(abs(balls[at] - truth.balls[at].mid()).upper())
 
