@@ -14,14 +14,13 @@ from harness.case import Array, signed
 from harness.frameworks import NAMES, UserFunction, differentiate, framework_of, on_host
 from harness.judge import Judgement
 from harness.observe import Observed, observe
-from harness.truth import LIMITS, true_gradient
-from harness.verdict import Verdict, budget
+from harness.truth import true_gradient
+from harness.verdict import RIGHT, Verdict, budget
 from harness.verify import examine_program, verdict, worst
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.program import FLOATS
 from oracles.exact.refine import Limits
-
-RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
+from oracles.exact_oracle import LIMITS
 
 
 @dataclass(frozen=True, slots=True)

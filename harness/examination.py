@@ -16,18 +16,17 @@ from harness.known import KnownDefect, Row
 from harness.observe import Loaded, Observed, observe
 from harness.record import Cell, Record
 from harness.timing import paired
-from harness.truth import LIMITS, Truth, true_gradient
+from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
-from harness.verdict import Outcome, Verdict
+from harness.verdict import RIGHT, Outcome, Verdict
 from harness.verify import Examined, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact_oracle import ExactOracle, enclosed_value
+from oracles.exact_oracle import LIMITS, ExactOracle, enclosed_value
 
 REFERENCE = NumpyOracle()
 EXACT = ExactOracle()
-RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
 
 
 def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect]) -> Record:

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from harness.cases import catalogue
 from harness.record import Record
 from harness.runner import oracles, plan
-from harness.verdict import Outcome, Verdict, budget
+from harness.verdict import RIGHT, Outcome, Verdict, budget
 from oracles.exact.formats import format_of
-
-RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
 
 
 def failure_text(record: Record) -> str:

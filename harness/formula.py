@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from harness.case import Array
 from harness.judge import meets
-from harness.truth import BITS, LIMITS, Truth
-from oracles.exact.balls import as_balls, collecting_kinks, precision
+from harness.truth import Truth
+from oracles.exact.balls import as_balls, collecting_kinks
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
 from oracles.exact.kinks import resolve
-from oracles.exact.literals import has_literals, widened
-from oracles.exact.program import Program
+from oracles.exact.literals import has_literals, literals, replaced, widened
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
 from oracles.exact.witness import jumps, sides_with_rule
+from oracles.exact_oracle import BITS, LIMITS
 
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
@@ -137,7 +137,7 @@ def _hint(
     element: tuple[int, ...],
 ) -> str:
     """What it might be instead, where that can be recognised."""
-    number = _missing_literal(truth, found, agrees)
+    number = _missing_literal(truth, found)
     if number:
         return f"It is the derivative of the function without its {number}: {SPEC}"
     if _flat(truth):
@@ -164,40 +164,19 @@ def _is_identity(truth: Truth) -> bool:
     return known and balls.shape == cotangent.shape and bool(meets(balls, cotangent).all())
 
 
-def _missing_literal(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> str:
-    """A number in the specification without which the formula would be right, "" if there is none."""
-    for value in _small_literals(truth.gradient):
+def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
+    """A number in the specification without which the formula would be right, "" if there is none.
+
+    The numbers below 1/100: what is added to keep a logarithm or a root finite.
+    """
+    small = [b for b in literals(truth.gradient) if b.is_exact() and 0 < abs(b) < 0.01]
+    for number in {float(b): b for b in small}.values():
+        without = replaced(truth.gradient, lambda b, n=number: arb(0) if b == n else b)  # type: ignore[misc]
         try:
-            without = evaluate(_without(truth.gradient, value), truth.inputs, BITS)
+            other = evaluate(without, truth.inputs, BITS)
         except (Undecided, ZeroDivisionError):
             continue
-        with precision(BITS):
-            pairs = zip(found, without, strict=True)
-            if all(b.is_finite() for w in without for b in w.ravel()) and all(
-                meets(e.balls, w).all() for e, w in pairs
-            ):
-                return f"{value:.6g}"
+        finite = all(b.is_finite() for w in other for b in w.ravel())
+        if finite and all(meets(e.balls, w).all() for e, w in zip(found, other, strict=True)):
+            return f"{float(number):.6g}"
     return ""
-
-
-def _small_literals(program: Program) -> list[float]:
-    """The numbers below 1/100 that stand in the program: what is added to keep a logarithm finite."""
-    found: dict[float, None] = {}
-    for e in program.equations:
-        if e.primitive.name == "constant" and e.output.is_float and not e.output.ndim:
-            ball = as_balls(np.asarray(e.params["value"])).item()
-            if ball.is_finite() and 0 < abs(float(ball)) < 0.01:
-                found[float(ball)] = None
-    return list(found)[:8]
-
-
-def _without(program: Program, value: float) -> Program:
-    """The program with 0 for one of its numbers."""
-    equations = []
-    for e in program.equations:
-        if e.primitive.name == "constant" and e.output.is_float and not e.output.ndim:
-            ball = as_balls(np.asarray(e.params["value"])).item()
-            if ball.is_finite() and float(ball) == value:
-                e = e._replace(params={"value": np.zeros(())})
-        equations.append(e)
-    return Program(program.inputs, equations, program.outputs, program.guards)

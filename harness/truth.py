@@ -17,9 +17,7 @@ from oracles.exact.enclosure import Enclosure
 from oracles.exact.program import Program
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
-
-BITS = 128
-LIMITS = Limits(zero_bits=1100)  # gradients may be as small as the smallest float64, 2^-1074
+from oracles.exact_oracle import BITS, LIMITS
 
 
 @dataclass(frozen=True, slots=True)

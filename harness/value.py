@@ -8,7 +8,6 @@ import numpy as np
 
 from harness.case import Array
 from harness.judge import meets
-from harness.truth import BITS, LIMITS
 from harness.verdict import Verdict
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import ExactError
@@ -17,6 +16,7 @@ from oracles.exact.literals import has_literals, widened
 from oracles.exact.recording import Recording
 from oracles.exact.refine import refine
 from oracles.exact.rounding import MACHINES, bound
+from oracles.exact_oracle import BITS, LIMITS
 
 
 def verdict_on_value(

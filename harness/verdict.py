@@ -23,6 +23,7 @@ class Verdict(StrEnum):
 
 
 SEVERITY = tuple(Verdict)
+RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
 ALLOWABLE = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
 
 

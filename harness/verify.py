@@ -11,7 +11,7 @@ import numpy as np
 from harness.case import Array
 from harness.formula import Formula, compare
 from harness.judge import RANK, Evidence, Judgement, judge
-from harness.truth import LIMITS, Truth
+from harness.truth import Truth
 from harness.verdict import Verdict, budget
 from oracles.exact.diagnosis import diagnose
 from oracles.exact.errors import Undecided, Unsupported
@@ -19,6 +19,7 @@ from oracles.exact.formats import format_of
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits
 from oracles.exact.rounding import MACHINES, Bound, Machine, bound
+from oracles.exact_oracle import LIMITS
 
 
 @dataclass(frozen=True, slots=True)
