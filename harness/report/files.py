@@ -31,11 +31,13 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Path) -> list[Path]:
     """Write every table in every file format; returns the files, in order.
 
-    Each file appears whole or not at all, so a full disk or a killed run leaves the old one. A table that
-    this run does not have is removed, so that the folder shows one run.
+    Each file appears whole or not at all, so a full disk or a killed run leaves the old one. Where these are
+    tables of a report, those that this run does not have are removed, so that the folder shows one run; a
+    table of another kind leaves them.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for name in NAMES - {table.name for table in tables}:
+    given = {table.name for table in tables}
+    for name in NAMES - given if given & NAMES else ():
         for kind in formats:
             (directory / f"{name}.{kind}").unlink(missing_ok=True)
     written = []

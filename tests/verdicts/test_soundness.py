@@ -41,3 +41,10 @@ def test_the_second_look_agrees_with_the_gradient_by_hand(name):
         at = tuple(n - 1 for n in got.shape)
         true = derivative(name, args, cotangent, k, at)
         assert abs(mpmath.mpf(float(got[at])) - true) <= 1e-12 * (1 + abs(true))
+
+
+def test_its_table_stands_beside_those_of_a_report(tmp_path):
+    (tmp_path / "gradients.md").write_text("a report")
+    found = list(soundness.check([Cell("relu", "ordinary", "float64", "numpy", 0)]))
+    soundness.write_tables([soundness.table(found)], ["md"], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bounds.md", "gradients.md"]
