@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array
+from harness.judge import distance
 from oracles.exact.enclosure import Enclosure
 
 
@@ -85,8 +86,7 @@ def _measure_array(name: str, true: Enclosure, got: Array) -> Errors:
     counted = measured & ~at_kink
     mid = true.mid
     with np.errstate(all="ignore"):
-        # At least this much: less the radius of the truth, which matters only where it cancels to almost 0.
-        error = np.maximum(np.abs((got.astype(np.float64) - mid) - true.rest) - true.radius, 0.0)
+        error = distance(true, got.astype(np.float64))
         # The true value may be beyond the dtype: then infinity of its sign is right.
         error = np.where(np.isinf(got) & (got == mid.astype(got.dtype)), 0.0, error)
         error = np.where(counted, error, 0.0)
