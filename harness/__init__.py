@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         exact_value,
     )
     from harness.examination import examine
-    from harness.record import Cell, Record, read_records
+    from harness.journal import read_records
+    from harness.record import Cell, Record
     from harness.runner import plan, run
 
 _HOMES = {
@@ -42,7 +43,7 @@ _HOMES = {
     "exact_value": "exact",
     "examine": "examination",
     "plan": "runner",
-    "read_records": "record",
+    "read_records": "journal",
     "run": "runner",
 }
 

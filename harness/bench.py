@@ -14,7 +14,6 @@ from harness.timing import paired
 from oracles.exact_oracle import enclosed_gradient
 
 SAMPLED_ENTRIES = 40
-ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _against_the_loop(
     wanted_ratio: float,
 ) -> Benchmark:
     """One call for all `total` parameters against the document's loop over a few entries, extrapolated."""
-    measured = paired(call, lambda: reference.numerical_gradient(loss, entries), rounds=ROUNDS)
+    measured = paired(call, lambda: reference.numerical_gradient(loss, entries))
     scale = total / len(entries)
     return Benchmark(
         name,

@@ -9,20 +9,24 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
+from harness.configuration import ConfiguredApp
+from harness.defaults import BASELINE, SAVED, TIMEOUT_S
 from harness.exit_codes import ExitCode
-from harness.selection import NothingSelected, UsageError
+from harness.selection import NothingSelected, Untrusted, UsageError
 from harness.version import __version__
 
-app = App(
+app = ConfiguredApp(
     name="python -m harness",
     help="Tells you whether a gradient is right: every function against independent derivations.",
-    help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted.",
+    help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
+    "\n\nOptions not given: HARNESS_JOBS=2, then jobs = 2 in [tool.harness] of pyproject.toml.",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
 )
 Flag = Annotated[bool, Parameter(negative="")]
 Patterns = Annotated[tuple[str, ...], Parameter(negative="")]
+From = Annotated[Path | None, Parameter(name="from")]
 
 
 @app.command
@@ -38,7 +42,7 @@ def report(
     allow: str = "",
     format: str = "",
     output: Path | None = None,
-    jobs: int = 1,
+    jobs: int = 0,
 ) -> ExitCode:
     """Run every case against every oracle and show the tables.
 
@@ -66,11 +70,157 @@ def report(
     output
         A folder for the tables (csv, md) and the rows as they come (records.jsonl).
     jobs
-        Processes that compare at once. Timing always runs alone, afterwards.
+        Processes that compare at once; 0 is this one. Timing always runs alone, afterwards.
     """
     from harness.report.command import Options, run_report
 
     return run_report(Options(case, input, oracle, dtype, seed, quick, full, allow, format, output, jobs))
+
+
+@app.command
+def gate(
+    *,
+    case: Patterns = ("*",),
+    input: Patterns = ("*",),
+    oracle: str = "",
+    dtype: str = "",
+    quick: Flag = False,
+    timing: str = "",
+    strict: Flag = False,
+    format: str = "",
+    baseline: Path = BASELINE,
+    save: Path = SAVED,
+    resume: Flag = False,
+    from_: From = None,
+    against: Path | None = None,
+    jobs: int = 1,
+    timeout: float = TIMEOUT_S,
+) -> ExitCode:
+    """Run, and compare with the baseline: fails where a verdict got worse or more than one bit more is lost.
+
+    Parameters
+    ----------
+    case
+        Only cases that match this pattern (`*`, `?`); may be given again.
+    input
+        Only inputs that match this pattern; may be given again.
+    oracle
+        Only these oracles, separated by commas; otherwise all that the baseline has must be installed.
+    dtype
+        Only these, separated by commas: float64, float32.
+    quick
+        Ordinary inputs in float64 only.
+    timing
+        What a slower row does: gate (fail), warn, off; by default gate, and warn on another machine.
+    strict
+        Fail on rows that the baseline does not have, too.
+    format
+        text, github, jsonl, csv, md; by default github where GITHUB_STEP_SUMMARY is set, else text.
+    baseline
+        The baseline's file.
+    save
+        Where the rows of the run go as they come.
+    resume
+        Go on with the run that is saved there and was killed.
+    from_
+        Compare this saved run; nothing is run.
+    against
+        With --from: compare with this saved run instead of the baseline.
+    jobs
+        Processes that compare at once; 0 is this one. Timing always runs alone, afterwards.
+    timeout
+        Seconds that the rows of one case and dtype may take; then one by one, and what hangs fails.
+    """
+    from harness.gate_command import Options, run_gate
+    from harness.scope import Scope
+
+    scope = Scope(case, input, oracle, dtype, quick)
+    return run_gate(
+        Options(scope, timing, strict, format, baseline, save, resume, from_, against, jobs, timeout)
+    )
+
+
+baseline_app = App(name="baseline", help="Look at what a run would change in the baseline, or change it.")
+app.command(baseline_app)
+
+
+@baseline_app.command
+def diff(
+    *glob: str,
+    baseline: Path = BASELINE,
+    anew: Flag = False,
+    from_: From = None,
+    jobs: int = 1,
+    timeout: float = TIMEOUT_S,
+) -> ExitCode:
+    """Show what `baseline update` would change, by kind: worse, created, trimmed, fixed, renewed.
+
+    Parameters
+    ----------
+    glob
+        Only rows whose case/oracle/dtype/input matches; a pattern without a slash is a case.
+    baseline
+        The baseline's file.
+    anew
+        As if there were no baseline.
+    from_
+        Use this saved run; nothing is run.
+    jobs
+        Processes that compare at once; 0 is this one.
+    timeout
+        Seconds that the rows of one case and dtype may take.
+    """
+    from harness.baseline_command import Options, run_diff
+
+    return run_diff(Options(glob, "", anew, baseline, from_, jobs, timeout))
+
+
+@baseline_app.command
+def update(
+    *glob: str,
+    reason: str = "",
+    baseline: Path = BASELINE,
+    anew: Flag = False,
+    from_: From = None,
+    jobs: int = 1,
+    timeout: float = TIMEOUT_S,
+) -> ExitCode:
+    """Make the baseline agree with a run. Refused where CI is set, and without a reason.
+
+    Parameters
+    ----------
+    glob
+        Only rows whose case/oracle/dtype/input matches; a pattern without a slash is a case.
+    reason
+        Why the rows change; it is kept in the baseline.
+    baseline
+        The baseline's file.
+    anew
+        Write every row, whatever the old file holds.
+    from_
+        Use this saved run; nothing is run.
+    jobs
+        Processes that compare at once; 0 is this one.
+    timeout
+        Seconds that the rows of one case and dtype may take.
+    """
+    from harness.baseline_command import Options, run_update
+
+    return run_update(Options(glob, reason, anew, baseline, from_, jobs, timeout))
+
+
+@app.command
+def schema(of: str = "finding") -> ExitCode:
+    """Show the JSON Schema of a file or line that the harness writes.
+
+    Parameters
+    ----------
+    of
+        finding (a line of `gate --format jsonl`), record, header (a saved run's lines), or baseline.
+    """
+    from harness.report.schemas import print_schema
+
+    return print_schema(of)
 
 
 @app.command(name="list")
@@ -119,6 +269,14 @@ def bench() -> ExitCode:
     return run_bench()
 
 
+@app.command
+def doctor() -> ExitCode:
+    """Say whether this machine is fit for a run (versions, threads, timer, noise), and what to do if not."""
+    from harness.report.doctor_text import run_doctor
+
+    return run_doctor()
+
+
 def run(tokens: list[str] | None = None) -> ExitCode:
     """Run one command line and return its exit code; messages for the user go to stderr."""
     # XLA reads this once, when jax starts: one thread, so that times compare with the others' one thread.
@@ -131,6 +289,8 @@ def run(tokens: list[str] | None = None) -> ExitCode:
         return _say(str(problem), ExitCode.USAGE)
     except NothingSelected as problem:
         return _say(str(problem), ExitCode.NOTHING_COMPARED)
+    except Untrusted as problem:
+        return _say(str(problem), ExitCode.FAILED)
     except OSError as problem:
         if isinstance(problem, BrokenPipeError):
             raise
@@ -142,7 +302,7 @@ def run(tokens: list[str] | None = None) -> ExitCode:
 
 def main() -> NoReturn:
     """The entry point of `python -m harness`."""
-    code = ExitCode.OK
+    code = ExitCode.PIPE_CLOSED
     try:
         code = run()
         sys.stdout.flush()

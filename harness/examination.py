@@ -15,7 +15,7 @@ from harness.judge import RANK, Judgement
 from harness.known import KnownDefect, Row
 from harness.observe import Loaded, Observed, observe
 from harness.record import Cell, Record
-from harness.timing import paired
+from harness.timing import Call, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
 from harness.verdict import RIGHT, Outcome, Verdict
@@ -186,22 +186,28 @@ def _estimated(case: Case, args: Arrays, true: Truth | None, seen: Observed) -> 
     }
 
 
-def times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
-    """The fields of a record that are times, paired with those of the reference; or what it raised."""
-    try:
-        return _times(case, oracle, cell)
-    except Exception as problem:
-        return {"outcome": Outcome.ERROR, "diagnosis": first_line(problem)}
+def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Call, Call], tuple[Call, Call]]:
+    """The value and the gradient, each with what it is timed against; what is compiled has been.
 
-
-def _times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, float]:
+    That is the reference; for the reference itself, which would never look slower, the yardstick.
+    """
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
     mine, reference = (
         Loaded.of(one.prepare(case, np.dtype(cell.dtype)), args, cotangent) for one in (oracle, REFERENCE)
     )
-    mine.value(), mine.gradient()  # what is compiled is compiled before
-    value = paired(mine.value, reference.value)
-    gradient = paired(mine.gradient, reference.gradient)
+    mine.value(), mine.gradient()
+    if oracle.name == REFERENCE.name:
+        return (mine.value, yardstick), (mine.gradient, yardstick)
+    return (mine.value, reference.value), (mine.gradient, reference.gradient)
+
+
+def times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
+    """The fields of a record that are times and ratios.
+
+    Raises:
+        Exception: Whatever the oracle raises, and `ClockError`.
+    """
+    value, gradient = (paired(*pair) for pair in in_turns(case, oracle, cell))
     return {
         "value_time_s": value.time_s,
         "value_time_ratio": value.ratio,

@@ -11,3 +11,4 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command line was wrong
     NOTHING_COMPARED = 3  # an empty selection is not a success
     INTERRUPTED = 130  # stopped by the user; what was written stays
+    PIPE_CLOSED = 141  # the reader of a pipe went away before anything was decided, as a shell counts it

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -30,8 +28,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     largest element of its argument; on the exact oracle's own rows it is the proven error of the truth.
     `diagnosis` says in words why the verdict is not accurate, or why there is none. `first_call_time_s`
     covers loading, set-up, compilation and one value and gradient. The ratios are to the NumPy reference,
-    measured in turns in the same process: the median of the rounds, with the quarter and three-quarter
-    points beside it.
+    measured in turns in the same process: the median of the rounds, with its 99 % interval; those of the
+    reference are to a yardstick, the softmax of 100 numbers.
     """
 
     case: str
@@ -89,25 +87,3 @@ def from_json(line: bytes | str) -> Record:
         return msgspec.json.decode(line, type=Record, strict=False)
     except msgspec.DecodeError as problem:
         raise ValueError(f"not a record: {problem}") from None
-
-
-def read_records(path: Path) -> Iterator[Record]:
-    """The records of a JSON-lines file, as they come.
-
-    A later line for the same cell stands for the earlier one: a run writes a row when it is compared and,
-    where many processes compared, again when it has been timed. A last line that was cut short is left out.
-
-    Raises:
-        ValueError: A line is not a record; the message gives its number.
-    """
-    latest: dict[Cell, Record] = {}
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                record = from_json(line)
-            except ValueError as problem:
-                if not line.endswith(b"\n"):
-                    break  # the run was killed while it wrote its last line
-                raise ValueError(f"{path}, line {number}: {problem}") from None
-            latest[record.cell] = record
-    yield from latest.values()

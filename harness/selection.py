@@ -11,6 +11,10 @@ class UsageError(ValueError):
     """The command line asks for something that does not exist."""
 
 
+class Untrusted(ValueError):
+    """A file that was read is damaged, or not what it must be: nothing follows from it."""
+
+
 class NothingSelected(ValueError):
     """A selection that is well formed and matches nothing."""
 
@@ -27,7 +31,7 @@ def matching(patterns: Iterable[str], names: Sequence[str], kind: str = "case") 
     for pattern in patterns:
         found = [name for name in names if fnmatchcase(name, pattern)]
         if not found:
-            raise NothingSelected(f"no {kind} matches {pattern!r}; {_hint(pattern, names)}")
+            raise NothingSelected(f"no {kind} matches {pattern!r}; {near_matches(pattern, names)}")
         chosen.update(found)
     return [name for name in names if name in chosen]
 
@@ -43,10 +47,11 @@ def listed(option: str, text: str, allowed: Sequence[str]) -> list[str]:
         raise UsageError(f"{option} is empty; allowed are {', '.join(allowed)}, separated by commas")
     for name in asked:
         if name not in allowed:
-            raise UsageError(f"{option}: no {name!r}; {_hint(name, allowed)}")
+            raise UsageError(f"{option}: no {name!r}; {near_matches(name, allowed)}")
     return [name for name in allowed if name in asked]
 
 
-def _hint(name: str, names: Sequence[str]) -> str:
+def near_matches(name: str, names: Sequence[str]) -> str:
+    """What a mistyped name may have meant, for the end of a message."""
     near = difflib.get_close_matches(name.strip("*?"), names, n=3, cutoff=0.0)
     return f"near matches: {', '.join(near)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import statistics
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,22 +12,43 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 Call = Callable[[], Any]
-ROUNDS = 7
-SLICE_S = 2e-4  # a round repeats a short call until about this long: far above the timer's resolution
+# Four turns a round, of which the fastest counts: at equal cost its interval is a third as wide as that of
+# one long turn, since other programs only ever add time, in spells of about a millisecond.
+ROUNDS, TURNS, FEWEST = 15, 60, 5
+SLICE_S = 1e-4  # a turn repeats a short call until about this long: far above the timer's resolution
+BUDGET_S = 0.5  # slow calls get fewer turns, so that all of them take about this long
+RESAMPLES, TAIL = 2000, 0.005
+_NUMBERS = np.linspace(-1.0, 1.0, 100)
+
+
+class ClockError(RuntimeError):
+    """The clock is not one that times can be taken from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Medians of two calls in seconds, and their ratio with the middle half of the rounds."""
+    """Medians of two calls in seconds, and the median of their ratio with its 99 % bootstrap interval."""
 
     time_s: float
     reference_time_s: float
     ratio: float
     ratio_low: float
     ratio_high: float
+
+
+def yardstick() -> Any:
+    """A fixed computation, what the reference itself is timed against: the softmax of 100 numbers.
+
+    It is short calls on a short array, as most of the reference is: what disturbs one disturbs the other,
+    which one long exponential does not do. Stored ratios are in its unit, so it must stay as it is.
+    """
+    powers = np.exp(_NUMBERS - _NUMBERS.max())
+    return powers / powers.sum()
 
 
 @contextmanager
@@ -54,44 +75,63 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def paired(call: Call, reference: Call, rounds: int = ROUNDS, slice_s: float = SLICE_S) -> Paired:
+def paired(call: Call, reference: Call) -> Paired:
     """Time `call` against `reference`, in turns and in alternating order.
 
-    The ratio is the median of each round's own ratio: what slows the machine for a while slows both halves
-    of a round.
+    The ratio is the median of each round's own ratio, of its fastest turn of each: what slows the machine
+    for a while slows both halves of a round. The interval is of the noise between the rounds; what is the
+    same in all of them, as where this process has its memory, is not in it.
+
+    Raises:
+        ClockError: The clock went backwards.
     """
     with pinned(), _no_collection():
-        return _paired((call, reference), rounds, slice_s)
+        return _paired((call, reference))
 
 
-def _paired(calls: tuple[Call, Call], rounds: int, slice_s: float) -> Paired:
-    repeats = [_repeats(c, slice_s) for c in calls]
+def _paired(calls: tuple[Call, Call]) -> Paired:
+    once = [_once(call) for call in calls]
+    repeats = [max(1, min(1000, int(SLICE_S / seconds))) for seconds in once]
+    turn_s = sum(seconds * count for seconds, count in zip(once, repeats, strict=True))
+    turns = max(FEWEST, min(TURNS, int(BUDGET_S / turn_s)))
     rows = []
-    for turn in range(rounds):
+    for turn in range(turns):
         order = (0, 1) if turn % 2 == 0 else (1, 0)
         times = [0.0, 0.0]
         for which in order:
             times[which] = _mean_time(calls[which], repeats[which])
         rows.append(times)
-    ratios = [mine / other for mine, other in rows]
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    each = max(1, turns // ROUNDS)
+    mine, other = np.array(rows[: turns // each * each]).reshape(-1, each, 2).min(axis=1).T
+    low, high = _interval(mine / other)
     return Paired(
-        time_s=statistics.median(mine for mine, _ in rows),
-        reference_time_s=statistics.median(other for _, other in rows),
-        ratio=statistics.median(ratios),
+        time_s=float(np.median(mine)),
+        reference_time_s=float(np.median(other)),
+        ratio=float(np.median(mine / other)),
         ratio_low=low,
         ratio_high=high,
     )
 
 
-def _repeats(call: Call, slice_s: float) -> int:
-    once = _mean_time(call, 1)
-    return max(1, min(1000, int(slice_s / max(once, 1e-9))))
+def _interval(ratios: NDArray[np.float64]) -> tuple[float, float]:
+    """The 99 % percentile bootstrap interval of the median; of few ratios it is the least and the largest."""
+    picks = np.random.default_rng(0).integers(0, len(ratios), (RESAMPLES, len(ratios)))
+    low, high = np.quantile(np.median(ratios[picks], axis=1), (TAIL, 1 - TAIL))
+    return float(low), float(high)
+
+
+def _once(call: Call) -> float:
+    """About how long one call takes: the first may find everything cold."""
+    return min(_mean_time(call, 1), _mean_time(call, 1))
 
 
 def _mean_time(call: Call, repeats: int) -> float:
     start = perf_counter()
     for _ in range(repeats):
         call()
+    elapsed = perf_counter() - start
+    if not 0 <= elapsed < math.inf:
+        moved = f"went backwards by {-elapsed:g} s" if elapsed < 0 else f"stepped by {elapsed:g} s"
+        raise ClockError(f"the clock {moved}: run again, and on another machine if it stays so")
     # A timer too coarse to see the call gives its smallest step, not a division by zero.
-    return max(perf_counter() - start, 1e-9) / repeats
+    return max(elapsed, 1e-9) / repeats

@@ -156,7 +156,7 @@ RECORD = {
     ),
     "value_time_ratio": Entry(
         "How many times longer one value takes than the NumPy reference.",
-        "Measured in turns in one process; the median of the rounds.",
+        "Measured in turns in one process; the median of the rounds. The reference's own: to a yardstick.",
         "1.0",
     ),
     "gradient_time_s": Entry(
@@ -166,18 +166,19 @@ RECORD = {
     ),
     "gradient_time_ratio": Entry(
         "How many times longer one gradient takes than the hand-derived one.",
-        "Measured in turns in one process; the median of the rounds.",
+        "Measured in turns in one process; the median of the rounds. The hand-derived one's own: to a "
+        "yardstick, the softmax of 100 numbers.",
         "57 for the finite differences of softmax_loss",
         "Compare with `low` and `high` before you call it a difference.",
     ),
     "gradient_time_ratio_low": Entry(
-        "The quarter point of the rounds of gradient_time_ratio.",
-        "A quarter are lower.",
+        "The low end of gradient_time_ratio.",
+        "A 99 % bootstrap interval of the median of the rounds.",
         "55",
     ),
     "gradient_time_ratio_high": Entry(
-        "The three-quarter point of the rounds of gradient_time_ratio.",
-        "A quarter are higher.",
+        "The high end of gradient_time_ratio.",
+        "A 99 % bootstrap interval of the median of the rounds.",
         "66",
         "Far from low: the machine was busy; run it again.",
     ),
@@ -249,14 +250,37 @@ OTHERS = {
     "ours_time_s": Entry("Seconds of our way.", "Median, in turns with the other.", "0.2"),
     "other_time_s": Entry("Seconds of the other way.", "Median, in turns with ours.", "71"),
     "ratio": Entry("How many times longer the other way takes.", "Median of rounds.", "363"),
-    "ratio_low": Entry("The quarter point of ratio.", "Of the rounds.", "175"),
-    "ratio_high": Entry("The three-quarter point of ratio.", "Of the rounds.", "184"),
+    "ratio_low": Entry("The low end of ratio.", "A 99 % interval of the median.", "175"),
+    "ratio_high": Entry("The high end of ratio.", "A 99 % interval of the median.", "184"),
     "wanted_ratio": Entry(
         "The ratio that is promised.", "Stated in harness/bench.py.", "100 for exact_gradient"
     ),
     "measured": Entry("What a benchmark measured.", "In `unit`.", "0.8", "Compare with limit."),
     "limit": Entry("The most that it may be.", "In `unit`.", "2"),
     "unit": Entry("The unit of measured and limit.", "By name.", "s"),
+    "injected": Entry("What was done to the kernels.", "In words.", "2 more bits lost"),
+    "trials": Entry("How often it was done.", "Over kernels, dtypes and seeds.", "40"),
+    "suspected": Entry("How often a first look saw it.", "Of the trials.", "40"),
+    "failed": Entry("How often it failed the gate.", "Of the trials; time is confirmed first.", "40"),
+    "wanted": Entry("How often it should fail.", "Stated in harness/bench_gate.py.", "39 to 40"),
+    "level": Entry(
+        "What a finding does to the gate.",
+        "fail: exit code 1; warn: to be looked at; note: good news.",
+        "fail",
+        "Explain the kind that stands beside it, for example `explain worse`.",
+    ),
+    "kind": Entry("What the gate found of a row.", "The record against the baseline.", "less accurate"),
+    "before": Entry("What the baseline has.", "In words.", "accurate"),
+    "now": Entry("What this run has.", "In words.", "wrong"),
+    "reproduce": Entry(
+        "The command that shows the row again.", "With its seed.", "report --case relu", "Paste it."
+    ),
+    "accept": Entry(
+        "The command that makes the baseline agree.",
+        "Blank where there is nothing to agree to.",
+        'baseline update relu/jax/float64/ties --reason "why"',
+        "Paste it, with your reason, if the change is meant.",
+    ),
     "differentiated": Entry("Which arguments have a gradient.", "By name.", "W1, b1, W2, b2"),
     "inputs": Entry("The inputs of a case.", "By name.", "ordinary, zeros, ties", "Choose with --input."),
     "not_differentiable": Entry("Where a case has a kink.", "In words.", "at 0", "See `explain convention`."),

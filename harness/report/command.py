@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from harness import documents, learning
-from harness.cases import catalogue
 from harness.exit_codes import ExitCode
+from harness.journal import Journal
 from harness.record import Cell, Record, to_json
 from harness.report import other_tables, tables
-from harness.report.delivery import deliver, with_progress
+from harness.report.delivery import deliver, whatever_the_reader_does, with_progress
 from harness.report.files import WRITERS
-from harness.runner import DTYPES, oracles, plan, run
-from harness.selection import UsageError, listed, matching
+from harness.runner import DTYPES, oracles, run
+from harness.scope import ALL, Scope
+from harness.selection import UsageError, listed
 from harness.verdict import ALLOWABLE, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")
 STEPS, QUICK_STEPS = 300, 50
-ALL = ("*",)
 
 
 @dataclass(frozen=True)
@@ -41,24 +40,24 @@ class Options:
     allow: str = ""
     format: str = ""
     output: Path | None = None
-    jobs: int = 1
+    jobs: int = 0
 
 
 def run_report(options: Options) -> ExitCode:
     """Run the selection, show and write its tables, and say by the exit code what came out."""
     formats = _formats(options)
     allowed = listed("--allow", options.allow, ALLOWABLE) if options.allow else []
-    sources = listed("--oracle", options.oracle, list(oracles())) if options.oracle else list(oracles())
-    cells = _cells(options, sources)
+    scope = Scope(options.case, options.input, options.oracle, options.dtype, options.quick)
+    cells = _cells(options, scope)
     records = {}
     with ExitStack() as stack:
         sinks = _sinks(options, formats, stack)
-        for found in with_progress(run(cells, options.jobs, full=options.full), len(cells)):
+        timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
+        for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells)):
             record = _allowed(found, allowed)
             records[record.cell] = record
-            for sink in sinks:
-                sink.write(to_json(record) + b"\n")
-                sink.flush()
+            for write in sinks:
+                write(record)
     frame = tables.records_frame(list(records.values()))
     shown = [
         tables.gradients(frame, options.full),
@@ -71,14 +70,15 @@ def run_report(options: Options) -> ExitCode:
         printed = documents.reproduce()
         right = all(row.equal for row in printed)
         steps = QUICK_STEPS if options.quick else STEPS
-        chosen = [oracles()[name] for name in sources]
+        chosen = [oracles()[name] for name in scope.oracles]
         learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
         shown += [
             other_tables.documents(printed),
             other_tables.learning(learning.learn(learners, steps)),
         ]
     shown.append(tables.verdicts(frame))
-    deliver(shown, tables.summary(frame), formats, options.output)
+    with whatever_the_reader_does():
+        deliver(shown, tables.summary(frame), formats, options.output)
     if any(r.outcome.failing for r in records.values()) or not right:
         return ExitCode.FAILED
     if not any(r.outcome.compared for r in records.values()):
@@ -87,27 +87,20 @@ def run_report(options: Options) -> ExitCode:
     return ExitCode.OK
 
 
-def _cells(options: Options, sources: Sequence[str]) -> list[Cell]:
+def _cells(options: Options, scope: Scope) -> list[Cell]:
     """The cells that the options choose.
 
     Raises:
         UsageError: An option has a value that it cannot have.
         NothingSelected: A pattern matches nothing.
     """
-    names = matching(options.case, list(catalogue()))
-    dtypes = (
-        listed("--dtype", options.dtype, DTYPES) if options.dtype else DTYPES[: 1 if options.quick else None]
-    )
     if options.output and options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
-    if options.jobs < 1:
-        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 1 or more")
+    if options.jobs < 0:
+        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 0 for none but this one")
     if options.seed < 0:
         raise UsageError(f"--seed is {options.seed}; it must be 0 or more")
-    makers = [maker for name in names for maker in catalogue()[name].inputs]
-    there = dict.fromkeys(maker.name for maker in makers if not (options.quick and maker.boundary))
-    inputs = matching(options.input, list(there), "input")
-    return plan(names, sources, dtypes, options.seed, not options.quick, options.full, inputs)
+    return scope.cells(options.seed, full=options.full)
 
 
 def _allowed(record: Record, verdicts: Sequence[str]) -> Record:
@@ -127,11 +120,15 @@ def _formats(options: Options) -> list[str]:
     return formats
 
 
-def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[BinaryIO]:
+def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[Callable[[Record], None]]:
     """Where the rows go as they come."""
     if "jsonl" not in formats:
         return []
     if options.output is None:
-        return [sys.stdout.buffer]
-    options.output.mkdir(parents=True, exist_ok=True)
-    return [stack.enter_context((options.output / "records.jsonl").open("wb"))]
+        return [_print_line]
+    return [stack.enter_context(Journal(options.output / "records.jsonl")).write]
+
+
+def _print_line(record: Record) -> None:
+    sys.stdout.buffer.write(to_json(record) + b"\n")
+    sys.stdout.buffer.flush()

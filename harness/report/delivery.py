@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +17,16 @@ from harness.report.table import Table
 from harness.report.text import Screen, print_table
 
 Row = TypeVar("Row")
+
+
+@contextmanager
+def whatever_the_reader_does() -> Iterator[None]:
+    """Write to a reader that may go away (head, less): what it wanted it has, and the exit code is ours."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def deliver(

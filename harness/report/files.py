@@ -19,7 +19,10 @@ WRITERS: dict[str, Callable[[Table], str]] = {
 
 def markdown(table: Table) -> str:
     """The shown columns as a Markdown table under a heading, numbers with six digits."""
-    body = _plain(table.frame[list(table.columns)]).to_markdown(index=False, floatfmt=".6g")
+    shown = _plain(table.frame[list(table.columns)])
+    # Twenty digits that are text stay twenty digits.
+    words = [k for k, name in enumerate(table.columns) if all(isinstance(v, str) for v in shown[name])]
+    body = shown.to_markdown(index=False, floatfmt=".6g", disable_numparse=words)
     return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.bench import Benchmark
 from harness.bench_exact import Measurement
+from harness.bench_gate import Power
 from harness.case import Case
 from harness.documents import Reproduced
 from harness.learning import Learned
@@ -80,6 +81,19 @@ def measurements(rows: Sequence[Measurement]) -> Table:
         "The exact oracle: measured, and the most it may be",
         frame,
         ("met", "name", "measured", "limit", "unit", "note"),
+    )
+
+
+def powers(rows: Sequence[Power]) -> Table:
+    """What the gate sees of losses and slow-downs that were injected."""
+    frame = frame_of({**dataclasses.asdict(row), "met": row.met, "wanted": row.wanted} for row in rows)
+    return Table(
+        "bench_gate",
+        "The gate: injected losses and slow-downs, and how many of them fail it",
+        frame,
+        ("met", "injected", "trials", "suspected", "failed", "wanted"),
+        "kernels of NumPy, JAX and PyTorch; suspected: a first look says so; failed: a second agrees, as in "
+        "`gate`",
     )
 
 

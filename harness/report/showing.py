@@ -8,7 +8,7 @@ import re
 from rich.padding import Padding
 from rich.text import Text
 
-from harness import bench, bench_exact
+from harness import bench, bench_exact, bench_gate
 from harness.cases import catalogue
 from harness.exit_codes import ExitCode
 from harness.explain import LETTERS, WORDS, explanations
@@ -95,6 +95,7 @@ def run_bench() -> ExitCode:
     """The paired benchmarks and the exact oracle's limits; fails where a promise is not kept."""
     pairs = list(with_progress(bench.run(), len(bench.BENCHMARKS)))
     measured = list(with_progress(bench_exact.run(), bench_exact.COUNT))
-    deliver([other_tables.benchmarks(pairs), other_tables.measurements(measured)])
-    kept = all(pair.met for pair in pairs) and all(one.met for one in measured)
+    seen = list(with_progress(bench_gate.run(), None))
+    deliver([other_tables.benchmarks(pairs), other_tables.measurements(measured), other_tables.powers(seen)])
+    kept = all([*(p.met for p in pairs), *(m.met for m in measured), *(s.met for s in seen)])
     return ExitCode.OK if kept else ExitCode.FAILED

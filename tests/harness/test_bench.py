@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from harness import bench, bench_exact
+from harness import bench, bench_exact, bench_gate
 from harness.bench import Benchmark
 from harness.bench_exact import Measurement
 from harness.cli import run
@@ -20,6 +20,7 @@ def measured(monkeypatch):
     """What the exact oracle is said to have measured; nothing unless a test adds to it."""
     found = []
     monkeypatch.setattr(bench_exact, "run", lambda: iter(found))
+    monkeypatch.setattr(bench_gate, "run", lambda: iter(()))
     return found
 
 
@@ -58,7 +59,7 @@ def test_a_kept_limit_of_the_exact_oracle_excuses_no_ratio(measured, monkeypatch
 def test_the_loop_is_extrapolated_from_its_sample_to_all_parameters(monkeypatch):
     calls = []
 
-    def measured(ours, literal, rounds):
+    def measured(ours, literal):
         calls.append((ours(), literal()))
         return Paired(time_s=2.0, reference_time_s=0.5, ratio=4.0, ratio_low=2.0, ratio_high=8.0)
 

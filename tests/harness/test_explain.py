@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from harness import bench, bench_exact, documents, learning
+from harness import bench, bench_exact, bench_gate, documents, learning
 from harness.cases import catalogue
 from harness.cli import run
 from harness.exit_codes import ExitCode
-from harness.explain import EXIT_CODES, OUTCOMES, VERDICTS, WORDS, explanations
+from harness.explain import EXIT_CODES, FINDINGS, OUTCOMES, VERDICTS, WORDS, explanations
+from harness.finding import Kind
 from harness.record import Record
-from harness.report import other_tables, tables
+from harness.report import findings, other_tables, tables
 from harness.report.columns import COLUMNS, RECORD
 from harness.report.text import HEADINGS
 from harness.runner import oracles
@@ -36,6 +37,8 @@ def shown_columns():
         other_tables.learning([learning.Learned("jax")]),
         other_tables.benchmarks([blank(bench.Benchmark)]),
         other_tables.measurements([blank(bench_exact.Measurement)]),
+        other_tables.powers([bench_gate.Power("", 0, 0, 0, 0, 0)]),
+        findings.table_of(findings.Told([], 0, "", "", [])),
         other_tables.cases(catalogue().values()),
         other_tables.oracles(oracles().values()),
     ]
@@ -45,6 +48,7 @@ def shown_columns():
 def test_every_verdict_outcome_field_and_exit_code_has_an_entry_and_no_other():
     assert set(VERDICTS) == set(Verdict)
     assert set(OUTCOMES) == set(Outcome)
+    assert set(FINDINGS) == set(Kind)
     assert set(EXIT_CODES) == set(ExitCode)
     assert set(RECORD) == set(Record.__struct_fields__)
 

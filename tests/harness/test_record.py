@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.record import Cell, Record, from_json, read_records, to_json
+from harness.record import Cell, Record, from_json, to_json
 from harness.verdict import Outcome, Verdict
 
 FLOAT_FIELDS = [f.name for f in msgspec.structs.fields(Record) if f.type == float | None]
@@ -93,30 +93,3 @@ def test_a_wrong_field_is_named(old, new, message):
 
 def test_a_record_knows_its_cell():
     assert record(seed=4, diagnosis="r").cell == Cell("relu", "zeros", "float64", "jax", 4)
-
-
-def test_a_bad_line_is_reported_by_file_and_number(tmp_path):
-    path = tmp_path / "records.jsonl"
-    path.write_bytes(to_json(record()) + b"\n" + to_json(record(seed=1)) + b"\nnonsense\n")
-    with pytest.raises(ValueError, match=r"records\.jsonl, line 3: not a record"):
-        list(read_records(path))
-
-
-def test_a_later_line_of_a_cell_replaces_the_earlier_one(tmp_path):
-    path = tmp_path / "records.jsonl"
-    rows = [record(seed=s, diagnosis=d) for s, d in ((0, "compared"), (1, "other"), (0, "timed"))]
-    path.write_bytes(b"".join(to_json(r) + b"\n" for r in rows))
-    assert [(r.seed, r.diagnosis) for r in read_records(path)] == [(0, "timed"), (1, "other")]
-
-
-@pytest.mark.parametrize("field", ["case", "input", "dtype", "oracle", "seed"])
-def test_rows_that_differ_in_any_name_are_different_rows(tmp_path, field):
-    path = tmp_path / "records.jsonl"
-    other = record(**{field: 9 if field == "seed" else "other"})
-    path.write_bytes(to_json(record()) + b"\n" + to_json(other) + b"\n")
-    assert len(list(read_records(path))) == 2
-
-
-def test_an_empty_file_has_no_records(tmp_path):
-    (tmp_path / "records.jsonl").touch()
-    assert list(read_records(tmp_path / "records.jsonl")) == []

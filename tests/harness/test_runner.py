@@ -102,12 +102,12 @@ def timed(record):
 
 @pytest.fixture(scope="module")
 def alone():
-    return list(run(CELLS, timing=False))
+    return list(run(CELLS, timed=()))
 
 
 @pytest.fixture(scope="module")
 def spread():
-    return list(run(CELLS, jobs=2, timing=True))
+    return list(run(CELLS, jobs=2))
 
 
 def test_one_job_gives_one_record_a_cell_in_order(alone):
@@ -147,14 +147,16 @@ def test_with_two_jobs_each_row_that_can_be_timed_is_timed_once(spread):
 
 
 def test_two_jobs_without_timing_stop_after_the_comparisons(monkeypatch):
-    monkeypatch.setattr(runner.joblib, "Parallel", lambda **_: lambda calls: (f(*a) for f, a, _ in calls))
-    assert [r.cell for r in run(CELLS[:3], jobs=2, timing=False)] == CELLS[:3]
+    monkeypatch.setattr(
+        runner, "spread", lambda work, groups, *_: (r for group in groups for r in work(group))
+    )
+    assert [r.cell for r in run(CELLS[:3], jobs=2, timed=())] == CELLS[:3]
 
 
 def test_records_come_as_they_are_done(monkeypatch):
     done = []
     monkeypatch.setattr(runner, "run_cell", lambda cell, full: done.append(cell) or cell)
-    rows = run(CELLS, timing=False)
+    rows = run(CELLS, timed=())
     next(rows)
     assert done == CELLS[:1]
 

@@ -10,10 +10,9 @@ import re
 import numpy as np
 import pytest
 
-from harness import cases, learning, runner
+from harness import cases, learning, runner, scope
 from harness.cli import run
 from harness.record import from_json
-from harness.report import command
 from harness.runner import DTYPES
 from harness.verdict import Outcome, Verdict
 
@@ -52,7 +51,7 @@ def installed(monkeypatch):
 
     def install(*changed):
         found = {**cases.catalogue(), **{case.name: case for case in changed}}
-        for module in (runner, command):
+        for module in (runner, scope):
             monkeypatch.setattr(module, "catalogue", lambda: found)
 
     return install

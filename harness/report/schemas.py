@@ -1,0 +1,29 @@
+"""What the harness writes, as JSON Schema: read from the types that write it, so it is always true."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from harness.baseline import File
+from harness.exit_codes import ExitCode
+from harness.journal import Header
+from harness.record import Record
+from harness.report.findings import Line
+from harness.selection import listed
+
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "finding": Line,
+    "record": Record,
+    "header": Header,
+    "baseline": File,
+}
+
+
+def print_schema(of: str) -> ExitCode:
+    """The JSON Schema of one of them."""
+    (chosen,) = listed("schema", of, list(KINDS))
+    found = msgspec.json.schema(KINDS[chosen], schema_hook=lambda _: {"type": ["number", "string"]})
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
+    return ExitCode.OK
