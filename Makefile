@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report test lint soundness coverage bench clean
+.PHONY: help report gate test lint soundness coverage bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -19,6 +19,9 @@ $(READY): pyproject.toml constraints.txt
 
 report: $(READY)  ## run every case against every oracle; tables to the screen and to reports/
 	$(BIN)/python -m harness report --output reports --jobs 2
+
+gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where anything got worse
+	$(BIN)/python -m harness gate --jobs 2
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -n 2

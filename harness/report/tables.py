@@ -127,8 +127,8 @@ def timings(frame: pd.DataFrame, full: bool) -> Table:
         "Times of one gradient (one thread), slowest against NumPy first",
         timed,
         TIMING_COLUMNS,
-        "ratio: to the NumPy reference, measured in turns in this process, median of the rounds with its 99 % "
-        "interval; of the reference: to a yardstick, the softmax of 100 numbers; first call: set-up, "
+        "ratio: to the NumPy reference, measured in turns in this process, median of the rounds with its "
+        "99 % interval; of the reference: to a yardstick, the softmax of 100 numbers; first call: set-up, "
         "compilation and one value and gradient",
     )
 
