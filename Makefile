@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint soundness coverage bench clean
+.PHONY: help report gate test lint soundness scale coverage bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -35,6 +35,9 @@ soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
+
+scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of memory (half an hour)
+	$(BIN)/python -m tests.harness.scale
 
 coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle proves
 	$(BIN)/python -m harness coverage
