@@ -208,7 +208,10 @@ def _number(kind: type, value: Any) -> Any:
     if kind is not Number:
         raise NotImplementedError(f"no {kind} in a baseline")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return Number(value)
+        try:
+            return Number(value)
+        except OverflowError:
+            raise ValueError(f"a number of {len(str(value))} digits is more than a float holds") from None
     if value in ("nan", "inf", "-inf"):
         return Number(value)
     raise ValueError(f'{value!r} is no number; NaN and infinity are "nan", "inf", "-inf"')

@@ -16,7 +16,7 @@ from harness.changes import Change, Changes, changes
 from harness.defaults import BASELINE, TIMEOUT_S
 from harness.exit_codes import ExitCode
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.gate_command import gated_oracles
+from harness.gate_command import gated_cells
 from harness.journal import read_header, read_records, refuse_other_code
 from harness.known import Row
 from harness.record import Cell, Record
@@ -90,7 +90,7 @@ def _old(options: Options) -> Baseline:
 
 def _planned(options: Options, old: Baseline) -> list[Cell]:
     """The cells whose rows the patterns choose."""
-    cells = Scope().cells(old.seed, gated_oracles(Scope(), old.rows))
+    cells = gated_cells(Scope(), old.seed, old.rows)
     return [cell for cell in cells if is_chosen(Row.of(cell), options.globs)]
 
 

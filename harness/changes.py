@@ -82,14 +82,21 @@ def _change(before: Expected | None, record: Record, elsewhere: bool) -> tuple[C
     now = in_words(record.verdict, record.outcome)
     if before is None:
         return Change.CREATED, now
+    said = []
     found = compare_results(before, record, True)
     if found:
         change = Change.FIXED if found.kind is Kind.BETTER else Change.WORSE
-        return change, f"{found.before} → {found.now}"
+        said.append((change, f"{found.before} → {found.now}"))
     was, ratio = ratio_of(before), ratio_of(record)
     if was and ratio and (is_slower(ratio, was) or is_slower(was, ratio)):
         change = Change.WORSE if is_slower(ratio, was) else Change.FIXED
-        return change, f"time {ratio_in_words(was)} → {ratio_in_words(ratio)}"
-    if elsewhere or (ratio and not was):
-        return Change.RENEWED, now
-    return None
+        said.append((change, f"time {ratio_in_words(was)} → {ratio_in_words(ratio)}"))
+    if not said and (elsewhere or (ratio and not was)):
+        said.append((Change.RENEWED, now))
+    if said and was and not ratio:
+        said.append((Change.RENEWED, "its times go, since the run has none"))
+    return (min(said, key=_first)[0], "; ".join(words for _, words in said)) if said else None
+
+
+def _first(said: tuple[Change, str]) -> int:
+    return list(Change).index(said[0])

@@ -12,11 +12,12 @@ from harness.judge import RANK
 from harness.known import Row
 from harness.record import Record
 from harness.slowdown import Ratio
-from harness.verdict import Outcome, Verdict
+from harness.verdict import RIGHT, Outcome, Verdict
 
 MAX_GROWTH_BITS = 1.0
 MAX_FEWER_DIGITS = 1.0
 JUDGED = frozenset(RANK) - {Verdict.TRUTH, Verdict.ESTIMATE, Verdict.NONE}
+FAULTY = JUDGED - RIGHT - {Verdict.UNSUPPORTED}  # the verdict alone says that the row fails
 # Nothing that a baseline can agree to: there is no result, or the list of known defects must be mended.
 NO_RESULT = frozenset({Outcome.ERROR, Outcome.UNAVAILABLE, Outcome.SKIPPED, Outcome.STALE})
 
@@ -139,9 +140,10 @@ def ratio_in_words(ratio: Ratio | None) -> str:
 
 def in_words(verdict: Verdict, outcome: Outcome) -> str:
     """A verdict, with the outcome where that says more."""
-    told = {Outcome.PASS, Outcome.INFO} | ({Outcome.FAIL} if verdict in JUDGED else set())
+    told = {Outcome.PASS, Outcome.INFO} | ({Outcome.FAIL} if verdict in FAULTY else set())
     return verdict.value if outcome in told and verdict else f"{verdict.value} ({outcome.value})".strip()
 
 
 def _numbers(what: str, before: float | None, now: float | None) -> tuple[str, str]:
-    return tuple(f"{'no' if n is None else format(n, '.3g')} {what}" for n in (before, now))  # type: ignore[return-value]
+    words = [f"{what} not measured" if n is None else f"{n:.3g} {what}" for n in (before, now)]
+    return words[0], words[1]

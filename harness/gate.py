@@ -78,22 +78,9 @@ class Gate:
         if row not in self._seen:
             self._seen[row] = result
             self._take_first(row, before, record)
-        elif record.outcome is Outcome.ERROR:
-            words = before or record
-            self.findings.append(
-                Finding(
-                    Level.FAIL,
-                    Kind.ERROR,
-                    row,
-                    in_words(words.verdict, words.outcome),
-                    record.diagnosis,
-                    record,
-                )
-            )
         elif self._seen[row] != result:
-            self.findings.append(
-                Finding(Level.FAIL, Kind.CONFLICT, row, "one result", "another in the same run", record)
-            )
+            self._seen[row] = result
+            self.findings.append(_second_result(row, before, record))
         now = ratio_of(record)
         if before is not None and now is not None:
             self._untimed.discard(row)
@@ -159,3 +146,12 @@ class Gate:
             else:
                 now = "the catalogue has no such row any more"
                 self.findings.append(Finding(Level.FAIL, Kind.STALE, row, was, now))
+
+
+def _second_result(row: Row, before: Expected | None, record: Record) -> Finding:
+    """What is found of a row that came before in the same run, with another result."""
+    if record.outcome is Outcome.ERROR:  # it was compared, and raised while it was timed
+        words = before or record
+        was = in_words(words.verdict, words.outcome)
+        return Finding(Level.FAIL, Kind.ERROR, row, was, record.diagnosis, record)
+    return Finding(Level.FAIL, Kind.CONFLICT, row, "one result", "another in the same run", record)

@@ -88,7 +88,7 @@ def run_gate(options: Options) -> ExitCode:
 
     policy = Policy(options.timing, options.strict)
     gate = Gate(past.rows, lambda row: same(row.update), policy, past.seed)
-    cells = options.scope.cells(past.seed, gated_oracles(options.scope, past.rows))
+    cells = gated_cells(options.scope, past.seed, past.rows)
     if options.from_:
         for record in read_lines(options.from_):
             gate.take(record)
@@ -148,10 +148,17 @@ def _machine_of(options: Options) -> Fingerprint | None:
     return header.fingerprint if header else None
 
 
-def gated_oracles(scope: Scope, rows: Mapping[Row, Expected]) -> list[str]:
-    """Those asked for, or all that the baseline has and all that are not slow."""
+def gated_cells(scope: Scope, seed: int, rows: Iterable[Row]) -> list[Cell]:
+    """The cells of a scope that a run of everything has too, and so the baseline.
+
+    A slow oracle is asked where it was asked for, or where the baseline has it among its `rows`. What a run
+    of everything does in one dtype only, as the heavy inputs, is not done in the other because that one is
+    asked for alone.
+    """
     expected = {row.oracle for row in rows}
-    return [n for n in scope.oracles if scope.oracle or n in expected or not oracles()[n].slow]
+    names = [n for n in scope.oracles if scope.oracle or n in expected or not oracles()[n].slow]
+    everything = set(Scope().cells(seed, names))
+    return [cell for cell in scope.cells(seed, names) if cell in everything]
 
 
 def _fresh(options: Options, cells: Sequence[Cell], gate: Gate) -> Iterator[Record]:
