@@ -18,9 +18,10 @@ from filelock import FileLock
 
 from harness.fingerprint import Fingerprint
 from harness.known import Row
-from harness.record import Record
+from harness.record import Record, refuse_no_numbers
 from harness.selection import Untrusted
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.slowdown import Ratio
+from harness.verdict import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0
@@ -54,10 +55,7 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     update: int = 0
 
     def __post_init__(self) -> None:
-        if self.verdict in RIGHT and self.bits_lost is not None and not math.isfinite(self.bits_lost):
-            raise ValueError(f"bits_lost is {self.bits_lost}, with the verdict {self.verdict}")
-        if self.proven_digits is not None and math.isnan(self.proven_digits):
-            raise ValueError("proven_digits is nan")
+        refuse_no_numbers(self.verdict, self.bits_lost, self.proven_digits)
         for name in ("time_ratio", "time_ratio_low", "time_ratio_high"):
             ratio = getattr(self, name)
             if ratio is not None and not 0 < ratio < math.inf:
@@ -71,10 +69,8 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     @classmethod
     def of(cls, record: Record, update: int = 0) -> Expected:
         """What a record says, with as many digits as a reader of a diff wants."""
-        ratio = (
-            record.gradient_time_ratio,
-            record.gradient_time_ratio_low,
-            record.gradient_time_ratio_high,
+        ratio = Ratio.of(
+            record.gradient_time_ratio, record.gradient_time_ratio_low, record.gradient_time_ratio_high
         )
         return cls(
             case=record.case,
@@ -86,9 +82,9 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
             bits_lost=_short(record.bits_lost),
             error_ulp=_short(record.error_ulp),
             proven_digits=_short(record.proven_digits),
-            time_ratio=_short(ratio[0]),
-            time_ratio_low=_short(ratio[1]),
-            time_ratio_high=_short(ratio[2]),
+            time_ratio=_short(ratio and ratio.median),
+            time_ratio_low=_short(ratio and ratio.low),
+            time_ratio_high=_short(ratio and ratio.high),
             update=update,
         )
 

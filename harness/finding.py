@@ -126,11 +126,8 @@ def became_infinite(before: float | None, now: float | None) -> bool:
 def ratio_of(row: Expected | Record) -> Ratio | None:
     """The ratio of times of a row, with its interval; None where it was not timed."""
     if isinstance(row, Record):
-        found = row.gradient_time_ratio, row.gradient_time_ratio_low, row.gradient_time_ratio_high
-    else:
-        found = row.time_ratio, row.time_ratio_low, row.time_ratio_high
-    median, low, high = found
-    return None if median is None or low is None or high is None else Ratio(median, low, high)
+        return Ratio.of(row.gradient_time_ratio, row.gradient_time_ratio_low, row.gradient_time_ratio_high)
+    return Ratio.of(row.time_ratio, row.time_ratio_low, row.time_ratio_high)
 
 
 def ratio_in_words(ratio: Ratio | None) -> str:

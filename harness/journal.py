@@ -93,13 +93,18 @@ def read_header(path: Path) -> Header | None:
 
 
 def refuse_other_code(path: Path) -> None:
-    """Refuse a saved run that says nothing of this code, because other code ran.
+    """Refuse a saved run that says nothing of this code, because other code ran, or nobody knows which.
 
     Raises:
-        UsageError: The digests of the sources differ.
+        UsageError: There is no header, or the digests of the sources differ.
     """
     header = read_header(path)
-    if header and header.code != code_digest():
+    if header is None:
+        raise UsageError(
+            f"--from {path} has no header, and so does not say of which code and machine it is; `gate` and "
+            "`report --output` save runs that do"
+        )
+    if header.code != code_digest():
         raise UsageError(
             f"--from {path} is a run of other code than this, and says nothing of this code; run `gate` "
             "again, or compare two saved runs with --against"

@@ -174,7 +174,7 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     with np.errstate(all="ignore"):
         size = np.where(code == code.min(), _rank_in(lost, error / np.maximum(half, 5e-324)), -1.0)
     at = tuple(int(i) for i in np.unravel_index(int(np.argmax(size)), got.shape))
-    return _described(number, known, code, at, got, error, np.where(known.zero, 0.0, lost), legal)
+    return _described(number, known, code, at, got, error, np.where(known.zero & finite, 0.0, lost), legal)
 
 
 def _rank_in(lost: NDArray[np.float64], ulps: NDArray[np.float64]) -> NDArray[np.float64]:

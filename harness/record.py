@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from harness.verdict import Outcome, Verdict
+from harness.verdict import RIGHT, Outcome, Verdict
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +68,18 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return Cell(self.case, self.input, self.dtype, self.oracle, self.seed)
 
 
+def refuse_no_numbers(verdict: Verdict, bits_lost: float | None, proven_digits: float | None) -> None:
+    """Refuse a right gradient that lost no number of bits, and a proof of no number of digits.
+
+    Raises:
+        ValueError: The one is NaN or infinite, or the other NaN.
+    """
+    if verdict in RIGHT and bits_lost is not None and not math.isfinite(bits_lost):
+        raise ValueError(f"bits_lost is {bits_lost}, with the verdict {verdict}")
+    if proven_digits is not None and math.isnan(proven_digits):
+        raise ValueError("proven_digits is nan")
+
+
 def to_json(record: Record) -> bytes:
     """One line of JSON. NaN and infinities, which JSON lacks, are the strings "nan", "inf" and "-inf"."""
     plain = {
@@ -81,9 +93,11 @@ def from_json(line: bytes | str) -> Record:
     """The record of one line.
 
     Raises:
-        ValueError: The line is not a record; the message names the field.
+        ValueError: The line is not a record, or no run writes such numbers; the message names the field.
     """
     try:
-        return msgspec.json.decode(line, type=Record, strict=False)
-    except msgspec.DecodeError as problem:
+        record = msgspec.json.decode(line, type=Record, strict=False)
+        refuse_no_numbers(record.verdict, record.bits_lost, record.proven_digits)
+    except ValueError as problem:
         raise ValueError(f"not a record: {problem}") from None
+    return record

@@ -15,6 +15,13 @@ class Ratio(NamedTuple):
     low: float
     high: float
 
+    @classmethod
+    def of(cls, median: float | None, low: float | None, high: float | None) -> Ratio | None:
+        """The ratio of three measures; None where one was not measured, or they are no ratio, as with NaN."""
+        if median is None or low is None or high is None:
+            return None
+        return cls(median, low, high) if 0 < low <= median <= high < math.inf else None
+
 
 def slowdown(now: Ratio, before: Ratio) -> Ratio:
     """How many times slower `now` is than `before`.

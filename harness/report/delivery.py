@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness.report.files import WRITERS, write_tables
+from harness.report.screen import Screen
 from harness.report.table import Table
-from harness.report.text import Screen, print_table
+from harness.report.text import print_table
 
 Row = TypeVar("Row")
 

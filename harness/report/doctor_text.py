@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from harness.doctor import Finding, examine_machine
 from harness.exit_codes import ExitCode
+from harness.report.screen import Screen
 
 MARKS = {"ok": ("✓", "+", "green"), "look": ("!", "!", "yellow"), "broken": ("✗", "x", "bold red")}
 
 
 def run_doctor() -> ExitCode:
     """Examine the machine and show it; fails only where something is broken without which nothing runs."""
-    console, findings = Console(), list(examine_machine())
+    console, findings = Screen(), list(examine_machine())
     widest = max(len(finding.what) for finding in findings)
-    # Not harness.report.text: it needs pandas, and so NumPy, which may be what is broken. Written by `print`,
-    # a closed pipe is the command's to answer.
-    with console.capture() as written:
-        for finding in findings:
-            mark, plain, style = MARKS[_mark(finding)]
-            shown = mark if console.encoding.startswith("utf") else plain
-            row = Table.grid(padding=(0, 1))
-            row.add_column(width=len("! broken"))
-            row.add_column(width=widest)
-            row.add_column(overflow="fold")
-            row.add_row(Text(f"{shown} {_mark(finding)}", style=style), finding.what, Text(finding.found))
-            console.print(row)
-            if not finding.fine:
-                # Below the row, not in it: a command that need not be folded can be pasted.
-                console.print(Padding.indent(Text(finding.advice, style=style), 9))
-        marks = [_mark(finding) for finding in findings]
-        counts = ", ".join(f"{marks.count(mark)} {mark}" for mark in MARKS if mark in marks)
-        console.print(Text(f"{len(findings)} looked at: {counts}", style="dim"))
-    print(written.get(), end="")
+    for finding in findings:
+        mark, plain, style = MARKS[_mark(finding)]
+        shown = mark if console.encoding.startswith("utf") else plain
+        label = Text(f"{shown} {_mark(finding)}".ljust(9), style=style).append(finding.what, "default")
+        console.indented(finding.found, 9 + widest + 1, label=label)
+        if not finding.fine:
+            # Below the row, not in it: a command that need not be folded can be pasted.
+            console.indented(finding.advice, 9, style)
+    marks = [_mark(finding) for finding in findings]
+    counts = ", ".join(f"{marks.count(mark)} {mark}" for mark in MARKS if mark in marks)
+    console.print(Text(f"{len(findings)} looked at: {counts}", style="dim"))
     return ExitCode.FAILED if any(finding.broken for finding in findings) else ExitCode.OK
 
 

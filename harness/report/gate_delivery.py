@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from harness.exit_codes import ExitCode
@@ -27,7 +25,7 @@ from harness.report.findings import (
     worst_first,
 )
 from harness.report.github import step_summary, workflow_commands
-from harness.report.text import Screen
+from harness.report.screen import Screen
 from harness.selection import listed
 
 FORMATS = ("text", "github", "jsonl", *WRITERS)
@@ -66,7 +64,7 @@ def deliver_findings(told: Told, kind: str, code: ExitCode) -> None:
         print(f"{summary(told)}\n{conclusion(code)}", file=sys.stderr)
 
 
-def print_findings(console: Console, told: Told, code: ExitCode) -> None:
+def print_findings(console: Screen, told: Told, code: ExitCode) -> None:
     """All of it as text: groups, worst first, then the summary, the machine, and the conclusion."""
     for level in LEVELS:
         groups = grouped([f for f in worst_first(told.findings) if f.level is level])
@@ -83,12 +81,14 @@ def print_findings(console: Console, told: Told, code: ExitCode) -> None:
     console.print(Text(conclusion(code), style="bold green" if code is ExitCode.OK else "bold red"))
 
 
-def _print_group(console: Console, group: Sequence[Finding], baseline: Path | None) -> None:
+def _print_group(console: Screen, group: Sequence[Finding], baseline: Path | None) -> None:
     mark, plain, style = MARKS[group[0].level]
     title, *rest = texts(group, baseline)
     shown = mark if console.encoding.startswith("utf") else plain
     console.print(Text(f"{shown} {title}", style=style))
     for line in rest:
         # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
-        command = line.startswith(("reproduce: ", "accept: "))
-        console.print(Text(f"    {line}") if command else Padding.indent(Text(line), 4), soft_wrap=command)
+        if line.startswith(("reproduce: ", "accept: ")):
+            console.print(Text(f"    {line}"), soft_wrap=True)
+        else:
+            console.indented(line, 4)

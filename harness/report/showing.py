@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import re
 
-from rich.padding import Padding
 from rich.text import Text
 
 from harness import bench, bench_exact, bench_gate
@@ -14,7 +13,7 @@ from harness.exit_codes import ExitCode
 from harness.explain import LETTERS, WORDS, explanations
 from harness.report import other_tables
 from harness.report.delivery import deliver, with_progress
-from harness.report.text import Screen
+from harness.report.screen import Screen
 from harness.runner import oracles
 
 PROMISED_COVERAGE = {"jax": 350, "torch": 300}
@@ -44,10 +43,10 @@ def print_operations() -> ExitCode:
             continue
         found = read()
         console.print(Text(f"\n{found.front_end}: {len(found.covered)} with a rule", style="bold"))
-        console.print(Padding(Text(" ".join(found.covered)), (0, 0, 0, 4)))
+        console.indented(" ".join(found.covered), 4)
         if found.missing:
             console.print(Text(f"{found.front_end}: {len(found.missing)} without", style="bold"))
-            console.print(Padding(Text(" ".join(found.missing)), (0, 0, 0, 4)))
+            console.indented(" ".join(found.missing), 4)
     return ExitCode.OK
 
 
@@ -57,15 +56,15 @@ def print_explanation(word: str) -> ExitCode:
     if not word:
         for kind, named in WORDS.items():
             console.print(Text(f"{kind}s", style="bold"))
-            console.print(Padding.indent(Text(", ".join(named)), 2))
+            console.indented(", ".join(named), 2)
         return ExitCode.OK
     for kind, name, entry in explanations(word):
         console.print(Text(name if kind == "exit code" else f"{name} ({kind})", style="bold"))
         for title, line in zip(("", "how: ", "for example: ", "what to do: "), entry, strict=True):
             if line:
-                console.print(Padding.indent(Text(f"{title}{line}"), 2))
+                console.indented(f"{title}{line}", 2)
         if re.search(r"\b[TCEB]\b", entry.how):
-            console.print(Padding.indent(Text(LETTERS, style="dim"), 2))
+            console.indented(LETTERS, 2, "dim")
     return ExitCode.OK
 
 
@@ -87,7 +86,7 @@ def run_coverage() -> ExitCode:
         )
         for function, status in rows:
             if status != "proven":
-                console.print(Padding(Text(f"{function}: {status}"), (0, 0, 0, 4)))
+                console.indented(f"{function}: {status}", 4)
     return ExitCode.OK if kept else ExitCode.FAILED
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from harness.report.problems import problem_texts
+from harness.report.screen import Screen
 from harness.report.table import Table
 
 MARKS = {
@@ -78,15 +78,7 @@ SHORT = {"bits_lost", "error_ulp", "attainable_ulp", "bound_ulp"}
 YES_NO = {"equal", "met", "ready", "decides"}
 
 
-class Screen(Console):
-    """A console that leaves a closed pipe to the command, which knows what its exit code means."""
-
-    def on_broken_pipe(self) -> None:
-        """Called inside the handler of the error: pass it on."""
-        raise
-
-
-def print_table(console: Console, table: Table) -> None:
+def print_table(console: Screen, table: Table) -> None:
     """One table with its title and caption; where a column does not fit, the caption says where it is."""
     if table.name == "problems":
         print_problems(console, table)
@@ -117,7 +109,7 @@ def print_table(console: Console, table: Table) -> None:
     console.print()
 
 
-def print_problems(console: Console, table: Table) -> None:
+def print_problems(console: Screen, table: Table) -> None:
     """The rows that are not simply right, each in full: text, since nothing of it may be cut."""
     console.print(Text(table.title, style="bold"))
     for outcome, text in problem_texts(table.frame):
@@ -125,9 +117,10 @@ def print_problems(console: Console, table: Table) -> None:
         console.print(_marked(outcome.value, title, console))
         for line in rest:
             # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
-            command = line.lstrip().startswith("reproduce: ")
-            shown = Text(f"  {line}") if command else Padding.indent(Text(line.strip()), 4)
-            console.print(shown, soft_wrap=command)
+            if line.lstrip().startswith("reproduce: "):
+                console.print(Text(f"  {line}"), soft_wrap=True)
+            else:
+                console.indented(line.strip(), 4)
     console.print(Text(table.caption, style="dim"))
     console.print()
 

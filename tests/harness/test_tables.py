@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from harness.cases import catalogue
 from harness.learning import Learned
 from harness.record import Record
 from harness.report import other_tables, tables
 from harness.report.files import WRITERS, markdown, write_tables
+from harness.report.screen import Screen
 from harness.report.table import Table
 from harness.report.text import HEADINGS, WRAPPED, print_table
 from harness.verdict import ORDER, SEVERITY, Outcome, Verdict
@@ -264,7 +264,7 @@ def test_at_80_columns_a_row_is_named_and_at_160_all_its_numbers_are_there(name)
 
 
 def printed(table, width, **options):
-    console = Console(file=io.StringIO(), width=width, **options)
+    console = Screen(file=io.StringIO(), width=width, **options)
     print_table(console, table)
     return console.file.getvalue()
 
@@ -322,7 +322,7 @@ def test_an_outcome_has_a_mark_without_colour_and_without_unicode(outcome):
     class Ascii(io.StringIO):
         encoding = "ascii"
 
-    console = Console(file=Ascii(), width=100)
+    console = Screen(file=Ascii(), width=100)
     print_table(console, table)
     (mark,) = re.search(rf"(\S) {outcome.value}\b", console.file.getvalue()).groups()
     assert mark in "+.~x!-"

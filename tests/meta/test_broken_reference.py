@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 
-from harness import cases, learning, runner, scope
+from harness import cases, learning, runner
 from harness.cli import run
 from harness.record import from_json
 from harness.runner import DTYPES
@@ -43,18 +43,6 @@ def longer(case):
         return pull(1.02 * cotangent, *args)
 
     return dataclasses.replace(case, function=function, vjp=vjp if pull else None)
-
-
-@pytest.fixture
-def installed(monkeypatch):
-    """Put cases in the place of the catalogue's."""
-
-    def install(*changed):
-        found = {**cases.catalogue(), **{case.name: case for case in changed}}
-        for module in (runner, scope):
-            monkeypatch.setattr(module, "catalogue", lambda: found)
-
-    return install
 
 
 @pytest.fixture

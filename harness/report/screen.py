@@ -1,0 +1,26 @@
+"""The console that the commands write to; it needs neither NumPy nor pandas."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+
+class Screen(Console):
+    """A console that leaves a closed pipe to the command, which knows what its exit code means."""
+
+    def on_broken_pipe(self) -> None:
+        """Called inside the handler of the error: pass it on."""
+        raise
+
+    def indented(self, words: str, by: int, style: str = "", label: Text | None = None) -> None:
+        """Text folded at words, every line of it indented; none ends in spaces, as a padded one would.
+
+        A label stands before the first line, in the room of its indentation.
+        """
+        before = (label or Text()).copy()
+        for line in Text(words, style=style).wrap(self, max(self.width - by, 1)):
+            before.pad_right(by - before.cell_len)
+            line.rstrip()
+            self.print(before.append_text(line))
+            before = Text()

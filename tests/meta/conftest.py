@@ -1,0 +1,40 @@
+"""What the tests of the tester break, and put back afterwards."""
+
+import pytest
+
+from harness import cases, runner, scope
+from tests.meta.gates import Gates
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Put cases in the place of the catalogue's of the same name; `without` names those to take away."""
+
+    def install(*changed, without=()):
+        found = {**cases.catalogue(), **{case.name: case for case in changed}}
+        for name in without:
+            del found[name]
+        for module in (runner, scope):
+            monkeypatch.setattr(module, "catalogue", lambda: found)
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def green_baseline(tmp_path_factory):
+    """A baseline of a few rows of this code on this machine, as a person makes it."""
+    folder = tmp_path_factory.mktemp("green")
+    with pytest.MonkeyPatch.context() as patch:
+        gates = Gates(folder, patch)
+        gates.ratio(1.0)
+        said = gates.update(*gates.ROWS, reason="green")
+    assert said.code == 0, said.err
+    return gates.baseline.read_bytes()
+
+
+@pytest.fixture
+def gates(tmp_path, monkeypatch, green_baseline):
+    """A folder with the green baseline, and what runs the gate and updates there."""
+    found = Gates(tmp_path, monkeypatch)
+    found.baseline.write_bytes(green_baseline)
+    return found

@@ -1,0 +1,125 @@
+"""The gate as its users run it, in a folder of its own, in this process: quick, and easy to sabotage."""
+
+import contextlib
+import io
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from harness import gate_command, runner, scope
+from harness.cases import catalogue
+from harness.cli import run
+from harness.journal import Header
+from harness.record import from_json, to_json
+from harness.runner import oracles
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def all(self):
+        return " ".join(f"{self.out} {self.err}".split())
+
+
+class Gates:
+    """Commands on one baseline and one saved run, and ways to break what they run."""
+
+    SCOPE = ("--case", "relu", "--case", "softmax", "--oracle", "numpy,torch", "--quick")
+    ROWS = tuple(
+        f"{case}/{oracle}/float64/{maker.name}"
+        for case in ("relu", "softmax")
+        for oracle in ("numpy", "torch")
+        for maker in catalogue()[case].inputs
+        if not maker.boundary
+    )
+
+    def __init__(self, folder, patch):
+        self.folder, self.patch = folder, patch
+        self.baseline, self.saved = folder / "baseline.json", folder / "run.jsonl"
+        for name in ("CI", "GITHUB_STEP_SUMMARY"):
+            patch.delenv(name, raising=False)
+        for name in list(os.environ):
+            if name.startswith("HARNESS_"):
+                patch.delenv(name)
+
+    def say(self, *tokens):
+        """Run one command line."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = run([*map(str, tokens)])
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def gate(self, *tokens, scope=SCOPE, jobs=0, timing="off", baseline=None):
+        """Run the gate; the last line says its exit code, and it is the one that it has."""
+        where = ("--baseline", baseline or self.baseline, "--save", self.saved, "--jobs", jobs)
+        said = self.say("gate", *scope, *where, *(("--timing", timing) if timing else ()), *tokens)
+        assert said.code in {0, 1, 2, 3}
+        if "gate:" in said.all:
+            assert f"(exit code {said.code})" in said.all
+        return said
+
+    def update(self, *tokens, reason="why", baseline=None):
+        """Update the baseline."""
+        where = ("--baseline", baseline or self.baseline, "--jobs", 0)
+        return self.say("baseline", "update", *tokens, *where, "--reason", reason)
+
+    def ratio(self, *ratios, spread=1.01):
+        """Let every row be timed at these ratios, one after the other; the last for all that follow."""
+        coming = list(ratios)
+
+        def times(case, oracle, cell):
+            now = coming.pop(0) if len(coming) > 1 else coming[0]
+            names = ("gradient_time_ratio", "gradient_time_ratio_low", "gradient_time_ratio_high")
+            return dict(zip(names, (now, now / spread, now * spread), strict=True))
+
+        self.patch.setattr(runner, "times", times)
+
+    def oracle(self, name, oracle):
+        """Put an oracle in the place of another; None takes it away."""
+        found = {**oracles(), name: oracle}
+        if oracle is None:
+            del found[name]
+        else:
+            oracle.name = name
+        for module in (runner, scope, gate_command):
+            self.patch.setattr(module, "oracles", lambda: found)
+
+    def save(self, *records, header=True):
+        """Write a saved run of this code on this machine."""
+        lines = [msgspec.json.encode(Header.of_this_run())] if header else []
+        self.saved.write_bytes(b"".join(line + b"\n" for line in [*lines, *map(to_json, records)]))
+
+    def records(self):
+        """The rows of the saved run."""
+        return [from_json(line) for line in self.saved.read_bytes().splitlines()[1:]]
+
+    def with_saved(self, change):
+        """Run once, change the saved rows (a list), and save them again."""
+        assert self.gate().code == 0
+        self.save(*change(self.records()))
+
+    def edit(self, old, new):
+        """Edit the baseline's text by hand, in one place."""
+        text = self.baseline.read_text(encoding="utf-8")
+        assert text.count(old) >= 1
+        self.baseline.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+# Functions of a module, so that a worker process can import them.
+
+
+def killed(cells, full):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hung(cells, full):
+    time.sleep(60)
