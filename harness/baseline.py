@@ -139,7 +139,10 @@ def read(path: Path) -> Baseline:
         if row.row in rows:
             raise Untrusted(f"{path} has {'/'.join(row.row)} twice; restore it, or write it anew: {RENEW}")
         if not 0 <= row.update < len(found.updates):
-            raise Untrusted(f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there")
+            raise Untrusted(
+                f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there; restore it, or write "
+                f"it anew: {RENEW}"
+            )
         rows[row.row] = row
     if _digest(found.seed, found.updates, found.rows) != found.digest:
         raise Untrusted(

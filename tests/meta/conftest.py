@@ -21,20 +21,22 @@ def installed(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def green_baseline(tmp_path_factory):
-    """A baseline of a few rows of this code on this machine, as a person makes it."""
+def green(tmp_path_factory):
+    """A baseline of a few rows of this code on this machine, as a person makes it, and a run that passes."""
     folder = tmp_path_factory.mktemp("green")
     with pytest.MonkeyPatch.context() as patch:
         gates = Gates(folder, patch)
         gates.ratio(1.0)
         said = gates.update(*gates.ROWS, reason="green")
-    assert said.code == 0, said.err
-    return gates.baseline.read_bytes()
+        assert said.code == 0, said.err
+        assert gates.gate().code == 0
+    return gates.baseline.read_bytes(), gates.saved.read_bytes()
 
 
 @pytest.fixture
-def gates(tmp_path, monkeypatch, green_baseline):
-    """A folder with the green baseline, and what runs the gate and updates there."""
+def gates(tmp_path, monkeypatch, green):
+    """A folder with the green baseline and run, and what runs the gate and updates there."""
     found = Gates(tmp_path, monkeypatch)
-    found.baseline.write_bytes(green_baseline)
+    for path, content in zip((found.baseline, found.saved), green, strict=True):
+        path.write_bytes(content)
     return found
