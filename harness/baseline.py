@@ -140,8 +140,8 @@ def read(path: Path) -> Baseline:
             raise Untrusted(f"{path} has {'/'.join(row.row)} twice; restore it, or write it anew: {RENEW}")
         if not 0 <= row.update < len(found.updates):
             raise Untrusted(
-                f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there; restore it, or write "
-                f"it anew: {RENEW}"
+                f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there; restore it, or "
+                f"write it anew: {RENEW}"
             )
         rows[row.row] = row
     if _digest(found.seed, found.updates, found.rows) != found.digest:

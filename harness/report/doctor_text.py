@@ -19,10 +19,10 @@ def run_doctor() -> ExitCode:
         mark, plain, style = MARKS[_mark(finding)]
         shown = mark if console.encoding.startswith("utf") else plain
         label = Text(f"{shown} {_mark(finding)}".ljust(9), style=style).append(finding.what, "default")
-        console.indented(finding.found, 9 + widest + 1, label=label)
+        console.folded(finding.found, 9 + widest + 1, label=label)
         if not finding.fine:
             # Below the row, not in it: a command that need not be folded can be pasted.
-            console.indented(finding.advice, 9, style)
+            console.folded(finding.advice, 9, style)
     marks = [_mark(finding) for finding in findings]
     counts = ", ".join(f"{marks.count(mark)} {mark}" for mark in MARKS if mark in marks)
     console.print(Text(f"{len(findings)} looked at: {counts}", style="dim"))

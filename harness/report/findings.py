@@ -113,9 +113,8 @@ def table_of(told: Told) -> Table:
     """The findings as a table, for files."""
     lines = [line_of(finding, told.baseline) for finding in worst_first(told.findings)]
     names = Line.__struct_fields__
-    return Table(
-        "gate", "What the gate found", frame_of(map(msgspec.structs.asdict, lines)), names, summary(told)
-    )
+    frame = frame_of(map(msgspec.structs.asdict, lines)).reindex(columns=list(names))
+    return Table("gate", "What the gate found", frame, names, summary(told))
 
 
 def summary(told: Told) -> str:

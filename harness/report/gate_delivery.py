@@ -72,23 +72,21 @@ def print_findings(console: Screen, told: Told, code: ExitCode) -> None:
             _print_group(console, group, told.baseline)
         hidden = sum(map(len, groups[MOST[level] :]))
         if hidden:
-            console.print(
-                Text(f"  and {hidden} more ({level.value}); --format csv or jsonl shows all", style="dim")
-            )
-    console.print(Text(summary(told)))
+            console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
+    console.folded(summary(told))
     if told.differences:
-        console.print(Text(f"another machine ({'; '.join(told.differences)}): lost bits and times only warn"))
-    console.print(Text(conclusion(code), style="bold green" if code is ExitCode.OK else "bold red"))
+        console.folded(f"another machine ({'; '.join(told.differences)}): lost bits and times only warn")
+    console.folded(conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
 
 
 def _print_group(console: Screen, group: Sequence[Finding], baseline: Path | None) -> None:
     mark, plain, style = MARKS[group[0].level]
     title, *rest = texts(group, baseline)
     shown = mark if console.encoding.startswith("utf") else plain
-    console.print(Text(f"{shown} {title}", style=style))
+    console.folded(f"{shown} {title}", style=style)
     for line in rest:
         # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
         if line.startswith(("reproduce: ", "accept: ")):
             console.print(Text(f"    {line}"), soft_wrap=True)
         else:
-            console.indented(line, 4)
+            console.folded(line, 4)

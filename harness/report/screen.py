@@ -13,7 +13,7 @@ class Screen(Console):
         """Called inside the handler of the error: pass it on."""
         raise
 
-    def indented(self, words: str, by: int, style: str = "", label: Text | None = None) -> None:
+    def folded(self, words: str, by: int = 0, style: str = "", label: Text | None = None) -> None:
         """Text folded at words, every line of it indented; none ends in spaces, as a padded one would.
 
         A label stands before the first line, in the room of its indentation.

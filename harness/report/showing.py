@@ -43,10 +43,10 @@ def print_operations() -> ExitCode:
             continue
         found = read()
         console.print(Text(f"\n{found.front_end}: {len(found.covered)} with a rule", style="bold"))
-        console.indented(" ".join(found.covered), 4)
+        console.folded(" ".join(found.covered), 4)
         if found.missing:
             console.print(Text(f"{found.front_end}: {len(found.missing)} without", style="bold"))
-            console.indented(" ".join(found.missing), 4)
+            console.folded(" ".join(found.missing), 4)
     return ExitCode.OK
 
 
@@ -56,15 +56,15 @@ def print_explanation(word: str) -> ExitCode:
     if not word:
         for kind, named in WORDS.items():
             console.print(Text(f"{kind}s", style="bold"))
-            console.indented(", ".join(named), 2)
+            console.folded(", ".join(named), 2)
         return ExitCode.OK
     for kind, name, entry in explanations(word):
         console.print(Text(name if kind == "exit code" else f"{name} ({kind})", style="bold"))
         for title, line in zip(("", "how: ", "for example: ", "what to do: "), entry, strict=True):
             if line:
-                console.indented(f"{title}{line}", 2)
+                console.folded(f"{title}{line}", 2)
         if re.search(r"\b[TCEB]\b", entry.how):
-            console.indented(LETTERS, 2, "dim")
+            console.folded(LETTERS, 2, "dim")
     return ExitCode.OK
 
 
@@ -86,7 +86,7 @@ def run_coverage() -> ExitCode:
         )
         for function, status in rows:
             if status != "proven":
-                console.indented(f"{function}: {status}", 4)
+                console.folded(f"{function}: {status}", 4)
     return ExitCode.OK if kept else ExitCode.FAILED
 
 

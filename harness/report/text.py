@@ -120,7 +120,7 @@ def print_problems(console: Screen, table: Table) -> None:
             if line.lstrip().startswith("reproduce: "):
                 console.print(Text(f"  {line}"), soft_wrap=True)
             else:
-                console.indented(line.strip(), 4)
+                console.folded(line.strip(), 4)
     console.print(Text(table.caption, style="dim"))
     console.print()
 

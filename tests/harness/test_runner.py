@@ -233,3 +233,20 @@ def test_a_row_that_did_not_run_is_not_timed(monkeypatch):
 def test_a_record_says_the_shapes_of_all_arguments():
     record = run_cell(Cell("softmax_loss", "labels", "float64", "numpy", 0))
     assert record.shapes == "(3,4) (3,)"
+
+
+def test_cells_are_read_as_they_are_needed_and_records_come_as_they_are_done():
+    """However many there are, none waits in memory: neither the cells to come nor the records that came."""
+    read = []
+
+    def cells():
+        for seed in range(10**9):
+            read.append(seed)
+            yield Cell("step_function", "zeros", "float64", "numpy", seed)
+
+    records = run(cells(), jobs=0, timed=())
+    for done in range(5):
+        assert next(records).seed == done
+        assert len(read) == done + 1
+    records.close()
+    assert len(read) == 5
