@@ -88,8 +88,6 @@ def test_one_changed_digit_is_unequal(position, monkeypatch):
 
 def test_a_changed_document_turns_the_exit_code_and_is_shown_first(monkeypatch, capsys):
     monkeypatch.setattr(learning, "learn", lambda *_: [])
-    assert run(QUICK) == 0
-    assert " NO " not in capsys.readouterr().out
     wrong = documents.Printed("a wrong one", "[6. 8.]", lambda: np.array([6.0, 8.1]))
     monkeypatch.setattr(documents, "PRINTED", (*documents.PRINTED, wrong))
     assert run(QUICK) == 1

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.record import Cell, Record, from_json, to_json
-from harness.verdict import Outcome, Verdict
+from harness.verdict import RIGHT, Outcome, Verdict
 
 FLOAT_FIELDS = [f.name for f in msgspec.structs.fields(Record) if f.type == float | None]
 WORDS = st.text(max_size=12) | st.sampled_from(
     ["nan", "inf", "null", "1", "true", "zeilen\nende", '"', "±710"]
 )
-RECORDS = st.builds(
+ANY = st.builds(
     Record,
     **dict.fromkeys(
         ("case", "input", "dtype", "oracle", "shapes", "diagnosis", "where", "true_digits"), WORDS
@@ -25,6 +25,9 @@ RECORDS = st.builds(
     verdict=st.sampled_from(Verdict),
     outcome=st.sampled_from(Outcome),
     **{name: st.none() | st.floats() for name in FLOAT_FIELDS},
+)
+RECORDS = ANY.filter(lambda r: r.verdict not in RIGHT or math.isfinite(r.bits_lost or 0)).filter(
+    lambda r: not math.isnan(r.proven_digits or 0)
 )
 
 
@@ -50,6 +53,20 @@ def test_a_record_survives_its_line_of_json(original):
     line = to_json(original)
     assert b"\n" not in line
     assert same(from_json(line), original)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"verdict": Verdict.ACCURATE, "bits_lost": math.nan}, "bits_lost is nan, with the verdict accurate"),
+        ({"verdict": Verdict.CONVENTION, "bits_lost": math.inf}, "bits_lost is inf, with the verdict conv"),
+        ({"verdict": Verdict.WRONG, "proven_digits": math.nan}, "proven_digits is nan"),
+    ],
+)
+def test_numbers_that_no_run_writes_are_refused(fields, said):
+    """What is right lost a number of bits; what is proven has a number of digits."""
+    with pytest.raises(ValueError, match=f"not a record: {said}"):
+        from_json(to_json(record(**fields)))
 
 
 @given(original=RECORDS)

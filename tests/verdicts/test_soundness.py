@@ -14,8 +14,8 @@ from tests.verdicts.second_look import derivative
 
 
 def test_no_healthy_element_lies_outside_its_bound():
-    found = soundness.run(10_000, ("numpy", "jax-jit", "torch"), large=False)
-    assert sum(one.elements for one in found) >= 10_000
+    found = soundness.run(5_000, ("numpy", "jax-jit", "torch"), large=False)
+    assert sum(one.elements for one in found) >= 5_000
     assert [(one.cell, one.outside) for one in found if one.outside] == []
     table = soundness.table(found)
     assert set(table.frame["case"]) == {name for name, case in catalogue().items() if case.vjp}
