@@ -13,7 +13,7 @@ from harness.version import __version__
 if TYPE_CHECKING:
     from harness.case import Case, InputMaker
     from harness.cases import catalogue
-    from harness.check import Result, check_gradient
+    from harness.check import assert_gradient, check_gradient
     from harness.exact import (
         Enclosure,
         ExactError,
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from harness.examination import examine
     from harness.journal import read_records
     from harness.record import Cell, Record
+    from harness.result import GradientError, Result
     from harness.runner import plan, run
 
 _HOMES = {
     "Case": "case",
     "Cell": "record",
-    "Result": "check",
+    "GradientError": "result",
+    "Result": "result",
     "InputMaker": "case",
     "Enclosure": "exact",
     "ExactError": "exact",
@@ -38,6 +40,7 @@ _HOMES = {
     "Undecided": "exact",
     "Unsupported": "exact",
     "catalogue": "cases",
+    "assert_gradient": "check",
     "check_gradient": "check",
     "exact_gradient": "exact",
     "exact_value": "exact",
@@ -52,12 +55,14 @@ __all__ = [
     "Cell",
     "Enclosure",
     "ExactError",
+    "GradientError",
     "InputMaker",
     "Record",
     "Result",
     "Undecided",
     "Unsupported",
     "__version__",
+    "assert_gradient",
     "catalogue",
     "check_gradient",
     "exact_gradient",

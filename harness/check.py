@@ -2,207 +2,152 @@
 
 from __future__ import annotations
 
-import inspect
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
-import numpy as np
-
-from harness.case import Array, signed
-from harness.frameworks import NAMES, UserFunction, differentiate, framework_of, on_host
-from harness.judge import Judgement
-from harness.observe import Observed, observe
-from harness.truth import true_gradient
-from harness.verdict import RIGHT, Verdict, budget
-from harness.verify import examine_program, verdict, worst
+from harness.boundary import points
+from harness.derivative import Derivative
+from harness.point import Part, Point, Question, check_point
+from harness.problem import problem_of
+from harness.result import GradientError, Result
+from harness.verdict import Verdict, budget
 from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.program import FLOATS
 from oracles.exact.refine import Limits
 from oracles.exact_oracle import LIMITS
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is known of one gradient at one point.
-
-    Attributes:
-        verdict: The worst over all elements and arguments.
-        judgement: The worst element, in numbers.
-        diagnosis: Why, in words.
-        faults: What is wrong apart from size.
-        notes: What is worth saying and not wrong.
-    """
-
-    verdict: Verdict
-    judgement: Judgement | None
-    diagnosis: str = ""
-    faults: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gradient is right, keeps its digits, and behaves."""
-        return self.verdict in RIGHT and not self.faults
-
-    def __str__(self) -> str:
-        """The verdict, the worst element, and why."""
-        lines = [str(self.verdict)]
-        j = self.judgement
-        if j is not None:
-            bound = "" if math.isnan(j.bound_ulp) else f", program bound {j.bound_ulp:.3g}"
-            lines.append(
-                f"worst element {j.where}: computed {j.computed!r}, true {j.true_digits} "
-                f"({j.error_ulp:.3g} ulp; attainable {j.attainable_ulp:.3g}{bound}), "
-                f"{j.bits_lost:.3g} bits lost"
-            )
-        lines += [text for text in (self.diagnosis, *self.notes) if text]
-        return "\n  ".join(lines)
+Function = Callable[..., Any]
+P = ParamSpec("P")
 
 
 def check_gradient(
-    f: Callable[..., Any],
+    f: Function,
     args: Sequence[Any],
     *,
-    vjp: Callable[..., Any] | None = None,
-    spec: Callable[..., Any] | None = None,
-    surrogate: Callable[..., Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    vjp: Function | None = None,
+    residual_vjp: Function | None = None,
+    spec: Function | None = None,
+    surrogate: Function | None = None,
     argnums: int | Sequence[int] | None = None,
     cotangent: Any = None,
+    mode: str = "reverse",
+    order: int = 1,
     seed: int = 0,
     bits_lost: float | None = None,
     seconds: float = LIMITS.seconds,
     framework: str | None = None,
     jit: bool = False,
+    boundary: bool = False,
+    samples: int = 0,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
 
     Args:
-        f: A function of NumPy arrays, JAX arrays or torch tensors that returns one array.
-        args: Its arguments, of any shape, in float64, float32, float16 or bfloat16; integers are constants.
-        vjp: The gradient under test, `vjp(cotangent, *args)`, an array or one per differentiated argument.
-            Without it that of the framework: JAX's or torch's own, custom rules as they stand.
-        spec: The function that f is meant to be, where f is an iteration or an approximation: its derivative
-            is the truth.
+        f: A function of NumPy arrays, JAX arrays or torch tensors, or a `torch.nn.Module`, whose parameters
+            are then differentiated too. It returns an array, or a tree of them.
+        args: Its arguments, of any shape, in float64, float32, float16 or bfloat16, or trees of them (lists,
+            tuples, dictionaries, JAX's pytrees). Integers are constants, and so are Python's numbers, unless
+            there is nothing else to differentiate or argnums names them.
+        kwargs: Keyword arguments; not differentiated.
+        vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, each
+            in its structure. Without it that of the framework: JAX's or torch's own, custom rules as they
+            stand.
+        residual_vjp: The same as kernels have it: `f` returns (result, residuals), and the gradients are
+            `residual_vjp(residuals, cotangent)`.
+        spec: The function that f is meant to be, where f is an iteration, an approximation or an opaque
+            kernel: its derivative is the truth. That f has its values is checked first.
         surrogate: The function whose gradient is meant to be f's, where that is deliberately another one.
         argnums: Which arguments are differentiated; all floating ones if not given.
-        cotangent: Of the output's shape; seeded, random and signed if not given (1 for a scalar).
-        seed: Seeds the cotangent.
+        cotangent: In the structure of the result; seeded, random and signed if not given (1 for a number).
+            Forward: the tangents, one per differentiated array. Of several derivatives: a list, the
+            innermost first.
+        mode: "reverse", "forward" (along tangents) or "forward-over-reverse".
+        order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
+        seed: Seeds what is drawn.
         bits_lost: The budget of lost bits, half of the significand if not given.
         seconds: The limit for the exact evaluations.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
         jit: Whether JAX compiles the function and its gradient.
+        boundary: Whether to try, beside the given arguments, zeros, ties, saturation, subnormal and huge
+            numbers, other layouts, one element and none: where there is no derivative, that only informs.
+        samples: How many more points to draw around the given one.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
     """
-    name = framework or framework_of(f, args)
-    if name not in NAMES:
-        raise ValueError(f"framework is {name!r}; it must be one of {', '.join(NAMES)}")
+    derivative = Derivative(mode, order)
     if spec and surrogate:
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
-    host = [on_host(a) for a in args]
-    chosen = _chosen(host, argnums)
+    if vjp and residual_vjp:
+        raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
+    if not isinstance(samples, int) or samples < 0:
+        raise ValueError(f"samples is {samples!r}; it is how many points to draw, 0 or more")
     limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
+    result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
     try:
-        user = UserFunction(name, f, vjp or differentiate(name, f, chosen), jit)
-        return _checked(user, spec or surrogate or f, host, args, chosen, cotangent, seed, limits, allowed)
-    except Unsupported as reason:
-        return Result(Verdict.UNSUPPORTED, None, str(reason))
-    except Undecided as reason:
-        return Result(Verdict.UNDECIDED, None, str(reason))
-
-
-def _checked(
-    user: UserFunction,
-    specification: Callable[..., Any],
-    host: list[Array],
-    args: Sequence[Any],
-    chosen: tuple[int, ...],
-    cotangent: Any,
-    seed: int,
-    limits: Limits,
-    allowed: Callable[[str], float],
-) -> Result:
-    recording = user.record(specification, host, edges=True)
-    outputs = recording.program.outputs
-    if len(outputs) != 1:
-        raise ValueError(f"the function returns {len(outputs)} arrays; it must return one")
-    (out,) = outputs
-    if not out.is_float:
-        raise Unsupported(f"the function returns {out.dtype}, which has no gradient (not a zero one)")
-    names = _names(user.function, len(host))
-    ct = _cotangent(cotangent, out.shape, _dtype(out.dtype, host), seed)
-    wrt = [recording.argument.index(k) for k in chosen]
-    true = true_gradient(recording, [ct], wrt, [names[k] for k in chosen], limits)
-    seen = observe(user.subject(args), host, ct, names, chosen)
-    shapeless = [*seen.misshapen, *_missing(seen, [names[k] for k in chosen])]
-    if shapeless:
-        return Result(Verdict.WRONG, None, "; ".join(shapeless), tuple(shapeless), seen.notes)
-    program = examine_program(
-        true, lambda: user.record(_pull(user, seen), [ct, *host], edges=False), user.framework, limits
+        problem = problem_of(
+            f, args, dict(kwargs or {}), vjp or residual_vjp, residual_vjp is not None, spec or surrogate,
+            argnums, derivative, framework, jit,
+        )  # fmt: skip
+    except (Unsupported, Undecided) as reason:
+        return result((_without(reason, "given"),))
+    asked = Question(problem, cotangent, seed, limits, allowed, spec is not None)
+    found = [_at(asked, problem.arrays, "given")]
+    for name, arrays in points(problem, boundary, samples, seed):
+        found.append(_beside(asked, arrays, name))
+    return result(
+        tuple(part for point in found for part in point.parts),
+        tuple(dict.fromkeys(text for point in found for text in point.faults)),
+        tuple(dict.fromkeys(text for point in found for text in point.notes)),
     )
-    results = (("", seen.gradient.arrays), *seen.others)
-    found = worst(
-        [(label, verdict(true, program, [a for a in r if a is not None], allowed)) for label, r in results]
-    )
-    why = "; ".join([*seen.faults, *([found.diagnosis] if found.diagnosis else [])])
-    return Result(found.verdict, found, why, seen.faults, seen.notes)
 
 
-def _pull(user: UserFunction, seen: Observed) -> Callable[..., Any]:
-    """The gradient to record; one that overwrites its arguments gets copies, so that its formula is seen."""
-    if not seen.faults or user.framework == "jax":
-        return user.pull
-    copy = "copy" if user.framework == "numpy" else "clone"
-    return lambda *args: user.pull(*(getattr(a, copy)() for a in args))
+def _asserting(check: Callable[P, Result]) -> Callable[P, Result]:
+    @wraps(check)
+    def asserting(*args: P.args, **kwargs: P.kwargs) -> Result:
+        __tracebackhide__ = True
+        result = check(*args, **kwargs)
+        if not result.passed:
+            raise GradientError(result)
+        return result
+
+    return asserting
 
 
-def _missing(seen: Observed, names: Sequence[str]) -> list[str]:
-    return [
-        f"{name}: no gradient (None), which is not a zero gradient"
-        for name, got in zip(names, seen.gradient.arrays, strict=False)
-        if got is None
-    ]
+assert_gradient = _asserting(check_gradient)
+assert_gradient.__name__ = assert_gradient.__qualname__ = "assert_gradient"
+assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not right.
+
+    It takes what `check_gradient` takes, and returns its result.
+
+    Raises:
+        GradientError: The gradient is not right; an AssertionError whose text is the failure.
+        ValueError: As `check_gradient`.
+    """
 
 
-def _chosen(host: Sequence[Array], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
-    floating = tuple(k for k, a in enumerate(host) if a.dtype.name in FLOATS)
-    if not floating:
-        kinds = ", ".join(str(a.dtype) for a in host) or "none"
-        raise ValueError(
-            f"no argument is floating (dtypes: {kinds}); allowed are {', '.join(sorted(FLOATS))}"
-        )
-    if argnums is None:
-        return floating
-    asked = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for k in asked:
-        if k not in floating:
-            raise ValueError(f"argnums has {k}; the floating arguments are {', '.join(map(str, floating))}")
-    return asked
-
-
-def _names(function: Callable[..., Any], count: int) -> list[str]:
-    """The parameters' own names, where the function tells them."""
+def _at(asked: Question, arrays: Sequence[Any], name: str) -> Point:
     try:
-        parameters = inspect.signature(function).parameters.values()
-        found = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    except (TypeError, ValueError):
-        found = []
-    return [found[k] if k < len(found) else f"argument {k}" for k in range(count)]
+        return check_point(asked, arrays, name)
+    except (Unsupported, Undecided) as reason:
+        return Point((_without(reason, name),))
 
 
-def _dtype(name: str, host: Sequence[Array]) -> np.dtype[Any]:
-    """The dtype of that name; bfloat16 is the one that an argument has."""
-    return next((a.dtype for a in host if a.dtype.name == name), None) or np.dtype(name)
+def _beside(asked: Question, arrays: Sequence[Any], name: str) -> Point:
+    """A point that was not asked for: whatever the function raises there is no news."""
+    try:
+        return _at(asked, arrays, name)
+    except Exception as problem:
+        said = f"not taken: {type(problem).__name__}: {problem}".splitlines()[0]
+        return Point((Part(name, "", Verdict.NONE, None, said),))
 
 
-def _cotangent(given: Any, shape: tuple[int, ...], dtype: np.dtype[Any], seed: int) -> Array:
-    if given is None:
-        return np.ones((), dtype) if shape == () else signed(np.random.default_rng(seed), dtype, shape)
-    array = on_host(given)
-    if array.shape != shape:
-        raise ValueError(f"the cotangent has shape {array.shape}; the function's value has {shape}")
-    return array.astype(dtype, copy=False)
+def _without(reason: Unsupported | Undecided, name: str) -> Part:
+    verdict = Verdict.UNSUPPORTED if isinstance(reason, Unsupported) else Verdict.UNDECIDED
+    return Part(name, "", verdict, None, str(reason))
+
+
+def _name(f: Function) -> str:
+    return str(getattr(f, "__name__", "") or type(f).__name__)

@@ -86,7 +86,8 @@ def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None)
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
     value, true = truth(case, cell.input, cell.dtype, cell.seed)
     subject = oracle.prepare(case, np.dtype(cell.dtype))
-    seen = observe(subject, args, cotangent, case.arguments, case.argnums, thoroughly=oracle.decides)
+    expected = [(case.arguments[k], args[k]) for k in case.argnums]
+    seen = observe(subject, args, cotangent, case.arguments, expected, thoroughly=oracle.decides)
     fields: dict[str, Any] = {
         "shapes": " ".join(str(a.shape).replace(" ", "") for a in args),
         "first_call_time_s": seen.first_call_time_s,

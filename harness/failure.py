@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import glob
-import math
 import re
 import shlex
 from collections.abc import Sequence
 
 from harness.cases import catalogue
+from harness.element import worst_element
 from harness.record import Record
 from harness.runner import oracles, plan
 from harness.verdict import RIGHT, Outcome, Verdict, budget
-from oracles.exact.formats import format_of
 
 
 def failure_text(record: Record) -> str:
@@ -84,33 +83,21 @@ def _needs_full(record: Record) -> bool:
     return bool(oracle.slow) or record.cell not in asked
 
 
-def shortest(number: float, dtype: str) -> str:
-    """The fewest digits that a reader of that dtype takes for this number."""
-    if not math.isfinite(number):
-        return str(number)
-    written = (f"{number:.{digits}g}" for digits in range(1, 18))
-    return next((t for t in written if format_of(dtype).rounded(float(t)) == number), repr(number))
-
-
 def _numbers(record: Record) -> str:
     """The worst element: got, true, and the error beside what is allowed."""
     if record.computed is None or record.true is None:
         return ""
-    element = record.where.removeprefix(argument_of(record))
     proven = record.true_digits.strip("?")  # "?" at a kink, where the truth is an interval
-    true = proven or f"about {record.true!r}"
-    error = "" if record.error_ulp is None else f"{record.error_ulp:.3g} ulp"
-    limits = (("attainable", record.attainable_ulp), ("program bound", record.bound_ulp))
-    allowed = ", ".join(f"{name} {size:.3g}" for name, size in limits if size is not None)
-    beside = "; ".join(filter(None, (error, allowed)))
-    text = (
-        f"worst element{' ' + element if element else ''}: computed {shortest(record.computed, record.dtype)}"
+    return worst_element(
+        record.where.removeprefix(argument_of(record)),
+        record.computed,
+        proven or f"about {record.true!r}",
+        record.dtype,
+        record.error_ulp,
+        {"attainable": record.attainable_ulp, "program bound": record.bound_ulp},
+        record.bits_lost,
+        budget(record.dtype),
     )
-    text += f", true {true}" + (f" ({beside})" if beside else "")
-    if record.bits_lost is None:
-        return text
-    digits = format_of(record.dtype).digits
-    return f"{text}, {record.bits_lost:.1f} of {digits} bits lost (budget {budget(record.dtype):g})"
 
 
 def _shapes(record: Record) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +25,8 @@ class UserFunction:
 
     Attributes:
         framework: "numpy", "jax" or "torch".
-        function: The function.
-        pull: `pull(cotangent, *args)`, its gradients for the differentiated arguments, as a tuple.
+        function: The function, of arrays; it returns a tuple of them.
+        pull: `pull(directions, *args)`, its derivatives, as a tuple.
         jit: Whether JAX compiles both.
     """
 
@@ -50,14 +52,13 @@ class UserFunction:
     def subject(self, args: Sequence[Any]) -> Subject:
         """What runs them on arrays of the host, loaded to where the arguments are."""
         if self.framework == "numpy":
-            return Subject(np.asarray, self.function, self.pull, np.asarray, _gradient(np.asarray))
+            return Subject(np.asarray, self.function, self.pull, _values(np.asarray), _gradient(np.asarray))
         return self._jax(args) if self.framework == "jax" else self._torch(args)
 
     def _jax(self, args: Sequence[Any]) -> Subject:
         import jax
 
         wide = any(str(getattr(a, "dtype", "")) == "float64" for a in args)
-        function, pull = (jax.jit(f) if self.jit else f for f in (self.function, self.pull))
 
         def inside(f: Function) -> Function:
             def call(*values: Any) -> Any:
@@ -66,8 +67,13 @@ class UserFunction:
 
             return call
 
+        def compiled(f: Function) -> Function:
+            # A new function each time: JAX would take one that is equal for one that it has compiled.
+            return jax.jit(lambda *values: f(*values)) if self.jit else f
+
         load = inside(lambda array: jax.numpy.asarray(array))
-        return Subject(load, inside(function), inside(pull), np.asarray, _gradient(np.asarray))
+        value, gradient = (inside(compiled(f)) for f in (self.function, self.pull))
+        return Subject(load, value, gradient, _values(np.asarray), _gradient(np.asarray))
 
     def _torch(self, args: Sequence[Any]) -> Subject:
         import torch
@@ -81,11 +87,13 @@ class UserFunction:
             with torch.no_grad():
                 return self.function(*values)
 
-        return Subject(lambda a: as_tensor(a, device), value, self.pull, on_host, _gradient(on_host))
+        return Subject(lambda a: as_tensor(a, device), value, self.pull, _values(on_host), _gradient(on_host))
 
 
-def differentiate(framework: str, function: Function, argnums: Sequence[int]) -> Function:
-    """The framework's own pullback of a function.
+def differentiate(
+    framework: str, function: Function, argnums: Sequence[int], nested: bool = False
+) -> Function:
+    """The framework's own pullback of a function of arrays; `nested` where that is differentiated again.
 
     Raises:
         Unsupported: NumPy has none.
@@ -97,8 +105,58 @@ def differentiate(framework: str, function: Function, argnums: Sequence[int]) ->
     if framework == "torch":
         from oracles.torch_oracle import pullback as pullback_torch
 
-        return pullback_torch(function, argnums)
+        return pullback_torch(function, argnums, nested)
     raise Unsupported("NumPy does not differentiate; pass the hand-written gradient as vjp=")
+
+
+def push_forward(framework: str, function: Function, argnums: Sequence[int]) -> Function:
+    """The framework's own forward derivative of a function of arrays that returns a tuple of them.
+
+    Raises:
+        Unsupported: NumPy has none.
+    """
+    if framework == "jax":
+        from oracles.exact.from_jaxpr import Pushforward
+
+        return Pushforward(function, tuple(argnums))
+    if framework == "torch":
+        from oracles.torch_oracle import pushforward
+
+        return pushforward(function, argnums)
+    raise Unsupported("NumPy does not differentiate; forward modes are for JAX and torch")
+
+
+def zeros_like(framework: str, array: Any) -> Any:
+    """Zeros in an array's shape and dtype."""
+    if framework == "torch":
+        import torch
+
+        return torch.zeros_like(array)
+    import jax
+
+    return jax.numpy.zeros_like(array)
+
+
+def with_parameters(f: Function, args: Sequence[Any]) -> tuple[Function, Sequence[Any]]:
+    """A `torch.nn.Module` as a function of its parameters too, and its arguments with them; others as are."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(f, torch.nn.Module):
+        return f, args
+    from torch.func import functional_call
+
+    module: Any = f
+    parameters = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+    if not parameters:
+        return f, args
+
+    def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        return functional_call(module, parameters, args, kwargs)
+
+    first = inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_ONLY)
+    own = [p.replace(kind=first.kind) for p in inspect.signature(module.forward).parameters.values()]
+    call.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
+    call.__name__ = type(module).__name__
+    return call, (parameters, *args)
 
 
 def framework_of(function: Function, args: Sequence[Any]) -> str:
@@ -127,6 +185,10 @@ def on_host(array: Any) -> Array:
         raise Unsupported("bfloat16 tensors need the package ml_dtypes: pip install ml_dtypes") from missing
     found: Array = array.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return found
+
+
+def _values(fetch: Callable[[Any], Array]) -> Callable[[Any], tuple[Array, ...]]:
+    return lambda found: tuple(map(fetch, found))
 
 
 def _gradient(fetch: Callable[[Any], Array]) -> Callable[[Any], Gradient]:

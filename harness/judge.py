@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
 from harness.case import Array
-from harness.verdict import SEVERITY, Verdict
+from harness.verdict import RIGHT, SEVERITY, Verdict
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.formats import format_of
 
+MOST_ELEMENTS = 10  # that are named
 RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
 # Per element, the code of a verdict is its place in this order, so that the worst is the least.
 CODES = (
@@ -51,6 +52,16 @@ class Evidence:
     dtype: str
 
 
+class Element(NamedTuple):
+    """One element: its index, what was computed, twenty digits of what is true, and how far off it is."""
+
+    at: tuple[int, ...]
+    computed: float
+    true_digits: str
+    error_ulp: float
+    bits_lost: float
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The worst element of a gradient, and its verdict.
@@ -68,6 +79,7 @@ class Judgement:
         scaled_error: The largest error relative to the largest true element.
         at_kink: How many elements hold a legal choice at a kink.
         diagnosis: Why, in words.
+        more: Where the verdict is not a right one, the next worst elements with the same one.
     """
 
     verdict: Verdict
@@ -86,16 +98,28 @@ class Judgement:
     scaled_error: float = math.nan
     at_kink: int = 0
     diagnosis: str = ""
+    more: tuple[Element, ...] = ()
 
 
 def judge(
     evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Callable[[str], float]
 ) -> Judgement:
     """The verdict on a gradient: of its worst element. Written so that NaN is never right."""
-    found = [
+    return worst_argument(judge_each(evidence, computed, allowed))
+
+
+def judge_each(
+    evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Callable[[str], float]
+) -> list[Judgement]:
+    """The verdict on each differentiated argument."""
+    return [
         _judged(k, one, np.asarray(c), allowed(one.dtype))
         for k, (one, c) in enumerate(zip(evidence, computed, strict=True))
     ]
+
+
+def worst_argument(found: Sequence[Judgement]) -> Judgement:
+    """The worst of the arguments' verdicts, with the largest errors of all of them."""
     worst = min(found, key=lambda j: (RANK[j.verdict], -_most(j.bits_lost), -_most(j.error_ulp)))
     return replace(
         worst,
@@ -173,8 +197,24 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
 
     with np.errstate(all="ignore"):
         size = np.where(code == code.min(), _rank_in(lost, error / np.maximum(half, 5e-324)), -1.0)
-    at = tuple(int(i) for i in np.unravel_index(int(np.argmax(size)), got.shape))
-    return _described(number, known, code, at, got, error, np.where(known.zero & finite, 0.0, lost), legal)
+    at, *rest = _largest(size, 1 if CODES[int(code.min())] in RIGHT else MOST_ELEMENTS)
+    lost = np.where(known.zero & finite, 0.0, lost)
+    ulp = kind.ulp(mid)
+    more = tuple(
+        Element(
+            e, float(got[e]), truth.shown(e, 20), _in_ulps(float(error[e]), float(ulp[e])), float(lost[e])
+        )
+        for e in rest
+    )
+    return replace(_described(number, known, code, at, got, error, lost, legal), more=more)
+
+
+def _largest(size: NDArray[np.float64], count: int) -> list[tuple[int, ...]]:
+    """The places of the largest numbers, those below 0 left out; the first of equal ones first."""
+    flat = size.ravel()
+    order = np.argsort(-flat, kind="stable")[:count] if count > 1 else [np.argmax(flat)]
+    found = [k for k in order if flat[k] >= 0] or [0]
+    return [tuple(int(i) for i in np.unravel_index(int(k), size.shape)) for k in found]
 
 
 def _rank_in(lost: NDArray[np.float64], ulps: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from oracles.oracle import Gradient, Native, Subject
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
 # the first makes something overflow.
 SCALES = (-2.0, -0.5)
+Cotangent = Array | tuple[Array, ...]  # a tuple where a function has several results, or returns a tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +28,11 @@ class Loaded:
     cotangent: Native
 
     @classmethod
-    def of(cls, subject: Subject, args: Sequence[Array], cotangent: Array) -> Loaded:
+    def of(cls, subject: Subject, args: Sequence[Array], cotangent: Cotangent) -> Loaded:
         """The arguments, loaded."""
-        return cls(subject, tuple(subject.load(a) for a in args), subject.load(cotangent))
+        if isinstance(cotangent, tuple):
+            return cls(subject, tuple(map(subject.load, args)), tuple(map(subject.load, cotangent)))
+        return cls(subject, tuple(map(subject.load, args)), subject.load(cotangent))
 
     def value(self) -> Any:
         """Run the function."""
@@ -53,7 +56,7 @@ class Observed:
         first_call_time_s: Of one value and gradient, set-up and compilation included.
     """
 
-    value: Array
+    value: Any
     gradient: Gradient
     others: tuple[tuple[str, tuple[Array | None, ...]], ...]
     misshapen: tuple[str, ...]
@@ -65,10 +68,11 @@ class Observed:
 def observe(
     subject: Subject,
     args: Sequence[Array],
-    cotangent: Array,
+    cotangent: Cotangent,
     names: Sequence[str],
-    differentiated: Sequence[int],
+    expected: Sequence[tuple[str, Array]],
     thoroughly: bool = True,
+    linear: bool = True,
 ) -> Observed:
     """Run a subject at one point.
 
@@ -76,10 +80,13 @@ def observe(
         subject: The subject.
         args, cotangent: Its arguments, on the host; they are compared with themselves afterwards.
         names: The arguments' names.
-        differentiated: Which arguments have a gradient.
+        expected: The name of each gradient, and an array of its shape and dtype.
         thoroughly: Whether to run it again (is it reproducible?) and with a scaled cotangent (is it linear?).
+        linear: Whether it is meant to be a linear function of the cotangent.
     """
-    given = [a.copy() for a in (*args, cotangent)]
+    directions = cotangent if isinstance(cotangent, tuple) else (cotangent,)
+    names = [*names, *_direction_names(len(directions))]
+    given = [a.copy() for a in (*args, *directions)]
     start = perf_counter()
     mine = Loaded.of(subject, args, cotangent)
     value = subject.fetch_value(mine.value())
@@ -87,11 +94,10 @@ def observe(
     gradient = subject.fetch_gradient(raw)
     seconds = perf_counter() - start
     faults, notes, others = list[str](), list[str](), []
-    notes += _aliases(gradient.arrays, (*args, cotangent), (*names, "the cotangent"))
+    notes += _aliases(gradient.arrays, (*args, *directions), names)
     gradient = replace(gradient, arrays=tuple(None if g is None else g.copy() for g in gradient.arrays))
-    faults += _overwritten(names, given, (*args, cotangent))
+    faults += _overwritten(names, given, (*args, *directions))
     faults += _elsewhere(raw, mine)
-    expected = [(names[k], args[k]) for k in differentiated]
     misshapen = _structure(gradient.arrays, expected)
     if thoroughly and not faults and not misshapen:
         again = subject.fetch_gradient(mine.gradient()).arrays
@@ -100,7 +106,8 @@ def observe(
         elif not _same(gradient.arrays, again):
             others.append(("run again", again))
             notes.append(f"not reproducible: two runs differ by {_spread(gradient.arrays, again):.2g}")
-        for scale in SCALES:
+        back = gradient.arrays
+        for scale in SCALES if linear else ():
             back = _scaled(subject, args, cotangent, scale)
             if _as_finite(gradient.arrays, back):
                 break
@@ -109,9 +116,17 @@ def observe(
     return Observed(value, gradient, tuple(others), tuple(misshapen), tuple(faults), tuple(notes), seconds)
 
 
+def _direction_names(count: int) -> list[str]:
+    return ["the cotangent"] if count == 1 else [f"cotangent {k}" for k in range(count)]
+
+
+def _times(scale: float, array: Array) -> Array:
+    return np.asarray(scale * array, array.dtype)
+
+
 def _overwritten(names: Sequence[str], before: Sequence[Array], after: Sequence[Array]) -> list[str]:
     found = []
-    for name, old, new in zip((*names, "the cotangent"), before, after, strict=True):
+    for name, old, new in zip(names, before, after, strict=True):
         if not np.array_equal(old, new, equal_nan=new.dtype.kind not in "iub"):
             found.append(f"{name} was overwritten: a gradient must leave its arguments alone")
             new[...] = old  # what is asked next is asked at the same point
@@ -120,7 +135,8 @@ def _overwritten(names: Sequence[str], before: Sequence[Array], after: Sequence[
 
 def _elsewhere(raw: Any, mine: Loaded) -> list[str]:
     leaves = raw if isinstance(raw, (tuple, list)) else (raw,)
-    home = _device(mine.cotangent)
+    given = mine.cotangent
+    home = _device(given[0] if isinstance(given, tuple) and given else given)
     found = (_device(g) for g in leaves if g is not None)
     return [f"the gradient is on {d}, its arguments are on {home}" for d in found if home and d and d != home]
 
@@ -152,10 +168,13 @@ def _aliases(gradients: Sequence[Array | None], given: Sequence[Array], names: S
 
 
 def _scaled(
-    subject: Subject, args: Sequence[Array], cotangent: Array, scale: float
+    subject: Subject, args: Sequence[Array], cotangent: Cotangent, scale: float
 ) -> tuple[Array | None, ...]:
     """The gradient along a scaled cotangent, scaled back."""
-    found = Loaded.of(subject, args, np.asarray(scale * cotangent, cotangent.dtype)).gradient()
+    if isinstance(cotangent, tuple):
+        found = Loaded.of(subject, args, tuple(_times(scale, c) for c in cotangent)).gradient()
+    else:
+        found = Loaded.of(subject, args, _times(scale, cotangent)).gradient()
     return tuple(
         None if g is None else np.asarray(g / np.asarray(scale, g.dtype), g.dtype)
         for g in subject.fetch_gradient(found).arrays

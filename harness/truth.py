@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +28,8 @@ class Truth:
         forward, gradient: The specification, and its derived program.
         values, cotangents: The numbers of the forward's inputs, and what its outputs are contracted with.
         wrt: The inputs that are differentiated.
-        names, dtypes: Of those inputs.
-        enclosures: T, per differentiated input.
+        names, dtypes: Of the derivative's parts, which are one per differentiated input, forward per output.
+        enclosures: T, per part.
         attainable, zero: a, and where the truth is 0 under every perturbation.
     """
 
@@ -66,17 +66,26 @@ def true_gradient(
     wrt: Sequence[int],
     names: Sequence[str],
     limits: Limits = LIMITS,
+    derive: Callable[[Program, Sequence[int]], Program] = vjp,
 ) -> Truth:
     """The truth of a recorded specification.
+
+    Args:
+        recording: The specification at its point.
+        cotangents: What the derivative is contracted with: one per output, or forward one per input in `wrt`.
+        wrt: The inputs that are differentiated.
+        names: Of the derivative's parts: those inputs, or forward the outputs.
+        limits: Of the evaluation.
+        derive: Makes the derivative's program: `vjp`, or `jvp` for forward mode.
 
     Raises:
         Undecided: No precision within the limits narrows an element, with the reason.
         Unsupported: A primitive has no derivative rule.
     """
     deadline = time.monotonic() + limits.seconds
-    program, inputs = vjp(recording.program, wrt), [*recording.values, *cotangents]
+    program, inputs = derive(recording.program, wrt), [*recording.values, *cotangents]
     enclosures = refine(program, inputs, BITS, limits, wrt)
-    dtypes = tuple(recording.program.inputs[i].dtype for i in wrt)
+    dtypes = tuple(v.dtype for v in program.outputs)
     excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), deadline)
     return Truth(
         recording.program,

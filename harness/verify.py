@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.case import Array
 from harness.formula import Formula, compare
-from harness.judge import RANK, Evidence, Judgement, judge
+from harness.judge import RANK, Evidence, Judgement, judge, judge_each
 from harness.truth import Truth
 from harness.verdict import Verdict, budget
 from oracles.exact.diagnosis import diagnose
@@ -85,8 +85,23 @@ def verdict(
     allowed: Callable[[str], float] = budget,
 ) -> Judgement:
     """The verdict on the computed gradients, with the reason in words."""
+    return _told(truth, examined, judge(_evidence(truth, examined), computed, allowed))
+
+
+def verdicts(
+    truth: Truth,
+    examined: Examined,
+    computed: Sequence[Array],
+    allowed: Callable[[str], float] = budget,
+) -> list[Judgement]:
+    """The verdict on each computed gradient, with the reason in words."""
+    found = judge_each(_evidence(truth, examined), computed, allowed)
+    return [_told(truth, examined, one) for one in found]
+
+
+def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
     agrees, balls = examined.formula.agrees, examined.bound.balls if examined.bound else None
-    evidence = [
+    return [
         Evidence(
             name,
             truth.enclosures[k],
@@ -98,7 +113,9 @@ def verdict(
         )
         for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True))
     ]
-    found = judge(evidence, computed, allowed)
+
+
+def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
     if examined.unsupported:
         return replace(found, verdict=Verdict.UNSUPPORTED, diagnosis=examined.unsupported)
     return replace(found, diagnosis=_why(truth, examined, found) or found.diagnosis)

@@ -55,14 +55,14 @@ class Subject:
         load: NumPy array to the framework's own, on its device.
         value: `value(*args)` on loaded arrays; the result is finished when it returns.
         gradient: `gradient(cotangent, *args)` on loaded arrays, likewise.
-        fetch_value: What `value` returned, as a NumPy array.
+        fetch_value: What `value` returned, as a NumPy array; a tuple of them where it returns one.
         fetch_gradient: What `gradient` returned, as a `Gradient`.
     """
 
     load: Callable[[Array], Native]
     value: Callable[..., Native]
     gradient: Callable[..., Native]
-    fetch_value: Callable[[Native], Array]
+    fetch_value: Callable[[Native], Any]
     fetch_gradient: Callable[[Native], Gradient]
 
 

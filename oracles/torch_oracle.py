@@ -90,11 +90,13 @@ class TorchOracle(Oracle):
         return record(pullback(function, case.argnums), (as_tensor(cotangent), *loaded), edges=False)
 
 
-def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+def pullback(
+    function: Callable[..., Any], argnums: Sequence[int], nested: bool = False
+) -> Callable[..., tuple[Any, ...]]:
     """`pull(cotangent, *args)`: the gradients of a function of tensors for the arguments in `argnums`.
 
     The cotangent is a tuple where the function returns several tensors. A gradient is None where autograd
-    has none.
+    has none. `nested` ones are differentiated again.
     """
 
     def pull(cotangent: Any, *args: Any) -> tuple[Any, ...]:
@@ -102,8 +104,8 @@ def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[.
 
         # Whatever grad mode the caller is in: a gradient is what is asked for.
         with torch.enable_grad():
-            leaves = [a.detach() if isinstance(a, torch.Tensor) else a for a in args]
-            moving = [leaves[i].requires_grad_() for i in argnums]
+            leaves = [a.detach() if isinstance(a, torch.Tensor) and not nested else a for a in args]
+            moving = [leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_() for i in argnums]
             result = function(*leaves)
             several = isinstance(result, (tuple, list))
             pairs = zip(result, cotangent, strict=True) if several else [(result, cotangent)]
@@ -111,10 +113,36 @@ def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[.
             if not reached:
                 return (None,) * len(moving)
             outputs, cotangents = zip(*reached, strict=True)
-            found: tuple[Any, ...] = torch.autograd.grad(outputs, moving, cotangents, allow_unused=True)
+            found: tuple[Any, ...] = torch.autograd.grad(
+                outputs, moving, cotangents, allow_unused=True, create_graph=nested
+            )
             return found
 
     return pull
+
+
+def pushforward(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+    """`push(tangents, *args)`: the derivatives of a function's results along tangents, by dual numbers."""
+
+    def push(tangents: Sequence[Any], *args: Any) -> tuple[Any, ...]:
+        import torch
+        from torch.autograd import forward_ad
+
+        with forward_ad.dual_level(), torch.enable_grad():
+            full = list(args)
+            for position, tangent in zip(argnums, tangents, strict=True):
+                full[position] = forward_ad.make_dual(  # type: ignore[no-untyped-call]
+                    args[position].detach(), tangent
+                )
+            duals = [
+                forward_ad.unpack_dual(out)  # type: ignore[no-untyped-call]
+                for out in function(*full)
+            ]
+            return tuple(
+                torch.zeros_like(d.primal) if d.tangent is None else d.tangent.detach() for d in duals
+            )
+
+    return push
 
 
 def as_tensor(array: Any, device: str = "cpu") -> Any:

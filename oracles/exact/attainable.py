@@ -42,7 +42,7 @@ def attainable(
         program: The program of the gradient.
         inputs: The numbers of its inputs, the cotangents last. The floating ones are moved; those that are
             not differentiated only if that turns no comparison (labels that are read by argmax).
-        wrt: Which inputs are differentiated; output k is the gradient of input wrt[k].
+        wrt: Which inputs are differentiated.
         truth: The enclosures at these numbers.
         cotangents: How many inputs are cotangents.
 
@@ -70,8 +70,8 @@ def attainable(
                 if zero[k].any():
                     zero[k] &= np.array([b.contains(0) for b in there.ravel()], bool).reshape(there.shape)
     found = []
-    for change, here, i in zip(largest, truth, wrt, strict=True):
-        half = format_of(program.inputs[i].dtype).ulp(here.mid) / 2
+    for change, here, out in zip(largest, truth, program.outputs, strict=True):
+        half = format_of(out.dtype).ulp(here.mid) / 2
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
 

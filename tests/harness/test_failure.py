@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli, failure
-from harness.failure import failure_text, group_text, reproducer, shortest
+from harness.element import shortest
+from harness.failure import failure_text, group_text, reproducer
 from harness.record import Record, from_json
 from harness.verdict import Outcome, Verdict
 

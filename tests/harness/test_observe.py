@@ -26,7 +26,7 @@ def subject(gradient=product, value=lambda x, y: x * y, load=np.asarray):
 def seen(gradient=product, value=lambda x, y: x * y, x=X, y=Y, cotangent=CT, **more):
     """What is observed; x, y and the cotangent are copies."""
     args = [x.copy(), y.copy()]
-    return observe(subject(gradient, value), args, cotangent.copy(), ("x", "y"), (0, 1), **more)
+    return observe(subject(gradient, value), args, cotangent.copy(), ("x", "y"), [("x", X), ("y", Y)], **more)
 
 
 def test_a_gradient_that_behaves_is_returned_and_nothing_is_said():
@@ -81,7 +81,7 @@ def test_an_overwritten_argument_is_a_fault_and_is_put_back(position, name):
         given[position][...] = 7
         return honest
 
-    found = observe(subject(gradient), args, cotangent, ("x", "y"), (0, 1))
+    found = observe(subject(gradient), args, cotangent, ("x", "y"), [("x", X), ("y", Y)])
     assert found.faults == (f"{name} was overwritten: {LEAVE}",)
     for now, before in zip((*args, cotangent), (X, Y, CT), strict=True):
         np.testing.assert_array_equal(now, before)
@@ -219,7 +219,7 @@ def test_a_gradient_on_another_device_is_a_fault():
         (("gpu:0", "gpu:0"), ()),
         (("gpu:0", "cpu"), ("the gradient is on cpu, its arguments are on gpu:0",)),
     ):
-        assert observe(placed(where), [X, Y], CT, ("x", "y"), (0, 1)).faults == faults
+        assert observe(placed(where), [X, Y], CT, ("x", "y"), [("x", X), ("y", Y)]).faults == faults
 
 
 def test_a_gradient_that_does_not_say_where_it_is_is_no_fault():
@@ -230,7 +230,7 @@ def test_a_gradient_that_does_not_say_where_it_is_is_no_fault():
         np.asarray,
         lambda found: found,
     )
-    assert observe(wrapped, [X, Y], CT, ("x", "y"), (0, 1)).faults == ()
+    assert observe(wrapped, [X, Y], CT, ("x", "y"), [("x", X), ("y", Y)]).faults == ()
 
 
 def test_arguments_are_loaded_once_each():

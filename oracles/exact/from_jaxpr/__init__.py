@@ -1,7 +1,7 @@
 """The JAX front end: a function's jaxpr, translated equation by equation."""
 
-from oracles.exact.from_jaxpr.pullback import Pullback, pullback
+from oracles.exact.from_jaxpr.pullback import Pullback, Pushforward, pullback
 from oracles.exact.from_jaxpr.record import RULES, record
 from oracles.exact.from_jaxpr.tracing import is_floating
 
-__all__ = ["RULES", "Pullback", "is_floating", "pullback", "record"]
+__all__ = ["RULES", "Pullback", "Pushforward", "is_floating", "pullback", "record"]

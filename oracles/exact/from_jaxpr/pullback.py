@@ -1,4 +1,4 @@
-"""The pullback of a JAX function, by `jax.vjp`: its custom rules as they stand."""
+"""The pullback of a JAX function, by `jax.vjp`, and its pushforward: its custom rules as they stand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from oracles.exact.flat import Derived
+
 
 @dataclass(frozen=True)
-class Pullback:
+class Pullback(Derived):
     """`pull(cotangents, *args)`: see `pullback`. Two of the same function are equal, and traced once."""
 
     function: Callable[..., Any]
@@ -20,16 +22,51 @@ class Pullback:
     def __call__(self, cotangents: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The gradients of <cotangents, function(*args)>."""
 
-        def of_differentiated(*moving: Any) -> Any:
-            full = list(args)
-            for position, argument in zip(self.argnums, moving, strict=True):
-                full[position] = argument
-            return self.function(*full, **kwargs)
-
-        out, pull = jax.vjp(of_differentiated, *(args[i] for i in self.argnums))
+        function, moving = _of_moving(self.function, self.argnums, args, kwargs)
+        out, pull = jax.vjp(function, *moving)
         if not any(map(_is_floating, jax.tree.leaves(out))):
             return (None,) * len(self.argnums)
         return tuple(pull(jax.tree.map(_cotangent, out, cotangents)))
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The function."""
+        return (self.function,)
+
+
+@dataclass(frozen=True)
+class Pushforward(Derived):
+    """`push(tangents, *args)`: the derivative of every result along the tangents of the arguments `argnums`.
+
+    Two of the same function are equal, and traced once.
+    """
+
+    function: Callable[..., Any]
+    argnums: tuple[int, ...]
+
+    def __call__(self, tangents: Sequence[Any], *args: Any) -> Any:
+        """The tangents of the results."""
+        function, moving = _of_moving(self.function, self.argnums, args, {})
+        return jax.jvp(function, tuple(moving), tuple(tangents))[1]
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The function."""
+        return (self.function,)
+
+
+def _of_moving(
+    function: Callable[..., Any], argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], list[Any]]:
+    """The function of its differentiated arguments alone, and these."""
+
+    def of_moving(*moving: Any) -> Any:
+        full = list(args)
+        for position, argument in zip(argnums, moving, strict=True):
+            full[position] = argument
+        return function(*full, **kwargs)
+
+    return of_moving, [args[i] for i in argnums]
 
 
 def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Pullback:

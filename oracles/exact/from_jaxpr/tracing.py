@@ -19,7 +19,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.errors import Unsupported
-from oracles.exact.from_jaxpr.pullback import Pullback
+from oracles.exact.flat import Derived
 from oracles.exact.program import FLOATS
 
 KEPT = 256  # traces
@@ -156,9 +156,11 @@ def _key(function: Any, args: Any, kwargs: Any, x64: bool, dtype: str) -> Hashab
 
 
 def _stays(function: Any) -> bool:
-    """Whether it is a plain function, or JAX's: an object of the user's may change between two calls."""
-    while isinstance(function, Pullback):
-        function = function.function
+    """Whether it is a plain function or value, or JAX's: an object of the user's may change meanwhile."""
+    if isinstance(function, Derived):
+        return all(map(_stays, function.origins))
+    if function is None or isinstance(function, bool | int | float | complex | str | bytes):
+        return True
     return isinstance(function, FunctionType) or type(function).__module__.startswith("jax")
 
 

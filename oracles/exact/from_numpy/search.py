@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from oracles.exact.flat import Derived
 from oracles.exact.from_numpy.tape import LIBRARIES
 
 NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
@@ -44,6 +45,8 @@ class Search:
     """
 
     def __init__(self, function: Any) -> None:
+        while isinstance(function, Derived):
+            function = function.origins[0]
         home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
         self._home = home.partition(".")[0]
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
@@ -99,6 +102,8 @@ class Search:
 
     def _inside(self, item: Any) -> list[Any]:
         """What an object leads to."""
+        if isinstance(item, Derived):
+            return list(item.origins)
         if isinstance(item, types.MethodType):
             return [item.__func__, item.__self__]
         if isinstance(item, staticmethod | classmethod):

@@ -1,0 +1,84 @@
+"""Points beside the given one: where kernels break, and draws around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from harness.case import Array, signed
+from harness.problem import Problem
+from oracles.exact.formats import format_of
+
+SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
+
+
+def _saturation(dtype: str) -> float:
+    """Beyond what the exponential of this dtype can hold."""
+    return float(np.log(float(format_of(dtype).overflow))) + 1 if dtype != "float64" else 710.0
+
+
+# Each makes another array of the shape and dtype of one.
+VALUES: dict[str, Callable[[Array], Array]] = {
+    "zeros": lambda a: np.zeros_like(a),
+    "negative zeros": lambda a: np.full_like(a, -0.0),
+    "ties": lambda a: np.full_like(a, a.dtype.type(a.ravel()[0])),
+    "saturated": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _saturation(a.dtype.name), a.dtype),
+    "20 times": lambda a: np.asarray(np.where(a >= 0, 1, -1) * 20.0, a.dtype),
+    "subnormal": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _subnormal(a.dtype.name), a.dtype),
+    "1e-300": lambda a: np.asarray(np.where(a >= 0, 1, -1) * 1e-300, a.dtype),
+    "1e10": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _huge(a.dtype.name), a.dtype),
+}
+# Each lays the same numbers, or some of them, out otherwise.
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "not contiguous": lambda a: np.repeat(a[..., None], 2, -1)[..., 0],
+    "stride 0": lambda a: np.broadcast_to(a.ravel()[:1].reshape((1,) * a.ndim), a.shape),
+    "one element": lambda a: a[(slice(0, 1),) * a.ndim],
+    "empty": lambda a: a[:0],
+}
+
+
+def points(
+    problem: Problem, boundary: bool, samples: int, seed: int
+) -> Iterator[tuple[str, tuple[Array, ...]]]:
+    """Other points, each with its name: the corpus for each differentiated array, and draws."""
+    if boundary:
+        yield from _corpus(problem)
+    rng = np.random.default_rng([seed, 1])
+    for number in range(samples):
+        yield f"draw {number}", _with(problem, {k: _drawn(problem.arrays[k], rng) for k in problem.moving})
+
+
+def _corpus(problem: Problem) -> Iterator[tuple[str, tuple[Array, ...]]]:
+    several = len(problem.moving) > 1
+    for k in problem.moving:
+        array = problem.arrays[k]
+        of = f"{problem.names[k]} " if several else ""
+        if not array.size:
+            continue
+        for name, change in VALUES.items():
+            with np.errstate(all="ignore"):
+                yield f"{of}{name}", _with(problem, {k: change(array)})
+    for name, change in LAYOUTS.items():
+        # A shape that changes changes everywhere, or the function would not take it.
+        arrays = {k: change(a) for k in problem.moving if (a := problem.arrays[k]).ndim and a.size}
+        if arrays:
+            yield name, _with(problem, arrays)
+
+
+def _with(problem: Problem, changed: dict[int, Array]) -> tuple[Array, ...]:
+    return tuple(changed.get(k, a) for k, a in enumerate(problem.arrays))
+
+
+def _drawn(array: Array, rng: np.random.Generator) -> Array:
+    size = float(np.max(np.abs(array.astype(np.float64)), initial=0.0)) or 1.0
+    moved = array.astype(np.float64) + SPREAD * size * signed(rng, np.dtype(np.float64), array.shape)
+    return np.asarray(moved, array.dtype)
+
+
+def _subnormal(dtype: str) -> float:
+    return format_of(dtype).normal / 4
+
+
+def _huge(dtype: str) -> float:
+    return min(1e10, float(format_of(dtype).overflow) / 16) if dtype != "float64" else 1e10

@@ -1,0 +1,261 @@
+"""One gradient at one point: every differentiated argument judged, and how the subject behaved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.case import Array
+from harness.derivative import FORWARD, lowered
+from harness.directions import along, contracted, dtype_named, levels_of
+from harness.formula import SMALL, Formula
+from harness.judge import Evidence, Judgement, judge_each
+from harness.observe import Observed, observe
+from harness.problem import Problem
+from harness.truth import Truth, true_gradient
+from harness.verdict import RIGHT, Verdict
+from harness.verify import Examined, examine_program, verdicts, worst
+from oracles.exact.attainable import attainable
+from oracles.exact.recording import Recording
+from oracles.exact.refine import Limits, refine
+from oracles.exact.rounding import MACHINES, bound
+from oracles.exact_oracle import BITS
+
+VALUE = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one differentiated argument (forward: of one result) at one point.
+
+    Attributes:
+        input: Which point: "given", or what was tried beside it.
+        name: The argument.
+        verdict: On its gradient; "" where nothing was compared.
+        judgement: The worst element, None where no numbers were compared.
+        diagnosis: Why, in words.
+        dtype, shape: Of the gradient.
+    """
+
+    input: str
+    name: str
+    verdict: Verdict
+    judgement: Judgement | None
+    diagnosis: str
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+
+    @property
+    def informs(self) -> bool:
+        """Whether it says something without deciding: tried beside, where there is no derivative."""
+        beside = self.input != "given"
+        return beside and self.verdict in {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """All that was found at one point; `faults` are wrong apart from size, `notes` are worth saying."""
+
+    parts: tuple[Part, ...]
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is the same at every point.
+
+    Attributes:
+        problem: The gradient under test.
+        cotangent: What it is contracted with, as the user gave it, or None.
+        seed: Seeds what is not given.
+        limits: Of the exact evaluations.
+        allowed: The budget of lost bits, by dtype.
+        specified: Whether the truth comes from another function that has the same values.
+        linear: Whether the gradient is a linear function of the cotangent.
+    """
+
+    problem: Problem
+    cotangent: Any
+    seed: int
+    limits: Limits
+    allowed: Callable[[str], float]
+    specified: bool
+    linear: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """The question at one point.
+
+    Attributes:
+        forward: The specification, recorded.
+        true: The truth.
+        directions: What the last derivative is contracted with.
+        inputs, labels: The arrays, then the directions of the derivatives below; and their names.
+        expected: The name of each part of the derivative, and an array of its shape and dtype.
+    """
+
+    forward: Recording
+    true: Truth
+    directions: tuple[Array, ...]
+    inputs: list[Array]
+    labels: list[str]
+    expected: list[tuple[str, Array]]
+
+
+def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -> Point:
+    """Judge the gradient at one point.
+
+    Raises:
+        Unsupported, Undecided: There is no truth here.
+        ValueError: The cotangent does not fit.
+    """
+    problem, user = asked.problem, asked.problem.user
+    if not any(arrays[k].size for k in problem.moving):
+        return Point(tuple(_nothing(name, problem.names[k], arrays[k]) for k in problem.moving))
+    posed = _posed(asked, arrays)
+    subject = user.subject(problem.device)
+    seen = observe(subject, posed.inputs, posed.directions, posed.labels, posed.expected, linear=asked.linear)
+    value = _value(asked, posed.forward, seen, name) if asked.specified else ()
+    if any(part.verdict is Verdict.WRONG for part in value):
+        return Point(value, seen.faults, seen.notes)
+    misshapen = _misshapen(seen, posed, name)
+    if misshapen:
+        return Point((*value, *misshapen), seen.faults, seen.notes)
+    pull = _leaving_alone(user.framework, user.pull) if seen.faults else user.pull
+    examined = examine_program(
+        posed.true,
+        lambda: user.record(pull, [posed.directions, *posed.inputs], edges=False),
+        user.framework,
+        asked.limits,
+        custom=not problem.derivative.is_forward,
+    )
+    notes = seen.notes
+    if asked.specified and examined.unsupported:
+        notes = (*notes, f"opaque, so judged by its numbers alone: {examined.unsupported}")
+        examined = _opaque(posed.true, user.framework)
+    return Point((*value, *_judged(asked, posed, examined, seen, name)), seen.faults, notes)
+
+
+def _posed(asked: Question, arrays: Sequence[Array]) -> Posed:
+    problem, derivative = asked.problem, asked.problem.derivative
+    forward = recording = problem.user.record(problem.specification, arrays, edges=True)
+    wrt = [recording.argument.index(k) for k in problem.moving]
+    rng = np.random.default_rng(asked.seed)
+    *below, last = levels_of(asked.cotangent, derivative.below + 1)
+    lower: list[Array] = []
+    for given in below:
+        found = contracted(given, recording.program.outputs, arrays, rng)
+        lower += found
+        recording = lowered(recording, wrt, found)
+    if derivative.is_forward:
+        directions = along(last, [arrays[k] for k in problem.moving], rng)
+    else:
+        directions = contracted(last, recording.program.outputs, arrays, rng)
+    names = [problem.names[k] for k in problem.moving]
+    if derivative.mode == FORWARD:
+        names = [f"result{path}" for path in problem.results.names]
+    true = true_gradient(recording, directions, wrt, names, asked.limits, derivative.of_program)
+    likes = [
+        np.empty(e.shape, dtype_named(d, arrays)) for e, d in zip(true.enclosures, true.dtypes, strict=True)
+    ]
+    labels = [*problem.names, *(f"direction {k}" for k in range(len(lower)))]
+    expected = list(zip(names, likes, strict=True))
+    return Posed(forward, true, tuple(directions), [*arrays, *lower], labels, expected)
+
+
+def _judged(asked: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
+    """Each part by the worst of its results: of the first run, run again, and with a scaled cotangent."""
+    found = []
+    for label, arrays in (("", seen.gradient.arrays), *seen.others):
+        each = verdicts(posed.true, examined, [a for a in arrays if a is not None], asked.allowed)
+        found.append([(label, judgement) for judgement in each])
+    parts = []
+    for (of, like), *results in zip(posed.expected, *found, strict=True):
+        judgement = worst(results)
+        shape, dtype = like.shape, like.dtype.name
+        parts.append(Part(name, of, judgement.verdict, judgement, judgement.diagnosis, dtype, shape))
+    return parts
+
+
+def _nothing(name: str, of: str, array: Array) -> Part:
+    said = f"nothing to compare: the shape is {array.shape}"
+    return Part(name, of, Verdict.NONE, None, said, array.dtype.name, array.shape)
+
+
+def _misshapen(seen: Observed, posed: Posed, name: str) -> list[Part]:
+    """Parts that say why a result is no gradient; none where it is one."""
+    said = {text.partition(": ")[0]: text.partition(": ")[2] for text in seen.misshapen if ": " in text}
+    whole = [text for text in seen.misshapen if ": " not in text]
+    for (of, _), got, truth in zip(posed.expected, seen.gradient.arrays, posed.true.enclosures, strict=False):
+        if got is None:
+            said[of] = "no gradient (None), which is not a zero gradient"
+            if all(b.is_zero() for b in truth.balls.ravel().tolist()):
+                said[of] += "; if the function does not depend on it, leave it out of argnums"
+    if not said and not whole:
+        return []
+    parts = []
+    for of, like in posed.expected:
+        text = "; ".join([*whole, *([said[of]] if of in said else [])])
+        verdict = Verdict.WRONG if text else Verdict.NONE
+        parts.append(Part(name, of, verdict, None, text, like.dtype.name, like.shape))
+    return parts
+
+
+def _value(asked: Question, forward: Recording, seen: Observed, name: str) -> tuple[Part, ...]:
+    """Whether the function has the specification's values, or near ones.
+
+    It may be an approximation of what is specified: how good the gradient is says the gradient's own verdict.
+    """
+    program, computed = forward.program, seen.value
+    shapes = [[v.shape for v in program.outputs], [c.shape for c in computed]]
+    if shapes[0] != shapes[1]:
+        said = f"the function returns shapes {shapes[1]}, the specification {shapes[0]}"
+        return (Part(name, VALUE, Verdict.WRONG, None, said),)
+    wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
+    found = refine(program, forward.values, BITS, asked.limits)
+    excused, zero = attainable(program, forward.values, wrt, found, 0)
+    everywhere = [np.ones(e.shape, bool) for e in found]
+    evidence = [
+        Evidence(VALUE, e, a, z, right, None, v.dtype)
+        for e, a, z, right, v in zip(found, excused, zero, everywhere, program.outputs, strict=True)
+    ]
+    parts = []
+    for judgement, e, c in zip(judge_each(evidence, computed, asked.allowed), found, computed, strict=True):
+        size = float(np.max(np.abs(e.mid), initial=0.0))
+        near = judgement.verdict in {*RIGHT, Verdict.UNDECIDED} or judgement.max_abs_error <= SMALL * size
+        said = "" if near else (
+            f"the function is not the specification: its value is {judgement.computed:.9g} at "
+            f"{list(judgement.element)}, the specification's is {judgement.true:.9g}; the gradients of two "
+            "functions cannot be compared"
+        )  # fmt: skip
+        verdict = Verdict.ACCURATE if near else Verdict.WRONG
+        judgement = replace(judgement, verdict=verdict, diagnosis=said, more=())
+        parts.append(Part(name, VALUE, verdict, judgement, said, c.dtype.name, c.shape))
+    return tuple(parts)
+
+
+def _opaque(true: Truth, framework: str) -> Examined:
+    """A subject that nobody can look into: its bound is that of the specification's gradient, as rounded."""
+    recording = Recording(true.gradient, tuple(true.inputs), (), lambda k, leaves: leaves)
+    agrees = Formula(tuple(np.ones(e.shape, bool) for e in true.enclosures))
+    return Examined(
+        MACHINES[framework], recording, agrees, bound(true.gradient, true.inputs, MACHINES[framework])
+    )
+
+
+def _leaving_alone(framework: str, pull: Callable[..., Any]) -> Callable[..., Any]:
+    """A gradient that overwrites what it is given, given copies: so that its formula is seen."""
+    if framework == "jax":
+        return pull
+    copy = "copy" if framework == "numpy" else "clone"
+
+    def copying(directions: Any, *inputs: Any) -> Any:
+        copies = tuple(getattr(d, copy)() for d in directions)
+        return pull(copies, *(getattr(a, copy)() for a in inputs))
+
+    return copying

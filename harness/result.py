@@ -1,0 +1,160 @@
+"""The answer to a user's question: a verdict, a row for each argument, and words for all of it."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.element import shortest, worst_element
+from harness.judge import RANK, Judgement
+from harness.point import Part
+from harness.verdict import RIGHT, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = [
+    "input", "argument", "verdict", "bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "where",
+    "computed", "true", "true_digits", "dtype", "shape", "diagnosis",
+]  # fmt: skip
+MOST_SHOWN = 10
+
+
+class GradientError(AssertionError):
+    """A gradient that is not right. The text says which element, by how much, and why.
+
+    Attributes:
+        result: The whole answer.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(str(result))
+        self.result = result
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of a gradient.
+
+    Attributes:
+        parts: One for each differentiated argument (forward: each result) and point that was tried; first,
+            where a specification was named, one for the value.
+        faults: What is wrong apart from size.
+        notes: What is worth saying and not wrong.
+        subject: What was checked, in words.
+        seed: What seeded the cotangent.
+        allowed: The budget of lost bits, by dtype.
+    """
+
+    parts: tuple[Part, ...]
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    subject: str = "the gradient"
+    seed: int = 0
+    allowed: Callable[[str], float] = lambda dtype: math.nan
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst over all arguments and points; "" where nothing was compared."""
+        return self._worst.verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gradient is right everywhere, keeps its digits, and behaves."""
+        return self.verdict in RIGHT and not self.faults
+
+    @property
+    def worst(self) -> Judgement | None:
+        """The worst element, in numbers; None where none were compared."""
+        return self._worst.judgement
+
+    @property
+    def diagnosis(self) -> str:
+        """Why it fails, in words."""
+        return "; ".join(filter(None, (*self.faults, self._worst.diagnosis)))
+
+    @cached_property
+    def _worst(self) -> Part:
+        deciding = [part for part in self.parts if not part.informs] or list(self.parts)
+        return min(deciding, key=_badness)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """A table with a row for each part."""
+        import pandas as pd
+
+        rows = []
+        for part in self.parts:
+            j = part.judgement
+            numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
+            rows.append({**dict.fromkeys(COLUMNS), **numbers, **_of(part)})
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def explain(self) -> str:
+        """What the verdict means, with an example and what to do."""
+        from harness.explain import VERDICTS
+
+        entry = VERDICTS.get(self.verdict)
+        said = [*(f"  {line}" for line in entry if line)] if entry else ["  nothing was compared"]
+        return "\n".join([str(self), f"{self.verdict.value or 'no verdict'}:", *said])
+
+    def __str__(self) -> str:
+        """The worst part first, its worst elements, and why."""
+        shown = [part for part in sorted(self.parts, key=_badness) if part.verdict not in RIGHT]
+        shown = [part for part in shown if not part.informs] or [self._worst]
+        lines = [line for part in shown[:MOST_SHOWN] for line in self._of_part(part)]
+        hidden = len(shown) - MOST_SHOWN
+        lines += [f"and {hidden} more"] if hidden > 0 else []
+        lines += [f"  {text}" for text in (*self.faults, *self.notes)]
+        return "\n".join(lines)
+
+    def _of_part(self, part: Part) -> list[str]:
+        point = "" if part.input == "given" else f", {part.input}"
+        title = f"{self.subject}/{part.name} [{part.dtype}, {part.shape}, seed {self.seed}{point}]"
+        faulty = " (fail)" if self.faults and part.verdict in RIGHT else ""
+        lines = [f"{title}: {part.verdict.value or 'nothing compared'}{faulty}"]
+        j = part.judgement
+        if j is not None:
+            lines += ["  " + self._element(j, part.dtype)] if j.true_digits else []
+            lines += [
+                f"  next {list(e.at)}: computed {shortest(e.computed, part.dtype)}, true {e.true_digits} "
+                f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
+                for e in j.more
+            ]
+        return [*lines, *([f"  {part.diagnosis}"] if part.diagnosis else [])]
+
+    def _element(self, j: Judgement, dtype: str) -> str:
+        bound = None if math.isnan(j.bound_ulp) else j.bound_ulp
+        limits = {"attainable": j.attainable_ulp, "program bound": bound}
+        at = f"[{', '.join(map(str, j.element))}]" if j.element else ""
+        budget = self.allowed(dtype)
+        return worst_element(
+            at, j.computed, j.true_digits.strip("?"), dtype, j.error_ulp, limits, j.bits_lost, budget
+        )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, the table, and the text of what fails."""
+        color = "green" if self.passed else "#b00"
+        title = html.escape(f"{self.subject}: {self.verdict.value or 'nothing compared'}")
+        text = "" if self.passed and not self.notes else f"<pre>{html.escape(str(self))}</pre>"
+        return f'<b style="color:{color}">{title}</b>{self.rows.to_html(index=False)}{text}'
+
+
+def _of(part: Part) -> dict[str, Any]:
+    return {
+        "input": part.input,
+        "argument": part.name,
+        "verdict": part.verdict.value,
+        "dtype": part.dtype,
+        "shape": part.shape,
+        "diagnosis": part.diagnosis,
+    }
+
+
+def _badness(part: Part) -> tuple[int, float]:
+    lost = part.judgement.bits_lost if part.judgement else 0.0
+    return RANK[part.verdict], -(math.inf if math.isnan(lost) else lost)
