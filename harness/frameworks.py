@@ -62,8 +62,13 @@ class UserFunction:
 
         def inside(f: Function) -> Function:
             def call(*values: Any) -> Any:
-                with jax.enable_x64(wide):
-                    return jax.block_until_ready(f(*values))  # type: ignore[no-untyped-call]
+                try:
+                    with jax.enable_x64(wide):
+                        return jax.block_until_ready(f(*values))  # type: ignore[no-untyped-call]
+                except jax.errors.UnexpectedTracerError as leak:
+                    raise ValueError(
+                        "the function closes over a value of a trace that has ended; pass it as an argument"
+                    ) from leak
 
             return call
 

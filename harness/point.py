@@ -23,6 +23,7 @@ from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
 from oracles.exact.rounding import MACHINES, bound
 from oracles.exact_oracle import BITS
+from oracles.oracle import Subject
 
 VALUE = "value"
 
@@ -119,10 +120,10 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
         return Point(tuple(_nothing(name, problem.names[k], arrays[k]) for k in problem.moving))
     posed = _posed(asked, arrays)
     subject = user.subject(problem.device)
-    seen = observe(subject, posed.inputs, posed.directions, posed.labels, posed.expected, linear=asked.linear)
-    value = _value(asked, posed.forward, seen, name) if asked.specified else ()
+    value = _value(asked, posed, subject, name) if asked.specified else ()
     if any(part.verdict is Verdict.WRONG for part in value):
-        return Point(value, seen.faults, seen.notes)
+        return Point(value)
+    seen = observe(subject, posed.inputs, posed.directions, posed.labels, posed.expected, linear=asked.linear)
     misshapen = _misshapen(seen, posed, name)
     if misshapen:
         return Point((*value, *misshapen), seen.faults, seen.notes)
@@ -206,12 +207,13 @@ def _misshapen(seen: Observed, posed: Posed, name: str) -> list[Part]:
     return parts
 
 
-def _value(asked: Question, forward: Recording, seen: Observed, name: str) -> tuple[Part, ...]:
+def _value(asked: Question, posed: Posed, subject: Subject, name: str) -> tuple[Part, ...]:
     """Whether the function has the specification's values, or near ones.
 
     It may be an approximation of what is specified: how good the gradient is says the gradient's own verdict.
     """
-    program, computed = forward.program, seen.value
+    computed = subject.fetch_value(subject.value(*(subject.load(a.copy()) for a in posed.inputs)))
+    forward, program = posed.forward, posed.forward.program
     shapes = [[v.shape for v in program.outputs], [c.shape for c in computed]]
     if shapes[0] != shapes[1]:
         said = f"the function returns shapes {shapes[1]}, the specification {shapes[0]}"

@@ -177,7 +177,7 @@ def _results(user: UserFunction, arrays: Sequence[Array], device: Sequence[Any])
 def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, ...]:
     """The arrays' names: the parameters' own, where the function tells them, and the path inside."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
         own = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     except (TypeError, ValueError):
         own = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sysconfig
 import tempfile
@@ -128,6 +129,9 @@ def pushforward(function: Callable[..., Any], argnums: Sequence[int]) -> Callabl
         import torch
         from torch.autograd import forward_ad
 
+        with warnings.catch_warnings():  # what torch loads with its first dual number warns of itself
+            warnings.simplefilter("ignore", DeprecationWarning)
+            importlib.import_module("torch._decomp.decompositions_for_jvp")
         with forward_ad.dual_level(), torch.enable_grad():
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):
