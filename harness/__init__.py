@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from harness.examination import examine
     from harness.journal import read_records
+    from harness.layer_check import assert_layer, check_layer
     from harness.record import Cell, Record
     from harness.result import GradientError, Result
     from harness.runner import plan, run
@@ -41,7 +42,9 @@ _HOMES = {
     "Unsupported": "exact",
     "catalogue": "cases",
     "assert_gradient": "check",
+    "assert_layer": "layer_check",
     "check_gradient": "check",
+    "check_layer": "layer_check",
     "exact_gradient": "exact",
     "exact_value": "exact",
     "examine": "examination",
@@ -63,8 +66,10 @@ __all__ = [
     "Unsupported",
     "__version__",
     "assert_gradient",
+    "assert_layer",
     "catalogue",
     "check_gradient",
+    "check_layer",
     "exact_gradient",
     "exact_value",
     "examine",

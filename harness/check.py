@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
@@ -92,11 +92,17 @@ def check_gradient(
             argnums, derivative, framework, jit,
         )  # fmt: skip
     except (Unsupported, Undecided) as reason:
-        return result((_without(reason, "given"),))
+        return result((without_numbers(reason, "given"),))
     asked = Question(problem, cotangent, seed, limits, allowed, spec is not None)
-    found = [_at(asked, problem.arrays, "given")]
-    for name, arrays in points(problem, boundary, samples, seed):
-        found.append(_beside(asked, arrays, name))
+    return answered(asked, result, points(problem, boundary, samples, seed))
+
+
+def answered(
+    asked: Question, result: Callable[..., Result], beside: Iterable[tuple[str, Sequence[Any]]] = ()
+) -> Result:
+    """The answer at the given point, and at others beside it."""
+    found = [_at(asked, asked.problem.arrays, "given")]
+    found += [_beside(asked, arrays, name) for name, arrays in beside]
     return result(
         tuple(part for point in found for part in point.parts),
         tuple(dict.fromkeys(text for point in found for text in point.faults)),
@@ -104,19 +110,21 @@ def check_gradient(
     )
 
 
-def _asserting(check: Callable[P, Result]) -> Callable[P, Result]:
+def asserting(check: Callable[P, Result]) -> Callable[P, Result]:
+    """The same check, which raises `GradientError` where it does not pass."""
+
     @wraps(check)
-    def asserting(*args: P.args, **kwargs: P.kwargs) -> Result:
+    def raising(*args: P.args, **kwargs: P.kwargs) -> Result:
         __tracebackhide__ = True
         result = check(*args, **kwargs)
         if not result.passed:
             raise GradientError(result)
         return result
 
-    return asserting
+    return raising
 
 
-assert_gradient = _asserting(check_gradient)
+assert_gradient = asserting(check_gradient)
 assert_gradient.__name__ = assert_gradient.__qualname__ = "assert_gradient"
 assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not right.
 
@@ -132,7 +140,7 @@ def _at(asked: Question, arrays: Sequence[Any], name: str) -> Point:
     try:
         return check_point(asked, arrays, name)
     except (Unsupported, Undecided) as reason:
-        return Point((_without(reason, name),))
+        return Point((without_numbers(reason, name),))
 
 
 def _beside(asked: Question, arrays: Sequence[Any], name: str) -> Point:
@@ -144,7 +152,8 @@ def _beside(asked: Question, arrays: Sequence[Any], name: str) -> Point:
         return Point((Part(name, "", Verdict.NONE, None, said),))
 
 
-def _without(reason: Unsupported | Undecided, name: str) -> Part:
+def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:
+    """What is known where nothing could be computed exactly: why."""
     verdict = Verdict.UNSUPPORTED if isinstance(reason, Unsupported) else Verdict.UNDECIDED
     return Part(name, "", verdict, None, str(reason))
 

@@ -178,7 +178,9 @@ def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, 
     """The arrays' names: the parameters' own, where the function tells them, and the path inside."""
     try:
         parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
-        own = [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+        own = getattr(function, "argument_names", None) or [
+            p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}
+        ]
     except (TypeError, ValueError):
         own = []
     found = []

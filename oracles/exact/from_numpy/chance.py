@@ -1,9 +1,12 @@
-"""Random numbers, refused: they have no exact value."""
+"""Random numbers, refused: they have no exact value. Where the seed is reset they are the same every time."""
 
 from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,22 @@ import numpy as np
 from oracles.exact.from_numpy.tape import unsupported
 
 SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+_seeded = ContextVar("seeded", default=False)
+
+
+@contextmanager
+def seeded_chance() -> Iterator[None]:
+    """Inside, random numbers are drawn: the recorded function resets the seed, so they are constants."""
+    token = _seeded.set(True)
+    try:
+        yield
+    finally:
+        _seeded.reset(token)
+
+
+def is_seeded() -> bool:
+    """Whether random numbers are constants here."""
+    return _seeded.get()
 
 
 class Refused:
@@ -55,6 +74,8 @@ def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
 
 def without_chance(value: Any) -> Any:
     """The value, refused where it draws random numbers."""
+    if is_seeded():
+        return value
     if isinstance(value, SOURCES):
         return Refused(value, type(value).__name__)
     if isinstance(getattr(value, "__self__", None), SOURCES):  # from numpy.random import normal

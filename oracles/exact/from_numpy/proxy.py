@@ -16,7 +16,7 @@ from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.allocation import allocators
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.chance import Refused, without_chance
+from oracles.exact.from_numpy.chance import Refused, is_seeded, without_chance
 from oracles.exact.from_numpy.making import holds_traced, together
 from oracles.exact.from_numpy.search import Place, Search
 from oracles.exact.from_numpy.tape import Tape, unsupported
@@ -94,14 +94,14 @@ class Substitutes:
         strides = Module(stride_tricks, {"as_strided": _as_strided})
         self._by_id: dict[int, Any] = {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = _as_strided
-        chance = Refused(np.random, "np.random")
+        chance = np.random if is_seeded() else Refused(np.random, "np.random")
         attributes = {**own, "random": chance, "lib": Module(np.lib, {"stride_tricks": strides})}
         for module, new in (
             (np, Module(np, attributes)),
             (np.lib, attributes["lib"]),
             (stride_tricks, strides),
             (np.random, chance),
-            (random, Refused(random, "random")),
+            (random, random if is_seeded() else Refused(random, "random")),
         ):
             self._by_id[id(module)] = new
 
@@ -110,7 +110,7 @@ class Substitutes:
         if value is not (refused := without_chance(value)):
             return refused
         module = getattr(value, "__module__", None)
-        if isinstance(module, str) and module.startswith("numpy.random"):
+        if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
         return self._by_id.get(id(value))
 

@@ -1,0 +1,104 @@
+"""Layers of the book's kind: one call, one verdict on the gradients of the input and of every parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.boundary import points
+from harness.check import answered, asserting, without_numbers
+from harness.derivative import Derivative
+from harness.layers import Layer
+from harness.point import Question
+from harness.problem import problem_of
+from harness.result import Result
+from harness.verdict import budget
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.from_numpy.chance import seeded_chance
+from oracles.exact.refine import Limits
+from oracles.exact_oracle import LIMITS
+
+
+def check_layer(
+    layer: Any,
+    x: Any,
+    t: Any = None,
+    *,
+    spec: Callable[..., Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    cotangent: Any = None,
+    seed: int = 0,
+    bits_lost: float | None = None,
+    seconds: float = LIMITS.seconds,
+    boundary: bool = False,
+    samples: int = 0,
+) -> Result:
+    """The verdict on the backward of a layer: of its input, and of every parameter that is found.
+
+    Parameters and their gradients are attributes `W` and `dW` (any name), or entries of `params` and `grads`
+    (dictionaries with the same keys, or lists in the same order). The layer itself is not changed: every
+    question is asked of a copy, with the seed of `np.random` and `random` reset before each forward.
+
+    Args:
+        layer: An object with forward(x) and backward(dout), in NumPy, such as those of "Deep Learning from
+            Scratch", chapter 5.
+        x: Its input.
+        t: The target, for a loss layer: forward(x, t).
+        spec: The function whose derivative is meant, of what forward takes and then the parameters by
+            position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
+        options: Keyword arguments of forward, such as {"train_flg": True}.
+        cotangent: What backward is given; seeded and random if not given, and 1 for a loss, which may ignore
+            it.
+        seed: Seeds the draws of the layer, and the cotangent.
+        bits_lost: The budget of lost bits, half of the significand if not given.
+        seconds: The limit for the exact evaluations.
+        boundary: Whether to try zeros, ties, saturation and other boundary values beside the given ones.
+        samples: How many more points to draw around the given one.
+
+    Raises:
+        ValueError: The object is no layer, or an argument is not what it must be.
+    """
+    limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
+    allowed = budget if bits_lost is None else lambda dtype: bits_lost
+    result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
+    array = np.asarray(x)
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        with seeded_chance():
+            own = Layer(layer, array, t, dict(options or {}), seed)
+            meant = partial(_with_target, spec, t) if spec else None
+            try:
+                problem = problem_of(
+                    own.call(own.forward), (array, *own.parameters), {}, own.backward, False, meant, None,
+                    Derivative(), "numpy", False,
+                )  # fmt: skip
+                is_loss = own.forward(array, *own.parameters).ndim == 0
+                question = Question(
+                    problem, cotangent, seed, limits, allowed, spec is not None, linear=not is_loss
+                )
+                found = answered(question, result, points(problem, boundary, samples, seed))
+            except (Unsupported, Undecided) as reason:
+                found = result((without_numbers(reason, "given"),))
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    return replace(found, notes=(*found.notes, *own.notes))
+
+
+def _with_target(spec: Callable[..., Any], t: Any, x: Any, *parameters: Any) -> Any:
+    return spec(x, *parameters) if t is None else spec(x, t, *parameters)
+
+
+assert_layer = asserting(check_layer)
+assert_layer.__name__ = assert_layer.__qualname__ = "assert_layer"
+assert_layer.__doc__ = """Check the backward of a layer, and raise if a gradient is not right.
+
+    It takes what `check_layer` takes, and returns its result.
+
+    Raises:
+        GradientError: A gradient is not right; an AssertionError whose text is the failure.
+        ValueError: As `check_layer`.
+    """

@@ -1,0 +1,196 @@
+"""assert_layer on the book's layers: right ones pass, one mistake in each is found, nothing is touched."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from harness import GradientError, assert_layer, check_layer
+from harness.verdict import Verdict
+from tests.harness import book_layers as book
+
+RNG = np.random.default_rng(0)
+X, W, B = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2)), RNG.normal(size=2)
+IMAGES, LABELS = RNG.normal(size=(2, 2, 4, 4)), np.array([0, 2, 1, 1])
+FILTERS = RNG.normal(size=(3, 2, 2, 2)), RNG.normal(size=3)
+
+# How to make a layer, what forward takes, the arguments, and which of them the mistake is in.
+LAYERS = {
+    "Relu": (book.Relu, (X,), ["x"], "x"),
+    "Sigmoid": (book.Sigmoid, (X,), ["x"], "x"),
+    "Affine": (lambda: book.Affine(W, B), (X,), ["x", "W", "b"], "b"),
+    "Affine, of images": (lambda: book.Affine(RNG.normal(size=(32, 2)), B), (IMAGES,), ["x", "W", "b"], "b"),
+    "lists": (lambda: book.AffineOfLists(W, B), (X,), ["x", "params[0]", "params[1]"], "params[0]"),
+    "dictionaries": (lambda: book.AffineOfDictionaries(W, B), (X,), ["x", "W1", "b1"], "b1"),
+    "SoftmaxWithLoss": (book.SoftmaxWithLoss, (X, LABELS), ["x"], "x"),
+    "SoftmaxWithLoss, one-hot": (book.SoftmaxWithLoss, (X, np.eye(3)[LABELS]), ["x"], "x"),
+    "Dropout": (book.Dropout, (X,), ["x"], "x"),
+    "BatchNormalization": (
+        lambda: book.BatchNormalization(np.full(3, 1.5), np.zeros(3)), (X,), ["x", "gamma", "beta"], "x",
+    ),
+    "Convolution": (lambda: book.Convolution(*FILTERS, 1, 1), (IMAGES,), ["x", "W", "b"], "W"),
+    "Convolution, stride 2": (lambda: book.Convolution(*FILTERS, 2), (IMAGES,), ["x", "W", "b"], "W"),
+    "Pooling": (lambda: book.Pooling(2, 2), (IMAGES,), ["x"], "x"),
+}  # fmt: skip
+each_layer = pytest.mark.parametrize(("make", "args", "names", "mistaken"), LAYERS.values(), ids=LAYERS)
+
+
+@each_layer
+def test_a_right_layer_passes_with_a_row_for_each_parameter(make, args, names, mistaken):
+    found = assert_layer(make(), *args)
+    assert list(found.rows["argument"]) == names
+    assert set(found.rows["verdict"]) == {"accurate"}
+
+
+@each_layer
+def test_one_mistake_in_a_layer_is_found_where_it_is(make, args, names, mistaken):
+    layer = make()
+    layer.wrong = True
+    found = check_layer(layer, *args)
+    assert (found.verdict, found.passed) == (Verdict.WRONG, False)
+    verdicts = dict(zip(found.rows["argument"], found.rows["verdict"], strict=True))
+    assert [name for name, verdict in verdicts.items() if verdict == "wrong"] == [mistaken]
+
+
+@each_layer
+def test_the_layer_and_its_input_are_what_they_were(make, args, names, mistaken):
+    layer = make()
+    before, given = copy.deepcopy(vars(layer)), copy.deepcopy(args)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    check_layer(layer, *args)
+    np.testing.assert_equal(vars(layer), before)
+    np.testing.assert_equal(args, given)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_a_backward_that_writes_into_dout_is_a_note_and_no_failure():
+    found = assert_layer(book.Relu(), X)
+    assert found.notes == ("backward writes into dout; that is the caller's array",)
+    assert not assert_layer(book.Sigmoid(), X).notes
+
+
+def test_a_forward_that_writes_into_its_input_is_a_note():
+    class Doubling:
+        def forward(self, x):
+            x *= 2
+            return x * x
+
+        def backward(self, dout):
+            return dout
+
+    assert "forward writes into x; that is the caller's array" in check_layer(Doubling(), X).notes
+
+
+def test_the_book_s_small_number_is_named_with_what_to_do():
+    loss = book.SoftmaxWithLoss()
+    loss.small = 1e-7
+    x = np.log(np.array([[0.18, 0.5, 0.32], [0.3, 0.3, 0.4]]))
+    with pytest.raises(GradientError, match="wrong") as raised:
+        assert_layer(loss, x, np.array([0, 1]))
+    text = str(raised.value)
+    assert "(5.6e-07 of it off)" in text  # 1e-7 over the probability 0.18
+    assert (
+        "the derivative of the function without its 1e-07: name the function it belongs to as spec=" in text
+    )
+
+    def meant(x, t):
+        return -np.sum(np.log(book.softmax(x)[np.arange(len(x)), t])) / len(x)
+
+    assert assert_layer(loss, x, np.array([0, 1]), spec=meant).passed
+
+
+def test_a_spec_takes_the_parameters_after_the_input():
+    layer = book.Affine(W, B)
+    assert assert_layer(layer, X, spec=lambda x, W, b: x @ W + b).passed
+    other = check_layer(layer, X, spec=lambda x, W, b: x @ W - b)
+    assert list(other.rows["argument"]) == ["value"]
+    assert "is not the specification" in other.diagnosis
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_options_reach_forward(train):
+    class Scaled(book.Sigmoid):
+        def forward(self, x, train_flg):
+            self.training = train_flg
+            return super().forward(x) if train_flg else 2 * super().forward(x)
+
+        def backward(self, dout):
+            return super().backward(dout if self.training else 2 * dout)
+
+    assert check_layer(Scaled(), X, options={"train_flg": train}).passed
+
+
+def test_a_layer_with_a_generator_of_its_own_draws_the_same_mask():
+    class Own(book.Dropout):
+        def __init__(self):
+            super().__init__(0.5)
+            self.rng = np.random.default_rng(3)
+
+        def forward(self, x, train_flg=True):
+            self.mask = self.rng.random(x.shape) > self.ratio
+            return x * self.mask
+
+    assert assert_layer(Own(), X).passed
+
+
+def test_a_given_dout_is_the_one_that_is_used():
+    assert assert_layer(book.Affine(W, B), X, cotangent=np.ones((4, 2))).passed
+    with pytest.raises(
+        ValueError, match=r"the cotangent has shape \(2,\); the function's value has \(4, 2\)"
+    ):
+        check_layer(book.Affine(W, B), X, cotangent=np.ones(2))
+
+
+def test_the_boundary_of_a_layer():
+    found = check_layer(book.Sigmoid(), X, boundary=True)
+    rows = found.rows.set_index("input")
+    assert rows.loc["given", "verdict"] == "accurate"
+    assert rows.loc["20 times", "verdict"] in {"accurate", "imprecise"}
+    assert len(rows) > 8
+
+
+def test_float32_that_becomes_float64_on_the_way_is_said():
+    """`np.zeros` in im2col."""
+    filters = tuple(a.astype("float32") for a in FILTERS)
+    found = check_layer(book.Convolution(*filters), IMAGES.astype("float32"))
+    assert not found.passed
+    assert "float64 instead of float32" in str(found)
+
+
+class NoBackward:
+    def forward(self, x):
+        return x
+
+
+class NoGrads(book.AffineOfDictionaries):
+    def __init__(self, W, b):
+        super().__init__(W, b)
+        del self.grads
+
+    def backward(self, dout):
+        return dout @ self.params["W1"].T
+
+
+class FewGrads(book.AffineOfDictionaries):
+    def backward(self, dout):
+        self.grads["W1"] = self.x.T @ dout
+        return dout @ self.params["W1"].T
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (NoBackward(), r"NoBackward has no backward; a layer has forward\(x\) and backward\(dout\)"),
+        (3.0, "float has no forward and no backward"),
+        (NoGrads(W, B), "NoGrads has `params`, a dict, and `grads` is missing"),
+        (FewGrads(W, B), r"FewGrads.grads lacks \['b1'\], which are in `params`"),
+    ],
+)
+def test_what_is_no_layer_says_what_one_is(layer, said):
+    with pytest.raises(ValueError, match=said):
+        check_layer(layer, X)
+
+
+def test_what_a_layer_raises_is_the_users_to_see():
+    with pytest.raises(ValueError, match="shapes"):
+        check_layer(book.Affine(W, B), X[:, :2])
