@@ -159,4 +159,6 @@ def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:
 
 
 def _name(f: Function) -> str:
-    return str(getattr(f, "__name__", "") or type(f).__name__)
+    owner = getattr(f, "__self__", None)
+    named = owner if isinstance(owner, type) else f  # the apply of an autograd.Function is its class
+    return str(getattr(named, "__name__", "") or type(f).__name__)

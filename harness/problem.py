@@ -176,13 +176,7 @@ def _results(user: UserFunction, arrays: Sequence[Array], device: Sequence[Any])
 
 def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, ...]:
     """The arrays' names: the parameters' own, where the function tells them, and the path inside."""
-    try:
-        parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
-        own = getattr(function, "argument_names", None) or [
-            p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}
-        ]
-    except (TypeError, ValueError):
-        own = []
+    own = _parameters(function)
     found = []
     for place in places:
         path = tree.names[place]
@@ -194,3 +188,21 @@ def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, 
             k = int(head)
             found.append((own[k] if k < len(own) else f"argument {k}") + tail)
     return tuple(found)
+
+
+def _parameters(function: Function) -> list[str]:
+    """What the function calls its positional arguments, as far as it tells."""
+    if hasattr(function, "argument_names"):
+        return list(function.argument_names)
+    owner = getattr(function, "__self__", None)
+    rule = isinstance(owner, type) and hasattr(owner, "setup_context")  # the apply of an autograd.Function
+    told = owner.forward if rule else getattr(function, "forward", function)  # type: ignore[union-attr]
+    try:
+        found = [
+            p.name
+            for p in inspect.signature(told).parameters.values()
+            if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}
+        ]
+    except (TypeError, ValueError):
+        return []
+    return found[1:] if rule and found[:1] == ["ctx"] else found
