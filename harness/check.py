@@ -76,7 +76,7 @@ def check_gradient(
     Raises:
         ValueError: An argument of this function is not what it must be.
     """
-    derivative = Derivative(mode, order)
+    derivative = Derivative.of(mode, order)
     if spec and surrogate:
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
     if vjp and residual_vjp:

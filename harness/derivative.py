@@ -20,55 +20,61 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Derivative:
-    """A gradient (reverse, order 1), the gradient of <gradient, direction> (order 2), and so on.
+    """A derivative of a derivative of ..., the innermost first.
 
-    "forward" is the derivative of the results along tangents; "forward-over-reverse" that of the gradient.
-
-    Raises:
-        ValueError: There is no such mode or order.
+    A reverse one is contracted with cotangents, one per result of what it is of; a forward one is along
+    tangents, one per differentiated input.
     """
 
-    mode: str = REVERSE
-    order: int = 1
+    steps: tuple[str, ...] = (REVERSE,)
 
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode is {self.mode!r}; it must be one of {', '.join(MODES)}")
-        if self.order not in range(1, MAX_ORDER + 1):
-            raise ValueError(f"order is {self.order!r}; it must be 1, 2 or {MAX_ORDER}")
-        if self.mode != REVERSE and self.order != 1:
-            raise ValueError(f"order is {self.order} with mode={self.mode!r}; only reverse mode has orders")
+    @classmethod
+    def of(cls, mode: str, order: int) -> Derivative:
+        """The gradient (reverse, order 1), the gradient of <gradient, direction> (order 2), and so on.
+
+        "forward" is the derivative of the results along tangents, "forward-over-reverse" the gradient's.
+
+        Raises:
+            ValueError: There is no such mode or order.
+        """
+        if mode not in MODES:
+            raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
+        if order not in range(1, MAX_ORDER + 1):
+            raise ValueError(f"order is {order!r}; it must be 1, 2 or {MAX_ORDER}")
+        if mode == REVERSE:
+            return cls((REVERSE,) * order)
+        if order != 1:
+            raise ValueError(f"order is {order} with mode={mode!r}; only reverse mode has orders")
+        return cls((FORWARD,) if mode == FORWARD else (REVERSE, FORWARD))
 
     @property
-    def below(self) -> int:
-        """How many gradients, one of the other, the last derivative is of."""
-        return 1 if self.mode == BOTH else self.order - 1
-
-    @property
-    def is_forward(self) -> bool:
-        """Whether the last derivative is along tangents, and not contracted with cotangents."""
-        return self.mode != REVERSE
-
-    def of_program(self, program: Program, wrt: Sequence[int]) -> Program:
-        """The last derivative of a specification's program."""
-        return (jvp if self.is_forward else vjp)(program, wrt)
+    def is_of_results(self) -> bool:
+        """Whether it has a part for each result of the function, and not for each differentiated input."""
+        return REVERSE not in self.steps
 
     def of_subject(
         self, framework: str, function: Function, pull: Function, argnums: Sequence[int], outputs: int
     ) -> Function:
         """`derivative(directions, *inputs)` of a function of so many outputs, whose gradient is `pull`.
 
-        The inputs are the function's, and then the directions of the gradients below.
+        The inputs are the function's, and then the directions of the derivatives inside.
         """
-        for level in range(self.below):
-            function = Below(WithZeros(framework, pull, tuple(argnums)), outputs)
-            pull, outputs = (
-                differentiate(framework, function, argnums, nested=level < self.below - 1),
-                len(argnums),
-            )
-        if self.is_forward:
-            return push_forward(framework, function, argnums)
-        return WithZeros(framework, pull, tuple(argnums)) if self.below else pull
+        argnums, last = tuple(argnums), len(self.steps) - 1
+        for level, step in enumerate(self.steps):
+            if step == FORWARD:
+                derivative, directions = push_forward(framework, function, argnums), len(argnums)
+            else:
+                own = differentiate(framework, function, argnums, nested=level < last) if level else pull
+                derivative = WithZeros(framework, own, argnums) if last else own
+                directions, outputs = outputs, len(argnums)
+            if level < last:
+                function = Inside(derivative, directions)
+        return derivative
+
+
+def of_program(step: str, program: Program, wrt: Sequence[int]) -> Program:
+    """One derivative of a specification's program."""
+    return (jvp if step == FORWARD else vjp)(program, wrt)
 
 
 @dataclass(frozen=True)
@@ -94,28 +100,29 @@ class WithZeros(Derived):
 
 
 @dataclass(frozen=True)
-class Below(Derived):
-    """A gradient as a function that is differentiated again: `below(*inputs, *directions)`."""
+class Inside(Derived):
+    """A derivative as a function that is differentiated again: `inside(*inputs, *directions)`."""
 
-    pull: WithZeros
-    outputs: int
+    derivative: Function
+    directions: int
 
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
-        """The gradients."""
-        split = len(inputs) - self.outputs
-        return self.pull(inputs[split:], *inputs[:split])
+        """The derivative."""
+        split = len(inputs) - self.directions
+        found: tuple[Any, ...] = self.derivative(inputs[split:], *inputs[:split])
+        return tuple(found)
 
     @property
     def origins(self) -> tuple[Any, ...]:
-        """The gradient."""
-        return (self.pull,)
+        """The derivative."""
+        return (self.derivative,)
 
 
-def lowered(recording: Recording, wrt: Sequence[int], directions: Sequence[Array]) -> Recording:
-    """The gradient of a recorded function, contracted with directions, as a recorded function."""
+def inside(step: str, recording: Recording, wrt: Sequence[int], directions: Sequence[Array]) -> Recording:
+    """A derivative of a recorded function along directions, as a recorded function."""
     return replace(
         recording,
-        program=vjp(recording.program, wrt),
+        program=of_program(step, recording.program, wrt),
         values=(*recording.values, *directions),
         argument=(*recording.argument, *(-1 for _ in directions)),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.case import Array
-from harness.derivative import FORWARD, lowered
+from harness.derivative import FORWARD, inside, of_program
 from harness.directions import along, contracted, dtype_named, levels_of
 from harness.formula import SMALL, Formula
 from harness.judge import Evidence, Judgement, judge_each
@@ -133,7 +134,7 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
         lambda: user.record(pull, [posed.directions, *posed.inputs], edges=False),
         user.framework,
         asked.limits,
-        custom=not problem.derivative.is_forward,
+        custom=problem.derivative.steps[-1] != FORWARD,
     )
     notes = seen.notes
     if asked.specified and examined.unsupported:
@@ -143,30 +144,34 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
 
 
 def _posed(asked: Question, arrays: Sequence[Array]) -> Posed:
-    problem, derivative = asked.problem, asked.problem.derivative
+    problem = asked.problem
+    *within, step = problem.derivative.steps
+    *given, last = levels_of(asked.cotangent, len(within) + 1)
     forward = recording = problem.user.record(problem.specification, arrays, edges=True)
     wrt = [recording.argument.index(k) for k in problem.moving]
     rng = np.random.default_rng(asked.seed)
-    *below, last = levels_of(asked.cotangent, derivative.below + 1)
-    lower: list[Array] = []
-    for given in below:
-        found = contracted(given, recording.program.outputs, arrays, rng)
-        lower += found
-        recording = lowered(recording, wrt, found)
-    if derivative.is_forward:
-        directions = along(last, [arrays[k] for k in problem.moving], rng)
-    else:
-        directions = contracted(last, recording.program.outputs, arrays, rng)
+
+    def drawn(one: str, directions: Any) -> list[Array]:
+        if one == FORWARD:
+            return along(directions, [arrays[k] for k in problem.moving], rng)
+        return contracted(directions, recording.program.outputs, arrays, rng)
+
+    inner: list[Array] = []
+    for one, directions in zip(within, given, strict=True):
+        found = drawn(one, directions)
+        inner += found
+        recording = inside(one, recording, wrt, found)
+    directions = drawn(step, last)
     names = [problem.names[k] for k in problem.moving]
-    if derivative.mode == FORWARD:
+    if problem.derivative.is_of_results:
         names = [f"result{path}" for path in problem.results.names]
-    true = true_gradient(recording, directions, wrt, names, asked.limits, derivative.of_program)
+    true = true_gradient(recording, directions, wrt, names, asked.limits, partial(of_program, step))
     likes = [
         np.empty(e.shape, dtype_named(d, arrays)) for e, d in zip(true.enclosures, true.dtypes, strict=True)
     ]
-    labels = [*problem.names, *(f"direction {k}" for k in range(len(lower)))]
+    labels = [*problem.names, *(f"direction {k}" for k in range(len(inner)))]
     expected = list(zip(names, likes, strict=True))
-    return Posed(forward, true, tuple(directions), [*arrays, *lower], labels, expected)
+    return Posed(forward, true, tuple(directions), [*arrays, *inner], labels, expected)
 
 
 def _judged(asked: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:

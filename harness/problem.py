@@ -104,7 +104,7 @@ def problem_of(
     device = tuple(leaves[k] for k in places)
     results = _results(UserFunction(name, flat.result, flat.result), arrays, device)
     if backward is None:
-        pull = differentiate(name, flat, moving, nested=derivative.below > 0)
+        pull = differentiate(name, flat, moving, nested=len(derivative.steps) > 1)
     else:
         asked = [
             Argument(k, parts[k][1], tuple(is_floating(leaf) or type(leaf) is float for leaf in parts[k][0]))
@@ -112,7 +112,7 @@ def problem_of(
         ]
         pull = HandWritten(backward, flat, results.tree, results.fixed, tuple(asked))
     under_test = derivative.of_subject(name, flat, pull, moving, len(results.names))
-    value = (lambda *inputs: flat(*inputs[: len(arrays)])) if derivative.below else flat
+    value = (lambda *inputs: flat(*inputs[: len(arrays)])) if len(derivative.steps) > 1 else flat
     user = UserFunction(name, value, under_test, jit)
     spec = Flat(specification, tree, fixed) if specification else flat
     return Problem(user, spec, results, derivative, _names(f, tree, places), arrays, moving, device)
