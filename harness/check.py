@@ -31,7 +31,7 @@ def check_gradient(
     surrogate: Function | None = None,
     argnums: int | Sequence[int] | None = None,
     cotangent: Any = None,
-    mode: str = "reverse",
+    mode: str | Sequence[str] = "reverse",
     order: int = 1,
     seed: int = 0,
     bits_lost: float | None = None,
@@ -62,7 +62,8 @@ def check_gradient(
         cotangent: In the structure of the result; seeded, random and signed if not given (1 for a number).
             Forward: the tangents, one per differentiated array. Of several derivatives: a list, the
             innermost first.
-        mode: "reverse", "forward" (along tangents) or "forward-over-reverse".
+        mode: "reverse", "forward" (along tangents) or "forward-over-reverse"; or a tuple of steps, each
+            reverse or forward, the innermost first.
         order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
         seed: Seeds what is drawn.
         bits_lost: The budget of lost bits, half of the significand if not given.

@@ -29,14 +29,25 @@ class Derivative:
     steps: tuple[str, ...] = (REVERSE,)
 
     @classmethod
-    def of(cls, mode: str, order: int) -> Derivative:
+    def of(cls, mode: str | Sequence[str], order: int) -> Derivative:
         """The gradient (reverse, order 1), the gradient of <gradient, direction> (order 2), and so on.
 
         "forward" is the derivative of the results along tangents, "forward-over-reverse" the gradient's.
 
+        Several modes are steps, the innermost first: ("forward", "reverse") is the gradient of the derivative
+        along a tangent.
+
         Raises:
             ValueError: There is no such mode or order.
         """
+        if not isinstance(mode, str):
+            steps = tuple(mode)
+            if not 1 <= len(steps) <= MAX_ORDER or not set(steps) <= {REVERSE, FORWARD} or order != 1:
+                raise ValueError(
+                    f"mode is {mode!r} with order {order}; steps are one to {MAX_ORDER} of reverse and "
+                    "forward, with order 1"
+                )
+            return cls(steps)
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
         if order not in range(1, MAX_ORDER + 1):

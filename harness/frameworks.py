@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -129,6 +130,18 @@ def push_forward(framework: str, function: Function, argnums: Sequence[int]) -> 
 
         return pushforward(function, argnums)
     raise Unsupported("NumPy does not differentiate; forward modes are for JAX and torch")
+
+
+def with_forward_rule(function: Function, rule: Function) -> Function:
+    """A JAX function whose forward derivative is `rule(primals, tangents)`, which gives both."""
+    import jax
+
+    def plain(*args: Any) -> Any:
+        return function(*args)
+
+    ruled = jax.custom_jvp(functools.update_wrapper(plain, function))
+    ruled.defjvp(lambda primals, tangents: rule(primals, tangents))
+    return ruled
 
 
 def zeros_like(framework: str, array: Any) -> Any:

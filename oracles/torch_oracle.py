@@ -122,6 +122,13 @@ def pullback(
     return pull
 
 
+def load_forward_mode() -> None:
+    """Load what torch loads with its first dual number, which warns of itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        importlib.import_module("torch._decomp.decompositions_for_jvp")
+
+
 def pushforward(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
     """`push(tangents, *args)`: the derivatives of a function's results along tangents, by dual numbers."""
 
@@ -129,9 +136,7 @@ def pushforward(function: Callable[..., Any], argnums: Sequence[int]) -> Callabl
         import torch
         from torch.autograd import forward_ad
 
-        with warnings.catch_warnings():  # what torch loads with its first dual number warns of itself
-            warnings.simplefilter("ignore", DeprecationWarning)
-            importlib.import_module("torch._decomp.decompositions_for_jvp")
+        load_forward_mode()
         with forward_ad.dual_level(), torch.enable_grad():
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):

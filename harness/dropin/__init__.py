@@ -1,0 +1,22 @@
+"""The frameworks' own checkers by name and signature, answered by proofs.
+
+`from harness.dropin import gradcheck` instead of `from torch.autograd import gradcheck`, and `check_grads`
+instead of `jax.test_util`'s. What is `wrong` or `miscomputed` raises as the original does; what is
+`imprecise` warns. The original's other checks (undefined and zero gradients, batches, nondeterminism, dtypes)
+still run. Where nothing can be proven the original decides, and the check says so. `settings` change that.
+"""
+
+from harness.dropin.jax_checks import check_grads, check_jvp, check_vjp
+from harness.dropin.made import GradientWarning, Made, settings
+from harness.dropin.torch_checks import gradcheck, gradgradcheck
+
+__all__ = [
+    "GradientWarning",
+    "Made",
+    "check_grads",
+    "check_jvp",
+    "check_vjp",
+    "gradcheck",
+    "gradgradcheck",
+    "settings",
+]

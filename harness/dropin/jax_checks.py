@@ -1,0 +1,124 @@
+"""`check_grads`, `check_jvp` and `check_vjp` of `jax.test_util`, answered by proofs.
+
+Signatures and errors are the originals'; atol, rtol and eps are accepted. The original still runs, with a
+tolerance that anything meets: it raises for structures and dtypes that do not match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from harness.check import check_gradient
+from harness.derivative import FORWARD, MAX_ORDER, REVERSE
+from harness.dropin.made import (
+    ANYTHING,
+    calling_originals,
+    decide,
+    is_inside,
+    note_tolerances,
+    original,
+    settings,
+)
+from harness.frameworks import with_forward_rule
+from harness.result import GradientError, Result
+
+STEPS = {"fwd": FORWARD, "rev": REVERSE}
+USUAL = {"atol": None, "rtol": None}
+Function = Callable[..., Any]
+
+
+def check_grads(
+    f: Function,
+    args: Any,
+    order: int,
+    modes: Any = ("fwd", "rev"),
+    atol: Any = None,
+    rtol: Any = None,
+    eps: float | None = None,
+) -> None:
+    """Check the derivatives of `f` up to an order: as `jax.test_util.check_grads`, but proven.
+
+    Every mixture of the modes up to that order is a question of its own; "lin" and orders above three are the
+    original's.
+
+    Raises:
+        AssertionError: A derivative is wrong.
+    """
+    checker, given = original("check_grads"), {"atol": atol, "rtol": rtol, "eps": eps}
+    original_one = partial(checker, f, args, order, modes)
+    named = (modes,) if isinstance(modes, str) else tuple(modes)
+    steps = [STEPS[m] for m in STEPS if m in named]
+    if is_inside() or "lin" in named or order > MAX_ORDER or not steps:
+        return original_one(**given)  # type: ignore[no-any-return]
+    mixtures = [mixture for n in range(1, order + 1) for mixture in product(steps, repeat=n)]
+    questions = [partial(_asked, f, args, mode=mixture) for mixture in mixtures]
+    return _decided("check_grads", questions, original_one, given)
+
+
+def check_vjp(
+    f: Function,
+    f_vjp: Function,
+    args: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    eps: float = 1e-4,
+    err_msg: str = "",
+) -> None:
+    """Check `f_vjp(*args)`, which gives (value, pullback): as `jax.test_util.check_vjp`, but proven.
+
+    Raises:
+        AssertionError: The pullback is wrong.
+    """
+    checker, given = original("check_vjp"), {"atol": atol, "rtol": rtol, "eps": eps}
+    original_one = partial(checker, f, f_vjp, args, err_msg=err_msg)
+    if is_inside():
+        return original_one(**given)  # type: ignore[no-any-return]
+
+    def pull(cotangent: Any, *primals: Any) -> Any:
+        return f_vjp(*primals)[1](cotangent)
+
+    return _decided("check_vjp", [partial(_asked, f, args, vjp=pull)], original_one, given)
+
+
+def check_jvp(
+    f: Function,
+    f_jvp: Function,
+    args: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    eps: float = 1e-4,
+    err_msg: str = "",
+) -> None:
+    """Check `f_jvp(primals, tangents)`: as `jax.test_util.check_jvp`, but proven.
+
+    Raises:
+        AssertionError: The tangents are wrong.
+    """
+    checker, given = original("check_jvp"), {"atol": atol, "rtol": rtol, "eps": eps}
+    original_one = partial(checker, f, f_jvp, args, err_msg=err_msg)
+    if is_inside():
+        return original_one(**given)  # type: ignore[no-any-return]
+    ruled = with_forward_rule(f, f_jvp)
+    return _decided("check_jvp", [partial(_asked, ruled, args, mode=FORWARD)], original_one, given)
+
+
+def _asked(f: Function, args: Sequence[Any], **options: Any) -> Result:
+    return check_gradient(f, tuple(args), seed=settings.seed, framework="jax", **options)
+
+
+def _decided(
+    name: str, questions: Sequence[Callable[[], Result]], original_one: Function, given: dict[str, Any]
+) -> None:
+    note_tolerances(given, USUAL)
+    with calling_originals(), np.errstate(over="ignore"):  # it is infinite in float16
+        original_one(**{**given, "atol": ANYTHING, "rtol": 0.0})
+    decide(name, questions, lambda: original_one(**given), _fail)
+
+
+def _fail(found: Result) -> None:
+    raise GradientError(found)

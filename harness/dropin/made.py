@@ -1,0 +1,172 @@
+"""What a drop-in does with its results, and the list of all checks that were made."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.result import Result
+from harness.verdict import RIGHT, Verdict
+
+# What is called close under this tolerance is everything: only what is not a number's size is checked then.
+ANYTHING = 1e30
+FALLBACKS = ("warn", "error")
+FAILING = frozenset({Verdict.WRONG, Verdict.MISCOMPUTED})
+HOMES = {
+    **dict.fromkeys(("gradcheck", "gradgradcheck"), "torch.autograd.gradcheck"),
+    **dict.fromkeys(("check_grads", "check_jvp", "check_vjp"), "jax._src.public_test_util"),
+}
+
+
+class GradientWarning(UserWarning):
+    """A gradient that is right and loses digits, one that is not proven, or a tolerance that is not used."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A check that was made.
+
+    Attributes:
+        checker: The name of the original.
+        where: The test that made it, "" outside of pytest.
+        verdict: The worst.
+        unproven: Why it is not proven and the original decided; "" if it is proven.
+        results: What was found, one for each derivative that was asked for.
+    """
+
+    checker: str
+    where: str
+    verdict: Verdict
+    unproven: str
+    results: tuple[Result, ...]
+
+
+@dataclass
+class Settings:
+    """How the drop-ins behave in this process.
+
+    Attributes:
+        strict: Whether `imprecise` raises too.
+        fallback: "warn": where nothing is proven the original decides; "error": that is a failure.
+        seed: Seeds every cotangent.
+        quiet: Whether what there is to say is kept in `made` alone, and no warning is given.
+        made: The checks that were made.
+        tolerances: How many of them were given a tolerance, which is not used.
+    """
+
+    strict: bool = False
+    fallback: str = "warn"
+    seed: int = 0
+    quiet: bool = False
+    made: list[Made] = field(default_factory=list)
+    tolerances: int = 0
+
+
+settings = Settings()
+_originals: dict[str, Callable[..., Any]] = {}
+_inside = ContextVar("inside", default=False)
+
+
+def original(name: str) -> Callable[..., Any]:
+    """A framework's own checker, whatever stands in its place by now."""
+    if name not in _originals:
+        keep_original(name, getattr(importlib.import_module(HOMES[name]), name))
+    return _originals[name]
+
+
+def keep_original(name: str, function: Callable[..., Any]) -> None:
+    """Remember the original before something else takes its place."""
+    _originals.setdefault(name, function)
+
+
+@contextmanager
+def calling_originals() -> Iterator[None]:
+    """Originals call each other: inside, a drop-in in the place of one is that one."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def is_inside() -> bool:
+    """Whether an original is at work, and a drop-in should be the original."""
+    return _inside.get()
+
+
+def note_tolerances(given: dict[str, Any], usual: dict[str, Any]) -> None:
+    """Say once that a tolerance is not used."""
+    if all(given[name] == usual[name] for name in usual):
+        return
+    settings.tolerances += 1
+    if settings.tolerances == 1 and not settings.quiet:
+        names = ", ".join(name for name in usual if given[name] != usual[name])
+        warnings.warn(
+            f"{names}: accepted and not used; the tolerance follows from the program",
+            GradientWarning,
+            stacklevel=4,
+        )
+
+
+def decide(
+    checker: str,
+    questions: Sequence[Callable[[], Result]],
+    fall_back: Callable[[], Any],
+    fail: Callable[[Result], Any],
+) -> Any:
+    """Ask; pass, fail, warn, or let the original decide.
+
+    Args:
+        checker: The name of the original.
+        questions: Each gives the result for one derivative.
+        fall_back: Runs the original, with the tolerances that the user gave.
+        fail: Raises, or returns, what the original does for a wrong gradient.
+
+    Returns:
+        What `fall_back` or `fail` returned, True otherwise.
+    """
+    results: list[Result] = []
+    unproven = ""
+    for question in questions:
+        try:
+            found = question()
+        except Exception as problem:  # whatever it is, the suite under test must not turn red for it
+            unproven = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            break
+        results.append(found)
+        if found.verdict in FAILING or (found.faults and found.verdict in RIGHT):
+            return _made(checker, found.verdict, "", results) and fail(found)
+        if found.verdict not in {*RIGHT, Verdict.IMPRECISE}:
+            unproven = found.diagnosis or "nothing to compare"
+            break
+    imprecise = [r for r in results if r.verdict is Verdict.IMPRECISE]
+    if imprecise and settings.strict:
+        return _made(checker, Verdict.IMPRECISE, "", results) and fail(imprecise[0])
+    if unproven:
+        verdict = results[-1].verdict if results else Verdict.UNSUPPORTED
+        _made(checker, verdict, unproven, results)
+        if settings.fallback == "error":
+            return fail(results[-1] if results else Result((), (f"not proven: {unproven}",)))
+        _say(f"{checker}: not proven, so the original decides: {unproven}")
+        with calling_originals():
+            return fall_back()
+    for found in imprecise:
+        _say(str(found))
+    return _made(checker, Verdict.IMPRECISE if imprecise else Verdict.ACCURATE, "", results)
+
+
+def _made(checker: str, verdict: Verdict, unproven: str, results: Sequence[Result]) -> bool:
+    where = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+    settings.made.append(Made(checker, where, verdict, unproven, tuple(results)))
+    return True
+
+
+def _say(text: str) -> None:
+    if not settings.quiet:
+        warnings.warn(text, GradientWarning, stacklevel=4)

@@ -1,0 +1,152 @@
+"""`gradcheck` and `gradgradcheck` of `torch.autograd`, answered by proofs.
+
+Signatures, results and errors are the originals'; eps, atol, rtol, fast_mode and masked are accepted. The
+original still runs, with a tolerance that anything meets: it raises for what is no question of size.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from harness.check import check_gradient
+from harness.derivative import FORWARD, REVERSE
+from harness.dropin.made import (
+    ANYTHING,
+    calling_originals,
+    decide,
+    is_inside,
+    note_tolerances,
+    original,
+    settings,
+)
+from harness.result import Result
+from oracles.torch_oracle import load_forward_mode
+
+USUAL = {"eps": 1e-6, "atol": 1e-5, "rtol": 1e-3}
+Function = Callable[..., Any]
+
+
+def gradcheck(
+    func: Function,
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    **others: Any,
+) -> bool:
+    """Whether the gradients of `func` at these inputs are right: as `torch.autograd.gradcheck`, but proven.
+
+    The inputs that require a gradient are differentiated.
+
+    Raises:
+        GradcheckError: A gradient is wrong, or what else the original checks is not as it should be.
+    """
+    given = {"eps": eps, "atol": atol, "rtol": rtol}
+    options = {
+        **others,
+        "raise_exception": raise_exception,
+        "check_forward_ad": check_forward_ad,
+        "check_backward_ad": check_backward_ad,
+    }
+    checker = original("gradcheck")
+    if is_inside():
+        return bool(checker(func, inputs, **given, **options))
+    note_tolerances(given, USUAL)
+    if not _otherwise_fine(checker, func, (inputs,), options):
+        return False
+    asked = [REVERSE] * check_backward_ad + [FORWARD] * check_forward_ad
+    return _decided("gradcheck", func, inputs, asked, {}, given, options, (inputs,))
+
+
+def gradgradcheck(
+    func: Function,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    **others: Any,
+) -> bool:
+    """Whether the second derivatives are right: as `torch.autograd.gradgradcheck`, but proven.
+
+    Raises:
+        GradcheckError: A gradient is wrong, or what else the original checks is not as it should be.
+    """
+    given = {"eps": eps, "atol": atol, "rtol": rtol}
+    options = {
+        **others,
+        "raise_exception": raise_exception,
+        "check_fwd_over_rev": check_fwd_over_rev,
+        "check_rev_over_rev": check_rev_over_rev,
+    }
+    checker, args = original("gradgradcheck"), (inputs, grad_outputs)
+    if is_inside():
+        return bool(checker(func, *args, **given, **options))
+    note_tolerances(given, USUAL)
+    if not _otherwise_fine(checker, func, args, options):
+        return False
+    asked = [(REVERSE, REVERSE)] * check_rev_over_rev + [(REVERSE, FORWARD)] * check_fwd_over_rev
+    cotangent = {} if grad_outputs is None else {"cotangent": [grad_outputs, None]}
+    return _decided("gradgradcheck", func, inputs, asked, cotangent, given, options, args)
+
+
+def _otherwise_fine(checker: Function, func: Function, args: Sequence[Any], options: dict[str, Any]) -> bool:
+    """What the original checks besides the size of the gradients; it raises as it always does."""
+    others = {**options, "fast_mode": True}
+    if options.get("check_forward_ad") or options.get("check_fwd_over_rev"):
+        load_forward_mode()
+    with calling_originals():
+        return bool(checker(func, *args, atol=ANYTHING, rtol=0.0, **others))
+
+
+def _decided(
+    name: str,
+    func: Function,
+    inputs: Any,
+    asked: Sequence[Any],
+    cotangent: dict[str, Any],
+    given: dict[str, float],
+    options: dict[str, Any],
+    args: Sequence[Any],
+) -> bool:
+    raises = options["raise_exception"]
+
+    def fail(found: Result) -> bool:
+        if raises:
+            raise importlib.import_module("torch.autograd.gradcheck").GradcheckError(str(found))
+        return False
+
+    tensors = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    argnums = [k for k, one in enumerate(tensors) if getattr(one, "requires_grad", False)]
+    function = _differentiable(func, tensors)
+    ask = partial(
+        check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
+        **cotangent,
+    )  # fmt: skip
+    questions = [partial(ask, mode=mode) for mode in asked]
+    return bool(decide(name, questions, lambda: original(name)(func, *args, **given, **options), fail))
+
+
+def _differentiable(func: Function, tensors: Sequence[Any]) -> Function:
+    """The function with those of its results alone that have a gradient, as the original takes them."""
+    found = func(*tensors)
+    if not isinstance(found, tuple | list):
+        return func
+    places = [k for k, one in enumerate(found) if getattr(one, "requires_grad", False)]
+
+    def differentiable(*args: Any) -> Any:
+        results = func(*args)
+        return tuple(results[k] for k in places)
+
+    return differentiable

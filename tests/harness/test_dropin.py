@@ -1,0 +1,302 @@
+"""The drop-ins: they raise, return and take what the originals do, and catch what those let through."""
+
+import inspect
+import warnings
+
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+import torch
+
+from harness import dropin
+from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
+from harness.verdict import Verdict
+
+GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
+RNG = np.random.default_rng(0)
+
+
+def tensor(*shape, dtype=torch.float64):
+    return torch.tensor(RNG.normal(size=shape), dtype=dtype, requires_grad=True)
+
+
+def array(*shape, dtype="float32"):
+    return jnp.asarray(RNG.normal(size=shape), dtype)
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    """Settings of their own for each test."""
+    fresh = dropin.made.Settings()
+    for module in (dropin, dropin.made, dropin.torch_checks, dropin.jax_checks):
+        monkeypatch.setattr(module, "settings", fresh)
+    return fresh
+
+
+def softmax_with(backward):
+    class Softmax(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = torch.softmax(x, -1)
+            ctx.save_for_backward(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g, ctx.saved_tensors[0])
+
+    return Softmax.apply
+
+
+def right(g, y):
+    return y * (g - (g * y).sum(-1, keepdim=True))
+
+
+# -- torch ------------------------------------------------------------------------------------------------
+
+
+def test_a_right_gradient_passes_and_is_proven(settings):
+    assert gradcheck(softmax_with(right), (tensor(3, 4),)) is True
+    (made,) = settings.made
+    assert (made.checker, made.verdict, made.unproven) == ("gradcheck", Verdict.ACCURATE, "")
+    assert made.where.endswith("test_a_right_gradient_passes_and_is_proven")
+
+
+def test_a_zero_backward_that_passes_the_original_does_not_pass():
+    x = tensor(16, 32)
+    zero = softmax_with(lambda g, y: torch.zeros_like(g))
+    assert torch.autograd.gradcheck(zero, (x,), fast_mode=True)
+    with pytest.raises(GradcheckError, match=": wrong"):
+        gradcheck(zero, (x,), fast_mode=True)
+    assert gradcheck(zero, (x,), raise_exception=False) is False
+
+
+def test_a_single_tensor_and_a_list_are_inputs_too():
+    assert gradcheck(torch.sin, tensor(3))
+    assert gradcheck(lambda a, b: a * b, [tensor(3), tensor(3)])
+
+
+def test_only_what_requires_a_gradient_is_differentiated(settings):
+    assert gradcheck(lambda a, n, b: a * b * n, (tensor(3), 2, torch.ones(3, dtype=torch.float64)))
+    assert len(settings.made[0].results[0].parts) == 1
+
+
+def test_a_result_that_has_no_gradient_is_left_out():
+    class Both(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            square = x * x
+            ctx.mark_non_differentiable(square)
+            return 2 * x, square
+
+        @staticmethod
+        def backward(ctx, g, _):
+            return 2 * g
+
+    assert gradcheck(Both.apply, (tensor(3),))
+
+
+def test_no_input_that_requires_a_gradient_is_an_error_as_in_the_original():
+    x = torch.ones(3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="at least one input tensor to require gradient"):
+        gradcheck(torch.sin, (x,))
+
+
+def test_forward_mode_is_checked_where_it_is_asked_for(settings):
+    assert gradcheck(torch.tanh, (tensor(3),), check_forward_ad=True)
+    assert len(settings.made[0].results) == 2
+
+
+@pytest.mark.filterwarnings("ignore:Backwards compatibility")
+def test_what_the_original_checks_besides_size_is_still_checked():
+    class NotOfUndefined(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(False)
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, g):
+            if g is None:
+                raise RuntimeError("what is undefined was not expected")
+            return 2 * g
+
+    f = NotOfUndefined.apply
+    with pytest.raises(RuntimeError, match="handle undefined output grads"):
+        gradcheck(f, (tensor(3),))
+    with pytest.raises(RuntimeError, match="handle undefined output grads"):
+        torch.autograd.gradcheck(f, (tensor(3),))
+    assert gradcheck(f, (tensor(3),), check_undefined_grad=False)
+
+
+def test_a_gradient_that_is_not_deterministic_is_still_an_error():
+    def backward(g, y):
+        return right(g, y) * (1 + 1e-9 * torch.rand((), dtype=torch.float64))
+
+    with pytest.raises(GradcheckError, match="not reentrant"):
+        gradcheck(softmax_with(backward), (tensor(3, 4),))
+
+
+def test_an_imprecise_gradient_warns_and_raises_where_that_is_asked_for(settings):
+    saturated = torch.tensor([0.5, 40.7], dtype=torch.float64, requires_grad=True)
+    with pytest.warns(GradientWarning, match="imprecise"):
+        assert gradcheck(torch.sigmoid, (saturated,))
+    assert settings.made[0].verdict is Verdict.IMPRECISE
+    settings.strict = True
+    with pytest.raises(GradcheckError, match="imprecise"):
+        gradcheck(torch.sigmoid, (saturated,))
+
+
+class ThroughNumpy(torch.autograd.Function):
+    """A kernel that nobody can look into."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.from_numpy(np.sin(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * torch.from_numpy(np.cos(ctx.saved_tensors[0].detach().numpy()))
+
+
+def test_where_nothing_is_proven_the_original_decides_and_that_is_said(settings):
+    with pytest.warns(GradientWarning, match="not proven, so the original decides: "):
+        assert gradcheck(ThroughNumpy.apply, (tensor(3),))
+    assert settings.made[0].unproven
+    settings.fallback = "error"
+    with pytest.raises(GradcheckError, match=": unsupported"):
+        gradcheck(ThroughNumpy.apply, (tensor(3),))
+
+
+def test_the_original_decides_with_the_tolerance_that_it_was_given(settings):
+    settings.quiet = True
+
+    class Off(ThroughNumpy):
+        @staticmethod
+        def backward(ctx, g):
+            return 1.01 * g * torch.from_numpy(np.cos(ctx.saved_tensors[0].detach().numpy()))
+
+    with pytest.raises(GradcheckError, match="Jacobian mismatch"):
+        gradcheck(Off.apply, (tensor(3),))
+    assert gradcheck(Off.apply, (tensor(3),), atol=0.1)
+
+
+def test_complex_numbers_are_left_to_the_original(settings):
+    settings.quiet = True
+    x = torch.tensor([1 + 2j, 0.5j], dtype=torch.complex128, requires_grad=True)
+    assert gradcheck(lambda x: x * x, (x,))
+    assert settings.made[0].unproven
+
+
+def test_tolerances_are_noted_once(settings):
+    with pytest.warns(GradientWarning, match="atol: accepted and not used; the tolerance follows "):
+        gradcheck(torch.sin, (tensor(3),), atol=0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gradcheck(torch.sin, (tensor(3),), atol=0.5)
+    assert settings.tolerances == 2
+
+
+def test_second_derivatives(settings):
+    x = tensor(3, 4)
+    assert gradgradcheck(lambda x: torch.softmax(x, -1), (x,), check_fwd_over_rev=True)
+    assert len(settings.made[0].results) == 2
+    assert gradgradcheck(torch.tanh, (x,), torch.ones(3, 4, dtype=torch.float64, requires_grad=True))
+    detached = softmax_with(lambda g, y: right(g, y.detach()))
+    assert gradcheck(detached, (x,))
+    with pytest.raises(GradcheckError, match="wrong"):
+        gradgradcheck(detached, (x,))
+
+
+@pytest.mark.parametrize("name", ["gradcheck", "gradgradcheck"])
+def test_an_unknown_option_is_the_originals_error(name):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'fastmode'"):
+        getattr(dropin, name)(torch.sin, (tensor(3),), fastmode=True)
+
+
+@pytest.mark.parametrize("name", ["gradcheck", "gradgradcheck", "check_grads", "check_vjp", "check_jvp"])
+def test_the_parameters_are_the_originals_with_their_defaults(name):
+    theirs = inspect.signature(dropin.made.original(name)).parameters
+    own = inspect.signature(getattr(dropin, name)).parameters
+    for parameter in own.values():
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            assert theirs[parameter.name].default == parameter.default
+    if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
+        assert list(own) == list(theirs)
+
+
+# -- JAX --------------------------------------------------------------------------------------------------
+
+
+def custom(rule):
+    @jax.custom_vjp
+    def f(x):
+        return jnp.sin(x)
+
+    f.defvjp(lambda x: (f(x), x), lambda x, g: (rule(g, x),))
+    return f
+
+
+def test_right_derivatives_up_to_order_two(settings):
+    assert check_grads(lambda x, y: jnp.tanh(x * y), (array(3), array(3)), order=2) is None
+    (made,) = settings.made
+    assert (made.checker, made.verdict, len(made.results)) == ("check_grads", Verdict.ACCURATE, 6)
+
+
+def test_a_zero_rule_that_passes_the_original_does_not_pass():
+    f, x = custom(lambda g, x: 0 * g), array(400)
+    jax.test_util.check_grads(f, (x,), order=1, modes="rev", atol=100.0)
+    with pytest.raises(AssertionError, match="wrong"):
+        check_grads(f, (x,), order=1, modes="rev")
+
+
+@pytest.mark.parametrize("modes", ["rev", ["rev"], ("rev",)])
+def test_modes_may_be_a_name_or_several(modes, settings):
+    check_grads(custom(lambda g, x: g * jnp.cos(x)), (array(3),), 2, modes)
+    assert len(settings.made[0].results) == 2
+
+
+def test_a_rule_that_is_wrong_at_second_order_is_found():
+    f = custom(lambda g, x: g * jax.lax.stop_gradient(jnp.cos(x)))
+    check_grads(f, (array(3),), 1, modes="rev")
+    with pytest.raises(AssertionError, match="wrong"):
+        check_grads(f, (array(3),), 2, modes="rev")
+
+
+def test_a_pullback_and_a_pushforward_of_the_users_own():
+    x = array(3)
+    check_vjp(jnp.sin, lambda x: (jnp.sin(x), lambda g: (g * jnp.cos(x),)), (x,))
+    check_jvp(jnp.sin, lambda p, t: (jnp.sin(*p), t[0] * jnp.cos(*p)), (x,))
+    with pytest.raises(AssertionError, match="wrong"):
+        check_vjp(jnp.sin, lambda x: (jnp.sin(x), lambda g: (1.001 * g * jnp.cos(x),)), (x,))
+    with pytest.raises(AssertionError, match="wrong"):
+        check_jvp(jnp.sin, lambda p, t: (jnp.sin(*p), 1.001 * t[0] * jnp.cos(*p)), (x,))
+
+
+def test_trees_are_arguments():
+    check_grads(lambda p: p["a"] * jnp.exp(p["b"][0]), ({"a": array(3), "b": [array(3)]},), 1)
+
+
+def test_dtypes_that_do_not_match_are_still_an_error():
+    with pytest.raises(AssertionError):
+        check_jvp(jnp.sin, lambda p, t: (jnp.sin(*p), (t[0] * jnp.cos(*p)).astype("float16")), (array(3),))
+
+
+def test_lin_and_high_orders_are_the_originals(settings):
+    check_grads(jnp.sin, (array(3),), 1, modes=["lin"])
+    check_grads(lambda x: 2 * x, (array(3),), 4, atol=1.0)
+    assert settings.made == []
+
+
+def test_jax_that_cannot_be_proven_is_left_to_the_original(settings):
+    def opaque(x):
+        return jax.pure_callback(np.sin, jax.ShapeDtypeStruct(x.shape, x.dtype), x)
+
+    f = jax.custom_vjp(opaque)
+    f.defvjp(lambda x: (opaque(x), x), lambda x, g: (g * jnp.cos(x),))
+    with pytest.warns(GradientWarning, match="not proven"):
+        check_grads(f, (array(3),), 1, modes="rev")
+    assert settings.made[0].unproven
