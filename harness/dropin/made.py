@@ -141,16 +141,16 @@ def decide(
             break
         results.append(found)
         if found.verdict in FAILING or (found.faults and found.verdict in RIGHT):
-            return _made(checker, found.verdict, "", results) and fail(found)
+            return keep(checker, found.verdict, "", results) and fail(found)
         if found.verdict not in {*RIGHT, Verdict.IMPRECISE}:
             unproven = found.diagnosis or "nothing to compare"
             break
     imprecise = [r for r in results if r.verdict is Verdict.IMPRECISE]
     if imprecise and settings.strict:
-        return _made(checker, Verdict.IMPRECISE, "", results) and fail(imprecise[0])
+        return keep(checker, Verdict.IMPRECISE, "", results) and fail(imprecise[0])
     if unproven:
         verdict = results[-1].verdict if results else Verdict.UNSUPPORTED
-        _made(checker, verdict, unproven, results)
+        keep(checker, verdict, unproven, results)
         if settings.fallback == "error":
             return fail(results[-1] if results else Result((), (f"not proven: {unproven}",)))
         _say(f"{checker}: not proven, so the original decides: {unproven}")
@@ -158,10 +158,11 @@ def decide(
             return fall_back()
     for found in imprecise:
         _say(str(found))
-    return _made(checker, Verdict.IMPRECISE if imprecise else Verdict.ACCURATE, "", results)
+    return keep(checker, Verdict.IMPRECISE if imprecise else Verdict.ACCURATE, "", results)
 
 
-def _made(checker: str, verdict: Verdict, unproven: str, results: Sequence[Result]) -> bool:
+def keep(checker: str, verdict: Verdict, unproven: str, results: Sequence[Result]) -> bool:
+    """Remember a check that was made; True."""
     where = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     settings.made.append(Made(checker, where, verdict, unproven, tuple(results)))
     return True
@@ -170,3 +171,19 @@ def _made(checker: str, verdict: Verdict, unproven: str, results: Sequence[Resul
 def _say(text: str) -> None:
     if not settings.quiet:
         warnings.warn(text, GradientWarning, stacklevel=4)
+
+
+def plain(made: Made) -> dict[str, Any]:
+    """A check as plain values, with its worst element."""
+    found = [r for r in made.results if r.worst is not None]
+    worst = max(found, key=lambda r: r.worst.bits_lost if r.worst else 0.0, default=None)
+    j = worst.worst if worst else None
+    return {
+        "checker": made.checker,
+        "where": made.where,
+        "verdict": made.verdict.value,
+        "unproven": made.unproven,
+        "bits_lost": j.bits_lost if j else None,
+        "element": j.where if j else "",
+        "diagnosis": worst.diagnosis if worst else "",
+    }

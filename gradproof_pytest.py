@@ -1,0 +1,331 @@
+"""The pytest plugin: a fixture, a summary of every gradient that was checked, and the swap of checkers.
+
+It is loaded into every pytest of an environment, so it imports nothing but pytest until it is used, and then
+says clearly if a project's own package `harness` hides the one that it needs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import json
+import os
+import random
+import sys
+from collections import Counter
+from importlib import metadata
+from importlib.abc import Loader, MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HOMES = {
+    "torch.autograd.gradcheck": ("gradcheck", "gradgradcheck"),
+    "jax._src.public_test_util": ("check_grads", "check_jvp", "check_vjp"),
+}
+PACKAGES = ("torch", "jax", "numpy")
+MOST_SHOWN, MOST_REASONS = 10, 5
+COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis")
+SWAP = pytest.StashKey["Swap"]()
+
+
+_active: list[pytest.Config] = []  # of the sessions of this process: one may run another inside
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, all of which begin with --harness."""
+    group = parser.getgroup("gradproof", "gradients that are proven")
+    group.addoption("--harness-report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
+    group.addoption(
+        "--harness-swap", action="store_true",
+        help="answer gradcheck and gradgradcheck (torch), check_grads, check_vjp, check_jvp (JAX) by proofs",
+    )  # fmt: skip
+    group.addoption("--harness-strict", action="store_true", help="a gradient that loses digits fails too")
+    group.addoption(
+        "--harness-fallback", choices=("warn", "error"), default="warn",
+        help="where nothing can be proven: let the original checker decide (warn), or fail (error)",
+    )  # fmt: skip
+    group.addoption(
+        "--harness-seed",
+        default="0",
+        metavar="N",
+        help="seeds every cotangent; `random` draws and prints one",
+    )
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Swap before anything of the suite is imported."""
+    if early_config.known_args_namespace.harness_swap:
+        early_config.stash[SWAP] = Swap()
+        early_config.stash[SWAP].install()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; a worker of xdist gets the seed that was drawn."""
+    _active.append(config)
+    config.pluginmanager.register(Checks(config), "gradproof-checks")
+    seed = config.option.harness_seed
+    if seed == "random":
+        config.option.harness_seed = seed = str(random.SystemRandom().randrange(2**31))
+    if not str(seed).isdigit():
+        raise pytest.UsageError(f"--harness-seed is {seed!r}; it is a whole number, or `random`")
+    report = config.option.harness_report
+    if report and Path(report).suffix not in {".csv", ".md", ".jsonl"}:
+        raise pytest.UsageError(f"--harness-report is {report}; its name ends in .csv, .md or .jsonl")
+    if SWAP in config.stash:
+        ours("harness")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Put the originals back."""
+    if SWAP in config.stash:
+        config.stash[SWAP].undo()
+    if config in _active:
+        _active.remove(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What decides the numbers."""
+    named = [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
+    swap = ", swapped in" if config.option.harness_swap else ""
+    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    return (
+        f"gradproof {_version('gradproof')}{swap}: {', '.join(named)}; threads {threads}; "
+        f"--harness-seed={config.option.harness_seed}"
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+# -- our own package --------------------------------------------------------------------------------------
+
+
+def ours(name: str) -> ModuleType:
+    """A module of the harness.
+
+    Raises:
+        UsageError: Another package of that name hides it.
+    """
+    found = importlib.import_module("harness")
+    if "assert_gradient" not in getattr(found, "__all__", ()):
+        there = getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", ["nowhere"])))
+        raise pytest.UsageError(
+            f"gradproof needs its own package `harness`, and another one hides it: {there}. Run pytest from "
+            "where that one is not on the path, or leave gradproof out with -p no:gradproof"
+        )
+    return importlib.import_module(name)
+
+
+def _settings(config: pytest.Config) -> Any:
+    """The drop-ins' settings, as the options say."""
+    settings = ours("harness.dropin.made").settings
+    settings.strict, settings.fallback = config.option.harness_strict, config.option.harness_fallback
+    settings.seed, settings.quiet = int(config.option.harness_seed), True
+    return settings
+
+
+# -- the fixture ------------------------------------------------------------------------------------------
+
+
+class Gradient:
+    """Checks gradients in a test, and keeps what was found for the summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._settings = _settings(config)
+
+    def check(self, f: Any, args: Any, **options: Any) -> Any:
+        """As `harness.assert_gradient`, with the session's seed."""
+        __tracebackhide__ = True
+        return self._ask("assert_gradient", "check_gradient", f, args, options)
+
+    def layer(self, layer: Any, *args: Any, **options: Any) -> Any:
+        """As `harness.assert_layer`, with the session's seed."""
+        __tracebackhide__ = True
+        return self._ask("assert_layer", "check_layer", layer, *args, options)
+
+    def _ask(self, name: str, check: str, *args: Any) -> Any:
+        __tracebackhide__ = True
+        *args, options = args  # type: ignore[assignment]
+        harness, made = ours("harness"), ours("harness.dropin.made")
+        result = getattr(harness, check)(*args, **{"seed": self._settings.seed, **options})
+        made.keep(name, result.verdict, "", [result])
+        if not result.passed:
+            raise harness.GradientError(result)
+        return result
+
+
+@pytest.fixture
+def gradient(request: pytest.FixtureRequest) -> Gradient:
+    """`gradient.check(f, args, ...)` and `gradient.layer(layer, x, ...)` raise where a gradient is wrong."""
+    return Gradient(request.config)
+
+
+# -- what was checked -------------------------------------------------------------------------------------
+
+
+class Checks:
+    """What the tests of a session have checked, and how it is told."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._checks: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+        """Hand what a test has checked to its report, which xdist carries to the session, and to JUnit."""
+        report = yield
+        made = sys.modules.get("harness.dropin.made")
+        if made is not None and hasattr(made, "settings"):
+            found = [{**made.plain(one), "where": item.nodeid} for one in made.settings.made]
+            made.settings.made.clear()
+            report.gradproof = found
+            # JUnit takes those of the last report, which has the item's.
+            item.user_properties += [("gradient", f"{one['checker']}: {_said(one)}") for one in found]
+            report.user_properties = list(item.user_properties)
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect them, in the process that shows the summary."""
+        self._checks += getattr(report, "gradproof", ())
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """How many of each verdict, the worst ten, and why what is not proven is not."""
+        if not self._checks:
+            return
+        terminalreporter.section("gradients", "-")
+        counts = Counter(_said(check) for check in self._checks).most_common()
+        listed = ", ".join(f"{count} {word}" for word, count in counts)
+        terminalreporter.line(f"{len(self._checks)} checked: {listed}")
+        lost = [c for c in self._checks if c["bits_lost"] and not c["unproven"]]
+        for check in sorted(lost, key=lambda c: -c["bits_lost"])[:MOST_SHOWN]:
+            terminalreporter.line(
+                f"  {check['bits_lost']:5.1f} bits lost  {check['verdict']}  {check['where']}"
+            )
+        reasons = Counter(check["unproven"] for check in self._checks if check["unproven"])
+        for reason, count in reasons.most_common(MOST_REASONS):
+            terminalreporter.line(f"  not proven, {count} of them: {reason}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the table; a session whose table cannot be written has failed."""
+        path = self._config.option.harness_report
+        if not path or hasattr(self._config, "workerinput"):
+            return
+        try:
+            _write(Path(path), self._checks)
+        except OSError as problem:
+            print(f"\ngradproof: --harness-report: {problem}", file=sys.stderr)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _said(check: dict[str, Any]) -> str:
+    return "not proven" if check["unproven"] else str(check["verdict"])
+
+
+def _write(path: Path, checks: list[dict[str, Any]]) -> None:
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(check) + "\n" for check in checks), encoding="utf-8")
+        return
+    table, files = ours("harness.report.table"), ours("harness.report.files")
+    frame = table.frame_of(checks).reindex(columns=list(COLUMNS))
+    made = table.Table("gradients", "Gradients checked", frame, COLUMNS, "")
+    path.write_text(files.WRITERS[path.suffix[1:]](made), encoding="utf-8")
+
+
+# -- the swap ---------------------------------------------------------------------------------------------
+
+
+class Swap(MetaPathFinder):
+    """Puts drop-ins in the place of the frameworks' checkers, in what is there and what comes later."""
+
+    def __init__(self) -> None:
+        self._replaced: list[tuple[dict[str, Any], str, Any]] = []
+        self._busy = False
+
+    def install(self) -> None:
+        """Swap what is loaded, and be asked for what is not."""
+        for home, names in HOMES.items():
+            if home in sys.modules:
+                self._replace_everywhere(sys.modules[home], names)
+        sys.meta_path.insert(0, self)
+
+    def undo(self) -> None:
+        """Put the originals back, and ask no more."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for namespace, name, function in reversed(self._replaced):
+            namespace[name] = function
+        self._replaced.clear()
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        """The spec of a home of checkers, whose loader swaps them; of no other module."""
+        if fullname not in HOMES or self._busy:
+            return None
+        self._busy = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self._busy = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Swapping(spec.loader, self)
+        return spec
+
+    def replace_in(self, module: ModuleType) -> None:
+        """Swap the checkers of a module that was just executed."""
+        for name in HOMES[module.__name__]:
+            self._put(vars(module), name, getattr(module, name), name)
+
+    def _replace_everywhere(self, module: ModuleType, names: tuple[str, ...]) -> None:
+        for name in names:
+            function = getattr(module, name)
+            for other in list(sys.modules.values()):
+                namespace = getattr(other, "__dict__", None)
+                if not isinstance(namespace, dict) or other.__name__.startswith(("harness", __name__)):
+                    continue
+                for bound in [n for n, value in list(namespace.items()) if value is function]:
+                    self._put(namespace, bound, function, name)
+
+    def _put(self, namespace: dict[str, Any], bound: str, function: Any, name: str) -> None:
+        self._replaced.append((namespace, bound, function))
+        namespace[bound] = _stub(function, name)
+
+
+class _Swapping(Loader):
+    """The loader of a home of checkers, which swaps them when it has been executed."""
+
+    def __init__(self, loader: Any, swap: Swap) -> None:
+        self._loader, self._swap = loader, swap
+
+    def create_module(self, spec: Any) -> Any:
+        """As the real loader."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As the real loader; then the swap."""
+        self._loader.exec_module(module)
+        self._swap.replace_in(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+def _stub(function: Any, name: str) -> Any:
+    """What stands in the place of an original: it loads the harness when it is called."""
+
+    @functools.wraps(function)
+    def swapped(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        ours("harness.dropin.made").keep_original(name, function)
+        if _active:
+            _settings(_active[-1])
+        return getattr(ours("harness.dropin"), name)(*args, **kwargs)
+
+    return swapped

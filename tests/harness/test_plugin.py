@@ -1,0 +1,281 @@
+"""The pytest plugin, in sessions of its own: the fixture, the summary, the swap, an honest exit status."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import jax.test_util
+import pytest
+import torch.testing._internal.common_utils
+
+import harness.dropin
+import harness.layer_check
+import harness.report.files
+
+# A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
+LOADED = (jax.test_util, torch.testing, harness.layer_check, harness.report.files)
+
+pytest_plugins = ["pytester"]
+
+CHECKS = """
+import numpy as np
+
+X = np.array([0.5, -1.25, 2.0])
+
+def square(x):
+    return x * x
+
+def test_right(gradient):
+    assert gradient.check(square, (X,), vjp=lambda g, x: 2 * g * x).passed
+
+def test_wrong(gradient):
+    gradient.check(square, (X,), vjp=lambda g, x: 3 * g * x)
+
+class Layer:
+    def forward(self, x):
+        self.x = x
+        return x * x
+
+    def backward(self, dout):
+        return 2 * dout * self.x
+
+def test_layer(gradient):
+    gradient.layer(Layer(), X)
+"""
+
+# The import styles that suites have; each must call the drop-in. A zero backward passes only the originals.
+STYLES = """
+import jax
+import jax.numpy as jnp
+import torch
+import torch.autograd
+import torch.autograd as autograd
+import jax.test_util as jtu
+from jax import test_util
+from jax._src import public_test_util
+from jax.test_util import check_grads
+from jax.test_util import check_grads as renamed
+from torch.autograd import gradcheck
+from torch.autograd import gradcheck as other
+from torch.autograd import gradgradcheck
+from torch.autograd.gradcheck import gradcheck as inner
+from torch.testing._internal.common_utils import gradcheck as internal
+import pytest
+
+class Zero(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.softmax(-1)
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.zeros_like(g)
+
+@jax.custom_vjp
+def zero(x):
+    return jnp.sin(x)
+
+zero.defvjp(lambda x: (zero(x), x), lambda x, g: (0 * g,))
+
+def of_torch(check):
+    x = torch.randn(16, 32, dtype=torch.float64, requires_grad=True)
+    check(Zero.apply, (x,), fast_mode=True)
+
+def of_jax(check):
+    check(zero, (jnp.linspace(0, 1, 40),), 1, modes=["rev"], atol=1e3)
+
+class Suite:
+    check = staticmethod(gradcheck)
+
+TORCH = {
+    "torch.autograd.gradcheck": lambda *a, **k: torch.autograd.gradcheck(*a, **k),
+    "autograd.gradcheck": lambda *a, **k: autograd.gradcheck(*a, **k),
+    "from": gradcheck, "as": other, "inner": inner, "internal": internal, "attribute": Suite.check,
+}
+JAX = {
+    "jax.test_util": lambda *a, **k: jax.test_util.check_grads(*a, **k),
+    "as": jtu.check_grads, "from module": test_util.check_grads, "private": public_test_util.check_grads,
+    "from": check_grads, "renamed": renamed,
+}
+
+@pytest.mark.parametrize("name", TORCH)
+def test_torch(name):
+    with pytest.raises(Exception, match="wrong"):
+        of_torch(TORCH[name])
+
+@pytest.mark.parametrize("name", JAX)
+def test_jax(name):
+    with pytest.raises(AssertionError, match="wrong"):
+        of_jax(JAX[name])
+
+def test_right():
+    x = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(torch.tanh, (x,)) and gradgradcheck(torch.tanh, (x,))
+    check_grads(jnp.tanh, (jnp.linspace(0, 1, 3),), 2)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    """What is loaded at the first call."""
+    x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    harness.dropin.gradcheck(torch.tanh, (x,))
+    harness.dropin.check_grads(jax.numpy.tanh, (jax.numpy.ones(3),), 1)
+    harness.dropin.settings.made.clear()
+
+
+@pytest.fixture
+def session(pytester):
+    """Run pytest on a file, in a process of its own."""
+
+    def run(text, *options, name="test_mine.py"):
+        pytester.path.joinpath(name).write_text(text, encoding="utf-8")
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options)
+
+    return run
+
+
+@pytest.fixture
+def inside(pytester):
+    """Run pytest on a file in this process, which has everything loaded."""
+
+    def run(text, *options):
+        pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+def test_the_fixture_checks_and_the_summary_counts(inside):
+    found = inside(CHECKS)
+    found.assert_outcomes(passed=2, failed=1)
+    text = found.stdout.str()
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    assert re.search(
+        r"gradproof [\d.]+: torch [\d.]+\S*, jax [\d.]+, numpy [\d.]+; threads \d+; --harness-seed=0", text
+    )
+    assert "3 checked: 2 accurate, 1 wrong" in text
+    assert re.search(r"5\d\.\d bits lost  wrong  test_mine.py::test_wrong", text)
+    assert "GradientError: <lambda>/x [float64, (3,), seed 0]: wrong" in text
+    assert "check.py" not in text
+
+
+def test_a_session_without_gradients_has_no_summary(inside):
+    assert "- gradients -" not in inside("def test_one():\n    pass\n").stdout.str()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "md", "jsonl"])
+def test_the_report_has_a_row_for_each_check(suffix, inside, pytester):
+    inside(CHECKS, f"--harness-report=out.{suffix}")
+    text = pytester.path.joinpath(f"out.{suffix}").read_text(encoding="utf-8")
+    for name in ("test_right", "test_wrong", "test_layer"):
+        assert text.count(f"test_mine.py::{name}") == 1
+    assert "assert_layer" in text
+
+
+def test_a_report_that_cannot_be_written_fails_the_session(inside):
+    found = inside(CHECKS.replace("3 * g", "2 * g"), "--harness-report=no/such/folder/out.csv")
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    assert "gradproof: --harness-report: " in found.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--harness-report=out.txt", "its name ends in .csv, .md or .jsonl"),
+        ("--harness-seed=first", "--harness-seed is 'first'; it is a whole number, or `random`"),
+        ("--harness-fallback=ignore", "invalid choice: 'ignore'"),
+    ],
+)
+def test_a_bad_option_says_what_is_allowed(option, said, inside):
+    found = inside(CHECKS, option)
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in found.stderr.str()
+
+
+def test_a_drawn_seed_is_printed_and_can_be_given_again(inside):
+    texts = [inside(CHECKS, "--harness-seed=random").stdout.str() for _ in range(2)]
+    seeds = [re.search(r"--harness-seed=(\d+)", text)[1] for text in texts]
+    assert seeds[0] != seeds[1]
+    again = inside(CHECKS, f"--harness-seed={seeds[0]}").stdout.str()
+    worst = [re.search(r"worst element .*", text)[0] for text in (texts[0], again)]
+    assert f"seed {seeds[0]}]" in again
+    assert worst[0] == worst[1]
+
+
+def test_verdicts_are_user_properties_in_junit(inside, pytester):
+    inside(CHECKS, "--junitxml=out.xml")
+    tree = ET.parse(pytester.path / "out.xml")
+    found = {p.get("value") for p in tree.iter("property")}
+    assert found == {"assert_gradient: accurate", "assert_gradient: wrong", "assert_layer: accurate"}
+
+
+def test_workers_of_xdist_hand_their_checks_over(session):
+    found = session(CHECKS, "-n", "2", "--harness-report=out.csv")
+    assert "3 checked: 2 accurate, 1 wrong" in found.stdout.str()
+
+
+def test_the_swap_catches_every_style_of_import(session):
+    found = session(STYLES, "--harness-swap", "-W", "ignore")
+    found.assert_outcomes(passed=14)
+    assert "checked: " in found.stdout.str()
+    assert "swapped in" in found.stdout.str()
+
+
+def test_the_swap_replaces_what_is_already_loaded_and_puts_it_back(inside):
+    before = torch.autograd.gradcheck, torch.autograd.gradgradcheck, jax.test_util.check_grads
+    found = inside(STYLES, "--harness-swap", "-W", "ignore")
+    found.assert_outcomes(passed=14)
+    assert (torch.autograd.gradcheck, torch.autograd.gradgradcheck, jax.test_util.check_grads) == before
+
+
+SATURATED = """
+import torch
+from torch.autograd import gradcheck
+
+def test_saturated():
+    gradcheck(torch.sigmoid, (torch.tensor([0.5, 40.7], dtype=torch.float64, requires_grad=True),))
+
+def test_opaque():
+    gradcheck(lambda x: torch.fft.fft(x).real, (torch.ones(4, dtype=torch.float64, requires_grad=True),))
+"""
+
+
+def test_a_healthy_suite_stays_green_and_says_what_is_not_proven(inside):
+    found = inside(SATURATED, "--harness-swap", "-W", "error")
+    found.assert_outcomes(passed=2)
+    text = found.stdout.str()
+    assert "2 checked: 1 imprecise, 1 not proven" in text
+    assert "not proven, 1 of them: complex numbers: not yet" in text
+
+
+def test_strict_and_fallback_make_it_red(inside):
+    inside(SATURATED, "--harness-swap", "--harness-strict").assert_outcomes(passed=1, failed=1)
+    inside(SATURATED, "--harness-swap", "--harness-fallback=error").assert_outcomes(passed=1, failed=1)
+
+
+def test_a_project_with_a_harness_of_its_own_is_told_so(session, pytester):
+    own = pytester.path / "harness"
+    own.mkdir()
+    (own / "__init__.py").write_text("theirs = True\n", encoding="utf-8")
+    plain = session("import harness\n\ndef test_theirs():\n    assert harness.theirs\n", "-p", "no:xdist")
+    plain.assert_outcomes(passed=1)
+    found = session(CHECKS)
+    assert "gradproof needs its own package `harness`, and another one hides it: " in found.stdout.str()
+    assert str(own) in found.stdout.str()
+
+
+def test_loading_the_plugin_loads_nothing_else():
+    code = (
+        "import sys, pytest; old = set(sys.modules); import gradproof_pytest; print(set(sys.modules) - old)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in re.findall(r"'([\w.]+)'", found.stdout)}
+    assert loaded <= {"gradproof_pytest", *sys.stdlib_module_names}
+
+
+def test_the_plugin_is_an_entry_point_of_the_project():
+    text = Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8")
+    assert 'gradproof = "gradproof_pytest"' in text
