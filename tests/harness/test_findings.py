@@ -50,7 +50,8 @@ def found(draw):
     one = draw(records(input=draw(NAMES)))
     kind, level = draw(st.sampled_from(Kind)), draw(st.sampled_from(Level))
     has = kind not in {Kind.MISSING, Kind.STALE, Kind.UNTIMED}
-    return Finding(level, kind, Row.of(one.cell), draw(NAMES), draw(NAMES), one if has else None)
+    words = NAMES.filter(str.isprintable)  # what is found is said in one line
+    return Finding(level, kind, Row.of(one.cell), draw(words), draw(words), one if has else None)
 
 
 FOUND = st.lists(found(), max_size=8)

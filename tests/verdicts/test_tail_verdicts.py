@@ -45,7 +45,7 @@ def bits_beyond(library, name):
 @pytest.mark.parametrize(("library", "name"), [p for p in PAIRS if p not in {*MISCOMPUTED, *APPROXIMATED}])
 def test_a_tail_is_imprecise_exactly_where_more_than_the_budget_is_lost(library, name):
     found, bits = checked(library, name), bits_beyond(library, name)
-    assert found.judgement.bits_lost == pytest.approx(bits, abs=0.6)
+    assert found.worst.bits_lost == pytest.approx(bits, abs=0.6)
     too_many = bits > budget(TAILS[name].dtype)
     assert found.verdict is (Verdict.IMPRECISE if too_many else Verdict.ACCURATE)
     assert found.passed != too_many
@@ -66,7 +66,7 @@ def test_tails_lie_on_both_sides_of_the_budget():
 def test_a_defect_of_a_kernel_is_miscomputed_by_its_name(library, name):
     found = checked(library, name)
     assert (found.verdict, found.passed) == (Verdict.MISCOMPUTED, False)
-    assert found.judgement.error_ulp > found.judgement.bound_ulp
+    assert found.worst.error_ulp > found.worst.bound_ulp
     assert " ulps off, where the rounding of its program allows " in found.diagnosis
     assert found.diagnosis.endswith(f"{MISCOMPUTED[library, name]} contributes 100 % of the bound")
 
@@ -75,7 +75,7 @@ def test_a_defect_of_a_kernel_is_miscomputed_by_its_name(library, name):
 def test_an_approximation_that_is_differentiated_is_no_accurate_gradient(library, name):
     found = checked(library, name)
     assert found.verdict in {Verdict.WRONG, Verdict.MISCOMPUTED}
-    assert found.judgement.bits_lost == pytest.approx(bits_beyond(library, name), abs=0.6)
+    assert found.worst.bits_lost == pytest.approx(bits_beyond(library, name), abs=0.6)
 
 
 # -- the document's formula and a stable one --------------------------------------------------------------
@@ -90,14 +90,14 @@ AT = (np.array([40.7]),)
 
 def test_the_documents_slope_of_sigmoid_loses_all_digits_at_40():
     found = check_gradient(sigmoid, AT, vjp=lambda g, x: g * (1.0 - sigmoid(x)) * sigmoid(x))
-    assert (found.verdict, found.judgement.bits_lost) == (Verdict.IMPRECISE, 53)
+    assert (found.verdict, found.worst.bits_lost) == (Verdict.IMPRECISE, 53)
     assert found.diagnosis.startswith("subtract at test_tail_verdicts.py:")
     assert found.diagnosis.endswith(": 53 of 53 bits cancel")
 
 
 def test_a_stable_slope_of_sigmoid_at_the_same_point_is_accurate():
     found = check_gradient(sigmoid, AT, vjp=lambda g, x: g * sigmoid(x) * sigmoid(-x))
-    assert (found.verdict, found.judgement.bits_lost) == (Verdict.ACCURATE, 0)
+    assert (found.verdict, found.worst.bits_lost) == (Verdict.ACCURATE, 0)
 
 
 # -- underflow --------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_a_norm_that_underflows_is_miscomputed_and_named(function, x):
         warnings.simplefilter("ignore", RuntimeWarning)
         found = check_gradient(function, (x,))
     assert (found.verdict, found.passed) == (Verdict.MISCOMPUTED, False)
-    assert not np.isfinite(found.judgement.computed)
+    assert not np.isfinite(found.worst.computed)
     assert ": underflow: a number that is not 0 becomes 0 at " in found.diagnosis
 
 
