@@ -140,6 +140,70 @@ def gate(
     )
 
 
+@app.command
+def check(
+    function: str,
+    *,
+    spec: str = "",
+    vjp: str = "",
+    residual_vjp: str = "",
+    surrogate: str = "",
+    shape: Patterns = (),
+    dtype: str = "float64",
+    inputs: Path | None = None,
+    framework: str = "",
+    mode: str = "reverse",
+    order: int = 1,
+    seed: int = 0,
+    bits_lost: float | None = None,
+    boundary: Flag = False,
+    samples: int = 0,
+) -> ExitCode:
+    """Say whether the gradient of a function of your own is right; functions are named package.module:name.
+
+    Parameters
+    ----------
+    function
+        The function, such as mypackage.kernels:fused_softmax.
+    spec
+        The function that it is meant to be, where it is a kernel or an approximation.
+    vjp
+        Its hand-written gradient, backward(cotangent, *args).
+    residual_vjp
+        The same as kernels have it: the function returns (result, residuals); backward(residuals, cotangent).
+    surrogate
+        The function whose gradient is meant to be its own.
+    shape
+        The shape of an argument, such as 32,64, drawn by --seed; given again for the next argument.
+    dtype
+        Of the drawn arguments: float64, float32, float16 or bfloat16.
+    inputs
+        An .npz file with the arguments in order, instead of shapes.
+    framework
+        numpy, jax or torch; by default what the function's module imports.
+    mode
+        reverse, forward, or forward-over-reverse.
+    order
+        1, 2 or 3.
+    seed
+        Seeds the arguments and the cotangent.
+    bits_lost
+        The budget of lost bits; half of the significand by default.
+    boundary
+        Try zeros, ties, saturation and other boundary values beside the arguments.
+    samples
+        How many more points to draw around the arguments.
+    """
+    from harness.check_command import Options, run_check
+
+    return run_check(
+        Options(
+            function, spec, vjp, residual_vjp, surrogate, shape, dtype, inputs, framework, mode, order, seed,
+            bits_lost, boundary, samples,
+        )
+    )  # fmt: skip
+
+
 baseline_app = App(name="baseline", help="Look at what a run would change in the baseline, or change it.")
 app.command(baseline_app)
 

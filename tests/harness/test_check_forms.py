@@ -520,3 +520,11 @@ def test_the_answer_as_html_escapes_what_it_shows():
 def test_an_explanation_says_what_the_verdict_means():
     found = check_gradient(lambda x: x * x, (X,), vjp=lambda g, x: 3 * g * x)
     assert "The formula is wrong" in found.explain()
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_an_axis_of_a_single_number_is_none_as_in_numpy(axis):
+    def f(x):
+        return x * x.sum(axis=axis) * np.max(x, axis=axis)
+
+    assert check_gradient(f, (2.0,), vjp=lambda g, x: 3 * g * x * x).passed

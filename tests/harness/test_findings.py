@@ -47,10 +47,10 @@ def told(*findings, **fields):
 
 @st.composite
 def found(draw):
-    one = draw(records(input=draw(NAMES)))
+    words = NAMES.filter(str.isprintable)  # what is found is said in one line
+    one = draw(records(input=draw(words)))
     kind, level = draw(st.sampled_from(Kind)), draw(st.sampled_from(Level))
     has = kind not in {Kind.MISSING, Kind.STALE, Kind.UNTIMED}
-    words = NAMES.filter(str.isprintable)  # what is found is said in one line
     return Finding(level, kind, Row.of(one.cell), draw(words), draw(words), one if has else None)
 
 

@@ -27,6 +27,8 @@ def axes_of(x: Var, axis: Axis) -> tuple[int, ...]:
     """NumPy's axis argument as a tuple of axes."""
     if axis is None:
         return tuple(range(x.ndim))
+    if x.ndim == 0:
+        return ()  # NumPy takes axis 0 or -1 of a single number, of which there is none
     return tuple(int(a) % x.ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
 
 

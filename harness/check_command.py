@@ -1,0 +1,165 @@
+"""What the command `check` does: the gradient of a function that is named by its import path."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from harness.case import Array, signed
+from harness.check import check_gradient
+from harness.exit_codes import ExitCode
+from harness.frameworks import NAMES
+from harness.result import Result
+from harness.selection import UsageError, listed
+from harness.verdict import Verdict
+from oracles.exact.program import FLOATS
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `check`, as the command line gives them; "" is not given."""
+
+    function: str
+    spec: str = ""
+    vjp: str = ""
+    residual_vjp: str = ""
+    surrogate: str = ""
+    shape: tuple[str, ...] = ()
+    dtype: str = "float64"
+    inputs: Path | None = None
+    framework: str = ""
+    mode: str = "reverse"
+    order: int = 1
+    seed: int = 0
+    bits_lost: float | None = None
+    boundary: bool = False
+    samples: int = 0
+
+
+def run_check(options: Options) -> ExitCode:
+    """Import, draw or load the inputs, check, and print the result."""
+    if options.dtype not in FLOATS:
+        listed("--dtype", options.dtype, sorted(FLOATS))
+    if options.framework:
+        listed("--framework", options.framework, NAMES)
+    function = imported(options.function)
+    others: dict[str, Any] = {
+        name: imported(path)
+        for name in ("spec", "vjp", "residual_vjp", "surrogate")
+        if (path := getattr(options, name))
+    }
+    try:
+        found = check_gradient(
+            function,
+            _arguments(options),
+            **others,
+            mode=options.mode,
+            order=options.order,
+            seed=options.seed,
+            bits_lost=options.bits_lost,
+            framework=options.framework or _framework(function),
+            boundary=options.boundary,
+            samples=options.samples,
+        )
+    except ValueError as problem:
+        raise UsageError(str(problem)) from problem
+    print(found)
+    return _exit_code(found)
+
+
+def _exit_code(found: Result) -> ExitCode:
+    if found.verdict is Verdict.NONE:
+        return ExitCode.NOTHING_COMPARED
+    return ExitCode.OK if found.passed else ExitCode.FAILED
+
+
+def imported(path: str) -> Callable[..., Any]:
+    """The function of `package.module:name`, or `package.module:Class.name`.
+
+    Raises:
+        UsageError: There is no such module, or no such function in it.
+    """
+    module, colon, name = path.partition(":")
+    if not (module and colon and name):
+        raise UsageError(f"{path!r} names no function; write package.module:function")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
+    try:
+        found: Any = reduce(getattr, name.split("."), home)
+    except AttributeError:
+        near = difflib.get_close_matches(name, vars(home), 3, 0.5)
+        also = f"; near matches: {', '.join(near)}" if near else ""
+        raise UsageError(f"{module} has no {name}{also}") from None
+    if not callable(found):
+        raise UsageError(f"{path} is a {type(found).__name__}, and no function")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _arguments(options: Options) -> list[Array]:
+    if options.inputs is not None:
+        return _loaded(options.inputs)
+    if not options.shape:
+        raise UsageError("there are no arguments: give --shape 32,64 for each, or --inputs FILE.npz")
+    rng = np.random.default_rng(options.seed)
+    return [signed(rng, _dtype(options.dtype), _shape(text)) for text in options.shape]
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    if name != "bfloat16":
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise UsageError("--dtype bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from None
+    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return found
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """The shape of "32,64"; "()" is a single number."""
+    parts = [part for part in text.strip("() ").split(",") if part.strip()]
+    if not all(part.strip().isdigit() for part in parts):
+        raise UsageError(f"--shape is {text!r}; write 32,64, or () for a single number")
+    return tuple(map(int, parts))
+
+
+def _loaded(path: Path) -> list[Array]:
+    """The arrays of a file, in its order; nothing in it is executed."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise UsageError(f"--inputs {path} is no .npz; write one with numpy.savez(FILE, x, w)")
+            found = [np.asarray(file[name]) for name in file.files]
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None
+    except (ValueError, OSError, AttributeError) as problem:
+        raise UsageError(
+            f"--inputs {path} cannot be read: {problem}; write it with numpy.savez(FILE, x, w)"
+        ) from None
+    if not found:
+        raise UsageError(f"--inputs {path} holds no array")
+    return found
+
+
+def _framework(function: Callable[..., Any]) -> str:
+    """The framework whose modules the function's own module has imported; NumPy if none, or several."""
+    home = sys.modules.get(getattr(function, "__module__", "") or "")
+    known = vars(home).values() if home else ()
+    roots = {value.__name__.partition(".")[0] for value in known if isinstance(value, ModuleType)}
+    own = (getattr(function, "__module__", "") or "").partition(".")[0]
+    named = [name for name in ("jax", "torch") if name in roots | {own}]
+    return named[0] if len(named) == 1 else "numpy"
