@@ -10,7 +10,7 @@ from oracles.exact.balls import precision
 from oracles.exact.scalars import SCALARS
 from tests.oracles.exact import soundness
 
-EVALUATIONS = 20_000
+EVALUATIONS = 10_000  # `make soundness` has a million
 
 
 def test_every_enclosure_contains_what_mpmath_computes():
