@@ -21,6 +21,6 @@ class Screen(Console):
         before = (label or Text()).copy()
         for line in Text(words, style=style).wrap(self, max(self.width - by, 1)):
             before.pad_right(by - before.cell_len)
-            line.rstrip()
-            self.print(before.append_text(line))
+            before.append_text(line).rstrip()
+            self.print(before)
             before = Text()
