@@ -47,7 +47,7 @@ def told(*findings, **fields):
 
 @st.composite
 def found(draw):
-    words = NAMES.filter(str.isprintable)  # what is found is said in one line
+    words = NAMES.map(lambda name: "".join(filter(str.isprintable, name)) or "x")  # what is said in one line
     one = draw(records(input=draw(words)))
     kind, level = draw(st.sampled_from(Kind)), draw(st.sampled_from(Level))
     has = kind not in {Kind.MISSING, Kind.STALE, Kind.UNTIMED}
