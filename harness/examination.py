@@ -19,7 +19,7 @@ from harness.timing import Call, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
 from harness.verdict import RIGHT, Outcome, Verdict
-from harness.verify import Examined, examine_program, verdict, worst
+from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
@@ -77,6 +77,8 @@ def examined(case: Case, input_name: str, dtype: str, seed: int, oracle: Oracle)
     args, cotangent = case.draw(input_name, dtype, seed)
     true = truth(case, input_name, dtype, seed)[1]
     assert true is not None
+    if oracle.opaque:
+        return examine_opaque(true, oracle.machine)
     # What autograd wrote knows no better than the forward; the hand-written one might.
     custom = oracle.machine == REFERENCE.machine
     return examine_program(true, lambda: oracle.record(case, cotangent, args), oracle.machine, LIMITS, custom)

@@ -12,17 +12,16 @@ import numpy as np
 from harness.case import Array
 from harness.derivative import FORWARD, inside, of_program
 from harness.directions import along, contracted, dtype_named, levels_of
-from harness.formula import SMALL, Formula
+from harness.formula import SMALL
 from harness.judge import Evidence, Judgement, judge_each
 from harness.observe import Observed, observe
 from harness.problem import Problem
 from harness.truth import Truth, true_gradient
 from harness.verdict import RIGHT, Verdict
-from harness.verify import Examined, examine_program, verdicts, worst
+from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst
 from oracles.exact.attainable import attainable
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
-from oracles.exact.rounding import MACHINES, bound
 from oracles.exact_oracle import BITS
 from oracles.oracle import Subject
 
@@ -139,7 +138,7 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
     notes = seen.notes
     if asked.specified and examined.unsupported:
         notes = (*notes, f"opaque, so judged by its numbers alone: {examined.unsupported}")
-        examined = _opaque(posed.true, user.framework)
+        examined = examine_opaque(posed.true, user.framework)
     return Point((*value, *_judged(asked, posed, examined, seen, name)), seen.faults, notes)
 
 
@@ -244,15 +243,6 @@ def _value(asked: Question, posed: Posed, subject: Subject, name: str) -> tuple[
         judgement = replace(judgement, verdict=verdict, diagnosis=said, more=())
         parts.append(Part(name, VALUE, verdict, judgement, said, c.dtype.name, c.shape))
     return tuple(parts)
-
-
-def _opaque(true: Truth, framework: str) -> Examined:
-    """A subject that nobody can look into: its bound is that of the specification's gradient, as rounded."""
-    recording = Recording(true.gradient, tuple(true.inputs), (), lambda k, leaves: leaves)
-    agrees = Formula(tuple(np.ones(e.shape, bool) for e in true.enclosures))
-    return Examined(
-        MACHINES[framework], recording, agrees, bound(true.gradient, true.inputs, MACHINES[framework])
-    )
 
 
 def _leaving_alone(framework: str, pull: Callable[..., Any]) -> Callable[..., Any]:

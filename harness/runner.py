@@ -15,6 +15,7 @@ from harness.cases import catalogue
 from harness.defaults import TIMEOUT_S
 from harness.examination import EXACT, REFERENCE, examine, first_line, is_timed, times
 from harness.known import known_defects
+from harness.plugins import ORACLES, plugins
 from harness.record import Cell, Record
 from harness.verdict import Outcome
 from harness.workers import spread
@@ -25,10 +26,12 @@ DTYPES = ("float64", "float32")
 
 @cache
 def oracles() -> dict[str, Oracle]:
-    """All oracles by name, the truth first."""
+    """All oracles by name, the truth first; then those of other packages (`harness.oracles`)."""
     jit, inductor = JaxOracle(compiled=True), TorchOracle(compiled=True)
     found = (EXACT, REFERENCE, jit.eager, jit, inductor.eager, inductor, FiniteDifferenceOracle())
-    return {oracle.name: oracle for oracle in found}
+    own: dict[str, Oracle] = {oracle.name: oracle for oracle in found}
+    more: dict[str, Oracle] = plugins(ORACLES, Oracle, own)  # type: ignore[type-abstract]
+    return own | more
 
 
 def plan(

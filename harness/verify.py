@@ -78,6 +78,14 @@ def examine_program(
     return Examined(rounds, recording, formula, bound(recording.program, recording.values, rounds, deadline))
 
 
+def examine_opaque(truth: Truth, machine: str) -> Examined:
+    """What is known of a program that nobody can look into: nothing but how the truth's own would round."""
+    rounds = MACHINES[machine]
+    recording = Recording(truth.gradient, tuple(truth.inputs), (), lambda k, leaves: leaves)
+    agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
+    return Examined(rounds, recording, agrees, bound(truth.gradient, truth.inputs, rounds))
+
+
 def verdict(
     truth: Truth,
     examined: Examined,

@@ -74,6 +74,8 @@ class Oracle(ABC):
         package: The distribution it needs, "" if nothing beyond the harness.
         machine: How it rounds, a key of `oracles.exact.rounding.MACHINES`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
+        opaque: True where nobody can look into its program, so that `record` has nothing to give: it is
+            judged by its numbers alone, against the rounding of the true gradient's own program.
         slow: Why it is only asked in a full run, "" if it always is.
         sparse: Whether it pays for every new shape, so that only a full run asks it at all of them.
     """
@@ -82,6 +84,7 @@ class Oracle(ABC):
     package: ClassVar[str] = ""
     machine: ClassVar[str] = ""
     decides: ClassVar[bool] = True
+    opaque: ClassVar[bool] = False
     slow: str = ""
     sparse: bool = False
 

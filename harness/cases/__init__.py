@@ -9,10 +9,12 @@ from harness.case import Case
 
 @cache
 def catalogue() -> dict[str, Case]:
-    """All cases by name, in the document's order."""
+    """All cases by name, in the document's order; then those of other packages (`harness.cases`)."""
     from harness.cases import document
+    from harness.plugins import CASES, plugins
 
-    return {case.name: case for case in document.CASES}
+    own = {case.name: case for case in document.CASES}
+    return own | plugins(CASES, Case, own)
 
 
 __all__ = ["catalogue"]
