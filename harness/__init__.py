@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.record import Cell, Record
     from harness.result import GradientError, Result
     from harness.runner import plan, run
+    from oracles.exact.registered import register_rule
 
 _HOMES = {
     "Case": "case",
@@ -50,6 +51,7 @@ _HOMES = {
     "examine": "examination",
     "plan": "runner",
     "read_records": "journal",
+    "register_rule": "oracles.exact.registered",
     "run": "runner",
 }
 
@@ -75,13 +77,15 @@ __all__ = [
     "examine",
     "plan",
     "read_records",
+    "register_rule",
     "run",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f"harness.{_HOMES[name]}"), name)
+        home = _HOMES[name]
+        return getattr(importlib.import_module(home if "." in home else f"harness.{home}"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from oracles.exact.from_aten.watch import Watch
 from oracles.exact.primitives.elementwise import compare, convert
 from oracles.exact.program import Var
 from oracles.exact.recording import Recorder
+from oracles.exact.registered import definition_of
 
 _COMPLEX = "complex numbers: not yet; work with the real and the imaginary part"
 
@@ -121,6 +123,9 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         tracked = not self.moves or self.depth > 0
         tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
         self.recorder.calls(_plain_name(func, bool(changed)), self._place())
+        own = definition_of("torch", func._schema.name) if rule is None else None
+        if own is not None:
+            return self._as_defined(own, args, kwargs)
         for tensor in changed:
             self.memory.prepare_write(tensor)
         operands, named = self._operands(func, args, kwargs)
@@ -151,6 +156,15 @@ class Record(Watch):  # type: ignore[no-untyped-call]
             if result is not None:
                 self._put(func, result, value, live, changed, tracked)
         return results
+
+    def _as_defined(self, definition: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Run what the user says that an operator is, and record that: nothing in it is held fixed."""
+        self.depth += 1
+        try:
+            with self:
+                return definition(*args, **kwargs)
+        finally:
+            self.depth -= 1
 
     def _place(self) -> str:
         """The user's line that is running; of a backward kernel, the line whose derivative it is."""
@@ -242,7 +256,8 @@ def _rule(func: Any, in_place: bool) -> Rule | None:
 def _missing(func: Any) -> str:
     name = base_of(func)
     return (
-        f"aten.{name} has no rule; add one entry in oracles/exact/from_aten/rules.py: RULES[{name!r}] = ..."
+        f"aten.{name} has no rule; add one entry in oracles/exact/from_aten/rules.py: RULES[{name!r}] = ...; "
+        "or say what it is with harness.register_rule"
     )
 
 

@@ -33,6 +33,7 @@ from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, use
 from oracles.exact.from_jaxpr.windows import WINDOWS
 from oracles.exact.program import FLOATS, Var
 from oracles.exact.recording import Recorder, Recording
+from oracles.exact.registered import definition_of
 
 RULES: dict[str, Rule] = {
     **ELEMENTWISE,
@@ -182,9 +183,18 @@ def _rule(equation: Any) -> tuple[str, Rule]:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
     if (known := definition(equation)) is not None:
         return known
-    if name not in RULES:
+    own = None if name in RULES else definition_of("jax", name)
+    if name not in RULES and own is None:
         raise Unsupported(_missing(name))
-    return name, RULES[name]
+    return name, RULES[name] if own is None else partial(_as_defined, own, equation)
+
+
+def _as_defined(definition: Callable[..., Any], equation: Any, call: Call, *operands: Var) -> list[Var]:
+    """A primitive as what its user says that it is: traced, and written in its place."""
+    avals = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]  # type: ignore[no-untyped-call]
+    with jax.enable_x64(True):  # its dtypes are those of the operands
+        closed = jax.make_jaxpr(partial(definition, **call.params))(*avals)
+    return call.interpret(call.recorder, closed, operands)
 
 
 def _missing(name: str) -> str:
@@ -192,7 +202,7 @@ def _missing(name: str) -> str:
         return f"{name}: the function draws random numbers; draw them outside and pass them as an argument"
     if "callback" in name or "ffi" in name or "pallas" in name:
         return f"{name}: the function calls compiled or Python code that JAX does not see; write it in JAX"
-    return f"JAX's primitive {name} has no rule; add one entry, see oracles/exact/from_jaxpr.py"
+    return f"JAX's primitive {name} has no rule; say what it is with harness.register_rule"
 
 
 def _dtype(aval: Any) -> str:

@@ -27,6 +27,7 @@ from oracles.exact.from_numpy.special import SPECIAL
 from oracles.exact.from_numpy.tape import Tape, line, spread, unsupported, words
 from oracles.exact.primitives.elementwise import select
 from oracles.exact.program import Var
+from oracles.exact.registered import definition_of
 
 RULES: dict[str, Callable[..., Any]] = {**REDUCTIONS, **ORDER_RULES, **PRODUCT_RULES, **LINALG_RULES}
 ASKS = frozenset(
@@ -72,7 +73,10 @@ def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs:
         with np.errstate(all="ignore"):
             return function(*decided(args), **{k: decided(v) for k, v in kwargs.items()})
     if name not in RULES:
-        raise no_rule(f"np.{name}")
+        own = definition_of("numpy", function)
+        if own is None:
+            raise no_rule(f"np.{name}")
+        return own(*args, **kwargs)
     return apply(tape, function, RULES[name], args, kwargs)
 
 
@@ -110,7 +114,8 @@ def no_rule(name: str) -> Exception:
     """What an operation without a rule raises."""
     return unsupported(
         f"{name} has no rule; add one entry to RULES in oracles/exact/from_numpy/rules.py (or to UFUNCS in "
-        "ufunc_rules.py), composed from oracles/exact/functions.py and primitives"
+        "ufunc_rules.py), composed from oracles/exact/functions.py and primitives; or say what it is with "
+        "harness.register_rule"
     )
 
 

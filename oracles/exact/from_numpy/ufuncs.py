@@ -18,11 +18,15 @@ from oracles.exact.from_numpy.ufunc_rules import PREDICATES, REDUCTIONS, RUNNING
 from oracles.exact.primitives.arrays import scatter_add
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Var
+from oracles.exact.registered import definition_of
 
 
 def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
     name = ufunc.__name__
+    own = definition_of("numpy", ufunc) if _rule(ufunc) is None and name not in PREDICATES else None
+    if own is not None and method == "__call__":
+        return own(*inputs, **kwargs)
     if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
         raise unsupported(
             f"the compiled function {_owner(ufunc)}{name} has no rule; write its formula in NumPy"

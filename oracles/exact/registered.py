@@ -1,0 +1,54 @@
+"""Rules of the user's own: an operation without a rule, as a function of operations that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Definition = Callable[..., Any]
+_definitions: dict[tuple[str, Any], Definition] = {}
+
+
+def register_rule(operation: Any, definition: Definition) -> None:
+    """Say what an operation without a rule computes, so that gradients through it can be proven.
+
+    Args:
+        operation: A function or ufunc of NumPy or SciPy; a primitive of JAX; or an operator of torch, such as
+            `torch.ops.mylib.fused`.
+        definition: The same function of the same arguments, written in the same framework with operations
+            that have rules. It is taken for what the operation *is*: its derivative is the operation's, and
+            its rounding the bound on the operation's.
+
+    Raises:
+        ValueError: The operation is none of these, or is registered already.
+    """
+    key = _key(operation)
+    if not callable(definition):
+        raise ValueError(f"definition is a {type(definition).__name__}; it is a function")
+    if key in _definitions:
+        raise ValueError(f"{key[1]} is registered already; a rule is given once")
+    _definitions[key] = definition
+
+
+def definition_of(framework: str, operation: Any) -> Definition | None:
+    """What a user said that an operation is, None if nobody did."""
+    return _definitions.get((framework, operation))
+
+
+def _key(operation: Any) -> tuple[str, Any]:
+    home = type(operation).__module__
+    if home.startswith("torch"):
+        packet = getattr(operation, "overloadpacket", operation)
+        schemas = getattr(packet, "_schemas", None)
+        if schemas:
+            return "torch", next(iter(schemas.values())).name
+    elif home.startswith("jax") and isinstance(getattr(operation, "name", None), str):
+        return "jax", operation.name
+    elif callable(operation) and hasattr(operation, "__name__"):
+        root = str(getattr(operation, "__module__", "")).partition(".")[0]
+        if home == "numpy" or root in {"numpy", "scipy"}:
+            return "numpy", operation
+    raise ValueError(
+        f"{operation!r} is no operation that can have a rule: pass a function or ufunc of NumPy or SciPy, a "
+        "primitive of JAX, or an operator of torch (torch.ops.mylib.fused)"
+    )

@@ -1,0 +1,165 @@
+"""Rules of the user's own: an operation is proven by what it is said to be, and a lie is found."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import torch
+from jax.extend.core import Primitive
+from jax.interpreters import ad, mlir
+
+from harness import check_gradient, register_rule
+from harness.verdict import Verdict
+from oracles.exact import registered
+
+X = np.array([0.5, -1.25, 2.0])
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch):
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(registered, "_definitions", {})
+
+
+# -- NumPy ------------------------------------------------------------------------------------------------
+
+
+def boxed(x):
+    return scipy.special.boxcox1p(x, 0.5)
+
+
+def boxed_vjp(g, x):
+    return g * (1 + x) ** -0.5
+
+
+def test_a_ufunc_of_scipy():
+    x = np.array([0.5, 1.25, 2.0])
+    before = check_gradient(boxed, (x,), vjp=boxed_vjp)
+    assert before.verdict is Verdict.UNSUPPORTED
+    assert "harness.register_rule" in before.diagnosis or "has no rule" in before.diagnosis
+    register_rule(scipy.special.boxcox1p, lambda x, k: ((1 + x) ** k - 1) / k)
+    assert check_gradient(boxed, (x,), vjp=boxed_vjp).passed
+    assert check_gradient(boxed, (x,), vjp=lambda g, x: g * (1 + x) ** 0.5).verdict is Verdict.WRONG
+
+
+def test_a_function_of_numpy():
+    def unwrapped(x):
+        return np.unwrap(x) * x
+
+    def vjp(g, x):
+        return 2 * g * x
+
+    assert check_gradient(unwrapped, (X,), vjp=vjp).verdict is Verdict.UNSUPPORTED
+    register_rule(np.unwrap, lambda x: 1.0 * x)
+    assert check_gradient(unwrapped, (X,), vjp=vjp).passed
+
+
+# -- JAX --------------------------------------------------------------------------------------------------
+
+
+def new_primitive(name):
+    """x sinh(x) as a primitive that nobody knows."""
+    p = Primitive(name)
+    p.def_impl(lambda x, *, scale: scale * x * jnp.sinh(x))
+    p.def_abstract_eval(lambda x, *, scale: jax.core.ShapedArray(x.shape, x.dtype))
+    mlir.register_lowering(
+        p, mlir.lower_fun(lambda x, *, scale: scale * x * jnp.sinh(x), multiple_results=False)
+    )
+    ad.defjvp(p, lambda t, x, *, scale: scale * t * (jnp.sinh(x) + x * jnp.cosh(x)))
+    return p
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_primitive_of_jax(dtype):
+    p = new_primitive(f"xsinh_{dtype}")
+    with jax.enable_x64(True):
+        x = jnp.asarray(X, dtype)
+
+    def f(x):
+        return jnp.exp(p.bind(x, scale=2.0))
+
+    before = check_gradient(f, (x,))
+    assert before.verdict is Verdict.UNSUPPORTED
+    assert before.diagnosis.startswith(
+        f"JAX's primitive xsinh_{dtype} has no rule; say what it is with harness."
+    )
+    register_rule(p, lambda x, *, scale: scale * x * jnp.sinh(x))
+    assert check_gradient(f, (x,)).passed
+
+
+def test_a_primitive_that_is_said_to_be_another_function_is_wrong():
+    p = new_primitive("xsinh_lie")
+    register_rule(p, lambda x, *, scale: scale * x * jnp.cosh(x))
+    with jax.enable_x64(True):
+        x = jnp.asarray(X)
+    assert check_gradient(lambda x: p.bind(x, scale=2.0), (x,)).verdict is Verdict.WRONG
+
+
+# -- torch ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def operator():
+    """x sinh(x), compiled for all that the recording can see."""
+
+    @torch.library.custom_op("gradprooftest::xsinh", mutates_args=())
+    def xsinh(x: torch.Tensor, scale: float) -> torch.Tensor:
+        return torch.from_numpy(scale * x.detach().numpy() * np.sinh(x.detach().numpy()))
+
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * ctx.scale * (x.sinh() + x * x.cosh()), None
+
+    def keep(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+        ctx.scale = inputs[1]
+
+    xsinh.register_autograd(backward, setup_context=keep)
+    return torch.ops.gradprooftest.xsinh
+
+
+def test_an_operator_of_torch(operator):
+    x = torch.tensor(X)
+
+    def f(x):
+        return operator(x, 2.0).exp()
+
+    before = check_gradient(f, (x,))
+    assert before.verdict is Verdict.UNSUPPORTED
+    assert "harness.register_rule" in before.diagnosis
+    register_rule(operator, lambda x, scale: scale * x * x.sinh())
+    assert check_gradient(f, (x,)).passed, str(check_gradient(f, (x,)))
+
+
+def test_an_operator_that_is_said_to_be_another_function_is_wrong(operator):
+    register_rule(operator, lambda x, scale: scale * x * x.cosh())
+    assert check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X),)).verdict is Verdict.WRONG
+
+
+def test_a_rule_may_branch_on_what_is_certain(operator):
+    register_rule(operator, lambda x, scale: scale * x * x.sinh() if x.sum() > 0 else 0 * x)
+    assert check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X),)).passed
+
+
+# -- what cannot be registered ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operation", "definition", "said"),
+    [
+        (lambda x: x, lambda x: x, "is no operation that can have a rule: pass a function or ufunc of NumPy"),
+        ("sinh", lambda x: x, "'sinh' is no operation that can have a rule"),
+        (np.unwrap, 3, "definition is a int; it is a function"),
+    ],
+    ids=["the user's", "a name", "no function"],
+)
+def test_what_has_no_rule_to_give_says_what_has(operation, definition, said):
+    with pytest.raises(ValueError, match=said):
+        register_rule(operation, definition)
+
+
+def test_a_rule_is_given_once():
+    register_rule(np.unwrap, lambda x: x)
+    with pytest.raises(ValueError, match="is registered already; a rule is given once"):
+        register_rule(np.unwrap, lambda x: x)
