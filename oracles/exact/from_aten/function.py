@@ -46,8 +46,11 @@ def differentiated(mode: Any) -> Iterator[None]:
 
     def wrap(cls: type) -> None:
         if "forward" in vars(cls) and cls is not Function:
-            originals.append((cls, vars(cls)["forward"]))
-            cls.forward = staticmethod(_counted(cls.forward, mode))  # type: ignore[attr-defined]
+            original = vars(cls)["forward"]
+            originals.append((cls, original))
+            kind = classmethod if isinstance(original, classmethod) else staticmethod
+            counted = _counted(getattr(original, "__func__", original), mode)
+            cls.forward = kind(counted)  # type: ignore[attr-defined]
 
     def born(cls: type, /, **kwargs: Any) -> None:
         super(Function, cls).__init_subclass__(**kwargs)  # type: ignore[misc]

@@ -445,3 +445,28 @@ def test_torch_s_own_catalogue() -> None:
 def test_a_defect_of_torch_is_seen() -> None:
     (only,) = coverage("as_strided_scatter")
     assert only[1].startswith("disagrees: gradient 0, element 0 is 0, torch has")
+
+
+class Projected(torch.autograd.Function):
+    """A base class whose forward is a class method, as libraries of losses have it."""
+
+    @classmethod
+    def forward(cls, ctx, x):
+        ctx.save_for_backward(x)
+        return cls.project(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g * ctx.saved_tensors[0]
+
+
+class Squared(Projected):
+    @staticmethod
+    def project(x):
+        return x * x
+
+
+def test_a_forward_that_is_a_class_method_is_that_of_the_subclass():
+    x = torch.tensor([0.5, -2.0], dtype=torch.float64)
+    assert record(Squared.apply, (x,)).program.equations
+    assert Squared.apply(x).tolist() == [0.25, 4.0]
