@@ -48,7 +48,8 @@ def spread(
                 working[pool.schedule(work, [batch], timeout=timeout_s)] = batch
             if not working:
                 return
-            for done in wait(working, return_when=FIRST_COMPLETED).done:
+            finished = wait(working, return_when=FIRST_COMPLETED).done
+            for done in [future for future in working if future in finished]:  # in the order they were begun
                 batch = working.pop(done)
                 try:
                     yield from done.result()

@@ -121,7 +121,7 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
         raise unsupported(f"np.{ufunc.__name__}.at writes traced elements into a plain array")
     places = np.arange(target.size).reshape(target.shape)[decided(key)]
     flat = places.ravel()
-    new = [np.ravel(np.broadcast_to(b, places.shape)) for b in rest]
+    new = [np.ravel(np.broadcast_to(b, places.shape)).copy() for b in rest]  # they may be the target's
     if ufunc.__name__ in {"add", "subtract"} and target.is_float:
         added = scatter_add(lift(tape, new[0], target.dtype).recorded, flat, target.shape)
         value = np.array(target.value)

@@ -80,3 +80,17 @@ def test_views_and_writes_in_place_are_those_of_numpy(moves):
     assert log == expected_log
     for balls, numbers in zip(found, expected, strict=True):
         np.testing.assert_array_equal(middle(balls), numbers)
+
+
+def test_what_is_written_turn_by_turn_is_read_as_it_was_before():
+    """`maximum.at` of an array with itself, at a position that comes twice."""
+
+    def f(x):
+        a = x + 0.0
+        np.maximum.at(a, [0, 0, 1], a)
+        return a
+
+    x = np.arange(12.0).reshape(3, 4) - 5
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_array_equal(middle(found), f(x))
