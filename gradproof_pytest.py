@@ -144,16 +144,15 @@ class Gradient:
     def check(self, f: Any, args: Any, **options: Any) -> Any:
         """As `harness.assert_gradient`, with the session's seed."""
         __tracebackhide__ = True
-        return self._ask("assert_gradient", "check_gradient", f, args, options)
+        return self._ask("assert_gradient", "check_gradient", (f, args), options)
 
     def layer(self, layer: Any, *args: Any, **options: Any) -> Any:
         """As `harness.assert_layer`, with the session's seed."""
         __tracebackhide__ = True
-        return self._ask("assert_layer", "check_layer", layer, *args, options)
+        return self._ask("assert_layer", "check_layer", (layer, *args), options)
 
-    def _ask(self, name: str, check: str, *args: Any) -> Any:
+    def _ask(self, name: str, check: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         __tracebackhide__ = True
-        *args, options = args  # type: ignore[assignment]
         harness, made = ours("harness"), ours("harness.dropin.made")
         result = getattr(harness, check)(*args, **{"seed": self._settings.seed, **options})
         made.keep(name, result.verdict, "", [result])

@@ -18,16 +18,21 @@ def _saturation(dtype: str) -> float:
     return float(np.log(float(format_of(dtype).overflow))) + 1 if dtype != "float64" else 710.0
 
 
+def _sized(array: Array, size: float) -> Array:
+    """Numbers of one size with the signs of an array."""
+    return np.asarray(np.where(array >= 0, 1, -1) * size, array.dtype)
+
+
 # Each makes another array of the shape and dtype of one.
 VALUES: dict[str, Callable[[Array], Array]] = {
     "zeros": lambda a: np.zeros_like(a),
     "negative zeros": lambda a: np.full_like(a, -0.0),
     "ties": lambda a: np.full_like(a, a.dtype.type(a.ravel()[0])),
-    "saturated": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _saturation(a.dtype.name), a.dtype),
-    "20 times": lambda a: np.asarray(np.where(a >= 0, 1, -1) * 20.0, a.dtype),
-    "subnormal": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _subnormal(a.dtype.name), a.dtype),
-    "1e-300": lambda a: np.asarray(np.where(a >= 0, 1, -1) * 1e-300, a.dtype),
-    "1e10": lambda a: np.asarray(np.where(a >= 0, 1, -1) * _huge(a.dtype.name), a.dtype),
+    "saturated": lambda a: _sized(a, _saturation(a.dtype.name)),
+    "20 times": lambda a: _sized(a, 20.0),
+    "subnormal": lambda a: _sized(a, _subnormal(a.dtype.name)),
+    "1e-300": lambda a: _sized(a, 1e-300),
+    "1e10": lambda a: _sized(a, _huge(a.dtype.name)),
 }
 # Each lays the same numbers, or some of them, out otherwise.
 LAYOUTS: dict[str, Callable[[Array], Array]] = {

@@ -7,14 +7,16 @@ program of its gradient and evaluates it in ball arithmetic, at growing precisio
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.case import Array, signed
+from harness.frameworks import framework_of
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import ExactError, Undecided, Unsupported
+from oracles.exact.flat import flatten
 from oracles.exact.refine import Limits, refine
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def _record(
 ) -> Recording:
     if not isinstance(args, (tuple, list)):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
-    name = framework or _framework(f, [*args, *(kwargs or {}).values()])
+    name = framework or framework_of(f, flatten("numpy", [args, kwargs or {}])[0])
     if name not in FRONT_ENDS:
         raise ValueError(f"framework is {name!r}; it must be one of {', '.join(FRONT_ENDS)}")
     recording: Recording = importlib.import_module(FRONT_ENDS[name]).record(
@@ -161,27 +163,6 @@ def _record(
     if not recording.program.inputs:
         raise ValueError("no argument holds floating numbers, so there is nothing to differentiate")
     return recording
-
-
-def _framework(f: Callable[..., Any], leaves: Iterable[Any]) -> str:
-    """By the arguments' types, else by the module the function comes from."""
-    roots = {type(leaf).__module__.partition(".")[0] for leaf in _flatten(leaves)}
-    if "torch" in roots:
-        return "torch"
-    if roots & {"jax", "jaxlib"}:
-        return "jax"
-    home = str(getattr(f, "__module__", None) or type(f).__module__).partition(".")[0]
-    return {"jax": "jax", "torch": "torch"}.get(home, "numpy")
-
-
-def _flatten(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from _flatten(value)
-        elif isinstance(value, dict):
-            yield from _flatten(value.values())
-        else:
-            yield value
 
 
 def _chosen(recording: Recording, args: Sequence[Any], argnums: int | Sequence[int] | None) -> list[int]:

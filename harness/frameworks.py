@@ -184,7 +184,7 @@ def framework_of(function: Function, args: Sequence[Any]) -> str:
         return "torch"
     if roots & {"jax", "jaxlib"}:
         return "jax"
-    home = str(getattr(function, "__module__", "")).partition(".")[0]
+    home = str(getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]
     return {"jax": "jax", "torch": "torch"}.get(home, "numpy")
 
 

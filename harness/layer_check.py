@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -66,7 +67,7 @@ def check_layer(
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
     array = np.asarray(x)
-    state = np.random.get_state()  # noqa: NPY002
+    state, other = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
         with seeded_chance():
             own = Layer(layer, array, t, dict(options or {}), seed)
@@ -76,15 +77,15 @@ def check_layer(
                     own.call(own.forward), (array, *own.parameters), {}, own.backward, False, meant, None,
                     Derivative(), "numpy", False,
                 )  # fmt: skip
-                is_loss = own.forward(array, *own.parameters).ndim == 0
                 question = Question(
-                    problem, cotangent, seed, limits, allowed, spec is not None, linear=not is_loss
+                    problem, cotangent, seed, limits, allowed, spec is not None, linear=not own.is_loss
                 )
                 found = answered(question, result, points(problem, boundary, samples, seed))
             except (Unsupported, Undecided) as reason:
                 found = result((without_numbers(reason, "given"),))
     finally:
         np.random.set_state(state)  # noqa: NPY002
+        random.setstate(other)
     return replace(found, notes=(*found.notes, *own.notes))
 
 

@@ -29,6 +29,7 @@ class Layer:
         target: What a loss layer compares with, None for other layers.
         options: More arguments for forward, such as train_flg.
         seed: Set before every forward.
+        is_loss: Whether it returns a single number; then backward may ignore dout.
         names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
         notes: What was seen on the way and is not wrong.
     """
@@ -50,7 +51,8 @@ class Layer:
         self.names: list[str | int] = []
         before = {name: a for name, a in vars(layer).items() if _is_floating(a)}
         ran, out = self._forward(x, ())
-        ran.backward(np.ones_like(out) if np.ndim(out) else 1)
+        self.is_loss = np.ndim(out) == 0
+        ran.backward(1 if self.is_loss else np.ones_like(out))
         listed = getattr(layer, PARAMETERS, None)
         if isinstance(listed, dict | list | tuple) and len(listed):
             self.names = list(listed) if isinstance(listed, dict) else list(range(len(listed)))

@@ -1,6 +1,7 @@
 """assert_layer on the book's layers: right ones pass, one mistake in each is found, nothing is touched."""
 
 import copy
+import random
 
 import numpy as np
 import pytest
@@ -56,11 +57,12 @@ def test_one_mistake_in_a_layer_is_found_where_it_is(make, args, names, mistaken
 def test_the_layer_and_its_input_are_what_they_were(make, args, names, mistaken):
     layer = make()
     before, given = copy.deepcopy(vars(layer)), copy.deepcopy(args)
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    state, other = np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
     check_layer(layer, *args)
     np.testing.assert_equal(vars(layer), before)
     np.testing.assert_equal(args, given)
     np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert random.getstate() == other
 
 
 def test_a_backward_that_writes_into_dout_is_a_note_and_no_failure():
