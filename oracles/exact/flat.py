@@ -136,7 +136,7 @@ def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _spec(tree: Any) -> Any:
     if isinstance(tree, dict):
-        return type(tree), tuple(tree), tuple(map(_spec, tree.values()))
+        return dict, tuple(tree), tuple(map(_spec, tree.values()))  # another kind is filled otherwise
     if isinstance(tree, list | tuple):
         return type(tree), hasattr(tree, "_fields"), tuple(map(_spec, tree))
     return None
@@ -147,6 +147,6 @@ def _filled(spec: Any, leaves: Iterator[Any]) -> Any:
         return next(leaves)
     kind, about, parts = spec
     found = [_filled(part, leaves) for part in parts]
-    if issubclass(kind, dict):
-        return kind(zip(about, found, strict=True))
+    if kind is dict:
+        return dict(zip(about, found, strict=True))
     return kind(*found) if about else kind(found)

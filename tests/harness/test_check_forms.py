@@ -1,5 +1,6 @@
 """The forms a gradient comes in: trees, modules, residuals, tuples, orders and modes, opaque kernels."""
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import jax
@@ -49,6 +50,17 @@ def test_a_tree_has_a_row_for_each_array_in_it():
     found = check_gradient(scaled, (TREE,), vjp=scaled_vjp)
     assert found.passed
     assert list(found.rows["argument"]) == ["p['pair'].w", "p['pair'].b", "p['rest'][0]"]
+
+
+def test_a_dictionary_of_another_kind_is_a_tree_too():
+    given = defaultdict(float, w=X, b=Y)
+
+    def vjp(g, p):
+        return {"w": g * p["b"], "b": g * p["w"]}
+
+    found = check_gradient(lambda p: p["w"] * p["b"], (given,), vjp=vjp)
+    assert found.passed
+    assert len(found.rows) == 2
 
 
 def test_one_wrong_leaf_of_a_tree_is_named():

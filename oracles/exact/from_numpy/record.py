@@ -8,13 +8,14 @@ and `ufuncs.py` for the rules: to add an operation, add one entry to a table the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.edges import declare_edges
 from oracles.exact.errors import ExactError, Unsupported
+from oracles.exact.flat import flatten
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.proxy import substituted
@@ -121,20 +122,9 @@ def _content(leaf: Any) -> Array:
 
 
 def _map(tree: Any, function: Callable[[Any], Any]) -> Any:
-    if isinstance(tree, dict):
-        return {k: _map(v, function) for k, v in tree.items()}
-    if isinstance(tree, list | tuple):
-        parts = [_map(v, function) for v in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    return function(tree)
+    leaves, shape = flatten("numpy", tree)
+    return shape.filled([function(leaf) for leaf in leaves])
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, dict):
-        for value in tree.values():
-            yield from _leaves(value)
-    elif isinstance(tree, list | tuple):
-        for value in tree:
-            yield from _leaves(value)
-    else:
-        yield tree
+def _leaves(tree: Any) -> list[Any]:
+    return flatten("numpy", tree)[0]
