@@ -30,6 +30,7 @@ from oracles.exact_oracle import BITS, LIMITS
 
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
+NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
 
 SPEC = "name the function it belongs to as spec="
@@ -63,8 +64,11 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
         return Formula(None, f"the gradient program cannot be evaluated exactly: {reason}")
     agrees = [meets(e.balls, t.balls) for e, t in zip(found, truth.enclosures, strict=True)]
     if not all(a.all() for a in agrees) and (has_literals(truth.gradient) or has_literals(program.program)):
-        wide = evaluate(widened(program.program), program.values, BITS)
-        hulls = _with_literals(truth)
+        try:
+            wide = evaluate(widened(program.program), program.values, BITS)
+            hulls = _with_literals(truth)
+        except Undecided as reason:
+            return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
         agrees = [a | meets(e, t) for a, e, t in zip(agrees, wide, hulls, strict=True)]
     if all(a.all() for a in agrees):
         return Formula(tuple(agrees))
@@ -73,8 +77,9 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
     if custom and jumps(truth.forward) and not _flat(truth):
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
-            truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS
-        )
+            truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS,
+            near=_attained(truth, found, agrees),
+        )  # fmt: skip
         if at_distance:
             return Formula(None, f"{at_distance}; {SPEC}, or {SURROGATE}")
     return Formula(tuple(agrees), _accusation(truth, found, agrees, which, element))
@@ -86,6 +91,15 @@ def _with_literals(truth: Truth) -> list[Array]:
     with collecting_kinks() as kinks:
         hulls = evaluate(program, truth.inputs, BITS)
     return resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) if kinks else hulls
+
+
+def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> bool:
+    """Whether the formula is nowhere much further from the truth than rounded inputs move that somewhere."""
+    for e, t, attainable, agree in zip(found, truth.enclosures, truth.attainable, agrees, strict=True):
+        most = np.max(attainable, where=np.isfinite(attainable), initial=0.0)
+        if np.any(~agree & ~(np.abs(e.mid - t.mid) <= NEAR * most)):
+            return False
+    return True
 
 
 def _furthest(

@@ -92,7 +92,6 @@ def problem_of(
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     inner = First(f) if keeps_residuals else f
-    flat = Flat(inner, tree, fixed)
     arrays = tuple(on_host(leaves[k]) for k in places)
     # Several arguments in the order that argnums has: so come the gradients of a hand-written backward.
     moving = tuple(
@@ -101,6 +100,8 @@ def problem_of(
         for at, place in enumerate(places)
         if place < len(owners) and owners[place] == k and is_floating(leaves[place])
     )
+    held = tuple(k for k, place in enumerate(places) if k not in moving and is_floating(leaves[place]))
+    flat = Flat(inner, tree, fixed, held)
     device = tuple(leaves[k] for k in places)
     results = _results(UserFunction(name, flat.result, flat.result), arrays, device)
     if backward is None:
@@ -114,7 +115,7 @@ def problem_of(
     under_test = derivative.of_subject(name, flat, pull, moving, len(results.names))
     value = (lambda *inputs: flat(*inputs[: len(arrays)])) if len(derivative.steps) > 1 else flat
     user = UserFunction(name, value, under_test, jit)
-    spec = Flat(specification, tree, fixed) if specification else flat
+    spec = Flat(specification, tree, fixed, held) if specification else flat
     return Problem(user, spec, results, derivative, _names(f, tree, places), arrays, moving, device)
 
 

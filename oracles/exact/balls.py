@@ -111,7 +111,8 @@ def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable
     if open_.any():
         where = tuple(int(i) for i in np.argwhere(open_)[0])
         left, right = np.broadcast_to(x, yes.shape)[where], np.broadcast_to(y, yes.shape)[where]
-        raise Undecided(f"cannot compare {left} with {right} at {where}")
+        shown = [v.str(8) if isinstance(v, arb) else v for v in (left, right)]
+        raise Undecided(f"cannot compare {shown[0]} with {shown[1]} at {where}")
     return yes
 
 

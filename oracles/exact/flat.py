@@ -93,11 +93,13 @@ class Flat(Derived):
         function: The function.
         tree: The tree of (args, kwargs).
         fixed: Its leaves that are no arrays.
+        held: Which of the arrays are not differentiated: torch's custom functions may ask, and refuse.
     """
 
     function: Callable[..., Any]
     tree: Tree
     fixed: tuple[Fixed, ...]
+    held: tuple[int, ...] = ()
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
@@ -111,6 +113,8 @@ class Flat(Derived):
 
     def arguments(self, *arrays: Any) -> tuple[Any, Any]:
         """The arguments of the function with these arrays."""
+        if self.tree.framework == "torch":
+            arrays = tuple(a.detach() if k in self.held else a for k, a in enumerate(arrays))
         leaves, fixed = iter(arrays), {f.place: f.leaf for f in self.fixed}
         count = len(self.tree.names)
         args, kwargs = self.tree.filled([fixed[k] if k in fixed else next(leaves) for k in range(count)])

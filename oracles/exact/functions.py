@@ -97,12 +97,12 @@ def remainder(x: Operand, y: Operand, rounding: str) -> Var:
 
 
 def power(x: Operand, y: Operand) -> Var:
-    """x^y: for exact integers y by powers, otherwise e^(y log x)."""
+    """x^y: for exact integers y by powers, otherwise defined for x > 0, and at 0 where y > 0."""
     x, y = _pair(x, y)
     known = x.builder.constant_value(y)
     if known is not None and np.all(known == np.round(known)):
         return scalar("power", x, convert(y, "int64"))
-    return scalar("exp", y * scalar("log", x))
+    return scalar("real_power", x, y)
 
 
 def hypot(x: Operand, y: Operand) -> Var:

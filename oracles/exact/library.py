@@ -38,6 +38,7 @@ FUNCTIONS: dict[str, Bound] = {
     "log2": Bound(4, 2, 4, "numpy: svml; torch: sleef; jax: seen"),
     "log10": Bound(4, 2, 4, "numpy: svml; torch: sleef; jax: seen"),
     "log1p": Bound(4, 2, 4, "numpy: svml; torch: sleef; jax: its float32, seen"),
+    "real_power": Bound(4, 2, 2, "numpy: svml; torch: sleef; jax: seen"),
     "sin": Bound(4, 2, 2, "numpy: svml; torch: sleef; jax: seen"),
     "cos": Bound(4, 2, 2, "numpy: svml; torch: sleef; jax: seen"),
     "tan": Bound(4, 2, 2, "numpy: svml; torch: sleef; jax: seen"),

@@ -23,7 +23,7 @@ STEPS = frozenset({"sign", "floor", "ceil", "round", "trunc"})
 MARGIN = 2.0**-40  # for bounds that are computed in float64
 LEVELLING = frozenset({"tanh", "erf", "erfc", "logistic"})
 SAME_SLOPE = frozenset({"exp", "power"})
-POSITIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "cosh", "erfc", "logistic"})
+POSITIVE = frozenset({"exp", "exp2", "sqrt", "rsqrt", "cosh", "erfc", "logistic", "real_power"})
 
 Rule = Callable[[Growth, Equation, list[Array], Format], Array]
 

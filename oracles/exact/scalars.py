@@ -19,7 +19,7 @@ import flint
 import numpy as np
 from flint import arb, arb_series
 
-from oracles.exact.balls import each, filled, zeros
+from oracles.exact.balls import ZERO, each, filled, zeros
 from oracles.exact.errors import Unsupported
 from oracles.exact.program import Array
 
@@ -235,6 +235,38 @@ def _integer(x: arb) -> int:
     return int(whole)
 
 
+def _real_power(x: arb, order: int, y: arb, *, along: int = 0) -> list[arb]:
+    """(x + t)^(y + e): t^k has (y + e over k) x^(y - k) e^(e log x), of which [e^along] is asked for."""
+    flint.ctx.cap = along + 1
+    moved = arb_series([y, 1], along + 1)
+    binomial, found = arb_series([1], along + 1), []
+    for k in range(order + 1):
+        found.append(_times_power(binomial, x, y - k, along))
+        binomial = binomial * (moved - k) / (k + 1)
+    return found
+
+
+def _times_power(factor: Any, x: arb, y: arb, along: int) -> arb:
+    """[e^along] of a factor times x^(y + e). At 0 from above: 0 for y > 0, 1 for y = 0."""
+    if along == 0:
+        return ZERO if factor[0].is_zero() else factor[0] * _to_the(x, y)
+    if x.is_zero():
+        return ZERO if y > 0 else arb("nan")
+    found: arb = (factor * (arb_series([0, 1], along + 1) * x.log()).exp())[along] * _to_the(x, y)
+    return found
+
+
+def _to_the(x: arb, y: arb) -> arb:
+    whole = y.unique_fmpz() if y.is_exact() else None
+    if whole is not None:
+        return x ** int(whole)
+    if x.is_zero():
+        return ZERO if y > 0 else arb("nan")
+    if x > 0 or not (x >= 0 and y > 0):
+        return x**y
+    return (x.upper() ** y).union(ZERO)
+
+
 def _gamma_upper(s: Any, a: arb) -> Any:
     return arb_series.gamma_upper(a, s, 1)
 
@@ -317,6 +349,7 @@ SCALARS: dict[str, Scalar] = {
     "cbrt": Scalar(_odd(lambda s: (s.log() / 3).exp())),
     "reciprocal": Scalar(lambda s: 1 / s, lambda x: 1 / x),
     "power": Scalar(_power, _power, arrays=_powers),
+    "real_power": Scalar(coefficients=_real_power, mixed=_real_power),
     "sin": Scalar(lambda s: s.sin(), arb.sin),
     "cos": Scalar(lambda s: s.cos(), arb.cos),
     "tan": Scalar(lambda s: s.tan(), arb.tan),

@@ -406,6 +406,26 @@ def test_a_function_that_closes_over_a_trace_says_so():
         check_gradient(lambda x: x * leaked[0], (as_of("jax", X),))
 
 
+def test_an_argument_that_is_not_differentiated_needs_no_gradient():
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            if ctx.needs_input_grad[0]:
+                raise RuntimeError("no gradient for x")
+            ctx.save_for_backward(x)
+            return x * w
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g * ctx.saved_tensors[0]
+
+    x, w = torch.tensor(X), torch.tensor(Y)
+    assert check_gradient(Scaled.apply, (x, w), argnums=1).passed
+    assert check_gradient(Scaled.apply, (x, w), argnums=1, spec=lambda x, w: x * w).passed
+    with pytest.raises(RuntimeError, match="no gradient for x"):
+        check_gradient(Scaled.apply, (x, w))
+
+
 def test_an_input_that_needs_no_gradient_is_never_a_pass():
     found = check_gradient(lambda x: x.detach() * 2, (torch.tensor(X),))
     assert not found.passed

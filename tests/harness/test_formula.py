@@ -140,8 +140,34 @@ def test_a_wrong_rule_for_an_iteration_is_wrong(slope):
     assert wrong(compared(halved, lambda g, x: slope * g, INSIDE)) == [[0, 1, 2]]
 
 
+def test_a_rule_of_an_iteration_within_its_resolution_is_undecided_and_further_off_wrong():
+    """The rule is off by as much as the iteration's stairs are high, or by 2^-30."""
+
+    def energy(x):
+        y = halved(x)
+        return x * x + 2.0**-53 * y
+
+    near = compared(energy, lambda g, x: g * (2 * x + 2.0**-53 * 0.5), INSIDE)
+    assert near.agrees is None
+    assert "off the derivative here" in near.reason
+    assert wrong(compared(energy, lambda g, x: g * (2 * x + 2.0**-30), INSIDE)) == [[0, 1, 2]]
+
+
 def test_what_a_framework_wrote_knows_no_better_than_the_forward():
     assert wrong(compared(halved, lambda g, x: 1.0625 * g, INSIDE, custom=False)) == [[0, 1, 2]]
+
+
+def test_where_numbers_that_may_stand_for_others_decide_a_branch_nothing_is_said():
+    """0.1 is a ball around a tenth, and whether x * 10 * 0.1 is below x is open then."""
+
+    def f(x):
+        return np.where(x * 10 * 0.1 < x, x, x * x)
+
+    found = compared(f, lambda g, x: g * np.where(x * 10 * 0.1 < x, 3.0, 2.5), np.array([0.7, 1.3, 2.1]))
+    assert found.agrees is None
+    assert found.reason.startswith(
+        "it disagrees, but its numbers may stand for others, and then: cannot comp"
+    )
 
 
 # -- what cannot be said ----------------------------------------------------------------------------------

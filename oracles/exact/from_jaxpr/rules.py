@@ -149,7 +149,7 @@ def _folded(function: Callable[..., Any]) -> Rule:
 
 
 def _pow(call: Call, x: Var, y: Var) -> Var:
-    """By powers where the exponent is a whole number that depends on no input; otherwise e^(y log x)."""
+    """By integer powers where the exponent is a whole number that depends on no input."""
     if not x.is_float:
         return _folded(np.power)(call, x, y)  # type: ignore[return-value]
     if not y.is_float:

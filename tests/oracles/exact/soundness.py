@@ -124,6 +124,7 @@ FUNCTIONS: dict[str, Function] = {
         digits=120,
     ),
     "power": Function(x**7, parameters=(7,)),
+    "real_power": Function(x ** sympy.Rational(5, 4), 0, 1e100, parameters=(1.25,)),
 }
 
 

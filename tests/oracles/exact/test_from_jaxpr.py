@@ -215,11 +215,13 @@ def test_parameters_of_special_functions_move():
     assert close(gradient(jax.scipy.special.gammainc, 0.9, 1.3)[0], slope)
 
 
-@pytest.mark.parametrize("name", ["gamma_lower", "gamma_upper", "hurwitz_zeta"])
+@pytest.mark.parametrize("name", ["gamma_lower", "gamma_upper", "hurwitz_zeta", "real_power"])
 def test_mixed_coefficients_contain_mpmath(name):
     def function(x, a):
         if name == "hurwitz_zeta":
             return mpmath.zeta(a, x)
+        if name == "real_power":
+            return x**a
         return mpmath.gammainc(a, *((0, x) if name == "gamma_lower" else (x, mpmath.inf)), regularized=True)
 
     for x, a in [(2.3, 1.7), (11.5, 4.1)]:

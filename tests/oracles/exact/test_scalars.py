@@ -57,3 +57,33 @@ def test_a_broken_function_is_caught(name, mutation, monkeypatch):
     # Shifting the coefficients of exp changes nothing in c_0 and c_1, which are equal.
     outcomes = {c.outcome for c in soundness.check(name, 1.7 if name == "acosh" else 0.7)}
     assert "WRONG" in outcomes
+
+
+@pytest.mark.parametrize(
+    ("exponent", "order", "along", "expected"),
+    [
+        (0.5, 0, 0, 0),
+        (1.5, 1, 0, 0),
+        (1.5, 2, 0, None),  # 3/4 x^-1/2
+        (2.0, 2, 0, 1),
+        (2.0, 3, 0, 0),
+        (0.0, 0, 0, 1),
+        (0.0, 1, 0, 0),
+        (-0.5, 0, 0, None),
+        (2.0, 1, 1, 0),  # x + 2 x log x
+        (1.0, 1, 1, None),  # 1 + log x
+        (0.0, 0, 1, None),  # 0^y jumps at y = 0
+    ],
+)
+def test_a_power_at_zero_has_what_it_has_from_above(exponent, order, along, expected):
+    ball = SCALARS["real_power"].taylor(arb(0), order, arb(exponent), along=along)[order]
+    assert ball.is_nan() if expected is None else ball == expected
+
+
+def test_a_power_of_a_ball_above_zero_is_enclosed_and_below_zero_unknown():
+    power = SCALARS["real_power"]
+    (ball,) = power.taylor(arb(0, 0.25).nonnegative_part(), 0, arb(1.5))
+    assert all(ball.contains(value) for value in (0, 0.125))
+    assert ball.is_finite()
+    assert power.taylor(arb(-2), 0, arb(1.5))[0].is_nan()
+    assert power.taylor(arb(-2), 1, arb(3))[1] == 12

@@ -43,8 +43,13 @@ def folded(x):
     return elementwise.select(elementwise.compare("lt", x, 9.0), x * x * x, -x)
 
 
-def said(function, rule, truth, seconds=20.0):
-    return sides_with_rule(build(function, X), [X], [CT], 0, (0,), arb(rule), arb(truth), seconds)
+def stairs(x):
+    """A line with stairs of 2^-50: its derivative is 1, and its slope from a distance a little more."""
+    return bisected(x) * 2.0**-50 + x
+
+
+def said(function, rule, truth, seconds=20.0, **named):
+    return sides_with_rule(build(function, X), [X], [CT], 0, (0,), arb(rule), arb(truth), seconds, **named)
 
 
 def test_an_implicit_rule_of_a_bisection_has_the_slope_of_the_forward():
@@ -68,6 +73,19 @@ def test_a_wrong_rule_of_a_forward_with_a_jump_has_not(factor):
 def test_a_wrong_rule_of_a_staircase_has_not():
     assert said(bisected, -implicit(X), 0.0) == ""
     assert said(rounded, -1.0, 0.0) == ""
+
+
+def test_a_rule_within_the_height_of_the_stairs_is_not_accused():
+    rule = 1 + implicit(X) * arb(2) ** -51  # half way: as far from the slope as the derivative is
+    assert said(stairs, rule, 1.0) == ""
+    assert "off the derivative here and" in said(stairs, rule, 1.0, near=True)
+
+
+def test_a_rule_near_a_forward_without_stairs_is_accused():
+    true = 3 * arb(X[0]) ** 2
+    assert said(folded, true * (1 + arb(2) ** -50), true, near=True) == ""
+    line = build(lambda x: elementwise.select(elementwise.compare("lt", x, 9.0), 3.0 * x, -x), X)
+    assert sides_with_rule(line, [X], [CT], 0, (0,), 3 * (1 + arb(2) ** -50), arb(3), 20.0, near=True) == ""
 
 
 def test_two_steps_by_chance_are_not_enough():
