@@ -45,6 +45,7 @@ coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle pr
 bench: $(READY)  ## the paired benchmarks, and verdicts beside other checkers
 	$(BIN)/python -m harness bench
 	$(BIN)/python -m tests.verdicts.bench
+	$(BIN)/python -m tests.verdicts.bench_check
 
 clean:  ## remove the environment and the caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

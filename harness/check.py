@@ -78,12 +78,23 @@ def check_gradient(
         ValueError: An argument of this function is not what it must be.
     """
     derivative = Derivative.of(mode, order)
+    for name, function in {
+        "f": f,
+        "vjp": vjp,
+        "residual_vjp": residual_vjp,
+        "spec": spec,
+        "surrogate": surrogate,
+    }.items():
+        if function is not None and not callable(function):
+            raise ValueError(f"{name} is a {type(function).__name__}; pass a function")
     if spec and surrogate:
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
     if vjp and residual_vjp:
         raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
     if not isinstance(samples, int) or samples < 0:
         raise ValueError(f"samples is {samples!r}; it is how many points to draw, 0 or more")
+    if bits_lost is not None and not bits_lost >= 0:
+        raise ValueError(f"bits_lost is {bits_lost!r}; it is how many bits may be lost, 0 or more")
     limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)

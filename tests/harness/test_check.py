@@ -279,6 +279,10 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"order": 2, "mode": "forward"}, "order is 2 with mode='forward'; only reverse mode has orders"),
     ({"residual_vjp": square_vjp}, "vjp and residual_vjp are both given; "),
     ({"samples": -1}, "samples is -1; it is how many points to draw, 0 or more"),
+    ({"bits_lost": -1.0}, "bits_lost is -1.0; it is how many bits may be lost, 0 or more"),
+    ({"bits_lost": float("nan")}, "bits_lost is nan; it is how many bits may be lost, 0 or more"),
+    ({"f": 3}, "f is a int; pass a function"),
+    ({"spec": X}, "spec is a ndarray; pass a function"),
 ])  # fmt: skip
 def test_a_bad_argument_is_said_with_what_is_allowed(more, message):
     with pytest.raises(ValueError, match=message):
