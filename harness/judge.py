@@ -191,8 +191,10 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     mark(np.isinf(got) & beyond & ~right_infinity, Verdict.MISCOMPUTED)
     mark(np.isnan(got), Verdict.MISCOMPUTED)
     if known.formula is None:
-        # Whether it is the formula or its execution cannot be told: what is right is right, the rest is open.
-        code = np.where(code == CODES.index(Verdict.CONVENTION), code, CODES.index(Verdict.UNDECIDED))
+        # Whether it is the formula or its execution cannot be told: what is right is right, the rest is open;
+        # but what is not finite is nobody's derivative where the truth is.
+        told = (code == CODES.index(Verdict.CONVENTION)) | (~finite & ~beyond & np.isfinite(mid))
+        code = np.where(told, code, CODES.index(Verdict.UNDECIDED))
     mark(~_formula(known, True), Verdict.WRONG)
 
     with np.errstate(all="ignore"):

@@ -142,9 +142,9 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> str:
         return examined.formula.reason or _undecided(examined)
     if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
         return ""
-    recording = examined.recording
-    assert recording is not None
-    cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
+    recording, cause = examined.recording, examined.formula.reason
+    if recording is not None:
+        cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
     if found.verdict is Verdict.IMPRECISE:
         return cause
     if not np.isfinite(found.computed):

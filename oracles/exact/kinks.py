@@ -1,4 +1,4 @@
-"""At a kink: which elements of a derivative really jump there, and which only look as if they might.
+"""At a kink or a 0/0: which elements of a derivative really jump there, and which only look as if they might.
 
 A stable sigmoid is written in two halves that meet smoothly at 0: each comparison and |x| has a kink there,
 and the hull of their one-sided slopes, taken one by one, is far too wide. So the derivative is also taken
@@ -6,17 +6,20 @@ close by, in several random directions, where no comparison is tied. If all of t
 function has one slope (the limit of the slopes around a point, as in Clarke, Optimization and Nonsmooth
 Analysis, 1983), and that is the answer. If they differ anywhere, the hull of everything legal stays, for
 every element: of many tied for a maximum, a few directions do not reach each.
+
+Where a rule divides 0 by 0, as that of a norm does at 0, there is no hull; the slopes along a few rays that
+have a limit are then all that is known of the legal ones.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import collecting_kinks, each, exact, precision
+from oracles.exact.balls import collecting_kinks, each, exact, note_kink, precision
 from oracles.exact.evaluate import evaluate
 from oracles.exact.program import Array, Program
 
@@ -40,19 +43,12 @@ def resolve(
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
         deadline: When to give up, as for `evaluate`.
     """
-    rng = np.random.default_rng(0)
     found: list[list[Array]] = []
-    for _ in range(PAIRS):
-        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in moving}
-        for sign in (1, -1):
-            with precision(2 * DISTANCE_BITS + bits):
-                moved = [
-                    _near(x, sign * directions[i]) if i in directions else x for i, x in enumerate(inputs)
-                ]
-            with collecting_kinks() as kinks:
-                found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
-            if kinks:
-                return list(hulls)  # tied along this direction too: the hull is all that can be said
+    for moved in _rays(inputs, moving, DISTANCE_BITS, bits):
+        with collecting_kinks() as kinks:
+            found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
+        if kinks:
+            return list(hulls)  # tied along this direction too: the hull is all that can be said
     with precision(2 * bits):
         agreed = [
             each(lambda hull, *around: _agreed(hull, around, bits), hull, *(f[k] for f in found))
@@ -62,9 +58,63 @@ def resolve(
     return list(hulls) if jumps else agreed
 
 
-def _near(x: Array, direction: Array) -> Array:
+def limits_along_rays(
+    program: Program,
+    inputs: Sequence[Array],
+    moving: Sequence[int],
+    results: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
+) -> list[Array] | None:
+    """The results with the hull of a few limits of the slopes around, where they are not finite.
+
+    None if one of the rays has no limit: a pole, a logarithm, the end of the domain.
+    """
+    found: list[list[Array]] = []
+    for near, far in zip(*(_rays(inputs, moving, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, deadline) for moved in (near, far)]
+        with precision(2 * bits):
+            limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
+        if any(ball is None for array in limits for ball in array.ravel().tolist()):
+            return None
+        found.append(limits)
+    with precision(2 * bits):
+        return [each(_hull, result, *(f[k] for f in found)) for k, result in enumerate(results)]
+
+
+def _limit(near: arb, far: arb, bits: int) -> arb | None:
+    """The limit along a ray, with a margin for the distance; None if the slope still changes."""
+    margin = arb(2) ** -bits * max(arb(1), abs(near.mid()), key=float)
+    return near.mid() + arb(0, margin) if near.is_finite() and abs(near - far) < margin else None
+
+
+def _hull(result: arb, *limits: arb) -> arb:
+    if result.is_finite():
+        return result
+    whole = limits[0]
+    for limit in limits[1:]:
+        whole = whole.union(limit)
+    if not all(limits[0].overlaps(limit) for limit in limits):
+        note_kink("the slope depends on where the point is approached from")
+    return whole
+
+
+def _rays(inputs: Sequence[Array], moving: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
+    """The inputs with those that move a little off, in random directions, each with its opposite."""
+    rng = np.random.default_rng(0)
+    for _ in range(PAIRS):
+        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in moving}
+        for sign in (1, -1):
+            with precision(2 * distance + bits):
+                yield [
+                    _near(x, sign * directions[i], distance) if i in directions else x
+                    for i, x in enumerate(inputs)
+                ]
+
+
+def _near(x: Array, direction: Array, distance: int) -> Array:
     def step(ball: arb, d: float) -> arb:
-        return ball + arb(d) * arb(2) ** -DISTANCE_BITS * max(arb(1), abs(ball.mid()), key=float)
+        return ball + arb(d) * arb(2) ** -distance * max(arb(1), abs(ball.mid()), key=float)
 
     return each(step, exact(x), np.asarray(direction))
 

@@ -13,7 +13,7 @@ from oracles.exact.balls import collecting_kinks, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
-from oracles.exact.kinks import resolve
+from oracles.exact.kinks import limits_along_rays, resolve
 from oracles.exact.program import Array, Program
 
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
@@ -55,6 +55,11 @@ def refine(
             if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, moving, results or (), bits, deadline)
                 problem = _too_wide(results, bits, limits.zero_bits)
+            elif problem and moving and now == bits and not _finite(results):
+                with collecting_kinks() as jumps:
+                    around = limits_along_rays(program, inputs, moving, results or (), bits, deadline)
+                if around:
+                    return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             if kinks and moving and not problem:
                 kinks.clear()  # every element has one slope
         except Undecided as undecided:
@@ -68,6 +73,10 @@ def refine(
         if 2 * now > limits.bits or 4 * spent > limits.seconds:
             raise Undecided(f"{problem} (at {now} bits, after {spent:.1f} s; raise max_bits or seconds)")
         before, now = results, 2 * now
+
+
+def _finite(results: Sequence[Array] | None) -> bool:
+    return all(b.is_finite() for r in results or () for b in r.ravel().tolist())
 
 
 def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str:

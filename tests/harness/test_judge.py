@@ -222,8 +222,13 @@ def test_a_wrong_formula_is_wrong_whatever_was_computed(got):
 
 
 def test_without_a_formula_nothing_is_said_of_the_execution():
-    for got in (1.0, 7.0, math.nan):
+    for got in (1.0, 7.0):
         assert judged(evidence([1.0], right=None), [got]).verdict is Verdict.UNDECIDED
+
+
+def test_what_is_not_finite_is_no_derivative_whatever_the_formula():
+    for got in (math.nan, math.inf):
+        assert judged(evidence([1.0], right=None), [got]).verdict is Verdict.MISCOMPUTED
 
 
 ELEMENTS = {

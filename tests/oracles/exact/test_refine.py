@@ -7,8 +7,9 @@ from oracles.exact import functions as fn
 from oracles.exact.derive import vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.primitives.arrays import index
 from oracles.exact.primitives.elementwise import compare, scalar, select
-from oracles.exact.primitives.reductions import reduce_max, sort
+from oracles.exact.primitives.reductions import reduce_max, reduce_sum, sort
 from oracles.exact.refine import Limits, refine
 from tests.oracles.exact.programs import build
 
@@ -173,3 +174,47 @@ def test_the_limit_in_seconds_stops_one_long_evaluation_too():
 
     with pytest.raises(Undecided, match=r"out of time at equation \d+ of 2000 .*raise max_bits or seconds"):
         value(long, np.ones(2000), limits=Limits(seconds=0.2))
+
+
+# -- 0/0 in a rule ----------------------------------------------------------------------------------------
+
+
+def slopes(function, point):
+    x = np.asarray(point, float)
+    program = build(function, (x,))
+    return refine(vjp(program, [0]), [x, np.ones(program.outputs[0].shape)], 128, Limits(), [0])[0]
+
+
+def length(x):
+    return scalar("sqrt", reduce_sum(x * x, (0,)))
+
+
+def test_a_norm_at_zero_has_the_hull_of_the_slopes_around():
+    found = slopes(length, [0.0, 0.0])
+    assert found.kinks == ("the slope depends on where the point is approached from",)
+    assert found.contains([0.0, 0.0]).all()
+    assert all(0.5 < b.upper() <= 1.0001 for b in found.balls.tolist())
+    assert not found.contains([1.5, -2.0]).any()
+
+
+def test_where_the_slopes_around_agree_that_is_the_slope():
+    found = slopes(lambda x: length(x) * length(x), [0.0, 0.0])
+    assert not found.kinks
+    assert found.mid.tolist() == [0.0, 0.0]
+
+
+def test_an_element_that_is_finite_stays_as_it_is():
+    found = slopes(lambda x: length(index(x, lambda p: p[:2])) + reduce_sum(x * x, (0,)), [0.0, 0.0, 3.0])
+    assert found.mid[2] == 6.0
+    assert found.radius[2] < 1e-30
+
+
+@pytest.mark.parametrize("pole", [
+    lambda x: scalar("reciprocal", x),
+    lambda x: scalar("log", x * x),
+    lambda x: x * scalar("log", x * x),  # its slope is log x^2 + 2: it has no limit, and grows slowly
+    lambda x: scalar("sqrt", fn.absolute(x)),
+])  # fmt: skip
+def test_a_pole_has_no_limit(pole):
+    with pytest.raises(Undecided, match="not finite"):
+        slopes(pole, [0.0])
