@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint soundness scale coverage bench clean
+.PHONY: help report gate test lint soundness scale coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -46,6 +46,9 @@ bench: $(READY)  ## the paired benchmarks, and verdicts beside other checkers
 	$(BIN)/python -m harness bench
 	$(BIN)/python -m tests.verdicts.bench
 	$(BIN)/python -m tests.verdicts.bench_check
+
+power: $(READY)  ## what is caught and what is not, measured; tables to reports/power.md and .csv
+	$(BIN)/python -m tests.power --jobs 2
 
 clean:  ## remove the environment and the caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

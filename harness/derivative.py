@@ -10,7 +10,6 @@ from harness.case import Array
 from harness.frameworks import differentiate, push_forward, zeros_like
 from oracles.exact.derive import jvp, vjp
 from oracles.exact.flat import Derived
-from oracles.exact.program import Program
 from oracles.exact.recording import Recording
 
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
@@ -83,11 +82,6 @@ class Derivative:
         return derivative
 
 
-def of_program(step: str, program: Program, wrt: Sequence[int]) -> Program:
-    """One derivative of a specification's program."""
-    return (jvp if step == FORWARD else vjp)(program, wrt)
-
-
 @dataclass(frozen=True)
 class WithZeros(Derived):
     """A gradient with zeros where there is none: of a gradient, which may well be constant, that says so."""
@@ -133,7 +127,7 @@ def inside(step: str, recording: Recording, wrt: Sequence[int], directions: Sequ
     """A derivative of a recorded function along directions, as a recorded function."""
     return replace(
         recording,
-        program=of_program(step, recording.program, wrt),
+        program=(jvp if step == FORWARD else vjp)(recording.program, wrt),
         values=(*recording.values, *directions),
         argument=(*recording.argument, *(-1 for _ in directions)),
     )

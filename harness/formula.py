@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.case import Array
 from harness.judge import meets
 from harness.truth import Truth
-from oracles.exact.balls import as_balls, collecting_kinks
+from oracles.exact.balls import as_balls, collecting_kinks, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
@@ -71,7 +71,7 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
             return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
         agrees = [a | meets(e, t) for a, e, t in zip(agrees, wide, hulls, strict=True)]
     if all(a.all() for a in agrees):
-        return Formula(tuple(agrees))
+        return _summed(truth, found, agrees)
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
     if custom and jumps(truth.forward) and not _flat(truth):
@@ -83,6 +83,28 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
         if at_distance:
             return Formula(None, f"{at_distance}; {SPEC}, or {SURROGATE}")
     return Formula(tuple(agrees), _accusation(truth, found, agrees, which, element))
+
+
+def _summed(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> Formula:
+    """Each element is legal; at kinks their sum must be so too: of a tied maximum one share for all."""
+    if truth.along is None:
+        return Formula(tuple(agrees))
+    with precision(BITS):
+        total = sum((b for e in found for b in e.balls.ravel().tolist()), arb(0))
+    if truth.along.overlaps(total):
+        return Formula(tuple(agrees))
+    off_kinks = tuple(a & ~t.wide for a, t in zip(agrees, truth.enclosures, strict=True))
+    return Formula(off_kinks, beyond(total, truth.along))
+
+
+def beyond(total: arb, along: arb) -> str:
+    """A sum of legal elements that is not legal."""
+    low, high = float(along.lower()), float(along.upper())
+    legal = f"{low:.6g}" if high - low <= 1e-6 * abs(high) else f"{low:.6g} to {high:.6g}"
+    return (
+        f"each element is legal at its kink, but they add up to {float(total.mid()):.6g}, where the "
+        f"derivative along (1, ..., 1) is {legal}"
+    )
 
 
 def _with_literals(truth: Truth) -> list[Array]:

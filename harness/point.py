@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from harness.case import Array
-from harness.derivative import FORWARD, inside, of_program
+from harness.derivative import FORWARD, inside
 from harness.directions import along, contracted, dtype_named, levels_of
 from harness.formula import SMALL
 from harness.judge import Evidence, Judgement, judge_each
@@ -20,6 +19,7 @@ from harness.truth import Truth, true_gradient
 from harness.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst
 from oracles.exact.attainable import attainable
+from oracles.exact.derive import jvp, vjp
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
 from oracles.exact_oracle import BITS
@@ -118,7 +118,7 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
     problem, user = asked.problem, asked.problem.user
     if not any(arrays[k].size for k in problem.moving):
         return Point(tuple(_nothing(name, problem.names[k], arrays[k]) for k in problem.moving))
-    posed = _posed(asked, arrays)
+    posed = pose(asked, arrays)
     subject = user.subject(problem.device)
     value = _value(asked, posed, subject, name) if asked.specified else ()
     if any(part.verdict is Verdict.WRONG for part in value):
@@ -142,7 +142,13 @@ def check_point(asked: Question, arrays: Sequence[Array], name: str = "given") -
     return Point((*value, *_judged(asked, posed, examined, seen, name)), seen.faults, notes)
 
 
-def _posed(asked: Question, arrays: Sequence[Array]) -> Posed:
+def pose(asked: Question, arrays: Sequence[Array]) -> Posed:
+    """The question at one point: the function recorded, the truth, and what it is contracted with.
+
+    Raises:
+        Unsupported, Undecided: There is no truth here.
+        ValueError: The cotangent does not fit.
+    """
     problem = asked.problem
     *within, step = problem.derivative.steps
     *given, last = levels_of(asked.cotangent, len(within) + 1)
@@ -164,7 +170,7 @@ def _posed(asked: Question, arrays: Sequence[Array]) -> Posed:
     names = [problem.names[k] for k in problem.moving]
     if problem.derivative.is_of_results:
         names = [f"result{path}" for path in problem.results.names]
-    true = true_gradient(recording, directions, wrt, names, asked.limits, partial(of_program, step))
+    true = true_gradient(recording, directions, wrt, names, asked.limits, jvp if step == FORWARD else vjp)
     likes = [
         np.empty(e.shape, dtype_named(d, arrays)) for e, d in zip(true.enclosures, true.dtypes, strict=True)
     ]

@@ -8,12 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from flint import arb
 from numpy.typing import NDArray
 
 from harness.case import Array
 from oracles.exact.attainable import attainable
-from oracles.exact.derive import vjp
+from oracles.exact.balls import exact, precision
+from oracles.exact.derive import jvp, vjp
 from oracles.exact.enclosure import Enclosure
+from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.evaluate import evaluate
+from oracles.exact.kinks import is_isolated
 from oracles.exact.program import Program
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
@@ -31,6 +36,8 @@ class Truth:
         names, dtypes: Of the derivative's parts, which are one per differentiated input, forward per output.
         enclosures: T, per part.
         attainable, zero: a, and where the truth is 0 under every perturbation.
+        along: The hull of the derivatives along (1, ..., 1), which the sum of a gradient cannot leave,
+            however legal each of its elements is. Known at kinks alone, in reverse mode.
     """
 
     forward: Program
@@ -43,6 +50,7 @@ class Truth:
     enclosures: tuple[Enclosure, ...]
     attainable: tuple[NDArray[np.float64], ...]
     zero: tuple[NDArray[np.bool_], ...]
+    along: arb | None = None
 
     @property
     def inputs(self) -> list[Array]:
@@ -84,7 +92,10 @@ def true_gradient(
     """
     deadline = time.monotonic() + limits.seconds
     program, inputs = derive(recording.program, wrt), [*recording.values, *cotangents]
-    enclosures = refine(program, inputs, BITS, limits, wrt)
+    isolated = is_isolated(recording.program, recording.values, wrt, BITS)
+    enclosures = refine(program, inputs, BITS, limits, wrt, isolated)
+    kinks = derive is vjp and any(e.kinks for e in enclosures)
+    along = _along(recording, cotangents, wrt, limits) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
     excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), deadline)
     return Truth(
@@ -98,4 +109,21 @@ def true_gradient(
         tuple(enclosures),
         tuple(excused),
         tuple(zero),
+        along,
     )
+
+
+def _along(
+    recording: Recording, cotangents: Sequence[Array], wrt: Sequence[int], limits: Limits
+) -> arb | None:
+    """The derivative of <cotangent, f> where all that is differentiated moves alike; None if unknown."""
+    program = recording.program
+    inputs = [*recording.values, *(np.ones(program.inputs[i].shape) for i in wrt)]
+    try:
+        slopes = evaluate(jvp(program, wrt), inputs, BITS, time.monotonic() + limits.seconds)
+    except (Undecided, Unsupported):
+        return None
+    with precision(BITS):
+        parts = zip(slopes, cotangents, strict=True)
+        total = sum((b for s, c in parts for b in np.ravel(s * exact(c)).tolist()), arb(0))
+    return total if total.is_finite() else None

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from flint import arb
 
 from harness.case import Array
-from harness.formula import Formula, compare
-from harness.judge import RANK, Evidence, Judgement, judge, judge_each
+from harness.formula import Formula, beyond, compare
+from harness.judge import RANK, Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
-from harness.verdict import Verdict, budget
+from harness.verdict import RIGHT, Verdict, budget
 from oracles.exact.diagnosis import diagnose
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.formats import format_of
@@ -93,7 +94,7 @@ def verdict(
     allowed: Callable[[str], float] = budget,
 ) -> Judgement:
     """The verdict on the computed gradients, with the reason in words."""
-    return _told(truth, examined, judge(_evidence(truth, examined), computed, allowed))
+    return worst_argument(verdicts(truth, examined, computed, allowed))
 
 
 def verdicts(
@@ -103,8 +104,35 @@ def verdicts(
     allowed: Callable[[str], float] = budget,
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
-    found = judge_each(_evidence(truth, examined), computed, allowed)
-    return [_told(truth, examined, one) for one in found]
+    judged = judge_each(_evidence(truth, examined), computed, allowed)
+    found = [_told(truth, examined, one) for one in judged]
+    if truth.along is not None and all(one.verdict in RIGHT for one in found):
+        return _added_up(truth, truth.along, computed, found, allowed)
+    return found
+
+
+def _added_up(
+    truth: Truth,
+    along: arb,
+    computed: Sequence[Array],
+    found: Sequence[Judgement],
+    allowed: Callable[[str], float],
+) -> list[Judgement]:
+    """What is legal at kinks one by one, if the sum is not, to as many bits as the budget leaves."""
+    total, slack = 0.0, 0.0
+    for numbers, dtype in zip(computed, truth.dtypes, strict=True):
+        wide = numbers.astype(np.float64)
+        total += float(np.sum(wide))
+        kept = format_of(dtype).digits - allowed(dtype)
+        slack += 2.0**-kept * float(np.sum(np.abs(wide))) + float(along.abs_upper()) * 2.0**-kept
+    if arb(total, slack).overlaps(along):
+        return list(found)
+    return [
+        replace(one, verdict=Verdict.MISCOMPUTED, diagnosis=beyond(arb(total), along))
+        if one.verdict is Verdict.CONVENTION
+        else one
+        for one in found
+    ]
 
 
 def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:

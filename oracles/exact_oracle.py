@@ -9,6 +9,7 @@ import numpy as np
 from oracles.exact.derive import vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.from_numpy import record
+from oracles.exact.kinks import is_isolated
 from oracles.exact.refine import Limits, refine
 from oracles.oracle import Array, Gradient, Oracle, Subject
 
@@ -65,4 +66,5 @@ def enclosed_gradient(case: Case, args: tuple[Array, ...], cotangent: Array) -> 
     recording = record(case.function, args, {})
     wrt = [recording.argument.index(k) for k in case.argnums]
     program = vjp(recording.program, wrt)
-    return tuple(refine(program, [*recording.values, cotangent], BITS, LIMITS, wrt))
+    isolated = is_isolated(recording.program, recording.values, wrt, BITS)
+    return tuple(refine(program, [*recording.values, cotangent], BITS, LIMITS, wrt, isolated))

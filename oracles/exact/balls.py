@@ -33,6 +33,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 _collectors: list[list[str]] = []
+_tie_collectors: list[list[bytes]] = []
 
 
 @contextmanager
@@ -44,6 +45,23 @@ def collecting_kinks() -> Iterator[list[str]]:
         yield kinks
     finally:
         _collectors.remove(kinks)
+
+
+@contextmanager
+def collecting_ties() -> Iterator[list[bytes]]:
+    """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
+    ties: list[bytes] = []
+    _tie_collectors.append(ties)
+    try:
+        yield ties
+    finally:
+        _tie_collectors.remove(ties)
+
+
+def note_tie(equal: Array) -> None:
+    """Say which of the numbers that are asked are equal."""
+    for ties in _tie_collectors:
+        ties.append(equal.tobytes())
 
 
 def note_kink(text: str) -> None:

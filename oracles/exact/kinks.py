@@ -19,11 +19,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import collecting_kinks, each, exact, note_kink, precision
+from oracles.exact.balls import collecting_kinks, collecting_ties, each, exact, note_kink, precision
+from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
 from oracles.exact.program import Array, Program
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
+EQUALITIES = frozenset({"eq", "ne"})
 PAIRS = 4  # random directions, each with its opposite
 
 
@@ -58,6 +60,34 @@ def resolve(
     return list(hulls) if jumps else agreed
 
 
+def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int], bits: int) -> bool:
+    """Whether numbers that are asked to be equal are so here and not nearby: `where(x == 0, 1, sin(x) / x)`.
+
+    The branch that is taken here says nothing of the slope, which is that of the other one.
+
+    Raises:
+        Undecided: The function jumps here, and has none.
+    """
+    if not any(e.primitive.name in EQUALITIES and e.operands[0].is_float for e in forward.equations):
+        return False
+    turns = jumps = False
+    try:
+        with collecting_ties() as ties:
+            here = evaluate(forward, inputs, bits)
+        for moved in _rays(inputs, moving, DISTANCE_BITS, bits) if ties else ():
+            with collecting_ties() as others:
+                there = evaluate(forward, moved, 2 * DISTANCE_BITS + bits)
+            turns = turns or others != ties
+            with precision(bits):
+                gaps = (b for a, c in zip(here, there, strict=True) for b in np.ravel(a - c).tolist())
+                jumps = jumps or not all(abs(gap) < arb(2) ** -(bits // 2) for gap in gaps)
+    except Undecided:
+        return False
+    if turns and jumps:
+        raise Undecided("the function jumps where two numbers are equal, as they are here: it has no slope")
+    return turns
+
+
 def limits_along_rays(
     program: Program,
     inputs: Sequence[Array],
@@ -66,7 +96,7 @@ def limits_along_rays(
     bits: int,
     deadline: float = math.inf,
 ) -> list[Array] | None:
-    """The results with the hull of a few limits of the slopes around, where they are not finite.
+    """The results; where they are not finite, or the slopes around are others, the hull of a few of these.
 
     None if one of the rays has no limit: a pole, a logarithm, the end of the domain.
     """
@@ -89,7 +119,7 @@ def _limit(near: arb, far: arb, bits: int) -> arb | None:
 
 
 def _hull(result: arb, *limits: arb) -> arb:
-    if result.is_finite():
+    if result.is_finite() and all(result.overlaps(limit) for limit in limits):
         return result
     whole = limits[0]
     for limit in limits[1:]:

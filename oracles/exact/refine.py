@@ -16,6 +16,7 @@ from oracles.exact.evaluate import evaluate
 from oracles.exact.kinks import limits_along_rays, resolve
 from oracles.exact.program import Array, Program
 
+SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
 
@@ -33,14 +34,19 @@ class Limits:
 
 
 def refine(
-    program: Program, inputs: Sequence[Array], bits: int, limits: Limits, moving: Sequence[int] = ()
+    program: Program,
+    inputs: Sequence[Array],
+    bits: int,
+    limits: Limits,
+    moving: Sequence[int] = (),
+    isolated: bool = False,
 ) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
     Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
     and the enclosure says so; with `moving`, the inputs that are differentiated, the elements that only look
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
-    around 0 are accepted.
+    around 0 are accepted. Where the point is `isolated`, its slopes are those around it.
 
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
@@ -55,7 +61,7 @@ def refine(
             if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, moving, results or (), bits, deadline)
                 problem = _too_wide(results, bits, limits.zero_bits)
-            elif problem and moving and now == bits and not _finite(results):
+            elif moving and now == bits and (isolated or not _finite(results)):
                 with collecting_kinks() as jumps:
                     around = limits_along_rays(program, inputs, moving, results or (), bits, deadline)
                 if around:
@@ -100,4 +106,7 @@ def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str
 def _settled(before: Sequence[Array], after: Sequence[Array]) -> bool:
     """Whether more precision changed no radius that is still wide: what remains is the kink itself."""
     pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x.flat, y.flat, strict=True)]
-    return all(b.is_finite() and (b.rad() * 4 > a.rad() or b.rel_accuracy_bits() > 32) for a, b in pairs)
+    if not all(b.is_finite() for _, b in pairs):
+        return False
+    tiny = SETTLED * max((float(b.abs_upper()) for _, b in pairs), default=0.0)
+    return all(b.rad() * 4 > a.rad() or b.rel_accuracy_bits() > 32 or b.rad() <= tiny for a, b in pairs)

@@ -18,7 +18,9 @@ from oracles.exact.primitives.elementwise import taylor_coefficients
 from oracles.exact.program import Array, Equation
 
 MOVES = frozenset({"reshape", "permute", "broadcast", "take", "concatenate", "detach", "neg"})
-CHOICES = frozenset({"abs", "maximum", "minimum", "reduce_max", "reduce_min", "select", "blend", "weights"})
+CHOICES = frozenset(
+    {"abs", "maximum", "minimum", "reduce_max", "reduce_min", "select", "blend", "weights", "mixture"}
+)
 STEPS = frozenset({"sign", "floor", "ceil", "round", "trunc"})
 MARGIN = 2.0**-40  # for bounds that are computed in float64
 LEVELLING = frozenset({"tanh", "erf", "erfc", "logistic"})

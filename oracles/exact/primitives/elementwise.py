@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ZERO, all_finite, as_balls, decide, each, filled, note_kink
+from oracles.exact.balls import ZERO, all_finite, as_balls, decide, each, filled, note_kink, note_tie
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.primitives.rules import Tangents, jointly_linear, linear
 from oracles.exact.program import Array, Builder, Equation, Operand, Primitive, Var, define
@@ -164,7 +164,10 @@ def _comparison(name: str, holds: np.ufunc, fails: np.ufunc) -> Primitive:
     def evaluate(x: Array, y: Array) -> Array:
         if x.dtype != object and y.dtype != object:
             return np.asarray(holds(x, y))
-        return decide(as_balls(x), as_balls(y), holds, fails)
+        found = decide(as_balls(x), as_balls(y), holds, fails)
+        if name in {"eq", "ne"} and np.any(found == (name == "eq")):
+            note_tie(found)
+        return found
 
     return define(Primitive(name, evaluate))
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ONE, UNIT, ZERO, filled, note_kink, zeros
+from oracles.exact.balls import ONE, UNIT, filled, note_kink, zeros
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.arrays import concatenate, index, permute, reshape, take
 from oracles.exact.primitives.elementwise import scale
-from oracles.exact.primitives.rules import Tangents, linear
+from oracles.exact.primitives.rules import Tangents, jointly_linear, linear
 from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
 
 
@@ -87,38 +87,67 @@ def _extreme(choose: Callable[[arb, arb], arb], integers: np.ufunc) -> Callable[
     return evaluate
 
 
-def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
-    """1 at a certain extreme; [0, 1] at each of several candidates; 0 elsewhere.
+def _candidates(row: Any) -> list[int]:
+    """Which may be the largest: the elements whose upper end reaches the best lower end."""
+    best = row[0]
+    for ball in row[1:]:
+        if not ball.lower() <= best.lower():
+            best = ball
+    found = [k for k, ball in enumerate(row) if not ball < best.lower()]
+    if len(found) > 1:
+        note_kink(f"{len(found)} elements may be the extreme one, {best.str(8)}")
+    return found
 
-    The candidates for the largest are the elements whose upper end reaches the best lower end.
-    """
+
+def _rows(x: Array, axes: tuple[int, ...], largest: bool) -> list[list[int]]:
     rows = _last_axis(x if largest else -x, axes)
-    flat = rows.reshape(-1, rows.shape[-1])
-    out = np.empty(flat.shape, object)
-    for i, row in enumerate(flat):
-        best = row[0]
-        for ball in row[1:]:
-            if not ball.lower() <= best.lower():
-                best = ball
-        candidates = [not ball < best.lower() for ball in row]
-        weight = ONE if sum(candidates) == 1 else UNIT
-        if weight is UNIT:
-            note_kink(f"{sum(candidates)} elements may be the extreme one, {best.str(8)}")
-        out[i] = [weight if c else ZERO for c in candidates]
+    return [_candidates(row) for row in rows.reshape(-1, rows.shape[-1])]
+
+
+def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    """1 at a certain extreme; [0, 1] at each of several candidates; 0 elsewhere."""
+    rows = _last_axis(x, axes)
+    out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
+    for i, found in enumerate(_rows(x, axes, largest)):
+        out[i, found] = ONE if len(found) == 1 else UNIT
     moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
     return np.moveaxis(moved, range(-len(axes), 0), axes)
+
+
+def _mixture(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    """t where x is extreme; the hull of the t at several candidates, of which every mixture is legal."""
+    rows = _last_axis(t, axes)
+    flat = rows.reshape(-1, rows.shape[-1])
+    found = []
+    for row, which in zip(flat, _rows(x, axes, largest), strict=True):
+        hull = row[which[0]]
+        for k in which[1:]:
+            hull = hull.union(row[k])
+        found.append(hull)
+    return filled(found, rows.shape[:-1])
 
 
 weights = define(Primitive("weights", _weights))
 
 
+def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    """Each candidate has a share of it between 0 and 1."""
+    (x, _), params = equation.operands, equation.params
+    w = x.builder.emit(weights, (x,), x.shape, x.dtype, **params)
+    return scale(_spread(ct, params["axes"], x.shape), w)
+
+
+mixture = define(Primitive("mixture", _mixture, jointly_linear(1), _mixture_transpose))
+
+
 def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
-    """The tangent of the extreme element; between ties every mixture is legal."""
-    (x,), (tx,), axes = equation.operands, tangents, equation.params["axes"]
+    """The tangent of the extreme element."""
+    (x,), (tx,), out = equation.operands, tangents, equation.output
     assert tx is not None
     largest = equation.primitive.name == "reduce_max"
-    w = x.builder.emit(weights, (x,), x.shape, x.dtype, axes=axes, largest=largest)
-    return reduce_sum(scale(tx, w), axes)
+    return x.builder.emit(
+        mixture, (x, tx), out.shape, out.dtype, axes=equation.params["axes"], largest=largest
+    )
 
 
 reduce_max_ = define(Primitive("reduce_max", _extreme(arb.max, np.maximum), _extreme_jvp))

@@ -81,6 +81,7 @@ SAMPLES: dict[str, Sample] = {
     "concatenate": Sample(lambda x, y: arrays.concatenate([x, y, x], 1), (X, Y)),
     "reduce_sum": Sample(lambda x: reductions.reduce_sum(x, (0, 2)), (STACK,)),
     "reduce_max": Sample(lambda x: reductions.reduce_max(x, (0, 2)), (STACK,)),
+    "reduce_max of cubes": Sample(lambda x: reductions.reduce_max(x * x * x, (0, 2)), (STACK,)),
     "reduce_min": Sample(lambda x: reductions.reduce_min(x, (1,), keepdims=True), (X,)),
     "reduce_prod": Sample(lambda x: reductions.reduce_prod(x, (0, 1)), (WITH_ZEROS,)),
     "sort": Sample(lambda x: reductions.sort(x, 1), (X,)),

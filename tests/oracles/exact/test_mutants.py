@@ -59,7 +59,8 @@ def samples_with(name: str) -> Iterator[str]:
         program = build(function, points)
         wrt = range(len(points))
         used = {e.primitive.name for e in program.equations}
-        used |= {e.primitive.name for e in derive.vjp(program, wrt).equations}
+        for derived in (derive.vjp, derive.jvp):
+            used |= {e.primitive.name for e in derived(program, wrt).equations}
         if name in used:
             yield sample
 

@@ -7,6 +7,7 @@ from oracles.exact import functions as fn
 from oracles.exact.derive import vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.kinks import is_isolated
 from oracles.exact.primitives.arrays import index
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.reductions import reduce_max, reduce_sum, sort
@@ -218,3 +219,39 @@ def test_an_element_that_is_finite_stays_as_it_is():
 def test_a_pole_has_no_limit(pole):
     with pytest.raises(Undecided, match="not finite"):
         slopes(pole, [0.0])
+
+
+# -- a point that is asked for by name --------------------------------------------------------------------
+
+
+def named(otherwise, at_zero):
+    """A function of x that is written apart for x == 0."""
+    return lambda x: select(compare("eq", x, 0.0), x * 0.0 + at_zero, otherwise(x))
+
+
+def isolated(function, point):
+    x = np.asarray(point, float)
+    return is_isolated(build(function, (x,)), [x], [0], 128)
+
+
+def test_a_branch_for_one_point_has_the_slope_of_the_other_one():
+    for function, slope in (
+        (named(lambda x: x * 3.0, 0.0), 3.0),
+        (named(lambda x: scalar("sin", x) / x, 1.0), 0.0),
+    ):
+        assert isolated(function, [0.0, 0.5])
+        x = np.array([0.0, 0.5])
+        program = vjp(build(function, (x,)), [0])
+        found = refine(program, [x, np.ones(2)], 128, Limits(), [0], isolated=True)[0]
+        assert abs(found.mid[0] - slope) < 1e-30
+
+
+def test_equal_numbers_that_stay_equal_are_no_branch_for_one_point():
+    assert not isolated(lambda x: select(compare("eq", x, x * 1.0), x, x * x), [0.5])
+    assert not isolated(named(lambda x: x * 3.0, 0.0), [0.25, 0.5])
+    assert not isolated(lambda x: x * x, [0.0])
+
+
+def test_a_function_that_jumps_at_that_point_has_no_slope():
+    with pytest.raises(Undecided, match="the function jumps where two numbers are equal"):
+        isolated(named(lambda x: x * 3.0, 1.0), [0.0])
