@@ -22,7 +22,7 @@ Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]
 
 def boundary_values(dtype: str = "float64") -> list[float]:
     """The numbers at which kernels break, in a dtype: zeros, subnormal, tiny, saturating and huge ones."""
-    one, minus = (np.full(1, sign, _kind(dtype)) for sign in (1.0, -1.0))
+    one, minus = (np.array([sign, -sign], _kind(dtype)) for sign in (1.0, -1.0))
     with np.errstate(all="ignore"):
         found = [float(change(sign)[0]) for change in VALUES.values() for sign in (one, minus)]
     return list({repr(value): value for value in found}.values())
