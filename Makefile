@@ -24,7 +24,7 @@ gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where 
 	$(BIN)/python -m harness gate --jobs 2
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## formatting, lint and types
 	$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """Ordinary draws and boundary inputs, by name.
 
-Inputs decide what a check can find: of 71 re-created gradient bugs, ordinary random numbers reveal 9 to 12.
+Inputs decide what a check can find: of 63 re-created gradient bugs, 50 ordinary draws show a third, and the
+boundary values nearly all (reports/power.md).
 So each function is also asked at zeros of both signs, at ties, in saturation, at tiny and huge numbers, and
 with unusual shapes and memory layouts.
 """

@@ -99,7 +99,7 @@ def exact(numbers: Any) -> Array:
 
 def as_balls(array: Array) -> Array:
     """Integers and booleans as exact balls; balls as they are."""
-    if array.dtype == object or array.dtype.kind == "f":
+    if array.dtype == object or array.dtype.kind not in "iub":
         return exact(array)
     return filled([arb(int(v)) for v in array.ravel().tolist()], array.shape)
 

@@ -346,3 +346,18 @@ def test_expi_is_judged_by_its_definition_and_not_by_its_approximation():
 
     found = check_gradient(expi, (jnp.array([0.5, 2.0, 5.0], "float32"),))
     assert (found.verdict, found.diagnosis) == (Verdict.ACCURATE, "")
+
+
+def test_what_is_legal_one_by_one_and_does_not_add_up_is_miscomputed():
+    """70,000 ties counted in float16 are infinitely many; here 70,000 is a number that overflows at 8."""
+
+    def shared(cotangent, x):
+        at = (x == np.max(x)).astype(np.float16)
+        return at * (cotangent / (np.sum(at) * np.float16(16384)) * np.float16(16384))
+
+    with np.errstate(over="ignore"):
+        few = check_gradient(np.max, (np.ones(3, np.float16),), vjp=shared)
+        many = check_gradient(np.max, (np.ones(8, np.float16),), vjp=shared)
+    assert few.verdict is Verdict.CONVENTION
+    assert many.verdict is Verdict.MISCOMPUTED
+    assert "they add up to 0, where the derivative along (1, ..., 1) is 1" in many.diagnosis

@@ -458,6 +458,40 @@ def test_a_boundary_point_without_a_derivative_informs_and_does_not_fail():
     assert found.passed, str(found)
 
 
+def test_a_constant_in_bfloat16_is_the_number_that_it_is():
+    w = jnp.asarray([[0.5, -1.25], [0.375, 2.5]], jnp.bfloat16)
+    x = jnp.asarray([[0.5, 3.0]], jnp.bfloat16)
+    assert check_gradient(lambda x: x @ w, (x,)).passed
+
+
+def test_the_boundary_tries_constants_and_indices_too():
+    """A base and an exponent of zero; an index twice."""
+
+    def power(g, a, b):
+        with np.errstate(all="ignore"):
+            return g * b * a ** (b - 1)
+
+    found = check_gradient(lambda a, b: a**b, (Y[:2], Y[:2] + 1), vjp=power, argnums=0, boundary=True)
+    rows = found.rows.set_index("input")
+    assert rows.loc["all zeros", "verdict"] == "miscomputed"
+    assert "b two zeros" in rows.index
+
+    def overwritten(g, x, k):
+        out = np.zeros_like(x)
+        out[k] = g
+        return out
+
+    found = check_gradient(
+        lambda x, k: x[k], (X, np.array([2, 0])), vjp=overwritten, argnums=0, boundary=True
+    )
+    assert found.rows.set_index("input").loc["k repeated", "verdict"] == "wrong"
+
+
+def test_numbers_of_one_size_are_of_both_signs_if_none_is_positive():
+    found = check_gradient(np.abs, (-np.abs(X),), vjp=lambda g, x: -g, boundary=True)
+    assert found.rows.set_index("input").loc["20", "verdict"] == "wrong"
+
+
 def test_a_boundary_point_that_the_function_does_not_take_says_so():
     def f(x):
         return x.reshape(3) * x

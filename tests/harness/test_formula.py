@@ -188,3 +188,28 @@ def test_at_a_kink_the_formula_meets_every_legal_slope():
 
         found = compared(lambda x: np.maximum(x, 0), rule, at_zero, cotangent=np.ones(3))
         assert wrong(found) == [expected], slope
+
+
+TIED = np.array([1.0, 0.5, 1.0])
+
+
+@pytest.mark.parametrize(("shares", "said"), [
+    ([0.5, 0.0, 0.5], []), ([1.0, 0.0, 0.0], []), ([0.25, 0.0, 0.75], []),
+    ([1.0, 0.0, 1.0], "2, where the derivative along (1, ..., 1) is 1"),
+    ([0.0, 0.0, 0.0], "0, where the derivative along (1, ..., 1) is 1"),
+])  # fmt: skip
+def test_the_shares_of_a_tied_maximum_add_up_to_one(shares, said):
+    found = compared(np.max, lambda g, x: g * np.array(shares), TIED, cotangent=np.ones(()))
+    assert wrong(found) == ([[0, 2]] if said else [[]])
+    assert found.reason.endswith(f"they add up to {said}" if said else "")
+
+
+def test_a_slope_that_is_free_has_no_sum_that_is_wanted():
+    """|x| and max(x, 0) at 0 may take any of their slopes, each on its own."""
+
+    def f(x):
+        return np.abs(x) + np.maximum(x, 0)
+
+    for slope in (-1.0, 0.0, 0.5, 2.0):
+        found = compared(f, lambda g, x, slope=slope: g * slope + x * 0, np.zeros(3), cotangent=np.ones(3))
+        assert wrong(found) == [[]]

@@ -33,21 +33,21 @@ def agrees(oracle, case, dtype, seed):
 
 
 @each_case
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_the_hand_derived_gradient_agrees_on_every_shape(name, data, seed, dtype):
     agrees(NUMPY, data.draw(shaped_cases(name)), dtype, seed)
 
 
 @each_case
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_torch_agrees_on_every_shape(name, data, seed, dtype):
     agrees(TORCH, data.draw(shaped_cases(name)), dtype, seed)
 
 
 @each_case
-@settings(max_examples=4, deadline=None)  # each new shape is compiled
+@settings(max_examples=2, deadline=None)  # each new shape is compiled
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_jax_agrees_on_every_shape(name, data, seed, dtype):
     agrees(JAX, data.draw(shaped_cases(name)), dtype, seed)

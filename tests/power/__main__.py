@@ -1,39 +1,83 @@
-"""`python -m tests.power`: measure, and write the tables."""
+"""`python -m tests.power`: measure, and write the tables; each part as soon as it is done."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+from harness.cases import catalogue
 from tests.power import report
+from tests.power.defects import of_function, page
 from tests.power.detection import DRAWS, of_fault
 from tests.power.faults import FAULTS
+from tests.power.mutations import cells, of_cell, of_reference
+from tests.power.unary import FUNCTIONS
+
+DTYPES = ("float64", "float32")
+
+
+def faults(pool: Executor, folder: Path, draws: int) -> int:
+    """The re-created reports; 1 where ours misses one at its trigger or gives it another verdict."""
+    rows = _all(pool.map(of_fault, range(len(FAULTS)), repeat(draws)))
+    report.keep(rows, folder, "power")
+    ours = [r for r in rows if r["checker"] == "ours"]
+    missed = [r["id"] for r in ours if r["trigger"] != "found" and not r["legal"]]
+    other = [r["id"] for r in ours if r["verdict"] != r["expected"]]
+    print(f"{len(FAULTS)} reports; missed at their trigger: {missed}; with another verdict: {other}")
+    return 1 if missed or other else 0
+
+
+def mutations(pool: Executor, folder: Path) -> int:
+    """Changed gradients; 1 where ours refuses one that is right, or lets a change through."""
+    rows = _all(pool.map(of_cell, *zip(*cells(), strict=True)))
+    rows += _all(pool.map(of_reference, [n for n, case in catalogue().items() if case.vjp]))
+    report.keep(rows, folder, "power_mutations")
+    ours = [r for r in rows if r["checker"] == "ours"]
+    refused = [r for r in ours if r.get("verdict", "") not in {"", "imprecise"}]
+    through = [r for r in ours if r["let through"]]
+    print(f"{len(rows)} rows of changes; ours refuses {len(refused)} right, lets {len(through)} through")
+    return 1 if refused or through else 0
+
+
+def defects(pool: Executor, folder: Path) -> int:
+    """The installed frameworks' own functions."""
+    asked = [(w, dtype) for u in FUNCTIONS.values() for w in (u.torch, u.jax) if w for dtype in DTYPES]
+    found = _all(pool.map(of_function, *zip(*asked, strict=True)))
+    (folder / "defects.md").write_text(page(found))
+    print(f"{len(found)} live defects in {len(asked) // len(DTYPES)} functions")
+    return 0
+
+
+def _all(lists: Iterable[list[Any]]) -> list[Any]:
+    return [row for own in lists for row in own]
 
 
 def main() -> int:
-    """Measure all of it; 1 where ours misses a fault at its trigger or accuses a right gradient."""
+    """Measure all of it, or one part; 1 where ours is not what it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--draws", type=int, default=DRAWS, help="ordinary draws for each fault")
     parser.add_argument("--output", type=Path, default=Path("reports"), help="the folder for the tables")
+    parser.add_argument("--only", choices=("faults", "mutations", "defects"), help="one part")
     asked = parser.parse_args()
-    start = time.monotonic()
+    start, worst = time.monotonic(), 0
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
-        each = list(pool.map(of_fault, range(len(FAULTS)), repeat(asked.draws)))
-    found = [row for own in each for row in own]
-    report.write(found, asked.output)
-    ours = [r for r in found if r["checker"] == "ours"]
-    missed = [r["id"] for r in ours if r["trigger"] != "found" and not r["legal"]]
-    other = [r["id"] for r in ours if r["verdict"] != r["expected"]]
-    print(
-        f"{len(FAULTS)} reports in {time.monotonic() - start:.0f} s; missed {missed}; other verdicts {other}"
-    )
-    return 1 if missed or other else 0
+        if asked.only in {None, "faults"}:
+            worst = faults(pool, asked.output, asked.draws)
+        if asked.only in {None, "mutations"}:
+            worst = max(worst, mutations(pool, asked.output))
+        if asked.only in {None, "defects"}:
+            worst = max(worst, defects(pool, asked.output))
+    report.write(asked.output)
+    print(f"{time.monotonic() - start:.0f} s")
+    return worst
 
 
 if __name__ == "__main__":

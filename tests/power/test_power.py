@@ -1,0 +1,148 @@
+"""A sample of `make power`, and the committed tables: what is said there is what is measured."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.power import checkers, report
+from tests.power.defects import of_function
+from tests.power.detection import ACCUSES, CANNOT, FOUND, MISSED, arguments, boundary, draws, outcome
+from tests.power.faults import FAULTS
+from tests.power.left_out import LEFT_OUT
+from tests.power.mutations import of_cell
+
+REPORTS = Path(__file__).parents[2] / "reports"
+LARGE = {"GB147"}  # 70,000 elements: in `make power` alone
+BY_ID = {fault.id: fault for fault in FAULTS}
+ROWS, MUTATIONS = (
+    pd.read_csv(REPORTS / f"{name}.csv", keep_default_na=False) for name in ("power", "power_mutations")
+)
+
+
+def test_each_of_the_94_reports_is_re_created_or_left_out_with_a_reason():
+    assert len(BY_ID) == len(FAULTS) >= 60
+    assert not BY_ID.keys() & LEFT_OUT.keys()
+    assert len(BY_ID) + len(LEFT_OUT) == 94
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", fault.report) for fault in FAULTS)
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.id not in LARGE], ids=lambda f: f.id)
+def test_each_is_found_at_its_trigger_and_called_what_it_is(fault):
+    faulty, right = (checkers.result(fault, which, fault.trigger) for which in (False, True))
+    assert faulty.verdict is fault.verdict, str(faulty)
+    assert right.passed, str(right)
+    assert faulty.passed == fault.legal
+
+
+# -- the other checkers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", checkers.CHECKERS)
+def test_a_checker_finds_what_it_should(name):
+    """The operands of arctan2 are swapped, at ordinary numbers."""
+    fault, check = BY_ID["GB152"], checkers.CHECKERS[name]
+    (args,) = draws(fault, 1)
+    assert check(fault, True, args) is True
+    assert check(fault, False, args) is False
+
+
+@pytest.mark.parametrize("name", [n for n in checkers.CHECKERS if n.startswith(("grad", "check"))])
+def test_a_checker_of_one_framework_cannot_be_asked_about_another(name):
+    other = BY_ID["GB107" if name.startswith("grad") else "GB008"]
+    assert checkers.CHECKERS[name](other, False, other.trigger) is None
+
+
+def test_differences_do_not_see_a_derivative_that_is_too_small():
+    fault = BY_ID["GB024"]
+    assert checkers.gradcheck(fault, False, fault.trigger)
+    assert not checkers.ours(fault, False, fault.trigger)
+
+
+def test_nan_does_not_pass_a_metric_and_passes_a_fuzzing_rule():
+    fault = BY_ID["GB001"]
+    assert checkers.metric(fault, False, fault.trigger, 1e-4) is False
+    assert checkers.fuzzing(fault, False, fault.trigger) is True
+
+
+@pytest.mark.parametrize(
+    ("faulty", "right", "said"),
+    [(False, True, FOUND), (True, True, MISSED), (False, False, ACCUSES), (None, None, CANNOT)],
+)
+def test_a_fault_is_found_where_the_right_gradient_passes(faulty, right, said):
+    assert outcome(lambda fault, which, args: right if which else faulty, FAULTS[0], [()]) == said
+
+
+def test_the_three_regimes():
+    fault = BY_ID["GB050"]
+    assert len(list(arguments(fault, "ordinary"))) == 50
+    assert list(arguments(fault, "trigger")) == [fault.trigger]
+    assert any(np.array_equal(index, [index[0]] * 3) for _, index in boundary(fault) if index.size == 3)
+
+
+# -- what is committed ------------------------------------------------------------------------------------
+
+
+def test_the_page_says_what_the_rows_say():
+    assert (REPORTS / "power.md").read_text() == report.page(ROWS, MUTATIONS)
+
+
+def test_ours_finds_all_at_the_trigger_and_nearly_all_without_knowing_it():
+    ours = report.counts(ROWS).set_index("checker").loc["ours"]
+    assert ours["trigger"] == ours["asked"] == sum(not f.legal for f in FAULTS)
+    assert ours["boundary"] >= 0.85 * ours["asked"]
+    assert ours["legal ones accused"] == 0
+
+
+@pytest.mark.parametrize("number", ["GB001", "GB024", "GB152"])
+def test_a_sample_is_measured_again(number):
+    rows = ROWS[(ROWS["id"] == number)].set_index("checker")
+    for name, check in checkers.CHECKERS.items():
+        for regime in ("trigger", "boundary"):
+            said = outcome(check, BY_ID[number], arguments(BY_ID[number], regime))
+            assert said == rows.loc[name, regime], (name, regime)
+
+
+def test_the_summary_in_the_readme_is_read_from_the_table():
+    text = " ".join((REPORTS.parent / "README.md").read_text().split())
+    legal = sum(f.legal for f in FAULTS)
+    assert f"{len(FAULTS)} public reports" in text
+    assert f"({len(FAULTS) - legal} faults, {legal} legal)" in text
+    for row in report.counts(ROWS).to_dict("records"):
+        names = ("checker", "asked", "ordinary", "trigger", "boundary")
+        line = f"| {' | '.join(str(row[name]) for name in names)} |"
+        assert line in text, line
+
+
+def test_a_live_defect_is_found_again_and_is_in_the_table():
+    (first, *_) = of_function("torch.exp2", "float64")
+    assert (first.x, first.computed, first.verdict) == (1024.0, np.inf, "miscomputed")
+    assert f"`{first.reproducer}`" in (REPORTS / "defects.md").read_text()
+
+
+def test_at_least_forty_live_defects_are_proven():
+    lines = (REPORTS / "defects.md").read_text().splitlines()
+    assert sum(line.startswith(("| torch", "| F.", "| j")) for line in lines) >= 40
+
+
+def test_ours_sees_every_mutation_and_the_smallest_scale():
+    ours = MUTATIONS[MUTATIONS["checker"] == "ours"]
+    assert set(ours["verdict"]) <= {"", "imprecise"}
+    assert (ours["let through"] == "").all()
+    assert (ours["finest scale"] == 40).all()
+
+
+def test_a_sample_of_the_mutations_is_measured_again():
+    for row in of_cell("torch", "softmax", (4, 8), "float64"):
+        own = MUTATIONS[
+            (MUTATIONS["framework"] == "torch")
+            & (MUTATIONS["function"] == "softmax")
+            & (MUTATIONS["rows"] == 4)
+            & (MUTATIONS["dtype"] == "float64")
+            & (MUTATIONS["checker"] == row["checker"])
+        ]
+        assert abs(int(own["finest scale"].iloc[0]) - row["finest scale"]) <= 2  # gradcheck draws at random
