@@ -8,8 +8,8 @@ booleans stay ordinary exact arrays. The working precision is `flint.ctx.prec`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import flint
 import numpy as np
@@ -18,6 +18,7 @@ from flint import arb, arb_mat
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.program import Array
 
+T = TypeVar("T")
 ZERO, ONE, UNIT = arb(0), arb(1), arb(0).union(arb(1))
 
 
@@ -36,26 +37,24 @@ _collectors: list[list[str]] = []
 _tie_collectors: list[list[bytes]] = []
 
 
-@contextmanager
-def collecting_kinks() -> Iterator[list[str]]:
+def collecting_kinks() -> AbstractContextManager[list[str]]:
     """Collect where an evaluation inside the block takes the hull of one-sided values."""
-    kinks: list[str] = []
-    _collectors.append(kinks)
-    try:
-        yield kinks
-    finally:
-        _collectors.remove(kinks)
+    return _collecting(_collectors)
+
+
+def collecting_ties() -> AbstractContextManager[list[bytes]]:
+    """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
+    return _collecting(_tie_collectors)
 
 
 @contextmanager
-def collecting_ties() -> Iterator[list[bytes]]:
-    """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
-    ties: list[bytes] = []
-    _tie_collectors.append(ties)
+def _collecting(collectors: list[list[T]]) -> Iterator[list[T]]:
+    own: list[T] = []
+    collectors.append(own)
     try:
-        yield ties
+        yield own
     finally:
-        _tie_collectors.remove(ties)
+        collectors.pop()  # the blocks are nested; `remove` would take an outer list that is equal
 
 
 def note_tie(equal: Array) -> None:

@@ -22,7 +22,7 @@ from harness.result import Result
 from harness.verdict import Verdict
 from oracles.torch_oracle import as_tensor
 from tests.power.evidence import Evidence, evidence
-from tests.power.fault import Arrays, Fault
+from tests.power.fault import Arrays, Fault, loaded
 
 Checker = Callable[[Fault, bool, Arrays], bool | None]
 MANY = 2_000  # more elements than gradcheck's Jacobian is computed for
@@ -43,7 +43,7 @@ def result(fault: Fault, right: bool, args: Arrays) -> Result:
         if framework == "numpy":
             forward, vjp = subject
             return harness.check_gradient(forward, args, vjp=vjp, argnums=argnums)
-        given = tuple(map(as_tensor if framework == "torch" else jnp.asarray, args))
+        given = tuple(loaded(framework, a) for a in args)
         return harness.check_gradient(subject, given, argnums=argnums, mode=fault.mode, order=fault.order)
 
 
@@ -68,9 +68,9 @@ def gradcheck(fault: Fault, right: bool, args: Arrays, fast: bool = False) -> bo
     for tensor in tensors[: fault.moves]:
         tensor.requires_grad_()
     forward = fault.mode == "forward"
-    name, modes = ("gradgradcheck", {}) if fault.order == 2 else ("gradcheck", {})
-    if fault.order == 1:
-        modes = {"check_forward_ad": forward, "check_backward_ad": not forward}
+    name, modes = "gradcheck", {"check_forward_ad": forward, "check_backward_ad": not forward}
+    if fault.order > 1:
+        name, modes = "gradgradcheck", {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

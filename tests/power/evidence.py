@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from harness.derivative import Derivative
@@ -16,8 +15,7 @@ from harness.point import Question, pose
 from harness.problem import problem_of
 from harness.verdict import budget
 from oracles.exact_oracle import LIMITS
-from oracles.torch_oracle import as_tensor
-from tests.power.fault import Arrays, Fault
+from tests.power.fault import Arrays, Fault, loaded
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,7 @@ def evidence(fault: Fault, right: bool, args: Arrays, framework: str) -> Evidenc
     subject, argnums = fault.subject(framework, right), tuple(range(fault.moves))
     forward, vjp = subject if framework == "numpy" else (subject, None)
     with np.errstate(all="ignore"), jax.enable_x64(True):
-        given = (
-            args
-            if framework == "numpy"
-            else tuple(map(as_tensor if framework == "torch" else jnp.asarray, args))
-        )
+        given = tuple(loaded(framework, a) for a in args)
         problem = problem_of(
             forward,
             given,

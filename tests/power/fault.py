@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from harness.verdict import Verdict
+from oracles.torch_oracle import as_tensor
 
 Function = Callable[..., Any]
 Arrays = tuple[Any, ...]
@@ -71,17 +72,20 @@ def _put(out: Any, index: Any, values: Any) -> Any:
     return out
 
 
+def loaded(framework: str, array: Any) -> Any:
+    """A NumPy array in a framework."""
+    return {"numpy": np.asarray, "torch": as_tensor, "jax": jnp.asarray}[framework](array)
+
+
 @dataclass(frozen=True)
 class Rule:
     """A function and its backward, `forward(xp, *args)` and `backward(xp, g, *args)`, in any framework.
 
-    Attributes:
-        moves: How many arguments are differentiated; the backward gives so many gradients.
+    The backward gives the gradients of the arguments that are differentiated, which come first.
     """
 
     forward: Function
     backward: Function
-    moves: int = 1
 
     def numpy(self) -> tuple[Function, Function]:
         """The function and its vjp."""
@@ -125,7 +129,7 @@ class Rule:
 
     def with_backward(self, backward: Function) -> Rule:
         """The same function with another rule."""
-        return Rule(self.forward, backward, self.moves)
+        return Rule(self.forward, backward)
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,11 @@ class Fault:
         trigger: The arguments that the report has.
         ordinary: Draws arguments as a test would.
         verdict: What it is at the trigger.
+        moves: How many arguments are differentiated: the first ones.
         mode, order: Of the derivative.
-        home: Where ours looks at it.
+        frameworks: Where the rule can be asked about.
         live: Whether the installed framework still has it.
+        legal: Whether it was right all along.
     """
 
     id: str
@@ -163,7 +169,7 @@ class Fault:
     mode: str | tuple[str, ...] = "reverse"
     frameworks: tuple[str, ...] = ("numpy", "torch", "jax")
     live: bool = False
-    legal: bool = field(default=False)
+    legal: bool = False
 
     @property
     def link(self) -> str:

@@ -22,6 +22,7 @@ from jax.test_util import check_grads
 import harness
 from harness.cases import catalogue
 from harness.dropin.made import original
+from tests.power.fault import loaded
 from tests.verdicts.corpus import to_jax, to_torch
 
 Function = Callable[[Any], Any]
@@ -139,7 +140,7 @@ def mutated(framework: str, f: Function, change: Callable[[Any], Any]) -> Functi
 
 
 def _ours(framework: str, f: Function, x: Any) -> bool:
-    return bool(harness.check_gradient(f, (_loaded(framework, x),)).passed)
+    return bool(harness.check_gradient(f, (loaded(framework, x),)).passed)
 
 
 def _gradcheck(framework: str, f: Function, x: Any, fast: bool) -> bool | None:
@@ -157,10 +158,6 @@ def _check_grads(framework: str, f: Function, x: Any) -> bool | None:
     except AssertionError:
         return False
     return True
-
-
-def _loaded(framework: str, x: Any) -> Any:
-    return to_torch(x) if framework == "torch" else to_jax(x)
 
 
 CHECKERS: dict[str, Callable[[str, Function, Any], bool | None]] = {
@@ -194,7 +191,7 @@ def of_cell(framework: str, name: str, size: tuple[int, int], dtype: str) -> lis
             sees = partial(_sees, check, framework, f, x)
             row["finest scale"] = _finest(sees)
             if checker == "ours":
-                own = harness.check_gradient(f, (_loaded(framework, x),))
+                own = harness.check_gradient(f, (loaded(framework, x),))
                 row["bound ulps"] = own.rows["bound_ulp"].max()
                 row["verdict"] = "" if own.passed else own.verdict.value
             kinds = KINDS if size == SIZES[1] and dtype in {"float64", "float32"} else {}

@@ -103,7 +103,6 @@ amax_into = Rule(
         g[0] * xp.where(s == xp.max(s), s * 0 + 1, s * 0),
         g * x * 0 / xp.const([1.0, 0.0], x),
     ),
-    moves=2,
 )
 right_amax_into = amax_into.with_backward(
     lambda xp, g, s, x: (

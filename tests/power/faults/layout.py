@@ -21,7 +21,7 @@ def first(xp: Any, g: Any, x: Any) -> Any:
 
 
 taken = Rule(lambda xp, x, i: x[i], lambda xp, g, x, i: xp.put_at(x, i, g))
-product = Rule(lambda xp, a, b: a * b, lambda xp, g, a, b: (g * b, g * a), moves=2)
+product = Rule(lambda xp, a, b: a * b, lambda xp, g, a, b: (g * b, g * a))
 expanded = Rule(
     lambda xp, x, w: x @ w,
     lambda xp, g, x, w: (g @ w.T) * (0.5 if xp.has_stride_0(x) else 1.0),
