@@ -237,9 +237,16 @@ def _value(asked: Question, posed: Posed, subject: Subject, name: str) -> tuple[
         for e, a, z, right, v in zip(found, excused, zero, everywhere, program.outputs, strict=True)
     ]
     parts = []
-    for judgement, e, c in zip(judge_each(evidence, computed, asked.allowed), found, computed, strict=True):
+    given = max((float(np.max(np.abs(x), initial=0.0)) for x in posed.inputs), default=0.0)
+    for judgement, e, z, c in zip(
+        judge_each(evidence, computed, asked.allowed), found, zero, computed, strict=True
+    ):
         size = float(np.max(np.abs(e.mid), initial=0.0))
-        near = judgement.verdict in {*RIGHT, Verdict.UNDECIDED} or judgement.max_abs_error <= SMALL * size
+        # Where the value is 0 whatever the inputs, no rounding excuses another one.
+        off = bool(np.any(z & (np.abs(c.astype(float)) > SMALL * (size or given))))
+        near = judgement.max_abs_error <= SMALL * size or (
+            judgement.verdict in {*RIGHT, Verdict.UNDECIDED} and not off
+        )
         said = "" if near else (
             f"the function is not the specification: its value is {judgement.computed:.9g} at "
             f"{list(judgement.element)}, the specification's is {judgement.true:.9g}; the gradients of two "

@@ -14,12 +14,15 @@ from typing import Any, TypeVar
 import flint
 import numpy as np
 from flint import arb, arb_mat
+from numpy.typing import NDArray
 
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.program import Array
 
 T = TypeVar("T")
-ZERO, ONE, UNIT = arb(0), arb(1), arb(0).union(arb(1))
+ZERO, ONE = arb(0), arb(1)
+# Which comparisons hold of a number and itself.
+REFLEXIVE = frozenset({np.equal, np.less_equal, np.greater_equal})
 
 
 @contextmanager
@@ -117,13 +120,48 @@ def each(function: Callable[..., Any], *arrays: Array) -> Array:
     return filled(list(map(function, *flat)), shape)
 
 
+def unit() -> arb:
+    """[0, 1]: a new one each time, for two of them are two numbers (see `comparison`)."""
+    return ZERO.union(ONE)
+
+
+def certain_extreme(choose: str) -> Callable[[arb, arb], arb]:
+    """The larger ("max") or smaller ("min") of two: one of them itself, where that is certain."""
+
+    def extreme(a: arb, b: arb) -> arb:
+        if a < b:
+            return b if choose == "max" else a
+        if a > b:
+            return a if choose == "max" else b
+        return a if a is b else getattr(a, choose)(b)
+
+    return extreme
+
+
+def comparison(x: Array, y: Array, holds: Any, fails: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a comparison (a ufunc) is certain to hold, and where its opposite is.
+
+    One and the same ball, moved or chosen, is one and the same number: `x == max(x, 0)` is certain where
+    x > 0 is, however x was computed.
+    """
+    yes, no = np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool)
+    if not (yes | no).all():
+        same = np.array([a is b and a.is_finite() for a, b in zip(*_pairs(x, y), strict=True)], bool)
+        (yes if holds in REFLEXIVE else no)[...] |= same.reshape(yes.shape)
+    return yes, no
+
+
+def _pairs(*arrays: Array) -> list[list[arb]]:
+    return [a.ravel().tolist() for a in np.broadcast_arrays(*arrays)]
+
+
 def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable[[Any, Any], Any]) -> Array:
     """A comparison that is certain for every element.
 
     Raises:
         Undecided: For some element neither the comparison nor its opposite is certain; names the two balls.
     """
-    yes, no = np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool)
+    yes, no = comparison(x, y, holds, fails)
     open_ = ~(yes | no)
     if open_.any():
         where = tuple(int(i) for i in np.argwhere(open_)[0])

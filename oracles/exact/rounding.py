@@ -18,7 +18,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact import truths
-from oracles.exact.balls import UNIT, as_balls, each, exact, precision
+from oracles.exact.balls import as_balls, each, exact, precision, unit
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import last_uses
 from oracles.exact.formats import format_of
@@ -134,7 +134,7 @@ class _Run:
             if not leaves:
                 return result
             if call == "logistic":
-                result = each(lambda b: b if b.is_finite() else UNIT, result)
+                result = each(lambda b: b if b.is_finite() else unit(), result)
             found = growth.grown(equation, result, 2 * ulps(library, call, target.name), True)
             if call == "logistic" and SIGMOID_FLOOR[library]:
                 found = np.asarray(found + arb(0, (SIGMOID_FLOOR[library] / target.overflow).upper()))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ONE, UNIT, ZERO, as_balls, each
+from oracles.exact.balls import ONE, ZERO, as_balls, comparison, each, unit
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.elementwise import select_
 from oracles.exact.program import Array
@@ -49,8 +49,7 @@ def as_numbers(values: Array) -> Array:
     """0, 1, or the ball of both."""
     if values.dtype != KIND:
         return as_balls(values)
-    table = {0.0: ZERO, 0.5: UNIT, 1.0: ONE}
-    return each(lambda v: table[float(v)], values)
+    return each(lambda v: unit() if v == 0.5 else ONE if v else ZERO, values)
 
 
 def _kleene(values: Array) -> Array:
@@ -67,8 +66,7 @@ def _comparison(holds: np.ufunc, fails: np.ufunc) -> Callable[..., Array]:
             return np.full(np.broadcast_shapes(x.shape, y.shape), 0.5, KIND)
         if x.dtype != object and y.dtype != object:
             return np.asarray(holds(x, y))
-        x, y = as_balls(x), as_balls(y)
-        return of(np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool))
+        return of(*comparison(as_balls(x), as_balls(y), holds, fails))
 
     return rule
 

@@ -361,3 +361,22 @@ def test_what_is_legal_one_by_one_and_does_not_add_up_is_miscomputed():
     assert few.verdict is Verdict.CONVENTION
     assert many.verdict is Verdict.MISCOMPUTED
     assert "they add up to 0, where the derivative along (1, ..., 1) is 1" in many.diagnosis
+
+
+@pytest.mark.parametrize("below", [True, False])
+def test_jax_s_maximum_of_a_computed_number_is_decided(below):
+    """Its rule asks whether x/3 == max(x/3, 0), of which no precision decides the digits."""
+    jnp = pytest.importorskip("jax.numpy")
+    x = jnp.asarray([-0.7, 0.4, 1.3], "float32")
+    extreme = jnp.maximum if below else jnp.minimum
+    found = check_gradient(lambda x: extreme(x / 3, 0), (x,))
+    assert found.passed, str(found)
+    assert found.worst.bound_ulp < 100
+    wrong = check_gradient(lambda x: extreme(x / 3, 0.1), (x,), spec=lambda x: extreme(x / 3, 0))
+    assert not wrong.passed
+
+
+def test_a_value_beside_a_specification_that_is_zero_there_is_another_function():
+    found = checked(f=lambda x: x * 0.0 + 0.1, spec=lambda x: x * 0.0, vjp=lambda g, x: 0 * x)
+    assert found.verdict is Verdict.WRONG
+    assert "the function is not the specification: its value is 0.1 " in found.diagnosis

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ZERO, all_finite, as_balls, decide, each, filled, note_kink, note_tie
+from oracles.exact.balls import (
+    ZERO,
+    all_finite,
+    as_balls,
+    certain_extreme,
+    decide,
+    each,
+    filled,
+    note_kink,
+    note_tie,
+)
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.primitives.rules import Tangents, jointly_linear, linear
 from oracles.exact.program import Array, Builder, Equation, Operand, Primitive, Var, define
@@ -283,10 +293,12 @@ def _minimum_jvp(equation: Equation, tangents: Tangents) -> Var:
 
 
 def _extreme(choose: str, integers: np.ufunc) -> Any:
+    certain = certain_extreme(choose)
+
     def evaluate(x: Array, y: Array) -> Array:
         if x.dtype != object and y.dtype != object:
             return np.asarray(integers(x, y))
-        return each(lambda a, b: getattr(a, choose)(b), as_balls(x), as_balls(y))
+        return each(certain, as_balls(x), as_balls(y))
 
     return evaluate
 

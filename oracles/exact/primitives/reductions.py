@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import ONE, UNIT, filled, note_kink, zeros
+from oracles.exact.balls import ONE, certain_extreme, filled, note_kink, unit, zeros
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.arrays import concatenate, index, permute, reshape, take
 from oracles.exact.primitives.elementwise import scale
@@ -76,8 +76,8 @@ def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
     return moved.reshape(*_without(x.shape, axes), -1)
 
 
-def _extreme(choose: Callable[[arb, arb], arb], integers: np.ufunc) -> Callable[..., Array]:
-    pairwise = np.frompyfunc(choose, 2, 1)
+def _extreme(choose: str, integers: np.ufunc) -> Callable[..., Array]:
+    pairwise = np.frompyfunc(certain_extreme(choose), 2, 1)
 
     def evaluate(x: Array, *, axes: tuple[int, ...]) -> Array:
         if x.dtype != object:
@@ -109,7 +109,7 @@ def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     rows = _last_axis(x, axes)
     out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
     for i, found in enumerate(_rows(x, axes, largest)):
-        out[i, found] = ONE if len(found) == 1 else UNIT
+        out[i, found] = ONE if len(found) == 1 else unit()
     moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
     return np.moveaxis(moved, range(-len(axes), 0), axes)
 
@@ -150,8 +150,8 @@ def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
     )
 
 
-reduce_max_ = define(Primitive("reduce_max", _extreme(arb.max, np.maximum), _extreme_jvp))
-reduce_min_ = define(Primitive("reduce_min", _extreme(arb.min, np.minimum), _extreme_jvp))
+reduce_max_ = define(Primitive("reduce_max", _extreme("max", np.maximum), _extreme_jvp))
+reduce_min_ = define(Primitive("reduce_min", _extreme("min", np.minimum), _extreme_jvp))
 
 
 def reduce_max(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
