@@ -205,8 +205,13 @@ class Builder:
         return self.emit(PRIMITIVES[name], whole, shape, kind, **params)
 
     def as_var(self, value: Operand, dtype: str) -> Var:
-        """A number or array as a constant; a `Var` as it is."""
-        return value if isinstance(value, Var) else self.constant(value, dtype)
+        """A number or array as a constant, a whole one of an integer dtype as integers; a `Var` as it is."""
+        if isinstance(value, Var):
+            return value
+        array = np.asarray(value)
+        if dtype.startswith(("int", "uint")) and array.dtype.kind == "f" and np.all(array % 1 == 0):
+            array = array.astype(dtype)
+        return self.constant(array, dtype)
 
     def broadcast(self, x: Var, shape: Shape) -> Var:
         """x repeated along new and one-element axes."""

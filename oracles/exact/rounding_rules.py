@@ -229,7 +229,7 @@ def _power(run: Growth, equation: Equation, operands: list[Array], order: int) -
     """x^n by multiplications, and a division where n is negative."""
     x, n = as_balls(operands[0]), operands[1]
     found = taylor_coefficients([x, n], "power", order, {})[order]
-    exponents = np.absolute(np.asarray(n, np.float64) if n.dtype != object else np.vectorize(float)(n))
+    exponents = np.absolute(np.array([float(v) for v in n.ravel().tolist()]).reshape(n.shape))
     most = float(np.max(exponents, initial=0.0))
     even = n.dtype.kind in "iu" and bool(np.all((n - order) % 2 == 0))
     if even and (n - order >= 0).all():

@@ -18,7 +18,7 @@ from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, 
 from oracles.exact.from_aten.loss_rules import MEAN
 from oracles.exact.from_aten.nn_rules import attention_scores
 from oracles.exact.from_aten.pullback import pulled
-from oracles.exact.primitives.arrays import reshape, scatter_add
+from oracles.exact.primitives.arrays import concatenate, index, reshape, scatter_add
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose
 from oracles.exact.primitives.reductions import reduce_sum
@@ -47,11 +47,21 @@ def _resampled(forward: str) -> Rule:
 
 def _elu(gradient: Var, alpha: float, scale: float, input_scale: float, is_result: bool, x: Var) -> Var:
     """From the input, or from the result where the forward overwrote its input."""
+    if x.dtype != "float64" and np.float32(input_scale) == np.float32(1 / alpha):
+        input_scale = 1 / alpha  # celu's has float32's digits, which are all that the kernel has here
     if is_result:
         below = (x + alpha * scale) * float(input_scale)
     else:
         below = scalar("exp", f.minimum(x, 0.0) * float(input_scale)) * float(alpha * scale * input_scale)
     return gradient * select(compare("gt", x, 0.0), float(scale), below)
+
+
+def _glu(gradient: Var, x: Var, dim: int) -> Var:
+    """g s and g a (1 - s) s, with the sigmoid s as it was rounded."""
+    half = x.shape[dim] // 2
+    a = index(x, lambda p: p.take(range(half), dim))
+    s = logistic(index(x, lambda p: p.take(range(half, 2 * half), dim)))
+    return concatenate((gradient * s, gradient * a * ((1.0 - s) * s)), dim % x.ndim)
 
 
 def _silu(gradient: Var, x: Var) -> Var:
@@ -261,12 +271,12 @@ def _embedding(call: Call, gradient: Var, indices: Var, rows: int, padding: int,
 
 
 def _unfold(gradient: Var, size: Sequence[int], dim: int, width: int, step: int) -> Var:
-    where = torch.arange(math.prod(size)).reshape(*size).unfold(dim, width, step)
+    where = torch.arange(math.prod(size)).reshape(tuple(size)).unfold(dim, width, step)
     return scatter_add(gradient, where.numpy(), tuple(size))
 
 
 _SAME = words(
-    "gelu hardtanh hardswish hardsigmoid logit glu softshrink hardshrink"
+    "gelu hardtanh hardswish hardsigmoid logit softshrink hardshrink"
     " binary_cross_entropy soft_margin_loss multi_margin_loss avg_pool2d avg_pool3d"
     " _adaptive_avg_pool2d _adaptive_avg_pool3d reflection_pad1d reflection_pad2d reflection_pad3d"
     " replication_pad1d replication_pad2d replication_pad3d"
@@ -296,6 +306,7 @@ RULES: dict[str, Rule] = {
     **{f"{name}_backward": _of(name) for name in _SAME},
     **{f"{name}_backward": _of(_FORWARD_NAMES.get(name, name), drop=1) for name in _ONE_SAVED},
     **{f"{name}_backward": _resampled(name) for name in _RESAMPLERS},
+    "glu_backward": plain(_glu),
     "silu_backward": promoted(_silu),
     "mish_backward": promoted(_mish),
     "softplus_backward": promoted(_softplus),

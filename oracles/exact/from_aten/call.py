@@ -53,8 +53,8 @@ class Call:
 
     def constant(self, value: Any) -> Var:
         """A constant of the result's dtype; infinities are allowed."""
-        kind = np.float64 if self.dtype in FLOATS else None
-        return constant(self.recorder, np.asarray(value, kind), self.dtype)
+        kind = "float64" if self.dtype in FLOATS else self.dtype
+        return constant(self.recorder, np.asarray(value).astype(kind), self.dtype)
 
     def full(self, value: Any) -> Var:
         """One number in the shape of the result."""

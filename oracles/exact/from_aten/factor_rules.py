@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact import functions as f
+from oracles.exact.errors import Undecided
 from oracles.exact.factorizations import lu, qr, reflections
 from oracles.exact.from_aten.call import Call, Rule, plain
-from oracles.exact.from_aten.linalg_rules import solve, triangle
+from oracles.exact.from_aten.linalg_rules import solve, solve_ex, triangle
 from oracles.exact.primitives import linear_algebra as la
+from oracles.exact.primitives.elementwise import scalar
 from oracles.exact.program import Array, Var
 
 
@@ -50,6 +53,33 @@ def _lu_solve(
     low, up = _halves(factors)
     a = la.matmul(call.recorder.constant(permutation(rows), factors.dtype), la.matmul(low, up))
     return solve(la.transpose(a) if adjoint else a, b, left)
+
+
+def _saved(call: Call, a: Var) -> tuple[Var | None, Var | None]:
+    """The factors and exchanges that a kernel saves for its backward."""
+    try:
+        factors, rows = lu(a, True)
+    except Undecided:  # singular: its backward does without, or is undecided for this reason
+        return None, None
+    return factors, call.recorder.constant(exchanges(rows, a.shape[-1]) + 1)
+
+
+def _as_read(call: Call, a: Var) -> Var:
+    """LAPACK reads by columns, so det factors the transpose of what lies by rows."""
+    return la.transpose(a) if call.args[0].is_contiguous() else a
+
+
+def _det(call: Call, a: Var) -> tuple[Any, ...]:
+    return la.det(a), *_saved(call, _as_read(call, a))
+
+
+def _slogdet(call: Call, a: Var) -> tuple[Any, ...]:
+    det = la.det(a)
+    return f.step("sign", det), scalar("log", f.absolute(det)), *_saved(call, _as_read(call, a))
+
+
+def _solve(call: Call, a: Var, b: Var, *, left: bool = True, check_errors: bool = False) -> tuple[Any, ...]:
+    return solve_ex(call, a, b, left), *_saved(call, a)
 
 
 def permutation(rows: Array) -> Array:
@@ -94,6 +124,9 @@ def _ormqr(v: Var, tau: Var, c: Var, left: bool = True, transpose: bool = False)
 RULES: dict[str, Rule] = {
     "linalg_lu_factor_ex": _lu_factor,
     "linalg_lu": _lu,
+    "_linalg_det": _det,
+    "_linalg_slogdet": _slogdet,
+    "_linalg_solve_ex": _solve,
     "lu_unpack": _lu_unpack,
     "linalg_lu_solve": _lu_solve,
     "linalg_qr": plain(_qr),

@@ -12,7 +12,6 @@ from oracles.exact.errors import Unsupported
 from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.primitives import linear_algebra as la
 from oracles.exact.primitives.arrays import index, reshape
-from oracles.exact.primitives.elementwise import scalar
 from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.program import Var
 
@@ -70,7 +69,7 @@ def solve(a: Var, b: Var, left: bool = True) -> Var:
     return la.solve(a, b) if left else la.transpose(la.solve(la.transpose(a), la.transpose(b)))
 
 
-def _solve_ex(call: Call, a: Var, b: Var, *, left: bool = True, check_errors: bool = False) -> Var:
+def solve_ex(call: Call, a: Var, b: Var, left: bool = True) -> Var:
     """The right side may be vectors, one per matrix."""
     if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
         return reshape(solve(a, reshape(b, (*b.shape, 1)), left), call.shape)
@@ -109,11 +108,6 @@ def _gram(low: Var, upper: bool) -> Var:
     """The matrix whose factor this is."""
     low = la.transpose(la.triangle(low, lower=False)) if upper else la.triangle(low, lower=True)
     return la.matmul(low, la.transpose(low))
-
-
-def _slogdet(a: Var) -> tuple[Var, Var]:
-    det = la.det(a)
-    return f.step("sign", det), scalar("log", f.absolute(det))
 
 
 def _pinv_above(call: Call, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Var:
@@ -156,14 +150,11 @@ RULES: dict[str, Rule] = {
     "addr": promoted(_added(lambda x, y: la.einsum("i,j->ij", x, y))),
     "linalg_cross": promoted(_cross),
     "_trilinear": plain(_trilinear),
-    "_linalg_solve_ex": _solve_ex,
     "linalg_solve_triangular": plain(_solve_triangular),
     "triangular_solve": plain(_triangular_solve),
     "linalg_inv_ex": plain(lambda a, check_errors=False: la.inverse(a)),
     "linalg_pinv": _pinv_above,
     "linalg_lstsq": _lstsq,
-    "_linalg_det": plain(la.det),
-    "_linalg_slogdet": plain(_slogdet),
     "cholesky": _cholesky,
     "linalg_cholesky_ex": _cholesky,
     "cholesky_inverse": plain(lambda low, upper=False: la.inverse(_gram(low, upper))),

@@ -90,19 +90,25 @@ def _multi_margin(
     return reshape(reduced(loss, reduction), call.shape)
 
 
-def _multilabel_margin(call: Call, x: Var, t: Var, reduction: int) -> Var:
-    """sum over targets j and others i of max(0, 1 - x_j + x_i) / C; the targets end at the first -1."""
+def _multilabel_margin(call: Call, x: Var, t: Var, reduction: int) -> tuple[Var, Var]:
+    """sum over targets j and others i of max(0, 1 - x_j + x_i) / C; the targets end at the first -1.
+
+    Also 1 for each target, which the backward gets.
+    """
     classes = x.shape[-1] if x.ndim else 1
     rows, target = reshape(x, (x.size // classes, classes)), call.decided(t)
-    losses = []
+    losses, marks = [], np.zeros(rows.shape)
     for n, row in enumerate(target.reshape(rows.shape).tolist()):
         labels = row[: row.index(-1)] if -1 in row else row
+        marks[n, labels] = 1
         others = [i for i in range(rows.shape[1]) if i not in labels]
         gap = f.maximum(
             1.0 - reshape(rows[n][labels], (len(labels), 1)) + reshape(rows[n][others], (1, len(others))), 0.0
         )
         losses.append(reshape(reduce_sum(gap, (0, 1)), (1,)) / float(rows.shape[1]))
-    return reshape(reduced(concatenate(losses, 0), reduction), call.shape)
+    return reshape(reduced(concatenate(losses, 0), reduction), call.shape), call.constant(
+        marks.reshape(target.shape)
+    )
 
 
 LOSSES: dict[str, Rule] = {

@@ -27,7 +27,7 @@ MOVERS = words(
     " reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d"
     " replication_pad3d upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d"
     " _upsample_nearest_exact2d _upsample_nearest_exact3d scatter.src _unsafe_index select_backward"
-    " slice_backward diagonal_backward"
+    " slice_backward diagonal_backward masked_scatter_backward"
 )
 
 

@@ -16,6 +16,7 @@ from oracles.exact.from_aten.scatter_rules import reduce_groups
 from oracles.exact.primitives.arrays import concatenate, reshape, take
 from oracles.exact.primitives.elementwise import scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose
+from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.program import Array, Var
 
 # -- bags and segments ------------------------------------------------------------------------------------
@@ -178,10 +179,18 @@ def _weight_norm(v: Var, g: Var, dim: int = 0) -> tuple[Var, Var]:
     return v * (g / size), size
 
 
+def _weight_norm_backward(gradient: Var, v: Var, g: Var, size: Var, dim: int) -> tuple[Var, Var]:
+    """With w = v g / |v|: what is along v goes to g, the rest to v."""
+    axes = [a for a in range(v.ndim) if a != dim % v.ndim]
+    along = reduce_sum(gradient * v, axes, keepdims=True) / size
+    return g / size * (gradient - v * (along / size)), along
+
+
 RULES: dict[str, Rule] = {
     "_embedding_bag": _embedding_bag,
     "segment_reduce": _segment_reduce,
     "_ctc_loss": _ctc,
     "mkldnn_rnn_layer": _lstm_layer,
     "_weight_norm_interface": plain(_weight_norm),
+    "_weight_norm_interface_backward": plain(_weight_norm_backward),
 }

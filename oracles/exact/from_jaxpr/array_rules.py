@@ -128,6 +128,12 @@ def _zeros(call: Call, *_: Var) -> Var:
     return constant(call.recorder, np.zeros(call.shape, kind), call.dtype)
 
 
+def _reshape(call: Call, x: Var) -> Var:
+    """`dimensions`: the order in which the axes are read."""
+    order = call.params["dimensions"]
+    return reshape(x if order is None else permute(x, order), call.shape)
+
+
 def _dot(call: Call, x: Var, y: Var) -> Var:
     contract, batch = call.params["dimension_numbers"]
     product = dot_general(x, y, contract, batch)
@@ -136,7 +142,7 @@ def _dot(call: Call, x: Var, y: Var) -> Var:
 
 SHAPES: dict[str, Rule] = {
     "broadcast_in_dim": _broadcast_in_dim,
-    "reshape": lambda call, x: reshape(x, call.shape),
+    "reshape": _reshape,
     "squeeze": lambda call, x: reshape(x, call.shape),
     "expand_dims": lambda call, x: reshape(x, call.shape),
     "transpose": lambda call, x: permute(x, call.params["permutation"]),

@@ -1,0 +1,55 @@
+"""Gradients of the frameworks themselves that need more than one rule at work."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from harness.check import check_gradient
+
+SQUARE = [[1.0, 2.0, -1.0], [0.5, -3.0, 2.0], [4.0, 1.0, 1.5]]
+ROW = [6.5, -3.0, 0.7, 8.0]
+TORCH = {
+    "det": (torch.linalg.det, SQUARE),
+    "det of what lies by columns": (lambda x: torch.linalg.det(x.mT), SQUARE),
+    "slogdet": (torch.linalg.slogdet, SQUARE),
+    "solve": (lambda x: torch.linalg.solve(x, x.new_tensor([1.0, 2.0, 3.0])), SQUARE),
+    "cumprod": (lambda x: torch.cumprod(x, -1), SQUARE),
+    "cumprod of a zero": (lambda x: torch.cumprod(x, -1), [2.0, 0.0, 3.0, 0.0]),
+    "glu": (lambda x: F.glu(x, -1), ROW),
+    "multilabel margin": (lambda x: F.multilabel_margin_loss(x, torch.tensor([2, 0, -1, 1])), ROW),
+    "weight norm": (lambda x: torch._weight_norm(x, x.new_tensor([[2.0], [1.0], [3.0]]), 0), SQUARE),
+    "masked scatter": (lambda x: x.masked_scatter(x.detach() > 1, x * x), SQUARE),
+    "unfold of a number": (lambda x: x.unfold(0, 1, 1) * 2, 3.0),
+    "distances of one": (F.pdist, [[1.0]]),
+    "zeros without memory": (torch.sgn, ROW),
+}
+JAX = {
+    "prod along the last axis": (lambda x: jnp.prod(x, -1), SQUARE),
+    "standardize": (jax.nn.standardize, ROW),
+}
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_torch_s_own_gradient_passes(name):
+    f, x = TORCH[name]
+    found = check_gradient(f, (torch.tensor(x, dtype=torch.float64),))
+    assert found.passed, str(found)
+
+
+@pytest.mark.parametrize("name", JAX)
+def test_jax_s_own_gradient_passes(name):
+    f, x = JAX[name]
+    with jax.enable_x64(True):
+        found = check_gradient(f, (jnp.asarray(x),))
+    assert found.passed, str(found)
+
+
+def test_celu_has_the_digits_of_its_dtype_in_1_over_alpha():
+    """Its backward gets 1 / alpha from float32: that is a defect in float64 alone."""
+    x = np.array([-0.5, -2.0, 1.0])
+    for dtype, verdict in ((torch.float32, "accurate"), (torch.float64, "wrong")):
+        found = check_gradient(lambda x: F.celu(x, 0.3), (torch.tensor(x, dtype=dtype),))
+        assert found.verdict == verdict, str(found)
