@@ -186,7 +186,9 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     mark(counted & ~known.zero & total_loss, Verdict.IMPRECISE)
     mark(counted & jumps & ~(error <= half), Verdict.UNDECIDED)
     mark(counted & known.zero & ~bounded & ~(error <= half) & finite, Verdict.UNDECIDED)
-    mark(counted & bounded & ~inside, Verdict.MISCOMPUTED)
+    # An error that half an ulp of the inputs makes as well is no program's fault, whatever its bound is.
+    excused = (error <= known.attainable) & ~jumps
+    mark(counted & bounded & ~inside & ~excused, Verdict.MISCOMPUTED)
     mark(counted & ~finite & ~beyond, Verdict.MISCOMPUTED)
     mark(np.isinf(got) & beyond & ~right_infinity, Verdict.MISCOMPUTED)
     mark(np.isnan(got), Verdict.MISCOMPUTED)

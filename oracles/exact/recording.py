@@ -26,6 +26,7 @@ class Recording:
         argument: For each input, which argument it is a leaf of.
         rebuild: `rebuild(k, leaves)` puts one value per floating leaf of argument k into its structure.
         notes: What is not known as well as it is written, in words.
+        executed: What the recorded run itself computed, exactly; () where nothing ran.
     """
 
     program: Program
@@ -33,6 +34,7 @@ class Recording:
     argument: tuple[int, ...]
     rebuild: Callable[[int, list[Any]], Any]
     notes: tuple[str, ...] = ()
+    executed: tuple[Array, ...] = ()
 
 
 class Recorder(Builder):

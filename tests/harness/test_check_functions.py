@@ -53,3 +53,13 @@ def test_celu_has_the_digits_of_its_dtype_in_1_over_alpha():
     for dtype, verdict in ((torch.float32, "accurate"), (torch.float64, "wrong")):
         found = check_gradient(lambda x: F.celu(x, 0.3), (torch.tensor(x, dtype=dtype),))
         assert found.verdict == verdict, str(found)
+
+
+def test_a_bound_is_of_what_ran_and_not_of_what_torch_does_when_it_is_watched():
+    """Watched, prod multiplies the other elements, where else it divides by each: another rounding."""
+    x = torch.tensor([-0.0154, -0.0307, -0.0255, 0.0563], dtype=torch.float16)
+    found = check_gradient(lambda x: torch.prod(x, -1), (x,))
+    assert found.passed, str(found)
+    assert found.worst.error_ulp > 10
+    assert np.isnan(found.worst.bound_ulp)
+    assert check_gradient(lambda x: torch.softmax(x, -1), (x,)).worst.bound_ulp < 100

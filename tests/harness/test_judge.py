@@ -130,6 +130,12 @@ def test_outside_a_finite_bound_it_is_miscomputed_however_small_the_error():
     assert outside.bound_ulp == pytest.approx(1, rel=1e-6)
 
 
+def test_what_half_an_ulp_of_the_inputs_makes_is_no_program_s_fault():
+    bound = around([1.0], 1e-9)
+    for a, verdict in ((1e-3, Verdict.ACCURATE), (1e-6, Verdict.MISCOMPUTED)):
+        assert judged(evidence([1.0], a=[a], bound=bound), [1.0001]).verdict is verdict
+
+
 def test_without_a_bound_the_lost_bits_decide():
     assert judged(evidence([1.0]), [off(26)]).verdict is Verdict.ACCURATE
     assert judged(evidence([1.0]), [off(27)]).verdict is Verdict.IMPRECISE

@@ -64,7 +64,8 @@ def record(
         return tree_unflatten([next(rest) if f else None for f in floating[k]], specs[k])
 
     argument = tuple(k for k, own in enumerate(floating) for f in own if f)
-    return Recording(mode.recorder.program(outputs), tuple(mode.recorder.values), argument, rebuild)
+    program, values = mode.recorder.program(outputs), tuple(mode.recorder.values)
+    return Recording(program, values, argument, rebuild, executed=mode.executed)
 
 
 def _confirm(

@@ -42,11 +42,13 @@ class Record(Watch):  # type: ignore[no-untyped-call]
 
     Attributes:
         moves: Whether the program will be differentiated; if not, nothing is held fixed.
+        executed: The numbers that the run returned.
     """
 
     def __init__(self, moves: bool = True) -> None:
         super().__init__()
         self.moves = moves
+        self.executed: tuple[Any, ...] = ()
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None
@@ -68,7 +70,9 @@ class Record(Watch):  # type: ignore[no-untyped-call]
             if not isinstance(leaf, Tensor):
                 kind = type(leaf).__name__
                 raise Unsupported(f"the function returns a {kind} ({leaf!r}); return tensors only")
-        return [self.read(leaf) for leaf in leaves]
+        outputs = [self.read(leaf) for leaf in leaves]
+        self.executed = tuple(map(numbers, leaves))
+        return outputs
 
     def read(self, tensor: Tensor) -> Var:
         """The value of a tensor, held fixed where autograd would not differentiate it."""
