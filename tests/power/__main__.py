@@ -12,12 +12,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from harness.cases import catalogue
 from tests.power import report
 from tests.power.defects import of_function, page
 from tests.power.detection import DRAWS, of_fault
 from tests.power.faults import FAULTS
-from tests.power.mutations import cells, of_cell, of_reference
+from tests.power.mutations import cells, of_cell
 from tests.power.unary import FUNCTIONS
 
 DTYPES = ("float64", "float32")
@@ -37,7 +36,6 @@ def faults(pool: Executor, folder: Path, draws: int) -> int:
 def mutations(pool: Executor, folder: Path) -> int:
     """Changed gradients; 1 where ours refuses one that is right, or lets a change through."""
     rows = _all(pool.map(of_cell, *zip(*cells(), strict=True)))
-    rows += _all(pool.map(of_reference, [n for n, case in catalogue().items() if case.vjp]))
     report.keep(rows, folder, "power_mutations")
     ours = [r for r in rows if r["checker"] == "ours"]
     refused = [r for r in ours if r.get("verdict", "") not in {"", "imprecise"}]

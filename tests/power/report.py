@@ -12,6 +12,7 @@ from tests.power.checkers import CHECKERS
 from tests.power.detection import ACCUSES, CANNOT, FOUND, REGIMES
 from tests.power.faults import FAULTS
 from tests.power.left_out import LEFT_OUT
+from tests.power.mutation_page import section, table
 
 LETTERS = {FOUND: "yes", ACCUSES: "both", CANNOT: ""}
 
@@ -32,38 +33,6 @@ def counts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def mutation_power(rows: pd.DataFrame) -> pd.DataFrame:
-    """Per checker, dtype and size: the least relative error that is seen in every function, and in half."""
-    found = []
-    for (checker, dtype, height, width), own in rows.groupby(
-        ["checker", "dtype", "rows", "columns"], sort=False
-    ):
-        if own["framework"].eq("numpy").all():
-            continue
-        own = own[own["framework"] != "numpy"]
-        kinds = int(own["kinds"].sum())
-        through = sum(text.count(",") + 1 for text in own["let through"] if text)
-        bound = pd.to_numeric(own["bound ulps"], errors="coerce").median()
-        found.append(
-            {
-                "checker": checker,
-                "dtype": dtype,
-                "size": f"{height} x {width}",
-                "functions": len(own),
-                "seen in all": _scale(own["finest scale"].min()),
-                "in half": _scale(own["finest scale"].median()),
-                "kinds let through": f"{through} of {kinds}" if kinds else "",
-                "right ones refused": int((~own["passes the right one"].astype(bool)).sum()),
-                "derived bound, ulps": "" if pd.isna(bound) else f"{bound:.3g}",
-            }
-        )
-    return pd.DataFrame(found)
-
-
-def _scale(k: float) -> str:
-    return "none" if k < 1 else f"2^-{k:g}"
-
-
 def page(rows: pd.DataFrame, mutations: pd.DataFrame) -> str:
     """The whole page in Markdown."""
     faults = [f for f in FAULTS if f.id in set(rows["id"])]
@@ -81,32 +50,20 @@ def page(rows: pd.DataFrame, mutations: pd.DataFrame) -> str:
         "trigger, or on our boundary corpus beside an ordinary draw, which is what one gets who does not "
         "know the bug.",
         "",
-        _table(counts(rows)),
+        table(counts(rows)),
         "",
         f"Each checker is asked where it can be: `gradcheck` and `check_grads` need a function in their "
         f"framework, and the slow one a Jacobian that fits. Ours gives the expected verdict at the trigger "
         f"for {_as_expected(rows)} of {len(faults)}.",
         "",
-        "## Mutation power",
-        "",
-        "Twenty functions of torch and twenty of JAX with their own gradient, times 1 + 2^-k, k = 1 to 40: "
-        "the smallest error that is seen in every function, and in half of them. At (16, 16), in float64 and "
-        "float32, also the sign, zero, a shifted index, transposed, the mean along an axis taken off, one "
-        "element, one row, half the batch, and a sum for a mean. What changes nothing is not counted. The "
-        "median of the derived bounds is what ours would allow an execution whose formula is right. Where "
-        "ours refuses a gradient of the framework's own it says `imprecise`: half of the digits are lost and "
-        "more.",
-        "",
-        _table(mutation_power(mutations)),
-        "",
-        f"Of the reference's own rules in NumPy ours sees {_reference(mutations)}.",
+        *section(mutations),
         "",
         "## Each report",
         "",
         "yes: found; both: it fails the right gradient too; -: not found; blank: it cannot be asked. Three "
         "answers: ordinary draws, the trigger, the boundary corpus.",
         "",
-        _table(_each(rows)),
+        table(_each(rows)),
         "",
         "## Not re-created",
         "",
@@ -114,12 +71,6 @@ def page(rows: pd.DataFrame, mutations: pd.DataFrame) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _reference(mutations: pd.DataFrame) -> str:
-    own = mutations[mutations["framework"] == "numpy"]
-    least = _scale(own["finest scale"].min())
-    return f"{least} in each of {own['function'].nunique()}, in float64 and float32"
 
 
 def _as_expected(rows: pd.DataFrame) -> int:
@@ -144,17 +95,6 @@ def _each(rows: pd.DataFrame) -> pd.DataFrame:
             row[name] = " ".join(said).strip()
         found.append(row)
     return pd.DataFrame(found)
-
-
-def _table(frame: pd.DataFrame) -> str:
-    """A Markdown table whose cells cannot break it."""
-    head = "| " + " | ".join(frame.columns) + " |"
-    rule = "|" + "---|" * len(frame.columns)
-    body = [
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
-        for row in frame.itertuples(index=False)
-    ]
-    return "\n".join([head, rule, *body])
 
 
 def keep(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> None:
