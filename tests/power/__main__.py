@@ -7,17 +7,18 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor
-from itertools import repeat
+from itertools import product, repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from tests.power import report
-from tests.power.defects import of_function, page
+from tests.power.defect import page
+from tests.power.defects import of_function
 from tests.power.detection import DRAWS, of_fault
 from tests.power.faults import FAULTS
 from tests.power.mutations import cells, of_cell
-from tests.power.unary import FUNCTIONS
+from tests.power.subjects import SUBJECTS
 
 DTYPES = ("float64", "float32")
 
@@ -46,10 +47,9 @@ def mutations(pool: Executor, folder: Path) -> int:
 
 def defects(pool: Executor, folder: Path) -> int:
     """The installed frameworks' own functions."""
-    asked = [(w, dtype) for u in FUNCTIONS.values() for w in (u.torch, u.jax) if w for dtype in DTYPES]
-    found = _all(pool.map(of_function, *zip(*asked, strict=True)))
+    found = _all(pool.map(of_function, *zip(*product(SUBJECTS, DTYPES), strict=True)))
     (folder / "defects.md").write_text(page(found))
-    print(f"{len(found)} live defects in {len(asked) // len(DTYPES)} functions")
+    print(f"{len(found)} live defects in {len(SUBJECTS)} functions")
     return 0
 
 
