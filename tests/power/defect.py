@@ -119,12 +119,12 @@ def page(defects: Sequence[Defect]) -> str:
         "at that point alone, and its truth once more with mpmath by differences at up to 1500 digits. "
         "`imprecise`: the formula is right, and its execution loses digits that the input allows; "
         "`miscomputed`: not even what rounding allows; `wrong`: another formula. Order 1 is the derivative "
-        "in one argument, or forward along ones in all of them; order 2 the derivative of the sum of all those "
-        "of order 1. JAX runs with 64-bit numbers enabled; `F` is torch.nn.functional, `jsp` "
+        "in one argument, or forward along ones in all of them; order 2 the derivative of the sum of all "
+        "those of order 1. JAX runs with 64-bit numbers enabled; `F` is torch.nn.functional, `jsp` "
         "jax.scipy.special, `jnp` jax.numpy.",
         "",
-        f"{len(defects)} entries, {several} of them of several numbers; {reported} have a public report known "
-        "here.",
+        f"{len(defects)} entries, {several} of them of several numbers; {reported} have a public report "
+        "known here.",
     ]
     for title, own in (
         ("Of one number", [d for d in defects if len(d.x) == 1]),

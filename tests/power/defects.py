@@ -21,7 +21,9 @@ from tests.power.question import ASKED, Question
 from tests.power.second_look import confirms
 
 FAILING = frozenset({Verdict.WRONG, Verdict.MISCOMPUTED, Verdict.IMPRECISE})
-SECONDS = 1.5  # for one derivative: where most points have none, or the truth takes long, the rest is left
+# For one derivative of one number, and of several, of which there are more points: where most have no
+# derivative, or the truth takes long, the rest is left.
+SECONDS, SECONDS_OF_SEVERAL = 8.0, 1.5
 GRAIN = 128  # so fine are points without a derivative told from the others
 MOST_LOOKED_AT = 10  # points of one derivative, until one is proven
 
@@ -59,7 +61,8 @@ def agrees(defect: Defect) -> bool:
 
 def _failing(question: Question, inside: list[Point]) -> Iterator[Defect]:
     """What fails of many points at once: what is named is taken out, and the others are asked again."""
-    parts, deadline = [inside], time.monotonic() + SECONDS
+    seconds = SECONDS if question.subject.function.numbers == 1 else SECONDS_OF_SEVERAL
+    parts, deadline = [inside], time.monotonic() + seconds
     while parts and time.monotonic() < deadline:
         part = parts.pop(0)
         if not part:

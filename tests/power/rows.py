@@ -68,7 +68,6 @@ FUNCTIONS: dict[str, Function] = {
     "prod": _along(lambda *x: mp.fprod(x), "torch.prod", "jnp.prod"),
     "cumsum": _along(_sum, "torch.cumsum", "jnp.cumsum", 2),
     "cumprod": _along(lambda *x: mp.fprod(x), "torch.cumprod", "jnp.cumprod", 2),
-    "logcumsumexp": _along(_log_sum_exp, "torch.logcumsumexp", "", 2),
     "amax": _along(max, "torch.amax", "jnp.max"),
     "amin": _along(min, "torch.amin", "jnp.min"),
     "median": _along(lambda *x: sorted(x)[1], "", "jnp.median"),

@@ -96,21 +96,15 @@ FUNCTIONS: dict[str, Function] = {
         lambda x: 1 - _lower_gamma(mp.mpf(2.5), x), None, Call("jsp.gammaincc", before=(2.5,))
     ),
     "betaln": plain(_log_beta, "", "jsp.betaln", 2),
-    "beta": plain(mp.beta, "", "jsp.beta", 2),
     "betainc": Function(
         lambda x: mp.betainc(2.5, 1.5, 0, x, True), None, Call("jsp.betainc", before=(2.5, 1.5))
     ),
-    "zeta": Function(
-        lambda x: mp.zeta(2.5, x), Call("torch.special.zeta", before=(2.5,)), Call("jsp.zeta", before=(2.5,))
-    ),
+    "zeta": Function(lambda x: mp.zeta(2.5, x), Call("torch.special.zeta", before=(2.5,))),
     "rel_entr": plain(lambda x, y: _xlogy(x, x) - _xlogy(x, y), "", "jsp.rel_entr", 2),
     "kl_div": plain(lambda x, y: _xlogy(x, x) - _xlogy(x, y) - x + y, "", "jsp.kl_div", 2),
     "boxcox": plain(_boxcox, "", "jsp.boxcox", 2),
     "boxcox1p": plain(lambda x, y: _boxcox(1 + x, y), "", "jsp.boxcox1p", 2),
-    "poch": plain(lambda x, y: mp.gamma(x + y) / mp.gamma(x), "", "jsp.poch", 2),
-    "polygamma": Function(
-        lambda x: mp.psi(1, x), Call("torch.polygamma", before=(1,)), Call("jsp.polygamma", before=(1,))
-    ),
+    "polygamma": Function(lambda x: mp.psi(1, x), Call("torch.polygamma", before=(1,))),
     "multigammaln": Function(
         _multigamma, Call("torch.special.multigammaln", {"p": 2}), Call("jsp.multigammaln", {"d": 2})
     ),

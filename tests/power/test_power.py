@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
+import jax
+import mpmath as mp
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +16,14 @@ from tests.power import checkers, functions, mutations, reference_rules, report
 from tests.power.defects import of_function
 from tests.power.detection import ACCUSES, CANNOT, FOUND, MISSED, arguments, boundary, draws, outcome
 from tests.power.faults import FAULTS
+from tests.power.function import LIBRARIES
 from tests.power.left_out import LEFT_OUT
 from tests.power.mutants import KINDS, Subject, changes
+from tests.power.second_look import confirms
+from tests.power.subjects import SUBJECTS
 
 REPORTS = Path(__file__).parents[2] / "reports"
+DEFECTS = (REPORTS / "defects.md").read_text()
 LARGE = {"GB147"}  # 70,000 elements: in `make power` alone
 BY_ID = {fault.id: fault for fault in FAULTS}
 ROWS, MUTATIONS = (
@@ -118,15 +125,45 @@ def test_the_summary_in_the_readme_is_read_from_the_table():
         assert line in text, line
 
 
+# -- live defects -----------------------------------------------------------------------------------------
+
+
 def test_a_live_defect_is_found_again_and_is_in_the_table():
     (first, *_) = of_function("torch.exp2", "float64")
-    assert (first.x, first.computed, first.verdict) == (1024.0, np.inf, "miscomputed")
-    assert f"`{first.reproducer}`" in (REPORTS / "defects.md").read_text()
+    assert (first.x, first.computed, first.verdict) == ((1024.0,), np.inf, "miscomputed")
+    assert f"`{first.reproducer}`" in DEFECTS
 
 
-def test_at_least_forty_live_defects_are_proven():
-    lines = (REPORTS / "defects.md").read_text().splitlines()
-    assert sum(line.startswith(("| torch", "| F.", "| j")) for line in lines) >= 40
+def test_at_least_forty_live_defects_are_proven_in_each_table():
+    for table in DEFECTS.split("## ")[2:]:
+        assert sum(line.startswith(("| torch", "| F.", "| j")) for line in table.splitlines()) >= 40
+
+
+def test_a_right_function_of_two_arguments_has_none():
+    assert of_function("torch.maximum(x, y)", "float64") == []
+
+
+def test_a_truth_of_mpmath_that_disagrees_drops_an_entry(monkeypatch):
+    right = SUBJECTS["torch.exp2"]
+    other = right._replace(function=right.function._replace(truth=mp.exp))
+    monkeypatch.setitem(SUBJECTS, "torch.exp2", other)
+    assert of_function("torch.exp2", "float64") == []
+
+
+def test_the_second_look_confirms_no_kink():
+    assert confirms(mp.hypot, (0.0, 1e-160), 1, 1, "1")
+    assert not confirms(mp.hypot, (0.0, 0.0), None, 1, "0")
+    assert not confirms(lambda x: abs(x), (0.0,), 0, 2, "0")
+
+
+def test_the_lines_that_show_a_defect_give_what_the_page_says():
+    rows = [line.split(" | ") for line in DEFECTS.splitlines() if "`torch.func." in line or "`jax." in line]
+    with jax.enable_x64(True), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for row in rows[:: len(rows) // 8]:
+            shown = eval(row[9].strip("`"), {**LIBRARIES, "np": np})
+            # One number is computed otherwise than an array of one, in the last digits.
+            assert np.isclose(float(shown), float(row[4]), rtol=1e-5, atol=0, equal_nan=True), row
 
 
 # -- mutations --------------------------------------------------------------------------------------------
