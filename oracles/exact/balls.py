@@ -38,6 +38,7 @@ def precision(bits: int) -> Iterator[None]:
 
 _collectors: list[list[str]] = []
 _tie_collectors: list[list[bytes]] = []
+_lost_collectors: list[list[None]] = []
 
 
 def collecting_kinks() -> AbstractContextManager[list[str]]:
@@ -48,6 +49,11 @@ def collecting_kinks() -> AbstractContextManager[list[str]]:
 def collecting_ties() -> AbstractContextManager[list[bytes]]:
     """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
     return _collecting(_tie_collectors)
+
+
+def collecting_lost() -> AbstractContextManager[list[None]]:
+    """Collect where a tangent of exactly 0 meets a slope that is not finite: their product says nothing."""
+    return _collecting(_lost_collectors)
 
 
 @contextmanager
@@ -64,6 +70,12 @@ def note_tie(equal: Array) -> None:
     """Say which of the numbers that are asked are equal."""
     for ties in _tie_collectors:
         ties.append(equal.tobytes())
+
+
+def note_lost() -> None:
+    """Say that 0 was taken for 0 times a slope that is not finite."""
+    for lost in _lost_collectors:
+        lost.append(None)
 
 
 def note_kink(text: str) -> None:

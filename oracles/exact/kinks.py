@@ -114,8 +114,10 @@ def limits_along_rays(
 
 def _limit(near: arb, far: arb, bits: int) -> arb | None:
     """The limit along a ray, with a margin for the distance; None if the slope still changes."""
-    margin = arb(2) ** -bits * max(arb(1), abs(near.mid()), key=float)
-    return near.mid() + arb(0, margin) if near.is_finite() and abs(near - far) < margin else None
+    size = abs(near.mid())
+    margin = 2 * abs(near - far).upper() + arb(2) ** -bits * size
+    settled = near.is_finite() and margin < arb(2) ** -bits * max(arb(1), 2 * size, key=float)
+    return near.mid() + arb(0, margin.upper()) if settled else None
 
 
 def _hull(result: arb, *limits: arb) -> arb:
@@ -130,21 +132,27 @@ def _hull(result: arb, *limits: arb) -> arb:
 
 
 def _rays(inputs: Sequence[Array], moving: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
-    """The inputs with those that move a little off, in random directions, each with its opposite."""
+    """The inputs with those that move a little off, in random directions, each with its opposite.
+
+    A zero moves little against the smallest of the others.
+    """
     rng = np.random.default_rng(0)
+    sizes = [abs(b.mid()) for i in moving for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
+    least = min([arb(1), *sizes], key=float)
+    bits += max(0, -int(math.frexp(float(least))[1]))
     for _ in range(PAIRS):
         directions = {i: rng.normal(size=np.shape(inputs[i])) for i in moving}
         for sign in (1, -1):
             with precision(2 * distance + bits):
                 yield [
-                    _near(x, sign * directions[i], distance) if i in directions else x
+                    _near(x, sign * directions[i], distance, least) if i in directions else x
                     for i, x in enumerate(inputs)
                 ]
 
 
-def _near(x: Array, direction: Array, distance: int) -> Array:
+def _near(x: Array, direction: Array, distance: int, least: arb) -> Array:
     def step(ball: arb, d: float) -> arb:
-        return ball + arb(d) * arb(2) ** -distance * max(arb(1), abs(ball.mid()), key=float)
+        return ball + arb(d) * arb(2) ** -distance * (least if ball.is_zero() else abs(ball.mid()))
 
     return each(step, exact(x), np.asarray(direction))
 

@@ -63,3 +63,20 @@ def test_a_bound_is_of_what_ran_and_not_of_what_torch_does_when_it_is_watched():
     assert found.worst.error_ulp > 10
     assert np.isnan(found.worst.bound_ulp)
     assert check_gradient(lambda x: torch.softmax(x, -1), (x,)).worst.bound_ulp < 100
+
+
+def test_a_slope_at_0_that_is_smaller_than_the_distance_of_the_points_around():
+    x, y = (torch.tensor([v], dtype=torch.float64) for v in (0.0, 1e-100))
+    found = check_gradient(torch.special.xlog1py, (x, y), cotangent=torch.ones(1, dtype=torch.float64))
+    assert found.passed, str(found)
+    assert found.parts[0].judgement.true == 1e-100
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(1.0, "convention"), (-1.0, "convention"), (1.5, "wrong")])
+def test_forward_a_norm_at_0_has_the_slopes_around_it(slope, verdict):
+    """Along (1, 1) its slope is sqrt 2 on one side and -sqrt 2 on the other; 0 times infinity is not 0."""
+    with jax.enable_x64(True):
+        f = jax.custom_jvp(lambda x: jnp.sqrt(x[0] ** 2 + x[1] ** 2))
+        f.defjvp(lambda primals, tangents: (f(*primals), slope * tangents[0][0]))
+        found = check_gradient(f, (jnp.zeros(2),), mode="forward", cotangent=[jnp.ones(2)])
+    assert found.verdict == verdict, str(found)

@@ -21,6 +21,7 @@ from oracles.exact.balls import (
     each,
     filled,
     note_kink,
+    note_lost,
     note_tie,
 )
 from oracles.exact.errors import Undecided, Unsupported
@@ -95,7 +96,13 @@ def _scale(z: Array, c: Array) -> Array:
     product = np.asarray(np.multiply(z, c))  # NumPy unwraps 0-d objects
     if all_finite(product):
         return product
-    return each(lambda a, b: ZERO if a.is_zero() else a * b, z, c)
+
+    def one(a: arb, b: arb) -> arb:
+        if a.is_zero() and not b.is_finite():
+            note_lost()
+        return ZERO if a.is_zero() else a * b
+
+    return each(one, z, c)
 
 
 # z c where z is a tangent or cotangent: a z that is exactly zero says that the branch was not taken, or that
