@@ -47,6 +47,14 @@ def test_jax_s_own_gradient_passes(name):
     assert found.passed, str(found)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_linear_solve_of_jax_in_a_half_format(dtype):
+    def f(x):
+        return jax.lax.custom_linear_solve(lambda y: x * y, x * x, lambda _, b: b / x, lambda _, b: b / x)
+
+    assert check_gradient(f, (jnp.asarray([0.5, 2.0], dtype),)).passed
+
+
 def test_celu_has_the_digits_of_its_dtype_in_1_over_alpha():
     """Its backward gets 1 / alpha from float32: that is a defect in float64 alone."""
     x = np.array([-0.5, -2.0, 1.0])

@@ -97,11 +97,10 @@ def _linear_solve(call: Call, *operands: Var) -> Sequence[Var]:
     if len(right := operands[sum(lengths) :]) != 1:
         raise Unsupported("custom_linear_solve for several arrays at once: not yet")
     (b,), consts = right, operands[: lengths.matvec]
-    wide = b.dtype == "float64"
-    basis = np.eye(b.size, dtype="float64" if wide else "float32").reshape(b.size, *b.shape)
-    with jax.enable_x64(wide):
+    basis = np.eye(b.size).reshape(b.size, *b.shape)
+    with jax.enable_x64(b.dtype == "float64"):
         columns = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(matvec), (None,) * len(consts) + (0,)))(
-            *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts), basis
+            *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts), basis.astype(b.dtype)
         )
     (found,) = call.interpret(call.recorder, columns, [*consts, constant(call.recorder, basis, b.dtype)])
     matrix = transpose(reshape(found, (b.size, b.size)))
