@@ -12,10 +12,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.power import report
+import pandas as pd
+
+from tests.power import alarm_page, report
 from tests.power.defect import page
 from tests.power.defects import of_function
 from tests.power.detection import DRAWS, of_fault
+from tests.power.false_alarms import cells as alarm_cells
+from tests.power.false_alarms import of_cell as of_right_one
 from tests.power.faults import FAULTS
 from tests.power.mutations import cells, of_cell
 from tests.power.subjects import SUBJECTS
@@ -53,6 +57,18 @@ def defects(pool: Executor, folder: Path) -> int:
     return 0
 
 
+def alarms(pool: Executor, folder: Path) -> int:
+    """Right gradients at random arguments; 1 where one is not passed and no cause of it is known."""
+    rows = pd.DataFrame(_all(pool.map(of_right_one, *zip(*alarm_cells(), strict=True))))
+    rows.to_csv(folder / "false_alarms.csv", index=False)
+    news = [*alarm_page.unknown(rows), *alarm_page.stale(rows)]
+    print(
+        f"{rows['checks'].sum()} checks of right gradients; without a cause, or no longer said: {len(news)}"
+    )
+    print(*news, sep="\n")
+    return 1 if news else 0
+
+
 def _all(lists: Iterable[list[Any]]) -> list[Any]:
     return [row for own in lists for row in own]
 
@@ -63,7 +79,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--draws", type=int, default=DRAWS, help="ordinary draws for each fault")
     parser.add_argument("--output", type=Path, default=Path("reports"), help="the folder for the tables")
-    parser.add_argument("--only", choices=("faults", "mutations", "defects"), help="one part")
+    parser.add_argument("--only", choices=("faults", "mutations", "defects", "alarms"), help="one part")
     asked = parser.parse_args()
     start, worst = time.monotonic(), 0
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
@@ -73,6 +89,8 @@ def main() -> int:
             worst = max(worst, mutations(pool, asked.output))
         if asked.only in {None, "defects"}:
             worst = max(worst, defects(pool, asked.output))
+        if asked.only in {None, "alarms"}:
+            worst = max(worst, alarms(pool, asked.output))
     report.write(asked.output)
     print(f"{time.monotonic() - start:.0f} s")
     return worst

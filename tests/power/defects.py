@@ -7,7 +7,6 @@ found again at the one point alone, and then in mpmath.
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -21,9 +20,9 @@ from tests.power.question import ASKED, Question
 from tests.power.second_look import confirms
 
 FAILING = frozenset({Verdict.WRONG, Verdict.MISCOMPUTED, Verdict.IMPRECISE})
-# For one derivative of one number, and of several, of which there are more points: where most have no
-# derivative, or the truth takes long, the rest is left.
-SECONDS, SECONDS_OF_SEVERAL = 8.0, 1.5
+# How often one derivative is asked: where most points have none, or the truth takes long, the rest is left.
+# No limit of time, for the table is to be the same again.
+MOST_ASKED, MOST_ASKED_OF_SEVERAL = 24, 10
 GRAIN = 128  # so fine are points without a derivative told from the others
 MOST_LOOKED_AT = 10  # points of one derivative, until one is proven
 
@@ -61,15 +60,15 @@ def agrees(defect: Defect) -> bool:
 
 def _failing(question: Question, inside: list[Point]) -> Iterator[Defect]:
     """What fails of many points at once: what is named is taken out, and the others are asked again."""
-    seconds = SECONDS if question.subject.function.numbers == 1 else SECONDS_OF_SEVERAL
-    parts, deadline = [inside], time.monotonic() + seconds
-    while parts and time.monotonic() < deadline:
+    left = MOST_ASKED if question.subject.function.numbers == 1 else MOST_ASKED_OF_SEVERAL
+    parts = [inside]
+    while parts and left:
         part = parts.pop(0)
         if not part:
             continue
         # Of three sizes, the last point again and again: JAX compiles for each size.
         size = next((size for size in (1, len(inside) // 8) if len(part) <= size), len(inside))
-        named = question.named(part + part[-1:] * (size - len(part)))
+        named, left = question.named(part + part[-1:] * (size - len(part))), left - 1
         if named:
             yield from filter(_fails, named)
             bad = {d.x for d in named}

@@ -20,7 +20,8 @@ from tests.power.right import Draw, drawn
 FRAMEWORKS = {"torch": right_torch.FUNCTIONS, "jax": right_jax.FUNCTIONS}
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 SEEDS = 15  # of each function in each dtype
-OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
+PASSED = "passed"
+OPEN = (Verdict.UNDECIDED.value, Verdict.UNSUPPORTED.value)
 NO_KERNEL = ("not implemented for", "is not supported")
 
 
@@ -39,7 +40,7 @@ def of_cell(framework: str, name: str, dtype: str, seeds: range = range(SEEDS)) 
             found = asked(draw, seed)
             if found is None:
                 return []
-            said = "passed" if found.passed else found.verdict.value
+            said = PASSED if found.passed else found.verdict.value
             row = rows.setdefault(
                 said,
                 {

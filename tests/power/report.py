@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from tests.power import alarm_page
 from tests.power.checkers import CHECKERS
 from tests.power.detection import ACCUSES, CANNOT, FOUND, REGIMES
 from tests.power.faults import FAULTS
 from tests.power.left_out import LEFT_OUT
 from tests.power.mutation_page import section, table
 
+TABLES = ("power", "power_mutations", "false_alarms")
 LETTERS = {FOUND: "yes", ACCUSES: "both", CANNOT: ""}
 
 
@@ -33,7 +35,7 @@ def counts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def page(rows: pd.DataFrame, mutations: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame) -> str:
     """The whole page in Markdown."""
     faults = [f for f in FAULTS if f.id in set(rows["id"])]
     real = [f for f in faults if not f.legal]
@@ -57,6 +59,8 @@ def page(rows: pd.DataFrame, mutations: pd.DataFrame) -> str:
         f"for {_as_expected(rows)} of {len(faults)}.",
         "",
         *section(mutations),
+        "",
+        *alarm_page.section(alarms),
         "",
         "## Each report",
         "",
@@ -103,8 +107,7 @@ def keep(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> None:
 
 
 def write(folder: Path) -> None:
-    """Write power.md from the rows that are kept there."""
-    names = ("power", "power_mutations")
-    (folder / "power.md").write_text(
-        page(*(pd.read_csv(folder / f"{name}.csv", keep_default_na=False) for name in names))
-    )
+    """Write power.md and false_alarms.md from the rows that are kept there."""
+    tables = [pd.read_csv(folder / f"{name}.csv", keep_default_na=False) for name in TABLES]
+    (folder / "power.md").write_text(page(*tables))
+    (folder / "false_alarms.md").write_text(alarm_page.page(tables[-1]))

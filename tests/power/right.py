@@ -12,8 +12,11 @@ from tests.power.fault import loaded
 
 Function = Callable[..., Any]
 Shape = tuple[int, ...]
-# Few, for JAX compiles each operation for each of them.
-SHAPES: tuple[Shape, ...] = ((), (1,), (5,), (2, 3), (4, 4), (2, 1, 3), (2, 2, 4))
+# JAX compiles each operation for each of them.
+SHAPES: dict[str, tuple[Shape, ...]] = {
+    "torch": ((), (1,), (5,), (2, 3), (4, 4), (2, 1, 3), (2, 2, 4), (3, 8)),
+    "jax": ((), (5,), (4, 4), (2, 2, 4)),
+}
 SIZES = (0.1, 1.0, 1.0, 6.0)  # of normal numbers
 
 
@@ -39,9 +42,9 @@ class Right(NamedTuple):
     spec: Function | None = None
     surrogate: Function | None = None
 
-    def shapes(self) -> list[Shape]:
+    def shapes(self, framework: str) -> list[Shape]:
         """Those of SHAPES that it takes."""
-        return [s for s in SHAPES if len(s) >= self.least and self.axes in {None, len(s)}]
+        return [s for s in SHAPES[framework] if len(s) >= self.least and self.axes in {None, len(s)}]
 
 
 class Draw(NamedTuple):
@@ -56,7 +59,7 @@ class Draw(NamedTuple):
 def drawn(framework: str, right: Right, dtype: str, seed: int) -> Draw:
     """What a seed gives."""
     rng = np.random.default_rng([seed, len(dtype), ord(dtype[0])])
-    shapes = right.shapes()
+    shapes = right.shapes(framework)
     shape = shapes[rng.integers(len(shapes))]
     size = SIZES[rng.integers(len(SIZES))]
     options = {name: values[rng.integers(len(values))] for name, values in right.options.items()}

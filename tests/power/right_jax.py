@@ -113,17 +113,17 @@ LIBRARY = {
     "jax.lax.custom_linear_solve": Right(_solved, "p x"),
 }  # fmt: skip
 OWN = {
-    "silu by hand": Right(mutants_jax.RIGHT["silu"], "x"),
-    "softmax by hand": Right(mutants_jax.RIGHT["softmax"], "x", least=1),
-    "held gate": Right(healthy_jax.gated, "x"),
-    "held gate by hand": Right(healthy_jax.gated_by_hand, "x"),
-    "held maximum": Right(healthy_jax.shifted_logsumexp, "x", least=1),
-    "straight-through": Right(healthy_jax.straight_through, "x", surrogate=lambda x: x * 1.0),
-    "straight-through idiom": Right(healthy_jax.straight_through_idiom, "x"),
-    "fake quantisation": Right(healthy_jax.quantised, "x", surrogate=healthy_jax.clipped),
-    "sparsemax by halvings": Right(
+    "silu by hand, jax": Right(mutants_jax.RIGHT["silu"], "x"),
+    "softmax by hand, jax": Right(mutants_jax.RIGHT["softmax"], "x", least=1),
+    "held gate, jax": Right(healthy_jax.gated, "x"),
+    "held gate by hand, jax": Right(healthy_jax.gated_by_hand, "x"),
+    "held maximum, jax": Right(healthy_jax.shifted_logsumexp, "x", least=1),
+    "straight-through, jax": Right(healthy_jax.straight_through, "x", surrogate=lambda x: x * 1.0),
+    "straight-through idiom, jax": Right(healthy_jax.straight_through_idiom, "x"),
+    "fake quantisation, jax": Right(healthy_jax.quantised, "x", surrogate=healthy_jax.clipped),
+    "sparsemax by halvings, jax": Right(
         healthy_jax.sparsemax(40), "x", least=1, spec=healthy_jax.sparsemax_spec
     ),
-    "Newton's root": Right(healthy_jax.newton, "q", spec=healthy_jax.inverse_root),
+    "Newton's root, jax": Right(healthy_jax.newton, "q", spec=healthy_jax.inverse_root),
 }  # fmt: skip
 FUNCTIONS: dict[str, Right] = {**NN, **LIBRARY, **OWN}

@@ -169,22 +169,22 @@ LIBRARY = {
 }
 OWN = {
     **{
-        f"{name} by hand": Right(rule.apply, "x", least=least)
+        f"{name} by hand, torch": Right(rule.apply, "x", least=least)
         for name, rule, least in (
             ("silu", mutants_torch.Silu, 0), ("softmax", mutants_torch.Softmax, 1),
             ("silu in place", healthy_torch.SiluInPlace, 0), ("detaching", healthy_torch.Detaching, 0),
         )
     },
-    "held gate": Right(healthy_torch.gated, "x"),
-    "held size": Right(healthy_torch.scaled, "x", least=1),
-    "straight-through": Right(
+    "held gate, torch": Right(healthy_torch.gated, "x"),
+    "held size, torch": Right(healthy_torch.scaled, "x", least=1),
+    "straight-through, torch": Right(
         healthy_torch.StraightThrough.apply, "x", surrogate=healthy_torch.identity
     ),
-    "straight-through idiom": Right(healthy_torch.straight_through_idiom, "x"),
-    "fake quantisation": Right(healthy_torch.Quantised.apply, "x", surrogate=healthy_torch.clipped),
-    "sparsemax by halvings": Right(
+    "straight-through idiom, torch": Right(healthy_torch.straight_through_idiom, "x"),
+    "fake quantisation, torch": Right(healthy_torch.Quantised.apply, "x", surrogate=healthy_torch.clipped),
+    "sparsemax by halvings, torch": Right(
         healthy_torch.sparsemax(40), "x", least=1, spec=healthy_torch.sparsemax_spec
     ),
-    "Newton's root": Right(healthy_torch.Newton.apply, "q", spec=lambda x: x.rsqrt()),
+    "Newton's root, torch": Right(healthy_torch.Newton.apply, "q", spec=lambda x: x.rsqrt()),
 }  # fmt: skip
 FUNCTIONS: dict[str, Right] = {**ACTIVATIONS, **LOSSES, **LIBRARY, **OWN}
