@@ -169,7 +169,7 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
         lost = np.where(np.isnan(error), float(kind.digits), lost)
         total_loss = (got == 0) & (np.abs(mid) > 2 * known.attainable)
     lost = np.where(total_loss, float(kind.digits), lost)
-    inside, bounded = _in_bound(known.bound, got)
+    inside, bounded, rounds = _in_bound(known.bound, got)
     bounded &= finite
     kink = truth.wide & bool(truth.kinks)
     legal = kink & (truth.contains(got) | (inside & bounded & _formula(known, True)))
@@ -186,8 +186,9 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     mark(counted & ~known.zero & total_loss, Verdict.IMPRECISE)
     mark(counted & jumps & ~(error <= half), Verdict.UNDECIDED)
     mark(counted & known.zero & ~bounded & ~(error <= half) & finite, Verdict.UNDECIDED)
-    # An error that half an ulp of the inputs makes as well is no program's fault, whatever its bound is.
-    excused = (error <= known.attainable) & ~jumps
+    # An error that half an ulp of the inputs makes as well is no rounding program's fault, whatever its bound
+    # is; but an attainable error above the budget is a sample across a branch, and excuses nothing.
+    excused = (error <= known.attainable) & (known.attainable <= 2 * half * 2.0**allowed) & rounds
     mark(counted & bounded & ~inside & ~excused, Verdict.MISCOMPUTED)
     mark(counted & ~finite & ~beyond, Verdict.MISCOMPUTED)
     mark(np.isinf(got) & beyond & ~right_infinity, Verdict.MISCOMPUTED)
@@ -231,14 +232,15 @@ def _formula(known: Evidence, default: bool) -> NDArray[np.bool_]:
     return np.full(known.truth.shape, default) if known.formula is None else known.formula
 
 
-def _in_bound(balls: Array | None, got: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which numbers lie in B, and where B is bounded."""
+def _in_bound(balls: Array | None, got: Array) -> tuple[NDArray[np.bool_], ...]:
+    """Which numbers lie in B, where B is bounded, and where its program rounds at all."""
     if balls is None:
-        return np.ones(got.shape, bool), np.zeros(got.shape, bool)
+        return np.ones(got.shape, bool), np.zeros(got.shape, bool), np.ones(got.shape, bool)
     pairs = list(zip(balls.ravel().tolist(), got.ravel().tolist(), strict=True))
     inside = np.array([not math.isnan(v) and v in b for b, v in pairs], bool).reshape(got.shape)
     bounded = np.array([b.is_finite() for b, _ in pairs], bool).reshape(got.shape)
-    return inside, bounded
+    rounds = np.array([not b.is_exact() for b, _ in pairs], bool).reshape(got.shape)
+    return inside, bounded, rounds
 
 
 def _described(

@@ -131,9 +131,15 @@ def test_outside_a_finite_bound_it_is_miscomputed_however_small_the_error():
 
 
 def test_what_half_an_ulp_of_the_inputs_makes_is_no_program_s_fault():
-    bound = around([1.0], 1e-9)
-    for a, verdict in ((1e-3, Verdict.ACCURATE), (1e-6, Verdict.MISCOMPUTED)):
-        assert judged(evidence([1.0], a=[a], bound=bound), [1.0001]).verdict is verdict
+    """Unless nothing rounds there, or that is so much that it must come from another branch."""
+    bound, exact = around([1.0], 1e-12), around([1.0], 0.0)
+    for a, of, verdict in (
+        (1e-9, bound, Verdict.ACCURATE),
+        (1e-11, bound, Verdict.MISCOMPUTED),
+        (1e-9, exact, Verdict.MISCOMPUTED),
+        (1e-7, bound, Verdict.MISCOMPUTED),
+    ):
+        assert judged(evidence([1.0], a=[a], bound=of), [1 + 1e-10]).verdict is verdict
 
 
 def test_without_a_bound_the_lost_bits_decide():

@@ -22,7 +22,7 @@ from tests.power.second_look import confirms
 FAILING = frozenset({Verdict.WRONG, Verdict.MISCOMPUTED, Verdict.IMPRECISE})
 # How often one derivative is asked: where most points have none, or the truth takes long, the rest is left.
 # No limit of time, for the table is to be the same again.
-MOST_ASKED, MOST_ASKED_OF_SEVERAL = 24, 10
+MOST_ASKED, MOST_ASKED_OF_SEVERAL = 16, 6
 GRAIN = 128  # so fine are points without a derivative told from the others
 MOST_LOOKED_AT = 10  # points of one derivative, until one is proven
 

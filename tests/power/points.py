@@ -33,7 +33,7 @@ def numbers(dtype: str, count: int) -> list[float]:
     elif count == 2:
         chosen = [*FEW[dtype], *BESIDE[dtype]]
     else:
-        chosen = list(FEW[dtype][: {3: 8, 4: 5}[count]])
+        chosen = list(FEW[dtype][: {3: 6, 4: 5}[count]])
     with np.errstate(over="ignore"):
         rounded = np.array(chosen).astype(dtype).astype(float)
     return sorted({float(v) for v in rounded if np.isfinite(v)})
