@@ -109,7 +109,7 @@ def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     rows = _last_axis(x, axes)
     out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
     for i, found in enumerate(_rows(x, axes, largest)):
-        out[i, found] = ONE if len(found) == 1 else unit()
+        out[i, found] = [ONE] if len(found) == 1 else [unit() for _ in found]
     moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
     return np.moveaxis(moved, range(-len(axes), 0), axes)
 

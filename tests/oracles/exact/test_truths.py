@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles.exact import truths
-from oracles.exact.balls import filled
+from oracles.exact.balls import comparison, filled
 from oracles.exact.errors import Undecided
+from oracles.exact.primitives import reductions
 
 F, OPEN, T = 0.0, 0.5, 1.0
 MEANINGS = {F: {False}, OPEN: {False, True}, T: {True}}
@@ -117,3 +118,22 @@ def test_an_open_value_takes_no_branch():
         truths.plain(array(OPEN))
     with pytest.raises(Undecided, match="rounding decides which element is taken"):
         truths.RULES["take"](np.array([F, T], truths.KIND), array(OPEN))
+
+
+def test_a_ball_is_itself_and_two_equal_ones_are_not():
+    third = arb(1) / 3
+    same, other = filled([third, third], (2,)), filled([third, arb(1) / 3], (2,))
+    yes, no = comparison(same, other, np.equal, np.not_equal)
+    assert yes.tolist() == [True, False]
+    assert no.tolist() == [False, False]
+    yes, no = comparison(same, other, np.less, np.greater_equal)
+    assert no.tolist() == [True, False]
+    unbounded = filled([arb("nan")] * 2, (2,))
+    assert not np.any(comparison(unbounded, unbounded, np.equal, np.not_equal))
+
+
+def test_the_shares_of_a_tied_maximum_are_numbers_of_their_own():
+    x = filled([arb(1), arb(1), arb(0)], (3,))
+    shares = reductions.weights.evaluate(x, axes=(0,), largest=True)
+    assert shares[0] is not shares[1]
+    assert not np.any(comparison(shares[:1], shares[1:2], np.equal, np.not_equal))
