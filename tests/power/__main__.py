@@ -18,6 +18,7 @@ from tests.power import alarm_page, report
 from tests.power.defect import page
 from tests.power.defects import of_function
 from tests.power.detection import DRAWS, of_fault
+from tests.power.false_alarms import SEEDS
 from tests.power.false_alarms import cells as alarm_cells
 from tests.power.false_alarms import of_cell as of_right_one
 from tests.power.faults import FAULTS
@@ -57,9 +58,10 @@ def defects(pool: Executor, folder: Path) -> int:
     return 0
 
 
-def alarms(pool: Executor, folder: Path) -> int:
+def alarms(pool: Executor, folder: Path, seeds: int) -> int:
     """Right gradients at random arguments; 1 where one is not passed and no cause of it is known."""
-    rows = pd.DataFrame(_all(pool.map(of_right_one, *zip(*alarm_cells(), strict=True))))
+    found = pool.map(of_right_one, *zip(*alarm_cells(), strict=True), repeat(range(seeds)))
+    rows = pd.DataFrame(_all(found))
     rows.to_csv(folder / "false_alarms.csv", index=False)
     news = [*alarm_page.unknown(rows), *alarm_page.stale(rows)]
     print(
@@ -78,9 +80,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--draws", type=int, default=DRAWS, help="ordinary draws for each fault")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="draws for each right gradient and dtype")
     parser.add_argument("--output", type=Path, default=Path("reports"), help="the folder for the tables")
     parser.add_argument("--only", choices=("faults", "mutations", "defects", "alarms"), help="one part")
     asked = parser.parse_args()
+    if min(asked.jobs, asked.draws, asked.seeds) < 1:
+        parser.error("--jobs, --draws and --seeds must be 1 or more")
     start, worst = time.monotonic(), 0
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
         if asked.only in {None, "faults"}:
@@ -90,7 +95,7 @@ def main() -> int:
         if asked.only in {None, "defects"}:
             worst = max(worst, defects(pool, asked.output))
         if asked.only in {None, "alarms"}:
-            worst = max(worst, alarms(pool, asked.output))
+            worst = max(worst, alarms(pool, asked.output, asked.seeds))
     report.write(asked.output)
     print(f"{time.monotonic() - start:.0f} s")
     return worst
