@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from tests.power.false_alarms import OPEN, PASSED
+from tests.power.fault import address
 from tests.power.known_alarms import CAUSES, known
 from tests.power.mutation_page import table
 
@@ -79,8 +80,7 @@ def page(rows: pd.DataFrame) -> str:
     ]
     for cause in CAUSES:
         own = rows[[known(r.function, r.dtype, r.said) is cause for r in rows.itertuples()]]
-        project, _, number = cause.report.partition("#")
-        link = [f"Reported: [{cause.report}](https://github.com/{project}/issues/{number}).", ""]
+        link = [f"Reported: [{cause.report}]({address(cause.report)}).", ""]
         lines += [
             "", f"## {cause.said}: {cause.why}", "", *(link if cause.report else []),
             f"`{cause.reproducer}`", "",

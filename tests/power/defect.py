@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import torch
 
+from tests.power.fault import address
 from tests.power.function import Subject
 from tests.power.points import Point
 from tests.power.subjects import SUBJECTS
@@ -141,8 +142,7 @@ def _table(defects: Sequence[Defect]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for d in sorted(defects, key=lambda d: (d.label, d.dtype, d.order, d.mode, d.argument or 0)):
-        project, _, number = d.report.partition("#")
-        link = f"[{d.report}](https://github.com/{project}/issues/{number})" if d.report else ""
+        link = f"[{d.report}]({address(d.report)})" if d.report else ""
         point = ", ".join(map(repr, d.x))
         cells = (
             d.label, d.dtype, d.derivative, point, repr(d.computed), d.true, d.verdict,

@@ -72,6 +72,12 @@ def _put(out: Any, index: Any, values: Any) -> Any:
     return out
 
 
+def address(report: str) -> str:
+    """Where a report "project/name#number" is."""
+    project, _, number = report.partition("#")
+    return f"https://github.com/{project}/issues/{number}"
+
+
 def loaded(framework: str, array: Any) -> Any:
     """A NumPy array in a framework."""
     return {"numpy": np.asarray, "torch": as_tensor, "jax": jnp.asarray}[framework](array)
@@ -174,8 +180,7 @@ class Fault:
     @property
     def link(self) -> str:
         """The report."""
-        project, _, number = self.report.partition("#")
-        return f"https://github.com/{project}/issues/{number}"
+        return address(self.report)
 
     def subject(self, framework: str, right: bool = False) -> Any:
         """The function in a framework (NumPy: with its vjp), None where it cannot be asked about there."""
