@@ -108,11 +108,14 @@ def metric(fault: Fault, right: bool, args: Arrays, tolerance: float) -> bool | 
     found = _evidence(fault, right, args)
     if found is None:
         return None
+    return all(within(c, t, tolerance) for c, t in zip(found.computed, found.truth, strict=True))
+
+
+def within(computed: Any, truth: Any, tolerance: float) -> bool:
+    """Whether |x - y| / max(1, |x| + |y|) is at most a tolerance everywhere; NaN and infinity are not."""
     with np.errstate(all="ignore"):
-        return all(
-            bool(np.all(np.abs(c - t) / np.maximum(1, np.abs(c) + np.abs(t)) <= tolerance))
-            for c, t in zip(found.computed, found.truth, strict=True)
-        )
+        gap = np.abs(computed - truth) / np.maximum(1, np.abs(computed) + np.abs(truth))
+    return bool(np.all(gap <= tolerance))
 
 
 def fuzzing(fault: Fault, right: bool, args: Arrays) -> bool | None:

@@ -11,6 +11,7 @@ import numpy as np
 import harness
 import reference
 from harness.cases import catalogue
+from tests.power.checkers import within
 from tests.power.mutants import Mutant, Pull, Subject, changed, of_result
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3  # gradcheck's
@@ -90,8 +91,7 @@ def metric(s: Subject, mutant: Mutant | None, tolerance: float) -> bool | None:
     """|x - y| / max(1, |x| + |y|) against the truth."""
     if s.framework != "numpy":
         return None
-    computed, true = _computed(s, mutant), _truth(s)
-    return bool(np.all(np.abs(computed - true) <= tolerance * np.maximum(1, np.abs(computed) + np.abs(true))))
+    return within(_computed(s, mutant), _truth(s), tolerance)
 
 
 def central(s: Subject, mutant: Mutant | None) -> bool | None:
