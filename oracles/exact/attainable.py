@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +55,12 @@ def attainable(
     with precision(bits):
         inputs = [exact(x) for x in inputs]
     moving = _moving(program, inputs, wrt, cotangents, bits, deadline)
+    steps = {i: _step(inputs[i], program.inputs[i], bits) for i in moving}
     count = PERTURBATIONS if sum(change.size for change in largest) < MANY else FEWER
     for seed in range(count) if any(np.size(inputs[i]) for i in moving) else ():
         if time.monotonic() > deadline and seed < FEWER:
             raise Undecided(f"out of time after {seed} of {FEWER} perturbations for the attainable error")
-        moved = _moved(program, inputs, moving, np.random.default_rng(seed), bits)
+        moved = _moved(inputs, steps, seed)
         try:
             around = evaluate(program, moved, bits, deadline)
         except Undecided:
@@ -88,9 +89,11 @@ def _moving(
         return floating
     try:
         here = evaluate(asked, inputs, bits, deadline)
+        steps = {i: _step(inputs[i], program.inputs[i], bits) for i in fixed}
         for seed in range(PERTURBATIONS):
-            moved = _moved(program, inputs, fixed, np.random.default_rng(seed), bits)
-            if not all(map(np.array_equal, here, evaluate(asked, moved, bits, deadline))):
+            if not all(
+                map(np.array_equal, here, evaluate(asked, _moved(inputs, steps, seed), bits, deadline))
+            ):
                 return least
     except Undecided:
         return least
@@ -118,14 +121,17 @@ def _distance(there: Array, here: Array) -> NDArray[np.float64]:
     return np.where(np.isnan(gap), np.inf, gap)
 
 
-def _moved(
-    program: Program, inputs: Sequence[Array], moving: Sequence[int], rng: np.random.Generator, bits: int
-) -> list[Array]:
-    """These inputs with every number half an ulp up or down."""
-    moved = list(inputs)
+def _step(x: Array, var: Var, bits: int) -> tuple[Array, Array]:
+    """Every number of an input half an ulp down, and half an ulp up."""
+    numbers = np.array(x.ravel().tolist(), float).reshape(x.shape)
+    half = exact(FORMATS[var.dtype].ulp(numbers) / 2)
     with precision(bits):
-        for i in moving:
-            numbers = np.array(inputs[i].ravel().tolist(), float).reshape(inputs[i].shape)
-            step = FORMATS[program.inputs[i].dtype].ulp(numbers) * rng.choice([-0.5, 0.5], numbers.shape)
-            moved[i] = np.asarray(inputs[i] + exact(step))
+        return np.asarray(x - half), np.asarray(x + half)
+
+
+def _moved(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], seed: int) -> list[Array]:
+    """The inputs with every number of those that have steps half an ulp up or down."""
+    moved, rng = list(inputs), np.random.default_rng(seed)
+    for i, (down, up) in steps.items():
+        moved[i] = np.where(rng.integers(0, 2, up.shape), up, down)
     return moved

@@ -127,9 +127,11 @@ def zeros(shape: tuple[int, ...]) -> Array:
 
 def each(function: Callable[..., Any], *arrays: Array) -> Array:
     """Apply a function of balls element by element."""
-    shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    flat = [np.broadcast_to(a, shape).ravel().tolist() for a in arrays]
-    return filled(list(map(function, *flat)), shape)
+    shape = arrays[0].shape
+    if any(a.shape != shape for a in arrays):
+        arrays = np.broadcast_arrays(*arrays)
+        shape = arrays[0].shape
+    return filled(list(map(function, *(a.ravel().tolist() for a in arrays))), shape)
 
 
 def unit() -> arb:

@@ -11,9 +11,7 @@ import numpy as np
 from oracles.exact.balls import exact, precision
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.elementwise import taylor, taylor_coefficients
-from oracles.exact.program import Array, Equation, Program, Var
-
-Key = tuple[tuple[Var, ...], tuple[tuple[str, object], ...]]
+from oracles.exact.program import Array, Equation, Program, Series, series_of
 
 
 def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: float = math.inf) -> list[Array]:
@@ -28,19 +26,17 @@ def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: flo
     """
     with precision(bits):
         values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
-        last = last_uses(program)
-        orders = _orders(program.equations)
-        coefficients: dict[Key, list[Array]] = {}
+        coefficients: dict[Series, list[Array]] = {}
         for number, equation in enumerate(program.equations):
             if time.monotonic() > deadline:
                 raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
             operands = [values[v] for v in equation.operands]
             if equation.primitive is taylor:
-                values[equation.output] = _taylor(equation, operands, orders, coefficients)
+                values[equation.output] = _taylor(equation, operands, program.orders, coefficients)
             else:
                 result = equation.primitive.evaluate(*operands, **equation.params)
                 values[equation.output] = exact(result) if equation.output.is_float else np.asarray(result)
-            for v in last.get(number, ()):
+            for v in program.last_uses.get(number, ()):
                 del values[v]
                 for key in [k for k in coefficients if v in k[0]]:
                     del coefficients[key]
@@ -53,42 +49,15 @@ def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: flo
 
 
 def _taylor(
-    equation: Equation, operands: list[Array], orders: dict[Key, int], coefficients: dict[Key, list[Array]]
+    equation: Equation,
+    operands: list[Array],
+    orders: dict[Series, int],
+    coefficients: dict[Series, list[Array]],
 ) -> Array:
-    key = _key(equation)
+    key = series_of(equation)
     params = dict(equation.params)
     function, order = params.pop("function"), params.pop("order")
     if key not in coefficients:
         coefficients[key] = taylor_coefficients(operands, function, orders[key], params)
     found: Array = coefficients[key][order]
     return found
-
-
-def _key(equation: Equation) -> Key:
-    rest = tuple(sorted((k, v) for k, v in equation.params.items() if k != "order"))
-    return equation.operands, rest
-
-
-def _orders(equations: Sequence[Equation]) -> dict[Key, int]:
-    """The highest order that is asked of each function at each value."""
-    highest: dict[Key, int] = {}
-    for equation in equations:
-        if equation.primitive is taylor:
-            key = _key(equation)
-            highest[key] = max(highest.get(key, 0), equation.params["order"])
-    return highest
-
-
-def last_uses(program: Program) -> dict[int, list[Var]]:
-    """For each equation the values that nothing after it needs."""
-    last: dict[Var, int] = {}
-    for number, equation in enumerate(program.equations):
-        last[equation.output] = number
-        for v in equation.operands:
-            last[v] = number
-    for v in (*program.outputs, *(g for g, _ in program.guards)):
-        last.pop(v, None)
-    uses: dict[int, list[Var]] = {}
-    for v, number in last.items():
-        uses.setdefault(number, []).append(v)
-    return uses

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -126,7 +127,16 @@ class Equation(NamedTuple):
     origin: Origin | None = None
 
 
-@dataclass(slots=True)
+Series: TypeAlias = tuple[tuple[Var, ...], tuple[tuple[str, Any], ...]]
+
+
+def series_of(equation: Equation) -> Series:
+    """Which function at which value a Taylor coefficient is one of."""
+    rest = tuple(sorted((k, v) for k, v in equation.params.items() if k != "order"))
+    return equation.operands, rest
+
+
+@dataclass(frozen=True)
 class Program:
     """Inputs, equations in order, outputs; and the guards a run must find true.
 
@@ -138,6 +148,31 @@ class Program:
     equations: list[Equation]
     outputs: tuple[Var, ...]
     guards: list[tuple[Var, Array]] = field(default_factory=list)
+
+    @cached_property
+    def last_uses(self) -> dict[int, list[Var]]:
+        """For each equation, by its number, the values that nothing after it needs."""
+        last: dict[Var, int] = {}
+        for number, equation in enumerate(self.equations):
+            last[equation.output] = number
+            for v in equation.operands:
+                last[v] = number
+        for v in (*self.outputs, *(g for g, _ in self.guards)):
+            last.pop(v, None)
+        uses: dict[int, list[Var]] = {}
+        for v, number in last.items():
+            uses.setdefault(number, []).append(v)
+        return uses
+
+    @cached_property
+    def orders(self) -> dict[Series, int]:
+        """The highest order that is asked of each function at each value."""
+        highest: dict[Series, int] = {}
+        for equation in self.equations:
+            if equation.primitive.name == "taylor":
+                key = series_of(equation)
+                highest[key] = max(highest.get(key, 0), equation.params["order"])
+        return highest
 
 
 PRIMITIVES: dict[str, Primitive] = {}

@@ -20,7 +20,6 @@ from flint import arb
 from oracles.exact import truths
 from oracles.exact.balls import as_balls, each, exact, precision, unit
 from oracles.exact.errors import Undecided
-from oracles.exact.evaluate import last_uses
 from oracles.exact.formats import format_of
 from oracles.exact.growth import MACHINES, UNKNOWN, WIDE_HALF, Growth, Machine
 from oracles.exact.library import CALLS, SIGMOID_FLOOR, ulps
@@ -94,7 +93,7 @@ class _Run:
         program, values, self.growth.keeping = self.program, self.values, keep
         for v, x in zip(program.inputs, inputs, strict=True):
             values[v] = self.growth.stored(exact(x), v.dtype)
-        last = {} if keep else last_uses(program)
+        last = {} if keep else program.last_uses
         for number, equation in enumerate(program.equations):
             if time.monotonic() > deadline:
                 raise Undecided(f"out of time at equation {number} of {len(program.equations)}")

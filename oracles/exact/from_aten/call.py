@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map
 
 from oracles.exact import functions as f
 from oracles.exact.from_aten.memory import constant, name_of
+from oracles.exact.from_aten.operators import leaves_of, with_leaves
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Array, Shape, Var
 from oracles.exact.recording import Recorder
@@ -79,7 +79,7 @@ def promoted(rule: Rule) -> Rule:
     """A rule of its operands alone, all in one dtype: the result's, or that of the floating operands."""
 
     def convert_all(call: Call, *args: Any, **kwargs: Any) -> Any:
-        vars_ = [v for v in tree_flatten((args, kwargs))[0] if isinstance(v, Var)]
+        vars_ = [v for v in leaves_of((args, kwargs)) if isinstance(v, Var)]
         found = [v.dtype for v in vars_ if v.is_float]
         dtype = call.dtype if call.dtype in FLOATS else found[0] if found else _widest(vars_)
 
@@ -90,7 +90,7 @@ def promoted(rule: Rule) -> Rule:
                 return constant(call.recorder, np.asarray(value), dtype)
             return value
 
-        return rule(*tree_map(one, args), **tree_map(one, kwargs))
+        return rule(*with_leaves(one, args), **with_leaves(one, kwargs))
 
     return convert_all
 

@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 from torch.autograd import Function
+from torch.autograd.function import FunctionMeta
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
 _ORACLE = os.path.join(os.path.dirname(_EXACT), "torch_oracle.py")  # it only calls autograd
@@ -37,37 +39,25 @@ def place_within(outermost: CodeType) -> str:
 
 @contextmanager
 def differentiated(mode: Any) -> Iterator[None]:
-    """Count in `mode.depth` how deep the run is inside `Function.forward`s, which are wrapped meanwhile.
+    """Count in `mode.depth` how deep the run is inside `Function.forward`s.
 
-    Wrapping `apply` would miss references to it that were bound before.
+    Wrapping `apply` would miss references to it that were bound before; but torch reads `forward` from the
+    class each time, so it is wrapped as it is read, whichever class it is and whenever that was made.
     """
-    originals: list[tuple[type, Any]] = []
 
-    def wrap(cls: type) -> None:
-        if "forward" in vars(cls) and cls is not Function:
-            original = vars(cls)["forward"]
-            originals.append((cls, original))
-            kind = classmethod if isinstance(original, classmethod) else staticmethod
-            counted = _counted(getattr(original, "__func__", original), mode)
-            cls.forward = kind(counted)  # type: ignore[attr-defined]
+    def reading(cls: type, name: str) -> Any:
+        found = type.__getattribute__(cls, name)
+        return _counted(found, mode) if name == "forward" and cls is not Function else found
 
-    def born(cls: type, /, **kwargs: Any) -> None:
-        super(Function, cls).__init_subclass__(**kwargs)  # type: ignore[misc]
-        wrap(cls)
-
-    for cls in _subclasses(Function):
-        wrap(cls)
-    Function.__init_subclass__ = classmethod(born)  # type: ignore[assignment]
+    FunctionMeta.__getattribute__ = reading  # type: ignore[assignment]
     try:
         yield
     finally:
-        del Function.__init_subclass__
-        for cls, original in originals:
-            cls.forward = original  # type: ignore[attr-defined]
+        del FunctionMeta.__getattribute__
 
 
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
-    # Without functools.wraps: for torch's own hundred classes it would cost a quarter of a small check.
+    @wraps(forward)
     def counted(*args: Any, **kwargs: Any) -> Any:
         args = tuple(mode.frozen(a) for a in args)
         mode.depth += 1
@@ -77,13 +67,3 @@ def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
             mode.depth -= 1
 
     return counted
-
-
-def _subclasses(cls: type) -> list[type]:
-    """All of them, each once."""
-    found: dict[type, None] = {}
-    waiting: list[type] = type.__subclasses__(cls)
-    while waiting:
-        found[new := waiting.pop()] = None
-        waiting += type.__subclasses__(new)
-    return list(found)

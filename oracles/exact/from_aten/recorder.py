@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten
 
 from oracles.exact.errors import ExactError, Undecided, Unsupported
 from oracles.exact.from_aten.call import Call, Rule
@@ -18,10 +18,12 @@ from oracles.exact.from_aten.operators import (
     SAVED,
     WITH_STATUS,
     base_of,
+    leaves_of,
     makes_view,
     only_checks,
     tensors_of,
     unused_keywords,
+    with_leaves,
 )
 from oracles.exact.from_aten.tables import RULES
 from oracles.exact.from_aten.watch import Watch
@@ -133,11 +135,11 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         for tensor in changed:
             self.memory.prepare_write(tensor)
         operands, named = self._operands(func, args, kwargs)
-        vars_ = [v for v in tree_flatten((operands, named))[0] if isinstance(v, Var)]
+        vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var)]
         integers = not any(v.is_float for v in vars_)
         known = integers and all(self.recorder.known(v) is not None for v in vars_)
         if integers and not known and rule is None and not changed:
-            args, kwargs = tree_map(self._decided, (args, kwargs))
+            args, kwargs = with_leaves(self._decided, (args, kwargs))
             known = True
         results = func(*args, **kwargs)
         found = tensors_of(results) or changed
@@ -146,7 +148,7 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
             return results  # a view in fact
         call = Call(self.recorder, func, args, kwargs, found)
-        returned = [leaf for leaf in tree_flatten(results)[0] if leaf is None or isinstance(leaf, Tensor)]
+        returned = [leaf for leaf in leaves_of(results) if leaf is None or isinstance(leaf, Tensor)]
         if known and not any(t.is_floating_point() or t.is_complex() for t in found):
             values: Any = [None if t is None else numbers(t) for t in returned or changed]
         elif rule is None:
@@ -193,7 +195,11 @@ class Record(Watch):  # type: ignore[no-untyped-call]
 
     def _operands(self, func: Any, args: Any, kwargs: Any) -> Any:
         """The arguments with the values of tensors; what a backward kernel got saved has its history."""
-        operands, named = tree_map(lambda x: self.read(x) if isinstance(x, Tensor) else x, (args, kwargs))
+
+        def value(leaf: Any) -> Any:
+            return self.read(leaf) if isinstance(leaf, Tensor) else leaf
+
+        operands, named = with_leaves(value, (args, kwargs))
         if torch.is_grad_enabled():
             saved = {i: args[i] for i in SAVED.get(base_of(func), ()) if args[i] is not None}
             operands = [self.memory.read(saved[i]) if i in saved else x for i, x in enumerate(operands)]

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_unflatten
 
 from oracles.exact.errors import ExactError, Unsupported
 from oracles.exact.from_aten.function import differentiated, where
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
-from oracles.exact.from_aten.operators import BLANK, base_of, tensors_of, written
+from oracles.exact.from_aten.operators import BLANK, base_of, leaves_of, tensors_of, written
 
 
 class Watch(TorchDispatchMode):
@@ -103,7 +103,7 @@ class Watch(TorchDispatchMode):
 
     def _note(self, func: Any, args: Any, kwargs: Any) -> None:
         seen: list[Any] = [str(func)]
-        for leaf in tree_flatten((args, kwargs))[0]:
+        for leaf in leaves_of((args, kwargs)):
             if not isinstance(leaf, Tensor):
                 seen.append(repr(leaf))
                 continue

@@ -44,9 +44,13 @@ def _broadcast_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return reshape(reduce_sum(ct, tuple(repeated)), shape)
 
 
-broadcast_ = define(
-    Primitive("broadcast", lambda x, *, shape: np.broadcast_to(x, shape), linear(0), _broadcast_transpose)
-)
+def _broadcast(x: Array, *, shape: Shape) -> Array:
+    repeated = np.empty(shape, x.dtype)  # a fifth of the time of np.broadcast_to for a small array
+    repeated[...] = x
+    return repeated
+
+
+broadcast_ = define(Primitive("broadcast", _broadcast, linear(0), _broadcast_transpose))
 
 
 def reshape(x: Var, shape: Sequence[int]) -> Var:
