@@ -138,10 +138,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "imprecise",
         "p - 1 at the label, and s - t, cancel where the prediction is nearly right",
-        {
-            "F.binary_cross_entropy_with_logits, weighted": SHORT,
-            "F.cross_entropy, weighted": "float32 float16",
-        },
+        {"F.cross_entropy, weighted": "float32 float16"},
         _element("F.log_softmax", 0, dim=-1),
         ([16.0, 0.0],),
         "float32",
@@ -187,6 +184,22 @@ CAUSES: tuple[Cause, ...] = (
         Call("jax.nn.squareplus"),
         ([-3000.0],),
         "float32",
+    ),
+    Cause(
+        "imprecise",
+        "x + 3 rounds to 6, where relu6 has no slope",
+        {"jax.nn.hard_sigmoid": "bfloat16"},
+        Call("jax.nn.hard_sigmoid"),
+        ([2.984375],),
+        "bfloat16",
+    ),
+    Cause(
+        "miscomputed",
+        "above the threshold of 20 the slope is 1, which float32 cannot tell from the sigmoid",
+        {"F.softplus": "float64"},
+        Call("F.softplus"),
+        ([22.0],),
+        "float64",
     ),
     Cause(
         "miscomputed",
@@ -238,8 +251,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "miscomputed",
-        "e^x overflows before what it is multiplied with",
-        {"F.poisson_nll_loss": "float16", "jsp.i1": "float16", "jsp.expi": "float16"},
+        "e^x, or a power, overflows before what it is multiplied with",
+        {"F.poisson_nll_loss": "float16", "jnp.power": "float16", "jsp.i1": "float16", "jsp.expi": "float16"},
         Call("jsp.i1"),
         ([11.5],),
         "float16",

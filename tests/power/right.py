@@ -48,9 +48,8 @@ class Right(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """A function of what is differentiated, its arguments, and what to ask `check_gradient` besides."""
+    """Arguments for a function, what to ask `check_gradient` besides, and the draw in words."""
 
-    function: Function
     args: tuple[Any, ...]
     more: dict[str, Any]
     said: str
@@ -64,19 +63,11 @@ def drawn(framework: str, right: Right, dtype: str, seed: int) -> Draw:
     size = SIZES[rng.integers(len(SIZES))]
     options = {name: values[rng.integers(len(values))] for name, values in right.options.items()}
     letters = right.takes.split()
-    every = [_array(letter, rng, shape, size, dtype) for letter in letters]
-    given = [loaded(framework, a) for a in every]
-    moves = [k for k, letter in enumerate(letters) if letter.islower()]
-
-    def function(*moved: Any) -> Any:
-        whole = list(given)
-        for k, x in zip(moves, moved, strict=True):
-            whole[k] = x
-        return right.function(*whole, **options)
-
+    args = tuple(loaded(framework, _array(letter, rng, shape, size, dtype)) for letter in letters)
     more = {name: part for name in ("spec", "surrogate") if (part := getattr(right, name))}
+    more |= {"kwargs": options, "argnums": [k for k, letter in enumerate(letters) if letter.islower()]}
     said = ", ".join([f"shape {shape}", f"size {size}", *(f"{k}={v}" for k, v in options.items())])
-    return Draw(function, tuple(given[k] for k in moves), more, said)
+    return Draw(args, more, said)
 
 
 def _array(letter: str, rng: np.random.Generator, shape: Shape, size: float, dtype: str) -> Any:

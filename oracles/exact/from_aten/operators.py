@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ WITH_STATUS = ("linalg_", "_linalg_", "_embedding_bag", "_batch_norm_with_update
 _UNUSED = {"dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "generator"}
 
 
+@cache
 def base_of(func: Any) -> str:
     """aten::add_ is "add_"; an operator of another library keeps its library's name."""
     return str(func._schema.name).removeprefix("aten::")
@@ -56,13 +58,18 @@ def tensors_of(tree: Any) -> list[Tensor]:
 
 def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
     """The tensors that an operator will change."""
-    schema = func._schema.arguments
-    marked = [a.name for a in schema if a.alias_info is not None and a.alias_info.is_write]
-    given = {a.name: value for a, value in zip(schema, args, strict=False)} | kwargs
-    hidden = [args[i] for i in HIDDEN_WRITES.get(base_of(func), ())]
-    return tensors_of([*(given.get(name) for name in marked), *hidden])
+    marked = [args[i] if i < len(args) else kwargs.get(name) for i, name in _written(func)]
+    return tensors_of([*marked, *(args[i] for i in HIDDEN_WRITES.get(base_of(func), ()))])
 
 
+@cache
+def _written(func: Any) -> list[tuple[int, str]]:
+    """The places and names of the arguments that an operator will change, by its schema."""
+    arguments = enumerate(func._schema.arguments)
+    return [(i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write]
+
+
+@cache
 def makes_view(func: Any) -> bool:
     """Whether all that an operator returns is a view, by its schema."""
     returns = func._schema.returns
@@ -72,12 +79,14 @@ def makes_view(func: Any) -> bool:
     )
 
 
+@cache
 def only_checks(func: Any) -> bool:
     """Whether it returns nothing and changes nothing: it has raised, or nothing happened."""
     schema = func._schema
     return not schema.returns and not any(a.alias_info is not None for a in schema.arguments)
 
 
+@cache
 def unused_keywords(func: Any) -> set[str]:
     """Keywords that no rule needs: what is written into, and where and in which dtype it lies."""
     arguments = func._schema.arguments
