@@ -17,8 +17,7 @@ from harness.frameworks import framework_of
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import ExactError, Undecided, Unsupported
 from oracles.exact.flat import flatten
-from oracles.exact.kinks import is_isolated
-from oracles.exact.refine import Limits, refine
+from oracles.exact.refine import Limits, refine, slopes
 
 if TYPE_CHECKING:
     from oracles.exact.program import Program
@@ -114,17 +113,15 @@ def exact_gradient(
     wrt = [i for i, k in enumerate(recording.argument) if k in chosen]
     rng, limits = np.random.default_rng(seed), Limits(max_bits, seconds)
     values = list(recording.values)
-    isolated = is_isolated(recording.program, values, wrt, _checked_bits(bits))
     if mode == "forward":
         from oracles.exact.derive import jvp
 
         moves = _directions(tangents, [values[i].shape for i in wrt], rng, "tangent")
-        found = refine(
-            jvp(recording.program, wrt), values + moves, _checked_bits(bits), limits, wrt, isolated
-        )
+        program = jvp(recording.program, wrt)
+        found = slopes(recording.program, program, values, moves, wrt, _checked_bits(bits), limits, True)
         return found[0] if len(found) == 1 else tuple(found)
     program, directions = _nested(recording, wrt, cotangent, order, rng)
-    found = refine(program, values + directions, _checked_bits(bits), limits, wrt, isolated)
+    found = slopes(recording.program, program, values, directions, wrt, _checked_bits(bits), limits)
     trees = [
         recording.rebuild(k, [e for e, i in zip(found, wrt, strict=True) if recording.argument[i] == k])
         for k in chosen

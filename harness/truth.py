@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from harness.case import Array
 from oracles.exact.attainable import attainable
-from oracles.exact.balls import collecting_lost, exact, precision
+from oracles.exact.balls import exact, precision
 from oracles.exact.derive import jvp, vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.evaluate import evaluate
-from oracles.exact.kinks import is_isolated
 from oracles.exact.program import Program
 from oracles.exact.recording import Recording
-from oracles.exact.refine import Limits, refine
+from oracles.exact.refine import Limits, slopes
 from oracles.exact_oracle import BITS, LIMITS
 
 
@@ -92,10 +91,9 @@ def true_gradient(
     """
     deadline = time.monotonic() + limits.seconds
     program, inputs = derive(recording.program, wrt), [*recording.values, *cotangents]
-    isolated = is_isolated(recording.program, recording.values, wrt, BITS) or (
-        derive is jvp and _loses_a_slope(program, inputs, deadline)
+    enclosures = slopes(
+        recording.program, program, recording.values, cotangents, wrt, BITS, limits, derive is jvp
     )
-    enclosures = refine(program, inputs, BITS, limits, wrt, isolated)
     kinks = derive is vjp and any(e.kinks for e in enclosures)
     along = _along(recording, cotangents, wrt, limits) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
@@ -113,16 +111,6 @@ def true_gradient(
         tuple(zero),
         along,
     )
-
-
-def _loses_a_slope(program: Program, inputs: Sequence[Array], deadline: float) -> bool:
-    """Whether a tangent goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0."""
-    try:
-        with collecting_lost() as lost:
-            evaluate(program, inputs, BITS, deadline)
-    except Undecided:
-        return False
-    return bool(lost)
 
 
 def _along(

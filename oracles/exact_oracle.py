@@ -9,8 +9,7 @@ import numpy as np
 from oracles.exact.derive import vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.from_numpy import record
-from oracles.exact.kinks import is_isolated
-from oracles.exact.refine import Limits, refine
+from oracles.exact.refine import Limits, refine, slopes
 from oracles.oracle import Array, Gradient, Oracle, Subject
 
 if TYPE_CHECKING:
@@ -65,6 +64,5 @@ def enclosed_gradient(case: Case, args: tuple[Array, ...], cotangent: Array) -> 
         return None
     recording = record(case.function, args, {})
     wrt = [recording.argument.index(k) for k in case.argnums]
-    program = vjp(recording.program, wrt)
-    isolated = is_isolated(recording.program, recording.values, wrt, BITS)
-    return tuple(refine(program, [*recording.values, cotangent], BITS, LIMITS, wrt, isolated))
+    function = recording.program
+    return tuple(slopes(function, vjp(function, wrt), recording.values, [cotangent], wrt, BITS, LIMITS))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb
 
-from oracles.exact.balls import collecting_kinks, precision
+from oracles.exact.balls import collecting_kinks, collecting_lost, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
-from oracles.exact.kinks import limits_along_rays, resolve
+from oracles.exact.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
@@ -33,6 +33,33 @@ class Limits:
     zero_bits: int = 400
 
 
+def slopes(
+    function: Program,
+    program: Program,
+    values: Sequence[Array],
+    directions: Sequence[Array],
+    wrt: Sequence[int],
+    bits: int,
+    limits: Limits,
+    forward: bool = False,
+) -> list[Enclosure]:
+    """A derivative of a function, enclosed.
+
+    Args:
+        function: The program that is differentiated.
+        program: That of its derivative: its inputs are those of the function, then the directions.
+        values, directions: The numbers of both.
+        wrt: Which inputs of the function are differentiated.
+        bits, limits: As for `refine`.
+        forward: Whether the directions are tangents.
+
+    Raises:
+        Undecided: As `refine`; or the function jumps here.
+    """
+    isolated = is_isolated(function, values, wrt, bits)
+    return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward)
+
+
 def refine(
     program: Program,
     inputs: Sequence[Array],
@@ -40,13 +67,15 @@ def refine(
     limits: Limits,
     moving: Sequence[int] = (),
     isolated: bool = False,
+    forward: bool = False,
 ) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
     Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
     and the enclosure says so; with `moving`, the inputs that are differentiated, the elements that only look
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
-    around 0 are accepted. Where the point is `isolated`, its slopes are those around it.
+    around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
+    tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
 
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
@@ -55,13 +84,13 @@ def refine(
     deadline = start + limits.seconds
     while True:
         try:
-            with collecting_kinks() as kinks:
+            with collecting_kinks() as kinks, collecting_lost() as lost:
                 results: list[Array] | None = evaluate(program, inputs, now, deadline)
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, moving, results or (), bits, deadline)
                 problem = _too_wide(results, bits, limits.zero_bits)
-            elif moving and now == bits and (isolated or not _finite(results)):
+            elif moving and now == bits and (isolated or (forward and lost) or not _finite(results)):
                 with collecting_kinks() as jumps:
                     around = limits_along_rays(program, inputs, moving, results or (), bits, deadline)
                 if around:

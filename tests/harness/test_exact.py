@@ -103,6 +103,14 @@ def test_the_value_is_enclosed_too():
     assert np.allclose(exact_value(np_softmax, (X,)).mid, np_softmax(X), rtol=1e-15)
 
 
+def test_forward_mode_has_no_slope_of_0_where_the_tangent_of_x_squared_is_lost():
+    """|x| as sqrt(x^2): the tangent 2 x is 0, and the slope of sqrt is infinite."""
+    forward = exact_gradient(lambda x: np.sqrt(x * x), (np.zeros(1),), mode="forward", tangents=np.ones(1))
+    assert forward.contains([0.999])
+    assert forward.contains([-0.999])
+    assert not forward.contains([1.001])
+
+
 def test_forward_mode_gives_the_derivative_along_the_tangents():
     forward = exact_gradient(np_softmax, (X,), mode="forward", tangents=[C])
     reverse = exact_gradient(np_softmax, (X,), cotangent=C)

@@ -14,11 +14,12 @@ import numpy as np
 import harness
 from harness.result import Result
 from harness.verdict import Verdict
+from oracles.exact.formats import FORMATS
 from tests.power import right_jax, right_torch
 from tests.power.right import Draw, Right, drawn
 
 FRAMEWORKS = {"torch": right_torch.FUNCTIONS, "jax": right_jax.FUNCTIONS}
-DTYPES = ("float64", "float32", "float16", "bfloat16")
+DTYPES = tuple(FORMATS)
 SEEDS, MANY = 15, 560  # of each function in each dtype: seldom, and where a check takes few milliseconds
 QUICK = {
     "F.relu", "F.relu6", "F.rrelu", "F.leaky_relu", "F.prelu", "F.threshold", "F.hardtanh", "F.hardshrink",

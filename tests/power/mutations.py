@@ -15,12 +15,13 @@ from jax.test_util import check_grads
 import harness
 from harness.dropin.made import original
 from harness.verdict import RIGHT, Verdict
+from oracles.exact.formats import FORMATS
 from tests.power import functions, reference_rules
 from tests.power.fault import loaded
 from tests.power.mutants import KINDS, Mutant, Subject, changes, scaled
 
 SIZES = ((4, 8), (16, 16), (24, 32))
-DTYPES = ("float64", "float32", "float16", "bfloat16")
+DTYPES = tuple(FORMATS)
 FINEST = 40  # scales are 1 + 2^-k and 1 - 2^-k up to this
 SLOW = 256  # elements up to which gradcheck's whole Jacobian is computed
 

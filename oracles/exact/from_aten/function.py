@@ -45,15 +45,21 @@ def differentiated(mode: Any) -> Iterator[None]:
     class each time, so it is wrapped as it is read, whichever class it is and whenever that was made.
     """
 
+    plain = type.__getattribute__
+    outer = vars(FunctionMeta).get("__getattribute__", plain)  # of a record that this one is made inside of
+
     def reading(cls: type, name: str) -> Any:
-        found = type.__getattribute__(cls, name)
+        found = outer(cls, name)
         return _counted(found, mode) if name == "forward" and cls is not Function else found
 
     FunctionMeta.__getattribute__ = reading  # type: ignore[assignment]
     try:
         yield
     finally:
-        del FunctionMeta.__getattribute__
+        if outer is plain:
+            del FunctionMeta.__getattribute__
+        else:
+            FunctionMeta.__getattribute__ = outer  # type: ignore[method-assign]
 
 
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:

@@ -99,6 +99,16 @@ def test_the_forward_counts_and_not_the_custom_backward() -> None:
     assert Square.forward(None, torch.tensor(3.0)) == 9.0  # as it was
 
 
+def test_a_record_inside_another_leaves_it_counting() -> None:
+    def function(x: Tensor) -> Tensor:
+        assert gradient(Square.apply, np.float64(2.0)) == 4.0
+        result: Tensor = Square.apply(x)
+        return result
+
+    assert gradient(function, np.float64(3.0)) == 6.0
+    assert "__getattribute__" not in vars(type(Square))
+
+
 def test_a_function_that_is_born_while_recording() -> None:
     def cube(x: Tensor) -> Tensor:
         class Cube(torch.autograd.Function):
