@@ -91,9 +91,8 @@ def _moving(
         here = evaluate(asked, inputs, bits, deadline)
         steps = {i: _step(inputs[i], program.inputs[i], bits) for i in fixed}
         for seed in range(PERTURBATIONS):
-            if not all(
-                map(np.array_equal, here, evaluate(asked, _moved(inputs, steps, seed), bits, deadline))
-            ):
+            there = evaluate(asked, _moved(inputs, steps, seed), bits, deadline)
+            if not all(map(np.array_equal, here, there)):
                 return least
     except Undecided:
         return least

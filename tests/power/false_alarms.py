@@ -48,10 +48,10 @@ def seeds_of(name: str) -> int:
 def of_cell(framework: str, name: str, dtype: str, seeds: int = 0) -> list[dict[str, Any]]:
     """One function in one dtype at its seeds: a row for each thing that is said; none without a kernel."""
     rows: dict[str, dict[str, Any]] = {}
+    right = FRAMEWORKS[framework][name]
     with warnings.catch_warnings(), np.errstate(all="ignore"), jax.enable_x64(dtype == "float64"):
         warnings.simplefilter("ignore")
         for seed in range(seeds or seeds_of(name)):
-            right = FRAMEWORKS[framework][name]
             draw = drawn(framework, right, dtype, seed)
             found = asked(right, draw, seed)
             if found is None:
