@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,8 +14,17 @@ from oracles.exact.errors import Undecided
 from oracles.exact.primitives.elementwise import taylor, taylor_coefficients
 from oracles.exact.program import Array, Equation, Program, Series, series_of
 
+# Sees an equation with the values of its operands and of its output.
+Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
 
-def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: float = math.inf) -> list[Array]:
+
+def evaluate(
+    program: Program,
+    inputs: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
+    watch: Watch | None = None,
+) -> list[Array]:
     """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
 
     Each value is dropped after its last use, so memory follows the widest moment of the program and not its
@@ -36,6 +46,8 @@ def evaluate(program: Program, inputs: Sequence[Array], bits: int, deadline: flo
             else:
                 result = equation.primitive.evaluate(*operands, **equation.params)
                 values[equation.output] = exact(result) if equation.output.is_float else np.asarray(result)
+            if watch:
+                watch(equation, operands, values[equation.output])
             for v in program.last_uses.get(number, ()):
                 del values[v]
                 for key in [k for k in coefficients if v in k[0]]:

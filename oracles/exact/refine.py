@@ -14,6 +14,7 @@ from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
 from oracles.exact.kinks import is_isolated, limits_along_rays, resolve
+from oracles.exact.poles import Poles
 from oracles.exact.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
@@ -83,9 +84,10 @@ def refine(
     start, now, before = time.monotonic(), bits, None
     deadline = start + limits.seconds
     while True:
+        poles = None if _finite(before) else Poles(limits.bits)
         try:
             with collecting_kinks() as kinks, collecting_lost() as lost:
-                results: list[Array] | None = evaluate(program, inputs, now, deadline)
+                results: list[Array] | None = evaluate(program, inputs, now, deadline, poles)
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, moving, results or (), bits, deadline)
@@ -103,6 +105,8 @@ def refine(
             return [Enclosure(r, now, tuple(kinks)) for r in results]
         if kinks:
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
+        if poles and poles.are_all and not _finite(results):
+            raise Undecided(f"{problem} (at {now} bits; more would not help)")
         spent = time.monotonic() - start
         # The next round costs about three times this one.
         if 2 * now > limits.bits or 4 * spent > limits.seconds:

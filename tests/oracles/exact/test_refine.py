@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import flint
 import numpy as np
 import pytest
+from flint import arb
 
 from oracles.exact import functions as fn
 from oracles.exact.derive import vjp
@@ -12,6 +14,7 @@ from oracles.exact.primitives.arrays import index
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.reductions import reduce_max, reduce_sum, sort
 from oracles.exact.refine import Limits, refine
+from oracles.exact.scalars import SCALARS, Scalar
 from tests.oracles.exact.programs import build
 
 
@@ -41,10 +44,28 @@ def test_an_exact_zero_does_not_ask_for_thousands_of_bits():
 
 
 def test_a_pole_is_undecided_with_the_element_and_the_reason():
-    with pytest.raises(
-        Undecided, match=r"element \(1,\): not finite.*at 4096 bits.*raise max_bits or seconds"
-    ):
+    with pytest.raises(Undecided, match=r"element \(1,\): not finite.*at 256 bits; more would not help"):
         gradient(lambda x: scalar("sqrt", x), [1.0, 0.0])
+
+
+def test_a_divisor_that_only_looks_like_0_is_no_pole():
+    found = value(lambda x: 1.0 / ((1.0 + x) - 1.0), 1e-100)
+    assert found.bits > 256
+    assert found.mid == pytest.approx(1e100, rel=1e-15)
+
+
+def test_a_pole_that_is_not_taken_does_not_end_the_search():
+    found = value(lambda x: select(compare("lt", x, 0.0), 1.0 / (x - x), 1.0 / ((1.0 + x) - 1.0)), 1e-100)
+    assert found.mid == pytest.approx(1e100, rel=1e-15)
+
+
+def test_what_has_a_value_at_more_bits_is_no_pole(monkeypatch):
+    """A series that gives up at few bits, as those of hypergeometric functions do."""
+    late = Scalar(value=lambda x: x.exp() if flint.ctx.prec > 1000 else arb("nan"))
+    monkeypatch.setitem(SCALARS, "exp", late)
+    found = value(lambda x: scalar("exp", x), 2.0)
+    assert found.bits > 1000
+    assert found.mid == pytest.approx(np.exp(2.0), rel=1e-15)
 
 
 def test_the_limit_in_bits_is_kept():
