@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from oracles.exact import witness
 from oracles.exact.evaluate import evaluate
 from oracles.exact.primitives import elementwise, reductions
 from oracles.exact.program import PRIMITIVES, Builder
@@ -73,6 +74,37 @@ def test_a_wrong_rule_of_a_forward_with_a_jump_has_not(factor):
 def test_a_wrong_rule_of_a_staircase_has_not():
     assert said(bisected, -implicit(X), 0.0) == ""
     assert said(rounded, -1.0, 0.0) == ""
+
+
+def test_stairs_that_are_small_and_flat_from_afar_are_found():
+    """Fake quantisation of [-2^-30, 2^-30] in steps of 2^-60: beyond it, thirty halvings have the slope 0."""
+
+    def quantised(x):
+        inside = elementwise.compare("lt", x * x, 2.0**-60)
+        scaled = elementwise.select(inside, x * 2.0**60, 0.0)
+        return x.builder.emit(PRIMITIVES["round"], (scaled,), x.shape, x.dtype) * 2.0**-60
+
+    small = np.array([0.37, 1.4]) * 2.0**-31
+    program = build(quantised, small)
+    assert "it is an iteration or is rounded" in sides_with_rule(
+        program, [small], [CT], 0, (0,), arb(1), arb(0), 20.0
+    )
+    assert sides_with_rule(program, [small], [CT], 0, (0,), arb(-1), arb(0), 20.0) == ""
+
+
+def test_a_forward_that_takes_one_branch_close_by_is_asked_no_closer(monkeypatch):
+    asked = []
+
+    def counted(*args):
+        asked.append(args)
+        return evaluate(*args)
+
+    monkeypatch.setattr(witness, "evaluate", counted)
+    assert said(folded, -CUBE, CUBE) == ""
+    assert len(asked) == 1 + 2 * witness.ONE_BRANCH
+    asked.clear()
+    assert said(bisected, -implicit(X), 0.0) == ""
+    assert len(asked) > 80  # forty stairs, and what lies within the last
 
 
 def test_a_rule_within_the_height_of_the_stairs_is_not_accused():
