@@ -18,6 +18,7 @@ from harness.verdict import RIGHT, Verdict
 from oracles.exact.formats import FORMATS
 from tests.power import functions, reference_rules
 from tests.power.fault import loaded
+from tests.power.kept import keeping_truths
 from tests.power.mutants import KINDS, Mutant, Subject, changes, scaled
 
 SIZES = ((4, 8), (16, 16), (24, 32))
@@ -93,7 +94,12 @@ def of_cell(framework: str, name: str, size: tuple[int, int], dtype: str) -> lis
     s = subject(framework, name, size, dtype)
     cell = {"framework": framework, "function": name, "rows": size[0], "columns": size[1], "dtype": dtype}
     found = []
-    with warnings.catch_warnings(), np.errstate(all="ignore"), jax.enable_x64(dtype == "float64"):
+    with (
+        keeping_truths(),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        jax.enable_x64(dtype == "float64"),
+    ):
         warnings.simplefilter("ignore")
         asked = size != SIZES[-1] or dtype == "float32"  # the largest takes longest
         kinds = [kind for kind, mutant in KINDS.items() if asked and changes(s, mutant)]
