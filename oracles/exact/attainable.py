@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
 from oracles.exact.formats import FORMATS, format_of
-from oracles.exact.program import Array, Program, Var
+from oracles.exact.program import Array, Program, Shape, Var
 
 PERTURBATIONS = 16
 # Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one
@@ -69,7 +70,9 @@ def attainable(
             for k, (there, here) in enumerate(zip(around, truth, strict=True)):
                 np.maximum(largest[k], _distance(there, here.balls), out=largest[k])
                 if zero[k].any():
-                    zero[k] &= np.array([b.contains(0) for b in there.ravel()], bool).reshape(there.shape)
+                    zero[k] &= np.array([b.contains(0) for b in there.ravel().tolist()], bool).reshape(
+                        there.shape
+                    )
     found = []
     for change, here, out in zip(largest, truth, program.outputs, strict=True):
         half = format_of(out.dtype).ulp(here.mid) / 2
@@ -130,7 +133,15 @@ def _step(x: Array, var: Var, bits: int) -> tuple[Array, Array]:
 
 def _moved(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], seed: int) -> list[Array]:
     """The inputs with every number of those that have steps half an ulp up or down."""
-    moved, rng = list(inputs), np.random.default_rng(seed)
-    for i, (down, up) in steps.items():
-        moved[i] = np.where(rng.integers(0, 2, up.shape), up, down)
+    moved = list(inputs)
+    ups = _ups(seed, tuple(up.shape for _, up in steps.values()))
+    for (i, (down, up)), goes_up in zip(steps.items(), ups, strict=True):
+        moved[i] = np.where(goes_up, up, down)
     return moved
+
+
+@lru_cache(maxsize=256)  # of small arrays, drawing takes longer than moving
+def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
+    """Which numbers go up."""
+    rng = np.random.default_rng(seed)
+    return [np.asarray(rng.integers(0, 2, shape), bool) for shape in shapes]
