@@ -99,7 +99,7 @@ def exact(numbers: Any) -> Array:
         Unsupported: NaN, infinite, complex or other numbers that no real ball is around.
     """
     array: Array = np.asarray(numbers)
-    if array.dtype == object or array.dtype.kind in "iub":
+    if array.dtype.kind in "Oiub":
         return array
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         hint = "complex numbers: not yet" if array.dtype.kind == "c" else "pass real numbers"

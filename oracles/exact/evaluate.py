@@ -12,7 +12,7 @@ import numpy as np
 from oracles.exact.balls import exact, precision
 from oracles.exact.errors import Undecided
 from oracles.exact.primitives.elementwise import taylor, taylor_coefficients
-from oracles.exact.program import Array, Equation, Program, Series, series_of
+from oracles.exact.program import Array, Equation, Program, Series
 
 # Sees an equation with the values of its operands and of its output.
 Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
@@ -42,16 +42,21 @@ def evaluate(
                 raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
             operands = [values[v] for v in equation.operands]
             if equation.primitive is taylor:
-                values[equation.output] = _taylor(equation, operands, program.orders, coefficients)
+                key, highest = program.series[equation.output]
+                if key not in coefficients:
+                    coefficients[key] = _series(equation, operands, highest)
+                result = coefficients[key][equation.params["order"]]
             else:
                 result = equation.primitive.evaluate(*operands, **equation.params)
-                values[equation.output] = exact(result) if equation.output.is_float else np.asarray(result)
+                result = exact(result) if equation.output.is_float else np.asarray(result)
+            values[equation.output] = result
             if watch:
-                watch(equation, operands, values[equation.output])
+                watch(equation, operands, result)
             for v in program.last_uses.get(number, ()):
                 del values[v]
-                for key in [k for k in coefficients if v in k[0]]:
-                    del coefficients[key]
+                if coefficients:
+                    for key in [k for k in coefficients if v in k[0]]:
+                        del coefficients[key]
         for v, expected in program.guards:
             if not np.array_equal(values[v], expected):
                 raise Undecided(
@@ -60,16 +65,7 @@ def evaluate(
         return [values[v] for v in program.outputs]
 
 
-def _taylor(
-    equation: Equation,
-    operands: list[Array],
-    orders: dict[Series, int],
-    coefficients: dict[Series, list[Array]],
-) -> Array:
-    key = series_of(equation)
-    params = dict(equation.params)
-    function, order = params.pop("function"), params.pop("order")
-    if key not in coefficients:
-        coefficients[key] = taylor_coefficients(operands, function, orders[key], params)
-    found: Array = coefficients[key][order]
-    return found
+def _series(equation: Equation, operands: list[Array], highest: int) -> list[Array]:
+    """The coefficients of the function that one of them is asked of, up to the highest that is asked."""
+    params = {name: value for name, value in equation.params.items() if name not in {"function", "order"}}
+    return taylor_coefficients(operands, equation.params["function"], highest, params)

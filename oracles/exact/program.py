@@ -165,14 +165,14 @@ class Program:
         return uses
 
     @cached_property
-    def orders(self) -> dict[Series, int]:
-        """The highest order that is asked of each function at each value."""
+    def series(self) -> dict[Var, tuple[Series, int]]:
+        """For each Taylor coefficient its series, and the highest order that is asked of that."""
+        asked = (e for e in self.equations if e.primitive.name == "taylor")
+        own = {e.output: (series_of(e), e.params["order"]) for e in asked}
         highest: dict[Series, int] = {}
-        for equation in self.equations:
-            if equation.primitive.name == "taylor":
-                key = series_of(equation)
-                highest[key] = max(highest.get(key, 0), equation.params["order"])
-        return highest
+        for key, order in own.values():
+            highest[key] = max(highest.get(key, 0), order)
+        return {v: (key, highest[key]) for v, (key, _) in own.items()}
 
 
 PRIMITIVES: dict[str, Primitive] = {}
