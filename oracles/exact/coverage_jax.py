@@ -58,5 +58,10 @@ def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]
         found = jax.tree.leaves(sample.function(*jax.tree.unflatten(tree, whole), **sample.kwargs))
         return [y for y in found if jnp.issubdtype(jnp.result_type(y), jnp.floating)]
 
-    _, pull = jax.vjp(of_moving, *(jnp.asarray(v) for v in values))
-    return [np.asarray(g) for g in pull([jnp.asarray(c) for c in cotangents])]
+    @jax.jit  # one program to compile, and not each operation
+    def gradient(numbers: list[jax.Array], along: list[jax.Array]) -> Any:
+        return jax.vjp(of_moving, *numbers)[1](along)
+
+    return [
+        np.asarray(g) for g in gradient(list(map(jnp.asarray, values)), list(map(jnp.asarray, cotangents)))
+    ]
