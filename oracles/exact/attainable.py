@@ -70,9 +70,8 @@ def attainable(
             for k, (there, here) in enumerate(zip(around, truth, strict=True)):
                 np.maximum(largest[k], _distance(there, here.balls), out=largest[k])
                 if zero[k].any():
-                    zero[k] &= np.array([b.contains(0) for b in there.ravel().tolist()], bool).reshape(
-                        there.shape
-                    )
+                    still = [b.contains(0) for b in there.ravel().tolist()]
+                    zero[k] &= np.array(still, bool).reshape(there.shape)
     found = []
     for change, here, out in zip(largest, truth, program.outputs, strict=True):
         half = format_of(out.dtype).ulp(here.mid) / 2
@@ -142,6 +141,6 @@ def _moved(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], se
 
 @lru_cache(maxsize=256)  # of small arrays, drawing takes longer than moving
 def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
-    """Which numbers go up."""
+    """Which numbers of arrays of these shapes go up."""
     rng = np.random.default_rng(seed)
     return [np.asarray(rng.integers(0, 2, shape), bool) for shape in shapes]

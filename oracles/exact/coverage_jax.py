@@ -62,6 +62,5 @@ def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]
     def gradient(numbers: list[jax.Array], along: list[jax.Array]) -> Any:
         return jax.vjp(of_moving, *numbers)[1](along)
 
-    return [
-        np.asarray(g) for g in gradient(list(map(jnp.asarray, values)), list(map(jnp.asarray, cotangents)))
-    ]
+    found = gradient([jnp.asarray(v) for v in values], [jnp.asarray(c) for c in cotangents])
+    return [np.asarray(g) for g in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from flint import arb
 
 from oracles.exact.balls import all_finite, as_balls, precision
 from oracles.exact.primitives.elementwise import div, taylor
@@ -45,12 +44,8 @@ class Poles:
             self._others += 1
 
     def _has_no_value(self, equation: Equation, at: list[Array]) -> bool:
-        if not all(_is_exact(x) for array in at for x in array):
+        if not all(x.is_exact() for array in at for x in array):
             return False
         with precision(self.bits):
             values = equation.primitive.evaluate(*at, **equation.params)
         return not any(value.is_finite() for value in values)
-
-
-def _is_exact(ball: arb) -> bool:
-    return bool(ball.is_exact())
