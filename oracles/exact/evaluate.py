@@ -28,7 +28,8 @@ def evaluate(
     """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
 
     Each value is dropped after its last use, so memory follows the widest moment of the program and not its
-    length. All Taylor coefficients of one function at one value come from one series.
+    length. All Taylor coefficients of one function at one value come from one series. `watch` is shown each
+    equation, once it is computed.
 
     Raises:
         Undecided: A comparison is not certain at this precision, a guard does not hold here, or the deadline
