@@ -67,6 +67,10 @@ class Result:
         """Whether the gradient is right everywhere, keeps its digits, and behaves."""
         return self.verdict in RIGHT and not self.faults
 
+    def __bool__(self) -> bool:
+        """Whether it passed, so that `assert check_gradient(...)` fails where the gradient is not right."""
+        return self.passed
+
     @property
     def worst(self) -> Judgement | None:
         """The worst element, in numbers; None where none were compared."""

@@ -42,6 +42,13 @@ def test_a_right_gradient_is_accurate_in_every_dtype(dtype):
     assert found.worst.bits_lost == 0
 
 
+def test_a_result_is_true_where_it_passed():
+    assert checked()
+    assert not checked(lambda g, x: 2.002 * g * x)
+    assert not checked(lambda g, x: (g * x).astype("float32") * 2)  # a fault, and the numbers may be right
+    assert not check_gradient(lambda x: np.fft.fft(x), (X,), vjp=square_vjp)  # not proven
+
+
 def test_several_arguments_are_all_judged_by_their_names():
     assert checked(product_vjp, product, (X, Y)).passed
     found = checked(lambda g, x, y: (g * y, 1.001 * g * x), product, (X, Y))
