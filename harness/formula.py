@@ -21,7 +21,7 @@ from oracles.exact.balls import as_balls, collecting_kinks, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided
 from oracles.exact.evaluate import evaluate
-from oracles.exact.kinks import resolve
+from oracles.exact.kinks import limits_along_rays, resolve
 from oracles.exact.literals import has_literals, literals, replaced, widened
 from oracles.exact.recording import Recording
 from oracles.exact.refine import Limits, refine
@@ -69,7 +69,8 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
             hulls = _with_literals(truth)
         except Undecided as reason:
             return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
-        agrees = [a | meets(e, t) for a, e, t in zip(agrees, wide, hulls, strict=True)]
+        met = [meets(h, t.balls) for h, t in zip(hulls, truth.enclosures, strict=True)]
+        agrees = [a | (m & meets(e, h)) for a, m, e, h in zip(agrees, met, wide, hulls, strict=True)]
     if all(a.all() for a in agrees):
         return _summed(truth, found, agrees)
     which, element = _furthest(truth, found, agrees)
@@ -108,11 +109,19 @@ def beyond(total: arb, along: arb) -> str:
 
 
 def _with_literals(truth: Truth) -> list[Array]:
-    """T with every longer literal as a ball."""
+    """T with every longer literal as a ball.
+
+    It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
+    the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
+    """
     program = widened(truth.gradient)
     with collecting_kinks() as kinks:
         hulls = evaluate(program, truth.inputs, BITS)
-    return resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) if kinks else hulls
+    if kinks:
+        hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)
+    if all(meets(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
+        return hulls
+    return limits_along_rays(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) or hulls
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> bool:

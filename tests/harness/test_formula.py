@@ -213,3 +213,28 @@ def test_a_slope_that_is_free_has_no_sum_that_is_wanted():
     for slope in (-1.0, 0.0, 0.5, 2.0):
         found = compared(f, lambda g, x, slope=slope: g * slope + x * 0, np.zeros(3), cotangent=np.ones(3))
         assert wrong(found) == [[]]
+
+
+# -- numbers that stand for others, where the branch that is taken says nothing of the slope ----------------
+
+
+def isolated(c):
+    """c sin(x) / x, and c where x is 0: there the slope is 0, and that of the branch that is taken is 5 c."""
+    return lambda x: np.where(x == 0.0, c * (1.0 + 5.0 * x), c * np.sin(x) / np.where(x == 0.0, 1.0, x))
+
+
+@pytest.mark.parametrize("c", [1.0, 0.1])
+def test_a_number_that_stands_for_others_does_not_change_the_branch(c):
+    at, cotangent = np.array([0.0]), np.array([2.0])
+    found = compared(isolated(c), lambda g, x: 5.0 * c * g, at, cotangent=cotangent)
+    assert wrong(found) == [[0]]
+    assert wrong(compared(isolated(c), lambda g, x: 0.0 * g, at, cotangent=cotangent)) == [[]]
+
+
+@pytest.mark.parametrize(("third", "wrongs"), [(1 / 3, []), (0.333, [0]), (0.0, [0])])
+def test_at_an_isolated_point_numbers_still_stand_for_others(third, wrongs):
+    def forward(x):  # slope 0.1 / 0.3 = 1/3, and 0.7 on the branch
+        return np.where(x == 0.0, 0.7 * x, 0.1 * x / 0.3)
+
+    found = compared(forward, lambda g, x: third * g, np.array([0.0]), cotangent=np.array([2.0]))
+    assert wrong(found) == [wrongs]
