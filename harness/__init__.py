@@ -23,36 +23,36 @@ if TYPE_CHECKING:
         exact_value,
     )
     from harness.examination import examine
-    from harness.journal import read_records
     from harness.layer_check import assert_layer, check_layer
-    from harness.record import Cell, Record
     from harness.result import GradientError, Result
-    from harness.runner import plan, run
+    from harness.runs.journal import read_records
+    from harness.runs.record import Cell, Record
+    from harness.runs.runner import plan, run
     from oracles.exact.registered import register_rule
 
 _HOMES = {
-    "Case": "case",
-    "Cell": "record",
-    "GradientError": "result",
-    "Result": "result",
-    "InputMaker": "case",
-    "Enclosure": "exact",
-    "ExactError": "exact",
-    "Record": "record",
-    "Undecided": "exact",
-    "Unsupported": "exact",
-    "catalogue": "cases",
-    "assert_gradient": "check",
-    "assert_layer": "layer_check",
-    "check_gradient": "check",
-    "check_layer": "layer_check",
-    "exact_gradient": "exact",
-    "exact_value": "exact",
-    "examine": "examination",
-    "plan": "runner",
-    "read_records": "journal",
+    "Case": "harness.case",
+    "Cell": "harness.runs.record",
+    "GradientError": "harness.result",
+    "Result": "harness.result",
+    "InputMaker": "harness.case",
+    "Enclosure": "harness.exact",
+    "ExactError": "harness.exact",
+    "Record": "harness.runs.record",
+    "Undecided": "harness.exact",
+    "Unsupported": "harness.exact",
+    "catalogue": "harness.cases",
+    "assert_gradient": "harness.check",
+    "assert_layer": "harness.layer_check",
+    "check_gradient": "harness.check",
+    "check_layer": "harness.layer_check",
+    "exact_gradient": "harness.exact",
+    "exact_value": "harness.exact",
+    "examine": "harness.examination",
+    "plan": "harness.runs.runner",
+    "read_records": "harness.runs.journal",
     "register_rule": "oracles.exact.registered",
-    "run": "runner",
+    "run": "harness.runs.runner",
 }
 
 __all__ = [
@@ -84,8 +84,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        home = _HOMES[name]
-        return getattr(importlib.import_module(home if "." in home else f"harness.{home}"), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from harness.case import Array, Arrays, Case
 from harness.errors import Errors, measure
 from harness.judge import RANK, Judgement
-from harness.known import KnownDefect, Row
 from harness.observe import Loaded, Observed, observe
-from harness.record import Cell, Record
-from harness.timing import Call, paired, yardstick
+from harness.runs.known import KnownDefect, Row
+from harness.runs.record import Cell, Record
+from harness.runs.timing import Call, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
 from harness.verdict import RIGHT, Outcome, Verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.exit_codes import ExitCode
-from harness.finding import Kind
+from harness.gate.finding import Kind
 from harness.report.columns import COLUMNS, Entry
 from harness.report.text import HEADINGS
 from harness.selection import listed

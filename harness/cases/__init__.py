@@ -11,7 +11,7 @@ from harness.case import Case
 def catalogue() -> dict[str, Case]:
     """All cases by name, in the document's order; then those of other packages (`harness.cases`)."""
     from harness.cases import document
-    from harness.plugins import CASES, plugins
+    from harness.cases.plugins import CASES, plugins
 
     own = {case.name: case for case in document.CASES}
     return own | plugins(CASES, Case, own)

@@ -253,7 +253,7 @@ OTHERS = {
     "ratio_low": Entry("The low end of ratio.", "A 99 % interval of the median.", "175"),
     "ratio_high": Entry("The high end of ratio.", "A 99 % interval of the median.", "184"),
     "wanted_ratio": Entry(
-        "The ratio that is promised.", "Stated in harness/bench.py.", "100 for exact_gradient"
+        "The ratio that is promised.", "Stated in harness/bench/paired.py.", "100 for exact_gradient"
     ),
     "measured": Entry("What a benchmark measured.", "In `unit`.", "0.8", "Compare with limit."),
     "limit": Entry("The most that it may be.", "In `unit`.", "2"),
@@ -262,7 +262,7 @@ OTHERS = {
     "trials": Entry("How often it was done.", "Over kernels, dtypes and seeds.", "40"),
     "suspected": Entry("How often a first look saw it.", "Of the trials.", "40"),
     "failed": Entry("How often it failed the gate.", "Of the trials; time is confirmed first.", "40"),
-    "wanted": Entry("How often it should fail.", "Stated in harness/bench_gate.py.", "39 to 40"),
+    "wanted": Entry("How often it should fail.", "Stated in harness/bench/gate.py.", "39 to 40"),
     "level": Entry(
         "What a finding does to the gate.",
         "fail: exit code 1; warn: to be looked at; note: good news.",

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from harness.bench import Benchmark
-from harness.bench_exact import Measurement
-from harness.bench_gate import Power
+from harness.bench.exact import Measurement
+from harness.bench.gate import Power
+from harness.bench.paired import Benchmark
+from harness.book.documents import Reproduced
+from harness.book.learning import Learned
 from harness.case import Case
-from harness.documents import Reproduced
-from harness.learning import Learned
 from harness.report.table import Table, frame_of
 from oracles import Oracle
 

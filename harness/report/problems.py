@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from harness.failure import argument_of, group_text
-from harness.record import Record
+from harness.runs.failure import argument_of, group_text
+from harness.runs.record import Record
 from harness.verdict import Outcome
 
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers

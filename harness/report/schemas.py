@@ -6,11 +6,11 @@ import sys
 
 import msgspec
 
-from harness.baseline import File
 from harness.exit_codes import ExitCode
-from harness.journal import Header
-from harness.record import Record
-from harness.report.findings import Line
+from harness.gate.baseline import File
+from harness.gate.findings import Line
+from harness.runs.journal import Header
+from harness.runs.record import Record
 from harness.selection import listed
 
 KINDS: dict[str, type[msgspec.Struct]] = {

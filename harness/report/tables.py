@@ -9,8 +9,8 @@ import msgspec
 import pandas as pd
 
 from harness.cases import catalogue
-from harness.record import Record
 from harness.report.table import Table, frame_of
+from harness.runs.record import Record
 from harness.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
 
 GRADIENT_COLUMNS = (

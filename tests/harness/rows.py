@@ -5,10 +5,10 @@ import math
 import msgspec
 from hypothesis import strategies as st
 
-from harness.baseline import Baseline, Expected, Number, Update
-from harness.fingerprint import Fingerprint
+from harness.gate.baseline import Baseline, Expected, Number, Update
 from harness.judge import RANK
-from harness.record import Record
+from harness.runs.fingerprint import Fingerprint
+from harness.runs.record import Record
 from harness.verdict import RIGHT, Outcome, Verdict
 
 HERE = Fingerprint(

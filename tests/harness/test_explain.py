@@ -5,17 +5,21 @@ import os
 
 import pytest
 
-from harness import bench, bench_exact, bench_gate, documents, learning
+from harness.bench import exact as bench_exact
+from harness.bench import gate as bench_gate
+from harness.bench import paired as bench
+from harness.book import documents, learning
 from harness.cases import catalogue
-from harness.cli import run
+from harness.commands.cli import run
 from harness.exit_codes import ExitCode
 from harness.explain import EXIT_CODES, FINDINGS, OUTCOMES, VERDICTS, WORDS, explanations
-from harness.finding import Kind
-from harness.record import Record
-from harness.report import findings, other_tables, tables
+from harness.gate import findings
+from harness.gate.finding import Kind
+from harness.report import other_tables, tables
 from harness.report.columns import COLUMNS, RECORD
 from harness.report.text import HEADINGS
-from harness.runner import oracles
+from harness.runs.record import Record
+from harness.runs.runner import oracles
 from harness.selection import UsageError
 from harness.verdict import Outcome, Verdict
 

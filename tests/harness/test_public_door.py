@@ -26,9 +26,9 @@ LOADED = f"import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
         "import harness; harness.catalogue(), harness.plan, harness.Record",
         "import oracles, reference",
         "import harness; [getattr(harness, name) for name in harness.__all__]",
-        "import harness.cli; assert harness.cli.run(['--help']) == 0",
-        "import harness.cli; assert harness.cli.run(['report', '--help']) == 0",
-        "import harness.cli; assert harness.cli.run(['--version']) == 0",
+        "import harness.commands.cli; assert harness.commands.cli.run(['--help']) == 0",
+        "import harness.commands.cli; assert harness.commands.cli.run(['report', '--help']) == 0",
+        "import harness.commands.cli; assert harness.commands.cli.run(['--version']) == 0",
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_asked_for(code):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness import cases, runner, scope
+from harness import cases
+from harness.runs import runner, scope
 from tests.meta.gates import Gates
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from harness import gate_command, runner, scope
-from harness.cli import run
-from harness.journal import Header
-from harness.record import from_json, to_json
-from harness.runner import oracles
+from harness.commands import gate as gate_command
+from harness.commands.cli import run
+from harness.runs import runner, scope
+from harness.runs.journal import Header
+from harness.runs.record import from_json, to_json
+from harness.runs.runner import oracles
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import final
 import numpy as np
 import pytest
 
-from harness import runner
 from harness.cases import catalogue
 from harness.examination import examine
-from harness.record import Cell
+from harness.runs import runner
+from harness.runs.record import Cell
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 
 

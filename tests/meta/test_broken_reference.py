@@ -10,10 +10,12 @@ import re
 import numpy as np
 import pytest
 
-from harness import cases, learning, runner
-from harness.cli import run
-from harness.record import from_json
-from harness.runner import DTYPES
+from harness import cases
+from harness.book import learning
+from harness.commands.cli import run
+from harness.runs import runner
+from harness.runs.record import from_json
+from harness.runs.runner import DTYPES
 from harness.verdict import Outcome, Verdict
 
 WITH_GRADIENT = [name for name, case in cases.catalogue().items() if case.vjp]

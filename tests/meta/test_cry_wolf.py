@@ -6,9 +6,10 @@ import random
 import msgspec
 import pytest
 
-from harness import gate_command, journal, runner
 from harness.cases import catalogue
-from harness.journal import Header
+from harness.commands import gate as gate_command
+from harness.runs import journal, runner
+from harness.runs.journal import Header
 from harness.verdict import Outcome, Verdict
 from tests.meta.test_broken_reference import broken
 

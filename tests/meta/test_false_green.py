@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness import baseline as baselines
-from harness import journal, runner, timing
 from harness.cases import catalogue
-from harness.journal import Header
-from harness.record import to_json
+from harness.gate import baseline as baselines
+from harness.runs import journal, runner, timing
+from harness.runs.journal import Header
+from harness.runs.record import to_json
 from harness.verdict import Outcome, Verdict
 from tests.meta import gates as sabotage
 from tests.meta.liars import Around, claims
@@ -734,7 +734,7 @@ GERMAN = """
 import locale, sys
 locale.setlocale(locale.LC_ALL, "")
 assert locale.localeconv()["decimal_point"] == ","
-from harness.cli import run
+from harness.commands.cli import run
 sys.exit(run(sys.argv[1:]))
 """
 

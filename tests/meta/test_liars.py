@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.case import Case
 from harness.cases import catalogue
 from harness.examination import examined
-from harness.known import KnownDefect, Row
+from harness.runs.known import KnownDefect, Row
 from harness.verdict import Outcome, Verdict, budget
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.errors import Undecided, Unsupported

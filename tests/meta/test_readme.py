@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import app, run
+from harness.commands.cli import app, run
 from harness.exit_codes import ExitCode
 
 ROOT = Path(__file__).parents[2]

@@ -118,7 +118,7 @@ def test_nothing_imports_the_tests(path):
 
 def test_every_oracle_class_is_final_and_the_abstract_one_cannot_be_made():
     import oracles
-    from harness import runner
+    from harness.runs import runner
     from oracles.exact_oracle import ExactOracle
 
     classes = [c for c in vars(oracles).values() if isinstance(c, type) and issubclass(c, oracles.Oracle)]

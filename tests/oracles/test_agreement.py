@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from harness.cases import catalogue
 from harness.examination import examine
-from harness.record import Cell
+from harness.runs.record import Cell
 from harness.verdict import Outcome, Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
-from harness.known import known_defects
+from harness.runs.known import known_defects
 from harness.verdict import budget
 from oracles import JaxOracle, NumpyOracle, TorchOracle
 from oracles.exact.formats import format_of

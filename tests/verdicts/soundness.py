@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.bounds import Checked, check
+from harness.bench.bounds import Checked, check
 from harness.cases import catalogue
-from harness.record import Cell
 from harness.report.files import write_tables
 from harness.report.tables import Table
-from harness.runner import oracles, plan
+from harness.runs.record import Cell
+from harness.runs.runner import oracles, plan
 from oracles.exact.library import slacks
 from tests.verdicts.second_look import derivative
 

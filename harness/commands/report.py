@@ -1,0 +1,134 @@
+"""What the command `report` does, from the options to the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from harness.book import documents, learning
+from harness.exit_codes import ExitCode
+from harness.report import other_tables, tables
+from harness.report.delivery import deliver, whatever_the_reader_does, with_progress
+from harness.report.files import WRITERS
+from harness.runs.journal import Journal
+from harness.runs.record import Cell, Record, to_json
+from harness.runs.runner import DTYPES, oracles, run
+from harness.runs.scope import ALL, Scope
+from harness.selection import UsageError, listed
+from harness.verdict import ALLOWABLE, Outcome
+
+FORMATS = ("text", *WRITERS, "jsonl")
+STEPS, QUICK_STEPS = 300, 50
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `report`, as the command line gives them."""
+
+    case: tuple[str, ...] = ALL
+    input: tuple[str, ...] = ALL
+    oracle: str = ""
+    dtype: str = ""
+    seed: int = 0
+    quick: bool = False
+    full: bool = False
+    allow: str = ""
+    format: str = ""
+    output: Path | None = None
+    jobs: int = 0
+
+
+def run_report(options: Options) -> ExitCode:
+    """Run the selection, show and write its tables, and say by the exit code what came out."""
+    formats = _formats(options)
+    allowed = listed("--allow", options.allow, ALLOWABLE) if options.allow else []
+    scope = Scope(options.case, options.input, options.oracle, options.dtype, options.quick)
+    cells = _cells(options, scope)
+    records = {}
+    with ExitStack() as stack:
+        sinks = _sinks(options, formats, stack)
+        timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
+        for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells)):
+            record = _allowed(found, allowed)
+            records[record.cell] = record
+            for write in sinks:
+                write(record)
+    frame = tables.records_frame(list(records.values()))
+    shown = [
+        tables.gradients(frame, options.full),
+        tables.problems(frame),
+        tables.finite_differences(frame, options.full),
+        tables.timings(frame, options.full),
+    ]
+    right = True
+    if options.case == options.input == ALL:
+        printed = documents.reproduce()
+        right = all(row.equal for row in printed)
+        steps = QUICK_STEPS if options.quick else STEPS
+        chosen = [oracles()[name] for name in scope.oracles]
+        learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
+        shown += [
+            other_tables.documents(printed),
+            other_tables.learning(learning.learn(learners, steps)),
+        ]
+    shown.append(tables.verdicts(frame))
+    with whatever_the_reader_does():
+        deliver(shown, tables.summary(frame), formats, options.output)
+    if any(r.outcome.failing for r in records.values()) or not right:
+        return ExitCode.FAILED
+    if not any(r.outcome.compared for r in records.values()):
+        print("harness: nothing was compared: no row of this selection is judged", file=sys.stderr)
+        return ExitCode.NOTHING_COMPARED
+    return ExitCode.OK
+
+
+def _cells(options: Options, scope: Scope) -> list[Cell]:
+    """The cells that the options choose.
+
+    Raises:
+        UsageError: An option has a value that it cannot have.
+        NothingSelected: A pattern matches nothing.
+    """
+    if options.output and options.output.exists() and not options.output.is_dir():
+        raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
+    if options.jobs < 0:
+        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 0 for none but this one")
+    if options.seed < 0:
+        raise UsageError(f"--seed is {options.seed}; it must be 0 or more")
+    return scope.cells(options.seed, full=options.full)
+
+
+def _allowed(record: Record, verdicts: Sequence[str]) -> Record:
+    """The record, let through if it fails only by a verdict that the user allows."""
+    if record.outcome is not Outcome.FAIL or record.verdict not in verdicts:
+        return record
+    return msgspec.structs.replace(record, outcome=Outcome.ALLOWED)
+
+
+def _formats(options: Options) -> list[str]:
+    default = ",".join(FORMATS) if options.output else "text"
+    formats = listed("--format", options.format or default, FORMATS)
+    if options.output is None and len(formats) > 1:
+        raise UsageError(
+            f"--format {options.format} needs --output DIR: several formats do not share a screen"
+        )
+    return formats
+
+
+def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[Callable[[Record], None]]:
+    """Where the rows go as they come."""
+    if "jsonl" not in formats:
+        return []
+    if options.output is None:
+        return [_print_line]
+    return [stack.enter_context(Journal(options.output / "records.jsonl")).write]
+
+
+def _print_line(record: Record) -> None:
+    sys.stdout.buffer.write(to_json(record) + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,1 @@
+"""A run against the baseline: what got worse, and what is told of it."""

@@ -1,0 +1,216 @@
+"""The baseline: what every row was when somebody last agreed to it, as a file that a diff can show.
+
+It is JSON with a line for each row. It is read strictly, and with a digest, so that neither a damaged file
+nor a line that was edited by hand passes for what was measured. It is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from filelock import FileLock
+
+from harness.gate.slowdown import Ratio
+from harness.runs.fingerprint import Fingerprint
+from harness.runs.known import Row
+from harness.runs.record import Record, refuse_no_numbers
+from harness.selection import Untrusted
+from harness.verdict import Outcome, Verdict
+
+SCHEMA: Literal[1] = 1
+LOCK_S = 60.0
+CREATE = 'python -m harness baseline update --reason "the first baseline"'
+RENEW = 'python -m harness baseline update --anew --reason "why"'
+
+
+class Number(float):
+    """A float that JSON can hold: NaN and the infinities are the strings "nan", "inf" and "-inf"."""
+
+
+class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """One row as it was: the numbers of the record of that name, at its worst element.
+
+    The times are the ratio to the NumPy reference (of the reference: to a yardstick) with its 99 % interval.
+    `update` is the place in the list of updates of the one that set the row.
+    """
+
+    case: str
+    oracle: str
+    dtype: str
+    input: str
+    verdict: Verdict
+    outcome: Outcome
+    bits_lost: Number | None = None
+    error_ulp: Number | None = None
+    proven_digits: Number | None = None
+    time_ratio: Number | None = None
+    time_ratio_low: Number | None = None
+    time_ratio_high: Number | None = None
+    update: int = 0
+
+    def __post_init__(self) -> None:
+        refuse_no_numbers(self.verdict, self.bits_lost, self.proven_digits)
+        for name in ("time_ratio", "time_ratio_low", "time_ratio_high"):
+            ratio = getattr(self, name)
+            if ratio is not None and not 0 < ratio < math.inf:
+                raise ValueError(f"{name} is {ratio}; a ratio of times is positive and finite")
+
+    @property
+    def row(self) -> Row:
+        """What names the row."""
+        return Row(self.case, self.oracle, self.dtype, self.input)
+
+    @classmethod
+    def of(cls, record: Record, update: int = 0) -> Expected:
+        """What a record says, with as many digits as a reader of a diff wants."""
+        ratio = Ratio.of(
+            record.gradient_time_ratio, record.gradient_time_ratio_low, record.gradient_time_ratio_high
+        )
+        return cls(
+            case=record.case,
+            oracle=record.oracle,
+            dtype=record.dtype,
+            input=record.input,
+            verdict=record.verdict,
+            outcome=record.outcome,
+            bits_lost=_short(record.bits_lost),
+            error_ulp=_short(record.error_ulp),
+            proven_digits=_short(record.proven_digits),
+            time_ratio=_short(ratio and ratio.median),
+            time_ratio_low=_short(ratio and ratio.low),
+            time_ratio_high=_short(ratio and ratio.high),
+            update=update,
+        )
+
+
+class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why rows were set, from which commit, and on what machine."""
+
+    reason: str
+    commit: str
+    fingerprint: Fingerprint
+
+
+class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All rows by name, and the updates that they refer to, the last one last."""
+
+    seed: int
+    updates: tuple[Update, ...]
+    rows: Mapping[Row, Expected]
+
+    def update_of(self, row: Expected) -> Update:
+        """The update that set a row."""
+        return self.updates[row.update]
+
+
+class File(msgspec.Struct, forbid_unknown_fields=True):
+    """A baseline as it stands on the disk; `digest` is of all the rest."""
+
+    schema: Literal[1]
+    seed: int
+    digest: str
+    updates: list[Update]
+    rows: list[Expected]
+
+
+def read(path: Path) -> Baseline:
+    """The baseline of a file.
+
+    Raises:
+        Untrusted: The file is missing, cut short, of another schema, edited by hand, has a row twice, or a
+            value that no row can have. The message says what to do.
+    """
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise Untrusted(f"there is no baseline at {path}; create it: {CREATE}") from None
+    try:
+        found = msgspec.json.decode(text, type=File, dec_hook=_number)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise Untrusted(f"{path} is damaged: {problem}; restore it, or write it anew: {RENEW}") from None
+    rows: dict[Row, Expected] = {}
+    for row in found.rows:
+        if row.row in rows:
+            raise Untrusted(f"{path} has {'/'.join(row.row)} twice; restore it, or write it anew: {RENEW}")
+        if not 0 <= row.update < len(found.updates):
+            raise Untrusted(
+                f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there; restore it, or "
+                f"write it anew: {RENEW}"
+            )
+        rows[row.row] = row
+    if _digest(found.seed, found.updates, found.rows) != found.digest:
+        raise Untrusted(
+            f"{path} is not what was written: it was edited by hand, or merged. Restore it, or write it "
+            f"anew: {RENEW}"
+        )
+    return Baseline(found.seed, tuple(found.updates), rows)
+
+
+def write(path: Path, baseline: Baseline) -> None:
+    """Write a baseline, sorted by name; whatever happens meanwhile, the old one or the new one is there.
+
+    Updates that no row refers to any more are left out, but for the last.
+    """
+    used = sorted({row.update for row in baseline.rows.values()} | {len(baseline.updates) - 1})
+    place = {old: new for new, old in enumerate(used)}
+    updates = [baseline.updates[k] for k in used]
+    rows = [msgspec.structs.replace(r, update=place[r.update]) for _, r in sorted(baseline.rows.items())]
+    digest = _digest(baseline.seed, updates, rows)
+    body = (
+        f'{{"schema": {SCHEMA}, "seed": {baseline.seed}, "digest": "{digest}",\n'
+        f'"updates": [\n{_lines(updates)}\n],\n"rows": [\n{_lines(rows)}\n]}}\n'
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def locked(path: Path) -> FileLock:
+    """A lock that one updater of a baseline holds while it reads, changes and writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_S)
+
+
+def _digest(seed: int, updates: Iterable[Update], rows: Iterable[Expected]) -> str:
+    text = f"{seed}\n{_lines(updates)}\n{_lines(rows)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _lines(items: Iterable[msgspec.Struct]) -> str:
+    return ",\n".join(msgspec.json.encode(item, enc_hook=_plain).decode() for item in items)
+
+
+def _short(number: float | None) -> Number | None:
+    return None if number is None else Number(f"{number:.4g}")
+
+
+def _plain(value: Any) -> float | str:
+    if isinstance(value, Number):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    raise NotImplementedError(f"no JSON for {type(value)}")
+
+
+def _number(kind: type, value: Any) -> Any:
+    if kind is not Number:
+        raise NotImplementedError(f"no {kind} in a baseline")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return Number(value)
+        except OverflowError:
+            raise ValueError(f"a number of {len(str(value))} digits is more than a float holds") from None
+    if value in ("nan", "inf", "-inf"):
+        return Number(value)
+    raise ValueError(f'{value!r} is no number; NaN and infinity are "nan", "inf", "-inf"')

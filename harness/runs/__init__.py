@@ -1,0 +1,1 @@
+"""Rows: cells are planned, run in processes, timed, and kept in journals."""

@@ -1,0 +1,160 @@
+"""Runs a selection: each (case, input, dtype, oracle) is one cell and becomes one record."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from functools import cache, partial
+
+from msgspec.structs import asdict, replace
+
+from harness.case import InputMaker
+from harness.cases import catalogue
+from harness.cases.plugins import ORACLES, plugins
+from harness.defaults import TIMEOUT_S
+from harness.examination import EXACT, REFERENCE, examine, first_line, is_timed, times
+from harness.runs.known import known_defects
+from harness.runs.record import Cell, Record
+from harness.runs.workers import spread
+from harness.verdict import Outcome
+from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
+
+DTYPES = ("float64", "float32")
+
+
+@cache
+def oracles() -> dict[str, Oracle]:
+    """All oracles by name, the truth first; then those of other packages (`harness.oracles`)."""
+    jit, inductor = JaxOracle(compiled=True), TorchOracle(compiled=True)
+    found = (EXACT, REFERENCE, jit.eager, jit, inductor.eager, inductor, FiniteDifferenceOracle())
+    own: dict[str, Oracle] = {oracle.name: oracle for oracle in found}
+    more: dict[str, Oracle] = plugins(ORACLES, Oracle, own)  # type: ignore[type-abstract]
+    return own | more
+
+
+def plan(
+    cases: Iterable[str],
+    oracle_names: Sequence[str],
+    dtypes: Sequence[str] = DTYPES,
+    seed: int = 0,
+    boundary: bool = True,
+    full: bool = False,
+    inputs: Sequence[str] = ("*",),
+) -> list[Cell]:
+    """The cells of a selection; `boundary=False` leaves the boundary inputs out.
+
+    Those of one case and dtype stand together, since they share what is proven and compiled, and the cases
+    with a heavy input come first, so that many processes end together.
+    Without `full` an oracle that is slow has one cell per case, which says so, a sparse one is asked in the
+    first dtype at the case's most usual shape, and a heavy input in the first dtype.
+    """
+    cells = []
+    for name in sorted(cases, key=_is_light):
+        makers = _asked(catalogue()[name].inputs, boundary, inputs)
+        usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
+        for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
+            asked = oracles()[oracle]
+            first = dtype == dtypes[0]
+            covered = (
+                (not asked.slow or (maker is makers[0] and first))
+                and (not asked.sparse or (first and maker.shape == usual))
+                and (not maker.heavy or first)
+            )
+            if full or covered:
+                cells.append(Cell(name, maker.name, dtype, oracle, seed))
+    return cells
+
+
+def _is_light(case: str) -> bool:
+    return not any(maker.heavy for maker in catalogue()[case].inputs)
+
+
+def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) -> list[InputMaker]:
+    """The inputs that are asked for, by kind and by name."""
+    return [
+        maker
+        for maker in makers
+        if (boundary or not maker.boundary) and any(fnmatchcase(maker.name, p) for p in inputs)
+    ]
+
+
+def run(
+    cells: Iterable[Cell],
+    jobs: int = 0,
+    timed: Collection[str] = DTYPES,
+    full: bool = False,
+    timeout_s: float = TIMEOUT_S,
+    compared: Iterable[Record] = (),
+) -> Iterator[Record]:
+    """The record of every cell, as they are done; each case's first input is timed.
+
+    With `jobs` the comparisons are spread over so many processes first, the cells of one case and dtype
+    together, since they share what is proven and compiled; then each row is timed, alone, and its record
+    comes a second time, complete. A process that dies or outlasts `timeout_s` seconds gives an error row.
+
+    Args:
+        cells: As `plan` orders them. They are read as they are needed, and no record is kept but those of
+            the rows that are timed.
+        jobs: Processes; 0 is this one, where nothing is stopped and a crash ends the run.
+        timed: The dtypes in which rows are timed.
+        full: Whether slow oracles run, and all inputs are timed.
+        timeout_s: The most that the cells of one case and dtype, or one that failed alone, may take.
+        compared: Records of an earlier run that lack only their times.
+    """
+    untimed = [record for record in compared if to_be_timed(record, full)]
+    if jobs == 0:
+        for record in itertools.chain(untimed, (run_cell(cell, full) for cell in cells)):
+            yield with_times(record, full) if record.dtype in timed else record
+        return
+    groups = (list(group) for _, group in itertools.groupby(cells, key=_together))
+    for record in spread(partial(_run_cells, full=full), groups, jobs, _lost, timeout_s):
+        if record.dtype in timed and to_be_timed(record, full):
+            untimed.append(record)
+        yield record
+    kept = (list(group) for _, group in itertools.groupby(untimed, key=_together))
+    yield from spread(partial(_with_times, full=full), kept, 1, _lost, timeout_s)
+
+
+def run_cell(cell: Cell, full: bool = False) -> Record:
+    """The record of one cell of the catalogue, from its name alone: any process can do it."""
+    oracle = oracles()[cell.oracle]
+    if oracle.slow and not full:
+        return Record(**asdict(cell), outcome=Outcome.SKIPPED, diagnosis=oracle.slow)
+    return examine(catalogue()[cell.case], oracle, cell, known_defects())
+
+
+def _together(cell: Cell | Record) -> tuple[str, str, int]:
+    return cell.case, cell.dtype, cell.seed
+
+
+def _run_cells(cells: list[Cell], full: bool) -> list[Record]:
+    return [run_cell(cell, full) for cell in cells]
+
+
+def _with_times(records: list[Record], full: bool) -> list[Record]:
+    return [with_times(record, full) for record in records]
+
+
+def _lost(row: Cell | Record, why: str) -> Record:
+    """The record of a row whose process did not live to give one."""
+    cell = row.cell if isinstance(row, Record) else row
+    return Record(**asdict(cell), outcome=Outcome.ERROR, diagnosis=why)
+
+
+def to_be_timed(record: Record, full: bool = False) -> bool:
+    """Whether a row ran and is one of those that are timed."""
+    ran = record.first_call_time_s is not None and record.outcome is not Outcome.ERROR
+    return ran and is_timed(catalogue()[record.case], record.cell, full)
+
+
+def with_times(record: Record, full: bool = False) -> Record:
+    """The record with the times of its row; itself where the row did not run or is not timed."""
+    if not to_be_timed(record, full):
+        return record
+    case = catalogue()[record.case]
+    try:
+        return replace(record, **times(case, oracles()[record.oracle], record.cell))
+    except Exception as problem:  # what raises only now is news, and the run goes on
+        return replace(record, outcome=Outcome.ERROR, diagnosis=first_line(problem))
