@@ -8,6 +8,7 @@ from typing import Any, ParamSpec
 
 from harness.boundary import points
 from harness.derivative import Derivative
+from harness.frameworks import differentiating
 from harness.point import Part, Point, Question, check_point
 from harness.problem import problem_of
 from harness.result import GradientError, Result
@@ -20,6 +21,7 @@ Function = Callable[..., Any]
 P = ParamSpec("P")
 
 
+@differentiating()
 def check_gradient(
     f: Function,
     args: Sequence[Any],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,17 @@ class UserFunction:
                 return self.function(*values)
 
         return Subject(lambda a: as_tensor(a, device), value, self.pull, _values(on_host), _gradient(on_host))
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """torch as it is where gradients are taken, whatever mode the caller is in (no_grad, inference)."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+    else:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
 
 
 def differentiate(

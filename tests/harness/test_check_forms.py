@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness import GradientError, assert_gradient, check_gradient
+from harness import GradientError, assert_gradient, check_gradient, exact_gradient, exact_value
 from harness.verdict import Verdict
 
 pytest_plugins = ["pytester"]
@@ -594,3 +594,57 @@ def test_an_axis_of_a_single_number_is_none_as_in_numpy(axis):
         return x * x.sum(axis=axis) * np.max(x, axis=axis)
 
     assert check_gradient(f, (2.0,), vjp=lambda g, x: 3 * g * x * x).passed
+
+
+# -- torch's modes around the check ------------------------------------------------------------------------
+
+
+class Sine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * x.cos()
+
+
+class NoSine(Sine):
+    @staticmethod
+    def backward(ctx, g):
+        return torch.zeros_like(g)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, lambda: torch.set_grad_enabled(False), torch.inference_mode])
+@pytest.mark.parametrize(("f", "options", "verdict"), [
+    (torch.sin, {}, Verdict.ACCURATE),
+    (torch.sin, {"mode": "forward"}, Verdict.ACCURATE),
+    (torch.sin, {"mode": "forward-over-reverse"}, Verdict.ACCURATE),
+    (torch.sin, {"order": 2}, Verdict.ACCURATE),
+    (torch.sin, {"vjp": lambda g, x: g * x.cos()}, Verdict.ACCURATE),
+    (torch.sin, {"vjp": lambda g, x: g * 0.0}, Verdict.WRONG),
+    (torch.sin, {"vjp": lambda g, x: torch.autograd.grad((y := x.clone().requires_grad_()).sin(), y, g)[0]},
+     Verdict.ACCURATE),
+    (Sine.apply, {}, Verdict.ACCURATE),
+    (NoSine.apply, {}, Verdict.WRONG),
+    (torch.nn.Linear(3, 2).double(), {}, Verdict.ACCURATE),
+])  # fmt: skip
+def test_the_caller_s_grad_mode_changes_no_verdict(mode, f, options, verdict):
+    with mode():
+        modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        found = check_gradient(f, (torch.tensor(X),), **options)  # in inference mode an inference tensor
+        assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == modes
+    outside = check_gradient(f, (torch.tensor(X),), **options)
+    assert found.verdict is verdict, found
+    assert str(found) == str(outside)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_caller_s_grad_mode_changes_no_truth(mode):
+    with mode():
+        x = torch.tensor(X)
+        for options in ({"cotangent": np.ones(3)}, {"tangents": [np.ones(3)], "mode": "forward"}):
+            assert np.allclose(exact_gradient(torch.sin, (x,), **options).mid, np.cos(X))
+        assert np.allclose(exact_value(torch.sin, (x,)).mid, np.sin(X))

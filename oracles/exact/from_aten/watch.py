@@ -39,20 +39,26 @@ class Watch(TorchDispatchMode):
     def run(
         self, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
     ) -> Any:
-        """Call the function on fresh tensors that require grad."""
-        fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
-        for tensor in tensors_of(fresh):
-            self.begin(tensor)
-        args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
-        try:
-            with torch.enable_grad(), differentiated(self), self:
-                result = function(*args, **named)
-            return self.end(result)
-        except RuntimeError as error:
-            raise _explained(error) from None
-        finally:
-            for tensor, before in self._saved:
-                tensor.copy_(before)
+        """Call the function on fresh tensors that require grad, in torch's default mode.
+
+        Whichever mode the caller is in: the function is differentiated, so it runs as it would then.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
+            for tensor in tensors_of(fresh):
+                self.begin(tensor)
+            args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
+            try:
+                with differentiated(self), self:
+                    result = function(*args, **named)
+                with torch.enable_grad():  # the function may have left it off
+                    return self.end(result)
+            except RuntimeError as error:
+                raise _explained(error) from None
+            finally:
+                with torch.no_grad():
+                    for tensor, before in self._saved:
+                        tensor.copy_(before)
 
     def begin(self, tensor: Tensor) -> None:
         """An argument."""
@@ -130,4 +136,9 @@ def _explained(error: RuntimeError) -> RuntimeError | ExactError:
         return Unsupported(f"the function changes its input in place; let it work on a clone ({text})")
     if "numpy() on Tensor that requires grad" in text:
         return Unsupported(f"the function leaves torch through .numpy(); use torch's operators ({text})")
+    if "Inference tensors" in text or "inference tensor" in text:
+        return Unsupported(
+            "the function uses a tensor that was made in inference mode, which has no derivative; "
+            f"make it outside of torch.inference_mode(), or clone it there ({text})"
+        )
     return error

@@ -182,6 +182,32 @@ def test_what_autograd_holds_fixed_is_held_fixed(function: Callable[[Tensor], Te
     assert gradient(function, np.float64(3.0)) == at_3
 
 
+def leaves_grad_mode_off(x: Tensor) -> Tensor:
+    y = no_grad_factor(x)
+    torch.set_grad_enabled(False)
+    return y
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, lambda: torch.set_grad_enabled(False), torch.inference_mode])
+def test_the_caller_s_grad_mode_changes_no_record(mode: Callable[[], Any]) -> None:
+    with mode():
+        modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        x = torch.tensor([3.0], dtype=torch.float64)  # in inference mode an inference tensor
+        for function, at_3 in ((no_grad_factor, 9.0), (leaves_grad_mode_off, 9.0), (Square.apply, 6.0)):
+            recording = record(function, (x,))
+            assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == modes
+            for derive in (vjp, jvp):
+                program = derive(recording.program, (0,))
+                assert mids(evaluate(program, [*recording.values, np.ones(1)], BITS)[0]) == [at_3]
+
+
+def test_a_tensor_that_was_made_in_inference_mode_is_named() -> None:
+    with torch.inference_mode():
+        factor = torch.tensor([2.0])
+    with pytest.raises(Unsupported, match=r"made in inference mode.*or clone it there"):
+        record(lambda x: x * factor, (torch.tensor([3.0]),))
+
+
 def test_in_place_operators_write_the_memory_that_views_share() -> None:
     def function(x: Tensor) -> Tensor:
         y = x * 1
