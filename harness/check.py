@@ -12,7 +12,7 @@ from harness.frameworks import differentiating
 from harness.point import Part, Point, Question, check_point
 from harness.problem import problem_of
 from harness.result import GradientError, Result
-from harness.verdict import Verdict, budget
+from harness.verdicts.verdict import Verdict, budget
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.refine import Limits
 from oracles.exact_oracle import LIMITS

@@ -18,7 +18,7 @@ from harness.runs.record import Cell, Record
 from harness.runs.timing import Call, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclosure import Enclosure

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.exit_codes import ExitCode
 from harness.gate.finding import Kind
 from harness.report.columns import COLUMNS, Entry
 from harness.report.text import HEADINGS
 from harness.selection import listed
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Outcome, Verdict
 
 LETTERS = (
     "T: the true derivative of the forward. C: what was computed. E: the gradient program in exact "

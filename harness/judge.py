@@ -12,7 +12,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.case import Array
-from harness.verdict import RIGHT, SEVERITY, Verdict
+from harness.verdicts.verdict import RIGHT, SEVERITY, Verdict
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.formats import format_of
 

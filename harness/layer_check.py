@@ -17,7 +17,7 @@ from harness.layers import Layer
 from harness.point import Question
 from harness.problem import problem_of
 from harness.result import Result
-from harness.verdict import budget
+from harness.verdicts.verdict import budget
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.refine import Limits

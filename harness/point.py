@@ -16,7 +16,7 @@ from harness.judge import Evidence, Judgement, judge_each
 from harness.observe import Observed, observe
 from harness.problem import Problem
 from harness.truth import Truth, true_gradient
-from harness.verdict import RIGHT, Verdict
+from harness.verdicts.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst
 from oracles.exact.attainable import attainable
 from oracles.exact.derive import jvp, vjp

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.element import shortest, worst_element
 from harness.judge import RANK, Judgement
 from harness.point import Part
-from harness.verdict import RIGHT, Verdict
+from harness.verdicts.verdict import RIGHT, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

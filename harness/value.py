@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.case import Array
 from harness.judge import meets
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import ExactError
 from oracles.exact.evaluate import evaluate

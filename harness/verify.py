@@ -13,7 +13,7 @@ from harness.case import Array
 from harness.formula import Formula, beyond, compare
 from harness.judge import RANK, Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
-from harness.verdict import RIGHT, Verdict, budget
+from harness.verdicts.verdict import RIGHT, Verdict, budget
 from oracles.exact.diagnosis import diagnose
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.formats import format_of

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from harness.commands.gate import gated_cells
 from harness.defaults import BASELINE, TIMEOUT_S
-from harness.exit_codes import ExitCode
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Change, Changes, changes
@@ -25,6 +24,7 @@ from harness.runs.record import Cell, Record
 from harness.runs.runner import run
 from harness.runs.scope import Scope
 from harness.selection import NothingSelected, UsageError, near_matches
+from harness.verdicts.exit_codes import ExitCode
 
 SEED = 0
 MOST_SHOWN = 20

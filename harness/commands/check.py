@@ -16,11 +16,11 @@ import numpy as np
 
 from harness.case import Array, signed
 from harness.check import check_gradient
-from harness.exit_codes import ExitCode
 from harness.frameworks import NAMES
 from harness.result import Result
 from harness.selection import UsageError, listed
-from harness.verdict import Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Verdict
 from oracles.exact.program import FLOATS
 
 

@@ -11,8 +11,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from harness.commands.configuration import ConfiguredApp
 from harness.defaults import BASELINE, SAVED, TIMEOUT_S
-from harness.exit_codes import ExitCode
 from harness.selection import NothingSelected, Untrusted, UsageError
+from harness.verdicts.exit_codes import ExitCode
 from harness.version import __version__
 
 app = ConfiguredApp(

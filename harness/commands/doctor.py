@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.exit_codes import ExitCode
 from harness.gate.doctor import Finding, examine_machine
 from harness.report.screen import Screen
+from harness.verdicts.exit_codes import ExitCode
 
 MARKS = {"ok": ("✓", "+", "green"), "look": ("!", "!", "yellow"), "broken": ("✗", "x", "bold red")}
 

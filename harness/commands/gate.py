@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from harness.defaults import BASELINE, SAVED, TIMEOUT_S
-from harness.exit_codes import ExitCode
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
 from harness.gate.delivery import deliver_findings, format_of
@@ -23,6 +22,7 @@ from harness.runs.record import Cell, Record
 from harness.runs.runner import DTYPES, oracles, run
 from harness.runs.scope import Scope
 from harness.selection import UsageError, listed
+from harness.verdicts.exit_codes import ExitCode
 
 TIMINGS = ("gate", "warn", "off")
 

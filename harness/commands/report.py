@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 
 from harness.book import documents, learning
-from harness.exit_codes import ExitCode
 from harness.report import other_tables, tables
 from harness.report.delivery import deliver, whatever_the_reader_does, with_progress
 from harness.report.files import WRITERS
@@ -20,7 +19,8 @@ from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import DTYPES, oracles, run
 from harness.runs.scope import ALL, Scope
 from harness.selection import UsageError, listed
-from harness.verdict import ALLOWABLE, Outcome
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import ALLOWABLE, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")
 STEPS, QUICK_STEPS = 300, 50

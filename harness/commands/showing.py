@@ -11,12 +11,12 @@ from harness.bench import exact as bench_exact
 from harness.bench import gate as bench_gate
 from harness.bench import paired as bench
 from harness.cases import catalogue
-from harness.exit_codes import ExitCode
 from harness.explain import LETTERS, WORDS, explanations
 from harness.report import other_tables
 from harness.report.delivery import deliver, with_progress
 from harness.report.screen import Screen
 from harness.runs.runner import oracles
+from harness.verdicts.exit_codes import ExitCode
 
 PROMISED_COVERAGE = {"jax": 350, "torch": 300}
 

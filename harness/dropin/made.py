@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.result import Result
-from harness.verdict import RIGHT, Verdict
+from harness.verdicts.verdict import RIGHT, Verdict
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 ANYTHING = 1e30

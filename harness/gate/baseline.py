@@ -21,7 +21,7 @@ from harness.runs.fingerprint import Fingerprint
 from harness.runs.known import Row
 from harness.runs.record import Record, refuse_no_numbers
 from harness.selection import Untrusted
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.verdict import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 from rich.text import Text
 
-from harness.exit_codes import ExitCode
 from harness.gate.finding import Finding, Level
 from harness.gate.findings import (
     LEVELS,
@@ -27,6 +26,7 @@ from harness.gate.github import step_summary, workflow_commands
 from harness.report.files import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
+from harness.verdicts.exit_codes import ExitCode
 
 FORMATS = ("text", "github", "jsonl", *WRITERS)
 SUMMARY = "GITHUB_STEP_SUMMARY"

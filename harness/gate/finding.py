@@ -12,7 +12,7 @@ from harness.gate.slowdown import Ratio
 from harness.judge import RANK
 from harness.runs.known import Row
 from harness.runs.record import Record
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 
 MAX_GROWTH_BITS = 1.0
 MAX_FEWER_DIGITS = 1.0

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from harness.exit_codes import ExitCode
 from harness.gate.finding import Finding, Kind, Level
 from harness.judge import RANK
 from harness.report.table import Table, frame_of
 from harness.runs.failure import argument_of, failure_text, reproducer
 from harness.runs.record import Record
-from harness.verdict import Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Verdict
 
 KINDS = list(Kind)
 LEVELS = list(Level)

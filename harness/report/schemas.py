@@ -6,12 +6,12 @@ import sys
 
 import msgspec
 
-from harness.exit_codes import ExitCode
 from harness.gate.baseline import File
 from harness.gate.findings import Line
 from harness.runs.journal import Header
 from harness.runs.record import Record
 from harness.selection import listed
+from harness.verdicts.exit_codes import ExitCode
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "finding": Line,

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.cases import catalogue
 from harness.report.table import Table, frame_of
 from harness.runs.record import Record
-from harness.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
+from harness.verdicts.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
 
 GRADIENT_COLUMNS = (
     "verdict",

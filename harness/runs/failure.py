@@ -11,7 +11,7 @@ from harness.cases import catalogue
 from harness.element import worst_element
 from harness.runs.record import Record
 from harness.runs.runner import oracles, plan
-from harness.verdict import RIGHT, Outcome, Verdict, budget
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict, budget
 
 
 def failure_text(record: Record) -> str:

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

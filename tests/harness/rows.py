@@ -9,7 +9,7 @@ from harness.gate.baseline import Baseline, Expected, Number, Update
 from harness.judge import RANK
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 
 HERE = Fingerprint(
     "Xeon", "Linux x86_64", "3.11.9", "openblas 0.3", {"numpy": "2.1", "jax": "0.8"}, "AVX2", 2

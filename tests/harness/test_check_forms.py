@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harness import GradientError, assert_gradient, check_gradient, exact_gradient, exact_value
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 
 pytest_plugins = ["pytester"]
 X, Y = np.array([0.5, -1.25, 2.0]), np.array([3.0, 0.25, -1.5])

@@ -11,7 +11,6 @@ from harness.bench import paired as bench
 from harness.book import documents, learning
 from harness.cases import catalogue
 from harness.commands.cli import run
-from harness.exit_codes import ExitCode
 from harness.explain import EXIT_CODES, FINDINGS, OUTCOMES, VERDICTS, WORDS, explanations
 from harness.gate import findings
 from harness.gate.finding import Kind
@@ -21,7 +20,8 @@ from harness.report.text import HEADINGS
 from harness.runs.record import Record
 from harness.runs.runner import oracles
 from harness.selection import UsageError
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Outcome, Verdict
 
 ALL = [(kind, word) for kind, named in WORDS.items() for word in named]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.judge import CODES, RANK, Evidence, distance, judge, meets
-from harness.verdict import Verdict, budget
+from harness.verdicts.verdict import Verdict, budget
 from oracles.exact.balls import exact, filled, precision
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.formats import FORMATS, format_of

@@ -10,7 +10,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, mlir
 
 from harness import check_gradient, register_rule
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from oracles.exact import registered
 
 X = np.array([0.5, -1.25, 2.0])

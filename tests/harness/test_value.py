@@ -7,7 +7,7 @@ import pytest
 
 from harness.truth import BITS, LIMITS
 from harness.value import verdict_on_value
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from oracles.exact.errors import Unsupported
 from oracles.exact.from_numpy import record
 from oracles.exact.refine import refine

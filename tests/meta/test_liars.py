@@ -13,7 +13,7 @@ from harness.case import Case
 from harness.cases import catalogue
 from harness.examination import examined
 from harness.runs.known import KnownDefect, Row
-from harness.verdict import Outcome, Verdict, budget
+from harness.verdicts.verdict import Outcome, Verdict, budget
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.errors import Undecided, Unsupported
 from tests.meta.liars import Around, Honest, changed, claims, judged

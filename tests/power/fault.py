@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from oracles.torch_oracle import as_tensor
 
 Function = Callable[..., Any]

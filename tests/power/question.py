@@ -9,7 +9,7 @@ import numpy as np
 
 import harness
 from harness.result import Result
-from harness.verdict import RIGHT
+from harness.verdicts.verdict import RIGHT
 from tests.power.defect import Defect
 from tests.power.function import Subject, loaded
 from tests.power.points import Point, points

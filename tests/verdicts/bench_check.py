@@ -22,7 +22,7 @@ import torch
 import harness
 from harness.frameworks import UserFunction, differentiate
 from harness.runs.timing import paired
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, draw, to_torch
 from tests.verdicts.mutants_torch import MUTANTS, RIGHT
 

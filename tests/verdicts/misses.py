@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.frameworks import UserFunction, differentiate
 from harness.truth import Truth, true_gradient
-from harness.verdict import Verdict
+from harness.verdicts.verdict import Verdict
 from harness.verify import examine_program, verdict
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, SHAPES, draw, gradient

@@ -15,11 +15,11 @@ from harness.book import learning
 from harness.cases import catalogue
 from harness.commands import report as command
 from harness.commands.cli import run
-from harness.exit_codes import ExitCode
 from harness.runs import runner
 from harness.runs.journal import read_records
 from harness.runs.record import Record, from_json
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Outcome, Verdict
 from harness.version import __version__
 
 SMALL = ["report", "--case", "relu", "--case", "softmax", "--oracle", "torch,fd", "--quick"]

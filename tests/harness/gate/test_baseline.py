@@ -19,7 +19,7 @@ from harness.gate import baseline as module
 from harness.gate.baseline import Baseline, Expected, Number, Update, locked, read, write
 from harness.runs.known import Row
 from harness.selection import Untrusted
-from harness.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 from tests.harness.rows import (
     FIRST,
     HERE,

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.exit_codes import ExitCode
 from harness.gate.delivery import format_of, print_findings
 from harness.gate.finding import Finding, Kind, Level
 from harness.gate.findings import (
@@ -31,7 +30,8 @@ from harness.report.schemas import print_schema
 from harness.report.screen import Screen
 from harness.runs.known import Row
 from harness.selection import UsageError
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.verdict import Outcome, Verdict
 from tests.harness.rows import NAMES, record, records
 
 

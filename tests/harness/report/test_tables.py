@@ -18,7 +18,7 @@ from harness.report.screen import Screen
 from harness.report.table import Table
 from harness.report.text import HEADINGS, WRAPPED, print_table
 from harness.runs.record import Record
-from harness.verdict import ORDER, SEVERITY, Outcome, Verdict
+from harness.verdicts.verdict import ORDER, SEVERITY, Outcome, Verdict
 
 BITS = st.none() | st.floats(0, 53) | st.just(math.nan)
 

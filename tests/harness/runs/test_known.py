@@ -10,7 +10,7 @@ from harness.examination import examine
 from harness.runs.known import KnownDefect, Row, known_defects, parse
 from harness.runs.record import Cell
 from harness.runs.runner import DTYPES, oracles
-from harness.verdict import Outcome, Verdict
+from harness.verdicts.verdict import Outcome, Verdict
 
 ENTRY = """
 [[defect]]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict, budget
+from harness.verdicts.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict, budget
 
 
 @pytest.mark.parametrize(
