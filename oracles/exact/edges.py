@@ -15,9 +15,9 @@ import flint
 import numpy as np
 
 from oracles.exact.functions import absolute, minimum
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import BLENDED, compare, convert, detach, select
-from oracles.exact.primitives.reductions import reduce_max, reduce_min, reduce_sum, take_along
+from oracles.exact.primitives.reductions import reduce_max, reduce_min, take_along
 from oracles.exact.program import Array, Equation, Var
 from oracles.exact.recording import Recorder
 

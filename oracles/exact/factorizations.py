@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact import functions as f
-from oracles.exact.primitives.arrays import concatenate, reshape
+from oracles.exact.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import scalar
 from oracles.exact.primitives.linear_algebra import matmul, triangle
-from oracles.exact.primitives.reductions import argmax, reduce_sum, take_along
+from oracles.exact.primitives.reductions import argmax, take_along
 from oracles.exact.program import Array, Var
 from oracles.exact.recording import Recorder
 

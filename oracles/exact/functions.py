@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from oracles.exact.primitives.arrays import index
+from oracles.exact.primitives.arrays import index, reduce_sum
 from oracles.exact.primitives.elementwise import compare, convert, detach, pi, scalar, select
-from oracles.exact.primitives.reductions import cumsum, reduce_max, reduce_sum, scan
+from oracles.exact.primitives.reductions import cumsum, reduce_max, scan
 from oracles.exact.program import PRIMITIVES, Builder, Operand, Var
 
 # -- sigmoids and soft functions --------------------------------------------------------------------------

@@ -18,10 +18,9 @@ from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, 
 from oracles.exact.from_aten.loss_rules import MEAN
 from oracles.exact.from_aten.nn_rules import attention_scores
 from oracles.exact.from_aten.pullback import pulled
-from oracles.exact.primitives.arrays import concatenate, index, reshape, scatter_add
+from oracles.exact.primitives.arrays import concatenate, index, reduce_sum, reshape, scatter_add
 from oracles.exact.primitives.elementwise import compare, scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose
-from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.program import Var
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from oracles.exact.errors import Undecided
 from oracles.exact.from_aten.call import Call, Rule, moved
 from oracles.exact.from_aten.memory import constant
-from oracles.exact.primitives.arrays import permute, reshape, scatter_add, take
+from oracles.exact.primitives.arrays import permute, reduce_sum, reshape, scatter_add, take
 from oracles.exact.primitives.elementwise import select
 from oracles.exact.primitives.linear_algebra import matmul, transpose
-from oracles.exact.primitives.reductions import argmax, reduce_max, reduce_sum
+from oracles.exact.primitives.reductions import argmax, reduce_max
 from oracles.exact.program import Array, Shape, Var
 
 Sizes = Sequence[int]

@@ -11,8 +11,7 @@ from oracles.exact import functions as f
 from oracles.exact.errors import Unsupported
 from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.primitives import linear_algebra as la
-from oracles.exact.primitives.arrays import index, reshape
-from oracles.exact.primitives.reductions import reduce_sum
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program import Var
 
 

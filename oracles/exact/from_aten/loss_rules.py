@@ -6,9 +6,9 @@ import numpy as np
 
 from oracles.exact import functions as f
 from oracles.exact.from_aten.call import Call, Rule, promoted
-from oracles.exact.primitives.arrays import concatenate, reshape
+from oracles.exact.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import compare, scalar, select
-from oracles.exact.primitives.reductions import reduce_sum, take_along
+from oracles.exact.primitives.reductions import take_along
 from oracles.exact.program import Var
 
 NONE, MEAN, SUM = 0, 1, 2

@@ -13,7 +13,7 @@ from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.reduction_rules import counted, filled_nan
 from oracles.exact.primitives import reductions as r
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import compare, convert, detach, scalar, select
 from oracles.exact.program import Array, Operand, Var
 
@@ -96,7 +96,7 @@ def _bucket(x: Operand, edges: Var, *, right: bool = False, **_: Any) -> Var:
         raise Unsupported(f"searchsorted in a sequence of shape {edges.shape}: only in one axis")
     point = x if isinstance(x, Var) else edges.builder.constant(float(x), edges.dtype)
     below = compare("le" if right else "lt", edges, reshape(point, (*point.shape, 1)))
-    return r.reduce_sum(convert(below, "int64"), (below.ndim - 1,))
+    return reduce_sum(convert(below, "int64"), (below.ndim - 1,))
 
 
 def _running(scan: Callable[[Var, int], Var]) -> Rule:

@@ -12,7 +12,7 @@ from oracles.exact import functions as f
 from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives import reductions as r
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reduced, reshape
 from oracles.exact.primitives.elementwise import compare, convert, scalar, select
 from oracles.exact.program import Primitive, Var
 
@@ -77,7 +77,7 @@ def _nonzero(x: Var) -> Var:
 
 
 def _truths(reduce: Primitive) -> Rule:
-    return lambda x, dim=None, keepdim=False: r._reduce(
+    return lambda x, dim=None, keepdim=False: reduced(
         reduce, x if x.dtype == "bool" else compare("ne", x, 0), axes(x, dim), keepdim, "bool"
     )
 
@@ -103,15 +103,15 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     """(sum |x|^p)^(1/p), and its limits: the largest, the smallest, the count of what is not 0."""
     over, order = axes(x, dim), 2.0 if order is None else float(order)
     if order == 2:
-        return scalar("sqrt", r.reduce_sum(f.square(x), over, keepdim))
+        return scalar("sqrt", reduce_sum(f.square(x), over, keepdim))
     if order == 0:
-        return r.reduce_sum(convert(compare("ne", x, 0.0), x.dtype), over, keepdim)
+        return reduce_sum(convert(compare("ne", x, 0.0), x.dtype), over, keepdim)
     size = f.absolute(x)
     if order == 1:
-        return r.reduce_sum(size, over, keepdim)
+        return reduce_sum(size, over, keepdim)
     if math.isinf(order):
         return (r.reduce_max if order > 0 else r.reduce_min)(size, over, keepdim)
-    total = r.reduce_sum(f.power(size, order), over, keepdim)
+    total = reduce_sum(f.power(size, order), over, keepdim)
     return scalar("exp", scalar("log", total) / order)
 
 
@@ -138,7 +138,7 @@ def _pdist(x: Var, p: float = 2) -> Var:
 
 
 _REDUCERS = {
-    "sum": r.reduce_sum,
+    "sum": reduce_sum,
     "mean": f.mean,
     "prod": r.reduce_prod,
     "amax": r.reduce_max,
@@ -149,7 +149,7 @@ _REDUCERS = {
 
 RULES: dict[str, Rule] = {
     **{name: promoted(_reducer(reduce)) for name, reduce in _REDUCERS.items()},
-    "nansum": promoted(_reducer(lambda x, *where: r.reduce_sum(filled_nan(x, 0.0), *where))),
+    "nansum": promoted(_reducer(lambda x, *where: reduce_sum(filled_nan(x, 0.0), *where))),
     "max": _extreme(r.reduce_max, 1.0),
     "min": _extreme(r.reduce_min, -1.0),
     "argmax": plain(_arg(1.0)),
@@ -157,7 +157,7 @@ RULES: dict[str, Rule] = {
     "aminmax": plain(_aminmax),
     "any": plain(_truths(r.reduce_or)),
     "all": plain(_truths(r.reduce_and)),
-    "count_nonzero": plain(lambda x, dim=None: r.reduce_sum(_nonzero(x), axes(x, dim))),
+    "count_nonzero": plain(lambda x, dim=None: reduce_sum(_nonzero(x), axes(x, dim))),
     "var": plain(_variance),
     "std": plain(_deviation),
     "var_mean": plain(_with_mean(_variance)),
@@ -168,5 +168,5 @@ RULES: dict[str, Rule] = {
     "renorm": plain(_renorm),
     "_cdist_forward": plain(_cdist),
     "_pdist_forward": plain(_pdist),
-    "trace": plain(lambda x: r.reduce_sum(index(x, np.diagonal), (0,))),
+    "trace": plain(lambda x: reduce_sum(index(x, np.diagonal), (0,))),
 }

@@ -12,7 +12,7 @@ import torch
 from oracles.exact.from_aten.call import Call, Rule
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.primitives import reductions as r
-from oracles.exact.primitives.arrays import concatenate, reshape, scatter_add, take
+from oracles.exact.primitives.arrays import concatenate, reduce_sum, reshape, scatter_add, take
 from oracles.exact.primitives.elementwise import convert, select
 from oracles.exact.program import Array, Shape, Var
 
@@ -115,10 +115,10 @@ def reduce_groups(x: Var, groups: Sequence[Sequence[int]], how: str) -> Var:
         nothing_ = constant(x.builder, np.array(nothing), x.dtype)
         members = select(x.builder.constant(where < 0), nothing_, members)
     if how == "mean":
-        return r.reduce_sum(members, (1,)) / x.builder.constant(
+        return reduce_sum(members, (1,)) / x.builder.constant(
             np.array([float(len(g)) for g in groups]), x.dtype
         )
-    return {"sum": r.reduce_sum, "prod": r.reduce_prod, "amax": r.reduce_max, "amin": r.reduce_min}[how](
+    return {"sum": reduce_sum, "prod": r.reduce_prod, "amax": r.reduce_max, "amin": r.reduce_min}[how](
         members, (1,)
     )
 

@@ -13,10 +13,9 @@ from oracles.exact.errors import Unsupported
 from oracles.exact.from_aten.call import Call, Rule, plain
 from oracles.exact.from_aten.reduction_rules import norm
 from oracles.exact.from_aten.scatter_rules import reduce_groups
-from oracles.exact.primitives.arrays import concatenate, reshape, take
+from oracles.exact.primitives.arrays import concatenate, reduce_sum, reshape, take
 from oracles.exact.primitives.elementwise import scalar, select
 from oracles.exact.primitives.linear_algebra import matmul, transpose
-from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.program import Array, Var
 
 # -- bags and segments ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 
 from oracles.exact import functions as f
 from oracles.exact.from_jaxpr.rules import Call, Rule, constant
-from oracles.exact.primitives.arrays import concatenate, index, permute, reshape, take
+from oracles.exact.primitives.arrays import concatenate, index, permute, reduce_sum, reshape, take
 from oracles.exact.primitives.elementwise import convert
 from oracles.exact.primitives.linear_algebra import dot_general
 from oracles.exact.primitives.reductions import (
@@ -18,7 +18,6 @@ from oracles.exact.primitives.reductions import (
     reduce_max,
     reduce_min,
     reduce_prod,
-    reduce_sum,
     take_along,
 )
 from oracles.exact.program import FLOATS, PRIMITIVES, Var

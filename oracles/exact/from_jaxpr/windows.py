@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oracles.exact.from_jaxpr.rules import Call, Rule, constant
-from oracles.exact.primitives.arrays import concatenate, permute, reshape, scatter_add, take
+from oracles.exact.primitives.arrays import concatenate, permute, reduce_sum, reshape, scatter_add, take
 from oracles.exact.primitives.linear_algebra import dot_general
-from oracles.exact.primitives.reductions import argmax, reduce_max, reduce_min, reduce_sum
+from oracles.exact.primitives.reductions import argmax, reduce_max, reduce_min
 from oracles.exact.program import Array, Var
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.making import cast, check_dtype, holds_traced, lift, values
+from oracles.exact.from_numpy.array import TracedArray, cast, check_dtype, holds_traced, lift, values
 from oracles.exact.from_numpy.memory import decided_tree, tokens_of
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, words
 from oracles.exact.program import FLOATS

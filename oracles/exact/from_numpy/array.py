@@ -7,7 +7,7 @@ concluded from `value`: its numbers are rounded, and only the recorded program i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from oracles.exact.errors import Unsupported
 from oracles.exact.from_numpy.leaving import Leaving
 from oracles.exact.from_numpy.tape import Tape, unsupported, words
+from oracles.exact.primitives.elementwise import convert
 from oracles.exact.program import FLOATS, Var
 
 METHODS = frozenset(
@@ -96,9 +97,7 @@ class TracedArray(Leaving, NDArrayOperatorsMixin):
     @property
     def flat(self) -> Any:
         """As NumPy's."""
-        from oracles.exact.from_numpy.indexing import Flat
-
-        return Flat(self)
+        return self.tape.answers.flat(self)
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
@@ -124,14 +123,10 @@ class TracedArray(Leaving, NDArrayOperatorsMixin):
         return bool(np.any(self == item))
 
     def __getitem__(self, key: Any) -> Any:
-        from oracles.exact.from_numpy.indexing import get
-
-        return get(self, key)
+        return self.tape.answers.get(self, key)
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        from oracles.exact.from_numpy.indexing import put
-
-        put(self, key, new)
+        self.tape.answers.put(self, key, new)
 
     # -- methods that are not functions of np -------------------------------------------------------------
 
@@ -145,8 +140,6 @@ class TracedArray(Leaving, NDArrayOperatorsMixin):
 
     def astype(self, dtype: Any, order: Any = "K", casting: Any = "unsafe", copy: bool = True) -> Any:
         """As NumPy's; from floats to integers what is cut off is decided, not rounded."""
-        from oracles.exact.from_numpy.making import cast
-
         if not copy and np.dtype(dtype) == self.dtype and not self.is_scalar:
             return self
         return cast(self, np.dtype(dtype), order, casting)
@@ -179,14 +172,10 @@ class TracedArray(Leaving, NDArrayOperatorsMixin):
     # -- where NumPy hands over ---------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from oracles.exact.from_numpy.ufuncs import dispatch
-
-        return dispatch(ufunc, method, inputs, kwargs)
+        return self.tape.answers.ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from oracles.exact.from_numpy.functions import dispatch
-
-        return dispatch(function, args, kwargs)
+        return self.tape.answers.function(function, args, kwargs)
 
 
 def _in_place(name: str) -> Any:
@@ -202,3 +191,99 @@ for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):
 
 class UnsupportedAttribute(Unsupported, AttributeError):
     """An attribute that ndarray has and the traced array has not."""
+
+
+# -- making them --------------------------------------------------------------------------------------------
+
+
+def wrap(tape: Tape, value: Any, var: Var) -> Any:
+    """What NumPy got and what was recorded, as one; plain NumPy where the record is a constant integer."""
+    dtype = np.asarray(value).dtype
+    check_dtype(dtype)
+    known = None if var.is_float else tape.recorder.known(var)
+    if known is not None:
+        return np.array(known, dtype) if isinstance(value, np.ndarray) else dtype.type(known.item())
+    if var.shape != np.shape(value):
+        raise AssertionError(f"a rule gives shape {var.shape} where NumPy has {np.shape(value)}")
+    if isinstance(value, np.ndarray) and value.base is not None:
+        value = value.copy(order="K")
+    return TracedArray(tape, value, tape.register(convert(var, dtype.name), value))
+
+
+def together(tape: Tape, value: Any, tokens: Any) -> Any:
+    """Values and tokens from the same NumPy function, as traced arrays."""
+    if isinstance(value, list | tuple):
+        return type(value)(together(tape, v, t) for v, t in zip(value, tokens, strict=True))
+    check_dtype(value.dtype)
+    return TracedArray(tape, value, tokens)
+
+
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Refuse what has no exact counterpart."""
+    if dtype.name not in FLOATS and dtype.kind not in "iub":
+        hint = "; complex numbers: not yet" if dtype.kind == "c" else ""
+        raise unsupported(f"dtype {dtype} has no exact counterpart{hint}")
+
+
+def lift(tape: Tape, x: Any, dtype: np.dtype[Any]) -> TracedArray:
+    """Anything that NumPy would take for an array, traced, in this dtype; numbers are taken as written."""
+    if isinstance(x, TracedArray):
+        x = x if x.dtype == dtype else cast(x, dtype)
+        if isinstance(x, TracedArray):
+            return x
+    if holds_traced(x):
+        return lift(tape, tape.answers.array(tape, x), dtype)
+    check_dtype(dtype)
+    numbers = np.asarray(x)
+    check_dtype(numbers.dtype)
+    with np.errstate(all="ignore"):
+        value = numbers.astype(dtype)
+    return TracedArray(tape, value, tape.literal(numbers if dtype.name in FLOATS else value, dtype.name))
+
+
+def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = "unsafe") -> Any:
+    """x in another dtype, in memory of its own."""
+    check_dtype(dtype)
+    with np.errstate(all="ignore"):
+        value = np.asarray(x.value).astype(dtype, order, casting)
+    if x.is_scalar:
+        value = value[()]
+    if dtype == x.dtype:
+        return TracedArray(x.tape, value, np.array(x.tokens, order=order))
+    if x.is_float and dtype.name not in FLOATS:
+        numbers, known = x.tape.numbers(x.tokens)
+        if known.all():
+            return numbers.astype(dtype)
+    return wrap(x.tape, value, convert(x.recorded, dtype.name))
+
+
+def holds_traced(tree: Any) -> bool:
+    """Whether a traced array is somewhere in nested lists, tuples and dictionaries."""
+    if isinstance(tree, TracedArray):
+        return True
+    if isinstance(tree, dict):
+        return any(map(holds_traced, tree.values()))
+    return isinstance(tree, list | tuple) and any(map(holds_traced, tree))
+
+
+def swap(tree: Any, function: Callable[[TracedArray], Any]) -> Any:
+    """The tree with `function` applied to its traced arrays."""
+    if isinstance(tree, TracedArray):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {k: swap(v, function) for k, v in tree.items()}
+    if isinstance(tree, list | tuple) and not hasattr(tree, "_fields"):
+        return type(tree)(swap(v, function) for v in tree)
+    return tree
+
+
+def values(tree: Any) -> Any:
+    """The tree as NumPy has it: every traced array's `value`."""
+    return swap(tree, lambda x: x.value)
+
+
+def any_moving(tape: Tape, tree: Any) -> bool:
+    """Whether some traced array in the tree is not an exact integer constant."""
+    found: list[bool] = []
+    swap(tree, lambda x: found.append(x.is_float or tape.recorder.known(x.recorded) is None))
+    return any(found)

@@ -16,10 +16,9 @@ import numpy as np
 
 from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.allocation import allocators
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, any_moving, lift, swap, values, wrap
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.linalg_rules import LINALG_RULES
-from oracles.exact.from_numpy.making import any_moving, lift, swap, values, wrap
 from oracles.exact.from_numpy.order_rules import ORDER_RULES
 from oracles.exact.from_numpy.product_rules import PRODUCT_RULES
 from oracles.exact.from_numpy.rules import RULES as REDUCTIONS

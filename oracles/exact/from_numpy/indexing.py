@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.making import holds_traced, lift, wrap
+from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, wrap
 from oracles.exact.from_numpy.tape import Tape, spread
 from oracles.exact.primitives.arrays import reshape, take
 from oracles.exact.primitives.elementwise import compare, select

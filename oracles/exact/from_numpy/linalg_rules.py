@@ -12,13 +12,13 @@ from oracles.exact.from_numpy.rules import Axis, Rule, axes_of, floating, kept, 
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.primitives import linear_algebra as la
 from oracles.exact.primitives import reductions as red
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import scalar
 from oracles.exact.program import Operand, Var
 
 
 def _trace(a: Var, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Var:
-    return red.reduce_sum(index(a, lambda p: np.diagonal(p, offset, axis1, axis2)), (-1,))
+    return reduce_sum(index(a, lambda p: np.diagonal(p, offset, axis1, axis2)), (-1,))
 
 
 def _vector_norm(x: Var, axes: tuple[int, ...], order: Any, keepdims: bool) -> Var:
@@ -26,12 +26,12 @@ def _vector_norm(x: Var, axes: tuple[int, ...], order: Any, keepdims: bool) -> V
     if order in {np.inf, -np.inf}:
         return (red.reduce_max if order > 0 else red.reduce_min)(size, axes, keepdims)
     if order in {None, 2, "fro"}:
-        return scalar("sqrt", red.reduce_sum(fn.square(x), axes, keepdims))
+        return scalar("sqrt", reduce_sum(fn.square(x), axes, keepdims))
     if order == 1:
-        return red.reduce_sum(size, axes, keepdims)
+        return reduce_sum(size, axes, keepdims)
     if isinstance(order, str) or order == 0:
         raise unsupported(f"numpy.linalg.norm with ord={order!r}")
-    return fn.power(red.reduce_sum(fn.power(size, float(order)), axes, keepdims), 1.0 / float(order))
+    return fn.power(reduce_sum(fn.power(size, float(order)), axes, keepdims), 1.0 / float(order))
 
 
 def _norm(x: Var, ord: Any = None, axis: Axis = None, keepdims: Any = False) -> Var:
@@ -42,7 +42,7 @@ def _norm(x: Var, ord: Any = None, axis: Axis = None, keepdims: Any = False) -> 
     if len(axes) == 2 and ord in {1, -1, np.inf, -np.inf}:
         rows, columns = axes
         summed, rest = (rows, columns) if abs(ord) == 1 else (columns, rows)
-        sums = red.reduce_sum(fn.absolute(x), (summed,), keepdims=True)
+        sums = reduce_sum(fn.absolute(x), (summed,), keepdims=True)
         whole = (red.reduce_max if ord > 0 else red.reduce_min)(sums, (rest,), keepdims=True)
         return whole if keep else reshape(whole, [n for a, n in enumerate(x.shape) if a not in axes])
     if ord == "fro":

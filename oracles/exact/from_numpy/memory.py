@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, together, values
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.making import holds_traced, lift, together, values
 from oracles.exact.from_numpy.tape import Tape, unsupported, words
 
 # Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.

@@ -11,7 +11,7 @@ from oracles.exact import functions as fn
 from oracles.exact.from_numpy.rules import NO_VALUE, Rule, floating, kept, logic, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.primitives import reductions as red
-from oracles.exact.primitives.arrays import index, reshape, scatter_add, take
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
 from oracles.exact.primitives.elementwise import compare, convert, pi, scalar
 from oracles.exact.primitives.linear_algebra import matmul
 from oracles.exact.program import Operand, Var
@@ -67,7 +67,7 @@ def _trapezoid(y: Var, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Var:
     if x is not None:
         step = _diff(x, axis=-1 if x.ndim == 1 else axis)
         dx = step if x.ndim > 1 else reshape(step, (step.size, *(1,) * (y.ndim - axis - 1)))
-    return red.reduce_sum(heights * dx, (axis,)) / 2.0
+    return reduce_sum(heights * dx, (axis,)) / 2.0
 
 
 def _linspace(

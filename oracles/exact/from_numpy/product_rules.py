@@ -10,8 +10,7 @@ import numpy as np
 from oracles.exact.from_numpy.rules import Rule, pair
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.primitives import linear_algebra as la
-from oracles.exact.primitives import reductions as red
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program import Operand, Var
 
 
@@ -27,7 +26,7 @@ def matmul(x: Var, y: Var) -> Var:
 def vecdot(x: Operand, y: Operand, axis: int = -1) -> Var:
     """The sum of products along one axis."""
     x, y = pair(x, y)
-    return red.reduce_sum(x * y, (axis,))
+    return reduce_sum(x * y, (axis,))
 
 
 def _dot(a: Operand, b: Operand) -> Var:

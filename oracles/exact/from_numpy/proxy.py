@@ -15,9 +15,8 @@ import numpy as np
 from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.allocation import allocators
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, holds_traced, together
 from oracles.exact.from_numpy.chance import Refused, is_seeded, without_chance
-from oracles.exact.from_numpy.making import holds_traced, together
 from oracles.exact.from_numpy.search import Place, Search
 from oracles.exact.from_numpy.tape import Tape, unsupported
 

@@ -16,12 +16,17 @@ import numpy as np
 from oracles.exact.edges import declare_edges
 from oracles.exact.errors import ExactError, Unsupported
 from oracles.exact.flat import flatten
+from oracles.exact.from_numpy import allocation, functions, indexing, ufuncs
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.proxy import substituted
-from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.program import FLOATS, Array, Var
 from oracles.exact.recording import Recording
+
+ANSWERS = Answers(
+    ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.Flat, allocation.array
+)
 
 
 def record(
@@ -40,7 +45,7 @@ def record(
             point; or an argument is no finite real number, or is written into.
         Undecided: A branch is not certain at this point.
     """
-    tape = Tape()
+    tape = Tape(ANSWERS)
     inputs: list[tuple[int, TracedArray]] = []
 
     def enter(k: int, leaf: Any) -> Any:

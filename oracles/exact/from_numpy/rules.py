@@ -14,7 +14,7 @@ import numpy as np
 from oracles.exact import functions as fn
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.primitives import reductions as red
-from oracles.exact.primitives.arrays import index, reshape
+from oracles.exact.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import compare, convert, scalar, select
 from oracles.exact.program import PRIMITIVES, Builder, Operand, Var
 
@@ -75,7 +75,7 @@ def _sum(
 ) -> Var:
     kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
     x = _among(convert(x, kind), where, 0)
-    total = red.reduce_sum(x, axes_of(x, axis), kept(keepdims))
+    total = reduce_sum(x, axes_of(x, axis), kept(keepdims))
     return total if initial is NO_VALUE else total + initial
 
 
@@ -114,13 +114,13 @@ def _count(x: Var, axes: tuple[int, ...], keepdims: bool, where: Any) -> Operand
     if where is True or where is NO_VALUE:
         return float(np.prod([x.shape[a] for a in axes], dtype=int))
     ones = x.builder.broadcast(x.builder.constant(1.0, x.dtype), x.shape)
-    return red.reduce_sum(_among(ones, where, 0), axes, keepdims)
+    return reduce_sum(_among(ones, where, 0), axes, keepdims)
 
 
 def _mean(x: Var, axis: Axis = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Var:
     x = floating(x)
     axes, keep = axes_of(x, axis), kept(keepdims)
-    return red.reduce_sum(_among(x, where, 0), axes, keep) / _count(x, axes, keep, where)
+    return reduce_sum(_among(x, where, 0), axes, keep) / _count(x, axes, keep, where)
 
 
 def _var(
@@ -130,7 +130,7 @@ def _var(
     x = floating(x)
     axes, keep = axes_of(x, axis), kept(keepdims)
     centre = _mean(x, axes, keepdims=True, where=where) if mean is NO_VALUE else mean
-    squares = red.reduce_sum(_among(fn.square(x - centre), where, 0), axes, keep)
+    squares = reduce_sum(_among(fn.square(x - centre), where, 0), axes, keep)
     lost = float(ddof if correction is NO_VALUE else correction)
     count = _count(x, axes, keep, where)
     return squares / (count - lost)
@@ -151,7 +151,7 @@ def _average(
     axes, keep = axes_of(x, axis), kept(keepdims)
     w = w if w.shape == x.shape else reshape(w, [n if a in axes else 1 for a, n in enumerate(x.shape)])
     w = x.builder.broadcast(w, x.shape)
-    return red.reduce_sum(x * w, axes, keep) / red.reduce_sum(w, axes, keep)
+    return reduce_sum(x * w, axes, keep) / reduce_sum(w, axes, keep)
 
 
 def _ptp(x: Var, axis: Axis = None, keepdims: Any = False) -> Var:

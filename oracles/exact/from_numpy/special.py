@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy import memory
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, any_moving, cast, lift, values, wrap
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.making import any_moving, cast, lift, values, wrap
 from oracles.exact.from_numpy.tape import Tape, spread, unsupported
 from oracles.exact.primitives.elementwise import select
 

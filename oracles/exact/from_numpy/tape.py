@@ -13,7 +13,8 @@ import os
 import sys
 import sysconfig
 from bisect import bisect_right
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
@@ -33,10 +34,22 @@ _NUMPY = os.path.dirname(np.__file__)
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
+class Answers(NamedTuple):
+    """Who answers what the recorded code asks of a traced array."""
+
+    ufunc: Callable[..., Any]
+    function: Callable[..., Any]
+    get: Callable[..., Any]
+    put: Callable[..., Any]
+    flat: Callable[..., Any]
+    array: Callable[..., Any]
+
+
 class Tape:
     """The recorder of one call, and the values that tokens stand for."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Answers) -> None:
+        self.answers = answers
         self.recorder = Recorder()
         self.open = True
         self._bases: list[int] = []

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.allocation import array, blank
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import (
+    TracedArray,
+    any_moving,
+    check_dtype,
+    holds_traced,
+    lift,
+    values,
+    wrap,
+)
 from oracles.exact.from_numpy.functions import apply, first_tape, no_rule, store
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.making import any_moving, check_dtype, holds_traced, lift, values, wrap
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, unsupported
 from oracles.exact.from_numpy.ufunc_rules import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.primitives.arrays import scatter_add

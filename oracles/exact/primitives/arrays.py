@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from flint import arb
 
-from oracles.exact.balls import as_balls, zeros
+from oracles.exact.balls import as_balls, filled, zeros
 from oracles.exact.primitives.rules import jointly_linear, linear
 from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
 
@@ -36,8 +37,6 @@ permute_ = define(
 
 def _broadcast_transpose(equation: Equation, k: int, ct: Var) -> Var:
     """The sum over the repeated axes."""
-    from oracles.exact.primitives.reductions import reduce_sum
-
     shape = equation.operands[0].shape
     lead = ct.ndim - len(shape)
     repeated = [i for i in range(ct.ndim) if i < lead or shape[i - lead] != ct.shape[i]]
@@ -65,6 +64,60 @@ def permute(x: Var, axes: Sequence[int]) -> Var:
     if axes == tuple(range(x.ndim)):
         return x
     return x.builder.emit(permute_, (x,), tuple(x.shape[a] for a in axes), x.dtype, axes=axes)
+
+
+# -- sums, the transposes of broadcasts -------------------------------------------------------------------
+
+
+def without(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape once the axes are gone."""
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def keeping(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape with 1 along the axes."""
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _reduce_sum(x: Array, *, axes: tuple[int, ...]) -> Array:
+    if x.size == 0:
+        shape = without(x.shape, axes)
+        return zeros(shape) if x.dtype == object else np.zeros(shape, x.dtype)
+    return bare(np.add.reduce(x, axis=axes))
+
+
+def bare(result: Any) -> Array:
+    """NumPy reduces an object array to a bare element; here it stays an array."""
+    return filled([result], ()) if isinstance(result, arb) else np.asarray(result)
+
+
+def spread(x: Var, axes: tuple[int, ...], shape: Shape) -> Var:
+    """x, reduced over the axes of `shape`, repeated along them again."""
+    return x.builder.broadcast(reshape(x, keeping(shape, axes)), shape)
+
+
+reduce_sum_ = define(
+    Primitive(
+        "reduce_sum",
+        _reduce_sum,
+        linear(0),
+        lambda e, k, ct: spread(ct, e.params["axes"], e.operands[0].shape),
+    )
+)
+
+
+def reduce_sum(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The sum over axes."""
+    return reduced(reduce_sum_, x, axes, keepdims)
+
+
+def reduced(primitive: Primitive, x: Var, axes: Sequence[int], keepdims: bool, dtype: str = "") -> Var:
+    """A primitive that takes axes away, applied to x."""
+    axes = tuple(sorted(a % x.ndim for a in axes))
+    if not axes:
+        return x
+    out = x.builder.emit(primitive, (x,), without(x.shape, axes), dtype or x.dtype, axes=axes)
+    return reshape(out, keeping(x.shape, axes)) if keepdims else out
 
 
 # -- indexing ---------------------------------------------------------------------------------------------

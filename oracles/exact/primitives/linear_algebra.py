@@ -14,9 +14,8 @@ from flint import arb_mat
 from oracles.exact.balls import ZERO, as_balls, filled, matrix
 from oracles.exact.balls import matmul as balls_matmul
 from oracles.exact.errors import Undecided
-from oracles.exact.primitives.arrays import index, permute, reshape
+from oracles.exact.primitives.arrays import index, permute, reduce_sum, reshape
 from oracles.exact.primitives.elementwise import scale, select
-from oracles.exact.primitives.reductions import reduce_sum
 from oracles.exact.primitives.rules import Tangents, linear
 from oracles.exact.program import Array, Equation, Primitive, Var, define
 

@@ -10,70 +10,27 @@ from flint import arb
 
 from oracles.exact.balls import ONE, certain_extreme, filled, note_kink, unit, zeros
 from oracles.exact.errors import Undecided
-from oracles.exact.primitives.arrays import concatenate, index, permute, reshape, take
+from oracles.exact.primitives.arrays import (
+    bare,
+    concatenate,
+    index,
+    keeping,
+    permute,
+    reduced,
+    reshape,
+    spread,
+    take,
+    without,
+)
 from oracles.exact.primitives.elementwise import scale
 from oracles.exact.primitives.rules import Tangents, jointly_linear, linear
-from oracles.exact.program import Array, Equation, Primitive, Shape, Var, define
-
-
-def _without(shape: Shape, axes: Sequence[int]) -> Shape:
-    return tuple(n for i, n in enumerate(shape) if i not in axes)
-
-
-def _kept(shape: Shape, axes: Sequence[int]) -> Shape:
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
-
-
-# -- sums -------------------------------------------------------------------------------------------------
-
-
-def _reduce_sum(x: Array, *, axes: tuple[int, ...]) -> Array:
-    if x.size == 0:
-        shape = _without(x.shape, axes)
-        return zeros(shape) if x.dtype == object else np.zeros(shape, x.dtype)
-    return _array(np.add.reduce(x, axis=axes))
-
-
-def _array(result: Any) -> Array:
-    """NumPy reduces an object array to a bare element; here it stays an array."""
-    return filled([result], ()) if isinstance(result, arb) else np.asarray(result)
-
-
-def _spread(x: Var, axes: tuple[int, ...], shape: Shape) -> Var:
-    """x, reduced over the axes of `shape`, repeated along them again."""
-    return x.builder.broadcast(reshape(x, _kept(shape, axes)), shape)
-
-
-reduce_sum_ = define(
-    Primitive(
-        "reduce_sum",
-        _reduce_sum,
-        linear(0),
-        lambda e, k, ct: _spread(ct, e.params["axes"], e.operands[0].shape),
-    )
-)
-
-
-def reduce_sum(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
-    """The sum over axes."""
-    return _reduce(reduce_sum_, x, axes, keepdims)
-
-
-def _reduce(primitive: Primitive, x: Var, axes: Sequence[int], keepdims: bool, dtype: str = "") -> Var:
-    axes = tuple(sorted(a % x.ndim for a in axes))
-    if not axes:
-        return x
-    out = x.builder.emit(primitive, (x,), _without(x.shape, axes), dtype or x.dtype, axes=axes)
-    return reshape(out, _kept(x.shape, axes)) if keepdims else out
-
-
-# -- extremes ---------------------------------------------------------------------------------------------
+from oracles.exact.program import Array, Equation, Primitive, Var, define
 
 
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
     """x with the axes joined into one at the end."""
     moved = np.moveaxis(x, axes, range(-len(axes), 0))
-    return moved.reshape(*_without(x.shape, axes), -1)
+    return moved.reshape(*without(x.shape, axes), -1)
 
 
 def _extreme(choose: str, integers: np.ufunc) -> Callable[..., Array]:
@@ -82,7 +39,7 @@ def _extreme(choose: str, integers: np.ufunc) -> Callable[..., Array]:
     def evaluate(x: Array, *, axes: tuple[int, ...]) -> Array:
         if x.dtype != object:
             return np.asarray(integers.reduce(x, axis=axes))
-        return _array(pairwise.reduce(_last_axis(x, axes), axis=-1))
+        return bare(pairwise.reduce(_last_axis(x, axes), axis=-1))
 
     return evaluate
 
@@ -134,7 +91,7 @@ def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
     """Each candidate has a share of it between 0 and 1."""
     (x, _), params = equation.operands, equation.params
     w = x.builder.emit(weights, (x,), x.shape, x.dtype, **params)
-    return scale(_spread(ct, params["axes"], x.shape), w)
+    return scale(spread(ct, params["axes"], x.shape), w)
 
 
 mixture = define(Primitive("mixture", _mixture, jointly_linear(1), _mixture_transpose))
@@ -156,12 +113,12 @@ reduce_min_ = define(Primitive("reduce_min", _extreme("min", np.minimum), _extre
 
 def reduce_max(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
     """The largest over axes."""
-    return _reduce(reduce_max_, x, axes, keepdims)
+    return reduced(reduce_max_, x, axes, keepdims)
 
 
 def reduce_min(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
     """The smallest over axes."""
-    return _reduce(reduce_min_, x, axes, keepdims)
+    return reduced(reduce_min_, x, axes, keepdims)
 
 
 def _logical(name: str, function: np.ufunc) -> Primitive:
@@ -234,7 +191,7 @@ def argmax(x: Var, axis: int) -> Var:
     """Where along an axis the largest element is, the first of several equal ones."""
     axis %= x.ndim
     ordered = _in_this_order(x, axis)
-    return x.builder.emit(argmax_, (ordered, x), _without(x.shape, (axis,)), "int64", axis=axis)
+    return x.builder.emit(argmax_, (ordered, x), without(x.shape, (axis,)), "int64", axis=axis)
 
 
 def _in_this_order(x: Var, axis: int) -> Var:
@@ -353,9 +310,9 @@ def scan(combine: Callable[[Var, Var], Var], x: Var, axis: int, reverse: bool = 
 def reduce_prod(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
     """The product over axes, by halves: no division, so zeros are no exception."""
     axes = tuple(sorted(a % x.ndim for a in axes))
-    kept = _kept(x.shape, axes)
+    kept = keeping(x.shape, axes)
     rest = [i for i in range(x.ndim) if i not in axes]
-    y = index(x, lambda p: p.transpose(*rest, *axes).reshape(*_without(x.shape, axes), -1))
+    y = index(x, lambda p: p.transpose(*rest, *axes).reshape(*without(x.shape, axes), -1))
     if y.shape[-1] == 0:
         return x.builder.broadcast(x.builder.constant(1.0, x.dtype), kept if keepdims else y.shape[:-1])
     while (n := y.shape[-1]) > 1:

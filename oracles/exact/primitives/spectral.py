@@ -13,10 +13,10 @@ from flint import arb
 
 from oracles.exact.balls import as_balls, filled, matrix
 from oracles.exact.errors import Undecided
-from oracles.exact.primitives.arrays import reshape
+from oracles.exact.primitives.arrays import reduce_sum, reshape
 from oracles.exact.primitives.elementwise import scalar, scale
 from oracles.exact.primitives.linear_algebra import matmul, transpose, triangle
-from oracles.exact.primitives.reductions import flip, reduce_sum
+from oracles.exact.primitives.reductions import flip
 from oracles.exact.primitives.rules import Tangents
 from oracles.exact.program import Array, Equation, Primitive, Var, define
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oracles.exact.diagnosis import diagnose, place_of
-from oracles.exact.primitives import elementwise, reductions
+from oracles.exact.primitives import arrays, elementwise
 from oracles.exact.program import Builder
 from oracles.exact.rounding import MACHINES
 
@@ -55,10 +55,10 @@ def test_the_subtraction_in_a_softmax_gradient_is_named():
     at = Lines((3,), "float32")
     at("softmax")
     e = elementwise.scalar("exp", at.x)
-    s = e / at.builder.broadcast(reductions.reduce_sum(e, (0,), keepdims=True), (3,))
+    s = e / at.builder.broadcast(arrays.reduce_sum(e, (0,), keepdims=True), (3,))
     at("sum")
     g = at.builder.constant(np.array([0.75, -1.25, 0.5]), "float32")
-    total = at.builder.broadcast(reductions.reduce_sum(s * g, (0,), keepdims=True), (3,))
+    total = at.builder.broadcast(arrays.reduce_sum(s * g, (0,), keepdims=True), (3,))
     at("sub")
     difference = g - total
     at("mul")

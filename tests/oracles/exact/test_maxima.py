@@ -45,7 +45,7 @@ def test_the_softmax_of_computed_scores_is_bounded_in_bfloat16(machine, move):
     def softmax(x):
         s = scores(x)
         e = exp(s - move(top(s)))
-        return e / reductions.reduce_sum(e, (1,), keepdims=True)
+        return e / arrays.reduce_sum(e, (1,), keepdims=True)
 
     assert finite(run(softmax, ROWS, machine=MACHINES[machine]))
 
@@ -55,7 +55,7 @@ def test_a_difference_to_the_largest_is_not_positive_and_the_powers_sum_to_at_le
         s = scores(x)
         shifted = s - top(s)
         e = exp(shifted)
-        return shifted, e, reductions.reduce_sum(e, (1,))
+        return shifted, e, arrays.reduce_sum(e, (1,))
 
     shifted, e, total = run(parts, ROWS).balls
     assert all(b <= 0 for b in shifted.ravel())
@@ -105,7 +105,7 @@ def test_an_element_taken_three_times_is_not_a_row():
     def function(x):
         s = x * 1.5
         e = exp(s - top(s))
-        return reductions.reduce_sum(arrays.take(e, smallest), (1,)), reductions.reduce_sum(e[:, ::-1], (1,))
+        return arrays.reduce_sum(arrays.take(e, smallest), (1,)), arrays.reduce_sum(e[:, ::-1], (1,))
 
     three, whole = (b.item() for b in run(function, x).balls)
     assert three < 1e-4
@@ -115,7 +115,7 @@ def test_an_element_taken_three_times_is_not_a_row():
 def counts(x):
     s = x * 1.1
     equal = elementwise.convert(elementwise.compare("eq", s, arrays_like(top(s), s)), "bfloat16")
-    return equal, reductions.reduce_sum(equal, (1,))
+    return equal, arrays.reduce_sum(equal, (1,))
 
 
 def arrays_like(x, like):
@@ -149,6 +149,6 @@ def test_a_cast_that_loses_nothing_keeps_the_facts(target):
     def softmax(x):
         s = scores(x)
         e = exp(elementwise.convert(s, target) - elementwise.convert(top(s), target))
-        return (reductions.reduce_sum(e, (1,)),)
+        return (arrays.reduce_sum(e, (1,)),)
 
     assert all(b >= 1 for b in run(softmax, ROWS).balls[0])

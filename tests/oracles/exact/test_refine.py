@@ -10,9 +10,9 @@ from oracles.exact.derive import vjp
 from oracles.exact.enclosure import Enclosure
 from oracles.exact.errors import Undecided, Unsupported
 from oracles.exact.kinks import is_isolated
-from oracles.exact.primitives.arrays import index
+from oracles.exact.primitives.arrays import index, reduce_sum
 from oracles.exact.primitives.elementwise import compare, scalar, select
-from oracles.exact.primitives.reductions import reduce_max, reduce_sum, sort
+from oracles.exact.primitives.reductions import reduce_max, sort
 from oracles.exact.refine import Limits, refine
 from oracles.exact.scalars import SCALARS, Scalar
 from tests.oracles.exact.programs import build

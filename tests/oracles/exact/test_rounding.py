@@ -137,7 +137,7 @@ def test_a_square_is_not_negative(dtype, data):
 
     def square(x):
         d = (x + 1.0) - x * 1.5
-        return d * d, reductions.reduce_sum(arrays.reshape(d * d, (1,)), (0,))
+        return d * d, arrays.reduce_sum(arrays.reshape(d * d, (1,)), (0,))
 
     near = np.array(2 + float(x) * FORMATS[dtype].unit).astype(DTYPES[dtype])
     for point in (x, near):
@@ -160,7 +160,7 @@ def in_some_order(row, rng):
 
 
 def whole(x):
-    return reductions.reduce_sum(x, (0,))
+    return arrays.reduce_sum(x, (0,))
 
 
 @EVERY
