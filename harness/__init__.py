@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.runs.journal import read_records
     from harness.runs.record import Cell, Record
     from harness.runs.runner import plan, run
-    from oracles.exact.registered import register_rule
+    from oracles.exact.program.registered import register_rule
 
 _HOMES = {
     "Case": "harness.case",
@@ -51,7 +51,7 @@ _HOMES = {
     "examine": "harness.examination",
     "plan": "harness.runs.runner",
     "read_records": "harness.runs.journal",
-    "register_rule": "oracles.exact.registered",
+    "register_rule": "oracles.exact.program.registered",
     "run": "harness.runs.runner",
 }
 

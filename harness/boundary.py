@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.case import Array, signed
 from harness.problem import Problem
-from oracles.exact.flat import is_floating
-from oracles.exact.formats import format_of
+from oracles.exact.program.trees import is_floating
+from oracles.exact.rounding.formats import format_of
 
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
 

@@ -13,8 +13,8 @@ from harness.point import Part, Point, Question, check_point
 from harness.problem import problem_of
 from harness.result import GradientError, Result
 from harness.verdicts.verdict import Verdict, budget
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.refine import Limits
+from oracles.exact.enclose.refine import Limits
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
 
 Function = Callable[..., Any]

@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.case import Array
 from harness.frameworks import differentiate, push_forward, zeros_like
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.flat import Derived
-from oracles.exact.recording import Recording
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import Derived
 
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
 MAX_ORDER = 3

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.case import Array, signed
 from harness.frameworks import on_host
-from oracles.exact.flat import flatten
-from oracles.exact.program import Var
+from oracles.exact.program.program import Var
+from oracles.exact.program.trees import flatten
 
 
 def levels_of(cotangent: Any, count: int) -> list[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.case import Array
 from harness.judge import distance
-from oracles.exact.enclosure import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ import numpy as np
 
 from harness.case import Array, signed
 from harness.frameworks import framework_of
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import ExactError, Undecided, Unsupported
-from oracles.exact.flat import flatten
-from oracles.exact.refine import Limits, refine, slopes
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import Limits, refine, slopes
+from oracles.exact.program.errors import ExactError, Undecided, Unsupported
+from oracles.exact.program.trees import flatten
 
 if TYPE_CHECKING:
-    from oracles.exact.program import Program
-    from oracles.exact.recording import Recording
+    from oracles.exact.program.program import Program
+    from oracles.exact.program.recording import Recording
 
 FRONT_ENDS = {
     "numpy": "oracles.exact.from_numpy",
@@ -114,7 +114,7 @@ def exact_gradient(
     rng, limits = np.random.default_rng(seed), Limits(max_bits, seconds)
     values = list(recording.values)
     if mode == "forward":
-        from oracles.exact.derive import jvp
+        from oracles.exact.program.derive import jvp
 
         moves = _directions(tangents, [values[i].shape for i in wrt], rng, "tangent")
         program = jvp(recording.program, wrt)
@@ -134,7 +134,7 @@ def _nested(
     recording: Recording, wrt: list[int], cotangent: Any, order: int, rng: np.random.Generator
 ) -> tuple[Program, list[Array]]:
     """The program of the gradient of this order, and the directions it is contracted with."""
-    from oracles.exact.derive import vjp
+    from oracles.exact.program.derive import vjp
 
     given = [cotangent] if order == 1 else list(cotangent) if cotangent is not None else [None] * order
     if len(given) != order:

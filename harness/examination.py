@@ -21,9 +21,9 @@ from harness.value import verdict_on_value
 from harness.verdicts.verdict import RIGHT, Outcome, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.refine import refine
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import refine
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import BITS, LIMITS, ExactOracle
 
 REFERENCE = NumpyOracle()

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from harness.case import Array
 from harness.judge import meets
 from harness.truth import Truth
-from oracles.exact.balls import as_balls, collecting_kinks, precision
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided
-from oracles.exact.evaluate import evaluate
-from oracles.exact.kinks import limits_along_rays, resolve
-from oracles.exact.literals import has_literals, literals, replaced, widened
-from oracles.exact.recording import Recording
-from oracles.exact.refine import Limits, refine
-from oracles.exact.witness import jumps, sides_with_rule
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.kinks import limits_along_rays, resolve
+from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.witness import jumps, sides_with_rule
+from oracles.exact.program.balls import as_balls, collecting_kinks, precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.literals import has_literals, literals, replaced, widened
+from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS, LIMITS
 
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.case import Array
-from oracles.exact.errors import Unsupported
-from oracles.exact.recording import Recording
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.recording import Recording
 from oracles.oracle import Gradient, Subject
 
 Function = Callable[..., Any]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oracles.exact.flat import Derived, Fixed, Flat, Tree, flatten
+from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from harness.case import Array
 from harness.verdicts.verdict import RIGHT, SEVERITY, Verdict
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.formats import format_of
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.rounding.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named
 RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}

@@ -18,9 +18,9 @@ from harness.point import Question
 from harness.problem import problem_of
 from harness.result import Result
 from harness.verdicts.verdict import budget
-from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.chance import seeded_chance
-from oracles.exact.refine import Limits
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
 
 

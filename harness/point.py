@@ -18,10 +18,10 @@ from harness.problem import Problem
 from harness.truth import Truth, true_gradient
 from harness.verdicts.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst
-from oracles.exact.attainable import attainable
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.recording import Recording
-from oracles.exact.refine import Limits, refine
+from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS
 from oracles.oracle import Subject
 

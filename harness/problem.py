@@ -14,9 +14,9 @@ from harness.case import Array
 from harness.derivative import Derivative
 from harness.frameworks import NAMES, UserFunction, differentiate, framework_of, on_host, with_parameters
 from harness.hand_written import Argument, First, HandWritten
-from oracles.exact.errors import Unsupported
-from oracles.exact.flat import Fixed, Flat, Tree, dtype_of, flatten, is_floating
-from oracles.exact.program import FLOATS
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
 
 Function = Callable[..., Any]
 

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as numbers
 
 from harness.boundary import VALUES
 from harness.case import Array
-from oracles.exact.formats import format_of
-from oracles.exact.program import FLOATS
+from oracles.exact.program.program import FLOATS
+from oracles.exact.rounding.formats import format_of
 
 LARGEST = 8.0  # of what is no boundary value
 Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]

@@ -12,15 +12,15 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.case import Array
-from oracles.exact.attainable import attainable
-from oracles.exact.balls import exact, precision
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.evaluate import evaluate
-from oracles.exact.program import Program
-from oracles.exact.recording import Recording
-from oracles.exact.refine import Limits, slopes
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.refine import Limits, slopes
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.program import Program
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS, LIMITS
 
 

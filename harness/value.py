@@ -9,13 +9,13 @@ import numpy as np
 from harness.case import Array
 from harness.judge import meets
 from harness.verdicts.verdict import Verdict
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import ExactError
-from oracles.exact.evaluate import evaluate
-from oracles.exact.literals import has_literals, widened
-from oracles.exact.recording import Recording
-from oracles.exact.refine import refine
-from oracles.exact.rounding import MACHINES, bound
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.refine import refine
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.literals import has_literals, widened
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.bound import MACHINES, bound
 from oracles.exact_oracle import BITS, LIMITS
 
 

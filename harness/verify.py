@@ -14,12 +14,12 @@ from harness.formula import Formula, beyond, compare
 from harness.judge import RANK, Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
 from harness.verdicts.verdict import RIGHT, Verdict, budget
-from oracles.exact.diagnosis import diagnose
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.formats import format_of
-from oracles.exact.recording import Recording
-from oracles.exact.refine import Limits
-from oracles.exact.rounding import MACHINES, Bound, Machine, bound
+from oracles.exact.enclose.refine import Limits
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
+from oracles.exact.rounding.diagnosis import diagnose
+from oracles.exact.rounding.formats import format_of
 from oracles.exact_oracle import LIMITS
 
 

@@ -11,7 +11,7 @@ from oracles.oracle import Array, Gradient, Oracle, Subject
 
 if TYPE_CHECKING:
     from harness.case import Case
-    from oracles.exact.recording import Recording
+    from oracles.exact.program.recording import Recording
 
 
 @final

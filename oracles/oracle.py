@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.errors import Unsupported
+from oracles.exact.program.errors import Unsupported
 
 if TYPE_CHECKING:
     from harness.case import Case
-    from oracles.exact.recording import Recording
+    from oracles.exact.program.recording import Recording
 
 Array = NDArray[Any]
 Native = Any  # an array of the oracle's own framework
@@ -72,7 +72,7 @@ class Oracle(ABC):
     Attributes:
         name: What tables and the command line call it.
         package: The distribution it needs, "" if nothing beyond the harness.
-        machine: How it rounds, a key of `oracles.exact.rounding.MACHINES`; "" if it is not judged.
+        machine: How it rounds, a key of `oracles.exact.rounding.bound.MACHINES`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
         opaque: True where nobody can look into its program, so that `record` has nothing to give: it is
             judged by its numbers alone, against the rounding of the true gradient's own program.

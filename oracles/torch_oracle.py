@@ -18,7 +18,7 @@ from oracles.oracle import Array, Gradient, Oracle, Subject
 
 if TYPE_CHECKING:
     from harness.case import Case
-    from oracles.exact.recording import Recording
+    from oracles.exact.program.recording import Recording
 
 RECOMPILATIONS = 4096  # far beyond torch's 8, after which it would run eagerly without a word
 

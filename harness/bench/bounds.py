@@ -13,7 +13,7 @@ from harness.examination import examined, truth
 from harness.judge import distance, reach
 from harness.runs.record import Cell
 from harness.runs.runner import oracles
-from oracles.exact.formats import format_of
+from oracles.exact.rounding.formats import format_of
 
 
 @dataclass(frozen=True, slots=True)

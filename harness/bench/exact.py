@@ -13,10 +13,10 @@ import numpy as np
 
 from harness.case import Array
 from harness.cases import catalogue
-from oracles.exact.derive import vjp
-from oracles.exact.evaluate import evaluate
-from oracles.exact.program import Program
-from oracles.exact.recording import Recording
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.program import Program
+from oracles.exact.program.recording import Recording
 
 BITS = 128
 ROUNDS = 3

@@ -21,7 +21,7 @@ from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.verdict import Verdict
-from oracles.exact.program import FLOATS
+from oracles.exact.program.program import FLOATS
 
 
 @dataclass(frozen=True)

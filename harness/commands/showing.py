@@ -29,7 +29,7 @@ def print_catalogue() -> ExitCode:
 
 def print_operations() -> ExitCode:
     """What the exact oracle covers, front end by front end, as wrapped words."""
-    from oracles.exact import operations
+    from oracles.exact.coverage import operations
 
     console = Screen()
     console.print(Text("What the exact oracle covers", style="bold"))
@@ -79,7 +79,7 @@ def run_coverage() -> ExitCode:
             console.print(Text(f"{name}: {missing}", style="magenta"))
             kept = False
             continue
-        module = importlib.import_module(f"oracles.exact.coverage_{name}")
+        module = importlib.import_module(f"oracles.exact.coverage.{name}")
         rows = list(with_progress(module.coverage(), None))
         proven = sum(status == "proven" for _, status in rows)
         kept = kept and proven >= promised

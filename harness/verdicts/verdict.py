@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from oracles.exact.formats import format_of
+from oracles.exact.rounding.formats import format_of
 
 
 class Verdict(StrEnum):

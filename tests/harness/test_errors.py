@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.errors import measure
-from oracles.exact.balls import exact, filled, precision
-from oracles.exact.enclosure import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.program.balls import exact, filled, precision
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda v: v == 0 or abs(v) > 1e-6)
 ARRAYS = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=4), elements=FINITE)

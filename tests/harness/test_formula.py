@@ -7,8 +7,8 @@ import pytest
 
 from harness.formula import SPEC, SURROGATE, compare
 from harness.truth import true_gradient
+from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy import record
-from oracles.exact.refine import Limits
 
 X = np.array([0.5, -1.25, 2.0])
 CT = np.array([0.75, -1.5, 1.0])

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harness.judge import CODES, RANK, Evidence, distance, judge, meets
 from harness.verdicts.verdict import Verdict, budget
-from oracles.exact.balls import exact, filled, precision
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.formats import FORMATS, format_of
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.program.balls import exact, filled, precision
+from oracles.exact.rounding.formats import FORMATS, format_of
 
 UNKNOWN = arb("[+/- inf]")
 each_dtype = pytest.mark.parametrize("dtype", FORMATS)

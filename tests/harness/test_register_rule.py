@@ -11,7 +11,7 @@ from jax.interpreters import ad, mlir
 
 from harness import check_gradient, register_rule
 from harness.verdicts.verdict import Verdict
-from oracles.exact import registered
+from oracles.exact.program import registered
 
 X = np.array([0.5, -1.25, 2.0])
 

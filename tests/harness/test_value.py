@@ -8,9 +8,9 @@ import pytest
 from harness.truth import BITS, LIMITS
 from harness.value import verdict_on_value
 from harness.verdicts.verdict import Verdict
-from oracles.exact.errors import Unsupported
+from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record
-from oracles.exact.refine import refine
+from oracles.exact.program.errors import Unsupported
 
 X = np.array([0.5, -1.25, 2.0])
 

@@ -15,7 +15,7 @@ from harness.examination import examined
 from harness.runs.known import KnownDefect, Row
 from harness.verdicts.verdict import Outcome, Verdict, budget
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
-from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported
 from tests.meta.liars import Around, Honest, changed, claims, judged
 
 WITH_GRADIENT = [name for name, case in catalogue().items() if case.vjp]

@@ -71,7 +71,7 @@ def test_the_reader_of_imports_sees_what_python_would_run(source, at_once, ever)
 def allowed_at_once(path):
     """The two catalogues, and in oracles/exact what says its framework in its file's or its folder's name."""
     if "exact" in path.parts:
-        name = f"{path.parent.name}/{path.stem}"
+        name = str(path.relative_to(ROOT / "oracles" / "exact"))
         words = (("jax", "jax"), ("aten", "torch"), ("torch", "torch"))
         return {framework for word, framework in words if word in name}
     return WRITTEN_IN.get(path.name, set())

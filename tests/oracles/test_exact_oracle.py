@@ -8,8 +8,8 @@ import pytest
 from harness.case import InputMaker
 from harness.cases import catalogue
 from oracles import Gradient, Oracle, Subject
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided, Unsupported
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
 from tests.oracles.drawn_anew import exact_gradient
 

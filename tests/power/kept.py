@@ -16,8 +16,8 @@ from flint import arb
 
 from harness import point
 from harness.truth import Truth
-from oracles.exact.program import Program
-from oracles.exact.recording import Recording
+from oracles.exact.program.program import Program
+from oracles.exact.program.recording import Recording
 
 
 @contextmanager

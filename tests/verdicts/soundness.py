@@ -24,7 +24,7 @@ from harness.report.files import write_tables
 from harness.report.tables import Table
 from harness.runs.record import Cell
 from harness.runs.runner import oracles, plan
-from oracles.exact.library import slacks
+from oracles.exact.rounding.library import slacks
 from tests.verdicts.second_look import derivative
 
 JUDGED = ("numpy", "jax", "jax-jit", "torch")

@@ -10,7 +10,7 @@ import torch
 
 from harness.check import check_gradient
 from harness.verdicts.verdict import Verdict, budget
-from oracles.exact.formats import FORMATS
+from oracles.exact.rounding.formats import FORMATS
 from tests.verdicts.corpus import to_jax, to_torch
 from tests.verdicts.tails import TAILS, computed, lost, unattainable
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oracles.exact import functions as f
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.from_aten.operators import leaves_of, with_leaves
-from oracles.exact.primitives.elementwise import convert
-from oracles.exact.program import FLOATS, Array, Shape, Var
-from oracles.exact.recording import Recorder
+from oracles.exact.program import functions as f
+from oracles.exact.program.primitives.elementwise import convert
+from oracles.exact.program.program import FLOATS, Array, Shape, Var
+from oracles.exact.program.recording import Recorder
 
 Rule: TypeAlias = Callable[..., Any]
 
@@ -144,7 +144,7 @@ def moved(call: Call, *args: Any, **kwargs: Any) -> Var | list[Var]:
 
     numbered = [number(v, n) for v, n in zip(args, names, strict=False)]
     named = {k: number(v, k) for k, v in kwargs.items() if k != "dtype"}
-    from oracles.exact.primitives.arrays import concatenate, reshape, take
+    from oracles.exact.program.primitives.arrays import concatenate, reshape, take
 
     parts = [reshape(v, (v.size,)) for v in values]
     flat = concatenate(parts, 0) if len(parts) > 1 else parts[0]

@@ -17,11 +17,11 @@ import torch
 from flint import arb
 from torch import Tensor
 
-from oracles.exact.balls import filled
-from oracles.exact.errors import Unsupported
-from oracles.exact.primitives.arrays import concatenate, permute, reshape, reshape_, take
-from oracles.exact.primitives.elementwise import detach
-from oracles.exact.program import Array, Builder, Var
+from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
+from oracles.exact.program.primitives.elementwise import detach
+from oracles.exact.program.program import Array, Builder, Var
 
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-from oracles.exact.errors import ExactError, Undecided, Unsupported
 from oracles.exact.from_aten.call import Call, Rule
 from oracles.exact.from_aten.function import place_within, where
 from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
@@ -27,10 +26,11 @@ from oracles.exact.from_aten.operators import (
 )
 from oracles.exact.from_aten.tables import RULES
 from oracles.exact.from_aten.watch import Watch
-from oracles.exact.primitives.elementwise import compare, convert
-from oracles.exact.program import Var
-from oracles.exact.recording import Recorder
-from oracles.exact.registered import definition_of
+from oracles.exact.program.errors import ExactError, Undecided, Unsupported
+from oracles.exact.program.primitives.elementwise import compare, convert
+from oracles.exact.program.program import Var
+from oracles.exact.program.recording import Recorder
+from oracles.exact.program.registered import definition_of
 
 _COMPLEX = "complex numbers: not yet; work with the real and the imaginary part"
 
@@ -266,8 +266,8 @@ def _rule(func: Any, in_place: bool) -> Rule | None:
 def _missing(func: Any) -> str:
     name = base_of(func)
     return (
-        f"aten.{name} has no rule; add one entry in oracles/exact/from_aten/rules.py: RULES[{name!r}] = ...; "
-        "or say what it is with harness.register_rule"
+        f"aten.{name} has no rule: define it with harness.register_rule (to add it to gradproof: "
+        f"RULES[{name!r}] in oracles/exact/from_aten/rules/elementwise.py)"
     )
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_unflatten
 
-from oracles.exact.errors import ExactError, Unsupported
 from oracles.exact.from_aten.function import differentiated, where
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.operators import BLANK, base_of, leaves_of, tensors_of, written
+from oracles.exact.program.errors import ExactError, Unsupported
 
 
 class Watch(TorchDispatchMode):

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from oracles.exact.flat import Derived
+from oracles.exact.program.trees import Derived
 
 
 @dataclass(frozen=True)

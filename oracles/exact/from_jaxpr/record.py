@@ -4,9 +4,9 @@ What is recorded is the forward: a `custom_jvp` or `custom_vjp` rule is never fo
 and branches decided by balls, each with a guard. Functions of JAX's libraries that are coded as
 approximations are their mathematical definition.
 
-To add a primitive, add one entry to the table it belongs to: `rules.py` (elementwise),
-`array_rules.py`, `indexing.py`, `windows.py`, `linear_algebra.py`, `control.py`
-(what contains jaxprs), or `definitions.py` (library functions known by name).
+To add a primitive, add one entry to the table of its kind in `rules/`: `elementwise.py`, `arrays.py`,
+`indexing.py`, `windows.py`, `linalg.py`, `control.py` (what contains jaxprs), or `definitions.py` (library
+functions known by name).
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from oracles.exact.edges import declare_edges
-from oracles.exact.errors import Unsupported
-from oracles.exact.from_jaxpr.array_rules import REDUCTIONS, SHAPES
-from oracles.exact.from_jaxpr.control import CONTROL
-from oracles.exact.from_jaxpr.definitions import definition
-from oracles.exact.from_jaxpr.indexing import INDEXING
-from oracles.exact.from_jaxpr.linear_algebra import LINEAR_ALGEBRA
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
-from oracles.exact.from_jaxpr.rules import ELEMENTWISE, Call, Rule, constant
+from oracles.exact.from_jaxpr.rules.arrays import REDUCTIONS, SHAPES
+from oracles.exact.from_jaxpr.rules.control import CONTROL
+from oracles.exact.from_jaxpr.rules.definitions import definition
+from oracles.exact.from_jaxpr.rules.elementwise import ELEMENTWISE, Call, Rule, constant
+from oracles.exact.from_jaxpr.rules.indexing import INDEXING
+from oracles.exact.from_jaxpr.rules.linalg import LINEAR_ALGEBRA
+from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
-from oracles.exact.from_jaxpr.windows import WINDOWS
-from oracles.exact.program import FLOATS, Var
-from oracles.exact.recording import Recorder, Recording
-from oracles.exact.registered import definition_of
+from oracles.exact.program.edges import declare_edges
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import FLOATS, Var
+from oracles.exact.program.recording import Recorder, Recording
+from oracles.exact.program.registered import definition_of
 
 RULES: dict[str, Rule] = {
     **ELEMENTWISE,

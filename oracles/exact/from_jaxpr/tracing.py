@@ -18,9 +18,9 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-from oracles.exact.errors import Unsupported
-from oracles.exact.flat import Derived
-from oracles.exact.program import FLOATS
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import Derived
 
 KEPT = 256  # traces
 _JAX, _HERE = (os.path.dirname(path) + os.sep for path in (jax.__file__, os.path.dirname(__file__)))

@@ -10,7 +10,7 @@ import numpy as np
 from oracles.exact.from_numpy.array import TracedArray, cast, check_dtype, holds_traced, lift, values
 from oracles.exact.from_numpy.memory import decided_tree, tokens_of
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, words
-from oracles.exact.program import FLOATS
+from oracles.exact.program.program import FLOATS
 
 Make = Callable[..., Any]
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.errors import Unsupported
 from oracles.exact.from_numpy.leaving import Leaving
 from oracles.exact.from_numpy.tape import Tape, unsupported, words
-from oracles.exact.primitives.elementwise import convert
-from oracles.exact.program import FLOATS, Var
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives.elementwise import convert
+from oracles.exact.program.program import FLOATS, Var
 
 METHODS = frozenset(
     words(

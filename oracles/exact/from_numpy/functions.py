@@ -2,7 +2,7 @@
 
 In this order: what only asks about shapes and dtypes is NumPy's own; what moves, writes or allocates elements
 is NumPy's own on tokens; what has only exact integers is NumPy's own on their values; the rest has a rule in
-RULES, the tables of the *_rules modules, or is unsupported.
+RULES, the tables in `rules/`, or is unsupported.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.allocation import allocators
 from oracles.exact.from_numpy.array import TracedArray, any_moving, lift, swap, values, wrap
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.linalg_rules import LINALG_RULES
-from oracles.exact.from_numpy.order_rules import ORDER_RULES
-from oracles.exact.from_numpy.product_rules import PRODUCT_RULES
-from oracles.exact.from_numpy.rules import RULES as REDUCTIONS
-from oracles.exact.from_numpy.special import SPECIAL
+from oracles.exact.from_numpy.rules.linalg import LINALG_RULES
+from oracles.exact.from_numpy.rules.order import ORDER_RULES
+from oracles.exact.from_numpy.rules.products import PRODUCT_RULES
+from oracles.exact.from_numpy.rules.reductions import RULES as REDUCTIONS
+from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.from_numpy.tape import Tape, line, spread, unsupported, words
-from oracles.exact.primitives.elementwise import select
-from oracles.exact.program import Var
-from oracles.exact.registered import definition_of
+from oracles.exact.program.primitives.elementwise import select
+from oracles.exact.program.program import Var
+from oracles.exact.program.registered import definition_of
 
 RULES: dict[str, Callable[..., Any]] = {**REDUCTIONS, **ORDER_RULES, **PRODUCT_RULES, **LINALG_RULES}
 ASKS = frozenset(
@@ -112,9 +112,8 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
 def no_rule(name: str) -> Exception:
     """What an operation without a rule raises."""
     return unsupported(
-        f"{name} has no rule; add one entry to RULES in oracles/exact/from_numpy/rules.py (or to UFUNCS in "
-        "ufunc_rules.py), composed from oracles/exact/functions.py and primitives; or say what it is with "
-        "harness.register_rule"
+        f"{name} has no rule; define it with harness.register_rule (to add it to gradproof: one entry in "
+        "oracles/exact/from_numpy/rules, composed from program/functions.py and the primitives)"
     )
 
 

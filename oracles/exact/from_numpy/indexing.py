@@ -14,9 +14,9 @@ import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, wrap
 from oracles.exact.from_numpy.tape import Tape, spread
-from oracles.exact.primitives.arrays import reshape, take
-from oracles.exact.primitives.elementwise import compare, select
-from oracles.exact.program import Array, Var
+from oracles.exact.program.primitives.arrays import reshape, take
+from oracles.exact.program.primitives.elementwise import compare, select
+from oracles.exact.program.program import Array, Var
 
 
 def get(x: TracedArray, key: Any) -> Any:

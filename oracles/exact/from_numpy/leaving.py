@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.tape import Tape, Tokens, unsupported
-from oracles.exact.primitives.elementwise import compare, convert
-from oracles.exact.program import Array, Var
+from oracles.exact.program.primitives.elementwise import compare, convert
+from oracles.exact.program.program import Array, Var
 
 
 class Leaving:

@@ -1,8 +1,8 @@
 """Records NumPy code, unchanged, by calling it with traced arrays.
 
 The dtype, shape and layout of every result are NumPy's own; the numbers are recorded. See `array.py`
-for the array, `proxy.py` for what the code sees as `np`, and `rules.py`, `linalg_rules.py`
-and `ufuncs.py` for the rules: to add an operation, add one entry to a table there.
+for the array, `proxy.py` for what the code sees as `np`, and `rules/` and
+`ufuncs.py` for the rules: to add an operation, add one entry to a table there.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.edges import declare_edges
-from oracles.exact.errors import ExactError, Unsupported
-from oracles.exact.flat import flatten
 from oracles.exact.from_numpy import allocation, functions, indexing, ufuncs
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.tape import Answers, Tape
-from oracles.exact.program import FLOATS, Array, Var
-from oracles.exact.recording import Recording
+from oracles.exact.program.edges import declare_edges
+from oracles.exact.program.errors import ExactError, Unsupported
+from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import flatten
 
 ANSWERS = Answers(
     ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.Flat, allocation.array

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oracles.exact.flat import Derived
 from oracles.exact.from_numpy.tape import LIBRARIES
+from oracles.exact.program.trees import Derived
 
 NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
 LARGE = 1000  # containers with more elements are not searched for code

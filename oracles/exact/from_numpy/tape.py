@@ -20,11 +20,11 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.primitives.arrays import concatenate, permute, reshape, take
-from oracles.exact.primitives.elementwise import BLENDED, compare
-from oracles.exact.program import FLOATS, Array, Var
-from oracles.exact.recording import Recorder
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
+from oracles.exact.program.primitives.elementwise import BLENDED, compare
+from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1

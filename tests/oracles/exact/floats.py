@@ -9,8 +9,8 @@ import numpy as np
 from flint import arb
 from hypothesis import strategies as st
 
-from oracles.exact.balls import precision
-from oracles.exact.formats import FORMATS
+from oracles.exact.program.balls import precision
+from oracles.exact.rounding.formats import FORMATS
 
 DTYPES = {
     "float64": np.dtype(np.float64),

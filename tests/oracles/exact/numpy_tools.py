@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracles.exact.balls import precision
-from oracles.exact.derive import vjp
-from oracles.exact.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
+from oracles.exact.program.balls import precision
+from oracles.exact.program.derive import vjp
 
 BITS = 256
 

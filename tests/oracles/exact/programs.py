@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracles.exact import functions as fn
-from oracles.exact.evaluate import evaluate
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions, spectral
-from oracles.exact.program import Array, Builder, Program, Var
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import functions as fn
+from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions, spectral
+from oracles.exact.program.program import Array, Builder, Program, Var
 
 scalar = elementwise.scalar
 

@@ -19,8 +19,8 @@ import mpmath
 import sympy
 from flint import arb
 
-from oracles.exact.balls import precision
-from oracles.exact.scalars import SCALARS
+from oracles.exact.program.balls import precision
+from oracles.exact.program.scalars import SCALARS
 
 x = sympy.Symbol("x")
 ORDERS = 3

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact import attainable as module
-from oracles.exact import functions as fn
-from oracles.exact.attainable import attainable
-from oracles.exact.balls import zeros
-from oracles.exact.derive import vjp
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided
-from oracles.exact.evaluate import evaluate
-from oracles.exact.formats import FORMATS
-from oracles.exact.primitives import arrays, elementwise, reductions
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import zeros
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives import arrays, elementwise, reductions
+from oracles.exact.rounding import attainable as module
+from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.formats import FORMATS
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact import functions as fn
-from oracles.exact.balls import filled, precision
-from oracles.exact.derive import vjp
-from oracles.exact.evaluate import evaluate
-from oracles.exact.primitives.elementwise import scalar
-from oracles.exact.primitives.linear_algebra import det, inverse
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.primitives.elementwise import scalar
+from oracles.exact.program.primitives.linear_algebra import det, inverse
 from tests.oracles.exact.programs import build
 
 DIGITS = 60

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.balls import precision
-from oracles.exact.derive import adjoints, jvp, vjp
-from oracles.exact.evaluate import evaluate
-from oracles.exact.program import PRIMITIVES, Array, Program, Var
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.balls import precision
+from oracles.exact.program.derive import adjoints, jvp, vjp
+from oracles.exact.program.program import PRIMITIVES, Array, Program, Var
 from tests.oracles.exact.programs import SAMPLES, Sample, along, build, value
 
 BITS = 256
@@ -104,7 +104,7 @@ def test_an_input_that_does_not_matter_has_an_exactly_zero_gradient():
 
 
 def test_the_branch_that_is_not_taken_does_not_poison_the_gradient():
-    from oracles.exact.primitives.elementwise import compare, scalar, select
+    from oracles.exact.program.primitives.elementwise import compare, scalar, select
 
     def safe_root(x):
         return select(compare("gt", x, 0.0), scalar("sqrt", x), 0.0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact.diagnosis import diagnose, place_of
-from oracles.exact.primitives import arrays, elementwise
-from oracles.exact.program import Builder
-from oracles.exact.rounding import MACHINES
+from oracles.exact.program.primitives import arrays, elementwise
+from oracles.exact.program.program import Builder
+from oracles.exact.rounding.bound import MACHINES
+from oracles.exact.rounding.diagnosis import diagnose, place_of
 
 
 class Lines:
@@ -112,7 +112,7 @@ def test_nothing_is_said_of_what_is_exact_or_has_no_model():
     at("reshape")
     assert at.why(-at.x, np.float32(1)) == ""
     x = Lines((2, 2), "float32")
-    from oracles.exact.primitives.linear_algebra import inverse
+    from oracles.exact.program.primitives.linear_algebra import inverse
 
     x("inv")
     assert x.why(inverse(x.x), np.eye(2, dtype=np.float32), (0, 0)) == ""

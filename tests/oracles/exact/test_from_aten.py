@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.cases import catalogue
-from oracles.exact.coverage_torch import KNOWN_DEFECTS, coverage
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.evaluate import evaluate
+from oracles.exact.coverage.torch import KNOWN_DEFECTS, coverage
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record, tables
-from oracles.exact.recording import Recording
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.recording import Recording
 from oracles.torch_functions import FUNCTIONS
 
 BITS = 128
@@ -298,7 +298,10 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
         (lambda x: x.add_(1), "changes its input"),
         (lambda x: x.detach().add_(1), "changes its input"),
         (lambda x: torch.complex(x, x).abs(), "complex numbers"),
-        (lambda x: torch.special.airy_ai(x), r"aten.special_airy_ai has no rule.*RULES\['special_airy_ai'\]"),
+        (
+            lambda x: torch.special.airy_ai(x),
+            r"aten.special_airy_ai has no rule: define it",
+        ),
         (lambda x: x.sum().detach().numpy(), "returns a ndarray"),
         (lambda x: replaced_data(x), "was its .data replaced"),
         (lambda x: x * torch.eye(3).to_sparse(), "not yet|no rule"),

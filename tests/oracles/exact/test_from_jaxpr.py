@@ -14,15 +14,15 @@ import pytest
 from flint import arb
 
 import reference
-from oracles.exact.balls import exact, precision
-from oracles.exact.coverage_jax import examine
-from oracles.exact.coverage_jax_samples import Sample, samples
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.evaluate import evaluate
+from oracles.exact.coverage.jax import examine
+from oracles.exact.coverage.jax_samples import Sample, samples
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import record
-from oracles.exact.from_jaxpr.definitions import DEFINITIONS
-from oracles.exact.scalars import SCALARS
+from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.scalars import SCALARS
 from oracles.jax_functions import FUNCTIONS
 from tests.oracles.exact.jax_samples import ROW, SAMPLES, X
 

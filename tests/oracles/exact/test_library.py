@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from oracles.exact.library import FUNCTIONS, HALVES, JAX_HALF_ULPS, SLACKS, slacks, ulps
-from oracles.exact.scalars import SCALARS
+from oracles.exact.program.scalars import SCALARS
+from oracles.exact.rounding.library import FUNCTIONS, HALVES, JAX_HALF_ULPS, SLACKS, slacks, ulps
 
 
 def test_every_row_is_a_function_with_a_source_and_a_few_ulps():

@@ -9,10 +9,10 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.balls import filled
-from oracles.exact.evaluate import evaluate
-from oracles.exact.literals import has_literals, widened
-from oracles.exact.program import Builder
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.balls import filled
+from oracles.exact.program.literals import has_literals, widened
+from oracles.exact.program.program import Builder
 
 
 def program(value, shape=()):

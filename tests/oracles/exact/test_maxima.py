@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact import functions as fn
-from oracles.exact.balls import filled
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
-from oracles.exact.rounding import MACHINES
+from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import filled
+from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.rounding.bound import MACHINES
 from tests.oracles.exact.test_rounding import assert_inside, run
 
 BF16 = np.dtype(ml_dtypes.bfloat16)

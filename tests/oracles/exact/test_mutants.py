@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from oracles.exact import derive
-from oracles.exact.errors import ExactError
-from oracles.exact.program import PRIMITIVES, Primitive
+from oracles.exact.program import derive
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.program import PRIMITIVES, Primitive
 from tests.oracles.exact.programs import SAMPLES, build
 from tests.oracles.exact.test_derive import both_modes, remainder_check
 

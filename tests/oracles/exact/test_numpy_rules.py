@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact.balls import exact, precision
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.errors import ExactError
-from oracles.exact.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import functions as numpy_functions
 from oracles.exact.from_numpy import record
-from oracles.exact.from_numpy.ufunc_rules import RUNNING, UFUNCS
-from oracles.exact.program import Var
+from oracles.exact.from_numpy.rules.elementwise import RUNNING, UFUNCS
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.program import Var
 from tests.oracles.exact.numpy_samples import SAMPLES, X
 from tests.oracles.exact.numpy_tools import BITS, directions, inner, leaves, middle
 

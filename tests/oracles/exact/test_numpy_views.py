@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from tests.oracles.exact.numpy_tools import middle
 

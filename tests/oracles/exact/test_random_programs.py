@@ -7,13 +7,13 @@ from flint import arb
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from oracles.exact import functions as fn
-from oracles.exact.balls import precision
-from oracles.exact.derive import jvp, vjp
-from oracles.exact.errors import Undecided
-from oracles.exact.evaluate import evaluate
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
-from oracles.exact.program import Builder, Program, Var
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import precision
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program.program import Builder, Program, Var
 
 BITS = 256
 SHAPE = (3, 3)

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact import functions as fn
-from oracles.exact.derive import vjp
-from oracles.exact.enclosure import Enclosure
-from oracles.exact.errors import Undecided, Unsupported
-from oracles.exact.kinks import is_isolated
-from oracles.exact.primitives.arrays import index, reduce_sum
-from oracles.exact.primitives.elementwise import compare, scalar, select
-from oracles.exact.primitives.reductions import reduce_max, sort
-from oracles.exact.refine import Limits, refine
-from oracles.exact.scalars import SCALARS, Scalar
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.kinks import is_isolated
+from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.program import functions as fn
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives.arrays import index, reduce_sum
+from oracles.exact.program.primitives.elementwise import compare, scalar, select
+from oracles.exact.program.primitives.reductions import reduce_max, sort
+from oracles.exact.program.scalars import SCALARS, Scalar
 from tests.oracles.exact.programs import build
 
 

@@ -11,12 +11,12 @@ from flint import arb
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.balls import filled
-from oracles.exact.formats import FORMATS
-from oracles.exact.growth import Growth
-from oracles.exact.primitives import arrays, elementwise, linear_algebra, reductions
-from oracles.exact.program import PRIMITIVES, Builder, Program
-from oracles.exact.rounding import MACHINES, Bound, Machine, bound
+from oracles.exact.program.balls import filled
+from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program.program import PRIMITIVES, Builder, Program
+from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
+from oracles.exact.rounding.formats import FORMATS
+from oracles.exact.rounding.growth import Growth
 from tests.oracles.exact.floats import DTYPES, as_arb, fraction, nearest, numbers, of_bits, plain, rows
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import pullback, record
-from oracles.exact.maxima import Maxima
-from oracles.exact.rounding import MACHINES, bound
+from oracles.exact.rounding.bound import MACHINES, bound
+from oracles.exact.rounding.maxima import Maxima
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]

@@ -10,12 +10,12 @@ from flint import arb
 from torch.nn import functional
 
 from harness.cases import catalogue
-from oracles.exact.derive import vjp
-from oracles.exact.errors import Undecided
+from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
-from oracles.exact.refine import Limits, refine
-from oracles.exact.rounding import MACHINES, bound
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.errors import Undecided
+from oracles.exact.rounding.bound import MACHINES, bound
 from oracles.torch_oracle import TorchOracle, as_tensor, pullback
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]

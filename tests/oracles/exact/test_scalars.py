@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from flint import arb
 
-from oracles.exact.balls import precision
-from oracles.exact.scalars import SCALARS
+from oracles.exact.program.balls import precision
+from oracles.exact.program.scalars import SCALARS
 from tests.oracles.exact import soundness
 
 EVALUATIONS = 10_000  # `make soundness` has a million

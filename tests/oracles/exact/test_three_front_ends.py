@@ -8,12 +8,12 @@ from flint import arb
 
 from harness.cases import catalogue
 from oracles import jax_functions, torch_functions
-from oracles.exact.balls import exact, precision
-from oracles.exact.derive import vjp
-from oracles.exact.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record as record_torch
 from oracles.exact.from_jaxpr import record as record_jax
 from oracles.exact.from_numpy import record as record_numpy
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import vjp
 
 BITS = 256
 CASES = [name for name, case in catalogue().items() if case.vjp]

@@ -8,10 +8,10 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact import truths
-from oracles.exact.balls import comparison, filled
-from oracles.exact.errors import Undecided
-from oracles.exact.primitives import reductions
+from oracles.exact.program.balls import comparison, filled
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives import reductions
+from oracles.exact.rounding import truths
 
 F, OPEN, T = 0.0, 0.5, 1.0
 MEANINGS = {F: {False}, OPEN: {False, True}, T: {True}}

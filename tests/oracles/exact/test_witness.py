@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact import witness
-from oracles.exact.evaluate import evaluate
-from oracles.exact.primitives import elementwise, reductions
-from oracles.exact.program import PRIMITIVES, Builder
-from oracles.exact.witness import jumps, sides_with_rule
+from oracles.exact.enclose import witness
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.witness import jumps, sides_with_rule
+from oracles.exact.program.primitives import elementwise, reductions
+from oracles.exact.program.program import PRIMITIVES, Builder
 from tests.oracles.exact.test_rounding import build
 
 X, CT = np.array([0.37, 1.4]), np.array([1.0, -0.5])

@@ -1,0 +1,1 @@
+"""What the exact oracle covers of each framework."""

@@ -1,0 +1,66 @@
+"""What the exact oracle covers and what it lacks, read off the rules and off the frameworks themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """One front end: the operations with a rule, and the framework's others."""
+
+    front_end: str
+    covered: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def scalar_functions() -> Operations:
+    """The scalar functions with power series, which every front end shares."""
+    from oracles.exact.program.scalars import SCALARS
+
+    return Operations("scalar functions", tuple(sorted(SCALARS)), ())
+
+
+def numpy_operations() -> Operations:
+    """NumPy's ufuncs, and the functions that have a rule."""
+    from oracles.exact.from_numpy.functions import RULES
+    from oracles.exact.from_numpy.rules.elementwise import PREDICATES, UFUNCS
+
+    ufuncs = {f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)}
+    return _against(ufuncs, {*UFUNCS, *PREDICATES} | set(RULES))
+
+
+def jax_operations() -> Operations:
+    """JAX's primitives, as `jax.extend` lists them."""
+    from jax.extend.core import primitives
+
+    from oracles.exact.from_jaxpr import RULES
+
+    every = {p.name for p in vars(primitives).values() if type(p).__name__.endswith("Primitive")}
+    return _against(every, RULES, "jax")
+
+
+def torch_operations() -> Operations:
+    """ATen's core operators; a view is a map of positions, whichever it is, and sizes are plain numbers."""
+    import torch
+
+    from oracles.exact.from_aten.tables import RULES
+
+    every = set()
+    for qualified in torch._C._dispatch_get_all_op_names():
+        namespace, _, name = qualified.partition("::")
+        packet = getattr(torch.ops.aten, name.partition(".")[0], None) if namespace == "aten" else None
+        for overload in packet.overloads() if packet else ():
+            operator = getattr(packet, overload)
+            view = any(r.alias_info and not r.alias_info.is_write for r in operator._schema.returns)
+            if torch.Tag.core in operator.tags and not view and not operator.__name__.startswith("sym_"):
+                every.add(operator._schema.name.removeprefix("aten::"))
+    return _against(every, RULES, "torch")
+
+
+def _against(every: Iterable[str], rules: Iterable[str], front_end: str = "numpy") -> Operations:
+    covered = set(rules)
+    return Operations(front_end, tuple(sorted(covered)), tuple(sorted(set(every) - covered)))

@@ -1,0 +1,1 @@
+"""Programs in ball arithmetic, as tight as asked."""

@@ -1,0 +1,72 @@
+"""Runs a program in ball arithmetic at one precision."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.elementwise import taylor, taylor_coefficients
+from oracles.exact.program.program import Array, Equation, Program, Series
+
+# Sees an equation with the values of its operands and of its output.
+Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
+
+
+def evaluate(
+    program: Program,
+    inputs: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
+    watch: Watch | None = None,
+) -> list[Array]:
+    """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
+
+    Each value is dropped after its last use, so memory follows the widest moment of the program and not its
+    length. All Taylor coefficients of one function at one value come from one series. `watch` is shown each
+    equation, once it is computed.
+
+    Raises:
+        Undecided: A comparison is not certain at this precision, a guard does not hold here, or the deadline
+            (of `time.monotonic`) has passed.
+    """
+    with precision(bits):
+        values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
+        coefficients: dict[Series, list[Array]] = {}
+        for number, equation in enumerate(program.equations):
+            if time.monotonic() > deadline:
+                raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
+            operands = [values[v] for v in equation.operands]
+            if equation.primitive is taylor:
+                key, highest = program.series[equation.output]
+                if key not in coefficients:
+                    coefficients[key] = _series(equation, operands, highest)
+                result = coefficients[key][equation.params["order"]]
+            else:
+                result = equation.primitive.evaluate(*operands, **equation.params)
+                result = exact(result) if equation.output.is_float else np.asarray(result)
+            values[equation.output] = result
+            if watch:
+                watch(equation, operands, result)
+            for v in program.last_uses.get(number, ()):
+                del values[v]
+                if coefficients:
+                    for key in [k for k in coefficients if v in k[0]]:
+                        del coefficients[key]
+        for v, expected in program.guards:
+            if not np.array_equal(values[v], expected):
+                raise Undecided(
+                    f"the program was recorded where a branch took {expected}; here it is {values[v]}"
+                )
+        return [values[v] for v in program.outputs]
+
+
+def _series(equation: Equation, operands: list[Array], highest: int) -> list[Array]:
+    """The coefficients of the function that one of them is asked of, up to the highest that is asked."""
+    params = {name: value for name, value in equation.params.items() if name not in {"function", "order"}}
+    return taylor_coefficients(operands, equation.params["function"], highest, params)

@@ -1,0 +1,167 @@
+"""At a kink or a 0/0: which elements of a derivative really jump there, and which only look as if they might.
+
+A stable sigmoid is written in two halves that meet smoothly at 0: each comparison and |x| has a kink there,
+and the hull of their one-sided slopes, taken one by one, is far too wide. So the derivative is also taken
+close by, in several random directions, where no comparison is tied. If all of these agree everywhere, the
+function has one slope (the limit of the slopes around a point, as in Clarke, Optimization and Nonsmooth
+Analysis, 1983), and that is the answer. If they differ anywhere, the hull of everything legal stays, for
+every element: of many tied for a maximum, a few directions do not reach each.
+
+Where a rule divides 0 by 0, as that of a norm does at 0, there is no hull; the slopes along a few rays that
+have a limit are then all that is known of the legal ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.balls import collecting_kinks, collecting_ties, each, exact, note_kink, precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.program import Array, Program
+
+DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
+EQUALITIES = frozenset({"eq", "ne"})
+PAIRS = 4  # random directions, each with its opposite
+
+
+def resolve(
+    program: Program,
+    inputs: Sequence[Array],
+    moving: Sequence[int],
+    hulls: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
+) -> list[Array]:
+    """The common limits of the slopes around, or the hulls if any element jumps.
+
+    Args:
+        program: A derivative program, evaluated at `inputs` with the result `hulls`.
+        moving: The inputs that are differentiated: the point is moved along these.
+        bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
+        deadline: When to give up, as for `evaluate`.
+    """
+    found: list[list[Array]] = []
+    for moved in _rays(inputs, moving, DISTANCE_BITS, bits):
+        with collecting_kinks() as kinks:
+            found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
+        if kinks:
+            return list(hulls)  # tied along this direction too: the hull is all that can be said
+    with precision(2 * bits):
+        agreed = [
+            each(lambda hull, *around: _agreed(hull, around, bits), hull, *(f[k] for f in found))
+            for k, hull in enumerate(hulls)
+        ]
+    jumps = any(ball is None for array in agreed for ball in array.ravel().tolist())
+    return list(hulls) if jumps else agreed
+
+
+def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int], bits: int) -> bool:
+    """Whether numbers that are asked to be equal are so here and not nearby: `where(x == 0, 1, sin(x) / x)`.
+
+    The branch that is taken here says nothing of the slope, which is that of the other one.
+
+    Raises:
+        Undecided: The function jumps here, and has none.
+    """
+    if not any(e.primitive.name in EQUALITIES and e.operands[0].is_float for e in forward.equations):
+        return False
+    turns = jumps = False
+    try:
+        with collecting_ties() as ties:
+            here = evaluate(forward, inputs, bits)
+        for moved in _rays(inputs, moving, DISTANCE_BITS, bits) if ties else ():
+            with collecting_ties() as others:
+                there = evaluate(forward, moved, 2 * DISTANCE_BITS + bits)
+            turns = turns or others != ties
+            with precision(bits):
+                gaps = (b for a, c in zip(here, there, strict=True) for b in np.ravel(a - c).tolist())
+                jumps = jumps or not all(abs(gap) < arb(2) ** -(bits // 2) for gap in gaps)
+    except Undecided:
+        return False
+    if turns and jumps:
+        raise Undecided("the function jumps where two numbers are equal, as they are here: it has no slope")
+    return turns
+
+
+def limits_along_rays(
+    program: Program,
+    inputs: Sequence[Array],
+    moving: Sequence[int],
+    results: Sequence[Array],
+    bits: int,
+    deadline: float = math.inf,
+) -> list[Array] | None:
+    """The results; where they are not finite, or the slopes around are others, the hull of a few of these.
+
+    None if one of the rays has no limit: a pole, a logarithm, the end of the domain.
+    """
+    found: list[list[Array]] = []
+    for near, far in zip(*(_rays(inputs, moving, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, deadline) for moved in (near, far)]
+        with precision(2 * bits):
+            limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
+        if any(ball is None for array in limits for ball in array.ravel().tolist()):
+            return None
+        found.append(limits)
+    with precision(2 * bits):
+        return [each(_hull, result, *(f[k] for f in found)) for k, result in enumerate(results)]
+
+
+def _limit(near: arb, far: arb, bits: int) -> arb | None:
+    """The limit along a ray, with a margin for the distance; None if the slope still changes."""
+    size = abs(near.mid())
+    margin = 2 * abs(near - far).upper() + arb(2) ** -bits * size
+    settled = near.is_finite() and margin < arb(2) ** -bits * max(arb(1), 2 * size, key=float)
+    return near.mid() + arb(0, margin.upper()) if settled else None
+
+
+def _hull(result: arb, *limits: arb) -> arb:
+    if result.is_finite() and all(result.overlaps(limit) for limit in limits):
+        return result
+    whole = limits[0]
+    for limit in limits[1:]:
+        whole = whole.union(limit)
+    if not all(limits[0].overlaps(limit) for limit in limits):
+        note_kink("the slope depends on where the point is approached from")
+    return whole
+
+
+def _rays(inputs: Sequence[Array], moving: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
+    """The inputs with those that move a little off, in random directions, each with its opposite.
+
+    A zero moves little against the smallest of the others.
+    """
+    rng = np.random.default_rng(0)
+    sizes = [abs(b.mid()) for i in moving for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
+    least = min([arb(1), *sizes], key=float)
+    bits += max(0, -int(math.frexp(float(least))[1]))
+    for _ in range(PAIRS):
+        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in moving}
+        for sign in (1, -1):
+            with precision(2 * distance + bits):
+                yield [
+                    _near(x, sign * directions[i], distance, least) if i in directions else x
+                    for i, x in enumerate(inputs)
+                ]
+
+
+def _near(x: Array, direction: Array, distance: int, least: arb) -> Array:
+    def step(ball: arb, d: float) -> arb:
+        return ball + arb(d) * arb(2) ** -distance * (least if ball.is_zero() else abs(ball.mid()))
+
+    return each(step, exact(x), np.asarray(direction))
+
+
+def _agreed(hull: arb, around: Sequence[arb], bits: int) -> arb | None:
+    """The common value of the slopes around with a margin for the distance; None if there is none."""
+    middle = around[0].mid()
+    margin = arb(0, arb(2) ** -bits * abs(middle)) if middle != 0 else arb(0)
+    narrow = middle + margin
+    if all(narrow.contains(a) for a in around) and hull.overlaps(narrow):
+        return narrow
+    return hull if hull.rel_accuracy_bits() > bits // 4 else None

@@ -1,0 +1,145 @@
+"""Evaluation at growing precision, until every radius is small enough or a limit is reached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
+from oracles.exact.enclose.poles import Poles
+from oracles.exact.program.balls import collecting_kinks, collecting_lost, precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.program import Array, Program
+
+SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
+GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far precision may grow: in bits, and in seconds for the whole evaluation.
+
+    Where no element is certainly nonzero, balls smaller than 2^-zero_bits are taken for 0, so that an exact
+    zero does not ask for thousands of bits.
+    """
+
+    bits: int = 4096
+    seconds: float = 60.0
+    zero_bits: int = 400
+
+
+def slopes(
+    function: Program,
+    program: Program,
+    values: Sequence[Array],
+    directions: Sequence[Array],
+    wrt: Sequence[int],
+    bits: int,
+    limits: Limits,
+    forward: bool = False,
+) -> list[Enclosure]:
+    """A derivative of a function, enclosed.
+
+    Args:
+        function: The program that is differentiated.
+        program: That of its derivative: its inputs are those of the function, then the directions.
+        values, directions: The numbers of both.
+        wrt: Which inputs of the function are differentiated.
+        bits, limits: As for `refine`.
+        forward: Whether the directions are tangents.
+
+    Raises:
+        Undecided: As `refine`; or the function jumps here.
+    """
+    isolated = is_isolated(function, values, wrt, bits)
+    return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward)
+
+
+def refine(
+    program: Program,
+    inputs: Sequence[Array],
+    bits: int,
+    limits: Limits,
+    moving: Sequence[int] = (),
+    isolated: bool = False,
+    forward: bool = False,
+) -> list[Enclosure]:
+    """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
+
+    Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
+    and the enclosure says so; with `moving`, the inputs that are differentiated, the elements that only look
+    as if they had a kink are told apart (see `kinks`). `Limits` say when balls
+    around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
+    tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
+
+    Raises:
+        Undecided: The limit was reached; names the element, the radius and the reason.
+    """
+    start, now, before = time.monotonic(), bits, None
+    deadline = start + limits.seconds
+    while True:
+        poles = None if _finite(before) else Poles(limits.bits)
+        try:
+            with collecting_kinks() as kinks, collecting_lost() as lost:
+                results: list[Array] | None = evaluate(program, inputs, now, deadline, poles)
+            problem = _too_wide(results, bits, limits.zero_bits)
+            if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
+                results = resolve(program, inputs, moving, results or (), bits, deadline)
+                problem = _too_wide(results, bits, limits.zero_bits)
+            elif moving and now == bits and (isolated or (forward and lost) or not _finite(results)):
+                with collecting_kinks() as jumps:
+                    around = limits_along_rays(program, inputs, moving, results or (), bits, deadline)
+                if around:
+                    return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
+            if kinks and moving and not problem:
+                kinks.clear()  # every element has one slope
+        except Undecided as undecided:
+            results, problem = None, str(undecided)
+        if results is not None and (not problem or (kinks and before and _settled(before, results))):
+            return [Enclosure(r, now, tuple(kinks)) for r in results]
+        if kinks:
+            problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
+        if poles and poles.are_all and not _finite(results):
+            raise Undecided(f"{problem} (at {now} bits; more would not help)")
+        spent = time.monotonic() - start
+        # The next round costs about three times this one.
+        if 2 * now > limits.bits or 4 * spent > limits.seconds:
+            raise Undecided(f"{problem} (at {now} bits, after {spent:.1f} s; raise max_bits or seconds)")
+        before, now = results, 2 * now
+
+
+def _finite(results: Sequence[Array] | None) -> bool:
+    return all(b.is_finite() for r in results or () for b in r.ravel().tolist())
+
+
+def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str:
+    """What is still too wide, "" if nothing is."""
+    if all(b.rel_accuracy_bits() >= bits // 2 for r in results or () for b in r.ravel().tolist()):
+        return ""  # the ordinary end: every element has half of its bits proven
+    with precision(64):
+        relative, small = arb(2) ** -(bits // 2), arb(2) ** -(bits - GUARD_BITS)
+        for number, result in enumerate(results or ()):
+            largest = max((float(b.abs_lower()) for b in result.ravel() if b.is_finite()), default=0.0)
+            allowed = small * largest if largest > 0 else arb(2) ** -zero_bits
+            for where, ball in np.ndenumerate(result):
+                if not ball.is_finite():
+                    what = "a pole or a division by zero" if ball.is_nan() else "unbounded"
+                    return f"output {number}, element {where}: not finite ({ball}): {what}"
+                if not (ball.rad() <= allowed or ball.rad() <= relative * ball.abs_lower()):
+                    return f"output {number}, element {where}: radius {ball.rad()} around {ball.mid().str(6)}"
+    return ""
+
+
+def _settled(before: Sequence[Array], after: Sequence[Array]) -> bool:
+    """Whether more precision changed no radius that is still wide: what remains is the kink itself."""
+    pairs = [(a, b) for x, y in zip(before, after, strict=True) for a, b in zip(x.flat, y.flat, strict=True)]
+    if not all(b.is_finite() for _, b in pairs):
+        return False
+    tiny = SETTLED * max((float(b.abs_upper()) for _, b in pairs), default=0.0)
+    return all(b.rad() * 4 > a.rad() or b.rel_accuracy_bits() > 32 or b.rad() <= tiny for a, b in pairs)

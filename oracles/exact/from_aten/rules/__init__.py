@@ -1,0 +1,1 @@
+"""The rules of ATen's operators, by kind."""

@@ -1,0 +1,172 @@
+"""What ATen's elementwise operators are: one line each, in terms of primitives and `functions`.
+
+A rule gets the operands (tensors as `Var`s, numbers as they are) in the order of the operator's schema. Add
+an operator here, or in the module of its kind beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oracles.exact.from_aten.call import Rule, promoted, words
+from oracles.exact.program import functions as f
+from oracles.exact.program.primitives.elementwise import compare, convert, detach, pi, scalar, select
+from oracles.exact.program.program import Operand, Var
+
+
+def _unary(name: str) -> Rule:
+    return lambda x: scalar(name, x)
+
+
+def _pi_times(x: Var) -> Var:
+    return x * pi(x.builder, x.dtype)
+
+
+def _div(x: Any, y: Any, rounding_mode: str | None = None) -> Var:
+    """The quotient, or the integer above, below or towards 0."""
+    quotient: Var = _real(x) / _real(y)
+    return quotient if rounding_mode is None else f.step(rounding_mode, quotient)
+
+
+def _real(x: Any) -> Any:
+    """Integers as real numbers, for what is not closed in them."""
+    return x if not isinstance(x, Var) or x.is_float else convert(x, "float64")
+
+
+def _ints(x: Any) -> Any:
+    """Booleans as integers, for arithmetic."""
+    return convert(x, "int64") if isinstance(x, Var) and x.dtype == "bool" else x
+
+
+def _power(x: Operand, y: Operand) -> Var:
+    """By the exponent: an integer, a half, or any."""
+    if isinstance(y, (int, float)) and y in (0.5, -0.5):
+        assert isinstance(x, Var)
+        return scalar("sqrt" if y > 0 else "rsqrt", x)
+    return f.power(_real(x), _real(y))
+
+
+def _round(x: Var, decimals: int = 0) -> Var:
+    return f.step("round", x * 10.0**decimals) / 10.0**decimals if decimals else f.step("round", x)
+
+
+def _var_like(x: Any, y: Any) -> Var:
+    """y as a `Var`, whichever of the two is one."""
+    return y if isinstance(y, Var) else x.builder.constant(float(y), x.dtype)
+
+
+def _logit(x: Var, eps: float | None = None) -> Var:
+    x = x if eps is None else f.clamp(x, eps, 1.0 - eps)
+    return scalar("log", x / (1.0 - x))
+
+
+def _mvlgamma(x: Var, p: int) -> Var:
+    """log of the multivariate gamma function: log pi p(p-1)/4 + sum_j lgamma(x + (1 - j)/2)."""
+    total = scalar("log", pi(x.builder, x.dtype)) * (p * (p - 1) / 4)
+    for j in range(p):
+        total = total + scalar("lgamma", x - j / 2)
+    return total
+
+
+def _heaviside(x: Var, values: Var) -> Var:
+    return select(compare("eq", x, 0.0), values, convert(compare("gt", x, 0.0), x.dtype))
+
+
+def _copysign(x: Var, y: Operand) -> Var:
+    """|x| with the sign of y (an exact zero counts as positive)."""
+    size = f.absolute(x)
+    return select(compare("lt", detach(y) if isinstance(y, Var) else size * 0.0 + y, 0.0), -size, size)
+
+
+def _bessel(nu: int, scaled: bool) -> Rule:
+    """I_nu(x), or e^-|x| I_nu(x)."""
+
+    def rule(x: Var) -> Var:
+        value = scalar("bessel_i", x, nu=nu, scaled=False)
+        return scalar("exp", -f.absolute(x)) * value if scaled else value
+
+    return rule
+
+
+def _angle(x: Var) -> Var:
+    return select(compare("lt", x, 0.0), pi(x.builder, x.dtype), 0.0)
+
+
+_SCALARS = words(
+    "exp expm1 log log1p log2 log10 exp2 sqrt rsqrt reciprocal sin cos tan sinh cosh tanh asin acos atan"
+    " asinh acosh atanh erf erfc erfinv digamma lgamma"
+)
+
+
+ELEMENTWISE: dict[str, Rule] = {
+    **{name: _unary(name) for name in _SCALARS},
+    "add": lambda x, y, alpha=1: _ints(x) + (y if alpha == 1 else _ints(y) * alpha),
+    "sub": lambda x, y, alpha=1: _ints(x) - (y if alpha == 1 else _ints(y) * alpha),
+    "rsub": lambda x, y, alpha=1: y - (x if alpha == 1 else x * alpha),
+    "mul": lambda x, y: x * y,
+    "div": _div,
+    "neg": lambda x: -x,
+    "positive": lambda x: x,
+    "abs": f.absolute,
+    "square": lambda x: f.square(_real(x)),
+    "pow": _power,
+    "float_power": _power,
+    "hypot": f.hypot,
+    "atan2": f.atan2,
+    "maximum": f.maximum,
+    "minimum": f.minimum,
+    "max.other": f.maximum,
+    "min.other": f.minimum,
+    "fmax": f.maximum,
+    "fmin": f.minimum,
+    "clamp": lambda x, min=None, max=None: f.clamp(x, min, max),
+    "clamp_min": lambda x, low: f.clamp(x, low, None),
+    "clamp_max": lambda x, high: f.clamp(x, None, high),
+    "remainder": lambda x, y: f.remainder(_real(x), _real(y), "floor"),
+    "fmod": lambda x, y: f.remainder(_real(x), _real(y), "trunc"),
+    "floor_divide": lambda x, y: _div(x, y, "floor"),
+    "frac": lambda x: x - f.step("trunc", x),
+    "floor": lambda x: f.step("floor", x),
+    "ceil": lambda x: f.step("ceil", x),
+    "trunc": lambda x: f.step("trunc", x),
+    "round": _round,
+    "sign": lambda x: f.step("sign", x),
+    "sgn": lambda x: f.step("sign", x),
+    "addcmul": lambda x, a, b, value=1: x + (a * b if value == 1 else a * b * value),
+    "addcdiv": lambda x, a, b, value=1: x + (a / b if value == 1 else a / b * value),
+    "lerp": lambda x, y, weight: x + (y - x) * weight,
+    "logaddexp": f.logaddexp,
+    "logaddexp2": lambda x, y: scalar("log2", scalar("exp2", x) + scalar("exp2", y)),
+    "xlogy": f.xlogy,
+    "special_xlog1py": f.xlog1py,
+    "special_entr": f.entr,
+    "special_ndtr": f.ndtr,
+    "special_log_ndtr": f.log_ndtr,
+    "special_ndtri": f.ndtri,
+    "special_erfcx": lambda x: scalar("exp", f.square(x)) * scalar("erfc", x),
+    "special_zeta": lambda x, q: scalar("hurwitz_zeta", _var_like(x, q), x),
+    "polygamma": lambda n, x: scalar("polygamma", x, float(n)),
+    "mvlgamma": _mvlgamma,
+    "igamma": lambda a, x: scalar("gamma_lower", x, a),
+    "igammac": lambda a, x: scalar("gamma_upper", x, a),
+    "i0": _bessel(0, scaled=False),
+    "special_i0e": _bessel(0, scaled=True),
+    "special_i1": _bessel(1, scaled=False),
+    "special_i1e": _bessel(1, scaled=True),
+    "sinc": lambda x: scalar("sinc", _pi_times(x)),
+    "logit": _logit,
+    "deg2rad": lambda x: _pi_times(x) / 180.0,
+    "rad2deg": lambda x: x * 180.0 / pi(x.builder, x.dtype),
+    "heaviside": _heaviside,
+    "copysign": _copysign,
+    "angle": _angle,
+    "ldexp": lambda x, n: x * scalar("exp2", n),
+    "conj_physical": lambda x: x,
+    "_conj_physical": lambda x: x,
+    "_to_copy": lambda x: x,
+    "clone": lambda x: x,
+    "lift_fresh_copy": lambda x: x,
+}
+
+
+RULES: dict[str, Rule] = {name: promoted(rule) for name, rule in ELEMENTWISE.items()}

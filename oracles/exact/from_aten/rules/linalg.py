@@ -1,0 +1,161 @@
+"""What ATen's operators of linear algebra are: products, and what solves with a matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.program import functions as f
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import linear_algebra as la
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.program import Var
+
+
+def _added(product: Rule) -> Rule:
+    """beta c + alpha (a b)."""
+
+    def rule(c: Var, a: Var, b: Var, *, beta: float = 1, alpha: float = 1) -> Var:
+        out: Var = product(a, b)
+        out = out if alpha == 1 else out * alpha
+        if beta == 0:
+            return out
+        return (c if beta == 1 else c * beta) + out
+
+    return rule
+
+
+def _dot(x: Var, y: Var) -> Var:
+    return la.einsum("i,i->", x, y)
+
+
+def _cross(x: Var, y: Var, *, dim: int = -1) -> Var:
+    def turn(v: Var, by: int) -> Var:
+        return index(v, lambda p: np.roll(p, by, dim))
+
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    x, y = x.builder.broadcast(x, shape), y.builder.broadcast(y, shape)
+    return turn(x, -1) * turn(y, 1) - turn(x, 1) * turn(y, -1)
+
+
+def _trilinear(
+    a: Var,
+    b: Var,
+    c: Var,
+    expand1: list[int],
+    expand2: list[int],
+    expand3: list[int],
+    sumdim: list[int],
+    *_: Any,
+) -> Var:
+    def wide(x: Var, expand: list[int]) -> Var:
+        return index(x, lambda p: np.expand_dims(p, tuple(expand)))
+
+    return reduce_sum(wide(a, expand1) * wide(b, expand2) * wide(c, expand3), tuple(sumdim))
+
+
+def _batched(x: Var, batch: tuple[int, ...]) -> Var:
+    return x.builder.broadcast(x, (*batch, *x.shape[-2:]))
+
+
+def solve(a: Var, b: Var, left: bool = True) -> Var:
+    """a x = b, or x a = b; leading axes are broadcast."""
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = _batched(a, batch), _batched(b, batch)
+    return la.solve(a, b) if left else la.transpose(la.solve(la.transpose(a), la.transpose(b)))
+
+
+def solve_ex(call: Call, a: Var, b: Var, left: bool = True) -> Var:
+    """The right side may be vectors, one per matrix."""
+    if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
+        return reshape(solve(a, reshape(b, (*b.shape, 1)), left), call.shape)
+    return solve(a, b, left)
+
+
+def triangle(a: Var, upper: bool, unit: bool) -> Var:
+    """One triangle of a, with ones on its diagonal if `unit`."""
+    a = la.triangle(a, not upper, strict=unit)
+    return a + np.eye(a.shape[-1]) if unit else a
+
+
+def _solve_triangular(a: Var, b: Var, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Var:
+    return solve(triangle(a, upper, unitriangular), b, left)
+
+
+def _triangular_solve(
+    b: Var, a: Var, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+) -> tuple[Var, Var]:
+    half = triangle(a, upper, unitriangular)
+    return solve(la.transpose(half) if transpose else half, b), a
+
+
+def _cholesky(call: Call, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
+    """Of one triangle; a matrix that is symmetric to rounding is meant to stay so when it moves."""
+    real = call.args[0].detach()
+    if torch.allclose(real, real.mT):
+        a = (a + la.transpose(a)) * 0.5
+    elif upper:
+        a = la.transpose(a)
+    low = la.cholesky(a)
+    return la.transpose(low) if upper else low
+
+
+def _gram(low: Var, upper: bool) -> Var:
+    """The matrix whose factor this is."""
+    low = la.transpose(la.triangle(low, lower=False)) if upper else la.triangle(low, lower=True)
+    return la.matmul(low, la.transpose(low))
+
+
+def _pinv_above(call: Call, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Var:
+    """The pseudoinverse that keeps all singular values; smaller ones than a tolerance are not cut here."""
+    real = call.args[0].detach()
+    given = [v for v in (call.kwargs.get("atol"), call.kwargs.get("rtol")) if v is not None]
+    if given and any(torch.linalg.matrix_rank(real, **call.kwargs).flatten() < min(real.shape[-2:])):
+        raise Unsupported("linalg.pinv that drops singular values below a tolerance: not yet")
+    return _pinv(a, hermitian)
+
+
+def _pinv(a: Var, hermitian: bool = False) -> Var:
+    """(a^T a)^-1 a^T for full column rank, a^T (a a^T)^-1 for full row rank; hermitian: of one triangle."""
+    if hermitian:
+        a = la.triangle(a, lower=True) + la.transpose(la.triangle(a, lower=True, strict=True))
+    if a.shape[-2] < a.shape[-1]:
+        return la.transpose(_pinv(la.transpose(a)))
+    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
+
+
+def _lstsq(call: Call, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
+    """The x of least (a x - b)^2, and that square, column by column (where torch gives it)."""
+    vectors = b.ndim == a.ndim - 1
+    b = reshape(b, (*b.shape, 1)) if vectors else b
+    x = la.matmul(_pinv(a), b)
+    left = reduce_sum(f.square(la.matmul(a, x) - b), (b.ndim - 2,))
+    return reshape(x, call.shape), left if left.shape == tuple(call.results[1].shape) else None
+
+
+RULES: dict[str, Rule] = {
+    "mm": promoted(la.matmul),
+    "bmm": promoted(la.matmul),
+    "mv": promoted(lambda a, x: la.einsum("ij,j->i", a, x)),
+    "dot": promoted(_dot),
+    "vdot": promoted(_dot),
+    "addmm": promoted(_added(la.matmul)),
+    "baddbmm": promoted(_added(la.matmul)),
+    "addbmm": promoted(_added(lambda a, b: reduce_sum(la.matmul(a, b), (0,)))),
+    "addmv": promoted(_added(lambda a, x: la.einsum("ij,j->i", a, x))),
+    "addr": promoted(_added(lambda x, y: la.einsum("i,j->ij", x, y))),
+    "linalg_cross": promoted(_cross),
+    "_trilinear": plain(_trilinear),
+    "linalg_solve_triangular": plain(_solve_triangular),
+    "triangular_solve": plain(_triangular_solve),
+    "linalg_inv_ex": plain(lambda a, check_errors=False: la.inverse(a)),
+    "linalg_pinv": _pinv_above,
+    "linalg_lstsq": _lstsq,
+    "cholesky": _cholesky,
+    "linalg_cholesky_ex": _cholesky,
+    "cholesky_inverse": plain(lambda low, upper=False: la.inverse(_gram(low, upper))),
+    "cholesky_solve": plain(lambda b, low, upper=False: solve(_gram(low, upper), b)),
+}

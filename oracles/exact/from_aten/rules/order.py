@@ -1,0 +1,145 @@
+"""What ATen's operators are that need an order along an axis: sorting, medians, running extremes and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.memory import constant
+from oracles.exact.from_aten.rules.reductions import counted, filled_nan
+from oracles.exact.program import functions as f
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, detach, scalar, select
+from oracles.exact.program.program import Array, Operand, Var
+
+
+def _sort(x: Var, dim: int = -1, descending: bool = False, stable: bool | None = None) -> tuple[Var, Var]:
+    if x.ndim == 0:
+        return x, x.builder.constant(np.zeros((), np.int64))
+    order = r.argsort(-x if descending else x, dim)
+    return r.take_along(x, order, dim), order
+
+
+def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, *_: Any) -> tuple[Var, Var]:
+    values, order = _sort(x, dim, largest)
+    return (
+        (values, order)
+        if x.ndim == 0
+        else (_along(values, dim, slice(0, k)), _along(order, dim, slice(0, k)))
+    )
+
+
+def _along(x: Var, dim: int, key: Any) -> Var:
+    where: list[Any] = [slice(None)] * x.ndim
+    where[dim] = key
+    return x[tuple(where)]
+
+
+def _kth(x: Var, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Var, Var]:
+    values, order = _sort(x, dim)
+    if x.ndim == 0:
+        return values, order
+    key = slice(k - 1, k) if keepdim else k - 1
+    return _along(values, dim, key), _along(order, dim, key)
+
+
+def _median(x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower one of two in the middle."""
+    if dim is None:
+        return _kth(reshape(x, (x.size,)), (x.size + 1) // 2, 0)[0]
+    return _kth(x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)
+
+
+def _nanmedian(call: Call, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Of what is not NaN: those go to the end, and the middle is that of the rest."""
+    alone = dim is None
+    rows = reshape(x, (x.size,)) if alone or x.ndim == 0 else x
+    axis = 0 if dim is None else dim % rows.ndim
+    nan = call.decided(rows.builder.elementwise("is_nan", rows, dtype="bool"))
+    values, order = _sort(filled_nan(rows, np.inf), axis)
+    middle = np.maximum((~nan).sum(axis, keepdims=True) - 1, 0) // 2
+    pick = call.recorder.constant(middle)
+    found = [r.take_along(v, pick, axis) for v in (values, order)]
+    shape = tuple(call.shape)
+    return reshape(found[0], shape) if alone else [reshape(v, shape) for v in found]
+
+
+def _mode(call: Call, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
+    """The most frequent element, the smallest of several; where it stands last."""
+    if x.ndim == 0:
+        return x, np.zeros((), np.int64)
+    rows = index(x, lambda p: np.moveaxis(p, dim, -1))
+    same = call.decided(
+        compare("eq", index(rows, lambda p: p[..., :, None]), index(rows, lambda p: p[..., None, :]))
+    )
+    order = call.decided(r.argsort(rows, -1))
+    count = np.take_along_axis(same.sum(-1), order, -1)
+    best = np.take_along_axis(order, count.argmax(-1)[..., None], -1)
+    last = same.shape[-1] - 1 - np.take_along_axis(same, best[..., None], -2)[..., 0, ::-1].argmax(-1)
+    found = r.take_along(rows, call.recorder.constant(last[..., None]), -1)
+    return reshape(found, call.shape), last.reshape(call.shape)
+
+
+def _nonzero(call: Call, x: Var) -> Array:
+    """Where x is not zero: decided, since the shape of what follows depends on it."""
+    return np.argwhere(call.decided(x if x.dtype == "bool" else compare("ne", x, 0)))
+
+
+def _bucket(x: Operand, edges: Var, *, right: bool = False, **_: Any) -> Var:
+    """How many sorted edges lie below x (right: or at it)."""
+    if edges.ndim != 1:
+        raise Unsupported(f"searchsorted in a sequence of shape {edges.shape}: only in one axis")
+    point = x if isinstance(x, Var) else edges.builder.constant(float(x), edges.dtype)
+    below = compare("le" if right else "lt", edges, reshape(point, (*point.shape, 1)))
+    return reduce_sum(convert(below, "int64"), (below.ndim - 1,))
+
+
+def _running(scan: Callable[[Var, int], Var]) -> Rule:
+    return lambda x, dim: scan(counted(x), dim) if x.ndim else x
+
+
+def _running_extreme(scan: Callable[[Var, int], Var]) -> Rule:
+    """The values, and where the last element equal to each stands."""
+
+    def rule(x: Var, dim: int) -> tuple[Var, Var]:
+        if x.ndim == 0:
+            return x, x.builder.constant(np.zeros((), np.int64))
+        values = scan(x, dim)
+        own = select(compare("eq", x, values), x.builder.constant(np.indices(x.shape)[dim]), 0)
+        return values, f.cummax(own, dim)
+
+    return rule
+
+
+def _logcumsumexp(x: Var, dim: int) -> Var:
+    """-inf as long as everything is."""
+    top = detach(r.reduce_max(x, (dim % x.ndim,), keepdims=True))
+    total = r.cumsum(scalar("exp", x - top), dim)
+    finite = x.builder.elementwise("not", x.builder.elementwise("is_infinite", x, dtype="bool"), dtype="bool")
+    nothing = compare("eq", r.cumsum(convert(finite, "int64"), dim), 0)
+    lowest = constant(x.builder, np.array(-np.inf), x.dtype)
+    return select(nothing, lowest, top + scalar("log", select(nothing, 1.0, total)))
+
+
+RULES: dict[str, Rule] = {
+    "sort": plain(_sort),
+    "argsort": plain(lambda x, *a, **k: _sort(x, *a, **k)[1]),
+    "topk": plain(_topk),
+    "kthvalue": plain(_kth),
+    "median": plain(_median),
+    "nanmedian": _nanmedian,
+    "mode": _mode,
+    "nonzero": _nonzero,
+    "bucketize": plain(_bucket),
+    "searchsorted": plain(lambda edges, x, **kwargs: _bucket(x, edges, **kwargs)),
+    "cumsum": promoted(_running(r.cumsum)),
+    "cumprod": promoted(_running(f.cumprod)),
+    "cummax": plain(_running_extreme(f.cummax)),
+    "cummin": plain(_running_extreme(f.cummin)),
+    "logcumsumexp": plain(_running(_logcumsumexp)),
+}

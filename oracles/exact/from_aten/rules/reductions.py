@@ -1,0 +1,172 @@
+"""What ATen's reductions are: sums, extremes, variances, norms and distances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.memory import constant
+from oracles.exact.program import functions as f
+from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, scalar, select
+from oracles.exact.program.program import Primitive, Var
+
+Dim = int | Sequence[int] | None
+
+
+def axes(x: Var, dim: Dim) -> tuple[int, ...]:
+    """The axes that are meant: all of them for None and []."""
+    if isinstance(dim, int):
+        return (dim % x.ndim,) if x.ndim else ()
+    return tuple(d % x.ndim for d in dim) if dim and x.ndim else tuple(range(x.ndim))
+
+
+def _reducer(reduce: Callable[..., Var]) -> Rule:
+    return lambda x, dim=None, keepdim=False: reduce(counted(x), axes(x, dim), keepdim)
+
+
+def filled_nan(x: Var, value: float) -> Var:
+    """x with this number for NaN."""
+    return select(
+        x.builder.elementwise("is_nan", x, dtype="bool"), constant(x.builder, np.array(value), x.dtype), x
+    )
+
+
+def counted(x: Var) -> Var:
+    """Truth values as numbers to add."""
+    return convert(x, "int64") if x.dtype == "bool" else x
+
+
+def _extreme(reduce: Callable[..., Var], sign: float) -> Rule:
+    """max and min: alone over everything; with a dim also where the first one is."""
+
+    def rule(call: Call, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+        if dim is None:
+            return reduce(x, axes(x, None))
+        return reduce(x, axes(x, dim), keepdim), _first(x, sign, dim, keepdim)
+
+    return rule
+
+
+def _first(x: Var, sign: float, dim: int, keepdim: bool) -> Var:
+    """Where the largest (1) or the smallest (-1) is, the first one of several."""
+    if x.ndim == 0:
+        return x.builder.constant(np.zeros((), np.int64))
+    place = r.argmax(x if sign > 0 else -x, dim)
+    return index(place, lambda p: np.expand_dims(p, dim)) if keepdim else place
+
+
+def _arg(sign: float) -> Rule:
+    def rule(x: Var, dim: int | None = None, keepdim: bool = False) -> Var:
+        return _first(reshape(x, (x.size,)), sign, 0, False) if dim is None else _first(x, sign, dim, keepdim)
+
+    return rule
+
+
+def _aminmax(x: Var, dim: int | None = None, keepdim: bool = False) -> tuple[Var, Var]:
+    return r.reduce_min(x, axes(x, dim), keepdim), r.reduce_max(x, axes(x, dim), keepdim)
+
+
+def _nonzero(x: Var) -> Var:
+    return convert(compare("ne", x, 0), "int64")
+
+
+def _truths(reduce: Primitive) -> Rule:
+    return lambda x, dim=None, keepdim=False: reduced(
+        reduce, x if x.dtype == "bool" else compare("ne", x, 0), axes(x, dim), keepdim, "bool"
+    )
+
+
+def _variance(x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False) -> Var:
+    return f.variance(x, axes(x, dim), 1.0 if correction is None else float(correction), keepdim)
+
+
+def _deviation(x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False) -> Var:
+    return scalar("sqrt", _variance(x, dim, correction, keepdim))
+
+
+def _with_mean(spread: Callable[..., Var]) -> Rule:
+    def rule(
+        x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False
+    ) -> tuple[Var, Var]:
+        return spread(x, dim, correction, keepdim), f.mean(x, axes(x, dim), keepdim)
+
+    return rule
+
+
+def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False) -> Var:
+    """(sum |x|^p)^(1/p), and its limits: the largest, the smallest, the count of what is not 0."""
+    over, order = axes(x, dim), 2.0 if order is None else float(order)
+    if order == 2:
+        return scalar("sqrt", reduce_sum(f.square(x), over, keepdim))
+    if order == 0:
+        return reduce_sum(convert(compare("ne", x, 0.0), x.dtype), over, keepdim)
+    size = f.absolute(x)
+    if order == 1:
+        return reduce_sum(size, over, keepdim)
+    if math.isinf(order):
+        return (r.reduce_max if order > 0 else r.reduce_min)(size, over, keepdim)
+    total = reduce_sum(f.power(size, order), over, keepdim)
+    return scalar("exp", scalar("log", total) / order)
+
+
+def _norm(call: Call, x: Var, *args: Any, **kwargs: Any) -> Var:
+    return norm(convert(x, call.dtype), *args, **kwargs)
+
+
+def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
+    """Each slice shortened to the largest norm; 1e-7 is in torch's definition."""
+    size = norm(x, p, [d for d in range(x.ndim) if d != dim % x.ndim], True)
+    factor = select(compare("gt", size, maxnorm), maxnorm / (size + 1e-7), 1.0)
+    return x * factor
+
+
+def _cdist(x: Var, y: Var, p: float = 2, *_: Any) -> Var:
+    rows = index(x, lambda q: q[..., :, None, :])
+    columns = index(y, lambda q: q[..., None, :, :])
+    return norm(rows - columns, p, -1)
+
+
+def _pdist(x: Var, p: float = 2) -> Var:
+    first, second = np.triu_indices(x.shape[0], 1)
+    return norm(x[first] - x[second], p, -1)
+
+
+_REDUCERS = {
+    "sum": reduce_sum,
+    "mean": f.mean,
+    "prod": r.reduce_prod,
+    "amax": r.reduce_max,
+    "amin": r.reduce_min,
+    "logsumexp": f.logsumexp,
+}
+
+
+RULES: dict[str, Rule] = {
+    **{name: promoted(_reducer(reduce)) for name, reduce in _REDUCERS.items()},
+    "nansum": promoted(_reducer(lambda x, *where: reduce_sum(filled_nan(x, 0.0), *where))),
+    "max": _extreme(r.reduce_max, 1.0),
+    "min": _extreme(r.reduce_min, -1.0),
+    "argmax": plain(_arg(1.0)),
+    "argmin": plain(_arg(-1.0)),
+    "aminmax": plain(_aminmax),
+    "any": plain(_truths(r.reduce_or)),
+    "all": plain(_truths(r.reduce_and)),
+    "count_nonzero": plain(lambda x, dim=None: reduce_sum(_nonzero(x), axes(x, dim))),
+    "var": plain(_variance),
+    "std": plain(_deviation),
+    "var_mean": plain(_with_mean(_variance)),
+    "std_mean": plain(_with_mean(_deviation)),
+    "linalg_vector_norm": _norm,
+    "norm": _norm,
+    "dist": plain(lambda x, y, p=2: norm(x - y, p)),
+    "renorm": plain(_renorm),
+    "_cdist_forward": plain(_cdist),
+    "_pdist_forward": plain(_pdist),
+    "trace": plain(lambda x: reduce_sum(index(x, np.diagonal), (0,))),
+}

@@ -1,0 +1,132 @@
+"""JAX's primitives that contain jaxprs: calls, branches, loops, linear solves.
+
+Calls are followed, loops unrolled; a branch or the end of a loop is decided by balls, with a guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+
+from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives.arrays import concatenate, reshape
+from oracles.exact.program.primitives.elementwise import select
+from oracles.exact.program.primitives.linear_algebra import solve, transpose
+from oracles.exact.program.program import Array, Var
+
+LONGEST = 100_000  # steps of a loop
+
+
+def _inline(name: str) -> Rule:
+    def rule(call: Call, *operands: Var) -> Sequence[Var]:
+        inner = call.params[name]
+        closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
+        return call.interpret(call.recorder, closed, operands)
+
+    return rule
+
+
+def _cond(call: Call, which: Var, *operands: Var) -> Sequence[Var]:
+    branches = call.params["branches"]
+    chosen = int(np.clip(int(call.recorder.decide(which)), 0, len(branches) - 1))
+    return call.interpret(call.recorder, branches[chosen], operands)
+
+
+def _while(call: Call, *operands: Var) -> Sequence[Var]:
+    """Step by step; a test of several elements stops each of them at its own time."""
+    recorder, p = call.recorder, call.params
+    first, second = p["cond_nconsts"], p["body_nconsts"]
+    of_test, of_body = list(operands[:first]), list(operands[first : first + second])
+    state = list(operands[first + second :])
+    for _ in range(LONGEST):
+        (test,) = call.interpret(recorder, p["cond_jaxpr"], of_test + state)
+        going = recorder.decide(test)
+        if not going.any():
+            return state
+        new = call.interpret(recorder, p["body_jaxpr"], of_body + state)
+        state = new if going.all() else [_where(going, x, y) for x, y in zip(new, state, strict=True)]
+    raise Unsupported(f"a loop of more than {LONGEST} steps")
+
+
+def _where(leading: Array, x: Var, y: Var) -> Var:
+    """x or y by a mask over the leading axes."""
+    mask = np.broadcast_to(leading.reshape(leading.shape + (1,) * (x.ndim - leading.ndim)), x.shape)
+    return select(x.builder.constant(mask.copy()), x, y)
+
+
+def _scan(call: Call, *operands: Var) -> Sequence[Var]:
+    """The body for each slice along the first axis."""
+    p, recorder = call.params, call.recorder
+    if p["length"] > LONGEST:
+        raise Unsupported(f"a loop of more than {LONGEST} steps")
+    fixed, rest = operands[: p["num_consts"]], operands[p["num_consts"] :]
+    state, sequences = list(rest[: p["num_carry"]]), rest[p["num_carry"] :]
+    slices: list[list[Var]] = [[] for _ in range(p["length"])]
+    for x in sequences:
+        for row, part in zip(slices, _rows(x), strict=True):
+            row.append(part)
+    found = []
+    for row in reversed(slices) if p["reverse"] else slices:
+        out = call.interpret(recorder, p["jaxpr"], [*fixed, *state, *row])
+        state = out[: p["num_carry"]]
+        found.append(out[p["num_carry"] :])
+    if p["reverse"]:
+        found.reverse()
+    if not found:
+        avals = [v.aval for v in call.outvars[p["num_carry"] :]]
+        return [*state, *(constant(recorder, np.zeros(a.shape), str(a.dtype)) for a in avals)]
+    stacked = [concatenate([reshape(y, (1, *y.shape)) for y in ys], 0) for ys in zip(*found, strict=True)]
+    return [*state, *stacked]
+
+
+def _rows(x: Var) -> list[Var]:
+    """The slices along the first axis, by halves, so that the transpose adds up small arrays."""
+    n = x.shape[0]
+    if n <= 1:
+        return [reshape(x, x.shape[1:])] if n else []
+    return _rows(x[: n // 2]) + _rows(x[n // 2 :])
+
+
+def _linear_solve(call: Call, *operands: Var) -> Sequence[Var]:
+    """The x of matvec(x) = b, whatever algorithm is coded: a solve with the matrix of `matvec`."""
+    lengths, matvec = call.params["const_lengths"], call.params["jaxprs"].matvec
+    if len(right := operands[sum(lengths) :]) != 1:
+        raise Unsupported("custom_linear_solve for several arrays at once: not yet")
+    (b,), consts = right, operands[: lengths.matvec]
+    basis = np.eye(b.size).reshape(b.size, *b.shape)
+    with jax.enable_x64(b.dtype == "float64"):
+        columns = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(matvec), (None,) * len(consts) + (0,)))(
+            *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts), basis.astype(b.dtype)
+        )
+    (found,) = call.interpret(call.recorder, columns, [*consts, constant(call.recorder, basis, b.dtype)])
+    matrix = transpose(reshape(found, (b.size, b.size)))
+    return [reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)]
+
+
+def _barrier(call: Call, *xs: Var) -> Sequence[Var]:
+    return xs
+
+
+CONTROL: dict[str, Rule] = {
+    "jit": _inline("jaxpr"),
+    "pjit": _inline("jaxpr"),
+    "closed_call": _inline("call_jaxpr"),
+    "core_call": _inline("call_jaxpr"),
+    "checkpoint": _inline("jaxpr"),
+    "remat2": _inline("jaxpr"),
+    "custom_jvp_call": _inline("call_jaxpr"),
+    "custom_vjp_call": _inline("call_jaxpr"),
+    "custom_vjp_call_jaxpr": _inline("fun_jaxpr"),
+    "cond": _cond,
+    "while": _while,
+    "scan": _scan,
+    "custom_linear_solve": _linear_solve,
+    "optimization_barrier": _barrier,
+    "psum": _barrier,
+    "debug_callback": lambda call, *xs: (),
+    "debug_print": lambda call, *xs: (),
+}

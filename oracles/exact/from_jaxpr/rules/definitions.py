@@ -1,0 +1,109 @@
+"""What functions of JAX's libraries mean, where their code is an approximation, looks at bits or iterates.
+
+They are known by the name of the traced function and the file of JAX it stands in: a function of the user's
+with the same name is not meant. A derivative of a library function that JAX has already taken keeps its name,
+but not the names of its arguments, and is followed as it is coded.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from oracles.exact.from_jaxpr.rules.elementwise import Rule
+from oracles.exact.program import functions as f
+from oracles.exact.program.primitives.arrays import reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives.linear_algebra import solve
+from oracles.exact.program.program import Var
+
+_HOME = os.path.dirname(jax.__file__) + os.sep
+
+
+class Definition(NamedTuple):
+    """How many arrays a function takes and gives, and what it is; elementwise unless said otherwise."""
+
+    takes: int
+    gives: int
+    rule: Rule
+    elementwise: bool = True
+
+
+def definition(equation: Any) -> tuple[str, Rule] | None:
+    """The function that an equation calls, and its definition; None if it is not one of DEFINITIONS."""
+    if equation.primitive.name not in {"jit", "pjit", "custom_jvp_call", "custom_vjp_call"}:
+        return None
+    inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+    about = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
+    name, _, place = (getattr(about, "func_src_info", None) or "").partition(" at ")
+    path = place.rpartition(":")[0]
+    if about is None or not path.startswith(_HOME):
+        return None
+    found = DEFINITIONS.get(f"{os.path.basename(path)[:-3]}.{name}")
+    if found is None or about.arg_names is None or (not found.elementwise and about.result_paths is None):
+        return None
+    arguments = sum(map(bool, about.arg_names))  # constants come first and have no name
+    if (found.takes, found.gives) != (arguments, len(equation.outvars)):
+        return None
+    return name, lambda call, *operands: found.rule(call, *operands[len(operands) - arguments :])
+
+
+def _frexp(call: Any, x: Var) -> list[Var]:
+    """The fraction in [1/2, 1), with x's sign, and the power of two."""
+    zero = compare("eq", x, 0.0)
+    exponent = f.step("floor", scalar("log2", select(zero, 1.0, f.absolute(x))))
+    power = select(zero, 0, convert(exponent, "int64") + 1)
+    return [x * scalar("power", _two(x), -power), convert(power, "int32")]
+
+
+def _two(x: Var) -> Var:
+    return x.builder.broadcast(x.builder.constant(2.0, x.dtype), x.shape)
+
+
+def _dawson(x: Var) -> Var:
+    """sqrt(pi)/2 e^-x^2 erfi(x) (DLMF 7.5.1)."""
+    root = scalar("sqrt", pi(x.builder, x.dtype))
+    return root * scalar("exp", -f.square(x)) * scalar("erfi", x) / 2.0
+
+
+def _sici(call: Any, x: Var) -> list[Var]:
+    return [scalar("sine_integral", x), scalar("cosine_integral", f.absolute(x))]
+
+
+def _logaddexp2(x: Var, y: Var) -> Var:
+    two = scalar("log", x.builder.constant(2.0, x.dtype))
+    return f.logaddexp(x * two, y * two) / two
+
+
+def _solve(call: Any, a: Var, b: Var) -> Var:
+    """The x of a x = b for a vector, or for matrices batch by batch."""
+    if b.ndim > 1:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a = call.recorder.broadcast(a, (*batch, *a.shape[-2:]))
+        return solve(a, call.recorder.broadcast(b, (*batch, *b.shape[-2:])))
+    column = call.recorder.broadcast(reshape(b, (b.size, 1)), (*a.shape[:-1], 1))
+    return reshape(solve(a, column), call.shape)
+
+
+DEFINITIONS: dict[str, Definition] = {
+    "special.expi": Definition(1, 1, lambda call, x: scalar("expi", x)),
+    "special.expn": Definition(2, 1, lambda call, n, x: scalar("expint", x, n)),
+    "special.log_ndtr": Definition(1, 1, lambda call, x: f.log_ndtr(x)),
+    "special.hyp1f1": Definition(3, 1, lambda call, a, b, x: scalar("hyp1f1", x, a, b)),
+    "special._dawsn": Definition(1, 1, lambda call, x: _dawson(x)),
+    "special._erfcx": Definition(1, 1, lambda call, x: scalar("exp", f.square(x)) * scalar("erfc", x)),
+    "special.sici": Definition(1, 2, _sici),
+    "special.fresnel": Definition(1, 2, lambda call, x: [scalar("fresnel_s", x), scalar("fresnel_c", x)]),
+    "lax_numpy._i0": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),
+    "ufuncs.sinc": Definition(1, 1, lambda call, x: scalar("sinc", pi(call.recorder, x.dtype) * x)),
+    "ufuncs.hypot": Definition(2, 1, lambda call, x, y: f.hypot(x, y)),
+    "ufuncs.signbit": Definition(1, 1, lambda call, x: compare("lt", x, 0.0)),
+    "ufuncs.frexp": Definition(1, 2, _frexp),
+    "ufuncs.ldexp": Definition(2, 1, lambda call, x, n: x * scalar("power", _two(x), convert(n, "int64"))),
+    "other.logaddexp": Definition(2, 1, lambda call, x, y: f.logaddexp(x, y)),
+    "other.logaddexp2": Definition(2, 1, lambda call, x, y: _logaddexp2(x, y)),
+    "linalg.solve": Definition(2, 1, _solve, elementwise=False),
+}

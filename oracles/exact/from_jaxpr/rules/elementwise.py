@@ -1,0 +1,237 @@
+"""One rule for each of JAX's primitives: `rule(call, *operands)` writes it with the harness's own.
+
+The meaning of each primitive is that of the XLA operation of its name (openxla.org/stablehlo/spec). To add a
+primitive, add an entry to a table here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import functions as f
+from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives.arrays import reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, detach, scalar, select
+from oracles.exact.program.primitives.reductions import reduce_prod
+from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Shape, Var
+from oracles.exact.program.recording import Recorder
+
+
+class Call(NamedTuple):
+    """One equation of a jaxpr.
+
+    Attributes:
+        recorder: What writes the program.
+        params: The equation's parameters.
+        shape: The shape of its first output.
+        dtype: The dtype of its first output.
+        outvars: The variables of all outputs.
+        interpret: `interpret(recorder, closed_jaxpr, operands)`, for jaxprs among the parameters.
+    """
+
+    recorder: Recorder
+    params: dict[str, Any]
+    shape: Shape
+    dtype: str
+    outvars: Sequence[Any]
+    interpret: Callable[..., list[Var]]
+
+
+Rule: TypeAlias = Callable[..., Var | Sequence[Var]]
+
+
+def constant(recorder: Builder, value: Any, dtype: str) -> Var:
+    """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
+    if dtype.startswith("key"):
+        raise Unsupported("the function uses random numbers; pass them as an argument")
+    array = np.asarray(value)
+    if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
+        array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
+    return recorder.constant(array, dtype)
+
+
+def _of(name: str, **static: Any) -> Rule:
+    return lambda call, x: scalar(name, x, **static)
+
+
+def _primitive(name: str, integers: str = "") -> Rule:
+    """An elementwise primitive of the same meaning; another one for integers if named."""
+    return lambda call, *xs: call.recorder.elementwise(
+        integers if integers and not xs[0].is_float else name, *xs, dtype=call.dtype
+    )
+
+
+def _comparison(name: str) -> Rule:
+    def rule(call: Call, x: Var, y: Var) -> Var:
+        if x is y:  # equal to itself, unless it is NaN
+            nan = _nan(x)
+            same = constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
+            return same if nan is None else select(nan, np.full(x.shape, name == "ne"), same)
+        return compare(name, x, y)
+
+    return rule
+
+
+def _nan(x: Var) -> Var | None:
+    """Where x is NaN because the program says so (`where(mask, x, nan)`), None if nowhere.
+
+    A NaN that comes from a computation is not one of these: there more bits may give a number.
+    """
+    masks: dict[Var, Var] = {}
+    for equation in _history(x.builder, x):
+        name, out, operands = equation.primitive.name, equation.output, equation.operands
+        if name == "constant" and (value := equation.params["value"]).dtype == object and out.is_float:
+            nan = np.array([b.is_nan() for b in value.ravel().tolist()], bool).reshape(out.shape)
+            if nan.any():
+                masks[out] = x.builder.constant(nan)
+        elif name in _MOVES and operands[0] in masks:
+            moved = (masks[operands[0]], *operands[1:])
+            masks[out] = x.builder.emit(equation.primitive, moved, out.shape, "bool", **equation.params)
+        elif name in _SPREADS and masks.keys() & set(operands):
+            where = [masks.get(v) or x.builder.constant(np.zeros(v.shape, bool)) for v in operands]
+            if name == "select":
+                masks[out] = select(operands[0], *where[1:])
+            else:
+                masks[out] = reduce(_either, where)
+    return masks.get(x)
+
+
+def _either(a: Var, b: Var) -> Var:
+    return a.builder.elementwise("or", a, b, dtype="bool")
+
+
+_MOVES = {"broadcast", "reshape", "permute", "take", "convert"}
+_SPREADS = {"select", "neg", "abs", "taylor", "add", "sub", "mul", "div"}
+
+
+def _history(builder: Builder, x: Var) -> list[Equation]:
+    """The equations that x comes from, in order."""
+    needed, waiting = set(), [x]
+    while waiting:
+        v = waiting.pop()
+        if v not in needed and v in builder.definitions:
+            needed.add(v)
+            waiting += builder.definitions[v].operands
+    return [e for e in builder.equations if e.output in needed]
+
+
+def _select_n(call: Call, which: Var, *cases: Var) -> Var:
+    """Case k where `which` is k; a boolean counts as 0 or 1."""
+    if which.dtype == "bool":
+        return select(which, cases[1], cases[0]) if len(cases) > 1 else cases[0]
+    chosen = cases[0]
+    for k, case in enumerate(cases[1:], 1):
+        chosen = select(compare("ge", which, k), case, chosen)
+    return chosen
+
+
+def _integer_pow(call: Call, x: Var) -> Var:
+    n = call.params["y"]
+    if x.is_float:
+        return scalar("power", x, n)
+    return reduce_prod(call.recorder.broadcast(reshape(x, (*x.shape, 1)), (*x.shape, n)), (x.ndim,))
+
+
+def _folded(function: Callable[..., Any]) -> Rule:
+    """Integers as NumPy computes them, from numbers that are decided."""
+
+    def rule(call: Call, *xs: Var) -> Var:
+        return constant(call.recorder, function(*(call.recorder.decide(x) for x in xs)), call.dtype)
+
+    return rule
+
+
+def _pow(call: Call, x: Var, y: Var) -> Var:
+    """By integer powers where the exponent is a whole number that depends on no input."""
+    if not x.is_float:
+        return _folded(np.power)(call, x, y)  # type: ignore[return-value]
+    if not y.is_float:
+        return scalar("power", x, y)
+    whole = _whole_numbers(call.recorder, y)
+    return f.power(x, y) if whole is None else scalar("power", x, whole)
+
+
+def _whole_numbers(recorder: Recorder, y: Var) -> Array | None:
+    """The integers that y is, None if it depends on an input or is something else."""
+    equations = _history(recorder, y)
+    if (
+        any(v not in recorder.definitions for e in equations for v in (e.output, *e.operands))
+        or not equations
+    ):
+        return None
+    (value,) = evaluate(Program((), equations, (y,)), (), 128)
+    if not all(b.is_exact() and b.is_integer() and abs(b) < 2**53 for b in value.ravel().tolist()):
+        return None
+    return np.array([int(float(b)) for b in value.ravel().tolist()], np.int64).reshape(y.shape)
+
+
+def _rem(call: Call, x: Var, y: Var) -> Var:
+    if x.is_float:
+        return f.remainder(x, y, "trunc")
+    return call.recorder.elementwise("integer_rem", x, y, dtype=call.dtype)
+
+
+def _round(call: Call, x: Var) -> Var:
+    """To the nearest integer; halves to even, or away from zero."""
+    if int(call.params["rounding_method"]) == 1:
+        return f.step("round", x)
+    return f.step("sign", x) * f.step("floor", f.absolute(x) + 0.5)
+
+
+def _clamp(call: Call, low: Var, x: Var, high: Var) -> Var:
+    return f.clamp(x, low, high)
+
+
+_SCALARS = (
+    "acos acosh asin asinh atan atanh cbrt cos cosh digamma erf erfc exp exp2 expm1 lgamma log log1p rsqrt "
+    "sin sinh sqrt tan tanh"
+)
+_SAME = "abs add and ceil floor mul neg not or sign sub xor"
+_COMPARISONS = {name: name for name in ("lt", "le", "gt", "ge", "eq", "ne")} | {"lt_to": "lt", "le_to": "le"}
+
+ELEMENTWISE: dict[str, Rule] = {
+    **{name: _of(name) for name in _SCALARS.split()},
+    **{name: _comparison(meaning) for name, meaning in _COMPARISONS.items()},
+    **{name: _primitive(name) for name in _SAME.split()},
+    "add_any": _primitive("add"),
+    "div": _primitive("div", integers="integer_div"),
+    "rem": _rem,
+    "max": _primitive("maximum"),
+    "min": _primitive("minimum"),
+    "erf_inv": _of("erfinv"),
+    "logistic": lambda call, x: f.logistic(x),
+    "square": lambda call, x: f.square(x) if x.is_float else x * x,
+    "integer_pow": _integer_pow,
+    "pow": _pow,
+    "atan2": lambda call, y, x: f.atan2(y, x),
+    "bessel_i0e": _of("bessel_i", nu=0, scaled=True),
+    "bessel_i1e": _of("bessel_i", nu=1, scaled=True),
+    "igamma": lambda call, a, x: scalar("gamma_lower", x, a),
+    "igammac": lambda call, a, x: scalar("gamma_upper", x, a),
+    "igamma_grad_a": lambda call, a, x: scalar("gamma_lower", x, a, along=1),
+    "regularized_incomplete_beta": lambda call, a, b, x: scalar("beta_lower", x, a, b),
+    "polygamma": lambda call, m, x: scalar("polygamma", x, m),
+    "zeta": lambda call, s, q: scalar("hurwitz_zeta", q, s),
+    "round": _round,
+    "clamp": _clamp,
+    "select_n": _select_n,
+    "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
+    "convert_element_type": lambda call, x: convert(x, call.dtype),
+    "reduce_precision": lambda call, x: x,
+    "stop_gradient": lambda call, x: detach(x),
+    "copy": lambda call, x: x,
+    "real": lambda call, x: x,
+    "conj": lambda call, x: x,
+    "name": lambda call, x: x,
+    "sharding_constraint": lambda call, x: x,
+    "shift_left": _folded(np.left_shift),
+    "shift_right_arithmetic": _folded(np.right_shift),
+    "population_count": _folded(np.bitwise_count),
+}

@@ -1,0 +1,173 @@
+"""JAX's primitives that read or write at positions: all are `take` and `scatter_add` with computed positions.
+
+The dimension numbers of gather and scatter are those of XLA (openxla.org/stablehlo/spec, "gather").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.program import functions as f
+from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, scatter_add, take
+from oracles.exact.program.primitives.elementwise import compare, convert, select
+from oracles.exact.program.program import FLOATS, Array, Var
+
+
+def _strides(shape: Sequence[int]) -> list[int]:
+    return [int(np.prod(shape[i + 1 :], dtype=int)) for i in range(len(shape))]
+
+
+def _grid(shape: Sequence[int], sizes: Sequence[int]) -> Array:
+    """The positions of a window of these sizes at the origin of an array."""
+    return np.arange(int(np.prod(shape, dtype=int))).reshape(shape)[tuple(map(slice, sizes))]
+
+
+# -- gather and scatter -----------------------------------------------------------------------------------
+
+
+class _Windows:
+    """Which axes of the indices and the windows belong to which axes of the array, for gather and scatter."""
+
+    def __init__(self, numbers: Any) -> None:
+        gathers = hasattr(numbers, "offset_dims")
+        self.offset = numbers.offset_dims if gathers else numbers.update_window_dims
+        self.gone = numbers.collapsed_slice_dims if gathers else numbers.inserted_window_dims
+        self.map = numbers.start_index_map if gathers else numbers.scatter_dims_to_operand_dims
+        batch = numbers.start_indices_batching_dims if gathers else numbers.scatter_indices_batching_dims
+        self.batch = dict(zip(numbers.operand_batching_dims, batch, strict=True))
+
+    def kept(self, ndim: int) -> list[int]:
+        """The axes of the array that windows keep."""
+        return [a for a in range(ndim) if a not in self.gone and a not in self.batch]
+
+
+def _positions(windows: _Windows, shape: Sequence[int], indices: Var, sizes: Sequence[int], mode: Any) -> Var:
+    """The position of every element of every window; -1 where a window sticks out and is not moved in."""
+    recorder, strides, lead = indices.builder, _strides(shape), indices.shape[:-1]
+    indices = convert(indices, "int64")
+    clips, fills = "CLIP" in str(mode), "FILL" in str(mode)
+    start = recorder.broadcast(recorder.constant(np.int64(0)), lead)
+    inside: Var | None = None
+    for k, axis in enumerate(windows.map):
+        at, last = indices[..., k], shape[axis] - sizes[axis]
+        if fills:
+            ok = recorder.elementwise("and", compare("ge", at, 0), compare("le", at, last), dtype="bool")
+            inside = ok if inside is None else recorder.elementwise("and", inside, ok, dtype="bool")
+        if clips or fills:
+            at = f.clamp(at, 0, last)
+        start = start + at * strides[axis]
+    for axis, where in windows.batch.items():
+        along = np.arange(lead[where]).reshape([-1 if i == where else 1 for i in range(len(lead))])
+        start = start + along * strides[axis]
+    kept = windows.kept(len(shape))
+    grid = _grid(shape, sizes).reshape([sizes[a] for a in kept])
+    spread = (*lead, *([1] * len(kept)))
+    found = reshape(start, spread) + grid
+    if inside is not None:
+        found = select(reshape(inside, spread), found, -1)
+    rank = len(lead) + len(kept)
+    outer = [a for a in range(rank) if a not in windows.offset]
+    places = [0] * rank
+    for source, place in enumerate([*outer, *windows.offset]):
+        places[place] = source
+    return permute(found, places)
+
+
+def _gather(call: Call, x: Var, indices: Var) -> Var:
+    p = call.params
+    positions = _positions(_Windows(p["dimension_numbers"]), x.shape, indices, p["slice_sizes"], p["mode"])
+    found = take(x, positions)
+    if "FILL" not in str(p["mode"]):
+        return found
+    inside = compare("ge", positions, 0)
+    if (known := call.recorder.known(inside)) is not None and known.all():
+        return found
+    return select(inside, found, constant(call.recorder, _fill_value(p["fill_value"], x.dtype), x.dtype))
+
+
+def _fill_value(given: Any, dtype: str) -> Any:
+    """What gather gives outside the array: NaN, and for integers the most unlikely one."""
+    if given is not None or dtype == "bool":
+        return True if given is None else given
+    if dtype in FLOATS:
+        return np.nan
+    bounds = np.iinfo(dtype)
+    return bounds.min if bounds.min < 0 else bounds.max
+
+
+def _targets(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+    windows, p = _Windows(call.params["dimension_numbers"]), call.params
+    sizes = [1] * x.ndim
+    for axis, where in zip(windows.kept(x.ndim), windows.offset, strict=True):
+        sizes[axis] = updates.shape[where]
+    return _positions(windows, x.shape, indices, sizes, p["mode"])
+
+
+def _scatter_add(call: Call, x: Var, indices: Var, updates: Var) -> Var | Sequence[Var]:
+    if not x.is_float:
+        return _scatter_by(lambda old, new: old + new)(call, x, indices, updates)
+    return x + scatter_add(updates, _targets(call, x, indices, updates), x.shape)
+
+
+def _scatter(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+    """The updates in place of what they meet; the last one wins."""
+    positions = call.recorder.decide(_targets(call, x, indices, updates))
+    return _overwrite(x, updates, positions)
+
+
+def _overwrite(x: Var, updates: Var, positions: Array) -> Var:
+    source, inside = np.arange(x.size), positions.ravel() >= 0
+    source[positions.ravel()[inside]] = x.size + np.arange(updates.size)[inside]
+    both = concatenate([reshape(x, (x.size,)), reshape(updates, (updates.size,))], 0)
+    return take(both, source.reshape(x.shape))
+
+
+def _scatter_by(combine: Callable[[Var, Var], Var]) -> Rule:
+    """Every update combined with what it meets, in rounds that meet each element at most once."""
+
+    def rule(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+        positions = call.recorder.decide(_targets(call, x, indices, updates)).ravel()
+        order = [i for i in np.argsort(positions, kind="stable").tolist() if positions[i] >= 0]
+        while order:
+            now = order[:1] + [j for i, j in pairwise(order) if positions[i] != positions[j]]
+            old = take(x, positions[now])
+            new = combine(old, take(updates, np.array(now)))
+            x = _overwrite(x, new, positions[now])
+            order = [i for i in order if i not in set(now)]
+        return x
+
+    return rule
+
+
+def _dynamic_slice(call: Call, x: Var, *starts: Var) -> Var:
+    return take(x, _block(x, starts, call.params["slice_sizes"]))
+
+
+def _dynamic_update_slice(call: Call, x: Var, update: Var, *starts: Var) -> Var:
+    return _overwrite(x, update, call.recorder.decide(_block(x, starts, update.shape)))
+
+
+def _block(x: Var, starts: Sequence[Var], sizes: Sequence[int]) -> Var:
+    """The positions of a block that is moved inside the array if it sticks out."""
+    where = x.builder.constant(_grid(x.shape, sizes))
+    for start, n, size, stride in zip(starts, x.shape, sizes, _strides(x.shape), strict=True):
+        where = where + f.clamp(convert(start, "int64"), 0, n - size) * stride
+    return where
+
+
+INDEXING: dict[str, Rule] = {
+    "gather": _gather,
+    "scatter": _scatter,
+    "scatter-add": _scatter_add,
+    "scatter-sub": _scatter_by(lambda old, new: old - new),
+    "scatter-mul": _scatter_by(lambda old, new: old * new),
+    "scatter-min": _scatter_by(f.minimum),
+    "scatter-max": _scatter_by(f.maximum),
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+}

@@ -1,0 +1,195 @@
+"""NumPy's universal functions: one rule each, on recorded values that are in the loop's dtype already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.rules.products import matmul, vecdot
+from oracles.exact.from_numpy.tape import spread, unsupported, words
+from oracles.exact.program import functions as fn
+from oracles.exact.program.primitives.arrays import reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives.reductions import cumsum
+from oracles.exact.program.program import Var
+
+Rule = Callable[..., Any]
+
+
+def _scalars(names: str) -> dict[str, Rule]:
+    """NumPy's name and, after a colon, the name in `scalars.py`."""
+    pairs = (pair.partition(":") for pair in words(names))
+    return {ours: (lambda x, f=theirs or ours: scalar(f, x)) for ours, _, theirs in pairs}
+
+
+def _elementwise(name: str) -> Callable[..., Var]:
+    def rule(x: Var, *others: Var) -> Var:
+        return x.builder.elementwise(name, x, *others)
+
+    return rule
+
+
+def _compare(name: str) -> Rule:
+    return lambda x, y: compare(name, x, y)
+
+
+def _step(name: str) -> Rule:
+    return lambda x: fn.step(name, x) if x.is_float else x
+
+
+def _flag(x: Var) -> Var:
+    """Whether an element is not zero."""
+    return x if x.dtype == "bool" else compare("ne", x, 0)
+
+
+def _multiply(x: Var, y: Var) -> Var:
+    """x y. Multiplied by a mask, x is a choice between x and 0: so the mask's edges are kinks."""
+    for mask, other in ((x, y), (y, x)):
+        origin = mask.builder.definitions.get(mask)
+        if origin and origin.primitive.name == "convert" and origin.operands[0].dtype == "bool":
+            shape = np.broadcast_shapes(mask.shape, other.shape)
+            return select(spread(origin.operands[0], shape), mask.builder.broadcast(other, shape), 0.0)
+    return x * y
+
+
+OPPOSITE = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "eq": "ne", "ne": "eq"}
+
+
+def _not(x: Var) -> Var:
+    """The other way round; a comparison stays one."""
+    origin = x.builder.definitions.get(x)
+    if origin and origin.primitive.name in OPPOSITE:
+        return compare(OPPOSITE[origin.primitive.name], *origin.operands)
+    return _elementwise("not")(x)
+
+
+def _power(x: Var, y: Var) -> Var:
+    """x^y; roots by name, so that 0 is no exception."""
+    known = x.builder.constant_value(y)
+    for exponent, root in ((0.5, "sqrt"), (-0.5, "rsqrt")):
+        if x.is_float and known is not None and np.all(known == exponent):
+            return scalar(root, x.builder.broadcast(x, np.broadcast_shapes(x.shape, y.shape)))
+    if not x.is_float:
+        raise unsupported("integer powers of integers that depend on the data; convert them to float first")
+    return fn.power(x, y)
+
+
+def _remainder(x: Var, y: Var, rounding: str) -> Var:
+    if x.is_float:
+        return fn.remainder(x, y, rounding)
+    rest = _elementwise("integer_rem")(x, y)
+    return rest if rounding == "trunc" else _elementwise("integer_rem")(rest + y, y)
+
+
+def _floor_divide(x: Var, y: Var) -> Var:
+    if x.is_float:
+        return fn.step("floor", x / y)
+    return _elementwise("integer_div")(x - _remainder(x, y, "floor"), y)
+
+
+def _copysign(x: Var, y: Var) -> Var:
+    size = fn.absolute(x)
+    return select(compare("ge", y, 0.0), size, -size)
+
+
+def _heaviside(x: Var, at_zero: Var) -> Var:
+    return select(compare("lt", x, 0.0), 0.0, select(compare("gt", x, 0.0), 1.0, at_zero))
+
+
+def _degrees(x: Var) -> Var:
+    return x * (180.0 / pi(x.builder, x.dtype))
+
+
+def _radians(x: Var) -> Var:
+    return x * (pi(x.builder, x.dtype) / 180.0)
+
+
+def _base_two(x: Var) -> Var:
+    return x * scalar("log", x.builder.constant(2.0, x.dtype))
+
+
+def _column(x: Var, axis: int) -> Var:
+    """x without an axis of one element."""
+    return reshape(x, [n for a, n in enumerate(x.shape) if a != axis % x.ndim])
+
+
+UFUNCS: dict[str, Rule] = {
+    **_scalars("exp expm1 exp2 log log1p log2 log10 sqrt cbrt reciprocal sin cos tan sinh cosh tanh"),
+    **_scalars("arcsin:asin arccos:acos arctan:atan arcsinh:asinh arccosh:acosh arctanh:atanh"),
+    **{name: _step(name) for name in ("sign", "floor", "ceil", "trunc")},
+    **{name: _elementwise(name) for name in ("maximum", "minimum")},
+    **{f"bitwise_{name}": _elementwise(name) for name in ("and", "or", "xor")},
+    **{f"logical_{n}": (lambda x, y, n=n: _elementwise(n)(_flag(x), _flag(y))) for n in ("and", "or", "xor")},
+    "less": _compare("lt"),
+    "less_equal": _compare("le"),
+    "greater": _compare("gt"),
+    "greater_equal": _compare("ge"),
+    "equal": _compare("eq"),
+    "not_equal": _compare("ne"),
+    "logical_not": lambda x: _not(_flag(x)),
+    "invert": _not,
+    "rint": _step("round"),
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": _multiply,
+    "divide": lambda x, y: x / y,
+    "floor_divide": _floor_divide,
+    "remainder": lambda x, y: _remainder(x, y, "floor"),
+    "fmod": lambda x, y: _remainder(x, y, "trunc"),
+    "divmod": lambda x, y: (_floor_divide(x, y), _remainder(x, y, "floor")),
+    "modf": lambda x: (x - fn.step("trunc", x), fn.step("trunc", x)),
+    "negative": lambda x: -x,
+    "positive": lambda x: x,
+    "conjugate": lambda x: x,
+    "absolute": fn.absolute,
+    "fabs": fn.absolute,
+    "square": lambda x: fn.square(x) if x.is_float else x * x,
+    "power": _power,
+    "float_power": _power,
+    "fmax": _elementwise("maximum"),
+    "fmin": _elementwise("minimum"),
+    "hypot": fn.hypot,
+    "arctan2": fn.atan2,
+    "logaddexp": fn.logaddexp,
+    "logaddexp2": lambda x, y: fn.logaddexp(_base_two(x), _base_two(y)) / _base_two(x.builder.constant(1.0)),
+    "copysign": _copysign,
+    "heaviside": _heaviside,
+    "ldexp": lambda x, n: x * scalar("exp2", convert(n, x.dtype)),
+    "degrees": _degrees,
+    "rad2deg": _degrees,
+    "radians": _radians,
+    "deg2rad": _radians,
+    "signbit": lambda x: compare("lt", x, 0),
+    "matmul": matmul,
+    "vecdot": vecdot,
+    "matvec": lambda a, v: _column(matmul(a, reshape(v, (*v.shape, 1))), -1),
+    "vecmat": lambda v, a: _column(matmul(reshape(v, (*v.shape[:-1], 1, v.shape[-1])), a), -2),
+}
+# SciPy's own, of the same names as in scipy.special.
+SCIPY: dict[str, Rule] = {
+    **_scalars("erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
+    "expit": fn.logistic,
+    "log_expit": fn.log_sigmoid,
+    "xlogy": fn.xlogy,
+    "xlog1py": fn.xlog1py,
+    "entr": fn.entr,
+    "ndtr": fn.ndtr,
+    "log_ndtr": fn.log_ndtr,
+    "ndtri": fn.ndtri,
+}
+# What a finite number answers; literals that are not finite answer for themselves.
+PREDICATES = {"isnan": False, "isinf": False, "isfinite": True, "isnat": False}
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.sum, "multiply": np.prod, "maximum": np.max, "minimum": np.min, "fmax": np.max, "fmin": np.min,
+    "logical_and": np.all, "logical_or": np.any,
+}  # fmt: skip
+RUNNING: dict[str, Rule] = {
+    "add": cumsum,
+    "multiply": fn.cumprod,
+    "maximum": fn.cummax,
+    "minimum": fn.cummin,
+    "fmax": fn.cummax,
+    "fmin": fn.cummin,
+}

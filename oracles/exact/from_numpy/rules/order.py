@@ -1,0 +1,179 @@
+"""NumPy's orders, running sums, rounding and sums along a line, on recorded values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, floating, kept, logic, pair
+from oracles.exact.from_numpy.tape import unsupported, words
+from oracles.exact.program import functions as fn
+from oracles.exact.program.primitives import reductions as red
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
+from oracles.exact.program.primitives.elementwise import compare, convert, pi, scalar
+from oracles.exact.program.primitives.linear_algebra import matmul
+from oracles.exact.program.program import Operand, Var
+
+
+def _flat(x: Var, axis: int | None) -> tuple[Var, int]:
+    return (reshape(x, (x.size,)), 0) if axis is None else (x, int(axis) % x.ndim)
+
+
+def _where_extreme(sign: int) -> Rule:
+    def rule(x: Var, axis: int | None = None, *, keepdims: Any = False) -> Var:
+        y, a = _flat(x if x.is_float else convert(x, "int64"), axis)
+        found = red.argmax(y if sign > 0 else -y, a)
+        if not kept(keepdims):
+            return found
+        return reshape(found, [1] * x.ndim if axis is None else [*y.shape[:a], 1, *y.shape[a + 1 :]])
+
+    return rule
+
+
+def _sort(x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Var:
+    return red.sort(*_flat(x, axis))
+
+
+def _argsort(
+    x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Var:
+    """Equal elements in their own order, whatever `kind` is."""
+    return red.argsort(*_flat(x, axis))
+
+
+def _running(function: Callable[[Var, int], Var]) -> Rule:
+    def rule(x: Var, axis: int | None = None, dtype: Any = None) -> Var:
+        return function(*_flat(x if x.is_float else convert(x, "int64"), axis))
+
+    return rule
+
+
+def _diff(x: Var, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE) -> Var:
+    if prepend is not NO_VALUE or append is not NO_VALUE:
+        raise unsupported("np.diff with prepend or append; use np.concatenate first")
+    lead = (slice(None),) * (axis % x.ndim)
+    for _ in range(n):
+        x = index(x, lambda p: p[(*lead, slice(1, None))]) - index(x, lambda p: p[(*lead, slice(None, -1))])
+    return x
+
+
+def _trapezoid(y: Var, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Var:
+    y, x = (y, None) if x is None else pair(y, x)
+    axis %= y.ndim
+    lead = (slice(None),) * axis
+    heights = index(y, lambda p: p[(*lead, slice(1, None))]) + index(y, lambda p: p[(*lead, slice(None, -1))])
+    if x is not None:
+        step = _diff(x, axis=-1 if x.ndim == 1 else axis)
+        dx = step if x.ndim > 1 else reshape(step, (step.size, *(1,) * (y.ndim - axis - 1)))
+    return reduce_sum(heights * dx, (axis,)) / 2.0
+
+
+def _linspace(
+    start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Var:  # fmt: skip
+    """start + i (stop - start) / n."""
+    start, stop = pair(start, stop)
+    if retstep or axis:
+        raise unsupported("np.linspace with retstep or axis")
+    steps = np.arange(num, dtype=float).reshape(-1, *(1,) * max(start.ndim, stop.ndim))
+    return start + (stop - start) * steps / float(max(num - endpoint, 1))
+
+
+# -- elementwise functions that are no ufuncs -------------------------------------------------------------
+
+
+def _clip(x: Any, low: Any = None, high: Any = None, *, min: Any = NO_VALUE, max: Any = NO_VALUE) -> Var:
+    limits = [low if min is NO_VALUE else min, high if max is NO_VALUE else max]
+    none = [v is None or v is NO_VALUE or (isinstance(v, float) and np.isinf(v)) for v in limits]
+    return fn.clamp(x, *(None if gone else v for v, gone in zip(limits, none, strict=True)))
+
+
+def _round(x: Var, decimals: int = 0) -> Var:
+    if not x.is_float:
+        return x
+    if decimals == 0:
+        return fn.step("round", x)
+    scale = float(10**decimals) if decimals > 0 else float(10**-decimals)
+    return fn.step("round", x * scale) / scale if decimals > 0 else fn.step("round", x / scale) * scale
+
+
+def _sinc(x: Var) -> Var:
+    """sin(pi x) / (pi x)."""
+    return scalar("sinc", floating(x) * pi(x.builder, "float64" if not x.is_float else x.dtype))
+
+
+def _isclose(x: Operand, y: Operand, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: Any = False) -> Var:
+    x, y = pair(x, y)
+    allowed: Var = atol + rtol * fn.absolute(y)
+    return compare("le", fn.absolute(x - y), allowed)
+
+
+def _allclose(*args: Any, **kwargs: Any) -> Var:
+    return logic("reduce_and", True)(_isclose(*args, **kwargs))
+
+
+def _array_equal(x: Operand, y: Operand, equal_nan: Any = False) -> Var:
+    x, y = pair(x, y)
+    if x.shape != y.shape:
+        return x.builder.constant(np.asarray(False))
+    return logic("reduce_and", True)(compare("eq", x, y))
+
+
+# -- sums along a line ------------------------------------------------------------------------------------
+
+
+def _convolve(a: Operand, v: Operand, mode: str = "full") -> Var:
+    """Sum_j a_{i-j} v_j; "same" and "valid" are its middle."""
+    a, v = pair(a, v)
+    if v.size > a.size:
+        a, v = v, a
+    i, j = np.arange(a.size + v.size - 1)[:, None], np.arange(v.size)
+    places = np.where((i - j >= 0) & (i - j < a.size), i - j, -1)
+    cut = {"full": 0, "same": v.size - 1, "valid": 2 * (v.size - 1)}[mode]
+    places = places[cut // 2 : len(places) - (cut - cut // 2)]
+    return reshape(matmul(take(a, places), reshape(v, (v.size, 1))), (len(places),))
+
+
+def _correlate(a: Operand, v: Operand, mode: str = "valid") -> Var:
+    """Sum_j a_{i+j} v_j: the convolution with v backwards."""
+    a, v = pair(a, v)
+    if v.size > a.size:
+        return red.flip(_correlate(v, a, mode), 0)
+    return _convolve(a, red.flip(v, 0), mode)
+
+
+def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
+    if not isinstance(weights, Var) or isinstance(x, Var):
+        raise unsupported("np.bincount of numbers that depend on the data; use np.add.at")
+    places = np.asarray(x)
+    return scatter_add(weights, places, (max(minlength, int(places.max(initial=-1)) + 1),))
+
+
+ORDER_RULES: dict[str, Rule] = {
+    "argmax": _where_extreme(1),
+    "argmin": _where_extreme(-1),
+    "sort": _sort,
+    "argsort": _argsort,
+    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(red.cumsum)),
+    **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),
+    "diff": _diff,
+    "trapezoid": _trapezoid,
+    "linspace": _linspace,
+    "clip": _clip,
+    **dict.fromkeys(("round", "around"), _round),
+    "fix": lambda x: fn.step("trunc", x),
+    "sinc": _sinc,
+    "i0": lambda x: scalar("bessel_i", floating(x), nu=0, scaled=False),
+    "real": lambda x: x,
+    "isclose": _isclose,
+    "allclose": _allclose,
+    "array_equal": _array_equal,
+    "convolve": _convolve,
+    "correlate": _correlate,
+    "bincount": _bincount,
+}
+# A finite number is no NaN, so these are their namesakes.
+ORDER_RULES |= {f"nan{name}": ORDER_RULES[name] for name in words("argmax argmin cumsum cumprod")}

@@ -1,0 +1,207 @@
+"""NumPy's reductions on recorded values.
+
+Each rule has the arguments of its function, with recorded values for traced arrays. Shape and dtype are
+checked against NumPy's own result, so a rule only says what is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.tape import spread, unsupported, words
+from oracles.exact.program import functions as fn
+from oracles.exact.program.primitives import reductions as red
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.elementwise import compare, convert, scalar, select
+from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
+
+Axis = int | tuple[int, ...] | None
+NO_VALUE: Any = np._NoValue
+Rule = Callable[..., Any]
+
+
+def axes_of(x: Var, axis: Axis) -> tuple[int, ...]:
+    """NumPy's axis argument as a tuple of axes."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    if x.ndim == 0:
+        return ()  # NumPy takes axis 0 or -1 of a single number, of which there is none
+    return tuple(int(a) % x.ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+
+
+def kept(keepdims: Any) -> bool:
+    """NumPy's keepdims argument."""
+    return keepdims is not NO_VALUE and bool(keepdims)
+
+
+def floating(x: Var) -> Var:
+    """Integers and booleans as float64."""
+    return x if x.is_float else convert(x, "float64")
+
+
+def pair(x: Operand, y: Operand) -> tuple[Var, Var]:
+    """Two operands as recorded values, floats if one is."""
+    builder: Builder = next(v.builder for v in (x, y) if isinstance(v, Var))
+    both = [v if isinstance(v, Var) else builder.constant(np.asarray(v)) for v in (x, y)]
+    a, b = (floating(v) for v in both) if any(v.is_float for v in both) else both
+    return a, b
+
+
+def _among(x: Var, where: Any, otherwise: float) -> Var:
+    """x, and a number that changes nothing where `where` is false."""
+    if where is True or where is NO_VALUE:
+        return x
+    flags = where if isinstance(where, Var) else x.builder.constant(np.asarray(where, bool))
+    return select(spread(flags, x.shape), x, x.builder.constant(np.asarray(otherwise), x.dtype))
+
+
+def _flags(x: Var) -> Var:
+    return x if x.dtype == "bool" else compare("ne", x, 0)
+
+
+# -- reductions -------------------------------------------------------------------------------------------
+
+
+def _sum(
+    x: Var,
+    axis: Axis = None,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Var:
+    kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
+    x = _among(convert(x, kind), where, 0)
+    total = reduce_sum(x, axes_of(x, axis), kept(keepdims))
+    return total if initial is NO_VALUE else total + initial
+
+
+def _prod(
+    x: Var,
+    axis: Axis = None,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Var:
+    kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
+    x = _among(convert(x, kind), where, 1)
+    total = red.reduce_prod(x, axes_of(x, axis), kept(keepdims))
+    return total if initial is NO_VALUE else total * initial
+
+
+def _extreme(reduce: Callable[..., Var], combine: str, worst: float) -> Rule:
+    """The largest or the smallest; `worst` is what never is."""
+
+    def rule(
+        x: Var, axis: Axis = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
+    ) -> Var:
+        if where is not True and where is not NO_VALUE:
+            x = _among(x, where, worst if initial is NO_VALUE else initial)
+        found = reduce(x, axes_of(x, axis), kept(keepdims))
+        if initial is NO_VALUE or (not isinstance(initial, Var) and np.all(initial == worst)):
+            return found
+        return found.builder.elementwise(combine, found, initial)
+
+    return rule
+
+
+def _count(x: Var, axes: tuple[int, ...], keepdims: bool, where: Any) -> Operand:
+    """How many elements are counted."""
+    if where is True or where is NO_VALUE:
+        return float(np.prod([x.shape[a] for a in axes], dtype=int))
+    ones = x.builder.broadcast(x.builder.constant(1.0, x.dtype), x.shape)
+    return reduce_sum(_among(ones, where, 0), axes, keepdims)
+
+
+def _mean(x: Var, axis: Axis = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Var:
+    x = floating(x)
+    axes, keep = axes_of(x, axis), kept(keepdims)
+    return reduce_sum(_among(x, where, 0), axes, keep) / _count(x, axes, keep, where)
+
+
+def _var(
+    x: Var, axis: Axis = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False, where: Any = True,
+    mean: Any = NO_VALUE, correction: Any = NO_VALUE,
+) -> Var:  # fmt: skip
+    x = floating(x)
+    axes, keep = axes_of(x, axis), kept(keepdims)
+    centre = _mean(x, axes, keepdims=True, where=where) if mean is NO_VALUE else mean
+    squares = reduce_sum(_among(fn.square(x - centre), where, 0), axes, keep)
+    lost = float(ddof if correction is NO_VALUE else correction)
+    count = _count(x, axes, keep, where)
+    return squares / (count - lost)
+
+
+def _std(*args: Any, **kwargs: Any) -> Var:
+    return scalar("sqrt", _var(*args, **kwargs))
+
+
+def _average(
+    x: Var, axis: Axis = None, weights: Any = None, returned: Any = False, keepdims: Any = False
+) -> Var:
+    if returned:
+        raise unsupported("np.average with returned=True; compute np.sum(weights) apart")
+    if weights is None:
+        return _mean(x, axis, keepdims=keepdims)
+    x, w = pair(x, weights)
+    axes, keep = axes_of(x, axis), kept(keepdims)
+    w = w if w.shape == x.shape else reshape(w, [n if a in axes else 1 for a, n in enumerate(x.shape)])
+    w = x.builder.broadcast(w, x.shape)
+    return reduce_sum(x * w, axes, keep) / reduce_sum(w, axes, keep)
+
+
+def _ptp(x: Var, axis: Axis = None, keepdims: Any = False) -> Var:
+    axes = axes_of(x, axis)
+    return red.reduce_max(x, axes, kept(keepdims)) - red.reduce_min(x, axes, kept(keepdims))
+
+
+def _median(x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: Any = False) -> Var:
+    """The middle element, or the mean of the two in the middle."""
+    axes = axes_of(x, axis)
+    left = [n for a, n in enumerate(x.shape) if a not in axes]
+    rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
+    n, ordered = rows.shape[-1], red.sort(rows, -1)
+    middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2.0
+    whole = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    return reshape(middle, whole) if kept(keepdims) else middle
+
+
+def logic(name: str, otherwise: bool) -> Callable[..., Var]:
+    """Whether all, or any, elements are not zero; `otherwise` is what changes nothing."""
+
+    def rule(x: Var, axis: Axis = None, keepdims: Any = False, where: Any = True) -> Var:
+        flags = _among(_flags(x), where, otherwise)
+        axes = tuple(sorted(axes_of(x, axis)))
+        whole = [1 if a in axes else n for a, n in enumerate(x.shape)]
+        left = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+        found = x.builder.emit(PRIMITIVES[name], (flags,), left, "bool", axes=axes) if axes else flags
+        return reshape(found, whole) if kept(keepdims) else found
+
+    return rule
+
+
+def _count_nonzero(x: Var, axis: Axis = None, *, keepdims: Any = False) -> Var:
+    return _sum(_flags(x), axis, keepdims=keepdims)
+
+
+RULES: dict[str, Rule] = {
+    "sum": _sum,
+    "prod": _prod,
+    **dict.fromkeys(("max", "amax"), _extreme(red.reduce_max, "maximum", -np.inf)),
+    **dict.fromkeys(("min", "amin"), _extreme(red.reduce_min, "minimum", np.inf)),
+    "mean": _mean,
+    "var": _var,
+    "std": _std,
+    "average": _average,
+    "ptp": _ptp,
+    "median": _median,
+    "all": logic("reduce_and", True),
+    "any": logic("reduce_or", False),
+    "count_nonzero": _count_nonzero,
+}
+# A finite number is no NaN, so these are their namesakes.
+RULES |= {f"nan{name}": RULES[name] for name in words("sum prod max min mean var std median")}

@@ -1,0 +1,1 @@
+"""Programs: the primitives with their facts, and what needs no front end."""

@@ -1,0 +1,214 @@
+"""Arrays of balls: NumPy object arrays whose elements are Arb's real balls.
+
+A ball is a midpoint with a proven radius: whatever is computed from balls contains what exact arithmetic
+would give. NumPy brings shapes, indexing and broadcasting; `+ - *` on object arrays call Arb. Integers and
+booleans stay ordinary exact arrays. The working precision is `flint.ctx.prec`, in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+import flint
+import numpy as np
+from flint import arb, arb_mat
+from numpy.typing import NDArray
+
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.program import Array
+
+T = TypeVar("T")
+ZERO, ONE = arb(0), arb(1)
+# Which comparisons hold of a number and itself.
+REFLEXIVE = frozenset({np.equal, np.less_equal, np.greater_equal})
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Work at so many bits inside the block."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+_collectors: list[list[str]] = []
+_tie_collectors: list[list[bytes]] = []
+_lost_collectors: list[list[None]] = []
+
+
+def collecting_kinks() -> AbstractContextManager[list[str]]:
+    """Collect where an evaluation inside the block takes the hull of one-sided values."""
+    return _collecting(_collectors)
+
+
+def collecting_ties() -> AbstractContextManager[list[bytes]]:
+    """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
+    return _collecting(_tie_collectors)
+
+
+def collecting_lost() -> AbstractContextManager[list[None]]:
+    """Collect where a tangent of exactly 0 meets a slope that is not finite: their product says nothing."""
+    return _collecting(_lost_collectors)
+
+
+@contextmanager
+def _collecting(collectors: list[list[T]]) -> Iterator[list[T]]:
+    own: list[T] = []
+    collectors.append(own)
+    try:
+        yield own
+    finally:
+        collectors.pop()  # the blocks are nested; `remove` would take an outer list that is equal
+
+
+def note_tie(equal: Array) -> None:
+    """Say which of the numbers that are asked are equal."""
+    for ties in _tie_collectors:
+        ties.append(equal.tobytes())
+
+
+def note_lost() -> None:
+    """Say that 0 was taken for 0 times a slope that is not finite."""
+    for lost in _lost_collectors:
+        lost.append(None)
+
+
+def note_kink(text: str) -> None:
+    """Say that a hull was taken; the first few are kept."""
+    for kinks in _collectors:
+        if len(kinks) < 8 and text not in kinks:
+            kinks.append(text)
+
+
+def filled(values: list[Any], shape: tuple[int, ...]) -> Array:
+    """An object array of this shape with these elements in order."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def exact(numbers: Any) -> Array:
+    """The balls of radius 0 around the given numbers; integers and booleans stay as they are.
+
+    Raises:
+        Unsupported: NaN, infinite, complex or other numbers that no real ball is around.
+    """
+    array: Array = np.asarray(numbers)
+    if array.dtype.kind in "Oiub":
+        return array
+    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+        hint = "complex numbers: not yet" if array.dtype.kind == "c" else "pass real numbers"
+        raise Unsupported(f"dtype {array.dtype} has no exact counterpart ({hint})")
+    wide = array.astype(np.float64)
+    if not np.isfinite(wide).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
+        raise Unsupported(f"the element at {where} is {wide[where]}; only finite numbers have a derivative")
+    return filled([arb(v) for v in wide.ravel().tolist()], array.shape)
+
+
+def as_balls(array: Array) -> Array:
+    """Integers and booleans as exact balls; balls as they are."""
+    if array.dtype == object or array.dtype.kind not in "iub":
+        return exact(array)
+    return filled([arb(int(v)) for v in array.ravel().tolist()], array.shape)
+
+
+def zeros(shape: tuple[int, ...]) -> Array:
+    """Exact zeros."""
+    array = np.empty(shape, object)
+    array.fill(ZERO)
+    return array
+
+
+def each(function: Callable[..., Any], *arrays: Array) -> Array:
+    """Apply a function of balls element by element."""
+    shape = arrays[0].shape
+    if any(a.shape != shape for a in arrays):
+        arrays = np.broadcast_arrays(*arrays)
+        shape = arrays[0].shape
+    return filled(list(map(function, *(a.ravel().tolist() for a in arrays))), shape)
+
+
+def unit() -> arb:
+    """[0, 1]: a new one each time, for two of them are two numbers (see `comparison`)."""
+    return ZERO.union(ONE)
+
+
+def certain_extreme(choose: str) -> Callable[[arb, arb], arb]:
+    """The larger ("max") or smaller ("min") of two: one of them itself, where that is certain."""
+
+    def extreme(a: arb, b: arb) -> arb:
+        if a < b:
+            return b if choose == "max" else a
+        if a > b:
+            return a if choose == "max" else b
+        return a if a is b else getattr(a, choose)(b)
+
+    return extreme
+
+
+def comparison(x: Array, y: Array, holds: Any, fails: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a comparison (a ufunc) is certain to hold, and where its opposite is.
+
+    One and the same ball, moved or chosen, is one and the same number: `x == max(x, 0)` is certain where
+    x > 0 is, however x was computed.
+    """
+    yes, no = np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool)
+    if not (yes | no).all():
+        same = np.array([a is b and a.is_finite() for a, b in zip(*_pairs(x, y), strict=True)], bool)
+        (yes if holds in REFLEXIVE else no)[...] |= same.reshape(yes.shape)
+    return yes, no
+
+
+def _pairs(*arrays: Array) -> list[list[arb]]:
+    return [a.ravel().tolist() for a in np.broadcast_arrays(*arrays)]
+
+
+def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable[[Any, Any], Any]) -> Array:
+    """A comparison that is certain for every element.
+
+    Raises:
+        Undecided: For some element neither the comparison nor its opposite is certain; names the two balls.
+    """
+    yes, no = comparison(x, y, holds, fails)
+    open_ = ~(yes | no)
+    if open_.any():
+        where = tuple(int(i) for i in np.argwhere(open_)[0])
+        left, right = np.broadcast_to(x, yes.shape)[where], np.broadcast_to(y, yes.shape)[where]
+        shown = [v.str(8) if isinstance(v, arb) else v for v in (left, right)]
+        raise Undecided(f"cannot compare {shown[0]} with {shown[1]} at {where}")
+    return yes
+
+
+def matmul(x: Array, y: Array) -> Array:
+    """The product of the last two axes, batch by batch, by Arb's matrix product."""
+    (*batch, m, k), n = x.shape, y.shape[-1]
+    if x.dtype != object or y.dtype != object:
+        if x.dtype != object and y.dtype != object:
+            return np.asarray(np.matmul(x, y))
+        x, y = as_balls(x), as_balls(y)
+    if 0 in (m, k, n, *batch):
+        return zeros((*batch, m, n))
+    if min(m, n) == 1 or k == 1:  # a product with a vector: nothing for a matrix algorithm to save
+        return np.asarray(np.add.reduce(x[..., :, :, None] * y[..., None, :, :], axis=-2))
+    xs, ys = x.reshape(-1, m, k), y.reshape(-1, k, n)
+    entries: list[arb] = []
+    for a, b in zip(xs, ys, strict=True):
+        entries += (matrix(a) * matrix(b)).entries()
+    return filled(entries, (*batch, m, n))
+
+
+def matrix(x: Array) -> arb_mat:
+    """A two-dimensional array of balls as Arb's matrix."""
+    rows, columns = x.shape
+    return arb_mat(rows, columns, as_balls(x).ravel().tolist())
+
+
+def all_finite(array: Array) -> bool:
+    """Whether no element is NaN or unbounded; one sum, since either would spoil it."""
+    return array.size == 0 or bool(arb(np.add.reduce(array.ravel())).is_finite())

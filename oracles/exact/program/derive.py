@@ -1,0 +1,112 @@
+"""Derivatives of programs, as programs: so every order and mode is the same function applied again.
+
+A derivative walks the equations once and writes, for each one that depends on a differentiated input, the
+tangent of its output. The tangents form a linear program, the tape. Forward mode runs the tape; reverse mode
+runs its transpose, backwards (Radul, Paszke, Frostig, Johnson, Maclaurin, You Only Linearize Once, 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Program, Var
+
+
+def jvp(program: Program, wrt: Sequence[int]) -> Program:
+    """The program of the tangents of all outputs.
+
+    Its inputs are the program's inputs, then one tangent for each input in `wrt`.
+    """
+    builder, primal, tangents = _linearize(program, wrt)
+    outputs = [tangents.get(v) or _zeros(builder, primal[v]) for v in program.outputs]
+    return builder.program(outputs)
+
+
+def vjp(program: Program, wrt: Sequence[int]) -> Program:
+    """The program of the gradients with respect to the inputs in `wrt`.
+
+    Its inputs are the program's inputs, then one cotangent for each output.
+    """
+    builder, _, tangents = _linearize(program, wrt)
+    return _transposed(program, builder, tangents, builder.inputs[len(program.inputs) :])
+
+
+def _transposed(
+    program: Program, builder: Builder, tangents: dict[Var, Var], wanted: Sequence[Var]
+) -> Program:
+    """Run the tape backwards: the program of the cotangents of the wanted tangents."""
+    tape, builder.tape, builder.inputs = builder.tape, [], builder.inputs[: len(program.inputs)]
+    cotangents: dict[Var, Var] = {}
+    kept = set(wanted)
+
+    def collect(var: Var, cotangent: Var) -> None:
+        cotangents[var] = cotangents[var] + cotangent if var in cotangents else cotangent
+
+    for output in program.outputs:
+        cotangent = builder.input(output.shape, output.dtype)
+        if output in tangents:
+            collect(tangents[output], cotangent)
+    for equation in reversed(tape):
+        out = equation.output
+        found = cotangents.get(out) if out in kept else cotangents.pop(out, None)
+        if found is not None:
+            _transpose(equation, found, collect)
+    return builder.program([cotangents.get(v) or _zeros(builder, v) for v in wanted])
+
+
+def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
+    """The program of the adjoint of every value on the way, and the values they belong to.
+
+    The adjoint of a value says how much each output changes with it: what an error there does in the end.
+    """
+    values: list[Var] = []
+
+    def apart(out: Var, tangent: Var) -> Var:
+        """A tangent of its own, since a sum of one term is that term."""
+        values.append(out)
+        shape = tangent.shape
+        return tangent.builder.emit(PRIMITIVES["reshape"], (tangent,), shape, tangent.dtype, shape=shape)
+
+    builder, _, tangents = _linearize(program, wrt, apart)
+    own = [tangents[v] for v in values]
+    return _transposed(program, builder, tangents, own), values
+
+
+def _linearize(
+    program: Program, wrt: Sequence[int], apart: Callable[[Var, Var], Var] = lambda out, tangent: tangent
+) -> tuple[Builder, dict[Var, Var], dict[Var, Var]]:
+    """Write the program again with its tape; `primal` and `tangents` map its values to the new ones."""
+    builder = Builder()
+    primal = {v: builder.input(v.shape, v.dtype) for v in program.inputs}
+    tangents: dict[Var, Var] = {}
+    for i in wrt:
+        v = program.inputs[i]
+        tangents[v] = builder.input(v.shape, v.dtype, linear=True)
+        builder.moving.add(primal[v])
+    for equation in program.equations:
+        operands = tuple(primal[v] for v in equation.operands)
+        out = equation.output
+        new = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
+        primal[out] = new
+        moving = [tangents.get(v) for v in equation.operands]
+        if out.is_float and any(t is not None for t in moving):
+            if equation.primitive.jvp is None:
+                continue  # constant between its jumps
+            again = Equation(equation.primitive, operands, equation.params, new)
+            tangents[out] = apart(out, equation.primitive.jvp(again, moving))
+            builder.moving.add(new)
+    builder.guards = [(primal[v], value) for v, value in program.guards]
+    return builder, primal, tangents
+
+
+def _transpose(equation: Equation, cotangent: Var, collect: Callable[[Var, Var], None]) -> None:
+    for k, operand in enumerate(equation.operands):
+        if operand.linear:
+            if equation.primitive.transpose is None:
+                raise Unsupported(f"primitive {equation.primitive.name} has no transpose")
+            collect(operand, equation.primitive.transpose(equation, k, cotangent))
+
+
+def _zeros(builder: Builder, like: Var) -> Var:
+    return builder.broadcast(builder.constant(0.0, like.dtype), like.shape)

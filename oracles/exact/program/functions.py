@@ -1,0 +1,217 @@
+"""Functions composed from primitives: definitions, as mathematics has them; their derivatives follow.
+
+Exact arithmetic neither overflows nor cancels for good, so the plain formula is the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from oracles.exact.program.primitives.arrays import index, reduce_sum
+from oracles.exact.program.primitives.elementwise import compare, convert, detach, pi, scalar, select
+from oracles.exact.program.primitives.reductions import cumsum, reduce_max, scan
+from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
+
+# -- sigmoids and soft functions --------------------------------------------------------------------------
+
+
+def logistic(x: Var) -> Var:
+    """1 / (1 + e^-x)."""
+    return 1.0 / (1.0 + scalar("exp", -x))
+
+
+def softplus(x: Var) -> Var:
+    """log(1 + e^x)."""
+    return scalar("log1p", scalar("exp", x))
+
+
+def log_sigmoid(x: Var) -> Var:
+    """log(1 / (1 + e^-x))."""
+    return -softplus(-x)
+
+
+def logaddexp(x: Var, y: Var) -> Var:
+    """log(e^x + e^y), about the larger one, which is held fixed there."""
+    top = detach(maximum(x, y))
+    return top + scalar("log", scalar("exp", x - top) + scalar("exp", y - top))
+
+
+def logsumexp(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """log(sum e^x) over axes, about the largest element, which is held fixed there."""
+    top = detach(reduce_max(x, axes, keepdims=True))
+    total = scalar("log", reduce_sum(scalar("exp", x - top), axes, keepdims=True)) + top
+    return total if keepdims else _squeeze(total, axes)
+
+
+def log_softmax(x: Var, axis: int) -> Var:
+    """x - log(sum e^x)."""
+    return x - logsumexp(x, (axis,), keepdims=True)
+
+
+def softmax(x: Var, axis: int) -> Var:
+    """e^x / sum e^x, about the largest element, which is held fixed there."""
+    e = scalar("exp", x - detach(reduce_max(x, (axis,), keepdims=True)))
+    return e / reduce_sum(e, (axis,), keepdims=True)
+
+
+def _squeeze(x: Var, axes: Sequence[int]) -> Var:
+    gone = {a % x.ndim for a in axes}
+    return index(x, lambda p: p.reshape([n for i, n in enumerate(p.shape) if i not in gone]))
+
+
+# -- two arguments ----------------------------------------------------------------------------------------
+
+
+def maximum(x: Operand, y: Operand) -> Var:
+    """The larger one; at a tie every mixture of the two slopes is legal."""
+    return _builder_of(x, y).elementwise("maximum", x, y)
+
+
+def minimum(x: Operand, y: Operand) -> Var:
+    """The smaller one, likewise."""
+    return _builder_of(x, y).elementwise("minimum", x, y)
+
+
+def clamp(x: Var, low: Operand | None, high: Operand | None) -> Var:
+    """x, not below `low` and then not above `high`."""
+    x = x if low is None else maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+def absolute(x: Var) -> Var:
+    """|x|."""
+    return x.builder.elementwise("abs", x)
+
+
+def step(name: str, x: Var) -> Var:
+    """sign, floor, ceil, round (halves to even) or trunc."""
+    return x.builder.emit(PRIMITIVES[name], (x,), x.shape, x.dtype)
+
+
+def remainder(x: Operand, y: Operand, rounding: str) -> Var:
+    """x - y round(x / y): C's fmod with rounding "trunc", Python's % with "floor"."""
+    x, y = _pair(x, y)
+    return x - y * step(rounding, x / y)
+
+
+def power(x: Operand, y: Operand) -> Var:
+    """x^y: for exact integers y by powers, otherwise defined for x > 0, and at 0 where y > 0."""
+    x, y = _pair(x, y)
+    known = x.builder.constant_value(y)
+    if known is not None and np.all(known == np.round(known)):
+        return scalar("power", x, convert(y, "int64"))
+    return scalar("real_power", x, y)
+
+
+def hypot(x: Operand, y: Operand) -> Var:
+    """sqrt(x^2 + y^2)."""
+    x, y = _pair(x, y)
+    return scalar("sqrt", square(x) + square(y))
+
+
+def square(x: Var) -> Var:
+    """x^2."""
+    return scalar("power", x, 2)
+
+
+def atan2(y: Operand, x: Operand) -> Var:
+    """The angle of (x, y): from y/x where |x| is larger, from x/y elsewhere: neither divides by zero."""
+    y, x = _pair(y, x)
+    turn = pi(x.builder, x.dtype)
+    half = select(compare("lt", y, 0.0), -0.5 * turn, 0.5 * turn)
+    flat = scalar("atan", y / x) + select(compare("lt", x, 0.0), 2.0 * half, 0.0)
+    return select(compare("gt", absolute(detach(x)), absolute(detach(y))), flat, half - scalar("atan", x / y))
+
+
+def xlogy(x: Operand, y: Operand) -> Var:
+    """x log y, 0 where x is 0."""
+    x, y = _pair(x, y)
+    return select(compare("eq", x, 0.0), 0.0, x * scalar("log", y))
+
+
+def xlog1py(x: Operand, y: Operand) -> Var:
+    """x log(1 + y), 0 where x is 0."""
+    x, y = _pair(x, y)
+    return select(compare("eq", x, 0.0), 0.0, x * scalar("log1p", y))
+
+
+def entr(x: Var) -> Var:
+    """-x log x, 0 at 0."""
+    return -xlogy(x, x)
+
+
+# -- the normal distribution ------------------------------------------------------------------------------
+
+
+def ndtr(x: Var) -> Var:
+    """erfc(-x / sqrt 2) / 2."""
+    return scalar("erfc", -x / _root_two(x)) / 2.0
+
+
+def log_ndtr(x: Var) -> Var:
+    """log of `ndtr`."""
+    return scalar("log", ndtr(x))
+
+
+def ndtri(p: Var) -> Var:
+    """The inverse of `ndtr`."""
+    return -_root_two(p) * scalar("erfcinv", 2.0 * p)
+
+
+def gelu(x: Var) -> Var:
+    """x ndtr(x)."""
+    return x * ndtr(x)
+
+
+def _root_two(like: Var) -> Var:
+    return scalar("sqrt", like.builder.constant(2.0, like.dtype))
+
+
+# -- running --------------------------------------------------------------------------------------------
+
+
+def cumprod(x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running products."""
+    return scan(lambda a, b: a * b, x, axis, reverse)
+
+
+def cummax(x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running maxima."""
+    return scan(maximum, x, axis, reverse)
+
+
+def cummin(x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running minima."""
+    return scan(minimum, x, axis, reverse)
+
+
+def cumlogsumexp(x: Var, axis: int, reverse: bool = False) -> Var:
+    """Running log(sum e^x), about the largest of all, which is held fixed there."""
+    top = detach(reduce_max(x, (axis,), keepdims=True))
+    return top + scalar("log", cumsum(scalar("exp", x - top), axis, reverse))
+
+
+# -- means ------------------------------------------------------------------------------------------------
+
+
+def mean(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
+    """The sum over axes by the count."""
+    count = int(np.prod([x.shape[a] for a in axes], dtype=int))
+    return reduce_sum(x, axes, keepdims) / float(count)
+
+
+def variance(x: Var, axes: Sequence[int], correction: float = 0.0, keepdims: bool = False) -> Var:
+    """The mean squared distance from the mean, by the count less the correction."""
+    count = int(np.prod([x.shape[a] for a in axes], dtype=int))
+    return reduce_sum(square(x - mean(x, axes, keepdims=True)), axes, keepdims) / (count - correction)
+
+
+def _pair(x: Operand, y: Operand) -> tuple[Var, Var]:
+    like = next(v for v in (x, y) if isinstance(v, Var))
+    return like.builder.as_var(x, like.dtype), like.builder.as_var(y, like.dtype)
+
+
+def _builder_of(x: Operand, y: Operand) -> Builder:
+    return next(v.builder for v in (x, y) if isinstance(v, Var))

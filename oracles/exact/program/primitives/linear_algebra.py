@@ -1,0 +1,211 @@
+"""Matrix primitives, batched over the leading axes, through Arb's matrices.
+
+Rules as in Giles, Collected matrix derivative results for forward and reverse mode (2008), and Murray,
+Differentiation of the Cholesky decomposition (2016), here in forward mode; transposition gives the reverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from flint import arb_mat
+
+from oracles.exact.program.balls import ZERO, as_balls, filled, matrix
+from oracles.exact.program.balls import matmul as balls_matmul
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arrays import index, permute, reduce_sum, reshape
+from oracles.exact.program.primitives.elementwise import scale, select
+from oracles.exact.program.primitives.linear import Tangents, linear
+from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+
+
+def transpose(x: Var) -> Var:
+    """The last two axes exchanged."""
+    return permute(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _matmul_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    """z = x y: x' = z' y^T, y' = x^T z'."""
+    x, y = equation.operands
+    return matmul(ct, transpose(y)) if k == 0 else matmul(transpose(x), ct)
+
+
+matmul_ = define(Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose))
+
+
+def matmul(x: Var, y: Var) -> Var:
+    """x y over the last two axes; the leading axes are batches and are broadcast."""
+    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    x = x.builder.broadcast(x, (*batch, *x.shape[-2:]))
+    y = y.builder.broadcast(y, (*batch, *y.shape[-2:]))
+    return x.builder.emit(matmul_, (x, y), (*batch, x.shape[-2], y.shape[-1]), x.dtype)
+
+
+def dot_general(
+    x: Var, y: Var, contract: tuple[Sequence[int], Sequence[int]], batch: tuple[Sequence[int], Sequence[int]]
+) -> Var:
+    """Sum over pairs of contracted axes, elementwise over pairs of batch axes; batch axes come first."""
+    (xc, yc), (xb, yb) = contract, batch
+    xf = [i for i in range(x.ndim) if i not in xc and i not in xb]
+    yf = [i for i in range(y.ndim) if i not in yc and i not in yb]
+    batches = [x.shape[i] for i in xb]
+    summed = int(np.prod([x.shape[i] for i in xc], dtype=int))
+    rows, columns = [x.shape[i] for i in xf], [y.shape[i] for i in yf]
+    left = reshape(permute(x, (*xb, *xf, *xc)), (*batches, int(np.prod(rows, dtype=int)), summed))
+    right = reshape(permute(y, (*yb, *yc, *yf)), (*batches, summed, int(np.prod(columns, dtype=int))))
+    return reshape(matmul(left, right), (*batches, *rows, *columns))
+
+
+def einsum(spec: str, *operands: Var) -> Var:
+    """NumPy's einsum with named axes ("ij,jk->ik"): operands are multiplied pair by pair."""
+    left, out = spec.replace(" ", "").split("->")
+    terms = left.split(",")
+    x, names = _diagonal(operands[0], terms[0])
+    for i, (y, term) in enumerate(zip(operands[1:], terms[1:], strict=True), 2):
+        y, theirs = _diagonal(y, term)
+        later = set(out).union(*terms[i:])
+        shared = [c for c in names if c in theirs]
+        batch, contract = [c for c in shared if c in later], [c for c in shared if c not in later]
+        x = dot_general(
+            x,
+            y,
+            ([names.index(c) for c in contract], [theirs.index(c) for c in contract]),
+            ([names.index(c) for c in batch], [theirs.index(c) for c in batch]),
+        )
+        rest = [c for c in names if c not in shared] + [c for c in theirs if c not in shared]
+        names = "".join(batch + rest)
+    gone = [i for i, c in enumerate(names) if c not in out]
+    x = reduce_sum(x, gone) if gone else x
+    names = "".join(c for c in names if c in out)
+    return permute(x, [names.index(c) for c in out])
+
+
+def _diagonal(x: Var, names: str) -> tuple[Var, str]:
+    """A name that stands twice is a diagonal."""
+    unique = "".join(dict.fromkeys(names))
+    if unique == names:
+        return x, names
+    return index(x, lambda p: np.einsum(f"{names}->{unique}", p)), unique
+
+
+# -- systems ----------------------------------------------------------------------------------------------
+
+
+def _batched(function: Callable[..., Array], *arrays: Array) -> Array:
+    batch = arrays[0].shape[:-2]
+    flat = [as_balls(a).reshape(-1, *a.shape[-2:]) for a in arrays]
+    parts = [function(*matrices) for matrices in zip(*flat, strict=True)]
+    return np.concatenate([p[None] for p in parts]).reshape(*batch, *parts[0].shape)
+
+
+def _entries(m: arb_mat) -> Array:
+    return filled(m.entries(), (m.nrows(), m.ncols()))
+
+
+def _solve(a: Array, b: Array) -> Array:
+    def one(a: Array, b: Array) -> Array:
+        try:
+            return _entries(matrix(a).solve(matrix(b)))
+        except ZeroDivisionError:
+            raise Undecided("cannot show that the matrix to solve with is invertible") from None
+
+    return _batched(one, a, b)
+
+
+def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """a x = b: dx = a^-1 (db - da x)."""
+    (a, _), (ta, tb) = equation.operands, tangents
+    right = tb
+    if ta is not None:
+        along = -matmul(ta, equation.output)
+        right = along if right is None else right + along
+    assert right is not None
+    return solve(a, right)
+
+
+solve_ = define(Primitive("solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct)))
+
+
+def solve(a: Var, b: Var) -> Var:
+    """The x of a x = b; a (..., n, n) invertible, b (..., n, m)."""
+    return a.builder.emit(solve_, (a, b), b.shape, b.dtype)
+
+
+def inverse(a: Var) -> Var:
+    """The inverse of (..., n, n)."""
+    return solve(a, a.builder.broadcast(a.builder.constant(np.eye(a.shape[-1]), a.dtype), a.shape))
+
+
+def _det(a: Array) -> Array:
+    flat = as_balls(a).reshape(-1, *a.shape[-2:])
+    return filled([matrix(m).det() for m in flat], a.shape[:-2])
+
+
+def _det_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """d det(a) = det(a) tr(a^-1 da)."""
+    (a,), (ta,) = equation.operands, tangents
+    assert ta is not None
+    return scale(trace(matmul(inverse(a), ta)), equation.output)
+
+
+det_ = define(Primitive("det", _det, _det_jvp))
+
+
+def det(a: Var) -> Var:
+    """The determinant of (..., n, n)."""
+    return a.builder.emit(det_, (a,), a.shape[:-2], a.dtype)
+
+
+def trace(a: Var) -> Var:
+    """The sum of the diagonal of (..., n, n)."""
+    return reduce_sum(index(a, lambda p: np.diagonal(p, axis1=-2, axis2=-1)), (a.ndim - 2,))
+
+
+# -- triangles --------------------------------------------------------------------------------------------
+
+
+def triangle(x: Var, lower: bool, strict: bool = False) -> Var:
+    """x with zeros outside one triangle of its last two axes (strict: and on the diagonal)."""
+    ones, k = np.ones(x.shape[-2:], bool), int(strict)
+    mask = np.tril(ones, -k) if lower else np.triu(ones, k)
+    return select(x.builder.constant(np.broadcast_to(mask, x.shape).copy(), "bool"), x, 0.0)
+
+
+def _cholesky(a: Array) -> Array:
+    def one(a: Array) -> Array:
+        n, low = len(a), np.empty(a.shape, object)
+        low.fill(ZERO)
+        for j in range(n):
+            pivot = a[j, j] - sum((low[j, k] * low[j, k] for k in range(j)), ZERO)
+            if not pivot > 0:
+                raise Undecided(f"cannot show that the matrix is positive definite (pivot {pivot})")
+            low[j, j] = pivot.sqrt()
+            for i in range(j + 1, n):
+                dot = sum((low[i, k] * low[j, k] for k in range(j)), ZERO)
+                low[i, j] = (a[i, j] - dot) / low[j, j]
+        return low
+
+    return _batched(one, a)
+
+
+def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """a = l l^T: dl = l phi(l^-1 da l^-T), phi the lower triangle with half the diagonal.
+
+    Only the lower triangle of a is read, so da is made symmetric from its lower triangle.
+    """
+    (ta,), low = tangents, equation.output
+    assert ta is not None
+    strict = triangle(ta, lower=True, strict=True)
+    symmetric = triangle(ta, lower=True) + transpose(strict)
+    inner = transpose(solve(low, transpose(solve(low, symmetric))))
+    half = np.tril(np.ones(low.shape[-2:])) - 0.5 * np.eye(low.shape[-1])
+    return matmul(low, scale(inner, low.builder.constant(half, low.dtype)))
+
+
+cholesky_ = define(Primitive("cholesky", _cholesky, _cholesky_jvp))
+
+
+def cholesky(a: Var) -> Var:
+    """The lower triangle l of a = l l^T, from the lower triangle of a (..., n, n), positive definite."""
+    return a.builder.emit(cholesky_, (a,), a.shape, a.dtype)

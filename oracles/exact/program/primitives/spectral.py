@@ -1,0 +1,124 @@
+"""Eigenvalues and eigenvectors of symmetric matrices, and singular values, batched over the leading axes.
+
+Arb isolates the eigenvalues with a proof (acb_mat_eig_simple); equal ones have no derivative: undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import as_balls, filled, matrix
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arrays import reduce_sum, reshape
+from oracles.exact.program.primitives.elementwise import scalar, scale
+from oracles.exact.program.primitives.linear import Tangents
+from oracles.exact.program.primitives.linear_algebra import matmul, transpose, triangle
+from oracles.exact.program.primitives.reductions import flip
+from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+
+
+def _decompose(a: Array) -> tuple[list[arb], Array]:
+    """The eigenvalues of one symmetric matrix, ascending, and unit eigenvectors in columns, in any sign."""
+    try:
+        values, right = matrix(a).eig(right=True)
+    except ValueError:
+        raise Undecided("cannot separate the eigenvalues: equal ones have no derivative") from None
+    order = sorted(range(len(values)), key=lambda j: float(values[j].real.mid()))
+    columns = []
+    for j in order:
+        column = [right[i, j] for i in range(len(values))]
+        pivot = max(column, key=lambda z: float(abs(z).mid()))
+        real = [(z / pivot).real for z in column]
+        size = sum((x * x for x in real), arb(0)).sqrt()
+        columns.append([x / size for x in real])
+    return [values[j].real for j in order], np.array(columns, object).T
+
+
+def _each_matrix(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def evaluate(a: Array) -> Array:
+        parts = [function(m) for m in as_balls(a).reshape(-1, *a.shape[-2:])]
+        shape = (*a.shape[:-2], *parts[0].shape)
+        return filled([b for p in parts for b in p.ravel().tolist()], shape)
+
+    return evaluate
+
+
+def _eigenvalues_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """dw_i = v_i^T da v_i (Magnus, On differentiating eigenvalues and eigenvectors, 1985)."""
+    (a,), (ta,) = equation.operands, tangents
+    assert ta is not None
+    v = a.builder.emit(eigenvectors_, (a,), a.shape, a.dtype)
+    return reduce_sum(scale(matmul(ta, v), v), (a.ndim - 2,))
+
+
+def _eigenvectors_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """dv_j = sum_i v_i (v_i^T da v_j) / (w_j - w_i) over i not j (the same)."""
+    (a,), (ta,) = equation.operands, tangents
+    assert ta is not None
+    v, n = equation.output, a.shape[-1]
+    w = a.builder.emit(eigenvalues_, (a,), a.shape[:-1], a.dtype)
+    gaps = reshape(w, (*a.shape[:-2], 1, n)) - reshape(w, (*a.shape[:-2], n, 1)) + np.eye(n)
+    inverse = a.builder.constant(1.0 - np.eye(n), a.dtype) / gaps
+    along = scale(matmul(transpose(v), matmul(ta, v)), inverse)
+    return matmul(v, along)
+
+
+eigenvalues_ = define(
+    Primitive("eigenvalues", _each_matrix(lambda m: filled(_decompose(m)[0], (len(m),))), _eigenvalues_jvp)
+)
+eigenvectors_ = define(Primitive("eigenvectors", _each_matrix(lambda m: _decompose(m)[1]), _eigenvectors_jvp))
+
+
+def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
+    """1 or -1 for each column, so that it points as LAPACK's does; any choice is an eigenvector."""
+    numbers = np.array([float(b.mid()) for b in as_balls(a).ravel()]).reshape(a.shape)
+    if of == "eigh":
+        theirs = np.linalg.eigh(numbers)[1]
+    else:
+        u, _, vt = np.linalg.svd(numbers, full_matrices=False)
+        theirs = u if a.shape[-2] <= a.shape[-1] else np.swapaxes(vt, -1, -2)
+    ours = np.array([float(b.mid()) for b in vectors.ravel()]).reshape(vectors.shape)
+    signs = np.where((ours * theirs).sum(-2) < 0, -1, 1)
+    return filled([arb(int(s)) for s in signs.ravel()], signs.shape)
+
+
+signs_ = define(Primitive("lapack_signs", _signs))
+
+
+def _signed(vectors: Var, a: Var, of: str) -> Var:
+    shape = (*vectors.shape[:-2], vectors.shape[-1])
+    signs = a.builder.emit(signs_, (vectors, a), shape, a.dtype, of=of)
+    return vectors * reshape(signs, (*shape[:-1], 1, shape[-1]))
+
+
+def eigh(a: Var, lower: bool = True) -> tuple[Var, Var]:
+    """The eigenvalues, ascending, and eigenvectors in columns of the symmetric matrix with this triangle."""
+    strict = triangle(a, lower, strict=True)
+    whole = triangle(a, lower) + transpose(strict)
+    w = a.builder.emit(eigenvalues_, (whole,), a.shape[:-1], a.dtype)
+    v = a.builder.emit(eigenvectors_, (whole,), a.shape, a.dtype)
+    return w, _signed(v, whole, "eigh")
+
+
+def singular_values(a: Var) -> Var:
+    """The singular values, largest first: roots of the eigenvalues of a a^T or a^T a, the smaller."""
+    gram = matmul(a, transpose(a)) if a.shape[-2] <= a.shape[-1] else matmul(transpose(a), a)
+    w = a.builder.emit(eigenvalues_, (gram,), gram.shape[:-1], a.dtype)
+    return scalar("sqrt", flip(w, -1))
+
+
+def svd(a: Var) -> tuple[Var, Var, Var]:
+    """u, s and v^T of a = u diag(s) v^T, largest first, with as many vectors as there are singular values.
+
+    The vectors of the shorter side are eigenvectors of a a^T (a^T a); the others follow: v = a^T u / s.
+    """
+    wide = a.shape[-2] <= a.shape[-1]
+    b, s = a if wide else transpose(a), singular_values(a)
+    gram = matmul(b, transpose(b))
+    short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, "svd")
+    long = matmul(transpose(b), short) / reshape(s, (*s.shape[:-1], 1, s.shape[-1]))
+    return (short, s, transpose(long)) if wide else (long, s, transpose(short))

@@ -1,0 +1,156 @@
+"""Functions of trees as functions of arrays: what is examined takes and returns arrays alone.
+
+A tree is lists, tuples, dictionaries and, with JAX, every node that is registered there; its leaves are
+everything else. Arrays are passed on; what is no array is kept where it was.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from oracles.exact.program.program import FLOATS
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree without its leaves. Two of the same shape are equal.
+
+    Attributes:
+        framework: Which nodes there are.
+        spec: JAX's treedef; else the kind of a node, its keys and its parts, None for a leaf.
+        names: The leaves', as Python would reach them: "['w'][0]".
+    """
+
+    framework: str
+    spec: Any
+    names: tuple[str, ...]
+
+    def filled(self, leaves: Sequence[Any]) -> Any:
+        """The tree with these leaves."""
+        if self.framework == "jax":
+            import jax
+
+            return jax.tree.unflatten(self.spec, list(leaves))
+        return _filled(self.spec, iter(leaves))
+
+
+def flatten(framework: str, tree: Any) -> tuple[list[Any], Tree]:
+    """The leaves of a tree in order, and the tree. None is a leaf."""
+    if framework == "jax":
+        import jax
+
+        paths, spec = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda leaf: leaf is None)
+        names = tuple(jax.tree_util.keystr(path) for path, _ in paths)
+        return [leaf for _, leaf in paths], Tree(framework, spec, names)
+    pairs = list(_leaves(tree, ""))
+    return [leaf for _, leaf in pairs], Tree(framework, _spec(tree), tuple(name for name, _ in pairs))
+
+
+def dtype_of(leaf: Any) -> str:
+    """The name of an array's dtype, "" for what is no array of numbers."""
+    if not hasattr(leaf, "dtype") or not hasattr(leaf, "shape"):
+        return ""
+    name = str(leaf.dtype).removeprefix("torch.")
+    return "" if name.startswith("key<") or name == "object" else name
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf is a floating array."""
+    return dtype_of(leaf) in FLOATS
+
+
+class Derived(ABC):
+    """A function that is made of the user's, and calls nothing else that could change."""
+
+    @property
+    @abstractmethod
+    def origins(self) -> tuple[Any, ...]:
+        """The functions that it calls, and what it passes them."""
+
+
+class Fixed(NamedTuple):
+    """A leaf that is no array: its place, what it is, and how it is written, since 1 == 1.0 == True."""
+
+    place: int
+    leaf: Any
+    written: str
+
+    @classmethod
+    def of(cls, place: int, leaf: Any) -> Fixed:
+        """A leaf at its place."""
+        plain = isinstance(leaf, bool | int | float | complex | str | bytes | None)
+        return cls(place, leaf, repr(leaf) if plain else "")
+
+
+@dataclass(frozen=True)
+class Flat(Derived):
+    """A function of trees as one of the arrays in them; its results are the floating ones.
+
+    Attributes:
+        function: The function.
+        tree: The tree of (args, kwargs).
+        fixed: Its leaves that are no arrays.
+        held: Which of the arrays are not differentiated: torch's custom functions may ask, and refuse.
+    """
+
+    function: Callable[..., Any]
+    tree: Tree
+    fixed: tuple[Fixed, ...]
+    held: tuple[int, ...] = ()
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        """The floating results of the function."""
+        leaves, _ = flatten(self.tree.framework, self.result(*arrays))
+        return tuple(leaf for leaf in leaves if is_floating(leaf) or type(leaf) is float)
+
+    def result(self, *arrays: Any) -> Any:
+        """What the function returns."""
+        args, kwargs = self.arguments(*arrays)
+        return self.function(*args, **kwargs)
+
+    def arguments(self, *arrays: Any) -> tuple[Any, Any]:
+        """The arguments of the function with these arrays."""
+        if self.tree.framework == "torch":
+            arrays = tuple(a.detach() if k in self.held else a for k, a in enumerate(arrays))
+        leaves, fixed = iter(arrays), {f.place: f.leaf for f in self.fixed}
+        count = len(self.tree.names)
+        args, kwargs = self.tree.filled([fixed[k] if k in fixed else next(leaves) for k in range(count)])
+        return args, kwargs
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The function, and what of its arguments is no array."""
+        return (self.function, *(f.leaf for f in self.fixed))
+
+
+def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict):
+        for key, part in tree.items():
+            yield from _leaves(part, f"{name}[{key!r}]")
+    elif isinstance(tree, list | tuple):
+        fields = getattr(tree, "_fields", None)
+        for k, part in enumerate(tree):
+            yield from _leaves(part, f"{name}.{fields[k]}" if fields else f"{name}[{k}]")
+    else:
+        yield name, tree
+
+
+def _spec(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return dict, tuple(tree), tuple(map(_spec, tree.values()))  # another kind is filled otherwise
+    if isinstance(tree, list | tuple):
+        return type(tree), hasattr(tree, "_fields"), tuple(map(_spec, tree))
+    return None
+
+
+def _filled(spec: Any, leaves: Iterator[Any]) -> Any:
+    if spec is None:
+        return next(leaves)
+    kind, about, parts = spec
+    found = [_filled(part, leaves) for part in parts]
+    if kind is dict:
+        return dict(zip(about, found, strict=True))
+    return kind(*found) if about else kind(found)

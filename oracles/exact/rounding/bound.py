@@ -1,0 +1,182 @@
+"""B: a program at its own precision, as balls that hold every value it may compute, and the exact one.
+
+A running error bound (Wilkinson, Rounding Errors in Algebraic Processes, 1963; Higham, Accuracy and Stability
+of Numerical Algorithms, 2nd ed., 2002, chapters 2 to 4): after each operation the ball grows by what its
+dtype may lose there (`rules` for each primitive, `growth` at the ends of a dtype). Sums may be taken
+in any order, products and sums may be fused or kept wider: all of these stay inside. Where a comparison may
+go either way, both sides are inside (`truths`). Infinity is a value.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import as_balls, each, exact, precision, unit
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.program import Array, Equation, Program, Var
+from oracles.exact.rounding import truths
+from oracles.exact.rounding.formats import format_of
+from oracles.exact.rounding.growth import MACHINES, UNKNOWN, WIDE_HALF, Growth, Machine
+from oracles.exact.rounding.library import CALLS, SIGMOID_FLOOR, ulps
+from oracles.exact.rounding.maxima import Maxima
+from oracles.exact.rounding.rules import RULES, named
+
+BITS = 96  # float64 has 53: what the midpoints themselves lose is 2^-43 of what is bounded
+
+__all__ = ["MACHINES", "Bound", "Machine", "bound"]
+
+
+@dataclass(slots=True)
+class Bound:
+    """What a program may compute.
+
+    Attributes:
+        balls: One array per output: every possible result is inside, and the exact one.
+        values: Those of every equation, if they were to be kept.
+        local: Likewise how much each ball grew at its own equation.
+        overflow, underflow: The first equation that may overflow, and the first that may lose a number that
+            is not 0 to it.
+        problem: Why the balls are unbounded, "" if they come from the evaluation.
+    """
+
+    balls: list[Array]
+    values: dict[Var, Array] = field(default_factory=dict)
+    local: dict[Var, Array] = field(default_factory=dict)
+    overflow: Equation | None = None
+    underflow: Equation | None = None
+    problem: str = ""
+
+
+def bound(
+    program: Program,
+    inputs: Sequence[Array],
+    machine: Machine,
+    deadline: float = math.inf,
+    keep: bool = False,
+) -> Bound:
+    """Run a program as its own dtypes round; `keep` all values on the way (see `diagnosis`).
+
+    Where it cannot be bounded (an operation without a model, an order that rounding may change) the balls are
+    unbounded, and `problem` says why.
+
+    Raises:
+        ValueError: A value has a floating dtype that no rounding model is known for.
+    """
+    for v in (*program.inputs, *(e.output for e in program.equations)):
+        if not v.dtype.startswith(("bool", "int", "uint")):
+            format_of(v.dtype)
+    with precision(BITS):
+        run = _Run(program, machine)
+        try:
+            return run.all(inputs, deadline, keep)
+        except Undecided as reason:
+            wide = [np.full(v.shape, UNKNOWN, object) for v in program.outputs]
+            return run.found(wide, str(reason))
+
+
+class _Run:
+    """One evaluation."""
+
+    def __init__(self, program: Program, machine: Machine) -> None:
+        self.program, self.growth = program, Growth(machine)
+        self.values: dict[Var, Array] = {}
+        self.maxima = Maxima(machine.fuses)
+        self.leaving = _leaving(program)
+
+    def all(self, inputs: Sequence[Array], deadline: float, keep: bool) -> Bound:
+        program, values, self.growth.keeping = self.program, self.values, keep
+        for v, x in zip(program.inputs, inputs, strict=True):
+            values[v] = self.growth.stored(exact(x), v.dtype)
+        last = {} if keep else program.last_uses
+        for number, equation in enumerate(program.equations):
+            if time.monotonic() > deadline:
+                raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
+            values[equation.output] = self._one(equation, [values[v] for v in equation.operands])
+            for v in last.get(number, ()):
+                del values[v]
+        for v, expected in program.guards:
+            if not np.array_equal(truths.plain(values[v]), expected):
+                raise Undecided("rounding may take another branch than exact arithmetic")
+        return self.found([values[v] for v in program.outputs])
+
+    def found(self, balls: list[Array], problem: str = "") -> Bound:
+        growth = self.growth
+        return Bound(balls, self.values, growth.local, growth.overflow, growth.underflow, problem)
+
+    def _one(self, equation: Equation, operands: list[Array]) -> Array:
+        name, out = equation.primitive.name, equation.output
+        if name in truths.RULES and (truths.is_open(operands) or name in truths.COMPARISONS):
+            chosen = self.maxima.choice(equation, operands)
+            result = truths.RULES[name](*operands, **equation.params) if chosen is None else chosen
+        elif truths.is_open(operands) or _unsure(equation, operands):
+            raise Undecided(f"rounding decides what {named(equation)} works on")
+        elif name == "argmax":  # the program compares what it has, not what that is a function of
+            result = _first_of_the_best(operands[0], operands[1], **equation.params)
+        elif not out.is_float:
+            result = equation.primitive.evaluate(*operands, **equation.params)
+        else:
+            result = self._rounded(equation, operands)
+        return self.maxima.follow(equation, operands, result)
+
+    def _rounded(self, equation: Equation, operands: list[Array]) -> Array:
+        name, growth, leaves = equation.primitive.name, self.growth, equation.output in self.leaving
+        target, library = growth.format(equation), growth.machine.library
+        call = CALLS.get(equation.origin.operation) if equation.origin else None
+        if call is not None:
+            result = exact(equation.primitive.evaluate(*operands, **equation.params))
+            if not leaves:
+                return result
+            if call == "logistic":
+                result = each(lambda b: b if b.is_finite() else unit(), result)
+            found = growth.grown(equation, result, 2 * ulps(library, call, target.name), True)
+            if call == "logistic" and SIGMOID_FLOOR[library]:
+                found = np.asarray(found + arb(0, (SIGMOID_FLOOR[library] / target.overflow).upper()))
+            return found
+        if name not in RULES:
+            raise Undecided(f"no rounding model for {named(equation)}")
+        result = RULES[name](growth, equation, operands, target)
+        if target is WIDE_HALF and leaves:
+            return growth.grown(equation, result, 0, True, format_of(equation.output.dtype))
+        return result
+
+
+def _first_of_the_best(x: Array, scores: Array, axis: int) -> Array:
+    """Where the largest score is. Rounding may tie or turn scores, but not those of equal numbers x.
+
+    Raises:
+        Undecided: Several may be the largest, and come from different numbers.
+    """
+    if scores.dtype != object:
+        return np.asarray(np.argmax(scores, axis))
+    rows, sources = (np.moveaxis(a, axis, -1) for a in (scores, as_balls(x)))
+    found = np.empty(rows.shape[:-1], np.int64)
+    for where in np.ndindex(found.shape):
+        row, source = rows[where].tolist(), sources[where].tolist()
+        best = max(row, key=lambda b: float(b.mid()))
+        may = [k for k, ball in enumerate(row) if not ball < best]
+        first = source[may[0]]
+        if len(may) > 1 and not all(source[k].is_exact() and source[k] == first for k in may):
+            raise Undecided("rounding may decide which of several elements is the largest")
+        found[where] = may[0]
+    return found
+
+
+def _unsure(equation: Equation, operands: list[Array]) -> bool:
+    """Whether these positions depend on a comparison that rounding may turn."""
+    return equation.primitive.name in {"take", "scatter_add"} and operands[1].dtype == object
+
+
+def _leaving(program: Program) -> set[Var]:
+    """The values that are used outside the call that they belong to."""
+    call = {e.output: e.origin.call if e.origin else None for e in program.equations}
+    found = set(program.outputs)
+    for e in program.equations:
+        own = e.origin.call if e.origin else None
+        found.update(v for v in e.operands if call.get(v) != own)
+    return found
