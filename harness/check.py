@@ -12,7 +12,8 @@ from harness.frameworks import differentiating
 from harness.point import Part, Point, Question, check_point
 from harness.problem import problem_of
 from harness.result import GradientError, Result
-from harness.verdicts.verdict import Verdict, budget
+from harness.verdicts.budget import budget
+from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
@@ -68,7 +69,7 @@ def check_gradient(
             reverse or forward, the innermost first.
         order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
         seed: Seeds what is drawn.
-        bits_lost: The budget of lost bits, half of the significand if not given.
+        bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
         jit: Whether JAX compiles the function and its gradient.

@@ -11,14 +11,15 @@ import numpy as np
 
 from harness.case import Array, Arrays, Case
 from harness.errors import Errors, measure
-from harness.judge import RANK, Judgement
+from harness.judge import Judgement
 from harness.observe import Loaded, Observed, observe
 from harness.runs.known import KnownDefect, Row
 from harness.runs.record import Cell, Record
 from harness.runs.timing import Call, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclose.enclosure import Enclosure
@@ -145,7 +146,7 @@ def _judged(
         found = worst([(label, verdict(true, program, _all(arrays))) for label, arrays in results])
         said = found.diagnosis
     of_gradient = found.verdict if found else Verdict.WRONG if faults else Verdict.ACCURATE
-    kind = min(of_gradient, of_value, key=RANK.__getitem__)
+    kind = min(of_gradient, of_value, key=lambda verdict: verdict.severity)
     right = kind in RIGHT and not faults
     outcome = Outcome.PASS if right else Outcome.FAIL
     diagnosis = "; ".join([*faults, *([said] if said else []), *seen.notes])

@@ -12,12 +12,11 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.case import Array
-from harness.verdicts.verdict import RIGHT, SEVERITY, Verdict
+from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.rounding.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named
-RANK = {verdict: rank for rank, verdict in enumerate(SEVERITY)}
 # Per element, the code of a verdict is its place in this order, so that the worst is the least.
 CODES = (
     Verdict.WRONG,
@@ -120,7 +119,7 @@ def judge_each(
 
 def worst_argument(found: Sequence[Judgement]) -> Judgement:
     """The worst of the arguments' verdicts, with the largest errors of all of them."""
-    worst = min(found, key=lambda j: (RANK[j.verdict], -_most(j.bits_lost), -_most(j.error_ulp)))
+    worst = min(found, key=lambda j: (j.verdict.severity, -_most(j.bits_lost), -_most(j.error_ulp)))
     return replace(
         worst,
         max_abs_error=max((j.max_abs_error for j in found), key=_most),

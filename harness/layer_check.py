@@ -17,7 +17,7 @@ from harness.layers import Layer
 from harness.point import Question
 from harness.problem import problem_of
 from harness.result import Result
-from harness.verdicts.verdict import budget
+from harness.verdicts.budget import budget
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -55,7 +55,7 @@ def check_layer(
         cotangent: What backward is given; seeded and random if not given, and 1 for a loss, which may ignore
             it.
         seed: Seeds the draws of the layer, and the cotangent.
-        bits_lost: The budget of lost bits, half of the significand if not given.
+        bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations.
         boundary: Whether to try zeros, ties, saturation and other boundary values beside the given ones.
         samples: How many more points to draw around the given one.

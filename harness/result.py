@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.element import shortest, worst_element
-from harness.judge import RANK, Judgement
+from harness.judge import Judgement
 from harness.point import Part
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.styles import css
 from harness.verdicts.verdict import RIGHT, Verdict
 
 if TYPE_CHECKING:
@@ -100,10 +102,7 @@ class Result:
 
     def explain(self) -> str:
         """What the verdict means, with an example and what to do."""
-        from harness.explain import VERDICTS
-
-        entry = VERDICTS.get(self.verdict)
-        said = [*(f"  {line}" for line in entry if line)] if entry else ["  nothing was compared"]
+        said = [f"  {line}" for line in self.verdict.entry if line]
         return "\n".join([str(self), f"{self.verdict.value or 'no verdict'}:", *said])
 
     def __str__(self) -> str:
@@ -142,7 +141,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """For notebooks: the verdict, the table, and the text of what fails."""
-        color = "green" if self.passed else "#b00"
+        color = css((self.verdict if self.passed or not self.verdict.right else Outcome.FAIL).style)
         title = html.escape(f"{self.subject}: {self.verdict.value or 'nothing compared'}")
         text = "" if self.passed and not self.notes else f"<pre>{html.escape(str(self))}</pre>"
         return f'<b style="color:{color}">{title}</b>{self.rows.to_html(index=False)}{text}'
@@ -161,4 +160,4 @@ def _of(part: Part) -> dict[str, Any]:
 
 def _badness(part: Part) -> tuple[int, float]:
     lost = part.judgement.bits_lost if part.judgement else 0.0
-    return RANK[part.verdict], -(math.inf if math.isnan(lost) else lost)
+    return part.verdict.severity, -(math.inf if math.isnan(lost) else lost)

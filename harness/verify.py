@@ -11,9 +11,10 @@ from flint import arb
 
 from harness.case import Array
 from harness.formula import Formula, beyond, compare
-from harness.judge import RANK, Evidence, Judgement, judge_each, worst_argument
+from harness.judge import Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
-from harness.verdicts.verdict import RIGHT, Verdict, budget
+from harness.verdicts.budget import budget
+from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.recording import Recording
@@ -159,7 +160,7 @@ def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
 
 def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
     """The worst of several judgements of one gradient; its diagnosis says how it was obtained."""
-    label, found = min(judgements, key=lambda pair: (RANK[pair[1].verdict], -pair[1].bits_lost))
+    label, found = min(judgements, key=lambda pair: (pair[1].verdict.severity, -pair[1].bits_lost))
     return replace(found, diagnosis=f"{label}: {found.diagnosis}" if label else found.diagnosis)
 
 

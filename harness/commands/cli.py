@@ -188,7 +188,7 @@ def check(
     seed
         Seeds the arguments and the cotangent.
     bits_lost
-        The budget of lost bits; half of the significand by default.
+        The budget of lost bits; `explain budget` says what it is by default.
     boundary
         Try zeros, ties, saturation and other boundary values beside the arguments.
     samples

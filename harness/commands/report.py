@@ -20,7 +20,8 @@ from harness.runs.runner import DTYPES, oracles, run
 from harness.runs.scope import ALL, Scope
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import ALLOWABLE, Outcome
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import ALLOWABLE
 
 FORMATS = ("text", *WRITERS, "jsonl")
 STEPS, QUICK_STEPS = 300, 50

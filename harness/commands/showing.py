@@ -11,12 +11,13 @@ from harness.bench import exact as bench_exact
 from harness.bench import gate as bench_gate
 from harness.bench import paired as bench
 from harness.cases import catalogue
-from harness.explain import LETTERS, WORDS, explanations
+from harness.explain import WORDS, explanations
 from harness.report import other_tables
 from harness.report.delivery import deliver, with_progress
 from harness.report.screen import Screen
 from harness.runs.runner import oracles
 from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.glossary import LETTERS
 
 PROMISED_COVERAGE = {"jax": 350, "torch": 300}
 

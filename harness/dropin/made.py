@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum, auto
+from typing import Any, assert_never
 
 from harness.result import Result
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts.verdict import Verdict
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 ANYTHING = 1e30
 FALLBACKS = ("warn", "error")
-FAILING = frozenset({Verdict.WRONG, Verdict.MISCOMPUTED})
 HOMES = {
     **dict.fromkeys(("gradcheck", "gradgradcheck"), "torch.autograd.gradcheck"),
     **dict.fromkeys(("check_grads", "check_jvp", "check_vjp"), "jax._src.public_test_util"),
@@ -114,6 +114,35 @@ def note_tolerances(given: dict[str, Any], usual: dict[str, Any]) -> None:
         )
 
 
+class Answer(Enum):
+    """What a drop-in does with one result."""
+
+    PASS = auto()
+    WARN = auto()  # strict: fail
+    FAIL = auto()
+    UNPROVEN = auto()  # the original decides
+
+
+def answer_to(verdict: Verdict, faulty: bool) -> Answer:
+    """What follows from a verdict; one that is not named here does not type-check, and raises.
+
+    Args:
+        verdict: On the gradient.
+        faulty: Whether something is wrong apart from its size.
+    """
+    match verdict:
+        case Verdict.WRONG | Verdict.MISCOMPUTED:
+            return Answer.FAIL
+        case Verdict.IMPRECISE:
+            return Answer.WARN
+        case Verdict.ACCURATE | Verdict.CONVENTION:
+            return Answer.FAIL if faulty else Answer.PASS
+        case Verdict.UNDECIDED | Verdict.UNSUPPORTED | Verdict.NONE | Verdict.TRUTH | Verdict.ESTIMATE:
+            return Answer.UNPROVEN
+        case _:
+            assert_never(verdict)
+
+
 def decide(
     checker: str,
     questions: Sequence[Callable[[], Result]],
@@ -132,6 +161,7 @@ def decide(
         What `fall_back` or `fail` returned, True otherwise.
     """
     results: list[Result] = []
+    imprecise: list[Result] = []
     unproven = ""
     for question in questions:
         try:
@@ -140,12 +170,14 @@ def decide(
             unproven = f"{type(problem).__name__}: {problem}".splitlines()[0]
             break
         results.append(found)
-        if found.verdict in FAILING or (found.faults and found.verdict in RIGHT):
+        answer = answer_to(found.verdict, bool(found.faults))
+        if answer is Answer.FAIL:
             return keep(checker, found.verdict, "", results) and fail(found)
-        if found.verdict not in {*RIGHT, Verdict.IMPRECISE}:
+        if answer is Answer.UNPROVEN:
             unproven = found.diagnosis or "nothing to compare"
             break
-    imprecise = [r for r in results if r.verdict is Verdict.IMPRECISE]
+        if answer is Answer.WARN:
+            imprecise.append(found)
     if imprecise and settings.strict:
         return keep(checker, Verdict.IMPRECISE, "", results) and fail(imprecise[0])
     if unproven:

@@ -21,7 +21,8 @@ from harness.runs.fingerprint import Fingerprint
 from harness.runs.known import Row
 from harness.runs.record import Record, refuse_no_numbers
 from harness.selection import Untrusted
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0

@@ -13,7 +13,7 @@ from harness.runs.fingerprint import Fingerprint, differences
 from harness.runs.known import Row
 from harness.runs.record import Record
 from harness.selection import UsageError
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 
 MOST_NAMED = 5
 

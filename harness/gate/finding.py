@@ -9,14 +9,13 @@ import msgspec
 
 from harness.gate.baseline import Expected
 from harness.gate.slowdown import Ratio
-from harness.judge import RANK
 from harness.runs.known import Row
 from harness.runs.record import Record
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import JUDGED, RIGHT, Verdict
 
 MAX_GROWTH_BITS = 1.0
 MAX_FEWER_DIGITS = 1.0
-JUDGED = frozenset(RANK) - {Verdict.TRUTH, Verdict.ESTIMATE, Verdict.NONE}
 FAULTY = JUDGED - RIGHT - {Verdict.UNSUPPORTED}  # the verdict alone says that the row fails
 # Nothing that a baseline can agree to: there is no result, or the list of known defects must be mended.
 NO_RESULT = frozenset({Outcome.ERROR, Outcome.UNAVAILABLE, Outcome.SKIPPED, Outcome.STALE})
@@ -97,7 +96,7 @@ def is_worse(before: Expected | Record, now: Expected | Record) -> bool:
     if before.verdict is now.verdict:
         return False
     if before.verdict in JUDGED and now.verdict in JUDGED:
-        return RANK[now.verdict] < RANK[before.verdict]
+        return now.verdict.severity < before.verdict.severity
     return now.verdict not in JUDGED  # what was judged, proven or estimated is no more
 
 

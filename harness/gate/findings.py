@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from harness.gate.finding import Finding, Kind, Level
-from harness.judge import RANK
 from harness.report.table import Table, frame_of
 from harness.runs.failure import argument_of, failure_text, reproducer
 from harness.runs.record import Record
@@ -75,7 +74,7 @@ def _badness(finding: Finding) -> tuple[int, int, int, float]:
     return (
         LEVELS.index(finding.level),
         KINDS.index(finding.kind),
-        RANK[record.verdict if record else Verdict.NONE],
+        (record.verdict if record else Verdict.NONE).severity,
         size,
     )
 

@@ -22,7 +22,7 @@ from harness.runs.journal import result_of
 from harness.runs.known import Row
 from harness.runs.record import Record
 from harness.selection import Untrusted
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 
 
 class Policy(msgspec.Struct, frozen=True):

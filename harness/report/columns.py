@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Entry(NamedTuple):
-    """One word explained, a line each; `advice` is what to do, "" if there is nothing to do."""
-
-    meaning: str
-    how: str
-    example: str
-    advice: str = ""
-
+from harness.verdicts.glossary import Entry
 
 # The examples of a row are those of one real row: softmax_loss by hand, float32, input `large`.
 RECORD = {
@@ -65,7 +55,7 @@ RECORD = {
     ),
     "bits_lost": Entry(
         "How many bits the program loses beyond what its inputs allow, at the worst element.",
-        "log2(error / attainable), from 0 to the significand; over the budget (half of it) is imprecise.",
+        "log2(error / attainable), from 0 to the significand; over the budget is imprecise.",
         "1.82 of float32's 24: log2(4.18 / 1.18)",
         "Look at the diagnosis for the operation that loses them.",
     ),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.runs.failure import argument_of, group_text
 from harness.runs.record import Record
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
 

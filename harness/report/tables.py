@@ -11,7 +11,8 @@ import pandas as pd
 from harness.cases import catalogue
 from harness.report.table import Table, frame_of
 from harness.runs.record import Record
-from harness.verdicts.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
+from harness.verdicts.outcome import ORDER, Outcome
+from harness.verdicts.verdict import ALLOWABLE, SEVERITY, Verdict
 
 GRADIENT_COLUMNS = (
     "verdict",

@@ -9,27 +9,9 @@ from rich.text import Text
 from harness.report.problems import problem_texts
 from harness.report.screen import Screen
 from harness.report.table import Table
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
-MARKS = {
-    "pass": ("✓", "+", "green"),
-    "info": ("·", ".", "dim"),
-    "known": ("~", "~", "yellow"),
-    "stale": ("✗", "x", "red"),
-    "fail": ("✗", "x", "bold red"),
-    "error": ("!", "!", "bold red"),
-    "allowed": ("~", "~", "magenta"),
-    "skipped": ("-", "-", "dim"),
-    "unavailable": ("-", "-", "magenta"),
-}
-STYLES = {
-    "wrong": "bold red",
-    "miscomputed": "bold red",
-    "imprecise": "yellow",
-    "undecided": "magenta",
-    "unsupported": "magenta",
-    "convention": "cyan",
-    "accurate": "green",
-}
 HEADINGS = {
     "max_abs_error": "abs error",
     "error_estimate": "estimate",
@@ -114,7 +96,7 @@ def print_problems(console: Screen, table: Table) -> None:
     console.print(Text(table.title, style="bold"))
     for outcome, text in problem_texts(table.frame):
         title, *rest = text.splitlines()
-        console.print(_marked(outcome.value, title, console))
+        console.print(_marked(outcome, title, console))
         for line in rest:
             # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
             if line.lstrip().startswith("reproduce: "):
@@ -125,17 +107,17 @@ def print_problems(console: Screen, table: Table) -> None:
     console.print()
 
 
-def _marked(outcome: str, text: str, console: Console) -> Text:
+def _marked(outcome: Outcome, text: str, console: Console) -> Text:
     """A mark that needs no colour, and the text in the outcome's colour."""
-    mark, plain, style = MARKS[outcome]
-    return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=style)
+    mark, plain = outcome.marks
+    return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=outcome.style)
 
 
 def _cell(name: str, value: object, console: Console) -> Text:
-    if name == "outcome":
-        return _marked(str(value), str(value), console)
-    if name == "verdict":
-        return Text(str(value), style=STYLES.get(str(value), "dim"))
+    if isinstance(value, Outcome):
+        return _marked(value, value, console)
+    if isinstance(value, Verdict):
+        return Text(value, style=value.style)
     if name in YES_NO:
         return Text("yes", style="green") if value else Text("NO", style="bold red")
     if value is None:

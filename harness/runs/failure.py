@@ -11,7 +11,9 @@ from harness.cases import catalogue
 from harness.element import worst_element
 from harness.runs.record import Record
 from harness.runs.runner import oracles, plan
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict, budget
+from harness.verdicts.budget import budget
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import RIGHT, Verdict
 
 
 def failure_text(record: Record) -> str:

@@ -16,7 +16,7 @@ from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.known import Row
 from harness.runs.record import Cell, Record, from_json, to_json
 from harness.selection import Untrusted, UsageError
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 
 PACKAGES = ("reference", "oracles", "harness")
 

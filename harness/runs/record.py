@@ -6,7 +6,8 @@ import math
 
 import msgspec
 
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import RIGHT, Verdict
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from harness.examination import EXACT, REFERENCE, examine, first_line, is_timed,
 from harness.runs.known import known_defects
 from harness.runs.record import Cell, Record
 from harness.runs.workers import spread
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
 
 DTYPES = ("float64", "float32")

@@ -1,73 +1,142 @@
-"""The words for what is found: verdicts on a gradient, outcomes of a row, and the one policy."""
+"""What the comparison of sets says about a gradient. A verdict carries its own facts; sets are derived."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
+from typing import Self
 
-from oracles.exact.rounding.formats import format_of
+from harness.verdicts.glossary import Entry
+
+
+class Standing(Enum):
+    """What a verdict says of the gradient, all in all."""
+
+    FAULTY = auto()  # proven not to be what it should be
+    OPEN = auto()  # nothing is proven
+    RIGHT = auto()  # proven right
+    UNJUDGED = auto()  # no gradient was compared
 
 
 class Verdict(StrEnum):
-    """What the comparison of sets says about the gradient itself, the worst first."""
+    """What the comparison of sets says about the gradient itself, the worst first.
 
-    WRONG = "wrong"  # the formula is another function's: proven
-    MISCOMPUTED = "miscomputed"  # the formula is right, its execution is not
-    IMPRECISE = "imprecise"  # right, and it loses digits that its inputs allow
-    UNDECIDED = "undecided"  # nothing can be proven here, with the reason
-    UNSUPPORTED = "unsupported"  # an operation has no rule
-    CONVENTION = "convention"  # at a kink, and what it holds there is legal
-    ACCURATE = "accurate"
-    TRUTH = "truth"  # the exact oracle: the others are measured against it
-    ESTIMATE = "estimate"  # finite differences: they inform and never decide
-    NONE = ""  # nothing was compared
+    Attributes:
+        severity: Its place in that order; 0 is the worst.
+        standing: Whether that is right, faulty, open, or no judgement.
+        style: How a terminal shows it.
+        entry: What it means, in words, with an example and what to do.
+    """
+
+    severity: int
+    standing: Standing
+    style: str
+    entry: Entry
+
+    def __new__(cls, word: str, standing: Standing, style: str, *entry: str) -> Self:
+        """A member with its facts; its value is the word alone."""
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.severity = len(cls.__members__)
+        made.standing, made.style, made.entry = standing, style, Entry(*entry)
+        return made
+
+    WRONG = (
+        "wrong",
+        Standing.FAULTY,
+        "bold red",
+        "The formula is wrong: it is the derivative of another function. Proven, not suspected.",
+        "E and T are disjoint, and central differences in exact arithmetic side with T.",
+        "(softmax - t) / batch as the gradient of the book's loss, which has log(y + 1e-7): off by 1e-7 / p",
+        "Derive the rule again. If the forward is an iteration or an approximation, name what it stands for "
+        "with spec=; if the gradient is meant to be another function's, with surrogate=.",
+    )
+    MISCOMPUTED = (
+        "miscomputed",
+        Standing.FAULTY,
+        "bold red",
+        "The formula is right, its execution is not: a kernel, a compiler, an overflow.",
+        "E meets T, and C is outside a finite B, or not finite where T is.",
+        "jax.scipy.special.digamma' at -9.3: computed -6.2e8, true 14.98",
+        "Report it, with the reproducer, to whoever wrote the operation that the diagnosis names; compare "
+        "jax with jax-jit, torch with torch-compile, to see whether the compiler did it.",
+    )
+    IMPRECISE = (
+        "imprecise",
+        Standing.FAULTY,
+        "yellow",
+        "The formula is right, and the program loses digits that its inputs allow.",
+        "E meets T, C is inside B, and bits_lost is over the budget; or C is 0 where T is not, a total loss.",
+        "sigmoid' at 40.7 as s (1 - s): T = 2.1096702884774950491e-18, computed 0.0, since 1 - s rounds to 0",
+        "Rewrite the operation that the diagnosis names: s(x) s(-x) keeps all digits.",
+    )
+    UNDECIDED = (
+        "undecided",
+        Standing.OPEN,
+        "magenta",
+        "Nothing can be proven here; the diagnosis says why. It fails, since it is not known to be right.",
+        "The balls stay too wide, the truth jumps close by, or the witnesses disagree.",
+        "entmax by bisection with an implicit backward: the derivative of the iteration is 0.34 off",
+        "Name the specification with spec=, choose another point, or let it pass with --allow undecided.",
+    )
+    UNSUPPORTED = (
+        "unsupported",
+        Standing.OPEN,
+        "magenta",
+        "An operation has no rule, so there is no truth or no program; the diagnosis names it.",
+        "The recording met an operation that no front end knows, or left the framework.",
+        "an autograd.Function whose forward goes through .numpy()",
+        "`python -m harness list ops` shows what has a rule; or let it pass with --allow unsupported.",
+    )
+    CONVENTION = (
+        "convention",
+        Standing.RIGHT,
+        "cyan",
+        "The point is a kink, and what was computed is one of the legal slopes. It passes.",
+        "T is the interval of all legal slopes there, and C lies in it.",
+        "relu'(0) is 1 in the document and 0 in the frameworks; 2 or -0.1 would be wrong",
+        "The diagnosis says which choice was made: compare it with what you rely on.",
+    )
+    ACCURATE = (
+        "accurate",
+        Standing.RIGHT,
+        "green",
+        "The formula is right, and it keeps the digits.",
+        "E meets T, C is inside B, and bits_lost is within the budget.",
+        "softmax_loss by hand, float32, (32, 64): 1.8 of 24 bits lost, 12 may be",
+    )
+    TRUTH = (
+        "truth",
+        Standing.UNJUDGED,
+        "dim",
+        "The exact oracle's own row: the others are measured against it.",
+        "The forward is differentiated and evaluated in ball arithmetic until every radius is small.",
+        "softmax_loss, float32, (32, 64): 36 digits proven (proven_digits)",
+    )
+    ESTIMATE = (
+        "estimate",
+        Standing.UNJUDGED,
+        "dim",
+        "Finite differences: they inform and never decide.",
+        "Central differences with h = 1e-4.",
+        "softmax at `huge`, float64: two right digits",
+    )
+    NONE = (
+        "",
+        Standing.UNJUDGED,
+        "dim",
+        "Nothing was compared: the verdict is blank.",
+        "The oracle is not installed, was not run, or raised.",
+        "jax is not installed: pip install 'gradproof[jax]'",
+        "Read the outcome and the diagnosis.",
+    )
+
+    @property
+    def right(self) -> bool:
+        """Whether a gradient with this verdict passes."""
+        return self.standing is Standing.RIGHT
 
 
 SEVERITY = tuple(Verdict)
-RIGHT = frozenset({Verdict.ACCURATE, Verdict.CONVENTION})
-ALLOWABLE = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
-
-
-class Outcome(StrEnum):
-    """What follows from a row."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    KNOWN = "known"  # fails as the known-defects file says, with a link
-    STALE = "stale"  # the known-defects file says it fails, and it does not any more
-    ALLOWED = "allowed"  # undecided or unsupported, and the user said that this may be
-    INFO = "info"  # a row that is shown and not judged
-    SKIPPED = "skipped"  # not run this time, with the reason
-    UNAVAILABLE = "unavailable"  # the framework is not installed
-    ERROR = "error"  # the oracle raised
-
-    @property
-    def failing(self) -> bool:
-        """Whether this outcome makes the run fail."""
-        return self in {Outcome.FAIL, Outcome.STALE, Outcome.ERROR}
-
-    @property
-    def compared(self) -> bool:
-        """Whether the row was judged at all."""
-        return self.failing or self in {Outcome.PASS, Outcome.KNOWN, Outcome.ALLOWED}
-
-
-# Worst first: the order of every table.
-ORDER = (
-    Outcome.FAIL,
-    Outcome.ERROR,
-    Outcome.STALE,
-    Outcome.KNOWN,
-    Outcome.ALLOWED,
-    Outcome.UNAVAILABLE,
-    Outcome.SKIPPED,
-    Outcome.PASS,
-    Outcome.INFO,
-)
-
-
-def budget(dtype: str) -> float:
-    """The one policy: how many bits a gradient may lose beyond what its inputs allow.
-
-    Half of the significand: 26 of float64's 53, 12 of float32's 24, 5 of float16's 11, 4 of bfloat16's 8.
-    """
-    return format_of(dtype).digits // 2
+RIGHT = frozenset(v for v in Verdict if v.right)
+JUDGED = frozenset(v for v in Verdict if v.standing is not Standing.UNJUDGED)
+ALLOWABLE = tuple(v for v in Verdict if v.standing is Standing.OPEN)  # by --allow

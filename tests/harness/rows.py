@@ -6,10 +6,10 @@ import msgspec
 from hypothesis import strategies as st
 
 from harness.gate.baseline import Baseline, Expected, Number, Update
-from harness.judge import RANK
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import JUDGED, RIGHT, SEVERITY, Verdict
 
 HERE = Fingerprint(
     "Xeon", "Linux x86_64", "3.11.9", "openblas 0.3", {"numpy": "2.1", "jax": "0.8"}, "AVX2", 2
@@ -18,9 +18,8 @@ THERE = msgspec.structs.replace(HERE, processor="EPYC", blas="mkl 2024")
 FIRST = Update("the first baseline", "0123456789ab", HERE)
 
 # A verdict with an outcome that a run can give it; what no run gives says nothing of the gate.
-JUDGED = tuple(v for v in RANK if v not in {Verdict.TRUTH, Verdict.ESTIMATE, Verdict.NONE})
-LIKELY = [(v, Outcome.PASS if v in RIGHT else Outcome.FAIL) for v in JUDGED]
-LIKELY += [(v, Outcome.KNOWN) for v in JUDGED if v not in RIGHT]
+LIKELY = [(v, Outcome.PASS if v in RIGHT else Outcome.FAIL) for v in SEVERITY if v in JUDGED]
+LIKELY += [(v, Outcome.KNOWN) for v in SEVERITY if v in JUDGED - RIGHT]
 LIKELY += [(v, Outcome.FAIL) for v in RIGHT]  # a right gradient with a fault: it changed its input
 LIKELY += [
     (Verdict.TRUTH, Outcome.INFO),

@@ -11,7 +11,7 @@ from harness.bench import paired as bench
 from harness.book import documents, learning
 from harness.cases import catalogue
 from harness.commands.cli import run
-from harness.explain import EXIT_CODES, FINDINGS, OUTCOMES, VERDICTS, WORDS, explanations
+from harness.explain import FINDINGS, WORDS, explanations
 from harness.gate import findings
 from harness.gate.finding import Kind
 from harness.report import other_tables, tables
@@ -21,7 +21,8 @@ from harness.runs.record import Record
 from harness.runs.runner import oracles
 from harness.selection import UsageError
 from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 ALL = [(kind, word) for kind, named in WORDS.items() for word in named]
 
@@ -49,11 +50,8 @@ def shown_columns():
     return {column for table in every for column in table.columns}
 
 
-def test_every_verdict_outcome_field_and_exit_code_has_an_entry_and_no_other():
-    assert set(VERDICTS) == set(Verdict)
-    assert set(OUTCOMES) == set(Outcome)
+def test_every_finding_and_every_field_has_an_entry_and_no_other():
     assert set(FINDINGS) == set(Kind)
-    assert set(EXIT_CODES) == set(ExitCode)
     assert set(RECORD) == set(Record.__struct_fields__)
 
 
@@ -74,14 +72,14 @@ def test_a_word_is_explained_with_an_example(kind, word):
 
 
 def test_what_fails_says_what_to_do():
-    failing = [OUTCOMES[o] for o in Outcome if o.failing] + [EXIT_CODES[c] for c in ExitCode if c]
-    bad = [VERDICTS[v] for v in Verdict if v not in {Verdict.ACCURATE, Verdict.TRUTH, Verdict.ESTIMATE}]
-    assert all(entry.advice for entry in failing + bad)
+    failing = [o for o in Outcome if o.failing] + [c for c in ExitCode if c]
+    bad = [v for v in Verdict if v not in {Verdict.ACCURATE, Verdict.TRUTH, Verdict.ESTIMATE}]
+    assert all(one.entry.advice for one in failing + bad)
 
 
 @pytest.mark.parametrize("asked", ["exit 3", "3", "exit code 3", "Exit  Code 3"])
 def test_an_exit_code_has_several_names(asked):
-    assert explanations(asked) == [("exit code", "exit 3", EXIT_CODES[ExitCode.NOTHING_COMPARED])]
+    assert explanations(asked) == [("exit code", "exit 3", ExitCode.NOTHING_COMPARED.entry)]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import CODES, RANK, Evidence, distance, judge, meets
-from harness.verdicts.verdict import Verdict, budget
+from harness.judge import CODES, Evidence, distance, judge, meets
+from harness.verdicts.budget import budget
+from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.rounding.formats import FORMATS, format_of
@@ -281,7 +282,7 @@ def test_within_one_array_the_worst_element_is_the_verdict():
 
 
 def test_the_codes_are_in_the_order_of_severity():
-    assert [RANK[verdict] for verdict in CODES] == sorted(RANK[verdict] for verdict in CODES)
+    assert sorted(CODES, key=lambda verdict: verdict.severity) == list(CODES)
 
 
 # -- the worst element and its numbers --------------------------------------------------------------------

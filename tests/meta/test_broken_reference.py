@@ -16,7 +16,8 @@ from harness.commands.cli import run
 from harness.runs import runner
 from harness.runs.record import from_json
 from harness.runs.runner import DTYPES
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 WITH_GRADIENT = [name for name, case in cases.catalogue().items() if case.vjp]
 

@@ -10,7 +10,8 @@ from harness.cases import catalogue
 from harness.commands import gate as gate_command
 from harness.runs import journal, runner
 from harness.runs.journal import Header
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from tests.meta.test_broken_reference import broken
 
 

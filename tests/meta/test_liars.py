@@ -13,7 +13,9 @@ from harness.case import Case
 from harness.cases import catalogue
 from harness.examination import examined
 from harness.runs.known import KnownDefect, Row
-from harness.verdicts.verdict import Outcome, Verdict, budget
+from harness.verdicts.budget import budget
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
 from tests.meta.liars import Around, Honest, changed, claims, judged

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from harness.cases import catalogue
 from harness.examination import examine
 from harness.runs.record import Cell
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle
 from tests.oracles.drawn_anew import shaped_cases

@@ -8,7 +8,7 @@ import pytest
 
 from harness.cases import catalogue
 from harness.runs.known import known_defects
-from harness.verdicts.verdict import budget
+from harness.verdicts.budget import budget
 from oracles import JaxOracle, NumpyOracle, TorchOracle
 from oracles.exact.rounding.formats import format_of
 from oracles.exact_oracle import enclosed_gradient

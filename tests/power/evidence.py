@@ -13,7 +13,7 @@ from harness.derivative import Derivative
 from harness.observe import observe
 from harness.point import Question, pose
 from harness.problem import problem_of
-from harness.verdicts.verdict import budget
+from harness.verdicts.budget import budget
 from oracles.exact_oracle import LIMITS
 from tests.power.fault import Arrays, Fault, loaded
 

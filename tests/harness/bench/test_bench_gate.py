@@ -9,7 +9,7 @@ from harness.examination import examine
 from harness.gate.slowdown import Ratio
 from harness.runs.record import Cell
 from harness.runs.runner import oracles
-from harness.verdicts.verdict import Outcome
+from harness.verdicts.outcome import Outcome
 
 CELLS = [
     Cell("softmax", "ordinary", "float64", "numpy", 0),

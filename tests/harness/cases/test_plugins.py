@@ -9,7 +9,8 @@ from harness.cases import catalogue
 from harness.commands.cli import run
 from harness.runs.record import from_json
 from harness.runs.runner import oracles
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 # What a package with HIPS autograd as an oracle looks like, whole.
 HIPS = '''

@@ -14,7 +14,8 @@ from harness.runs.known import Row
 from harness.runs.record import Record
 from harness.runs.runner import run_cell
 from harness.runs.scope import Scope
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 SCOPE = Scope(("relu", "softmax"), ("ordinary",), "numpy,torch", "float64")
 ROWS = {"/".join(Row.of(cell)) for cell in SCOPE.cells(0)}

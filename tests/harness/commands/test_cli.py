@@ -19,7 +19,8 @@ from harness.runs import runner
 from harness.runs.journal import read_records
 from harness.runs.record import Record, from_json
 from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from harness.version import __version__
 
 SMALL = ["report", "--case", "relu", "--case", "softmax", "--oracle", "torch,fd", "--quick"]

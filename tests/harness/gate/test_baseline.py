@@ -19,7 +19,8 @@ from harness.gate import baseline as module
 from harness.gate.baseline import Baseline, Expected, Number, Update, locked, read, write
 from harness.runs.known import Row
 from harness.selection import Untrusted
-from harness.verdicts.verdict import RIGHT, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import RIGHT, Verdict
 from tests.harness.rows import (
     FIRST,
     HERE,

@@ -11,7 +11,8 @@ from harness.gate.finding import Level
 from harness.gate.gate import Gate, Policy
 from harness.runs.known import Row
 from harness.selection import UsageError
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from tests.harness.rows import (
     HERE,
     THERE,

@@ -22,7 +22,8 @@ from harness.gate.finding import (
     ratio_of,
 )
 from harness.gate.slowdown import Ratio
-from harness.verdicts.verdict import RIGHT, SEVERITY, Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import RIGHT, SEVERITY, Verdict
 from tests.harness.rows import BITS, DIGITS, LIKELY, ULPS, WITHOUT_RESULT, record, records, timed
 
 WRONG = {"verdict": Verdict.WRONG, "outcome": Outcome.FAIL}

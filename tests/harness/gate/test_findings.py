@@ -31,7 +31,8 @@ from harness.report.screen import Screen
 from harness.runs.known import Row
 from harness.selection import UsageError
 from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 from tests.harness.rows import NAMES, record, records
 
 

@@ -18,7 +18,8 @@ from harness.report.screen import Screen
 from harness.report.table import Table
 from harness.report.text import HEADINGS, WRAPPED, print_table
 from harness.runs.record import Record
-from harness.verdicts.verdict import ORDER, SEVERITY, Outcome, Verdict
+from harness.verdicts.outcome import ORDER, Outcome
+from harness.verdicts.verdict import SEVERITY, Verdict
 
 BITS = st.none() | st.floats(0, 53) | st.just(math.nan)
 

@@ -15,7 +15,8 @@ from harness.element import shortest
 from harness.runs import failure
 from harness.runs.failure import failure_text, group_text, reproducer
 from harness.runs.record import Record, from_json
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 PLAIN = Record(
     case="softmax_loss", input="saturated-20", dtype="float32", oracle="jax", seed=3, shapes="(32,10)",

@@ -9,7 +9,8 @@ from harness.runs import journal
 from harness.runs.journal import Header, Journal, is_same_result, read_header, read_lines, read_records
 from harness.runs.record import Record, to_json
 from harness.selection import Untrusted, UsageError
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 
 def record(**fields):

@@ -10,7 +10,8 @@ from harness.examination import examine
 from harness.runs.known import KnownDefect, Row, known_defects, parse
 from harness.runs.record import Cell
 from harness.runs.runner import DTYPES, oracles
-from harness.verdicts.verdict import Outcome, Verdict
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 ENTRY = """
 [[defect]]

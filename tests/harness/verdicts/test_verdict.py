@@ -1,16 +1,32 @@
-"""The words: which outcomes fail, in which order they are shown, and the one policy."""
+"""A verdict carries its own facts, and whoever matches over verdicts names each."""
+
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.style import Style
 
-from harness.verdicts.verdict import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict, budget
+from harness.dropin import made
+from harness.dropin.made import Answer, answer_to
+from harness.verdicts import glossary, verdict
+from harness.verdicts.budget import ENTRY, budget
+from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts.outcome import ORDER, Outcome
+from harness.verdicts.styles import css
+from harness.verdicts.verdict import ALLOWABLE, JUDGED, RIGHT, SEVERITY, Standing, Verdict
+
+ROOT = Path(__file__).parents[3]
+SIGNIFICANDS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 
 
-@pytest.mark.parametrize(
-    ("dtype", "digits"), [("float64", 53), ("float32", 24), ("float16", 11), ("bfloat16", 8)]
-)
-def test_half_of_the_significand_may_be_lost(dtype, digits):
-    assert budget(dtype) == digits // 2
+@pytest.mark.parametrize("dtype", SIGNIFICANDS)
+def test_half_of_the_significand_may_be_lost(dtype):
+    assert budget(dtype) == SIGNIFICANDS[dtype] // 2
 
 
 def test_a_dtype_without_a_rounding_model_has_no_budget_and_says_which_have():
@@ -18,14 +34,26 @@ def test_a_dtype_without_a_rounding_model_has_no_budget_and_says_which_have():
         budget("int32")
 
 
+def test_the_budget_is_said_once_and_readme_has_its_number():
+    """Docstrings and messages say "the budget"; what it is stands beside the function."""
+    assert ENTRY.example == "26 of float64's 53, 12 of float32's 24, 5 of float16's 11, 4 of bfloat16's 8"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"half of the significand ({budget('float64')} of float64's 53 bits)" in readme
+    told = [p.name for p in (ROOT / "harness").rglob("*.py") if "half of the significand" in p.read_text()]
+    assert told == ["budget.py"]
+
+
 def test_a_wrong_formula_is_worse_than_its_execution_and_that_than_lost_digits():
     worst_first = ["wrong", "miscomputed", "imprecise", "undecided", "unsupported", "convention", "accurate"]
     assert list(SEVERITY[:7]) == worst_first
-    assert sorted(SEVERITY) == sorted(Verdict)
+    assert [v.severity for v in SEVERITY] == list(range(len(Verdict)))
 
 
-def test_only_what_proves_nothing_can_be_allowed():
-    assert set(ALLOWABLE) == {Verdict.UNDECIDED, Verdict.UNSUPPORTED}
+def test_the_sets_of_verdicts():
+    assert set(RIGHT) == {"convention", "accurate"}
+    assert set(ALLOWABLE) == {"undecided", "unsupported"}, "only what proves nothing can be allowed"
+    assert set(JUDGED) == set(SEVERITY[:7])
+    assert {v for v in Verdict if v.standing is Standing.FAULTY} == {"wrong", "miscomputed", "imprecise"}
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -38,11 +66,54 @@ def test_what_was_not_run_or_only_informs_was_not_compared(outcome):
     assert outcome.compared == (outcome not in {"info", "skipped", "unavailable"})
 
 
-def test_every_outcome_has_a_place_and_whatever_fails_comes_first():
-    assert sorted(ORDER) == sorted(Outcome)
+def test_whatever_fails_comes_first():
     failing = [o for o in Outcome if o.failing]
     assert set(ORDER[: len(failing)]) == set(failing)
 
 
-def test_verdicts_and_outcomes_are_plain_words_in_a_file():
-    assert np.array([*Verdict, *Outcome]).dtype.kind == "U"
+@pytest.mark.parametrize("word", [*Verdict, *Outcome], ids=repr)
+def test_a_word_is_plain_in_a_file_and_has_a_colour_on_the_screen_and_in_a_page(word):
+    assert pickle.loads(pickle.dumps(word)) is word
+    assert type(word)(word.value) is word
+    assert np.array([word]).dtype.kind == "U"
+    assert Style.parse(word.style)
+    assert css(word.style)
+
+
+@pytest.mark.parametrize("word", [*Verdict, *Outcome, *ExitCode], ids=repr)
+def test_every_word_is_explained_with_an_example(word):
+    assert all((word.entry.meaning, word.entry.how, word.entry.example))
+
+
+# -- a verdict that nobody knows ----------------------------------------------------------------------------
+
+SLOPPY = '    SLOPPY = ("sloppy", Standing.FAULTY, "red", "It is sloppy.", "Trial.", "none")\n    NONE = ('
+
+
+def test_a_new_verdict_passes_through_no_drop_in():
+    """At run time: what is no verdict of today is an error, and never a pass or the original's turn."""
+    with pytest.raises(AssertionError, match="sloppy"):
+        answer_to("sloppy", False)
+    known = {v: answer_to(v, False) for v in Verdict}
+    assert {v for v, answer in known.items() if answer is Answer.PASS} == RIGHT
+    assert {v for v, answer in known.items() if answer is Answer.UNPROVEN} == {
+        *ALLOWABLE,
+        *(set(Verdict) - JUDGED),
+    }
+    assert all(answer_to(v, True) is not Answer.PASS for v in Verdict)
+
+
+def test_a_verdict_that_a_drop_in_does_not_know_does_not_type_check(tmp_path):
+    (tmp_path / "glossary.py").write_text(inspect.getsource(glossary))
+    source = inspect.getsource(verdict).replace("harness.verdicts.glossary", "glossary")
+    assert re.search(r"    NONE = \(", source)
+    for name, text in (("before", source), ("after", re.sub(r"    NONE = \(", SLOPPY, source))):
+        (tmp_path / f"verdict_{name}.py").write_text(text)
+        match = "\n\n".join(inspect.getsource(one) for one in (made.Answer, answer_to))
+        head = "from enum import Enum, auto\nfrom typing import assert_never\n"
+        (tmp_path / f"{name}.py").write_text(f"{head}from verdict_{name} import Verdict\n\n\n{match}")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir=.cache", "before.py", "after.py"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert 'incompatible type "Literal[Verdict.SLOPPY]"' in said
+    assert "Found 1 error in 1 file" in said
+    assert "before.py" not in said
