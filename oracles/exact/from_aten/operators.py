@@ -80,6 +80,12 @@ def makes_view(func: Any) -> bool:
 
 
 @cache
+def is_composite(func: Any) -> bool:
+    """Whether autograd sees its parts only; rules are for those, and would misread its arguments."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+
+
+@cache
 def only_checks(func: Any) -> bool:
     """Whether it returns nothing and changes nothing: it has raised, or nothing happened."""
     schema = func._schema

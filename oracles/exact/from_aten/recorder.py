@@ -17,6 +17,7 @@ from oracles.exact.from_aten.operators import (
     SAVED,
     WITH_STATUS,
     base_of,
+    is_composite,
     leaves_of,
     makes_view,
     only_checks,
@@ -125,6 +126,8 @@ class Record(Watch):  # type: ignore[no-untyped-call]
             raise type(error)(f"{error} (in {str(func).rpartition('.')[0]}, called at {where()})") from None
 
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
+        if torch.is_inference_mode_enabled() and is_composite(func):
+            raise Unsupported(f"aten.{base_of(func)} in inference mode; use torch.no_grad() in the function")
         rule, tensors = _rule(func, bool(changed)), tensors_of((args, kwargs))
         tracked = not self.moves or self.depth > 0
         tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))

@@ -134,12 +134,14 @@ class _Reader:
             call = Call(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
             recorder.calls(name, place)
             found = rule(call, *operands)
+            found = [found] if isinstance(found, Var) else found
+            _compare(name, found, equation.outvars)
         except Unsupported as reason:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:
                 raise
             raise Unsupported(f"{reason} (at {line[0]}:{line[1]})") from None
-        return (found,) if isinstance(found, Var) else found
+        return found
 
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: str) -> Var:
         """A constant; a single number as it was written, if that is known."""
@@ -156,6 +158,16 @@ class _Reader:
                 "has no such literal when it is traced in float64"
             ] = None
         return recorder.constant(known, dtype)
+
+
+def _compare(name: str, found: Sequence[Var], outvars: Sequence[Any]) -> None:
+    """What a rule gave has the shapes and dtypes that JAX recorded; else the rule is another operation's."""
+    given = [(v.shape, v.dtype) for v in found]
+    recorded = [(tuple(v.aval.shape), _dtype(v.aval)) for v in outvars]
+    if given != recorded:
+        raise Unsupported(
+            f"JAX's {name} with these parameters has no rule: it gives {recorded}, ours {given}"
+        )
 
 
 def _is_library(jaxpr: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import mpmath
@@ -310,6 +311,70 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
 def test_what_has_no_exact_value_says_so(function: Callable[[Tensor], Any], says: str) -> None:
     with pytest.raises(Unsupported, match=says):
         record(function, (np.array([0.5, 1.0, 1.5]),))
+
+
+IMAGE, GRID = draw(1, 1, 4, 4), draw(1, 2, 2, 2) / 4
+TALL = torch.tensor([[1.0, 1.0], [1.0, 1.001], [0.5, 0.5]], dtype=torch.float64)
+HEADS = draw(1, 2, 3, 2)
+
+
+def inference_variance(x: Tensor) -> Tensor:
+    with torch.inference_mode():
+        spread = x.var(unbiased=False)  # as a whole, which a rule would read as var(dim=False)
+    return x + spread
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "says"),
+    [
+        *(
+            (
+                partial(F.grid_sample, grid=GRID, mode="bicubic", padding_mode=p, align_corners=a),
+                IMAGE,
+                "bicubic",
+            )
+            for p in ("zeros", "border", "reflection")
+            for a in (True, False)
+        ),
+        (lambda g: F.grid_sample(IMAGE, g, mode="bicubic", align_corners=False), GRID, "bicubic"),
+        (lambda x: x.topk(30, sorted=False)[0], draw(200), "sorted=False"),
+        (lambda a: torch.linalg.lstsq(a, TALL, rcond=0.1)[0], TALL, "drops singular values"),
+        (lambda w: F.embedding(torch.tensor([1, 1]), w, scale_grad_by_freq=True), TALL, "scale_grad_by_freq"),
+        (
+            lambda w: F.embedding_bag(torch.tensor([[1, 1]]), w, scale_grad_by_freq=True),
+            TALL,
+            "scale_grad_by_freq",
+        ),
+        (
+            lambda x: torch.segment_reduce(x, "mean", lengths=torch.tensor([1, 3]), initial=2.0),
+            draw(4),
+            "mean with initial",
+        ),
+        (
+            lambda q: F.scaled_dot_product_attention(q, HEADS, HEADS, enable_gqa=True),
+            draw(1, 4, 3, 2),
+            "enable_gqa",
+        ),
+        (inference_variance, draw(4), "inference mode"),
+    ],
+)
+def test_what_a_rule_does_not_know_is_not_taken_for_what_it_knows(
+    function: Callable[[Tensor], Any], x: Tensor, says: str
+) -> None:
+    with pytest.raises(Unsupported, match=says):
+        record(function, (x,))
+
+
+@pytest.mark.parametrize("more", [{}, {"side": "left"}, {"side": "right"}, {"right": True}])
+def test_searchsorted_on_both_sides(more: dict[str, Any]) -> None:
+    edges, table = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64), draw(4)
+    recording = record(
+        lambda x: x * table[torch.searchsorted(edges, x, **more)], (np.array([0.0, 1.0, 1.5]),)
+    )
+    assert (
+        mids(evaluate(recording.program, recording.values, BITS)[0]).tolist()
+        == recording.executed[0].tolist()
+    )
 
 
 class NumPyExp(torch.autograd.Function):

@@ -362,7 +362,29 @@ REFUSED = {
         r"nextafter has no rule; say what it is with harness.register_rule .*test_from_jaxpr.py:\d+",
     ),
     "a narrow dtype": (lambda x: x.astype(jnp.float8_e4m3fn), "float8_e4m3fn: use one of bfloat16"),
-}
+    "psum over a positional axis": (lambda x: jax.lax.psum(x, 0), "psum has no rule"),
+    "psum over a mapped axis": (
+        lambda x: jax.vmap(lambda r: jax.lax.psum(r, "i") * r, axis_name="i")(x), "psum has no rule",
+    ),
+    "pmean over a mapped axis": (
+        lambda x: jax.vmap(lambda r: jax.lax.pmean(r, "i"), axis_name="i")(x), "psum has no rule",
+    ),
+    "a function applied in place": (lambda x: x.at[1].apply(jnp.sin), r"write x.at\[...\].set"),
+    "another shape": (
+        lambda x: jax.lax.approx_max_k(x, 2, aggregate_to_topk=False)[0],
+        r"approx_top_k with these parameters has no rule: it gives \[\(\(4,\), 'float64'\).*ours \[\(\(2,\)",
+    ),
+    "another dtype": (
+        lambda x: jax.lax.conv(
+            *2 * [x.reshape(1, 1, 2, 2).astype("float32")], (1, 1), "SAME", preferred_element_type="float64"
+        ),
+        "conv_general_dilated with these parameters has no rule: it gives .*'float64'.*ours .*'float32'",
+    ),
+    "another number of results": (
+        lambda x: jax.lax.custom_linear_solve(lambda v: 2 * v, x, lambda _, b: (b / 2, 3.0), has_aux=True)[0],
+        "custom_linear_solve with these parameters has no rule",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("why", REFUSED)

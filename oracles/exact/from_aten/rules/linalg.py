@@ -129,6 +129,9 @@ def _pinv(a: Var, hermitian: bool = False) -> Var:
 
 def _lstsq(call: Call, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
     """The x of least (a x - b)^2, and that square, column by column (where torch gives it)."""
+    rank = call.results[2]
+    if (rank < min(a.shape[-2:])).any():
+        raise Unsupported("linalg.lstsq that drops singular values below a tolerance: not yet")
     vectors = b.ndim == a.ndim - 1
     b = reshape(b, (*b.shape, 1)) if vectors else b
     x = la.matmul(_pinv(a), b)

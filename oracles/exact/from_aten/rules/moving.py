@@ -14,6 +14,7 @@ import torch
 from oracles.exact.from_aten.call import Call, Rule, moved, words
 from oracles.exact.from_aten.operators import BLANK
 from oracles.exact.from_aten.rules.scatter import indices_of
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.elementwise import convert, detach, select
 from oracles.exact.program.program import Operand, Var
 
@@ -40,8 +41,19 @@ def _pad(call: Call, x: Var, pad: Sequence[int], value: float = 0.0) -> Var:
     return select(call.recorder.constant(inside), out, call.full(value))
 
 
-def _embedding(call: Call, weight: Var, indices: Var, padding_idx: int = -1, *_: Any) -> Var:
+def refuse_frequencies(by_frequency: bool) -> None:
+    """An embedding whose gradient is not its derivative, and is not meant to be."""
+    if by_frequency:
+        raise Unsupported(
+            "scale_grad_by_freq=True: by definition its gradient is not its derivative; set False"
+        )
+
+
+def _embedding(
+    call: Call, weight: Var, indices: Var, padding_idx: int = -1, by_frequency: bool = False, *_: Any
+) -> Var:
     """Rows; the row of the padding is held fixed, as its documentation says."""
+    refuse_frequencies(by_frequency)
     out = moved(call, weight, indices)
     assert isinstance(out, Var)
     if padding_idx < 0:

@@ -149,6 +149,10 @@ def attention_scores(
     call: Call, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
 ) -> tuple[Var, Any]:
     """q k^T scale + mask, and the scale, 1/sqrt(width) if none is given."""
+    if q.shape[:-2] != k.shape[:-2]:
+        raise Unsupported(
+            "attention with more queries' heads than keys' (enable_gqa): repeat the keys' before"
+        )
     factor = scalar("rsqrt", call.constant(float(q.shape[-1]))) if scale is None else scale
     scores = matmul(q, transpose(k)) * factor
     if causal:

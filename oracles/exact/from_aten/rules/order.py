@@ -25,7 +25,9 @@ def _sort(x: Var, dim: int = -1, descending: bool = False, stable: bool | None =
     return r.take_along(x, order, dim), order
 
 
-def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, *_: Any) -> tuple[Var, Var]:
+def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = True) -> tuple[Var, Var]:
+    if not in_order:
+        raise Unsupported("topk with sorted=False: its order is not defined; leave sorted=True")
     values, order = _sort(x, dim, largest)
     return (
         (values, order)
@@ -90,8 +92,9 @@ def _nonzero(call: Call, x: Var) -> Array:
     return np.argwhere(call.decided(x if x.dtype == "bool" else compare("ne", x, 0)))
 
 
-def _bucket(x: Operand, edges: Var, *, right: bool = False, **_: Any) -> Var:
-    """How many sorted edges lie below x (right: or at it)."""
+def _bucket(x: Operand, edges: Var, *, right: bool = False, side: str | None = None, **_: Any) -> Var:
+    """How many edges lie below x (right: or at it); a sorter is not needed to count."""
+    right = right or side == "right"
     if edges.ndim != 1:
         raise Unsupported(f"searchsorted in a sequence of shape {edges.shape}: only in one axis")
     point = x if isinstance(x, Var) else edges.builder.constant(float(x), edges.dtype)

@@ -13,6 +13,7 @@ from oracles.exact.from_aten.call import Call, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.primitives.elementwise import convert, detach
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
@@ -80,6 +81,9 @@ def _upsample(n: int, kernel: Any) -> Rule:
 
 def _grid_sampler(call: Call, x: Var, grid: Var, mode: int, padding: int, align: bool) -> Var:
     """Linear (0) or nearest (1) samples at grid points in [-1, 1]; outside: 0, the border, or mirrored."""
+    if mode not in (0, 1) or padding not in (0, 1, 2):
+        name = {2: "bicubic"}.get(mode, str(mode))
+        raise Unsupported(f"grid_sample of mode {name} and padding {padding}: only linear and nearest")
     batch, channels, *size = x.shape
     n, points = len(size), grid.shape[1:-1]
     at = [_coordinate(grid[..., n - 1 - i], s, padding, align) for i, s in enumerate(size)]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import Call, Rule, plain
+from oracles.exact.from_aten.rules.moving import refuse_frequencies
 from oracles.exact.from_aten.rules.reductions import norm
 from oracles.exact.from_aten.rules.scatter import reduce_groups
 from oracles.exact.program import functions as f
@@ -36,6 +37,7 @@ def _embedding_bag(
     padding: int = -1,
 ) -> Var:
     """The rows of each bag, times its factors, together; the padding's row is left out, an empty bag is 0."""
+    refuse_frequencies(by_frequency)
     rows, starts = call.decided(indices).ravel(), call.decided(offsets).tolist()
     ends = starts[1:] if last else [*starts[1:], len(rows)]
     members = take(weight, rows[:, None] * weight.shape[1] + np.arange(weight.shape[1]))
@@ -76,7 +78,9 @@ def _segment_reduce(
         assert lengths is not None
         ends = np.concatenate([[0], np.cumsum(call.decided(lengths))])
     how = {"max": "amax", "min": "amin"}.get(reduce, reduce)
-    if initial is not None and how != "mean":
+    if initial is not None:
+        if how == "mean":
+            raise Unsupported("segment_reduce mean with initial=: leave initial out, and add it to the data")
         first = x.builder.constant(np.full((1, *x.shape[1:]), float(initial)), x.dtype)
         groups = [[0, *range(a + 1, b + 1)] for a, b in pairwise(ends)]
         return _grouped_rows(concatenate([first, x], 0), groups, how)

@@ -126,7 +126,6 @@ CONTROL: dict[str, Rule] = {
     "scan": _scan,
     "custom_linear_solve": _linear_solve,
     "optimization_barrier": _barrier,
-    "psum": _barrier,
     "debug_callback": lambda call, *xs: (),
     "debug_print": lambda call, *xs: (),
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
 from oracles.exact.program import functions as f
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, scatter_add, take
 from oracles.exact.program.primitives.elementwise import compare, convert, select
 from oracles.exact.program.program import FLOATS, Array, Var
@@ -116,6 +117,8 @@ def _scatter_add(call: Call, x: Var, indices: Var, updates: Var) -> Var | Sequen
 
 def _scatter(call: Call, x: Var, indices: Var, updates: Var) -> Var:
     """The updates in place of what they meet; the last one wins."""
+    if call.params.get("update_jaxpr") is not None:
+        raise Unsupported("x.at[...].apply(f): write x.at[...].set(f(x[...]))")
     positions = call.recorder.decide(_targets(call, x, indices, updates))
     return _overwrite(x, updates, positions)
 
