@@ -26,10 +26,11 @@ gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: $(READY)  ## formatting, lint and types
+lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
