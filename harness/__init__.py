@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.case import Case, InputMaker
+    from harness.case import Case
     from harness.cases import catalogue
     from harness.check import assert_gradient, check_gradient
     from harness.exact import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         exact_value,
     )
     from harness.examination import examine
+    from harness.inputs.arrays import InputMaker
     from harness.layer_check import assert_layer, check_layer
     from harness.result import GradientError, Result
     from harness.runs.journal import read_records
@@ -35,7 +36,7 @@ _HOMES = {
     "Cell": "harness.runs.record",
     "GradientError": "harness.result",
     "Result": "harness.result",
-    "InputMaker": "harness.case",
+    "InputMaker": "harness.inputs.arrays",
     "Enclosure": "harness.exact",
     "ExactError": "harness.exact",
     "Record": "harness.runs.record",

@@ -5,29 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
-Arrays: TypeAlias = tuple[Array, ...]
-Floating: TypeAlias = np.dtype[np.floating[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class InputMaker:
-    """One named way to draw a case's arguments.
-
-    `make(rng, dtype, shape)` returns the arguments in order. `boundary` tells the inputs that look for
-    trouble (zeros, ties, saturation, layout) from the ordinary draws; `heavy` those that take seconds.
-    """
-
-    name: str
-    make: Callable[[np.random.Generator, Floating, tuple[int, ...]], Arrays]
-    shape: tuple[int, ...]
-    boundary: bool = False
-    heavy: bool = False
+from harness.inputs.arrays import Array, Arrays, InputMaker, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +65,3 @@ class Case:
         args = maker.make(rng, kind, maker.shape)
         value = np.asarray(self.function(*args))
         return args, signed(rng, value.dtype if value.dtype.kind == "f" else kind, value.shape)
-
-
-def signed(rng: np.random.Generator, dtype: Floating, shape: tuple[int, ...]) -> Array:
-    """Random numbers of both signs with two decimals, magnitudes from 0.25 to 2, never zero."""
-    magnitude = np.round(rng.uniform(0.25, 2.0, shape), 2)
-    return np.asarray(magnitude * rng.choice([-1.0, 1.0], shape), dtype=dtype)

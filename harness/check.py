@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
-from harness.boundary import points
 from harness.derivative import Derivative
 from harness.frameworks import differentiating
+from harness.inputs.points import points
 from harness.point import Part, Point, Question, check_point
 from harness.problem import problem_of
 from harness.result import GradientError, Result

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.case import Array
 from harness.frameworks import differentiate, push_forward, zeros_like
+from harness.inputs.arrays import Array
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array, signed
 from harness.frameworks import on_host
+from harness.inputs.arrays import Array, signed
 from oracles.exact.program.program import Var
 from oracles.exact.program.trees import flatten
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from harness.judge import distance
 from oracles.exact.enclose.enclosure import Enclosure
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.case import Array, signed
 from harness.frameworks import framework_of
+from harness.inputs.arrays import Array, signed
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.refine import Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.case import Array, Arrays, Case
+from harness.case import Case
 from harness.errors import Errors, measure
+from harness.inputs.arrays import Array, Arrays
 from harness.judge import Judgement
 from harness.observe import Loaded, Observed, observe
 from harness.runs.known import KnownDefect, Row

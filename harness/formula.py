@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from harness.judge import meets
 from harness.truth import Truth
 from oracles.exact.enclose.enclosure import Enclosure

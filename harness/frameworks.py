@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
 from oracles.oracle import Gradient, Subject

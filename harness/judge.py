@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.rounding.formats import format_of

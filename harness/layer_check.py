@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.boundary import points
 from harness.check import answered, asserting, without_numbers
 from harness.derivative import Derivative
+from harness.inputs.points import points
 from harness.layers import Layer
 from harness.point import Question
 from harness.problem import problem_of

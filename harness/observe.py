@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from oracles.exact.rounding.formats import format_of
 from oracles.oracle import Gradient, Native, Subject
 

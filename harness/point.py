@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array
 from harness.derivative import FORWARD, inside
 from harness.directions import along, contracted, dtype_named, levels_of
 from harness.formula import SMALL
+from harness.inputs.arrays import Array
 from harness.judge import Evidence, Judgement, judge_each
 from harness.observe import Observed, observe
 from harness.problem import Problem

@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Limits, slopes

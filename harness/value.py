@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.case import Array
+from harness.inputs.arrays import Array
 from harness.judge import meets
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.enclosure import Enclosure

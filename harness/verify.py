@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from flint import arb
 
-from harness.case import Array
 from harness.formula import Formula, beyond, compare
+from harness.inputs.arrays import Array
 from harness.judge import Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
 from harness.verdicts.budget import budget

@@ -11,8 +11,8 @@ from time import perf_counter
 
 import numpy as np
 
-from harness.case import Array
 from harness.cases import catalogue
+from harness.inputs.arrays import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Program

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import reference
-from harness.case import Array
 from harness.cases import catalogue
+from harness.inputs.arrays import Array
 from harness.runs.timing import paired
 from oracles.exact_oracle import enclosed_gradient
 

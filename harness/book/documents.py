@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import reference
-from harness.case import Array
 from harness.exact import Enclosure, exact_gradient, exact_value
+from harness.inputs.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

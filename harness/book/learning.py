@@ -16,8 +16,8 @@ from typing import TypeAlias
 import numpy as np
 
 import reference
-from harness.case import Array
 from harness.cases import catalogue
+from harness.inputs.arrays import Array
 from harness.runs.timing import pinned
 from oracles import Oracle
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.case import Array, Arrays, Floating, InputMaker, signed
+from harness.inputs.arrays import Array, Arrays, Floating, InputMaker, signed
 
 Draw = Callable[[np.random.Generator, Floating, tuple[int, ...]], Array]
 Complete = Callable[[np.random.Generator, Array], Arrays]

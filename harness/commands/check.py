@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.case import Array, signed
 from harness.check import check_gradient
 from harness.frameworks import NAMES
+from harness.inputs.arrays import Array, signed
 from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode

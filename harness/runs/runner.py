@@ -10,11 +10,11 @@ from functools import cache, partial
 
 from msgspec.structs import asdict, replace
 
-from harness.case import InputMaker
 from harness.cases import catalogue
 from harness.cases.plugins import ORACLES, plugins
 from harness.defaults import TIMEOUT_S
 from harness.examination import EXACT, REFERENCE, examine, first_line, is_timed, times
+from harness.inputs.arrays import InputMaker
 from harness.runs.known import known_defects
 from harness.runs.record import Cell, Record
 from harness.runs.workers import spread

@@ -6,8 +6,8 @@ import mpmath as mp
 import numpy as np
 from hypothesis import strategies as st
 
-from harness.case import InputMaker, signed
 from harness.cases import catalogue
+from harness.inputs.arrays import InputMaker, signed
 
 SIDES = st.integers(1, 6)
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.case import InputMaker
 from harness.cases import catalogue
+from harness.inputs.arrays import InputMaker
 from oracles import Gradient, Oracle, Subject
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.errors import Undecided, Unsupported

@@ -12,8 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from harness.boundary import points
 from harness.derivative import Derivative
+from harness.inputs.points import points
 from harness.problem import problem_of
 from tests.power.checkers import CHECKERS, Checker, result
 from tests.power.fault import Arrays, Fault

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.case import Array, signed
+from harness.inputs.arrays import Array, signed
 from harness.problem import Problem
 from oracles.exact.program.trees import is_floating
 from oracles.exact.rounding.formats import format_of
