@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from harness.layer_check import assert_layer, check_layer
     from harness.result import GradientError, Result
     from harness.runs.journal import read_records
+    from harness.runs.plan import plan
     from harness.runs.record import Cell, Record
-    from harness.runs.runner import plan, run
+    from harness.runs.runner import run
     from oracles.exact.program.registered import register_rule
 
 _HOMES = {
@@ -50,7 +51,7 @@ _HOMES = {
     "exact_gradient": "harness.exact",
     "exact_value": "harness.exact",
     "examine": "harness.examination",
-    "plan": "harness.runs.runner",
+    "plan": "harness.runs.plan",
     "read_records": "harness.runs.journal",
     "register_rule": "oracles.exact.program.registered",
     "run": "harness.runs.runner",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from harness.cases import catalogue
 from harness.examination import examined, truth
 from harness.judge import distance, reach
+from harness.runs.plan import oracles
 from harness.runs.record import Cell
-from harness.runs.runner import oracles
 from oracles.exact.rounding.formats import format_of
 
 

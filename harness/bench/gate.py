@@ -20,8 +20,8 @@ from harness.gate.baseline import Expected
 from harness.gate.finding import Level, compare_results
 from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.failure import argument_of
+from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
-from harness.runs.runner import DTYPES, oracles
 from harness.runs.timing import Call, paired
 from oracles import Oracle, Subject
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from rich.text import Text
 
-from harness.commands.gate import gated_cells
-from harness.defaults import BASELINE, TIMEOUT_S
+from harness.commands.options import BaselineOptions
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Change, Changes, changes
@@ -20,39 +17,28 @@ from harness.report.screen import Screen
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.journal import read_header, read_records, refuse_other_code
 from harness.runs.known import Row
+from harness.runs.plan import cells_of, gated_cells
 from harness.runs.record import Cell, Record
 from harness.runs.runner import run
 from harness.runs.scope import Scope
 from harness.selection import NothingSelected, UsageError, near_matches
 from harness.verdicts.exit_codes import ExitCode
 
+Globs = tuple[str, ...]  # patterns of case/oracle/dtype/input
 SEED = 0
 MOST_SHOWN = 20
 STYLES = {Change.WORSE: "bold red", Change.FIXED: "green"}
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `baseline`, as the command line gives them; `anew` forgets the old baseline."""
-
-    globs: tuple[str, ...] = ()
-    reason: str = ""
-    anew: bool = False
-    baseline: Path = BASELINE
-    from_: Path | None = None
-    jobs: int = 1
-    timeout: float = TIMEOUT_S
-
-
-def run_diff(options: Options) -> ExitCode:
+def run_diff(globs: Globs, options: BaselineOptions) -> ExitCode:
     """Show what an update would change."""
-    found = _changes(options, _measured(options))
+    found = _changes(globs, options, _measured(globs, options))
     with whatever_the_reader_does():
         _show(found, f"would change in {options.baseline}")
     return ExitCode.OK
 
 
-def run_update(options: Options) -> ExitCode:
+def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
     """Change the baseline to what a run says, and show what changed, by kind.
 
     Raises:
@@ -63,14 +49,15 @@ def run_update(options: Options) -> ExitCode:
             f"CI is {os.environ['CI']!r}, and a baseline that CI updates agrees with everything: update it "
             "where a person looks at the diff, and commit it"
         )
-    reason = " ".join(options.reason.split())
+    reason = " ".join(reason.split())
     if not reason:
         raise UsageError('--reason is empty; say why the rows change, for the next reader: --reason "…"')
-    measured = _measured(options)
+    measured = _measured(globs, options)
     with baselines.locked(options.baseline):
-        found = _changes(options, measured)  # of the baseline as it is now: another update may have written
+        # Read again under the lock: another update may have written since.
+        found = _changes(globs, options, measured)
         if found.said:
-            old = _old(options)
+            old = _old(globs, options)
             update = Update(reason, _commit(), _machine(options))
             baselines.write(options.baseline, Baseline(old.seed, (*old.updates, update), found.rows))
     with whatever_the_reader_does():
@@ -78,9 +65,9 @@ def run_update(options: Options) -> ExitCode:
     return ExitCode.OK
 
 
-def _old(options: Options) -> Baseline:
-    if options.anew and options.globs:
-        raise UsageError(f"--anew writes every row; leave out {' '.join(options.globs)}")
+def _old(globs: Globs, options: BaselineOptions) -> Baseline:
+    if options.anew and globs:
+        raise UsageError(f"--anew writes every row; leave out {' '.join(globs)}")
     return (
         Baseline(SEED, (), {})
         if options.anew or not options.baseline.exists()
@@ -88,45 +75,43 @@ def _old(options: Options) -> Baseline:
     )
 
 
-def _planned(options: Options, old: Baseline) -> list[Cell]:
+def _planned(globs: Globs, old: Baseline) -> list[Cell]:
     """The cells whose rows the patterns choose."""
     cells = gated_cells(Scope(), old.seed, old.rows)
-    return [cell for cell in cells if is_chosen(Row.of(cell), options.globs)]
+    return [cell for cell in cells if is_chosen(Row.of(cell), globs)]
 
 
-def is_chosen(row: Row, globs: tuple[str, ...]) -> bool:
+def is_chosen(row: Row, globs: Globs) -> bool:
     """Whether a pattern matches `case/oracle/dtype/input`; one without a slash is a case."""
     name = "/".join(row)
     return not globs or any(fnmatchcase(name, g if "/" in g else f"{g}/*") for g in globs)
 
 
-def _measured(options: Options) -> list[Record]:
+def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
     """A record for each chosen row, from a saved run or a fresh one."""
-    old = _old(options)
-    cells = _planned(options, old)
-    gone = any(is_chosen(row, options.globs) for row in old.rows)
+    old = _old(globs, options)
+    cells = _planned(globs, old)
+    gone = any(is_chosen(row, globs) for row in old.rows)
     if not cells and not gone:
-        names = [*{"/".join(Row.of(cell)) for cell in Scope().cells(old.seed)}]
-        raise NothingSelected(
-            f"no row matches {' '.join(options.globs)}; {near_matches(options.globs[0], sorted(names))}"
-        )
+        names = [*{"/".join(Row.of(cell)) for cell in cells_of(Scope(), old.seed)}]
+        raise NothingSelected(f"no row matches {' '.join(globs)}; {near_matches(globs[0], sorted(names))}")
     if options.from_:
         if not options.from_.is_file():
             raise UsageError(f"there is no saved run at {options.from_}; `gate` saves one")
         refuse_other_code(options.from_)
-        return [r for r in read_records(options.from_) if is_chosen(Row.of(r.cell), options.globs)]
+        return [r for r in read_records(options.from_) if is_chosen(Row.of(r.cell), globs)]
     rows = run(cells, options.jobs, timeout_s=options.timeout)
     return list({record.cell: record for record in with_progress(rows, len(cells))}.values())
 
 
-def _changes(options: Options, measured: list[Record]) -> Changes:
-    old = _old(options)
-    planned = {Row.of(cell) for cell in _planned(options, old)}
-    gone = [row for row in old.rows if is_chosen(row, options.globs) and row not in planned]
+def _changes(globs: Globs, options: BaselineOptions, measured: list[Record]) -> Changes:
+    old = _old(globs, options)
+    planned = {Row.of(cell) for cell in _planned(globs, old)}
+    gone = [row for row in old.rows if is_chosen(row, globs) and row not in planned]
     return changes(old, measured, gone, _machine(options))
 
 
-def _machine(options: Options) -> Fingerprint:
+def _machine(options: BaselineOptions) -> Fingerprint:
     """Of which machine the run is."""
     header = read_header(options.from_) if options.from_ else None
     return header.fingerprint if header else fingerprint()

@@ -6,7 +6,6 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
+from harness.commands.options import CheckOptions
 from harness.frameworks import NAMES
 from harness.inputs.arrays import Array, signed
 from harness.result import Result
@@ -24,38 +24,17 @@ from harness.verdicts.verdict import Verdict
 from oracles.exact.program.program import FLOATS
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `check`, as the command line gives them; "" is not given."""
-
-    function: str
-    spec: str = ""
-    vjp: str = ""
-    residual_vjp: str = ""
-    surrogate: str = ""
-    shape: tuple[str, ...] = ()
-    dtype: str = "float64"
-    inputs: Path | None = None
-    framework: str = ""
-    mode: str = "reverse"
-    order: int = 1
-    seed: int = 0
-    bits_lost: float | None = None
-    boundary: bool = False
-    samples: int = 0
-
-
-def run_check(options: Options) -> ExitCode:
+def run_check(name: str, options: CheckOptions) -> ExitCode:
     """Import, draw or load the inputs, check, and print the result."""
     if options.dtype not in FLOATS:
         listed("--dtype", options.dtype, sorted(FLOATS))
     if options.framework:
         listed("--framework", options.framework, NAMES)
-    function = imported(options.function)
+    function = imported(name)
     others: dict[str, Any] = {
-        name: imported(path)
-        for name in ("spec", "vjp", "residual_vjp", "surrogate")
-        if (path := getattr(options, name))
+        other: imported(path)
+        for other in ("spec", "vjp", "residual_vjp", "surrogate")
+        if (path := getattr(options, other))
     }
     try:
         found = check_gradient(
@@ -109,7 +88,7 @@ def imported(path: str) -> Callable[..., Any]:
     return function
 
 
-def _arguments(options: Options) -> list[Array]:
+def _arguments(options: CheckOptions) -> list[Array]:
     if options.inputs is not None:
         return _loaded(options.inputs)
     if not options.shape:

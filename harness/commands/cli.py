@@ -4,251 +4,85 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
 
 from harness.commands.configuration import ConfiguredApp
-from harness.defaults import BASELINE, SAVED, TIMEOUT_S
+from harness.commands.options import FLAT, BaselineOptions, CheckOptions, GateOptions, ReportOptions
 from harness.selection import NothingSelected, Untrusted, UsageError
 from harness.verdicts.exit_codes import ExitCode
 from harness.version import __version__
 
 app = ConfiguredApp(
     name="python -m harness",
-    help="Tells you whether a gradient is right: every function against independent derivations.",
+    help="Checks gradients with proof: every function against independent derivations.",
     help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
     "\n\nOptions not given: HARNESS_JOBS=2, then jobs = 2 in [tool.harness] of pyproject.toml.",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
+    default_parameter=Parameter(negative=()),  # --quick has no --no-quick, and a pattern no --empty-case
 )
-Flag = Annotated[bool, Parameter(negative="")]
-Patterns = Annotated[tuple[str, ...], Parameter(negative="")]
-From = Annotated[Path | None, Parameter(name="from")]
+Baselines = Annotated[BaselineOptions, FLAT]
 
 
 @app.command
-def report(
-    *,
-    case: Patterns = ("*",),
-    input: Patterns = ("*",),
-    oracle: str = "",
-    dtype: str = "",
-    seed: int = 0,
-    quick: Flag = False,
-    full: Flag = False,
-    allow: str = "",
-    format: str = "",
-    output: Path | None = None,
-    jobs: int = 0,
-) -> ExitCode:
+def report(*, options: Annotated[ReportOptions, FLAT] = ReportOptions()) -> ExitCode:
     """Run every case against every oracle and show the tables.
 
-    Parameters
-    ----------
-    case
-        Only cases that match this pattern (`*`, `?`); may be given again.
-    input
-        Only inputs that match this pattern, such as `saturated-*`; may be given again.
-    oracle
-        Only these oracles, separated by commas: exact, numpy, jax, jax-jit, torch, torch-compile,
-        fd.
-    dtype
-        Only these, separated by commas: float64, float32.
-    seed
-        Seeds every draw.
-    quick
-        Ordinary inputs in float64 only, and a short learning run.
-    full
-        Run everything, torch.compile too, and show all rows, not only the worst of each case and oracle.
-    allow
-        undecided, unsupported, separated by commas: rows with such a verdict do not fail.
-    format
-        text, csv, md, jsonl, separated by commas; by default text, and with --output all of them.
-    output
-        A folder for the tables (csv, md) and the rows as they come (records.jsonl).
-    jobs
-        Processes that compare at once; 0 is this one. Timing always runs alone, afterwards.
+    --quick also shortens the learning, from 300 steps to 50.
     """
-    from harness.commands.report import Options, run_report
+    from harness.commands.report import run_report
 
-    return run_report(Options(case, input, oracle, dtype, seed, quick, full, allow, format, output, jobs))
+    return run_report(options)
 
 
 @app.command
-def gate(
-    *,
-    case: Patterns = ("*",),
-    input: Patterns = ("*",),
-    oracle: str = "",
-    dtype: str = "",
-    quick: Flag = False,
-    timing: str = "",
-    strict: Flag = False,
-    format: str = "",
-    baseline: Path = BASELINE,
-    save: Path = SAVED,
-    resume: Flag = False,
-    from_: From = None,
-    against: Path | None = None,
-    jobs: int = 1,
-    timeout: float = TIMEOUT_S,
-) -> ExitCode:
+def gate(*, options: Annotated[GateOptions, FLAT] = GateOptions()) -> ExitCode:
     """Run, and compare with the baseline: fails where a verdict got worse or more than one bit more is lost.
 
-    Parameters
-    ----------
-    case
-        Only cases that match this pattern (`*`, `?`); may be given again.
-    input
-        Only inputs that match this pattern; may be given again.
-    oracle
-        Only these oracles, separated by commas; otherwise all that the baseline has must be installed.
-    dtype
-        Only these, separated by commas: float64, float32.
-    quick
-        Ordinary inputs in float64 only.
-    timing
-        What a slower row does: gate (fail), warn, off; by default gate, and warn on another machine.
-    strict
-        Fail on rows that the baseline does not have, too.
-    format
-        text, github, jsonl, csv, md; by default github where GITHUB_STEP_SUMMARY is set, else text.
-    baseline
-        The baseline's file.
-    save
-        Where the rows of the run go as they come.
-    resume
-        Go on with the run that is saved there and was killed.
-    from_
-        Compare this saved run; nothing is run.
-    against
-        With --from: compare with this saved run instead of the baseline.
-    jobs
-        Processes that compare at once; 0 is this one. Timing always runs alone, afterwards.
-    timeout
-        Seconds that the rows of one case and dtype may take; then one by one, and what hangs fails.
+    Without --oracle, every oracle that the baseline has must be installed.
     """
-    from harness.commands.gate import Options, run_gate
-    from harness.runs.scope import Scope
+    from harness.commands.gate import run_gate
 
-    scope = Scope(case, input, oracle, dtype, quick)
-    return run_gate(
-        Options(scope, timing, strict, format, baseline, save, resume, from_, against, jobs, timeout)
-    )
+    return run_gate(options)
 
 
 @app.command
-def check(
-    function: str,
-    *,
-    spec: str = "",
-    vjp: str = "",
-    residual_vjp: str = "",
-    surrogate: str = "",
-    shape: Patterns = (),
-    dtype: str = "float64",
-    inputs: Path | None = None,
-    framework: str = "",
-    mode: str = "reverse",
-    order: int = 1,
-    seed: int = 0,
-    bits_lost: float | None = None,
-    boundary: Flag = False,
-    samples: int = 0,
-) -> ExitCode:
-    """Say whether the gradient of a function of your own is right; functions are named package.module:name.
+def check(function: str, *, options: Annotated[CheckOptions, FLAT] = CheckOptions()) -> ExitCode:
+    """Check the gradient of one function; functions are named package.module:name.
 
     Parameters
     ----------
     function
         The function, such as mypackage.kernels:fused_softmax.
-    spec
-        The function that it is meant to be, where it is a kernel or an approximation.
-    vjp
-        Its hand-written gradient, backward(cotangent, *args).
-    residual_vjp
-        The same as kernels have it: the function returns (result, residuals); backward(residuals, cotangent).
-    surrogate
-        The function whose gradient is meant to be its own.
-    shape
-        The shape of an argument, such as 32,64, drawn by --seed; given again for the next argument.
-    dtype
-        Of the drawn arguments: float64, float32, float16 or bfloat16.
-    inputs
-        An .npz file with the arguments in order, instead of shapes.
-    framework
-        numpy, jax or torch; by default what the function's module imports.
-    mode
-        reverse, forward, or forward-over-reverse.
-    order
-        1, 2 or 3.
-    seed
-        Seeds the arguments and the cotangent.
-    bits_lost
-        The budget of lost bits; `explain budget` says what it is by default.
-    boundary
-        Try zeros, ties, saturation and other boundary values beside the arguments.
-    samples
-        How many more points to draw around the arguments.
     """
-    from harness.commands.check import Options, run_check
+    from harness.commands.check import run_check
 
-    return run_check(
-        Options(
-            function, spec, vjp, residual_vjp, surrogate, shape, dtype, inputs, framework, mode, order, seed,
-            bits_lost, boundary, samples,
-        )
-    )  # fmt: skip
+    return run_check(function, options)
 
 
-baseline_app = App(name="baseline", help="Look at what a run would change in the baseline, or change it.")
+baseline_app = App(name="baseline", help="Show what a run would change in the baseline, or change it.")
 app.command(baseline_app)
 
 
 @baseline_app.command
-def diff(
-    *glob: str,
-    baseline: Path = BASELINE,
-    anew: Flag = False,
-    from_: From = None,
-    jobs: int = 1,
-    timeout: float = TIMEOUT_S,
-) -> ExitCode:
+def diff(*glob: str, options: Baselines = BaselineOptions()) -> ExitCode:
     """Show what `baseline update` would change, by kind: worse, created, trimmed, fixed, renewed.
 
     Parameters
     ----------
     glob
         Only rows whose case/oracle/dtype/input matches; a pattern without a slash is a case.
-    baseline
-        The baseline's file.
-    anew
-        As if there were no baseline.
-    from_
-        Use this saved run; nothing is run.
-    jobs
-        Processes that compare at once; 0 is this one.
-    timeout
-        Seconds that the rows of one case and dtype may take.
     """
-    from harness.commands.baseline import Options, run_diff
+    from harness.commands.baseline import run_diff
 
-    return run_diff(Options(glob, "", anew, baseline, from_, jobs, timeout))
+    return run_diff(glob, options)
 
 
 @baseline_app.command
-def update(
-    *glob: str,
-    reason: str = "",
-    baseline: Path = BASELINE,
-    anew: Flag = False,
-    from_: From = None,
-    jobs: int = 1,
-    timeout: float = TIMEOUT_S,
-) -> ExitCode:
+def update(*glob: str, reason: str = "", options: Baselines = BaselineOptions()) -> ExitCode:
     """Make the baseline agree with a run. Refused where CI is set, and without a reason.
 
     Parameters
@@ -257,20 +91,10 @@ def update(
         Only rows whose case/oracle/dtype/input matches; a pattern without a slash is a case.
     reason
         Why the rows change; it is kept in the baseline.
-    baseline
-        The baseline's file.
-    anew
-        Write every row, whatever the old file holds.
-    from_
-        Use this saved run; nothing is run.
-    jobs
-        Processes that compare at once; 0 is this one.
-    timeout
-        Seconds that the rows of one case and dtype may take.
     """
-    from harness.commands.baseline import Options, run_update
+    from harness.commands.baseline import run_update
 
-    return run_update(Options(glob, reason, anew, baseline, from_, jobs, timeout))
+    return run_update(glob, reason, options)
 
 
 @app.command
@@ -282,7 +106,7 @@ def schema(of: str = "finding") -> ExitCode:
     of
         finding (a line of `gate --format jsonl`), record, header (a saved run's lines), or baseline.
     """
-    from harness.report.schemas import print_schema
+    from harness.commands.schema import print_schema
 
     return print_schema(of)
 
@@ -296,11 +120,9 @@ def list_(what: str = "catalogue") -> ExitCode:
     what
         catalogue, or ops: the operations of NumPy, JAX and PyTorch with and without a rule.
     """
-    from harness.commands.showing import print_catalogue, print_operations
-    from harness.selection import listed
+    from harness.commands.listing import print_listing
 
-    (chosen,) = listed("list", what, ("catalogue", "ops"))
-    return print_catalogue() if chosen == "catalogue" else print_operations()
+    return print_listing(what)
 
 
 @app.command
@@ -312,7 +134,7 @@ def explain(*word: str) -> ExitCode:
     word
         A verdict, an outcome, a column, or an exit code: `imprecise`, `known`, `bits_lost`, `exit 3`.
     """
-    from harness.commands.showing import print_explanation
+    from harness.commands.explain import print_explanation
 
     return print_explanation(" ".join(word))
 
@@ -320,7 +142,7 @@ def explain(*word: str) -> ExitCode:
 @app.command
 def coverage() -> ExitCode:
     """Count the functions of JAX and PyTorch whose gradients the exact oracle proves, and name the others."""
-    from harness.commands.showing import run_coverage
+    from harness.commands.coverage import run_coverage
 
     return run_coverage()
 
@@ -328,7 +150,7 @@ def coverage() -> ExitCode:
 @app.command
 def bench() -> ExitCode:
     """Run the paired benchmarks and show how many times faster each is."""
-    from harness.commands.showing import run_bench
+    from harness.commands.bench import run_bench
 
     return run_bench()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.defaults import BASELINE, SAVED, TIMEOUT_S
+from harness.commands.options import GateOptions
+from harness.defaults import BASELINE
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
 from harness.gate.delivery import deliver_findings, format_of
@@ -18,30 +19,13 @@ from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
 from harness.runs.known import Row
+from harness.runs.plan import DTYPES, covers, gated_cells
 from harness.runs.record import Cell, Record
-from harness.runs.runner import DTYPES, oracles, run
-from harness.runs.scope import Scope
+from harness.runs.runner import run
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode
 
 TIMINGS = ("gate", "warn", "off")
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of `gate`, as the command line gives them."""
-
-    scope: Scope = field(default_factory=Scope)
-    timing: str = ""
-    strict: bool = False
-    format: str = ""
-    baseline: Path = BASELINE
-    save: Path = SAVED
-    resume: bool = False
-    from_: Path | None = None
-    against: Path | None = None
-    jobs: int = 1
-    timeout: float = TIMEOUT_S
 
 
 @dataclass(frozen=True)
@@ -74,7 +58,7 @@ class Past:
         return cls(str(path), seeds.pop(), rows, [header.fingerprint if header else None])
 
 
-def run_gate(options: Options) -> ExitCode:
+def run_gate(options: GateOptions) -> ExitCode:
     """Run, or read a saved run; compare with the baseline; show what is found, worst first."""
     _check(options)
     kind = format_of(options.format)
@@ -98,7 +82,7 @@ def run_gate(options: Options) -> ExitCode:
             gate.take(record)
         gate.confirm(_again(options, gate))
     planned = {Row.of(cell) for cell in cells}
-    gate.close((row for row in past.rows if options.scope.covers(row)), planned.__contains__)
+    gate.close((row for row in past.rows if covers(options.scope, row)), planned.__contains__)
     other = next((m for m in reversed(past.machines) if m), None)
     told = Told(
         gate.findings,
@@ -116,13 +100,13 @@ def run_gate(options: Options) -> ExitCode:
     return code
 
 
-def _check(options: Options) -> None:
+def _check(options: GateOptions) -> None:
     if options.timing:
         listed("--timing", options.timing, TIMINGS)
     if options.jobs < 0:
-        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 0 for none but this one")
+        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {options.jobs}")
     if not options.timeout > 0:
-        raise UsageError(f"--timeout is {options.timeout}; it is in seconds, above 0")
+        raise UsageError(f"--timeout must be a number of seconds > 0, got {options.timeout}")
     if options.against and not options.from_:
         raise UsageError(
             "--against compares with --from; name the run to compare: --from RUN --against OTHER"
@@ -134,7 +118,7 @@ def _check(options: Options) -> None:
             raise UsageError(f"there is no saved run at {path}; `gate` saves one, --save says where")
 
 
-def _machine_of(options: Options) -> Fingerprint | None:
+def _machine_of(options: GateOptions) -> Fingerprint | None:
     """Of which machine the run is.
 
     Raises:
@@ -148,20 +132,7 @@ def _machine_of(options: Options) -> Fingerprint | None:
     return header.fingerprint if header else None
 
 
-def gated_cells(scope: Scope, seed: int, rows: Iterable[Row]) -> list[Cell]:
-    """The cells of a scope that a run of everything has too, and so the baseline.
-
-    A slow oracle is asked where it was asked for, or where the baseline has it among its `rows`. What a run
-    of everything does in one dtype only, as the heavy inputs, is not done in the other because that one is
-    asked for alone.
-    """
-    expected = {row.oracle for row in rows}
-    names = [n for n in scope.oracles if scope.oracle or n in expected or not oracles()[n].slow]
-    everything = set(Scope().cells(seed, names))
-    return [cell for cell in scope.cells(seed, names) if cell in everything]
-
-
-def _fresh(options: Options, cells: Sequence[Cell], gate: Gate) -> Iterator[Record]:
+def _fresh(options: GateOptions, cells: Sequence[Cell], gate: Gate) -> Iterator[Record]:
     """The records of a run, saved as they come; those that a killed run has saved come first."""
     done: dict[Cell, Record] = {}
     if options.resume:
@@ -188,7 +159,7 @@ def _can_go_on(path: Path) -> None:
         )
 
 
-def _again(options: Options, gate: Gate) -> Iterable[Record]:
+def _again(options: GateOptions, gate: Gate) -> Iterable[Record]:
     """The suspects, timed a second time, now that everything else is done."""
     return run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=list(gate.suspects.values()))
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from harness.book import documents, learning
-from harness.report import other_tables, tables
+from harness.book import tables as book_tables
+from harness.commands.options import ReportOptions
+from harness.report import tables
 from harness.report.delivery import deliver, whatever_the_reader_does, with_progress
 from harness.report.files import WRITERS
 from harness.runs.journal import Journal
+from harness.runs.plan import DTYPES, cells_of, chosen_oracles, oracles
 from harness.runs.record import Cell, Record, to_json
-from harness.runs.runner import DTYPES, oracles, run
-from harness.runs.scope import ALL, Scope
+from harness.runs.runner import run
+from harness.runs.scope import ALL
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.outcome import Outcome
@@ -27,29 +28,11 @@ FORMATS = ("text", *WRITERS, "jsonl")
 STEPS, QUICK_STEPS = 300, 50
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `report`, as the command line gives them."""
-
-    case: tuple[str, ...] = ALL
-    input: tuple[str, ...] = ALL
-    oracle: str = ""
-    dtype: str = ""
-    seed: int = 0
-    quick: bool = False
-    full: bool = False
-    allow: str = ""
-    format: str = ""
-    output: Path | None = None
-    jobs: int = 0
-
-
-def run_report(options: Options) -> ExitCode:
+def run_report(options: ReportOptions) -> ExitCode:
     """Run the selection, show and write its tables, and say by the exit code what came out."""
     formats = _formats(options)
     allowed = listed("--allow", options.allow, ALLOWABLE) if options.allow else []
-    scope = Scope(options.case, options.input, options.oracle, options.dtype, options.quick)
-    cells = _cells(options, scope)
+    scope, cells = options.scope, _cells(options)
     records = {}
     with ExitStack() as stack:
         sinks = _sinks(options, formats, stack)
@@ -67,15 +50,15 @@ def run_report(options: Options) -> ExitCode:
         tables.timings(frame, options.full),
     ]
     right = True
-    if options.case == options.input == ALL:
+    if scope.case == scope.input == ALL:
         printed = documents.reproduce()
         right = all(row.equal for row in printed)
-        steps = QUICK_STEPS if options.quick else STEPS
-        chosen = [oracles()[name] for name in scope.oracles]
+        steps = QUICK_STEPS if scope.quick else STEPS
+        chosen = [oracles()[name] for name in chosen_oracles(scope)]
         learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
         shown += [
-            other_tables.documents(printed),
-            other_tables.learning(learning.learn(learners, steps)),
+            book_tables.documents(printed),
+            book_tables.learning(learning.learn(learners, steps)),
         ]
     shown.append(tables.verdicts(frame))
     with whatever_the_reader_does():
@@ -88,7 +71,7 @@ def run_report(options: Options) -> ExitCode:
     return ExitCode.OK
 
 
-def _cells(options: Options, scope: Scope) -> list[Cell]:
+def _cells(options: ReportOptions) -> list[Cell]:
     """The cells that the options choose.
 
     Raises:
@@ -98,10 +81,10 @@ def _cells(options: Options, scope: Scope) -> list[Cell]:
     if options.output and options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
     if options.jobs < 0:
-        raise UsageError(f"--jobs is {options.jobs}; it is the number of processes, 0 for none but this one")
+        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {options.jobs}")
     if options.seed < 0:
-        raise UsageError(f"--seed is {options.seed}; it must be 0 or more")
-    return scope.cells(options.seed, full=options.full)
+        raise UsageError(f"--seed must be an integer >= 0, got {options.seed}")
+    return cells_of(options.scope, options.seed, full=options.full)
 
 
 def _allowed(record: Record, verdicts: Sequence[str]) -> Record:
@@ -111,7 +94,7 @@ def _allowed(record: Record, verdicts: Sequence[str]) -> Record:
     return msgspec.structs.replace(record, outcome=Outcome.ALLOWED)
 
 
-def _formats(options: Options) -> list[str]:
+def _formats(options: ReportOptions) -> list[str]:
     default = ",".join(FORMATS) if options.output else "text"
     formats = listed("--format", options.format or default, FORMATS)
     if options.output is None and len(formats) > 1:
@@ -121,7 +104,9 @@ def _formats(options: Options) -> list[str]:
     return formats
 
 
-def _sinks(options: Options, formats: Sequence[str], stack: ExitStack) -> list[Callable[[Record], None]]:
+def _sinks(
+    options: ReportOptions, formats: Sequence[str], stack: ExitStack
+) -> list[Callable[[Record], None]]:
     """Where the rows go as they come."""
     if "jsonl" not in formats:
         return []

@@ -58,7 +58,7 @@ def _essential(package: str, module: str) -> Finding:
 
 def _framework(name: str) -> Finding:
     from harness.runs.fingerprint import installed
-    from harness.runs.runner import oracles
+    from harness.runs.plan import oracles
 
     missing = oracles()[name].unavailable()
     return Finding(name, "not installed" if missing else installed(name), not missing, missing)

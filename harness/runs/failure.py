@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from harness.cases import catalogue
 from harness.element import worst_element
+from harness.runs.plan import oracles, plan
 from harness.runs.record import Record
-from harness.runs.runner import oracles, plan
 from harness.verdicts.budget import budget
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import RIGHT, Verdict

@@ -3,81 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from functools import cache, partial
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 
 from msgspec.structs import asdict, replace
 
 from harness.cases import catalogue
-from harness.cases.plugins import ORACLES, plugins
 from harness.defaults import TIMEOUT_S
-from harness.examination import EXACT, REFERENCE, examine, first_line, is_timed, times
-from harness.inputs.arrays import InputMaker
+from harness.examination import examine, first_line, is_timed, times
 from harness.runs.known import known_defects
+from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
 from harness.runs.workers import spread
 from harness.verdicts.outcome import Outcome
-from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
-
-DTYPES = ("float64", "float32")
-
-
-@cache
-def oracles() -> dict[str, Oracle]:
-    """All oracles by name, the truth first; then those of other packages (`harness.oracles`)."""
-    jit, inductor = JaxOracle(compiled=True), TorchOracle(compiled=True)
-    found = (EXACT, REFERENCE, jit.eager, jit, inductor.eager, inductor, FiniteDifferenceOracle())
-    own: dict[str, Oracle] = {oracle.name: oracle for oracle in found}
-    more: dict[str, Oracle] = plugins(ORACLES, Oracle, own)  # type: ignore[type-abstract]
-    return own | more
-
-
-def plan(
-    cases: Iterable[str],
-    oracle_names: Sequence[str],
-    dtypes: Sequence[str] = DTYPES,
-    seed: int = 0,
-    boundary: bool = True,
-    full: bool = False,
-    inputs: Sequence[str] = ("*",),
-) -> list[Cell]:
-    """The cells of a selection; `boundary=False` leaves the boundary inputs out.
-
-    Those of one case and dtype stand together, since they share what is proven and compiled, and the cases
-    with a heavy input come first, so that many processes end together.
-    Without `full` an oracle that is slow has one cell per case, which says so, a sparse one is asked in the
-    first dtype at the case's most usual shape, and a heavy input in the first dtype.
-    """
-    cells = []
-    for name in sorted(cases, key=_is_light):
-        makers = _asked(catalogue()[name].inputs, boundary, inputs)
-        usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
-        for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
-            asked = oracles()[oracle]
-            first = dtype == dtypes[0]
-            covered = (
-                (not asked.slow or (maker is makers[0] and first))
-                and (not asked.sparse or (first and maker.shape == usual))
-                and (not maker.heavy or first)
-            )
-            if full or covered:
-                cells.append(Cell(name, maker.name, dtype, oracle, seed))
-    return cells
-
-
-def _is_light(case: str) -> bool:
-    return not any(maker.heavy for maker in catalogue()[case].inputs)
-
-
-def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) -> list[InputMaker]:
-    """The inputs that are asked for, by kind and by name."""
-    return [
-        maker
-        for maker in makers
-        if (boundary or not maker.boundary) and any(fnmatchcase(maker.name, p) for p in inputs)
-    ]
 
 
 def run(

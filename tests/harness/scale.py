@@ -13,8 +13,9 @@ from pathlib import Path
 from time import perf_counter
 
 from harness.cases import catalogue
+from harness.runs.plan import plan
 from harness.runs.record import Cell
-from harness.runs.runner import plan, run
+from harness.runs.runner import run
 
 ORACLES = ("exact", "numpy", "jax-jit", "torch", "fd")
 

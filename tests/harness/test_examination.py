@@ -8,8 +8,9 @@ import pytest
 from harness import examination
 from harness.cases import catalogue
 from harness.examination import examined, is_timed, truth
+from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
-from harness.runs.runner import oracles, plan, run, run_cell, with_times
+from harness.runs.runner import run, run_cell, with_times
 from oracles import NumpyOracle
 
 

@@ -9,16 +9,19 @@ from harness.bench import exact as bench_exact
 from harness.bench import gate as bench_gate
 from harness.bench import paired as bench
 from harness.book import documents, learning
+from harness.book import tables as book_tables
 from harness.cases import catalogue
+from harness.commands import bench as bench_command
 from harness.commands.cli import run
+from harness.commands.listing import case_table, oracle_table
 from harness.explain import FINDINGS, WORDS, explanations
 from harness.gate import findings
 from harness.gate.finding import Kind
-from harness.report import other_tables, tables
+from harness.report import tables
 from harness.report.columns import COLUMNS, RECORD
 from harness.report.text import HEADINGS
+from harness.runs.plan import oracles
 from harness.runs.record import Record
-from harness.runs.runner import oracles
 from harness.selection import UsageError
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.outcome import Outcome
@@ -38,14 +41,14 @@ def shown_columns():
     every = [
         *(make(frame, True) for make in (tables.gradients, tables.finite_differences, tables.timings)),
         tables.problems(frame),
-        other_tables.documents([blank(documents.Reproduced)]),
-        other_tables.learning([learning.Learned("jax")]),
-        other_tables.benchmarks([blank(bench.Benchmark)]),
-        other_tables.measurements([blank(bench_exact.Measurement)]),
-        other_tables.powers([bench_gate.Power("", 0, 0, 0, 0, 0)]),
+        book_tables.documents([blank(documents.Reproduced)]),
+        book_tables.learning([learning.Learned("jax")]),
+        bench_command.benchmarks([blank(bench.Benchmark)]),
+        bench_command.measurements([blank(bench_exact.Measurement)]),
+        bench_command.powers([bench_gate.Power("", 0, 0, 0, 0, 0)]),
         findings.table_of(findings.Told([], 0, "", "", [])),
-        other_tables.cases(catalogue().values()),
-        other_tables.oracles(oracles().values()),
+        case_table(catalogue().values()),
+        oracle_table(oracles().values()),
     ]
     return {column for table in every for column in table.columns}
 

@@ -389,9 +389,9 @@ def test_a_row_that_is_not_timed_any_more(gates, monkeypatch):
     [
         (("--timing", "gated"), "--timing.*gated.*gate, warn, off"),
         (("--format", "githb"), "--format.*githb.*github"),
-        (("--jobs", "-1"), "--jobs is -1"),
-        (("--timeout", "0"), "--timeout is 0"),
-        (("--timeout", "nan"), "--timeout is nan"),
+        (("--jobs", "-1"), "--jobs must be .*, got -1"),
+        (("--timeout", "0"), "--timeout must be .*, got 0"),
+        (("--timeout", "nan"), "--timeout must be .*, got nan"),
         (("--against", "other.jsonl"), "--against compares with --from"),
         (("--from", "nowhere.jsonl"), "there is no saved run at nowhere.jsonl"),
         (("--strickt",), "--strickt"),

@@ -22,8 +22,8 @@ from harness.bench.bounds import Checked, check
 from harness.cases import catalogue
 from harness.report.files import write_tables
 from harness.report.tables import Table
+from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
-from harness.runs.runner import oracles, plan
 from oracles.exact.rounding.library import slacks
 from tests.verdicts.second_look import derivative
 

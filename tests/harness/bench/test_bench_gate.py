@@ -7,8 +7,8 @@ from harness.bench.gate import FACTORS, TRIALS, Power, Trial, powers, slowed, sw
 from harness.cases import catalogue
 from harness.examination import examine
 from harness.gate.slowdown import Ratio
+from harness.runs.plan import oracles
 from harness.runs.record import Cell
-from harness.runs.runner import oracles
 from harness.verdicts.outcome import Outcome
 
 CELLS = [

@@ -11,6 +11,7 @@ from harness.commands.cli import run
 from harness.gate import baseline as baselines
 from harness.runs.journal import Journal
 from harness.runs.known import Row
+from harness.runs.plan import cells_of
 from harness.runs.record import Record
 from harness.runs.runner import run_cell
 from harness.runs.scope import Scope
@@ -18,12 +19,12 @@ from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 
 SCOPE = Scope(("relu", "softmax"), ("ordinary",), "numpy,torch", "float64")
-ROWS = {"/".join(Row.of(cell)) for cell in SCOPE.cells(0)}
+ROWS = {"/".join(Row.of(cell)) for cell in cells_of(SCOPE, 0)}
 
 
 @pytest.fixture(scope="module")
 def measured():
-    return [run_cell(cell) for cell in SCOPE.cells(0)]
+    return [run_cell(cell) for cell in cells_of(SCOPE, 0)]
 
 
 @pytest.fixture
@@ -92,8 +93,7 @@ def test_each_kind_of_change_has_its_heading(said, measured):
 def test_a_row_that_the_catalogue_has_not_any_more_is_trimmed(said, measured, monkeypatch):
     said("update", saved=measured)
     left = {name: case for name, case in catalogue().items() if name != "relu"}
-    monkeypatch.setattr("harness.runs.scope.catalogue", lambda: left)
-    monkeypatch.setattr("harness.runs.runner.catalogue", lambda: left)
+    monkeypatch.setattr("harness.runs.plan.catalogue", lambda: left)
     code, text = said("update", saved=[r for r in measured if r.case != "relu"])
     assert code == 0
     assert "trimmed\n  relu/numpy/float64/ordinary: accurate" in text

@@ -82,7 +82,7 @@ def test_the_command_line_of_the_harness_itself_is_configured(monkeypatch):
     write("[tool.harness]\njobs = 2\nformat = 'csv'")
     monkeypatch.setenv("HARNESS_ORACLE", "torch,fd")
     assert cli.run(["report", "--format", "md"]) == 0
-    assert (given[0].jobs, given[0].format, given[0].oracle) == (2, "md", "torch,fd")
+    assert (given[0].jobs, given[0].format, given[0].scope.oracle) == (2, "md", "torch,fd")
 
 
 def test_every_type_of_option_can_be_set(app):

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.commands.schema import KINDS as SCHEMAS
+from harness.commands.schema import print_schema
 from harness.gate.delivery import format_of, print_findings
 from harness.gate.finding import Finding, Kind, Level
 from harness.gate.findings import (
@@ -25,8 +27,6 @@ from harness.gate.findings import (
     worst_first,
 )
 from harness.gate.github import MOST_ANNOTATIONS, workflow_commands
-from harness.report.schemas import KINDS as SCHEMAS
-from harness.report.schemas import print_schema
 from harness.report.screen import Screen
 from harness.runs.known import Row
 from harness.selection import UsageError

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.bench.paired import Benchmark
+from harness.book import tables as book_tables
 from harness.book.learning import Learned
 from harness.cases import catalogue
-from harness.report import other_tables, tables
+from harness.report import tables
 from harness.report.files import WRITERS, markdown, write_tables
 from harness.report.screen import Screen
 from harness.report.table import Table
@@ -344,7 +346,7 @@ def test_nan_is_shown_on_the_screen_and_what_was_not_compared_is_blank():
 
 def test_a_source_that_did_not_learn_shows_no_nan():
     rows = [Learned("numpy", 5, 2.0, 1.0, 0.5, 0.0, 0.0, 1.0), Learned("jax", reason="not installed")]
-    assert "nan" not in printed(other_tables.learning(rows), 160)
+    assert "nan" not in printed(book_tables.learning(rows), 160)
 
 
 def frame_of(value):
@@ -390,5 +392,5 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeyp
 
 
 def test_headings_are_short_names_of_columns_that_exist():
-    known = {*Record.__struct_fields__, *Learned.__slots__, *other_tables.Benchmark.__slots__}
+    known = {*Record.__struct_fields__, *Learned.__slots__, *Benchmark.__slots__}
     assert set(HEADINGS) <= known

@@ -6,10 +6,9 @@ from functools import cache
 import pytest
 
 from harness.cases import catalogue
-from harness.commands.gate import gated_cells
 from harness.runs.known import Row
+from harness.runs.plan import DTYPES, cells_of, chosen_dtypes, chosen_oracles, covers, gated_cells, oracles
 from harness.runs.record import Cell
-from harness.runs.runner import DTYPES, oracles
 from harness.runs.scope import Scope
 from harness.selection import NothingSelected, UsageError
 
@@ -53,31 +52,31 @@ def rows(cells):
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_every_cell_of_a_scope_is_covered_by_it(scope):
     for full in (False, True):
-        cells = scope.cells(0, full=full)
+        cells = cells_of(scope, 0, full=full)
         assert cells
-        assert all(scope.covers(Row.of(cell)) for cell in cells)
+        assert all(covers(scope, Row.of(cell)) for cell in cells)
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_what_is_covered_of_the_catalogue_is_what_a_full_run_of_the_scope_has(scope):
-    assert {row for row in rows(everything()) if scope.covers(row)} == rows(scope.cells(0, full=True))
+    assert {row for row in rows(everything()) if covers(scope, row)} == rows(cells_of(scope, 0, full=True))
 
 
 def test_the_whole_scope_covers_everything():
-    assert all(Scope().covers(row) for row in rows(everything()))
+    assert all(covers(Scope(), row) for row in rows(everything()))
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_a_scope_gives_each_cell_once_and_with_its_seed(scope):
-    cells = scope.cells(7)
+    cells = cells_of(scope, 7)
     assert len(set(cells)) == len(cells)
     assert {cell.seed for cell in cells} == {7}
 
 
 def narrower(scope):
-    wanted = rows(Scope().cells(0))
+    wanted = rows(cells_of(Scope(), 0))
     slow = {name for name, oracle in oracles().items() if oracle.slow}
-    return {row for row in rows(scope.cells(0)) if row.oracle not in slow} - wanted
+    return {row for row in rows(cells_of(scope, 0)) if row.oracle not in slow} - wanted
 
 
 @pytest.mark.parametrize("scope", [s for s in SCOPES if s.dtype != "float32"], ids=str)
@@ -90,7 +89,7 @@ def test_a_narrower_run_has_no_row_that_the_whole_run_has_not(scope):
 def test_what_is_gated_is_what_the_scope_covers_of_the_whole_run(scope):
     """A table of float32 alone shows the heavy inputs in float32; the gate would find them new."""
     whole = rows(gated_cells(Scope(), 0, everything_expected()))
-    assert rows(gated_cells(scope, 0, everything_expected())) == {row for row in whole if scope.covers(row)}
+    assert rows(gated_cells(scope, 0, everything_expected())) == {row for row in whole if covers(scope, row)}
 
 
 RELU = Row("relu", "numpy", "float64", "zeros")
@@ -120,25 +119,25 @@ RELU = Row("relu", "numpy", "float64", "zeros")
     ],
 )
 def test_a_row_that_the_catalogue_does_not_have_is_covered_where_it_was_asked_for(scope, row, covered):
-    assert scope.covers(row) is covered
+    assert covers(scope, row) is covered
 
 
 def test_quick_is_ordinary_inputs_in_the_first_dtype():
-    cells = Scope(quick=True).cells(0)
+    cells = cells_of(Scope(quick=True), 0)
     boundary = {(c.name, m.name) for c in catalogue().values() for m in c.inputs if m.boundary}
     assert {cell.dtype for cell in cells} == {DTYPES[0]}
     assert not {(cell.case, cell.input) for cell in cells} & boundary
 
 
 def test_the_oracles_that_are_given_are_the_ones_that_run():
-    assert {cell.oracle for cell in Scope().cells(0, ["numpy", "fd"])} == {"numpy", "fd"}
-    assert {cell.oracle for cell in Scope(oracle="exact").cells(0)} == {"exact"}
+    assert {cell.oracle for cell in cells_of(Scope(), 0, ["numpy", "fd"])} == {"numpy", "fd"}
+    assert {cell.oracle for cell in cells_of(Scope(oracle="exact"), 0)} == {"exact"}
 
 
 def test_oracles_and_dtypes_come_in_the_order_of_the_tables():
-    assert Scope().oracles == list(oracles())
-    assert Scope(oracle="torch, numpy").oracles == ["numpy", "torch"]
-    assert list(Scope(dtype="float32,float64").dtypes) == list(DTYPES)
+    assert chosen_oracles(Scope()) == list(oracles())
+    assert chosen_oracles(Scope(oracle="torch, numpy")) == ["numpy", "torch"]
+    assert list(chosen_dtypes(Scope(dtype="float32,float64"))) == list(DTYPES)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +155,4 @@ def test_oracles_and_dtypes_come_in_the_order_of_the_tables():
 )
 def test_what_does_not_exist_is_refused_with_near_matches(scope, error, message):
     with pytest.raises(error, match=message):
-        scope.cells(0)
+        cells_of(scope, 0)

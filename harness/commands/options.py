@@ -1,0 +1,116 @@
+"""The options of every command: name, type, default and help of each stand here, once; cyclopts fills them.
+
+`--format csv` sets the field `format`; the text below a field is its help. A class in another (`scope`) gives
+its fields as if they stood there. `configuration` reads the same fields, so a file can set an option, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from harness.defaults import BASELINE, SAVED, TIMEOUT_S
+from harness.runs.scope import Scope
+
+FLAT = Parameter(name="*")  # an option is called as its field, without the name of what holds it
+From = Annotated[Path | None, Parameter(name="from")]
+Rows = Annotated[Scope, FLAT]
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What to run, what to show, and where."""
+
+    scope: Rows = field(default_factory=Scope)
+    seed: int = 0
+    """Seeds every draw."""
+    full: bool = False
+    """Run everything, torch.compile too, and show all rows, not only the worst of each case and oracle."""
+    allow: str = ""
+    """undecided, unsupported, separated by commas: rows with such a verdict do not fail."""
+    format: str = ""
+    """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
+    output: Path | None = None
+    """A folder for the tables (csv, md) and the rows as they come (records.jsonl)."""
+    jobs: int = 0
+    """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+
+
+@dataclass(frozen=True)
+class GateOptions:
+    """What to run or read, what to compare it with, and what fails."""
+
+    scope: Rows = field(default_factory=Scope)
+    timing: str = ""
+    """What a slower row does: gate (fail), warn, off; by default gate, and warn on another machine."""
+    strict: bool = False
+    """Fail on rows that the baseline does not have, too."""
+    format: str = ""
+    """text, github, jsonl, csv, md; by default github where GITHUB_STEP_SUMMARY is set, else text."""
+    baseline: Path = BASELINE
+    """The baseline's file."""
+    save: Path = SAVED
+    """Where the rows of the run go as they come."""
+    resume: bool = False
+    """Continue the saved run if it was killed."""
+    from_: From = None
+    """Compare this saved run; nothing is run."""
+    against: Path | None = None
+    """With --from: compare with this saved run instead of the baseline."""
+    jobs: int = 1
+    """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+    timeout: float = TIMEOUT_S
+    """Seconds that the rows of one case and dtype may take; then each runs alone, and what hangs fails."""
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What the gradient is compared with, at which arguments, and how strictly; "" is not given."""
+
+    spec: str = ""
+    """The function that it is meant to be, where it is a kernel or an approximation."""
+    vjp: str = ""
+    """Its hand-written gradient, backward(cotangent, *args)."""
+    residual_vjp: str = ""
+    """The same for a function that returns (result, residuals): backward(residuals, cotangent)."""
+    surrogate: str = ""
+    """The function whose gradient is meant to be its own."""
+    shape: tuple[str, ...] = ()
+    """The shape of an argument, such as 32,64, drawn by --seed; given again for the next argument."""
+    dtype: str = "float64"
+    """Of the drawn arguments: float64, float32, float16 or bfloat16."""
+    inputs: Path | None = None
+    """An .npz file with the arguments in order, instead of shapes."""
+    framework: str = ""
+    """numpy, jax or torch; by default what the function's module imports."""
+    mode: str = "reverse"
+    """reverse, forward, or forward-over-reverse."""
+    order: int = 1
+    """1, 2 or 3."""
+    seed: int = 0
+    """Seeds the arguments and the cotangent."""
+    bits_lost: float | None = None
+    """The budget of lost bits; `explain budget` says what it is by default."""
+    boundary: bool = False
+    """Try zeros, ties, saturation and other boundary values beside the arguments."""
+    samples: int = 0
+    """How many more points to draw around the arguments."""
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """Which baseline, and which run it is made to agree with."""
+
+    baseline: Path = BASELINE
+    """The baseline's file."""
+    anew: bool = False
+    """Write every row, as if there were no baseline."""
+    from_: From = None
+    """Use this saved run; nothing is run."""
+    jobs: int = 1
+    """Processes that compare at once; 0 is this one."""
+    timeout: float = TIMEOUT_S
+    """Seconds that the rows of one case and dtype may take."""
