@@ -79,6 +79,18 @@ def makes_view(func: Any) -> bool:
     )
 
 
+_FOLLOWED: dict[tuple[Any, ...], bool] = {}
+
+
+def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
+    """Whether autograd follows a floating result back to the operands that require grad; tried once."""
+    kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
+    if kind not in _FOLLOWED:
+        with torch._C._SetExcludeDispatchKeyGuard(torch._C.DispatchKey.AutogradFunctionality, False):
+            _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
+    return _FOLLOWED[kind]
+
+
 @cache
 def is_composite(func: Any) -> bool:
     """Whether autograd sees its parts only; rules are for those, and would misread its arguments."""

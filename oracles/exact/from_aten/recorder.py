@@ -17,6 +17,7 @@ from oracles.exact.from_aten.operators import (
     SAVED,
     WITH_STATUS,
     base_of,
+    gives_gradient,
     is_composite,
     leaves_of,
     makes_view,
@@ -55,6 +56,7 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None
+        self._lost: dict[int, str] = {}  # the operator without a gradient that made this memory
         self._lines: dict[int, str] = {}  # the user's line, by the number of the node of autograd's graph
 
     def begin(self, tensor: Tensor) -> None:
@@ -81,15 +83,30 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         """The value of a tensor, held fixed where autograd would not differentiate it."""
         if not self.moves:
             return self.memory.read(tensor)
+        if torch.is_grad_enabled() and not self.depth:
+            self._refuse_lost(tensor)
         seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or (torch.is_grad_enabled() and seen)
         return self.memory.read(tensor, detached=not free)
+
+    def _refuse_lost(self, tensor: Tensor) -> None:
+        """Autograd knows no gradient of the operator that made this, and its value is not constant.
+
+        A constant would be a silent zero. What steps, or depends on a shape alone (`zeros_like`), is one.
+        """
+        operator = self._lost.get(key_of(tensor))
+        if operator and self.recorder.depends(self.memory.read(tensor)):
+            raise Unsupported(
+                f"torch gives no gradient through {operator}, though its value depends on what is "
+                "differentiated; call it under torch.no_grad() if a constant is meant"
+            )
 
     def frozen(self, value: Any) -> Any:
         """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
         if self.moves and isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
             if not self.depth and store is not None and store.live:
+                self._refuse_lost(value)
                 return value.clone()
         return value
 
@@ -164,6 +181,12 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         for result, value in pairs + call.writes:
             if result is not None:
                 self._put(func, result, value, live, changed, tracked)
+        for tensor in changed:
+            self._lost.pop(key_of(tensor), None)
+        follows = self.moves and tracked and not (self.depth or changed)
+        follows = follows and any(t.is_floating_point() for t in found)
+        if follows and not gives_gradient(func, args, kwargs):
+            self._lost |= {key_of(t): str(func._schema.name).replace("::", ".") for t in found}
         return results
 
     def _as_defined(self, definition: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -51,6 +51,20 @@ class Recorder(Builder):
         self.values.append(array)
         return self.input(array.shape, dtype)
 
+    def depends(self, var: Var) -> bool:
+        """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
+        waiting, seen = [var], set[Var]()
+        while waiting:
+            v = waiting.pop()
+            if v in seen or not v.is_float:
+                continue
+            if v not in self.definitions:
+                return True
+            seen.add(v)
+            equation = self.definitions[v]
+            waiting += equation.operands if equation.primitive.jvp is not None else ()
+        return False
+
     def decide(self, var: Var) -> Array:
         """The value of an integer or boolean, and a guard that the program holds only where it is this.
 

@@ -18,6 +18,7 @@ from harness.cases import catalogue
 from oracles.exact.coverage.torch import KNOWN_DEFECTS, coverage
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record, tables
+from oracles.exact.from_aten.call import plain
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.recording import Recording
@@ -375,6 +376,87 @@ def test_searchsorted_on_both_sides(more: dict[str, Any]) -> None:
         mids(evaluate(recording.program, recording.values, BITS)[0]).tolist()
         == recording.executed[0].tolist()
     )
+
+
+# -- operators through which torch gives no gradient ---------------------------------------------------------
+
+bessel = torch.special.bessel_j0
+
+
+@pytest.fixture
+def with_a_rule_for_bessel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(tables.RULES, "special_bessel_j0", plain(lambda x: x * 3.0))  # which one is no matter
+
+
+@pytest.mark.usefixtures("with_a_rule_for_bessel")
+@pytest.mark.parametrize(
+    "function",
+    [
+        bessel,
+        lambda x: x * bessel(x),
+        lambda x: x + bessel(x)[0:1],
+        lambda x: x * (bessel(x) * 2).clone(),
+        lambda x: Product.apply(x, bessel(x)),
+        lambda x: torch.vmap(lambda row: row * bessel(row))(x),
+        lambda x: torch.stack([x, bessel(x)]),
+    ],
+)
+def test_a_missing_gradient_is_no_zero(function: Callable[[Tensor], Tensor]) -> None:
+    says = r"torch gives no gradient through aten.special_bessel_j0.*under torch.no_grad\(\) if"
+    with pytest.raises(Unsupported, match=says):
+        record(function, (draw(3),))
+
+
+def without_grad(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        factor = bessel(x)
+    return x * factor
+
+
+def fixed_afterwards(x: Tensor) -> Tensor:
+    factor = bessel(x)
+    with torch.no_grad():
+        factor = factor * 1.0
+    return x * factor
+
+
+def filled_without_grad(x: Tensor) -> Tensor:
+    factor = torch.zeros_like(x)
+    with torch.no_grad():
+        factor.copy_(bessel(x))
+    return x * factor
+
+
+class ByBessel(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return bessel(x)  # a forward is differentiated, whatever autograd knows of it
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return grad * 3.0
+
+
+@pytest.mark.usefixtures("with_a_rule_for_bessel")
+@pytest.mark.parametrize(
+    ("function", "at_2"),
+    [
+        (without_grad, 6.0),
+        (fixed_afterwards, 6.0),
+        (filled_without_grad, 6.0),
+        (lambda x: x * bessel(x.detach()), 6.0),
+        (lambda x: x * bessel(x.data), 6.0),
+        (ByBessel.apply, 3.0),
+        (lambda x: x + torch.zeros_like(x), 1.0),
+        (lambda x: x * x.new_ones(()), 1.0),
+        (lambda x: x * (x // 0.75), 2.0),
+        (lambda x: x * (x + 0.25).round() * (x > 0) * x.sign(), 2.0),
+        (lambda x: x.int() * x + x.float().double(), 3.0),
+        (lambda x: x * torch.tensor(np.sign(x.detach().numpy())), 1.0),
+    ],
+)
+def test_what_is_meant_to_be_constant_stays_so(function: Callable[[Tensor], Tensor], at_2: float) -> None:
+    assert gradient(function, np.float64(2.0)) == at_2
 
 
 class NumPyExp(torch.autograd.Function):
