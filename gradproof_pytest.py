@@ -233,7 +233,7 @@ def _write(path: Path, checks: list[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(check) + "\n" for check in checks), encoding="utf-8")
         return
-    table, files = ours("harness.report.table"), ours("harness.report.files")
+    table, files = ours("harness.report.tables"), ours("harness.report.delivery")
     frame = table.frame_of(checks).reindex(columns=list(COLUMNS))
     made = table.Table("gradients", "Gradients checked", frame, COLUMNS, "")
     path.write_text(files.WRITERS[path.suffix[1:]](made), encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.book.documents import Reproduced
 from harness.book.learning import Learned
-from harness.report.table import Table, frame_of
+from harness.report.tables import Table, frame_of
 
 
 def documents(rows: Sequence[Reproduced]) -> Table:

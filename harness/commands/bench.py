@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.bench import exact, gate, paired
 from harness.report.delivery import deliver, with_progress
-from harness.report.table import Table, frame_of
+from harness.report.tables import Table, frame_of
 from harness.verdicts.exit_codes import ExitCode
 
 

@@ -1,15 +1,30 @@
-"""What the command `explain` does."""
+"""What the command `explain` does: every word that a table or a message uses, with an example."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from rich.text import Text
 
-from harness.explain import WORDS, explanations
+from harness.gate.finding import Kind
+from harness.report.columns import COLUMNS, column
 from harness.report.screen import Screen
+from harness.selection import listed
+from harness.verdicts.budget import ENTRY as BUDGET
 from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.glossary import LETTERS
+from harness.verdicts.glossary import LETTERS, Entry
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
+
+WORDS: dict[str, Mapping[str, Entry]] = {
+    "verdict": {verdict.value or "none": verdict.entry for verdict in Verdict},
+    "outcome": {outcome.value: outcome.entry for outcome in Outcome},
+    "rule": {"budget": BUDGET},
+    "finding": {kind.value: kind.entry for kind in Kind},
+    "column": {name: column.entry for name, column in COLUMNS.items()},
+    "exit code": {f"exit {code.value}": code.entry for code in ExitCode},
+}
 
 
 def print_explanation(word: str) -> ExitCode:
@@ -28,3 +43,18 @@ def print_explanation(word: str) -> ExitCode:
         if re.search(r"\b[TCEB]\b", entry.how):
             console.folded(LETTERS, 2, "dim")
     return ExitCode.OK
+
+
+def explanations(word: str) -> list[tuple[str, str, Entry]]:
+    """What a word means, as (kind, word, entry): more than one where a table heads several columns so.
+
+    Raises:
+        UsageError: There is no such word; the message has near matches.
+    """
+    asked = " ".join(word.lower().split()).replace("exit code", "exit")
+    asked = f"exit {asked}" if asked.isdigit() else asked
+    entries = [(kind, name, entry) for kind, named in WORDS.items() for name, entry in named.items()]
+    found = [one for one in entries if asked in {one[1], column(one[1]).title}]
+    if not found:
+        listed("explain", asked.replace(",", " "), [name for _, name, _ in entries])
+    return found

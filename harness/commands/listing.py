@@ -11,7 +11,7 @@ from harness.case import Case
 from harness.cases import catalogue
 from harness.report.delivery import deliver
 from harness.report.screen import Screen
-from harness.report.table import Table
+from harness.report.tables import Table
 from harness.runs.plan import oracles
 from harness.selection import listed
 from harness.verdicts.exit_codes import ExitCode

@@ -12,8 +12,7 @@ from harness.book import documents, learning
 from harness.book import tables as book_tables
 from harness.commands.options import ReportOptions
 from harness.report import tables
-from harness.report.delivery import deliver, whatever_the_reader_does, with_progress
-from harness.report.files import WRITERS
+from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
 from harness.runs.journal import Journal
 from harness.runs.plan import DTYPES, cells_of, chosen_oracles, oracles
 from harness.runs.record import Cell, Record, to_json

@@ -23,7 +23,7 @@ from harness.gate.findings import (
     worst_first,
 )
 from harness.gate.github import step_summary, workflow_commands
-from harness.report.files import WRITERS
+from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
 from harness.verdicts.exit_codes import ExitCode

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.gate.finding import Finding, Kind, Level
-from harness.report.table import Table, frame_of
+from harness.report.tables import Table, frame_of
 from harness.runs.failure import argument_of, failure_text, reproducer
 from harness.runs.record import Record
 from harness.verdicts.exit_codes import ExitCode

@@ -1,19 +1,24 @@
-"""The tables of the records, as pandas frames: one function a table, the worst row first."""
+"""A table is a titled frame; the tables of the records, one function each, the worst row first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pandas as pd
 
 from harness.cases import catalogue
-from harness.report.table import Table, frame_of
 from harness.runs.record import Record
 from harness.verdicts.outcome import ORDER, Outcome
 from harness.verdicts.verdict import ALLOWABLE, SEVERITY, Verdict
 
+# The tables of a report: what a folder of reports may hold.
+NAMES = frozenset(
+    {"gradients", "problems", "finite_differences", "timings", "documents", "learning", "verdicts"}
+)
 GRADIENT_COLUMNS = (
     "verdict",
     "outcome",
@@ -42,6 +47,22 @@ TIMING_COLUMNS = (
     "input",
 )
 QUIET = frozenset({Outcome.PASS, Outcome.INFO})  # nothing that anybody must look at
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled frame. `columns` are the ones a screen shows, the most needed first; files get them all."""
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[str, ...]
+    caption: str = ""
+
+
+def frame_of(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a frame that keeps None (not measured) apart from NaN (measured, and not a number)."""
+    return pd.DataFrame(list(rows), dtype=object)
 
 
 def records_frame(records: Sequence[Record]) -> pd.DataFrame:

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.report.problems import problem_texts
+from harness.report.columns import Column, column
 from harness.report.screen import Screen
-from harness.report.table import Table
+from harness.report.tables import Table
+from harness.runs.failure import argument_of, group_text
+from harness.runs.record import Record
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 
-HEADINGS = {
-    "max_abs_error": "abs error",
-    "error_estimate": "estimate",
-    "gradient_time_s": "gradient s",
-    "value_time_s": "value s",
-    "first_call_time_s": "first call s",
-    "gradient_time_ratio": "ratio",
-    "gradient_time_ratio_low": "low",
-    "gradient_time_ratio_high": "high",
-    "value_time_ratio": "value ratio",
-    "held_out_accuracy": "accuracy",
-    "max_loss_difference": "loss diff",
-    "max_parameter_difference": "param diff",
-    "ours_time_s": "ours s",
-    "other_time_s": "other s",
-    "ratio_low": "low",
-    "ratio_high": "high",
-    "wanted_ratio": "wanted",
-    "time_s": "time s",
-    "first_loss": "first loss",
-    "last_loss": "last loss",
-}
-FIXED = {
-    "ratio",
-    "digits",
-    "gradient_time_ratio",
-    "gradient_time_ratio_low",
-    "gradient_time_ratio_high",
-    "value_time_ratio",
-    "first_loss",
-    "last_loss",
-    "held_out_accuracy",
-    "wanted_ratio",
-    "ratio_low",
-    "ratio_high",
-}
-# Words: folded at the screen's edge, never cut. The number is the least width at which that can be read.
-WRAPPED = {
-    "input": 10,
-    "diagnosis": 60,
-    **dict.fromkeys(("reason", "note", "documented", "ours", "proven", "other"), 17),
-    **dict.fromkeys(("inputs", "not_differentiable", "source", "what"), 17),
-}
-RIGHT_ALIGNED = ("_s", "_difference", "_error", "_estimate", "_ulp", "bits_lost")
-SHORT = {"bits_lost", "error_ulp", "attainable_ulp", "bound_ulp"}
-YES_NO = {"equal", "met", "ready", "decides"}
+NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
 
 
 def print_table(console: Screen, table: Table) -> None:
@@ -65,24 +25,24 @@ def print_table(console: Screen, table: Table) -> None:
     if table.name == "problems":
         print_problems(console, table)
         return
-    cells = {name: [_cell(name, value, console) for value in table.frame[name]] for name in table.columns}
-    cells = {name: column for name, column in cells.items() if any(text.plain for text in column)}
+    every = [column(name) for name in table.columns]
+    cells = {one: [_cell(one, value, console) for value in table.frame[one.name]] for one in every}
+    cells = {one: texts for one, texts in cells.items() if any(text.plain for text in texts)}
     shown = _fitting(cells, console.width)
     drawn = RichTable(box=None, padding=(0, 1, 0, 0))
-    for name in shown:
-        counts = table.frame[name].dtype.kind == "i"
-        numeric = counts or name in FIXED or name.endswith(RIGHT_ALIGNED)
+    for one in shown:
+        counts = table.frame[one.name].dtype.kind == "i"
         drawn.add_column(
-            HEADINGS.get(name, name),
-            justify="right" if numeric else "left",
-            no_wrap=name not in WRAPPED,
+            one.title,
+            justify="right" if counts or one.format.right else "left",
+            no_wrap=not one.format.least,
             overflow="fold",
         )
-    for row in zip(*(cells[name] for name in shown), strict=True):
+    for row in zip(*(cells[one] for one in shown), strict=True):
         drawn.add_row(*row)
     console.print(Text(table.title, style="bold"))
     console.print(drawn)
-    hidden = [HEADINGS.get(name, name) for name in cells if name not in shown]
+    hidden = [one.title for one in cells if one not in shown]
     caption = table.caption
     if hidden:
         caption = f"{caption}{'; ' if caption else ''}a wider screen also shows: {', '.join(hidden)}"
@@ -113,33 +73,60 @@ def _marked(outcome: Outcome, text: str, console: Console) -> Text:
     return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=outcome.style)
 
 
-def _cell(name: str, value: object, console: Console) -> Text:
+def _cell(one: Column, value: object, console: Console) -> Text:
     if isinstance(value, Outcome):
         return _marked(value, value, console)
     if isinstance(value, Verdict):
         return Text(value, style=value.style)
-    if name in YES_NO:
+    if one.format.yes_no:
         return Text("yes", style="green") if value else Text("NO", style="bold red")
     if value is None:
         return Text("")
     if isinstance(value, float):
-        return Text(f"{value:.4g}" if name in FIXED else f"{value:.3g}" if name in SHORT else f"{value:.1e}")
+        return Text(format(value, one.format.number))
     return Text(str(value))
 
 
-def _fitting(cells: dict[str, list[Text]], width: int) -> list[str]:
-    """The first columns that fit side by side; a column of words needs little, since it folds.
-
-    The name of an input folds only where it must.
-    """
-    shown: list[str] = []
+def _fitting(cells: dict[Column, list[Text]], width: int) -> list[Column]:
+    """The first columns that fit side by side; a column of words needs little, since it folds."""
+    shown: list[Column] = []
     used = 0
-    for name, column in cells.items():
-        widest = max([len(HEADINGS.get(name, name)), *(len(text.plain) for text in column)])
-        least = min(widest, WRAPPED.get(name, widest))
-        needed = max(least, min(widest, width - used - 1)) if name == "input" else least
+    for one, texts in cells.items():
+        widest = max([len(one.title), *(len(text.plain) for text in texts)])
+        least = min(widest, one.format.least or widest)
+        needed = max(least, min(widest, width - used - 1)) if one.format.wide else least
         if shown and used + needed + 1 > width:
             continue
-        shown.append(name)
+        shown.append(one)
         used += needed + 1
     return shown
+
+
+def problem_texts(frame: pd.DataFrame) -> list[tuple[Outcome, str]]:
+    """The texts of the rows of a frame of records, in its order, each with its outcome."""
+    groups: dict[tuple[object, ...], list[Record]] = {}
+    for record in _records(frame):
+        groups.setdefault(_key(record), []).append(record)
+    return [(records[0].outcome, _text(records)) for records in groups.values()]
+
+
+def _records(frame: pd.DataFrame) -> Iterable[Record]:
+    names = Record.__struct_fields__
+    return (
+        Record(**dict(zip(names, row, strict=True))) for row in zip(*(frame[n] for n in names), strict=True)
+    )
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    same = (record.outcome, record.oracle, record.diagnosis)
+    if record.outcome in NOT_RUN:
+        return same
+    return (*same, record.verdict, record.case, argument_of(record), record.dtype, record.seed)
+
+
+def _text(records: list[Record]) -> str:
+    first = records[0]
+    if first.outcome not in NOT_RUN:
+        return group_text(records)
+    rows = f"{len(records)} row{'s' if len(records) > 1 else ''}"
+    return f"{first.oracle}: {first.outcome.value}, {rows}\n  {first.diagnosis}"

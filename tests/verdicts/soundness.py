@@ -20,7 +20,7 @@ import pandas as pd
 
 from harness.bench.bounds import Checked, check
 from harness.cases import catalogue
-from harness.report.files import write_tables
+from harness.report.delivery import write_tables
 from harness.report.tables import Table
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell

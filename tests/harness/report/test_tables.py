@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bench.paired import Benchmark
 from harness.book import tables as book_tables
 from harness.book.learning import Learned
 from harness.cases import catalogue
 from harness.report import tables
-from harness.report.files import WRITERS, markdown, write_tables
+from harness.report.columns import COLUMNS
+from harness.report.delivery import WRITERS, markdown, write_tables
 from harness.report.screen import Screen
-from harness.report.table import Table
-from harness.report.text import HEADINGS, WRAPPED, print_table
+from harness.report.tables import Table
+from harness.report.text import print_table
 from harness.runs.record import Record
 from harness.verdicts.outcome import ORDER, Outcome
 from harness.verdicts.verdict import SEVERITY, Verdict
@@ -282,7 +282,7 @@ def test_no_character_of_a_shown_cell_is_cut_at_any_width(data, width, rows):
     others = st.lists(st.sampled_from(["oracle", "diagnosis", "where", "documented", "dtype"]), unique=True)
     names = ("case", *data.draw(others))
     cells = {
-        name: data.draw(st.lists(LONG if name in WRAPPED else WORD, min_size=rows, max_size=rows))
+        name: data.draw(st.lists(LONG if COLUMNS[name].format.least else WORD, min_size=rows, max_size=rows))
         for name in names
     }
     out = printed(Table("t", "A title", pd.DataFrame(cells), names, "a caption"), width)
@@ -389,8 +389,3 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeyp
         write_tables([frame_of(2.0)], ["csv"], tmp_path)
     assert path.read_text() == old
     assert [p.name for p in tmp_path.iterdir()] == ["gradients.csv"]
-
-
-def test_headings_are_short_names_of_columns_that_exist():
-    known = {*Record.__struct_fields__, *Learned.__slots__, *Benchmark.__slots__}
-    assert set(HEADINGS) <= known

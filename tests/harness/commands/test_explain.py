@@ -13,13 +13,11 @@ from harness.book import tables as book_tables
 from harness.cases import catalogue
 from harness.commands import bench as bench_command
 from harness.commands.cli import run
+from harness.commands.explain import WORDS, explanations
 from harness.commands.listing import case_table, oracle_table
-from harness.explain import FINDINGS, WORDS, explanations
 from harness.gate import findings
-from harness.gate.finding import Kind
 from harness.report import tables
 from harness.report.columns import COLUMNS, RECORD
-from harness.report.text import HEADINGS
 from harness.runs.plan import oracles
 from harness.runs.record import Record
 from harness.selection import UsageError
@@ -53,9 +51,8 @@ def shown_columns():
     return {column for table in every for column in table.columns}
 
 
-def test_every_finding_and_every_field_has_an_entry_and_no_other():
-    assert set(FINDINGS) == set(Kind)
-    assert set(RECORD) == set(Record.__struct_fields__)
+def test_every_field_of_a_record_is_a_column_and_no_other():
+    assert [column.name for column in RECORD] == list(Record.__struct_fields__)
 
 
 def test_every_column_of_every_table_has_an_entry_and_no_other():
@@ -63,8 +60,8 @@ def test_every_column_of_every_table_has_an_entry_and_no_other():
 
 
 def test_every_short_heading_leads_to_its_column():
-    for name, heading in HEADINGS.items():
-        assert name in {word for _, word, _ in explanations(heading)}
+    for column in COLUMNS.values():
+        assert column.name in {word for _, word, _ in explanations(column.title)}
 
 
 @pytest.mark.parametrize(("kind", "word"), ALL, ids=["-".join(one) for one in ALL])
