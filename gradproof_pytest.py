@@ -22,10 +22,6 @@ from typing import Any
 
 import pytest
 
-HOMES = {
-    "torch.autograd.gradcheck": ("gradcheck", "gradgradcheck"),
-    "jax._src.public_test_util": ("check_grads", "check_jvp", "check_vjp"),
-}
 PACKAGES = ("torch", "jax", "numpy")
 MOST_SHOWN, MOST_REASONS = 10, 5
 COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis")
@@ -41,7 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--harness-report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
     group.addoption(
         "--harness-swap", action="store_true",
-        help="answer gradcheck and gradgradcheck (torch), check_grads, check_vjp, check_jvp (JAX) by proofs",
+        help="replace the checkers of torch (gradcheck, gradgradcheck) and JAX (check_grads, check_vjp, "
+        "check_jvp) by proofs",
     )  # fmt: skip
     group.addoption("--harness-strict", action="store_true", help="a gradient that loses digits fails too")
     group.addoption(
@@ -196,7 +193,7 @@ class Checks:
         self._checks += getattr(report, "gradproof", ())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """How many of each verdict, the worst ten, and why what is not proven is not."""
+        """Counts by verdict, the ten worst checks, and why some were not proven."""
         if not self._checks:
             return
         terminalreporter.section("gradients", "-")
@@ -233,10 +230,10 @@ def _write(path: Path, checks: list[dict[str, Any]]) -> None:
     if path.suffix == ".jsonl":
         path.write_text("".join(json.dumps(check) + "\n" for check in checks), encoding="utf-8")
         return
-    table, files = ours("harness.report.tables"), ours("harness.report.delivery")
-    frame = table.frame_of(checks).reindex(columns=list(COLUMNS))
-    made = table.Table("gradients", "Gradients checked", frame, COLUMNS, "")
-    path.write_text(files.WRITERS[path.suffix[1:]](made), encoding="utf-8")
+    tables, delivery = ours("harness.report.tables"), ours("harness.report.delivery")
+    frame = tables.frame_of(checks).reindex(columns=list(COLUMNS))
+    made = tables.Table("gradients", "Gradients checked", frame, COLUMNS, "")
+    path.write_text(delivery.WRITERS[path.suffix[1:]](made), encoding="utf-8")
 
 
 # -- the swap ---------------------------------------------------------------------------------------------
@@ -246,12 +243,13 @@ class Swap(MetaPathFinder):
     """Puts drop-ins in the place of the frameworks' checkers, in what is there and what comes later."""
 
     def __init__(self) -> None:
+        self._homes: dict[str, tuple[str, ...]] = ours("harness.checkers").HOMES
         self._replaced: list[tuple[dict[str, Any], str, Any]] = []
         self._busy = False
 
     def install(self) -> None:
-        """Swap what is loaded, and be asked for what is not."""
-        for home, names in HOMES.items():
+        """Patch loaded modules; hook the import of the others."""
+        for home, names in self._homes.items():
             if home in sys.modules:
                 self._replace_everywhere(sys.modules[home], names)
         sys.meta_path.insert(0, self)
@@ -266,7 +264,7 @@ class Swap(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
         """The spec of a home of checkers, whose loader swaps them; of no other module."""
-        if fullname not in HOMES or self._busy:
+        if fullname not in self._homes or self._busy:
             return None
         self._busy = True
         try:
@@ -279,7 +277,7 @@ class Swap(MetaPathFinder):
 
     def replace_in(self, module: ModuleType) -> None:
         """Swap the checkers of a module that was just executed."""
-        for name in HOMES[module.__name__]:
+        for name in self._homes[module.__name__]:
             self._put(vars(module), name, getattr(module, name), name)
 
     def _replace_everywhere(self, module: ModuleType, names: tuple[str, ...]) -> None:

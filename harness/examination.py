@@ -14,9 +14,9 @@ from harness.errors import Errors, measure
 from harness.inputs.arrays import Array, Arrays
 from harness.judge import Judgement
 from harness.observe import Loaded, Observed, observe
-from harness.runs.known import KnownDefect, Row
-from harness.runs.record import Cell, Record
-from harness.runs.timing import Call, paired, yardstick
+from harness.runs.known import KnownDefect
+from harness.runs.record import Cell, Record, Row
+from harness.runs.timing import Thunk, paired, yardstick
 from harness.truth import Truth, true_gradient
 from harness.value import verdict_on_value
 from harness.verdicts.outcome import Outcome
@@ -191,7 +191,7 @@ def _estimated(case: Case, args: Arrays, true: Truth | None, seen: Observed) -> 
     }
 
 
-def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Call, Call], tuple[Call, Call]]:
+def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Thunk, Thunk], tuple[Thunk, Thunk]]:
     """The value and the gradient, each with what it is timed against; what is compiled has been.
 
     That is the reference; for the reference itself, which would never look slower, the yardstick.

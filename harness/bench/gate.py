@@ -22,7 +22,7 @@ from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.failure import argument_of
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
-from harness.runs.timing import Call, paired
+from harness.runs.timing import Thunk, paired
 from oracles import Oracle, Subject
 
 FACTORS = (1.0, 1.1, 1.25, 1.5, 2.0)
@@ -181,11 +181,11 @@ def measured(cell: Cell, factor: float) -> Ratio:
 
 
 @cache
-def _kernel(cell: Cell) -> tuple[Call, Call]:
+def _kernel(cell: Cell) -> tuple[Thunk, Thunk]:
     return in_turns(catalogue()[cell.case], oracles()[cell.oracle], cell)[1]
 
 
-def slowed(call: Call, factor: float) -> Any:
+def slowed(call: Thunk, factor: float) -> Any:
     """The call's result, after `factor` times as long as it took."""
     start = perf_counter()
     result = call()

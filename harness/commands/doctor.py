@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.gate.doctor import Finding, examine_machine
+from harness.gate.doctor import Symptom, examine_machine
 from harness.report.screen import Screen
 from harness.verdicts.exit_codes import ExitCode
 
@@ -29,5 +29,5 @@ def run_doctor() -> ExitCode:
     return ExitCode.FAILED if any(finding.broken for finding in findings) else ExitCode.OK
 
 
-def _mark(finding: Finding) -> str:
+def _mark(finding: Symptom) -> str:
     return "broken" if finding.broken else "ok" if finding.fine else "look"

@@ -18,9 +18,8 @@ from harness.gate.gate import Gate, Policy
 from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
-from harness.runs.known import Row
 from harness.runs.plan import DTYPES, covers, gated_cells
-from harness.runs.record import Cell, Record
+from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, assert_never
 
+from harness.checkers import HOMES
 from harness.result import Result
 from harness.verdicts.verdict import Verdict
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 ANYTHING = 1e30
 FALLBACKS = ("warn", "error")
-HOMES = {
-    **dict.fromkeys(("gradcheck", "gradgradcheck"), "torch.autograd.gradcheck"),
-    **dict.fromkeys(("check_grads", "check_jvp", "check_vjp"), "jax._src.public_test_util"),
-}
+HOME = {name: home for home, names in HOMES.items() for name in names}
 
 
 class GradientWarning(UserWarning):
@@ -76,7 +74,7 @@ _inside = ContextVar("inside", default=False)
 def original(name: str) -> Callable[..., Any]:
     """A framework's own checker, whatever stands in its place by now."""
     if name not in _originals:
-        keep_original(name, getattr(importlib.import_module(HOMES[name]), name))
+        keep_original(name, getattr(importlib.import_module(HOME[name]), name))
     return _originals[name]
 
 

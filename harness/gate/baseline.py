@@ -18,8 +18,7 @@ from filelock import FileLock
 
 from harness.gate.slowdown import Ratio
 from harness.runs.fingerprint import Fingerprint
-from harness.runs.known import Row
-from harness.runs.record import Record, refuse_no_numbers
+from harness.runs.record import Record, Row, refuse_no_numbers
 from harness.selection import Untrusted
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict

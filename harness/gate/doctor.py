@@ -23,7 +23,7 @@ ONE_THREAD = "xla_cpu_multi_thread_eigen=false"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Symptom:
     """One thing that was looked at; `advice` is what to do if it is not fine; `broken` forbids a run."""
 
     what: str
@@ -33,9 +33,9 @@ class Finding:
     broken: bool = False
 
 
-def examine_machine() -> Iterator[Finding]:
+def examine_machine() -> Iterator[Symptom]:
     """All that is looked at, what a run cannot do without first; where that is missing, nothing more."""
-    yield Finding("python", platform.python_version())
+    yield Symptom("python", platform.python_version())
     essential = [_essential("numpy", "numpy"), _essential("python-flint", "flint")]
     yield from essential
     if any(finding.broken for finding in essential):
@@ -48,31 +48,31 @@ def examine_machine() -> Iterator[Finding]:
     yield from (_locale(), _ci(), _baseline())
 
 
-def _essential(package: str, module: str) -> Finding:
+def _essential(package: str, module: str) -> Symptom:
     try:
-        return Finding(package, import_module(module).__version__)
+        return Symptom(package, import_module(module).__version__)
     except ImportError as problem:
         advice = f"nothing runs without it: pip install --force-reinstall {package}"
-        return Finding(package, f"cannot be imported: {problem}", False, advice, broken=True)
+        return Symptom(package, f"cannot be imported: {problem}", False, advice, broken=True)
 
 
-def _framework(name: str) -> Finding:
+def _framework(name: str) -> Symptom:
     from harness.runs.fingerprint import installed
     from harness.runs.plan import oracles
 
     missing = oracles()[name].unavailable()
-    return Finding(name, "not installed" if missing else installed(name), not missing, missing)
+    return Symptom(name, "not installed" if missing else installed(name), not missing, missing)
 
 
-def _blas() -> Finding:
+def _blas() -> Symptom:
     from harness.runs.fingerprint import fingerprint
 
     name = fingerprint().blas
     advice = "it cannot be held to one thread while times are measured: set VECLIB_MAXIMUM_THREADS=1 (Apple)"
-    return Finding("BLAS", name or "none that threadpoolctl knows", bool(name), advice)
+    return Symptom("BLAS", name or "none that threadpoolctl knows", bool(name), advice)
 
 
-def _threads() -> Finding:
+def _threads() -> Symptom:
     from threadpoolctl import threadpool_info
 
     from harness.runs.fingerprint import cores
@@ -80,34 +80,34 @@ def _threads() -> Finding:
     pools = {pool["internal_api"]: pool["num_threads"] for pool in threadpool_info()}
     found = ", ".join(f"{count} in {name}" for name, count in pools.items()) or "no pool is loaded"
     advice = f"they wait for each other: set OMP_NUM_THREADS={cores()}"
-    return Finding("threads", f"{found}; {cores()} cores", max(pools.values(), default=1) <= cores(), advice)
+    return Symptom("threads", f"{found}; {cores()} cores", max(pools.values(), default=1) <= cores(), advice)
 
 
-def _load() -> Iterator[Finding]:
+def _load() -> Iterator[Symptom]:
     from harness.runs.fingerprint import cores
 
     if hasattr(os, "getloadavg"):  # not on Windows
         load = os.getloadavg()[0]
         advice = "other programs are at work: let them end before times are measured"
-        yield Finding("load", f"{load:.2f} on {cores()} cores, over a minute", load <= cores() / 2, advice)
+        yield Symptom("load", f"{load:.2f} on {cores()} cores, over a minute", load <= cores() / 2, advice)
 
 
-def _x64() -> Finding:
+def _x64() -> Symptom:
     """JAX computes in float64 only where it is told to, and the oracle tells it so for each row."""
     value = os.environ.get("JAX_ENABLE_X64")
     outside = "is not set" if value is None else f"is {value!r}"
-    return Finding("JAX's float64", f"JAX_ENABLE_X64 {outside}, which does not matter: each row switches it")
+    return Symptom("JAX's float64", f"JAX_ENABLE_X64 {outside}, which does not matter: each row switches it")
 
 
-def _xla() -> Finding:
+def _xla() -> Symptom:
     """The command line sets this variable, unless somebody else has."""
     flags = os.environ.get("XLA_FLAGS", "")
     advice = f"JAX may take all cores where the others have one: unset XLA_FLAGS, or add --{ONE_THREAD}"
     fine = ONE_THREAD in flags
-    return Finding("JAX's threads", "one" if fine else f"XLA_FLAGS is {flags!r}", fine, advice)
+    return Symptom("JAX's threads", "one" if fine else f"XLA_FLAGS is {flags!r}", fine, advice)
 
 
-def _clock(clock: Callable[[], float]) -> Finding:
+def _clock(clock: Callable[[], float]) -> Symptom:
     """A round of a comparison lasts at least a slice, so a step of a hundredth of it is fine enough."""
     from harness.runs.timing import SLICE_S
 
@@ -116,15 +116,15 @@ def _clock(clock: Callable[[], float]) -> Finding:
     if min(steps) < 0 or max(steps) <= 0:
         found = f"goes back, by {-min(steps):.1e} s" if min(steps) < 0 else "stands still"
         advice = "no time can be measured: check the clock source of the (virtual) machine"
-        return Finding("timer", found, False, advice, broken=True)
+        return Symptom("timer", found, False, advice, broken=True)
     step, info = min(s for s in steps if s > 0), time.get_clock_info("perf_counter")
     steady = "monotonic" if info.monotonic else "not monotonic"
     found = f"steps of {step * 1e9:.0f} ns, {steady} ({info.implementation})"
     advice = f"too coarse for calls of {SLICE_S * 1e3:g} ms: believe only the times of longer ones"
-    return Finding("timer", found, step <= SLICE_S / 100, advice)
+    return Symptom("timer", found, step <= SLICE_S / 100, advice)
 
 
-def _noise() -> Finding:
+def _noise() -> Symptom:
     """How far from 1 the ratio of a call's time to its own comes out, by nothing but noise."""
     from harness.gate.slowdown import LIMIT
     from harness.runs.timing import paired, yardstick
@@ -136,23 +136,23 @@ def _noise() -> Finding:
     advice = "small slowdowns drown in it: let other programs end, and look again"
     if floor > 0.25:
         advice = f"half of what makes a row slower, {LIMIT}x: use a quieter machine, or --timing off"
-    return Finding("noise of times", found, floor <= 0.10, advice)
+    return Symptom("noise of times", found, floor <= 0.10, advice)
 
 
-def _locale() -> Finding:
+def _locale() -> Symptom:
     sign = locale.localeconv()["decimal_point"]
     advice = "a library has changed the locale of the process: set LC_NUMERIC=C"
-    return Finding("locale", f"the decimal sign is {sign!r}", sign == ".", advice)
+    return Symptom("locale", f"the decimal sign is {sign!r}", sign == ".", advice)
 
 
-def _ci() -> Finding:
+def _ci() -> Symptom:
     value = os.environ.get("CI")
-    return Finding("CI", "CI is not set" if value is None else f"CI is {value!r}")
+    return Symptom("CI", "CI is not set" if value is None else f"CI is {value!r}")
 
 
-def _baseline() -> Finding:
+def _baseline() -> Symptom:
     from harness.gate.baseline import CREATE
 
     there = BASELINE.is_file()
     found = str(BASELINE) if there else f"{BASELINE} is not there"
-    return Finding("baseline", found, there, f"create it:\n{CREATE}")
+    return Symptom("baseline", found, there, f"create it:\n{CREATE}")

@@ -10,8 +10,7 @@ import msgspec
 
 from harness.gate.baseline import Expected
 from harness.gate.slowdown import Ratio
-from harness.runs.known import Row
-from harness.runs.record import Record
+from harness.runs.record import Record, Row
 from harness.verdicts.glossary import Entry
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import JUDGED, RIGHT, Verdict

@@ -19,8 +19,7 @@ from harness.gate.finding import (
 )
 from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.journal import result_of
-from harness.runs.known import Row
-from harness.runs.record import Record
+from harness.runs.record import Record, Row
 from harness.selection import Untrusted
 from harness.verdicts.outcome import Outcome
 

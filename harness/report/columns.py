@@ -11,7 +11,7 @@ from harness.verdicts.glossary import Entry
 
 
 @dataclass(frozen=True)
-class Format:
+class Layout:
     """How a screen writes the values of a column.
 
     Attributes:
@@ -30,9 +30,9 @@ class Format:
     yes_no: bool = False
 
 
-PLAIN, YES_NO = Format(), Format(yes_no=True)
-WORDS, INPUT, DIAGNOSIS = Format(least=17), Format(least=10, wide=True), Format(least=60)
-SIZE, SHORT, RATIO = (Format(number, right=True) for number in (".1e", ".3g", ".4g"))
+PLAIN, YES_NO = Layout(), Layout(yes_no=True)
+WORDS, INPUT, DIAGNOSIS = Layout(least=17), Layout(least=10, wide=True), Layout(least=60)
+SIZE, SHORT, RATIO = (Layout(number, right=True) for number in (".1e", ".3g", ".4g"))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Column:
     how: str = ""
     example: str = ""
     advice: str = ""
-    format: Format = PLAIN
+    format: Layout = PLAIN
     heading: str = ""
 
     @property

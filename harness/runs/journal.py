@@ -13,8 +13,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from harness.runs.fingerprint import Fingerprint, fingerprint
-from harness.runs.known import Row
-from harness.runs.record import Cell, Record, from_json, to_json
+from harness.runs.record import Cell, Record, Row, from_json, to_json
 from harness.selection import Untrusted, UsageError
 from harness.verdicts.outcome import Outcome
 

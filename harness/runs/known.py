@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 import msgspec
 
-from harness.runs.record import Cell
+from harness.runs.record import Row
 
 
 class KnownDefect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,20 +23,6 @@ class KnownDefect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: tuple[str, ...]
     reason: str
     link: str
-
-
-class Row(NamedTuple):
-    """What names a row apart from its seed."""
-
-    case: str
-    oracle: str
-    dtype: str
-    input: str
-
-    @classmethod
-    def of(cls, cell: Cell) -> Row:
-        """The row of a cell."""
-        return cls(cell.case, cell.oracle, cell.dtype, cell.input)
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -12,8 +12,7 @@ from harness.cases import catalogue
 from harness.cases.plugins import ORACLES, plugins
 from harness.examination import EXACT, REFERENCE
 from harness.inputs.arrays import InputMaker
-from harness.runs.known import Row
-from harness.runs.record import Cell
+from harness.runs.record import Cell, Row
 from harness.runs.scope import Scope
 from harness.selection import listed, matching
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,20 @@ class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: str
     oracle: str
     seed: int
+
+
+class Row(NamedTuple):
+    """What names a row apart from its seed."""
+
+    case: str
+    oracle: str
+    dtype: str
+    input: str
+
+    @classmethod
+    def of(cls, cell: Cell) -> Row:
+        """The row of a cell."""
+        return cls(cell.case, cell.oracle, cell.dtype, cell.input)
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-Call = Callable[[], Any]
+Thunk = Callable[[], Any]
 # Four turns a round, of which the fastest counts: at equal cost its interval is a third as wide as that of
 # one long turn, since other programs only ever add time, in spells of about a millisecond.
 ROUNDS, TURNS, FEWEST = 15, 60, 5
@@ -75,7 +75,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def paired(call: Call, reference: Call) -> Paired:
+def paired(call: Thunk, reference: Thunk) -> Paired:
     """Time `call` against `reference`, in turns and in alternating order.
 
     The ratio is the median of each round's own ratio, of its fastest turn of each: what slows the machine
@@ -89,7 +89,7 @@ def paired(call: Call, reference: Call) -> Paired:
         return _paired((call, reference))
 
 
-def _paired(calls: tuple[Call, Call]) -> Paired:
+def _paired(calls: tuple[Thunk, Thunk]) -> Paired:
     once = [_once(call) for call in calls]
     repeats = [max(1, min(1000, int(SLICE_S / seconds))) for seconds in once]
     turn_s = sum(seconds * count for seconds, count in zip(once, repeats, strict=True))
@@ -120,12 +120,12 @@ def _interval(ratios: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _once(call: Call) -> float:
+def _once(call: Thunk) -> float:
     """About how long one call takes: the first may find everything cold."""
     return min(_mean_time(call, 1), _mean_time(call, 1))
 
 
-def _mean_time(call: Call, repeats: int) -> float:
+def _mean_time(call: Thunk, repeats: int) -> float:
     start = perf_counter()
     for _ in range(repeats):
         call()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from harness.case import Case
 from harness.cases import catalogue
 from harness.examination import examined
-from harness.runs.known import KnownDefect, Row
+from harness.runs.known import KnownDefect
+from harness.runs.record import Row
 from harness.verdicts.budget import budget
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict

@@ -10,9 +10,8 @@ from harness.commands.baseline import is_chosen
 from harness.commands.cli import run
 from harness.gate import baseline as baselines
 from harness.runs.journal import Journal
-from harness.runs.known import Row
 from harness.runs.plan import cells_of
-from harness.runs.record import Record
+from harness.runs.record import Record, Row
 from harness.runs.runner import run_cell
 from harness.runs.scope import Scope
 from harness.verdicts.outcome import Outcome

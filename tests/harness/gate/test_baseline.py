@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.gate import baseline as module
 from harness.gate.baseline import Baseline, Expected, Number, Update, locked, read, write
-from harness.runs.known import Row
+from harness.runs.record import Row
 from harness.selection import Untrusted
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import RIGHT, Verdict

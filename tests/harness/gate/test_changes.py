@@ -9,7 +9,7 @@ from harness.gate.baseline import Baseline, Expected, Update
 from harness.gate.changes import MOST_NAMED, Change, changes
 from harness.gate.finding import Level
 from harness.gate.gate import Gate, Policy
-from harness.runs.known import Row
+from harness.runs.record import Row
 from harness.selection import UsageError
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict

@@ -10,7 +10,7 @@ import pytest
 from harness.commands import doctor as doctor_text
 from harness.commands.doctor import run_doctor
 from harness.gate import doctor
-from harness.gate.doctor import Finding, examine_machine
+from harness.gate.doctor import Symptom, examine_machine
 from harness.runs import timing
 
 
@@ -86,7 +86,7 @@ def test_jaxs_float64_is_said_to_be_switched_row_by_row(value, words, monkeypatc
     monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
     if value:
         monkeypatch.setenv("JAX_ENABLE_X64", value)
-    assert doctor._x64() == Finding(
+    assert doctor._x64() == Symptom(
         "JAX's float64", f"JAX_ENABLE_X64 {words}, which does not matter: each row switches it"
     )
 
@@ -125,7 +125,7 @@ def test_a_timer_that_goes_back_or_stands_still_is_broken(steps, words):
 
 
 def test_with_a_broken_timer_there_is_nothing_to_time(monkeypatch):
-    monkeypatch.setattr(doctor, "_clock", lambda _: Finding("timer", "", False, "", broken=True))
+    monkeypatch.setattr(doctor, "_clock", lambda _: Symptom("timer", "", False, "", broken=True))
     assert "noise of times" not in {finding.what for finding in examine_machine()}
 
 
@@ -157,7 +157,7 @@ def test_ci_is_said(value, words, monkeypatch):
     monkeypatch.delenv("CI", raising=False)
     if value:
         monkeypatch.setenv("CI", value)
-    assert doctor._ci() == Finding("CI", words)
+    assert doctor._ci() == Symptom("CI", words)
 
 
 def test_a_missing_baseline_has_the_command_that_creates_it(tmp_path, monkeypatch):
@@ -171,9 +171,9 @@ def test_a_missing_baseline_has_the_command_that_creates_it(tmp_path, monkeypatc
 
 
 LONG = [
-    Finding("python", "y" * 170),
-    Finding("noise of times", "word " * 50, False, "do " * 60),
-    Finding("timer", "goes back", False, "x" * 200, broken=True),
+    Symptom("python", "y" * 170),
+    Symptom("noise of times", "word " * 50, False, "do " * 60),
+    Symptom("timer", "goes back", False, "x" * 200, broken=True),
 ]
 
 

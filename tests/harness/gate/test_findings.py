@@ -28,7 +28,7 @@ from harness.gate.findings import (
 )
 from harness.gate.github import MOST_ANNOTATIONS, workflow_commands
 from harness.report.screen import Screen
-from harness.runs.known import Row
+from harness.runs.record import Row
 from harness.selection import UsageError
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.outcome import Outcome

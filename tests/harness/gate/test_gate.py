@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.gate.baseline import Expected
 from harness.gate.finding import NO_RESULT, Kind, Level
 from harness.gate.gate import Gate, Policy
-from harness.runs.known import Row
+from harness.runs.record import Row
 from harness.selection import Untrusted
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict

@@ -7,9 +7,9 @@ import pytest
 
 from harness.cases import catalogue
 from harness.examination import examine
-from harness.runs.known import KnownDefect, Row, known_defects, parse
+from harness.runs.known import KnownDefect, known_defects, parse
 from harness.runs.plan import DTYPES, oracles
-from harness.runs.record import Cell
+from harness.runs.record import Cell, Row
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 
