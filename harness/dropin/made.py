@@ -205,15 +205,14 @@ def _say(text: str) -> None:
 
 def plain(made: Made) -> dict[str, Any]:
     """A check as plain values, with its worst element."""
-    found = [r for r in made.results if r.worst is not None]
-    worst = max(found, key=lambda r: r.worst.bits_lost if r.worst else 0.0, default=None)
-    j = worst.worst if worst else None
+    worst = max((r.worst for r in made.results if r.worst), key=lambda j: j.bits_lost, default=None)
+    told = [r.diagnosis for r in made.results if r.worst and r.worst is worst]
     return {
         "checker": made.checker,
         "where": made.where,
         "verdict": made.verdict.value,
         "unproven": made.unproven,
-        "bits_lost": j.bits_lost if j else None,
-        "element": j.where if j else "",
-        "diagnosis": worst.diagnosis if worst else "",
+        "bits_lost": worst.bits_lost if worst else None,
+        "element": worst.where if worst else "",
+        "diagnosis": told[0] if told else "",
     }
