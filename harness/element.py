@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from oracles.exact.rounding.formats import format_of
+from oracles.exact.program.formats import format_of
 
 
 def shortest(number: float, dtype: str) -> str:

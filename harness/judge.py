@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.inputs.arrays import Array
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.rounding.formats import format_of
+from oracles.exact.program.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named
 # Per element, the code of a verdict is its place in this order, so that the worst is the least.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.arrays import Array
-from oracles.exact.rounding.formats import format_of
+from oracles.exact.program.formats import format_of
 from oracles.oracle import Gradient, Native, Subject
 
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where

@@ -17,10 +17,10 @@ from harness.verdicts.budget import budget
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
 from oracles.exact.rounding.diagnosis import diagnose
-from oracles.exact.rounding.formats import format_of
 from oracles.exact_oracle import LIMITS
 
 

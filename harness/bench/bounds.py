@@ -13,7 +13,7 @@ from harness.examination import examined, truth
 from harness.judge import distance, reach
 from harness.runs.plan import oracles
 from harness.runs.record import Cell
-from oracles.exact.rounding.formats import format_of
+from oracles.exact.program.formats import format_of
 
 
 @dataclass(frozen=True, slots=True)

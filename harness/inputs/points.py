@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.inputs.arrays import Array, signed
 from harness.problem import Problem
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.trees import is_floating
-from oracles.exact.rounding.formats import format_of
 
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
 

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as numbers
 
 from harness.inputs.arrays import Array
 from harness.inputs.points import VALUES
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
-from oracles.exact.rounding.formats import format_of
 
 LARGEST = 8.0  # of what is no boundary value
 Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.verdicts.glossary import Entry
-from oracles.exact.rounding.formats import FORMATS, format_of
+from oracles.exact.program.formats import FORMATS, format_of
 
 
 def budget(dtype: str) -> float:

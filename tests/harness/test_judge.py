@@ -13,7 +13,7 @@ from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
-from oracles.exact.rounding.formats import FORMATS, format_of
+from oracles.exact.program.formats import FORMATS, format_of
 
 UNKNOWN = arb("[+/- inf]")
 each_dtype = pytest.mark.parametrize("dtype", FORMATS)

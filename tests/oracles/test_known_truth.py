@@ -10,7 +10,7 @@ from harness.cases import catalogue
 from harness.runs.known import known_defects
 from harness.verdicts.budget import budget
 from oracles import JaxOracle, NumpyOracle, TorchOracle
-from oracles.exact.rounding.formats import format_of
+from oracles.exact.program.formats import format_of
 from oracles.exact_oracle import enclosed_gradient
 from tests.oracles.drawn_anew import exact_gradient
 

@@ -14,7 +14,7 @@ import numpy as np
 import harness
 from harness.result import Result
 from harness.verdicts.verdict import Verdict
-from oracles.exact.rounding.formats import FORMATS
+from oracles.exact.program.formats import FORMATS
 from tests.power import right_jax, right_torch
 from tests.power.right import Draw, Right, drawn
 

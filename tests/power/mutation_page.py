@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from oracles.exact.rounding.formats import FORMATS
+from oracles.exact.program.formats import FORMATS
 from tests.power.mutants import KINDS
 
 CHANGED = """

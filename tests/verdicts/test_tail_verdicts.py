@@ -11,7 +11,7 @@ import torch
 from harness.check import check_gradient
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
-from oracles.exact.rounding.formats import FORMATS
+from oracles.exact.program.formats import FORMATS
 from tests.verdicts.corpus import to_jax, to_torch
 from tests.verdicts.tails import TAILS, computed, lost, unattainable
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.primitives.elementwise import taylor, taylor_coefficients
+from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
 from oracles.exact.program.program import Array, Equation, Program, Series
 
 # Sees an equation with the values of its operands and of its output.

@@ -25,7 +25,6 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
-EQUALITIES = frozenset({"eq", "ne"})
 PAIRS = 4  # random directions, each with its opposite
 
 
@@ -68,8 +67,6 @@ def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int]
     Raises:
         Undecided: The function jumps here, and has none.
     """
-    if not any(e.primitive.name in EQUALITIES and e.operands[0].is_float for e in forward.equations):
-        return False
     turns = jumps = False
     try:
         with collecting_ties() as ties:

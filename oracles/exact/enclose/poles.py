@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact.program.balls import all_finite, as_balls, precision
-from oracles.exact.program.primitives.elementwise import div, taylor
+from oracles.exact.program.primitives.arithmetic import div
+from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Equation
 
 

@@ -57,8 +57,14 @@ def slopes(
     Raises:
         Undecided: As `refine`; or the function jumps here.
     """
-    isolated = is_isolated(function, values, wrt, bits)
+    isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward)
+
+
+def _asks_for_equality(function: Program) -> bool:
+    """Whether floating numbers are asked to be equal anywhere."""
+    asked = (e.primitive.comparison for e in function.equations if e.operands and e.operands[0].is_float)
+    return any(c is not None and c.larger is None for c in asked)
 
 
 def refine(

@@ -32,8 +32,6 @@ STREAK = 3
 CLOSER = 4
 ONE_BRANCH = 8
 BITS = 256
-JUMPS = frozenset({"sign", "floor", "ceil", "round", "trunc", "lt", "le", "gt", "ge", "eq", "ne"})
-ORDERS = frozenset({"argmax", "argsort"})
 
 # What every comparison, rounding and order of one evaluation gave.
 Branches: TypeAlias = list[Any]
@@ -49,7 +47,7 @@ def jumps(forward: Program) -> bool:
 
 
 def _branches(equation: Equation) -> bool:
-    return equation.primitive.name in JUMPS | ORDERS and any(v.is_float for v in equation.operands)
+    return equation.primitive.jumps and any(v.is_float for v in equation.operands)
 
 
 def sides_with_rule(

@@ -14,7 +14,7 @@ from torch import Tensor
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.from_aten.operators import leaves_of, with_leaves
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.elementwise import convert
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.program import FLOATS, Array, Shape, Var
 from oracles.exact.program.recording import Recorder
 

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives.arithmetic import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
-from oracles.exact.program.primitives.elementwise import detach
 from oracles.exact.program.program import Array, Builder, Var
 
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"

@@ -17,9 +17,8 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
 from oracles.exact.from_aten.recorder import Record
 from oracles.exact.from_aten.tables import RULES
 from oracles.exact.from_aten.watch import Watch
-from oracles.exact.program.edges import declare_edges
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.recording import Recording
+from oracles.exact.program.recording import Recording, declare_edges
 
 STEP = 2.0**-18  # how far the second run's inputs are from the first's; at least one bit of their dtype
 

@@ -29,7 +29,9 @@ from oracles.exact.from_aten.operators import (
 from oracles.exact.from_aten.tables import RULES
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
-from oracles.exact.program.primitives.elementwise import compare, convert
+from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives.arrays import constant_value
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
@@ -262,7 +264,7 @@ class Record(Watch):  # type: ignore[no-untyped-call]
         var = self.read(args[0])
         if not var.is_float:
             return self.recorder.decide(var).item()
-        value = self.recorder.constant_value(var)
+        value = constant_value(var)
         if value is None:
             raise Unsupported(
                 "a number leaves the tensors (.item() or float()), and its derivative with it; "

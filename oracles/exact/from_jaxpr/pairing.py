@@ -14,8 +14,8 @@ from flint import arb
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.program.balls import filled
+from oracles.exact.program.formats import FORMATS, Format
 from oracles.exact.program.program import Array
-from oracles.exact.rounding.formats import FORMATS, Format
 
 # Where a literal stands: an operand of an equation, a result or a constant of a jaxpr. By identity, so the
 # jaxprs must live as long as this is used.

@@ -29,10 +29,9 @@ from oracles.exact.from_jaxpr.rules.indexing import INDEXING
 from oracles.exact.from_jaxpr.rules.linalg import LINEAR_ALGEBRA
 from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
-from oracles.exact.program.edges import declare_edges
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
-from oracles.exact.program.recording import Recorder, Recording
+from oracles.exact.program.recording import Recorder, Recording, declare_edges
 from oracles.exact.program.registered import definition_of
 
 RULES: dict[str, Rule] = {

@@ -16,7 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from oracles.exact.from_numpy.leaving import Leaving
 from oracles.exact.from_numpy.tape import Tape, unsupported, words
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.elementwise import convert
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.program import FLOATS, Var
 
 METHODS = frozenset(

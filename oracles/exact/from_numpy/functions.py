@@ -24,7 +24,7 @@ from oracles.exact.from_numpy.rules.products import PRODUCT_RULES
 from oracles.exact.from_numpy.rules.reductions import RULES as REDUCTIONS
 from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.from_numpy.tape import Tape, line, spread, unsupported, words
-from oracles.exact.program.primitives.elementwise import select
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
 

@@ -15,7 +15,8 @@ import numpy as np
 from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, wrap
 from oracles.exact.from_numpy.tape import Tape, spread
 from oracles.exact.program.primitives.arrays import reshape, take
-from oracles.exact.program.primitives.elementwise import compare, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import Array, Var
 
 

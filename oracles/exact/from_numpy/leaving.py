@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.tape import Tape, Tokens, unsupported
-from oracles.exact.program.primitives.elementwise import compare, convert
+from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import Array, Var
 
 

@@ -18,10 +18,9 @@ from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.tape import Answers, Tape
-from oracles.exact.program.edges import declare_edges
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.program import FLOATS, Array, Var
-from oracles.exact.program.recording import Recording
+from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 
 ANSWERS = Answers(

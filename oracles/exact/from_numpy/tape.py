@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
-from oracles.exact.program.primitives.elementwise import BLENDED, compare
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recorder
 
@@ -141,7 +141,7 @@ def gather(x: Var, places: Tokens) -> Var:
     if places.shape == x.shape and _in_order(x, places):
         return x
     definition = x.builder.definitions.get(x)
-    if definition and definition.primitive.name in BLENDED and places.min() >= 0:
+    if definition and definition.primitive.edge and definition.primitive.comparison and places.min() >= 0:
         # A mask stays a comparison when it is moved, so that its edges are still known to be kinks.
         a, b = definition.operands
         return compare(definition.primitive.name, gather(a, places), gather(b, places))

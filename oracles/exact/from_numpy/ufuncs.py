@@ -22,8 +22,8 @@ from oracles.exact.from_numpy.functions import apply, first_tape, no_rule, store
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, unsupported
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import scatter_add
-from oracles.exact.program.primitives.elementwise import convert
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.registered import definition_of
 

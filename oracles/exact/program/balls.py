@@ -7,7 +7,7 @@ booleans stay ordinary exact arrays. The working precision is `flint.ctx.prec`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -212,3 +212,48 @@ def matrix(x: Array) -> arb_mat:
 def all_finite(array: Array) -> bool:
     """Whether no element is NaN or unbounded; one sum, since either would spoil it."""
     return array.size == 0 or bool(arb(np.add.reduce(array.ravel())).is_finite())
+
+
+# -- three truth values, for comparisons that rounding may turn: false, true, and open --------------------
+#
+# Arrays of float16 with 0, 1 and 1/2 (Kleene, Introduction to Metamathematics, 1952, 64), a dtype that no
+# array of an evaluation has otherwise. What is decided everywhere is an ordinary array of booleans.
+
+OPEN = np.dtype(np.float16)
+
+
+def is_open(arrays: Sequence[Array]) -> bool:
+    """Whether any of these has an open element."""
+    return any(a.dtype == OPEN for a in arrays)
+
+
+def truths(yes: Array, no: Array) -> Array:
+    """True where `yes`, false where `no`, open elsewhere."""
+    if (yes | no).all():
+        return np.asarray(yes)
+    return np.where(yes, 1.0, np.where(no, 0.0, 0.5)).astype(OPEN)
+
+
+def settled(values: Array) -> Array:
+    """Booleans if none of the truth values is open."""
+    return np.asarray(values if (values == 0.5).any() else values == 1)
+
+
+def booleans(values: Array) -> Array:
+    """Truth values as booleans.
+
+    Raises:
+        Undecided: One is open.
+    """
+    if values.dtype != OPEN:
+        return values
+    if (values == 0.5).any():
+        raise Undecided("rounding may turn a comparison")
+    return np.asarray(values == 1)
+
+
+def as_numbers(values: Array) -> Array:
+    """Truth values as 0, 1, or the ball of both; other arrays as balls."""
+    if values.dtype != OPEN:
+        return as_balls(values)
+    return each(lambda v: unit() if v == 0.5 else ONE if v else ZERO, values)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Program, Var
 
+Tangents = Sequence[Var | None]
+
 
 def jvp(program: Program, wrt: Sequence[int]) -> Program:
     """The program of the tangents of all outputs.
@@ -19,7 +21,7 @@ def jvp(program: Program, wrt: Sequence[int]) -> Program:
     Its inputs are the program's inputs, then one tangent for each input in `wrt`.
     """
     builder, primal, tangents = _linearize(program, wrt)
-    outputs = [tangents.get(v) or _zeros(builder, primal[v]) for v in program.outputs]
+    outputs = [tangents.get(v) or zeros_like(primal[v]) for v in program.outputs]
     return builder.program(outputs)
 
 
@@ -110,3 +112,48 @@ def _transpose(equation: Equation, cotangent: Var, collect: Callable[[Var, Var],
 
 def _zeros(builder: Builder, like: Var) -> Var:
     return builder.broadcast(builder.constant(0.0, like.dtype), like.shape)
+
+
+# -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule -----
+
+
+def again(equation: Equation, operands: Sequence[Var]) -> Var:
+    """The same primitive on other operands of the same shapes."""
+    out = equation.output
+    return out.builder.emit(equation.primitive, tuple(operands), out.shape, out.dtype, **equation.params)
+
+
+def linear(*which: int) -> Callable[[Equation, Tangents], Var]:
+    """Linear in each of these operands apart (a product): a term for each one that moves."""
+
+    def jvp(equation: Equation, tangents: Tangents) -> Var:
+        total: Var | None = None
+        for k in which:
+            tangent = tangents[k]
+            if tangent is not None:
+                operands = list(equation.operands)
+                operands[k] = tangent
+                term = again(equation, operands)
+                total = term if total is None else total + term
+        assert total is not None
+        return total
+
+    return jvp
+
+
+def jointly_linear(*which: int) -> Callable[[Equation, Tangents], Var]:
+    """Linear in these operands together (a choice, a concatenation; all operands by default)."""
+
+    def jvp(equation: Equation, tangents: Tangents) -> Var:
+        operands = list(equation.operands)
+        for k in which or range(len(operands)):
+            tangent = tangents[k]
+            operands[k] = tangent if tangent is not None else zeros_like(operands[k])
+        return again(equation, operands)
+
+    return jvp
+
+
+def zeros_like(x: Var) -> Var:
+    """A constant zero of x's shape and dtype."""
+    return x.builder.broadcast(x.builder.constant(0.0, x.dtype), x.shape)

@@ -9,9 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from oracles.exact.program.primitives.arrays import index, reduce_sum
-from oracles.exact.program.primitives.elementwise import compare, convert, detach, pi, scalar, select
-from oracles.exact.program.primitives.reductions import cumsum, reduce_max, scan
+from oracles.exact.program.primitives.arithmetic import convert, detach, pi
+from oracles.exact.program.primitives.arrays import constant_value, index, reduce_sum
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.reductions import reduce_max
+from oracles.exact.program.primitives.scans import cumsum, scan
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 
 # -- sigmoids and soft functions --------------------------------------------------------------------------
@@ -99,7 +103,7 @@ def remainder(x: Operand, y: Operand, rounding: str) -> Var:
 def power(x: Operand, y: Operand) -> Var:
     """x^y: for exact integers y by powers, otherwise defined for x > 0, and at 0 where y > 0."""
     x, y = _pair(x, y)
-    known = x.builder.constant_value(y)
+    known = constant_value(y)
     if known is not None and np.all(known == np.round(known)):
         return scalar("power", x, convert(y, "int64"))
     return scalar("real_power", x, y)

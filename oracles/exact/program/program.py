@@ -20,9 +20,21 @@ Shape: TypeAlias = tuple[int, ...]
 FLOATS = frozenset({"float64", "float32", "float16", "bfloat16"})
 
 
+class Comparison(NamedTuple):
+    """What a comparison of two numbers says besides true or false.
+
+    Attributes:
+        opposite: The name of the comparison that holds where this one fails.
+        larger: Which operand is the larger one where it holds (they meet at its edge); None for eq and ne.
+    """
+
+    opposite: str
+    larger: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One operation, in one place: how it is evaluated and how it is differentiated.
+    """One operation, in one place: all that is known of it, for every interpreter of programs.
 
     Attributes:
         name: Its name in programs and messages.
@@ -31,12 +43,29 @@ class Primitive:
             operands (None where an operand has none). Absent for a primitive that is constant between jumps.
         transpose: `transpose(equation, k, cotangent)` for a primitive that is linear in operand k: the
             cotangent of that operand.
+        rounded: `rounded(growth, equation, operands, format)` gives balls around every value that a program
+            may compute (see `formats.Growth`). Absent where no rounding model is known.
+        opened: `opened(*arrays, **params)` on three truth values (see `balls`), where rounding may turn a
+            comparison. Absent where nothing can be said then.
+        rows: `rows(maxima, equation, operands, result)` gives the result, narrowed by what is known of the
+            rows of the operands (see `maxima`). Absent where that is forgotten.
+        comparison: What kind of comparison it is, if it is one.
+        edge: `edge(equation)` gives how far each element is from where an order or comparison turns: 0 there.
+        jumps: Whether its value may jump (steps, comparisons, orders).
+        terms: For a sum: `terms(*operands, **params)` on absolute values gives how large what is added is.
     """
 
     name: str
     evaluate: Callable[..., Array]
     jvp: Callable[[Equation, Sequence[Var | None]], Var] | None = None
     transpose: Callable[[Equation, int, Var], Var] | None = None
+    rounded: Callable[[Any, Equation, list[Array], Any], Array] | None = None
+    opened: Callable[..., Array] | None = None
+    rows: Callable[[Any, Equation, list[Array], Array], Array] | None = None
+    comparison: Comparison | None = None
+    edge: Callable[[Equation], list[Var]] | None = None
+    jumps: bool = False
+    terms: Callable[..., Array] | None = None
 
 
 class Var:
@@ -125,6 +154,11 @@ class Equation(NamedTuple):
     params: dict[str, Any]
     output: Var
     origin: Origin | None = None
+
+    @property
+    def called(self) -> str:
+        """The operation as the recorded code called it."""
+        return self.origin.operation if self.origin else self.primitive.name
 
 
 Series: TypeAlias = tuple[tuple[Var, ...], tuple[tuple[str, Any], ...]]
@@ -259,17 +293,6 @@ class Builder:
         if x.is_float or x not in self.definitions or self.definitions[x].primitive.name != "constant":
             return None
         return np.asarray(self.definitions[x].params["value"])
-
-    def constant_value(self, x: Var) -> Array | None:
-        """The numbers of a constant that was written as such (repeated or not), None if x is not one."""
-        while x in self.definitions:
-            equation = self.definitions[x]
-            if equation.primitive.name == "constant":
-                return np.asarray(equation.params["value"])
-            if equation.primitive.name not in {"broadcast", "convert", "reshape"}:
-                return None
-            (x,) = equation.operands
-        return None
 
     def program(self, outputs: Iterable[Var]) -> Program:
         """What has been written, without the equations that no output or guard needs."""

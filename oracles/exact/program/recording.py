@@ -1,16 +1,22 @@
-"""What a front end hands over, and the builder it records with."""
+"""What a front end hands over, the builder it records with, and the edges of what was decided."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.program import Array, Builder, Program, Var
+from oracles.exact.program.formats import UNKNOWN
+from oracles.exact.program.primitives.arithmetic import convert, detach
+from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.choices import select, select_
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.reductions import reduce_min
+from oracles.exact.program.program import Array, Builder, Equation, Program, Var
 
 DECIDING_BITS = (128, 512, 2048)
 
@@ -104,3 +110,65 @@ class Recorder(Builder):
             result = equation.primitive.evaluate(*(seen[w] for w in equation.operands), **equation.params)
             seen[v] = exact(result) if v.is_float else np.asarray(result)
         return seen[var]
+
+
+def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
+    """The outputs, whose derivatives are unbounded where a branch, mask or order is at its edge.
+
+    A choice `np.where(x > 0, a, b)` is recorded as such, and its derivative knows both sides. A comparison
+    that was decided (`if x > 0`, `y[x > 0]`), or is part of something larger (`(x > 0) & (x < 1)`), does not
+    lead to the other side, and neither do argmax and argsort at a tie. So each output passes through a choice
+    by whether all of these are away from their edges. It never changes a value; at an edge the derivative is
+    unbounded, so that it has to be told from the slopes around (see `kinks`), or is undecided.
+    """
+    depends = {v: frozenset([v]) for v in recorder.inputs}
+    gaps: dict[frozenset[Var], Var] = {}
+    loose = _loose(recorder, outputs)
+    for equation in list(recorder.equations):
+        out = equation.output
+        depends[out] = _moves_with(equation, depends)
+        if out in loose and depends[out] and out.size and equation.operands[0].is_float:
+            assert equation.primitive.edge is not None
+            for gap in equation.primitive.edge(equation):
+                least = reduce_min(convert(gap, "float64"), range(gap.ndim))
+                key = depends[out]
+                gaps[key] = recorder.elementwise("minimum", gaps[key], least) if key in gaps else least
+    found = list(outputs)
+    for inputs, gap in gaps.items():
+        unknown = _unknown(recorder, inputs)
+        for i, v in enumerate(found):
+            if v.is_float and v.size:
+                away = compare("ge", recorder.broadcast(gap, v.shape), 0.0)
+                found[i] = select(away, v, v + unknown)
+    return found
+
+
+def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> frozenset[Var]:
+    """The inputs that move this value: floor, sign and what is held fixed stay where they are."""
+    if equation.output.is_float and equation.primitive.jvp is None:
+        return frozenset()
+    moving = (depends.get(v, frozenset()) for v in equation.operands if v.is_float)
+    return frozenset[Var]().union(*moving)
+
+
+def _unknown(recorder: Recorder, inputs: Collection[Var]) -> Var:
+    """A number that moves with the inputs at an unknown rate."""
+    rate = recorder.constant(filled([UNKNOWN], ()), "float64")
+    ordered = [v for v in recorder.inputs if v in inputs]
+    moves = [convert(reduce_sum(v - detach(v), range(v.ndim)), "float64") * rate for v in ordered]
+    total = moves[0]
+    for move in moves[1:]:
+        total = total + move
+    return total
+
+
+def _loose(recorder: Recorder, outputs: Sequence[Var]) -> set[Var]:
+    """The orders that are needed, and the comparisons that do more than choose between two values."""
+    needed = set(outputs) | {v for v, _ in recorder.guards}
+    found = {v for v, _ in recorder.guards}
+    for equation in reversed(recorder.equations):
+        if equation.output in needed:
+            needed.update(equation.operands)
+            found.update(equation.operands[1:] if equation.primitive is select_ else equation.operands)
+    definitions = {v: recorder.definitions[v].primitive for v in found if v in recorder.definitions}
+    return {v for v, primitive in definitions.items() if primitive.edge}

@@ -2,10 +2,20 @@
 
 The k-th Taylor coefficient of f at x is the k-th coefficient of f(x + t) as a power series in t, which Arb
 computes with proven bounds from the series x + t. A coefficient function has a coefficient function as its
-derivative, d/dx c_k = (k + 1) c_{k+1}, so one rule (in `primitives.elementwise`) gives every order.
+derivative, d/dx c_k = (k + 1) c_{k+1}, so one rule (in `primitives.taylor`) gives every order. The functions
+without a power series in Arb are in `series`.
 
-`series` must be right for a series argument; `value` is Arb's own function for the constant term, where a
-composition would lose digits there. The functions without a power series in Arb say where theirs comes from.
+Beside each stands how far the libraries are off, in ulps. These bounds are small on purpose: a function far
+beyond its library's usual few ulps is a defect to report on that function, not a bound to widen. Sources:
+
+- ieee: correctly rounded by IEEE 754-2019, 5.4.1 and 9.2; with a margin where a library does not keep it.
+- svml: NumPy's vector functions promise less than 4 ulps (numpy/SVML, its README).
+- sleef: PyTorch's vector functions are SLEEF's, which promise 1 ulp (Shibata and Petrogalli, SLEEF, 2020).
+- seen: no promise is published; the largest of about 250,000 measured errors, times 1.5, rounded up.
+
+Excluded from "seen", since their measured error is a defect and not a few ulps: JAX's float64 exp2, sinh,
+cosh, log1p, atanh, erfc (128 to 598 ulps), lgamma and digamma near their zeros, erfinv near its ends; in half
+precision its exp2 (14 and 101 ulps) and its bfloat16 asin near the smallest normal number (255).
 """
 
 from __future__ import annotations
@@ -13,18 +23,52 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import flint
 import numpy as np
 from flint import arb, arb_series
 
-from oracles.exact.program.balls import ZERO, each, filled, zeros
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program import series
+from oracles.exact.program.balls import each, filled, zeros
 from oracles.exact.program.program import Array
 
 Series = Callable[..., Any]
 Coefficients = Callable[..., list[arb]]
+HALVES = frozenset({"float16", "bfloat16"})
+HALF_ULPS = 1.0  # float16 and bfloat16 are computed in float32 and rounded once
+
+
+class Accuracy(NamedTuple):
+    """The most ulps a function may be off in each library, and where that is from.
+
+    JAX composes some functions in the half formats themselves: `jax_half` is what was seen at every number of
+    both, times 1.5, rounded up.
+    """
+
+    numpy: float
+    torch: float
+    jax: float
+    source: str
+    jax_half: float = HALF_ULPS
+
+    def ulps(self, library: str, dtype: str) -> float:
+        """The most that `library` may be off in this dtype, in ulps of the result."""
+        if dtype in HALVES:
+            return self.jax_half if library == "jax" else HALF_ULPS
+        found: float = getattr(self, library)
+        return found
+
+
+def vector(jax: float, source: str = "seen", jax_half: float = HALF_ULPS) -> Accuracy:
+    """NumPy's and PyTorch's vector functions, and what JAX does."""
+    return Accuracy(4, 2, jax, f"numpy: svml; torch: sleef; jax: {source}", jax_half)
+
+
+OTHER = Accuracy(8, 8, 8, "no measurement: a few ulps, as the functions that were measured")
+LOGISTIC = Accuracy(4, 4, 4, "seen", 4)
+SOFTPLUS = Accuracy(8, 8, 8, "log1p(e^x): the errors of both, which nothing magnifies beyond 1 / log 2")
+ERF = Accuracy(5, 2, 8, "seen; numpy has SciPy's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +82,10 @@ class Scalar:
         arrays: The same for a whole array at once, where that is worth it; None where it is not.
         mixed: Where the parameter may move too: `mixed(x, order, parameter, along=j)` gives the coefficients
             of the j-th Taylor coefficient in the parameter.
+        accuracy: How far the libraries' own functions are off.
+        positive: Whether what a library returns is never below 0.
+        levels: Whether it levels off: its slope (1 - f^2 and the like) is off by so much of 1.
+        own_slope: Whether its slope is computed from the function itself, and is as accurate.
     """
 
     series: Series | None = None
@@ -45,6 +93,10 @@ class Scalar:
     coefficients: Coefficients | None = None
     arrays: Callable[..., list[Array] | None] | None = None
     mixed: Coefficients | None = None
+    accuracy: Accuracy = OTHER
+    positive: bool = False
+    levels: bool = False
+    own_slope: bool = False
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
@@ -90,121 +142,6 @@ def _log1p_ratio(s: Any) -> Any:
     return ((1 + s).log() - (1 - s).log()) / 2
 
 
-def _digamma_series(s: Any) -> Any:
-    """-(1/Gamma)' / (1/Gamma), good on both sides of zero; the derivative costs one more coefficient."""
-    order = flint.ctx.cap
-    flint.ctx.cap = order + 1
-    r = arb_series([s[0], 1], order + 1).rgamma()
-    return -(r.derivative() / r)
-
-
-def _lgamma(x: arb, order: int) -> list[arb]:
-    """log|Gamma|: Arb's series for positive x; for negative x its constant term is -log|1/Gamma|."""
-    if x > 0:
-        flint.ctx.cap = order + 1
-        series = arb_series([x, 1], order + 1).lgamma()
-        return [series[k] for k in range(order + 1)]
-    constant = -abs(x.rgamma()).log()
-    if order == 0:
-        return [constant]
-    slope = SCALARS["digamma"].taylor(x, order - 1)
-    return [constant, *(c / (k + 1) for k, c in enumerate(slope))]
-
-
-def _polygamma(x: arb, order: int, which: arb) -> list[arb]:
-    """psi^(n) is the n-th derivative of digamma: c_k of it is (n+k)!/k! times c_{n+k} of digamma."""
-    n = _integer(which)
-    base = SCALARS["digamma"].taylor(x, n + order)
-    return [base[n + k] * (math.factorial(n + k) // math.factorial(k)) for k in range(order + 1)]
-
-
-def _hurwitz_zeta(q: arb, order: int, s: arb) -> list[arb]:
-    """Zeta(s, q + t) = sum_n (n + q + t)^-s, expanded term by term: c_k = binom(-s, k) zeta(s + k, q)."""
-    factor, found = arb(1), []
-    for k in range(order + 1):
-        found.append(factor * arb.zeta(s + k, q))
-        factor = factor * -(s + k) / (k + 1)
-    return found
-
-
-def _hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
-    """The same with s + e for s, as series in e."""
-    flint.ctx.cap = along + 1
-    moved, factor, found = arb_series([s, 1], along + 1), arb_series([1], along + 1), []
-    for k in range(order + 1):
-        found.append((factor * (moved + k).zeta(q))[along])
-        factor = factor * -(moved + k) / (k + 1)
-    return found
-
-
-def _bessel_i(x: arb, order: int, *, nu: int, scaled: bool) -> list[arb]:
-    """I_nu^(k) = 2^-k sum_j binom(k, j) I_{nu-k+2j} (DLMF 10.29.5); scaled: times exp(-|x|) as a series."""
-    found = [
-        sum((math.comb(k, j) * x.bessel_i(arb(abs(nu - k + 2 * j))) for j in range(k + 1)), arb(0))
-        / (2**k * math.factorial(k))
-        for k in range(order + 1)
-    ]
-    if not scaled:
-        return found
-    flint.ctx.cap = order + 1
-    decay = arb_series([-x, -1] if x > 0 else [x, 1], order + 1).exp()
-    if not (x > 0 or x < 0) and order > 0:
-        return [decay[0] * found[0], *([arb("nan")] * order)]  # |x| has a kink at 0
-    product = arb_series(found, order + 1) * decay
-    return [product[k] for k in range(order + 1)]
-
-
-def _erfcinv(x: arb, order: int) -> list[arb]:
-    """erfcinv(x) = erfinv(1 - x), from its own value, which keeps its digits for small x."""
-    y = x.erfcinv()
-    if order == 0:
-        return [y]
-    flint.ctx.cap = order + 1
-    forward = arb_series([y, 1], order + 1).erfc()
-    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
-    return [y, *(inverse[k] for k in range(1, order + 1))]
-
-
-def _erfinv(x: arb, order: int) -> list[arb]:
-    """The inverse series: erf(y + t) - x, reverted."""
-    y = x.erfinv()
-    if order == 0:
-        return [y]
-    flint.ctx.cap = order + 1
-    forward = arb_series([y, 1], order + 1).erf()
-    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
-    return [y, *(inverse[k] for k in range(1, order + 1))]
-
-
-def _sinc(x: arb, order: int) -> list[arb]:
-    """sin(x)/x. Near 0 its Taylor series about 0, differentiated: c_k = sum_n a_n binom(n, k) x^(n-k).
-
-    With a_n = (-1)^(n/2) / (n+1)! for even n. The terms beyond N are at most 2 |a_N| binom(N, k) |x|^(N-k)
-    in all for |x| <= 1, since each is then less than half of the one before.
-    """
-    if x > 0.5 or x < -0.5:
-        flint.ctx.cap = order + 1
-        s = arb_series([x, 1], order + 1)
-        quotient = s.sin() / s
-        return [quotient[k] for k in range(order + 1)]
-    last = 2 * order + 8
-    while math.lgamma(last + 2) / math.log(2) < flint.ctx.prec + 8 * order + 16:
-        last += 2
-    found = []
-    for k in range(order + 1):
-        first = k + k % 2
-        total = sum(
-            (
-                arb((-1) ** (n // 2) * math.comb(n, k)) / math.factorial(n + 1) * x ** (n - k)
-                for n in range(first, last, 2)
-            ),
-            arb(0),
-        )
-        tail = 2 * arb(math.comb(last, k)) / math.factorial(last + 1) * abs(x) ** (last - k)
-        found.append(total + tail.union(-tail))
-    return found
-
-
 def _exp(x: Array, order: int) -> list[Array]:
     """e^(x + t) = e^x e^t: the series at 0, times e^x. Works on a whole array."""
     e = each(arb.exp, x)
@@ -224,47 +161,7 @@ def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
 
 
 def _power(s: Any, n: arb) -> Any:
-    return s ** _integer(n)
-
-
-def _integer(x: arb) -> int:
-    """The integer that a parameter is."""
-    whole = x.unique_fmpz()
-    if whole is None or not x.is_exact():
-        raise Unsupported(f"this parameter must be an integer, not {x}")
-    return int(whole)
-
-
-def _real_power(x: arb, order: int, y: arb, *, along: int = 0) -> list[arb]:
-    """(x + t)^(y + e): t^k has (y + e over k) x^(y - k) e^(e log x), of which [e^along] is asked for."""
-    flint.ctx.cap = along + 1
-    moved = arb_series([y, 1], along + 1)
-    binomial, found = arb_series([1], along + 1), []
-    for k in range(order + 1):
-        found.append(_times_power(binomial, x, y - k, along))
-        binomial = binomial * (moved - k) / (k + 1)
-    return found
-
-
-def _times_power(factor: Any, x: arb, y: arb, along: int) -> arb:
-    """[e^along] of a factor times x^(y + e). At 0 from above: 0 for y > 0, 1 for y = 0."""
-    if along == 0:
-        return ZERO if factor[0].is_zero() else factor[0] * _to_the(x, y)
-    if x.is_zero():
-        return ZERO if y > 0 else arb("nan")
-    found: arb = (factor * (arb_series([0, 1], along + 1) * x.log()).exp())[along] * _to_the(x, y)
-    return found
-
-
-def _to_the(x: arb, y: arb) -> arb:
-    whole = y.unique_fmpz() if y.is_exact() else None
-    if whole is not None:
-        return x ** int(whole)
-    if x.is_zero():
-        return ZERO if y > 0 else arb("nan")
-    if x > 0 or not (x >= 0 and y > 0):
-        return x**y
-    return (x.upper() ** y).union(ZERO)
+    return s ** series.integer(n)
 
 
 def _gamma_upper(s: Any, a: arb) -> Any:
@@ -275,114 +172,74 @@ def _gamma_lower(s: Any, a: arb) -> Any:
     return arb_series.gamma_lower(a, s, 1)
 
 
-def _gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
-    """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others."""
-    flint.ctx.cap = along + 1
-    moved = arb_series([a, 1], along + 1)
-    # (x + t)^(a-1) e^-(x+t) / Gamma(a), by powers of t: (1 + t/x)^(a-1) times e^-t
-    front = ((moved - 1) * x.log() - x).exp() * moved.rgamma()
-    binomials = [arb_series([1], along + 1)]
-    for i in range(order):
-        binomials.append(binomials[-1] * (moved - 1 - i) / ((i + 1) * x))
-    found = [_gamma_lower_along(x, moved, along)]
-    for k in range(order):
-        signed = (b * (arb(-1) ** (k - i) / math.factorial(k - i)) for i, b in enumerate(binomials[: k + 1]))
-        slope = sum(signed, arb_series([0], along + 1))
-        found.append((front * slope)[along] / (k + 1))
-    return found
-
-
-def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
-    """[e^j] of P(a + e, x) = x^(a+e) / Gamma(a+e) sum_n (-x)^n / (n! (a+e+n)) (DLMF 8.7.1).
-
-    From n = N > 2 x with a + N > 1 on, the terms of every coefficient are below x^n / n! and halve at least.
-    """
-    a, bits = moved[0], flint.ctx.prec
-    if not (a > 0 and x > 0 and x < 2**14):
-        raise Unsupported(
-            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
-        )
-    flint.ctx.prec += int(float(x.upper()) * 1.5) + 16  # the terms cancel: e^x
-    try:
-        total, term, n = arb_series([0], along + 1), arb(1), 0
-        while not (n > 2 * x + 1 and term < arb(2) ** -flint.ctx.prec):
-            total += (moved + n).inv() * (term if n % 2 == 0 else -term)
-            n += 1
-            term = term * x / n
-        tail = (2 * term).union(-2 * term)
-        total += arb_series([tail] * (along + 1), along + 1)
-        found: arb = ((moved * x.log()).exp() * moved.rgamma() * total)[along]
-        return found
-    finally:
-        flint.ctx.prec = bits
-
-
-def _gamma_upper_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
-    """Q = 1 - P."""
-    return [-c for c in _gamma_lower_mixed(x, order, a, along=along)]
-
-
-def _expint(x: arb, order: int, n: arb) -> list[arb]:
-    """E_n, whose derivative is -E_{n-1} (DLMF 8.19.13)."""
-    return [arb(-1) ** k / math.factorial(k) * x.expint(n - k) for k in range(order + 1)]
-
-
-def _hyp1f1(x: arb, order: int, a: arb, b: arb) -> list[arb]:
-    """M(a, b, x), whose derivative is a/b M(a + 1, b + 1, x) (DLMF 13.3.15)."""
-    factor, found = arb(1), []
-    for k in range(order + 1):
-        found.append(factor * x.hypgeom_1f1(a + k, b + k))
-        factor = factor * (a + k) / ((b + k) * (k + 1))
-    return found
-
-
 SCALARS: dict[str, Scalar] = {
-    "exp": Scalar(arrays=_exp),
-    "expm1": Scalar(lambda s: s.exp() - 1, arb.expm1),
-    "log": Scalar(lambda s: s.log(), arb.log),
-    "log1p": Scalar(lambda s: (1 + s).log(), arb.log1p),
-    "log2": Scalar(lambda s: s.log() / arb(2).log()),
-    "log10": Scalar(lambda s: s.log() / arb(10).log()),
-    "exp2": Scalar(lambda s: (s * arb(2).log()).exp()),
-    "sqrt": Scalar(lambda s: s.sqrt(), arb.sqrt),
-    "rsqrt": Scalar(lambda s: s.rsqrt(), arb.rsqrt),
-    "cbrt": Scalar(_odd(lambda s: (s.log() / 3).exp())),
-    "reciprocal": Scalar(lambda s: 1 / s, lambda x: 1 / x),
-    "power": Scalar(_power, _power, arrays=_powers),
-    "real_power": Scalar(coefficients=_real_power, mixed=_real_power),
-    "sin": Scalar(lambda s: s.sin(), arb.sin),
-    "cos": Scalar(lambda s: s.cos(), arb.cos),
-    "tan": Scalar(lambda s: s.tan(), arb.tan),
-    "sinh": Scalar(lambda s: (s.exp() - (-s).exp()) / 2, arb.sinh),
-    "cosh": Scalar(_cosh, arb.cosh),
-    "tanh": Scalar(_tanh, arb.tanh),
-    "asin": Scalar(lambda s: s.asin(), arb.asin),
-    "acos": Scalar(lambda s: s.acos(), arb.acos),
-    "atan": Scalar(lambda s: s.atan(), arb.atan),
-    "asinh": Scalar(_odd(lambda s: (s + (s * s + 1).sqrt()).log()), arb.asinh),
-    "acosh": Scalar(lambda s: (s + (s - 1).sqrt() * (s + 1).sqrt()).log(), arb.acosh),
-    "atanh": Scalar(_log1p_ratio, arb.atanh),
-    "erf": Scalar(lambda s: s.erf(), arb.erf),
-    "erfc": Scalar(lambda s: s.erfc(), arb.erfc),
-    "erfinv": Scalar(coefficients=_erfinv),
-    "erfcinv": Scalar(coefficients=_erfcinv),
-    "digamma": Scalar(_digamma_series, arb.digamma),
-    "lgamma": Scalar(coefficients=_lgamma),
-    "polygamma": Scalar(coefficients=_polygamma),
-    "hurwitz_zeta": Scalar(coefficients=_hurwitz_zeta, mixed=_hurwitz_zeta_mixed),
-    "bessel_i": Scalar(coefficients=_bessel_i),
+    "exp": Scalar(arrays=_exp, accuracy=vector(3), positive=True, own_slope=True),
+    "expm1": Scalar(lambda s: s.exp() - 1, arb.expm1, accuracy=vector(8, jax_half=4)),
+    "log": Scalar(lambda s: s.log(), arb.log, accuracy=vector(2)),
+    "log1p": Scalar(lambda s: (1 + s).log(), arb.log1p, accuracy=vector(4, "its float32, seen")),
+    "log2": Scalar(lambda s: s.log() / arb(2).log(), accuracy=vector(4)),
+    "log10": Scalar(lambda s: s.log() / arb(10).log(), accuracy=vector(4)),
+    "exp2": Scalar(lambda s: (s * arb(2).log()).exp(), accuracy=vector(4, "as its exp"), positive=True),
+    "sqrt": Scalar(
+        lambda s: s.sqrt(),
+        arb.sqrt,
+        accuracy=Accuracy(0.5, 1, 0.5, "ieee; torch's float64 reaches 0.75"),
+        positive=True,
+    ),
+    "rsqrt": Scalar(lambda s: s.rsqrt(), arb.rsqrt, accuracy=Accuracy(2, 3, 2, "seen"), positive=True),
+    "cbrt": Scalar(
+        _odd(lambda s: (s.log() / 3).exp()), accuracy=Accuracy(4, 4, 5, "numpy: svml; others: seen")
+    ),
+    "reciprocal": Scalar(
+        lambda s: 1 / s,
+        lambda x: 1 / x,
+        accuracy=Accuracy(1, 1, 1, "ieee, and 1 where it is a multiplication by an approximate one"),
+    ),
+    "power": Scalar(_power, _power, arrays=_powers, own_slope=True),
+    "real_power": Scalar(
+        coefficients=series.real_power, mixed=series.real_power, accuracy=vector(2), positive=True
+    ),
+    "sin": Scalar(lambda s: s.sin(), arb.sin, accuracy=vector(2)),
+    "cos": Scalar(lambda s: s.cos(), arb.cos, accuracy=vector(2)),
+    "tan": Scalar(lambda s: s.tan(), arb.tan, accuracy=vector(2)),
+    "sinh": Scalar(lambda s: (s.exp() - (-s).exp()) / 2, arb.sinh, accuracy=vector(4, "as its expm1")),
+    "cosh": Scalar(_cosh, arb.cosh, accuracy=vector(4, "as its exp"), positive=True),
+    "tanh": Scalar(_tanh, arb.tanh, accuracy=vector(10), levels=True),
+    "asin": Scalar(lambda s: s.asin(), arb.asin, accuracy=vector(4, jax_half=2)),
+    "acos": Scalar(lambda s: s.acos(), arb.acos, accuracy=vector(3, jax_half=2)),
+    "atan": Scalar(lambda s: s.atan(), arb.atan, accuracy=vector(2)),
+    "asinh": Scalar(
+        _odd(lambda s: (s + (s * s + 1).sqrt()).log()),
+        arb.asinh,
+        accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 2),
+    ),
+    "acosh": Scalar(
+        lambda s: (s + (s - 1).sqrt() * (s + 1).sqrt()).log(),
+        arb.acosh,
+        accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 3),
+    ),
+    "atanh": Scalar(_log1p_ratio, arb.atanh, accuracy=vector(4, "its float32, seen", 2)),
+    "erf": Scalar(lambda s: s.erf(), arb.erf, accuracy=ERF, levels=True),
+    "erfc": Scalar(lambda s: s.erfc(), arb.erfc, accuracy=ERF, positive=True, levels=True),
+    "erfinv": Scalar(coefficients=series.erfinv),
+    "erfcinv": Scalar(coefficients=series.erfcinv),
+    "digamma": Scalar(coefficients=series.digamma, accuracy=OTHER._replace(jax_half=4)),
+    "lgamma": Scalar(coefficients=series.lgamma, accuracy=OTHER._replace(jax_half=4)),
+    "polygamma": Scalar(coefficients=series.polygamma),
+    "hurwitz_zeta": Scalar(coefficients=series.hurwitz_zeta, mixed=series.hurwitz_zeta_mixed),
+    "bessel_i": Scalar(coefficients=series.bessel_i),
     "beta_lower": Scalar(
         lambda s, a, b: arb_series.beta_lower(a, b, s, 1), lambda x, a, b: x.beta_lower(a, b, 1)
     ),
     "expi": Scalar(lambda s: s.ei(), arb.ei),
-    "expint": Scalar(coefficients=_expint),
+    "expint": Scalar(coefficients=series.expint),
     "sine_integral": Scalar(lambda s: s.si(), arb.si),
     "cosine_integral": Scalar(lambda s: s.ci(), arb.ci),
     "fresnel_s": Scalar(lambda s: s.fresnel_s(), arb.fresnel_s),
     "fresnel_c": Scalar(lambda s: s.fresnel_c(), arb.fresnel_c),
     "erfi": Scalar(lambda s: s.erfi(), arb.erfi),
-    "hyp1f1": Scalar(coefficients=_hyp1f1),
-    "sinc": Scalar(coefficients=_sinc),
-    "gamma_lower": Scalar(_gamma_lower, lambda x, a: x.gamma_lower(a, 1), mixed=_gamma_lower_mixed),
-    "gamma_upper": Scalar(_gamma_upper, lambda x, a: x.gamma_upper(a, 1), mixed=_gamma_upper_mixed),
+    "hyp1f1": Scalar(coefficients=series.hyp1f1),
+    "sinc": Scalar(coefficients=series.sinc),
+    "gamma_lower": Scalar(_gamma_lower, lambda x, a: x.gamma_lower(a, 1), mixed=series.gamma_lower_mixed),
+    "gamma_upper": Scalar(_gamma_upper, lambda x, a: x.gamma_upper(a, 1), mixed=series.gamma_upper_mixed),
 }

@@ -20,8 +20,8 @@ from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.program import Array, Program, Shape, Var
-from oracles.exact.rounding.formats import FORMATS, format_of
 
 PERTURBATIONS = 16
 # Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one

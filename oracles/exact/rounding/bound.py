@@ -2,9 +2,9 @@
 
 A running error bound (Wilkinson, Rounding Errors in Algebraic Processes, 1963; Higham, Accuracy and Stability
 of Numerical Algorithms, 2nd ed., 2002, chapters 2 to 4): after each operation the ball grows by what its
-dtype may lose there (`rules` for each primitive, `growth` at the ends of a dtype). Sums may be taken
+dtype may lose there (`rounded` of each primitive, `formats.Growth` at the ends of a dtype). Sums may be taken
 in any order, products and sums may be fused or kept wider: all of these stay inside. Where a comparison may
-go either way, both sides are inside (`truths`). Infinity is a value.
+go either way, both sides are inside (`opened`). Infinity is a value.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import as_balls, each, exact, precision, unit
+from oracles.exact.program.balls import as_balls, booleans, each, exact, is_open, precision, unit
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import MACHINES, UNKNOWN, WIDE_HALF, Growth, Machine, format_of
+from oracles.exact.program.library import CALLS, SIGMOID_FLOOR
+from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.primitives.arrays import scatter_add_, take_
+from oracles.exact.program.primitives.orders import argmax_
 from oracles.exact.program.program import Array, Equation, Program, Var
-from oracles.exact.rounding import truths
-from oracles.exact.rounding.formats import format_of
-from oracles.exact.rounding.growth import MACHINES, UNKNOWN, WIDE_HALF, Growth, Machine
-from oracles.exact.rounding.library import CALLS, SIGMOID_FLOOR, ulps
-from oracles.exact.rounding.maxima import Maxima
-from oracles.exact.rounding.rules import RULES, named
+from oracles.exact.program.scalars import LOGISTIC
 
 BITS = 96  # float64 has 53: what the midpoints themselves lose is 2^-43 of what is bounded
 
@@ -86,7 +86,8 @@ class _Run:
     def __init__(self, program: Program, machine: Machine) -> None:
         self.program, self.growth = program, Growth(machine)
         self.values: dict[Var, Array] = {}
-        self.maxima = Maxima(machine.fuses)
+        largest = any(e.primitive.rows is Maxima.top for e in program.equations)
+        self.maxima = Maxima(machine.fuses) if largest else None
         self.leaving = _leaving(program)
 
     def all(self, inputs: Sequence[Array], deadline: float, keep: bool) -> Bound:
@@ -101,7 +102,7 @@ class _Run:
             for v in last.get(number, ()):
                 del values[v]
         for v, expected in program.guards:
-            if not np.array_equal(truths.plain(values[v]), expected):
+            if not np.array_equal(booleans(values[v]), expected):
                 raise Undecided("rounding may take another branch than exact arithmetic")
         return self.found([values[v] for v in program.outputs])
 
@@ -110,37 +111,38 @@ class _Run:
         return Bound(balls, self.values, growth.local, growth.overflow, growth.underflow, problem)
 
     def _one(self, equation: Equation, operands: list[Array]) -> Array:
-        name, out = equation.primitive.name, equation.output
-        if name in truths.RULES and (truths.is_open(operands) or name in truths.COMPARISONS):
-            chosen = self.maxima.choice(equation, operands)
-            result = truths.RULES[name](*operands, **equation.params) if chosen is None else chosen
-        elif truths.is_open(operands) or _unsure(equation, operands):
-            raise Undecided(f"rounding decides what {named(equation)} works on")
-        elif name == "argmax":  # the program compares what it has, not what that is a function of
+        primitive, out = equation.primitive, equation.output
+        if primitive.opened and (is_open(operands) or primitive.comparison):
+            result = primitive.opened(*operands, **equation.params)
+        elif is_open(operands) or _unsure(equation, operands):
+            raise Undecided(f"rounding decides what {equation.called} works on")
+        elif primitive is argmax_:  # the program compares what it has, not what that is a function of
             result = _first_of_the_best(operands[0], operands[1], **equation.params)
         elif not out.is_float:
-            result = equation.primitive.evaluate(*operands, **equation.params)
+            result = primitive.evaluate(*operands, **equation.params)
         else:
             result = self._rounded(equation, operands)
-        return self.maxima.follow(equation, operands, result)
+        if primitive.rows and self.maxima:
+            return primitive.rows(self.maxima, equation, operands, result)
+        return result
 
     def _rounded(self, equation: Equation, operands: list[Array]) -> Array:
-        name, growth, leaves = equation.primitive.name, self.growth, equation.output in self.leaving
+        primitive, growth, leaves = equation.primitive, self.growth, equation.output in self.leaving
         target, library = growth.format(equation), growth.machine.library
-        call = CALLS.get(equation.origin.operation) if equation.origin else None
-        if call is not None:
-            result = exact(equation.primitive.evaluate(*operands, **equation.params))
+        accuracy = CALLS.get(equation.called) if equation.origin else None
+        if accuracy is not None:
+            result = exact(primitive.evaluate(*operands, **equation.params))
             if not leaves:
                 return result
-            if call == "logistic":
+            if accuracy is LOGISTIC:
                 result = each(lambda b: b if b.is_finite() else unit(), result)
-            found = growth.grown(equation, result, 2 * ulps(library, call, target.name), True)
-            if call == "logistic" and SIGMOID_FLOOR[library]:
+            found = growth.grown(equation, result, 2 * accuracy.ulps(library, target.name), True)
+            if accuracy is LOGISTIC and SIGMOID_FLOOR[library]:
                 found = np.asarray(found + arb(0, (SIGMOID_FLOOR[library] / target.overflow).upper()))
             return found
-        if name not in RULES:
-            raise Undecided(f"no rounding model for {named(equation)}")
-        result = RULES[name](growth, equation, operands, target)
+        if primitive.rounded is None:
+            raise Undecided(f"no rounding model for {equation.called}")
+        result = primitive.rounded(growth, equation, operands, target)
         if target is WIDE_HALF and leaves:
             return growth.grown(equation, result, 0, True, format_of(equation.output.dtype))
         return result
@@ -169,7 +171,7 @@ def _first_of_the_best(x: Array, scores: Array, axis: int) -> Array:
 
 def _unsure(equation: Equation, operands: list[Array]) -> bool:
     """Whether these positions depend on a comparison that rounding may turn."""
-    return equation.primitive.name in {"take", "scatter_add"} and operands[1].dtype == object
+    return equation.primitive in (take_, scatter_add_) and operands[1].dtype == object
 
 
 def _leaving(program: Program) -> set[Var]:

@@ -15,14 +15,14 @@ import numpy as np
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
+from oracles.exact.program.formats import FORMATS
+from oracles.exact.program.primitives.arithmetic import detach_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Program
 from oracles.exact.rounding.bound import Bound, Machine, bound
-from oracles.exact.rounding.formats import FORMATS
 
 BITS = 128
 SHARE = 0.25  # of the error must pass through an operation that is named for its cancellation
 CANCELS = 4  # bits: what an ordinary sum loses
-SUMS = frozenset({"add", "sub", "reduce_sum"})
 
 
 def diagnose(
@@ -42,7 +42,7 @@ def place_of(equation: Equation) -> str:
     """The operation and its line."""
     origin = equation.origin
     if origin is None:
-        return equation.primitive.name
+        return equation.called
     return f"{origin.operation} at {origin.place}" if origin.place else origin.operation
 
 
@@ -71,7 +71,7 @@ def _shares(
                 share = float(np.nansum(size * found.local[v]))
             total += share
             shares.append((share, equation))
-        if equation.primitive.name in SUMS and size.size:
+        if equation.primitive.terms and size.size:
             radius = np.array([float(b.rad()) for b in found.values[v].ravel()]).reshape(v.shape)
             with np.errstate(invalid="ignore"):
                 passing = np.nan_to_num(size * radius)
@@ -92,12 +92,9 @@ def _shares(
 def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> float:
     """How many leading bits vanish in a sum at one element."""
     result = abs(float(found.values[equation.output][at]))
-    operands = [found.values[v] for v in equation.operands]
-    if equation.primitive.name == "reduce_sum":
-        sizes = equation.primitive.evaluate(np.absolute(operands[0]), **equation.params)
-        before = float(np.asarray(sizes)[at])
-    else:
-        before = max(abs(float(x[at])) for x in operands)
+    assert equation.primitive.terms is not None
+    sizes = [np.absolute(found.values[v]) for v in equation.operands]
+    before = float(np.asarray(equation.primitive.terms(*sizes, **equation.params))[at])
     if not before > 0:
         return 0.0
     return math.log2(before / result) if result > 0 else math.inf
@@ -111,7 +108,7 @@ def _without_detach(program: Program) -> Program:
     """What is held fixed in a derivative still carries its rounding on."""
     equations = [
         e._replace(primitive=PRIMITIVES["reshape"], params={"shape": e.output.shape})
-        if e.primitive.name == "detach"
+        if e.primitive is detach_
         else e
         for e in program.equations
     ]

@@ -10,7 +10,7 @@ from flint import arb
 from hypothesis import strategies as st
 
 from oracles.exact.program.balls import precision
-from oracles.exact.rounding.formats import FORMATS
+from oracles.exact.program.formats import FORMATS
 
 DTYPES = {
     "float64": np.dtype(np.float64),

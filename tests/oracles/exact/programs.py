@@ -9,10 +9,21 @@ import numpy as np
 
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions, spectral
+from oracles.exact.program.primitives import (
+    arithmetic,
+    arrays,
+    choices,
+    comparisons,
+    linear_algebra,
+    orders,
+    reductions,
+    scans,
+    spectral,
+    taylor,
+)
 from oracles.exact.program.program import Array, Builder, Program, Var
 
-scalar = elementwise.scalar
+scalar = taylor.scalar
 
 
 class Sample(NamedTuple):
@@ -60,15 +71,15 @@ SAMPLES: dict[str, Sample] = {
     "mul": Sample(lambda x, y: x * y, (X, Y)),
     "div": Sample(lambda x, y: x / y, (X, POSITIVE)),
     "neg": Sample(lambda x: -x, (X,)),
-    "scale": Sample(elementwise.scale, (X, Y)),
+    "scale": Sample(arithmetic.scale, (X, Y)),
     "broadcast": Sample(lambda x, y: x * y, (X, Y[:, :1])),
-    "convert": Sample(lambda x: elementwise.convert(x, "float32"), (X,)),
-    "select": Sample(lambda x, y: elementwise.select(x.builder.constant(MASK), x, y), (X, Y)),
-    "select <": Sample(lambda x, y: elementwise.select(elementwise.compare("lt", x, y), x * x, y), (X, Y)),
+    "convert": Sample(lambda x: arithmetic.convert(x, "float32"), (X,)),
+    "select": Sample(lambda x, y: choices.select(x.builder.constant(MASK), x, y), (X, Y)),
+    "select <": Sample(lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y), (X, Y)),
     "select < both": Sample(
-        lambda x, y: elementwise.select(elementwise.compare("lt", x, y), x * x, y * y * y), (X, Y)
+        lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y * y * y), (X, Y)
     ),
-    "blend": Sample(lambda a, b, x, y: elementwise.blend(a, b, x, y, x), (X, Y, X, Y)),
+    "blend": Sample(lambda a, b, x, y: choices.blend(a, b, x, y, x), (X, Y, X, Y)),
     "maximum": Sample(fn.maximum, (X, Y)),
     "minimum": Sample(fn.minimum, (X, Y)),
     "abs": Sample(fn.absolute, (X,)),
@@ -84,9 +95,9 @@ SAMPLES: dict[str, Sample] = {
     "reduce_max of cubes": Sample(lambda x: reductions.reduce_max(x * x * x, (0, 2)), (STACK,)),
     "reduce_min": Sample(lambda x: reductions.reduce_min(x, (1,), keepdims=True), (X,)),
     "reduce_prod": Sample(lambda x: reductions.reduce_prod(x, (0, 1)), (WITH_ZEROS,)),
-    "sort": Sample(lambda x: reductions.sort(x, 1), (X,)),
-    "cumsum": Sample(lambda x: reductions.cumsum(x, 1), (X,)),
-    "cumsum reverse": Sample(lambda x: reductions.cumsum(x, 0, reverse=True), (X,)),
+    "sort": Sample(lambda x: orders.sort(x, 1), (X,)),
+    "cumsum": Sample(lambda x: scans.cumsum(x, 1), (X,)),
+    "cumsum reverse": Sample(lambda x: scans.cumsum(x, 0, reverse=True), (X,)),
     "cumprod": Sample(lambda x: fn.cumprod(x, 1), (WITH_ZEROS,)),
     "cummax": Sample(lambda x: fn.cummax(x, 1, reverse=True), (X,)),
     "cumlogsumexp": Sample(lambda x: fn.cumlogsumexp(x, 1), (X,)),

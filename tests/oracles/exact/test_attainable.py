@@ -11,10 +11,10 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.primitives import arrays, elementwise, reductions
+from oracles.exact.program.formats import FORMATS
+from oracles.exact.program.primitives import arrays, orders, taylor
 from oracles.exact.rounding import attainable as module
 from oracles.exact.rounding.attainable import attainable
-from oracles.exact.rounding.formats import FORMATS
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128
@@ -44,7 +44,7 @@ def test_a_product_with_a_small_difference_inherits_the_input_s_half_ulp(dtype):
 
 def test_log1p_far_from_its_pole_has_about_half_an_ulp_of_its_own():
     x = array([0.37])
-    found, _ = spread(lambda x: elementwise.scalar("log1p", x), [x], array([1.25]))
+    found, _ = spread(lambda x: taylor.scalar("log1p", x), [x], array([1.25]))
     true = 1.25 / 1.37
     relative = (0.5 * 2.0**-25 / 1.37 + 2.0**-24 / 1.25) * true
     own = float(FORMATS["float32"].ulp(np.array(true))) / 2
@@ -72,8 +72,8 @@ def test_the_gradient_of_a_linear_function_is_excused_by_its_cotangent(dtype):
 
 def picked(y, t):
     """y at the largest element of t."""
-    where = reductions.argmax(t, 1)
-    return reductions.take_along(y, arrays.reshape(where, (*where.shape, 1)), 1)
+    where = orders.argmax(t, 1)
+    return orders.take_along(y, arrays.reshape(where, (*where.shape, 1)), 1)
 
 
 @pytest.mark.parametrize("tie", [[0.5, 0.5, 0.0], [0.25, 0.5, 0.5]])
@@ -96,7 +96,7 @@ def test_fixed_numbers_that_decide_nothing_are_moved():
 def test_a_truth_is_zero_only_if_every_perturbation_leaves_it_so():
     x = array([0.5, 0.0, 1.0])
     ct = array([1.0, 1.0, 1.0])
-    _, zero = spread(lambda x: x - elementwise.scalar("exp", x * 0.0) * x, [x], ct)
+    _, zero = spread(lambda x: x - taylor.scalar("exp", x * 0.0) * x, [x], ct)
     assert zero.all()
     _, zero = spread(lambda x: fn.square(x - 1.0), [x], ct)
     assert not zero.any()
@@ -122,5 +122,5 @@ def test_running_out_of_time_is_not_taken_for_precision():
 
 def test_it_is_the_same_each_time():
     x = array([0.3, 0.7])
-    first, second = (spread(lambda x: elementwise.scalar("exp", x), [x], x)[0] for _ in range(2))
+    first, second = (spread(lambda x: taylor.scalar("exp", x), [x], x)[0] for _ in range(2))
     assert np.array_equal(first, second)

@@ -11,8 +11,8 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.primitives.elementwise import scalar
 from oracles.exact.program.primitives.linear_algebra import det, inverse
+from oracles.exact.program.primitives.taylor import scalar
 from tests.oracles.exact.programs import build
 
 DIGITS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact.program.primitives import arrays, elementwise
+from oracles.exact.program.primitives import arithmetic, arrays, taylor
 from oracles.exact.program.program import Builder
 from oracles.exact.rounding.bound import MACHINES
 from oracles.exact.rounding.diagnosis import diagnose, place_of
@@ -32,7 +32,7 @@ class Lines:
 def test_one_minus_a_saturated_sigmoid_cancels_all_bits(dtype, point, digits):
     at = Lines((), dtype)
     at("exp")
-    e = elementwise.scalar("exp", -at.x)
+    e = taylor.scalar("exp", -at.x)
     at("reciprocal")
     s = 1.0 / (1.0 + e)
     at("subtract")
@@ -54,7 +54,7 @@ def test_the_subtraction_in_a_softmax_gradient_is_named():
     """s (g - sum(g s)) where one element has nearly all of s."""
     at = Lines((3,), "float32")
     at("softmax")
-    e = elementwise.scalar("exp", at.x)
+    e = taylor.scalar("exp", at.x)
     s = e / at.builder.broadcast(arrays.reduce_sum(e, (0,), keepdims=True), (3,))
     at("sum")
     g = at.builder.constant(np.array([0.75, -1.25, 0.5]), "float32")
@@ -71,7 +71,7 @@ def test_the_subtraction_in_a_softmax_gradient_is_named():
 def test_a_number_that_overflows_is_named():
     at = Lines((), "float32")
     at("exp")
-    e = elementwise.scalar("exp", at.x)
+    e = taylor.scalar("exp", at.x)
     at("div")
     assert at.why(e / e, np.float32(100)) == "overflows at exp at model.py:1"
 
@@ -92,7 +92,7 @@ def test_without_cancellation_the_largest_share_is_named_in_per_cent():
     at("mul")
     y = at.x * 1.25
     at("exp")
-    text = at.why(elementwise.scalar("exp", y), np.float32(60))
+    text = at.why(taylor.scalar("exp", y), np.float32(60))
     assert text == "mul at model.py:1 contributes 90 % of the bound"
     only = Lines((), "float32")
     only("div")
@@ -102,7 +102,7 @@ def test_without_cancellation_the_largest_share_is_named_in_per_cent():
 def test_what_is_held_fixed_carries_its_rounding_on():
     at = Lines((), "float32")
     at("mul")
-    y = elementwise.detach(at.x * 1.1)
+    y = arithmetic.detach(at.x * 1.1)
     at("sub")
     assert at.why(y - 1.1, np.float32(1)) == "sub at model.py:2: 24 of 24 bits cancel"
 

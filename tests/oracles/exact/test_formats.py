@@ -6,7 +6,7 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.rounding.formats import FORMATS, format_of
+from oracles.exact.program.formats import FORMATS, format_of
 from tests.oracles.exact.floats import DTYPES, fraction, nearest, numbers, of_bits
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)

@@ -11,8 +11,8 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import pullback, record, tracing
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
+from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.literals import widened
-from oracles.exact.rounding.formats import FORMATS
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 
 NARROW = ["float32", "bfloat16", "float16"]

@@ -9,7 +9,14 @@ from flint import arb
 
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import filled
-from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program.primitives import (
+    arithmetic,
+    arrays,
+    comparisons,
+    linear_algebra,
+    reductions,
+    taylor,
+)
 from oracles.exact.rounding.bound import MACHINES
 from tests.oracles.exact.test_rounding import assert_inside, run
 
@@ -18,7 +25,7 @@ ROWS = np.random.default_rng(0).normal(size=(3, 3)).astype(BF16)
 
 
 def exp(x):
-    return elementwise.scalar("exp", x)
+    return taylor.scalar("exp", x)
 
 
 def top(x, axis=1):
@@ -40,7 +47,7 @@ def finite(found):
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("move", [lambda m: m, elementwise.detach, above_nothing])
+@pytest.mark.parametrize("move", [lambda m: m, arithmetic.detach, above_nothing])
 def test_the_softmax_of_computed_scores_is_bounded_in_bfloat16(machine, move):
     def softmax(x):
         s = scores(x)
@@ -114,7 +121,7 @@ def test_an_element_taken_three_times_is_not_a_row():
 
 def counts(x):
     s = x * 1.1
-    equal = elementwise.convert(elementwise.compare("eq", s, arrays_like(top(s), s)), "bfloat16")
+    equal = arithmetic.convert(comparisons.compare("eq", s, arrays_like(top(s), s)), "bfloat16")
     return equal, arrays.reduce_sum(equal, (1,))
 
 
@@ -138,7 +145,7 @@ def test_candidates_for_the_largest_are_those_that_rounding_may_make_it():
 def test_exact_ties_are_all_the_largest():
     x = np.array([[2.0, 1.0, 2.0]], np.float32)
     equal = run(
-        lambda x: elementwise.convert(elementwise.compare("eq", arrays_like(top(x), x), x), "float32"), x
+        lambda x: arithmetic.convert(comparisons.compare("eq", arrays_like(top(x), x), x), "float32"), x
     )
     assert [float(b) for b in equal.balls[0][0]] == [1, 0, 1]
     assert all(b.is_exact() for b in equal.balls[0][0])
@@ -148,7 +155,7 @@ def test_exact_ties_are_all_the_largest():
 def test_a_cast_that_loses_nothing_keeps_the_facts(target):
     def softmax(x):
         s = scores(x)
-        e = exp(elementwise.convert(s, target) - elementwise.convert(top(s), target))
+        e = exp(arithmetic.convert(s, target) - arithmetic.convert(top(s), target))
         return (arrays.reduce_sum(e, (1,)),)
 
     assert all(b >= 1 for b in run(softmax, ROWS).balls[0])

@@ -12,7 +12,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program.primitives import arrays, choices, linear_algebra, reductions, scans, taylor
 from oracles.exact.program.program import Builder, Program, Var
 
 BITS = 256
@@ -21,32 +21,32 @@ MASK = np.arange(9).reshape(SHAPE) % 2 == 0
 
 # Each keeps the shape, and is smooth on every argument that the others give (kinks have probability zero).
 UNARY = {
-    "sin": lambda x: elementwise.scalar("sin", x),
-    "tanh": lambda x: elementwise.scalar("tanh", x),
-    "erf": lambda x: elementwise.scalar("erf", x),
-    "exp tanh": lambda x: elementwise.scalar("exp", elementwise.scalar("tanh", x)),
-    "sqrt": lambda x: elementwise.scalar("sqrt", x * x + 1.0),
+    "sin": lambda x: taylor.scalar("sin", x),
+    "tanh": lambda x: taylor.scalar("tanh", x),
+    "erf": lambda x: taylor.scalar("erf", x),
+    "exp tanh": lambda x: taylor.scalar("exp", taylor.scalar("tanh", x)),
+    "sqrt": lambda x: taylor.scalar("sqrt", x * x + 1.0),
     "logistic": fn.logistic,
     "softmax": lambda x: fn.softmax(x, 1),
     "permute": lambda x: arrays.permute(x, (1, 0)),
     "shift": lambda x: arrays.index(x, lambda p: np.roll(p, 1, 0)),
     "repeat": lambda x: arrays.index(x, lambda p: p[[0, 0, 2]]),
     "scatter": lambda x: arrays.scatter_add(x, np.arange(9).reshape(SHAPE) // 2, SHAPE),
-    "cumsum": lambda x: reductions.cumsum(x, 0),
+    "cumsum": lambda x: scans.cumsum(x, 0),
     "centre": lambda x: x - fn.mean(x, (1,), keepdims=True),
-    "cumprod": lambda x: fn.cumprod(elementwise.scalar("tanh", x), 1),
+    "cumprod": lambda x: fn.cumprod(taylor.scalar("tanh", x), 1),
     # Diagonally dominant: the derivative of a determinant goes through the inverse.
-    "det": lambda x: x * linear_algebra.det(elementwise.scalar("tanh", x) + 4 * np.eye(3)),
+    "det": lambda x: x * linear_algebra.det(taylor.scalar("tanh", x) + 4 * np.eye(3)),
     "max": lambda x: x * reductions.reduce_max(x, (1,), keepdims=True),
 }
 BINARY = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,
-    "mul": lambda x, y: elementwise.scalar("tanh", x) * y,
+    "mul": lambda x, y: taylor.scalar("tanh", x) * y,
     "div": lambda x, y: x / (y * y + 1.0),
-    "matmul": lambda x, y: linear_algebra.matmul(elementwise.scalar("tanh", x), y),
+    "matmul": lambda x, y: linear_algebra.matmul(taylor.scalar("tanh", x), y),
     "maximum": fn.maximum,
-    "select": lambda x, y: elementwise.select(x.builder.constant(MASK), x, y),
+    "select": lambda x, y: choices.select(x.builder.constant(MASK), x, y),
     "hypot": lambda x, y: fn.hypot(x, y + 3.0),
 }
 STEPS = st.lists(

@@ -12,11 +12,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from oracles.exact.program.balls import filled
-from oracles.exact.program.primitives import arrays, elementwise, linear_algebra, reductions
+from oracles.exact.program.formats import FORMATS, Growth
+from oracles.exact.program.primitives import (
+    arithmetic,
+    arrays,
+    choices,
+    comparisons,
+    linear_algebra,
+    orders,
+    scans,
+    taylor,
+)
 from oracles.exact.program.program import PRIMITIVES, Builder, Program
 from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
-from oracles.exact.rounding.formats import FORMATS
-from oracles.exact.rounding.growth import Growth
 from tests.oracles.exact.floats import DTYPES, as_arb, fraction, nearest, numbers, of_bits, plain, rows
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)
@@ -217,7 +225,7 @@ def test_sums_and_products_below_the_normal_numbers_may_be_flushed(dtype, data):
 @given(data=st.data(), rng=RANDOM)
 def test_running_sums_and_duplicates_are_inside_in_any_order(dtype, data, rng):
     row = data.draw(rows(dtype))
-    found = run(lambda x: reductions.cumsum(x, 0), row).balls[0]
+    found = run(lambda x: scans.cumsum(x, 0), row).balls[0]
     assert_inside(np.add.accumulate(row), found)
     assert_inside([in_some_order(row[: i + 1], rng) for i in range(len(row))], found)
     where = np.array([rng.randint(-1, 2) for _ in row])
@@ -278,7 +286,7 @@ def test_bfloat16_products_of_torch_may_be_flushed():
 @given(data=st.data())
 def test_a_cast_is_inside_and_exact_where_nothing_is_lost(dtype, target, data):
     x = data.draw(numbers(dtype))
-    found = ball(lambda x: elementwise.convert(x, target), x)
+    found = ball(lambda x: arithmetic.convert(x, target), x)
     assert_inside(computed(lambda x: x.astype(DTYPES[target]), x), found)
     assert not found.is_finite() or found.overlaps(as_arb(fraction(x)))
     if np.can_cast(DTYPES[dtype], DTYPES[target]):
@@ -289,7 +297,7 @@ def test_a_cast_is_inside_and_exact_where_nothing_is_lost(dtype, target, data):
 @pytest.mark.parametrize("number", [7, 255, 2049, 2**24 + 1, 2**53 + 1, -(2**62) - 1, True])
 def test_an_integer_is_cast_exactly_up_to_the_digits(dtype, number):
     x = np.asarray(number)
-    found = ball(lambda x: elementwise.convert(x, dtype), x)
+    found = ball(lambda x: arithmetic.convert(x, dtype), x)
     assert_inside(computed(lambda x: x.astype(DTYPES[dtype]), x), found)
     assert found.is_exact() == (abs(number) <= 2 ** FORMATS[dtype].digits or not found.is_finite())
 
@@ -301,9 +309,7 @@ def test_an_integer_is_cast_exactly_up_to_the_digits(dtype, number):
 def test_a_comparison_that_rounding_may_turn_leads_to_both_sides(dtype):
     """1 + u/2 > 1 is true, and rounded it is false."""
     x, small = (np.array(v).astype(DTYPES[dtype]) for v in (1.0, FORMATS[dtype].unit / 2))
-    found = ball(
-        lambda x, s: elementwise.select(elementwise.compare("gt", x + s, x), x * 2.0, x * 3.0), x, small
-    )
+    found = ball(lambda x, s: choices.select(comparisons.compare("gt", x + s, x), x * 2.0, x * 3.0), x, small)
     assert x + small == x
     assert arb(2) in found
     assert arb(3) in found
@@ -312,7 +318,7 @@ def test_a_comparison_that_rounding_may_turn_leads_to_both_sides(dtype):
 
 def test_a_comparison_that_is_certain_leads_to_one_side():
     x = np.array([1.0, 2.0], np.float32)
-    found = run(lambda x: elementwise.select(elementwise.compare("gt", x + 0.5, 2.0), x, -x), x)
+    found = run(lambda x: choices.select(comparisons.compare("gt", x + 0.5, 2.0), x, -x), x)
     assert [float(b) for b in found.balls[0]] == [-1.0, 2.0]
     assert all(b.is_exact() for b in found.balls[0])
 
@@ -320,7 +326,7 @@ def test_a_comparison_that_is_certain_leads_to_one_side():
 def test_a_branch_that_rounding_may_take_has_no_bound_and_says_why():
     builder = Builder()
     x = builder.input((), "float32")
-    builder.guards.append((elementwise.compare("gt", x + 2.0**-25, 1.0), np.array(True)))
+    builder.guards.append((comparisons.compare("gt", x + 2.0**-25, 1.0), np.array(True)))
     program = builder.program([x])
     found = bound(program, [np.array(1.0, np.float32)], MACHINES["numpy"])
     assert found.problem == "rounding may turn a comparison"
@@ -335,8 +341,8 @@ def test_the_largest_is_searched_among_the_rounded_numbers():
     """Scores that differ may have one and the same softmax."""
 
     def label(x):
-        e = elementwise.scalar("exp", x)
-        return elementwise.convert(reductions.argmax(e, 0), "float32")
+        e = taylor.scalar("exp", x)
+        return arithmetic.convert(orders.argmax(e, 0), "float32")
 
     near, far = np.array([1, 1 + 2.0**-23], np.float32), np.array([1, 2], np.float32)
     assert "which of several elements is the largest" in run(label, near).problem
@@ -347,7 +353,7 @@ def test_a_position_that_rounding_decides_has_no_bound():
     x = np.array([1.0, 2.0], np.float32)
 
     def chosen(x):
-        above = elementwise.convert(elementwise.compare("gt", x[0] + 2.0**-25, 1.0), "int64")
+        above = arithmetic.convert(comparisons.compare("gt", x[0] + 2.0**-25, 1.0), "int64")
         return arrays.take(x, above)
 
     assert run(chosen, x).problem == "rounding decides what take works on"
@@ -389,7 +395,7 @@ def test_a_compiler_may_not_overflow_where_it_is_written():
 def test_a_wide_ball_overflows_though_its_midpoint_does_not():
     """e^x of a computed x that is only known to be between -1 and 400."""
     x = np.array(3e9, np.float32)
-    found = run(lambda x: elementwise.scalar("exp", ((x + 1.0) - x)), x)
+    found = run(lambda x: taylor.scalar("exp", ((x + 1.0) - x)), x)
     assert not found.balls[0].item().is_finite()
     assert found.overflow.primitive.name == "taylor"
 
@@ -415,7 +421,7 @@ def test_a_flushed_operand_of_any_operation_is_inside(dtype, data):
     assert_inside(difference, ball(lambda x, y: x - y, x, y, machine=JAX))
 
     def positive(x):
-        return elementwise.select(elementwise.compare("gt", x, 0.0), 1.0, x * 0.0)
+        return choices.select(comparisons.compare("gt", x, 0.0), 1.0, x * 0.0)
 
     assert_inside(float(flushed(x) > 0), ball(positive, x, machine=JAX))
 
@@ -456,7 +462,7 @@ def test_a_literal_is_what_is_written_or_what_the_dtype_makes_of_it():
 @pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "tanh", "arctan", "log1p", "expm1", "cosh"])
 def test_library_functions_are_inside_and_only_a_few_ulps_wide(dtype, name):
     x = np.linspace(0.1, 5, 200).astype(DTYPES[dtype])
-    found = run(lambda x: elementwise.scalar({"arctan": "atan"}.get(name, name), x), x).balls[0]
+    found = run(lambda x: taylor.scalar({"arctan": "atan"}.get(name, name), x), x).balls[0]
     values = computed(getattr(np, name), x)
     assert_inside(values, found)
     ulps = np.array([float(b.rad()) for b in found]) / FORMATS[dtype].ulp(values.astype(float))
@@ -466,12 +472,12 @@ def test_library_functions_are_inside_and_only_a_few_ulps_wide(dtype, name):
 def test_what_is_exact_in_every_library_stays_exact():
     zero = np.array(0.0, np.float32)
     for name, wanted in {"exp": 1, "cos": 1, "sqrt": 0, "sin": 0, "erf": 0}.items():
-        assert ball(lambda x, name=name: elementwise.scalar(name, x), zero) == wanted
+        assert ball(lambda x, name=name: taylor.scalar(name, x), zero) == wanted
 
 
 def test_a_function_below_the_normal_numbers_is_off_by_its_ulps_there():
     x = np.array(-95.0, np.float32)
-    found = ball(lambda x: elementwise.scalar("exp", x), x)
+    found = ball(lambda x: taylor.scalar("exp", x), x)
     least = float(FORMATS["float32"].least)
     assert 4 * least <= float(found.rad()) <= 8 * least
 
@@ -481,10 +487,10 @@ def test_a_negative_power_may_go_through_a_power_that_overflows_or_underflows(dt
     kind = FORMATS[dtype]
     for x in (2.0 ** (kind.greatest_exponent / 2 + 0.75), 1.1 * 2.0 ** (kind.least_exponent / 2)):
         number = np.array(x).astype(DTYPES[dtype])
-        found = ball(lambda x: elementwise.scalar("power", x, -2), number)
+        found = ball(lambda x: taylor.scalar("power", x, -2), number)
         assert_inside(computed(lambda x: x.dtype.type(1) / (x * x), number), found)
         assert_inside(nearest(1 / fraction(number) ** 2, dtype), found)
-    ordinary = ball(lambda x: elementwise.scalar("power", x, -2), np.array(1.5).astype(DTYPES[dtype]))
+    ordinary = ball(lambda x: taylor.scalar("power", x, -2), np.array(1.5).astype(DTYPES[dtype]))
     assert float(ordinary.rad()) <= 8 * kind.unit
 
 

@@ -10,8 +10,8 @@ from flint import arb
 
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import pullback, record
+from oracles.exact.program.maxima import Maxima
 from oracles.exact.rounding.bound import MACHINES, bound
-from oracles.exact.rounding.maxima import Maxima
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]

@@ -8,10 +8,11 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oracles.exact.program import balls
 from oracles.exact.program.balls import comparison, filled
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives import reductions
-from oracles.exact.rounding import truths
+from oracles.exact.program.program import PRIMITIVES
 
 F, OPEN, T = 0.0, 0.5, 1.0
 MEANINGS = {F: {False}, OPEN: {False, True}, T: {True}}
@@ -25,7 +26,7 @@ LOGIC = {
 
 def array(*values):
     """Decided values as booleans, as an evaluation has them."""
-    found = np.array(values, truths.KIND)
+    found = np.array(values, balls.OPEN)
     return found if OPEN in values else found == T
 
 
@@ -38,9 +39,9 @@ def test_logic_is_open_just_where_the_open_operands_decide(name):
     for values in product(MEANINGS, repeat=1 if name == "not" else 2):
         possible = {LOGIC[name](*case) for case in product(*(MEANINGS[v] for v in values))}
         wanted = OPEN if len(possible) == 2 else float(possible.pop())
-        found = truths.RULES[name](*map(array, values))
+        found = PRIMITIVES[name].opened(*map(array, values))
         assert read(found) == [wanted]
-        assert truths.is_open([found]) == (wanted == OPEN)
+        assert balls.is_open([found]) == (wanted == OPEN)
 
 
 @pytest.mark.parametrize(("name", "over"), [("reduce_and", all), ("reduce_or", any)])
@@ -48,9 +49,9 @@ def test_reductions_are_open_just_where_the_open_elements_decide(name, over):
     for values in product(MEANINGS, repeat=3):
         possible = {over(case) for case in product(*(MEANINGS[v] for v in values))}
         wanted = OPEN if len(possible) == 2 else float(possible.pop())
-        found = truths.RULES[name](np.array(values, truths.KIND), axes=(0,))
+        found = PRIMITIVES[name].opened(np.array(values, balls.OPEN), axes=(0,))
         assert read(found) == [wanted]
-        assert truths.is_open([found]) == (wanted == OPEN)
+        assert balls.is_open([found]) == (wanted == OPEN)
 
 
 @settings(derandomize=True, deadline=None)
@@ -62,20 +63,20 @@ def test_a_comparison_of_balls_is_open_just_where_their_numbers_differ_in_it(a, 
     for name, holds in [("lt", np.less), ("le", np.less_equal), ("gt", np.greater), ("ge", np.greater_equal)]:
         possible = {bool(holds(*pair)) for pair in pairs}
         wanted = OPEN if len(possible) == 2 else float(possible.pop())
-        assert read(truths.RULES[name](x, y)) == [wanted]
+        assert read(PRIMITIVES[name].opened(x, y)) == [wanted]
 
 
 def test_equality_is_certain_for_exact_balls_and_for_disjoint_ones():
     x = filled([arb(1), arb(1, 1), arb(1, 1)], (3,))
     y = filled([arb(1), arb(2), arb(3)], (3,))
-    assert read(truths.RULES["eq"](x, y)) == [T, OPEN, F]
-    assert read(truths.RULES["ne"](x, y)) == [F, OPEN, T]
-    assert [read(truths.RULES[name](x, x))[0] for name in ("lt", "le", "gt", "ge")] == [F, T, F, T]
+    assert read(PRIMITIVES["eq"].opened(x, y)) == [T, OPEN, F]
+    assert read(PRIMITIVES["ne"].opened(x, y)) == [F, OPEN, T]
+    assert [read(PRIMITIVES[name].opened(x, x))[0] for name in ("lt", "le", "gt", "ge")] == [F, T, F, T]
 
 
 def test_an_open_choice_holds_both_sides():
     x, y = (filled([arb(v)] * 3, (3,)) for v in (1, 4))
-    low, middle, high = truths.RULES["select"](array(F, OPEN, T), x, y)
+    low, middle, high = PRIMITIVES["select"].opened(array(F, OPEN, T), x, y)
     assert low == 4
     assert high == 1
     assert all(arb(v) in middle for v in (1, 2.5, 4))
@@ -83,41 +84,43 @@ def test_an_open_choice_holds_both_sides():
 
 
 def test_an_open_choice_between_booleans_is_open_where_they_differ():
-    found = truths.RULES["select"](array(OPEN, OPEN, T), np.array([True] * 3), np.array([True, False, False]))
+    found = PRIMITIVES["select"].opened(
+        array(OPEN, OPEN, T), np.array([True] * 3), np.array([True, False, False])
+    )
     assert read(found) == [T, OPEN, T]
 
 
 def test_an_open_choice_between_integers_must_not_matter():
     same, other = np.array([3, 1]), np.array([3, 2])
-    assert truths.RULES["select"](array(OPEN, T), same, other).tolist() == [3, 1]
+    assert PRIMITIVES["select"].opened(array(OPEN, T), same, other).tolist() == [3, 1]
     with pytest.raises(Undecided, match="rounding decides which integer is chosen"):
-        truths.RULES["select"](array(OPEN, T), other, same + 1)
+        PRIMITIVES["select"].opened(array(OPEN, T), other, same + 1)
 
 
 def test_as_a_number_an_open_value_is_anything_from_0_to_1():
-    zero, some, one = truths.as_numbers(array(F, OPEN, T))
+    zero, some, one = balls.as_numbers(array(F, OPEN, T))
     assert zero == 0
     assert one == 1
     assert all(arb(v) in some for v in (0, 0.5, 1))
 
 
 def test_moves_keep_what_is_open_and_settle_the_rest():
-    x = np.array([[F, OPEN, T]], truths.KIND)
-    assert read(truths.RULES["reshape"](x, shape=(3,))) == [F, OPEN, T]
-    assert read(truths.RULES["permute"](x, axes=(1, 0))) == [F, OPEN, T]
-    assert read(truths.RULES["broadcast"](x, shape=(2, 3))) == [F, OPEN, T] * 2
-    assert read(truths.RULES["concatenate"](x, np.array([[True]]), axis=1)) == [F, OPEN, T, T]
-    taken = truths.RULES["take"](x, np.array([2, -1]))
+    x = np.array([[F, OPEN, T]], balls.OPEN)
+    assert read(PRIMITIVES["reshape"].opened(x, shape=(3,))) == [F, OPEN, T]
+    assert read(PRIMITIVES["permute"].opened(x, axes=(1, 0))) == [F, OPEN, T]
+    assert read(PRIMITIVES["broadcast"].opened(x, shape=(2, 3))) == [F, OPEN, T] * 2
+    assert read(PRIMITIVES["concatenate"].opened(x, np.array([[True]]), axis=1)) == [F, OPEN, T, T]
+    taken = PRIMITIVES["take"].opened(x, np.array([2, -1]))
     assert taken.dtype == bool
     assert taken.tolist() == [True, False]
 
 
 def test_an_open_value_takes_no_branch():
-    assert truths.plain(np.array([F, T], truths.KIND)).tolist() == [False, True]
+    assert balls.booleans(np.array([F, T], balls.OPEN)).tolist() == [False, True]
     with pytest.raises(Undecided, match="rounding may turn a comparison"):
-        truths.plain(array(OPEN))
+        balls.booleans(array(OPEN))
     with pytest.raises(Undecided, match="rounding decides which element is taken"):
-        truths.RULES["take"](np.array([F, T], truths.KIND), array(OPEN))
+        PRIMITIVES["take"].opened(np.array([F, T], balls.OPEN), array(OPEN))
 
 
 def test_a_ball_is_itself_and_two_equal_ones_are_not():

@@ -25,8 +25,10 @@ from oracles.exact.program.primitives.arrays import (
     reshape,
     scatter_add,
 )
-from oracles.exact.program.primitives.elementwise import compare, scalar, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 

@@ -11,9 +11,10 @@ from oracles.exact.from_aten.call import Call, Rule, moved
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arrays import permute, reduce_sum, reshape, scatter_add, take
-from oracles.exact.program.primitives.elementwise import select
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.primitives.reductions import argmax, reduce_max
+from oracles.exact.program.primitives.orders import argmax
+from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.program import Array, Shape, Var
 
 Sizes = Sequence[int]

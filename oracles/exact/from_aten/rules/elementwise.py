@@ -10,7 +10,10 @@ from typing import Any
 
 from oracles.exact.from_aten.call import Rule, promoted, words
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.elementwise import compare, convert, detach, pi, scalar, select
+from oracles.exact.program.primitives.arithmetic import convert, detach, pi
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Operand, Var
 
 

@@ -12,7 +12,7 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.factorizations import lu, qr, reflections
 from oracles.exact.program.primitives import linear_algebra as la
-from oracles.exact.program.primitives.elementwise import scalar
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Var
 
 

@@ -9,7 +9,10 @@ import torch
 
 from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.elementwise import compare, convert, scalar, select
+from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Operand, Var
 
 

@@ -15,7 +15,8 @@ from oracles.exact.from_aten.call import Call, Rule, moved, words
 from oracles.exact.from_aten.operators import BLANK
 from oracles.exact.from_aten.rules.scatter import indices_of
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.elementwise import convert, detach, select
+from oracles.exact.program.primitives.arithmetic import convert, detach
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Operand, Var
 
 MOVERS = words(

@@ -12,17 +12,21 @@ from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules.reductions import counted, filled_nan
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import orders, scans
 from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arithmetic import convert, detach
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.elementwise import compare, convert, detach, scalar, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Operand, Var
 
 
 def _sort(x: Var, dim: int = -1, descending: bool = False, stable: bool | None = None) -> tuple[Var, Var]:
     if x.ndim == 0:
         return x, x.builder.constant(np.zeros((), np.int64))
-    order = r.argsort(-x if descending else x, dim)
-    return r.take_along(x, order, dim), order
+    order = orders.argsort(-x if descending else x, dim)
+    return orders.take_along(x, order, dim), order
 
 
 def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = True) -> tuple[Var, Var]:
@@ -66,7 +70,7 @@ def _nanmedian(call: Call, x: Var, dim: int | None = None, keepdim: bool = False
     values, order = _sort(filled_nan(rows, np.inf), axis)
     middle = np.maximum((~nan).sum(axis, keepdims=True) - 1, 0) // 2
     pick = call.recorder.constant(middle)
-    found = [r.take_along(v, pick, axis) for v in (values, order)]
+    found = [orders.take_along(v, pick, axis) for v in (values, order)]
     shape = tuple(call.shape)
     return reshape(found[0], shape) if alone else [reshape(v, shape) for v in found]
 
@@ -79,11 +83,11 @@ def _mode(call: Call, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
     same = call.decided(
         compare("eq", index(rows, lambda p: p[..., :, None]), index(rows, lambda p: p[..., None, :]))
     )
-    order = call.decided(r.argsort(rows, -1))
+    order = call.decided(orders.argsort(rows, -1))
     count = np.take_along_axis(same.sum(-1), order, -1)
     best = np.take_along_axis(order, count.argmax(-1)[..., None], -1)
     last = same.shape[-1] - 1 - np.take_along_axis(same, best[..., None], -2)[..., 0, ::-1].argmax(-1)
-    found = r.take_along(rows, call.recorder.constant(last[..., None]), -1)
+    found = orders.take_along(rows, call.recorder.constant(last[..., None]), -1)
     return reshape(found, call.shape), last.reshape(call.shape)
 
 
@@ -122,9 +126,9 @@ def _running_extreme(scan: Callable[[Var, int], Var]) -> Rule:
 def _logcumsumexp(x: Var, dim: int) -> Var:
     """-inf as long as everything is."""
     top = detach(r.reduce_max(x, (dim % x.ndim,), keepdims=True))
-    total = r.cumsum(scalar("exp", x - top), dim)
+    total = scans.cumsum(scalar("exp", x - top), dim)
     finite = x.builder.elementwise("not", x.builder.elementwise("is_infinite", x, dtype="bool"), dtype="bool")
-    nothing = compare("eq", r.cumsum(convert(finite, "int64"), dim), 0)
+    nothing = compare("eq", scans.cumsum(convert(finite, "int64"), dim), 0)
     lowest = constant(x.builder, np.array(-np.inf), x.dtype)
     return select(nothing, lowest, top + scalar("log", select(nothing, 1.0, total)))
 
@@ -140,7 +144,7 @@ RULES: dict[str, Rule] = {
     "nonzero": _nonzero,
     "bucketize": plain(_bucket),
     "searchsorted": plain(lambda edges, x, **kwargs: _bucket(x, edges, **kwargs)),
-    "cumsum": promoted(_running(r.cumsum)),
+    "cumsum": promoted(_running(scans.cumsum)),
     "cumprod": promoted(_running(f.cumprod)),
     "cummax": plain(_running_extreme(f.cummax)),
     "cummin": plain(_running_extreme(f.cummin)),

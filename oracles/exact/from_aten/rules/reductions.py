@@ -11,9 +11,13 @@ import numpy as np
 from oracles.exact.from_aten.call import Call, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
+from oracles.exact.program.primitives import orders
 from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
-from oracles.exact.program.primitives.elementwise import compare, convert, scalar, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Primitive, Var
 
 Dim = int | Sequence[int] | None
@@ -57,7 +61,7 @@ def _first(x: Var, sign: float, dim: int, keepdim: bool) -> Var:
     """Where the largest (1) or the smallest (-1) is, the first one of several."""
     if x.ndim == 0:
         return x.builder.constant(np.zeros((), np.int64))
-    place = r.argmax(x if sign > 0 else -x, dim)
+    place = orders.argmax(x if sign > 0 else -x, dim)
     return index(place, lambda p: np.expand_dims(p, dim)) if keepdim else place
 
 

@@ -12,6 +12,7 @@ import torch
 from oracles.exact.from_aten.call import Call, Rule
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import (
     concatenate,
     reduce_sum,
@@ -19,7 +20,7 @@ from oracles.exact.program.primitives.arrays import (
     scatter_add,
     take,
 )
-from oracles.exact.program.primitives.elementwise import convert, select
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Array, Shape, Var
 
 

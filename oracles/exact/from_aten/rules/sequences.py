@@ -15,8 +15,9 @@ from oracles.exact.from_aten.rules.scatter import reduce_groups
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, take
-from oracles.exact.program.primitives.elementwise import scalar, select
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Var
 
 # -- bags and segments ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 
 from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
 from oracles.exact.program import functions as f
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import (
     concatenate,
     index,
@@ -16,17 +17,10 @@ from oracles.exact.program.primitives.arrays import (
     reshape,
     take,
 )
-from oracles.exact.program.primitives.elementwise import convert
 from oracles.exact.program.primitives.linear_algebra import dot_general
-from oracles.exact.program.primitives.reductions import (
-    argmax,
-    argsort,
-    cumsum,
-    reduce_max,
-    reduce_min,
-    reduce_prod,
-    take_along,
-)
+from oracles.exact.program.primitives.orders import argmax, argsort, take_along
+from oracles.exact.program.primitives.reductions import reduce_max, reduce_min, reduce_prod
+from oracles.exact.program.primitives.scans import cumsum
 from oracles.exact.program.program import FLOATS, PRIMITIVES, Var
 
 # -- shapes -----------------------------------------------------------------------------------------------

@@ -17,9 +17,13 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arrays import reshape
-from oracles.exact.program.primitives.elementwise import compare, convert, detach, scalar, select
+from oracles.exact.program.primitives.arithmetic import add, convert, convert_, detach, div, mul, neg, sub
+from oracles.exact.program.primitives.arithmetic import constant as number
+from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape, reshape_, take_
+from oracles.exact.program.primitives.choices import abs_, select, select_
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_prod
+from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Shape, Var
 from oracles.exact.program.recording import Recorder
 
@@ -86,17 +90,17 @@ def _nan(x: Var) -> Var | None:
     """
     masks: dict[Var, Var] = {}
     for equation in _history(x.builder, x):
-        name, out, operands = equation.primitive.name, equation.output, equation.operands
-        if name == "constant" and (value := equation.params["value"]).dtype == object and out.is_float:
+        primitive, out, operands = equation.primitive, equation.output, equation.operands
+        if primitive is number and (value := equation.params["value"]).dtype == object and out.is_float:
             nan = np.array([b.is_nan() for b in value.ravel().tolist()], bool).reshape(out.shape)
             if nan.any():
                 masks[out] = x.builder.constant(nan)
-        elif name in _MOVES and operands[0] in masks:
+        elif primitive in _MOVES and operands[0] in masks:
             moved = (masks[operands[0]], *operands[1:])
             masks[out] = x.builder.emit(equation.primitive, moved, out.shape, "bool", **equation.params)
-        elif name in _SPREADS and masks.keys() & set(operands):
+        elif primitive in _SPREADS and masks.keys() & set(operands):
             where = [masks.get(v) or x.builder.constant(np.zeros(v.shape, bool)) for v in operands]
-            if name == "select":
+            if primitive is select_:
                 masks[out] = select(operands[0], *where[1:])
             else:
                 masks[out] = reduce(_either, where)
@@ -107,8 +111,8 @@ def _either(a: Var, b: Var) -> Var:
     return a.builder.elementwise("or", a, b, dtype="bool")
 
 
-_MOVES = {"broadcast", "reshape", "permute", "take", "convert"}
-_SPREADS = {"select", "neg", "abs", "taylor", "add", "sub", "mul", "div"}
+_MOVES = (broadcast_, reshape_, permute_, take_, convert_)
+_SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 
 
 def _history(builder: Builder, x: Var) -> list[Equation]:

@@ -9,6 +9,7 @@ import numpy as np
 from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
 from oracles.exact.program.primitives.arrays import (
     concatenate,
+    constant_value,
     permute,
     reduce_sum,
     reshape,
@@ -16,7 +17,8 @@ from oracles.exact.program.primitives.arrays import (
     take,
 )
 from oracles.exact.program.primitives.linear_algebra import dot_general
-from oracles.exact.program.primitives.reductions import argmax, reduce_max, reduce_min
+from oracles.exact.program.primitives.orders import argmax
+from oracles.exact.program.primitives.reductions import reduce_max, reduce_min
 from oracles.exact.program.program import Array, Var
 
 
@@ -39,7 +41,7 @@ def _pad(call: Call, x: Var, value: Var) -> Var:
 
 def _filled(x: Var, positions: Array, value: Var) -> Var:
     """x at these positions and `value` at -1."""
-    known = x.builder.constant_value(value)
+    known = constant_value(value)
     if not (positions < 0).any() or (known is not None and known.dtype != object and not known.any()):
         return take(x, positions)
     both = concatenate([reshape(x, (x.size,)), reshape(value, (1,))], 0)

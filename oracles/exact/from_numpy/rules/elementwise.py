@@ -10,9 +10,12 @@ import numpy as np
 from oracles.exact.from_numpy.rules.products import matmul, vecdot
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives.arrays import reshape
-from oracles.exact.program.primitives.elementwise import compare, convert, pi, scalar, select
-from oracles.exact.program.primitives.reductions import cumsum
+from oracles.exact.program.primitives.arithmetic import convert, convert_, pi
+from oracles.exact.program.primitives.arrays import constant_value, reshape
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.scans import cumsum
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 Rule = Callable[..., Any]
@@ -48,26 +51,23 @@ def _multiply(x: Var, y: Var) -> Var:
     """x y. Multiplied by a mask, x is a choice between x and 0: so the mask's edges are kinks."""
     for mask, other in ((x, y), (y, x)):
         origin = mask.builder.definitions.get(mask)
-        if origin and origin.primitive.name == "convert" and origin.operands[0].dtype == "bool":
+        if origin and origin.primitive is convert_ and origin.operands[0].dtype == "bool":
             shape = np.broadcast_shapes(mask.shape, other.shape)
             return select(spread(origin.operands[0], shape), mask.builder.broadcast(other, shape), 0.0)
     return x * y
 
 
-OPPOSITE = {"lt": "ge", "ge": "lt", "le": "gt", "gt": "le", "eq": "ne", "ne": "eq"}
-
-
 def _not(x: Var) -> Var:
     """The other way round; a comparison stays one."""
     origin = x.builder.definitions.get(x)
-    if origin and origin.primitive.name in OPPOSITE:
-        return compare(OPPOSITE[origin.primitive.name], *origin.operands)
+    if origin and origin.primitive.comparison:
+        return compare(origin.primitive.comparison.opposite, *origin.operands)
     return _elementwise("not")(x)
 
 
 def _power(x: Var, y: Var) -> Var:
     """x^y; roots by name, so that 0 is no exception."""
-    known = x.builder.constant_value(y)
+    known = constant_value(y)
     for exponent, root in ((0.5, "sqrt"), (-0.5, "rsqrt")):
         if x.is_float and known is not None and np.all(known == exponent):
             return scalar(root, x.builder.broadcast(x, np.broadcast_shapes(x.shape, y.shape)))

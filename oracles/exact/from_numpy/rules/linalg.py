@@ -13,7 +13,7 @@ from oracles.exact.program.factorizations import qr
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.elementwise import scalar
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Operand, Var
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, floating, kept, logic, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import reductions as red
+from oracles.exact.program.primitives import orders, scans
+from oracles.exact.program.primitives.arithmetic import convert, pi
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
-from oracles.exact.program.primitives.elementwise import compare, convert, pi, scalar
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import matmul
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Operand, Var
 
 
@@ -24,7 +26,7 @@ def _flat(x: Var, axis: int | None) -> tuple[Var, int]:
 def _where_extreme(sign: int) -> Rule:
     def rule(x: Var, axis: int | None = None, *, keepdims: Any = False) -> Var:
         y, a = _flat(x if x.is_float else convert(x, "int64"), axis)
-        found = red.argmax(y if sign > 0 else -y, a)
+        found = orders.argmax(y if sign > 0 else -y, a)
         if not kept(keepdims):
             return found
         return reshape(found, [1] * x.ndim if axis is None else [*y.shape[:a], 1, *y.shape[a + 1 :]])
@@ -33,14 +35,14 @@ def _where_extreme(sign: int) -> Rule:
 
 
 def _sort(x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Var:
-    return red.sort(*_flat(x, axis))
+    return orders.sort(*_flat(x, axis))
 
 
 def _argsort(
     x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Var:
     """Equal elements in their own order, whatever `kind` is."""
-    return red.argsort(*_flat(x, axis))
+    return orders.argsort(*_flat(x, axis))
 
 
 def _running(function: Callable[[Var, int], Var]) -> Rule:
@@ -141,8 +143,8 @@ def _correlate(a: Operand, v: Operand, mode: str = "valid") -> Var:
     """Sum_j a_{i+j} v_j: the convolution with v backwards."""
     a, v = pair(a, v)
     if v.size > a.size:
-        return red.flip(_correlate(v, a, mode), 0)
-    return _convolve(a, red.flip(v, 0), mode)
+        return scans.flip(_correlate(v, a, mode), 0)
+    return _convolve(a, scans.flip(v, 0), mode)
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
@@ -157,7 +159,7 @@ ORDER_RULES: dict[str, Rule] = {
     "argmin": _where_extreme(-1),
     "sort": _sort,
     "argsort": _argsort,
-    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(red.cumsum)),
+    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(scans.cumsum)),
     **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),
     "diff": _diff,
     "trapezoid": _trapezoid,

@@ -13,9 +13,13 @@ import numpy as np
 
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
+from oracles.exact.program.primitives import orders
 from oracles.exact.program.primitives import reductions as red
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.elementwise import compare, convert, scalar, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 
 Axis = int | tuple[int, ...] | None
@@ -164,7 +168,7 @@ def _median(x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: A
     axes = axes_of(x, axis)
     left = [n for a, n in enumerate(x.shape) if a not in axes]
     rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
-    n, ordered = rows.shape[-1], red.sort(rows, -1)
+    n, ordered = rows.shape[-1], orders.sort(rows, -1)
     middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2.0
     whole = [1 if a in axes else n for a, n in enumerate(x.shape)]
     return reshape(middle, whole) if kept(keepdims) else middle

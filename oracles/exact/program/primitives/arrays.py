@@ -5,33 +5,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import as_balls, filled, zeros
-from oracles.exact.program.primitives.linear import jointly_linear, linear
+from oracles.exact.program.balls import OPEN, as_balls, exact, filled, settled, zeros
+from oracles.exact.program.derive import jointly_linear, linear
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import Format, Growth, exactly
+from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.primitives.arithmetic import constant, convert_
+from oracles.exact.program.primitives.sums import not_negative, partial_sums, sizes_of, sum_units, summed
 from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var, define
+
+
+def _opened(move: Callable[..., Array]) -> Callable[..., Array]:
+    """A move of truth values."""
+    return lambda x, **params: settled(np.asarray(move(x, **params)))
+
+
+def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, int, Var], Var]) -> Primitive:
+    """A primitive that only moves elements."""
+    return define(
+        Primitive(name, move, linear(0), transpose, exactly, opened=_opened(move), rows=Maxima.moved)
+    )
+
 
 # -- views ------------------------------------------------------------------------------------------------
 
-reshape_ = define(
-    Primitive(
-        "reshape",
-        lambda x, *, shape: x.reshape(shape),
-        linear(0),
-        lambda e, k, ct: reshape(ct, e.operands[0].shape),
-    )
+reshape_ = _view(
+    "reshape",
+    lambda x, *, shape: x.reshape(shape),
+    lambda e, k, ct: reshape(ct, e.operands[0].shape),
 )
-permute_ = define(
-    Primitive(
-        "permute",
-        lambda x, *, axes: x.transpose(axes),
-        linear(0),
-        lambda e, k, ct: permute(ct, tuple(int(i) for i in np.argsort(e.params["axes"]))),
-    )
+permute_ = _view(
+    "permute",
+    lambda x, *, axes: x.transpose(axes),
+    lambda e, k, ct: permute(ct, tuple(int(i) for i in np.argsort(e.params["axes"]))),
 )
 
 
@@ -49,7 +62,7 @@ def _broadcast(x: Array, *, shape: Shape) -> Array:
     return repeated
 
 
-broadcast_ = define(Primitive("broadcast", _broadcast, linear(0), _broadcast_transpose))
+broadcast_ = _view("broadcast", _broadcast, _broadcast_transpose)
 
 
 def reshape(x: Var, shape: Sequence[int]) -> Var:
@@ -64,6 +77,17 @@ def permute(x: Var, axes: Sequence[int]) -> Var:
     if axes == tuple(range(x.ndim)):
         return x
     return x.builder.emit(permute_, (x,), tuple(x.shape[a] for a in axes), x.dtype, axes=axes)
+
+
+def constant_value(x: Var) -> Array | None:
+    """The numbers of a constant that was written as such (repeated or not), None if x is not one."""
+    while (equation := x.builder.definitions.get(x)) is not None:
+        if equation.primitive is constant:
+            return np.asarray(equation.params["value"])
+        if equation.primitive not in (broadcast_, convert_, reshape_):
+            return None
+        (x,) = equation.operands
+    return None
 
 
 # -- sums, the transposes of broadcasts -------------------------------------------------------------------
@@ -96,12 +120,25 @@ def spread(x: Var, axes: tuple[int, ...], shape: Shape) -> Var:
     return x.builder.broadcast(reshape(x, keeping(shape, axes)), shape)
 
 
+def _reduce_sum_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    (x,), axes = operands, equation.params["axes"]
+    result = exact(equation.primitive.evaluate(x, axes=axes))
+    sizes = np.asarray(np.add.reduce(sizes_of(x), axis=axes))
+    signs = np.asarray(np.logical_and.reduce(not_negative(x), axis=axes))
+    count = np.asarray(math.prod(x.shape[a] for a in axes))
+    below = partial_sums(growth, target, sizes, count)
+    return summed(growth, equation, result, sizes, sum_units(count, target), below, signs)
+
+
 reduce_sum_ = define(
     Primitive(
         "reduce_sum",
         _reduce_sum,
         linear(0),
         lambda e, k, ct: spread(ct, e.params["axes"], e.operands[0].shape),
+        _reduce_sum_rounded,
+        rows=Maxima.total,
+        terms=_reduce_sum,
     )
 )
 
@@ -148,11 +185,48 @@ def _scatter_add(x: Array, positions: Array, *, shape: Shape) -> Array:
     return out.reshape(shape)
 
 
+def _take_opened(x: Array, positions: Array) -> Array:
+    if positions.dtype == OPEN:
+        raise Undecided("rounding decides which element is taken")
+    found = x.reshape(-1)[positions]
+    return settled(np.where(positions < 0, OPEN.type(0), found))
+
+
+def _scatter_add_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    x, positions = as_balls(operands[0]), operands[1]
+    where = positions.ravel()
+    inside = where >= 0
+    shape = equation.params["shape"]
+    result = equation.primitive.evaluate(x, positions, shape=shape)
+    counts = np.bincount(where[inside], minlength=math.prod(shape)).reshape(shape)
+    if not (counts > 1).any():
+        return np.asarray(result)
+    sizes = np.zeros(math.prod(shape))
+    np.add.at(sizes, where[inside], sizes_of(x).ravel()[inside])
+    sizes = sizes.reshape(shape)
+    below = partial_sums(growth, target, sizes, counts)
+    return summed(growth, equation, result, sizes, sum_units(counts, target), below, np.asarray(False))
+
+
 take_ = define(
-    Primitive("take", _take, linear(0), lambda e, k, ct: scatter_add(ct, e.operands[1], e.operands[0].shape))
+    Primitive(
+        "take",
+        _take,
+        linear(0),
+        lambda e, k, ct: scatter_add(ct, e.operands[1], e.operands[0].shape),
+        exactly,
+        _take_opened,
+        Maxima.moved,
+    )
 )
 scatter_add_ = define(
-    Primitive("scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]))
+    Primitive(
+        "scatter_add",
+        _scatter_add,
+        linear(0),
+        lambda e, k, ct: take(ct, e.operands[1]),
+        _scatter_add_rounded,
+    )
 )
 
 
@@ -194,4 +268,12 @@ def _concatenate_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return index(ct, lambda p: p[(slice(None),) * axis + (inside,)])
 
 
-concatenate_ = define(Primitive("concatenate", _concatenate, jointly_linear(), _concatenate_transpose))
+def _concatenate_opened(*parts: Array, axis: int) -> Array:
+    return np.concatenate([p.astype(OPEN) for p in parts], axis)
+
+
+concatenate_ = define(
+    Primitive(
+        "concatenate", _concatenate, jointly_linear(), _concatenate_transpose, exactly, _concatenate_opened
+    )
+)

@@ -13,10 +13,13 @@ from flint import arb_mat
 
 from oracles.exact.program.balls import ZERO, as_balls, filled, matrix
 from oracles.exact.program.balls import matmul as balls_matmul
+from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import FORMATS, Format, Growth
+from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import index, permute, reduce_sum, reshape
-from oracles.exact.program.primitives.elementwise import scale, select
-from oracles.exact.program.primitives.linear import Tangents, linear
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
 from oracles.exact.program.program import Array, Equation, Primitive, Var, define
 
 
@@ -31,7 +34,26 @@ def _matmul_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return matmul(ct, transpose(y)) if k == 0 else matmul(transpose(x), ct)
 
 
-matmul_ = define(Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose))
+def _matmul_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """|error| <= k u |x| |y| for k products, summed in any order (see `sum_units`)."""
+    x, y = (growth.stored(as_balls(o), target.name, product=True) for o in operands)
+    count, inner = x.shape[-1], target
+    if growth.machine.wide_products and target.name == "bfloat16":
+        inner = FORMATS["float32"]
+    with np.errstate(all="ignore"):
+        sizes = np.matmul(sizes_of(x), sizes_of(y))
+    sizes = np.where(np.isnan(sizes), np.inf, sizes)
+    # Each product that is not 0 may lie below the normal numbers, and each partial sum be flushed there.
+    some = np.matmul(not_zero(x), not_zero(y))
+    below = some * (2 * growth.flushed(inner, product=True) or float(inner.least))
+    result = equation.primitive.evaluate(x, y)
+    grown = summed(
+        growth, equation, result, sizes, sum_units(np.asarray(count + 1), inner), below, np.asarray(False)
+    )
+    return grown if inner is target else growth.grown(equation, grown, 1, True)
+
+
+matmul_ = define(Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose, _matmul_rounded))
 
 
 def matmul(x: Var, y: Var) -> Var:

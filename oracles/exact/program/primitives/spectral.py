@@ -12,12 +12,13 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import as_balls, filled, matrix
+from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
-from oracles.exact.program.primitives.elementwise import scalar, scale
-from oracles.exact.program.primitives.linear import Tangents
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose, triangle
-from oracles.exact.program.primitives.reductions import flip
+from oracles.exact.program.primitives.scans import flip
+from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var, define
 
 

@@ -1,0 +1,264 @@
+"""Arithmetic, constants and casts, elementwise. Operands have one shape; broadcasting is its own primitive.
+
+Rules in the manner of Griewank and Walther, Evaluating Derivatives (2nd ed., 2008), chapter 3: a tangent of
+each output from the tangents of the operands, as it is written on paper.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import (
+    ZERO,
+    all_finite,
+    as_balls,
+    as_numbers,
+    decide,
+    each,
+    filled,
+    note_lost,
+)
+from oracles.exact.program.derive import Tangents, linear
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import FORMATS, Format, Growth, exactly, once
+from oracles.exact.program.library import QUOTIENT_UNITS
+from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.program import (
+    Array,
+    Builder,
+    Equation,
+    Operand,
+    Primitive,
+    Var,
+    define,
+)
+
+
+def sum_of(*terms: Var | None) -> Var:
+    """The sum of the terms that there are."""
+    present = [t for t in terms if t is not None]
+    total = present[0]
+    for term in present[1:]:
+        total = total + term
+    return total
+
+
+# -- constants --------------------------------------------------------------------------------------------
+
+
+def _constant_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """A literal is the number that is written, or what the program makes of it."""
+    value = as_balls(equation.primitive.evaluate(**equation.params))
+    if not value.ndim:
+        ball = value.item()
+        number = float(ball.mid()) if ball.is_finite() else math.nan
+        rounded = target.rounded(number)
+        if math.isfinite(rounded) and arb(rounded) != ball:
+            value = filled([ball.union(arb(rounded))], ())
+    return growth.stored(value, equation.output.dtype)
+
+
+constant = define(Primitive("constant", lambda value: value, rounded=_constant_rounded))
+pi_ = define(Primitive("pi", lambda: filled([arb.pi()], ()), rounded=once))
+# its value, held fixed: no derivative
+detach_ = define(Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged))
+
+
+def pi(builder: Builder, dtype: str) -> Var:
+    """The number pi itself, as narrow a ball as the precision allows."""
+    return builder.emit(pi_, (), (), dtype)
+
+
+def detach(x: Var) -> Var:
+    """x, not differentiated."""
+    return x.builder.emit(detach_, (x,), x.shape, x.dtype)
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------
+
+
+def _add_jvp(equation: Equation, tangents: Tangents) -> Var:
+    return sum_of(*tangents)
+
+
+def _sub_jvp(equation: Equation, tangents: Tangents) -> Var:
+    tx, ty = tangents
+    if tx is None or ty is None:
+        return sum_of(tx, None if ty is None else -ty)
+    return tx - ty
+
+
+def _div_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """d(x/y) = dx (1/y) - dy (x/y) (1/y)."""
+    (_, y), (tx, ty) = equation.operands, tangents
+    inverse = reciprocal(y)
+    along_y = None if ty is None else -scale(ty, equation.output * inverse)
+    return sum_of(None if tx is None else scale(tx, inverse), along_y)
+
+
+def _mul_jvp(equation: Equation, tangents: Tangents) -> Var:
+    (x, y), (tx, ty) = equation.operands, tangents
+    return sum_of(None if tx is None else scale(tx, y), None if ty is None else scale(ty, x))
+
+
+def _basic(units: float, inexact: bool = True) -> Any:
+    """One of the four operations of IEEE 754: so many unit roundoffs of the result."""
+
+    def rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+        x, y = map(as_balls, operands)
+        return growth.grown(equation, equation.primitive.evaluate(x, y), units, inexact)
+
+    return rounded
+
+
+def _mul_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """A number times itself is not negative."""
+    x, y = map(as_balls, operands)
+    same = equation.operands[0] is equation.operands[1]
+    product = _squared(x) if same else equation.primitive.evaluate(x, y)
+    return growth.grown(equation, product, _power_of_two(equation, operands), True)
+
+
+def _power_of_two(equation: Equation, operands: list[Array]) -> float:
+    """0 where one factor is a power of two all over, which is exact above the subnormal numbers; else 1."""
+    return 0 if any(map(_is_power_of_two, operands)) else 1
+
+
+def _is_power_of_two(x: Array) -> bool:
+    first = x.flat[0] if x.size else None
+    if not isinstance(first, arb) or not first.is_exact() or not first.is_finite() or first.is_zero():
+        return False
+    return bool(abs(first).man_exp()[0] == 1) and all(b == first for b in x.ravel().tolist())
+
+
+def _squared(x: Array) -> Array:
+    return each(lambda b: (b * b) if b.rel_accuracy_bits() > 2 else (b * b).nonnegative_part(), x)
+
+
+add = define(
+    Primitive("add", np.add, _add_jvp, lambda e, k, ct: ct, _basic(1, inexact=False), terms=np.maximum)
+)
+sub = define(
+    Primitive(
+        "sub",
+        np.subtract,
+        _sub_jvp,
+        lambda e, k, ct: ct if k == 0 else -ct,
+        _basic(1, inexact=False),
+        rows=Maxima.difference,
+        terms=np.maximum,
+    )
+)
+neg = define(Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exactly))
+mul = define(Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded))
+
+
+def _div(x: Array, y: Array) -> Array:
+    return np.divide(as_balls(x), as_balls(y))
+
+
+div = define(Primitive("div", _div, _div_jvp, rounded=_basic(QUOTIENT_UNITS)))
+
+
+def reciprocal(x: Var) -> Var:
+    """1 / x, as a library function."""
+    return x.builder.elementwise("taylor", x, dtype=x.dtype, function="reciprocal", order=0)
+
+
+def _scale(z: Array, c: Array) -> Array:
+    product = np.asarray(np.multiply(z, c))  # NumPy unwraps 0-d objects
+    if all_finite(product):
+        return product
+
+    def one(a: arb, b: arb) -> arb:
+        if a.is_zero() and not b.is_finite():
+            note_lost()
+        return ZERO if a.is_zero() else a * b
+
+    return each(one, z, c)
+
+
+# z c where z is a tangent or cotangent: a z that is exactly zero says that the branch was not taken, or that
+# the value does not matter, so the product is zero even where c is not finite. Linear in either operand.
+scale_ = define(
+    Primitive(
+        "scale",
+        _scale,
+        linear(0, 1),
+        lambda e, k, ct: scale(ct, e.operands[1]) if k == 0 else scale(e.operands[0], ct),
+        once,
+    )
+)
+
+
+def scale(z: Var, c: Operand) -> Var:
+    """The product z c, zero wherever z is exactly zero."""
+    return z.builder.elementwise("scale", z, c, dtype=z.dtype)
+
+
+# -- casts ------------------------------------------------------------------------------------------------
+
+
+def certain(x: arb, rounded: arb) -> arb:
+    """What x is rounded to, where that is one number.
+
+    Raises:
+        Undecided: It may be either of two.
+    """
+    if not rounded.is_exact():
+        raise Undecided(f"cannot tell on which side of a jump {x} lies")
+    return rounded
+
+
+def _convert(x: Array, *, to: str) -> Array:
+    if to in FORMATS:
+        return as_balls(x)
+    if x.dtype != object:
+        return x.astype(to)
+    if to == "bool":
+        return decide(x, each(lambda _: ZERO, x), np.not_equal, np.equal)
+    whole = each(lambda b: certain(b, b.floor() if b >= 0 else b.ceil()), x)
+    return np.array([int(float(v)) for v in whole.ravel()], to).reshape(x.shape)
+
+
+def _convert_jvp(equation: Equation, tangents: Tangents) -> Var:
+    (tx,) = tangents
+    assert tx is not None
+    return convert(tx, equation.output.dtype)
+
+
+def _convert_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """Rounding to a narrower format, and of integers beyond its digits."""
+    source = FORMATS.get(equation.operands[0].dtype)
+    result = as_numbers(operands[0])
+    if source is None:
+        fits = all(abs(b) <= 2**target.digits and abs(b) < target.overflow for b in result.ravel().tolist())
+    else:
+        fits = source.digits <= target.digits and source.greatest_exponent <= target.greatest_exponent
+    return result if fits else growth.grown(equation, result, 1, True)
+
+
+def _convert_opened(x: Array, *, to: str) -> Array:
+    return x if to == "bool" else as_numbers(x)
+
+
+convert_ = define(
+    Primitive(
+        "convert",
+        _convert,
+        _convert_jvp,
+        lambda e, k, ct: convert(ct, e.operands[0].dtype),
+        _convert_rounded,
+        _convert_opened,
+        Maxima.cast,
+    )
+)
+
+
+def convert(x: Var, dtype: str) -> Var:
+    """x in another dtype. Between floats nothing changes here: exact arithmetic does not round."""
+    return x if x.dtype == dtype else x.builder.emit(convert_, (x,), x.shape, dtype, to=dtype)

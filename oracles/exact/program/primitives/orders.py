@@ -1,0 +1,181 @@
+"""Orders along an axis: argsort and argmax, which are certain or undecided; sort and take_along follow."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arithmetic import add, convert_, detach_, div, neg, sub
+from oracles.exact.program.primitives.arrays import (
+    broadcast_,
+    index,
+    permute,
+    permute_,
+    reduce_sum_,
+    reshape,
+    reshape_,
+    take,
+    without,
+)
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.reductions import reduce_max
+from oracles.exact.program.primitives.taylor import taylor
+from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+
+
+class _Ordered:
+    """A ball that sorts only where the order is certain; equal numbers keep their own order."""
+
+    def __init__(self, ball: arb) -> None:
+        self.ball = ball
+
+    def __lt__(self, other: _Ordered) -> bool:
+        if self.ball < other.ball:
+            return True
+        if self.ball >= other.ball:
+            return False
+        raise Undecided(f"cannot order {self.ball} and {other.ball}")
+
+
+def _argsort(x: Array, *, axis: int) -> Array:
+    if x.dtype != object:
+        return np.argsort(x, axis=axis, kind="stable")
+    rows = np.moveaxis(x, axis, -1)
+    out = np.empty(rows.shape, np.int64)
+    for where in np.ndindex(rows.shape[:-1]):
+        ordered = [_Ordered(ball) for ball in rows[where]]
+        out[where] = sorted(range(len(ordered)), key=ordered.__getitem__)
+    return np.moveaxis(out, -1, axis)
+
+
+def _neighbours(equation: Equation) -> list[Var]:
+    """How far each element is above the one before it, in order."""
+    x, axis = equation.operands[0], equation.params["axis"]
+    if x.shape[axis] < 2:
+        return []
+    lead, ordered = (slice(None),) * axis, take_along(x, equation.output, axis)
+    above = index(ordered, lambda p: p[*lead, 1:])
+    return [above - index(ordered, lambda p: p[*lead, :-1])]
+
+
+argsort_ = define(Primitive("argsort", _argsort, edge=_neighbours, jumps=True))
+
+
+def argsort(x: Var, axis: int) -> Var:
+    """The order that sorts x along an axis, smallest first, equal elements in their own order."""
+    return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
+
+
+def _argmax(x: Array, scores: Array, *, axis: int) -> Array:
+    if x.dtype != object:
+        return np.asarray(np.argmax(x, axis))
+    rows = np.moveaxis(x, axis, -1)
+    out = np.empty(rows.shape[:-1], np.int64)
+    for where in np.ndindex(out.shape):
+        row = rows[where].tolist()
+        best = 0
+        for i, ball in enumerate(row):
+            if ball.mid() > row[best].mid():
+                best = i
+        for i, ball in enumerate(row):
+            if not (ball < row[best] if i < best else i == best or ball <= row[best]):
+                raise Undecided(f"cannot tell which is larger: {ball} or {row[best]}")
+        out[where] = best
+    return out
+
+
+def _lead(equation: Equation) -> list[Var]:
+    """How far the largest is above all others."""
+    x, out, axis = equation.operands[0], equation.output, equation.params["axis"]
+    if x.shape[axis] < 2:
+        return []
+    kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    places = np.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - axis - 1))
+    best = compare("eq", x.builder.broadcast(reshape(out, kept), x.shape), np.broadcast_to(places, x.shape))
+    others = select(best, x.builder.constant(filled([arb("-inf")], ()), x.dtype), x)
+    return [reduce_max(x, (axis,)) - reduce_max(others, (axis,))]
+
+
+# The second operand is what the program itself compares: rounded, other elements may tie (see `bound`).
+argmax_ = define(Primitive("argmax", _argmax, edge=_lead, jumps=True))
+
+
+def argmax(x: Var, axis: int) -> Var:
+    """Where along an axis the largest element is, the first of several equal ones."""
+    axis %= x.ndim
+    ordered = _in_this_order(x, axis)
+    return x.builder.emit(argmax_, (ordered, x), without(x.shape, (axis,)), "int64", axis=axis)
+
+
+def _in_this_order(x: Var, axis: int) -> Var:
+    """What x is an increasing function of along the axis, as softmax is of its scores.
+
+    There equal elements are often equal numbers, which compare; their softmax is only known within a radius.
+    """
+    rising = True
+    while inner := _ordered_by(x, axis):
+        x, same = inner
+        rising = rising == same
+    return x if rising else -x
+
+
+def _ordered_by(x: Var, axis: int) -> tuple[Var, bool] | None:
+    """The operand that x rises (or falls) with along the axis, if its definition shows one."""
+    equation = x.builder.definitions.get(x)
+    if equation is None or not equation.operands:
+        return None
+    primitive, first, last = equation.primitive, equation.operands[0], equation.operands[-1]
+    if primitive is permute_:
+        inner, axes = _ordered_by(first, equation.params["axes"][axis]), equation.params["axes"]
+        return None if inner is None else (permute(inner[0], axes), inner[1])
+    if primitive is neg or (primitive is sub and _same_along(first, axis)):
+        return last, False
+    if primitive is detach_ or (primitive is convert_ and x.is_float and first.is_float) or _is_exp(equation):
+        return first, True
+    if primitive is add and _same_along(first, axis):
+        return last, True
+    shifted = primitive in (add, sub) or (primitive is div and _positive(last))
+    return (first, True) if shifted and _same_along(last, axis) else None
+
+
+def _is_exp(equation: Equation) -> bool:
+    params = equation.params
+    return equation.primitive is taylor and params["function"] == "exp" and params["order"] == 0
+
+
+def _same_along(x: Var, axis: int) -> bool:
+    """Whether x is certainly the same all along the axis."""
+    equation = x.builder.definitions.get(x)
+    if equation is None or equation.primitive is not broadcast_:
+        return False
+    before = equation.operands[0].shape
+    axis -= x.ndim - len(before)
+    return axis < 0 or before[axis] == 1
+
+
+def _positive(x: Var) -> bool:
+    """Whether x is certainly above 0: an exponential, or a sum of them."""
+    kept = (broadcast_, reshape_, detach_, permute_, reduce_sum_)
+    equation = x.builder.definitions.get(x)
+    while equation and equation.primitive in kept and equation.operands[0].size:
+        equation = x.builder.definitions.get(equation.operands[0])
+    return equation is not None and _is_exp(equation)
+
+
+def take_along(x: Var, order: Var, axis: int) -> Var:
+    """x[..., order, ...] along an axis, as `np.take_along_axis`; `order` holds integers."""
+    axis %= x.ndim
+    stride = int(np.prod(x.shape[axis + 1 :], dtype=int))
+    grid = [slice(None)] * x.ndim
+    grid[axis] = slice(0, 1)
+    base = np.arange(x.size).reshape(x.shape)[tuple(grid)]
+    base = base[tuple(slice(0, n) for n in (*order.shape[:axis], 1, *order.shape[axis + 1 :]))]
+    return take(x, order * stride + np.broadcast_to(base, order.shape))
+
+
+def sort(x: Var, axis: int) -> Var:
+    """x in order along an axis."""
+    return take_along(x, argsort(x, axis), axis)

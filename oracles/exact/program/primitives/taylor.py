@@ -1,0 +1,125 @@
+"""Scalar functions: every derivative from the Taylor coefficients (see `scalars`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import ONE, as_balls, each, filled
+from oracles.exact.program.derive import Tangents
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.formats import Format, Growth
+from oracles.exact.program.library import QUOTIENT_UNITS, SLACKS, SLOPE_ULPS
+from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.primitives.arithmetic import scale, sum_of
+from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.scalars import SCALARS
+
+
+def _taylor_coefficient(*operands: Array, function: str, order: int, **static: Any) -> Array:
+    return taylor_coefficients(operands, function, order, static)[order]
+
+
+def taylor_coefficients(
+    operands: Sequence[Array], function: str, order: int, static: dict[str, Any]
+) -> list[Array]:
+    """The arrays c_0 to c_order of the function at every element, from one series each."""
+    entry, x = SCALARS[function], as_balls(operands[0])
+    if entry.arrays is not None:
+        whole = entry.arrays(x, order, *operands[1:])
+        if whole is not None:
+            return whole
+    parameters = list(map(as_balls, operands[1:]))
+    if order == 0 and entry.value is not None and not static.get("along"):
+        return [each(entry.value, x, *parameters)]
+    columns = [p.ravel().tolist() for p in (x, *parameters)]
+    rows = [entry.taylor(ball, order, *rest, **static) for ball, *rest in zip(*columns, strict=True)]
+    return [filled([row[k] for row in rows], x.shape) for k in range(order + 1)]
+
+
+def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """d c_k = (k + 1) c_{k+1} dx, and likewise along the parameter where its derivatives are known."""
+    (x, *parameters), (tx, *others) = equation.operands, tangents
+    params = dict(equation.params)
+    function, order, along = params.pop("function"), params.pop("order"), params.pop("along", 0)
+    terms: list[Var | None] = [None, None]
+    if tx is not None:
+        kept = {"along": along} if along else {}
+        slope = scalar(function, x, *parameters, order=order + 1, **kept, **params)
+        terms[0] = scale(tx, slope if order == 0 else slope * float(order + 1))
+    if any(t is not None for t in others):
+        if SCALARS[function].mixed is None or len(others) > 1:
+            raise Unsupported(f"{function} has no rule for the derivative with respect to its parameter")
+        slope = scalar(function, x, *parameters, order=order, along=along + 1, **params)
+        terms[1] = scale(sum_of(*others), slope if along == 0 else slope * float(along + 1))
+    return sum_of(*terms)
+
+
+def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """A library function; its slopes are computed by each kernel in its own way."""
+    params = dict(equation.params)
+    function, order = params.pop("function"), params.pop("order")
+    entry = SCALARS[function]
+    units = 2 * entry.accuracy.ulps(growth.machine.library, target.name)
+    x = as_balls(operands[0])
+    if function == "power":
+        return _power_rounded(growth, equation, operands, order)
+    if order and not entry.own_slope:
+        x = np.asarray(x * arb(1, SLOPE_ULPS * target.unit))
+        units += 2 * SLOPE_ULPS
+    found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
+    slack = SLACKS.get((growth.machine.library, equation.called, function))
+    if slack and not order:
+        units_of_one = slack.float32_units if target.name == "float32" else slack.units
+        found = np.asarray(found + arb(0, units_of_one * target.unit))
+        units += 2 * slack.ulps
+    if order and entry.levels:
+        found = np.asarray(found + arb(0, SLOPE_ULPS * target.unit))
+    if order == 0 and entry.positive:
+        found = each(lambda b: b if b > 0 else b.nonnegative_part(), found)
+    # exp(0), cos(0), sqrt(0), ... are exact in every library
+    exactly = [b.is_exact() and (b.is_zero() or b == 1) for b in found.ravel().tolist()]
+    grown = growth.grown(equation, found, units, True)
+    return np.where(np.reshape(exactly, found.shape), found, grown) if any(exactly) else grown
+
+
+def _power_rounded(growth: Growth, equation: Equation, operands: list[Array], order: int) -> Array:
+    """x^n by multiplications, and a division where n is negative."""
+    x, n = as_balls(operands[0]), operands[1]
+    found = taylor_coefficients([x, n], "power", order, {})[order]
+    exponents = np.absolute(np.array([float(v) for v in n.ravel().tolist()]).reshape(n.shape))
+    most = float(np.max(exponents, initial=0.0))
+    even = n.dtype.kind in "iu" and bool(np.all((n - order) % 2 == 0))
+    if even and (n - order >= 0).all():
+        found = each(lambda b: b if b > 0 else b.nonnegative_part(), as_balls(found))
+    units = 2 * most + 2 if most > 2 else 1 if not order else 2
+    if np.all(n >= 0):
+        return growth.grown(equation, as_balls(found), units, True)
+    grown = growth.grown(equation, as_balls(found), units + QUOTIENT_UNITS, True)
+    if order or not np.all(n == n.flat[0]):
+        return grown
+    # A power that overflows, or loses its bits below the normal numbers, before it is divided by.
+    inner = Growth(growth.machine)
+    (below,) = taylor_coefficients([x, np.asarray(-n)], "power", 0, {})
+    through = each(lambda b: ONE / b, inner.grown(equation, below, units, True))
+    through = inner.grown(equation, through, QUOTIENT_UNITS, True)
+    growth.overflow, growth.underflow = growth.overflow or inner.overflow, growth.underflow or inner.underflow
+    return each(arb.union, grown, through)
+
+
+def _rows(maxima: Maxima, equation: Equation, operands: list[Array], result: Array) -> Array:
+    exp = equation.params["function"] == "exp"
+    return maxima.exponential(equation, operands, result) if exp else result
+
+
+taylor = define(Primitive("taylor", _taylor_coefficient, _taylor_jvp, rounded=_rounded, rows=_rows))
+
+
+def scalar(function: str, x: Var, *parameters: Operand, order: int = 0, **static: Any) -> Var:
+    """The Taylor coefficient of this order (0: the value) of a function in `scalars` at x, elementwise."""
+    return x.builder.elementwise(
+        "taylor", x, *parameters, dtype=x.dtype, function=function, order=order, **static
+    )

@@ -1,0 +1,242 @@
+"""Taylor coefficients of functions without a power series in Arb, each with where they come from.
+
+`name(x, order, *parameters)` gives c_0 to c_order of f(x + t) as balls; `along=j` those of the j-th Taylor
+coefficient in the parameter, where that may move too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import flint
+from flint import arb, arb_series
+
+from oracles.exact.program.balls import ZERO
+from oracles.exact.program.errors import Unsupported
+
+
+def digamma(x: arb, order: int) -> list[arb]:
+    """Arb's own value, and the slopes of -(1/Gamma)' / (1/Gamma), good on both sides of zero."""
+    value = x.digamma()
+    if order == 0:
+        return [value]
+    flint.ctx.cap = order + 2  # the derivative costs one more coefficient
+    r = arb_series([x, 1], order + 2).rgamma()
+    try:
+        series = -(r.derivative() / r)
+    except ValueError:  # 1/Gamma may be 0: nothing is known at this precision
+        return [arb("nan")] * (order + 1)
+    return [value, *(series[k] for k in range(1, order + 1))]
+
+
+def lgamma(x: arb, order: int) -> list[arb]:
+    """log|Gamma|: Arb's series for positive x; for negative x its constant term is -log|1/Gamma|."""
+    if x > 0:
+        flint.ctx.cap = order + 1
+        series = arb_series([x, 1], order + 1).lgamma()
+        return [series[k] for k in range(order + 1)]
+    constant = -abs(x.rgamma()).log()
+    if order == 0:
+        return [constant]
+    slope = digamma(x, order - 1)
+    return [constant, *(c / (k + 1) for k, c in enumerate(slope))]
+
+
+def polygamma(x: arb, order: int, which: arb) -> list[arb]:
+    """psi^(n) is the n-th derivative of digamma: c_k of it is (n+k)!/k! times c_{n+k} of digamma."""
+    n = integer(which)
+    base = digamma(x, n + order)
+    return [base[n + k] * (math.factorial(n + k) // math.factorial(k)) for k in range(order + 1)]
+
+
+def hurwitz_zeta(q: arb, order: int, s: arb) -> list[arb]:
+    """Zeta(s, q + t) = sum_n (n + q + t)^-s, expanded term by term: c_k = binom(-s, k) zeta(s + k, q)."""
+    factor, found = arb(1), []
+    for k in range(order + 1):
+        found.append(factor * arb.zeta(s + k, q))
+        factor = factor * -(s + k) / (k + 1)
+    return found
+
+
+def hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
+    """The same with s + e for s, as series in e."""
+    flint.ctx.cap = along + 1
+    moved, factor, found = arb_series([s, 1], along + 1), arb_series([1], along + 1), []
+    for k in range(order + 1):
+        found.append((factor * (moved + k).zeta(q))[along])
+        factor = factor * -(moved + k) / (k + 1)
+    return found
+
+
+def bessel_i(x: arb, order: int, *, nu: int, scaled: bool) -> list[arb]:
+    """I_nu^(k) = 2^-k sum_j binom(k, j) I_{nu-k+2j} (DLMF 10.29.5); scaled: times exp(-|x|) as a series."""
+    found = [
+        sum((math.comb(k, j) * x.bessel_i(arb(abs(nu - k + 2 * j))) for j in range(k + 1)), arb(0))
+        / (2**k * math.factorial(k))
+        for k in range(order + 1)
+    ]
+    if not scaled:
+        return found
+    flint.ctx.cap = order + 1
+    decay = arb_series([-x, -1] if x > 0 else [x, 1], order + 1).exp()
+    if not (x > 0 or x < 0) and order > 0:
+        return [decay[0] * found[0], *([arb("nan")] * order)]  # |x| has a kink at 0
+    product = arb_series(found, order + 1) * decay
+    return [product[k] for k in range(order + 1)]
+
+
+def erfcinv(x: arb, order: int) -> list[arb]:
+    """erfcinv(x) = erfinv(1 - x), from its own value, which keeps its digits for small x."""
+    y = x.erfcinv()
+    if order == 0:
+        return [y]
+    flint.ctx.cap = order + 1
+    forward = arb_series([y, 1], order + 1).erfc()
+    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
+    return [y, *(inverse[k] for k in range(1, order + 1))]
+
+
+def erfinv(x: arb, order: int) -> list[arb]:
+    """The inverse series: erf(y + t) - x, reverted."""
+    y = x.erfinv()
+    if order == 0:
+        return [y]
+    flint.ctx.cap = order + 1
+    forward = arb_series([y, 1], order + 1).erf()
+    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
+    return [y, *(inverse[k] for k in range(1, order + 1))]
+
+
+def sinc(x: arb, order: int) -> list[arb]:
+    """sin(x)/x. Near 0 its Taylor series about 0, differentiated: c_k = sum_n a_n binom(n, k) x^(n-k).
+
+    With a_n = (-1)^(n/2) / (n+1)! for even n. The terms beyond N are at most 2 |a_N| binom(N, k) |x|^(N-k)
+    in all for |x| <= 1, since each is then less than half of the one before.
+    """
+    if x > 0.5 or x < -0.5:
+        flint.ctx.cap = order + 1
+        s = arb_series([x, 1], order + 1)
+        quotient = s.sin() / s
+        return [quotient[k] for k in range(order + 1)]
+    last = 2 * order + 8
+    while math.lgamma(last + 2) / math.log(2) < flint.ctx.prec + 8 * order + 16:
+        last += 2
+    found = []
+    for k in range(order + 1):
+        first = k + k % 2
+        total = sum(
+            (
+                arb((-1) ** (n // 2) * math.comb(n, k)) / math.factorial(n + 1) * x ** (n - k)
+                for n in range(first, last, 2)
+            ),
+            arb(0),
+        )
+        tail = 2 * arb(math.comb(last, k)) / math.factorial(last + 1) * abs(x) ** (last - k)
+        found.append(total + tail.union(-tail))
+    return found
+
+
+def integer(x: arb) -> int:
+    """The integer that a parameter is.
+
+    Raises:
+        Unsupported: It is none, or not known exactly.
+    """
+    whole = x.unique_fmpz()
+    if whole is None or not x.is_exact():
+        raise Unsupported(f"this parameter must be an integer, not {x}")
+    return int(whole)
+
+
+def real_power(x: arb, order: int, y: arb, *, along: int = 0) -> list[arb]:
+    """(x + t)^(y + e): t^k has (y + e over k) x^(y - k) e^(e log x), of which [e^along] is asked for."""
+    flint.ctx.cap = along + 1
+    moved = arb_series([y, 1], along + 1)
+    binomial, found = arb_series([1], along + 1), []
+    for k in range(order + 1):
+        found.append(_times_power(binomial, x, y - k, along))
+        binomial = binomial * (moved - k) / (k + 1)
+    return found
+
+
+def _times_power(factor: Any, x: arb, y: arb, along: int) -> arb:
+    """[e^along] of a factor times x^(y + e). At 0 from above: 0 for y > 0, 1 for y = 0."""
+    if along == 0:
+        return ZERO if factor[0].is_zero() else factor[0] * _to_the(x, y)
+    if x.is_zero():
+        return ZERO if y > 0 else arb("nan")
+    found: arb = (factor * (arb_series([0, 1], along + 1) * x.log()).exp())[along] * _to_the(x, y)
+    return found
+
+
+def _to_the(x: arb, y: arb) -> arb:
+    whole = y.unique_fmpz() if y.is_exact() else None
+    if whole is not None:
+        return x ** int(whole)
+    if x.is_zero():
+        return ZERO if y > 0 else arb("nan")
+    if x > 0 or not (x >= 0 and y > 0):
+        return x**y
+    return (x.upper() ** y).union(ZERO)
+
+
+def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
+    """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others."""
+    flint.ctx.cap = along + 1
+    moved = arb_series([a, 1], along + 1)
+    # (x + t)^(a-1) e^-(x+t) / Gamma(a), by powers of t: (1 + t/x)^(a-1) times e^-t
+    front = ((moved - 1) * x.log() - x).exp() * moved.rgamma()
+    binomials = [arb_series([1], along + 1)]
+    for i in range(order):
+        binomials.append(binomials[-1] * (moved - 1 - i) / ((i + 1) * x))
+    found = [_gamma_lower_along(x, moved, along)]
+    for k in range(order):
+        signed = (b * (arb(-1) ** (k - i) / math.factorial(k - i)) for i, b in enumerate(binomials[: k + 1]))
+        slope = sum(signed, arb_series([0], along + 1))
+        found.append((front * slope)[along] / (k + 1))
+    return found
+
+
+def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
+    """[e^j] of P(a + e, x) = x^(a+e) / Gamma(a+e) sum_n (-x)^n / (n! (a+e+n)) (DLMF 8.7.1).
+
+    From n = N > 2 x with a + N > 1 on, the terms of every coefficient are below x^n / n! and halve at least.
+    """
+    a, bits = moved[0], flint.ctx.prec
+    if not (a > 0 and x > 0 and x < 2**14):
+        raise Unsupported(
+            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
+        )
+    flint.ctx.prec += int(float(x.upper()) * 1.5) + 16  # the terms cancel: e^x
+    try:
+        total, term, n = arb_series([0], along + 1), arb(1), 0
+        while not (n > 2 * x + 1 and term < arb(2) ** -flint.ctx.prec):
+            total += (moved + n).inv() * (term if n % 2 == 0 else -term)
+            n += 1
+            term = term * x / n
+        tail = (2 * term).union(-2 * term)
+        total += arb_series([tail] * (along + 1), along + 1)
+        found: arb = ((moved * x.log()).exp() * moved.rgamma() * total)[along]
+        return found
+    finally:
+        flint.ctx.prec = bits
+
+
+def gamma_upper_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
+    """Q = 1 - P."""
+    return [-c for c in gamma_lower_mixed(x, order, a, along=along)]
+
+
+def expint(x: arb, order: int, n: arb) -> list[arb]:
+    """E_n, whose derivative is -E_{n-1} (DLMF 8.19.13)."""
+    return [arb(-1) ** k / math.factorial(k) * x.expint(n - k) for k in range(order + 1)]
+
+
+def hyp1f1(x: arb, order: int, a: arb, b: arb) -> list[arb]:
+    """M(a, b, x), whose derivative is a/b M(a + 1, b + 1, x) (DLMF 13.3.15)."""
+    factor, found = arb(1), []
+    for k in range(order + 1):
+        found.append(factor * x.hypgeom_1f1(a + k, b + k))
+        factor = factor * (a + k) / ((b + k) * (k + 1))
+    return found

@@ -1,0 +1,91 @@
+"""What is known of each primitive, and what is missing: a new one has to say so here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import oracles.exact
+from oracles.exact.program import primitives
+from oracles.exact.program.program import PRIMITIVES
+
+ROOT = Path(oracles.exact.__file__).parent
+COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
+STEPS = {"sign", "floor", "ceil", "round", "trunc"}
+LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or", "integer_div", "integer_rem"}
+ORDERS = {"argmax", "argsort"}
+EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
+MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
+CONSTANT = {"constant", "pi", "detach", "weights", "lapack_signs"} | STEPS | EXACT
+MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
+LINEAR = MOVES | {
+    "add",
+    "sub",
+    "neg",
+    "scale",
+    "convert",
+    "reduce_sum",
+    "cumsum",
+    "scatter_add",
+    "matmul",
+    "solve",
+}
+LINEAR |= {"select", "blend", "mixture"}
+OPENED = COMPARISONS | MOVES | LOGIC - {"integer_div", "integer_rem"} | {"select", "convert"}
+ROWS = {
+    "reduce_max",
+    "reshape",
+    "permute",
+    "broadcast",
+    "take",
+    "detach",
+    "convert",
+    "maximum",
+    "select",
+    "sub",
+}
+ROWS |= {"taylor", "reduce_sum", "eq"}
+EVERY = set(PRIMITIVES)
+FACTS = {
+    "evaluate": EVERY,
+    "jvp": EVERY - CONSTANT,
+    "transpose": LINEAR,
+    "rounded": EVERY - EXACT - MATRICES,  # no kernel of LAPACK has a rounding model
+    "opened": OPENED,
+    "rows": ROWS,
+    "comparison": COMPARISONS,
+    "edge": COMPARISONS - {"eq", "ne"} | ORDERS,  # where two numbers are equal is an isolated point
+    "jumps": COMPARISONS | STEPS | ORDERS,
+    "terms": {"add", "sub", "reduce_sum"},
+}
+
+
+def test_the_table_is_about_every_fact():
+    assert set(FACTS) | {"name"} == set(primitives.arithmetic.add.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_every_primitive_has_the_fact_or_is_known_to_lack_it(fact):
+    assert {name for name, p in PRIMITIVES.items() if getattr(p, fact)} == FACTS[fact]
+
+
+@pytest.mark.parametrize("name", sorted(COMPARISONS))
+def test_the_opposite_of_a_comparison_is_its_own(name):
+    comparison = PRIMITIVES[name].comparison
+    opposite = PRIMITIVES[comparison.opposite].comparison
+    assert opposite.opposite == name
+    assert (comparison.larger is None) == (opposite.larger is None)
+
+
+def test_no_table_elsewhere_is_keyed_by_a_primitive_s_name():
+    """Sets and dictionaries of names that are looked up by `primitive.name`."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted(ROOT.rglob("*.py"))
+        if "from_jaxpr" not in path.parts  # there it is JAX's own primitives that have names
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"primitive\.name (not )?in|\w\[[\w.]*primitive\.name\](?! = )", line)
+    ]
+    assert found == []
