@@ -1,4 +1,7 @@
-"""How tables and rows reach the user: on the screen, in files (CSV, Markdown), with a progress bar."""
+"""How tables and rows reach the user: on a screen, in files (CSV, Markdown), with a progress bar.
+
+A screen shows as many columns as fit, none of them cut, with a colour and a mark for every outcome.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,19 @@ from typing import TypeVar
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+from rich.text import Text
 
+from harness.report.columns import Column, column
 from harness.report.screen import Screen
 from harness.report.tables import NAMES, Table
-from harness.report.text import print_table
+from harness.runs.failure import argument_of, group_text
+from harness.runs.record import Record
+from harness.verdicts.outcome import Outcome
+from harness.verdicts.verdict import Verdict
 
 Row = TypeVar("Row")
+NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
 WRITERS: dict[str, Callable[[Table], str]] = {
     "csv": lambda table: _plain(table.frame).to_csv(index=False),
     "md": lambda table: markdown(table),
@@ -62,6 +72,124 @@ def with_progress(rows: Iterable[Row], total: int | None) -> Iterator[Row]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield from progress.track(rows, total=total, description="running")
+
+
+# -- a screen ------------------------------------------------------------------------------------------
+
+
+def print_table(console: Screen, table: Table) -> None:
+    """One table with its title and caption; where a column does not fit, the caption says where it is."""
+    if table.name == "problems":
+        print_problems(console, table)
+        return
+    every = [column(name) for name in table.columns]
+    cells = {one: [_cell(one, value, console) for value in table.frame[one.name]] for one in every}
+    cells = {one: texts for one, texts in cells.items() if any(text.plain for text in texts)}
+    shown = _fitting(cells, console.width)
+    drawn = RichTable(box=None, padding=(0, 1, 0, 0))
+    for one in shown:
+        counts = table.frame[one.name].dtype.kind == "i"
+        drawn.add_column(
+            one.title,
+            justify="right" if counts or one.format.right else "left",
+            no_wrap=not one.format.least,
+            overflow="fold",
+        )
+    for row in zip(*(cells[one] for one in shown), strict=True):
+        drawn.add_row(*row)
+    console.print(Text(table.title, style="bold"))
+    console.print(drawn)
+    hidden = [one.title for one in cells if one not in shown]
+    caption = table.caption
+    if hidden:
+        caption = f"{caption}{'; ' if caption else ''}a wider screen also shows: {', '.join(hidden)}"
+    if caption:
+        console.print(Text(caption, style="dim"))
+    console.print()
+
+
+def print_problems(console: Screen, table: Table) -> None:
+    """The rows that are not simply right, each in full: text, since nothing of it may be cut."""
+    console.print(Text(table.title, style="bold"))
+    for outcome, text in problem_texts(table.frame):
+        title, *rest = text.splitlines()
+        console.print(_marked(outcome, title, console))
+        for line in rest:
+            # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
+            if line.lstrip().startswith("reproduce: "):
+                console.print(Text(f"  {line}"), soft_wrap=True)
+            else:
+                console.folded(line.strip(), 4)
+    console.print(Text(table.caption, style="dim"))
+    console.print()
+
+
+def _marked(outcome: Outcome, text: str, console: Console) -> Text:
+    """A mark that needs no colour, and the text in the outcome's colour."""
+    mark, plain = outcome.marks
+    return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=outcome.style)
+
+
+def _cell(one: Column, value: object, console: Console) -> Text:
+    if isinstance(value, Outcome):
+        return _marked(value, value, console)
+    if isinstance(value, Verdict):
+        return Text(value, style=value.style)
+    if one.format.yes_no:
+        return Text("yes", style="green") if value else Text("NO", style="bold red")
+    if value is None:
+        return Text("")
+    if isinstance(value, float):
+        return Text(format(value, one.format.number))
+    return Text(str(value))
+
+
+def _fitting(cells: dict[Column, list[Text]], width: int) -> list[Column]:
+    """The first columns that fit side by side; a column of words needs little, since it folds."""
+    shown: list[Column] = []
+    used = 0
+    for one, texts in cells.items():
+        widest = max([len(one.title), *(len(text.plain) for text in texts)])
+        least = min(widest, one.format.least or widest)
+        needed = max(least, min(widest, width - used - 1)) if one.format.wide else least
+        if shown and used + needed + 1 > width:
+            continue
+        shown.append(one)
+        used += needed + 1
+    return shown
+
+
+def problem_texts(frame: pd.DataFrame) -> list[tuple[Outcome, str]]:
+    """The texts of the rows of a frame of records, in its order, each with its outcome."""
+    groups: dict[tuple[object, ...], list[Record]] = {}
+    for record in _records(frame):
+        groups.setdefault(_key(record), []).append(record)
+    return [(records[0].outcome, _text(records)) for records in groups.values()]
+
+
+def _records(frame: pd.DataFrame) -> Iterable[Record]:
+    names = Record.__struct_fields__
+    return (
+        Record(**dict(zip(names, row, strict=True))) for row in zip(*(frame[n] for n in names), strict=True)
+    )
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    same = (record.outcome, record.oracle, record.diagnosis)
+    if record.outcome in NOT_RUN:
+        return same
+    return (*same, record.verdict, record.case, argument_of(record), record.dtype, record.seed)
+
+
+def _text(records: list[Record]) -> str:
+    first = records[0]
+    if first.outcome not in NOT_RUN:
+        return group_text(records)
+    rows = f"{len(records)} row{'s' if len(records) > 1 else ''}"
+    return f"{first.oracle}: {first.outcome.value}, {rows}\n  {first.diagnosis}"
+
+
+# -- files -----------------------------------------------------------------------------------------------
 
 
 def markdown(table: Table) -> str:

@@ -15,10 +15,9 @@ from harness.book.learning import Learned
 from harness.cases import catalogue
 from harness.report import tables
 from harness.report.columns import COLUMNS
-from harness.report.delivery import WRITERS, markdown, write_tables
+from harness.report.delivery import WRITERS, markdown, print_table, write_tables
 from harness.report.screen import Screen
 from harness.report.tables import Table
-from harness.report.text import print_table
 from harness.runs.record import Record
 from harness.verdicts.outcome import ORDER, Outcome
 from harness.verdicts.verdict import SEVERITY, Verdict
