@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.inputs.arrays import Array
 from harness.judge import distance
-from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import Enclosure
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ import numpy as np
 
 from harness.frameworks import framework_of
 from harness.inputs.arrays import Array, signed
-from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.refine import Limits, refine, slopes
+from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.trees import flatten
 

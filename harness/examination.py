@@ -23,8 +23,7 @@ from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
-from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import BITS, LIMITS, ExactOracle
 

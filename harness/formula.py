@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from harness.inputs.arrays import Array
 from harness.judge import meets
 from harness.truth import Truth
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import as_balls, collecting_kinks, precision
 from oracles.exact.program.errors import Undecided

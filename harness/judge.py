@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
 from harness.verdicts.verdict import RIGHT, Verdict
-from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named

@@ -19,7 +19,7 @@ from harness.problem import problem_of
 from harness.result import Result
 from harness.verdicts.budget import budget
 from oracles.exact.enclose.refine import Limits
-from oracles.exact.from_numpy.chance import seeded_chance
+from oracles.exact.from_numpy.search import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
 

@@ -12,9 +12,8 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.refine import Limits, slopes
+from oracles.exact.enclose.refine import Enclosure, Limits, slopes
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported

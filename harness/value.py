@@ -9,9 +9,8 @@ import numpy as np
 from harness.inputs.arrays import Array
 from harness.judge import meets
 from harness.verdicts.verdict import Verdict
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.literals import has_literals, widened
 from oracles.exact.program.recording import Recording

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.refine import Limits, refine, slopes
+from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
 from oracles.oracle import Array, Gradient, Oracle, Subject

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.errors import measure
-from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
 
 FINITE = st.floats(-1e6, 1e6).filter(lambda v: v == 0 or abs(v) > 1e-6)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.judge import CODES, Evidence, distance, judge, meets
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
-from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of
 

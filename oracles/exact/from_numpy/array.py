@@ -287,3 +287,10 @@ def any_moving(tape: Tape, tree: Any) -> bool:
     found: list[bool] = []
     swap(tree, lambda x: found.append(x.is_float or tape.recorder.known(x.recorded) is None))
     return any(found)
+
+
+def first_tape(tree: Any) -> Tape:
+    """The recording that the traced arrays in the tree belong to."""
+    found: list[Tape] = []
+    swap(tree, lambda x: found.append(x.tape))
+    return found[0]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy import memory
-from oracles.exact.from_numpy.allocation import allocators
-from oracles.exact.from_numpy.array import TracedArray, any_moving, lift, swap, values, wrap
+from oracles.exact.from_numpy.array import TracedArray, any_moving, first_tape, lift, swap, values, wrap
 from oracles.exact.from_numpy.indexing import decided
+from oracles.exact.from_numpy.proxy import allocators
 from oracles.exact.from_numpy.rules.linalg import LINALG_RULES
 from oracles.exact.from_numpy.rules.order import ORDER_RULES
 from oracles.exact.from_numpy.rules.products import PRODUCT_RULES
@@ -115,13 +115,6 @@ def no_rule(name: str) -> Exception:
         f"{name} has no rule; define it with harness.register_rule (to add it to gradproof: one entry in "
         "oracles/exact/from_numpy/rules, composed from program/functions.py and the primitives)"
     )
-
-
-def first_tape(tree: Any) -> Tape:
-    """The recording that the traced arrays in the tree belong to."""
-    found: list[Tape] = []
-    swap(tree, lambda x: found.append(x.tape))
-    return found[0]
 
 
 def _recorded(x: TracedArray) -> Any:

@@ -13,19 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy import allocation, functions, indexing, ufuncs
+from oracles.exact.from_numpy import functions, indexing, proxy, ufuncs
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.proxy import substituted
+from oracles.exact.from_numpy.search import without_chance
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 
-ANSWERS = Answers(
-    ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.Flat, allocation.array
-)
+ANSWERS = Answers(ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.Flat, proxy.array)
 
 
 def record(

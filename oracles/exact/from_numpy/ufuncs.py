@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.allocation import array, blank
 from oracles.exact.from_numpy.array import (
     TracedArray,
     any_moving,
     check_dtype,
+    first_tape,
     holds_traced,
     lift,
     values,
     wrap,
 )
-from oracles.exact.from_numpy.functions import apply, first_tape, no_rule, store
+from oracles.exact.from_numpy.functions import apply, no_rule, store
 from oracles.exact.from_numpy.indexing import decided
+from oracles.exact.from_numpy.proxy import array, blank
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, unsupported
 from oracles.exact.program.primitives.arithmetic import convert

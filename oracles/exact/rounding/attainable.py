@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, format_of

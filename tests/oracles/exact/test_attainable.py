@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp

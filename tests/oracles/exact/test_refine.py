@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.kinks import is_isolated
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
