@@ -9,6 +9,11 @@ from harness.book.documents import Reproduced
 from harness.book.learning import Learned
 from harness.report.tables import Table, frame_of
 
+LEARNING_COLUMNS = (
+    "source", "steps", "first_loss", "last_loss", "held_out_accuracy", "max_loss_difference",
+    "max_parameter_difference", "time_s", "reason",
+)  # fmt: skip
+
 
 def documents(rows: Sequence[Reproduced]) -> Table:
     """What the document prints, and what we print."""
@@ -29,17 +34,7 @@ def learning(rows: Sequence[Learned]) -> Table:
         "learning",
         "Learning: TwoLayerNet(784, 100, 10) on 4,000 MNIST digits, 1,000 held out",
         frame,
-        (
-            "source",
-            "steps",
-            "first_loss",
-            "last_loss",
-            "held_out_accuracy",
-            "max_loss_difference",
-            "max_parameter_difference",
-            "time_s",
-            "reason",
-        ),
+        LEARNING_COLUMNS,
         "each source starts from the same weights and sees the same mini-batches of 100 at rate 0.1; "
         "differences are to the first source's run",
     )

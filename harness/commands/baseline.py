@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from rich.text import Text
 
-from harness.commands.options import BaselineOptions
+from harness.commands.options import BaselineOptions, refuse_wrong_numbers
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Change, Changes, changes
@@ -88,6 +88,7 @@ def is_chosen(row: Row, globs: Globs) -> bool:
 
 def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
     """A record for each chosen row, from a saved run or a fresh one."""
+    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
     old = _old(globs, options)
     cells = _planned(globs, old)
     gone = any(is_chosen(row, globs) for row in old.rows)

@@ -10,6 +10,10 @@ from harness.report.delivery import deliver, with_progress
 from harness.report.tables import Table, frame_of
 from harness.verdicts.exit_codes import ExitCode
 
+BENCHMARK_COLUMNS = (
+    "met", "name", "ours_time_s", "other_time_s", "ratio", "ratio_low", "ratio_high", "wanted_ratio",
+)  # fmt: skip
+
 
 def run_bench() -> ExitCode:
     """The paired benchmarks and the exact oracle's limits; fails where a promise is not kept."""
@@ -28,16 +32,7 @@ def benchmarks(rows: Sequence[paired.Benchmark]) -> Table:
         "bench",
         "Paired benchmarks (one thread, in turns)",
         frame,
-        (
-            "met",
-            "name",
-            "ours_time_s",
-            "other_time_s",
-            "ratio",
-            "ratio_low",
-            "ratio_high",
-            "wanted_ratio",
-        ),
+        BENCHMARK_COLUMNS,
         "; ".join(f"{row.name}: {row.ours} against {row.other}, {row.note}" for row in rows),
     )
 

@@ -83,7 +83,7 @@ def imported(path: str) -> Callable[..., Any]:
         also = f"; near matches: {', '.join(near)}" if near else ""
         raise UsageError(f"{module} has no {name}{also}") from None
     if not callable(found):
-        raise UsageError(f"{path} is a {type(found).__name__}, and no function")
+        raise UsageError(f"{path} must be a function, got a {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
 
@@ -92,7 +92,7 @@ def _arguments(options: CheckOptions) -> list[Array]:
     if options.inputs is not None:
         return _loaded(options.inputs)
     if not options.shape:
-        raise UsageError("there are no arguments: give --shape 32,64 for each, or --inputs FILE.npz")
+        raise UsageError("no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz")
     rng = np.random.default_rng(options.seed)
     return [signed(rng, _dtype(options.dtype), _shape(text)) for text in options.shape]
 
@@ -121,7 +121,9 @@ def _loaded(path: Path) -> list[Array]:
     try:
         with np.load(path, allow_pickle=False) as file:
             if not hasattr(file, "files"):
-                raise UsageError(f"--inputs {path} is no .npz; write one with numpy.savez(FILE, x, w)")
+                raise UsageError(
+                    f"--inputs {path} is not an .npz file; write one with numpy.savez(FILE, x, w)"
+                )
             found = [np.asarray(file[name]) for name in file.files]
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None

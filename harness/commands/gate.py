@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.commands.options import GateOptions
+from harness.commands.options import GateOptions, refuse_wrong_numbers
 from harness.defaults import BASELINE
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
@@ -102,16 +102,13 @@ def run_gate(options: GateOptions) -> ExitCode:
 def _check(options: GateOptions) -> None:
     if options.timing:
         listed("--timing", options.timing, TIMINGS)
-    if options.jobs < 0:
-        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {options.jobs}")
-    if not options.timeout > 0:
-        raise UsageError(f"--timeout must be a number of seconds > 0, got {options.timeout}")
+    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
     if options.against and not options.from_:
         raise UsageError(
             "--against compares with --from; name the run to compare: --from RUN --against OTHER"
         )
     if options.resume and options.from_:
-        raise UsageError("--resume goes on with a run, and --from does not run; leave one out")
+        raise UsageError("--resume continues a run, and --from runs nothing: leave one out")
     for path in (options.from_, options.against):
         if path and not path.is_file():
             raise UsageError(f"there is no saved run at {path}; `gate` saves one, --save says where")
@@ -150,11 +147,11 @@ def _fresh(options: GateOptions, cells: Sequence[Cell], gate: Gate) -> Iterator[
 
 def _can_go_on(path: Path) -> None:
     if not path.is_file():
-        raise UsageError(f"--resume: there is no run at {path} to go on with; run without --resume")
+        raise UsageError(f"--resume: there is no saved run at {path}; run without --resume")
     if read_header(path) != Header.of_this_run():
         raise UsageError(
-            f"--resume: the run at {path} is of other code or of another machine, so its rows say nothing of "
-            "this; run without --resume"
+            f"--resume: the run at {path} is of other code or of another machine, so its rows cannot be "
+            "used here: run without --resume"
         )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.book import documents, learning
 from harness.book import tables as book_tables
-from harness.commands.options import ReportOptions
+from harness.commands.options import ReportOptions, refuse_wrong_numbers
 from harness.report import tables
 from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
 from harness.runs.journal import Journal
@@ -79,10 +79,7 @@ def _cells(options: ReportOptions) -> list[Cell]:
     """
     if options.output and options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
-    if options.jobs < 0:
-        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {options.jobs}")
-    if options.seed < 0:
-        raise UsageError(f"--seed must be an integer >= 0, got {options.seed}")
+    refuse_wrong_numbers(options.jobs, options.seed)
     return cells_of(options.scope, options.seed, full=options.full)
 
 

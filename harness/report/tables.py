@@ -20,32 +20,16 @@ NAMES = frozenset(
     {"gradients", "problems", "finite_differences", "timings", "documents", "learning", "verdicts"}
 )
 GRADIENT_COLUMNS = (
-    "verdict",
-    "outcome",
-    "case",
-    "oracle",
-    "dtype",
-    "input",
-    "bits_lost",
-    "error_ulp",
-    "attainable_ulp",
-    "bound_ulp",
-    "where",
-    "diagnosis",
-)
+    "verdict", "outcome", "case", "oracle", "dtype", "input", "bits_lost", "error_ulp", "attainable_ulp",
+    "bound_ulp", "where", "diagnosis",
+)  # fmt: skip
 TIMING_COLUMNS = (
-    "case",
-    "oracle",
-    "gradient_time_s",
-    "gradient_time_ratio",
-    "gradient_time_ratio_low",
-    "gradient_time_ratio_high",
-    "first_call_time_s",
-    "value_time_s",
-    "value_time_ratio",
-    "dtype",
-    "input",
-)
+    "case", "oracle", "gradient_time_s", "gradient_time_ratio", "gradient_time_ratio_low",
+    "gradient_time_ratio_high", "first_call_time_s", "value_time_s", "value_time_ratio", "dtype", "input",
+)  # fmt: skip
+DIFFERENCE_COLUMNS = (
+    "case", "dtype", "input", "digits", "error_estimate", "note", "max_abs_error", "where",
+)  # fmt: skip
 QUIET = frozenset({Outcome.PASS, Outcome.INFO})  # nothing that anybody must look at
 
 
@@ -113,16 +97,7 @@ def finite_differences(frame: pd.DataFrame, full: bool) -> Table:
         "finite_differences",
         "Finite differences (h = 1e-4): they inform and never decide",
         shown,
-        (
-            "case",
-            "dtype",
-            "input",
-            "digits",
-            "error_estimate",
-            "note",
-            "max_abs_error",
-            "where",
-        ),
+        DIFFERENCE_COLUMNS,
         "digits: how many are right, of the largest element; estimate: |D(h) - D(h/2)|. Where the step "
         "cannot resolve the point: |x| < h at so many entries; no change, f(x + h) = f(x - h); step off, "
         "x + h rounds",

@@ -14,6 +14,7 @@ from harness.runs.plan import cells_of
 from harness.runs.record import Record, Row
 from harness.runs.runner import run_cell
 from harness.runs.scope import Scope
+from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 
@@ -180,3 +181,15 @@ def test_many_rows_are_shown_in_groups_and_the_rest_is_counted(said, measured):
     assert "case-0/jax/float64, 3 inputs: accurate" in text
     assert "and 15 more rows" in text
     assert "75 of 75 rows would change" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--jobs=-1", "--jobs must be an integer >= 0"),
+        ("--timeout=nan", "--timeout must be a number of seconds > 0"),
+    ],
+)
+def test_a_number_out_of_range_is_a_usage_error(option, message, capsys):
+    assert run(["baseline", "diff", option]) == ExitCode.USAGE
+    assert message in capsys.readouterr().err
