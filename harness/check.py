@@ -41,7 +41,7 @@ def check_gradient(
     seconds: float = LIMITS.seconds,
     framework: str | None = None,
     jit: bool = False,
-    boundary: bool = False,
+    boundary: bool | Sequence[str] = False,
     samples: int = 0,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
@@ -73,8 +73,9 @@ def check_gradient(
         seconds: The limit for the exact evaluations.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
         jit: Whether JAX compiles the function and its gradient.
-        boundary: Whether to try, beside the given arguments, zeros, ties, saturation, subnormal and huge
-            numbers, other layouts, one element and none: where there is no derivative, that only informs.
+        boundary: True also tries zeros, ties, saturation, subnormal and huge numbers, other layouts, one
+            element and none; a list of names, such as ["zeros", "ties"], those of `harness.inputs.corpus`.
+            Where there is no derivative, that only informs.
         samples: How many more points to draw around the given one.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ def check_layer(
     seed: int = 0,
     bits_lost: float | None = None,
     seconds: float = LIMITS.seconds,
-    boundary: bool = False,
+    boundary: bool | Sequence[str] = False,
     samples: int = 0,
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
@@ -57,7 +57,7 @@ def check_layer(
         seed: Seeds the draws of the layer, and the cotangent.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations.
-        boundary: Whether to try zeros, ties, saturation and other boundary values beside the given ones.
+        boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
 
     Raises:

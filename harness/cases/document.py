@@ -14,7 +14,7 @@ from harness.cases.draws import (
     Complete,
     labels,
     like,
-    makers,
+    maker,
     one_hot,
     ordinary,
     probabilities,
@@ -31,12 +31,12 @@ def _alone(rng: np.random.Generator, x: Array) -> Arrays:
     return (x,)
 
 
-def _large(complete: Complete = _alone) -> tuple[InputMaker, ...]:
-    return makers({"large": (ordinary, (32, 64))}, complete)
+def _large(complete: Complete = _alone) -> InputMaker:
+    return maker("large", ordinary, (32, 64), complete)
 
 
 def _elementwise() -> tuple[InputMaker, ...]:
-    return real_line(SHAPE, _alone) + _large()
+    return (*real_line(SHAPE, _alone), _large())
 
 
 def _with_one_hot(rng: np.random.Generator, x: Array) -> Arrays:
@@ -145,7 +145,7 @@ CASES: tuple[Case, ...] = (
         reference.softmax_vjp,
         ("x",),
         (0,),
-        real_line(SHAPE, _alone) + makers({"vector": (ordinary, (4,))}, _alone) + _large(),
+        (*real_line(SHAPE, _alone), maker("vector", ordinary, (4,), _alone), _large()),
         SOURCE.format("3.5.2"),
     ),
     Case(
@@ -154,7 +154,7 @@ CASES: tuple[Case, ...] = (
         reference.mean_squared_error_vjp,
         ("y", "t"),
         (0, 1),
-        real_line(SHAPE, _with_target) + _large(_with_target),
+        (*real_line(SHAPE, _with_target), _large(_with_target)),
         SOURCE.format("4.2.1"),
     ),
     Case(
@@ -163,9 +163,11 @@ CASES: tuple[Case, ...] = (
         reference.cross_entropy_error_vjp,
         ("y", "t"),
         (0,),
-        unit_interval(SHAPE, _with_one_hot)
-        + makers({"labels": (probabilities, SHAPE)}, _with_labels)
-        + makers({"vector": (probabilities, (4,))}, _with_one_hot),
+        (
+            *unit_interval(SHAPE, _with_one_hot),
+            maker("labels", probabilities, SHAPE, _with_labels),
+            maker("vector", probabilities, (4,), _with_one_hot),
+        ),
         SOURCE.format("4.2.4"),
         nondifferentiable="y = -1e-7, the edge of its domain",
     ),
@@ -175,10 +177,12 @@ CASES: tuple[Case, ...] = (
         reference.softmax_loss_vjp,
         ("x", "t"),
         (0,),
-        real_line(SHAPE, _with_one_hot)
-        + makers({"labels": (ordinary, SHAPE)}, _with_labels)
-        + makers({"vector": (ordinary, (4,))}, _with_one_hot)
-        + _large(_with_one_hot),
+        (
+            *real_line(SHAPE, _with_one_hot),
+            maker("labels", ordinary, SHAPE, _with_labels),
+            maker("vector", ordinary, (4,), _with_one_hot),
+            _large(_with_one_hot),
+        ),
         SOURCE.format("4.5.1 (its code)"),
     ),
     Case(

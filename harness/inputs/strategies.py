@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numbers
 
 from harness.inputs.arrays import Array
-from harness.inputs.points import VALUES
+from harness.inputs.corpus import CORPUS
+from harness.inputs.points import at
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
 
@@ -23,8 +24,8 @@ Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]
 def boundary_values(dtype: str = "float64") -> list[float]:
     """The numbers at which kernels break, in a dtype: zeros, subnormal, tiny, saturating and huge ones."""
     one, minus = (np.array([sign, -sign], _kind(dtype)) for sign in (1.0, -1.0))
-    with np.errstate(all="ignore"):
-        found = [float(change(sign)[0]) for change in VALUES.values() for sign in (one, minus)]
+    values = [entry for entry in CORPUS.values() if not entry.is_layout]
+    found = [float(at(entry, sign)[0]) for entry in values for sign in (one, minus)]
     return list({repr(value): value for value in found}.values())
 
 

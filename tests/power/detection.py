@@ -6,7 +6,7 @@ A fault counts as found where a checker fails the faulty gradient and passes the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -31,15 +31,15 @@ def draws(fault: Fault, count: int = DRAWS) -> Iterator[Arrays]:
         yield fault.ordinary(rng)
 
 
-def boundary(fault: Fault) -> Iterator[Arrays]:
-    """The points that `boundary=True` tries beside the first ordinary draw."""
+def boundary(fault: Fault, names: bool | Sequence[str] = True) -> Iterator[Arrays]:
+    """The points that `boundary=` tries beside the first ordinary draw."""
     (args,) = draws(fault, 1)
     with jax.enable_x64(True):
         problem = problem_of(
             _stand_in, args, {}, lambda *_: None, False, None, tuple(range(fault.moves)),
             Derivative.of("reverse", 1), "numpy", False,
         )  # fmt: skip
-    for _, arrays in points(problem, True, 0, 0):
+    for _, arrays in points(problem, names, 0, 0):
         yield tuple(arrays)
 
 

@@ -48,10 +48,10 @@ class Question(NamedTuple):
     def named(self, part: Sequence[Point]) -> list[Defect] | None:
         """The elements that the answer names as not right, the worst first; None where all is right."""
         result = self.answer(part)
-        if result and result.verdict in RIGHT:
+        if result is not None and result.verdict in RIGHT:
             return None
         found = []
-        for k, own in enumerate(result.parts if result else ()):
+        for k, own in enumerate(result.parts if result is not None else ()):
             j = own.judgement
             if j is None or j.verdict in RIGHT:
                 continue
