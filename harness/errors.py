@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.arrays import Array
-from harness.judge import distance
+from harness.proof.judge import distance
 from oracles.exact.enclose.refine import Enclosure
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from harness.case import Case
 from harness.errors import Errors, measure
 from harness.inputs.arrays import Array, Arrays
-from harness.judge import Judgement
 from harness.observe import Loaded, Observed, observe
+from harness.proof.judge import Judgement
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick

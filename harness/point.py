@@ -12,9 +12,9 @@ from harness.derivative import FORWARD, inside
 from harness.directions import along, contracted, dtype_named, levels_of
 from harness.formula import SMALL
 from harness.inputs.arrays import Array
-from harness.judge import Evidence, Judgement, judge_each
 from harness.observe import Observed, observe
 from harness.problem import Problem
+from harness.proof.judge import Evidence, Judgement, judge_each
 from harness.truth import Truth, true_gradient
 from harness.verdicts.verdict import RIGHT, Verdict
 from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst

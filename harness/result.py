@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.element import shortest, worst_element
-from harness.judge import Judgement
 from harness.point import Part
+from harness.proof.judge import Judgement
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.styles import css
 from harness.verdicts.verdict import RIGHT, Verdict

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.inputs.arrays import Array
-from harness.judge import meets
+from harness.proof.judge import meets
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, refine

@@ -11,7 +11,7 @@ from flint import arb
 
 from harness.formula import Formula, beyond, compare
 from harness.inputs.arrays import Array
-from harness.judge import Evidence, Judgement, judge_each, worst_argument
+from harness.proof.judge import Evidence, Judgement, judge_each, worst_argument
 from harness.truth import Truth
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import RIGHT, Verdict

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.cases import catalogue
 from harness.examination import examined, truth
-from harness.judge import distance, reach
+from harness.proof.judge import distance, reach
 from harness.runs.plan import oracles
 from harness.runs.record import Cell
 from oracles.exact.program.formats import format_of

@@ -8,7 +8,7 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import CODES, Evidence, distance, judge, meets
+from harness.proof.judge import CODES, Evidence, distance, judge, meets
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Enclosure
