@@ -149,6 +149,11 @@ def entr(x: Var) -> Var:
 # -- the normal distribution ------------------------------------------------------------------------------
 
 
+def erfcx(x: Var) -> Var:
+    """e^(x^2) erfc(x)."""
+    return scalar("exp", square(x)) * scalar("erfc", x)
+
+
 def ndtr(x: Var) -> Var:
     """erfc(-x / sqrt 2) / 2."""
     return scalar("erfc", -x / _root_two(x)) / 2.0

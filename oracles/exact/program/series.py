@@ -86,6 +86,19 @@ def bessel_i(x: arb, order: int, *, nu: int, scaled: bool) -> list[arb]:
     return [product[k] for k in range(order + 1)]
 
 
+def bessel_j(x: arb, order: int, *, nu: int) -> list[arb]:
+    """J_nu^(k) = 2^-k sum_j (-1)^j binom(k, j) J_{nu-k+2j} (DLMF 10.6.7)."""
+
+    def j_of(n: int) -> arb:
+        return x.bessel_j(abs(n)) * (-1 if n < 0 and n % 2 else 1)
+
+    return [
+        sum(((-1) ** j * math.comb(k, j) * j_of(nu - k + 2 * j) for j in range(k + 1)), arb(0))
+        / (2**k * math.factorial(k))
+        for k in range(order + 1)
+    ]
+
+
 def erfcinv(x: arb, order: int) -> list[arb]:
     """erfcinv(x) = erfinv(1 - x), from its own value, which keeps its digits for small x."""
     y = x.erfcinv()

@@ -64,6 +64,8 @@ SAMPLES: dict[str, Sample] = {
     "hurwitz_zeta": Sample(lambda x: scalar("hurwitz_zeta", x, 2.5), (POSITIVE,)),
     "bessel i0": Sample(lambda x: scalar("bessel_i", x, nu=0, scaled=False), (X,)),
     "bessel i1e": Sample(lambda x: scalar("bessel_i", x, nu=1, scaled=True), (X,)),
+    "bessel j0": Sample(lambda x: scalar("bessel_j", x, nu=0), (X,)),
+    "bessel j1": Sample(lambda x: scalar("bessel_j", x, nu=1), (X,)),
     "gamma_lower": Sample(lambda x: scalar("gamma_lower", x, 1.5), (POSITIVE,)),
     "gamma_upper": Sample(lambda x: scalar("gamma_upper", x, 1.5), (POSITIVE,)),
     "add": Sample(lambda x, y: x + y, (X, Y)),

@@ -82,6 +82,7 @@ FUNCTIONS: dict[str, Function] = {
     "bessel_i": Function(
         sympy.besseli(0, x), -60, 60, cost=30, static={"nu": 0, "scaled": False}, digits=120
     ),
+    "bessel_j": Function(sympy.besselj(0, x), -60, 60, cost=30, static={"nu": 0}, digits=120),
     "expi": Function(sympy.Ei(x), -500, 500, cost=10, digits=200),
     "expint": Function(sympy.expint(3, x), 0, 200, cost=400, parameters=(3,), digits=100),
     "sine_integral": Function(sympy.Si(x), -1e3, 1e3, cost=20, digits=200),

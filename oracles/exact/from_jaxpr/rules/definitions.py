@@ -97,7 +97,7 @@ DEFINITIONS: dict[str, Definition] = {
     "special.log_ndtr": Definition(1, 1, lambda call, x: f.log_ndtr(x)),
     "special.hyp1f1": Definition(3, 1, lambda call, a, b, x: scalar("hyp1f1", x, a, b)),
     "special._dawsn": Definition(1, 1, lambda call, x: _dawson(x)),
-    "special._erfcx": Definition(1, 1, lambda call, x: scalar("exp", f.square(x)) * scalar("erfc", x)),
+    "special._erfcx": Definition(1, 1, lambda call, x: f.erfcx(x)),
     "special.sici": Definition(1, 2, _sici),
     "special.fresnel": Definition(1, 2, lambda call, x: [scalar("fresnel_s", x), scalar("fresnel_c", x)]),
     "lax_numpy._i0": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),

@@ -170,6 +170,9 @@ UFUNCS: dict[str, Rule] = {
 # SciPy's own, of the same names as in scipy.special.
 SCIPY: dict[str, Rule] = {
     **_scalars("erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
+    "erfcx": fn.erfcx,
+    "j0": lambda x: scalar("bessel_j", x, nu=0),
+    "j1": lambda x: scalar("bessel_j", x, nu=1),
     "expit": fn.logistic,
     "log_expit": fn.log_sigmoid,
     "xlogy": fn.xlogy,

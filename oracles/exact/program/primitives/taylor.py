@@ -70,7 +70,11 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     if order and not entry.own_slope:
         x = np.asarray(x * arb(1, SLOPE_ULPS * target.unit))
         units += 2 * SLOPE_ULPS
+    elif not order and entry.accuracy.argument:
+        x = np.asarray(x * arb(1, entry.accuracy.argument * target.unit))
     found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
+    if not order and entry.accuracy.ones:
+        found = np.asarray(found + arb(0, entry.accuracy.ones * target.unit))
     slack = SLACKS.get((growth.machine.library, equation.called, function))
     if slack and not order:
         units_of_one = slack.float32_units if target.name == "float32" else slack.units
