@@ -22,13 +22,13 @@ if TYPE_CHECKING:
         exact_gradient,
         exact_value,
     )
-    from harness.examination import examine
     from harness.inputs.arrays import InputMaker
-    from harness.layer_check import assert_layer, check_layer
+    from harness.layers import assert_layer, check_layer
     from harness.result import GradientError, Result
     from harness.runs.journal import read_records
     from harness.runs.plan import plan
     from harness.runs.record import Cell, Record
+    from harness.runs.row import examine
     from harness.runs.runner import run
     from oracles.exact.program.registered import register_rule
 
@@ -45,12 +45,12 @@ _HOMES = {
     "Unsupported": "harness.exact",
     "catalogue": "harness.cases",
     "assert_gradient": "harness.check",
-    "assert_layer": "harness.layer_check",
+    "assert_layer": "harness.layers",
     "check_gradient": "harness.check",
-    "check_layer": "harness.layer_check",
+    "check_layer": "harness.layers",
     "exact_gradient": "harness.exact",
     "exact_value": "harness.exact",
-    "examine": "harness.examination",
+    "examine": "harness.runs.row",
     "plan": "harness.runs.plan",
     "read_records": "harness.runs.journal",
     "register_rule": "oracles.exact.program.registered",

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
-from harness.derivative import Derivative
 from harness.frameworks import differentiating
 from harness.inputs.points import points
-from harness.point import Part, Point, Question, check_point
-from harness.problem import problem_of
+from harness.proof.answer import Part, Point, Question, check_point
 from harness.result import GradientError, Result
+from harness.subject.derivative import Derivative
+from harness.subject.target import problem_of
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Limits

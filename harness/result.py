@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.element import shortest, worst_element
-from harness.point import Part
+from harness.proof.answer import Part
 from harness.proof.judge import Judgement
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.styles import css

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cases import catalogue
-from harness.examination import examined, truth
 from harness.proof.judge import distance, reach
 from harness.runs.plan import oracles
 from harness.runs.record import Cell
+from harness.runs.row import examined, truth
 from oracles.exact.program.formats import format_of
 
 

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.cases import catalogue
-from harness.examination import examine, in_turns
 from harness.gate.baseline import Expected
 from harness.gate.finding import Level, compare_results
 from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.failure import argument_of
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
+from harness.runs.row import examine, in_turns
 from harness.runs.timing import Thunk, paired
 from oracles import Oracle, Subject
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
-from harness.derivative import FORWARD, MAX_ORDER, REVERSE
 from harness.dropin.made import (
     ANYTHING,
     calling_originals,
@@ -26,6 +25,7 @@ from harness.dropin.made import (
 )
 from harness.frameworks import with_forward_rule
 from harness.result import GradientError, Result
+from harness.subject.derivative import FORWARD, MAX_ORDER, REVERSE
 
 STEPS = {"fwd": FORWARD, "rev": REVERSE}
 USUAL = {"atol": None, "rtol": None}

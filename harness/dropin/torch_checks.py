@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from harness.check import check_gradient
-from harness.derivative import FORWARD, REVERSE
 from harness.dropin.made import (
     ANYTHING,
     calling_originals,
@@ -23,6 +22,7 @@ from harness.dropin.made import (
     settings,
 )
 from harness.result import Result
+from harness.subject.derivative import FORWARD, REVERSE
 from oracles.torch_oracle import load_forward_mode
 
 USUAL = {"eps": 1e-6, "atol": 1e-5, "rtol": 1e-3}

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.inputs.arrays import Array, Floating, signed
 from harness.inputs.corpus import CORPUS, Boundary, chosen
-from harness.problem import Problem
+from harness.subject.target import Problem
 from oracles.exact.program.trees import is_floating
 
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them

@@ -10,9 +10,9 @@ from functools import cache
 
 from harness.cases import catalogue
 from harness.cases.plugins import ORACLES, plugins
-from harness.examination import EXACT, REFERENCE
 from harness.inputs.arrays import InputMaker
 from harness.runs.record import Cell, Row
+from harness.runs.row import EXACT, REFERENCE
 from harness.runs.scope import Scope
 from harness.selection import listed, matching
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle

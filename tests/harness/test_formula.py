@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.formula import SPEC, SURROGATE, compare
-from harness.truth import true_gradient
+from harness.proof.formula import SPEC, SURROGATE, compare
+from harness.proof.truth import true_gradient
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy import record
 

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from harness.observe import Loaded, observe
+from harness.proof.observe import Loaded, observe
 from oracles.oracle import Gradient, Subject
 
 X, Y = np.array([1.0, -2.0, 4.0]), np.array([0.5, 3.0, 2.0])

@@ -11,11 +11,11 @@ import pytest
 import torch.testing._internal.common_utils
 
 import harness.dropin
-import harness.layer_check
+import harness.layers
 import harness.report.delivery
 
 # A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
-LOADED = (jax.test_util, torch.testing, harness.layer_check, harness.report.delivery)
+LOADED = (jax.test_util, torch.testing, harness.layers, harness.report.delivery)
 
 pytest_plugins = ["pytester"]
 

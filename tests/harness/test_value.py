@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.truth import BITS, LIMITS
-from harness.value import verdict_on_value
+from harness.proof.truth import BITS, LIMITS
+from harness.proof.value import verdict_on_value
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record

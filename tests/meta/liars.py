@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
-from harness.examination import examine
 from harness.runs import runner
 from harness.runs.record import Cell
+from harness.runs.row import examine
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from harness.case import Case
 from harness.cases import catalogue
-from harness.examination import examined
 from harness.runs.known import KnownDefect
 from harness.runs.record import Row
+from harness.runs.row import examined
 from harness.verdicts.budget import budget
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict

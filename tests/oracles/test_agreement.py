@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
-from harness.examination import examine
 from harness.runs.record import Cell
+from harness.runs.row import examine
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions

@@ -12,9 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from harness.derivative import Derivative
 from harness.inputs.points import points
-from harness.problem import problem_of
+from harness.subject.derivative import Derivative
+from harness.subject.target import problem_of
 from tests.power.checkers import CHECKERS, Checker, result
 from tests.power.fault import Arrays, Fault
 from tests.power.faults import FAULTS

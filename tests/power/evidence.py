@@ -9,10 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from harness.derivative import Derivative
-from harness.observe import observe
-from harness.point import Question, pose
-from harness.problem import problem_of
+from harness.proof.answer import Question, pose
+from harness.proof.observe import observe
+from harness.subject.derivative import Derivative
+from harness.subject.target import problem_of
 from harness.verdicts.budget import budget
 from oracles.exact_oracle import LIMITS
 from tests.power.fault import Arrays, Fault, loaded

@@ -14,8 +14,8 @@ from unittest.mock import patch
 import numpy as np
 from flint import arb
 
-from harness import point
-from harness.truth import Truth
+from harness.proof import answer as point
+from harness.proof.truth import Truth
 from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
 

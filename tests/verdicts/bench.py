@@ -21,9 +21,9 @@ from jax.test_util import check_grads
 
 from harness.cases import catalogue
 from harness.frameworks import UserFunction, differentiate
-from harness.truth import Truth, true_gradient
+from harness.proof.reasons import examine_program, verdict
+from harness.proof.truth import Truth, true_gradient
 from harness.verdicts.verdict import Verdict
-from harness.verify import examine_program, verdict
 from tests.verdicts import mutants_jax, mutants_torch
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, SHAPES, draw, gradient, to_jax, to_torch
 

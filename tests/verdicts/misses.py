@@ -11,9 +11,9 @@ from collections import Counter
 from typing import Any
 
 from harness.frameworks import UserFunction, differentiate
-from harness.truth import Truth, true_gradient
+from harness.proof.reasons import examine_program, verdict
+from harness.proof.truth import Truth, true_gradient
 from harness.verdicts.verdict import Verdict
-from harness.verify import examine_program, verdict
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, SHAPES, draw, gradient
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
-from harness.examination import examine
 from harness.runs.known import KnownDefect, known_defects, parse
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Row
+from harness.runs.row import examine
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import Verdict
 

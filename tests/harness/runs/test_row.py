@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness import examination
 from harness.cases import catalogue
-from harness.examination import examined, is_timed, truth
+from harness.runs import row as examination
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
+from harness.runs.row import examined, is_timed, truth
 from harness.runs.runner import run, run_cell, with_times
 from oracles import NumpyOracle
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from flint import arb
 
-from harness.formula import Formula, beyond, compare
 from harness.inputs.arrays import Array
+from harness.proof.formula import Formula, beyond, compare
 from harness.proof.judge import Evidence, Judgement, judge_each, worst_argument
-from harness.truth import Truth
+from harness.proof.truth import Truth
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.refine import Limits

@@ -12,16 +12,16 @@ import numpy as np
 from harness.case import Case
 from harness.errors import Errors, measure
 from harness.inputs.arrays import Array, Arrays
-from harness.observe import Loaded, Observed, observe
 from harness.proof.judge import Judgement
+from harness.proof.observe import Loaded, Observed, observe
+from harness.proof.reasons import Examined, examine_opaque, examine_program, verdict, worst
+from harness.proof.truth import Truth, true_gradient
+from harness.proof.value import verdict_on_value
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick
-from harness.truth import Truth, true_gradient
-from harness.value import verdict_on_value
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import RIGHT, Verdict
-from harness.verify import Examined, examine_opaque, examine_program, verdict, worst
 from oracles import Gradient, NumpyOracle, Oracle
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import Undecided, Unsupported

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
 from harness.proof.judge import meets
-from harness.truth import Truth
+from harness.proof.truth import Truth
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.derivative import Derivative
 from harness.frameworks import NAMES, UserFunction, differentiate, framework_of, on_host, with_parameters
-from harness.hand_written import Argument, First, HandWritten
 from harness.inputs.arrays import Array
+from harness.subject.derivative import Derivative
+from harness.subject.tested import Argument, First, HandWritten
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating

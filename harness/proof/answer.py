@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.derivative import FORWARD, inside
 from harness.directions import along, contracted, dtype_named, levels_of
-from harness.formula import SMALL
 from harness.inputs.arrays import Array
-from harness.observe import Observed, observe
-from harness.problem import Problem
+from harness.proof.formula import SMALL
 from harness.proof.judge import Evidence, Judgement, judge_each
-from harness.truth import Truth, true_gradient
+from harness.proof.observe import Observed, observe
+from harness.proof.reasons import Examined, examine_opaque, examine_program, verdicts, worst
+from harness.proof.truth import Truth, true_gradient
+from harness.subject.derivative import FORWARD, inside
+from harness.subject.target import Problem
 from harness.verdicts.verdict import RIGHT, Verdict
-from harness.verify import Examined, examine_opaque, examine_program, verdicts, worst
 from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.recording import Recording

@@ -1,0 +1,1 @@
+"""What a question is about: a function of arrays, the derivative meant, and the one under test."""

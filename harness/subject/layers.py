@@ -1,0 +1,160 @@
+"""Layers in the style of the book: forward(x), backward(dout), gradients left in attributes or in `grads`.
+
+A layer keeps state between the two; here each question is asked of a copy of it, so the layer itself stays
+what it was, and the seed is reset before every forward, so that Dropout draws the same mask.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.inputs.arrays import Array
+from oracles.exact.from_numpy.array import TracedArray
+
+PARAMETERS, GRADIENTS = "params", "grads"
+WRITES = "backward writes into dout; that is the caller's array"
+
+
+class Layer:
+    """A layer as a function of its input and its parameters, and its backward as a gradient of that.
+
+    Attributes:
+        layer: The user's object; it is copied and never touched.
+        target: What a loss layer compares with, None for other layers.
+        options: More arguments for forward, such as train_flg.
+        seed: Set before every forward.
+        is_loss: Whether it returns a single number; then backward may ignore dout.
+        names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
+        notes: What was seen on the way and is not wrong.
+    """
+
+    def __init__(self, layer: Any, x: Array, target: Any, options: dict[str, Any], seed: int) -> None:
+        """Run forward and backward once, to see what parameters there are.
+
+        Raises:
+            ValueError: It has no forward or no backward, or a gradient has no parameter.
+        """
+        missing = [name for name in ("forward", "backward") if not callable(getattr(layer, name, None))]
+        if missing:
+            raise ValueError(
+                f"{type(layer).__name__} has no {' and no '.join(missing)}; a layer has forward(x) and "
+                "backward(dout)"
+            )
+        self.layer, self.target, self.options, self.seed = layer, target, options, seed
+        self.notes: dict[str, None] = {}
+        self.names: list[str | int] = []
+        before = {name: a for name, a in vars(layer).items() if _is_floating(a)}
+        ran, out = self._forward(x, ())
+        self.is_loss = np.ndim(out) == 0
+        ran.backward(1 if self.is_loss else np.ones_like(out))
+        listed = getattr(layer, PARAMETERS, None)
+        if isinstance(listed, dict | list | tuple) and len(listed):
+            self.names = list(listed) if isinstance(listed, dict) else list(range(len(listed)))
+            self._refuse_other_gradients(ran, listed)
+        else:
+            self.names = [name for name in before if _is_floating(getattr(ran, f"d{name}", None))]
+
+    def _refuse_other_gradients(self, ran: Any, listed: Any) -> None:
+        grads = getattr(ran, GRADIENTS, None)
+        kind = dict if isinstance(listed, dict) else (list, tuple)
+        if not isinstance(grads, kind):
+            raise ValueError(
+                f"{type(ran).__name__} has `params`, a {type(listed).__name__}, and `grads` is "
+                f"{'missing' if grads is None else type(grads).__name__}; after backward it holds the "
+                "gradients under the same keys, or in the same order"
+            )
+        keys = set(grads) if isinstance(grads, dict) else set(range(len(grads)))
+        without = [name for name in self.names if name not in keys]
+        if without:
+            raise ValueError(f"{type(ran).__name__}.grads lacks {without}, which are in `params`")
+
+    @property
+    def parameters(self) -> list[Array]:
+        """The parameters' numbers."""
+        return [np.array(_read(self.layer, PARAMETERS, name, "")) for name in self.names]
+
+    def forward(self, x: Any, *parameters: Any) -> Any:
+        """What the layer returns."""
+        return self._forward(x, parameters)[1]
+
+    def backward(self, dout: Any, x: Any, *parameters: Any) -> tuple[Any, ...]:
+        """The gradients of the input and the parameters."""
+        layer, _ = self._forward(x, parameters)
+        given = dout.copy()
+        dx = layer.backward(given)
+        plain = type(given) is not TracedArray
+        if plain and not np.array_equal(given, dout, equal_nan=True):
+            self.notes[WRITES] = None
+        found = (dx, *(_read(layer, GRADIENTS, name, "d") for name in self.names))
+        return tuple(np.array(g) if plain and _is_number(g) else g for g in found)
+
+    def _forward(self, x: Any, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
+        layer = copy.deepcopy(self.layer)
+        for name, value in zip(self.names, parameters, strict=False):
+            _write(layer, name, value.copy())
+        grads = getattr(layer, GRADIENTS, None)
+        if isinstance(grads, list):
+            # They are written into: what is recorded needs arrays that can be recorded.
+            layer.grads = [np.zeros_like(g) if _is_floating(g) else g for g in grads]
+        np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
+        random.seed(self.seed)
+        own = x.copy()
+        out = layer.forward(*((own,) if self.target is None else (own, self.target)), **self.options)
+        if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):
+            self.notes["forward writes into x; that is the caller's array"] = None
+        return layer, out
+
+    def call(self, function: Callable[..., Any]) -> Call:
+        """One of its functions, with the names of what it is given."""
+        names = (n if isinstance(n, str) else f"{PARAMETERS}[{n}]" for n in self.names)
+        return Call(function, ("x", *names), type(self.layer).__name__)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function that knows what its arguments are called; the names need not be identifiers."""
+
+    function: Callable[..., Any]
+    argument_names: tuple[str, ...]
+    __name__: str
+
+    def __call__(self, *args: Any) -> Any:
+        """The function."""
+        return self.function(*args)
+
+
+def _read(layer: Any, where: str, name: str | int, prefix: str) -> Any:
+    """A parameter or its gradient."""
+    kept = getattr(layer, where, None)
+    if isinstance(kept, dict | list | tuple) and (isinstance(name, int) or name in kept):
+        return kept[name]  # type: ignore[index]
+    return getattr(layer, f"{prefix}{name}")
+
+
+def _write(layer: Any, name: str | int, value: Any) -> None:
+    """Put a parameter in the place of the old one, wherever the layer holds that."""
+    kept = getattr(layer, PARAMETERS, None)
+    inside = isinstance(kept, dict | list | tuple) and (isinstance(name, int) or name in kept)
+    old = kept[name] if inside else getattr(layer, str(name))  # type: ignore[index]
+    if isinstance(kept, tuple):
+        kept = list(kept)
+        layer.params = kept
+    if inside:
+        kept[name] = value  # type: ignore[index]
+    for attribute, held in list(vars(layer).items()):
+        if held is old:
+            setattr(layer, attribute, value)
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | np.generic)
