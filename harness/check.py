@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
-from harness.frameworks import differentiating
 from harness.inputs.points import points
-from harness.proof.answer import Part, Point, Question, check_point
+from harness.proof.answer import answer
+from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
-from harness.subject.derivative import Derivative
-from harness.subject.target import problem_of
+from harness.subject.derivative import FORWARD, Derivative
+from harness.subject.target import Target, target_of
+from harness.subject.tested import First, under_test
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
+from oracles.frameworks import differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
@@ -99,26 +101,51 @@ def check_gradient(
         raise ValueError(f"samples is {samples!r}; it is how many points to draw, 0 or more")
     if bits_lost is not None and not bits_lost >= 0:
         raise ValueError(f"bits_lost is {bits_lost!r}; it is how many bits may be lost, 0 or more")
-    limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
+    backward = vjp or residual_vjp
     try:
-        problem = problem_of(
-            f, args, dict(kwargs or {}), vjp or residual_vjp, residual_vjp is not None, spec or surrogate,
-            argnums, derivative, framework, jit,
-        )  # fmt: skip
+        target = target_of(
+            First(f) if residual_vjp else f, args, dict(kwargs or {}), argnums, framework, backward is None
+        )
+        tested = under_test(target, derivative, backward, jit)
     except (Unsupported, Undecided) as reason:
         return result((without_numbers(reason, "given"),))
-    asked = Question(problem, cotangent, seed, limits, allowed, spec is not None)
-    return answered(asked, result, points(problem, boundary, samples, seed))
+    question = question_of(
+        target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
+        limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits), opaque=spec is not None,
+        value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
+    )  # fmt: skip
+    beside = points(target, boundary, samples, seed) if boundary or samples else ()
+    return answers(question, tested, target, result, beside)
 
 
-def answered(
-    asked: Question, result: Callable[..., Result], beside: Iterable[tuple[str, Sequence[Any]]] = ()
+def question_of(
+    target: Target, derivative: Derivative, specification: Function | None = None, **about: Any
+) -> Question:
+    """The question that a user asks of a function at its arguments."""
+    own, meaning = target.framework, target.meaning(specification)
+    return Question(
+        lambda arrays: own.record(meaning, arrays, differentiate=True),
+        target.names,
+        target.active,
+        target.results.names,
+        derivative,
+        custom=derivative.steps[-1] != FORWARD,
+        **about,
+    )
+
+
+def answers(
+    question: Question,
+    tested: UnderTest,
+    target: Target,
+    result: Callable[..., Result],
+    beside: Iterable[tuple[str, Sequence[Any]]] = (),
 ) -> Result:
     """The answer at the given point, and at others beside it."""
-    found = [_at(asked, asked.problem.arrays, "given")]
-    found += [_beside(asked, arrays, name) for name, arrays in beside]
+    found = [_at(question, tested, target.arrays, "given")]
+    found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     return result(
         tuple(part for point in found for part in point.parts),
         tuple(dict.fromkeys(text for point in found for text in point.faults)),
@@ -152,20 +179,20 @@ assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not r
     """
 
 
-def _at(asked: Question, arrays: Sequence[Any], name: str) -> Point:
+def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
     try:
-        return check_point(asked, arrays, name)
+        return answer(question, tested, arrays, name)
     except (Unsupported, Undecided) as reason:
-        return Point((without_numbers(reason, name),))
+        return Answer((without_numbers(reason, name),))
 
 
-def _beside(asked: Question, arrays: Sequence[Any], name: str) -> Point:
+def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
     """A point that was not asked for: whatever the function raises there is no news."""
     try:
-        return _at(asked, arrays, name)
+        return _at(question, tested, arrays, name)
     except Exception as problem:
         said = f"not taken: {type(problem).__name__}: {problem}".splitlines()[0]
-        return Point((Part(name, "", Verdict.NONE, None, said),))
+        return Answer((Part(name, "", Verdict.NONE, None, said),))
 
 
 def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:

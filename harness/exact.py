@@ -6,33 +6,28 @@ program of its gradient and evaluates it in ball arithmetic, at growing precisio
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
+from flint import arb
 
-from harness.frameworks import framework_of
-from harness.inputs.arrays import Array, signed
+from harness.check import question_of
+from harness.proof.truth import Recorded, recorded
+from harness.subject.derivative import Derivative
+from harness.subject.target import Target, target_of
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
-from oracles.exact.program.trees import flatten
-
-if TYPE_CHECKING:
-    from oracles.exact.program.program import Program
-    from oracles.exact.program.recording import Recording
-
-FRONT_ENDS = {
-    "numpy": "oracles.exact.from_numpy",
-    "jax": "oracles.exact.from_jaxpr",
-    "torch": "oracles.exact.from_aten",
-}
-MODES = ("reverse", "forward")
-MAX_ORDER = 3
+from oracles.exact.program.literals import replaced
+from oracles.exact.program.recording import Recording
+from oracles.frameworks import differentiating
 
 __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradient", "exact_value"]
 
+WRITTEN_BITS = 60  # a ball with fewer is a rounded literal; pi and its like have all bits
 
+
+@differentiating()
 def exact_value(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -47,21 +42,23 @@ def exact_value(
 
     Arguments and errors as for `exact_gradient`.
     """
-    recording = _record(f, args, kwargs, framework)
-    found = refine(recording.program, recording.values, _checked_bits(bits), Limits(max_bits, seconds))
-    return found[0] if len(found) == 1 else tuple(found)
+    target, at = _recorded(f, args, kwargs, None, framework, Derivative())
+    forward = at.forward
+    found = refine(forward.program, forward.values, _checked_bits(bits), Limits(max_bits, seconds))
+    return found[0] if len(target.results.names) == 1 else tuple(found)
 
 
+@differentiating()
 def exact_gradient(
     f: Callable[..., Any],
     args: Sequence[Any],
     *,
     kwargs: Mapping[str, Any] | None = None,
     cotangent: Any = None,
-    tangents: Sequence[Any] | None = None,
+    tangents: Any = None,
     argnums: int | Sequence[int] | None = None,
     bits: int = 128,
-    mode: str = "reverse",
+    mode: str | Sequence[str] = "reverse",
     order: int = 1,
     seed: int = 0,
     max_bits: int = 4096,
@@ -70,22 +67,28 @@ def exact_gradient(
 ) -> Any:
     """The true gradient of `f` at exactly the given numbers, with a proven error for every element.
 
+    It is the truth of `check_gradient`: the same question, recorded and proven, without a gradient under
+    test.
+
     Args:
-        f: A function of NumPy arrays, JAX arrays or torch tensors, run as it is. Its forward is the
-            specification: custom derivative rules are ignored; `stop_gradient`, `detach` and `no_grad` count.
+        f: A function of NumPy arrays, JAX arrays or torch tensors, run as it is, or a `torch.nn.Module`,
+            whose parameters are then differentiated too. Its forward is the specification: custom derivative
+            rules are ignored; `stop_gradient`, `detach` and `no_grad` count. A literal is the number that is
+            written: `0.1` is the float64 0.1 in a float32 function too.
         args: Its arguments, arrays of any shape in float64, float32, float16 or bfloat16 (each is exactly the
-            number it is), or trees of them. Integers and booleans are constants.
+            number it is), or trees of them. Integers and booleans are constants, and so are Python's numbers,
+            unless there is nothing else to differentiate or argnums names them.
         kwargs: Keyword arguments, not differentiated.
         cotangent: What the gradient is contracted with: one array of the output's shape, or one per output.
-            A scalar output needs none (1); another gets seeded random signs and sizes.
-        tangents: For `mode="forward"`: one per differentiated leaf; seeded and random if not given.
-        argnums: Which arguments are differentiated; all with floating numbers if not given.
+            A scalar output needs none (1); another gets seeded random signs and sizes. Of several
+            derivatives: a list, the innermost first.
+        tangents: The same for mode="forward": one array per differentiated array.
+        argnums: Which arguments are differentiated; all with floating arrays if not given.
         bits: The precision it starts at; it doubles until every radius is small.
         mode: "reverse" gives one result per differentiated argument; "forward" the derivative of each output
-            along the tangents.
-        order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on; each direction is
-            seeded and random, or given: `cotangent` is then a list, first the cotangent of the output and
-            then one list of arrays (one per differentiated leaf) for each further order.
+            along the tangents; "forward-over-reverse", or a tuple of steps, each reverse or forward, the
+            innermost first.
+        order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
         seed: Seeds the random cotangents and tangents.
         max_bits: The precision it stops at.
         seconds: The time it stops at, for evaluation.
@@ -93,113 +96,58 @@ def exact_gradient(
 
     Returns:
         An `Enclosure` per differentiated argument (a tuple of them for several; in the argument's structure
-        where it is a tree), or, forward, per output. At a kink (relu at 0, ties of max) the balls are hulls
-        of the legal one-sided values, and the enclosure's `kinks` say where.
+        where it is a tree; of a module first a dictionary for its parameters), or, where no step is reverse,
+        per output. At a kink (relu at 0, ties of max) the balls are hulls of the legal one-sided values, and
+        the enclosure's `kinks` say where.
 
     Raises:
         Unsupported: An operation has no rule, or a value would leave the balls.
         Undecided: No precision within the limits decides a comparison or narrows an element.
         ValueError: An argument of this function is not what it must be.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
-    if order not in range(1, MAX_ORDER + 1):
-        raise ValueError(f"order is {order!r}; it must be 1, 2 or {MAX_ORDER}")
-    if mode == "forward" and order != 1:
-        raise ValueError(f"order is {order}; forward mode has order 1 (reverse mode goes to {MAX_ORDER})")
-    recording = _record(f, args, kwargs, framework)
-    chosen = _chosen(recording, args, argnums)
-    wrt = [i for i, k in enumerate(recording.argument) if k in chosen]
-    rng, limits = np.random.default_rng(seed), Limits(max_bits, seconds)
-    values = list(recording.values)
-    if mode == "forward":
-        from oracles.exact.program.derive import jvp
-
-        moves = _directions(tangents, [values[i].shape for i in wrt], rng, "tangent")
-        program = jvp(recording.program, wrt)
-        found = slopes(recording.program, program, values, moves, wrt, _checked_bits(bits), limits, True)
-        return found[0] if len(found) == 1 else tuple(found)
-    program, directions = _nested(recording, wrt, cotangent, order, rng)
-    found = slopes(recording.program, program, values, directions, wrt, _checked_bits(bits), limits)
-    trees = [
-        recording.rebuild(k, [e for e, i in zip(found, wrt, strict=True) if recording.argument[i] == k])
-        for k in chosen
-    ]
-    single = len(trees) == 1 and (argnums is None or isinstance(argnums, int) or len(chosen) == 1)
-    return trees[0] if single else tuple(trees)
-
-
-def _nested(
-    recording: Recording, wrt: list[int], cotangent: Any, order: int, rng: np.random.Generator
-) -> tuple[Program, list[Array]]:
-    """The program of the gradient of this order, and the directions it is contracted with."""
-    from oracles.exact.program.derive import vjp
-
-    given = [cotangent] if order == 1 else list(cotangent) if cotangent is not None else [None] * order
-    if len(given) != order:
-        raise ValueError(f"order {order} takes {order} cotangents, got {len(given)}")
-    program, directions = recording.program, list[Array]()
-    for level in given:
-        shapes = [v.shape for v in program.outputs]
-        directions += _directions(level, shapes, rng, "cotangent")
-        program = vjp(program, wrt)
-    return program, directions
-
-
-def _record(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any] | None, framework: str | None
-) -> Recording:
-    if not isinstance(args, (tuple, list)):
-        raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
-    name = framework or framework_of(f, flatten("numpy", [args, kwargs or {}])[0])
-    if name not in FRONT_ENDS:
-        raise ValueError(f"framework is {name!r}; it must be one of {', '.join(FRONT_ENDS)}")
-    recording: Recording = importlib.import_module(FRONT_ENDS[name]).record(
-        f, tuple(args), dict(kwargs or {})
+    derivative, first_bits = Derivative.of(mode, order), _checked_bits(bits)
+    if tangents is not None and (cotangent is not None or derivative.steps != ("forward",)):
+        raise ValueError('tangents are given; pass them with mode="forward", and no cotangent')
+    along = {"cotangent": cotangent if tangents is None else tangents, "seed": seed}
+    target, at = _recorded(f, args, kwargs, argnums, framework, derivative, **along)
+    program = derivative.last(at.function.program, at.wrt)
+    found = slopes(
+        at.function.program, program, at.function.values, at.directions, at.wrt, first_bits,
+        Limits(max_bits, seconds), derivative.steps[-1] == "forward",
+    )  # fmt: skip
+    if derivative.is_of_results:
+        return found[0] if len(target.results.names) == 1 else tuple(found)
+    waiting = iter(found)
+    trees = tuple(
+        argument.rebuilt([next(waiting) for active in argument.active if active])
+        for argument in target.arguments
     )
-    integers = [v.dtype for v in recording.program.outputs if not v.is_float]
-    if integers:
-        raise Unsupported(f"the function returns {integers[0]}, which has no gradient (not a zero one)")
-    if not recording.program.inputs:
-        raise ValueError("no argument holds floating numbers, so there is nothing to differentiate")
-    return recording
+    return trees[0] if len(trees) == 1 else trees
 
 
-def _chosen(recording: Recording, args: Sequence[Any], argnums: int | Sequence[int] | None) -> list[int]:
-    floating = sorted(set(recording.argument))
-    if argnums is None:
-        return floating
-    asked = [argnums] if isinstance(argnums, int) else list(argnums)
-    for k in asked:
-        if not -len(args) <= k < len(args):
-            raise ValueError(f"argnums has {k}; the function got {len(args)} arguments")
-        if k % len(args) not in floating:
-            raise ValueError(f"argnums has {k}; that argument holds no floating numbers")
-    return [k % len(args) for k in asked]
+def _recorded(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None,
+    argnums: int | Sequence[int] | None,
+    framework: str | None,
+    derivative: Derivative,
+    **along: Any,
+) -> tuple[Target, Recorded]:
+    """The function at its arguments, and the question, recorded with literals as they are written."""
+    target = target_of(f, args, dict(kwargs or {}), argnums, framework)
+    question = question_of(target, derivative, **along)
+    specify = question.specify
+    return target, recorded(replace(question, specify=lambda a: _as_written(specify(a))), target.arrays, True)
 
 
-def _directions(
-    given: Any, shapes: list[tuple[int, ...]], rng: np.random.Generator, what: str
-) -> list[Array]:
-    """One array per shape: the given ones checked, or 1 for a single scalar, or signed random numbers."""
-    if given is None:
-        if what == "cotangent" and shapes == [()]:
-            return [np.ones(())]
-        return [signed(rng, np.dtype(np.float64), shape) for shape in shapes]
-    several = isinstance(given, (tuple, list)) and (len(shapes) != 1 or len(given) == 1)
-    arrays = [_to_numpy(g) for g in (given if several else [given])]
-    found = [a.shape for a in arrays]
-    if found != shapes:
-        raise ValueError(f"the {what} has shapes {found}; the function needs {shapes}")
-    return arrays
+def _as_written(recording: Recording) -> Recording:
+    """A literal that is known to half an ulp only is the number that stands there: nothing is widened."""
+    return replace(recording, program=replaced(recording.program, _written))
 
 
-def _to_numpy(array: Any) -> Array:
-    """A tensor of any framework as NumPy's; bfloat16, which NumPy lacks, as the float32 it is part of."""
-    if type(array).__module__.partition(".")[0] == "torch":
-        array = array.detach().cpu()
-        return np.asarray((array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy())
-    return np.asarray(array)
+def _written(literal: arb) -> arb:
+    return literal if literal.rel_accuracy_bits() > WRITTEN_BITS else literal.mid()
 
 
 def _checked_bits(bits: int) -> int:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from harness.check import answered, asserting, without_numbers
+from harness.check import answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
-from harness.proof.answer import Question
+from harness.proof.question import ValueRule
 from harness.result import Result
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
-from harness.subject.target import problem_of
+from harness.subject.target import target_of
+from harness.subject.tested import under_test
 from harness.verdicts.budget import budget
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.search import seeded_chance
@@ -73,14 +74,16 @@ def check_layer(
             own = Layer(layer, array, t, dict(options or {}), seed)
             meant = partial(_with_target, spec, t) if spec else None
             try:
-                problem = problem_of(
-                    own.call(own.forward), (array, *own.parameters), {}, own.backward, False, meant, None,
-                    Derivative(), "numpy", False,
+                target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
+                question = question_of(
+                    target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
+                    allowed=allowed, opaque=spec is not None,
+                    value=ValueRule.NEAR if spec else ValueRule.NOTED,
+                    linear=not own.is_loss,
                 )  # fmt: skip
-                question = Question(
-                    problem, cotangent, seed, limits, allowed, spec is not None, linear=not own.is_loss
-                )
-                found = answered(question, result, points(problem, boundary, samples, seed))
+                beside = points(target, boundary, samples, seed) if boundary or samples else ()
+                tested = under_test(target, Derivative(), own.backward)
+                found = answers(question, tested, target, result, beside)
             except (Unsupported, Undecided) as reason:
                 found = result((without_numbers(reason, "given"),))
     finally:

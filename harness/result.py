@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.element import shortest, worst_element
-from harness.proof.answer import Part
 from harness.proof.judge import Judgement
+from harness.proof.question import VALUE, Part
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.styles import css
 from harness.verdicts.verdict import RIGHT, Verdict
@@ -43,8 +43,8 @@ class Result:
     """What is known of a gradient.
 
     Attributes:
-        parts: One for each differentiated argument (forward: each result) and point that was tried; first,
-            where a specification was named, one for the value.
+        parts: One for each differentiated argument (forward: each result) and point that was tried, and one
+            for each value.
         faults: What is wrong apart from size.
         notes: What is worth saying and not wrong.
         subject: What was checked, in words.
@@ -83,18 +83,28 @@ class Result:
         """Why it fails, in words."""
         return "; ".join(filter(None, (*self.faults, self._worst.diagnosis)))
 
+    @property
+    def value(self) -> Part | None:
+        """What is known of the function's own value: the worst of its results; None where it was not run."""
+        return min((part for part in self.parts if part.name == VALUE), key=_badness, default=None)
+
+    @cached_property
+    def _shown(self) -> list[Part]:
+        """The gradients, and the values that fail."""
+        return [part for part in self.parts if part.name != VALUE or _fails(part)]
+
     @cached_property
     def _worst(self) -> Part:
-        deciding = [part for part in self.parts if not part.informs] or list(self.parts)
-        return min(deciding, key=_badness)
+        deciding = [part for part in self._shown if not part.informs] or self._shown or list(self.parts)
+        return min(deciding, key=_badness, default=Part("", "", Verdict.NONE, None, ""))
 
     @property
     def rows(self) -> pd.DataFrame:
-        """A table with a row for each part."""
+        """A table with a row for each gradient, and for each value that fails."""
         import pandas as pd
 
         rows = []
-        for part in self.parts:
+        for part in self._shown:
             j = part.judgement
             numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
             rows.append({**dict.fromkeys(COLUMNS), **numbers, **_of(part)})
@@ -107,12 +117,13 @@ class Result:
 
     def __str__(self) -> str:
         """The worst part first, its worst elements, and why."""
-        shown = [part for part in sorted(self.parts, key=_badness) if part.verdict not in RIGHT]
+        shown = [part for part in sorted(self._shown, key=_badness) if part.verdict not in RIGHT]
         shown = [part for part in shown if not part.informs] or [self._worst]
         lines = [line for part in shown[:MOST_SHOWN] for line in self._of_part(part)]
         hidden = len(shown) - MOST_SHOWN
         lines += [f"and {hidden} more"] if hidden > 0 else []
-        lines += [f"  {text}" for text in (*self.faults, *self.notes)]
+        remarks = [part.diagnosis for part in self._shown if part.remark]
+        lines += [f"  {text}" for text in (*self.faults, *self.notes, *remarks)]
         return "\n".join(lines)
 
     def _of_part(self, part: Part) -> list[str]:
@@ -156,6 +167,10 @@ def _of(part: Part) -> dict[str, Any]:
         "shape": part.shape,
         "diagnosis": part.diagnosis,
     }
+
+
+def _fails(part: Part) -> bool:
+    return part.verdict not in {*RIGHT, Verdict.UNDECIDED}
 
 
 def _badness(part: Part) -> tuple[int, float]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
-from oracles.oracle import Array, Gradient, Oracle, Subject
-
-if TYPE_CHECKING:
-    from harness.case import Case
+from oracles.oracle import Case, Oracle
+from oracles.subject import Array, Gradient, Subject
 
 BITS = 128
 LIMITS = Limits(zero_bits=1100)  # gradients may be as small as the smallest float64, 2^-1074
@@ -29,7 +27,7 @@ class ExactOracle(Oracle):
         """Nothing in principle: what has no rule raises when it is asked."""
         return ""
 
-    def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+    def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case as enclosures; a fetched gradient is their midpoints."""
 
         def value(*args: Array) -> Enclosure | Array:

@@ -6,15 +6,13 @@ float32, so a difference from it accuses nobody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
 import reference
-from oracles.oracle import Array, Direction, Gradient, Oracle, Subject
-
-if TYPE_CHECKING:
-    from harness.case import Case
+from oracles.oracle import Case, Oracle
+from oracles.subject import Array, Direction, Gradient, Subject
 
 STEP = 1e-4  # the document's h
 WHOLE = 256  # up to so many entries all are differenced; beyond, a sample and random directions
@@ -32,7 +30,7 @@ class FiniteDifferenceOracle(Oracle):
         """A function with an integer output: its differences are zeros and steps, never a gradient."""
         return "" if case.vjp else "the output is an integer: there is no gradient to difference"
 
-    def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+    def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case's value, and the central differences of <cotangent, value>."""
 
         def gradient(cotangent: Array, *args: Array) -> Gradient:
@@ -79,7 +77,10 @@ def _differences(case: Case, cotangent: Array, args: tuple[Array, ...]) -> Gradi
     }
     directions = tuple(_along(projected, points, rng) for _ in range(DIRECTIONS)) if sampled else ()
     return Gradient(
-        tuple(arrays), directions, float(np.max(errors)), "; ".join(n for n, holds in notes.items() if holds)
+        tuple(arrays),
+        directions=directions,
+        error_estimate=float(np.max(errors)),
+        note="; ".join(n for n, holds in notes.items() if holds),
     )
 
 

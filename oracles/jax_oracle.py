@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
-from oracles.oracle import Array, Gradient, Oracle, Subject
-
-if TYPE_CHECKING:
-    from harness.case import Case
-    from oracles.exact.program.recording import Recording
+from oracles.exact.program.recording import Recording
+from oracles.frameworks import framework
+from oracles.oracle import Case, Oracle
+from oracles.subject import Array, Subject
 
 
 @final
@@ -43,66 +42,39 @@ class JaxOracle(Oracle):
 
         return "" if case.name in FUNCTIONS else f"{case.name} is not written in oracles/jax_functions.py"
 
-    def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
-        """The case; where it is compiled, once per process and shape.
-
-        float64 runs inside JAX's 64-bit context and float32 outside it (inside, a float32 program may
-        return float64), so the user's global setting is neither needed nor touched.
-        """
+    def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+        """The case; where it is compiled, once per process and shape."""
         import jax
 
-        wide, device = dtype == np.float64, jax.devices(self.device)[0]
-        value_program, gradient_program = self._programs(case)
-
-        def load(array: Array) -> Any:
-            with jax.enable_x64(wide):
-                return jax.device_put(array, device)
-
-        def value(*args: Any) -> Any:
-            with jax.enable_x64(wide):
-                return _finished(value_program(*args))
-
-        def gradient(cotangent: Any, *args: Any) -> Any:
-            with jax.enable_x64(wide):
-                return _finished(gradient_program(cotangent, *args))
-
-        return Subject(load, value, gradient, np.asarray, _as_gradient)
+        device, wide = jax.devices(self.device)[0], dtype == np.float64
+        eager = self._eager is self
+        return framework("jax").subject(*self._programs(case), device, wide, primal=eager)
 
     def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
         """The jaxpr of `jax.vjp`, custom rules and all; compiling it changes its rounding, not its formula.
 
         The outputs are the gradients that are not None. Without a cotangent it is the jaxpr of the value.
         """
-        from oracles.exact.from_jaxpr import record
+        from oracles.jax_functions import FUNCTIONS
 
-        value, gradient = _eager(case)
+        own, function = framework("jax"), FUNCTIONS[case.name]
         if cotangent is None:
-            return record(value, args, {}, edges=False, paired=True)
-        return record(gradient, (cotangent, *args), {}, edges=False, paired=True)
+            return own.record(function, args, differentiate=False)
+        return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)
 
 
 def _eager(case: Case) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The case's value and its pullback, `pull(cotangent, *args)`."""
-    from oracles.exact.from_jaxpr import pullback
+    """The case's value, and its pullback with the value that it computes anyway."""
     from oracles.jax_functions import FUNCTIONS
 
     function = FUNCTIONS[case.name]
-    return function, pullback(function, case.argnums)
+    return function, framework("jax").pullback(function, case.argnums, primal=True)
 
 
 def _compiled(case: Case) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Both under `jax.jit`."""
-    import jax
+    """Both under `jax.jit`; to return the value too would be to compile another program."""
+    from oracles.frameworks.in_jax import compiled
+    from oracles.jax_functions import FUNCTIONS
 
-    value, gradient = _eager(case)
-    return jax.jit(value), jax.jit(gradient)
-
-
-def _finished(result: Any) -> Any:
-    import jax
-
-    return jax.block_until_ready(result)  # type: ignore[no-untyped-call]
-
-
-def _as_gradient(result: Any) -> Gradient:
-    return Gradient(tuple(None if g is None else np.asarray(g) for g in result))
+    function = FUNCTIONS[case.name]
+    return compiled(function), compiled(framework("jax").pullback(function, case.argnums))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import replace
+from typing import Any, final
 
 import numpy as np
 
-from oracles.oracle import Array, Gradient, Oracle, Subject
-
-if TYPE_CHECKING:
-    from harness.case import Case
-    from oracles.exact.program.recording import Recording
+from oracles.exact.program.recording import Recording
+from oracles.frameworks import framework
+from oracles.oracle import Case, Oracle
+from oracles.subject import Array, Gradient, Subject
 
 
 @final
@@ -25,27 +24,20 @@ class NumpyOracle(Oracle):
         """Every case has a function; one without a VJP has no gradient, which is an answer."""
         return ""
 
-    def prepare(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+    def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case as it is: NumPy needs no preparation and works in the dtype of its arguments."""
-        return Subject(np.asarray, case.function, case.vjp or _no_gradient, np.asarray, _as_gradient(case))
+        own = framework(self.name).subject(case.function, case.vjp or _no_gradient)
+        if case.vjp is not None:
+            return own
+        return replace(own, fetch_gradient=lambda result: Gradient((None,) * len(case.argnums)))
 
     def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
         """The function or its hand-written VJP, run over recorded arrays."""
-        from oracles.exact.from_numpy import record
-
+        own = framework(self.name)
         if cotangent is None:
-            return record(case.function, args, {}, edges=False)
-        return record(case.vjp or _no_gradient, (cotangent, *args), {}, edges=False)
+            return own.record(case.function, args, differentiate=False)
+        return own.record(case.vjp or _no_gradient, (cotangent, *args), differentiate=False)
 
 
 def _no_gradient(cotangent: Array, *args: Array) -> None:
     return None
-
-
-def _as_gradient(case: Case) -> Callable[[Any], Gradient]:
-    def fetch(result: Any) -> Gradient:
-        if result is None:
-            return Gradient((None,) * len(case.argnums))
-        return Gradient(tuple(map(np.asarray, result if isinstance(result, tuple) else (result,))))
-
-    return fetch

@@ -132,20 +132,20 @@ def _losing(oracle: Oracle, before: Record, bits: int) -> Oracle:
     which = catalogue()[before.case].differentiated.index(argument_of(before))
     at = tuple(map(int, re.findall(r"\d+", before.where.partition("[")[2])))
 
-    def prepare(*asked: Any) -> Subject:
-        subject = oracle.prepare(*asked)
+    def subject(*asked: Any) -> Subject:
+        own = oracle.subject(*asked)
 
         def fetch(native: Any) -> Any:
-            gradient = subject.fetch_gradient(native)
+            gradient = own.fetch_gradient(native)
             moved = np.array(gradient.arrays[which])
             moved[at] *= factor
             arrays = (*gradient.arrays[:which], moved, *gradient.arrays[which + 1 :])
             return replace(gradient, arrays=arrays)
 
-        return replace(subject, fetch_gradient=fetch)
+        return replace(own, fetch_gradient=fetch)
 
     losing = copy.copy(oracle)
-    losing.prepare = prepare  # type: ignore[method-assign, assignment]
+    losing.subject = subject  # type: ignore[method-assign, assignment]
     return losing
 
 

@@ -120,7 +120,7 @@ def _learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
 def gradient_source(oracle: Oracle) -> GradientSource:
     """`source(net, x, t)`: the loss's gradient by parameter name, computed by this oracle."""
     case = catalogue()["two_layer_net"]
-    subject = oracle.prepare(case, np.dtype(np.float64))
+    subject = oracle.subject(case, np.dtype(np.float64))
     names = case.differentiated
 
     def source(net: reference.TwoLayerNet, x: Array, t: Array) -> dict[str, Array]:

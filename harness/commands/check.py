@@ -15,13 +15,13 @@ import numpy as np
 
 from harness.check import check_gradient
 from harness.commands.options import CheckOptions
-from harness.frameworks import NAMES
 from harness.inputs.arrays import Array, signed
 from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.verdict import Verdict
 from oracles.exact.program.program import FLOATS
+from oracles.frameworks import NAMES
 
 
 def run_check(name: str, options: CheckOptions) -> ExitCode:

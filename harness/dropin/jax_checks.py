@@ -23,7 +23,6 @@ from harness.dropin.made import (
     original,
     settings,
 )
-from harness.frameworks import with_forward_rule
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, MAX_ORDER, REVERSE
 
@@ -103,6 +102,8 @@ def check_jvp(
     original_one = partial(checker, f, f_jvp, args, err_msg=err_msg)
     if is_inside():
         return original_one(**given)  # type: ignore[no-any-return]
+    from oracles.frameworks.in_jax import with_forward_rule
+
     ruled = with_forward_rule(f, f_jvp)
     return _decided("check_jvp", [partial(_asked, ruled, args, mode=FORWARD)], original_one, given)
 

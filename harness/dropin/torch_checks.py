@@ -23,7 +23,6 @@ from harness.dropin.made import (
 )
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
-from oracles.torch_oracle import load_forward_mode
 
 USUAL = {"eps": 1e-6, "atol": 1e-5, "rtol": 1e-3}
 Function = Callable[..., Any]
@@ -105,6 +104,8 @@ def _otherwise_fine(checker: Function, func: Function, args: Sequence[Any], opti
     """What the original checks besides the size of the gradients; it raises as it always does."""
     others = {**options, "fast_mode": True}
     if options.get("check_forward_ad") or options.get("check_fwd_over_rev"):
+        from oracles.frameworks.in_torch import load_forward_mode
+
         load_forward_mode()
     with calling_originals():
         return bool(checker(func, *args, atol=ANYTHING, rtol=0.0, **others))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from harness.inputs.arrays import Array, Floating, signed
 from harness.inputs.corpus import CORPUS, Boundary, chosen
-from harness.subject.target import Problem
+from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
@@ -55,7 +56,7 @@ def at(entry: Boundary, array: Array) -> Array:
 
 
 def points(
-    problem: Problem, boundary: bool | Iterable[str], samples: int, seed: int
+    target: Target, boundary: bool | Iterable[str], samples: int, seed: int
 ) -> Iterator[tuple[str, tuple[Array, ...]]]:
     """Other points, each with its name: boundary values of each array in turn, and draws.
 
@@ -64,34 +65,37 @@ def points(
     Raises:
         ValueError: The corpus has no boundary value of a name.
     """
-    yield from _at_boundary(problem, chosen(boundary))
+    return chain(_at_boundary(target, chosen(boundary)), _draws(target, samples, seed))
+
+
+def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, tuple[Array, ...]]]:
     rng = np.random.default_rng([seed, 1])
     for number in range(samples):
-        yield f"draw {number}", _with(problem, {k: _drawn(problem.arrays[k], rng) for k in problem.moving})
+        yield f"draw {number}", _with(target, {k: _drawn(target.arrays[k], rng) for k in target.active})
 
 
-def _at_boundary(problem: Problem, asked: list[Boundary]) -> Iterator[tuple[str, tuple[Array, ...]]]:
-    several = len(problem.arrays) > 1
+def _at_boundary(target: Target, asked: list[Boundary]) -> Iterator[tuple[str, tuple[Array, ...]]]:
+    several = len(target.arrays) > 1
     values = [one for one in asked if not one.is_layout]
-    for k, array in enumerate(problem.arrays):
-        of = f"{problem.names[k]} " if several else ""
+    for k, array in enumerate(target.arrays):
+        of = f"{target.names[k]} " if several else ""
         if array.size and is_floating(array):
             for one in values:
-                yield f"{of}{one.name}", _with(problem, {k: at(one, array)})
+                yield f"{of}{one.name}", _with(target, {k: at(one, array)})
         elif array.size > 1 and array.dtype.kind in "iu" and CORPUS["constant"] in values:
-            yield f"{of}constant", _with(problem, {k: at(CORPUS["constant"], array)})
-    floating = [k for k, array in enumerate(problem.arrays) if is_floating(array)]
+            yield f"{of}constant", _with(target, {k: at(CORPUS["constant"], array)})
+    floating = [k for k, array in enumerate(target.arrays) if is_floating(array)]
     if len(floating) > 1 and CORPUS["zeros"] in values:
-        yield "all zeros", _with(problem, {k: np.zeros_like(problem.arrays[k]) for k in floating})
+        yield "all zeros", _with(target, {k: np.zeros_like(target.arrays[k]) for k in floating})
     for one in asked:
         # A shape that changes changes everywhere, or the function would not take it.
-        arrays = {k: at(one, a) for k in problem.moving if (a := problem.arrays[k]).ndim and a.size}
+        arrays = {k: at(one, a) for k in target.active if (a := target.arrays[k]).ndim and a.size}
         if one.is_layout and arrays:
-            yield one.name, _with(problem, arrays)
+            yield one.name, _with(target, arrays)
 
 
-def _with(problem: Problem, changed: dict[int, Array]) -> tuple[Array, ...]:
-    return tuple(changed.get(k, a) for k, a in enumerate(problem.arrays))
+def _with(target: Target, changed: dict[int, Array]) -> tuple[Array, ...]:
+    return tuple(changed.get(k, a) for k, a in enumerate(target.arrays))
 
 
 def _drawn(array: Array, rng: np.random.Generator) -> Array:

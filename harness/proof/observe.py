@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from harness.inputs.arrays import Array
 from oracles.exact.program.formats import format_of
-from oracles.oracle import Gradient, Native, Subject
+from oracles.subject import Gradient, Native, Subject
 
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
 # the first makes something overflow.
@@ -43,6 +43,17 @@ class Loaded:
         return self.subject.gradient(self.cotangent, *self.args)
 
 
+class Misfit(NamedTuple):
+    """Why a part of a result is no gradient; of all parts where `part` is ""."""
+
+    part: str
+    text: str
+    is_none: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.text}" if self.part else self.text
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What a subject returned, and how it behaved.
@@ -50,7 +61,7 @@ class Observed:
     Attributes:
         value, gradient: The function's value and the gradient, on the host.
         others: The same gradient obtained otherwise, where that gave other numbers: to be judged as well.
-        misshapen: Why the result is no gradient at all: its number, shape or dtype.
+        misfits: Why the result is no gradient at all: its number, a None, a shape or a dtype.
         faults: What else is wrong apart from size, in words; each makes the row fail.
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and gradient, set-up and compilation included.
@@ -59,7 +70,7 @@ class Observed:
     value: Any
     gradient: Gradient
     others: tuple[tuple[str, tuple[Array | None, ...]], ...]
-    misshapen: tuple[str, ...]
+    misfits: tuple[Misfit, ...]
     faults: tuple[str, ...]
     notes: tuple[str, ...]
     first_call_time_s: float
@@ -98,8 +109,8 @@ def observe(
     gradient = replace(gradient, arrays=tuple(None if g is None else g.copy() for g in gradient.arrays))
     faults += _overwritten(names, given, (*args, *directions))
     faults += _elsewhere(raw, mine)
-    misshapen = _structure(gradient.arrays, expected)
-    if thoroughly and not faults and not misshapen:
+    misfits = _structure(gradient.arrays, expected)
+    if thoroughly and not faults and not misfits:
         again = subject.fetch_gradient(mine.gradient()).arrays
         if _shapes(again) != _shapes(gradient.arrays):
             faults.append(f"run again, the gradient has shapes {_shapes(again)}")
@@ -113,7 +124,7 @@ def observe(
                 break
         if not _same(gradient.arrays, back, ends=True):
             others.append((f"with the cotangent times {scale:g}, divided by {scale:g}", back))
-    return Observed(value, gradient, tuple(others), tuple(misshapen), tuple(faults), tuple(notes), seconds)
+    return Observed(value, gradient, tuple(others), tuple(misfits), tuple(faults), tuple(notes), seconds)
 
 
 def _direction_names(count: int) -> list[str]:
@@ -145,15 +156,17 @@ def _device(native: Native) -> str:
     return str(getattr(native, "device", ""))
 
 
-def _structure(gradients: Sequence[Array | None], expected: Sequence[tuple[str, Array]]) -> list[str]:
+def _structure(gradients: Sequence[Array | None], expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
     if len(gradients) != len(expected):
-        return [f"{len(gradients)} gradients for {len(expected)} differentiated arguments"]
+        return [Misfit("", f"{len(gradients)} gradients for {len(expected)} differentiated arguments")]
     found = []
     for got, (name, argument) in zip(gradients, expected, strict=True):
-        if got is not None and got.shape != argument.shape:
-            found.append(f"{name}: shape {got.shape} instead of {argument.shape}")
-        elif got is not None and got.dtype != argument.dtype:
-            found.append(f"{name}: dtype {got.dtype} instead of {argument.dtype}")
+        if got is None:
+            found.append(Misfit(name, "no gradient (None), which is not a zero gradient", True))
+        elif got.shape != argument.shape:
+            found.append(Misfit(name, f"shape {got.shape} instead of {argument.shape}"))
+        elif got.dtype != argument.dtype:
+            found.append(Misfit(name, f"dtype {got.dtype} instead of {argument.dtype}"))
     return found
 
 

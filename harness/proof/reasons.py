@@ -1,91 +1,22 @@
-"""The verdict on what a subject returned, from the truth, its gradient program, and the program's bound."""
+"""The verdicts with their reasons in words."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from flint import arb
 
 from harness.inputs.arrays import Array
-from harness.proof.formula import Formula, beyond, compare
+from harness.proof.formula import beyond
 from harness.proof.judge import Evidence, Judgement, judge_each, worst_argument
+from harness.proof.program import Examined
 from harness.proof.truth import Truth
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import RIGHT, Verdict
-from oracles.exact.enclose.refine import Limits
-from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
 from oracles.exact.rounding.diagnosis import diagnose
-from oracles.exact_oracle import LIMITS
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """A gradient program against the truth: E and B.
-
-    Attributes:
-        machine: How it rounds.
-        recording: The program, None if it could not be recorded.
-        formula: E against T.
-        bound: B, None without a program or for a wrong one.
-        unsupported: Why there is no program, "" if there is one.
-    """
-
-    machine: Machine
-    recording: Recording | None
-    formula: Formula
-    bound: Bound | None
-    unsupported: str = ""
-
-
-def examine_program(
-    truth: Truth,
-    record: Callable[[], Recording],
-    machine: str,
-    limits: Limits = LIMITS,
-    custom: bool = True,
-) -> Examined:
-    """Record a gradient program and evaluate it exactly and at its own precision.
-
-    Args:
-        truth: The truth it is compared with.
-        record: Records it; its outputs are the gradients with respect to the truth's inputs, in order.
-        machine: A key of MACHINES.
-        limits: For the exact evaluation and, in seconds, for the bound.
-        custom: Whether a person wrote the rule.
-    """
-    rounds = MACHINES[machine]
-    try:
-        recording = record()
-    except Unsupported as reason:
-        return Examined(rounds, None, Formula(None, str(reason)), None, str(reason))
-    except Undecided as reason:
-        return Examined(rounds, None, Formula(None, str(reason)), None)
-    found, wanted = (
-        [v.shape for v in recording.program.outputs],
-        [e.shape for e in truth.enclosures],
-    )
-    if found != wanted:
-        reason_ = f"the gradient program gives shapes {found}, the truth has {wanted}"
-        return Examined(rounds, None, Formula(None, reason_), None)
-    formula = compare(truth, recording, limits, custom)
-    if formula.agrees is not None and not all(a.all() for a in formula.agrees):
-        return Examined(rounds, recording, formula, None)  # it is wrong, however it rounds
-    deadline = time.monotonic() + limits.seconds
-    return Examined(rounds, recording, formula, bound(recording.program, recording.values, rounds, deadline))
-
-
-def examine_opaque(truth: Truth, machine: str) -> Examined:
-    """What is known of a program that nobody can look into: nothing but how the truth's own would round."""
-    rounds = MACHINES[machine]
-    recording = Recording(truth.gradient, tuple(truth.inputs), (), lambda k, leaves: leaves)
-    agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
-    return Examined(rounds, recording, agrees, bound(truth.gradient, truth.inputs, rounds))
 
 
 def verdict(

@@ -1,4 +1,4 @@
-"""T and a: the true gradient of a specification at one point, and the error that its inputs excuse."""
+"""Record and prove: the question at one point, T, and a, the error that its inputs excuse."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
+from harness.proof.question import Question
+from harness.subject.derivative import FORWARD, along, contracted, dtype_named, inside, levels_of
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.refine import Enclosure, Limits, slopes
+from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -64,6 +68,107 @@ class Truth:
     def proven_digits(self) -> float:
         """How many digits of the largest elements are proven."""
         return -math.log10(max(self.proven_error, 1e-300))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The question at one point, recorded.
+
+    Attributes:
+        forward: The specification.
+        function: What the last derivative is of: the specification, or a derivative of it.
+        wrt: Its inputs that are differentiated.
+        directions: What the last derivative is contracted with.
+        inputs, labels: The arrays, then the directions of the derivatives below; and their names.
+    """
+
+    forward: Recording
+    function: Recording
+    wrt: tuple[int, ...]
+    directions: tuple[Array, ...]
+    inputs: tuple[Array, ...]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Posed:
+    """The question at one point, proven.
+
+    Attributes:
+        forward: The specification, recorded.
+        true: The truth.
+        directions: What the last derivative is contracted with.
+        inputs, labels: The arrays, then the directions of the derivatives below; and their names.
+        expected: The name of each part of the derivative, and an array of its shape and dtype.
+        limits: Of the exact evaluations.
+    """
+
+    forward: Recording
+    true: Truth
+    directions: tuple[Array, ...]
+    inputs: tuple[Array, ...]
+    labels: tuple[str, ...]
+    expected: tuple[tuple[str, Array], ...]
+    limits: Limits
+
+    @cached_property
+    def values(self) -> list[Enclosure]:
+        """The true value of each of the function's results.
+
+        Raises:
+            Undecided: No precision within the limits narrows one.
+        """
+        return refine(self.forward.program, self.forward.values, BITS, self.limits)
+
+
+def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False) -> Recorded:
+    """Record the specification, and draw or take what each derivative is contracted with.
+
+    Args:
+        question: The question.
+        arrays: The point.
+        exactly: Whether given directions stay the numbers that they are, whatever the function's dtype.
+
+    Raises:
+        Unsupported, Undecided: The specification cannot be recorded.
+        ValueError: A given direction does not fit.
+    """
+    *within, step = question.derivative.steps
+    *given, last = levels_of(question.cotangent, len(within) + 1)
+    forward = function = question.specify(arrays)
+    wrt = tuple(function.argument.index(k) for k in question.active)
+    rng = np.random.default_rng(question.seed)
+
+    def drawn(one: str, directions: Any) -> list[Array]:
+        if one == FORWARD:
+            return along(directions, [arrays[k] for k in question.active], rng, exactly)
+        return contracted(directions, function.program.outputs, arrays, rng, exactly)
+
+    inner: list[Array] = []
+    for one, directions in zip(within, given, strict=True):
+        found = drawn(one, directions)
+        inner += found
+        function = inside(one, function, wrt, found)
+    labels = (*question.names, *(f"direction {k}" for k in range(len(inner))))
+    return Recorded(forward, function, wrt, tuple(drawn(step, last)), (*arrays, *inner), labels)
+
+
+def pose(question: Question, arrays: Sequence[Array]) -> Posed:
+    """The question at one point, with its truth.
+
+    Raises:
+        Unsupported, Undecided: There is no truth here.
+        ValueError: A given direction does not fit.
+    """
+    at = recorded(question, arrays)
+    true = true_gradient(
+        at.function, at.directions, at.wrt, question.parts, question.limits, question.derivative.last
+    )
+    expected = tuple(
+        (name, np.empty(e.shape, dtype_named(d, arrays)))
+        for name, e, d in zip(question.parts, true.enclosures, true.dtypes, strict=True)
+    )
+    return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 
 def true_gradient(

@@ -1,68 +1,188 @@
-"""Is the value the specification's? Proven like a gradient: E against T, and what was computed against B."""
+"""Is the value the specification's? Enclosed, bounded and compared like a gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
-from harness.proof.judge import meets
-from harness.verdicts.verdict import Verdict
+from harness.proof.formula import SMALL
+from harness.proof.judge import Evidence, Judgement, distance, judge_each, meets
+from harness.proof.observe import Observed
+from harness.proof.question import VALUE, Part, Question, ValueRule
+from harness.proof.truth import Posed
+from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.refine import Enclosure, refine
+from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program.errors import ExactError
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.literals import has_literals, widened
 from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.attainable import attainable
 from oracles.exact.rounding.bound import MACHINES, bound
-from oracles.exact_oracle import BITS, LIMITS
+from oracles.exact_oracle import BITS
+
+OWN_RUN = "as the derivative's own run returns it, "
 
 
-def verdict_on_value(
-    true: Enclosure | Array, value: Array, record: Callable[[], Recording], machine: str, dtype: str
-) -> tuple[Verdict, str]:
-    """Whether a value is another function's than the specification's, or not what its program computes.
+def value_parts(
+    question: Question, posed: Posed, seen: Observed, program: Recording | None, rounding: str, name: str
+) -> list[Part]:
+    """What is known of the function's value, one part for each result.
 
     Args:
-        true: The true value; an integer is itself.
-        value: What was computed.
-        record: Records the function as a program.
-        machine: How it rounds.
-        dtype: What a floating value must be in.
+        question: The question.
+        posed: The question at its point.
+        seen: What ran: the value, and what the derivative's own run returns as the value.
+        program: The value's program in that run, or else in the plain one; None where it is the
+            specification's.
+        rounding: Its rounding model's name.
+        name: Of the point.
     """
-    if not isinstance(true, Enclosure):
-        whole = value.dtype.kind in "iub" and np.array_equal(true, value)
-        return _said(Verdict.WRONG, "" if whole else f"value: {value} instead of {true}")
-    if value.shape != true.shape:
-        return Verdict.WRONG, f"value: shape {value.shape} instead of {true.shape}"
-    if value.dtype.name != dtype:
-        return Verdict.WRONG, f"value: dtype {value.dtype} instead of {dtype}"
+    if question.value is ValueRule.FREE:
+        return []
+    runs = [("", seen.value)] + (
+        [(OWN_RUN, seen.gradient.primal)] if seen.gradient.primal is not None else []
+    )
+    misfit = next((text for _, values in runs if (text := _misfit(question, posed, values))), "")
+    if misfit:
+        return [Part(name, VALUE, Verdict.WRONG, None, misfit)]
     try:
-        recording = record()
-        (found,) = refine(recording.program, recording.values, BITS, LIMITS)
-    except ExactError:
+        true = posed.values
+    except ExactError as reason:
+        return [Part(name, VALUE, Verdict.UNDECIDED, None, f"value: {reason}", remark=True)]
+    differ = _other_functions(program, true, question.limits) if program else [""] * len(true)
+    found = []
+    for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
+        judgements = []
+        for label, values in runs:
+            said, verdict = "", Verdict.ACCURATE
+            if differ[k] and label == runs[-1][0]:  # the program is that of the last run
+                said, verdict = differ[k], Verdict.WRONG
+            elif not _is_rounded(enclosure, values[k], output.dtype):
+                said = _outside(program or posed.forward, k, values[k], enclosure, rounding)
+                verdict = Verdict.MISCOMPUTED if said else verdict
+            text = f"value: {label}{said}" if said else ""
+            (one,) = judge_each([_evidence(enclosure, output.dtype)], [values[k]], question.allowed)
+            judgements.append(replace(one, verdict=verdict, diagnosis=text, more=()))
+        worst = min(judgements, key=lambda j: j.verdict.severity)
+        remark = worst.verdict is Verdict.MISCOMPUTED and question.value is not ValueRule.COUNTS
+        found.append(_part(name, worst, output.dtype, enclosure.shape, remark))
+    return found
+
+
+def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: str) -> list[Part]:
+    """Whether the function has the specification's values, or near ones.
+
+    It may be an approximation of what is specified: how good the gradient is says the gradient's own verdict.
+    """
+    misfit = _misfit(question, posed, values)
+    if misfit:
+        said = f"the function is not the specification: {misfit}"
+        return [Part(name, VALUE, Verdict.WRONG, None, said)]
+    program, true = posed.forward.program, posed.values
+    wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
+    excused, zero = attainable(program, posed.forward.values, wrt, true, 0)
+    evidence = [
+        replace(_evidence(e, v.dtype), attainable=a, zero=z)
+        for e, a, z, v in zip(true, excused, zero, program.outputs, strict=True)
+    ]
+    judged = judge_each(evidence, values, question.allowed)
+    given = max((float(np.max(np.abs(x), initial=0.0)) for x in posed.inputs), default=0.0)
+    parts = []
+    for judgement, e, z, c in zip(judged, true, zero, values, strict=True):
+        size = float(np.max(np.abs(e.mid), initial=0.0))
+        # Where the value is 0 whatever the inputs, no rounding excuses another one.
+        off = bool(np.any(z & (np.abs(c.astype(float)) > SMALL * (size or given))))
+        right = judgement.verdict in {*RIGHT, Verdict.UNDECIDED} and not off
+        near = judgement.max_abs_error <= SMALL * size or right
+        said = "" if near else (
+            f"the function is not the specification: its value is {judgement.computed:.9g} at "
+            f"{list(judgement.element)}, the specification's is {judgement.true:.9g}; the gradients of two "
+            "functions cannot be compared"
+        )  # fmt: skip
+        verdict = Verdict.ACCURATE if near else Verdict.WRONG
+        one = replace(judgement, verdict=verdict, diagnosis=said, more=())
+        parts.append(_part(name, one, c.dtype.name, c.shape))
+    return parts
+
+
+def _part(name: str, one: Judgement, dtype: str, shape: tuple[int, ...], remark: bool = False) -> Part:
+    return Part(name, VALUE, one.verdict, one, one.diagnosis, dtype, shape, remark)
+
+
+def _evidence(true: Enclosure, dtype: str) -> Evidence:
+    """What is known without perturbations: nobody can ask for less than half an ulp."""
+    half = _half_ulp(true, dtype) + format_of(dtype).normal
+    everywhere = np.ones(true.shape, bool)
+    return Evidence(VALUE, true, half, ~everywhere, everywhere, None, dtype)
+
+
+def _misfit(question: Question, posed: Posed, values: Sequence[Array]) -> str:
+    wanted, found = [v.shape for v in posed.forward.program.outputs], [v.shape for v in values]
+    if wanted != found:
+        one = len(wanted) == len(found) == 1
         return (
-            Verdict.ACCURATE,
-            "",
-        )  # nothing is proven of the value; the gradient's own verdict says what is missing
-    agrees = meets(found.balls, true.balls)
-    if not agrees.all() and has_literals(recording.program):
-        (wide,) = evaluate(widened(recording.program), recording.values, BITS)
-        agrees |= meets(wide, true.balls)
-    if not agrees.all():
-        at = tuple(int(i) for i in np.argwhere(~agrees)[0])
-        text = f"{found.shown(at)} instead of {true.shown(at)} at {at}"
-        return Verdict.WRONG, f"value: another function: {text}"
-    balls = bound(recording.program, recording.values, MACHINES[machine]).balls[0]
-    pairs = list(zip(balls.ravel().tolist(), value.astype(np.float64).ravel().tolist(), strict=True))
-    outside = [not (v == v and (v in ball or not ball.is_finite())) for ball, v in pairs]
+            f"value: shape {found[0]} instead of {wanted[0]}"
+            if one
+            else f"value: shapes {found}, not {wanted}"
+        )
+    dtypes = [v.dtype.name for v in values]
+    if question.value_dtype and set(dtypes) != {question.value_dtype}:
+        return f"value: dtype {', '.join(dtypes)} instead of {question.value_dtype}"
+    return ""
+
+
+def _other_functions(program: Recording, true: Sequence[Enclosure], limits: Limits) -> list[str]:
+    """For each result why its program is another function's, "" where it is not or nothing is known.
+
+    A difference below half an ulp of the value (of float32's, where its dtype is coarser) is none.
+    """
+    try:
+        found = [e.balls for e in refine(program.program, program.values, BITS, limits)]
+        wide = (
+            evaluate(widened(program.program), program.values, BITS)
+            if has_literals(program.program)
+            else found
+        )
+    except ExactError:
+        return [""] * len(true)
+    said = []
+    for balls, more, t, output in zip(found, wide, true, program.program.outputs, strict=True):
+        e, dtype = Enclosure(balls, BITS), output.dtype
+        fine = "float32" if format_of(dtype).digits < format_of("float32").digits else dtype
+        agrees = meets(balls, t.balls) | meets(more, t.balls) | (distance(t, e.mid) <= _half_ulp(t, fine))
+        at = None if agrees.all() else tuple(int(i) for i in np.argwhere(~agrees)[0])
+        said.append("" if at is None else f"another function: {e.shown(at)} instead of {t.shown(at)} at {at}")
+    return said
+
+
+def _is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:
+    """Whether every element is within half an ulp of the truth, so that every bound holds it."""
+    return bool(np.all(distance(true, value.astype(np.float64)) <= _half_ulp(true, dtype)))
+
+
+def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
+    half: NDArray[np.float64] = format_of(dtype).ulp(true.mid) / 2
+    return half
+
+
+def _outside(program: Recording, k: int, value: Array, true: Enclosure, rounding: str) -> str:
+    """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
+    try:
+        balls = bound(program.program.giving(slice(k, k + 1)), program.values, MACHINES[rounding]).balls[0]
+    except ExactError:
+        return ""
+    numbers = value.astype(np.float64).ravel().tolist()
+    outside = [
+        not (v == v and (v in b or not b.is_finite()))
+        for b, v in zip(balls.ravel().tolist(), numbers, strict=True)
+    ]
     if not any(outside):
-        return Verdict.ACCURATE, ""
-    k = outside.index(True)
-    digits = true.shown(tuple(int(i) for i in np.unravel_index(k, value.shape)))
-    text = f"value: {pairs[k][1]!r} where the truth is {digits}, outside what its rounding allows"
-    return Verdict.MISCOMPUTED, text
-
-
-def _said(verdict: Verdict, text: str) -> tuple[Verdict, str]:
-    return (verdict, text) if text else (Verdict.ACCURATE, "")
+        return ""
+    at = outside.index(True)
+    digits = true.shown(tuple(int(i) for i in np.unravel_index(at, value.shape)))
+    return f"{numbers[at]!r} where the truth is {digits}, outside what its rounding allows"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,22 +12,24 @@ import msgspec
 import numpy as np
 
 from harness.case import Case
-from harness.errors import Errors, measure
-from harness.inputs.arrays import Array, Arrays
-from harness.proof.judge import Judgement
+from harness.inputs.arrays import Array
+from harness.proof.answer import answered
+from harness.proof.judge import Evidence, Judgement, judge, worst_argument
 from harness.proof.observe import Loaded, Observed, observe
-from harness.proof.reasons import Examined, examine_opaque, examine_program, verdict, worst
-from harness.proof.truth import Truth, true_gradient
-from harness.proof.value import verdict_on_value
+from harness.proof.program import Examined, examine_derivative
+from harness.proof.question import VALUE, Answer, Question, ValueRule
+from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick
+from harness.subject.tested import Programs
+from harness.verdicts.budget import budget
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import RIGHT, Verdict
-from oracles import Gradient, NumpyOracle, Oracle
-from oracles.exact.enclose.refine import Enclosure, refine
+from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact_oracle import BITS, LIMITS, ExactOracle
+from oracles.exact_oracle import ExactOracle
+from oracles.frameworks import framework
 
 REFERENCE = NumpyOracle()
 EXACT = ExactOracle()
@@ -41,7 +45,7 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         if impossible:
             outcome = Outcome.FAIL if oracle.decides else Outcome.INFO
             return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=outcome, diagnosis=impossible)
-        return _examined(case, oracle, cell, known.get(Row.of(cell)))
+        return _row(case, oracle, cell, known.get(Row.of(cell)))
     except Unsupported as reason:
         return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=Outcome.FAIL, diagnosis=str(reason))
     except Undecided as reason:
@@ -55,108 +59,142 @@ def is_timed(case: Case, cell: Cell, full: bool = False) -> bool:
     return cell.input == case.inputs[0].name or (full and cell.oracle != EXACT.name)
 
 
+@dataclass(frozen=True)
+class OfOracle:
+    """What an oracle makes of a case, as a derivative under test."""
+
+    case: Case
+    oracle: Oracle
+    dtype: str
+
+    @property
+    def rounding(self) -> str:
+        """The rounding model's name."""
+        return self.oracle.machine
+
+    def subject(self) -> Subject:
+        """What runs it, of a tuple of one cotangent."""
+        own = self.oracle.subject(self.case, np.dtype(self.dtype))
+        return replace(
+            own,
+            gradient=lambda directions, *args: own.gradient(directions[0], *args),
+            fetch_value=lambda found: (own.fetch_value(found),),
+        )
+
+    def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
+        """Its programs; a case's gradient that writes into its inputs is seen when it runs."""
+        args, eager = tuple(inputs), self.oracle.eager
+        gradient = eager.record(self.case, directions[0], args)
+        if eager is not self.oracle:  # compiled, the same operations run fused, and other numbers
+            gradient = replace(gradient, executed=())
+        return Programs(gradient, eager.record(self.case, None, args))
+
+
+def question_of(case: Case, cell: Cell, oracle: Oracle = REFERENCE) -> Question:
+    """A cell as a question: the case's own function is the specification, and its value counts too."""
+    _, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
+    return Question(
+        lambda arrays: framework("numpy").record(case.function, arrays, differentiate=True),
+        case.arguments,
+        case.argnums,
+        cotangent=cotangent,
+        opaque=oracle.opaque,
+        # What autograd wrote knows no better than the forward; the hand-written one might.
+        custom=oracle.machine == REFERENCE.machine,
+        value=ValueRule.COUNTS,
+        value_dtype=cell.dtype,
+        thorough=oracle.decides,
+    )
+
+
 @lru_cache(maxsize=2)
-def truth(case: Case, input_name: str, dtype: str, seed: int) -> tuple[Enclosure | Array, Truth | None]:
-    """The true value and gradient at one input, kept while the oracles are asked about it in turn.
-
-    An integer value is itself, and has no gradient.
-    """
-    from oracles.exact.from_numpy import record
-
-    args, cotangent = case.draw(input_name, dtype, seed)
-    if case.vjp is None:
-        return np.asarray(case.function(*args)), None
-    recording = record(case.function, args, {})
-    (value,) = refine(recording.program, recording.values, BITS, LIMITS)
-    wrt = [recording.argument.index(k) for k in case.argnums]
-    return value, true_gradient(recording, [cotangent], wrt, case.differentiated)
+def posed(case: Case, input_name: str, dtype: str, seed: int) -> Posed:
+    """The truth at one input, kept while the oracles are asked about it in turn."""
+    args, _ = case.draw(input_name, dtype, seed)
+    return pose(question_of(case, Cell(case.name, input_name, dtype, REFERENCE.name, seed)), args)
 
 
 @lru_cache(maxsize=4)
 def examined(case: Case, input_name: str, dtype: str, seed: int, oracle: Oracle) -> Examined:
-    """The gradient program of an oracle against the truth; one compiled or not is the same program."""
-    args, cotangent = case.draw(input_name, dtype, seed)
-    true = truth(case, input_name, dtype, seed)[1]
-    assert true is not None
-    if oracle.opaque:
-        return examine_opaque(true, oracle.machine)
-    # What autograd wrote knows no better than the forward; the hand-written one might.
-    custom = oracle.machine == REFERENCE.machine
-    return examine_program(true, lambda: oracle.record(case, cotangent, args), oracle.machine, LIMITS, custom)
+    """E and B of an oracle; one that compiles or not has the same program."""
+    question = question_of(case, Cell(case.name, input_name, dtype, oracle.name, seed), oracle)
+    return examine_derivative(question, OfOracle(case, oracle, dtype), posed(case, input_name, dtype, seed))
 
 
-def _examined(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> Record:
+def _row(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> Record:
+    args, _ = case.draw(cell.input, cell.dtype, cell.seed)
+    shapes = " ".join(str(a.shape).replace(" ", "") for a in args)
+    if case.vjp is None:
+        return _record(cell, shapes=shapes, **_without_gradient(case, oracle, cell))
+    at = posed(case, cell.input, cell.dtype, cell.seed)
+    question, under_test = question_of(case, cell, oracle), OfOracle(case, oracle, cell.dtype)
+    fields: dict[str, Any] = {"shapes": shapes, "proven_digits": at.true.proven_digits}
+    if oracle.decides:
+        of_program = (case, cell.input, cell.dtype, cell.seed, oracle.eager)
+        found = answered(question, under_test, at, lambda alone: examined(*of_program))
+        return _record(cell, **fields, **_judged(found, known))
+    seen = observe(under_test.subject(), at.inputs, at.directions, at.labels, at.expected, thoroughly=False)
+    fields["first_call_time_s"] = seen.first_call_time_s
+    if oracle.name == EXACT.name:
+        said = f"{at.true.proven_digits:.0f} digits proven"
+        return _record(cell, **fields, **_truth(said), scaled_error=at.true.proven_error)
+    return _record(cell, **fields, **_estimated(at, seen))
+
+
+def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
+    """The fields of a record that come from the answer: of its worst part, with the worst numbers of all."""
+    gradients = [part for part in found.parts if part.name != VALUE]
+    judged = [part.judgement for part in gradients if part.judgement is not None]
+    worst = worst_argument(judged) if judged else None
+    amiss = [f"{p.name}: {p.diagnosis}" for p in gradients if p.judgement is None and p.diagnosis]
+    amiss += [
+        p.diagnosis for p in found.parts if p.name == VALUE and p.verdict not in RIGHT and not p.informs
+    ]
+    kind = min(
+        (p.verdict for p in found.parts if p.verdict and not p.informs), key=lambda verdict: verdict.severity
+    )
+    outcome = Outcome.PASS if kind in RIGHT and not found.faults else Outcome.FAIL
+    said = [worst.diagnosis] if worst and worst.diagnosis else []
+    diagnosis = "; ".join([*found.faults, *amiss, *said, *found.notes])
+    if known and not found.faults and not amiss:
+        outcome, diagnosis = _excused(outcome, known, diagnosis)
+    return {
+        "verdict": kind,
+        "outcome": outcome,
+        "diagnosis": diagnosis,
+        "first_call_time_s": found.first_call_time_s,
+        **(_numbers(worst) if worst else {}),
+    }
+
+
+def _without_gradient(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
+    """The fields for a function whose value is an integer: it is itself, and has no gradient anywhere."""
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
-    value, true = truth(case, cell.input, cell.dtype, cell.seed)
-    subject = oracle.prepare(case, np.dtype(cell.dtype))
+    subject = oracle.subject(case, np.dtype(cell.dtype))
     expected = [(case.arguments[k], args[k]) for k in case.argnums]
     seen = observe(subject, args, cotangent, case.arguments, expected, thoroughly=oracle.decides)
-    fields: dict[str, Any] = {
-        "shapes": " ".join(str(a.shape).replace(" ", "") for a in args),
-        "first_call_time_s": seen.first_call_time_s,
-        "proven_digits": true.proven_digits if true else None,
-    }
+    found = {"first_call_time_s": seen.first_call_time_s}
     if oracle.name == EXACT.name:
-        error = true.proven_error if true else None
-        said = f"{true.proven_digits:.0f} digits proven" if true else "an integer, which has no gradient"
-        fields |= {
-            "verdict": Verdict.TRUTH,
-            "outcome": Outcome.INFO,
-            "scaled_error": error,
-            "diagnosis": said,
-        }
-    elif oracle.decides:
-        fields |= _judged(case, oracle, cell, args, value, true, seen, known)
-    else:
-        fields |= _estimated(case, args, true, seen)
-    return _record(cell, **fields)
+        return {**found, **_truth("an integer, which has no gradient")}
+    if not oracle.decides:
+        return {**found, "verdict": Verdict.ESTIMATE, "outcome": Outcome.INFO}
+    true, value = np.asarray(case.function(*args)), seen.value
+    said = []
+    if not (value.dtype.kind in "iub" and np.array_equal(true, value)):
+        said.append(f"value: {value} instead of {true}")
+    if any(g is not None for g in seen.gradient.arrays):
+        said.append("a gradient where there is none: the value is an integer")
+    faults = [*seen.faults, *said]
+    return {
+        **found,
+        "verdict": Verdict.WRONG if said else Verdict.ACCURATE,
+        "outcome": Outcome.FAIL if faults else Outcome.PASS,
+        "diagnosis": "; ".join([*faults, *([] if said else ["no gradient, on both sides"]), *seen.notes]),
+    }
 
 
-def _judged(
-    case: Case,
-    oracle: Oracle,
-    cell: Cell,
-    args: Arrays,
-    value: Enclosure | Array,
-    true: Truth | None,
-    seen: Observed,
-    known: KnownDefect | None,
-) -> dict[str, Any]:
-    """The fields of a record that come from the verdict."""
-    faults = [*seen.misshapen, *seen.faults]
-    of_value, why = verdict_on_value(
-        value, seen.value, lambda: oracle.record(case, None, args), oracle.machine, cell.dtype
-    )
-    if why:
-        faults.append(why)
-    missing = [g is None for g in seen.gradient.arrays]
-    if true is None:
-        faults += [] if all(missing) else ["a gradient where there is none: the value is an integer"]
-        found = None
-        said = "no gradient, on both sides"
-    elif any(missing):
-        names = [n for n, m in zip(case.differentiated, missing, strict=True) if m]
-        faults.append(f"{', '.join(names)}: no gradient (None), which is not a zero gradient")
-        found, said = None, ""
-    elif seen.misshapen:
-        found, said = None, ""
-    else:
-        program = examined(case, cell.input, cell.dtype, cell.seed, oracle.eager)
-        results = (("", seen.gradient.arrays), *seen.others)
-        found = worst([(label, verdict(true, program, _all(arrays))) for label, arrays in results])
-        said = found.diagnosis
-    of_gradient = found.verdict if found else Verdict.WRONG if faults else Verdict.ACCURATE
-    kind = min(of_gradient, of_value, key=lambda verdict: verdict.severity)
-    right = kind in RIGHT and not faults
-    outcome = Outcome.PASS if right else Outcome.FAIL
-    diagnosis = "; ".join([*faults, *([said] if said else []), *seen.notes])
-    if known and not faults:
-        outcome, diagnosis = _excused(outcome, known, diagnosis)
-    return {"verdict": kind, "outcome": outcome, "diagnosis": diagnosis, **(_numbers(found) if found else {})}
-
-
-def _all(arrays: tuple[Array | None, ...]) -> list[Array]:
-    return [a for a in arrays if a is not None]
+def _truth(said: str) -> dict[str, Any]:
+    return {"verdict": Verdict.TRUTH, "outcome": Outcome.INFO, "diagnosis": said}
 
 
 def _numbers(found: Judgement) -> dict[str, Any]:
@@ -170,23 +208,36 @@ def _numbers(found: Judgement) -> dict[str, Any]:
     return numbers
 
 
-def _estimated(case: Case, args: Arrays, true: Truth | None, seen: Observed) -> dict[str, Any]:
-    """The fields of a record of finite differences, which are measured and not judged."""
-    dtypes = [args[k].dtype for k in case.argnums]
-    enclosures = true.enclosures if true else (None,) * len(case.argnums)
-    of = measure(case.differentiated, enclosures, seen.gradient.arrays, dtypes)
-    return {
+def _estimated(at: Posed, seen: Observed) -> dict[str, Any]:
+    """The fields of a record of finite differences, which are measured and not judged.
+
+    Entries that were not differenced (masked) count as right.
+    """
+    found: dict[str, Any] = {
         "verdict": Verdict.ESTIMATE,
         "outcome": Outcome.INFO,
-        "diagnosis": _estimate_note(true, seen.gradient),
-        "where": of.where,
-        "computed": _number(of.computed, of),
-        "true": _number(of.true, of),
-        "max_abs_error": _number(of.max_abs, of),
-        "max_rel_error": _number(of.max_rel, of),
-        "error_ulp": _number(of.ulp, of),
-        "scaled_error": _number(of.scaled, of),
+        "diagnosis": _estimate_note(at, seen.gradient),
         "error_estimate": seen.gradient.error_estimate,
+    }
+    if seen.misfits:
+        return {**found, "diagnosis": "; ".join(map(str, seen.misfits))}
+    true = at.true
+    facts = zip(true.names, true.enclosures, true.attainable, true.zero, true.dtypes, strict=True)
+    evidence = [
+        Evidence(n, e, a, zero, np.ones(e.shape, bool), None, dtype) for n, e, a, zero, dtype in facts
+    ]
+    computed: list[Array] = []
+    for got, enclosure in zip(seen.gradient.arrays, true.enclosures, strict=True):
+        masked: Any = np.ma.asarray(got)
+        computed.append(np.where(np.ma.getmaskarray(masked), enclosure.mid, np.ma.getdata(masked)))
+    numbers = _numbers(judge(evidence, computed, budget))
+    return {
+        **found,
+        **numbers,
+        "bits_lost": None,
+        "attainable_ulp": None,
+        "bound_ulp": None,
+        "true_digits": "",
     }
 
 
@@ -197,7 +248,7 @@ def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Thunk, Thunk
     """
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
     mine, reference = (
-        Loaded.of(one.prepare(case, np.dtype(cell.dtype)), args, cotangent) for one in (oracle, REFERENCE)
+        Loaded.of(one.subject(case, np.dtype(cell.dtype)), args, cotangent) for one in (oracle, REFERENCE)
     )
     mine.value(), mine.gradient()
     if oracle.name == REFERENCE.name:
@@ -222,15 +273,14 @@ def times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _estimate_note(true: Truth | None, gradient: Gradient) -> str:
+def _estimate_note(at: Posed, gradient: Gradient) -> str:
     """What finite differences say of themselves, and how far off their random directions are."""
     notes = [gradient.note] if gradient.note else []
     gaps = []
-    for direction in gradient.directions if true else ():
-        assert true is not None
+    for direction in gradient.directions:
         along = sum(
             float(np.vdot(g.mid, tangent.astype(np.float64)))
-            for g, tangent in zip(true.enclosures, direction.tangents, strict=True)
+            for g, tangent in zip(at.true.enclosures, direction.tangents, strict=True)
         )
         gaps.append(abs(direction.derivative - along))
     if gaps:
@@ -253,11 +303,6 @@ def _excused(outcome: Outcome, known: KnownDefect, diagnosis: str) -> tuple[Outc
 
 def _record(cell: Cell, **fields: Any) -> Record:
     return Record(**msgspec.structs.asdict(cell), **fields)
-
-
-def _number(value: float, of: Errors) -> float | None:
-    """A measure of what was measured; None where nothing was."""
-    return value if of.where else None
 
 
 def first_line(problem: Exception) -> str:

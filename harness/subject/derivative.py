@@ -1,4 +1,4 @@
-"""Which derivative is asked for, by mode and order: of the subject, and of its specification."""
+"""Which derivative is meant, by mode and order, of the subject and its specification; and along what."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.frameworks import differentiate, push_forward, zeros_like
-from harness.inputs.arrays import Array
+import numpy as np
+
+from harness.inputs.arrays import Array, signed
 from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import Derived
+from oracles.exact.program.trees import Derived, flatten
+from oracles.frameworks import Framework, on_host
 
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
 MAX_ORDER = 3
@@ -62,46 +65,62 @@ class Derivative:
         """Whether it has a part for each result of the function, and not for each differentiated input."""
         return REVERSE not in self.steps
 
-    def of_subject(
-        self, framework: str, function: Function, pull: Function, argnums: Sequence[int], outputs: int
-    ) -> Function:
-        """`derivative(directions, *inputs)` of a function of so many outputs, whose gradient is `pull`.
+    @property
+    def last(self) -> Callable[[Program, Sequence[int]], Program]:
+        """Makes the program of the last derivative: `vjp` or `jvp`."""
+        return _DERIVE[self.steps[-1]]
 
-        The inputs are the function's, and then the directions of the derivatives inside.
+    def of_subject(
+        self,
+        own: Framework,
+        function: Function,
+        pullback: Function,
+        argnums: Sequence[int],
+        outputs: int,
+        primal: bool,
+    ) -> Function:
+        """`derivative(directions, *inputs)` of a function of so many outputs, whose gradient is `pullback`.
+
+        The inputs are the function's, and then the directions of the derivatives inside. A single step gives
+        the function's value beside the derivative, with `primal`.
         """
         argnums, last = tuple(argnums), len(self.steps) - 1
         for level, step in enumerate(self.steps):
             if step == FORWARD:
-                derivative, directions = push_forward(framework, function, argnums), len(argnums)
+                derivative, directions = own.pushforward(function, argnums, primal), len(argnums)
             else:
-                own = differentiate(framework, function, argnums, nested=level < last) if level else pull
-                derivative = WithZeros(framework, own, argnums) if last else own
+                one = own.pullback(function, argnums, nested=level < last) if level else pullback
+                derivative = WithZeros(own, one, argnums) if last else one
                 directions, outputs = outputs, len(argnums)
             if level < last:
                 function = Inside(derivative, directions)
         return derivative
 
 
+_DERIVE = {REVERSE: vjp, FORWARD: jvp}
+GRADIENT = Derivative()
+
+
 @dataclass(frozen=True)
 class WithZeros(Derived):
     """A gradient with zeros where there is none: of a gradient, which may well be constant, that says so."""
 
-    framework: str
-    pull: Function
+    framework: Framework
+    pullback: Function
     argnums: tuple[int, ...]
 
     def __call__(self, directions: Sequence[Any], *inputs: Any) -> tuple[Any, ...]:
         """The gradients."""
-        found = self.pull(directions, *inputs)
+        found = self.pullback(directions, *inputs)
         return tuple(
-            zeros_like(self.framework, inputs[k]) if g is None else g
+            self.framework.zeros_like(inputs[k]) if g is None else g
             for k, g in zip(self.argnums, found, strict=True)
         )
 
     @property
     def origins(self) -> tuple[Any, ...]:
         """The gradient."""
-        return (self.pull,)
+        return (self.pullback,)
 
 
 @dataclass(frozen=True)
@@ -127,7 +146,81 @@ def inside(step: str, recording: Recording, wrt: Sequence[int], directions: Sequ
     """A derivative of a recorded function along directions, as a recorded function."""
     return replace(
         recording,
-        program=(jvp if step == FORWARD else vjp)(recording.program, wrt),
+        program=_DERIVE[step](recording.program, wrt),
         values=(*recording.values, *directions),
         argument=(*recording.argument, *(-1 for _ in directions)),
     )
+
+
+def levels_of(cotangent: Any, count: int) -> list[Any]:
+    """What the user gave for each of so many derivatives, the innermost first; None where nothing.
+
+    Raises:
+        ValueError: There is another number of them.
+    """
+    if count == 1 or cotangent is None:
+        return [cotangent] if count == 1 else [None] * count
+    given = list(cotangent)
+    if len(given) != count:
+        raise ValueError(f"{count} derivatives, one of the other, take {count} directions; got {len(given)}")
+    return given
+
+
+def contracted(
+    given: Any,
+    outputs: Sequence[Var],
+    arrays: Sequence[Array],
+    rng: np.random.Generator,
+    exactly: bool = False,
+) -> list[Array]:
+    """One cotangent per output: as given, or 1 for a single number, or random signs and sizes.
+
+    Given ones take the output's dtype, unless they are to stay `exactly` what they are.
+
+    Raises:
+        ValueError: The given ones have other shapes.
+    """
+    if given is None and [v.shape for v in outputs] == [()]:
+        return [np.ones((), dtype_named(outputs[0].dtype, arrays))]
+    if given is None:
+        return [signed(rng, dtype_named(v.dtype, arrays), v.shape) for v in outputs]
+    wanted = [(v.shape, dtype_named(v.dtype, arrays)) for v in outputs]
+    return _fitting("cotangent", given, wanted, exactly)
+
+
+def along(
+    given: Any, active: Sequence[Array], rng: np.random.Generator, exactly: bool = False
+) -> list[Array]:
+    """One tangent per differentiated array: as given, or random. `exactly` as for `contracted`.
+
+    Raises:
+        ValueError: The given ones have other shapes.
+    """
+    if given is None:
+        return [signed(rng, a.dtype, a.shape) for a in active]
+    return _fitting("tangent", given, [(a.shape, a.dtype) for a in active], exactly)
+
+
+def _fitting(
+    what: str, given: Any, wanted: Sequence[tuple[tuple[int, ...], np.dtype[Any]]], exactly: bool
+) -> list[Array]:
+    leaves = [leaf for leaf in flatten("numpy", given)[0] if leaf is not None]
+    found = [on_host(leaf) for leaf in leaves]
+    if [a.shape for a in found] != [shape for shape, _ in wanted]:
+        if len(wanted) == len(found) == 1:
+            raise ValueError(
+                f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}"
+            )
+        raise ValueError(
+            f"the {what}s have shapes {[a.shape for a in found]}; wanted are {[s for s, _ in wanted]}"
+        )
+    return (
+        found
+        if exactly
+        else [a.astype(dtype, copy=False) for a, (_, dtype) in zip(found, wanted, strict=True)]
+    )
+
+
+def dtype_named(name: str, arrays: Sequence[Array]) -> np.dtype[Any]:
+    """The dtype of that name; bfloat16 is the one that an argument has."""
+    return next((a.dtype for a in arrays if a.dtype.name == name), None) or np.dtype(name)

@@ -1,4 +1,4 @@
-"""What the user asks about, made plain: a function of arrays, and the derivative of it that is under test."""
+"""A user's function made plain: a function of arrays, which of them are active, and what it returns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.frameworks import NAMES, UserFunction, differentiate, framework_of, on_host, with_parameters
 from harness.inputs.arrays import Array
-from harness.subject.derivative import Derivative
-from harness.subject.tested import Argument, First, HandWritten
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
+from oracles.frameworks import Framework, framework, framework_of
+from oracles.subject import Subject
 
 Function = Callable[..., Any]
 
@@ -31,59 +30,86 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One gradient under test.
+class Argument:
+    """A differentiated argument: its place among all, its tree, which of its leaves are active."""
+
+    place: int
+    tree: Tree
+    active: tuple[bool, ...]
+
+    def rebuilt(self, parts: Sequence[Any]) -> Any:
+        """One thing per active leaf, in the structure of the argument; None at the other leaves."""
+        waiting = iter(parts)
+        return self.tree.filled([next(waiting) if active else None for active in self.active])
+
+
+@dataclass(frozen=True)
+class Target:
+    """A function of arrays at its arguments.
 
     Attributes:
-        user: The function and the derivative under test, of arrays.
-        specification: The function whose derivative is the truth, of the same arrays.
-        results: What the function returns.
-        derivative: Which derivative it is.
+        framework: Where it runs.
+        flat: The function.
+        results: What it returns.
+        arguments: The differentiated arguments, in the order of argnums.
         names, arrays: The arrays' names, and they themselves on the host.
-        moving: Which of them are differentiated.
-        device: Arrays of the framework, which say where to run.
+        active: Which of them are differentiated.
+        natives: The arrays as they were given, which say where to run.
     """
 
-    user: UserFunction
-    specification: Flat
+    framework: Framework
+    flat: Flat
     results: Results
-    derivative: Derivative
+    arguments: tuple[Argument, ...]
     names: tuple[str, ...]
     arrays: tuple[Array, ...]
-    moving: tuple[int, ...]
-    device: tuple[Any, ...]
+    active: tuple[int, ...]
+    natives: tuple[Any, ...]
+
+    def meaning(self, specification: Function | None) -> Flat:
+        """Another function of the same arrays, whose derivative is the truth; the function itself if None."""
+        if specification is None:
+            return self.flat
+        return Flat(specification, self.flat.tree, self.flat.fixed, self.flat.held)
+
+    def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
+        """What runs functions of these arrays where they are."""
+        return _subject(self.framework, self.natives, value, gradient, primal)
 
 
-def problem_of(
+def target_of(
     f: Function,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    backward: Function | None,
-    keeps_residuals: bool,
-    specification: Function | None,
     argnums: int | Sequence[int] | None,
-    derivative: Derivative,
-    framework: str | None,
-    jit: bool,
-) -> Problem:
-    """A user's problem.
+    named: str | None,
+    parameters: bool = True,
+) -> Target:
+    """A user's function at its arguments.
+
+    Args:
+        f, args, kwargs: The function and its arguments: arrays, or trees of them.
+        argnums: Which arguments are differentiated; all floating ones if None.
+        named: The framework; recognised if None.
+        parameters: Whether those of a `torch.nn.Module` are differentiated too.
 
     Raises:
         ValueError: An argument is not what it must be.
-        Unsupported: The framework cannot differentiate this.
+        Unsupported: The function returns nothing that has a gradient.
     """
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
-    if argnums is None and backward is None:
+    if argnums is None and parameters and "torch" in sys.modules:
+        from oracles.frameworks.in_torch import with_parameters
+
         f, args = with_parameters(f, args)
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
-    name = framework or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
-    if name not in NAMES:
-        raise ValueError(f"framework is {name!r}; it must be one of {', '.join(NAMES)}")
+    name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
+    own = framework(name)
     parts = [flatten(name, a) for a in args]
     chosen = _chosen([leaves for leaves, _ in parts], argnums)
-    leaves = [*(leaf for own, _ in parts for leaf in own), *flatten(name, dict(kwargs))[0]]
-    owners = [k for k, (own, _) in enumerate(parts) for _ in own]
+    leaves = [*(leaf for part, _ in parts for leaf in part), *flatten(name, dict(kwargs))[0]]
+    owners = [k for k, (part, _) in enumerate(parts) for _ in part]
     for k, owner in enumerate(owners):
         if type(leaves[k]) is float and owner in chosen:
             leaves[k] = np.array(leaves[k])
@@ -91,32 +117,30 @@ def problem_of(
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
-    inner = First(f) if keeps_residuals else f
-    arrays = tuple(on_host(leaves[k]) for k in places)
+    natives = tuple(leaves[k] for k in places)
+    arrays = tuple(own.on_host(native) for native in natives)
     # Several arguments in the order that argnums has: so come the gradients of a hand-written backward.
-    moving = tuple(
+    active = tuple(
         at
         for k in chosen
         for at, place in enumerate(places)
         if place < len(owners) and owners[place] == k and is_floating(leaves[place])
     )
-    held = tuple(k for k, place in enumerate(places) if k not in moving and is_floating(leaves[place]))
-    flat = Flat(inner, tree, fixed, held)
-    device = tuple(leaves[k] for k in places)
-    results = _results(UserFunction(name, flat.result, flat.result), arrays, device)
-    if backward is None:
-        pull = differentiate(name, flat, moving, nested=len(derivative.steps) > 1)
-    else:
-        asked = [
-            Argument(k, parts[k][1], tuple(is_floating(leaf) or type(leaf) is float for leaf in parts[k][0]))
-            for k in chosen
-        ]
-        pull = HandWritten(backward, flat, results.tree, results.fixed, tuple(asked))
-    under_test = derivative.of_subject(name, flat, pull, moving, len(results.names))
-    value = (lambda *inputs: flat(*inputs[: len(arrays)])) if len(derivative.steps) > 1 else flat
-    user = UserFunction(name, value, under_test, jit)
-    spec = Flat(specification, tree, fixed, held) if specification else flat
-    return Problem(user, spec, results, derivative, _names(f, tree, places), arrays, moving, device)
+    held = tuple(k for k, place in enumerate(places) if k not in active and is_floating(leaves[place]))
+    flat = Flat(f, tree, fixed, held)
+    arguments = tuple(
+        Argument(k, parts[k][1], tuple(is_floating(leaf) or type(leaf) is float for leaf in parts[k][0]))
+        for k in chosen
+    )
+    results = _results(own, flat, arrays, natives)
+    return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives)
+
+
+def _subject(
+    own: Framework, natives: Sequence[Any], value: Function, gradient: Function, primal: bool = False
+) -> Subject:
+    wide = any(dtype_of(native) == "float64" for native in natives)
+    return own.subject(value, gradient, own.device_of(natives), wide, primal)
 
 
 def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None) -> list[int]:
@@ -124,28 +148,38 @@ def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None
     floating = [k for k, own in enumerate(leaves) if any(map(is_floating, own))]
     numbers = [k for k, own in enumerate(leaves) if any(type(leaf) is float for leaf in own)]
     if not floating and not numbers:
-        kinds = ", ".join(dtype_of(x) or type(x).__name__ for own in leaves for x in own) or "none"
+        kinds = ", ".join(_kind(x) for own in leaves for x in own) or "none"
         allowed = ", ".join(sorted(FLOATS))
-        raise ValueError(f"no argument is floating (dtypes: {kinds}); allowed are {allowed}")
+        raise ValueError(
+            f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
+            f"allowed are {allowed}"
+        )
     if argnums is None:
         return floating or numbers
     asked = [argnums] if isinstance(argnums, int) else list(argnums)
     if not asked:
         raise ValueError("argnums is empty; name at least one argument, or leave it out")
     allowed = ", ".join(map(str, sorted({*floating, *numbers})))
+    chosen = []
     for k in asked:
-        if k not in floating and k not in numbers:
-            raise ValueError(f"argnums has {k}{_what(leaves, k)}; the floating arguments are {allowed}")
-        if asked.count(k) > 1:
+        at = k + len(leaves) if isinstance(k, int) and k < 0 else k
+        if at not in floating and at not in numbers:
+            raise ValueError(f"argnums has {k}{_what(leaves, at)}; the floating arguments are {allowed}")
+        if at in chosen:
             raise ValueError(f"argnums has {k} twice; name each argument once")
-    return asked
+        chosen.append(at)
+    return chosen
 
 
 def _what(leaves: Sequence[Sequence[Any]], k: int) -> str:
     if not isinstance(k, int) or not 0 <= k < len(leaves):
         return f", and the function got {len(leaves)} arguments"
-    kinds = {dtype_of(leaf) or type(leaf).__name__ for leaf in leaves[k]}
+    kinds = set(map(_kind, leaves[k]))
     return f", which holds {', '.join(sorted(kinds)) or 'nothing'}"
+
+
+def _kind(leaf: Any) -> str:
+    return str(leaf.dtype).removeprefix("torch.") if hasattr(leaf, "dtype") else type(leaf).__name__
 
 
 def _refuse_traced(leaves: Sequence[Any]) -> None:
@@ -162,14 +196,15 @@ def _refuse_traced(leaves: Sequence[Any]) -> None:
             raise ValueError("an argument is a tensor without numbers (fake, or on the device meta)")
 
 
-def _results(user: UserFunction, arrays: Sequence[Array], device: Sequence[Any]) -> Results:
+def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Sequence[Any]) -> Results:
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
-    subject = user.subject(device)
-    result = subject.value(*(subject.load(a.copy()) for a in arrays))
-    leaves, tree = flatten(user.framework, result)
+    subject = _subject(own, natives, flat.result, flat.result)
+    with np.errstate(all="ignore"):
+        result = subject.value(*(subject.load(a.copy()) for a in arrays))
+    leaves, tree = flatten(own.name, result)
     floating = [is_floating(leaf) or type(leaf) is float for leaf in leaves]
     if not any(floating):
-        kinds = ", ".join(dtype_of(leaf) or type(leaf).__name__ for leaf in leaves) or "nothing"
+        kinds = ", ".join(map(_kind, leaves)) or "nothing"
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     return Results(tree, fixed, tuple(n for n, moves in zip(tree.names, floating, strict=True) if moves))

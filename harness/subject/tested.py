@@ -1,12 +1,104 @@
-"""A backward that a person wrote, of trees, as a function of arrays: what is examined."""
+"""The derivative under test: the framework's own, or one that a person wrote; how it runs and is recorded."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from harness.inputs.arrays import Array
+from harness.subject.derivative import Derivative
+from harness.subject.target import Argument, Function, Target
+from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
+from oracles.subject import Subject
+
+
+class Programs(NamedTuple):
+    """What a tested derivative computes, as programs of the same inputs.
+
+    Attributes:
+        gradient: The derivative.
+        value: The function's value as the derivative's own run gives it; None where it gives none.
+    """
+
+    gradient: Recording
+    value: Recording | None
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A derivative of a target.
+
+    Attributes:
+        target: The function.
+        value: The function, of the arrays and then the directions of the derivatives below.
+        derivative: `derivative(directions, *inputs)`, of the same inputs; with `primal` a pair, of the
+            function's results and of this.
+        primal: Whether it returns the function's value too.
+        compiled: Whether JAX compiles both.
+    """
+
+    target: Target
+    value: Function
+    derivative: Function
+    primal: bool
+    compiled: bool
+
+    @property
+    def rounding(self) -> str:
+        """The rounding model's name."""
+        return self.target.framework.name
+
+    def subject(self) -> Subject:
+        """What runs it."""
+        value, derivative = self.value, self.derivative
+        if not self.compiled:
+            return self.target.subject(value, derivative, self.primal)
+        from oracles.frameworks.in_jax import compiled
+
+        def alone(*args: Any) -> Any:
+            """To compile the value too would be to run another program than the user's."""
+            return derivative(*args)[1] if self.primal else derivative(*args)
+
+        return self.target.subject(compiled(value), compiled(alone))
+
+    def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
+        """Its programs; `alone`: of copies of the inputs, since it writes into them.
+
+        Raises:
+            Unsupported, Undecided: It cannot be recorded.
+        """
+        own = self.target.framework
+        derivative = own.leaving_alone(self.derivative) if alone else self.derivative
+        both = own.record(derivative, [directions, *inputs], differentiate=False)
+        if not self.primal:
+            return Programs(both, None)
+        count = len(self.target.results.names)
+        return Programs(both.giving(slice(count, None)), both.giving(slice(count)))
+
+
+def under_test(
+    target: Target, derivative: Derivative, backward: Function | None = None, compiled: bool = False
+) -> Tested:
+    """The derivative under test: a hand-written backward's, or else the framework's own.
+
+    Raises:
+        Unsupported: The framework cannot differentiate this.
+    """
+    own, flat, results = target.framework, target.flat, target.results
+    if backward is not None:
+        pullback: Function = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)
+        primal = False
+    else:
+        nested = len(derivative.steps) > 1
+        primal = own.gives_primal and not nested
+        pullback = own.pullback(flat, target.active, nested, primal)
+    function = derivative.of_subject(own, flat, pullback, target.active, len(results.names), primal)
+    count = len(target.arrays)
+    value = (lambda *inputs: flat(*inputs[:count])) if len(derivative.steps) > 1 else flat
+    return Tested(target, value, function, primal, compiled)
 
 
 @dataclass(frozen=True)
@@ -14,6 +106,10 @@ class First(Derived):
     """A forward that returns (result, residuals), without the residuals."""
 
     forward: Callable[..., Any]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.forward)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result alone."""
@@ -38,15 +134,6 @@ class First(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The forward."""
         return (self.forward,)
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A differentiated argument: its place among all, its tree, which of its leaves are differentiated."""
-
-    place: int
-    tree: Tree
-    moving: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -92,8 +179,8 @@ class HandWritten(Derived):
         for part, argument in zip(parts, self.arguments, strict=True):
             leaves, tree = flatten(self.result.framework, part)
             whole = tree.spec == argument.tree.spec
-            chosen = zip(leaves, argument.moving if whole else [True] * len(leaves), strict=True)
-            gradients += [gradient for gradient, moves in chosen if moves]
+            chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
+            gradients += [gradient for gradient, active in chosen if active]
         return tuple(gradients)
 
     @property

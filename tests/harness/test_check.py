@@ -271,10 +271,10 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
 @pytest.mark.parametrize(("more", "message"), [
     ({"framework": "mxnet"}, "framework is 'mxnet'; it must be one of numpy, jax, torch"),
     ({"spec": square, "surrogate": square}, "spec and surrogate are both given; "),
-    ({"args": (np.arange(3),)}, r"no argument is floating \(dtypes: int64\); allowed are bfloat16, "),
-    ({"args": ()}, r"no argument is floating \(dtypes: none\); "),
+    ({"args": (np.arange(3),)}, r"nothing to differentiate \(dtypes: int64\); allowed are bfloat16, "),
+    ({"args": ()}, r"so there is nothing to differentiate \(dtypes: none\); "),
     ({"argnums": 1}, "argnums has 1, and the function got 1 arguments; the floating arguments are 0"),
-    ({"argnums": (0, -1)}, "argnums has -1, and the function got 1 arguments; the floating arguments are 0"),
+    ({"argnums": (0, -2)}, "argnums has -2, and the function got 1 arguments; the floating arguments are 0"),
     ({"argnums": 1, "args": (X, np.arange(3))}, "argnums has 1, which holds int64; the floating arguments "),
     ({"argnums": 1, "args": (X, X > 0)}, "argnums has 1, which holds bool; the floating arguments are 0"),
     ({"argnums": (0, 0)}, "argnums has 0 twice; name each argument once"),

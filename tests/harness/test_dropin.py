@@ -80,7 +80,7 @@ def test_a_single_tensor_and_a_list_are_inputs_too():
 
 def test_only_what_requires_a_gradient_is_differentiated(settings):
     assert gradcheck(lambda a, n, b: a * b * n, (tensor(3), 2, torch.ones(3, dtype=torch.float64)))
-    assert len(settings.made[0].results[0].parts) == 1
+    assert len(settings.made[0].results[0].rows) == 1
 
 
 def test_a_result_that_has_no_gradient_is_left_out():

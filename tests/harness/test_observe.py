@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.proof.observe import Loaded, observe
-from oracles.oracle import Gradient, Subject
+from oracles.subject import Gradient, Subject
 
 X, Y = np.array([1.0, -2.0, 4.0]), np.array([0.5, 3.0, 2.0])
 CT = np.array([0.75, -1.5, 0.25])
@@ -33,7 +33,7 @@ def test_a_gradient_that_behaves_is_returned_and_nothing_is_said():
     found = seen()
     np.testing.assert_array_equal(found.gradient.arrays, [CT * Y, CT * X])
     np.testing.assert_array_equal(found.value, X * Y)
-    assert (found.others, found.misshapen, found.faults, found.notes) == ((), (), (), ())
+    assert (found.others, found.misfits, found.faults, found.notes) == ((), (), (), ())
     assert found.first_call_time_s > 0
 
 
@@ -54,18 +54,19 @@ def test_a_gradient_that_behaves_is_returned_and_nothing_is_said():
 )
 def test_what_is_no_gradient_of_these_arguments_is_misshapen(change, message):
     found = seen(lambda *a: change(product(*a)))
-    assert found.misshapen == (message,)
+    assert tuple(map(str, found.misfits)) == (message,)
     assert found.others == ()
 
 
 def test_every_misshapen_argument_is_named():
     found = seen(lambda *a: [g[:2] for g in product(*a)])
-    assert [m.partition(":")[0] for m in found.misshapen] == ["x", "y"]
+    assert [m.part for m in found.misfits] == ["x", "y"]
 
 
-def test_none_is_no_shape_and_left_to_the_judge():
+def test_none_is_no_gradient():
     found = seen(lambda *a: (None, product(*a)[1]))
-    assert found.misshapen == found.others == ()
+    assert [(m.part, m.is_none) for m in found.misfits] == [("x", True)]
+    assert found.others == ()
     assert found.gradient.arrays[0] is None
 
 

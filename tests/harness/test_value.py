@@ -2,30 +2,42 @@
 
 import math
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
-from harness.proof.truth import BITS, LIMITS
-from harness.proof.value import verdict_on_value
+import harness
+from harness.dropin import check_grads
+from harness.proof.observe import Observed
+from harness.proof.question import Question, ValueRule
+from harness.proof.truth import pose
+from harness.proof.value import value_parts
 from harness.verdicts.verdict import Verdict
-from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.subject import Gradient
 
 X = np.array([0.5, -1.25, 2.0])
 
 
-def truth(function, x):
-    recording = record(function, (x,), {})
-    return refine(recording.program, recording.values, BITS, LIMITS)[0]
-
-
-def said(function, program=None, value=None, x=X, dtype="float64"):
+def said(function, program=None, value=None, x=X, dtype="float64", primal=None):
     """The verdict on `value`, computed by `program`, where `function` is the specification, and why."""
     program = program or function
     found = program(x) if value is None else np.asarray(value)
-    recorded = lambda: record(program, (x,), {}, edges=False)  # noqa: E731
-    return verdict_on_value(truth(function, x), found, recorded, "numpy", dtype)
+    question = Question(
+        lambda arrays: record(function, tuple(arrays), {}),
+        ("x",),
+        (0,),
+        value=ValueRule.COUNTS,
+        value_dtype=dtype,
+    )
+    seen = Observed((found,), Gradient((None,), primal=primal), (), (), (), (), 0.0)
+    recording = record(program, (x,), {}, edges=False)
+    (part,) = value_parts(question, pose(question, [x]), seen, recording, "numpy", "given")
+    assert part.name == "value"
+    return part.verdict, part.diagnosis
 
 
 RIGHT = (Verdict.ACCURATE, "")
@@ -48,6 +60,10 @@ def test_another_function_is_named_with_both_numbers_and_the_place(factor):
     assert verdict is Verdict.WRONG
     assert found.startswith("value: another function: ")
     assert found.endswith(" instead of 0.250000000000 at (0,)")
+
+
+def test_a_difference_below_half_an_ulp_is_none():
+    assert said(lambda x: x * x, lambda x: x * x * (1 + 2.0**-52) * (1 - 2.0**-53), value=X * X) == RIGHT
 
 
 def test_another_function_at_one_element_is_found_there():
@@ -83,6 +99,12 @@ def test_what_the_program_does_not_compute_is_outside_its_rounding(wrong):
     )
 
 
+def test_what_the_derivatives_own_run_returns_is_compared_too():
+    verdict, found = said(lambda x: x * x, value=X * X, primal=(X * X * 1.5,))
+    assert verdict is Verdict.MISCOMPUTED
+    assert found.startswith("value: as the derivative's own run returns it, 0.375 where the truth is 0.25")
+
+
 def test_one_ulp_within_the_rounding_does_not_differ():
     assert said(np.exp, value=np.nextafter(np.exp(X), 9)) == RIGHT
 
@@ -102,17 +124,99 @@ def test_nan_is_outside_what_any_rounding_allows():
     assert said(naive, value=np.array([0.0, 1.0]), x=x) == RIGHT  # nothing is bounded, no number accused
 
 
-def test_an_integer_is_itself():
-    def step(found):
-        return verdict_on_value(np.array([0, 1]), np.asarray(found), lambda: None, "numpy", "float64")
-
-    assert step([0, 1]) == step(np.array([0, 1], np.int32)) == step(np.array([False, True])) == RIGHT
-    assert step([1, 1]) == (Verdict.WRONG, "value: [1 1] instead of [0 1]")
-    assert step([0.0, 1.0]) == (Verdict.WRONG, "value: [0. 1.] instead of [0 1]")
+# -- in a user's check ------------------------------------------------------------------------------------
 
 
-def test_of_a_program_that_cannot_be_recorded_nothing_is_proven():
-    def unrecorded():
-        raise Unsupported("no program")
+def cubed():
+    """x^2, whose rule returns x^3 as the value beside the right gradient."""
 
-    assert verdict_on_value(truth(np.exp, X), np.exp(X), unrecorded, "numpy", "float64") == RIGHT
+    @jax.custom_vjp
+    def function(x):
+        return x * x
+
+    function.defvjp(lambda x: (x * x * x, x), lambda x, g: (2 * g * x,))
+    return function
+
+
+def cubed_forward():
+    @jax.custom_jvp
+    def function(x):
+        return x * x
+
+    function.defjvp(lambda primals, tangents: (primals[0] ** 3, 2 * primals[0] * tangents[0]))
+    return function
+
+
+@pytest.mark.parametrize(("make", "mode"), [(cubed, "reverse"), (cubed_forward, "forward")])
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_custom_rule_whose_primal_is_another_function_is_wrong(make, mode, jit):
+    x = jnp.array([1.5, 2.0])
+    found = harness.check_gradient(make(), (x,), mode=mode, jit=jit)
+    assert found.verdict == "wrong"
+    assert not found
+    assert "another function: 3.37500000000 instead of 2.25000000000 at (0,)" in str(found)
+    assert list(found.rows["verdict"]) == ["accurate", "wrong"]
+    assert list(found.rows["argument"])[1] == "value"
+    assert found.value.verdict == "wrong"
+
+
+@pytest.mark.parametrize(("make", "modes"), [(cubed, ["rev"]), (cubed_forward, ["fwd"])])
+def test_the_drop_in_raises_for_such_a_primal_as_the_original_does(make, modes):
+    with pytest.raises(AssertionError, match="another function"):
+        check_grads(make(), (jnp.array([1.5, 2.0]),), 1, modes=modes)
+
+
+def test_a_primal_that_leaves_out_the_stop_gradient_is_right():
+    @jax.custom_vjp
+    def function(x):
+        return x * jax.lax.stop_gradient(x)
+
+    function.defvjp(lambda x: (x * x, x), lambda x, g: (g * x,))
+    assert harness.check_gradient(function, (jnp.array([1.5, 2.0]),)).passed
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "options"),
+    [
+        (np.tanh, X, {"vjp": lambda g, x: g * (1 - np.tanh(x) ** 2)}),
+        (jnp.tanh, jnp.asarray(X), {}),
+        (torch.tanh, torch.tensor(X), {}),
+    ],
+)
+def test_a_right_value_stands_in_value_and_is_no_row(function, x, options):
+    found = harness.check_gradient(function, (x,), **options)
+    assert found.passed
+    assert "value" not in list(found.rows["argument"])
+    assert found.value.verdict == "accurate"
+    assert found.value.judgement.error_ulp <= 1
+
+
+def test_a_right_gradient_of_a_kernel_whose_value_is_off_stays_right():
+    """The value has a row of its own, and a line in the text; the question was about the gradient."""
+
+    def off(x):
+        return np.exp(x) if type(x) is not np.ndarray else np.exp(x) * (1 + 2.0**-40)
+
+    found = harness.check_gradient(off, (X,), vjp=lambda g, x: g * np.exp(x))
+    assert found.passed
+    assert found.verdict == "accurate"
+    assert list(found.rows["verdict"]) == ["accurate", "miscomputed"]
+    assert found.value.verdict == "miscomputed"
+    assert "outside what its rounding allows" in str(found)
+
+
+def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_nothing_is_said(monkeypatch):
+    def undecided(*args):
+        raise Undecided("too wide")
+
+    def unsupported(*args):
+        raise Unsupported("no rule")
+
+    monkeypatch.setattr("harness.proof.value.refine", undecided)
+    assert said(lambda x: x * x, lambda x: x * x * 1.5, value=X * X) == RIGHT
+    monkeypatch.undo()
+    monkeypatch.setattr("harness.proof.truth.refine", undecided)
+    assert said(lambda x: x * x) == (Verdict.UNDECIDED, "value: too wide")
+    monkeypatch.undo()
+    monkeypatch.setattr("harness.proof.value.bound", unsupported)
+    assert said(lambda x: x * x, value=X) == RIGHT

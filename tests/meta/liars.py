@@ -27,8 +27,8 @@ class Around(Oracle):
     def change(self, value, arrays, args):
         """The value and the gradients it claims."""
 
-    def prepare(self, case, dtype):
-        honest = NumpyOracle().prepare(case, dtype)
+    def subject(self, case, dtype):
+        honest = NumpyOracle().subject(case, dtype)
 
         def ask(cotangent, args):
             value = honest.fetch_value(honest.value(*args))
@@ -74,8 +74,8 @@ class Honest(Oracle):
     def case(self, case):
         return replace(case, vjp=self.vjp(case)) if self.vjp and case.vjp else case
 
-    def prepare(self, case, dtype):
-        return NumpyOracle().prepare(self.case(case), dtype)
+    def subject(self, case, dtype):
+        return NumpyOracle().subject(self.case(case), dtype)
 
     def record(self, case, cotangent, args):
         return NumpyOracle().record(self.case(case), cotangent, args)

@@ -174,8 +174,8 @@ class Once(Around):
     def change(self, value, arrays, args):
         raise AssertionError("unreachable")
 
-    def prepare(self, case, dtype):
-        lying = self.liar.prepare(case, dtype)
+    def subject(self, case, dtype):
+        lying = self.liar.subject(case, dtype)
         first = []
 
         def gradient(cotangent, *args):
@@ -266,8 +266,8 @@ def test_a_wrong_program_that_returns_the_right_numbers_is_wrong():
 
     @final
     class Masked(Honest):
-        def prepare(self, case, dtype):
-            return NumpyOracle().prepare(case, dtype)
+        def subject(self, case, dtype):
+            return NumpyOracle().subject(case, dtype)
 
     liar = Masked(changed(lambda g: 2 * g).vjp)
     record = judged(liar, "sigmoid")
@@ -344,8 +344,8 @@ class Overwriting(Honest):
         super().__init__()
         self.position, self.step = position, step
 
-    def prepare(self, case, dtype):
-        honest = NumpyOracle().prepare(case, dtype)
+    def subject(self, case, dtype):
+        honest = NumpyOracle().subject(case, dtype)
 
         def call(*given):
             found = getattr(honest, self.step)(*given)
@@ -372,8 +372,8 @@ def test_numbers_that_are_right_stay_accurate_where_the_cotangent_is_overwritten
 def test_a_result_in_an_arguments_memory_is_no_failure():
     @final
     class Input(Honest):
-        def prepare(self, case, dtype):
-            honest = NumpyOracle().prepare(case, dtype)
+        def subject(self, case, dtype):
+            honest = NumpyOracle().subject(case, dtype)
             return dataclasses.replace(honest, gradient=lambda cotangent, x: cotangent)
 
     assert judged(Input(), "identity_function").outcome is Outcome.PASS
@@ -446,8 +446,8 @@ class Raising(Oracle):
     def record(self, case, cotangent, args):
         return self.raising("record", NumpyOracle().record)(case, cotangent, args)
 
-    def prepare(self, case, dtype):
-        honest = self.raising("prepare", NumpyOracle().prepare)(case, dtype)
+    def subject(self, case, dtype):
+        honest = self.raising("subject", NumpyOracle().subject)(case, dtype)
         steps = ("load", "value", "gradient", "fetch_value", "fetch_gradient")
         return Subject(**{step: self.raising(step, getattr(honest, step)) for step in steps})
 
@@ -455,7 +455,7 @@ class Raising(Oracle):
 STEPS = [
     "unavailable",
     "unsupported",
-    "prepare",
+    "subject",
     "load",
     "value",
     "gradient",
@@ -587,8 +587,8 @@ class Half(Around):
     def __init__(self, factor, elsewhere=1.0):
         self.factor, self.elsewhere = factor, elsewhere
 
-    def prepare(self, case, dtype):
-        return NumpyOracle().prepare(self.slanted(case), dtype)
+    def subject(self, case, dtype):
+        return NumpyOracle().subject(self.slanted(case), dtype)
 
     def record(self, case, cotangent, args):
         return NumpyOracle().record(self.slanted(case), cotangent, args)
@@ -671,12 +671,13 @@ def test_a_wrong_direction_is_shown_by_its_distance():
         def unsupported(self, case):
             return ""
 
-        def prepare(self, case, dtype):
-            honest = NumpyOracle().prepare(case, dtype)
+        def subject(self, case, dtype):
+            honest = NumpyOracle().subject(case, dtype)
 
             def fetch(gradient):
                 along = float(np.sum(gradient)) + 0.25
-                return Gradient((gradient,), (Direction((np.ones_like(gradient),), along),), 0.5, "a note")
+                directions = (Direction((np.ones_like(gradient),), along),)
+                return Gradient((gradient,), directions, 0.5, "a note")
 
             return Subject(honest.load, honest.value, honest.gradient, honest.fetch_value, fetch)
 

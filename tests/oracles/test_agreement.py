@@ -20,7 +20,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def asked(oracle, case, dtype, args, cotangent):
-    subject = oracle.prepare(case, np.dtype(dtype))
+    subject = oracle.subject(case, np.dtype(dtype))
     loaded = [subject.load(a) for a in args]
     value = subject.fetch_value(subject.value(*loaded))
     return value, subject.fetch_gradient(subject.gradient(subject.load(cotangent), *loaded)).arrays

@@ -32,7 +32,7 @@ def of(function, *args, vjp=True):
 
 
 def asked(case, args, cotangent):
-    subject = EXACT.prepare(case, np.dtype("float64"))
+    subject = EXACT.subject(case, np.dtype("float64"))
     loaded = [subject.load(a) for a in args]
     value = subject.value(*loaded)
     gradient = subject.gradient(subject.load(cotangent), *loaded)
@@ -44,7 +44,7 @@ def test_it_is_an_oracle_that_informs_and_needs_nothing():
     assert (EXACT.name, EXACT.package, EXACT.decides) == ("exact", "", False)
     assert EXACT.unavailable() == ""
     assert not any(EXACT.unsupported(case) for case in catalogue().values())
-    assert isinstance(EXACT.prepare(catalogue()["relu"], np.dtype("float64")), Subject)
+    assert isinstance(EXACT.subject(catalogue()["relu"], np.dtype("float64")), Subject)
 
 
 @each_dtype
@@ -141,7 +141,7 @@ def test_what_has_no_rule_raises_when_asked_and_not_before():
     x = np.ones(2)
     case = of(leaving, x)
     assert EXACT.unsupported(case) == ""
-    subject = EXACT.prepare(case, np.dtype("float64"))
+    subject = EXACT.subject(case, np.dtype("float64"))
     for question in (lambda: subject.value(x), lambda: subject.gradient(x, x)):
         with pytest.raises(Unsupported):
             question()

@@ -18,7 +18,7 @@ FD = FiniteDifferenceOracle()
 
 
 def ask(case, args, cotangent, dtype="float64"):
-    subject = FD.prepare(case, np.dtype(dtype))
+    subject = FD.subject(case, np.dtype(dtype))
     loaded = [subject.load(a) for a in args]
     return subject.fetch_gradient(subject.gradient(subject.load(cotangent), *loaded))
 

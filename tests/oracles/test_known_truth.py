@@ -26,7 +26,7 @@ POINTS = sorted({(row.case, row.dtype, row.input) for row in known_defects()})
 
 def worst(oracle, case, dtype, args, cotangent, truth, each=False):
     """The largest error, relative to the largest true element or to each element's own."""
-    subject = ORACLES[oracle].prepare(case, np.dtype(dtype))
+    subject = ORACLES[oracle].subject(case, np.dtype(dtype))
     loaded = [subject.load(a) for a in args]
     got = subject.fetch_gradient(subject.gradient(subject.load(cotangent), *loaded)).arrays
     pairs = zip(got, truth, strict=True)

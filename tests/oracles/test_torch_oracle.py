@@ -15,7 +15,7 @@ each_input = pytest.mark.parametrize(("case", "name"), INPUTS, ids=[f"{c.name}-{
 
 def ask(case, name, dtype="float64"):
     args, cotangent = case.draw(name, dtype, 0)
-    subject = TorchOracle().prepare(case, np.dtype(dtype))
+    subject = TorchOracle().subject(case, np.dtype(dtype))
     loaded = [subject.load(a) for a in args]
     return args, cotangent, loaded, subject.value(*loaded), subject.gradient(subject.load(cotangent), *loaded)
 
@@ -76,7 +76,7 @@ def test_a_gradient_asked_twice_is_the_same():
     """Nothing accumulates from one call to the next."""
     case = catalogue()["two_layer_net"]
     args, cotangent = case.draw("ordinary", "float64", 0)
-    subject = TorchOracle().prepare(case, np.dtype("float64"))
+    subject = TorchOracle().subject(case, np.dtype("float64"))
     loaded = [subject.load(a) for a in (cotangent, *args)]
     first, second = subject.gradient(*loaded), subject.gradient(*loaded)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -21,7 +21,7 @@ import harness
 from harness.dropin.made import original
 from harness.result import Result
 from harness.verdicts.verdict import Verdict
-from oracles.torch_oracle import as_tensor
+from oracles.frameworks.in_torch import as_tensor
 from tests.power.evidence import Evidence, evidence
 from tests.power.fault import Arrays, Fault, loaded
 

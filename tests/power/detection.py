@@ -13,8 +13,7 @@ import jax
 import numpy as np
 
 from harness.inputs.points import points
-from harness.subject.derivative import Derivative
-from harness.subject.target import problem_of
+from harness.subject.target import target_of
 from tests.power.checkers import CHECKERS, Checker, result
 from tests.power.fault import Arrays, Fault
 from tests.power.faults import FAULTS
@@ -35,11 +34,8 @@ def boundary(fault: Fault, names: bool | Sequence[str] = True) -> Iterator[Array
     """The points that `boundary=` tries beside the first ordinary draw."""
     (args,) = draws(fault, 1)
     with jax.enable_x64(True):
-        problem = problem_of(
-            _stand_in, args, {}, lambda *_: None, False, None, tuple(range(fault.moves)),
-            Derivative.of("reverse", 1), "numpy", False,
-        )  # fmt: skip
-    for _, arrays in points(problem, names, 0, 0):
+        target = target_of(_stand_in, args, {}, tuple(range(fault.moves)), "numpy")
+    for _, arrays in points(target, names, 0, 0):
         yield tuple(arrays)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from harness.proof.answer import Question, pose
+from harness.check import question_of
 from harness.proof.observe import observe
+from harness.proof.truth import pose
 from harness.subject.derivative import Derivative
-from harness.subject.target import problem_of
-from harness.verdicts.budget import budget
-from oracles.exact_oracle import LIMITS
+from harness.subject.target import target_of
+from harness.subject.tested import under_test
 from tests.power.fault import Arrays, Fault, loaded
 
 
@@ -38,20 +38,10 @@ def evidence(fault: Fault, right: bool, args: Arrays, framework: str) -> Evidenc
     forward, vjp = subject if framework == "numpy" else (subject, None)
     with np.errstate(all="ignore"), jax.enable_x64(True):
         given = tuple(loaded(framework, a) for a in args)
-        problem = problem_of(
-            forward,
-            given,
-            {},
-            vjp,
-            False,
-            None,
-            argnums,
-            Derivative.of(fault.mode, fault.order),
-            framework,
-            False,
-        )
-        posed = pose(Question(problem, None, 0, LIMITS, budget, False), problem.arrays)
-        subject_ = problem.user.subject(problem.device)
+        target = target_of(forward, given, {}, argnums, framework, vjp is None)
+        derivative = Derivative.of(fault.mode, fault.order)
+        posed = pose(question_of(target, derivative), target.arrays)
+        subject_ = under_test(target, derivative, vjp).subject()
         seen = observe(subject_, posed.inputs, posed.directions, posed.labels, posed.expected)
     computed = [
         np.zeros(e.shape) if a is None else a
@@ -63,7 +53,7 @@ def evidence(fault: Fault, right: bool, args: Arrays, framework: str) -> Evidenc
 
     def projected(k: int, moved: Any) -> float:
         """In float64, as the differences want it."""
-        inputs = [moved if i == k else a for i, a in enumerate(problem.arrays)]
+        inputs = [moved if i == k else a for i, a in enumerate(target.arrays)]
         inputs = [np.asarray(a, np.float64) if a.dtype.kind == "f" else a for a in inputs]
         with jax.enable_x64(True):
             values = subject_.fetch_value(subject_.value(*map(subject_.load, inputs)))

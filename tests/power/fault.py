@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from harness.verdicts.verdict import Verdict
-from oracles.torch_oracle import as_tensor
+from oracles.frameworks.in_torch import as_tensor
 
 Function = Callable[..., Any]
 Arrays = tuple[Any, ...]

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import numpy as np
 from flint import arb
 
-from harness.proof import answer as point
+from harness.proof import truth
 from harness.proof.truth import Truth
 from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
@@ -24,7 +24,7 @@ from oracles.exact.program.recording import Recording
 def keeping_truths() -> Iterator[dict[Hashable, Truth]]:
     """Inside, what is asked again of the same program at the same numbers is not proven again."""
     kept: dict[Hashable, Truth] = {}
-    proven = point.true_gradient
+    proven = truth.true_gradient
 
     def once(recording: Recording, cotangents: Sequence[Any], *rest: Any) -> Truth:
         numbers = (*recording.values, *cotangents)
@@ -33,7 +33,7 @@ def keeping_truths() -> Iterator[dict[Hashable, Truth]]:
             kept[asked] = proven(recording, cotangents, *rest)
         return kept[asked]
 
-    with patch.object(point, "true_gradient", once):
+    with patch.object(truth, "true_gradient", once):
         yield kept
 
 

@@ -20,10 +20,13 @@ import torch
 from jax.test_util import check_grads
 
 from harness.cases import catalogue
-from harness.frameworks import UserFunction, differentiate
-from harness.proof.reasons import examine_program, verdict
+from harness.proof.program import examine_program
+from harness.proof.reasons import verdict
+from harness.proof.truth import LIMITS as EXACT_LIMITS
 from harness.proof.truth import Truth, true_gradient
 from harness.verdicts.verdict import Verdict
+from oracles.exact.rounding.bound import MACHINES
+from oracles.frameworks import framework
 from tests.verdicts import mutants_jax, mutants_torch
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, SHAPES, draw, gradient, to_jax, to_torch
 
@@ -33,18 +36,16 @@ SLOW_UP_TO = (4, 8)  # gradcheck's Jacobian: 11 s a check at (32, 64), 550 GB at
 MODULES: dict[str, Any] = {"torch": mutants_torch, "jax": mutants_jax}
 
 
-def ours(
-    framework: str, function: Any, x: Any, cotangent: Any, truth: Truth | None
-) -> tuple[Any, Truth, float]:
+def ours(name: str, function: Any, x: Any, cotangent: Any, truth: Truth | None) -> tuple[Any, Truth, float]:
     """The verdict, the truth (taken as given if there is one), and the seconds after tracing."""
-    user = UserFunction(framework, function, differentiate(framework, function, (0,)))
-    recording = user.record(function, [x], edges=True)
-    program = user.record(user.pull, [cotangent, x], edges=False)
-    gradient(framework, function, x, cotangent)  # compile what is compiled
+    own = framework(name)
+    recording = own.record(function, [x], differentiate=True)
+    program = own.record(own.pullback(function, (0,)), [cotangent, x], differentiate=False)
+    gradient(name, function, x, cotangent)  # compile what is compiled
     start = perf_counter()
     true = truth or true_gradient(recording, [cotangent], [0], ["x"])
-    examined = examine_program(true, lambda: program, framework)
-    found = verdict(true, examined, [gradient(framework, function, x, cotangent)])
+    examined = examine_program(true, program, MACHINES[name], EXACT_LIMITS)
+    found = verdict(true, examined, [gradient(name, function, x, cotangent)])
     return found.verdict, true, perf_counter() - start
 
 
@@ -130,7 +131,7 @@ def flagship() -> dict[str, Any]:
     program = record(case.vjp, (cotangent, *args), {}, edges=False)
     start = perf_counter()
     true = true_gradient(recording, [cotangent], range(4), case.differentiated)
-    examined = examine_program(true, lambda: program, "numpy")
+    examined = examine_program(true, program, MACHINES["numpy"], EXACT_LIMITS)
     found = verdict(true, examined, case.vjp(cotangent, *args))
     row = _row("ours, numpy float64", (100, 784), perf_counter() - start, None, None, FLAGSHIP_LIMIT_S)
     return row | {"checker": "ours, flagship network", "of 4 right accused": int(found.verdict != "accurate")}

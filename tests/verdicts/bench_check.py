@@ -20,9 +20,9 @@ import pandas as pd
 import torch
 
 import harness
-from harness.frameworks import UserFunction, differentiate
 from harness.runs.timing import paired
 from harness.verdicts.verdict import Verdict
+from oracles.frameworks import framework
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, draw, to_torch
 from tests.verdicts.mutants_torch import MUTANTS, RIGHT
 
@@ -39,9 +39,9 @@ def gradcheck(function: Any, x: Any, fast: bool) -> bool:
 
 def trace(function: Any, x: torch.Tensor) -> None:
     """Record the function and its gradient, as a check does before it proves anything."""
-    user = UserFunction("torch", function, differentiate("torch", function, (0,)))
-    user.record(function, [x], edges=True)
-    user.record(user.pull, [torch.ones_like(x), x], edges=False)
+    own = framework("torch")
+    own.record(function, [x], differentiate=True)
+    own.record(own.pullback(function, (0,)), [torch.ones_like(x), x], differentiate=False)
 
 
 def row(name: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def confirmed(one: Checked) -> list[str]:
     """The elements outside their bound which mpmath says are right: false alarms."""
     case, oracle, cell = catalogue()[one.cell.case], oracles()[one.cell.oracle], one.cell
     args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
-    subject = oracle.prepare(case, np.dtype(cell.dtype))
+    subject = oracle.subject(case, np.dtype(cell.dtype))
     raw = subject.gradient(subject.load(cotangent), *map(subject.load, args))
     arrays = subject.fetch_gradient(raw).arrays
     false = []

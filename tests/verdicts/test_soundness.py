@@ -35,7 +35,7 @@ def test_an_element_that_is_right_and_outside_is_a_false_alarm():
 def test_the_second_look_agrees_with_the_gradient_by_hand(name):
     case = catalogue()[name]
     args, cotangent = case.draw("ordinary", "float64", 3)
-    subject = oracles()["numpy"].prepare(case, np.dtype("float64"))
+    subject = oracles()["numpy"].subject(case, np.dtype("float64"))
     arrays = subject.fetch_gradient(subject.gradient(cotangent, *args)).arrays
     for k, got in zip(case.argnums, arrays, strict=True):
         at = tuple(n - 1 for n in got.shape)

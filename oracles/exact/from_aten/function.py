@@ -15,8 +15,8 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionMeta
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
-_ORACLE = os.path.join(os.path.dirname(_EXACT), "torch_oracle.py")  # it only calls autograd
-_OWN = (os.path.dirname(torch.__file__) + os.sep, _EXACT + os.sep, _ORACLE)
+_RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks", "in_torch.py")  # it only calls autograd
+_OWN = (os.path.dirname(torch.__file__) + os.sep, _EXACT + os.sep, _RUNNER)
 
 
 def where() -> str:

@@ -14,19 +14,24 @@ from oracles.exact.program.trees import Derived
 
 @dataclass(frozen=True)
 class Pullback(Derived):
-    """`pull(cotangents, *args)`: see `pullback`. Two of the same function are equal, and traced once."""
+    """`pull(cotangents, *args)`: see `pullback`. Two of the same function are equal, and traced once.
+
+    With `primal` it returns (value, gradients): the value is what the rule's own forward returns.
+    """
 
     function: Callable[..., Any]
     argnums: tuple[int, ...]
+    primal: bool = False
 
     def __call__(self, cotangents: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The gradients of <cotangents, function(*args)>."""
 
         function, moving = _of_moving(self.function, self.argnums, args, kwargs)
         out, pull = jax.vjp(function, *moving)
-        if not any(map(_is_floating, jax.tree.leaves(out))):
-            return (None,) * len(self.argnums)
-        return tuple(pull(jax.tree.map(_cotangent, out, cotangents)))
+        gradients: tuple[Any, ...] = (None,) * len(self.argnums)
+        if any(map(_is_floating, jax.tree.leaves(out))):
+            gradients = tuple(pull(jax.tree.map(_cotangent, out, cotangents)))
+        return (out, gradients) if self.primal else gradients
 
     @property
     def origins(self) -> tuple[Any, ...]:
@@ -38,16 +43,18 @@ class Pullback(Derived):
 class Pushforward(Derived):
     """`push(tangents, *args)`: the derivative of every result along the tangents of the arguments `argnums`.
 
-    Two of the same function are equal, and traced once.
+    Two of the same function are equal, and traced once. With `primal` it returns (value, tangents).
     """
 
     function: Callable[..., Any]
     argnums: tuple[int, ...]
+    primal: bool = False
 
     def __call__(self, tangents: Sequence[Any], *args: Any) -> Any:
         """The tangents of the results."""
         function, moving = _of_moving(self.function, self.argnums, args, {})
-        return jax.jvp(function, tuple(moving), tuple(tangents))[1]
+        found = jax.jvp(function, tuple(moving), tuple(tangents))
+        return found if self.primal else found[1]
 
     @property
     def origins(self) -> tuple[Any, ...]:

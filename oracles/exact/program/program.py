@@ -183,6 +183,16 @@ class Program:
     outputs: tuple[Var, ...]
     guards: list[tuple[Var, Array]] = field(default_factory=list)
 
+    def giving(self, which: slice) -> Program:
+        """The program of some of the outputs, without the equations that they and the guards do not need."""
+        outputs = self.outputs[which]
+        kept, needed = [], {*outputs, *(v for v, _ in self.guards)}
+        for equation in reversed(self.equations):
+            if equation.output in needed:
+                kept.append(equation)
+                needed.update(equation.operands)
+        return Program(self.inputs, kept[::-1], outputs, self.guards)
+
     @cached_property
     def last_uses(self) -> dict[int, list[Var]]:
         """For each equation, by its number, the values that nothing after it needs."""
@@ -296,9 +306,5 @@ class Builder:
 
     def program(self, outputs: Iterable[Var]) -> Program:
         """What has been written, without the equations that no output or guard needs."""
-        kept, needed = [], set(outputs := tuple(outputs)) | {v for v, _ in self.guards}
-        for equation in reversed(self.equations + self.tape):
-            if equation.output in needed:
-                kept.append(equation)
-                needed.update(equation.operands)
-        return Program(tuple(self.inputs), kept[::-1], outputs, list(self.guards))
+        whole = Program(tuple(self.inputs), self.equations + self.tape, tuple(outputs), list(self.guards))
+        return whole.giving(slice(None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class Recording:
     rebuild: Callable[[int, list[Any]], Any]
     notes: tuple[str, ...] = ()
     executed: tuple[Array, ...] = ()
+
+    def giving(self, which: slice) -> Recording:
+        """The same of some of the outputs, without the equations that only the others need."""
+        return replace(self, program=self.program.giving(which), executed=self.executed[which])
 
 
 class Recorder(Builder):

@@ -74,8 +74,8 @@ class Recording(Oracle):
     def unsupported(self, case):
         return ""
 
-    def prepare(self, case, dtype):
-        honest = NumpyOracle().prepare(case, dtype)
+    def subject(self, case, dtype):
+        honest = NumpyOracle().subject(case, dtype)
 
         def gradient(cotangent, *args):
             self.asked.append([a.copy() for a in args])
@@ -116,8 +116,8 @@ class Backwards(Oracle):
     def unsupported(self, case):
         return ""
 
-    def prepare(self, case, dtype):
-        honest = NumpyOracle().prepare(case, dtype)
+    def subject(self, case, dtype):
+        honest = NumpyOracle().subject(case, dtype)
 
         def gradient(cotangent, *args):
             return honest.gradient(-cotangent, *args)

@@ -47,7 +47,7 @@ class Hips(Oracle):
     def unsupported(self, case):
         return "" if case.name in FUNCTIONS else f"{case.name} is not written for autograd"
 
-    def prepare(self, case, dtype):
+    def subject(self, case, dtype):
         function = FUNCTIONS[case.name]
 
         def gradient(cotangent, x):

@@ -343,7 +343,7 @@ def test_eager_and_compiled_are_two_oracles():
 def test_the_recorded_gradient_program_is_the_one_that_runs(name, compiled):
     case, oracle = catalogue()[name], JaxOracle(compiled=compiled)
     args, cotangent = case.draw("ordinary", "float64", 0)
-    subject = oracle.prepare(case, np.dtype("float64"))
+    subject = oracle.subject(case, np.dtype("float64"))
     result = subject.fetch_gradient(
         subject.gradient(subject.load(cotangent), *(subject.load(a) for a in args))
     )

@@ -10,13 +10,14 @@ from flint import arb
 from torch.nn import functional
 
 from harness.cases import catalogue
+from oracles import TorchOracle
 from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
 from oracles.exact.rounding.bound import MACHINES, bound
-from oracles.torch_oracle import TorchOracle, as_tensor, pullback
+from oracles.frameworks.in_torch import as_tensor, pullback
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]
 TINY = {"float64": 1e-300, "float32": 1e-40, "bfloat16": 1e-40, "float16": 1e-7}
@@ -245,7 +246,7 @@ def test_a_case_is_recorded_as_it_is_computed(make, dtype):
     args, cotangent = case.draw("ordinary", "float64", 0)
     args = tuple(a.astype(dtype) if a.dtype.kind == "f" else a for a in args)
     cotangent = np.asarray(cotangent).astype(dtype)
-    subject = oracle.prepare(case, np.dtype(dtype))
+    subject = oracle.subject(case, np.dtype(dtype))
     computed = subject.fetch_gradient(subject.gradient(*map(subject.load, (cotangent, *args)))).arrays
     recorded = oracle.record(case, make(cotangent), tuple(map(make, args)))
     found = bound(recorded.program, recorded.values, MACHINES[oracle.machine])

@@ -1,0 +1,148 @@
+"""A question, what it is asked of, and the answer at one point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from harness.inputs.arrays import Array
+from harness.proof.judge import Judgement
+from harness.subject.derivative import FORWARD, GRADIENT, Derivative
+from harness.subject.tested import Programs
+from harness.verdicts.budget import budget
+from harness.verdicts.verdict import Verdict
+from oracles.exact.enclose.refine import Limits
+from oracles.exact.program.recording import Recording
+from oracles.exact_oracle import LIMITS
+from oracles.subject import Subject
+
+VALUE = "value"
+
+
+class ValueRule(Enum):
+    """What is asked of the value that a subject gives beside its derivative."""
+
+    NOTED = "noted"  # another function's is wrong; what its rounding does not explain is said, no more
+    COUNTS = "counts"  # what its rounding does not explain fails the question too
+    NEAR = "near"  # it is near the specification's, which it may approximate (`spec=`)
+    FREE = "free"  # it is another function's than the specification's on purpose (`surrogate=`)
+
+
+class UnderTest(Protocol):
+    """A derivative under test: how it runs, and what program that is. Users' and oracles' answer alike."""
+
+    @property
+    def rounding(self) -> str:
+        """The rounding model's name."""
+
+    def subject(self) -> Subject:
+        """What runs it."""
+
+    def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
+        """Its programs; `alone`: of copies of the inputs, since it writes into them.
+
+        Raises:
+            Unsupported, Undecided: It cannot be recorded.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which derivative of which function; the same at every point.
+
+    Attributes:
+        specify: Records the function whose derivative is the truth, at these arrays.
+        names: The arrays' names.
+        active: Which of them are differentiated.
+        results: The names of what the function returns.
+        derivative: Which derivative.
+        cotangent: What it is contracted with, as the user gave it; None if it is to be drawn.
+        seed: Seeds what is not given.
+        limits: Of the exact evaluations.
+        allowed: The budget of lost bits, by dtype.
+        value: What is asked of the function's own value.
+        opaque: Whether a derivative that cannot be recorded is judged by its numbers alone.
+        linear: Whether the gradient is a linear function of the cotangent.
+        custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
+        value_dtype: What the value must be in; "" where that is the subject's business.
+        thorough: Whether the subject is run again, and along scaled cotangents.
+    """
+
+    specify: Callable[[Sequence[Array]], Recording]
+    names: tuple[str, ...]
+    active: tuple[int, ...]
+    results: tuple[str, ...] = ("",)
+    derivative: Derivative = GRADIENT
+    cotangent: Any = None
+    seed: int = 0
+    limits: Limits = LIMITS
+    allowed: Callable[[str], float] = budget
+    value: ValueRule = ValueRule.NOTED
+    opaque: bool = False
+    linear: bool = True
+    custom: bool = True
+    value_dtype: str = ""
+    thorough: bool = True
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the derivative's parts: the active arrays, or in forward mode the results."""
+        if self.derivative.is_of_results:
+            return [f"result{path}" for path in self.results]
+        return [self.names[k] for k in self.active]
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether the last derivative is along tangents."""
+        return self.derivative.steps[-1] == FORWARD
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is known of one differentiated argument (forward: of one result), or of the value, at one point.
+
+    Attributes:
+        input: Which point: "given", or what was tried beside it.
+        name: The argument; `VALUE` for the function's own value.
+        verdict: On its gradient; "" where nothing was compared.
+        judgement: The worst element, None where no numbers were compared.
+        diagnosis: Why, in words.
+        dtype, shape: Of the gradient.
+        remark: Whether it never decides: a value, where the question is about the gradient alone.
+    """
+
+    input: str
+    name: str
+    verdict: Verdict
+    judgement: Judgement | None
+    diagnosis: str
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    remark: bool = False
+
+    @property
+    def informs(self) -> bool:
+        """Whether it says something without deciding: a remark, or tried beside where nothing is proven."""
+        beside = self.input != "given"
+        return self.remark or (
+            beside and self.verdict in {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that was found at one point.
+
+    Attributes:
+        parts: One for each part of the derivative, and for the values.
+        faults: What is wrong apart from size.
+        notes: What is worth saying and not wrong.
+        first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
+    """
+
+    parts: tuple[Part, ...]
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    first_call_time_s: float | None = None

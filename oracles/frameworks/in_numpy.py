@@ -1,0 +1,40 @@
+"""NumPy: a function is run as it is, and recorded over arrays that write down what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy import record
+from oracles.exact.program.recording import Recording
+from oracles.frameworks.framework import Framework, Function
+from oracles.subject import Array, Subject, gradient_by, values_by
+
+
+class _NumPy(Framework):
+    name = "numpy"
+
+    def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
+        return record(function, tuple(args), {}, edges=differentiate)
+
+    def subject(
+        self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False
+    ) -> Subject:
+        return Subject(np.asarray, value, gradient, values_by(np.asarray), gradient_by(np.asarray, primal))
+
+    def on_host(self, array: Any) -> Array:
+        return np.asarray(array)
+
+    def zeros_like(self, array: Any) -> Array:
+        return np.zeros_like(array)
+
+    def leaving_alone(self, gradient: Function) -> Function:
+        def copying(directions: Any, *args: Any) -> Any:
+            return gradient(tuple(d.copy() for d in directions), *(a.copy() for a in args))
+
+        return copying
+
+
+FRAMEWORK = _NumPy()
