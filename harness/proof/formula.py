@@ -15,7 +15,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
-from harness.proof.judge import meets
+from harness.proof.balls import meets
 from harness.proof.truth import Truth
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve

@@ -8,47 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
-from harness.verdicts.verdict import RIGHT, Verdict
-from oracles.exact.enclose.refine import Enclosure
+from harness.proof.balls import reach
+from harness.proof.evidence import Evidence, Facts, Numbers, facts
+from harness.proof.table import TABLE, Row, decide
+from harness.verdicts.verdict import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named
-# Per element, the code of a verdict is its place in this order, so that the worst is the least.
-CODES = (
-    Verdict.WRONG,
-    Verdict.MISCOMPUTED,
-    Verdict.IMPRECISE,
-    Verdict.UNDECIDED,
-    Verdict.CONVENTION,
-    Verdict.ACCURATE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known of one differentiated argument, besides the result itself.
-
-    Attributes:
-        name: The argument's.
-        truth: T, enclosed at every element.
-        attainable: a, per element; infinite where the truth jumps close by.
-        zero: Where the truth is 0 under every perturbation, so that a says nothing.
-        formula: Whether E meets T, per element; None where E could not be evaluated.
-        bound: B's balls; None where there is no bound.
-        dtype: What the result must be in.
-    """
-
-    name: str
-    truth: Enclosure
-    attainable: NDArray[np.float64]
-    zero: NDArray[np.bool_]
-    formula: NDArray[np.bool_] | None
-    bound: Array | None
-    dtype: str
+# Per row of the table, how bad its verdict is.
+SEVERITIES = np.array([row.verdict.severity for row in TABLE])
 
 
 class Element(NamedTuple):
@@ -78,6 +49,7 @@ class Judgement:
         scaled_error: The largest error relative to the largest true element.
         at_kink: How many elements hold a legal choice at a kink.
         diagnosis: Why, in words.
+        reason: Why, as the row of the table says it that decides at the worst element.
         more: Where the verdict is not a right one, the next worst elements with the same one.
     """
 
@@ -97,6 +69,7 @@ class Judgement:
     scaled_error: float = math.nan
     at_kink: int = 0
     diagnosis: str = ""
+    reason: str = ""
     more: tuple[Element, ...] = ()
 
 
@@ -134,15 +107,7 @@ def _most(number: float) -> float:
     return math.inf if math.isnan(number) else number
 
 
-def distance(truth: Enclosure, numbers: Array) -> NDArray[np.float64]:
-    """|computed - true|, at least: less the radius of the truth, which matters where it cancels to 0."""
-    with np.errstate(all="ignore"):
-        gap: NDArray[np.float64] = np.abs((numbers - truth.mid) - truth.rest) - truth.radius
-        return np.where(np.isnan(gap), np.nan, np.maximum(gap, 0.0))
-
-
 def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Judgement:
-    truth, kind = known.truth, format_of(known.dtype)
     if not computed.size:
         return Judgement(
             Verdict.ACCURATE,
@@ -154,63 +119,27 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
             max_rel_error=0.0,
             scaled_error=0.0,
         )
-    got = computed.astype(np.float64)
-    mid = truth.mid
-    finite = np.isfinite(got)
-    overflow = float(kind.overflow) if known.dtype != "float64" else math.inf
-    beyond = ~np.isfinite(mid) | (np.abs(mid) >= overflow)  # infinity is then the right value
-    right_infinity = beyond & np.isinf(got) & (np.sign(got) == np.sign(mid))
-    error = np.where(right_infinity, 0.0, distance(truth, got))
-    half = kind.ulp(mid) / 2
+    found = facts(known, computed, allowed)
+    row = decide(found)
+    severity = SEVERITIES[row]
     with np.errstate(all="ignore"):
-        lost = np.log2(error / known.attainable)
-        lost = np.where(error <= known.attainable, 0.0, np.clip(lost, 0.0, kind.digits))
-        lost = np.where(np.isnan(error), float(kind.digits), lost)
-        total_loss = (got == 0) & (np.abs(mid) > 2 * known.attainable)
-    lost = np.where(total_loss, float(kind.digits), lost)
-    inside, bounded, rounds = _in_bound(known.bound, got)
-    bounded &= finite
-    kink = truth.wide & bool(truth.kinks)
-    legal = kink & (truth.contains(got) | (inside & bounded & _formula(known, True)))
-
-    code = np.full(got.shape, CODES.index(Verdict.ACCURATE))
-
-    def mark(where: Array, verdict: Verdict) -> None:
-        np.minimum(code, CODES.index(verdict), out=code, where=where)
-
-    jumps = ~np.isfinite(known.attainable)
-    mark(legal, Verdict.CONVENTION)
-    counted = ~legal & ~right_infinity
-    mark(counted & (lost > allowed) & ~known.zero & ~jumps, Verdict.IMPRECISE)
-    mark(counted & ~known.zero & total_loss, Verdict.IMPRECISE)
-    mark(counted & jumps & ~(error <= half), Verdict.UNDECIDED)
-    mark(counted & known.zero & ~bounded & ~(error <= half) & finite, Verdict.UNDECIDED)
-    # An error that half an ulp of the inputs makes as well is no rounding program's fault, whatever its bound
-    # is; but an attainable error above the budget is a sample across a branch, and excuses nothing.
-    excused = (error <= known.attainable) & (known.attainable <= 2 * half * 2.0**allowed) & rounds
-    mark(counted & bounded & ~inside & ~excused, Verdict.MISCOMPUTED)
-    mark(counted & ~finite & ~beyond, Verdict.MISCOMPUTED)
-    mark(np.isinf(got) & beyond & ~right_infinity, Verdict.MISCOMPUTED)
-    mark(np.isnan(got), Verdict.MISCOMPUTED)
-    if known.formula is None:
-        # Whether it is the formula or its execution cannot be told: what is right is right, the rest is open;
-        # but what is not finite is nobody's derivative where the truth is.
-        told = (code == CODES.index(Verdict.CONVENTION)) | (~finite & ~beyond & np.isfinite(mid))
-        code = np.where(told, code, CODES.index(Verdict.UNDECIDED))
-    mark(~_formula(known, True), Verdict.WRONG)
-
-    with np.errstate(all="ignore"):
-        size = np.where(code == code.min(), _rank_in(lost, error / np.maximum(half, 5e-324)), -1.0)
-    at, *rest = _largest(size, 1 if CODES[int(code.min())] in RIGHT else MOST_ELEMENTS)
-    lost = np.where(known.zero & finite, 0.0, lost)
-    ulp = kind.ulp(mid)
+        ulps = found.error / np.maximum(found.half, 5e-324)
+    size = np.where(severity == severity.min(), _rank_in(found.lost, ulps), -1.0)
+    right = SEVERITY[int(severity.min())].right
+    at, *rest = _largest(size, 1 if right else MOST_ELEMENTS)
+    lost = np.where(known.zero & found.finite, 0.0, found.lost)
+    ulp = format_of(known.dtype).ulp(known.truth.mid)
     more = tuple(
         Element(
-            e, float(got[e]), truth.shown(e, 20), _in_ulps(float(error[e]), float(ulp[e])), float(lost[e])
+            e,
+            float(found.got[e]),
+            known.truth.shown(e, 20),
+            _in_ulps(float(found.error[e]), float(ulp[e])),
+            float(lost[e]),
         )
         for e in rest
     )
-    return replace(_described(number, known, code, at, got, error, lost, legal), more=more)
+    return replace(_described(number, known, TABLE[row[at]], at, found, lost), more=more)
 
 
 def _largest(size: NDArray[np.float64], count: int) -> list[tuple[int, ...]]:
@@ -227,35 +156,12 @@ def _rank_in(lost: NDArray[np.float64], ulps: NDArray[np.float64]) -> NDArray[np
     return np.asarray(lost + 1 - 1 / (1 + ulps))
 
 
-def _formula(known: Evidence, default: bool) -> NDArray[np.bool_]:
-    return np.full(known.truth.shape, default) if known.formula is None else known.formula
-
-
-def _in_bound(balls: Array | None, got: Array) -> tuple[NDArray[np.bool_], ...]:
-    """Which numbers lie in B, where B is bounded, and where its program rounds at all."""
-    if balls is None:
-        return np.ones(got.shape, bool), np.zeros(got.shape, bool), np.ones(got.shape, bool)
-    pairs = list(zip(balls.ravel().tolist(), got.ravel().tolist(), strict=True))
-    inside = np.array([not math.isnan(v) and v in b for b, v in pairs], bool).reshape(got.shape)
-    bounded = np.array([b.is_finite() for b, _ in pairs], bool).reshape(got.shape)
-    rounds = np.array([not b.is_exact() for b, _ in pairs], bool).reshape(got.shape)
-    return inside, bounded, rounds
-
-
 def _described(
-    number: int,
-    known: Evidence,
-    code: Array,
-    at: tuple[int, ...],
-    got: Array,
-    error: Array,
-    lost: Array,
-    legal: Array,
+    number: int, known: Evidence, row: Row, at: tuple[int, ...], found: Facts, lost: Numbers
 ) -> Judgement:
     truth, kind = known.truth, format_of(known.dtype)
-    mid = truth.mid
+    mid, got, error, legal = truth.mid, found.got, found.error, found.legal
     ulp = float(kind.ulp(mid[at]))
-    verdict = CODES[int(code[at])]
     with np.errstate(all="ignore"):
         off_kink = np.where(legal, 0.0, error)
         relative = np.where(off_kink == 0, 0.0, off_kink / np.abs(mid))
@@ -263,7 +169,7 @@ def _described(
         largest = max(float(np.max(size)), kind.normal)
         scaled = float(np.max(off_kink)) / largest
     return Judgement(
-        verdict,
+        row.verdict,
         number,
         at,
         f"{known.name}[{', '.join(map(str, at))}]" if at else known.name,
@@ -278,7 +184,8 @@ def _described(
         max_rel_error=float(np.max(relative)),
         scaled_error=scaled,
         at_kink=int(np.sum(legal)),
-        diagnosis=_convention(known, got, legal) if verdict is Verdict.CONVENTION else "",
+        diagnosis=_convention(known, got, legal) if row.verdict is Verdict.CONVENTION else "",
+        reason=row.reason,
     )
 
 
@@ -286,15 +193,6 @@ def _in_ulps(error: float, ulp: float) -> float:
     """A ratio that may be beyond float64, where the ulp is that of 0."""
     with np.errstate(over="ignore"):
         return float(np.float64(error) / np.float64(ulp))
-
-
-def reach(balls: Array | None, at: tuple[int, ...], truth: Enclosure) -> float:
-    """How far from the truth the bound reaches; not a number where there is none."""
-    if balls is None:
-        return math.nan
-    if not balls[at].is_finite():
-        return math.inf
-    return float(abs(balls[at] - truth.balls[at].mid()).upper())
 
 
 def _convention(known: Evidence, got: Array, legal: Array) -> str:
@@ -312,14 +210,3 @@ def _convention(known: Evidence, got: Array, legal: Array) -> str:
     else:
         taken = f"takes {float(got[at]):.6g} where {low:.6g} to {high:.6g} is legal"
     return f"at a kink, {where} {taken}{more}"
-
-
-def meets(one: Array, other: Array) -> NDArray[np.bool_]:
-    """Where two arrays of balls overlap."""
-    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
-    found = [_overlap(a, b) for a, b in pairs]
-    return np.array(found, bool).reshape(one.shape)
-
-
-def _overlap(a: arb, b: arb) -> bool:
-    return bool(a.overlaps(b))

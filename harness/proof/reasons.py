@@ -9,8 +9,9 @@ import numpy as np
 from flint import arb
 
 from harness.inputs.arrays import Array
+from harness.proof.evidence import Evidence
 from harness.proof.formula import beyond
-from harness.proof.judge import Evidence, Judgement, judge_each, worst_argument
+from harness.proof.judge import Judgement, judge_each, worst_argument
 from harness.proof.program import Examined
 from harness.proof.truth import Truth
 from harness.verdicts.budget import budget

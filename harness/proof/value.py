@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.inputs.arrays import Array
+from harness.proof.balls import distance, meets
+from harness.proof.evidence import Evidence
 from harness.proof.formula import SMALL
-from harness.proof.judge import Evidence, Judgement, distance, judge_each, meets
+from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import VALUE, Part, Question, ValueRule
 from harness.proof.truth import Posed

@@ -14,7 +14,8 @@ import numpy as np
 from harness.case import Case
 from harness.inputs.arrays import Array
 from harness.proof.answer import answered
-from harness.proof.judge import Evidence, Judgement, judge, worst_argument
+from harness.proof.evidence import Evidence
+from harness.proof.judge import Judgement, judge, worst_argument
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.program import Examined, examine_derivative
 from harness.proof.question import VALUE, Answer, Question, ValueRule
