@@ -26,8 +26,8 @@ def scalar_functions() -> Operations:
 
 def numpy_operations() -> Operations:
     """NumPy's ufuncs, and the functions that have a rule."""
-    from oracles.exact.from_numpy.functions import RULES
     from oracles.exact.from_numpy.rules.elementwise import PREDICATES, UFUNCS
+    from oracles.exact.from_numpy.tables import RULES
 
     ufuncs = {f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)}
     return _against(ufuncs, {*UFUNCS, *PREDICATES} | set(RULES))

@@ -22,7 +22,7 @@ Rule: TypeAlias = Callable[..., Any]
 
 
 @dataclass
-class Call:
+class OperatorCall:
     """What a rule may ask for besides its operands.
 
     Attributes:
@@ -78,7 +78,7 @@ def plain(rule: Rule) -> Rule:
 def promoted(rule: Rule) -> Rule:
     """A rule of its operands alone, all in one dtype: the result's, or that of the floating operands."""
 
-    def convert_all(call: Call, *args: Any, **kwargs: Any) -> Any:
+    def convert_all(call: OperatorCall, *args: Any, **kwargs: Any) -> Any:
         vars_ = [v for v in leaves_of((args, kwargs)) if isinstance(v, Var)]
         found = [v.dtype for v in vars_ if v.is_float]
         dtype = call.dtype if call.dtype in FLOATS else found[0] if found else _widest(vars_)
@@ -120,7 +120,7 @@ def _widest(values: list[Var]) -> str:
     return str(np.result_type(*(np.dtype(v.dtype) for v in values)))
 
 
-def moved(call: Call, *args: Any, **kwargs: Any) -> Var | list[Var]:
+def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
     """An operator that only moves elements (and fills with zeros): it moves their positions itself.
 
     The elements of all its values are numbered from 1 and the operator runs on the numbers; 0 is a fill.

@@ -1,7 +1,7 @@
 """PyTorch functions as programs: ATen's operators, recorded as they run, undecomposed.
 
-A reader starts here: `record` runs the function under `recorder.Record`, a dispatch mode that translates
-each operator by its rule (`tables.RULES`). `memory` knows what each tensor looks at.
+A reader starts here: `record` runs the function under `recorder.OperatorRecorder`, a dispatch mode that
+translates each operator by its rule (`tables.RULES`). `memory` knows what each tensor looks at.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
 
-from oracles.exact.from_aten.recorder import Record
+from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.tables import RULES
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import Unsupported
@@ -51,7 +51,7 @@ def record(
     trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
     named = tree_map(_as_tensor, kwargs or {})
     leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
-    mode = Record(moves=edges)
+    mode = OperatorRecorder(moves=edges)
     outputs = mode.run(function, leaves, specs, named)
     _confirm(mode, function, leaves, specs, named)
     outputs = declare_edges(mode.recorder, outputs) if edges else outputs
@@ -68,12 +68,16 @@ def record(
 
 
 def _confirm(
-    first: Record, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
+    first: OperatorRecorder,
+    function: Callable[..., Any],
+    leaves: list[list[Any]],
+    specs: list[TreeSpec],
+    named: Any,
 ) -> None:
     """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing."""
     rng = np.random.default_rng(0)
     nearby = [[_nearby(leaf, rng) for leaf in own] for own in leaves]
-    watch, again = Watch(), Record(moves=first.moves)
+    watch, again = Watch(), OperatorRecorder(moves=first.moves)
     try:
         watch.run(function, nearby, specs, named)
         if watch.notes == first.notes:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.function import place_within, where
 from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
 from oracles.exact.from_aten.operators import (
@@ -39,7 +39,7 @@ from oracles.exact.program.registered import definition_of
 _COMPLEX = "complex numbers: not yet; work with the real and the imaginary part"
 
 
-class Record(Watch):  # type: ignore[no-untyped-call]
+class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
     """Writes the equations of every operator while it runs.
 
     What autograd would not differentiate is held fixed: a tensor that does not require grad (`detach`,
@@ -169,7 +169,7 @@ class Record(Watch):  # type: ignore[no-untyped-call]
             return results  # zeros and bare shapes that torch.func makes up
         if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
             return results  # a view in fact
-        call = Call(self.recorder, func, args, kwargs, found)
+        call = OperatorCall(self.recorder, func, args, kwargs, found)
         returned = [leaf for leaf in leaves_of(results) if leaf is None or isinstance(leaf, Tensor)]
         if known and not any(t.is_floating_point() or t.is_complex() for t in found):
             values: Any = [None if t is None else numbers(t) for t in returned or changed]

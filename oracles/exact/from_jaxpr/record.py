@@ -20,29 +20,15 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
-from oracles.exact.from_jaxpr.rules.arrays import REDUCTIONS, SHAPES
-from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import definition
-from oracles.exact.from_jaxpr.rules.elementwise import ELEMENTWISE, Call, Rule, constant
-from oracles.exact.from_jaxpr.rules.indexing import INDEXING
-from oracles.exact.from_jaxpr.rules.linalg import LINEAR_ALGEBRA
-from oracles.exact.from_jaxpr.rules.windows import WINDOWS
+from oracles.exact.from_jaxpr.tables import RULES
 from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
 from oracles.exact.program.registered import definition_of
-
-RULES: dict[str, Rule] = {
-    **ELEMENTWISE,
-    **SHAPES,
-    **REDUCTIONS,
-    **INDEXING,
-    **WINDOWS,
-    **LINEAR_ALGEBRA,
-    **CONTROL,
-}
 
 
 def record(
@@ -130,7 +116,7 @@ class _Reader:
             first = equation.outvars[0].aval if equation.outvars else None
             interpret = partial(self.interpret, caller=place)
             shape = getattr(first, "shape", ())
-            call = Call(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
+            call = Eqn(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
             recorder.calls(name, place)
             found = rule(call, *operands)
             found = [found] if isinstance(found, Var) else found
@@ -200,7 +186,7 @@ def _rule(equation: Any) -> tuple[str, Rule]:
     return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
 
-def _as_defined(definition: Callable[..., Any], equation: Any, call: Call, *operands: Var) -> list[Var]:
+def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *operands: Var) -> list[Var]:
     """A primitive as what its user says that it is: traced, and written in its place."""
     avals = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]  # type: ignore[no-untyped-call]
     with jax.enable_x64(True):  # its dtypes are those of the operands

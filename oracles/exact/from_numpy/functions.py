@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,17 +17,13 @@ from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import TracedArray, any_moving, first_tape, lift, swap, values, wrap
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.proxy import allocators
-from oracles.exact.from_numpy.rules.linalg import LINALG_RULES
-from oracles.exact.from_numpy.rules.order import ORDER_RULES
-from oracles.exact.from_numpy.rules.products import PRODUCT_RULES
-from oracles.exact.from_numpy.rules.reductions import RULES as REDUCTIONS
 from oracles.exact.from_numpy.rules.special import SPECIAL
+from oracles.exact.from_numpy.tables import RULES
 from oracles.exact.from_numpy.tape import Tape, line, spread, unsupported, words
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
 
-RULES: dict[str, Callable[..., Any]] = {**REDUCTIONS, **ORDER_RULES, **PRODUCT_RULES, **LINALG_RULES}
 ASKS = frozenset(
     words(
         "shape ndim size result_type can_cast iscomplexobj isrealobj iscomplex isreal may_share_memory "

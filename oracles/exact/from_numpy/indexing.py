@@ -127,7 +127,7 @@ def _consumes(part: Array | Any) -> int:
     return np.ndim(part) if mask else 1
 
 
-class Flat:
+class FlatIterator:
     """`x.flat`: the elements in C order; writing into it writes into the array."""
 
     def __init__(self, of: TracedArray) -> None:

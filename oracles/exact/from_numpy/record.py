@@ -23,7 +23,9 @@ from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 
-ANSWERS = Answers(ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.Flat, proxy.array)
+ANSWERS = Answers(
+    ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.FlatIterator, proxy.array
+)
 
 
 def record(

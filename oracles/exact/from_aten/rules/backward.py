@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, softplus, words
+from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, promoted, softplus, words
 from oracles.exact.from_aten.rules.losses import MEAN
 from oracles.exact.from_aten.rules.networks import attention_scores
 from oracles.exact.from_aten.rules.pullback import pulled
@@ -35,7 +35,7 @@ from oracles.exact.program.program import Var
 def _of(forward: str, drop: int = 0) -> Rule:
     """backward(gradient, what the forward got, and `drop` saved results)."""
 
-    def rule(call: Call, gradient: Var, *operands: Any, **kwargs: Any) -> Var:
+    def rule(call: OperatorCall, gradient: Var, *operands: Any, **kwargs: Any) -> Var:
         own = operands[: len(operands) - drop]
         return pulled(call, forward, gradient, own, **kwargs)[0]
 
@@ -45,7 +45,7 @@ def _of(forward: str, drop: int = 0) -> Rule:
 def _resampled(forward: str) -> Rule:
     """backward(gradient, output size, input size, ...)."""
 
-    def rule(call: Call, gradient: Var, out: Any, size: Sequence[int], *rest: Any) -> Var:
+    def rule(call: OperatorCall, gradient: Var, out: Any, size: Sequence[int], *rest: Any) -> Var:
         image = call.recorder.broadcast(call.constant(0.0), tuple(size))
         return pulled(call, forward, gradient, (image, out, *rest))[0]
 
@@ -216,7 +216,9 @@ def _batch_norm(
     ]
 
 
-def _convolution(call: Call, gradient: Var, x: Var, weight: Var, bias: Any, *rest: Any) -> list[Var | None]:
+def _convolution(
+    call: OperatorCall, gradient: Var, x: Var, weight: Var, bias: Any, *rest: Any
+) -> list[Var | None]:
     *static, mask = rest
     both = pulled(call, "convolution", gradient, (x, weight, None, *static), (0, 1))
     axes = [a for a in range(gradient.ndim) if a != 1]
@@ -229,7 +231,7 @@ def _convolution(call: Call, gradient: Var, x: Var, weight: Var, bias: Any, *res
 def _max_pool(n: int) -> Rule:
     """Each gradient goes where the largest element was."""
 
-    def rule(call: Call, gradient: Var, x: Var, *rest: Any) -> Var:
+    def rule(call: OperatorCall, gradient: Var, x: Var, *rest: Any) -> Var:
         lead, volume = x.shape[:-n], math.prod(x.shape[-n:])
         first = np.arange(math.prod(lead)).reshape(*lead, *(1 for _ in range(n))) * volume
         return scatter_add(gradient, call.decided(rest[-1]) + first, x.shape)
@@ -240,14 +242,14 @@ def _max_pool(n: int) -> Rule:
 def _several(forward: str, wrt: Sequence[int], keep: int | None = None) -> Rule:
     """backward(gradient, operands) of several moving ones; `keep` operands are the forward's."""
 
-    def rule(call: Call, gradient: Var, *operands: Any, **kwargs: Any) -> list[Var]:
+    def rule(call: OperatorCall, gradient: Var, *operands: Any, **kwargs: Any) -> list[Var]:
         return pulled(call, forward, gradient, operands[:keep], wrt, **kwargs)
 
     return rule
 
 
 def _attention(
-    call: Call,
+    call: OperatorCall,
     gradient: Var,
     q: Var,
     k: Var,
@@ -268,7 +270,9 @@ def _attention(
     return matmul(moved, k), matmul(transpose(moved), q), matmul(transpose(p), gradient)
 
 
-def _embedding(call: Call, gradient: Var, indices: Var, rows: int, padding: int, by_frequency: bool) -> Var:
+def _embedding(
+    call: OperatorCall, gradient: Var, indices: Var, rows: int, padding: int, by_frequency: bool
+) -> Var:
     """Every row's gradients summed; none for the padding."""
     at, width = call.decided(indices)[..., None], gradient.shape[-1]
     where = np.where(at == padding, -1, at * width + np.arange(width))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, moved
+from oracles.exact.from_aten.call import OperatorCall, Rule, moved
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arrays import permute, reduce_sum, reshape, scatter_add, take
@@ -52,7 +52,7 @@ def _each(value: Sizes | int, n: int) -> list[int]:
 
 
 def _convolution(
-    call: Call,
+    call: OperatorCall,
     x: Var,
     weight: Var,
     bias: Var | None,
@@ -105,7 +105,7 @@ def _transposed(
 
 
 def _pool_windows(
-    call: Call, x: Var, n: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+    call: OperatorCall, x: Var, n: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
 ) -> Array:
     kernel, padding, dilation = (_each(v, n) for v in (kernel, padding, dilation))
     stride = _each(stride, n) if stride else kernel
@@ -134,7 +134,7 @@ def _max_over(x: Var, places: Array) -> tuple[Var, Var]:
 
 def _max_pool(n: int) -> Rule:
     def rule(
-        call: Call,
+        call: OperatorCall,
         x: Var,
         kernel: Sizes,
         stride: Sizes = (),
@@ -160,7 +160,7 @@ def _inside(places: Array) -> Array:
 
 def _avg_pool(n: int) -> Rule:
     def rule(
-        call: Call,
+        call: OperatorCall,
         x: Var,
         kernel: Sizes,
         stride: Sizes = (),
@@ -181,7 +181,7 @@ def _avg_pool(n: int) -> Rule:
     return rule
 
 
-def _adaptive(call: Call, x: Var, n: int) -> Array:
+def _adaptive(call: OperatorCall, x: Var, n: int) -> Array:
     """Window i of m along an axis of s: from floor(i s / m) up to ceil((i + 1) s / m)."""
     along = []
     for s, m in zip(x.shape[-n:], call.shape[-n:], strict=True):
@@ -194,7 +194,7 @@ def _adaptive(call: Call, x: Var, n: int) -> Array:
 
 
 def _adaptive_avg(n: int) -> Rule:
-    def rule(call: Call, x: Var, *_: Any) -> Var:
+    def rule(call: OperatorCall, x: Var, *_: Any) -> Var:
         places = _adaptive(call, x, n)
         return _mean_over(x, places, _inside(places))
 
@@ -205,7 +205,7 @@ def _adaptive_max(n: int) -> Rule:
     return lambda call, x, *_: _max_over(x, _adaptive(call, x, n))
 
 
-def _max_unpool(call: Call, x: Var, where: Var, *rest: Any) -> Any:
+def _max_unpool(call: OperatorCall, x: Var, where: Var, *rest: Any) -> Any:
     """Every element at its position. Where several share one, which stays is not defined."""
     rows = call.decided(where).reshape(-1, int(np.prod(where.shape[-len(rest[0]) :])))
     if any(len(set(row)) < len(row) for row in rows.tolist()):

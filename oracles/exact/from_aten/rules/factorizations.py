@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, plain
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain
 from oracles.exact.from_aten.rules.linalg import solve, solve_ex, triangle
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Undecided
@@ -16,12 +16,12 @@ from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Var
 
 
-def _lu_factor(call: Call, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:
+def _lu_factor(call: OperatorCall, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:
     factors, rows = lu(a, pivot)
     return factors, exchanges(rows, min(a.shape[-2:])) + 1
 
 
-def _lu(call: Call, a: Var, *, pivot: bool = True) -> Any:
+def _lu(call: OperatorCall, a: Var, *, pivot: bool = True) -> Any:
     factors, rows = lu(a, pivot)
     return permutation(rows), *_halves(factors)
 
@@ -39,7 +39,7 @@ def _low(factors: Var, k: int) -> Var:
 
 
 def _lu_unpack(
-    call: Call, factors: Var, pivots: Var, unpack_data: bool = True, unpack_pivots: bool = True
+    call: OperatorCall, factors: Var, pivots: Var, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Any:
     rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
     halves = _halves(factors) if unpack_data else (None, None)
@@ -47,7 +47,7 @@ def _lu_unpack(
 
 
 def _lu_solve(
-    call: Call, factors: Var, pivots: Var, b: Var, *, left: bool = True, adjoint: bool = False
+    call: OperatorCall, factors: Var, pivots: Var, b: Var, *, left: bool = True, adjoint: bool = False
 ) -> Var:
     rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
     low, up = _halves(factors)
@@ -55,7 +55,7 @@ def _lu_solve(
     return solve(la.transpose(a) if adjoint else a, b, left)
 
 
-def _saved(call: Call, a: Var) -> tuple[Var | None, Var | None]:
+def _saved(call: OperatorCall, a: Var) -> tuple[Var | None, Var | None]:
     """The factors and exchanges that a kernel saves for its backward."""
     try:
         factors, rows = lu(a, True)
@@ -64,21 +64,23 @@ def _saved(call: Call, a: Var) -> tuple[Var | None, Var | None]:
     return factors, call.recorder.constant(exchanges(rows, a.shape[-1]) + 1)
 
 
-def _as_read(call: Call, a: Var) -> Var:
+def _as_read(call: OperatorCall, a: Var) -> Var:
     """LAPACK reads by columns, so det factors the transpose of what lies by rows."""
     return la.transpose(a) if call.args[0].is_contiguous() else a
 
 
-def _det(call: Call, a: Var) -> tuple[Any, ...]:
+def _det(call: OperatorCall, a: Var) -> tuple[Any, ...]:
     return la.det(a), *_saved(call, _as_read(call, a))
 
 
-def _slogdet(call: Call, a: Var) -> tuple[Any, ...]:
+def _slogdet(call: OperatorCall, a: Var) -> tuple[Any, ...]:
     det = la.det(a)
     return f.step("sign", det), scalar("log", f.absolute(det)), *_saved(call, _as_read(call, a))
 
 
-def _solve(call: Call, a: Var, b: Var, *, left: bool = True, check_errors: bool = False) -> tuple[Any, ...]:
+def _solve(
+    call: OperatorCall, a: Var, b: Var, *, left: bool = True, check_errors: bool = False
+) -> tuple[Any, ...]:
     return solve_ex(call, a, b, left), *_saved(call, a)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import linear_algebra as la
@@ -68,7 +68,7 @@ def solve(a: Var, b: Var, left: bool = True) -> Var:
     return la.solve(a, b) if left else la.transpose(la.solve(la.transpose(a), la.transpose(b)))
 
 
-def solve_ex(call: Call, a: Var, b: Var, left: bool = True) -> Var:
+def solve_ex(call: OperatorCall, a: Var, b: Var, left: bool = True) -> Var:
     """The right side may be vectors, one per matrix."""
     if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
         return reshape(solve(a, reshape(b, (*b.shape, 1)), left), call.shape)
@@ -92,7 +92,7 @@ def _triangular_solve(
     return solve(la.transpose(half) if transpose else half, b), a
 
 
-def _cholesky(call: Call, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
+def _cholesky(call: OperatorCall, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
     """Of one triangle; a matrix that is symmetric to rounding is meant to stay so when it moves."""
     real = call.args[0].detach()
     if torch.allclose(real, real.mT):
@@ -109,7 +109,9 @@ def _gram(low: Var, upper: bool) -> Var:
     return la.matmul(low, la.transpose(low))
 
 
-def _pinv_above(call: Call, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Var:
+def _pinv_above(
+    call: OperatorCall, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
+) -> Var:
     """The pseudoinverse that keeps all singular values; smaller ones than a tolerance are not cut here."""
     real = call.args[0].detach()
     given = [v for v in (call.kwargs.get("atol"), call.kwargs.get("rtol")) if v is not None]
@@ -127,7 +129,7 @@ def _pinv(a: Var, hermitian: bool = False) -> Var:
     return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
 
 
-def _lstsq(call: Call, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
+def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
     """The x of least (a x - b)^2, and that square, column by column (where torch gives it)."""
     rank = call.results[2]
     if (rank < min(a.shape[-2:])).any():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.choices import select
@@ -16,18 +16,18 @@ from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Operand, Var
 
 
-def _where(call: Call, condition: Var, x: Operand, y: Operand) -> Var:
+def _where(call: OperatorCall, condition: Var, x: Operand, y: Operand) -> Var:
     """x where the condition holds, y elsewhere."""
     choose = promoted(lambda a, b: select(condition, _var(call, a), _var(call, b)))
     found: Var = choose(call, x, y)
     return found
 
 
-def _var(call: Call, x: Operand) -> Var:
+def _var(call: OperatorCall, x: Operand) -> Var:
     return x if isinstance(x, Var) else call.constant(x)
 
 
-def _filled(call: Call, x: Var, mask: Var, value: Operand) -> Var:
+def _filled(call: OperatorCall, x: Var, mask: Var, value: Operand) -> Var:
     return _where(call, mask, value, x)
 
 
@@ -59,7 +59,7 @@ def _nan_to_num(
     return select(_is("is_infinite", -1)(x), -largest if neginf is None else float(neginf), x)
 
 
-def _frexp(call: Call, x: Var) -> tuple[Var, Array]:
+def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:
     """x = fraction 2^n, the fraction's size in [1/2, 1)."""
     zero = call.decided(compare("eq", x, 0.0))
     size = select(call.recorder.constant(zero), 1.0, f.absolute(x))
@@ -74,7 +74,7 @@ def _comparison(name: str) -> Rule:
 def _logical(name: str) -> Rule:
     """On truth values: anything that is not 0."""
 
-    def rule(call: Call, *operands: Var) -> Var:
+    def rule(call: OperatorCall, *operands: Var) -> Var:
         return call.recorder.elementwise(name, *(_truth(x) for x in operands), dtype="bool")
 
     return rule
@@ -85,7 +85,7 @@ def _truth(x: Var) -> Var:
 
 
 def _bitwise(name: str) -> Rule:
-    def rule(call: Call, *operands: Any) -> Var:
+    def rule(call: OperatorCall, *operands: Any) -> Var:
         return call.recorder.elementwise(name, *operands, dtype=call.dtype)
 
     return rule

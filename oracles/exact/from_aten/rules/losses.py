@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, promoted
+from oracles.exact.from_aten.call import OperatorCall, Rule, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.program.primitives.choices import select
@@ -51,7 +51,9 @@ def _bce_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
-def _nll(call: Call, x: Var, t: Var, weight: Var | None, reduction: int, ignore: int) -> tuple[Var, Var]:
+def _nll(
+    call: OperatorCall, x: Var, t: Var, weight: Var | None, reduction: int, ignore: int
+) -> tuple[Var, Var]:
     """-w_t x_t where t is not ignored; the mean is weighted. x is (N, C, ...), or (C,)."""
     target = call.decided(t)
     wide = reshape(x, (1, *x.shape)) if x.ndim == 1 else x
@@ -71,7 +73,7 @@ def _nll(call: Call, x: Var, t: Var, weight: Var | None, reduction: int, ignore:
 
 
 def _multi_margin(
-    call: Call,
+    call: OperatorCall,
     x: Var,
     t: Var,
     p: float = 1,
@@ -92,7 +94,7 @@ def _multi_margin(
     return reshape(reduced(loss, reduction), call.shape)
 
 
-def _multilabel_margin(call: Call, x: Var, t: Var, reduction: int) -> tuple[Var, Var]:
+def _multilabel_margin(call: OperatorCall, x: Var, t: Var, reduction: int) -> tuple[Var, Var]:
     """sum over targets j and others i of max(0, 1 - x_j + x_i) / C; the targets end at the first -1.
 
     Also 1 for each target, which the backward gets.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import Call, Rule, moved, words
+from oracles.exact.from_aten.call import OperatorCall, Rule, moved, words
 from oracles.exact.from_aten.operators import BLANK
 from oracles.exact.from_aten.rules.scatter import indices_of
 from oracles.exact.program.errors import Unsupported
@@ -33,7 +33,7 @@ MOVERS = words(
 )
 
 
-def _pad(call: Call, x: Var, pad: Sequence[int], value: float = 0.0) -> Var:
+def _pad(call: OperatorCall, x: Var, pad: Sequence[int], value: float = 0.0) -> Var:
     out = moved(call, x, pad, 0.0)
     assert isinstance(out, Var)
     if value == 0:
@@ -51,7 +51,7 @@ def refuse_frequencies(by_frequency: bool) -> None:
 
 
 def _embedding(
-    call: Call, weight: Var, indices: Var, padding_idx: int = -1, by_frequency: bool = False, *_: Any
+    call: OperatorCall, weight: Var, indices: Var, padding_idx: int = -1, by_frequency: bool = False, *_: Any
 ) -> Var:
     """Rows; the row of the padding is held fixed, as its documentation says."""
     refuse_frequencies(by_frequency)
@@ -63,22 +63,22 @@ def _embedding(
     return select(call.recorder.constant(padding.copy()), detach(out), out)
 
 
-def _index_fill(call: Call, x: Var, dim: int, where: Var, value: Operand) -> Var:
+def _index_fill(call: OperatorCall, x: Var, dim: int, where: Var, value: Operand) -> Var:
     hit = torch.zeros(x.shape, dtype=torch.bool).index_fill(dim, indices_of(call, where), True).numpy()
     return select(call.recorder.constant(hit), value, x)
 
 
-def _copy(call: Call, x: Var, source: Var, *_: Any) -> Var:
+def _copy(call: OperatorCall, x: Var, source: Var, *_: Any) -> Var:
     return call.recorder.broadcast(convert(source, call.dtype), call.shape)
 
 
-def _arange(call: Call, *args: float, **_: Any) -> Var:
+def _arange(call: OperatorCall, *args: float, **_: Any) -> Var:
     """start + i step, exactly."""
     start, step = (args[0] if len(args) > 1 else 0.0), (args[2] if len(args) > 2 else 1.0)
     return call.constant(np.arange(call.shape[0], dtype=float)) * float(step) + float(start)
 
 
-def _linspace(call: Call, start: float, end: float, steps: int) -> Var:
+def _linspace(call: OperatorCall, start: float, end: float, steps: int) -> Var:
     part = call.constant(np.arange(steps, dtype=float)) / float(max(steps - 1, 1))
     return part * (call.constant(float(end)) - float(start)) + float(start)
 
@@ -87,13 +87,13 @@ def _filled(value: float) -> Rule:
     return lambda call, *_, **__: call.full(value)
 
 
-def _full(call: Call, first: Any, *rest: Any) -> Var:
+def _full(call: OperatorCall, first: Any, *rest: Any) -> Var:
     """full(size, v), full_like(x, v), new_full(x, size, v), fill(x, v), scalar_tensor(v)."""
     value = rest[-1] if rest else first
     return call.recorder.broadcast(value, call.shape) if isinstance(value, Var) else call.full(value)
 
 
-def _eye(call: Call, *_: Any) -> Var:
+def _eye(call: OperatorCall, *_: Any) -> Var:
     return call.constant(np.eye(call.shape[0], call.shape[1]))
 
 

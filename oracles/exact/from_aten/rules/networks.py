@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, logistic, plain, promoted, softplus
+from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, promoted, softplus
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
@@ -111,7 +111,7 @@ def _group_norm(
 
 
 def _batch_norm(
-    call: Call,
+    call: OperatorCall,
     x: Var,
     weight: Var | None,
     bias: Var | None,
@@ -137,19 +137,19 @@ def _batch_norm(
 
 
 def _batch_norm_with_update(
-    call: Call, x: Var, weight: Any, bias: Any, mean: Any, variance: Any, momentum: float, eps: float
+    call: OperatorCall, x: Var, weight: Any, bias: Any, mean: Any, variance: Any, momentum: float, eps: float
 ) -> Any:
     return _batch_norm(call, x, weight, bias, mean, variance, True, momentum, eps)
 
 
 def _batch_norm_no_stats(
-    call: Call, x: Var, weight: Any, bias: Any, training: bool, momentum: float, eps: float
+    call: OperatorCall, x: Var, weight: Any, bias: Any, training: bool, momentum: float, eps: float
 ) -> Any:
     return _batch_norm(call, x, weight, bias, None, None, True, momentum, eps)
 
 
 def attention_scores(
-    call: Call, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
+    call: OperatorCall, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
 ) -> tuple[Var, Any]:
     """q k^T scale + mask, and the scale, 1/sqrt(width) if none is given."""
     if q.shape[:-2] != k.shape[:-2]:
@@ -169,7 +169,7 @@ def attention_scores(
 
 
 def _attention(
-    call: Call,
+    call: OperatorCall,
     q: Var,
     k: Var,
     v: Var,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules.reductions import counted, filled_nan
 from oracles.exact.program import functions as f
@@ -61,7 +61,7 @@ def _median(x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
     return _kth(x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)
 
 
-def _nanmedian(call: Call, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+def _nanmedian(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
     """Of what is not NaN: those go to the end, and the middle is that of the rest."""
     alone = dim is None
     rows = reshape(x, (x.size,)) if alone or x.ndim == 0 else x
@@ -75,7 +75,7 @@ def _nanmedian(call: Call, x: Var, dim: int | None = None, keepdim: bool = False
     return reshape(found[0], shape) if alone else [reshape(v, shape) for v in found]
 
 
-def _mode(call: Call, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
+def _mode(call: OperatorCall, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent element, the smallest of several; where it stands last."""
     if x.ndim == 0:
         return x, np.zeros((), np.int64)
@@ -91,7 +91,7 @@ def _mode(call: Call, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
     return reshape(found, call.shape), last.reshape(call.shape)
 
 
-def _nonzero(call: Call, x: Var) -> Array:
+def _nonzero(call: OperatorCall, x: Var) -> Array:
     """Where x is not zero: decided, since the shape of what follows depends on it."""
     return np.argwhere(call.decided(x if x.dtype == "bool" else compare("ne", x, 0)))
 

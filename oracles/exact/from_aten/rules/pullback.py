@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from oracles.exact.from_aten.call import Call
+from oracles.exact.from_aten.call import OperatorCall
 from oracles.exact.from_aten.rules import (
     convolutions,
     elementwise,
@@ -23,7 +23,12 @@ from oracles.exact.program.recording import Recorder
 
 
 def pulled(
-    call: Call, forward: str, gradient: Var, operands: Sequence[Any], wrt: Sequence[int] = (0,), **kwargs: Any
+    call: OperatorCall,
+    forward: str,
+    gradient: Var,
+    operands: Sequence[Any],
+    wrt: Sequence[int] = (0,),
+    **kwargs: Any,
 ) -> list[Var]:
     """What the gradient of the result of an operator's rule gives the operands in `wrt`."""
     outer: list[Var] = []
@@ -40,7 +45,7 @@ def pulled(
 
     own, named = [inside(v) for v in operands], {k: inside(v) for k, v in kwargs.items()}
     func = getattr(torch.ops.aten, forward).default
-    found = FORWARD[forward](Call(inner, func, (), {}, [call.args[0]]), *own, **named)
+    found = FORWARD[forward](OperatorCall(inner, func, (), {}, [call.args[0]]), *own, **named)
     out = found[0] if isinstance(found, (tuple, list)) else found
     program = vjp(inner.program([out]), [inner.inputs.index(own[i]) for i in wrt])
     return inlined(call.recorder, program, [*outer, gradient])

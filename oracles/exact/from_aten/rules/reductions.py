@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, plain, promoted
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import orders
@@ -49,7 +49,7 @@ def counted(x: Var) -> Var:
 def _extreme(reduce: Callable[..., Var], sign: float) -> Rule:
     """max and min: alone over everything; with a dim also where the first one is."""
 
-    def rule(call: Call, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+    def rule(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
         if dim is None:
             return reduce(x, axes(x, None))
         return reduce(x, axes(x, dim), keepdim), _first(x, sign, dim, keepdim)
@@ -119,7 +119,7 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     return scalar("exp", scalar("log", total) / order)
 
 
-def _norm(call: Call, x: Var, *args: Any, **kwargs: Any) -> Var:
+def _norm(call: OperatorCall, x: Var, *args: Any, **kwargs: Any) -> Var:
     return norm(convert(x, call.dtype), *args, **kwargs)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
@@ -37,7 +37,7 @@ def _cubic(t: Fraction) -> dict[int, Fraction]:
     return {-1: far(1 + t), 0: near(t), 1: near(1 - t), 2: far(2 - t)}
 
 
-def _matrix(call: Call, size: int, out: int, kernel: Any, align: bool, scale: float | None) -> Var:
+def _matrix(call: OperatorCall, size: int, out: int, kernel: Any, align: bool, scale: float | None) -> Var:
     """The weights (out, size) along one axis, as exact quotients; samples beyond the end repeat the end."""
     if align:
         step, shift = (Fraction(size - 1, out - 1) if out > 1 else Fraction(0)), Fraction(0)
@@ -63,7 +63,7 @@ def _matrix(call: Call, size: int, out: int, kernel: Any, align: bool, scale: fl
 def _upsample(n: int, kernel: Any) -> Rule:
     """The same weights along each axis."""
 
-    def rule(call: Call, x: Var, out: Sizes | None, align: bool, *scales: Any) -> Var:
+    def rule(call: OperatorCall, x: Var, out: Sizes | None, align: bool, *scales: Any) -> Var:
         flat = [s for scale in scales for s in (scale if isinstance(scale, (list, tuple)) else [scale])]
         flat = flat if len(flat) == n else [None] * n
         for i in range(n):
@@ -79,7 +79,7 @@ def _upsample(n: int, kernel: Any) -> Rule:
     return rule
 
 
-def _grid_sampler(call: Call, x: Var, grid: Var, mode: int, padding: int, align: bool) -> Var:
+def _grid_sampler(call: OperatorCall, x: Var, grid: Var, mode: int, padding: int, align: bool) -> Var:
     """Linear (0) or nearest (1) samples at grid points in [-1, 1]; outside: 0, the border, or mirrored."""
     if mode not in (0, 1) or padding not in (0, 1, 2):
         name = {2: "bicubic"}.get(mode, str(mode))
@@ -109,7 +109,7 @@ def _grid_sampler(call: Call, x: Var, grid: Var, mode: int, padding: int, align:
     return total
 
 
-def _affine_grid(call: Call, theta: Var, size: Sizes, align: bool) -> Var:
+def _affine_grid(call: OperatorCall, theta: Var, size: Sizes, align: bool) -> Var:
     """theta (x, y, 1) at the pixels of an image of this size, x along its last axis."""
     batch, _, *pixels = size
     axes = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import Call, Rule
+from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arithmetic import convert
@@ -28,40 +28,40 @@ def _grid(shape: Shape) -> Any:
     return torch.arange(math.prod(shape)).reshape(shape)
 
 
-def indices_of(call: Call, value: Any) -> Any:
+def indices_of(call: OperatorCall, value: Any) -> Any:
     """Index operands as torch tensors."""
     if isinstance(value, (list, tuple)):
         return [indices_of(call, v) for v in value]
     return torch.from_numpy(call.decided(value).copy()) if isinstance(value, Var) else value
 
 
-def _index_add(call: Call, x: Var, dim: int, where: Var, source: Var, alpha: float = 1) -> Var:
+def _index_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var, alpha: float = 1) -> Var:
     to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy()
     return x + scatter_add(source if alpha == 1 else source * alpha, to.reshape(source.shape), x.shape)
 
 
-def _scatter(call: Call, x: Var, dim: int, where: Var, source: Var) -> tuple[Array, Var]:
+def _scatter(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> tuple[Array, Var]:
     """Where each used element of the source goes, and those elements."""
     to = _grid(x.shape).gather(dim, indices_of(call, where)).numpy()
     return to, source[tuple(slice(0, n) for n in where.shape)]
 
 
-def _scatter_add(call: Call, x: Var, dim: int, where: Var, source: Var) -> Var:
+def _scatter_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> Var:
     to, used = _scatter(call, x, dim, where, source)
     return x + scatter_add(used, to, x.shape)
 
 
-def _scatter_value(call: Call, x: Var, dim: int, where: Var, value: float) -> Var:
+def _scatter_value(call: OperatorCall, x: Var, dim: int, where: Var, value: float) -> Var:
     hit = torch.zeros(x.shape, dtype=torch.bool).scatter(dim, indices_of(call, where), True).numpy()
     return select(call.recorder.constant(hit), call.full(value), x)
 
 
-def _index_put(call: Call, x: Var, where: Any, values: Var, accumulate: bool = False, *_: Any) -> Var:
+def _index_put(call: OperatorCall, x: Var, where: Any, values: Var, accumulate: bool = False, *_: Any) -> Var:
     to = _grid(x.shape)[tuple(slice(None) if i is None else i for i in indices_of(call, where))].numpy()
     return _put_at(x, to, values, accumulate)
 
 
-def _put(call: Call, x: Var, where: Var, source: Var, accumulate: bool = False) -> Var:
+def _put(call: OperatorCall, x: Var, where: Var, source: Var, accumulate: bool = False) -> Var:
     return _put_at(x, call.decided(where) % x.size, source, accumulate)
 
 
@@ -78,26 +78,26 @@ def _put_at(x: Var, to: Array, values: Var, accumulate: bool) -> Var:
     return take(both, source.reshape(x.shape))
 
 
-def _masked_index(call: Call, x: Var, mask: Var, where: Any, fill: float) -> Var:
+def _masked_index(call: OperatorCall, x: Var, mask: Var, where: Any, fill: float) -> Var:
     to = _clamped(call, x.shape, where)
     inside = np.broadcast_to(call.decided(mask), to.shape)
     return select(call.recorder.constant(inside.copy()), take(x, to), float(fill))
 
 
-def _masked_index_add(call: Call, x: Var, mask: Var, where: Any, values: Var) -> Var:
+def _masked_index_add(call: OperatorCall, x: Var, mask: Var, where: Any, values: Var) -> Var:
     to = _clamped(call, x.shape, where)
     to = np.where(np.broadcast_to(call.decided(mask), to.shape), to, -1)
     return x + scatter_add(x.builder.broadcast(values, to.shape), to, x.shape)
 
 
-def _clamped(call: Call, shape: Shape, where: Any) -> Array:
+def _clamped(call: OperatorCall, shape: Shape, where: Any) -> Array:
     """Positions at indices that are brought inside first."""
     pairs = zip(indices_of(call, where), shape, strict=False)
     key = tuple(slice(None) if i is None else i.clamp(-n, n - 1) for i, n in pairs)
     return np.asarray(_grid(shape)[key].numpy())
 
 
-def _col2im(call: Call, x: Var, size: Sequence[int], *window: Any) -> Var:
+def _col2im(call: OperatorCall, x: Var, size: Sequence[int], *window: Any) -> Var:
     """Windows added up where they lie: the transpose of im2col."""
     where = torch.ops.aten.im2col(_grid(call.shape).double() + 1, *window).numpy().astype(np.int64) - 1
     return scatter_add(x, where.reshape(x.shape), call.shape)
@@ -131,14 +131,14 @@ def reduce_groups(x: Var, groups: Sequence[Sequence[int]], how: str) -> Var:
 
 
 def _scatter_reduce(
-    call: Call, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
+    call: OperatorCall, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
 ) -> Var:
     to, used = _scatter(call, x, dim, where, source)
     return _grouped(x, used, to, reduce, include_self)
 
 
 def _index_reduce(
-    call: Call, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
+    call: OperatorCall, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
 ) -> Var:
     to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy()
     return _grouped(x, source, to, reduce, include_self)

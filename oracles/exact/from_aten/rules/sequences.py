@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_aten.call import Call, Rule, plain
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain
 from oracles.exact.from_aten.rules.moving import refuse_frequencies
 from oracles.exact.from_aten.rules.reductions import norm
 from oracles.exact.from_aten.rules.scatter import reduce_groups
@@ -26,7 +26,7 @@ BAG_MODES = ("sum", "mean", "amax")
 
 
 def _embedding_bag(
-    call: Call,
+    call: OperatorCall,
     weight: Var,
     indices: Var,
     offsets: Var,
@@ -59,7 +59,7 @@ def _grouped_rows(x: Var, groups: Sequence[Sequence[int]], how: str, empty: floa
 
 
 def _segment_reduce(
-    call: Call,
+    call: OperatorCall,
     x: Var,
     reduce: str,
     *,
@@ -96,7 +96,7 @@ def _segment_reduce(
 
 
 def _ctc(
-    call: Call,
+    call: OperatorCall,
     scores: Var,
     targets: Var,
     lengths: Any,
@@ -136,7 +136,7 @@ def _alignments(scores: Var, path: Array, blank: int) -> Var:
     return alpha[-1] if size == 1 else alpha[-1] + alpha[-2]
 
 
-def _numbers(call: Call, value: Any) -> list[int]:
+def _numbers(call: OperatorCall, value: Any) -> list[int]:
     found: list[int] = call.decided(value).ravel().tolist() if isinstance(value, Var) else list(value)
     return found
 
@@ -145,7 +145,7 @@ def _numbers(call: Call, value: Any) -> list[int]:
 
 
 def _lstm_layer(
-    call: Call,
+    call: OperatorCall,
     x: Var,
     w: Var,
     u: Var,

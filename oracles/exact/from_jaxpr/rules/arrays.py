@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import (
@@ -26,39 +26,39 @@ from oracles.exact.program.program import FLOATS, PRIMITIVES, Var
 # -- shapes -----------------------------------------------------------------------------------------------
 
 
-def _broadcast_in_dim(call: Call, x: Var, *_: Var) -> Var:
+def _broadcast_in_dim(call: Eqn, x: Var, *_: Var) -> Var:
     inner = [1] * len(call.shape)
     for axis, where in enumerate(call.params["broadcast_dimensions"]):
         inner[where] = x.shape[axis]
     return call.recorder.broadcast(reshape(x, inner), call.shape)
 
 
-def _iota(call: Call) -> Var:
+def _iota(call: Eqn) -> Var:
     axis, n = call.params["dimension"], call.shape[call.params["dimension"]]
     column = np.arange(n).reshape([n if a == axis else 1 for a in range(len(call.shape))])
     kind = np.float64 if call.dtype in FLOATS else call.dtype
     return constant(call.recorder, np.broadcast_to(column, call.shape).astype(kind), call.dtype)
 
 
-def _slice(call: Call, x: Var) -> Var:
+def _slice(call: Eqn, x: Var) -> Var:
     p = call.params
     strides = p["strides"] or (1,) * x.ndim
     cut = tuple(map(slice, p["start_indices"], p["limit_indices"], strides))
     return index(x, lambda at: at[cut])
 
 
-def _split(call: Call, x: Var) -> list[Var]:
+def _split(call: Eqn, x: Var) -> list[Var]:
     ends = np.cumsum(call.params["sizes"])[:-1]
     parts = np.split(np.arange(x.size).reshape(x.shape), ends, call.params["axis"])
     return [take(x, part) for part in parts]
 
 
-def _unstack(call: Call, x: Var) -> list[Var]:
+def _unstack(call: Eqn, x: Var) -> list[Var]:
     rows = np.moveaxis(np.arange(x.size).reshape(x.shape), call.params["axis"], 0)
     return [take(x, row) for row in rows]
 
 
-def _stack(call: Call, *xs: Var) -> Var:
+def _stack(call: Eqn, *xs: Var) -> Var:
     axis = call.params["axis"]
     return concatenate([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in xs], axis)
 
@@ -71,7 +71,7 @@ def _reduction(function: Callable[[Var, Sequence[int]], Var]) -> Rule:
 
 
 def _logical(name: str) -> Rule:
-    def rule(call: Call, x: Var) -> Var:
+    def rule(call: Eqn, x: Var) -> Var:
         axes = tuple(int(a) for a in call.params["axes"])
         return call.recorder.emit(PRIMITIVES[name], (x,), call.shape, call.dtype, axes=axes)
 
@@ -79,7 +79,7 @@ def _logical(name: str) -> Rule:
 
 
 def _arg_extreme(sign: int) -> Rule:
-    def rule(call: Call, x: Var) -> Var:
+    def rule(call: Eqn, x: Var) -> Var:
         (axis,) = call.params["axes"]
         wide = x if x.is_float else convert(x, "int64")
         return convert(argmax(wide if sign > 0 else -wide, int(axis)), call.dtype)
@@ -91,7 +91,7 @@ def _running(function: Callable[[Var, int, bool], Var]) -> Rule:
     return lambda call, x: function(x, int(call.params["axis"]), call.params["reverse"])
 
 
-def _sort(call: Call, *operands: Var) -> list[Var]:
+def _sort(call: Eqn, *operands: Var) -> list[Var]:
     """All operands in the order of the first `num_keys`, the first key first."""
     axis = call.params["dimension"]
     order: Var | None = None
@@ -103,7 +103,7 @@ def _sort(call: Call, *operands: Var) -> list[Var]:
     return [take_along(x, order, axis) for x in operands]
 
 
-def _top_k(call: Call, x: Var) -> list[Var]:
+def _top_k(call: Eqn, x: Var) -> list[Var]:
     """The k largest (or smallest), largest first, and where they were; equal ones in their own order."""
     p = call.params
     axis = p.get("axis", p.get("reduction_dimension", -1)) % x.ndim
@@ -113,7 +113,7 @@ def _top_k(call: Call, x: Var) -> list[Var]:
     return [take_along(x, first, axis), convert(first, str(call.outvars[1].aval.dtype))]
 
 
-def _platform_index(call: Call) -> Var:
+def _platform_index(call: Eqn) -> Var:
     """Which of several equivalent programs to run: the one for CPUs."""
     platforms = call.params["platforms"]
     return constant(
@@ -123,18 +123,18 @@ def _platform_index(call: Call) -> Var:
     )
 
 
-def _zeros(call: Call, *_: Var) -> Var:
+def _zeros(call: Eqn, *_: Var) -> Var:
     kind = np.float64 if call.dtype in FLOATS else call.dtype
     return constant(call.recorder, np.zeros(call.shape, kind), call.dtype)
 
 
-def _reshape(call: Call, x: Var) -> Var:
+def _reshape(call: Eqn, x: Var) -> Var:
     """`dimensions`: the order in which the axes are read."""
     order = call.params["dimensions"]
     return reshape(x if order is None else permute(x, order), call.shape)
 
 
-def _dot(call: Call, x: Var, y: Var) -> Var:
+def _dot(call: Eqn, x: Var, y: Var) -> Var:
     contract, batch = call.params["dimension_numbers"]
     product = dot_general(x, y, contract, batch)
     return convert(product, call.dtype)

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arrays import concatenate, reshape
 from oracles.exact.program.primitives.choices import select
@@ -22,7 +22,7 @@ LONGEST = 100_000  # steps of a loop
 
 
 def _inline(name: str) -> Rule:
-    def rule(call: Call, *operands: Var) -> Sequence[Var]:
+    def rule(call: Eqn, *operands: Var) -> Sequence[Var]:
         inner = call.params[name]
         closed = inner if isinstance(inner, ClosedJaxpr) else ClosedJaxpr(inner, ())
         return call.interpret(call.recorder, closed, operands)
@@ -30,13 +30,13 @@ def _inline(name: str) -> Rule:
     return rule
 
 
-def _cond(call: Call, which: Var, *operands: Var) -> Sequence[Var]:
+def _cond(call: Eqn, which: Var, *operands: Var) -> Sequence[Var]:
     branches = call.params["branches"]
     chosen = int(np.clip(int(call.recorder.decide(which)), 0, len(branches) - 1))
     return call.interpret(call.recorder, branches[chosen], operands)
 
 
-def _while(call: Call, *operands: Var) -> Sequence[Var]:
+def _while(call: Eqn, *operands: Var) -> Sequence[Var]:
     """Step by step; a test of several elements stops each of them at its own time."""
     recorder, p = call.recorder, call.params
     first, second = p["cond_nconsts"], p["body_nconsts"]
@@ -58,7 +58,7 @@ def _where(leading: Array, x: Var, y: Var) -> Var:
     return select(x.builder.constant(mask.copy()), x, y)
 
 
-def _scan(call: Call, *operands: Var) -> Sequence[Var]:
+def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
     """The body for each slice along the first axis."""
     p, recorder = call.params, call.recorder
     if p["length"] > LONGEST:
@@ -91,7 +91,7 @@ def _rows(x: Var) -> list[Var]:
     return _rows(x[: n // 2]) + _rows(x[n // 2 :])
 
 
-def _linear_solve(call: Call, *operands: Var) -> Sequence[Var]:
+def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
     """The x of matvec(x) = b, whatever algorithm is coded: a solve with the matrix of `matvec`."""
     lengths, matvec = call.params["const_lengths"], call.params["jaxprs"].matvec
     if len(right := operands[sum(lengths) :]) != 1:
@@ -107,7 +107,7 @@ def _linear_solve(call: Call, *operands: Var) -> Sequence[Var]:
     return [reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)]
 
 
-def _barrier(call: Call, *xs: Var) -> Sequence[Var]:
+def _barrier(call: Eqn, *xs: Var) -> Sequence[Var]:
     return xs
 
 

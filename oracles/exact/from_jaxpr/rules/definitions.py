@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from oracles.exact.from_jaxpr.rules.elementwise import Rule
+from oracles.exact.from_jaxpr.call import Rule
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives.arithmetic import convert, pi
 from oracles.exact.program.primitives.arrays import reshape

@@ -6,17 +6,15 @@ primitive, add an entry to a table here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
-from flint import arb
 
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
-from oracles.exact.program.balls import filled
-from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arithmetic import add, convert, convert_, detach, div, mul, neg, sub
 from oracles.exact.program.primitives.arithmetic import constant as number
 from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape, reshape_, take_
@@ -24,41 +22,8 @@ from oracles.exact.program.primitives.choices import abs_, select, select_
 from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_prod
 from oracles.exact.program.primitives.taylor import scalar, taylor
-from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Shape, Var
+from oracles.exact.program.program import Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
-
-
-class Call(NamedTuple):
-    """One equation of a jaxpr.
-
-    Attributes:
-        recorder: What writes the program.
-        params: The equation's parameters.
-        shape: The shape of its first output.
-        dtype: The dtype of its first output.
-        outvars: The variables of all outputs.
-        interpret: `interpret(recorder, closed_jaxpr, operands)`, for jaxprs among the parameters.
-    """
-
-    recorder: Recorder
-    params: dict[str, Any]
-    shape: Shape
-    dtype: str
-    outvars: Sequence[Any]
-    interpret: Callable[..., list[Var]]
-
-
-Rule: TypeAlias = Callable[..., Var | Sequence[Var]]
-
-
-def constant(recorder: Builder, value: Any, dtype: str) -> Var:
-    """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
-    if dtype.startswith("key"):
-        raise Unsupported("the function uses random numbers; pass them as an argument")
-    array = np.asarray(value)
-    if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
-        array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
-    return recorder.constant(array, dtype)
 
 
 def _of(name: str, **static: Any) -> Rule:
@@ -73,7 +38,7 @@ def _primitive(name: str, integers: str = "") -> Rule:
 
 
 def _comparison(name: str) -> Rule:
-    def rule(call: Call, x: Var, y: Var) -> Var:
+    def rule(call: Eqn, x: Var, y: Var) -> Var:
         if x is y:  # equal to itself, unless it is NaN
             nan = _nan(x)
             same = constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
@@ -126,7 +91,7 @@ def _history(builder: Builder, x: Var) -> list[Equation]:
     return [e for e in builder.equations if e.output in needed]
 
 
-def _select_n(call: Call, which: Var, *cases: Var) -> Var:
+def _select_n(call: Eqn, which: Var, *cases: Var) -> Var:
     """Case k where `which` is k; a boolean counts as 0 or 1."""
     if which.dtype == "bool":
         return select(which, cases[1], cases[0]) if len(cases) > 1 else cases[0]
@@ -136,7 +101,7 @@ def _select_n(call: Call, which: Var, *cases: Var) -> Var:
     return chosen
 
 
-def _integer_pow(call: Call, x: Var) -> Var:
+def _integer_pow(call: Eqn, x: Var) -> Var:
     n = call.params["y"]
     if x.is_float:
         return scalar("power", x, n)
@@ -146,13 +111,13 @@ def _integer_pow(call: Call, x: Var) -> Var:
 def _folded(function: Callable[..., Any]) -> Rule:
     """Integers as NumPy computes them, from numbers that are decided."""
 
-    def rule(call: Call, *xs: Var) -> Var:
+    def rule(call: Eqn, *xs: Var) -> Var:
         return constant(call.recorder, function(*(call.recorder.decide(x) for x in xs)), call.dtype)
 
     return rule
 
 
-def _pow(call: Call, x: Var, y: Var) -> Var:
+def _pow(call: Eqn, x: Var, y: Var) -> Var:
     """By integer powers where the exponent is a whole number that depends on no input."""
     if not x.is_float:
         return _folded(np.power)(call, x, y)  # type: ignore[return-value]
@@ -176,20 +141,20 @@ def _whole_numbers(recorder: Recorder, y: Var) -> Array | None:
     return np.array([int(float(b)) for b in value.ravel().tolist()], np.int64).reshape(y.shape)
 
 
-def _rem(call: Call, x: Var, y: Var) -> Var:
+def _rem(call: Eqn, x: Var, y: Var) -> Var:
     if x.is_float:
         return f.remainder(x, y, "trunc")
     return call.recorder.elementwise("integer_rem", x, y, dtype=call.dtype)
 
 
-def _round(call: Call, x: Var) -> Var:
+def _round(call: Eqn, x: Var) -> Var:
     """To the nearest integer; halves to even, or away from zero."""
     if int(call.params["rounding_method"]) == 1:
         return f.step("round", x)
     return f.step("sign", x) * f.step("floor", f.absolute(x) + 0.5)
 
 
-def _clamp(call: Call, low: Var, x: Var, high: Var) -> Var:
+def _clamp(call: Eqn, low: Var, x: Var, high: Var) -> Var:
     return f.clamp(x, low, high)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives.arithmetic import convert
@@ -81,7 +81,7 @@ def _positions(windows: _Windows, shape: Sequence[int], indices: Var, sizes: Seq
     return permute(found, places)
 
 
-def _gather(call: Call, x: Var, indices: Var) -> Var:
+def _gather(call: Eqn, x: Var, indices: Var) -> Var:
     p = call.params
     positions = _positions(_Windows(p["dimension_numbers"]), x.shape, indices, p["slice_sizes"], p["mode"])
     found = take(x, positions)
@@ -103,7 +103,7 @@ def _fill_value(given: Any, dtype: str) -> Any:
     return bounds.min if bounds.min < 0 else bounds.max
 
 
-def _targets(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+def _targets(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
     windows, p = _Windows(call.params["dimension_numbers"]), call.params
     sizes = [1] * x.ndim
     for axis, where in zip(windows.kept(x.ndim), windows.offset, strict=True):
@@ -111,13 +111,13 @@ def _targets(call: Call, x: Var, indices: Var, updates: Var) -> Var:
     return _positions(windows, x.shape, indices, sizes, p["mode"])
 
 
-def _scatter_add(call: Call, x: Var, indices: Var, updates: Var) -> Var | Sequence[Var]:
+def _scatter_add(call: Eqn, x: Var, indices: Var, updates: Var) -> Var | Sequence[Var]:
     if not x.is_float:
         return _scatter_by(lambda old, new: old + new)(call, x, indices, updates)
     return x + scatter_add(updates, _targets(call, x, indices, updates), x.shape)
 
 
-def _scatter(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+def _scatter(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
     """The updates in place of what they meet; the last one wins."""
     if call.params.get("update_jaxpr") is not None:
         raise Unsupported("x.at[...].apply(f): write x.at[...].set(f(x[...]))")
@@ -135,7 +135,7 @@ def _overwrite(x: Var, updates: Var, positions: Array) -> Var:
 def _scatter_by(combine: Callable[[Var, Var], Var]) -> Rule:
     """Every update combined with what it meets, in rounds that meet each element at most once."""
 
-    def rule(call: Call, x: Var, indices: Var, updates: Var) -> Var:
+    def rule(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
         positions = call.recorder.decide(_targets(call, x, indices, updates)).ravel()
         order = [i for i in np.argsort(positions, kind="stable").tolist() if positions[i] >= 0]
         while order:
@@ -149,11 +149,11 @@ def _scatter_by(combine: Callable[[Var, Var], Var]) -> Rule:
     return rule
 
 
-def _dynamic_slice(call: Call, x: Var, *starts: Var) -> Var:
+def _dynamic_slice(call: Eqn, x: Var, *starts: Var) -> Var:
     return take(x, _block(x, starts, call.params["slice_sizes"]))
 
 
-def _dynamic_update_slice(call: Call, x: Var, update: Var, *starts: Var) -> Var:
+def _dynamic_update_slice(call: Eqn, x: Var, update: Var, *starts: Var) -> Var:
     return _overwrite(x, update, call.recorder.decide(_block(x, starts, update.shape)))
 
 

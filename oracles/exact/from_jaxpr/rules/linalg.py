@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule
+from oracles.exact.from_jaxpr.call import Eqn, Rule
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.factorizations import lu, qr
 from oracles.exact.program.primitives.linear_algebra import cholesky, solve, transpose, triangle
@@ -12,7 +12,7 @@ from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
 
 
-def _triangular_solve(call: Call, a: Var, b: Var) -> Var:
+def _triangular_solve(call: Eqn, a: Var, b: Var) -> Var:
     """The x of a x = b, or of x a = b; only one triangle of a is read."""
     p = call.params
     a = triangle(a, p["lower"], strict=p["unit_diagonal"])
@@ -23,7 +23,7 @@ def _triangular_solve(call: Call, a: Var, b: Var) -> Var:
     return solve(a, b) if p["left_side"] else transpose(solve(transpose(a), transpose(b)))
 
 
-def _lu(call: Call, a: Var) -> list[Var]:
+def _lu(call: Eqn, a: Var) -> list[Var]:
     """Both factors of a[rows] in one matrix, the exchanges that lead to `rows`, and `rows`."""
     factors, rows = lu(a)
     exchanges = call.recorder.constant(_exchanges(rows, min(a.shape[-2:])), "int32")
@@ -42,7 +42,7 @@ def _exchanges(rows: Array, count: int) -> Array:
     return out
 
 
-def _qr(call: Call, a: Var) -> list[Var]:
+def _qr(call: Eqn, a: Var) -> list[Var]:
     if call.params.get("pivoting"):
         raise Unsupported("qr with pivoting: not yet")
     q, r = qr(a)
@@ -50,12 +50,12 @@ def _qr(call: Call, a: Var) -> list[Var]:
     return [q, r] if call.params["full_matrices"] else [q[..., :, :k], r[..., :k, :]]
 
 
-def _eigh(call: Call, a: Var) -> list[Var]:
+def _eigh(call: Eqn, a: Var) -> list[Var]:
     w, v = eigh(a, call.params["lower"])
     return [v, w]
 
 
-def _svd(call: Call, a: Var) -> list[Var]:
+def _svd(call: Eqn, a: Var) -> list[Var]:
     if not call.params["compute_uv"]:
         return [singular_values(a)]
     if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.rules.elementwise import Call, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program.primitives.arrays import (
     concatenate,
     constant_value,
@@ -35,7 +35,7 @@ def _padded(shape: Sequence[int], config: Sequence[tuple[int, int, int]]) -> Arr
     return at
 
 
-def _pad(call: Call, x: Var, value: Var) -> Var:
+def _pad(call: Eqn, x: Var, value: Var) -> Var:
     return _filled(x, _padded(x.shape, call.params["padding_config"]), value)
 
 
@@ -67,13 +67,13 @@ def _windows(
 
 
 def _reduce_window(reduce: Callable[[Var, Sequence[int]], Var], neutral: float) -> Rule:
-    def rule(call: Call, x: Var, *_: Var) -> Var:
+    def rule(call: Eqn, x: Var, *_: Var) -> Var:
         return reduce(_filled(x, _of_call(call, x), _extreme(x, neutral)), range(x.ndim, 2 * x.ndim))
 
     return rule
 
 
-def _of_call(call: Call, x: Var) -> Array:
+def _of_call(call: Eqn, x: Var) -> Array:
     p, ones = call.params, (1,) * x.ndim
     base, dilation = p.get("base_dilation") or ones, p.get("window_dilation") or ones
     return _windows(x.shape, p["window_dimensions"], p["window_strides"], p["padding"], base, dilation)
@@ -87,7 +87,7 @@ def _extreme(x: Var, neutral: float) -> Var:
     return constant(x.builder, neutral, x.dtype)
 
 
-def _chosen(call: Call, x: Var) -> Var:
+def _chosen(call: Eqn, x: Var) -> Var:
     """The position in x of each window's largest element (or smallest, as the parameters say)."""
     at = _of_call(call, x)
     flat = at.reshape(*at.shape[: x.ndim], -1)
@@ -97,7 +97,7 @@ def _chosen(call: Call, x: Var) -> Var:
     return take(call.recorder.constant(flat), found + start)
 
 
-def _conv(call: Call, x: Var, kernel: Var) -> Var:
+def _conv(call: Eqn, x: Var, kernel: Var) -> Var:
     """Windows of x times the kernel, summed over features and window; groups are batches."""
     p, numbers = call.params, call.params["dimension_numbers"]
     x, kernel = permute(x, numbers.lhs_spec), permute(kernel, numbers.rhs_spec)

@@ -1,0 +1,47 @@
+"""One equation of a jaxpr, as its rule sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import FLOATS, Builder, Shape, Var
+from oracles.exact.program.recording import Recorder
+
+
+class Eqn(NamedTuple):
+    """One equation of a jaxpr.
+
+    Attributes:
+        recorder: What writes the program.
+        params: The equation's parameters.
+        shape: The shape of its first output.
+        dtype: The dtype of its first output.
+        outvars: The variables of all outputs.
+        interpret: `interpret(recorder, closed_jaxpr, operands)`, for jaxprs among the parameters.
+    """
+
+    recorder: Recorder
+    params: dict[str, Any]
+    shape: Shape
+    dtype: str
+    outvars: Sequence[Any]
+    interpret: Callable[..., list[Var]]
+
+
+Rule: TypeAlias = Callable[..., Var | Sequence[Var]]
+
+
+def constant(recorder: Builder, value: Any, dtype: str) -> Var:
+    """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
+    if dtype.startswith("key"):
+        raise Unsupported("the function uses random numbers; pass them as an argument")
+    array = np.asarray(value)
+    if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
+        array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
+    return recorder.constant(array, dtype)
