@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.case import Case
     from harness.cases import catalogue
+    from harness.cases.case import Case, InputMaker
     from harness.check import assert_gradient, check_gradient
     from harness.exact import (
         Enclosure,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         exact_gradient,
         exact_value,
     )
-    from harness.inputs.arrays import InputMaker
     from harness.layers import assert_layer, check_layer
     from harness.result import GradientError, Result
     from harness.runs.journal import read_records
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
     from oracles.exact.program.registered import register_rule
 
 _HOMES = {
-    "Case": "harness.case",
+    "Case": "harness.cases.case",
     "Cell": "harness.runs.record",
     "GradientError": "harness.result",
     "Result": "harness.result",
-    "InputMaker": "harness.inputs.arrays",
+    "InputMaker": "harness.cases.case",
     "Enclosure": "harness.exact",
     "ExactError": "harness.exact",
     "Record": "harness.runs.record",

@@ -116,7 +116,7 @@ def check_gradient(
         limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits), opaque=spec is not None,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
     )  # fmt: skip
-    beside = points(target, boundary, samples, seed) if boundary or samples else ()
+    beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
     return answers(question, tested, target, result, beside)
 
 

@@ -81,7 +81,7 @@ def check_layer(
                     value=ValueRule.NEAR if spec else ValueRule.NOTED,
                     linear=not own.is_loss,
                 )  # fmt: skip
-                beside = points(target, boundary, samples, seed) if boundary or samples else ()
+                beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
                 tested = under_test(target, Derivative(), own.backward)
                 found = answers(question, tested, target, result, beside)
             except (Unsupported, Undecided) as reason:

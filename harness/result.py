@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.element import shortest, worst_element
+from harness.proof.element import shortest, worst_element
 from harness.proof.judge import Judgement
 from harness.proof.question import VALUE, Part
 from harness.verdicts.outcome import Outcome

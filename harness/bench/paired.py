@@ -9,8 +9,8 @@ import numpy as np
 
 import reference
 from harness.cases import catalogue
-from harness.inputs.arrays import Array
 from harness.runs.timing import paired
+from harness.subject.arrays import Array
 from oracles.exact_oracle import enclosed_gradient
 
 SAMPLED_ENTRIES = 40

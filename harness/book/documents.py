@@ -9,7 +9,7 @@ import numpy as np
 
 import reference
 from harness.exact import Enclosure, exact_gradient, exact_value
-from harness.inputs.arrays import Array
+from harness.subject.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

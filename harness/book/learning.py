@@ -17,8 +17,8 @@ import numpy as np
 
 import reference
 from harness.cases import catalogue
-from harness.inputs.arrays import Array
 from harness.runs.timing import pinned
+from harness.subject.arrays import Array
 from oracles import Oracle
 
 SEED, CLASSES = 4, 10

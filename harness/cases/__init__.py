@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from harness.case import Case
+from harness.cases import document
+from harness.cases.case import Case
+from harness.cases.plugins import CASES, plugins
 
 
 @cache
 def catalogue() -> dict[str, Case]:
     """All cases by name, in the document's order; then those of other packages (`harness.cases`)."""
-    from harness.cases import document
-    from harness.cases.plugins import CASES, plugins
-
     own = {case.name: case for case in document.CASES}
     return own | plugins(CASES, Case, own)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 import reference
-from harness.case import Case
+from harness.cases.case import Case, InputMaker
 from harness.cases.draws import (
     Complete,
     labels,
@@ -21,7 +21,7 @@ from harness.cases.draws import (
     real_line,
     unit_interval,
 )
-from harness.inputs.arrays import Array, Arrays, Floating, InputMaker
+from harness.subject.arrays import Array, Arrays, Floating
 
 SOURCE = 'K. Saito, "Deep Learning from Scratch", chapter {}'
 SHAPE = (3, 4)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inputs.arrays import Array, Arrays, Floating, InputMaker, signed
+from harness.cases.case import InputMaker
 from harness.inputs.corpus import CORPUS
 from harness.inputs.values import alternate
+from harness.subject.arrays import Array, Arrays, Floating, signed
 
 Draw = Callable[[np.random.Generator, Floating, tuple[int, ...]], Array]
 Sign = Callable[[np.random.Generator, tuple[int, ...]], Array]

@@ -15,9 +15,9 @@ import numpy as np
 
 from harness.check import check_gradient
 from harness.commands.options import CheckOptions
-from harness.inputs.arrays import Array, signed
 from harness.result import Result
 from harness.selection import UsageError, listed
+from harness.subject.arrays import Array, signed
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.verdict import Verdict
 from oracles.exact.program.program import FLOATS

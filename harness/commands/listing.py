@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pandas as pd
 from rich.text import Text
 
-from harness.case import Case
 from harness.cases import catalogue
+from harness.cases.case import Case
 from harness.report.delivery import deliver
 from harness.report.screen import Screen
 from harness.report.tables import Table

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.inputs.arrays import Array
 from harness.inputs.values import (
     Source,
     batch_of_one,
@@ -33,6 +32,7 @@ from harness.inputs.values import (
     zeroed,
     zeros,
 )
+from harness.subject.arrays import Array
 
 
 @dataclass(frozen=True, slots=True)

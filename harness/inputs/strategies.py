@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numbers
 
-from harness.inputs.arrays import Array
 from harness.inputs.corpus import CORPUS
 from harness.inputs.points import at
+from harness.subject.arrays import Array
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
 

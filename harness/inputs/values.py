@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.inputs.arrays import Array, Floating
+from harness.subject.arrays import Array, Floating
 from oracles.exact.program.formats import format_of
 
 

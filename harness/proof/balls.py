@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.inputs.arrays import Array
+from harness.subject.arrays import Array
 from oracles.exact.enclose.refine import Enclosure
 
 

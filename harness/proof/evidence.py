@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.inputs.arrays import Array
 from harness.proof.balls import distance
+from harness.subject.arrays import Array
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import format_of
 

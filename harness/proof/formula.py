@@ -14,9 +14,9 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.inputs.arrays import Array
 from harness.proof.balls import meets
 from harness.proof.truth import Truth
+from harness.subject.arrays import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from harness.inputs.arrays import Array
 from harness.proof.judge import Judgement
+from harness.subject.arrays import Array
 from harness.subject.derivative import FORWARD, GRADIENT, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts.budget import budget

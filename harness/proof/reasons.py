@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from flint import arb
 
-from harness.inputs.arrays import Array
 from harness.proof.evidence import Evidence
 from harness.proof.formula import beyond
 from harness.proof.judge import Judgement, judge_each, worst_argument
 from harness.proof.program import Examined
 from harness.proof.truth import Truth
+from harness.subject.arrays import Array
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.program.formats import format_of

@@ -13,8 +13,8 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.inputs.arrays import Array
 from harness.proof.question import Question
+from harness.subject.arrays import Array
 from harness.subject.derivative import FORWARD, along, contracted, dtype_named, inside, levels_of
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.inputs.arrays import Array
 from harness.proof.balls import distance, meets
 from harness.proof.evidence import Evidence
 from harness.proof.formula import SMALL
@@ -16,6 +15,7 @@ from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import VALUE, Part, Question, ValueRule
 from harness.proof.truth import Posed
+from harness.subject.arrays import Array
 from harness.verdicts.verdict import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine

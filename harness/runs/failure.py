@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 
 from harness.cases import catalogue
-from harness.element import worst_element
+from harness.proof.element import worst_element
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Record
 from harness.verdicts.budget import budget

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 
 from harness.cases import catalogue
+from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
-from harness.inputs.arrays import InputMaker
 from harness.runs.record import Cell, Row
 from harness.runs.row import EXACT, REFERENCE
 from harness.runs.scope import Scope

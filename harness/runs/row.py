@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.case import Case
-from harness.inputs.arrays import Array
+from harness.cases.case import Case
 from harness.proof.answer import answered
 from harness.proof.evidence import Evidence
 from harness.proof.judge import Judgement, judge, worst_argument
@@ -23,6 +22,7 @@ from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick
+from harness.subject.arrays import Array
 from harness.subject.tested import Programs
 from harness.verdicts.budget import budget
 from harness.verdicts.outcome import Outcome

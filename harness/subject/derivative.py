@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.inputs.arrays import Array, signed
+from harness.subject.arrays import Array, signed
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording

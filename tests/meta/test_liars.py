@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.case import Case
 from harness.cases import catalogue
+from harness.cases.case import Case
 from harness.runs.known import KnownDefect
 from harness.runs.record import Row
 from harness.runs.row import examined

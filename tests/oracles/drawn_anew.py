@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
-from harness.inputs.arrays import InputMaker, signed
+from harness.cases.case import InputMaker
+from harness.subject.arrays import signed
 
 SIDES = st.integers(1, 6)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
-from harness.inputs.arrays import InputMaker
+from harness.cases.case import InputMaker
 from oracles import Gradient, Oracle, Subject
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.errors import Undecided, Unsupported

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
-from harness.inputs.arrays import InputMaker
+from harness.cases.case import InputMaker
 from oracles import FiniteDifferenceOracle
 from oracles.exact_oracle import enclosed_gradient
 from oracles.finite_difference import DIRECTIONS, SAMPLE, STEP, WHOLE

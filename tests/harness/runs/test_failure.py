@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.commands import cli
-from harness.element import shortest
+from harness.proof.element import shortest
 from harness.runs import failure
 from harness.runs.failure import failure_text, group_text, reproducer
 from harness.runs.record import Record, from_json

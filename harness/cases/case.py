@@ -9,7 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from harness.inputs.arrays import Array, Arrays, InputMaker, signed
+from harness.subject.arrays import Array, Arrays, Floating, signed
+
+
+@dataclass(frozen=True, slots=True)
+class InputMaker:
+    """One named way to draw a case's arguments.
+
+    `make(rng, dtype, shape)` returns the arguments in order. `boundary` tells the inputs that look for
+    trouble (zeros, ties, saturation, layout) from the ordinary draws; `heavy` those that take seconds.
+    """
+
+    name: str
+    make: Callable[[np.random.Generator, Floating, tuple[int, ...]], Arrays]
+    shape: tuple[int, ...]
+    boundary: bool = False
+    heavy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
