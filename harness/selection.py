@@ -1,4 +1,4 @@
-"""Choosing cases, oracles and the like by name, with near matches for a mistyped one."""
+"""What a command line may ask for: names of cases, oracles and the like, with near matches; numbers."""
 
 from __future__ import annotations
 
@@ -55,3 +55,17 @@ def near_matches(name: str, names: Sequence[str]) -> str:
     """What a mistyped name may have meant, for the end of a message."""
     near = difflib.get_close_matches(name.strip("*?"), names, n=3, cutoff=0.0)
     return f"near matches: {', '.join(near)}"
+
+
+def refuse_wrong_numbers(jobs: int, seed: int = 0, timeout: float = 1.0) -> None:
+    """Refuse what no run can have.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+    if jobs < 0:
+        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {jobs}")
+    if seed < 0:
+        raise UsageError(f"--seed must be an integer >= 0, got {seed}")
+    if not timeout > 0:
+        raise UsageError(f"--timeout must be a number of seconds > 0, got {timeout}")

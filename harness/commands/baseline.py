@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from rich.text import Text
 
-from harness.commands.options import BaselineOptions, refuse_wrong_numbers
+from harness.commands.options import BaselineOptions
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Change, Changes, changes
@@ -20,7 +20,7 @@ from harness.runs.plan import cells_of, gated_cells
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
 from harness.runs.scope import Scope
-from harness.selection import NothingSelected, UsageError, near_matches
+from harness.selection import NothingSelected, UsageError, near_matches, refuse_wrong_numbers
 from harness.verdicts.exit_codes import ExitCode
 
 Globs = tuple[str, ...]  # patterns of case/oracle/dtype/input

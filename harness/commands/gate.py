@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.commands.options import GateOptions, refuse_wrong_numbers
+from harness.commands.options import GateOptions
 from harness.defaults import BASELINE
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
@@ -21,7 +21,7 @@ from harness.runs.journal import Header, Journal, read_header, read_lines, read_
 from harness.runs.plan import DTYPES, covers, gated_cells
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
-from harness.selection import UsageError, listed
+from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts.exit_codes import ExitCode
 
 TIMINGS = ("gate", "warn", "off")

@@ -14,7 +14,6 @@ from cyclopts import Parameter
 
 from harness.defaults import BASELINE, SAVED, TIMEOUT_S
 from harness.runs.scope import Scope
-from harness.selection import UsageError
 
 FLAT = Parameter(name="*")  # an option is called as its field, without the name of what holds it
 From = Annotated[Path | None, Parameter(name="from")]
@@ -115,17 +114,3 @@ class BaselineOptions:
     """Processes that compare at once; 0 is this one."""
     timeout: float = TIMEOUT_S
     """Seconds that the rows of one case and dtype may take."""
-
-
-def refuse_wrong_numbers(jobs: int, seed: int = 0, timeout: float = TIMEOUT_S) -> None:
-    """Refuse what no run can have.
-
-    Raises:
-        UsageError: A number is out of its range.
-    """
-    if jobs < 0:
-        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {jobs}")
-    if seed < 0:
-        raise UsageError(f"--seed must be an integer >= 0, got {seed}")
-    if not timeout > 0:
-        raise UsageError(f"--timeout must be a number of seconds > 0, got {timeout}")

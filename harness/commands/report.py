@@ -10,7 +10,7 @@ import msgspec
 
 from harness.book import documents, learning
 from harness.book import tables as book_tables
-from harness.commands.options import ReportOptions, refuse_wrong_numbers
+from harness.commands.options import ReportOptions
 from harness.report import tables
 from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
 from harness.runs.journal import Journal
@@ -18,7 +18,7 @@ from harness.runs.plan import DTYPES, cells_of, chosen_oracles, oracles
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import run
 from harness.runs.scope import ALL
-from harness.selection import UsageError, listed
+from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.outcome import Outcome
 from harness.verdicts.verdict import ALLOWABLE

@@ -88,7 +88,9 @@ def test_the_table_of_exit_codes_has_every_code(code):
     assert re.search(rf"^\| {code.value} \| \S", README, re.MULTILINE)
 
 
-def test_every_file_the_readme_names_exists():
-    named = re.findall(r"`((?:harness|oracles|reference|tests|reports)/[\w/.]*)`", README)
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:harness|oracles|reference|tests|reports)/[\w/.]*)`", text)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
