@@ -44,7 +44,7 @@ class Oracle(ABC):
     Attributes:
         name: What tables and the command line call it.
         package: The distribution it needs, "" if nothing beyond the harness.
-        machine: Its rounding model, a key of `MACHINES`; "" if it is not judged.
+        machine: Its rounding model, a key of `ROUNDING_MODELS`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
         opaque: True where nobody can look into its program, so that `record` has nothing to give: it is
             judged by its numbers alone, against the rounding of the true gradient's own program.

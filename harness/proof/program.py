@@ -14,7 +14,7 @@ from harness.proof.truth import Posed, Truth
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Examined:
         note: What is worth saying of all this.
     """
 
-    machine: Machine
+    machine: RoundingModel
     recording: Recording | None
     formula: Formula
     bound: Bound | None
@@ -61,7 +61,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
         posed: The question at its point.
         alone: Whether it writes into its inputs, and is recorded on copies.
     """
-    machine, truth = MACHINES[tested.rounding], posed.true
+    machine, truth = ROUNDING_MODELS[tested.rounding], posed.true
     try:
         programs = tested.record(posed.directions, posed.inputs, alone)
     except Unsupported as reason:
@@ -75,7 +75,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
 
 
 def examine_program(
-    truth: Truth, recording: Recording, machine: Machine, limits: Limits, custom: bool = True
+    truth: Truth, recording: Recording, machine: RoundingModel, limits: Limits, custom: bool = True
 ) -> Examined:
     """A recorded gradient program against the truth.
 
@@ -100,7 +100,7 @@ def examine_program(
     )
 
 
-def _opaque(truth: Truth, machine: Machine, note: str) -> Examined:
+def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
     """A program that nobody can look into: nothing is known of it but how the truth's own would round."""
     recording = Recording(truth.gradient, tuple(truth.inputs), (), lambda k, leaves: leaves)
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))

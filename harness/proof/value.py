@@ -24,7 +24,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.literals import has_literals, widened
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable
-from oracles.exact.rounding.bound import MACHINES, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.exact_oracle import BITS
 
 OWN_RUN = "as the derivative's own run returns it, "
@@ -175,7 +175,9 @@ def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
 def _outside(program: Recording, k: int, value: Array, true: Enclosure, rounding: str) -> str:
     """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
     try:
-        balls = bound(program.program.giving(slice(k, k + 1)), program.values, MACHINES[rounding]).balls[0]
+        balls = bound(
+            program.program.giving(slice(k, k + 1)), program.values, ROUNDING_MODELS[rounding]
+        ).balls[0]
     except ExactError:
         return ""
     numbers = value.astype(np.float64).ravel().tolist()

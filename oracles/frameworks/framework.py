@@ -17,7 +17,7 @@ class Framework(ABC):
     """NumPy, JAX or torch.
 
     Attributes:
-        name: Its name, which is that of its rounding model too (`MACHINES`).
+        name: Its name, which is that of its rounding model too (`ROUNDING_MODELS`).
         gives_primal: Whether its own derivatives return the function's value beside them, which may be
             another than the function's: a `custom_vjp` writes both.
     """

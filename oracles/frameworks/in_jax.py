@@ -20,7 +20,7 @@ class _Jax(Framework):
     gives_primal = True
 
     def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
-        return record(function, tuple(args), {}, edges=differentiate, paired=True)
+        return record(function, tuple(args), {}, differentiate=differentiate, paired=True)
 
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False

@@ -17,7 +17,7 @@ class _NumPy(Framework):
     name = "numpy"
 
     def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
-        return record(function, tuple(args), {}, edges=differentiate)
+        return record(function, tuple(args), {}, differentiate=differentiate)
 
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False

@@ -25,7 +25,7 @@ class _Torch(Framework):
     name = "torch"
 
     def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
-        return record(function, tree_map(_as_given, tuple(args)), {}, edges=differentiate)
+        return record(function, tree_map(_as_given, tuple(args)), {}, differentiate=differentiate)
 
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False

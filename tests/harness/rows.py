@@ -147,7 +147,7 @@ def expectations(draw, updates=1):
     )
 
 
-MACHINES = st.builds(
+ROUNDING_MODELS = st.builds(
     Fingerprint,
     *[NAMES] * 4,
     st.dictionaries(NAMES, NAMES, max_size=2),
@@ -159,6 +159,6 @@ MACHINES = st.builds(
 @st.composite
 def baselines(draw, max_rows=5):
     """Baselines of any rows, names, updates and machines."""
-    updates = draw(st.lists(st.builds(Update, NAMES, NAMES, MACHINES), min_size=1, max_size=4))
+    updates = draw(st.lists(st.builds(Update, NAMES, NAMES, ROUNDING_MODELS), min_size=1, max_size=4))
     rows = draw(st.lists(expectations(len(updates)), max_size=max_rows, unique_by=lambda row: row.row))
     return Baseline(draw(st.integers(0, 2**63 - 1)), tuple(updates), {row.row: row for row in rows})

@@ -25,7 +25,7 @@ from harness.proof.reasons import verdict
 from harness.proof.truth import LIMITS as EXACT_LIMITS
 from harness.proof.truth import Truth, true_gradient
 from harness.verdicts.verdict import Verdict
-from oracles.exact.rounding.bound import MACHINES
+from oracles.exact.rounding.bound import ROUNDING_MODELS
 from oracles.frameworks import framework
 from tests.verdicts import mutants_jax, mutants_torch
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, SHAPES, draw, gradient, to_jax, to_torch
@@ -44,7 +44,7 @@ def ours(name: str, function: Any, x: Any, cotangent: Any, truth: Truth | None) 
     gradient(name, function, x, cotangent)  # compile what is compiled
     start = perf_counter()
     true = truth or true_gradient(recording, [cotangent], [0], ["x"])
-    examined = examine_program(true, program, MACHINES[name], EXACT_LIMITS)
+    examined = examine_program(true, program, ROUNDING_MODELS[name], EXACT_LIMITS)
     found = verdict(true, examined, [gradient(name, function, x, cotangent)])
     return found.verdict, true, perf_counter() - start
 
@@ -128,10 +128,10 @@ def flagship() -> dict[str, Any]:
     args, cotangent = case.draw("document", "float64", 0)
     assert case.vjp is not None
     recording = record(case.function, args, {})
-    program = record(case.vjp, (cotangent, *args), {}, edges=False)
+    program = record(case.vjp, (cotangent, *args), {}, differentiate=False)
     start = perf_counter()
     true = true_gradient(recording, [cotangent], range(4), case.differentiated)
-    examined = examine_program(true, program, MACHINES["numpy"], EXACT_LIMITS)
+    examined = examine_program(true, program, ROUNDING_MODELS["numpy"], EXACT_LIMITS)
     found = verdict(true, examined, case.vjp(cotangent, *args))
     row = _row("ours, numpy float64", (100, 784), perf_counter() - start, None, None, FLAGSHIP_LIMIT_S)
     return row | {"checker": "ours, flagship network", "of 4 right accused": int(found.verdict != "accurate")}

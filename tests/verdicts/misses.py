@@ -14,7 +14,7 @@ from harness.proof.program import examine_program
 from harness.proof.reasons import verdict
 from harness.proof.truth import LIMITS, Truth, true_gradient
 from harness.verdicts.verdict import Verdict
-from oracles.exact.rounding.bound import MACHINES
+from oracles.exact.rounding.bound import ROUNDING_MODELS
 from oracles.frameworks import framework
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, SHAPES, draw, gradient
@@ -27,7 +27,7 @@ def judged(name: str, implementation: Any, x: Any, cotangent: Any, truth: Truth)
     own = framework(name)
     pullback = implementation.vjp if name == "numpy" else own.pullback(implementation, (0,))
     program = own.record(pullback, [cotangent, x], differentiate=False)
-    examined = examine_program(truth, program, MACHINES[name], LIMITS)
+    examined = examine_program(truth, program, ROUNDING_MODELS[name], LIMITS)
     return verdict(truth, examined, [gradient(name, implementation, x, cotangent)]).verdict
 
 

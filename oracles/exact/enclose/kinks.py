@@ -31,7 +31,7 @@ PAIRS = 4  # random directions, each with its opposite
 def resolve(
     program: Program,
     inputs: Sequence[Array],
-    moving: Sequence[int],
+    active: Sequence[int],
     hulls: Sequence[Array],
     bits: int,
     deadline: float = math.inf,
@@ -40,12 +40,12 @@ def resolve(
 
     Args:
         program: A derivative program, evaluated at `inputs` with the result `hulls`.
-        moving: The inputs that are differentiated: the point is moved along these.
+        active: The inputs that are differentiated: the point is moved along these.
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
         deadline: When to give up, as for `evaluate`.
     """
     found: list[list[Array]] = []
-    for moved in _rays(inputs, moving, DISTANCE_BITS, bits):
+    for moved in _rays(inputs, active, DISTANCE_BITS, bits):
         with collecting_kinks() as kinks:
             found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
         if kinks:
@@ -59,7 +59,7 @@ def resolve(
     return list(hulls) if jumps else agreed
 
 
-def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int], bits: int) -> bool:
+def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int], bits: int) -> bool:
     """Whether numbers that are asked to be equal are so here and not nearby: `where(x == 0, 1, sin(x) / x)`.
 
     The branch that is taken here says nothing of the slope, which is that of the other one.
@@ -71,7 +71,7 @@ def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int]
     try:
         with collecting_ties() as ties:
             here = evaluate(forward, inputs, bits)
-        for moved in _rays(inputs, moving, DISTANCE_BITS, bits) if ties else ():
+        for moved in _rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with collecting_ties() as others:
                 there = evaluate(forward, moved, 2 * DISTANCE_BITS + bits)
             turns = turns or others != ties
@@ -88,7 +88,7 @@ def is_isolated(forward: Program, inputs: Sequence[Array], moving: Sequence[int]
 def limits_along_rays(
     program: Program,
     inputs: Sequence[Array],
-    moving: Sequence[int],
+    active: Sequence[int],
     results: Sequence[Array],
     bits: int,
     deadline: float = math.inf,
@@ -98,7 +98,7 @@ def limits_along_rays(
     None if one of the rays has no limit: a pole, a logarithm, the end of the domain.
     """
     found: list[list[Array]] = []
-    for near, far in zip(*(_rays(inputs, moving, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+    for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
         slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, deadline) for moved in (near, far)]
         with precision(2 * bits):
             limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
@@ -128,17 +128,17 @@ def _hull(result: arb, *limits: arb) -> arb:
     return whole
 
 
-def _rays(inputs: Sequence[Array], moving: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
+def _rays(inputs: Sequence[Array], active: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
     """The inputs with those that move a little off, in random directions, each with its opposite.
 
     A zero moves little against the smallest of the others.
     """
     rng = np.random.default_rng(0)
-    sizes = [abs(b.mid()) for i in moving for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
+    sizes = [abs(b.mid()) for i in active for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
     least = min([arb(1), *sizes], key=float)
     bits += max(0, -int(math.frexp(float(least))[1]))
     for _ in range(PAIRS):
-        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in moving}
+        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in active}
         for sign in (1, -1):
             with precision(2 * distance + bits):
                 yield [

@@ -197,14 +197,14 @@ def refine(
     inputs: Sequence[Array],
     bits: int,
     limits: Limits,
-    moving: Sequence[int] = (),
+    active: Sequence[int] = (),
     isolated: bool = False,
     forward: bool = False,
 ) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
     Starts at `bits` and doubles. At a kink the balls do not shrink: they are the hulls of the legal values,
-    and the enclosure says so; with `moving`, the inputs that are differentiated, the elements that only look
+    and the enclosure says so; with `active`, the inputs that are differentiated, the elements that only look
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
     around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
     tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
@@ -220,15 +220,15 @@ def refine(
             with collecting_kinks() as kinks, collecting_lost() as lost:
                 results: list[Array] | None = evaluate(program, inputs, now, deadline, poles)
             problem = _too_wide(results, bits, limits.zero_bits)
-            if kinks and moving and problem:  # otherwise the one-sided slopes are one, to all these digits
-                results = resolve(program, inputs, moving, results or (), bits, deadline)
+            if kinks and active and problem:  # otherwise the one-sided slopes are one, to all these digits
+                results = resolve(program, inputs, active, results or (), bits, deadline)
                 problem = _too_wide(results, bits, limits.zero_bits)
-            elif moving and now == bits and (isolated or (forward and lost) or not _finite(results)):
+            elif active and now == bits and (isolated or (forward and lost) or not _finite(results)):
                 with collecting_kinks() as jumps:
-                    around = limits_along_rays(program, inputs, moving, results or (), bits, deadline)
+                    around = limits_along_rays(program, inputs, active, results or (), bits, deadline)
                 if around:
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
-            if kinks and moving and not problem:
+            if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
         except Undecided as undecided:
             results, problem = None, str(undecided)

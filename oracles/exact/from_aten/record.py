@@ -29,7 +29,7 @@ def record(
     function: Callable[..., Any],
     args: Sequence[Any],
     kwargs: dict[str, Any] | None = None,
-    edges: bool = True,
+    differentiate: bool = True,
 ) -> Recording:
     """Record a function of tensors at a point.
 
@@ -40,8 +40,8 @@ def record(
         function: It runs as it is: modules, `autograd.Function`s, `torch.func`, in-place operators.
         args: Tensors or NumPy arrays, or trees of them; each floating one becomes an input.
         kwargs: Likewise, but constants.
-        edges: False for a program that will not be differentiated, as that of a gradient. What autograd
-            would hold fixed is a value like any then.
+        differentiate: False for a program that will not be differentiated, as that of a gradient: what
+            autograd would hold fixed is a value like any then.
 
     Raises:
         Unsupported: An operator without a rule, random numbers, a number that leaves the tensors, a changed
@@ -51,10 +51,10 @@ def record(
     trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
     named = tree_map(_as_tensor, kwargs or {})
     leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
-    mode = OperatorRecorder(moves=edges)
+    mode = OperatorRecorder(moves=differentiate)
     outputs = mode.run(function, leaves, specs, named)
     _confirm(mode, function, leaves, specs, named)
-    outputs = declare_edges(mode.recorder, outputs) if edges else outputs
+    outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
     floating = [[_is_floating(leaf) for leaf in own] for own in leaves]
 
     def rebuild(k: int, values: list[Any]) -> Any:

@@ -35,10 +35,10 @@ def record(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    edges: bool = True,
+    differentiate: bool = True,
     paired: bool = False,
 ) -> Recording:
-    """The function at these arguments; without `edges` not to be differentiated.
+    """The function at these arguments; without `differentiate` not to be differentiated.
 
     Floating leaves of `args` (arrays and Python numbers) are inputs; everything else is passed on as it is.
     It is traced in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
@@ -55,7 +55,7 @@ def record(
     ]
     reader = _Reader(partners(traced.own, traced.wide) if paired else None)
     outputs = reader.interpret(recorder, traced.own, inputs)
-    outputs = declare_edges(recorder, outputs) if edges else outputs
+    outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
 
     def rebuild(k: int, values: list[Any]) -> Any:

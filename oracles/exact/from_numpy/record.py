@@ -32,9 +32,9 @@ def record(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any] | None = None,
-    edges: bool = True,
+    differentiate: bool = True,
 ) -> Recording:
-    """The program of function(*args, **kwargs) at these arguments; without `edges` not to be differentiated.
+    """The program of function(*args, **kwargs) at these arguments; of its value alone if not `differentiate`.
 
     Floating arrays, NumPy scalars and Python floats in `args` (or in lists, tuples and dictionaries there)
     are its inputs; integers and booleans and everything in `kwargs` are constants, taken exactly.
@@ -74,7 +74,7 @@ def record(
                 "let it work on a copy, x = x.copy()"
             )
     outputs = [_output(tape, leaf) for leaf in _leaves(result) if leaf is not None]
-    outputs = declare_edges(tape.recorder, outputs) if edges else outputs
+    outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
 
     def rebuild(k: int, leaves: list[Any]) -> Any:

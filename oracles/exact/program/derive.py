@@ -85,19 +85,19 @@ def _linearize(
     for i in wrt:
         v = program.inputs[i]
         tangents[v] = builder.input(v.shape, v.dtype, linear=True)
-        builder.moving.add(primal[v])
+        builder.active.add(primal[v])
     for equation in program.equations:
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
         new = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
         primal[out] = new
-        moving = [tangents.get(v) for v in equation.operands]
-        if out.is_float and any(t is not None for t in moving):
+        active = [tangents.get(v) for v in equation.operands]
+        if out.is_float and any(t is not None for t in active):
             if equation.primitive.jvp is None:
                 continue  # constant between its jumps
             again = Equation(equation.primitive, operands, equation.params, new)
-            tangents[out] = apart(out, equation.primitive.jvp(again, moving))
-            builder.moving.add(new)
+            tangents[out] = apart(out, equation.primitive.jvp(again, active))
+            builder.active.add(new)
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents
 

@@ -108,7 +108,7 @@ INFINITY = arb("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class RoundingModel:
     """Who runs the program, and what it may do besides rounding.
 
     Attributes:
@@ -129,26 +129,26 @@ class Machine:
     fuses: bool = False
 
 
-MACHINES = {
-    "numpy": Machine("numpy"),
-    "torch": Machine("torch", flushes_products=True, wide_inside=True),
+ROUNDING_MODELS = {
+    "numpy": RoundingModel("numpy"),
+    "torch": RoundingModel("torch", flushes_products=True, wide_inside=True),
     # XLA sets flush-to-zero on the CPU; its dot of bfloat16 is done in float32 and rounded once.
-    "jax": Machine("jax", flushes=True, wide_products=True, fuses=True),
+    "jax": RoundingModel("jax", flushes=True, wide_products=True, fuses=True),
 }
 
 
 @dataclass(slots=True)
 class Growth:
-    """What one run of a program on a machine loses, equation by equation.
+    """What one run of a program loses under a rounding model, equation by equation.
 
     Attributes:
-        machine: Who runs it.
+        model: Who runs it, and how it rounds.
         keeping: Whether to remember in `local` how much each ball grew at its own equation.
         overflow, underflow: The first equation that may overflow, and the first that may lose a number that
             is not 0 to it.
     """
 
-    machine: Machine
+    model: RoundingModel
     keeping: bool = False
     local: dict[Var, Array] = field(default_factory=dict)
     overflow: Equation | None = None
@@ -156,15 +156,15 @@ class Growth:
 
     def format(self, equation: Equation) -> Format:
         """That of the output; inside a call float16 may overflow later than outside."""
-        wide = self.machine.wide_inside and equation.output.dtype == "float16" and equation.origin is not None
+        wide = self.model.wide_inside and equation.output.dtype == "float16" and equation.origin is not None
         return WIDE_HALF if wide else FORMATS[equation.output.dtype]
 
     def flushed(self, target: Format, product: bool = False) -> float:
         """Below what a number may be taken for 0: float16 is computed in float32, far above that."""
-        machine = self.machine
-        if machine.flushes and target.name != "float16":
+        model = self.model
+        if model.flushes and target.name != "float16":
             return target.normal
-        return target.normal if product and machine.flushes_products and target.name == "bfloat16" else 0.0
+        return target.normal if product and model.flushes_products and target.name == "bfloat16" else 0.0
 
     def stored(self, x: Array, dtype: str, product: bool = False) -> Array:
         """Numbers as an operation finds them: a subnormal one may be flushed before it is used."""
@@ -207,7 +207,7 @@ class Growth:
         if not abs(ball) < target.overflow:
             if before.is_finite():
                 self.overflow = self.overflow or equation
-            certain = not self.machine.fuses  # one that is made here may not be, once fused
+            certain = not self.model.fuses  # one that is made here may not be, once fused
             if ball > target.overflow and certain:
                 return INFINITY
             return -INFINITY if -ball > target.overflow and certain else UNKNOWN

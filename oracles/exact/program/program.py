@@ -241,7 +241,7 @@ class Builder:
         self.tape: list[Equation] = []
         self.guards: list[tuple[Var, Array]] = []
         self.definitions: dict[Var, Equation] = {}
-        self.moving: set[Var] = set()  # while deriving: the values that have a tangent
+        self.active: set[Var] = set()  # while deriving: the values that have a tangent
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: str) -> None:

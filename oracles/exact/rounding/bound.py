@@ -19,7 +19,14 @@ from flint import arb
 
 from oracles.exact.program.balls import as_balls, booleans, each, exact, is_open, precision, unit
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import MACHINES, UNKNOWN, WIDE_HALF, Growth, Machine, format_of
+from oracles.exact.program.formats import (
+    ROUNDING_MODELS,
+    UNKNOWN,
+    WIDE_HALF,
+    Growth,
+    RoundingModel,
+    format_of,
+)
 from oracles.exact.program.library import CALLS, SIGMOID_FLOOR
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arrays import scatter_add_, take_
@@ -29,7 +36,7 @@ from oracles.exact.program.scalars import LOGISTIC
 
 BITS = 96  # float64 has 53: what the midpoints themselves lose is 2^-43 of what is bounded
 
-__all__ = ["MACHINES", "Bound", "Machine", "bound"]
+__all__ = ["ROUNDING_MODELS", "Bound", "RoundingModel", "bound"]
 
 
 @dataclass(slots=True)
@@ -56,7 +63,7 @@ class Bound:
 def bound(
     program: Program,
     inputs: Sequence[Array],
-    machine: Machine,
+    model: RoundingModel,
     deadline: float = math.inf,
     keep: bool = False,
 ) -> Bound:
@@ -72,7 +79,7 @@ def bound(
         if not v.dtype.startswith(("bool", "int", "uint")):
             format_of(v.dtype)
     with precision(BITS):
-        run = _Run(program, machine)
+        run = _Run(program, model)
         try:
             return run.all(inputs, deadline, keep)
         except Undecided as reason:
@@ -83,11 +90,11 @@ def bound(
 class _Run:
     """One evaluation."""
 
-    def __init__(self, program: Program, machine: Machine) -> None:
-        self.program, self.growth = program, Growth(machine)
+    def __init__(self, program: Program, model: RoundingModel) -> None:
+        self.program, self.growth = program, Growth(model)
         self.values: dict[Var, Array] = {}
         largest = any(e.primitive.rows is Maxima.top for e in program.equations)
-        self.maxima = Maxima(machine.fuses) if largest else None
+        self.maxima = Maxima(model.fuses) if largest else None
         self.leaving = _leaving(program)
 
     def all(self, inputs: Sequence[Array], deadline: float, keep: bool) -> Bound:
@@ -128,7 +135,7 @@ class _Run:
 
     def _rounded(self, equation: Equation, operands: list[Array]) -> Array:
         primitive, growth, leaves = equation.primitive, self.growth, equation.output in self.leaving
-        target, library = growth.format(equation), growth.machine.library
+        target, library = growth.format(equation), growth.model.library
         accuracy = CALLS.get(equation.called) if equation.origin else None
         if accuracy is not None:
             result = exact(primitive.evaluate(*operands, **equation.params))

@@ -18,7 +18,7 @@ from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives.arithmetic import detach_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Program
-from oracles.exact.rounding.bound import Bound, Machine, bound
+from oracles.exact.rounding.bound import Bound, RoundingModel, bound
 
 BITS = 128
 SHARE = 0.25  # of the error must pass through an operation that is named for its cancellation
@@ -26,10 +26,10 @@ CANCELS = 4  # bits: what an ordinary sum loses
 
 
 def diagnose(
-    program: Program, inputs: Sequence[Array], machine: Machine, output: int, element: tuple[int, ...]
+    program: Program, inputs: Sequence[Array], model: RoundingModel, output: int, element: tuple[int, ...]
 ) -> str:
     """One line on the element of one output, "" if nothing can be said."""
-    found = bound(program, inputs, machine, keep=True)
+    found = bound(program, inputs, model, keep=True)
     try:
         if found.balls[output][element].is_finite():
             return _shares(program, inputs, found, output, element)

@@ -19,7 +19,7 @@ def compared(forward, rule, *args, cotangent=CT, **more):
     args = args or (X,)
     recording = record(forward, args, {})
     truth = true_gradient(recording, [cotangent], range(len(args)), "xy"[: len(args)])
-    return compare(truth, record(rule, (cotangent, *args), {}, edges=False), **more)
+    return compare(truth, record(rule, (cotangent, *args), {}, differentiate=False), **more)
 
 
 def wrong(found):

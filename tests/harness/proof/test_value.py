@@ -34,7 +34,7 @@ def said(function, program=None, value=None, x=X, dtype="float64", primal=None):
         value_dtype=dtype,
     )
     seen = Observed((found,), Gradient((None,), primal=primal), (), (), (), (), 0.0)
-    recording = record(program, (x,), {}, edges=False)
+    recording = record(program, (x,), {}, differentiate=False)
     (part,) = value_parts(question, pose(question, [x]), seen, recording, "numpy", "given")
     assert part.name == "value"
     return part.verdict, part.diagnosis

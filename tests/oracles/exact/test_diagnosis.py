@@ -7,7 +7,7 @@ import pytest
 
 from oracles.exact.program.primitives import arithmetic, arrays, taylor
 from oracles.exact.program.program import Builder
-from oracles.exact.rounding.bound import MACHINES
+from oracles.exact.rounding.bound import ROUNDING_MODELS
 from oracles.exact.rounding.diagnosis import diagnose, place_of
 
 
@@ -23,9 +23,9 @@ class Lines:
         self.line += 1
         self.builder.calls(name, f"model.py:{self.line}")
 
-    def why(self, output, point, element=(), machine="numpy"):
+    def why(self, output, point, element=(), model="numpy"):
         program = self.builder.program([output])
-        return diagnose(program, [np.asarray(point)], MACHINES[machine], 0, element)
+        return diagnose(program, [np.asarray(point)], ROUNDING_MODELS[model], 0, element)
 
 
 @pytest.mark.parametrize(("dtype", "point", "digits"), [("float64", 40.7, 53), ("float32", 20.0, 24)])

@@ -56,7 +56,7 @@ def test_every_literal_of_ordinary_programs_finds_its_partner(name, dtype):
     cotangent = np.ones(out.shape, out.dtype)
     for recording in (
         record(function, args, {}, paired=True),
-        record(pullback(function, argnums), (cotangent, *args), {}, edges=False, paired=True),
+        record(pullback(function, argnums), (cotangent, *args), {}, differentiate=False, paired=True),
     ):
         assert recording.notes == ()
         assert balls(recording) == []
@@ -168,7 +168,7 @@ def formulas(function, dtype):
     x = np.array([-1.9, -0.6, 0.3, 1.1, 2.2]).astype(jnp.dtype(dtype))
     ct = np.array([0.7, -1.3, 0.9, 1.4, -0.6]).astype(jnp.dtype(dtype))
     forward = record(function, (x,), {}, paired=True)
-    backward = record(pullback(function, (0,)), (ct, x), {}, edges=False, paired=True)
+    backward = record(pullback(function, (0,)), (ct, x), {}, differentiate=False, paired=True)
     (truth,) = evaluate(widened(vjp(forward.program, [0])), [x, ct], BITS)
     (formula,) = evaluate(widened(backward.program), backward.values, BITS)
     with precision(BITS):
@@ -229,7 +229,7 @@ def test_a_backward_pass_is_at_the_line_of_its_forward():
         y = jnp.exp(x)
         return y * y
 
-    found = record(pullback(f, (0,)), (ones("float32"), ones("float32")), {}, edges=False).program
+    found = record(pullback(f, (0,)), (ones("float32"), ones("float32")), {}, differentiate=False).program
     assert len({e.origin.place for e in found.equations}) == 2
 
 
@@ -267,7 +267,7 @@ def test_another_input_is_not_traced_again():
     assert traces(lambda x: x * x, *calls, paired=True) == 2  # and once in float64
     f, seen = counted(lambda x: x * x)
     for x in (X, 2 * X):
-        record(pullback(f, (0,)), (X, x), {}, edges=False)
+        record(pullback(f, (0,)), (X, x), {}, differentiate=False)
     assert len(seen) == 1
 
 

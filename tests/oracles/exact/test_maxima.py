@@ -17,7 +17,7 @@ from oracles.exact.program.primitives import (
     reductions,
     taylor,
 )
-from oracles.exact.rounding.bound import MACHINES
+from oracles.exact.rounding.bound import ROUNDING_MODELS
 from tests.oracles.exact.test_rounding import assert_inside, run
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -46,15 +46,15 @@ def finite(found):
     return all(b.is_finite() for array in found.balls for b in array.ravel())
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("model", ROUNDING_MODELS)
 @pytest.mark.parametrize("move", [lambda m: m, arithmetic.detach, above_nothing])
-def test_the_softmax_of_computed_scores_is_bounded_in_bfloat16(machine, move):
+def test_the_softmax_of_computed_scores_is_bounded_in_bfloat16(model, move):
     def softmax(x):
         s = scores(x)
         e = exp(s - move(top(s)))
         return e / arrays.reduce_sum(e, (1,), keepdims=True)
 
-    assert finite(run(softmax, ROWS, machine=MACHINES[machine]))
+    assert finite(run(softmax, ROWS, model=ROUNDING_MODELS[model]))
 
 
 def test_a_difference_to_the_largest_is_not_positive_and_the_powers_sum_to_at_least_1():
@@ -78,9 +78,9 @@ def scores_in_bfloat16():
 
 
 def test_where_a_compiler_computes_it_twice_a_difference_may_be_positive():
-    shifted = run(lambda x: scores(x) - top(scores(x)), ROWS, machine=MACHINES["jax"]).balls[0]
+    shifted = run(lambda x: scores(x) - top(scores(x)), ROWS, model=ROUNDING_MODELS["jax"]).balls[0]
     assert not any(b <= 0 for b in shifted.ravel() if b.rad() > 1)
-    s, again = run(lambda x: (s := scores(x), s - top(s)), ROWS, machine=MACHINES["jax"]).balls
+    s, again = run(lambda x: (s := scores(x), s - top(s)), ROWS, model=ROUNDING_MODELS["jax"]).balls
     assert max(float(b.upper()) for b in again.ravel()) >= 2 * min(float(b.rad()) for b in s.ravel())
 
 

@@ -24,14 +24,14 @@ from oracles.exact.program.primitives import (
     taylor,
 )
 from oracles.exact.program.program import PRIMITIVES, Builder, Program
-from oracles.exact.rounding.bound import MACHINES, Bound, Machine, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
 from tests.oracles.exact.floats import DTYPES, as_arb, fraction, nearest, numbers, of_bits, plain, rows
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)
 NARROW = pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 steady = settings(derandomize=True, deadline=None, max_examples=80)
 RANDOM = st.randoms(use_true_random=False)
-JAX = MACHINES["jax"]
+JAX = ROUNDING_MODELS["jax"]
 BASIC = {
     "add": (lambda x, y: x + y, 1),
     "sub": (lambda x, y: x - y, 1),
@@ -47,13 +47,13 @@ def build(function, *inputs) -> Program:
     return builder.program(found if isinstance(found, tuple) else (found,))
 
 
-def run(function, *inputs, machine: Machine = MACHINES["numpy"]) -> Bound:
-    return bound(build(function, *inputs), inputs, machine)
+def run(function, *inputs, model: RoundingModel = ROUNDING_MODELS["numpy"]) -> Bound:
+    return bound(build(function, *inputs), inputs, model)
 
 
-def ball(function, *inputs, machine: Machine = MACHINES["numpy"]) -> arb:
+def ball(function, *inputs, model: RoundingModel = ROUNDING_MODELS["numpy"]) -> arb:
     """The only ball of the only output."""
-    found = run(function, *inputs, machine=machine)
+    found = run(function, *inputs, model=model)
     assert found.problem == ""
     return found.balls[0].item()
 
@@ -99,7 +99,7 @@ def test_an_operation_is_inside_exactly_and_rounded_and_flushed(dtype, name, dat
     assert not found.is_finite() or found.overlaps(exact)
     if dtype != "float16" and (name != "div" or flushed(y) != 0):
         after = flushed(computed(function, flushed(x), flushed(y)))
-        assert_inside(after, ball(function, x, y, machine=JAX))
+        assert_inside(after, ball(function, x, y, model=JAX))
 
 
 @EVERY
@@ -126,7 +126,7 @@ def test_a_product_with_a_power_of_two_is_exact_and_with_zero_is_zero(dtype, dat
     assume(abs(fraction(x)) > 4 * FORMATS[dtype].normal)
     assert ball(lambda x: x * 0.5, x) == as_arb(fraction(x) / 2)
     assert ball(lambda x: x * 0.0, x).is_zero()
-    assert ball(lambda x: x * 0.0, x, machine=JAX).is_zero()
+    assert ball(lambda x: x * 0.0, x, model=JAX).is_zero()
     assert not ball(lambda x: x * 0.75, x * 0 + 3).is_exact()
 
 
@@ -211,12 +211,12 @@ def test_sums_and_products_below_the_normal_numbers_may_be_flushed(dtype, data):
     total = row[0] * 0
     for v in flushed(row):
         total = flushed(total + v)
-    assert_inside(total, ball(whole, row, machine=JAX))
+    assert_inside(total, ball(whole, row, model=JAX))
     half = np.full(len(row), 0.5).astype(DTYPES[dtype])
     product = row[0] * 0
     for v in flushed(row):
         product = flushed(product + flushed(v * half[0]))
-    one_row = ball(linear_algebra.matmul, row[None], half[:, None], machine=JAX)
+    one_row = ball(linear_algebra.matmul, row[None], half[:, None], model=JAX)
     assert_inside(product, one_row)
 
 
@@ -259,7 +259,7 @@ def test_matrix_products_are_inside_fused_or_not(dtype, data, rng):
 
 def test_a_wide_product_of_bfloat16_is_rounded_once():
     x = np.full((1, 64), 1.5).astype(DTYPES["bfloat16"])
-    narrow, wide = (ball(linear_algebra.matmul, x, x.T, machine=MACHINES[m]) for m in ("numpy", "jax"))
+    narrow, wide = (ball(linear_algebra.matmul, x, x.T, model=ROUNDING_MODELS[m]) for m in ("numpy", "jax"))
     assert float(wide.rad()) < 1.01 * 144 * 2.0**-8
     assert float(narrow.rad()) > 32 * float(wide.rad())
 
@@ -273,8 +273,8 @@ def test_a_product_of_differences_that_may_be_0_still_underflows():
 def test_bfloat16_products_of_torch_may_be_flushed():
     """VDPBF16PS takes numbers below the normal ones for 0, and returns none."""
     x = np.array([[1e-39]]).astype(DTYPES["bfloat16"])
-    assert arb(0) in ball(linear_algebra.matmul, x, x * 0 + 1, machine=MACHINES["torch"])
-    assert arb(0) not in ball(lambda x: x * 1.5, x.reshape(()), machine=MACHINES["torch"])
+    assert arb(0) in ball(linear_algebra.matmul, x, x * 0 + 1, model=ROUNDING_MODELS["torch"])
+    assert arb(0) not in ball(lambda x: x * 1.5, x.reshape(()), model=ROUNDING_MODELS["torch"])
 
 
 # -- casts ------------------------------------------------------------------------------------------------
@@ -328,12 +328,12 @@ def test_a_branch_that_rounding_may_take_has_no_bound_and_says_why():
     x = builder.input((), "float32")
     builder.guards.append((comparisons.compare("gt", x + 2.0**-25, 1.0), np.array(True)))
     program = builder.program([x])
-    found = bound(program, [np.array(1.0, np.float32)], MACHINES["numpy"])
+    found = bound(program, [np.array(1.0, np.float32)], ROUNDING_MODELS["numpy"])
     assert found.problem == "rounding may turn a comparison"
     assert not found.balls[0].item().is_finite()
-    far = bound(program, [np.array(2.0, np.float32)], MACHINES["numpy"])
+    far = bound(program, [np.array(2.0, np.float32)], ROUNDING_MODELS["numpy"])
     assert far.balls[0].item() == 2
-    other = bound(program, [np.array(0.5, np.float32)], MACHINES["numpy"])
+    other = bound(program, [np.array(0.5, np.float32)], ROUNDING_MODELS["numpy"])
     assert other.problem == "rounding may take another branch than exact arithmetic"
 
 
@@ -382,12 +382,12 @@ def test_an_infinity_stays_one_and_its_reciprocal_is_0():
     x = np.array(3e38, np.float32)
     assert float(ball(lambda x: (x * 4.0) * 1.5, x)) == math.inf
     assert ball(lambda x: 1.0 / (x * 4.0), x) == 0
-    for machine in MACHINES.values():
-        assert float(ball(lambda x: x * filled([arb("-inf")], ()) - x, x, machine=machine)) == -math.inf
+    for model in ROUNDING_MODELS.values():
+        assert float(ball(lambda x: x * filled([arb("-inf")], ()) - x, x, model=model)) == -math.inf
 
 
 def test_a_compiler_may_not_overflow_where_it_is_written():
-    found = run(lambda x: x * 4.0, np.array(3e38, np.float32), machine=JAX)
+    found = run(lambda x: x * 4.0, np.array(3e38, np.float32), model=JAX)
     assert not found.balls[0].item().is_exact()
     assert found.overflow.primitive.name == "mul"
 
@@ -418,19 +418,19 @@ def test_a_flushed_operand_of_any_operation_is_inside(dtype, data):
     x = np.array(data.draw(st.floats(0.25, 20)) * tiny).astype(DTYPES[dtype])
     y = np.array(data.draw(st.floats(0.25, 20)) * tiny).astype(DTYPES[dtype])
     difference = flushed(flushed(x) - flushed(y))
-    assert_inside(difference, ball(lambda x, y: x - y, x, y, machine=JAX))
+    assert_inside(difference, ball(lambda x, y: x - y, x, y, model=JAX))
 
     def positive(x):
         return choices.select(comparisons.compare("gt", x, 0.0), 1.0, x * 0.0)
 
-    assert_inside(float(flushed(x) > 0), ball(positive, x, machine=JAX))
+    assert_inside(float(flushed(x) > 0), ball(positive, x, model=JAX))
 
 
-def grown(result, units, inexact, machine):
+def grown(result, units, inexact, model):
     """A ball after an operation in float32."""
     x = np.array(1, np.float32)
     (equation,) = build(lambda x: x * x, x).equations
-    return Growth(MACHINES[machine]).grown(equation, np.array([result]), units, inexact)[0]
+    return Growth(ROUNDING_MODELS[model]).grown(equation, np.array([result]), units, inexact)[0]
 
 
 def test_a_wide_ball_that_reaches_below_the_normal_numbers_may_be_flushed_and_lose_bits():
@@ -444,7 +444,7 @@ def test_a_wide_ball_that_reaches_below_the_normal_numbers_may_be_flushed_and_lo
 
 def test_a_number_that_is_not_negative_stays_so():
     for ball in (arb(1, 1).nonnegative_part(), arb(2.0**-150), arb(0, 1e-30).nonnegative_part()):
-        assert all(grown(ball, 3, True, machine) >= 0 for machine in MACHINES)
+        assert all(grown(ball, 3, True, model) >= 0 for model in ROUNDING_MODELS)
 
 
 # -- literals, functions, and what has no model -----------------------------------------------------------
@@ -455,7 +455,7 @@ def test_a_literal_is_what_is_written_or_what_the_dtype_makes_of_it():
     assert arb(0.1) in found
     assert arb(float(np.float32(0.1))) in found
     assert float(found.rad()) < 1.01 * 0.1 * 2.0**-24 + 2.0**-28
-    assert arb(0) in ball(lambda x: x.builder.constant(1e-40, "float32"), np.float32(1), machine=JAX)
+    assert arb(0) in ball(lambda x: x.builder.constant(1e-40, "float32"), np.float32(1), model=JAX)
 
 
 @EVERY
@@ -520,7 +520,7 @@ def test_an_operation_is_named_as_it_was_called():
     a, b = builder.input((2, 2), "float32"), builder.input((2, 1), "float32")
     builder.calls("linalg_solve", "model.py:3")
     program = builder.program([linear_algebra.solve(a, b)])
-    found = bound(program, [np.eye(2), np.ones((2, 1))], MACHINES["torch"])
+    found = bound(program, [np.eye(2), np.ones((2, 1))], ROUNDING_MODELS["torch"])
     assert found.problem == "no rounding model for linalg_solve"
 
 
@@ -529,18 +529,18 @@ def test_a_dtype_without_a_model_is_refused_by_name():
     x = builder.input((), "float8_e4m3fn")
     message = "no rounding model for dtype 'float8_e4m3fn'; there is one for float64, float32"
     with pytest.raises(ValueError, match=message):
-        bound(builder.program([x + 1.0]), [np.ones(())], MACHINES["jax"])
+        bound(builder.program([x + 1.0]), [np.ones(())], ROUNDING_MODELS["jax"])
 
 
 def test_the_deadline_is_kept_and_says_where():
-    found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], MACHINES["numpy"], deadline=0.0)
+    found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], ROUNDING_MODELS["numpy"], deadline=0.0)
     assert found.problem == "out of time at equation 0 of 3"
 
 
 def test_what_is_kept_says_how_much_each_ball_grew():
     x = np.array([3.0], np.float32)
     program = build(lambda x: (x * 1.1) * 4.0, x)
-    found = bound(program, [x], MACHINES["numpy"], keep=True)
+    found = bound(program, [x], ROUNDING_MODELS["numpy"], keep=True)
     grown = {
         e.output: float(found.local[e.output].item()) for e in program.equations if e.primitive.name == "mul"
     }

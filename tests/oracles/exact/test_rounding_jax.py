@@ -11,7 +11,7 @@ from flint import arb
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import pullback, record
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.rounding.bound import MACHINES, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]
@@ -44,8 +44,8 @@ def inside(ball, number):
 
 def check(function, args, dtype):
     """Every computed element, and every exact one, lies in its ball; the balls."""
-    recording = record(function, args, {}, edges=False, paired=True)
-    found = bound(recording.program, recording.values, MACHINES["jax"])
+    recording = record(function, args, {}, differentiate=False, paired=True)
+    found = bound(recording.program, recording.values, ROUNDING_MODELS["jax"])
     assert found.problem == ""
     for results in computed(function, args, dtype == "float64"):
         for balls, numbers in zip(found.balls, results, strict=True):
@@ -174,5 +174,5 @@ def test_a_sigmoid_of_anything_is_between_0_and_1():
 
 
 def test_a_machine_that_fuses_nothing_keeps_its_facts():
-    assert not MACHINES["numpy"].fuses
+    assert not ROUNDING_MODELS["numpy"].fuses
     assert Maxima(fused=False).fused is False

@@ -16,7 +16,7 @@ from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
-from oracles.exact.rounding.bound import MACHINES, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.frameworks.in_torch import as_tensor, pullback
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]
@@ -177,8 +177,8 @@ def complaints(name, dtype, kind):
     function, cotangent, args = drawn(name, dtype, kind)
     pull, wrt = pullback(function, range(len(args))), range(len(args))
     computed = [numbers(g) for g in pull(cotangent, *args)]
-    gradient, forward = record(pull, (cotangent, *args), edges=False), record(function, tuple(args))
-    found = bound(gradient.program, gradient.values, MACHINES["torch"])
+    gradient, forward = record(pull, (cotangent, *args), differentiate=False), record(function, tuple(args))
+    found = bound(gradient.program, gradient.values, ROUNDING_MODELS["torch"])
     formula = refined(gradient.program, gradient.values)
     truth = refined(vjp(forward.program, list(wrt)), [*forward.values, numbers(cotangent)])
     for k, array in enumerate(computed):
@@ -207,8 +207,8 @@ def test_a_wrong_kernel_is_outside():
     """A tenth of a percent is far beyond what float32 may lose in a softmax."""
     function, cotangent, (x,) = drawn("softmax", "float32", "ordinary")
     pull = pullback(function, [0])
-    gradient = record(pull, (cotangent, x), edges=False)
-    balls = bound(gradient.program, gradient.values, MACHINES["torch"]).balls[0]
+    gradient = record(pull, (cotangent, x), differentiate=False)
+    balls = bound(gradient.program, gradient.values, ROUNDING_MODELS["torch"]).balls[0]
     wrong = numbers(pull(cotangent, x)[0]) * 1.001
     assert not any(may_be(float(v), b) for v, b in zip(wrong.ravel(), balls.ravel(), strict=True))
 
@@ -216,7 +216,7 @@ def test_a_wrong_kernel_is_outside():
 def test_equations_know_their_operator_and_the_users_line():
     """A backward kernel is at the line whose derivative it is; in-place operators have plain names."""
     x = torch.tensor([0.5, -0.25])
-    program = record(pullback(in_place, [0]), (x, x), edges=False).program
+    program = record(pullback(in_place, [0]), (x, x), differentiate=False).program
     line = in_place.__code__.co_firstlineno + 1
     origins = {e.origin.operation: e.origin.place for e in program.equations if e.origin}
     assert origins["mul"] == f"test_rounding_torch.py:{line}"
@@ -235,7 +235,7 @@ def test_what_autograd_holds_fixed_is_a_value_like_any():
         return y.detach() * x
 
     x = torch.tensor([0.3, 1e30])
-    recorded = record(function, (x,), edges=False)
+    recorded = record(function, (x,), differentiate=False)
     assert all(e.primitive.name in {"mul", "constant", "broadcast"} for e in recorded.program.equations)
 
 
@@ -249,7 +249,7 @@ def test_a_case_is_recorded_as_it_is_computed(make, dtype):
     subject = oracle.subject(case, np.dtype(dtype))
     computed = subject.fetch_gradient(subject.gradient(*map(subject.load, (cotangent, *args)))).arrays
     recorded = oracle.record(case, make(cotangent), tuple(map(make, args)))
-    found = bound(recorded.program, recorded.values, MACHINES[oracle.machine])
+    found = bound(recorded.program, recorded.values, ROUNDING_MODELS[oracle.machine])
     present = [g for g in computed if g is not None]
     for array, balls in zip(present, found.balls, strict=True):
         assert array.dtype == dtype

@@ -15,7 +15,7 @@ from oracles.exact.from_aten import record as record_aten
 from oracles.exact.from_jaxpr import record as record_jax
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.derive import vjp
-from oracles.exact.rounding.bound import MACHINES, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 ZERO = 2.404825557695773  # of J0, rounded
 POINTS = np.array([-30.5, -1.3, 0.0, 0.7, ZERO, 51.0, 900.0])
@@ -73,7 +73,7 @@ def test_the_bound_holds_what_scipy_computes_at_zeros_and_far_out(name, dtype):
     x = np.concatenate([POINTS, np.linspace(ZERO - 1e-3, ZERO + 1e-3, 40), np.linspace(20, 5e4, 200)]).astype(
         dtype
     )
-    (balls,) = bound(record_numpy(function, (x,)).program, [x], MACHINES["numpy"]).balls
+    (balls,) = bound(record_numpy(function, (x,)).program, [x], ROUNDING_MODELS["numpy"]).balls
     assert all(ball.contains(float(c)) for ball, c in zip(balls.tolist(), function(x), strict=True))
     near = balls[POINTS.size].rad()
     assert float(near) < 40 * np.finfo(dtype).eps  # and no more than that is granted
@@ -106,5 +106,5 @@ def test_torch_s_value_is_proven_and_its_float32_is_inside_the_bound(name):
             return function(x)
 
     program = record_aten(Own.apply, (x.clone().requires_grad_(),), {}).program
-    (balls,) = bound(program, [x.numpy()], MACHINES["torch"]).balls
+    (balls,) = bound(program, [x.numpy()], ROUNDING_MODELS["torch"]).balls
     assert all(b.contains(float(c)) for b, c in zip(balls.tolist(), function(x).numpy(), strict=True))

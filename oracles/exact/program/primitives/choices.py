@@ -55,7 +55,7 @@ def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
     definition = builder.definitions.get(equation.operands[0])
     comparison = definition.primitive.comparison if definition else None
     k = comparison.larger if comparison else None
-    if definition and k is not None and builder.moving.intersection(definition.operands):
+    if definition and k is not None and builder.active.intersection(definition.operands):
         a, b = definition.operands[k], definition.operands[1 - k]
         return blend(a, b, tangents[1], tangents[2], equation.output)
     return jointly_linear(1, 2)(equation, tangents)

@@ -38,7 +38,7 @@ def _matmul_rounded(growth: Growth, equation: Equation, operands: list[Array], t
     """|error| <= k u |x| |y| for k products, summed in any order (see `sum_units`)."""
     x, y = (growth.stored(as_balls(o), target.name, product=True) for o in operands)
     count, inner = x.shape[-1], target
-    if growth.machine.wide_products and target.name == "bfloat16":
+    if growth.model.wide_products and target.name == "bfloat16":
         inner = FORMATS["float32"]
     with np.errstate(all="ignore"):
         sizes = np.matmul(sizes_of(x), sizes_of(y))

@@ -49,7 +49,7 @@ def summed(
     def grow(total: arb, size: float, lost: float, below: float, one_sign: bool) -> arb:
         if not size * (1 + lost) < overflow and total.is_finite():
             growth.overflow = growth.overflow or equation
-            certain = total > target.overflow and one_sign and not growth.machine.fuses
+            certain = total > target.overflow and one_sign and not growth.model.fuses
             return INFINITY if certain else UNKNOWN
         error = lost * size + below
         ball = total + arb(0, error) if error else total

@@ -63,7 +63,7 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     params = dict(equation.params)
     function, order = params.pop("function"), params.pop("order")
     entry = SCALARS[function]
-    units = 2 * entry.accuracy.ulps(growth.machine.library, target.name)
+    units = 2 * entry.accuracy.ulps(growth.model.library, target.name)
     x = as_balls(operands[0])
     if function == "power":
         return _power_rounded(growth, equation, operands, order)
@@ -75,7 +75,7 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
     if not order and entry.accuracy.ones:
         found = np.asarray(found + arb(0, entry.accuracy.ones * target.unit))
-    slack = SLACKS.get((growth.machine.library, equation.called, function))
+    slack = SLACKS.get((growth.model.library, equation.called, function))
     if slack and not order:
         units_of_one = slack.float32_units if target.name == "float32" else slack.units
         found = np.asarray(found + arb(0, units_of_one * target.unit))
@@ -106,7 +106,7 @@ def _power_rounded(growth: Growth, equation: Equation, operands: list[Array], or
     if order or not np.all(n == n.flat[0]):
         return grown
     # A power that overflows, or loses its bits below the normal numbers, before it is divided by.
-    inner = Growth(growth.machine)
+    inner = Growth(growth.model)
     (below,) = taylor_coefficients([x, np.asarray(-n)], "power", 0, {})
     through = each(lambda b: ONE / b, inner.grown(equation, below, units, True))
     through = inner.grown(equation, through, QUOTIENT_UNITS, True)
