@@ -98,9 +98,9 @@ def check_gradient(
     if vjp and residual_vjp:
         raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
     if not isinstance(samples, int) or samples < 0:
-        raise ValueError(f"samples is {samples!r}; it is how many points to draw, 0 or more")
+        raise ValueError(f"samples must be an integer >= 0, got {samples!r}")
     if bits_lost is not None and not bits_lost >= 0:
-        raise ValueError(f"bits_lost is {bits_lost!r}; it is how many bits may be lost, 0 or more")
+        raise ValueError(f"bits_lost must be a number >= 0, got {bits_lost!r}")
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
     backward = vjp or residual_vjp

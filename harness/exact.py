@@ -152,5 +152,5 @@ def _written(literal: arb) -> arb:
 
 def _checked_bits(bits: int) -> int:
     if not isinstance(bits, int) or bits < 32:
-        raise ValueError(f"bits is {bits!r}; it is the starting precision, an integer of 32 or more")
+        raise ValueError(f"bits, the starting precision, must be an integer >= 32, got {bits!r}")
     return bits

@@ -55,10 +55,7 @@ def run_report(options: ReportOptions) -> ExitCode:
         steps = QUICK_STEPS if scope.quick else STEPS
         chosen = [oracles()[name] for name in chosen_oracles(scope)]
         learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
-        shown += [
-            book_tables.documents(printed),
-            book_tables.learning(learning.learn(learners, steps)),
-        ]
+        shown += [book_tables.documents(printed), book_tables.learning(learning.learn(learners, steps))]
     shown.append(tables.verdicts(frame))
     with whatever_the_reader_does():
         deliver(shown, tables.summary(frame), formats, options.output)

@@ -34,83 +34,44 @@ class Kind(StrEnum):
         made.entry = Entry(*entry)
         return made
 
-    ERROR = (
-        "error",
-        "There is no result: the oracle raised, took too long, or its process died.",
-        "The outcome is error.",
-        "took longer than 300 s and was stopped",
-        "Paste the `reproduce:` line; --timeout allows more.",
-    )
-    WORSE = (
-        "worse",
-        "The verdict got worse, or what passed fails: fails the gate on every machine.",
-        "The baseline has a better verdict.",
-        "softmax was accurate, and is wrong",
-        "Mend the gradient; or paste the `accept:` line, with your reason.",
-    )
-    UNAVAILABLE = (
-        "unavailable",
-        "The baseline has an oracle that is not installed here: fails.",
-        "Every oracle of the baseline is required.",
-        "jax is not installed: pip install 'gradproof[jax]'",
-        "Install it, or choose others with --oracle.",
-    )
-    CONFLICT = (
-        "conflict",
-        "One run has two different results for one row: fails.",
-        "Its file was merged, or a computation is not deterministic.",
-        "two runs, written into one file",
-        "Run the gate again.",
-    )
-    MISSING = (
-        "missing",
-        "The baseline has the row, so does the catalogue, and the run does not: fails.",
-        "Rows of the baseline that were asked for, less those that came.",
-        "a saved run of other options",
-        "Run it whole, or ask for less with --case, --oracle, --dtype.",
-    )
-    STALE = (
-        "stale",
+    # fmt: off
+    ERROR = ("error", "There is no result: the oracle raised, took too long, or its process died.",
+        "The outcome is error.", "took longer than 300 s and was stopped",
+        "Paste the `reproduce:` line; --timeout allows more.")
+    WORSE = ("worse", "The verdict got worse, or what passed fails: fails the gate on every machine.",
+        "The baseline has a better verdict.", "softmax was accurate, and is wrong",
+        "Mend the gradient; or paste the `accept:` line, with your reason.")
+    UNAVAILABLE = ("unavailable", "The baseline has an oracle that is not installed here: fails.",
+        "Every oracle of the baseline is required.", "jax is not installed: pip install 'gradproof[jax]'",
+        "Install it, or choose others with --oracle.")
+    CONFLICT = ("conflict", "One run has two different results for one row: fails.",
+        "Its file was merged, or a computation is not deterministic.", "two runs, written into one file",
+        "Run the gate again.")
+    MISSING = ("missing", "The baseline has the row, so does the catalogue, and the run does not: fails.",
+        "Rows of the baseline that were asked for, less those that came.", "a saved run of other options",
+        "Run it whole, or ask for less with --case, --oracle, --dtype.")
+    STALE = ("stale",
         "A list names what is no more: a row of the catalogue (fails), or a defect (warns elsewhere).",
-        "The catalogue has no such row; or a known defect is gone.",
-        "a case was renamed",
-        "Paste the `accept:` line; remove the entry of known_defects.toml.",
-    )
-    BITS = (
-        "less accurate",
+        "The catalogue has no such row; or a known defect is gone.", "a case was renamed",
+        "Paste the `accept:` line; remove the entry of known_defects.toml.")
+    BITS = ("less accurate",
         "The same verdict, and less accurate: fails on the machine of the baseline, and warns elsewhere.",
         "More than one bit more is lost, an error became infinite, or fewer digits are proven.",
         "0.2 bits lost, now 1.9",
-        "Look at what changed in the order of the operations; or paste the `accept:` line.",
-    )
-    SLOWER = (
-        "slower",
-        "A gradient takes longer than the baseline says, beyond the noise.",
+        "Look at what changed in the order of the operations; or paste the `accept:` line.")
+    SLOWER = ("slower", "A gradient takes longer than the baseline says, beyond the noise.",
         "Two measurements have the ratio above 1.5 times the old one, with its 99 % interval above 1 time.",
         "1.02 (0.99 to 1.05) → 2.1 (2.0 to 2.2)",
-        "Profile it; --timing warn or off on a machine that is never quiet.",
-    )
-    UNTIMED = (
-        "not timed",
-        "The baseline has a time for the row, and the run does not.",
-        "The run was saved by `gate --timing off`, or ended before it measured times.",
-        "2.1 → not timed",
-        "Run it again with times, or gate it with --timing off.",
-    )
-    NEW = (
-        "new",
-        "The baseline does not have the row: warns; fails if the row does, or with --strict.",
-        "A case, an input or an oracle was added.",
-        "accurate",
-        "Paste the `accept:` line.",
-    )
-    BETTER = (
-        "better",
-        "The row is better than the baseline says, and may become as bad again unseen.",
-        "A better verdict, or more than one bit less is lost.",
-        "imprecise → accurate",
-        "Paste the `accept:` line, and it is held.",
-    )
+        "Profile it; --timing warn or off on a machine that is never quiet.")
+    UNTIMED = ("not timed", "The baseline has a time for the row, and the run does not.",
+        "The run was saved by `gate --timing off`, or ended before it measured times.", "2.1 → not timed",
+        "Run it again with times, or gate it with --timing off.")
+    NEW = ("new", "The baseline does not have the row: warns; fails if the row does, or with --strict.",
+        "A case, an input or an oracle was added.", "accurate", "Paste the `accept:` line.")
+    BETTER = ("better", "The row is better than the baseline says, and may become as bad again unseen.",
+        "A better verdict, or more than one bit less is lost.", "imprecise → accurate",
+        "Paste the `accept:` line, and it is held.")
+    # fmt: on
 
 
 class Level(StrEnum):

@@ -38,94 +38,35 @@ class Outcome(StrEnum):
         made.effect, made.marks, made.style, made.entry = effect, marks, style, Entry(*entry)
         return made
 
-    FAIL = (
-        "fail",
-        Effect.FAILING,
-        ("✗", "x"),
-        "bold red",
-        "The row is not right; the exit code is 1.",
+    # fmt: off
+    FAIL = ("fail", Effect.FAILING, ("✗", "x"), "bold red", "The row is not right; the exit code is 1.",
         "Any other verdict; or a wrong value, shape or dtype, no gradient, an argument that was overwritten.",
-        "imprecise, and not listed as known",
-        "Paste the `reproduce:` line, and explain the verdict.",
-    )
-    ERROR = (
-        "error",
-        Effect.FAILING,
-        ("!", "!"),
-        "bold red",
+        "imprecise, and not listed as known", "Paste the `reproduce:` line, and explain the verdict.")
+    ERROR = ("error", Effect.FAILING, ("!", "!"), "bold red",
         "The oracle raised; the diagnosis has its message. Fails, and the run goes on.",
         "Whatever an adapter or a framework raises becomes the row's outcome.",
-        "ValueError: unexpected tree structure",
-        "Paste the `reproduce:` line.",
-    )
-    STALE = (
-        "stale",
-        Effect.FAILING,
-        ("✗", "x"),
-        "red",
+        "ValueError: unexpected tree structure", "Paste the `reproduce:` line.")
+    STALE = ("stale", Effect.FAILING, ("✗", "x"), "red",
         "Listed as a known defect, and it does not fail any more: fails, so that the list stays true.",
         "harness/known_defects.toml names the row, and its verdict is right.",
-        "a framework was updated and its bug is gone",
-        "Remove the entry.",
-    )
-    KNOWN = (
-        "known",
-        Effect.COMPARED,
-        ("~", "~"),
-        "yellow",
+        "a framework was updated and its bug is gone", "Remove the entry.")
+    KNOWN = ("known", Effect.COMPARED, ("~", "~"), "yellow",
         "Fails because of somebody else's bug, with a reason and a link. The run goes on.",
         "harness/known_defects.toml names the row.",
-        "sigmoid, jax, saturated-40: https://github.com/jax-ml/jax/issues/40342",
-        "Follow the link.",
-    )
-    ALLOWED = (
-        "allowed",
-        Effect.COMPARED,
-        ("~", "~"),
-        "magenta",
-        "Undecided or unsupported, and you said that this may be.",
-        "--allow names the verdict.",
-        "report --allow undecided,unsupported",
-        "Look at these rows now and then: nothing is known of them.",
-    )
-    UNAVAILABLE = (
-        "unavailable",
-        Effect.SHOWN,
-        ("-", "-"),
-        "magenta",
-        "The framework is not installed here.",
-        "Its package is not found.",
-        "jax is not installed: pip install 'gradproof[jax]'",
-        "Run the pip command of the diagnosis.",
-    )
-    SKIPPED = (
-        "skipped",
-        Effect.SHOWN,
-        ("-", "-"),
-        "dim",
-        "Not run this time; the diagnosis says why.",
-        "Some oracles are slow.",
-        "torch-compile without --full",
-        "Run with --full.",
-    )
-    PASS = (
-        "pass",
-        Effect.COMPARED,
-        ("✓", "+"),
-        "green",
-        "The row is right.",
-        "The verdict is accurate or convention, and nothing else is wrong.",
-        "softmax by hand",
-    )
-    INFO = (
-        "info",
-        Effect.SHOWN,
-        ("·", "."),
-        "dim",
-        "Shown and not judged.",
-        "The exact oracle and finite differences.",
-        "exact, fd",
-    )
+        "sigmoid, jax, saturated-40: https://github.com/jax-ml/jax/issues/40342", "Follow the link.")
+    ALLOWED = ("allowed", Effect.COMPARED, ("~", "~"), "magenta",
+        "Undecided or unsupported, and you said that this may be.", "--allow names the verdict.",
+        "report --allow undecided,unsupported", "Look at these rows now and then: nothing is known of them.")
+    UNAVAILABLE = ("unavailable", Effect.SHOWN, ("-", "-"), "magenta", "The framework is not installed here.",
+        "Its package is not found.", "jax is not installed: pip install 'gradproof[jax]'",
+        "Run the pip command of the diagnosis.")
+    SKIPPED = ("skipped", Effect.SHOWN, ("-", "-"), "dim", "Not run this time; the diagnosis says why.",
+        "Some oracles are slow.", "torch-compile without --full", "Run with --full.")
+    PASS = ("pass", Effect.COMPARED, ("✓", "+"), "green", "The row is right.",
+        "The verdict is accurate or convention, and nothing else is wrong.", "softmax by hand")
+    INFO = ("info", Effect.SHOWN, ("·", "."), "dim", "Shown and not judged.",
+        "The exact oracle and finite differences.", "exact, fd")
+    # fmt: on
 
     @property
     def failing(self) -> bool:

@@ -40,95 +40,52 @@ class Verdict(StrEnum):
         made.standing, made.style, made.entry = standing, style, Entry(*entry)
         return made
 
-    WRONG = (
-        "wrong",
-        Standing.FAULTY,
-        "bold red",
+    # fmt: off
+    WRONG = ("wrong", Standing.FAULTY, "bold red",
         "The formula is wrong: it is the derivative of another function. Proven, not suspected.",
         "E and T are disjoint, and central differences in exact arithmetic side with T.",
         "(softmax - t) / batch as the gradient of the book's loss, which has log(y + 1e-7): off by 1e-7 / p",
         "Derive the rule again. If the forward is an iteration or an approximation, name what it stands for "
-        "with spec=; if the gradient is meant to be another function's, with surrogate=.",
-    )
-    MISCOMPUTED = (
-        "miscomputed",
-        Standing.FAULTY,
-        "bold red",
+        "with spec=; if the gradient is meant to be another function's, with surrogate=.")
+    MISCOMPUTED = ("miscomputed", Standing.FAULTY, "bold red",
         "The formula is right, its execution is not: a kernel, a compiler, an overflow.",
         "E meets T, and C is outside a finite B, or not finite where T is.",
         "jax.scipy.special.digamma' at -9.3: computed -6.2e8, true 14.98",
         "Report it, with the reproducer, to whoever wrote the operation that the diagnosis names; compare "
-        "jax with jax-jit, torch with torch-compile, to see whether the compiler did it.",
-    )
-    IMPRECISE = (
-        "imprecise",
-        Standing.FAULTY,
-        "yellow",
+        "jax with jax-jit, torch with torch-compile, to see whether the compiler did it.")
+    IMPRECISE = ("imprecise", Standing.FAULTY, "yellow",
         "The formula is right, and the program loses digits that its inputs allow.",
         "E meets T, C is inside B, and bits_lost is over the budget; or C is 0 where T is not, a total loss.",
         "sigmoid' at 40.7 as s (1 - s): T = 2.1096702884774950491e-18, computed 0.0, since 1 - s rounds to 0",
-        "Rewrite the operation that the diagnosis names: s(x) s(-x) keeps all digits.",
-    )
-    UNDECIDED = (
-        "undecided",
-        Standing.OPEN,
-        "magenta",
+        "Rewrite the operation that the diagnosis names: s(x) s(-x) keeps all digits.")
+    UNDECIDED = ("undecided", Standing.OPEN, "magenta",
         "Nothing can be proven here; the diagnosis says why. It fails, since it is not known to be right.",
         "The balls stay too wide, the truth jumps close by, or the witnesses disagree.",
         "entmax by bisection with an implicit backward: the derivative of the iteration is 0.34 off",
-        "Name the specification with spec=, choose another point, or let it pass with --allow undecided.",
-    )
-    UNSUPPORTED = (
-        "unsupported",
-        Standing.OPEN,
-        "magenta",
+        "Name the specification with spec=, choose another point, or let it pass with --allow undecided.")
+    UNSUPPORTED = ("unsupported", Standing.OPEN, "magenta",
         "An operation has no rule, so there is no truth or no program; the diagnosis names it.",
         "The recording met an operation that no front end knows, or left the framework.",
         "an autograd.Function whose forward goes through .numpy()",
-        "`python -m harness list ops` shows what has a rule; or let it pass with --allow unsupported.",
-    )
-    CONVENTION = (
-        "convention",
-        Standing.RIGHT,
-        "cyan",
+        "`python -m harness list ops` shows what has a rule; or let it pass with --allow unsupported.")
+    CONVENTION = ("convention", Standing.RIGHT, "cyan",
         "The point is a kink, and what was computed is one of the legal slopes. It passes.",
         "T is the interval of all legal slopes there, and C lies in it.",
         "relu'(0) is 1 in the document and 0 in the frameworks; 2 or -0.1 would be wrong",
-        "The diagnosis says which choice was made: compare it with what you rely on.",
-    )
-    ACCURATE = (
-        "accurate",
-        Standing.RIGHT,
-        "green",
-        "The formula is right, and it keeps the digits.",
+        "The diagnosis says which choice was made: compare it with what you rely on.")
+    ACCURATE = ("accurate", Standing.RIGHT, "green", "The formula is right, and it keeps the digits.",
         "E meets T, C is inside B, and bits_lost is within the budget.",
-        "softmax_loss by hand, float32, (32, 64): 1.8 of 24 bits lost, 12 may be",
-    )
-    TRUTH = (
-        "truth",
-        Standing.UNJUDGED,
-        "dim",
+        "softmax_loss by hand, float32, (32, 64): 1.8 of 24 bits lost, 12 may be")
+    TRUTH = ("truth", Standing.UNJUDGED, "dim",
         "The exact oracle's own row: the others are measured against it.",
         "The forward is differentiated and evaluated in ball arithmetic until every radius is small.",
-        "softmax_loss, float32, (32, 64): 36 digits proven (proven_digits)",
-    )
-    ESTIMATE = (
-        "estimate",
-        Standing.UNJUDGED,
-        "dim",
-        "Finite differences: they inform and never decide.",
-        "Central differences with h = 1e-4.",
-        "softmax at `huge`, float64: two right digits",
-    )
-    NONE = (
-        "",
-        Standing.UNJUDGED,
-        "dim",
-        "Nothing was compared: the verdict is blank.",
+        "softmax_loss, float32, (32, 64): 36 digits proven (proven_digits)")
+    ESTIMATE = ("estimate", Standing.UNJUDGED, "dim", "Finite differences: they inform and never decide.",
+        "Central differences with h = 1e-4.", "softmax at `huge`, float64: two right digits")
+    NONE = ("", Standing.UNJUDGED, "dim", "Nothing was compared: the verdict is blank.",
         "The oracle is not installed, was not run, or raised.",
-        "jax is not installed: pip install 'gradproof[jax]'",
-        "Read the outcome and the diagnosis.",
-    )
+        "jax is not installed: pip install 'gradproof[jax]'", "Read the outcome and the diagnosis.")
+    # fmt: on
 
     @property
     def right(self) -> bool:

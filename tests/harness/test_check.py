@@ -285,9 +285,9 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"order": 4}, "order is 4; it must be 1, 2 or 3"),
     ({"order": 2, "mode": "forward"}, "order is 2 with mode='forward'; only reverse mode has orders"),
     ({"residual_vjp": square_vjp}, "vjp and residual_vjp are both given; "),
-    ({"samples": -1}, "samples is -1; it is how many points to draw, 0 or more"),
-    ({"bits_lost": -1.0}, "bits_lost is -1.0; it is how many bits may be lost, 0 or more"),
-    ({"bits_lost": float("nan")}, "bits_lost is nan; it is how many bits may be lost, 0 or more"),
+    ({"samples": -1}, "samples must be an integer >= 0, got -1"),
+    ({"bits_lost": -1.0}, "bits_lost must be a number >= 0, got -1.0"),
+    ({"bits_lost": float("nan")}, "bits_lost must be a number >= 0, got nan"),
     ({"f": 3}, "f is a int; pass a function"),
     ({"spec": X}, "spec is a ndarray; pass a function"),
 ])  # fmt: skip
