@@ -13,6 +13,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import as_balls, filled
+from oracles.exact.program.primitives.arithmetic import constant
 from oracles.exact.program.program import Equation, Program
 
 ULPS = 2
@@ -44,8 +45,9 @@ def replaced(program: Program, change: Callable[[arb], arb]) -> Program:
 
 
 def _is_literal(equation: Equation) -> bool:
+    """A number that was written; the unbounded rate of a declared edge (see `recording`) is none."""
     out = equation.output
-    return equation.primitive.name == "constant" and out.is_float and not out.ndim
+    return equation.primitive is constant and out.is_float and not out.ndim and _number(equation).is_finite()
 
 
 def _number(equation: Equation) -> arb:

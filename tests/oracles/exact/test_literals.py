@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.balls import filled
-from oracles.exact.program.literals import has_literals, widened
+from oracles.exact.program.literals import has_literals, literals, replaced, widened
 from oracles.exact.program.program import Builder
 
 
@@ -71,3 +72,16 @@ def test_the_rest_of_the_program_is_kept():
     assert (wide.inputs, wide.outputs, wide.guards) == (written.inputs, written.outputs, written.guards)
     values = evaluate(wide, [np.array([1.0, 2.0])], 128)[0]
     assert all(b.contains(arb(x) / 10) for b, x in zip(values, (1, 2), strict=True))
+
+
+def test_the_unbounded_rate_of_a_declared_edge_is_no_literal():
+    """Replaced by a number, an edge would be one-sided in silence."""
+    recording = record_numpy(lambda x: np.where((x > 0) & (x < 1), x, 0.5 * x), (np.array([1.0, 0.5]),))
+    assert all(ball.is_finite() for ball in literals(recording.program))
+    unbounded = [e for e in replaced(recording.program, lambda ball: ball.mid()).equations if is_unbounded(e)]
+    assert len(unbounded) == 1
+
+
+def is_unbounded(equation):
+    value = equation.params.get("value")
+    return value is not None and value.dtype == object and not all(b.is_finite() for b in value.ravel())
