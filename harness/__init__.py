@@ -85,7 +85,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
+        return found
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
 
 

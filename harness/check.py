@@ -18,7 +18,7 @@ from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
-from oracles.frameworks import differentiating
+from oracles.frameworks.framework import differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
@@ -121,12 +121,16 @@ def check_gradient(
 
 
 def question_of(
-    target: Target, derivative: Derivative, specification: Function | None = None, **about: Any
+    target: Target,
+    derivative: Derivative,
+    specification: Function | None = None,
+    exactly: bool = False,
+    **about: Any,
 ) -> Question:
-    """The question that a user asks of a function at its arguments."""
+    """The question that a user asks of a function at its arguments; `exactly` as for `Framework.record`."""
     own, meaning = target.framework, target.meaning(specification)
     return Question(
-        lambda arrays: own.record(meaning, arrays, differentiate=True),
+        lambda arrays: own.record(meaning, arrays, True, exactly),
         target.names,
         target.active,
         target.results.names,

@@ -7,24 +7,17 @@ program of its gradient and evaluates it in ball arithmetic, at growing precisio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from flint import arb
-
 from harness.check import question_of
-from harness.proof.truth import Recorded, recorded
+from harness.proof.truth import recorded
 from harness.subject.derivative import Derivative
-from harness.subject.target import Target, target_of
+from harness.subject.target import target_of
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
-from oracles.exact.program.literals import replaced
-from oracles.exact.program.recording import Recording
-from oracles.frameworks import differentiating
+from oracles.frameworks.framework import differentiating
 
 __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradient", "exact_value"]
-
-WRITTEN_BITS = 60  # a ball with fewer is a rounded literal; pi and its like have all bits
 
 
 @differentiating()
@@ -42,8 +35,8 @@ def exact_value(
 
     Arguments and errors as for `exact_gradient`.
     """
-    target, at = _recorded(f, args, kwargs, None, framework, Derivative())
-    forward = at.forward
+    target = target_of(f, args, dict(kwargs or {}), None, framework)
+    forward = target.framework.record(target.flat, target.arrays, differentiate=False, exactly=True)
     found = refine(forward.program, forward.values, _checked_bits(bits), Limits(max_bits, seconds))
     return found[0] if len(target.results.names) == 1 else tuple(found)
 
@@ -108,8 +101,10 @@ def exact_gradient(
     derivative, first_bits = Derivative.of(mode, order), _checked_bits(bits)
     if tangents is not None and (cotangent is not None or derivative.steps != ("forward",)):
         raise ValueError('tangents are given; pass them with mode="forward", and no cotangent')
-    along = {"cotangent": cotangent if tangents is None else tangents, "seed": seed}
-    target, at = _recorded(f, args, kwargs, argnums, framework, derivative, **along)
+    target = target_of(f, args, dict(kwargs or {}), argnums, framework)
+    along = tangents if tangents is not None else cotangent
+    question = question_of(target, derivative, exactly=True, cotangent=along, seed=seed)
+    at = recorded(question, target.arrays, exactly=True)
     program = derivative.last(at.function.program, at.wrt)
     found = slopes(
         at.function.program, program, at.function.values, at.directions, at.wrt, first_bits,
@@ -123,31 +118,6 @@ def exact_gradient(
         for argument in target.arguments
     )
     return trees[0] if len(trees) == 1 else trees
-
-
-def _recorded(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any] | None,
-    argnums: int | Sequence[int] | None,
-    framework: str | None,
-    derivative: Derivative,
-    **along: Any,
-) -> tuple[Target, Recorded]:
-    """The function at its arguments, and the question, recorded with literals as they are written."""
-    target = target_of(f, args, dict(kwargs or {}), argnums, framework)
-    question = question_of(target, derivative, **along)
-    specify = question.specify
-    return target, recorded(replace(question, specify=lambda a: _as_written(specify(a))), target.arrays, True)
-
-
-def _as_written(recording: Recording) -> Recording:
-    """A literal that is known to half an ulp only is the number that stands there: nothing is widened."""
-    return replace(recording, program=replaced(recording.program, _written))
-
-
-def _written(literal: arb) -> arb:
-    return literal if literal.rel_accuracy_bits() > WRITTEN_BITS else literal.mid()
 
 
 def _checked_bits(bits: int) -> int:

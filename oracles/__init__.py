@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from oracles.finite_difference import FiniteDifferenceOracle
+from oracles.frameworks.framework import Direction, Gradient, Subject
 from oracles.jax_oracle import JaxOracle
 from oracles.numpy_oracle import NumpyOracle
 from oracles.oracle import Oracle
-from oracles.subject import Direction, Gradient, Subject
 from oracles.torch_oracle import TorchOracle
 
 __all__ = [

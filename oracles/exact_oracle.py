@@ -9,8 +9,8 @@ import numpy as np
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
+from oracles.frameworks.framework import Array, Gradient, Subject
 from oracles.oracle import Case, Oracle
-from oracles.subject import Array, Gradient, Subject
 
 BITS = 128
 LIMITS = Limits(zero_bits=1100)  # gradients may be as small as the smallest float64, 2^-1074

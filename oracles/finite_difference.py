@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 
 import reference
+from oracles.frameworks.framework import Array, Direction, Gradient, Subject
 from oracles.oracle import Case, Oracle
-from oracles.subject import Array, Direction, Gradient, Subject
 
 STEP = 1e-4  # the document's h
 WHOLE = 256  # up to so many entries all are differenced; beyond, a sample and random directions

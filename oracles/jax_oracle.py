@@ -9,9 +9,8 @@ from typing import Any, final
 import numpy as np
 
 from oracles.exact.program.recording import Recording
-from oracles.frameworks import framework
+from oracles.frameworks.framework import Array, Subject, framework
 from oracles.oracle import Case, Oracle
-from oracles.subject import Array, Subject
 
 
 @final

@@ -8,9 +8,8 @@ from typing import Any, final
 import numpy as np
 
 from oracles.exact.program.recording import Recording
-from oracles.frameworks import framework
+from oracles.frameworks.framework import Array, Gradient, Subject, framework
 from oracles.oracle import Case, Oracle
-from oracles.subject import Array, Gradient, Subject
 
 
 @final

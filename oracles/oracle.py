@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from oracles.exact.program.errors import Unsupported
-from oracles.subject import Array, Subject
+from oracles.frameworks.framework import Array, Subject
 
 if TYPE_CHECKING:
     from oracles.exact.program.recording import Recording

@@ -21,7 +21,7 @@ from harness.subject.arrays import Array, signed
 from harness.verdicts.exit_codes import ExitCode
 from harness.verdicts.verdict import Verdict
 from oracles.exact.program.program import FLOATS
-from oracles.frameworks import NAMES
+from oracles.frameworks.framework import NAMES
 
 
 def run_check(name: str, options: CheckOptions) -> ExitCode:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from harness.proof.observe import Observed, observe
-from harness.proof.program import Examined, examine_derivative
+from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
-from harness.proof.reasons import verdicts, worst
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.arrays import Array

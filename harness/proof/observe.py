@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.subject.arrays import Array
 from oracles.exact.program.formats import format_of
-from oracles.subject import Gradient, Native, Subject
+from oracles.frameworks.framework import Gradient, Native, Subject
 
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
 # the first makes something overflow.

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from harness.proof.judge import Judgement
 from harness.subject.arrays import Array
-from harness.subject.derivative import FORWARD, GRADIENT, Derivative
+from harness.subject.derivative import GRADIENT, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS
-from oracles.subject import Subject
+from oracles.frameworks.framework import Subject
 
 VALUE = "value"
 
@@ -85,18 +85,6 @@ class Question:
     custom: bool = True
     value_dtype: str = ""
     thorough: bool = True
-
-    @property
-    def parts(self) -> list[str]:
-        """The names of the derivative's parts: the active arrays, or in forward mode the results."""
-        if self.derivative.is_of_results:
-            return [f"result{path}" for path in self.results]
-        return [self.names[k] for k in self.active]
-
-    @property
-    def is_forward(self) -> bool:
-        """Whether the last derivative is along tangents."""
-        return self.derivative.steps[-1] == FORWARD
 
 
 @dataclass(frozen=True, slots=True)

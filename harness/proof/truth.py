@@ -160,13 +160,13 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
         Unsupported, Undecided: There is no truth here.
         ValueError: A given direction does not fit.
     """
-    at = recorded(question, arrays)
-    true = true_gradient(
-        at.function, at.directions, at.wrt, question.parts, question.limits, question.derivative.last
-    )
+    at, names = recorded(question, arrays), [question.names[k] for k in question.active]
+    if question.derivative.is_of_results:
+        names = [f"result{path}" for path in question.results]
+    true = true_gradient(at.function, at.directions, at.wrt, names, question.limits, question.derivative.last)
     expected = tuple(
         (name, np.empty(e.shape, dtype_named(d, arrays)))
-        for name, e, d in zip(question.parts, true.enclosures, true.dtypes, strict=True)
+        for name, e, d in zip(names, true.enclosures, true.dtypes, strict=True)
     )
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 

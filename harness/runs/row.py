@@ -30,7 +30,7 @@ from harness.verdicts.verdict import RIGHT, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import ExactOracle
-from oracles.frameworks import framework
+from oracles.frameworks.framework import framework
 
 REFERENCE = NumpyOracle()
 EXACT = ExactOracle()

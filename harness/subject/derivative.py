@@ -13,7 +13,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
-from oracles.frameworks import Framework, on_host
+from oracles.frameworks.framework import Framework, on_host
 
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
 MAX_ORDER = 3

@@ -14,8 +14,7 @@ from harness.subject.arrays import Array
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
-from oracles.frameworks import Framework, framework, framework_of
-from oracles.subject import Subject
+from oracles.frameworks.framework import Framework, Subject, framework, framework_of
 
 Function = Callable[..., Any]
 

@@ -12,7 +12,7 @@ from harness.subject.derivative import Derivative
 from harness.subject.target import Argument, Function, Target
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
-from oracles.subject import Subject
+from oracles.frameworks.framework import Subject
 
 
 class Programs(NamedTuple):

@@ -1,14 +1,91 @@
-"""What every framework does: record a function, differentiate it, and run both."""
+"""What every framework does: record a function, differentiate it, and run both.
+
+`framework("torch")` loads torch; nothing here does before it is asked.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
+
+from numpy.typing import NDArray
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
-from oracles.subject import Array, Subject
+
+Array = NDArray[Any]
+Native = Any  # an array of a framework
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The derivative along one direction: `derivative` of the case along `tangents`, one per argument."""
+
+    tangents: tuple[Array, ...]
+    derivative: float
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient as NumPy arrays.
+
+    Attributes:
+        arrays: One per differentiated argument, in its shape and dtype; None is "no gradient", which is
+            not a zero gradient. A masked array says that the masked entries were not computed.
+        directions: Derivatives along random directions, where the entries were only sampled.
+        error_estimate: The oracle's own estimate of its largest absolute error, None if it has none.
+        note: How it was obtained, in words, where that is not plain.
+        primal: The function's value as the derivative's own run returns it; None where it returns none.
+    """
+
+    arrays: tuple[Array | None, ...]
+    directions: tuple[Direction, ...] = ()
+    error_estimate: float | None = None
+    note: str = ""
+    primal: tuple[Array, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function and its gradient, ready to run; loading, work and fetching are timed apart.
+
+    Attributes:
+        load: NumPy array to the framework's own, on its device.
+        value: `value(*args)` on loaded arrays; the result is finished when it returns.
+        gradient: `gradient(cotangent, *args)` on loaded arrays, likewise.
+        fetch_value: What `value` returned, as a NumPy array; a tuple of them where it returns one.
+        fetch_gradient: What `gradient` returned, as a `Gradient`.
+    """
+
+    load: Callable[[Array], Native]
+    value: Callable[..., Native]
+    gradient: Callable[..., Native]
+    fetch_value: Callable[[Native], Any]
+    fetch_gradient: Callable[[Native], Gradient]
+
+
+def values_by(fetch: Callable[[Native], Array]) -> Callable[[Any], Any]:
+    """Fetches a value, or each of a tuple of values."""
+    return lambda found: tuple(map(fetch, found)) if isinstance(found, tuple | list) else fetch(found)
+
+
+def gradient_by(fetch: Callable[[Native], Array], primal: bool = False) -> Callable[[Any], Gradient]:
+    """Fetches a gradient: one array or several; with `primal` a pair of the function's results and these."""
+
+    def gradient(result: Any) -> Gradient:
+        own, result = result if primal else (None, result)
+        parts = result if isinstance(result, tuple | list) else (result,)
+        values = None if own is None else tuple(map(fetch, own if isinstance(own, tuple | list) else (own,)))
+        return Gradient(tuple(None if g is None else fetch(g) for g in parts), primal=values)
+
+    return gradient
+
 
 Function = Callable[..., Any]
 
@@ -26,8 +103,13 @@ class Framework(ABC):
     gives_primal: ClassVar[bool] = False
 
     @abstractmethod
-    def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
+    def record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    ) -> Recording:
         """A function of arrays as a program; with `differentiate` it will be differentiated.
+
+        Literals are the numbers that the source has. JAX knows some of them rounded only: a ball around
+        those, or `exactly` the rounded number.
 
         Raises:
             Unsupported: An operation has no rule.
@@ -86,3 +168,50 @@ class Framework(ABC):
     def leaving_alone(self, gradient: Function) -> Function:
         """The gradient given copies: one that writes into its arguments shows its formula all the same."""
         return gradient
+
+
+NAMES = ("numpy", "jax", "torch")
+
+
+@cache
+def framework(name: str) -> Framework:
+    """The framework of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in NAMES:
+        raise ValueError(f"framework is {name!r}; it must be one of {', '.join(NAMES)}")
+    found: Framework = importlib.import_module(f"oracles.frameworks.in_{name}").FRAMEWORK
+    return found
+
+
+def framework_of(function: Callable[..., Any], leaves: Sequence[Any]) -> str:
+    """By the types of the arguments' leaves, else by the function's module; NumPy if neither tells."""
+    roots = {_root(leaf) for leaf in leaves}
+    if "torch" in roots:
+        return "torch"
+    if roots & {"jax", "jaxlib"}:
+        return "jax"
+    home = str(getattr(function, "__module__", None) or type(function).__module__).partition(".")[0]
+    return home if home in NAMES else "numpy"
+
+
+def on_host(array: Any) -> Any:
+    """An array of any framework as NumPy's."""
+    return framework("torch" if _root(array) == "torch" else "numpy").on_host(array)
+
+
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """torch as it is where gradients are taken, whatever mode the caller is in (no_grad, inference)."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+    else:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+
+
+def _root(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]

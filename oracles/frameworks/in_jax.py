@@ -11,16 +11,17 @@ import numpy as np
 
 from oracles.exact.from_jaxpr import Pullback, Pushforward, record
 from oracles.exact.program.recording import Recording
-from oracles.frameworks.framework import Framework, Function
-from oracles.subject import Array, Subject, gradient_by, values_by
+from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
 class _Jax(Framework):
     name = "jax"
     gives_primal = True
 
-    def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
-        return record(function, tuple(args), {}, differentiate=differentiate, paired=True)
+    def record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    ) -> Recording:
+        return record(function, tuple(args), {}, differentiate=differentiate, paired=True, exactly=exactly)
 
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False

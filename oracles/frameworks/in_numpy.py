@@ -9,14 +9,15 @@ import numpy as np
 
 from oracles.exact.from_numpy import record
 from oracles.exact.program.recording import Recording
-from oracles.frameworks.framework import Framework, Function
-from oracles.subject import Array, Subject, gradient_by, values_by
+from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
 class _NumPy(Framework):
     name = "numpy"
 
-    def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
+    def record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    ) -> Recording:
         return record(function, tuple(args), {}, differentiate=differentiate)
 
     def subject(

@@ -17,14 +17,15 @@ from torch.utils._pytree import tree_map
 from oracles.exact.from_aten import record
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
-from oracles.frameworks.framework import Framework, Function
-from oracles.subject import Array, Subject, gradient_by, values_by
+from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
 class _Torch(Framework):
     name = "torch"
 
-    def record(self, function: Function, args: Sequence[Any], differentiate: bool) -> Recording:
+    def record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    ) -> Recording:
         return record(function, tree_map(_as_given, tuple(args)), {}, differentiate=differentiate)
 
     def subject(

@@ -20,13 +20,12 @@ import torch
 from jax.test_util import check_grads
 
 from harness.cases import catalogue
-from harness.proof.program import examine_program
-from harness.proof.reasons import verdict
+from harness.proof.program import examine_program, verdict
 from harness.proof.truth import LIMITS as EXACT_LIMITS
 from harness.proof.truth import Truth, true_gradient
 from harness.verdicts.verdict import Verdict
 from oracles.exact.rounding.bound import ROUNDING_MODELS
-from oracles.frameworks import framework
+from oracles.frameworks.framework import framework
 from tests.verdicts import mutants_jax, mutants_torch
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, SHAPES, draw, gradient, to_jax, to_torch
 

@@ -10,12 +10,11 @@ import warnings
 from collections import Counter
 from typing import Any
 
-from harness.proof.program import examine_program
-from harness.proof.reasons import verdict
+from harness.proof.program import examine_program, verdict
 from harness.proof.truth import LIMITS, Truth, true_gradient
 from harness.verdicts.verdict import Verdict
 from oracles.exact.rounding.bound import ROUNDING_MODELS
-from oracles.frameworks import framework
+from oracles.frameworks.framework import framework
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, SHAPES, draw, gradient
 

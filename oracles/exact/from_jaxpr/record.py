@@ -37,13 +37,15 @@ def record(
     kwargs: dict[str, Any],
     differentiate: bool = True,
     paired: bool = False,
+    exactly: bool = False,
 ) -> Recording:
     """The function at these arguments; without `differentiate` not to be differentiated.
 
     Floating leaves of `args` (arrays and Python numbers) are inputs; everything else is passed on as it is.
     It is traced in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
     `paired`: a literal is the number that was written, as a trace in float64 has it, and not what the
-    program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so.
+    program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so,
+    or `exactly` the number that stands there.
     """
     traced = trace(function, args, kwargs, paired)
     leaves = jax.tree.leaves(args)
@@ -53,7 +55,7 @@ def record(
         recorder.input_at(leaves[i], _dtype(v.aval))
         for i, v in zip(moving, traced.own.jaxpr.invars, strict=True)
     ]
-    reader = _Reader(partners(traced.own, traced.wide) if paired else None)
+    reader = _Reader(partners(traced.own, traced.wide) if paired else None, exactly)
     outputs = reader.interpret(recorder, traced.own, inputs)
     outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
@@ -76,11 +78,12 @@ class _Reader:
 
     Attributes:
         partners: The literals' partners in float64; None where literals are taken as they stand.
+        exactly: Whether a literal without a partner is the number that stands there, and no ball.
         notes: The literals that are not known exactly, once each.
     """
 
-    def __init__(self, partners: Partners | None) -> None:
-        self.partners = partners
+    def __init__(self, partners: Partners | None, exactly: bool) -> None:
+        self.partners, self.exactly = partners, exactly
         self.notes: dict[str, None] = {}
 
     def interpret(
@@ -134,7 +137,7 @@ class _Reader:
         if self.partners is None or np.shape(value) or dtype not in FLOATS:
             return constant(recorder, value, dtype)
         known = meant(value, dtype, self.partners.get(slot))
-        if known is None:
+        if known is None or (self.exactly and known.dtype == object):
             return constant(recorder, value, dtype)
         if known.dtype == object:
             at = f" (at {place})" if place else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -236,6 +237,8 @@ class Substitutes:
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
+        if isinstance(value, ModuleType):
+            return self._by_id.get(id(value))
         if value is not (refused := without_chance(value)):
             return refused
         module = getattr(value, "__module__", None)

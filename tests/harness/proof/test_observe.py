@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.proof.observe import Loaded, observe
-from oracles.subject import Gradient, Subject
+from oracles.frameworks.framework import Gradient, Subject
 
 X, Y = np.array([1.0, -2.0, 4.0]), np.array([0.5, 3.0, 2.0])
 CT = np.array([0.75, -1.5, 0.25])

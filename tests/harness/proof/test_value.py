@@ -17,7 +17,7 @@ from harness.proof.value import value_parts
 from harness.verdicts.verdict import Verdict
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.subject import Gradient
+from oracles.frameworks.framework import Gradient
 
 X = np.array([0.5, -1.25, 2.0])
 
