@@ -11,11 +11,11 @@ from oracles import Gradient, Oracle, Subject
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
-from tests.oracles.drawn_anew import exact_gradient
+from tests.oracles.drawn_anew import ELEMENTWISE, exact_gradient
 
 EXACT = ExactOracle()
 WITH_GRADIENT = [name for name, case in catalogue().items() if case.vjp]
-WRITTEN_ANEW = ["sigmoid", "sigmoid_grad", "simple_net", "two_layer_net"]
+WRITTEN_ANEW = [*ELEMENTWISE, "simple_net", "two_layer_net"]
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
 
 
