@@ -71,6 +71,7 @@ FUNCTIONS: dict[str, Callable[..., Array]] = {
     "step_function": step_function,
     "sigmoid": jax.nn.sigmoid,
     "sigmoid_grad": sigmoid_grad,
+    "swish": jax.nn.silu,
     "relu": jax.nn.relu,
     "softmax": softmax,
     "mean_squared_error": mean_squared_error,

@@ -71,6 +71,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "step_function": step_function,
     "sigmoid": torch.sigmoid,
     "sigmoid_grad": sigmoid_grad,
+    "swish": functional.silu,
     "relu": functional.relu,
     "softmax": softmax,
     "mean_squared_error": mean_squared_error,

@@ -16,6 +16,8 @@ from reference.activations import (
     sigmoid_grad_vjp,
     sigmoid_vjp,
     step_function,
+    swish,
+    swish_vjp,
 )
 from reference.descent import function_2, function_2_vjp, gradient_descent
 from reference.losses import (
@@ -75,6 +77,8 @@ __all__ = [
     "softmax_loss_vjp",
     "softmax_vjp",
     "step_function",
+    "swish",
+    "swish_vjp",
     "train",
     "two_layer_net_loss",
     "two_layer_net_loss_vjp",

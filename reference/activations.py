@@ -8,6 +8,8 @@ The sigmoid is written with t = exp(-|x|), which lies in [0, 1] and never overfl
     sigmoid'(x)  = s(x) s(-x)          = t / (1 + t)^2
     sigmoid''(x) = s'(x) (1 - 2 s(x))  = s'(x) (-tanh(x / 2))
 
+    swish'(x)    = s(x) + x s'(x)      = s(x) (1 + x s(-x))
+
 The textbook forms s (1 - s) and 1 - 2 s subtract nearly equal numbers, in the right tail and at 0;
 these do not subtract at all.
 
@@ -70,6 +72,20 @@ def sigmoid_grad_vjp(cotangent: ArrayLike, x: ArrayLike) -> Floats:
     """dL/dx = g sigmoid''(x) = -g sigmoid'(x) tanh(x/2).  Shapes: cotangent (...), x (...), result (...)."""
     x = as_floating(x, "sigmoid_grad_vjp")  # (...)
     return _scaled(cotangent, sigmoid_grad(x) * -np.tanh(x / 2), "sigmoid_grad_vjp")  # (...)
+
+
+@np.errstate(under="ignore")
+def swish(x: ArrayLike) -> Floats:
+    """x sigmoid(x), of the shape (...) of x; smooth everywhere.  Also called SiLU."""
+    x = as_floating(x, "swish")  # (...)
+    return x * sigmoid(x)  # (...)
+
+
+@np.errstate(under="ignore")
+def swish_vjp(cotangent: ArrayLike, x: ArrayLike) -> Floats:
+    """dL/dx = g s(x) (1 + x s(-x)), with s the sigmoid.  Shapes: cotangent (...), x (...), result (...)."""
+    x = as_floating(x, "swish_vjp")  # (...)
+    return _scaled(cotangent, sigmoid(x) * (1 + x * sigmoid(-x)), "swish_vjp")  # (...)
 
 
 def relu(x: ArrayLike) -> Floats:

@@ -130,6 +130,15 @@ CASES: tuple[Case, ...] = (
         SOURCE.format("4.5.1 (its code)"),
     ),
     Case(
+        "swish",
+        reference.swish,
+        reference.swish_vjp,
+        ("x",),
+        (0,),
+        _elementwise(),
+        "P. Ramachandran, B. Zoph, Q. V. Le, Searching for Activation Functions, 2017",
+    ),
+    Case(
         "relu",
         reference.relu,
         reference.relu_vjp,

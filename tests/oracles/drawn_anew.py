@@ -66,7 +66,7 @@ def sigmoid_grad(v):
     return sigmoid(v) * (1 - sigmoid(v))
 
 
-ELEMENTWISE = {"sigmoid": sigmoid, "sigmoid_grad": sigmoid_grad}
+ELEMENTWISE = {"sigmoid": sigmoid, "sigmoid_grad": sigmoid_grad, "swish": lambda v: v * sigmoid(v)}
 
 
 def loss(scores, t):
