@@ -1,1 +1,1 @@
-"""Benchmarks, and how tight the bounds are."""
+"""Benchmarks."""

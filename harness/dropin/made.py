@@ -18,7 +18,6 @@ from harness.verdicts.verdict import Verdict
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 ANYTHING = 1e30
-FALLBACKS = ("warn", "error")
 HOME = {name: home for home, names in HOMES.items() for name in names}
 
 

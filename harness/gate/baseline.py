@@ -104,10 +104,6 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     updates: tuple[Update, ...]
     rows: Mapping[Row, Expected]
 
-    def update_of(self, row: Expected) -> Update:
-        """The update that set a row."""
-        return self.updates[row.update]
-
 
 class File(msgspec.Struct, forbid_unknown_fields=True):
     """A baseline as it stands on the disk; `digest` is of all the rest."""

@@ -10,18 +10,8 @@ from pathlib import Path
 import msgspec
 from rich.text import Text
 
+from harness.gate import findings
 from harness.gate.finding import Finding, Level
-from harness.gate.findings import (
-    LEVELS,
-    Told,
-    conclusion,
-    grouped,
-    line_of,
-    summary,
-    table_of,
-    texts,
-    worst_first,
-)
 from harness.gate.github import step_summary, workflow_commands
 from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
@@ -46,42 +36,42 @@ def format_of(option: str) -> str:
     )
 
 
-def deliver_findings(told: Told, kind: str, code: ExitCode) -> None:
+def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     """Show what a gate found, in one format."""
     if kind == "github" and os.environ.get(SUMMARY):
         with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
             file.write(step_summary(told, code))
     if kind == "jsonl":
-        for finding in worst_first(told.findings):
-            sys.stdout.write(msgspec.json.encode(line_of(finding, told.baseline)).decode() + "\n")
+        for finding in findings.worst_first(told.findings):
+            sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.baseline)).decode() + "\n")
     elif kind in WRITERS:
-        sys.stdout.write(WRITERS[kind](table_of(told)))
+        sys.stdout.write(WRITERS[kind](findings.table_of(told)))
     else:
         print_findings(Screen(), told, code)
     if kind == "github":
         print(*workflow_commands(told), sep="\n")
     elif kind != "text":
-        print(f"{summary(told)}\n{conclusion(code)}", file=sys.stderr)
+        print(f"{findings.summary(told)}\n{findings.conclusion(code)}", file=sys.stderr)
 
 
-def print_findings(console: Screen, told: Told, code: ExitCode) -> None:
+def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None:
     """All of it as text: groups, worst first, then the summary, the machine, and the conclusion."""
-    for level in LEVELS:
-        groups = grouped([f for f in worst_first(told.findings) if f.level is level])
+    for level in findings.LEVELS:
+        groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
         for group in groups[: MOST[level]]:
             _print_group(console, group, told.baseline)
         hidden = sum(map(len, groups[MOST[level] :]))
         if hidden:
             console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
-    console.folded(summary(told))
+    console.folded(findings.summary(told))
     if told.differences:
         console.folded(f"another machine ({'; '.join(told.differences)}): lost bits and times only warn")
-    console.folded(conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
+    console.folded(findings.conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
 
 
 def _print_group(console: Screen, group: Sequence[Finding], baseline: Path | None) -> None:
     mark, plain, style = MARKS[group[0].level]
-    title, *rest = texts(group, baseline)
+    title, *rest = findings.texts(group, baseline)
     shown = mark if console.encoding.startswith("utf") else plain
     console.folded(f"{shown} {title}", style=style)
     for line in rest:

@@ -14,18 +14,8 @@ MOST_ANNOTATIONS = 10
 MOST_SUMMARY_BYTES = 900_000
 COMMANDS = {Level.FAIL: "error", Level.WARN: "warning"}
 COLUMNS = (
-    "level",
-    "kind",
-    "case",
-    "oracle",
-    "dtype",
-    "input",
-    "before",
-    "now",
-    "where",
-    "computed",
-    "true_digits",
-)
+    "level", "kind", "case", "oracle", "dtype", "input", "before", "now", "where", "computed", "true_digits",
+)  # fmt: skip
 
 
 def workflow_commands(told: Told) -> list[str]:

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.bench.bounds import Checked, check
 from harness.cases import catalogue
 from harness.report.delivery import write_tables
 from harness.report.tables import Table
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
 from oracles.exact.program.library import slacks
+from tests.verdicts.bounds import Checked, check
 from tests.verdicts.second_look import derivative
 
 JUDGED = ("numpy", "jax", "jax-jit", "torch")

@@ -144,7 +144,7 @@ def test_the_reason_the_commit_and_the_machine_are_kept(said, measured, monkeypa
     said("update", saved=changed(measured, bits_lost=9.0), reason="known")
     found = baselines.read(said.path)
     assert [u.reason for u in found.updates] == ["the first of all", "known"]
-    assert [found.update_of(row).reason for _, row in sorted(found.rows.items())][-1] == "known"
+    assert [found.updates[row.update].reason for _, row in sorted(found.rows.items())][-1] == "known"
 
 
 def test_the_commit_says_where_files_differ_from_it(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def read_back(text):
 def content(what):
     """Seed, and each row with the update that set it, whatever its place in the list is."""
     rows = {
-        row: (plain(msgspec.structs.replace(one, update=0)), plain(what.update_of(one)))
+        row: (plain(msgspec.structs.replace(one, update=0)), plain(what.updates[one.update]))
         for row, one in what.rows.items()
     }
     return what.seed, rows, plain(what.updates[-1])
@@ -436,7 +436,7 @@ def test_rows_follow_their_update_to_its_new_place():
     rows = [Expected.of(record(input=f"{k}"), k) for k in (3, 1)]
     found = read_back(written(Baseline(0, updates, {row.row: row for row in rows})))
     assert [update.reason for update in found.updates] == ["reason 1", "reason 3", "reason 4"]
-    assert {name.input: found.update_of(row).reason for name, row in found.rows.items()} == {
+    assert {name.input: found.updates[row.update].reason for name, row in found.rows.items()} == {
         "1": "reason 1", "3": "reason 3",
     }  # fmt: skip
 
