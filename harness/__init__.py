@@ -11,76 +11,46 @@ from typing import TYPE_CHECKING, Any
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.cases import catalogue
-    from harness.cases.case import Case, InputMaker
-    from harness.check import assert_gradient, check_gradient
-    from harness.exact import (
-        Enclosure,
-        ExactError,
-        Undecided,
-        Unsupported,
-        exact_gradient,
-        exact_value,
-    )
-    from harness.layers import assert_layer, check_layer
-    from harness.result import GradientError, Result
-    from harness.runs.journal import read_records
-    from harness.runs.plan import plan
-    from harness.runs.record import Cell, Record
-    from harness.runs.row import examine
-    from harness.runs.runner import run
-    from oracles.exact.program.registered import register_rule
+    from harness.cases import catalogue as catalogue
+    from harness.cases.case import Case as Case
+    from harness.cases.case import InputMaker as InputMaker
+    from harness.check import assert_gradient as assert_gradient
+    from harness.check import check_gradient as check_gradient
+    from harness.exact import Enclosure as Enclosure
+    from harness.exact import ExactError as ExactError
+    from harness.exact import Undecided as Undecided
+    from harness.exact import Unsupported as Unsupported
+    from harness.exact import exact_gradient as exact_gradient
+    from harness.exact import exact_value as exact_value
+    from harness.layers import assert_layer as assert_layer
+    from harness.layers import check_layer as check_layer
+    from harness.result import GradientError as GradientError
+    from harness.result import Result as Result
+    from harness.runs.journal import read_records as read_records
+    from harness.runs.plan import plan as plan
+    from harness.runs.record import Cell as Cell
+    from harness.runs.record import Record as Record
+    from harness.runs.row import examine as examine
+    from harness.runs.runner import run as run
+    from oracles.exact.program.registered import register_rule as register_rule
 
-_HOMES = {
-    "Case": "harness.cases.case",
-    "Cell": "harness.runs.record",
-    "GradientError": "harness.result",
-    "Result": "harness.result",
-    "InputMaker": "harness.cases.case",
-    "Enclosure": "harness.exact",
-    "ExactError": "harness.exact",
-    "Record": "harness.runs.record",
-    "Undecided": "harness.exact",
-    "Unsupported": "harness.exact",
-    "catalogue": "harness.cases",
-    "assert_gradient": "harness.check",
-    "assert_layer": "harness.layers",
-    "check_gradient": "harness.check",
-    "check_layer": "harness.layers",
-    "exact_gradient": "harness.exact",
-    "exact_value": "harness.exact",
-    "examine": "harness.runs.row",
-    "plan": "harness.runs.plan",
-    "read_records": "harness.runs.journal",
-    "register_rule": "oracles.exact.program.registered",
-    "run": "harness.runs.runner",
+_MODULES = {
+    "harness.cases": "catalogue",
+    "harness.cases.case": "Case InputMaker",
+    "harness.check": "assert_gradient check_gradient",
+    "harness.exact": "Enclosure ExactError Undecided Unsupported exact_gradient exact_value",
+    "harness.layers": "assert_layer check_layer",
+    "harness.result": "GradientError Result",
+    "harness.runs.journal": "read_records",
+    "harness.runs.plan": "plan",
+    "harness.runs.record": "Cell Record",
+    "harness.runs.row": "examine",
+    "harness.runs.runner": "run",
+    "oracles.exact.program.registered": "register_rule",
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = [
-    "Case",
-    "Cell",
-    "Enclosure",
-    "ExactError",
-    "GradientError",
-    "InputMaker",
-    "Record",
-    "Result",
-    "Undecided",
-    "Unsupported",
-    "__version__",
-    "assert_gradient",
-    "assert_layer",
-    "catalogue",
-    "check_gradient",
-    "check_layer",
-    "exact_gradient",
-    "exact_value",
-    "examine",
-    "plan",
-    "read_records",
-    "register_rule",
-    "run",
-]
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:
