@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.check import check_gradient
 from harness.commands.options import CheckOptions
+from harness.inputs.corpus import CORPUS
 from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.subject.arrays import Array, signed
@@ -46,13 +47,17 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
             seed=options.seed,
             bits_lost=options.bits_lost,
             framework=options.framework or _framework(function),
-            boundary=options.boundary,
+            boundary=_boundary(options.boundary),
             samples=options.samples,
         )
     except ValueError as problem:
         raise UsageError(str(problem)) from problem
     print(found)
     return _exit_code(found)
+
+
+def _boundary(text: str) -> bool | list[str]:
+    return text == "all" if text in {"", "all"} else listed("--boundary", text, list(CORPUS))
 
 
 def _exit_code(found: Result) -> ExitCode:

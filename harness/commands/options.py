@@ -94,8 +94,8 @@ class CheckOptions:
     """Seeds the arguments and the cotangent."""
     bits_lost: float | None = None
     """The budget of lost bits; `explain budget` says what it is by default."""
-    boundary: bool = False
-    """Try zeros, ties, saturation and other boundary values beside the arguments."""
+    boundary: str = ""
+    """Boundary values to try beside the arguments: all, or names such as zeros,ties."""
     samples: int = 0
     """How many more points to draw around the arguments."""
 

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from harness import check_gradient
 from harness.commands.cli import run
 
 KERNELS = """
@@ -143,3 +144,19 @@ def test_what_cannot_be_checked_is_a_usage_error(tokens, said, check):
     code, text = check(*tokens)
     assert code == 2
     assert said in text
+
+
+def test_boundary_values_are_chosen_by_name(check, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "harness.commands.check.check_gradient",
+        lambda *args, boundary, **_: (
+            asked.append(boundary) or check_gradient(*args, vjp=lambda g, x: 2 * x * g)
+        ),
+    )
+    for words in ((), ("--boundary", "all"), ("--boundary", "zeros, ties")):
+        check("mykernels:Layer.square", "--shape", "3", *words)
+    assert asked == [False, True, ["zeros", "ties"]]
+    code, said = check("mykernels:Layer.square", "--shape", "3", "--boundary", "ziros")
+    assert code == 2
+    assert "--boundary: no 'ziros'; near matches: zeros" in said
