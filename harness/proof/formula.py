@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.proof.balls import meets
+from harness.proof.evidence import meets
 from harness.proof.truth import Truth
 from harness.subject.arrays import Array
 from oracles.exact.enclose.evaluate import evaluate

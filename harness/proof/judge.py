@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.balls import reach
-from harness.proof.evidence import Evidence, Facts, Numbers, facts
+from harness.proof.evidence import Evidence, Facts, Numbers, facts, reach
 from harness.proof.table import TABLE, Row, decide
 from harness.subject.arrays import Array
 from harness.verdicts.verdict import SEVERITY, Verdict

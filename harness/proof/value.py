@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.balls import distance, meets
-from harness.proof.evidence import Evidence
+from harness.proof.evidence import Evidence, distance, meets
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed

@@ -87,7 +87,8 @@ class Derivative:
         argnums, last = tuple(argnums), len(self.steps) - 1
         for level, step in enumerate(self.steps):
             if step == FORWARD:
-                derivative, directions = own.pushforward(function, argnums, primal), len(argnums)
+                derivative = own.pushforward(function, argnums, level < last, primal)
+                directions = len(argnums)
             else:
                 one = own.pullback(function, argnums, nested=level < last) if level else pullback
                 derivative = WithZeros(own, one, argnums) if last else one

@@ -23,12 +23,14 @@ class Verdict(StrEnum):
     Attributes:
         severity: Its place in that order; 0 is the worst.
         standing: Whether that is right, faulty, open, or no judgement.
+        right: Whether a gradient with this verdict passes.
         style: How a terminal shows it.
         entry: What it means, in words, with an example and what to do.
     """
 
     severity: int
     standing: Standing
+    right: bool
     style: str
     entry: Entry
 
@@ -38,6 +40,7 @@ class Verdict(StrEnum):
         made._value_ = word
         made.severity = len(cls.__members__)
         made.standing, made.style, made.entry = standing, style, Entry(*entry)
+        made.right = standing is Standing.RIGHT
         return made
 
     # fmt: off
@@ -86,11 +89,6 @@ class Verdict(StrEnum):
         "The oracle is not installed, was not run, or raised.",
         "jax is not installed: pip install 'gradproof[jax]'", "Read the outcome and the diagnosis.")
     # fmt: on
-
-    @property
-    def right(self) -> bool:
-        """Whether a gradient with this verdict passes."""
-        return self.standing is Standing.RIGHT
 
 
 SEVERITY = tuple(Verdict)

@@ -147,10 +147,12 @@ class Framework(ABC):
         """
         raise Unsupported("NumPy does not differentiate; pass the hand-written gradient as vjp=")
 
-    def pushforward(self, function: Function, argnums: Sequence[int], primal: bool = False) -> Function:
+    def pushforward(
+        self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
+    ) -> Function:
         """`pushforward(tangents, *args)`: the framework's own derivatives of the results along tangents.
 
-        With `primal` a pair, as `pullback` gives it.
+        `nested` and `primal` as for `pullback`.
 
         Raises:
             Unsupported: The framework does not differentiate.

@@ -46,7 +46,9 @@ class _Jax(Framework):
     ) -> Function:
         return Pullback(function, tuple(argnums), primal)
 
-    def pushforward(self, function: Function, argnums: Sequence[int], primal: bool = False) -> Function:
+    def pushforward(
+        self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
+    ) -> Function:
         return Pushforward(function, tuple(argnums), primal)
 
     def on_host(self, array: Any) -> Array:

@@ -49,8 +49,10 @@ class _Torch(Framework):
     ) -> Function:
         return pullback(function, argnums, nested)
 
-    def pushforward(self, function: Function, argnums: Sequence[int], primal: bool = False) -> Function:
-        return pushforward(function, argnums)
+    def pushforward(
+        self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
+    ) -> Function:
+        return pushforward(function, argnums, nested)
 
     def on_host(self, array: Any) -> Array:
         """An array as NumPy's; bfloat16 as that of `ml_dtypes`.
@@ -114,24 +116,30 @@ def pullback(
     return pull
 
 
-def pushforward(function: Callable[..., Any], argnums: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
-    """`push(tangents, *args)`: the derivatives of a function's results along tangents, by dual numbers."""
+def pushforward(
+    function: Callable[..., Any], argnums: Sequence[int], nested: bool = False
+) -> Callable[..., tuple[Any, ...]]:
+    """`push(tangents, *args)`: the derivatives of a function's results along tangents, by dual numbers.
+
+    `nested` ones are differentiated again.
+    """
+    kept = (lambda tensor: tensor) if nested else torch.Tensor.detach
 
     def push(tangents: Sequence[Any], *args: Any) -> tuple[Any, ...]:
         load_forward_mode()
+        if forward_ad._current_level >= 0:
+            raise Unsupported("torch does not nest forward mode; one step may be forward, the others reverse")
         with forward_ad.dual_level(), torch.enable_grad():
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):
                 full[position] = forward_ad.make_dual(  # type: ignore[no-untyped-call]
-                    args[position].detach(), tangent
+                    kept(args[position]), tangent
                 )
             duals = [
                 forward_ad.unpack_dual(out)  # type: ignore[no-untyped-call]
                 for out in function(*full)
             ]
-            return tuple(
-                torch.zeros_like(d.primal) if d.tangent is None else d.tangent.detach() for d in duals
-            )
+            return tuple(torch.zeros_like(d.primal) if d.tangent is None else kept(d.tangent) for d in duals)
 
     return push
 

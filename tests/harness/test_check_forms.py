@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from typing import NamedTuple
+from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
@@ -650,3 +651,53 @@ def test_the_caller_s_grad_mode_changes_no_truth(mode):
         for options in ({"cotangent": np.ones(3)}, {"tangents": [np.ones(3)], "mode": "forward"}):
             assert np.allclose(exact_gradient(torch.sin, (x,), **options).mid, np.cos(X))
         assert np.allclose(exact_value(torch.sin, (x,)).mid, np.sin(X))
+
+
+@each_framework
+@pytest.mark.parametrize("mode", [("forward", "reverse"), ("reverse", "forward", "reverse")])
+def test_a_reverse_step_over_a_forward_one_is_right_in_both_frameworks(name, mode):
+    """torch's tangents have to stay in autograd's graph: detached, their gradient was a wrong zero."""
+    sine = torch.sin if name == "torch" else jnp.sin
+    assert check_gradient(sine, (as_of(name, X),), mode=mode).passed
+
+
+def test_forward_over_forward_is_for_jax_alone():
+    assert check_gradient(jnp.sin, (as_of("jax", X),), mode=("forward", "forward")).passed
+    found = check_gradient(torch.sin, (as_of("torch", X),), mode=("forward", "forward"))
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert found.diagnosis.startswith("torch does not nest forward mode")
+
+
+# -- one question, one answer -----------------------------------------------------------------------------
+
+
+def test_a_case_and_a_users_check_give_one_verdict():
+    """torch's prod runs another path where it is watched, so no bound is known of what ran: in both."""
+    import oracles.torch_functions
+    from harness import Case, Cell, InputMaker, examine
+    from oracles import TorchOracle
+
+    numbers = np.array([-0.0154, -0.0307, -0.0255, 0.0563], np.float16)
+    maker = InputMaker("given", lambda rng, dtype, shape: (numbers.astype(dtype),), (4,))
+    case = Case("prod", lambda x: np.prod(x, -1), lambda g, x: g, ("x",), (0,), (maker,), "here")
+    with patch.dict(oracles.torch_functions.FUNCTIONS, prod=lambda x: torch.prod(x, -1)):
+        row = examine(case, TorchOracle(), Cell("prod", "given", "float16", "torch", 0), {})
+    cotangent = case.draw("given", "float16", 0)[1]
+    own = check_gradient(lambda x: torch.prod(x, -1), (torch.tensor(numbers),), cotangent=cotangent)
+    assert (row.verdict, row.error_ulp) == (own.verdict, own.worst.error_ulp)
+    assert row.outcome == ("pass" if own.passed else "fail")
+
+
+@pytest.mark.parametrize("name", ["numpy", "jax", "torch"])
+def test_the_exact_door_and_the_check_have_one_truth(name):
+    """0.1 in a float32 function is the 0.1 that is written, through every door."""
+
+    def function(x):
+        return (0.1 * x * x).sum()
+
+    x = as_of(name, np.ones(1), "float32") if name != "numpy" else np.ones(1, np.float32)
+    vjp = {"vjp": lambda g, x: np.float32(0.2) * g * x} if name == "numpy" else {}
+    found = check_gradient(function, (x,), **vjp)
+    exact = exact_gradient(function, (x,))
+    assert exact.digits((0,), 20) == "0.20000000000000001110"
+    assert found.worst.true_digits.startswith("0.2000000000000000111")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cases import catalogue
-from harness.proof.balls import distance, reach
+from harness.proof.evidence import distance, reach
 from harness.runs.plan import oracles
 from harness.runs.record import Cell
 from harness.runs.row import examined, posed

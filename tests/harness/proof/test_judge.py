@@ -8,8 +8,7 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.proof.balls import distance, meets
-from harness.proof.evidence import Evidence
+from harness.proof.evidence import Evidence, distance, meets
 from harness.proof.judge import judge
 from harness.verdicts.budget import budget
 from harness.verdicts.verdict import Verdict
