@@ -8,13 +8,13 @@ from typing import Any, ParamSpec
 
 from harness.inputs.points import points
 from harness.proof.answer import answer
+from harness.proof.evidence import budget
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.target import Target, target_of
 from harness.subject.tested import First, under_test
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS

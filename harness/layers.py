@@ -12,13 +12,13 @@ import numpy as np
 
 from harness.check import answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
+from harness.proof.evidence import budget
 from harness.proof.question import ValueRule
 from harness.result import Result
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
 from harness.subject.target import target_of
 from harness.subject.tested import under_test
-from harness.verdicts.budget import budget
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.search import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported

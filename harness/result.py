@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.proof.element import shortest, worst_element
-from harness.proof.judge import Judgement
+from harness.proof.judge import Judgement, shortest, worst_element
 from harness.proof.question import VALUE, Part
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.styles import css
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict, css
 
 if TYPE_CHECKING:
     import pandas as pd

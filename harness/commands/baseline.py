@@ -21,7 +21,7 @@ from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
 from harness.runs.scope import Scope
 from harness.selection import NothingSelected, UsageError, near_matches, refuse_wrong_numbers
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 Globs = tuple[str, ...]  # patterns of case/oracle/dtype/input
 SEED = 0

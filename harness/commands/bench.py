@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.bench import exact, gate, paired
 from harness.report.delivery import deliver, with_progress
 from harness.report.tables import Table, frame_of
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 BENCHMARK_COLUMNS = (
     "met", "name", "ours_time_s", "other_time_s", "ratio", "ratio_low", "ratio_high", "wanted_ratio",

@@ -19,8 +19,7 @@ from harness.inputs.corpus import CORPUS
 from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.subject.arrays import Array, signed
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Verdict
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES
 

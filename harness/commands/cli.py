@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 from harness.commands.configuration import ConfiguredApp
 from harness.commands.options import FLAT, BaselineOptions, CheckOptions, GateOptions, ReportOptions
 from harness.selection import NothingSelected, Untrusted, UsageError
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 from harness.version import __version__
 
 app = ConfiguredApp(

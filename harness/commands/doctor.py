@@ -6,7 +6,7 @@ from rich.text import Text
 
 from harness.gate.doctor import Symptom, examine_machine
 from harness.report.screen import Screen
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 MARKS = {"ok": ("✓", "+", "green"), "look": ("!", "!", "yellow"), "broken": ("✗", "x", "bold red")}
 

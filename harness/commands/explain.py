@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from harness.gate.finding import Kind
+from harness.proof.evidence import BUDGET
 from harness.report.columns import COLUMNS, column
 from harness.report.screen import Screen
 from harness.selection import listed
-from harness.verdicts.budget import ENTRY as BUDGET
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.glossary import LETTERS, Entry
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import LETTERS, Entry, ExitCode, Outcome, Verdict
 
 WORDS: dict[str, Mapping[str, Entry]] = {
     "verdict": {verdict.value or "none": verdict.entry for verdict in Verdict},

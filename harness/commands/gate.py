@@ -22,7 +22,7 @@ from harness.runs.plan import DTYPES, covers, gated_cells
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
 from harness.selection import UsageError, listed, refuse_wrong_numbers
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 TIMINGS = ("gate", "warn", "off")
 

@@ -14,7 +14,7 @@ from harness.report.screen import Screen
 from harness.report.tables import Table
 from harness.runs.plan import oracles
 from harness.selection import listed
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 from oracles import Oracle
 
 

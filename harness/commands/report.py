@@ -19,9 +19,7 @@ from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import run
 from harness.runs.scope import ALL
 from harness.selection import UsageError, listed, refuse_wrong_numbers
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import ALLOWABLE
+from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")
 STEPS, QUICK_STEPS = 300, 50

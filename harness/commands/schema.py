@@ -11,7 +11,7 @@ from harness.gate.findings import Line
 from harness.runs.journal import Header
 from harness.runs.record import Record
 from harness.selection import listed
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 KINDS: dict[str, type[msgspec.Struct]] = {
     "finding": Line,

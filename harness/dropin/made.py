@@ -14,7 +14,7 @@ from typing import Any, assert_never
 
 from harness.checkers import HOMES
 from harness.result import Result
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 ANYTHING = 1e30

@@ -20,8 +20,7 @@ from harness.gate.slowdown import Ratio
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record, Row, refuse_no_numbers
 from harness.selection import Untrusted
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0

@@ -12,7 +12,7 @@ from harness.gate.slowdown import is_slower
 from harness.runs.fingerprint import Fingerprint, differences
 from harness.runs.record import Record, Row
 from harness.selection import UsageError
-from harness.verdicts.outcome import Outcome
+from harness.verdicts import Outcome
 
 MOST_NAMED = 5
 

@@ -16,7 +16,7 @@ from harness.gate.github import step_summary, workflow_commands
 from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 FORMATS = ("text", "github", "jsonl", *WRITERS)
 SUMMARY = "GITHUB_STEP_SUMMARY"

@@ -11,9 +11,7 @@ import msgspec
 from harness.gate.baseline import Expected
 from harness.gate.slowdown import Ratio
 from harness.runs.record import Record, Row
-from harness.verdicts.glossary import Entry
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import JUDGED, RIGHT, Verdict
+from harness.verdicts import JUDGED, RIGHT, Entry, Outcome, Verdict
 
 MAX_GROWTH_BITS = 1.0
 MAX_FEWER_DIGITS = 1.0

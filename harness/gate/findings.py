@@ -13,8 +13,7 @@ from harness.gate.finding import Finding, Kind, Level
 from harness.report.tables import Table, frame_of
 from harness.runs.failure import argument_of, failure_text, reproducer
 from harness.runs.record import Record
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Verdict
 
 KINDS = list(Kind)
 LEVELS = list(Level)

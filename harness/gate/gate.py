@@ -21,7 +21,7 @@ from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.journal import result_of
 from harness.runs.record import Record, Row
 from harness.selection import Untrusted
-from harness.verdicts.outcome import Outcome
+from harness.verdicts import Outcome
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.gate.finding import Level
 from harness.gate.findings import Line, Told, conclusion, grouped, line_of, summary, texts, worst_first
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 # GitHub shows ten of each kind a step, and refuses a summary above 1 MiB with everything in it.
 MOST_ANNOTATIONS = 10

@@ -11,7 +11,7 @@ from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.arrays import Array
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 
 def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = "given") -> Answer:

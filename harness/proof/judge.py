@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import Evidence, Facts, Numbers, facts, reach
-from harness.proof.table import TABLE, Row, decide
+from harness.proof.evidence import TABLE, Evidence, Facts, Numbers, Rule, decide, facts, reach
 from harness.subject.arrays import Array
-from harness.verdicts.verdict import SEVERITY, Verdict
+from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
 
 MOST_ELEMENTS = 10  # that are named
@@ -156,7 +155,7 @@ def _rank_in(lost: NDArray[np.float64], ulps: NDArray[np.float64]) -> NDArray[np
 
 
 def _described(
-    number: int, known: Evidence, row: Row, at: tuple[int, ...], found: Facts, lost: Numbers
+    number: int, known: Evidence, row: Rule, at: tuple[int, ...], found: Facts, lost: Numbers
 ) -> Judgement:
     truth, kind = known.truth, format_of(known.dtype)
     mid, got, error, legal = truth.mid, found.got, found.error, found.legal
@@ -209,3 +208,32 @@ def _convention(known: Evidence, got: Array, legal: Array) -> str:
     else:
         taken = f"takes {float(got[at]):.6g} where {low:.6g} to {high:.6g} is legal"
     return f"at a kink, {where} {taken}{more}"
+
+
+def shortest(number: float, dtype: str) -> str:
+    """The fewest digits that a reader of that dtype takes for this number."""
+    if not math.isfinite(number):
+        return str(number)
+    written = (f"{number:.{digits}g}" for digits in range(1, 18))
+    return next((t for t in written if format_of(dtype).rounded(float(t)) == number), repr(number))
+
+
+def worst_element(
+    at: str,
+    computed: float,
+    true: str,
+    dtype: str,
+    error_ulp: float | None,
+    limits: dict[str, float | None],
+    bits_lost: float | None,
+    budget: float,
+) -> str:
+    """The worst element: got, true, and the error beside what is allowed; None is "not known"."""
+    error = "" if error_ulp is None else f"{error_ulp:.3g} ulp"
+    allowed = ", ".join(f"{name} {size:.3g}" for name, size in limits.items() if size is not None)
+    beside = "; ".join(filter(None, (error, allowed)))
+    text = f"worst element{' ' + at if at else ''}: computed {shortest(computed, dtype)}, true {true}"
+    text += f" ({beside})" if beside else ""
+    if bits_lost is None:
+        return text
+    return f"{text}, {bits_lost:.1f} of {format_of(dtype).digits} bits lost (budget {budget:g})"

@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from flint import arb
 
-from harness.proof.evidence import Evidence
+from harness.proof.evidence import Evidence, budget
 from harness.proof.formula import Formula, beyond, compare
 from harness.proof.judge import Judgement, judge_each, worst_argument
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
 from harness.subject.arrays import Array
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import format_of

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
+from harness.proof.evidence import budget
 from harness.proof.judge import Judgement
 from harness.subject.arrays import Array
 from harness.subject.derivative import GRADIENT, Derivative
 from harness.subject.tested import Programs
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS

@@ -15,7 +15,7 @@ from harness.proof.observe import Observed
 from harness.proof.question import VALUE, Part, Question, ValueRule
 from harness.proof.truth import Posed
 from harness.subject.arrays import Array
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program.errors import ExactError

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.verdicts.glossary import Entry
+from harness.verdicts import Entry
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from harness.report.screen import Screen
 from harness.report.tables import NAMES, Table
 from harness.runs.failure import argument_of, group_text
 from harness.runs.record import Record
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 Row = TypeVar("Row")
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers

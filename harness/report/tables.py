@@ -12,8 +12,7 @@ import pandas as pd
 
 from harness.cases import catalogue
 from harness.runs.record import Record
-from harness.verdicts.outcome import ORDER, Outcome
-from harness.verdicts.verdict import ALLOWABLE, SEVERITY, Verdict
+from harness.verdicts import ALLOWABLE, ORDER, SEVERITY, Outcome, Verdict
 
 # The tables of a report: what a folder of reports may hold.
 NAMES = frozenset(

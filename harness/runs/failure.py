@@ -8,12 +8,11 @@ import shlex
 from collections.abc import Sequence
 
 from harness.cases import catalogue
-from harness.proof.element import worst_element
+from harness.proof.evidence import budget
+from harness.proof.judge import worst_element
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Record
-from harness.verdicts.budget import budget
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict
 
 
 def failure_text(record: Record) -> str:

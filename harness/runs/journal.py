@@ -15,7 +15,7 @@ import msgspec
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.record import Cell, Record, Row, from_json, to_json
 from harness.selection import Untrusted, UsageError
-from harness.verdicts.outcome import Outcome
+from harness.verdicts import Outcome
 
 PACKAGES = ("reference", "oracles", "harness")
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.cases.case import Case
 from harness.proof.answer import answered
-from harness.proof.evidence import Evidence
+from harness.proof.evidence import Evidence, budget
 from harness.proof.judge import Judgement, judge, worst_argument
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.program import Examined, examine_derivative
@@ -24,9 +24,7 @@ from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick
 from harness.subject.arrays import Array
 from harness.subject.tested import Programs
-from harness.verdicts.budget import budget
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import ExactOracle

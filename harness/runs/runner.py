@@ -15,7 +15,7 @@ from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
 from harness.runs.row import examine, first_line, is_timed, times
 from harness.runs.workers import spread
-from harness.verdicts.outcome import Outcome
+from harness.verdicts import Outcome
 
 
 def run(

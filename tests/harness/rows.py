@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from harness.gate.baseline import Baseline, Expected, Number, Update
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import JUDGED, RIGHT, SEVERITY, Verdict
+from harness.verdicts import JUDGED, RIGHT, SEVERITY, Outcome, Verdict
 
 HERE = Fingerprint(
     "Xeon", "Linux x86_64", "3.11.9", "openblas 0.3", {"numpy": "2.1", "jax": "0.8"}, "AVX2", 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.check import check_gradient
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 X, Y = np.array([0.5, -1.25, 2.0]), np.array([3.0, 0.25, -1.5])
 

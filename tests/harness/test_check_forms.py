@@ -12,7 +12,7 @@ import torch
 
 from harness import GradientError, assert_gradient, check_gradient, exact_gradient, exact_value
 from harness.inputs.corpus import CORPUS
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 pytest_plugins = ["pytester"]
 X, Y = np.array([0.5, -1.25, 2.0]), np.array([3.0, 0.25, -1.5])

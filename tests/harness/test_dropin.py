@@ -12,7 +12,7 @@ import torch
 
 from harness import dropin
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness import GradientError, assert_layer, check_layer
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.harness import book_layers as book
 
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, mlir
 
 from harness import check_gradient, register_rule
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.program import registered
 
 X = np.array([0.5, -1.25, 2.0])

@@ -16,8 +16,7 @@ from harness.commands.cli import run
 from harness.runs import plan, runner
 from harness.runs.plan import DTYPES
 from harness.runs.record import from_json
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 WITH_GRADIENT = [name for name, case in cases.catalogue().items() if case.vjp]
 

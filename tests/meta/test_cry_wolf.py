@@ -10,8 +10,7 @@ from harness.cases import catalogue
 from harness.commands import gate as gate_command
 from harness.runs import journal, runner
 from harness.runs.journal import Header
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from tests.meta.test_broken_reference import broken
 
 

@@ -21,8 +21,7 @@ from harness.gate import baseline as baselines
 from harness.runs import journal, runner, timing
 from harness.runs.journal import Header
 from harness.runs.record import to_json
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from tests.meta import gates as sabotage
 from tests.meta.liars import Around, claims
 from tests.meta.test_broken_reference import broken

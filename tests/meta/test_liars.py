@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 
 from harness.cases import catalogue
 from harness.cases.case import Case
+from harness.proof.evidence import budget
 from harness.runs.known import KnownDefect
 from harness.runs.record import Row
 from harness.runs.row import examined
-from harness.verdicts.budget import budget
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
 from tests.meta.liars import Around, Honest, changed, claims, judged

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.commands.cli import app, run
-from harness.verdicts.exit_codes import ExitCode
+from harness.verdicts import ExitCode
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

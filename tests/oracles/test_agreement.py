@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from harness.cases import catalogue
 from harness.runs.record import Cell
 from harness.runs.row import examine
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle
 from tests.oracles.drawn_anew import shaped_cases

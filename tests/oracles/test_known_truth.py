@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
+from harness.proof.evidence import budget
 from harness.runs.known import known_defects
-from harness.verdicts.budget import budget
 from oracles import JaxOracle, NumpyOracle, TorchOracle
 from oracles.exact.program.formats import format_of
 from oracles.exact_oracle import enclosed_gradient

@@ -20,7 +20,7 @@ from jax.test_util import check_grads
 import harness
 from harness.dropin.made import original
 from harness.result import Result
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.frameworks.in_torch import as_tensor
 from tests.power.evidence import Evidence, evidence
 from tests.power.fault import Arrays, Fault, loaded

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import jax
 import numpy as np
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.defect import Defect
 from tests.power.points import Point
 from tests.power.question import ASKED, Question

@@ -14,7 +14,7 @@ import numpy as np
 import harness
 from harness.proof.question import VALUE
 from harness.result import Result
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.program.formats import FORMATS
 from tests.power import right_jax, right_torch
 from tests.power.right import Draw, Right, drawn

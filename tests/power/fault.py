@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.frameworks.in_torch import as_tensor
 
 Function = Callable[..., Any]

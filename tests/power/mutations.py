@@ -14,7 +14,7 @@ from jax.test_util import check_grads
 
 import harness
 from harness.dropin.made import original
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.formats import FORMATS
 from tests.power import functions, reference_rules
 from tests.power.fault import loaded

@@ -10,7 +10,7 @@ import numpy as np
 import harness
 from harness.proof.question import VALUE
 from harness.result import Result
-from harness.verdicts.verdict import RIGHT
+from harness.verdicts import RIGHT
 from tests.power.defect import Defect
 from tests.power.function import Subject, loaded
 from tests.power.points import Point, points

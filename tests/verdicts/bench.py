@@ -23,7 +23,7 @@ from harness.cases import catalogue
 from harness.proof.program import examine_program, verdict
 from harness.proof.truth import LIMITS as EXACT_LIMITS
 from harness.proof.truth import Truth, true_gradient
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.rounding.bound import ROUNDING_MODELS
 from oracles.frameworks.framework import framework
 from tests.verdicts import mutants_jax, mutants_torch

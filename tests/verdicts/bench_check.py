@@ -21,7 +21,7 @@ import torch
 
 import harness
 from harness.runs.timing import paired
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.frameworks.framework import framework
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, draw, to_torch
 from tests.verdicts.mutants_torch import MUTANTS, RIGHT

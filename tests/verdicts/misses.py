@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.proof.program import examine_program, verdict
 from harness.proof.truth import LIMITS, Truth, true_gradient
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.rounding.bound import ROUNDING_MODELS
 from oracles.frameworks.framework import framework
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.check import check_gradient
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.verdicts import mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, draw, to_jax, to_torch
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from harness.check import check_gradient
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import Verdict
+from harness.proof.evidence import budget
+from harness.verdicts import Verdict
 from oracles.exact.program.formats import FORMATS
 from tests.verdicts.corpus import to_jax, to_torch
 from tests.verdicts.tails import TAILS, computed, lost, unattainable

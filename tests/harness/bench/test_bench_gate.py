@@ -9,7 +9,7 @@ from harness.gate.slowdown import Ratio
 from harness.runs.plan import oracles
 from harness.runs.record import Cell
 from harness.runs.row import examine
-from harness.verdicts.outcome import Outcome
+from harness.verdicts import Outcome
 
 CELLS = [
     Cell("softmax", "ordinary", "float64", "numpy", 0),

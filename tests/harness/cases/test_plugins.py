@@ -9,8 +9,7 @@ from harness.cases import catalogue
 from harness.commands.cli import run
 from harness.runs.plan import oracles
 from harness.runs.record import from_json
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 # What a package with HIPS autograd as an oracle looks like, whole.
 HIPS = '''

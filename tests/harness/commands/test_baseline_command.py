@@ -14,9 +14,7 @@ from harness.runs.plan import cells_of
 from harness.runs.record import Record, Row
 from harness.runs.runner import run_cell
 from harness.runs.scope import Scope
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Outcome, Verdict
 
 SCOPE = Scope(("relu", "softmax"), ("ordinary",), "numpy,torch", "float64")
 ROWS = {"/".join(Row.of(cell)) for cell in cells_of(SCOPE, 0)}

@@ -18,9 +18,7 @@ from harness.commands.cli import run
 from harness.runs import plan, runner
 from harness.runs.journal import read_records
 from harness.runs.record import Record, from_json
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Outcome, Verdict
 from harness.version import __version__
 
 SMALL = ["report", "--case", "relu", "--case", "softmax", "--oracle", "torch,fd", "--quick"]

@@ -21,9 +21,7 @@ from harness.report.columns import COLUMNS, RECORD
 from harness.runs.plan import oracles
 from harness.runs.record import Record
 from harness.selection import UsageError
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Outcome, Verdict
 
 ALL = [(kind, word) for kind, named in WORDS.items() for word in named]
 

@@ -19,8 +19,7 @@ from harness.gate import baseline as module
 from harness.gate.baseline import Baseline, Expected, Number, Update, locked, read, write
 from harness.runs.record import Row
 from harness.selection import Untrusted
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict
 from tests.harness.rows import (
     FIRST,
     HERE,

@@ -11,8 +11,7 @@ from harness.gate.finding import Level
 from harness.gate.gate import Gate, Policy
 from harness.runs.record import Row
 from harness.selection import UsageError
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from tests.harness.rows import (
     HERE,
     THERE,

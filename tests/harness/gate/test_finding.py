@@ -22,8 +22,7 @@ from harness.gate.finding import (
     ratio_of,
 )
 from harness.gate.slowdown import Ratio
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, SEVERITY, Verdict
+from harness.verdicts import RIGHT, SEVERITY, Outcome, Verdict
 from tests.harness.rows import BITS, DIGITS, LIKELY, ULPS, WITHOUT_RESULT, record, records, timed
 
 WRONG = {"verdict": Verdict.WRONG, "outcome": Outcome.FAIL}

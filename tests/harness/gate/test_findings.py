@@ -30,9 +30,7 @@ from harness.gate.github import MOST_ANNOTATIONS, workflow_commands
 from harness.report.screen import Screen
 from harness.runs.record import Row
 from harness.selection import UsageError
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import ExitCode, Outcome, Verdict
 from tests.harness.rows import NAMES, record, records
 
 

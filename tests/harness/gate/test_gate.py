@@ -10,8 +10,7 @@ from harness.gate.finding import NO_RESULT, Kind, Level
 from harness.gate.gate import Gate, Policy
 from harness.runs.record import Row
 from harness.selection import Untrusted
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 from tests.harness.rows import LIKELY, WITHOUT_RESULT, expecting, record, records, timed, with_times
 
 WRONG = {"verdict": Verdict.WRONG, "outcome": Outcome.FAIL}

@@ -7,7 +7,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from harness import check_gradient, strategies
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 
 DTYPES = {"float64": float, "float32": "float32", "float16": "float16", "bfloat16": ml_dtypes.bfloat16}
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)

@@ -8,10 +8,9 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.proof.evidence import Evidence, distance, meets
+from harness.proof.evidence import Evidence, budget, distance, meets
 from harness.proof.judge import judge
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.proof.evidence import facts
+from harness.proof.evidence import TABLE, budget, decide, facts
 from harness.proof.judge import judge
-from harness.proof.table import TABLE, decide
-from harness.verdicts.budget import budget
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Verdict
 from tests.harness.proof.test_judge import UNKNOWN, around, evidence, hull
 
 KINK = {"true": hull(0, 1), "kinks": ("here",)}

@@ -19,8 +19,7 @@ from harness.report.delivery import WRITERS, markdown, print_table, write_tables
 from harness.report.screen import Screen
 from harness.report.tables import Table
 from harness.runs.record import Record
-from harness.verdicts.outcome import ORDER, Outcome
-from harness.verdicts.verdict import SEVERITY, Verdict
+from harness.verdicts import ORDER, SEVERITY, Outcome, Verdict
 
 BITS = st.none() | st.floats(0, 53) | st.just(math.nan)
 

@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.commands import cli
-from harness.proof.element import shortest
+from harness.proof.judge import shortest
 from harness.runs import failure
 from harness.runs.failure import failure_text, group_text, reproducer
 from harness.runs.record import Record, from_json
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 PLAIN = Record(
     case="softmax_loss", input="saturated-20", dtype="float32", oracle="jax", seed=3, shapes="(32,10)",

@@ -9,8 +9,7 @@ from harness.runs import journal
 from harness.runs.journal import Header, Journal, is_same_result, read_header, read_lines, read_records
 from harness.runs.record import Record, to_json
 from harness.selection import Untrusted, UsageError
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 
 def record(**fields):

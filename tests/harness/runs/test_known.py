@@ -10,8 +10,7 @@ from harness.runs.known import KnownDefect, known_defects, parse
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Row
 from harness.runs.row import examine
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Outcome, Verdict
 
 ENTRY = """
 [[defect]]

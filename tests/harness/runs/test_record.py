@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.runs.record import Cell, Record, from_json, to_json
-from harness.verdicts.outcome import Outcome
-from harness.verdicts.verdict import RIGHT, Verdict
+from harness.verdicts import RIGHT, Outcome, Verdict
 
 FLOAT_FIELDS = [f.name for f in msgspec.structs.fields(Record) if f.type == float | None]
 WORDS = st.text(max_size=12) | st.sampled_from(

@@ -11,14 +11,22 @@ import numpy as np
 import pytest
 from rich.style import Style
 
+from harness import verdicts
 from harness.dropin import made
 from harness.dropin.made import Answer, answer_to
-from harness.verdicts import glossary, verdict
-from harness.verdicts.budget import ENTRY, budget
-from harness.verdicts.exit_codes import ExitCode
-from harness.verdicts.outcome import ORDER, Outcome
-from harness.verdicts.styles import css
-from harness.verdicts.verdict import ALLOWABLE, JUDGED, RIGHT, SEVERITY, Standing, Verdict
+from harness.proof.evidence import BUDGET, budget
+from harness.verdicts import (
+    ALLOWABLE,
+    JUDGED,
+    ORDER,
+    RIGHT,
+    SEVERITY,
+    ExitCode,
+    Outcome,
+    Standing,
+    Verdict,
+    css,
+)
 
 ROOT = Path(__file__).parents[3]
 SIGNIFICANDS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
@@ -36,11 +44,11 @@ def test_a_dtype_without_a_rounding_model_has_no_budget_and_says_which_have():
 
 def test_the_budget_is_said_once_and_readme_has_its_number():
     """Docstrings and messages say "the budget"; what it is stands beside the function."""
-    assert ENTRY.example == "26 of float64's 53, 12 of float32's 24, 5 of float16's 11, 4 of bfloat16's 8"
+    assert BUDGET.example == "26 of float64's 53, 12 of float32's 24, 5 of float16's 11, 4 of bfloat16's 8"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"half of the significand ({budget('float64')} of float64's 53 bits)" in readme
     told = [p.name for p in (ROOT / "harness").rglob("*.py") if "half of the significand" in p.read_text()]
-    assert told == ["budget.py"]
+    assert told == ["evidence.py"]
 
 
 def test_a_wrong_formula_is_worse_than_its_execution_and_that_than_lost_digits():
@@ -104,8 +112,7 @@ def test_a_new_verdict_passes_through_no_drop_in():
 
 
 def test_a_verdict_that_a_drop_in_does_not_know_does_not_type_check(tmp_path):
-    (tmp_path / "glossary.py").write_text(inspect.getsource(glossary))
-    source = inspect.getsource(verdict).replace("harness.verdicts.glossary", "glossary")
+    source = inspect.getsource(verdicts)
     assert re.search(r"    NONE = \(", source)
     for name, text in (("before", source), ("after", re.sub(r"    NONE = \(", SLOPPY, source))):
         (tmp_path / f"verdict_{name}.py").write_text(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.fault import Fault, Rule
 from tests.power.faults.draws import array, normal, positive
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.fault import Fault, Rule
 from tests.power.faults.division import _product, others
 from tests.power.faults.draws import array, normal, positive

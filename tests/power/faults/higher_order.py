@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.fault import Fault
 from tests.power.faults.draws import array, normal
 

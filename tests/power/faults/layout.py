@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.fault import Fault, Rule
 from tests.power.faults.draws import array, normal
 

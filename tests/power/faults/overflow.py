@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import torch
 
-from harness.verdicts.verdict import Verdict
+from harness.verdicts import Verdict
 from tests.power.fault import Fault, Rule
 from tests.power.faults.draws import array, normal
 
