@@ -167,7 +167,7 @@ def _of(part: Part) -> dict[str, Any]:
 
 
 def _fails(part: Part) -> bool:
-    return part.verdict not in {*RIGHT, Verdict.UNDECIDED}
+    return not part.verdict.right and not (part.remark and part.verdict is Verdict.UNDECIDED)
 
 
 def _badness(part: Part) -> tuple[int, float]:

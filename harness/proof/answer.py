@@ -45,7 +45,7 @@ def answered(
     subject = tested.subject()
     near: list[Part] = []
     if question.value is ValueRule.NEAR:
-        value = subject.fetch_value(subject.value(*(subject.load(a.copy()) for a in posed.inputs)))
+        value = subject.fetch_value(subject.value(*(subject.load(a.copy("K")) for a in posed.inputs)))
         near = near_parts(question, posed, value, name)
         if any(part.verdict is Verdict.WRONG for part in near):
             return Answer(tuple(near))

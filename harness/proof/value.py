@@ -27,6 +27,10 @@ from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.exact_oracle import BITS
 
 OWN_RUN = "as the derivative's own run returns it, "
+OTHER_PATH = (
+    ": so far off, the function takes another path where it is recorded (by the type of its argument, or by "
+    "torch's grad mode?), and what runs is not what was proven"
+)
 
 
 def value_parts(
@@ -66,6 +70,8 @@ def value_parts(
             elif not _is_rounded(enclosure, values[k], output.dtype):
                 said = _outside(program or posed.forward, k, values[k], enclosure, rounding)
                 verdict = Verdict.MISCOMPUTED if said else verdict
+                if said and question.value is ValueRule.NOTED and _is_elsewhere(enclosure, values[k]):
+                    said, verdict = f"{said}{OTHER_PATH}", Verdict.UNDECIDED
             text = f"value: {label}{said}" if said else ""
             (one,) = judge_each([_evidence(enclosure, output.dtype)], [values[k]], question.allowed)
             judgements.append(replace(one, verdict=verdict, diagnosis=text, more=()))
@@ -164,6 +170,12 @@ def _other_functions(program: Recording, true: Sequence[Enclosure], limits: Limi
 def _is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:
     """Whether every element is within half an ulp of the truth, so that every bound holds it."""
     return bool(np.all(distance(true, value.astype(np.float64)) <= _half_ulp(true, dtype)))
+
+
+def _is_elsewhere(true: Enclosure, value: Array) -> bool:
+    """Whether a value is finite and too far off for any kernel's error."""
+    off = distance(true, value.astype(np.float64))
+    return bool(np.any((off > SMALL * np.abs(true.mid)) & np.isfinite(off)))
 
 
 def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:

@@ -199,7 +199,7 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
     subject = _subject(own, natives, flat.result, flat.result)
     with np.errstate(all="ignore"):
-        result = subject.value(*(subject.load(a.copy()) for a in arrays))
+        result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
     leaves, tree = flatten(own.name, result)
     floating = [is_floating(leaf) or type(leaf) is float for leaf in leaves]
     if not any(floating):

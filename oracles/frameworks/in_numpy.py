@@ -33,7 +33,7 @@ class _NumPy(Framework):
 
     def leaving_alone(self, gradient: Function) -> Function:
         def copying(directions: Any, *args: Any) -> Any:
-            return gradient(tuple(d.copy() for d in directions), *(a.copy() for a in args))
+            return gradient(tuple(d.copy("K") for d in directions), *(a.copy("K") for a in args))
 
         return copying
 

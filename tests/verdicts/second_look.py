@@ -11,20 +11,14 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from tests.oracles.drawn_anew import ELEMENTWISE, sigmoid
+
 DIGITS = 120
 STEP = 40  # differences at 10^-40 are right to 80 digits less what the third derivative adds
 
 
-def _sigmoid(x: Any) -> Any:
-    return 1 / (1 + mpmath.exp(-x))
-
-
 def _each(function: Callable[[Any], Any]) -> Callable[..., list[Any]]:
     return lambda x: [function(v) for v in x.flat]
-
-
-def _sigmoid_grad(x: Any) -> Any:
-    return _sigmoid(x) * _sigmoid(-x)
 
 
 def _softmax(x: Any) -> Any:
@@ -44,15 +38,14 @@ def _cross_entropy(y: Any, t: Any) -> list[Any]:
 
 
 def _network(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, t: Any) -> list[Any]:
-    hidden = np.array([_sigmoid(v) for v in (x @ w1 + b1).flat], object).reshape(len(x), -1)
+    hidden = np.array([sigmoid(v) for v in (x @ w1 + b1).flat], object).reshape(len(x), -1)
     return _cross_entropy(_softmax(hidden @ w2 + b2), t)
 
 
 FUNCTIONS: dict[str, Callable[..., list[Any]]] = {
     "function_2": lambda x: [mpmath.fsum(v * v for v in x.flat)],
     "identity_function": _each(lambda x: x),
-    "sigmoid": _each(_sigmoid),
-    "sigmoid_grad": _each(_sigmoid_grad),
+    **{name: _each(function) for name, function in ELEMENTWISE.items()},
     "relu": _each(lambda x: max(x, 0)),
     "softmax": lambda x: list(_softmax(x).flat),
     "mean_squared_error": lambda y, t: [mpmath.fsum(v * v for v in (y - t).flat) / 2],

@@ -16,7 +16,7 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.tables import RULES
-from oracles.exact.from_aten.watch import Watch
+from oracles.exact.from_aten.watch import Watch, laid_out
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording, declare_edges
 
@@ -117,4 +117,4 @@ def _nearby(leaf: Any, rng: np.random.Generator) -> Any:
     by = torch.from_numpy(rng.uniform(0.5, 1.0, tuple(leaf.shape)))
     step = max(STEP, 2 * torch.finfo(leaf.dtype).eps)
     moved = leaf.detach().double() * (1 - step * by) if leaf.any() else step * by
-    return leaf.detach().clone().copy_(moved)  # in its own memory layout: kernels are chosen by it
+    return laid_out(leaf.detach()).copy_(moved)

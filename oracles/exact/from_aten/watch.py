@@ -125,8 +125,21 @@ def _fresh(leaf: Any) -> Any:
     """A copy of an argument; a floating one requires grad, as when it is differentiated."""
     if not isinstance(leaf, Tensor):
         return leaf
-    copy = leaf.detach().clone()
+    copy = laid_out(leaf.detach())
     return copy.requires_grad_() if copy.is_floating_point() else copy
+
+
+def laid_out(tensor: Tensor) -> Tensor:
+    """A copy with the strides of the tensor: kernels are chosen by them. Shared elements get memory each."""
+    if tensor.layout != torch.strided or tensor.is_contiguous() or not tensor.numel():
+        return tensor.clone()
+    places = sum(((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)), 1)
+    seen = torch.zeros(places, dtype=torch.bool)
+    seen.as_strided(tensor.shape, tensor.stride()).fill_(True)
+    if int(seen.sum()) < tensor.numel():
+        return tensor.clone()
+    memory = torch.zeros(places, dtype=tensor.dtype, device=tensor.device)
+    return memory.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
 
 
 def _explained(error: RuntimeError) -> RuntimeError | ExactError:

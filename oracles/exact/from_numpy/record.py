@@ -51,7 +51,7 @@ def record(
         if not _is_floating(leaf):
             return leaf.copy() if isinstance(leaf, np.ndarray) else without_chance(leaf)
         _check(k, leaf)
-        value = leaf if type(leaf) is float else leaf.copy()
+        value = leaf if type(leaf) is float else np.array(leaf, order="K")
         var = tape.recorder.input_at(np.array(leaf), np.asarray(leaf).dtype.name)
         inputs.append((k, traced := TracedArray(tape, value, tape.register(var, value))))
         return traced

@@ -17,7 +17,7 @@ from harness.proof.value import value_parts
 from harness.verdicts import Verdict
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.frameworks.framework import Gradient
+from oracles.frameworks.framework import Gradient, framework
 
 X = np.array([0.5, -1.25, 2.0])
 
@@ -220,3 +220,67 @@ def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_no
     monkeypatch.undo()
     monkeypatch.setattr("harness.proof.value.bound", unsupported)
     assert said(lambda x: x * x, value=X) == RIGHT
+
+
+# -- what runs is what is recorded ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.ravel("K") * np.arange(6.0),
+        lambda x: x.flatten("A") * np.arange(6.0),
+        lambda x: x.reshape((3, 2), order="A") * np.arange(6.0).reshape(3, 2),
+        lambda x: x.ravel() * np.arange(6.0) if x.flags.c_contiguous else x.T.ravel() * np.arange(6.0),
+    ],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_numpys_memory_order_is_that_of_the_given_array(function, order):
+    x = np.array(np.arange(1.0, 7.0).reshape(2, 3), order=order)
+    g = np.array([1.0, -2.0, 0.5, 3.0, -1.0, 2.0]).reshape(np.shape(function(x)))
+
+    def right(g, x):
+        """The transpose of a linear function, column by column."""
+        found = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            unit = np.zeros_like(x)
+            unit[at] = 1
+            found[at] = np.sum(g * function(unit))
+        return found
+
+    constant = right(g, x)
+    assert harness.check_gradient(function, (x,), vjp=lambda g, x: constant, cotangent=g).verdict != "wrong"
+    exact = harness.exact_gradient(function, (x,), cotangent=g)
+    assert np.array_equal(exact.mid, constant)
+
+
+@pytest.mark.parametrize("make", [lambda t: t, lambda t: t.T, lambda t: t[::2, 1::3], lambda t: t[::2].T])
+def test_torchs_strides_are_those_of_the_given_tensor(make):
+    """A kernel is chosen by strides: recorded on others it computes other bits, and there is no bound."""
+    x = make(torch.randn(12, 24, dtype=torch.float64))
+    w = torch.randn(x.shape[1], 5, dtype=torch.float64)
+    seen = []
+
+    def function(x):
+        seen.append(x.stride())
+        return torch.softmax(x @ w, -1)
+
+    assert harness.check_gradient(function, (x,)).passed
+    seen.clear()
+    recording = framework("torch").record(function, (x,), differentiate=True)
+    assert set(seen) == {x.stride()}
+    assert np.array_equal(recording.executed[0].astype(float), torch.softmax(x @ w, -1).numpy())
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "options"),
+    [
+        (lambda x: 2 * x if torch.is_grad_enabled() else 3 * x, torch.tensor(X), {}),
+        (lambda x: 3 * x if type(x) is np.ndarray else 2 * x, X, {"vjp": lambda g, x: 2 * g}),
+        (lambda x: 3 * x if not isinstance(x, jax.core.Tracer) else 2 * x, jnp.asarray(X), {}),
+    ],
+)
+def test_a_function_that_takes_another_path_where_it_is_recorded_is_undecided(function, x, options):
+    found = harness.check_gradient(function, (x,), **options)
+    assert found.verdict == "undecided"
+    assert "the function takes another path where it is recorded" in str(found)
