@@ -1,10 +1,20 @@
-"""What a command line may ask for: names of cases, oracles and the like, with near matches; numbers."""
+"""What a command line may ask for, and asks for by default: which rows, names with near matches, numbers.
+
+It imports nothing, for a quick `--help`.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
+
+ALL = ("*",)
+BASELINE = Path("reports/baseline.json")
+SAVED = Path("reports/run.jsonl")
+TIMEOUT_S = 300.0
 
 
 class UsageError(ValueError):
@@ -17,6 +27,22 @@ class Untrusted(ValueError):
 
 class NothingSelected(ValueError):
     """A selection that is well formed and matches nothing."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The options that choose rows; "" chooses all."""
+
+    case: tuple[str, ...] = ALL
+    """Only cases that match this pattern (`*`, `?`); may be given again."""
+    input: tuple[str, ...] = ALL
+    """Only inputs that match this pattern, such as `saturated-*`; may be given again."""
+    oracle: str = ""
+    """Only these oracles, separated by commas: exact, numpy, jax, jax-jit, torch, torch-compile, fd."""
+    dtype: str = ""
+    """Only these, separated by commas: float64, float32."""
+    quick: bool = False
+    """Ordinary inputs in float64 only."""
 
 
 def matching(patterns: Iterable[str], names: Sequence[str], kind: str = "case") -> list[str]:

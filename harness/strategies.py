@@ -1,5 +1,95 @@
-"""Hypothesis strategies for users' tests: arrays with boundary values, and cotangents."""
+"""Hypothesis strategies for what gradients are checked at: arrays with boundary values, and cotangents.
 
-from harness.inputs.strategies import LARGEST, arrays, boundary_values, cotangents, elements
+It needs the package hypothesis.
+"""
 
-__all__ = ["LARGEST", "arrays", "boundary_values", "cotangents", "elements"]
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as numbers
+
+from harness.inputs.corpus import CORPUS
+from harness.inputs.points import at
+from harness.subject.arrays import Array
+from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import FLOATS
+
+LARGEST = 8.0  # of what is no boundary value
+Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]
+
+
+def boundary_values(dtype: str = "float64") -> list[float]:
+    """The numbers at which kernels break, in a dtype: zeros, subnormal, tiny, saturating and huge ones."""
+    one, minus = (np.array([sign, -sign], _kind(dtype)) for sign in (1.0, -1.0))
+    values = [entry for entry in CORPUS.values() if not entry.is_layout]
+    found = [float(at(entry, sign)[0]) for entry in values for sign in (one, minus)]
+    return list({repr(value): value for value in found}.values())
+
+
+def elements(dtype: str = "float64", boundary: bool = True) -> st.SearchStrategy[float]:
+    """Finite numbers of a dtype, half of them boundary values."""
+    digits = 2.0 ** -min(format_of(dtype).digits, 8)
+    ordinary = st.integers(int(-LARGEST / digits), int(LARGEST / digits)).map(lambda k: k * digits)
+    return st.one_of(ordinary, st.sampled_from(boundary_values(dtype))) if boundary else ordinary
+
+
+@st.composite
+def arrays(
+    draw: st.DrawFn, shape: Shape | None = None, dtype: str = "float64", boundary: bool = True
+) -> Array:
+    """Arrays to differentiate at: boundary values, ties, and layouts that are not contiguous.
+
+    Args:
+        draw: Hypothesis's own.
+        shape: A shape, or a strategy of shapes; up to three axes of up to five elements if not given.
+        dtype: float64, float32, float16 or bfloat16.
+        boundary: Whether boundary values, ties and odd layouts occur.
+
+    Raises:
+        ValueError: There is no such dtype.
+    """
+    if dtype not in FLOATS:
+        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(sorted(FLOATS))}")
+    sizes = numbers.array_shapes(max_dims=3, max_side=5) if shape is None else shape
+    size: tuple[int, ...] = draw(sizes) if isinstance(sizes, st.SearchStrategy) else sizes
+    few = draw(st.booleans()) if boundary else False
+    values = elements(dtype, boundary)
+    pool = st.sampled_from(draw(st.lists(values, min_size=1, max_size=2))) if few else values
+    drawn = draw(st.lists(pool, min_size=int(np.prod(size)), max_size=int(np.prod(size))))
+    array = np.array(drawn, _kind(dtype)).reshape(size)
+    return draw(st.sampled_from([_plain, _strided, _transposed]))(array) if boundary else array
+
+
+@st.composite
+def cotangents(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float64") -> Array:
+    """Cotangents of a shape: of both signs and never constant, since softmax has no gradient along ones."""
+    size = int(np.prod(shape))
+    drawn = draw(st.lists(st.integers(1, 200), min_size=size, max_size=size))
+    signs = draw(st.lists(st.sampled_from([-1, 1]), min_size=size, max_size=size))
+    array = np.array([k * sign / 64 for k, sign in zip(drawn, signs, strict=True)])
+    if size > 1 and np.all(array == array[0]):
+        array[0] = -array[0]
+    return np.asarray(array.astype(_kind(dtype)).reshape(shape))
+
+
+def _kind(dtype: str) -> Any:
+    if dtype != "bfloat16":
+        return np.dtype(dtype)
+    import ml_dtypes
+
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def _plain(array: Array) -> Array:
+    return array
+
+
+def _strided(array: Array) -> Array:
+    return np.repeat(array[..., None], 2, -1)[..., 0]
+
+
+def _transposed(array: Array) -> Array:
+    return np.asfortranarray(array)

@@ -17,12 +17,11 @@ import numpy as np
 from harness.cases import catalogue
 from harness.gate.baseline import Expected
 from harness.gate.finding import Level, compare_results
-from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.failure import argument_of
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
 from harness.runs.row import examine, in_turns
-from harness.runs.timing import Thunk, paired
+from harness.runs.timing import Ratio, Thunk, is_slower, paired
 from oracles import Oracle, Subject
 
 FACTORS = (1.0, 1.1, 1.25, 1.5, 2.0)

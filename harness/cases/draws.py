@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.cases.case import InputMaker
-from harness.inputs.corpus import CORPUS
-from harness.inputs.values import alternate
+from harness.inputs.corpus import CORPUS, alternate
 from harness.subject.arrays import Array, Arrays, Floating, signed
 
 Draw = Callable[[np.random.Generator, Floating, tuple[int, ...]], Array]

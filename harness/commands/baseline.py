@@ -19,8 +19,7 @@ from harness.runs.journal import read_header, read_records, refuse_other_code
 from harness.runs.plan import cells_of, gated_cells
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
-from harness.runs.scope import Scope
-from harness.selection import NothingSelected, UsageError, near_matches, refuse_wrong_numbers
+from harness.selection import NothingSelected, Scope, UsageError, near_matches, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
 Globs = tuple[str, ...]  # patterns of case/oracle/dtype/input

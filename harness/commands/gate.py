@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from harness.commands.options import GateOptions
-from harness.defaults import BASELINE
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
 from harness.gate.delivery import deliver_findings, format_of
@@ -21,7 +20,7 @@ from harness.runs.journal import Header, Journal, read_header, read_lines, read_
 from harness.runs.plan import DTYPES, covers, gated_cells
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import run
-from harness.selection import UsageError, listed, refuse_wrong_numbers
+from harness.selection import BASELINE, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
 TIMINGS = ("gate", "warn", "off")

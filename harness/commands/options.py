@@ -12,8 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from harness.defaults import BASELINE, SAVED, TIMEOUT_S
-from harness.runs.scope import Scope
+from harness.selection import BASELINE, SAVED, TIMEOUT_S, Scope
 
 FLAT = Parameter(name="*")  # an option is called as its field, without the name of what holds it
 From = Annotated[Path | None, Parameter(name="from")]

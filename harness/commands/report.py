@@ -17,8 +17,7 @@ from harness.runs.journal import Journal
 from harness.runs.plan import DTYPES, cells_of, chosen_oracles, oracles
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import run
-from harness.runs.scope import ALL
-from harness.selection import UsageError, listed, refuse_wrong_numbers
+from harness.selection import ALL, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")

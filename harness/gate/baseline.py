@@ -16,9 +16,9 @@ from typing import Any, Literal
 import msgspec
 from filelock import FileLock
 
-from harness.gate.slowdown import Ratio
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record, Row, refuse_no_numbers
+from harness.runs.timing import Ratio
 from harness.selection import Untrusted
 from harness.verdicts import Outcome, Verdict
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from harness.gate.baseline import Baseline, Expected
 from harness.gate.finding import NO_RESULT, Kind, compare_results, in_words, ratio_in_words, ratio_of
-from harness.gate.slowdown import is_slower
 from harness.runs.fingerprint import Fingerprint, differences
 from harness.runs.record import Record, Row
+from harness.runs.timing import is_slower
 from harness.selection import UsageError
 from harness.verdicts import Outcome
 

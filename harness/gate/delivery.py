@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from rich.text import Text
 
 from harness.gate import findings
 from harness.gate.finding import Finding, Level
-from harness.gate.github import step_summary, workflow_commands
 from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
@@ -23,6 +22,13 @@ SUMMARY = "GITHUB_STEP_SUMMARY"
 # How many groups of findings a screen shows of each level; files and jsonl have all.
 MOST = {Level.FAIL: 40, Level.WARN: 10, Level.NOTE: 5}
 MARKS = {Level.FAIL: ("✗", "x", "bold red"), Level.WARN: ("!", "!", "yellow"), Level.NOTE: ("·", ".", "dim")}
+# GitHub shows ten of each kind a step, and refuses a summary above 1 MiB with everything in it.
+MOST_ANNOTATIONS = 10
+MOST_SUMMARY_BYTES = 900_000
+COMMANDS = {Level.FAIL: "error", Level.WARN: "warning"}
+COLUMNS = (
+    "level", "kind", "case", "oracle", "dtype", "input", "before", "now", "where", "computed", "true_digits",
+)  # fmt: skip
 
 
 def format_of(option: str) -> str:
@@ -72,11 +78,59 @@ def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None
 def _print_group(console: Screen, group: Sequence[Finding], baseline: Path | None) -> None:
     mark, plain, style = MARKS[group[0].level]
     title, *rest = findings.texts(group, baseline)
-    shown = mark if console.encoding.startswith("utf") else plain
-    console.folded(f"{shown} {title}", style=style)
-    for line in rest:
-        # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
-        if line.startswith(("reproduce: ", "accept: ")):
-            console.print(Text(f"    {line}"), soft_wrap=True)
-        else:
-            console.folded(line, 4)
+    console.folded(f"{console.mark(mark, plain)} {title}", style=style)
+    console.below(rest)
+
+
+def workflow_commands(told: findings.Told) -> list[str]:
+    """Workflow commands, failures first: one for each group of findings, in full."""
+    lines = []
+    for level, command in COMMANDS.items():
+        groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
+        for group in groups[:MOST_ANNOTATIONS]:
+            title, *rest = findings.texts(group, told.baseline)
+            lines.append(f"::{command} title={_property(title)}::{_data(chr(10).join(rest) or title)}")
+    return lines
+
+
+def step_summary(told: findings.Told, code: ExitCode) -> str:
+    """Markdown for the summary of the step, failures first, below the size that GitHub takes."""
+    head = [f"## {_cell(findings.conclusion(code))}", "", _cell(findings.summary(told)), ""]
+    if told.differences:
+        head += [_cell(f"Another machine: {'; '.join(told.differences)}. Lost bits and times only warn."), ""]
+    lines = [findings.line_of(finding, told.baseline) for finding in findings.worst_first(told.findings)]
+    if lines:
+        head += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
+    tail = "\n\n{} more rows are left out here; `--format csv` or `jsonl` shows all.\n"
+    room = MOST_SUMMARY_BYTES - len("\n".join(head).encode()) - len(tail) - 20
+    rows: list[str] = []
+    for line in lines:
+        row = _row([str(getattr(line, name)) for name in COLUMNS])
+        room -= len(row.encode()) + 1
+        if room < 0:
+            return "\n".join([*head, *rows]) + tail.format(len(lines) - len(rows))
+        rows.append(row)
+    return "\n".join([*head, *rows, *_commands(lines)]) + "\n"
+
+
+def _commands(lines: Sequence[findings.Line]) -> list[str]:
+    """How to go on with the worst of them."""
+    shown = [text for line in lines[:MOST_ANNOTATIONS] for text in (line.reproduce, line.accept) if text]
+    return ["", "```sh", *dict.fromkeys(shown), "```"] if shown else []
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown and HTML leave as it is."""
+    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|").replace("`", "\\`")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

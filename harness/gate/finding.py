@@ -9,8 +9,8 @@ from typing import Self
 import msgspec
 
 from harness.gate.baseline import Expected
-from harness.gate.slowdown import Ratio
 from harness.runs.record import Record, Row
+from harness.runs.timing import Ratio
 from harness.verdicts import JUDGED, RIGHT, Entry, Outcome, Verdict
 
 MAX_GROWTH_BITS = 1.0

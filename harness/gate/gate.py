@@ -17,9 +17,9 @@ from harness.gate.finding import (
     ratio_in_words,
     ratio_of,
 )
-from harness.gate.slowdown import Ratio, is_slower
 from harness.runs.journal import result_of
 from harness.runs.record import Record, Row
+from harness.runs.timing import Ratio, is_slower
 from harness.selection import Untrusted
 from harness.verdicts import Outcome
 

@@ -113,23 +113,17 @@ def print_problems(console: Screen, table: Table) -> None:
     for outcome, text in problem_texts(table.frame):
         title, *rest = text.splitlines()
         console.print(_marked(outcome, title, console))
-        for line in rest:
-            # A command that is broken into lines cannot be pasted: the terminal may wrap it, we do not.
-            if line.lstrip().startswith("reproduce: "):
-                console.print(Text(f"  {line}"), soft_wrap=True)
-            else:
-                console.folded(line.strip(), 4)
+        console.below(line.strip() for line in rest)
     console.print(Text(table.caption, style="dim"))
     console.print()
 
 
-def _marked(outcome: Outcome, text: str, console: Console) -> Text:
+def _marked(outcome: Outcome, text: str, console: Screen) -> Text:
     """A mark that needs no colour, and the text in the outcome's colour."""
-    mark, plain = outcome.marks
-    return Text(f"{mark if console.encoding.startswith('utf') else plain} {text}", style=outcome.style)
+    return Text(f"{console.mark(*outcome.marks)} {text}", style=outcome.style)
 
 
-def _cell(one: Column, value: object, console: Console) -> Text:
+def _cell(one: Column, value: object, console: Screen) -> Text:
     if isinstance(value, Outcome):
         return _marked(value, value, console)
     if isinstance(value, Verdict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.text import Text
 
@@ -24,3 +26,15 @@ class Screen(Console):
             before.append_text(line).rstrip()
             self.print(before)
             before = Text()
+
+    def below(self, lines: Iterable[str]) -> None:
+        """What stands below a title, folded; but a command that is broken into lines cannot be pasted."""
+        for line in lines:
+            if line.startswith(("reproduce: ", "accept: ")):
+                self.print(Text(f"    {line}"), soft_wrap=True)
+            else:
+                self.folded(line, 4)
+
+    def mark(self, mark: str, plain: str) -> str:
+        """A mark, or its plain form where only ASCII can be written."""
+        return mark if self.encoding.startswith("utf") else plain

@@ -13,8 +13,7 @@ from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
 from harness.runs.record import Cell, Row
 from harness.runs.row import EXACT, REFERENCE
-from harness.runs.scope import Scope
-from harness.selection import listed, matching
+from harness.selection import Scope, listed, matching
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
 
 DTYPES = ("float64", "float32")

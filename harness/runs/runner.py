@@ -9,12 +9,12 @@ from functools import partial
 from msgspec.structs import asdict, replace
 
 from harness.cases import catalogue
-from harness.defaults import TIMEOUT_S
 from harness.runs.known import known_defects
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
 from harness.runs.row import examine, first_line, is_timed, times
 from harness.runs.workers import spread
+from harness.selection import TIMEOUT_S
 from harness.verdicts import Outcome
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from harness.defaults import TIMEOUT_S
+from harness.selection import TIMEOUT_S
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -116,7 +116,7 @@ def test_each_frameworks_catalogue_is_written_with_that_framework_alone(name, fr
     "path", sources("harness") + sources("oracles"), ids=lambda p: f"{p.parent.name}-{p.stem}"
 )
 def test_nothing_imports_the_tests(path):
-    draws = path == ROOT / "harness" / "inputs" / "strategies.py"  # for the users' tests
+    draws = path == ROOT / "harness" / "strategies.py"  # for the users' tests
     assert not tops(path, lazy=True) & {"tests", "pytest", *(() if draws else ("hypothesis",))}
 
 

@@ -13,7 +13,7 @@ from harness.runs.journal import Journal
 from harness.runs.plan import cells_of
 from harness.runs.record import Record, Row
 from harness.runs.runner import run_cell
-from harness.runs.scope import Scope
+from harness.selection import Scope
 from harness.verdicts import ExitCode, Outcome, Verdict
 
 SCOPE = Scope(("relu", "softmax"), ("ordinary",), "numpy,torch", "float64")

@@ -21,7 +21,7 @@ from harness.gate.finding import (
     ratio_in_words,
     ratio_of,
 )
-from harness.gate.slowdown import Ratio
+from harness.runs.timing import Ratio
 from harness.verdicts import RIGHT, SEVERITY, Outcome, Verdict
 from tests.harness.rows import BITS, DIGITS, LIKELY, ULPS, WITHOUT_RESULT, record, records, timed
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.commands.schema import KINDS as SCHEMAS
 from harness.commands.schema import print_schema
-from harness.gate.delivery import format_of, print_findings
+from harness.gate.delivery import MOST_ANNOTATIONS, format_of, print_findings, workflow_commands
 from harness.gate.finding import Finding, Kind, Level
 from harness.gate.findings import (
     KINDS,
@@ -26,7 +26,6 @@ from harness.gate.findings import (
     texts,
     worst_first,
 )
-from harness.gate.github import MOST_ANNOTATIONS, workflow_commands
 from harness.report.screen import Screen
 from harness.runs.record import Row
 from harness.selection import UsageError

@@ -8,8 +8,7 @@ import pytest
 from harness.cases import catalogue
 from harness.runs.plan import DTYPES, cells_of, chosen_dtypes, chosen_oracles, covers, gated_cells, oracles
 from harness.runs.record import Cell, Row
-from harness.runs.scope import Scope
-from harness.selection import NothingSelected, UsageError
+from harness.selection import NothingSelected, Scope, UsageError
 
 SCOPES = [
     Scope(),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.gate.slowdown import LIMIT, Ratio, is_slower, slowdown
+from harness.runs.timing import LIMIT, Ratio, is_slower, slowdown
 
 ABOVE_1 = math.nextafter(1.0, 2.0)
 ABOVE_LIMIT = math.nextafter(LIMIT, 2.0)

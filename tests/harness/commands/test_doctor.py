@@ -7,10 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.commands import doctor
 from harness.commands import doctor as doctor_text
-from harness.commands.doctor import run_doctor
-from harness.gate import doctor
-from harness.gate.doctor import Symptom, examine_machine
+from harness.commands.doctor import Symptom, examine_machine, run_doctor
 from harness.runs import timing
 
 
