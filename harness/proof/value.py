@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,9 @@ def value_parts(
     """
     if question.value is ValueRule.FREE:
         return []
-    runs = [("", seen.value)] + (
-        [(OWN_RUN, seen.gradient.primal)] if seen.gradient.primal is not None else []
-    )
+    runs, primal = [("", seen.value)], seen.gradient.primal
+    if primal is not None and not all(map(np.array_equal, primal, seen.value)):
+        runs.append((OWN_RUN, primal))
     misfit = next((text for _, values in runs if (text := _misfit(question, posed, values))), "")
     if misfit:
         return [Part(name, VALUE, Verdict.WRONG, None, misfit)]
@@ -60,25 +61,26 @@ def value_parts(
     except ExactError as reason:
         return [Part(name, VALUE, Verdict.UNDECIDED, None, f"value: {reason}", remark=True)]
     differ = _other_functions(program, true, question.limits) if program else [""] * len(true)
-    found = []
+    parts = []
     for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
-        judgements = []
+        balls = cache(partial(_bound, program or posed.forward, k, rounding))
+        found = []
         for label, values in runs:
             said, verdict = "", Verdict.ACCURATE
             if differ[k] and label == runs[-1][0]:  # the program is that of the last run
                 said, verdict = differ[k], Verdict.WRONG
             elif not _is_rounded(enclosure, values[k], output.dtype):
-                said = _outside(program or posed.forward, k, values[k], enclosure, rounding)
+                said = _outside(balls(), values[k], enclosure)
                 verdict = Verdict.MISCOMPUTED if said else verdict
                 if said and question.value is ValueRule.NOTED and _is_elsewhere(enclosure, values[k]):
                     said, verdict = f"{said}{OTHER_PATH}", Verdict.UNDECIDED
-            text = f"value: {label}{said}" if said else ""
-            (one,) = judge_each([_evidence(enclosure, output.dtype)], [values[k]], question.allowed)
-            judgements.append(replace(one, verdict=verdict, diagnosis=text, more=()))
-        worst = min(judgements, key=lambda j: j.verdict.severity)
-        remark = worst.verdict is Verdict.MISCOMPUTED and question.value is not ValueRule.COUNTS
-        found.append(_part(name, worst, output.dtype, enclosure.shape, remark))
-    return found
+            found.append((verdict, f"value: {label}{said}" if said else "", values[k]))
+        verdict, text, numbers = min(found, key=lambda one: one[0].severity)
+        (one,) = judge_each([_evidence(enclosure, output.dtype)], [numbers], question.allowed)
+        one = replace(one, verdict=verdict, diagnosis=text, more=())
+        remark = verdict is Verdict.MISCOMPUTED and question.value is not ValueRule.COUNTS
+        parts.append(_part(name, one, output.dtype, enclosure.shape, remark))
+    return parts
 
 
 def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: str) -> list[Part]:
@@ -183,19 +185,20 @@ def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
     return half
 
 
-def _outside(program: Recording, k: int, value: Array, true: Enclosure, rounding: str) -> str:
-    """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
+def _bound(program: Recording, k: int, rounding: str) -> Array | None:
+    """B of the result of that number; None if nothing is known of it."""
     try:
-        balls = bound(
-            program.program.giving(slice(k, k + 1)), program.values, ROUNDING_MODELS[rounding]
-        ).balls[0]
+        result = program.program.giving(slice(k, k + 1))
+        return bound(result, program.values, ROUNDING_MODELS[rounding]).balls[0]
     except ExactError:
-        return ""
+        return None
+
+
+def _outside(balls: Array | None, value: Array, true: Enclosure) -> str:
+    """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
     numbers = value.astype(np.float64).ravel().tolist()
-    outside = [
-        not (v == v and (v in b or not b.is_finite()))
-        for b, v in zip(balls.ravel().tolist(), numbers, strict=True)
-    ]
+    pairs = zip([] if balls is None else balls.ravel().tolist(), numbers, strict=balls is not None)
+    outside = [not (v == v and (v in b or not b.is_finite())) for b, v in pairs]
     if not any(outside):
         return ""
     at = outside.index(True)
