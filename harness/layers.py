@@ -20,7 +20,7 @@ from harness.subject.layers import Layer
 from harness.subject.target import target_of
 from harness.subject.tested import under_test
 from oracles.exact.enclose.refine import Limits
-from oracles.exact.from_numpy.search import seeded_chance
+from oracles.exact.from_numpy.proxy import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
 

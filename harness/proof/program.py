@@ -110,7 +110,7 @@ def examine_program(
 
 def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
     """A program that nobody can look into: nothing is known of it but how the truth's own would round."""
-    recording = Recording(truth.gradient, tuple(truth.inputs), (), lambda k, leaves: leaves)
+    recording = Recording(truth.gradient, tuple(truth.inputs), ())
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
     return Examined(machine, recording, agrees, bound(truth.gradient, truth.inputs, machine), note=note)
 

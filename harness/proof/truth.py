@@ -23,7 +23,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.bound import attainable
 from oracles.exact_oracle import BITS, LIMITS
 
 

@@ -23,8 +23,7 @@ from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.literals import has_literals, widened
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.attainable import attainable
-from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, attainable, bound
 from oracles.exact_oracle import BITS
 
 OWN_RUN = "as the derivative's own run returns it, "

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from oracles.exact.coverage.jax_samples import Sample, samples
-from oracles.exact.coverage.status import BITS, status
+from oracles.exact.coverage.operations import BITS, status
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import is_floating, record
 from oracles.exact.program.derive import vjp

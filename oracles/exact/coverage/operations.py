@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from oracles.exact.program.program import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ def scalar_functions() -> Operations:
 
 def numpy_operations() -> Operations:
     """NumPy's ufuncs, and the functions that have a rule."""
+    from oracles.exact.from_numpy.rules import RULES
     from oracles.exact.from_numpy.rules.elementwise import PREDICATES, UFUNCS
-    from oracles.exact.from_numpy.tables import RULES
 
     ufuncs = {f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)}
     return _against(ufuncs, {*UFUNCS, *PREDICATES} | set(RULES))
@@ -47,7 +49,7 @@ def torch_operations() -> Operations:
     """ATen's core operators; a view is a map of positions, whichever it is, and sizes are plain numbers."""
     import torch
 
-    from oracles.exact.from_aten.tables import RULES
+    from oracles.exact.from_aten.rules import RULES
 
     every = set()
     for qualified in torch._C._dispatch_get_all_op_names():
@@ -64,3 +66,23 @@ def torch_operations() -> Operations:
 def _against(every: Iterable[str], rules: Iterable[str], front_end: str = "numpy") -> Operations:
     covered = set(rules)
     return Operations(front_end, tuple(sorted(covered)), tuple(sorted(set(every) - covered)))
+
+
+BITS = 128
+TOLERANCE = 1e-8  # relative to the element, absolute below 1
+
+
+def status(proven: Sequence[Array], theirs: Sequence[Array], framework: str) -> str:
+    """ "proven", or the first thing that is undecided or disagrees, and where."""
+    for number, (balls, computed) in enumerate(zip(proven, theirs, strict=True)):
+        for where, (b, c) in enumerate(zip(balls.ravel(), computed.ravel().tolist(), strict=True)):
+            place = f"gradient {number}, element {where}"
+            if not b.is_finite():
+                return f"undecided: {place} is {b}"
+            low, high = float(b.lower()), float(b.upper())
+            size = max(abs(low), abs(high), 1.0)
+            if high - low > TOLERANCE * size:
+                return f"undecided: {place} is only {b}"
+            if not low - TOLERANCE * size <= c <= high + TOLERANCE * size:
+                return f"disagrees: {place} is {b.str(12)}, {framework} has {c}"
+    return "proven"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from oracles.exact.coverage.status import BITS, status
+from oracles.exact.coverage.operations import BITS, status
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers

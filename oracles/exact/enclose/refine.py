@@ -12,9 +12,8 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Poles, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
-from oracles.exact.enclose.poles import Poles
 from oracles.exact.program.balls import collecting_kinks, collecting_lost, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program

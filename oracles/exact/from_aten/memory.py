@@ -19,7 +19,7 @@ from torch import Tensor
 
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import detach
+from oracles.exact.program.primitives import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
 from oracles.exact.program.program import Array, Builder, Var
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
-from oracles.exact.from_aten.tables import RULES
+from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch, laid_out
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording, declare_edges
@@ -55,16 +55,9 @@ def record(
     outputs = mode.run(function, leaves, specs, named)
     _confirm(mode, function, leaves, specs, named)
     outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
-    floating = [[_is_floating(leaf) for leaf in own] for own in leaves]
-
-    def rebuild(k: int, values: list[Any]) -> Any:
-        """Argument k with these values; what is not floating has none."""
-        rest = iter(values)
-        return tree_unflatten([next(rest) if f else None for f in floating[k]], specs[k])
-
-    argument = tuple(k for k, own in enumerate(floating) for f in own if f)
+    argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
     program, values = mode.recorder.program(outputs), tuple(mode.recorder.values)
-    return Recording(program, values, argument, rebuild, executed=mode.executed)
+    return Recording(program, values, argument, executed=mode.executed)
 
 
 def _confirm(

@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-from oracles.exact.from_aten.call import OperatorCall, Rule
-from oracles.exact.from_aten.function import place_within, where
-from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
-from oracles.exact.from_aten.operators import (
+from oracles.exact.from_aten.call import (
     SAVED,
     WITH_STATUS,
+    OperatorCall,
+    Rule,
     base_of,
     gives_gradient,
     is_composite,
@@ -26,12 +25,12 @@ from oracles.exact.from_aten.operators import (
     unused_keywords,
     with_leaves,
 )
-from oracles.exact.from_aten.tables import RULES
-from oracles.exact.from_aten.watch import Watch
+from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
+from oracles.exact.from_aten.rules import RULES
+from oracles.exact.from_aten.watch import Watch, place_within, where
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
-from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of

@@ -2,7 +2,7 @@
 
 from oracles.exact.from_jaxpr.pullback import Pullback, Pushforward, pullback
 from oracles.exact.from_jaxpr.record import record
-from oracles.exact.from_jaxpr.tables import RULES
+from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.tracing import is_floating
 
 __all__ = ["RULES", "Pullback", "Pushforward", "is_floating", "pullback", "record"]

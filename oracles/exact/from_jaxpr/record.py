@@ -22,8 +22,8 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
+from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
-from oracles.exact.from_jaxpr.tables import RULES
 from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
@@ -59,18 +59,8 @@ def record(
     outputs = reader.interpret(recorder, traced.own, inputs)
     outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
-
-    def rebuild(k: int, values: list[Any]) -> Any:
-        waiting = iter(values)
-        return jax.tree.map(lambda leaf: next(waiting) if is_floating(leaf) else None, args[k])
-
-    return Recording(
-        recorder.program(outputs),
-        tuple(recorder.values),
-        tuple(int(owner[i]) for i in moving),
-        rebuild,
-        tuple(reader.notes),
-    )
+    owners = tuple(int(owner[i]) for i in moving)
+    return Recording(recorder.program(outputs), tuple(recorder.values), owners, tuple(reader.notes))
 
 
 class _Reader:

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.from_numpy.leaving import Leaving
 from oracles.exact.from_numpy.tape import Tape, unsupported, words
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import convert
-from oracles.exact.program.program import FLOATS, Var
+from oracles.exact.program.primitives import compare, convert
+from oracles.exact.program.program import FLOATS, Array, Var
 
 METHODS = frozenset(
     words(
@@ -28,7 +27,7 @@ METHODS = frozenset(
 LAYOUT = frozenset(words("flags strides itemsize nbytes"))
 
 
-class TracedArray(Leaving, NDArrayOperatorsMixin):
+class TracedArray(NDArrayOperatorsMixin):
     """An array, or a scalar, of a recorded program.
 
     Attributes:
@@ -168,6 +167,65 @@ class TracedArray(Leaving, NDArrayOperatorsMixin):
     def sort(self, axis: int = -1, **kwargs: Any) -> None:
         """As NumPy's, in place."""
         self[...] = np.sort(self, axis, **kwargs)
+
+    # -- where numbers would leave: integers and booleans are decided; of floats only literals are exact ---
+
+    def exact_value(self, what: str) -> Array:
+        """The numbers themselves, where they are exact."""
+        var = self.recorded
+        if not var.is_float:
+            return self.tape.decide(var)
+        numbers, known = self.tape.numbers(self.tokens)
+        if not known.all():
+            raise unsupported(
+                f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
+                "own functions (np.exp, not math.exp) and keep it an array; an array that it is written into "
+                "must be made inside the function, with the np of its module"
+            )
+        return numbers.astype(self.dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        found = np.array(self.exact_value("a conversion to a plain array"), dtype)
+        found.flags.writeable = False  # what is written into the copy would not be seen here
+        return found
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            return bool(self.value)  # NumPy's own error
+        flag = self.recorded
+        if flag.dtype != "bool":
+            flag = compare("ne", flag, self.tape.constant(0, flag.dtype))
+        return bool(self.tape.decide(flag))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim:
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(self.tape.decide(self.recorded))
+
+    def __int__(self) -> int:
+        if self.size != 1:
+            raise TypeError("only length-1 arrays can be converted to Python scalars")
+        return int(self.tape.decide(convert(self.recorded, "int64")))
+
+    def __float__(self) -> float:
+        return float(self.exact_value("float()").item())
+
+    def __complex__(self) -> complex:
+        return complex(self.exact_value("complex()").item())
+
+    def item(self, *index: int) -> Any:
+        """One element as a Python number, where it is exact."""
+        return self.exact_value(".item()").item(*index)
+
+    def tolist(self) -> Any:
+        """The elements as Python numbers, where they are exact."""
+        return self.exact_value(".tolist()").tolist()
+
+    def __repr__(self) -> str:
+        return f"<recorded, here about {self.value!r}>"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)  # text for a reader, rounded
 
     # -- where NumPy hands over ---------------------------------------------------------------------------
 

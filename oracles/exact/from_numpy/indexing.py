@@ -11,12 +11,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib import stride_tricks
 
-from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, wrap
-from oracles.exact.from_numpy.tape import Tape, spread
+from oracles.exact.from_numpy.array import (
+    TracedArray,
+    holds_traced,
+    lift,
+    together,
+    wrap,
+)
+from oracles.exact.from_numpy.tape import Tape, spread, unsupported, words
+from oracles.exact.program.primitives import compare, select
 from oracles.exact.program.primitives.arrays import reshape, take
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import Array, Var
 
 
@@ -145,3 +151,50 @@ class FlatIterator:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(np.ravel(self._of))
+
+
+class Walk:
+    """np.nditer over a traced array, for its `multi_index`."""
+
+    def __init__(self, x: TracedArray, *args: Any, **kwargs: Any) -> None:
+        self.__x, self.__walk = x, np.nditer(x.value, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in words("multi_index finished iternext iterindex itersize reset ndim shape"):
+            raise unsupported(
+                f"np.nditer(...).{name} of a recorded array; use multi_index, or np.ndindex(x.shape)"
+            )
+        return getattr(self.__walk, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        for _ in self.__walk:
+            yield self.__x[self.__walk.multi_index]
+
+    def __enter__(self) -> Walk:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        return None
+
+
+def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """np.nditer."""
+    return Walk(op, *args, **kwargs) if isinstance(op, TracedArray) else np.nditer(op, *args, **kwargs)
+
+
+def ndenumerate(x: Any) -> Any:
+    """np.ndenumerate."""
+    return ((i, x[i]) for i in np.ndindex(np.shape(x)))
+
+
+def as_strided(x: Any, shape: Any = None, strides: Any = None, **kwargs: Any) -> Any:
+    """np.lib.stride_tricks.as_strided, whose strides are bytes."""
+    if not isinstance(x, TracedArray):
+        return stride_tricks.as_strided(x, shape, strides, **kwargs)
+    scale = x.tokens.itemsize / x.value.itemsize
+    steps = None if strides is None else tuple(int(s * scale) for s in strides)
+    return together(
+        x.tape,
+        stride_tricks.as_strided(x.value, shape, strides, **kwargs),
+        stride_tricks.as_strided(x.tokens, shape, steps, **kwargs),
+    )

@@ -1,18 +1,28 @@
-"""NumPy functions that move or write elements: NumPy itself runs them, on tokens.
+"""NumPy functions that move, write or allocate elements: NumPy itself runs them, on tokens.
 
 A name here needs no rule: whatever NumPy does with an array of numbers it does with the array of tokens, and
-the result is a view where NumPy's is one.
+the result is a view where NumPy's is one. What allocates makes arrays that can take traced elements.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray, holds_traced, lift, together, values
+from oracles.exact.from_numpy.array import (
+    TracedArray,
+    cast,
+    check_dtype,
+    holds_traced,
+    lift,
+    together,
+    values,
+)
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.tape import Tape, unsupported, words
+from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
+from oracles.exact.program.program import FLOATS
 
 # Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.
 MOVES: dict[str, tuple[int, ...]] = {
@@ -99,3 +109,118 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
         else:
             padded[outside] = np.pad(np.zeros(x.shape), pad_width, constant_values=fill)[outside]
     return padded
+
+
+# -- allocation -------------------------------------------------------------------------------------------
+
+
+Make = Callable[..., Any]
+
+
+def blank(tape: Tape, value: Any, token: int) -> Any:
+    """A new array whose elements all have one token."""
+    check_dtype(value.dtype)
+    tokens = np.empty_like(value, np.int64, subok=False)
+    tokens[...] = token
+    return TracedArray(tape, value, tokens)
+
+
+def filled(tape: Tape, value: Any, fill: Any) -> Any:
+    """A new array shaped as `value`, filled with numbers or with traced elements."""
+    result = blank(tape, value, ZERO)
+    result[...] = fill
+    return result
+
+
+def literals(tape: Tape, value: Any) -> Any:
+    """A new array of floats that stand in the code; what holds no floats stays NumPy's own."""
+    if not isinstance(value, np.ndarray) or value.dtype.name not in FLOATS:
+        return value
+    return lift(tape, value.copy(order="K"), value.dtype)
+
+
+def array(tape: Tape, source: Any, dtype: Any = None, order: Any = "K", ndmin: int = 0, **_: Any) -> Any:
+    """np.array, of anything that may hold traced arrays; numbers are taken as written, whatever the dtype."""
+    if isinstance(source, TracedArray):
+        found = cast(source, np.dtype(dtype or source.dtype), order)
+        if not isinstance(found, TracedArray):
+            return np.array(found, order=order, ndmin=ndmin)
+        value, tokens = found.value, found.tokens
+    elif holds_traced(source):
+        value = np.array(values(source), dtype)
+        check_dtype(value.dtype)
+        tokens = np.array(tokens_of(tape, source, value.dtype))
+    else:
+        value = np.array(source, dtype, order=order, ndmin=ndmin)
+        if value.dtype.name not in FLOATS and value.dtype.kind not in "iub":
+            return value
+        written = np.array(source, order=order, ndmin=ndmin) if value.dtype.name in FLOATS else value
+        return TracedArray(tape, value, tape.literal(written, value.dtype.name))
+    again = {"copy": None, "order": order, "ndmin": ndmin}
+    return TracedArray(tape, np.array(value, **again), np.array(tokens, **again))
+
+
+def asarray(
+    tape: Tape, a: Any, dtype: Any = None, order: Any = None, copy: bool | None = None, **_: Any
+) -> Any:
+    """np.asarray: a traced array itself where NumPy would give the array itself."""
+    if isinstance(a, TracedArray) and not a.is_scalar and not copy:
+        flags = a.tokens.flags
+        fits = {"C": flags.c_contiguous, "F": flags.f_contiguous}.get(order, True)
+        if fits and (dtype is None or np.dtype(dtype) == a.dtype):
+            return a
+    elif isinstance(a, np.ndarray) and not copy:
+        return np.asarray(a, dtype, order)
+    return array(tape, a, dtype, order or "K")
+
+
+def _made(name: str, finish: Callable[[Tape, Any], Any]) -> Make:
+    """A function of shapes and numbers."""
+    function = getattr(np, name)
+    return lambda tape, *args, **kwargs: finish(tape, function(*decided_tree(args), **decided_tree(kwargs)))
+
+
+def _like(name: str, finish: Callable[[Tape, Any], Any]) -> Make:
+    """A function of an array, of which it takes shape and dtype."""
+    function = getattr(np, name)
+    return lambda tape, a, *args, **kwargs: finish(tape, function(values(a), *args, **kwargs))
+
+
+def _full(tape: Tape, shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    kind = dtype or np.asarray(values(fill_value)).dtype
+    return filled(tape, np.zeros(decided_tree(shape), kind, **kwargs), fill_value)
+
+
+def _full_like(tape: Tape, a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> Any:
+    return filled(tape, np.zeros_like(values(a), *args, **kwargs), fill_value)
+
+
+def _array(
+    tape: Tape, a: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", **kwargs: Any
+) -> Any:
+    return array(tape, a, dtype, order, **kwargs) if copy or kwargs else asarray(tape, a, dtype, order)
+
+
+def _linspace(tape: Tape, start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
+    found = np.linspace(start, stop, *args, **kwargs)
+    return found if holds_traced((start, stop)) else literals(tape, found)
+
+
+# Each takes the recording first.
+ALLOCATORS: dict[str, Make] = {
+    **{name: _made(name, literals) for name in words("arange logspace geomspace eye identity tri")},
+    "linspace": _linspace,
+    "zeros": _made("zeros", lambda tape, v: blank(tape, v, ZERO)),
+    "ones": _made("ones", lambda tape, v: filled(tape, v, 1)),
+    "empty": _made("empty", lambda tape, v: blank(tape, v, UNWRITTEN)),
+    "full": _full,
+    "zeros_like": _like("zeros_like", lambda tape, v: blank(tape, v, ZERO)),
+    "ones_like": _like("ones_like", lambda tape, v: filled(tape, v, 1)),
+    "empty_like": _like("empty_like", lambda tape, v: blank(tape, v, UNWRITTEN)),
+    "full_like": _full_like,
+    "array": _array,
+    "asarray": asarray,
+    "asanyarray": asarray,
+    "ascontiguousarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "C"),
+    "asfortranarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "F"),
+}

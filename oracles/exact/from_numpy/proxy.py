@@ -1,155 +1,31 @@
 """NumPy as the recorded code sees it: `np` in the globals of the user's modules, for the time of one call.
 
-Allocating functions make arrays that can take traced elements; random numbers are refused; everything else is
-NumPy's own, which hands traced arrays over by itself.
+Allocating functions make arrays that can take traced elements (see `memory`). Random numbers are refused:
+they have no exact value; but where the seed is reset they are the same every time. Everything else is NumPy's
+own, which hands traced arrays over by itself. All this holds in the user's code that the function may run.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import random
+import sys
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib import stride_tricks
 
-from oracles.exact.from_numpy.array import (
-    TracedArray,
-    cast,
-    check_dtype,
-    holds_traced,
-    lift,
-    together,
-    values,
-)
-from oracles.exact.from_numpy.memory import decided_tree, tokens_of
-from oracles.exact.from_numpy.search import Place, Refused, Search, is_seeded, without_chance
-from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
-from oracles.exact.program.program import FLOATS
-
-Make = Callable[..., Any]
-
-
-def blank(tape: Tape, value: Any, token: int) -> Any:
-    """A new array whose elements all have one token."""
-    check_dtype(value.dtype)
-    tokens = np.empty_like(value, np.int64, subok=False)
-    tokens[...] = token
-    return TracedArray(tape, value, tokens)
-
-
-def filled(tape: Tape, value: Any, fill: Any) -> Any:
-    """A new array shaped as `value`, filled with numbers or with traced elements."""
-    result = blank(tape, value, ZERO)
-    result[...] = fill
-    return result
-
-
-def literals(tape: Tape, value: Any) -> Any:
-    """A new array of floats that stand in the code; what holds no floats stays NumPy's own."""
-    if not isinstance(value, np.ndarray) or value.dtype.name not in FLOATS:
-        return value
-    return lift(tape, value.copy(order="K"), value.dtype)
-
-
-def array(tape: Tape, source: Any, dtype: Any = None, order: Any = "K", ndmin: int = 0, **_: Any) -> Any:
-    """np.array, of anything that may hold traced arrays; numbers are taken as written, whatever the dtype."""
-    if isinstance(source, TracedArray):
-        found = cast(source, np.dtype(dtype or source.dtype), order)
-        if not isinstance(found, TracedArray):
-            return np.array(found, order=order, ndmin=ndmin)
-        value, tokens = found.value, found.tokens
-    elif holds_traced(source):
-        value = np.array(values(source), dtype)
-        check_dtype(value.dtype)
-        tokens = np.array(tokens_of(tape, source, value.dtype))
-    else:
-        value = np.array(source, dtype, order=order, ndmin=ndmin)
-        if value.dtype.name not in FLOATS and value.dtype.kind not in "iub":
-            return value
-        written = np.array(source, order=order, ndmin=ndmin) if value.dtype.name in FLOATS else value
-        return TracedArray(tape, value, tape.literal(written, value.dtype.name))
-    again = {"copy": None, "order": order, "ndmin": ndmin}
-    return TracedArray(tape, np.array(value, **again), np.array(tokens, **again))
-
-
-def asarray(
-    tape: Tape, a: Any, dtype: Any = None, order: Any = None, copy: bool | None = None, **_: Any
-) -> Any:
-    """np.asarray: a traced array itself where NumPy would give the array itself."""
-    if isinstance(a, TracedArray) and not a.is_scalar and not copy:
-        flags = a.tokens.flags
-        fits = {"C": flags.c_contiguous, "F": flags.f_contiguous}.get(order, True)
-        if fits and (dtype is None or np.dtype(dtype) == a.dtype):
-            return a
-    elif isinstance(a, np.ndarray) and not copy:
-        return np.asarray(a, dtype, order)
-    return array(tape, a, dtype, order or "K")
-
-
-def allocators(tape: Tape) -> dict[str, Make]:
-    """The functions by name, for one recording."""
-
-    def made(name: str, finish: Callable[[Any], Any]) -> Make:
-        function = getattr(np, name)
-
-        def make(*args: Any, **kwargs: Any) -> Any:
-            return finish(function(*decided_tree(args), **decided_tree(kwargs)))
-
-        return make
-
-    def like(name: str, finish: Callable[[Any], Any]) -> Make:
-        function = getattr(np, name)
-
-        def make(a: Any, *args: Any, **kwargs: Any) -> Any:
-            return finish(function(values(a), *args, **kwargs))
-
-        return make
-
-    def full(shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        kind = dtype or np.asarray(values(fill_value)).dtype
-        return filled(tape, np.zeros(decided_tree(shape), kind, **kwargs), fill_value)
-
-    def full_like(a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> Any:
-        return filled(tape, np.zeros_like(values(a), *args, **kwargs), fill_value)
-
-    def array_(
-        a: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", **kwargs: Any
-    ) -> Any:
-        return array(tape, a, dtype, order, **kwargs) if copy or kwargs else asarray(tape, a, dtype, order)
-
-    def linspace(start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
-        if holds_traced((start, stop)):
-            return np.linspace(start, stop, *args, **kwargs)
-        return literals(tape, np.linspace(start, stop, *args, **kwargs))
-
-    return {
-        **{
-            name: made(name, lambda v: literals(tape, v))
-            for name in words("arange logspace geomspace eye identity tri")
-        },
-        "linspace": linspace,
-        "zeros": made("zeros", lambda v: blank(tape, v, ZERO)),
-        "ones": made("ones", lambda v: filled(tape, v, 1)),
-        "empty": made("empty", lambda v: blank(tape, v, UNWRITTEN)),
-        "full": full,
-        "zeros_like": like("zeros_like", lambda v: blank(tape, v, ZERO)),
-        "ones_like": like("ones_like", lambda v: filled(tape, v, 1)),
-        "empty_like": like("empty_like", lambda v: blank(tape, v, UNWRITTEN)),
-        "full_like": full_like,
-        "array": array_,
-        **{
-            name: lambda a, dtype=None, order=None, **kw: asarray(tape, a, dtype, order, **kw)
-            for name in ("asarray", "asanyarray")
-        },
-        "ascontiguousarray": lambda a, dtype=None, **_: asarray(tape, a, dtype, "C"),
-        "asfortranarray": lambda a, dtype=None, **_: asarray(tape, a, dtype, "F"),
-    }
-
-
-# -- modules ----------------------------------------------------------------------------------------------
+from oracles.exact.from_numpy.array import holds_traced
+from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
+from oracles.exact.from_numpy.memory import ALLOCATORS
+from oracles.exact.from_numpy.tape import LIBRARIES, Tape, unsupported
+from oracles.exact.program.trees import Derived
 
 
 class Module:
@@ -163,67 +39,15 @@ class Module:
         return getattr(self.__module, name)
 
 
-class Walk:
-    """np.nditer over a traced array, for its `multi_index`."""
-
-    def __init__(self, x: TracedArray, *args: Any, **kwargs: Any) -> None:
-        self.__x, self.__walk = x, np.nditer(x.value, *args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in {
-            "multi_index",
-            "finished",
-            "iternext",
-            "iterindex",
-            "itersize",
-            "reset",
-            "ndim",
-            "shape",
-        }:
-            raise unsupported(
-                f"np.nditer(...).{name} of a recorded array; use multi_index, or np.ndindex(x.shape)"
-            )
-        return getattr(self.__walk, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        for _ in self.__walk:
-            yield self.__x[self.__walk.multi_index]
-
-    def __enter__(self) -> Walk:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        return None
-
-
-def _nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
-    return Walk(op, *args, **kwargs) if isinstance(op, TracedArray) else np.nditer(op, *args, **kwargs)
-
-
-def _ndenumerate(x: Any) -> Any:
-    return ((i, x[i]) for i in np.ndindex(np.shape(x)))
-
-
-def _as_strided(x: Any, shape: Any = None, strides: Any = None, **kwargs: Any) -> Any:
-    if not isinstance(x, TracedArray):
-        return stride_tricks.as_strided(x, shape, strides, **kwargs)
-    scale = x.tokens.itemsize / x.value.itemsize
-    steps = None if strides is None else tuple(int(s * scale) for s in strides)
-    return together(
-        x.tape,
-        stride_tricks.as_strided(x.value, shape, strides, **kwargs),
-        stride_tricks.as_strided(x.tokens, shape, steps, **kwargs),
-    )
-
-
 class Substitutes:
     """What is put in place of NumPy's modules and functions, by the identity of the original."""
 
     def __init__(self, tape: Tape) -> None:
-        own: dict[str, Any] = {**allocators(tape), "nditer": _nditer, "ndenumerate": _ndenumerate}
-        strides = Module(stride_tricks, {"as_strided": _as_strided})
+        own: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
+        own |= {"nditer": nditer, "ndenumerate": ndenumerate}
+        strides = Module(stride_tricks, {"as_strided": as_strided})
         self._by_id: dict[int, Any] = {id(getattr(np, name)): new for name, new in own.items()}
-        self._by_id[id(stride_tricks.as_strided)] = _as_strided
+        self._by_id[id(stride_tricks.as_strided)] = as_strided
         chance = np.random if is_seeded() else Refused(np.random, "np.random")
         attributes = {**own, "random": chance, "lib": Module(np.lib, {"stride_tricks": strides})}
         for module, new in (
@@ -269,3 +93,214 @@ def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
             if place.read() is new:
                 place.write(old)
         search.forget(holds_traced)
+
+
+NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
+LARGE = 1000  # containers with more elements are not searched for code
+# What holds no code; traced arrays pass for ndarrays.
+PLAIN = (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)
+
+
+class Place(NamedTuple):
+    """A variable: an entry of a namespace, or the cell of a closure."""
+
+    where: Any
+    name: str
+
+    def read(self) -> Any:
+        """What it holds."""
+        return self.where.get(self.name) if isinstance(self.where, dict) else self.where.cell_contents
+
+    def write(self, value: Any) -> None:
+        """Let it hold something else."""
+        if isinstance(self.where, dict):
+            self.where[self.name] = value
+        else:
+            self.where.cell_contents = value
+
+
+class Search:
+    """Finds the user's code that a function may run: what it names, what its objects and closures hold.
+
+    The user's code is what no library holds, and the package of the function itself.
+    """
+
+    def __init__(self, function: Any) -> None:
+        while isinstance(function, Derived):
+            function = function.origins[0]
+        home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
+        self._home = home.partition(".")[0]
+        self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
+
+    def is_user(self, module: str | None) -> bool:
+        """Whether a module of this name is the user's."""
+        name = module or ""
+        root = name.partition(".")[0]
+        if root in NOT_USER or name.startswith("oracles.exact"):
+            return False
+        file = getattr(sys.modules.get(name), "__file__", None) or ""
+        return root == self._home or not file.startswith(LIBRARIES)
+
+    def places(self, roots: list[Any]) -> Iterator[Place]:
+        """Each global of a module and cell of a closure that the code reaches, and attributes of objects."""
+        seen: dict[int, Any] = {}
+        waiting = list(roots)
+        while waiting:
+            item = waiting.pop()
+            if id(item) in seen or isinstance(item, PLAIN):
+                continue
+            seen[id(item)] = item
+            waiting += self._inside(item)
+            if isinstance(item, list | dict) and len(item) <= LARGE:
+                self._before.append((item, item.copy()))
+            for namespace in self._namespaces(item):
+                if isinstance(namespace, types.CellType):
+                    yield Place(namespace, "")
+                elif id(namespace) not in seen:
+                    seen[id(namespace)] = namespace
+                    self._before.append((namespace, namespace.copy()))
+                    yield from (Place(namespace, name) for name in list(namespace))
+
+    def forget(self, traced: Callable[[Any], bool]) -> None:
+        """Put back, in what was found, each entry that has come to hold something traced."""
+        for found, before in self._before:
+            if isinstance(found, list):
+                if traced(found):
+                    found[:] = before
+                continue
+            for name in [n for n, held in found.items() if held is not before.get(n) and traced(held)]:
+                if name in before:
+                    found[name] = before[name]
+                else:
+                    del found[name]
+
+    def _namespaces(self, item: Any) -> list[Any]:
+        if isinstance(item, types.FunctionType):
+            return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
+        if isinstance(item, types.ModuleType | type) or not self.is_user(type(item).__module__):
+            return []
+        return [vars(item)] if isinstance(getattr(item, "__dict__", None), dict) else []
+
+    def _inside(self, item: Any) -> list[Any]:
+        """What an object leads to."""
+        if isinstance(item, Derived):
+            return list(item.origins)
+        if isinstance(item, types.MethodType):
+            return [item.__func__, item.__self__]
+        if isinstance(item, staticmethod | classmethod):
+            return [item.__func__]
+        if isinstance(item, property):
+            return [item.fget]
+        if isinstance(item, functools.partial):
+            return [item.func, item.args, item.keywords]
+        if isinstance(item, list | tuple | set | frozenset | dict):
+            return [] if len(item) > LARGE else list(item.values() if isinstance(item, dict) else item)
+        if isinstance(item, types.FunctionType):
+            found = [c.cell_contents for c in _cells(item)] + list(item.__defaults__ or ())
+            return [*found, getattr(item, "__wrapped__", None), *self._named(item)]
+        if isinstance(item, type):
+            return [*vars(item).values(), *item.__bases__] if self.is_user(item.__module__) else []
+        if isinstance(item, types.ModuleType):
+            return []
+        wrapped = (
+            [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
+        )
+        return [*wrapped, type(item), *(value for held in self._namespaces(item) for value in held.values())]
+
+    def _named(self, function: types.FunctionType) -> list[Any]:
+        """The globals that a function names, and the attributes that it names of the user's modules."""
+        known = function.__globals__
+        if not self.is_user(known.get("__name__")):
+            return []
+        names = _names(function.__code__)
+        found = [known[n] for n in names if n in known]
+        modules = [m for m in found if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
+        return found + [vars(m)[n] for m in modules for n in names if n in vars(m)]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _cells(function: types.FunctionType) -> list[types.CellType]:
+    return [c for c in function.__closure__ or () if _is_filled(c)]
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+# -- chance -----------------------------------------------------------------------------------------------
+
+SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+_seeded = ContextVar("seeded", default=False)
+
+
+@contextmanager
+def seeded_chance() -> Iterator[None]:
+    """Inside, random numbers are drawn: the recorded function resets the seed, so they are constants."""
+    token = _seeded.set(True)
+    try:
+        yield
+    finally:
+        _seeded.reset(token)
+
+
+def is_seeded() -> bool:
+    """Whether random numbers are constants here."""
+    return _seeded.get()
+
+
+class Refused:
+    """Stands for a source of random numbers: its types may be asked for, its numbers may not."""
+
+    def __init__(self, source: Any, name: str) -> None:
+        self.__source, self.__name = source, name
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.__source, name)
+        full = f"{self.__name}.{name}"
+        if isinstance(found, type):
+            return RefusedType(name, (), {"original": found, "full": full})
+        return functools.partial(refuse, full) if callable(found) else found
+
+
+class RefusedType(type):
+    """A type that answers isinstance, and makes nothing.
+
+    Attributes:
+        original: The type it stands for.
+        full: What messages call it.
+    """
+
+    original: type
+    full: str
+
+    def __instancecheck__(cls, item: Any) -> bool:
+        return isinstance(item, (cls.original, Refused))
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Refuse."""
+        refuse(cls.full)
+
+
+def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Say that random numbers have no exact value."""
+    raise unsupported(
+        f"{name}: random numbers have no exact value; draw them first and pass them as arguments"
+    )
+
+
+def without_chance(value: Any) -> Any:
+    """The value, refused where it draws random numbers."""
+    if is_seeded():
+        return value
+    if isinstance(value, SOURCES):
+        return Refused(value, type(value).__name__)
+    if isinstance(getattr(value, "__self__", None), SOURCES):  # from numpy.random import normal
+        return functools.partial(refuse, f"{type(value.__self__).__name__}.{value.__name__}")
+    return value

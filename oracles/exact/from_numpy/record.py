@@ -1,31 +1,29 @@
 """Records NumPy code, unchanged, by calling it with traced arrays.
 
 The dtype, shape and layout of every result are NumPy's own; the numbers are recorded. See `array.py`
-for the array, `proxy.py` for what the code sees as `np`, and `rules/` and
-`ufuncs.py` for the rules: to add an operation, add one entry to a table there.
+for the array, `proxy.py` for what the code sees as `np`, and `rules/` for the rules: to add an operation, add
+one entry to a table there.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy import functions, indexing, proxy, ufuncs
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.proxy import substituted
-from oracles.exact.from_numpy.search import without_chance
+from oracles.exact.from_numpy.calls import call_function, call_ufunc
+from oracles.exact.from_numpy.indexing import FlatIterator, get, put
+from oracles.exact.from_numpy.memory import array
+from oracles.exact.from_numpy.proxy import substituted, without_chance
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 
-ANSWERS = Answers(
-    ufuncs.dispatch, functions.dispatch, indexing.get, indexing.put, indexing.FlatIterator, proxy.array
-)
+ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array)
 
 
 def record(
@@ -45,7 +43,7 @@ def record(
         Undecided: A branch is not certain at this point.
     """
     tape = Tape(ANSWERS)
-    inputs: list[tuple[int, TracedArray]] = []
+    owners: list[int] = []
 
     def enter(k: int, leaf: Any) -> Any:
         if not _is_floating(leaf):
@@ -53,12 +51,18 @@ def record(
         _check(k, leaf)
         value = leaf if type(leaf) is float else np.array(leaf, order="K")
         var = tape.recorder.input_at(np.array(leaf), np.asarray(leaf).dtype.name)
-        inputs.append((k, traced := TracedArray(tape, value, tape.register(var, value))))
-        return traced
+        owners.append(k)
+        return TracedArray(tape, value, tape.register(var, value))
 
-    call = [_map(a, functools.partial(enter, k)) for k, a in enumerate(args)]
+    call = []
+    for k, arg in enumerate(args):
+        leaves, tree = flatten("numpy", arg)
+        call.append(tree.filled([enter(k, leaf) for leaf in leaves]))
     before = [
-        (k, leaf, _content(leaf).copy()) for k, a in enumerate(call) for leaf in _leaves(a) if _is_array(leaf)
+        (k, leaf, _content(leaf).copy())
+        for k, a in enumerate(call)
+        for leaf in _leaves(a)
+        if isinstance(leaf, TracedArray | np.ndarray)
     ]
     with substituted(tape, function, args, kwargs or {}):
         try:
@@ -76,13 +80,8 @@ def record(
     outputs = [_output(tape, leaf) for leaf in _leaves(result) if leaf is not None]
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
-
-    def rebuild(k: int, leaves: list[Any]) -> Any:
-        rest = iter(leaves)
-        return _map(args[k], lambda leaf: next(rest) if _is_floating(leaf) else leaf)
-
     values = tuple(np.asarray(v) for v in tape.recorder.values)
-    return Recording(tape.recorder.program(outputs), values, tuple(k for k, _ in inputs), rebuild)
+    return Recording(tape.recorder.program(outputs), values, tuple(owners))
 
 
 def _output(tape: Tape, leaf: Any) -> Var:
@@ -117,17 +116,8 @@ def _is_floating(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind not in "iub"
 
 
-def _is_array(leaf: Any) -> bool:
-    return isinstance(leaf, TracedArray | np.ndarray)
-
-
 def _content(leaf: Any) -> Array:
     return leaf.tokens if isinstance(leaf, TracedArray) else leaf
-
-
-def _map(tree: Any, function: Callable[[Any], Any]) -> Any:
-    leaves, shape = flatten("numpy", tree)
-    return shape.filled([function(leaf) for leaf in leaves])
 
 
 def _leaves(tree: Any) -> list[Any]:

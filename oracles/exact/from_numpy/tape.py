@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recorder
 

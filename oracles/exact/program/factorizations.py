@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact.program import functions as f
+from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import matmul, triangle
 from oracles.exact.program.primitives.orders import argmax, take_along
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Var
 from oracles.exact.program.recording import Recorder
 

@@ -173,12 +173,7 @@ class Growth:
         return each(lambda b: b if b.is_zero() or b >= normal or b <= -normal else b.union(ZERO), x)
 
     def grown(
-        self,
-        equation: Equation,
-        result: Array,
-        units: float,
-        inexact: bool,
-        target: Format | None = None,
+        self, equation: Equation, result: Array, units: float, inexact: bool, target: Format | None = None
     ) -> Array:
         """The result with `units` unit roundoffs of error, and what happens beyond the normal numbers.
 

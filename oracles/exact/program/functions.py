@@ -9,13 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from oracles.exact.program.primitives.arithmetic import convert, detach, pi
+from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, index, reduce_sum
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.primitives.reductions import reduce_max
-from oracles.exact.program.primitives.scans import cumsum, scan
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 
 # -- sigmoids and soft functions --------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from flint import arb
 
 from oracles.exact.program.balls import ONE, OPEN, each
 from oracles.exact.program.formats import FORMATS, format_of
-from oracles.exact.program.library import TWICE_UNITS
 from oracles.exact.program.program import Array, Equation, Var
+from oracles.exact.program.scalars import TWICE_UNITS
 
 
 class Fact(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +11,9 @@ import numpy as np
 from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN
-from oracles.exact.program.primitives.arithmetic import convert, detach
+from oracles.exact.program.primitives import compare, convert, detach, select
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import select, select_
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.choices import select_
 from oracles.exact.program.primitives.reductions import reduce_min
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var
 
@@ -30,7 +29,6 @@ class Recording:
             result.
         values: The numbers of the inputs.
         argument: For each input, which argument it is a leaf of.
-        rebuild: `rebuild(k, leaves)` puts one value per floating leaf of argument k into its structure.
         notes: What is not known as well as it is written, in words.
         executed: What the recorded run itself computed, exactly; () where nothing ran.
     """
@@ -38,7 +36,6 @@ class Recording:
     program: Program
     values: tuple[Array, ...]
     argument: tuple[int, ...]
-    rebuild: Callable[[int, list[Any]], Any]
     notes: tuple[str, ...] = ()
     executed: tuple[Array, ...] = ()
 

@@ -17,7 +17,6 @@ from oracles.exact.program.primitives import (
     linear_algebra,
     orders,
     reductions,
-    scans,
     spectral,
     taylor,
 )
@@ -98,8 +97,8 @@ SAMPLES: dict[str, Sample] = {
     "reduce_min": Sample(lambda x: reductions.reduce_min(x, (1,), keepdims=True), (X,)),
     "reduce_prod": Sample(lambda x: reductions.reduce_prod(x, (0, 1)), (WITH_ZEROS,)),
     "sort": Sample(lambda x: orders.sort(x, 1), (X,)),
-    "cumsum": Sample(lambda x: scans.cumsum(x, 1), (X,)),
-    "cumsum reverse": Sample(lambda x: scans.cumsum(x, 0, reverse=True), (X,)),
+    "cumsum": Sample(lambda x: orders.cumsum(x, 1), (X,)),
+    "cumsum reverse": Sample(lambda x: orders.cumsum(x, 0, reverse=True), (X,)),
     "cumprod": Sample(lambda x: fn.cumprod(x, 1), (WITH_ZEROS,)),
     "cummax": Sample(lambda x: fn.cummax(x, 1, reverse=True), (X,)),
     "cumlogsumexp": Sample(lambda x: fn.cumlogsumexp(x, 1), (X,)),

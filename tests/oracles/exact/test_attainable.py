@@ -13,8 +13,8 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
-from oracles.exact.rounding import attainable as module
-from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding import bound as module
+from oracles.exact.rounding.bound import attainable
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128

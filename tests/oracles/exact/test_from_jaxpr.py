@@ -345,7 +345,6 @@ def test_leaves_of_structures():
     assert recording.argument == (0, 0)
     b, w = recording.values
     assert (b.tolist(), w.shape) == (2.0, (3, 4))
-    assert recording.rebuild(0, ["B", "W"]) == {"b": ["B", None], "w": "W"}
 
 
 # -- what is refused --------------------------------------------------------------------------------------

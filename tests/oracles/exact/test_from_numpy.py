@@ -275,12 +275,6 @@ def test_arguments_may_be_trees_and_are_put_together_again():
     recording = record(f, (params, 2.0), {})
     assert recording.argument == (0, 0, 0, 0, 1)
     assert [v.dtype for v in recording.program.inputs] == ["float64"] * 3 + ["float32", "float64"]
-    assert recording.rebuild(0, ["a", "b", "c", "d"]) == {
-        "w": "a",
-        "layers": ["b", ("c", "d")],
-        "n": 3,
-        "labels": T,
-    }
     (found,) = evaluate(recording.program, recording.values, BITS)
     assert float(found[()]) == pytest.approx(f(params, 2.0))
 

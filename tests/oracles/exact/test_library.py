@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from oracles.exact.program.library import CALLS, SLACKS, slacks
-from oracles.exact.program.scalars import HALVES, LOGISTIC, OTHER, SCALARS
+from oracles.exact.program.scalars import CALLS, HALVES, LOGISTIC, OTHER, SCALARS, SLACKS, slacks
 
 ACCURACIES = {name: entry.accuracy for name, entry in SCALARS.items()} | CALLS
 UNMEASURED = "no measurement: a few ulps, as the functions that were measured"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.from_numpy import functions as numpy_functions
 from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.rules import RULES as FUNCTIONS
 from oracles.exact.from_numpy.rules.elementwise import RUNNING, UFUNCS
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.derive import jvp, vjp
@@ -66,7 +66,7 @@ def _noted(rule, used):
     return lambda *args, **kwargs: used.append(1) or rule(*args, **kwargs)
 
 
-RULES = [(t, n) for t in (UFUNCS, numpy_functions.RULES, RUNNING) for n in t]
+RULES = [(t, n) for t in (UFUNCS, FUNCTIONS, RUNNING) for n in t]
 
 
 @pytest.fixture(scope="module")

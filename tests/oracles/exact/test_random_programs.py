@@ -12,7 +12,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.primitives import arrays, choices, linear_algebra, reductions, scans, taylor
+from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders, reductions, taylor
 from oracles.exact.program.program import Builder, Program, Var
 
 BITS = 256
@@ -32,7 +32,7 @@ UNARY = {
     "shift": lambda x: arrays.index(x, lambda p: np.roll(p, 1, 0)),
     "repeat": lambda x: arrays.index(x, lambda p: p[[0, 0, 2]]),
     "scatter": lambda x: arrays.scatter_add(x, np.arange(9).reshape(SHAPE) // 2, SHAPE),
-    "cumsum": lambda x: scans.cumsum(x, 0),
+    "cumsum": lambda x: orders.cumsum(x, 0),
     "centre": lambda x: x - fn.mean(x, (1,), keepdims=True),
     "cumprod": lambda x: fn.cumprod(taylor.scalar("tanh", x), 1),
     # Diagonally dominant: the derivative of a determinant goes through the inverse.

@@ -1,1 +1,30 @@
 """The rules of ATen's operators, by kind."""
+
+from oracles.exact.from_aten.call import Rule
+from oracles.exact.from_aten.rules import (
+    backward,
+    convolutions,
+    elementwise,
+    linalg,
+    losses,
+    moving,
+    networks,
+    order,
+    reductions,
+    sampling,
+    sequences,
+)
+
+RULES: dict[str, Rule] = {
+    **elementwise.RULES,
+    **moving.RULES,
+    **reductions.RULES,
+    **order.RULES,
+    **linalg.RULES,
+    **networks.RULES,
+    **losses.RULES,
+    **convolutions.RULES,
+    **sampling.RULES,
+    **sequences.RULES,
+    **backward.RULES,
+}

@@ -18,17 +18,9 @@ from oracles.exact.from_aten.rules.losses import MEAN
 from oracles.exact.from_aten.rules.networks import attention_scores
 from oracles.exact.from_aten.rules.pullback import pulled
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.arrays import (
-    concatenate,
-    index,
-    reduce_sum,
-    reshape,
-    scatter_add,
-)
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives import compare, scalar, select
+from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape, scatter_add
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 

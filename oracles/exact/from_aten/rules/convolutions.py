@@ -10,8 +10,8 @@ import numpy as np
 from oracles.exact.from_aten.call import OperatorCall, Rule, moved
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import permute, reduce_sum, reshape, scatter_add, take
-from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.primitives.orders import argmax
 from oracles.exact.program.primitives.reductions import reduce_max

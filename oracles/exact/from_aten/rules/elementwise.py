@@ -1,4 +1,4 @@
-"""What ATen's elementwise operators are: one line each, in terms of primitives and `functions`.
+"""What ATen's elementwise operators are, and its comparisons, logic and choices: most in one line each.
 
 A rule gets the operands (tensors as `Var`s, numbers as they are) in the order of the operator's schema. Add
 an operator here, or in the module of its kind beside it.
@@ -6,19 +6,16 @@ an operator here, or in the module of its kind beside it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from oracles.exact.from_aten.call import Rule, promoted, words
+import numpy as np
+import torch
+
+from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, words
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.arithmetic import convert, detach, pi
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.taylor import scalar
-from oracles.exact.program.program import Operand, Var
-
-
-def _unary(name: str) -> Rule:
-    return lambda x: scalar(name, x)
+from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
+from oracles.exact.program.program import Array, Operand, Var
 
 
 def _pi_times(x: Var) -> Var:
@@ -53,11 +50,6 @@ def _round(x: Var, decimals: int = 0) -> Var:
     return f.step("round", x * 10.0**decimals) / 10.0**decimals if decimals else f.step("round", x)
 
 
-def _var_like(x: Any, y: Any) -> Var:
-    """y as a `Var`, whichever of the two is one."""
-    return y if isinstance(y, Var) else x.builder.constant(float(y), x.dtype)
-
-
 def _logit(x: Var, eps: float | None = None) -> Var:
     x = x if eps is None else f.clamp(x, eps, 1.0 - eps)
     return scalar("log", x / (1.0 - x))
@@ -69,6 +61,11 @@ def _mvlgamma(x: Var, p: int) -> Var:
     for j in range(p):
         total = total + scalar("lgamma", x - j / 2)
     return total
+
+
+def _zeta(x: Any, q: Any) -> Var:
+    """Either may be a number."""
+    return scalar("hurwitz_zeta", q if isinstance(q, Var) else x.builder.constant(float(q), x.dtype), x)
 
 
 def _heaviside(x: Var, values: Var) -> Var:
@@ -91,10 +88,6 @@ def _bessel(nu: int, scaled: bool) -> Rule:
     return rule
 
 
-def _angle(x: Var) -> Var:
-    return select(compare("lt", x, 0.0), pi(x.builder, x.dtype), 0.0)
-
-
 _SCALARS = words(
     "exp expm1 log log1p log2 log10 exp2 sqrt rsqrt reciprocal sin cos tan sinh cosh tanh asin acos atan"
     " asinh acosh atanh erf erfc erfinv digamma lgamma"
@@ -102,7 +95,7 @@ _SCALARS = words(
 
 
 ELEMENTWISE: dict[str, Rule] = {
-    **{name: _unary(name) for name in _SCALARS},
+    **{name: partial(scalar, name) for name in _SCALARS},
     "add": lambda x, y, alpha=1: _ints(x) + (y if alpha == 1 else _ints(y) * alpha),
     "sub": lambda x, y, alpha=1: _ints(x) - (y if alpha == 1 else _ints(y) * alpha),
     "rsub": lambda x, y, alpha=1: y - (x if alpha == 1 else x * alpha),
@@ -149,7 +142,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "special_erfcx": f.erfcx,
     "special_bessel_j0": lambda x: scalar("bessel_j", x, nu=0),
     "special_bessel_j1": lambda x: scalar("bessel_j", x, nu=1),
-    "special_zeta": lambda x, q: scalar("hurwitz_zeta", _var_like(x, q), x),
+    "special_zeta": _zeta,
     "polygamma": lambda n, x: scalar("polygamma", x, float(n)),
     "mvlgamma": _mvlgamma,
     "igamma": lambda a, x: scalar("gamma_lower", x, a),
@@ -164,7 +157,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "rad2deg": lambda x: x * 180.0 / pi(x.builder, x.dtype),
     "heaviside": _heaviside,
     "copysign": _copysign,
-    "angle": _angle,
+    "angle": lambda x: select(compare("lt", x, 0.0), pi(x.builder, x.dtype), 0.0),
     "ldexp": lambda x, n: x * scalar("exp2", n),
     "conj_physical": lambda x: x,
     "_conj_physical": lambda x: x,
@@ -174,4 +167,89 @@ ELEMENTWISE: dict[str, Rule] = {
 }
 
 
-RULES: dict[str, Rule] = {name: promoted(rule) for name, rule in ELEMENTWISE.items()}
+# -- comparisons, logic and choices ---------------------------------------------------------------------
+
+
+def _where(call: OperatorCall, condition: Var, x: Operand, y: Operand) -> Var:
+    """x where the condition holds, y elsewhere."""
+    choose = promoted(lambda a, b: select(condition, _var(call, a), _var(call, b)))
+    found: Var = choose(call, x, y)
+    return found
+
+
+def _var(call: OperatorCall, x: Operand) -> Var:
+    return x if isinstance(x, Var) else call.constant(x)
+
+
+def _is(name: str, sign: int = 0) -> Rule:
+    """NaN or infinite: a constant that was written so, or a value outside a function's domain."""
+
+    def rule(x: Var) -> Var:
+        found = x.builder.elementwise(name, x, dtype="bool")
+        if sign == 0:
+            return found
+        side = compare("gt" if sign > 0 else "lt", select(found, x, 0.0), 0.0)
+        return x.builder.elementwise("and", found, side, dtype="bool")
+
+    return rule
+
+
+def _finite(x: Var) -> Var:
+    bad = x.builder.elementwise("or", _is("is_nan")(x), _is("is_infinite")(x), dtype="bool")
+    return x.builder.elementwise("not", bad, dtype="bool")
+
+
+def _nan_to_num(
+    x: Var, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Var:
+    """Constants for what is not finite; the largest number of the dtype for an infinity if none is given."""
+    largest = float(torch.finfo(getattr(torch, x.dtype)).max)
+    x = select(_is("is_nan")(x), 0.0 if nan is None else float(nan), x)
+    x = select(_is("is_infinite", 1)(x), largest if posinf is None else float(posinf), x)
+    return select(_is("is_infinite", -1)(x), -largest if neginf is None else float(neginf), x)
+
+
+def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:
+    """x = fraction 2^n, the fraction's size in [1/2, 1)."""
+    zero = call.decided(compare("eq", x, 0.0))
+    size = select(call.recorder.constant(zero), 1.0, f.absolute(x))
+    n = np.where(zero, 0, call.decided(convert(f.step("floor", scalar("log2", size)), "int64")) + 1)
+    return x / call.recorder.constant(2.0**n, x.dtype), n
+
+
+def _logical(name: str) -> Rule:
+    """On truth values: anything that is not 0."""
+
+    def rule(call: OperatorCall, *operands: Var) -> Var:
+        return call.recorder.elementwise(name, *(_truth(x) for x in operands), dtype="bool")
+
+    return rule
+
+
+def _truth(x: Var) -> Var:
+    return x if x.dtype == "bool" else compare("ne", x, 0.0 if x.is_float else 0)
+
+
+def _bitwise(name: str) -> Rule:
+    def rule(call: OperatorCall, *operands: Any) -> Var:
+        return call.recorder.elementwise(name, *operands, dtype=call.dtype)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    **{name: promoted(rule) for name, rule in ELEMENTWISE.items()},
+    **{name: promoted(partial(compare, name)) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+    **{f"logical_{name}": _logical(name) for name in ("and", "or", "xor", "not")},
+    **{f"bitwise_{name}": _bitwise(name) for name in ("and", "or", "xor", "not")},
+    "isnan": plain(_is("is_nan")),
+    "isinf": plain(_is("is_infinite")),
+    "isneginf": plain(_is("is_infinite", -1)),
+    "isposinf": plain(_is("is_infinite", 1)),
+    "isfinite": plain(_finite),
+    "nan_to_num": promoted(_nan_to_num),
+    "frexp": _frexp,
+    "signbit": plain(lambda x: compare("lt", x, 0.0)),
+    "where": _where,
+    "masked_fill": lambda call, x, mask, value: _where(call, mask, value, x),
+}

@@ -6,11 +6,9 @@ import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, promoted
 from oracles.exact.program import functions as f
+from oracles.exact.program.primitives import compare, scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.orders import take_along
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 NONE, MEAN, SUM = 0, 1, 2

@@ -1,23 +1,145 @@
-"""What ATen's operators that move, fill and make arrays are.
+"""What ATen's operators that move, fill, make and write arrays are.
 
 A mover runs on the positions of the elements instead of on their values (`call.moved`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import OperatorCall, Rule, moved, words
-from oracles.exact.from_aten.operators import BLANK
-from oracles.exact.from_aten.rules.scatter import indices_of
+from oracles.exact.from_aten.call import BLANK, OperatorCall, Rule, moved, words
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import convert, detach
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.program import Operand, Var
+from oracles.exact.program.primitives import convert, detach, select
+from oracles.exact.program.primitives import reductions as r
+from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, scatter_add, take
+from oracles.exact.program.program import Array, Operand, Shape, Var
+
+
+def _grid(shape: Shape) -> Any:
+    return torch.arange(math.prod(shape)).reshape(shape)
+
+
+def indices_of(call: OperatorCall, value: Any) -> Any:
+    """Index operands as torch tensors."""
+    if isinstance(value, (list, tuple)):
+        return [indices_of(call, v) for v in value]
+    return torch.from_numpy(call.decided(value).copy()) if isinstance(value, Var) else value
+
+
+def _index_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var, alpha: float = 1) -> Var:
+    to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy()
+    return x + scatter_add(source if alpha == 1 else source * alpha, to.reshape(source.shape), x.shape)
+
+
+def _scatter(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> tuple[Array, Var]:
+    """Where each used element of the source goes, and those elements."""
+    to = _grid(x.shape).gather(dim, indices_of(call, where)).numpy()
+    return to, source[tuple(slice(0, n) for n in where.shape)]
+
+
+def _scatter_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> Var:
+    to, used = _scatter(call, x, dim, where, source)
+    return x + scatter_add(used, to, x.shape)
+
+
+def _scatter_value(call: OperatorCall, x: Var, dim: int, where: Var, value: float) -> Var:
+    hit = torch.zeros(x.shape, dtype=torch.bool).scatter(dim, indices_of(call, where), True).numpy()
+    return select(call.recorder.constant(hit), call.full(value), x)
+
+
+def _index_put(call: OperatorCall, x: Var, where: Any, values: Var, accumulate: bool = False, *_: Any) -> Var:
+    to = _grid(x.shape)[tuple(slice(None) if i is None else i for i in indices_of(call, where))].numpy()
+    return _put_at(x, to, values, accumulate)
+
+
+def _put(call: OperatorCall, x: Var, where: Var, source: Var, accumulate: bool = False) -> Var:
+    return _put_at(x, call.decided(where) % x.size, source, accumulate)
+
+
+def _put_at(x: Var, to: Array, values: Var, accumulate: bool) -> Var:
+    """Added, or in place of what was there: of several, the last."""
+    if values.size == to.size:
+        values = reshape(values, to.shape)
+    values = convert(x.builder.broadcast(values, to.shape), x.dtype)
+    if accumulate:
+        return x + scatter_add(values, to, x.shape)
+    source = np.arange(x.size)
+    source[to.ravel()] = x.size + np.arange(to.size)
+    both = concatenate([reshape(x, (x.size,)), reshape(values, (values.size,))], 0)
+    return take(both, source.reshape(x.shape))
+
+
+def _masked_index(call: OperatorCall, x: Var, mask: Var, where: Any, fill: float) -> Var:
+    to = _clamped(call, x.shape, where)
+    inside = np.broadcast_to(call.decided(mask), to.shape)
+    return select(call.recorder.constant(inside.copy()), take(x, to), float(fill))
+
+
+def _masked_index_add(call: OperatorCall, x: Var, mask: Var, where: Any, values: Var) -> Var:
+    to = _clamped(call, x.shape, where)
+    to = np.where(np.broadcast_to(call.decided(mask), to.shape), to, -1)
+    return x + scatter_add(x.builder.broadcast(values, to.shape), to, x.shape)
+
+
+def _clamped(call: OperatorCall, shape: Shape, where: Any) -> Array:
+    """Positions at indices that are brought inside first."""
+    pairs = zip(indices_of(call, where), shape, strict=False)
+    key = tuple(slice(None) if i is None else i.clamp(-n, n - 1) for i, n in pairs)
+    return np.asarray(_grid(shape)[key].numpy())
+
+
+def _col2im(call: OperatorCall, x: Var, size: Sequence[int], *window: Any) -> Var:
+    """Windows added up where they lie: the transpose of im2col."""
+    where = torch.ops.aten.im2col(_grid(call.shape).double() + 1, *window).numpy().astype(np.int64) - 1
+    return scatter_add(x, where.reshape(x.shape), call.shape)
+
+
+def _grouped(x: Var, source: Var, to: Array, how: str, include_self: bool) -> Var:
+    """Every element of x combined with the elements of the source that go to it."""
+    both = concatenate([reshape(x, (x.size,)), reshape(source, (source.size,))], 0)
+    groups: list[list[int]] = [[i] for i in range(x.size)]
+    for number, target in enumerate(to.ravel().tolist(), x.size):
+        groups[target].append(number)
+    groups = [g if include_self or len(g) == 1 else g[1:] for g in groups]
+    return reshape(reduce_groups(both, groups, how), x.shape)
+
+
+def reduce_groups(x: Var, groups: Sequence[Sequence[int]], how: str) -> Var:
+    """For each group of positions: the sum, mean, prod, amax or amin of x there."""
+    longest = max(map(len, groups), default=1)
+    where = np.array([[*g, *[-1] * (longest - len(g))] for g in groups])
+    members, nothing = take(x, where), {"prod": 1.0, "amax": -np.inf, "amin": np.inf}.get(how)
+    if nothing is not None and (where < 0).any():
+        nothing_ = constant(x.builder, np.array(nothing), x.dtype)
+        members = select(x.builder.constant(where < 0), nothing_, members)
+    if how == "mean":
+        return reduce_sum(members, (1,)) / x.builder.constant(
+            np.array([float(len(g)) for g in groups]), x.dtype
+        )
+    return {"sum": reduce_sum, "prod": r.reduce_prod, "amax": r.reduce_max, "amin": r.reduce_min}[how](
+        members, (1,)
+    )
+
+
+def _scatter_reduce(
+    call: OperatorCall, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
+) -> Var:
+    to, used = _scatter(call, x, dim, where, source)
+    return _grouped(x, used, to, reduce, include_self)
+
+
+def _index_reduce(
+    call: OperatorCall, x: Var, dim: int, where: Var, source: Var, reduce: str, include_self: bool = True
+) -> Var:
+    to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy()
+    return _grouped(x, source, to, reduce, include_self)
+
 
 MOVERS = words(
     "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy narrow_copy permute_copy select_copy"
@@ -31,6 +153,8 @@ MOVERS = words(
     " _upsample_nearest_exact2d _upsample_nearest_exact3d scatter.src _unsafe_index select_backward"
     " slice_backward diagonal_backward masked_scatter_backward"
 )
+
+ZEROS = words("zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta")
 
 
 def _pad(call: OperatorCall, x: Var, pad: Sequence[int], value: float = 0.0) -> Var:
@@ -68,10 +192,6 @@ def _index_fill(call: OperatorCall, x: Var, dim: int, where: Var, value: Operand
     return select(call.recorder.constant(hit), value, x)
 
 
-def _copy(call: OperatorCall, x: Var, source: Var, *_: Any) -> Var:
-    return call.recorder.broadcast(convert(source, call.dtype), call.shape)
-
-
 def _arange(call: OperatorCall, *args: float, **_: Any) -> Var:
     """start + i step, exactly."""
     start, step = (args[0] if len(args) > 1 else 0.0), (args[2] if len(args) > 2 else 1.0)
@@ -83,18 +203,10 @@ def _linspace(call: OperatorCall, start: float, end: float, steps: int) -> Var:
     return part * (call.constant(float(end)) - float(start)) + float(start)
 
 
-def _filled(value: float) -> Rule:
-    return lambda call, *_, **__: call.full(value)
-
-
 def _full(call: OperatorCall, first: Any, *rest: Any) -> Var:
     """full(size, v), full_like(x, v), new_full(x, size, v), fill(x, v), scalar_tensor(v)."""
     value = rest[-1] if rest else first
     return call.recorder.broadcast(value, call.shape) if isinstance(value, Var) else call.full(value)
-
-
-def _eye(call: OperatorCall, *_: Any) -> Var:
-    return call.constant(np.eye(call.shape[0], call.shape[1]))
 
 
 RULES: dict[str, Rule] = {
@@ -102,14 +214,22 @@ RULES: dict[str, Rule] = {
     "constant_pad_nd": _pad,
     "embedding": _embedding,
     "index_fill": _index_fill,
-    "copy": _copy,
-    **{
-        name: _filled(0.0)
-        for name in ("zeros", "zeros_like", "new_zeros", "zero", "_new_zeros_with_same_feature_meta", *BLANK)
-    },
-    **{name: _filled(1.0) for name in ("ones", "ones_like", "new_ones")},
+    "copy": lambda call, x, source, *_: call.recorder.broadcast(convert(source, call.dtype), call.shape),
+    **dict.fromkeys((*ZEROS, *BLANK), lambda call, *_, **__: call.full(0.0)),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda call, *_, **__: call.full(1.0)),
     **dict.fromkeys(("full", "full_like", "new_full", "fill", "scalar_tensor"), _full),
-    "eye": _eye,
+    "eye": lambda call, *_: call.constant(np.eye(*call.shape)),
     "arange": _arange,
     "linspace": _linspace,
+    "index_add": _index_add,
+    "scatter_add": _scatter_add,
+    "scatter.value": _scatter_value,
+    "scatter_reduce": _scatter_reduce,
+    "index_reduce": _index_reduce,
+    "index_put": _index_put,
+    "_index_put_impl_": _index_put,
+    "put": _put,
+    "col2im": _col2im,
+    "_unsafe_masked_index": _masked_index,
+    "_unsafe_masked_index_put_accumulate": _masked_index_add,
 }

@@ -11,13 +11,10 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, pr
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import pi
+from oracles.exact.program.primitives import compare, pi, scalar, select
 from oracles.exact.program.primitives.arrays import index, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.primitives.reductions import reduce_max
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 

@@ -12,13 +12,9 @@ from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules.reductions import counted, filled_nan
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import orders, scans
+from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
-from oracles.exact.program.primitives.arithmetic import convert, detach
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Operand, Var
 
 
@@ -126,9 +122,9 @@ def _running_extreme(scan: Callable[[Var, int], Var]) -> Rule:
 def _logcumsumexp(x: Var, dim: int) -> Var:
     """-inf as long as everything is."""
     top = detach(r.reduce_max(x, (dim % x.ndim,), keepdims=True))
-    total = scans.cumsum(scalar("exp", x - top), dim)
+    total = orders.cumsum(scalar("exp", x - top), dim)
     finite = x.builder.elementwise("not", x.builder.elementwise("is_infinite", x, dtype="bool"), dtype="bool")
-    nothing = compare("eq", scans.cumsum(convert(finite, "int64"), dim), 0)
+    nothing = compare("eq", orders.cumsum(convert(finite, "int64"), dim), 0)
     lowest = constant(x.builder, np.array(-np.inf), x.dtype)
     return select(nothing, lowest, top + scalar("log", select(nothing, 1.0, total)))
 
@@ -144,7 +140,7 @@ RULES: dict[str, Rule] = {
     "nonzero": _nonzero,
     "bucketize": plain(_bucket),
     "searchsorted": plain(lambda edges, x, **kwargs: _bucket(x, edges, **kwargs)),
-    "cumsum": promoted(_running(scans.cumsum)),
+    "cumsum": promoted(_running(orders.cumsum)),
     "cumprod": promoted(_running(f.cumprod)),
     "cummax": plain(_running_extreme(f.cummax)),
     "cummin": plain(_running_extreme(f.cummin)),

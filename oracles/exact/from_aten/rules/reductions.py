@@ -11,13 +11,9 @@ import numpy as np
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import orders
+from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
-from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Primitive, Var
 
 Dim = int | Sequence[int] | None

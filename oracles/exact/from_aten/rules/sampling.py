@@ -14,7 +14,7 @@ from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import convert, detach
+from oracles.exact.program.primitives import convert, detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.program import Var

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain
-from oracles.exact.from_aten.rules.moving import refuse_frequencies
+from oracles.exact.from_aten.rules.moving import reduce_groups, refuse_frequencies
 from oracles.exact.from_aten.rules.reductions import norm
-from oracles.exact.from_aten.rules.scatter import reduce_groups
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, take
-from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Var
 
 # -- bags and segments ------------------------------------------------------------------------------------

@@ -8,19 +8,11 @@ import numpy as np
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.arithmetic import convert
-from oracles.exact.program.primitives.arrays import (
-    concatenate,
-    index,
-    permute,
-    reduce_sum,
-    reshape,
-    take,
-)
+from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape, take
 from oracles.exact.program.primitives.linear_algebra import dot_general
-from oracles.exact.program.primitives.orders import argmax, argsort, take_along
+from oracles.exact.program.primitives.orders import argmax, argsort, cumsum, take_along
 from oracles.exact.program.primitives.reductions import reduce_max, reduce_min, reduce_prod
-from oracles.exact.program.primitives.scans import cumsum
 from oracles.exact.program.program import FLOATS, PRIMITIVES, Var
 
 # -- shapes -----------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
-from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.linear_algebra import solve, transpose
 from oracles.exact.program.program import Array, Var
 

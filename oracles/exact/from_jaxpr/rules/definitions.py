@@ -15,12 +15,9 @@ import numpy as np
 
 from oracles.exact.from_jaxpr.call import Rule
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.arithmetic import convert, pi
+from oracles.exact.program.primitives import compare, convert, pi, scalar, select
 from oracles.exact.program.primitives.arrays import reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import solve
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 _HOME = os.path.dirname(jax.__file__) + os.sep

@@ -15,13 +15,13 @@ import numpy as np
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives.arithmetic import add, convert, convert_, detach, div, mul, neg, sub
+from oracles.exact.program.primitives import compare, convert, detach, scalar, select
+from oracles.exact.program.primitives.arithmetic import add, convert_, div, mul, neg, sub
 from oracles.exact.program.primitives.arithmetic import constant as number
 from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape, reshape_, take_
-from oracles.exact.program.primitives.choices import abs_, select, select_
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.choices import abs_, select_
 from oracles.exact.program.primitives.reductions import reduce_prod
-from oracles.exact.program.primitives.taylor import scalar, taylor
+from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
 

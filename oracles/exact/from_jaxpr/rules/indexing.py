@@ -14,10 +14,8 @@ import numpy as np
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives import compare, convert, select
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, scatter_add, take
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.program import FLOATS, Array, Var
 
 

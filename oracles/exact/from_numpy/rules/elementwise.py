@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.rules.products import matmul, vecdot
+from oracles.exact.from_numpy.rules.linalg import matmul, vecdot
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives.arithmetic import convert, convert_, pi
+from oracles.exact.program.primitives import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.arrays import constant_value, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.scans import cumsum
-from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.primitives.orders import cumsum
 from oracles.exact.program.program import Var
 
 Rule = Callable[..., Any]

@@ -10,12 +10,9 @@ import numpy as np
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, floating, kept, logic, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import orders, scans
-from oracles.exact.program.primitives.arithmetic import convert, pi
+from oracles.exact.program.primitives import compare, convert, orders, pi, scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
-from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import matmul
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Operand, Var
 
 
@@ -143,8 +140,8 @@ def _correlate(a: Operand, v: Operand, mode: str = "valid") -> Var:
     """Sum_j a_{i+j} v_j: the convolution with v backwards."""
     a, v = pair(a, v)
     if v.size > a.size:
-        return scans.flip(_correlate(v, a, mode), 0)
-    return _convolve(a, scans.flip(v, 0), mode)
+        return orders.flip(_correlate(v, a, mode), 0)
+    return _convolve(a, orders.flip(v, 0), mode)
 
 
 def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
@@ -159,7 +156,7 @@ ORDER_RULES: dict[str, Rule] = {
     "argmin": _where_extreme(-1),
     "sort": _sort,
     "argsort": _argsort,
-    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(scans.cumsum)),
+    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(orders.cumsum)),
     **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),
     "diff": _diff,
     "trapezoid": _trapezoid,

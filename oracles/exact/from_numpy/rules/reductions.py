@@ -13,13 +13,9 @@ import numpy as np
 
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import orders
+from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as red
-from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 
 Axis = int | tuple[int, ...] | None

@@ -15,7 +15,7 @@ from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import TracedArray, any_moving, cast, lift, values, wrap
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.tape import Tape, spread, unsupported
-from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives import select
 
 
 def _where(tape: Tape, condition: Any, *choices: Any) -> Any:

@@ -1,30 +1,13 @@
 """The primitives: one entry each, with all its facts (see `program.Primitive`).
 
-To add an operation, define it here (or compose it from those that are here) and let a front end name it.
+To add an operation, define it here (or compose it from those that are here) and let a front end name it. What
+rules are written with most is at hand in the package itself.
 """
 
-from oracles.exact.program.primitives import (
-    arithmetic,
-    arrays,
-    choices,
-    comparisons,
-    linear_algebra,
-    orders,
-    reductions,
-    scans,
-    spectral,
-    taylor,
-)
+from oracles.exact.program.primitives import linear_algebra, orders, spectral
+from oracles.exact.program.primitives.arithmetic import convert, detach, pi
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.taylor import scalar
 
-__all__ = [
-    "arithmetic",
-    "arrays",
-    "choices",
-    "comparisons",
-    "linear_algebra",
-    "orders",
-    "reductions",
-    "scans",
-    "spectral",
-    "taylor",
-]
+__all__ = ["compare", "convert", "detach", "linear_algebra", "orders", "pi", "scalar", "select", "spectral"]

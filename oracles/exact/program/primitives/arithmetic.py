@@ -25,17 +25,9 @@ from oracles.exact.program.balls import (
 from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth, exactly, once
-from oracles.exact.program.library import QUOTIENT_UNITS
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.program import (
-    Array,
-    Builder,
-    Equation,
-    Operand,
-    Primitive,
-    Var,
-    define,
-)
+from oracles.exact.program.program import Array, Builder, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.scalars import QUOTIENT_UNITS
 
 
 def sum_of(*terms: Var | None) -> Var:

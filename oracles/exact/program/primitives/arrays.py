@@ -37,9 +37,7 @@ def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, 
 # -- views ------------------------------------------------------------------------------------------------
 
 reshape_ = _view(
-    "reshape",
-    lambda x, *, shape: x.reshape(shape),
-    lambda e, k, ct: reshape(ct, e.operands[0].shape),
+    "reshape", lambda x, *, shape: x.reshape(shape), lambda e, k, ct: reshape(ct, e.operands[0].shape)
 )
 permute_ = _view(
     "permute",
@@ -221,11 +219,7 @@ take_ = define(
 )
 scatter_add_ = define(
     Primitive(
-        "scatter_add",
-        _scatter_add,
-        linear(0),
-        lambda e, k, ct: take(ct, e.operands[1]),
-        _scatter_add_rounded,
+        "scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]), _scatter_add_rounded
     )
 )
 

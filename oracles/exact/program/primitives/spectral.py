@@ -17,7 +17,7 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose, triangle
-from oracles.exact.program.primitives.scans import flip
+from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var, define
 

@@ -12,11 +12,10 @@ from oracles.exact.program.balls import ONE, as_balls, each, filled
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import Format, Growth
-from oracles.exact.program.library import QUOTIENT_UNITS, SLACKS, SLOPE_ULPS
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import scale, sum_of
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, define
-from oracles.exact.program.scalars import SCALARS
+from oracles.exact.program.scalars import QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS
 
 
 def _taylor_coefficient(*operands: Array, function: str, order: int, **static: Any) -> Array:

@@ -1,7 +1,14 @@
-"""How a call of a universal function, or of one of its methods, on traced arrays is answered."""
+"""How a call of a NumPy function, or of a ufunc or one of its methods, on traced arrays is answered.
+
+Of a function, in this order: what only asks about shapes and dtypes is NumPy's own; what moves, writes or
+allocates elements is NumPy's own on tokens; what has only exact integers is NumPy's own on their values; the
+rest has a rule in RULES, or is unsupported.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,21 +22,23 @@ from oracles.exact.from_numpy.array import (
     first_tape,
     holds_traced,
     lift,
+    swap,
     values,
     wrap,
 )
-from oracles.exact.from_numpy.functions import apply, no_rule, store
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.proxy import array, blank
+from oracles.exact.from_numpy.memory import ALLOCATORS, MAKE_INSIDE, MOVES, WRITES, array, blank, move, write
+from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, unsupported
-from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.from_numpy.rules.special import SPECIAL
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, spread, unsupported, words
+from oracles.exact.program.primitives import convert, select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.registered import definition_of
 
 
-def dispatch(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
     name = ufunc.__name__
     own = definition_of("numpy", ufunc) if _rule(ufunc) is None and name not in PREDICATES else None
@@ -169,3 +178,97 @@ def _owner(ufunc: np.ufunc) -> str:
         if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
             return f"{module}."
     return ""
+
+
+ASKS = frozenset(
+    words(
+        "shape ndim size result_type can_cast iscomplexobj isrealobj iscomplex isreal may_share_memory "
+        "shares_memory common_type min_scalar_type array_repr array_str array2string einsum_path "
+        "diag_indices_from tril_indices_from triu_indices_from"
+    )
+)
+ALLOCATES = frozenset(words("zeros_like ones_like empty_like full_like zeros ones empty full"))
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The answer to function(*args, **kwargs), some of which are traced."""
+    name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+    if name in ASKS:
+        return function(*values(args), **values(kwargs))
+    tape = first_tape((args, kwargs))
+    tape.recorder.calls(name, line())
+    bound = _signature(function).bind(*args, **kwargs)
+    out = bound.arguments.pop("out", None)
+    result = _answer(tape, name, function, bound.args, bound.kwargs)
+    return result if out is None else store(tape, out, result)
+
+
+@functools.cache
+def _signature(function: Any) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if name in WRITES:
+        return write(tape, function, WRITES[name], args, kwargs)
+    if name in ALLOCATES:
+        return ALLOCATORS[name](tape, *args, **kwargs)
+    if name in SPECIAL:
+        special = SPECIAL[name](tape, *args, **kwargs)
+        if special is not NotImplemented:
+            return special
+    if name in MOVES:
+        return move(tape, function, MOVES[name], args, kwargs)
+    if not any_moving(tape, (args, kwargs)):
+        with np.errstate(all="ignore"):
+            return function(*decided(args), **{k: decided(v) for k, v in kwargs.items()})
+    if name not in RULES:
+        own = definition_of("numpy", function)
+        if own is None:
+            raise no_rule(f"np.{name}")
+        return own(*args, **kwargs)
+    return apply(tape, function, RULES[name], args, kwargs)
+
+
+def apply(tape: Tape, function: Any, rule: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """NumPy's own result for shape, dtype and layout, and the rule's for the record."""
+    with np.errstate(all="ignore"):
+        value = function(*values(args), **values(kwargs))
+    recorded = rule(*swap(args, _recorded), **swap(kwargs, _recorded))
+    if isinstance(recorded, Var):
+        return wrap(tape, value, recorded)
+    parts = [wrap(tape, v, r) for v, r in zip(value, recorded, strict=True)]
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+
+
+def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
+    """Write a result into the array given as `out`."""
+    if not isinstance(out, TracedArray):
+        raise unsupported(f"traced elements would be written into a plain array; {MAKE_INSIDE}")
+    source = result if isinstance(result, TracedArray) else lift(tape, result, np.asarray(result).dtype)
+    if np.broadcast_shapes(out.shape, source.shape) != out.shape:
+        raise ValueError(f"non-broadcastable output operand {out.shape} for a result of shape {source.shape}")
+    if isinstance(where, TracedArray) and tape.recorder.known(where.recorded) is None:
+        np.copyto(out.value, source.value, "same_kind", where.value)
+        flags = spread(where.recorded, out.shape)
+        old, new = out.recorded, tape.recorder.broadcast(lift(tape, source, out.dtype).recorded, out.shape)
+        out.tokens[...] = tape.register(select(flags, new, old), out.value)
+        return out
+    where = decided(where)
+    np.copyto(out.value, source.value, "same_kind", where)
+    np.copyto(out.tokens, lift(tape, source, out.dtype).tokens, where=where)
+    return out
+
+
+def no_rule(name: str) -> Exception:
+    """What an operation without a rule raises."""
+    return unsupported(
+        f"{name} has no rule; define it with harness.register_rule (to add it to gradproof: one entry in "
+        "oracles/exact/from_numpy/rules, composed from program/functions.py and the primitives)"
+    )
+
+
+def _recorded(x: TracedArray) -> Any:
+    """What a rule gets: a recorded value, or plain NumPy for exact integers."""
+    known = None if x.is_float else x.tape.recorder.known(x.recorded)
+    return x.recorded if known is None else known
