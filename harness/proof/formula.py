@@ -21,7 +21,7 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
-from oracles.exact.program.balls import as_balls, collecting_kinks, precision
+from oracles.exact.program.balls import KINKS, as_balls, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.literals import has_literals, literals, replaced, widened
 from oracles.exact.program.recording import Recording
@@ -114,7 +114,7 @@ def _with_literals(truth: Truth) -> list[Array]:
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
     program = widened(truth.gradient)
-    with collecting_kinks() as kinks:
+    with KINKS.collected() as kinks:
         hulls = evaluate(program, truth.inputs, BITS)
     if kinks:
         hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)

@@ -11,11 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from oracles.exact.coverage.jax_samples import Sample, samples
-from oracles.exact.coverage.operations import BITS, status
+from oracles.exact.coverage.operations import BITS, examined
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import is_floating, record
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Array
 
 
@@ -28,23 +27,19 @@ def coverage() -> Iterator[tuple[str, str]]:
 
 def examine(sample: Sample) -> str:
     """One function: its gradient along seeded random cotangents, ours and JAX's."""
-    try:
-        recording = record(sample.function, sample.args, sample.kwargs)
-        outputs = tuple(v for v in recording.program.outputs if v.is_float)
-        if not outputs or not recording.values:
-            return "error: nothing to differentiate"
-        draw = np.random.default_rng(0)
-        cotangents = [np.round(draw.normal(size=v.shape), 2) for v in outputs]
-        program = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
-        proven = evaluate(program, [*recording.values, *cotangents], BITS)
-        theirs = _gradient(sample, recording.values, cotangents)
-    except Unsupported as reason:
-        return f"unsupported: {reason}"
-    except Undecided as reason:
-        return f"undecided: {reason}"
-    except Exception as reason:  # whatever a rule raises is a finding
-        return f"error: {type(reason).__name__}: {reason}"
-    return status(proven, theirs, "JAX")
+    return examined(lambda: _gradients(sample), "JAX")
+
+
+def _gradients(sample: Sample) -> tuple[list[Array], list[Array]]:
+    recording = record(sample.function, sample.args, sample.kwargs)
+    outputs = tuple(v for v in recording.program.outputs if v.is_float)
+    if not outputs or not recording.values:
+        raise ValueError("nothing to differentiate")
+    draw = np.random.default_rng(0)
+    cotangents = [np.round(draw.normal(size=v.shape), 2) for v in outputs]
+    program = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
+    proven = evaluate(program, [*recording.values, *cotangents], BITS)
+    return proven, _gradient(sample, recording.values, cotangents)
 
 
 def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]) -> list[Array]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Array
 
 
@@ -70,6 +71,19 @@ def _against(every: Iterable[str], rules: Iterable[str], front_end: str = "numpy
 
 BITS = 128
 TOLERANCE = 1e-8  # relative to the element, absolute below 1
+
+
+def examined(gradients: Callable[[], tuple[Sequence[Array], Sequence[Array]]], framework: str) -> str:
+    """What the enclosures of a gradient and the framework's own come to, or why there are none."""
+    try:
+        proven, theirs = gradients()
+    except Unsupported as reason:
+        return f"unsupported: {reason}"
+    except Undecided as reason:
+        return f"undecided: {reason}"
+    except Exception as reason:  # whatever a rule raises is a finding
+        return f"error: {type(reason).__name__}: {reason}"
+    return status(proven, theirs, framework)
 
 
 def status(proven: Sequence[Array], theirs: Sequence[Array], framework: str) -> str:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from oracles.exact.coverage.operations import BITS, status
+from oracles.exact.coverage.operations import BITS, examined
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Array
 
 KNOWN_DEFECTS = {
@@ -35,7 +35,8 @@ def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
 
     for entry in op_db[::every]:
         name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
-        if entry.supports_autograd and torch.float64 in _differentiable(entry):
+        dtypes = entry.supported_backward_dtypes("cpu")  # type: ignore[no-untyped-call]
+        if entry.supports_autograd and torch.float64 in dtypes:
             if named and named != name:
                 continue
             with warnings.catch_warnings():
@@ -45,22 +46,18 @@ def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
 
 def examine(entry: Any, skip: int = 0) -> str:
     """One entry: its gradient along seeded random cotangents, ours and torch's."""
-    try:
-        function, leaves, cotangents, theirs = _sample(entry, skip)
-        recording = record(function, tuple(leaves))
-        program = vjp(recording.program, range(len(leaves)))
-        proven = evaluate(program, [*recording.values, *cotangents], BITS)
-    except Unsupported as reason:
-        return f"unsupported: {reason}"
-    except Undecided as reason:
-        return f"undecided: {reason}"
-    except Exception as reason:  # whatever a rule raises is a finding
-        return f"error: {type(reason).__name__}: {reason}"
-    return status(proven, theirs, "torch")
+    return examined(lambda: _gradients(entry, skip), "torch")
+
+
+def _gradients(entry: Any, skip: int) -> tuple[list[Array], list[Array]]:
+    function, leaves, cotangents, theirs = _sample(entry, skip)
+    recording = record(function, tuple(leaves))
+    program = vjp(recording.program, range(len(leaves)))
+    return evaluate(program, [*recording.values, *cotangents], BITS), theirs
 
 
 def _sample(
-    entry: Any, skip: int = 0
+    entry: Any, skip: int
 ) -> tuple[Callable[..., list[Tensor]], list[Tensor], list[Array], list[Array]]:
     """The entry on its first ordinary sample, as a function of the tensors that require grad.
 
@@ -69,11 +66,8 @@ def _sample(
     torch.manual_seed(0)
     for sample in entry.sample_inputs("cpu", torch.float64, requires_grad=True):
         function, leaves = _of_moving(entry, sample)
-        if not leaves or not all(
-            t.numel()
-            for t in tree_flatten((sample.input, sample.args, sample.kwargs))[0]
-            if isinstance(t, Tensor)
-        ):
+        parts = tree_flatten((sample.input, sample.args, sample.kwargs))[0]
+        if not leaves or not all(t.numel() for t in parts if isinstance(t, Tensor)):
             continue
         outputs = function(*leaves)
         if not outputs:
@@ -93,10 +87,6 @@ def _sample(
                 return function, leaves, [numbers(g) for g in given], theirs
             skip -= 1
     raise Unsupported("no sample with numbers to differentiate")
-
-
-def _differentiable(entry: Any) -> Any:
-    return entry.supported_backward_dtypes("cpu")
 
 
 def _of_moving(entry: Any, sample: Any) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:

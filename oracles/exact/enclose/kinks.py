@@ -20,7 +20,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.program.balls import collecting_kinks, collecting_ties, each, exact, note_kink, precision
+from oracles.exact.program.balls import KINKS, TIES, each, exact, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
@@ -46,7 +46,7 @@ def resolve(
     """
     found: list[list[Array]] = []
     for moved in _rays(inputs, active, DISTANCE_BITS, bits):
-        with collecting_kinks() as kinks:
+        with KINKS.collected() as kinks:
             found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
         if kinks:
             return list(hulls)  # tied along this direction too: the hull is all that can be said
@@ -69,10 +69,10 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     """
     turns = jumps = False
     try:
-        with collecting_ties() as ties:
+        with TIES.collected() as ties:
             here = evaluate(forward, inputs, bits)
         for moved in _rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
-            with collecting_ties() as others:
+            with TIES.collected() as others:
                 there = evaluate(forward, moved, 2 * DISTANCE_BITS + bits)
             turns = turns or others != ties
             with precision(bits):
@@ -124,7 +124,7 @@ def _hull(result: arb, *limits: arb) -> arb:
     for limit in limits[1:]:
         whole = whole.union(limit)
     if not all(limits[0].overlaps(limit) for limit in limits):
-        note_kink("the slope depends on where the point is approached from")
+        KINKS.say("the slope depends on where the point is approached from")
     return whole
 
 

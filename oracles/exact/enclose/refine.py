@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Poles, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
-from oracles.exact.program.balls import collecting_kinks, collecting_lost, precision
+from oracles.exact.program.balls import KINKS, LOST, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
@@ -216,14 +216,14 @@ def refine(
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         try:
-            with collecting_kinks() as kinks, collecting_lost() as lost:
+            with KINKS.collected() as kinks, LOST.collected() as lost:
                 results: list[Array] | None = evaluate(program, inputs, now, deadline, poles)
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and active and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, active, results or (), bits, deadline)
                 problem = _too_wide(results, bits, limits.zero_bits)
             elif active and now == bits and (isolated or (forward and lost) or not _finite(results)):
-                with collecting_kinks() as jumps:
+                with KINKS.collected() as jumps:
                     around = limits_along_rays(program, inputs, active, results or (), bits, deadline)
                 if around:
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]

@@ -8,8 +8,8 @@ booleans stay ordinary exact arrays. The working precision is `flint.ctx.prec`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
 import flint
 import numpy as np
@@ -36,53 +36,37 @@ def precision(bits: int) -> Iterator[None]:
         flint.ctx.prec = before
 
 
-_collectors: list[list[str]] = []
-_tie_collectors: list[list[bytes]] = []
-_lost_collectors: list[list[None]] = []
+class Notes(Generic[T]):
+    """What evaluations say on the way, to whoever collects it.
+
+    Attributes:
+        most: How many are kept, once each; all of them for 0.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self.most = most
+        self._lists: list[list[T]] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[list[T]]:
+        """Collect what is said inside the block."""
+        own: list[T] = []
+        self._lists.append(own)
+        try:
+            yield own
+        finally:
+            self._lists.pop()  # the blocks are nested; `remove` would take an outer list that is equal
+
+    def say(self, note: T) -> None:
+        """Tell everyone who collects."""
+        for found in self._lists:
+            if not self.most or (len(found) < self.most and note not in found):
+                found.append(note)
 
 
-def collecting_kinks() -> AbstractContextManager[list[str]]:
-    """Collect where an evaluation inside the block takes the hull of one-sided values."""
-    return _collecting(_collectors)
-
-
-def collecting_ties() -> AbstractContextManager[list[bytes]]:
-    """Collect where numbers that are asked whether they are equal are so: nearby they may not be."""
-    return _collecting(_tie_collectors)
-
-
-def collecting_lost() -> AbstractContextManager[list[None]]:
-    """Collect where a tangent of exactly 0 meets a slope that is not finite: their product says nothing."""
-    return _collecting(_lost_collectors)
-
-
-@contextmanager
-def _collecting(collectors: list[list[T]]) -> Iterator[list[T]]:
-    own: list[T] = []
-    collectors.append(own)
-    try:
-        yield own
-    finally:
-        collectors.pop()  # the blocks are nested; `remove` would take an outer list that is equal
-
-
-def note_tie(equal: Array) -> None:
-    """Say which of the numbers that are asked are equal."""
-    for ties in _tie_collectors:
-        ties.append(equal.tobytes())
-
-
-def note_lost() -> None:
-    """Say that 0 was taken for 0 times a slope that is not finite."""
-    for lost in _lost_collectors:
-        lost.append(None)
-
-
-def note_kink(text: str) -> None:
-    """Say that a hull was taken; the first few are kept."""
-    for kinks in _collectors:
-        if len(kinks) < 8 and text not in kinks:
-            kinks.append(text)
+# Where a hull of one-sided values is taken; where numbers that are asked whether they are equal are so, which
+# they may not be nearby; where a tangent of exactly 0 meets a slope that is not finite, and says nothing.
+KINKS, TIES, LOST = Notes[str](most=8), Notes[bytes](), Notes[None]()
 
 
 def filled(values: list[Any], shape: tuple[int, ...]) -> Array:

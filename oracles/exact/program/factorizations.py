@@ -43,6 +43,27 @@ def _exchanged(a: Var, rows: Array) -> Var:
     return take_along(a, a.builder.constant(np.broadcast_to(rows[..., None], a.shape).copy()), -2)
 
 
+def exchanges(rows: Array, count: int) -> Array:
+    """An order of rows as LAPACK gives it: at step k row k is exchanged with row `exchanges[k]`."""
+    out = np.empty((*rows.shape[:-1], count), np.int64)
+    for where in np.ndindex(rows.shape[:-1]):
+        current = list(range(rows.shape[-1]))
+        for k in range(count):
+            at = current.index(int(rows[where][k]))
+            out[(*where, k)] = at
+            current[k], current[at] = current[at], current[k]
+    return out
+
+
+def order_of(swaps: Array, size: int) -> Array:
+    """The order of rows that a list of exchanges makes."""
+    out = np.broadcast_to(np.arange(size), (*swaps.shape[:-1], size)).copy()
+    for where in np.ndindex(swaps.shape[:-1]):
+        for k, at in enumerate(swaps[where].tolist()):
+            out[(*where, k)], out[(*where, at)] = out[(*where, at)], out[(*where, k)]
+    return out
+
+
 def qr(a: Var) -> tuple[Var, Var]:
     """q (m, m) and r by Householder's reflections (Golub and Van Loan, 5.2), with LAPACK's signs.
 

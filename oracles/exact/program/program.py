@@ -68,6 +68,14 @@ class Primitive:
     terms: Callable[..., Array] | None = None
 
 
+def _operators(name: str) -> tuple[Callable[[Var, Operand], Var], Callable[[Var, Operand], Var]]:
+    """A primitive as an operator, with the `Var` on its left and on its right."""
+    return (
+        lambda var, other: var.builder.elementwise(name, var, other),
+        lambda var, other: var.builder.elementwise(name, other, var),
+    )
+
+
 class Var:
     """The value of one equation or input: its shape and the dtype of the program it came from.
 
@@ -96,29 +104,10 @@ class Var:
         """Whether it is a ball when evaluated."""
         return self.dtype in FLOATS
 
-    def __add__(self, other: Operand) -> Var:
-        return self.builder.elementwise("add", self, other)
-
-    def __radd__(self, other: Operand) -> Var:
-        return self.builder.elementwise("add", other, self)
-
-    def __sub__(self, other: Operand) -> Var:
-        return self.builder.elementwise("sub", self, other)
-
-    def __rsub__(self, other: Operand) -> Var:
-        return self.builder.elementwise("sub", other, self)
-
-    def __mul__(self, other: Operand) -> Var:
-        return self.builder.elementwise("mul", self, other)
-
-    def __rmul__(self, other: Operand) -> Var:
-        return self.builder.elementwise("mul", other, self)
-
-    def __truediv__(self, other: Operand) -> Var:
-        return self.builder.elementwise("div", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Var:
-        return self.builder.elementwise("div", other, self)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("sub")
+    __mul__, __rmul__ = _operators("mul")
+    __truediv__, __rtruediv__ = _operators("div")
 
     def __getitem__(self, key: Any) -> Var:
         positions = np.arange(self.size).reshape(self.shape)[key]

@@ -136,18 +136,6 @@ def _odd(series: Series) -> Series:
     return lambda s: series(s) if not (s[0] < 0) else -series(-s)
 
 
-def _cosh(s: Any) -> Any:
-    return (s.exp() + (-s).exp()) / 2
-
-
-def _tanh(s: Any) -> Any:
-    return 1 - 2 / ((2 * s).exp() + 1)
-
-
-def _log1p_ratio(s: Any) -> Any:
-    return ((1 + s).log() - (1 - s).log()) / 2
-
-
 def _exp(x: Array, order: int) -> list[Array]:
     """e^(x + t) = e^x e^t: the series at 0, times e^x. Works on a whole array."""
     e = each(arb.exp, x)
@@ -164,18 +152,6 @@ def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
     return [
         np.asarray(x ** int(n - k) * math.comb(n, k)) if k <= n else zeros(x.shape) for k in range(order + 1)
     ]
-
-
-def _power(s: Any, n: arb) -> Any:
-    return s ** series.integer(n)
-
-
-def _gamma_upper(s: Any, a: arb) -> Any:
-    return arb_series.gamma_upper(a, s, 1)
-
-
-def _gamma_lower(s: Any, a: arb) -> Any:
-    return arb_series.gamma_lower(a, s, 1)
 
 
 SCALARS: dict[str, Scalar] = {
@@ -201,7 +177,7 @@ SCALARS: dict[str, Scalar] = {
         lambda x: 1 / x,
         accuracy=Accuracy(1, 1, 1, "ieee, and 1 where it is a multiplication by an approximate one"),
     ),
-    "power": Scalar(_power, _power, arrays=_powers, own_slope=True),
+    "power": Scalar(series.power, series.power, arrays=_powers, own_slope=True),
     "real_power": Scalar(
         coefficients=series.real_power, mixed=series.real_power, accuracy=vector(2), positive=True
     ),
@@ -209,8 +185,10 @@ SCALARS: dict[str, Scalar] = {
     "cos": Scalar(lambda s: s.cos(), arb.cos, accuracy=vector(2)),
     "tan": Scalar(lambda s: s.tan(), arb.tan, accuracy=vector(2)),
     "sinh": Scalar(lambda s: (s.exp() - (-s).exp()) / 2, arb.sinh, accuracy=vector(4, "as its expm1")),
-    "cosh": Scalar(_cosh, arb.cosh, accuracy=vector(4, "as its exp"), positive=True),
-    "tanh": Scalar(_tanh, arb.tanh, accuracy=vector(10), levels=True),
+    "cosh": Scalar(
+        lambda s: (s.exp() + (-s).exp()) / 2, arb.cosh, accuracy=vector(4, "as its exp"), positive=True
+    ),
+    "tanh": Scalar(lambda s: 1 - 2 / ((2 * s).exp() + 1), arb.tanh, accuracy=vector(10), levels=True),
     "asin": Scalar(lambda s: s.asin(), arb.asin, accuracy=vector(4, jax_half=2)),
     "acos": Scalar(lambda s: s.acos(), arb.acos, accuracy=vector(3, jax_half=2)),
     "atan": Scalar(lambda s: s.atan(), arb.atan, accuracy=vector(2)),
@@ -224,7 +202,9 @@ SCALARS: dict[str, Scalar] = {
         arb.acosh,
         accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 3),
     ),
-    "atanh": Scalar(_log1p_ratio, arb.atanh, accuracy=vector(4, "its float32, seen", 2)),
+    "atanh": Scalar(
+        lambda s: ((1 + s).log() - (1 - s).log()) / 2, arb.atanh, accuracy=vector(4, "its float32, seen", 2)
+    ),
     "erf": Scalar(lambda s: s.erf(), arb.erf, accuracy=ERF, levels=True),
     "erfc": Scalar(lambda s: s.erfc(), arb.erfc, accuracy=ERF, positive=True, levels=True),
     "erfinv": Scalar(coefficients=series.erfinv),
@@ -247,8 +227,16 @@ SCALARS: dict[str, Scalar] = {
     "erfi": Scalar(lambda s: s.erfi(), arb.erfi),
     "hyp1f1": Scalar(coefficients=series.hyp1f1),
     "sinc": Scalar(coefficients=series.sinc),
-    "gamma_lower": Scalar(_gamma_lower, lambda x, a: x.gamma_lower(a, 1), mixed=series.gamma_lower_mixed),
-    "gamma_upper": Scalar(_gamma_upper, lambda x, a: x.gamma_upper(a, 1), mixed=series.gamma_upper_mixed),
+    "gamma_lower": Scalar(
+        lambda s, a: arb_series.gamma_lower(a, s, 1),
+        lambda x, a: x.gamma_lower(a, 1),
+        mixed=series.gamma_lower_mixed,
+    ),
+    "gamma_upper": Scalar(
+        lambda s, a: arb_series.gamma_upper(a, s, 1),
+        lambda x, a: x.gamma_upper(a, 1),
+        mixed=series.gamma_upper_mixed,
+    ),
 }
 
 

@@ -7,6 +7,7 @@ coefficient in the parameter, where that may move too.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flint
@@ -101,22 +102,20 @@ def bessel_j(x: arb, order: int, *, nu: int) -> list[arb]:
 
 def erfcinv(x: arb, order: int) -> list[arb]:
     """erfcinv(x) = erfinv(1 - x), from its own value, which keeps its digits for small x."""
-    y = x.erfcinv()
-    if order == 0:
-        return [y]
-    flint.ctx.cap = order + 1
-    forward = arb_series([y, 1], order + 1).erfc()
-    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
-    return [y, *(inverse[k] for k in range(1, order + 1))]
+    return _inverse(x.erfcinv(), order, arb_series.erfc)
 
 
 def erfinv(x: arb, order: int) -> list[arb]:
-    """The inverse series: erf(y + t) - x, reverted."""
-    y = x.erfinv()
+    """The inverse of erf."""
+    return _inverse(x.erfinv(), order, arb_series.erf)
+
+
+def _inverse(y: arb, order: int, function: Callable[[Any], Any]) -> list[arb]:
+    """The inverse of a function f at f(y), where it is y: the series f(y + t) - f(y), reverted."""
     if order == 0:
         return [y]
     flint.ctx.cap = order + 1
-    forward = arb_series([y, 1], order + 1).erf()
+    forward = function(arb_series([y, 1], order + 1))
     inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
     return [y, *(inverse[k] for k in range(1, order + 1))]
 
@@ -160,6 +159,11 @@ def integer(x: arb) -> int:
     if whole is None or not x.is_exact():
         raise Unsupported(f"this parameter must be an integer, not {x}")
     return int(whole)
+
+
+def power(s: Any, n: arb) -> Any:
+    """s^n by multiplications."""
+    return s ** integer(n)
 
 
 def real_power(x: arb, order: int, y: arb, *, along: int = 0) -> list[arb]:

@@ -121,11 +121,9 @@ def _softmax(gradient: Var, y: Var, dim: int, *_: Any) -> Var:
 
 def _log_softmax(gradient: Var, y: Var, dim: int, *_: Any) -> Var:
     """g - e^y sum g."""
-    return (
-        gradient - scalar("exp", y) * reduce_sum(gradient, (dim,), keepdims=True)
-        if y.ndim
-        else gradient * 0.0
-    )
+    if not y.ndim:
+        return gradient * 0.0
+    return gradient - scalar("exp", y) * reduce_sum(gradient, (dim,), keepdims=True)
 
 
 def _normalized(gradient: Var, x: Var, mean: Var, factor: Var, axes: Sequence[int]) -> Var:
@@ -231,13 +229,9 @@ def _max_pool(n: int) -> Rule:
     return rule
 
 
-def _several(forward: str, wrt: Sequence[int], keep: int | None = None) -> Rule:
-    """backward(gradient, operands) of several moving ones; `keep` operands are the forward's."""
-
-    def rule(call: OperatorCall, gradient: Var, *operands: Any, **kwargs: Any) -> list[Var]:
-        return pulled(call, forward, gradient, operands[:keep], wrt, **kwargs)
-
-    return rule
+def _grid_sampler(forward: str) -> Rule:
+    """backward(gradient, image, grid, ...): of both."""
+    return lambda call, gradient, *operands: pulled(call, forward, gradient, operands[:5], (0, 1))
 
 
 def _attention(
@@ -284,20 +278,7 @@ _SAME = words(
     " _adaptive_avg_pool2d _adaptive_avg_pool3d reflection_pad1d reflection_pad2d reflection_pad3d"
     " replication_pad1d replication_pad2d replication_pad3d"
 )
-
-
-_ONE_SAVED = words("leaky_relu multilabel_margin_loss nll_loss nll_loss2d _cdist _pdist rrelu_with_noise")
-
-
-_FORWARD_NAMES = {
-    "multilabel_margin_loss": "multilabel_margin_loss_forward",
-    "nll_loss": "nll_loss_forward",
-    "nll_loss2d": "nll_loss2d_forward",
-    "_cdist": "_cdist_forward",
-    "_pdist": "_pdist_forward",
-}
-
-
+_FORWARDS = words("multilabel_margin_loss nll_loss nll_loss2d _cdist _pdist")
 _RESAMPLERS = words(
     "upsample_linear1d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d upsample_nearest1d"
     " upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d"
@@ -307,7 +288,8 @@ _RESAMPLERS = words(
 
 RULES: dict[str, Rule] = {
     **{f"{name}_backward": _of(name) for name in _SAME},
-    **{f"{name}_backward": _of(_FORWARD_NAMES.get(name, name), drop=1) for name in _ONE_SAVED},
+    **{f"{name}_backward": _of(name, drop=1) for name in ("leaky_relu", "rrelu_with_noise")},
+    **{f"{name}_backward": _of(f"{name}_forward", drop=1) for name in _FORWARDS},
     **{f"{name}_backward": _resampled(name) for name in _RESAMPLERS},
     "glu_backward": plain(_glu),
     "silu_backward": promoted(_silu),
@@ -326,16 +308,12 @@ RULES: dict[str, Rule] = {
     "native_dropout_backward": promoted(lambda g, mask, scale: g * mask * scale),
     "native_layer_norm_backward": plain(_layer_norm),
     "native_group_norm_backward": plain(_group_norm),
-    "native_batch_norm_backward": plain(_batch_norm),
-    "batch_norm_backward": plain(_batch_norm),
+    **dict.fromkeys(("native_batch_norm_backward", "batch_norm_backward"), plain(_batch_norm)),
     "convolution_backward": _convolution,
-    "max_pool2d_with_indices_backward": _max_pool(2),
-    "max_pool3d_with_indices_backward": _max_pool(3),
-    "adaptive_max_pool2d_backward": _max_pool(2),
-    "adaptive_max_pool3d_backward": _max_pool(3),
+    **{f"max_pool{n}d_with_indices_backward": _max_pool(n) for n in (2, 3)},
+    **{f"adaptive_max_pool{n}d_backward": _max_pool(n) for n in (2, 3)},
     "_prelu_kernel_backward": plain(_prelu),
-    "grid_sampler_2d_backward": _several("grid_sampler_2d", (0, 1), 5),
-    "grid_sampler_3d_backward": _several("grid_sampler_3d", (0, 1), 5),
+    **{f"grid_sampler_{n}d_backward": _grid_sampler(f"grid_sampler_{n}d") for n in (2, 3)},
     "_scaled_dot_product_flash_attention_for_cpu_backward": _attention,
     "embedding_dense_backward": _embedding,
     "unfold_backward": plain(_unfold),

@@ -88,7 +88,7 @@ def _columns(places: Array, shape: Shape, groups: int) -> Array:
 
 def _channels_second(y: Var, shape: Shape) -> Var:
     """(group, channel, batch x window) as (batch, group x channel, *window)."""
-    split = reshape(y, (y.shape[0], y.shape[1], shape[0], -1 if False else y.shape[2] // max(shape[0], 1)))
+    split = reshape(y, (y.shape[0], y.shape[1], shape[0], y.shape[2] // max(shape[0], 1)))
     return reshape(permute(split, (2, 0, 1, 3)), shape)
 
 
@@ -201,10 +201,6 @@ def _adaptive_avg(n: int) -> Rule:
     return rule
 
 
-def _adaptive_max(n: int) -> Rule:
-    return lambda call, x, *_: _max_over(x, _adaptive(call, x, n))
-
-
 def _max_unpool(call: OperatorCall, x: Var, where: Var, *rest: Any) -> Any:
     """Every element at its position. Where several share one, which stays is not defined."""
     rows = call.decided(where).reshape(-1, int(np.prod(where.shape[-len(rest[0]) :])))
@@ -215,14 +211,10 @@ def _max_unpool(call: OperatorCall, x: Var, where: Var, *rest: Any) -> Any:
 
 RULES: dict[str, Rule] = {
     "convolution": _convolution,
-    "max_pool2d_with_indices": _max_pool(2),
-    "max_pool3d_with_indices": _max_pool(3),
-    "max_unpool2d": _max_unpool,
-    "max_unpool3d": _max_unpool,
-    "avg_pool2d": _avg_pool(2),
-    "avg_pool3d": _avg_pool(3),
-    "_adaptive_avg_pool2d": _adaptive_avg(2),
-    "_adaptive_avg_pool3d": _adaptive_avg(3),
-    "adaptive_max_pool2d": _adaptive_max(2),
-    "adaptive_max_pool3d": _adaptive_max(3),
+    **{f"max_pool{n}d_with_indices": _max_pool(n) for n in (2, 3)},
+    **dict.fromkeys(("max_unpool2d", "max_unpool3d"), _max_unpool),
+    **{f"avg_pool{n}d": _avg_pool(n) for n in (2, 3)},
+    **{f"_adaptive_avg_pool{n}d": _adaptive_avg(n) for n in (2, 3)},
+    "adaptive_max_pool2d": lambda call, x, *_: _max_over(x, _adaptive(call, x, 2)),
+    "adaptive_max_pool3d": lambda call, x, *_: _max_over(x, _adaptive(call, x, 3)),
 }

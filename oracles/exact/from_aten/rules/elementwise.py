@@ -92,6 +92,7 @@ _SCALARS = words(
     "exp expm1 log log1p log2 log10 exp2 sqrt rsqrt reciprocal sin cos tan sinh cosh tanh asin acos atan"
     " asinh acosh atanh erf erfc erfinv digamma lgamma"
 )
+_SAME = words("positive conj_physical _conj_physical _to_copy clone lift_fresh_copy")
 
 
 ELEMENTWISE: dict[str, Rule] = {
@@ -102,19 +103,13 @@ ELEMENTWISE: dict[str, Rule] = {
     "mul": lambda x, y: x * y,
     "div": _div,
     "neg": lambda x: -x,
-    "positive": lambda x: x,
     "abs": f.absolute,
     "square": lambda x: f.square(_real(x)),
-    "pow": _power,
-    "float_power": _power,
+    **dict.fromkeys(("pow", "float_power"), _power),
     "hypot": f.hypot,
     "atan2": f.atan2,
-    "maximum": f.maximum,
-    "minimum": f.minimum,
-    "max.other": f.maximum,
-    "min.other": f.minimum,
-    "fmax": f.maximum,
-    "fmin": f.minimum,
+    **dict.fromkeys(("maximum", "max.other", "fmax"), f.maximum),
+    **dict.fromkeys(("minimum", "min.other", "fmin"), f.minimum),
     "clamp": lambda x, min=None, max=None: f.clamp(x, min, max),
     "clamp_min": lambda x, low: f.clamp(x, low, None),
     "clamp_max": lambda x, high: f.clamp(x, None, high),
@@ -122,12 +117,9 @@ ELEMENTWISE: dict[str, Rule] = {
     "fmod": lambda x, y: f.remainder(_real(x), _real(y), "trunc"),
     "floor_divide": lambda x, y: _div(x, y, "floor"),
     "frac": lambda x: x - f.step("trunc", x),
-    "floor": lambda x: f.step("floor", x),
-    "ceil": lambda x: f.step("ceil", x),
-    "trunc": lambda x: f.step("trunc", x),
+    **{name: partial(f.step, name) for name in ("floor", "ceil", "trunc", "sign")},
+    "sgn": partial(f.step, "sign"),
     "round": _round,
-    "sign": lambda x: f.step("sign", x),
-    "sgn": lambda x: f.step("sign", x),
     "addcmul": lambda x, a, b, value=1: x + (a * b if value == 1 else a * b * value),
     "addcdiv": lambda x, a, b, value=1: x + (a / b if value == 1 else a / b * value),
     "lerp": lambda x, y, weight: x + (y - x) * weight,
@@ -159,11 +151,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "copysign": _copysign,
     "angle": lambda x: select(compare("lt", x, 0.0), pi(x.builder, x.dtype), 0.0),
     "ldexp": lambda x, n: x * scalar("exp2", n),
-    "conj_physical": lambda x: x,
-    "_conj_physical": lambda x: x,
-    "_to_copy": lambda x: x,
-    "clone": lambda x: x,
-    "lift_fresh_copy": lambda x: x,
+    **dict.fromkeys(_SAME, lambda x: x),
 }
 
 

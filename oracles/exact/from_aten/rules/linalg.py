@@ -10,7 +10,7 @@ import torch
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.factorizations import lu, qr, reflections
+from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, reflections
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
@@ -28,10 +28,6 @@ def _added(product: Rule) -> Rule:
         return (c if beta == 1 else c * beta) + out
 
     return rule
-
-
-def _dot(x: Var, y: Var) -> Var:
-    return la.einsum("i,i->", x, y)
 
 
 def _cross(x: Var, y: Var, *, dim: int = -1) -> Var:
@@ -59,39 +55,22 @@ def _trilinear(
     return reduce_sum(wide(a, expand1) * wide(b, expand2) * wide(c, expand3), tuple(sumdim))
 
 
-def _batched(x: Var, batch: tuple[int, ...]) -> Var:
-    return x.builder.broadcast(x, (*batch, *x.shape[-2:]))
-
-
-def solve(a: Var, b: Var, left: bool = True) -> Var:
-    """a x = b, or x a = b; leading axes are broadcast."""
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    a, b = _batched(a, batch), _batched(b, batch)
-    return la.solve(a, b) if left else la.transpose(la.solve(la.transpose(a), la.transpose(b)))
-
-
 def solve_ex(call: OperatorCall, a: Var, b: Var, left: bool = True) -> Var:
     """The right side may be vectors, one per matrix."""
     if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
-        return reshape(solve(a, reshape(b, (*b.shape, 1)), left), call.shape)
-    return solve(a, b, left)
-
-
-def triangle(a: Var, upper: bool, unit: bool) -> Var:
-    """One triangle of a, with ones on its diagonal if `unit`."""
-    a = la.triangle(a, not upper, strict=unit)
-    return a + np.eye(a.shape[-1]) if unit else a
-
-
-def _solve_triangular(a: Var, b: Var, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Var:
-    return solve(triangle(a, upper, unitriangular), b, left)
+        return reshape(la.solve(a, reshape(b, (*b.shape, 1)), left), call.shape)
+    return la.solve(a, b, left)
 
 
 def _triangular_solve(
     b: Var, a: Var, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> tuple[Var, Var]:
-    half = triangle(a, upper, unitriangular)
-    return solve(la.transpose(half) if transpose else half, b), a
+    half = la.triangle(a, not upper, unit=unitriangular)
+    return la.solve(la.transpose(half) if transpose else half, b), a
+
+
+def _solve_triangular(a: Var, b: Var, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Var:
+    return la.solve(la.triangle(a, not upper, unit=unitriangular), b, left)
 
 
 def _cholesky(call: OperatorCall, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
@@ -159,13 +138,7 @@ def _lu(call: OperatorCall, a: Var, *, pivot: bool = True) -> Any:
 def _halves(factors: Var) -> tuple[Var, Var]:
     """Unit lower and upper, of as many columns and rows as there are pivots."""
     k = min(factors.shape[-2:])
-    return triangle(factors[..., :k], False, True) if factors.shape[-2] == k else _low(
-        factors, k
-    ), la.triangle(factors[..., :k, :], lower=False)
-
-
-def _low(factors: Var, k: int) -> Var:
-    return la.triangle(factors[..., :k], lower=True, strict=True) + np.eye(factors.shape[-2], k)
+    return la.triangle(factors[..., :k], True, unit=True), la.triangle(factors[..., :k, :], False)
 
 
 def _lu_unpack(
@@ -182,7 +155,7 @@ def _lu_solve(
     rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
     low, up = _halves(factors)
     a = la.matmul(call.recorder.constant(permutation(rows), factors.dtype), la.matmul(low, up))
-    return solve(la.transpose(a) if adjoint else a, b, left)
+    return la.solve(la.transpose(a) if adjoint else a, b, left)
 
 
 def _saved(call: OperatorCall, a: Var) -> tuple[Var | None, Var | None]:
@@ -219,27 +192,6 @@ def permutation(rows: Array) -> Array:
     return np.swapaxes(np.eye(rows.shape[-1])[rows], -1, -2).copy()
 
 
-def exchanges(rows: Array, count: int) -> Array:
-    """An order of rows as LAPACK gives it: at step k row k is exchanged with row `exchanges[k]`."""
-    out = np.empty((*rows.shape[:-1], count), np.int64)
-    for where in np.ndindex(rows.shape[:-1]):
-        current = list(range(rows.shape[-1]))
-        for k in range(count):
-            at = current.index(int(rows[where][k]))
-            out[(*where, k)] = at
-            current[k], current[at] = current[at], current[k]
-    return out
-
-
-def order_of(swaps: Array, size: int) -> Array:
-    """The order of rows that a list of exchanges makes."""
-    out = np.broadcast_to(np.arange(size), (*swaps.shape[:-1], size)).copy()
-    for where in np.ndindex(swaps.shape[:-1]):
-        for k, at in enumerate(swaps[where].tolist()):
-            out[(*where, k)], out[(*where, at)] = out[(*where, at)], out[(*where, k)]
-    return out
-
-
 def _qr(a: Var, mode: str = "reduced") -> tuple[Var, Var]:
     q, r = qr(a)
     k = min(a.shape[-2:])
@@ -267,8 +219,7 @@ RULES: dict[str, Rule] = {
     "mm": promoted(la.matmul),
     "bmm": promoted(la.matmul),
     "mv": promoted(lambda a, x: la.einsum("ij,j->i", a, x)),
-    "dot": promoted(_dot),
-    "vdot": promoted(_dot),
+    **dict.fromkeys(("dot", "vdot"), promoted(lambda x, y: la.einsum("i,i->", x, y))),
     "addmm": promoted(_added(la.matmul)),
     "baddbmm": promoted(_added(la.matmul)),
     "addbmm": promoted(_added(lambda a, b: reduce_sum(la.matmul(a, b), (0,)))),
@@ -284,5 +235,5 @@ RULES: dict[str, Rule] = {
     "cholesky": _cholesky,
     "linalg_cholesky_ex": _cholesky,
     "cholesky_inverse": plain(lambda low, upper=False: la.inverse(_gram(low, upper))),
-    "cholesky_solve": plain(lambda b, low, upper=False: solve(_gram(low, upper), b)),
+    "cholesky_solve": plain(lambda b, low, upper=False: la.solve(_gram(low, upper), b)),
 }

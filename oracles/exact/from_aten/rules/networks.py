@@ -43,10 +43,6 @@ def _leaky(x: Var, slope: Any = 0.01) -> Var:
     return select(compare("gt", x, 0.0), x, x * slope)
 
 
-def _relu6(x: Var) -> Var:
-    return f.clamp(x, 0.0, 6.0)
-
-
 def _glu(x: Var, dim: int = -1) -> Var:
     half = x.shape[dim] // 2
     a = index(x, lambda p: p.take(range(half), dim))
@@ -59,14 +55,6 @@ def _rrelu(
     if training:
         raise Unsupported("random numbers have no derivative to prove; use rrelu in evaluation mode")
     return _leaky(x, (lower + upper) / 2)
-
-
-def _softmax(x: Var, dim: int, *_: Any) -> Var:
-    return f.softmax(x, dim) if x.ndim else x * 0.0 + 1.0
-
-
-def _log_softmax(x: Var, dim: int, *_: Any) -> Var:
-    return f.log_softmax(x, dim) if x.ndim else x * 0.0
 
 
 def _safe_softmax(x: Var, dim: int, *_: Any, **__: Any) -> Var:
@@ -133,18 +121,6 @@ def _batch_norm(
     return _affine(out, weight, bias), reshape(batch, (x.shape[1],)), reshape(factor, (x.shape[1],))
 
 
-def _batch_norm_with_update(
-    call: OperatorCall, x: Var, weight: Any, bias: Any, mean: Any, variance: Any, momentum: float, eps: float
-) -> Any:
-    return _batch_norm(call, x, weight, bias, mean, variance, True, momentum, eps)
-
-
-def _batch_norm_no_stats(
-    call: OperatorCall, x: Var, weight: Any, bias: Any, training: bool, momentum: float, eps: float
-) -> Any:
-    return _batch_norm(call, x, weight, bias, None, None, True, momentum, eps)
-
-
 def attention_scores(
     call: OperatorCall, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
 ) -> tuple[Var, Any]:
@@ -194,8 +170,8 @@ ACTIVATIONS: dict[str, Rule] = {
     "mish": lambda x: x * scalar("tanh", softplus(x)),
     "softplus": _softplus,
     "hardtanh": lambda x, low=-1.0, high=1.0: f.clamp(x, float(low), float(high)),
-    "hardsigmoid": lambda x: _relu6(x + 3.0) / 6.0,
-    "hardswish": lambda x: x * _relu6(x + 3.0) / 6.0,
+    "hardsigmoid": lambda x: f.clamp(x + 3.0, 0.0, 6.0) / 6.0,
+    "hardswish": lambda x: x * f.clamp(x + 3.0, 0.0, 6.0) / 6.0,
     "leaky_relu": _leaky,
     "_prelu_kernel": _leaky,
     "rrelu_with_noise": _rrelu,
@@ -203,8 +179,8 @@ ACTIVATIONS: dict[str, Rule] = {
     "softshrink": lambda x, width=0.5: f.maximum(x - float(width), 0.0) + f.minimum(x + float(width), 0.0),
     "hardshrink": lambda x, width=0.5: select(compare("gt", f.absolute(x), float(width)), x, 0.0),
     "glu": _glu,
-    "_softmax": _softmax,
-    "_log_softmax": _log_softmax,
+    "_softmax": lambda x, dim, *_: f.softmax(x, dim) if x.ndim else x * 0.0 + 1.0,
+    "_log_softmax": lambda x, dim, *_: f.log_softmax(x, dim) if x.ndim else x * 0.0,
     "_safe_softmax": _safe_softmax,
 }
 
@@ -215,7 +191,11 @@ RULES: dict[str, Rule] = {
     "native_group_norm": plain(_group_norm),
     "native_batch_norm": _batch_norm,
     "_native_batch_norm_legit": _batch_norm,
-    "_native_batch_norm_legit.no_stats": _batch_norm_no_stats,
-    "_batch_norm_with_update": _batch_norm_with_update,
+    "_native_batch_norm_legit.no_stats": lambda call, x, weight, bias, training, momentum, eps: _batch_norm(
+        call, x, weight, bias, None, None, True, momentum, eps
+    ),
+    "_batch_norm_with_update": lambda call, x, weight, bias, mean, variance, momentum, eps: _batch_norm(
+        call, x, weight, bias, mean, variance, True, momentum, eps
+    ),
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
 }

@@ -29,11 +29,9 @@ def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = 
     if not in_order:
         raise Unsupported("topk with sorted=False: its order is not defined; leave sorted=True")
     values, order = _sort(x, dim, largest)
-    return (
-        (values, order)
-        if x.ndim == 0
-        else (_along(values, dim, slice(0, k)), _along(order, dim, slice(0, k)))
-    )
+    if x.ndim == 0:
+        return values, order
+    return _along(values, dim, slice(0, k)), _along(order, dim, slice(0, k))
 
 
 def _along(x: Var, dim: int, key: Any) -> Var:

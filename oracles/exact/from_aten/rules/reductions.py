@@ -68,14 +68,6 @@ def _arg(sign: float) -> Rule:
     return rule
 
 
-def _aminmax(x: Var, dim: int | None = None, keepdim: bool = False) -> tuple[Var, Var]:
-    return r.reduce_min(x, axes(x, dim), keepdim), r.reduce_max(x, axes(x, dim), keepdim)
-
-
-def _nonzero(x: Var) -> Var:
-    return convert(compare("ne", x, 0), "int64")
-
-
 def _truths(reduce: Primitive) -> Rule:
     return lambda x, dim=None, keepdim=False: reduced(
         reduce, x if x.dtype == "bool" else compare("ne", x, 0), axes(x, dim), keepdim, "bool"
@@ -115,10 +107,6 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     return scalar("exp", scalar("log", total) / order)
 
 
-def _norm(call: OperatorCall, x: Var, *args: Any, **kwargs: Any) -> Var:
-    return norm(convert(x, call.dtype), *args, **kwargs)
-
-
 def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
     """Each slice shortened to the largest norm; 1e-7 is in torch's definition."""
     size = norm(x, p, [d for d in range(x.ndim) if d != dim % x.ndim], True)
@@ -154,16 +142,24 @@ RULES: dict[str, Rule] = {
     "min": _extreme(r.reduce_min, -1.0),
     "argmax": plain(_arg(1.0)),
     "argmin": plain(_arg(-1.0)),
-    "aminmax": plain(_aminmax),
+    "aminmax": plain(
+        lambda x, dim=None, keepdim=False: (
+            r.reduce_min(x, axes(x, dim), keepdim),
+            r.reduce_max(x, axes(x, dim), keepdim),
+        )
+    ),
     "any": plain(_truths(r.reduce_or)),
     "all": plain(_truths(r.reduce_and)),
-    "count_nonzero": plain(lambda x, dim=None: reduce_sum(_nonzero(x), axes(x, dim))),
+    "count_nonzero": plain(
+        lambda x, dim=None: reduce_sum(convert(compare("ne", x, 0), "int64"), axes(x, dim))
+    ),
     "var": plain(_variance),
     "std": plain(_deviation),
     "var_mean": plain(_with_mean(_variance)),
     "std_mean": plain(_with_mean(_deviation)),
-    "linalg_vector_norm": _norm,
-    "norm": _norm,
+    **dict.fromkeys(
+        ("linalg_vector_norm", "norm"), lambda call, x, *args, **kw: norm(convert(x, call.dtype), *args, **kw)
+    ),
     "dist": plain(lambda x, y, p=2: norm(x - y, p)),
     "renorm": plain(_renorm),
     "_cdist_forward": plain(_cdist),

@@ -107,25 +107,16 @@ def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
     return [reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)]
 
 
-def _barrier(call: Eqn, *xs: Var) -> Sequence[Var]:
-    return xs
-
-
 CONTROL: dict[str, Rule] = {
-    "jit": _inline("jaxpr"),
-    "pjit": _inline("jaxpr"),
-    "closed_call": _inline("call_jaxpr"),
-    "core_call": _inline("call_jaxpr"),
-    "checkpoint": _inline("jaxpr"),
-    "remat2": _inline("jaxpr"),
-    "custom_jvp_call": _inline("call_jaxpr"),
-    "custom_vjp_call": _inline("call_jaxpr"),
+    **dict.fromkeys(("jit", "pjit", "checkpoint", "remat2"), _inline("jaxpr")),
+    **dict.fromkeys(
+        ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"), _inline("call_jaxpr")
+    ),
     "custom_vjp_call_jaxpr": _inline("fun_jaxpr"),
     "cond": _cond,
     "while": _while,
     "scan": _scan,
     "custom_linear_solve": _linear_solve,
-    "optimization_barrier": _barrier,
-    "debug_callback": lambda call, *xs: (),
-    "debug_print": lambda call, *xs: (),
+    "optimization_barrier": lambda call, *xs: xs,
+    **dict.fromkeys(("debug_callback", "debug_print"), lambda call, *xs: ()),
 }

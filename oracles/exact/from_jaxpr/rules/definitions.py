@@ -11,7 +11,6 @@ import os
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from oracles.exact.from_jaxpr.call import Rule
 from oracles.exact.program import functions as f
@@ -69,10 +68,6 @@ def _dawson(x: Var) -> Var:
     return root * scalar("exp", -f.square(x)) * scalar("erfi", x) / 2.0
 
 
-def _sici(call: Any, x: Var) -> list[Var]:
-    return [scalar("sine_integral", x), scalar("cosine_integral", f.absolute(x))]
-
-
 def _logaddexp2(x: Var, y: Var) -> Var:
     two = scalar("log", x.builder.constant(2.0, x.dtype))
     return f.logaddexp(x * two, y * two) / two
@@ -80,12 +75,7 @@ def _logaddexp2(x: Var, y: Var) -> Var:
 
 def _solve(call: Any, a: Var, b: Var) -> Var:
     """The x of a x = b for a vector, or for matrices batch by batch."""
-    if b.ndim > 1:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        a = call.recorder.broadcast(a, (*batch, *a.shape[-2:]))
-        return solve(a, call.recorder.broadcast(b, (*batch, *b.shape[-2:])))
-    column = call.recorder.broadcast(reshape(b, (b.size, 1)), (*a.shape[:-1], 1))
-    return reshape(solve(a, column), call.shape)
+    return solve(a, b) if b.ndim > 1 else reshape(solve(a, reshape(b, (b.size, 1))), call.shape)
 
 
 DEFINITIONS: dict[str, Definition] = {
@@ -95,7 +85,9 @@ DEFINITIONS: dict[str, Definition] = {
     "special.hyp1f1": Definition(3, 1, lambda call, a, b, x: scalar("hyp1f1", x, a, b)),
     "special._dawsn": Definition(1, 1, lambda call, x: _dawson(x)),
     "special._erfcx": Definition(1, 1, lambda call, x: f.erfcx(x)),
-    "special.sici": Definition(1, 2, _sici),
+    "special.sici": Definition(
+        1, 2, lambda call, x: [scalar("sine_integral", x), scalar("cosine_integral", f.absolute(x))]
+    ),
     "special.fresnel": Definition(1, 2, lambda call, x: [scalar("fresnel_s", x), scalar("fresnel_c", x)]),
     "lax_numpy._i0": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),
     "ufuncs.sinc": Definition(1, 1, lambda call, x: scalar("sinc", pi(call.recorder, x.dtype) * x)),

@@ -7,7 +7,7 @@ primitive, add an entry to a table here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -68,12 +68,8 @@ def _nan(x: Var) -> Var | None:
             if primitive is select_:
                 masks[out] = select(operands[0], *where[1:])
             else:
-                masks[out] = reduce(_either, where)
+                masks[out] = reduce(partial(x.builder.elementwise, "or", dtype="bool"), where)
     return masks.get(x)
-
-
-def _either(a: Var, b: Var) -> Var:
-    return a.builder.elementwise("or", a, b, dtype="bool")
 
 
 _MOVES = (broadcast_, reshape_, permute_, take_, convert_)
@@ -130,10 +126,8 @@ def _pow(call: Eqn, x: Var, y: Var) -> Var:
 def _whole_numbers(recorder: Recorder, y: Var) -> Array | None:
     """The integers that y is, None if it depends on an input or is something else."""
     equations = _history(recorder, y)
-    if (
-        any(v not in recorder.definitions for e in equations for v in (e.output, *e.operands))
-        or not equations
-    ):
+    used = [v for e in equations for v in (e.output, *e.operands)]
+    if not used or any(v not in recorder.definitions for v in used):
         return None
     (value,) = evaluate(Program((), equations, (y,)), (), 128)
     if not all(b.is_exact() and b.is_integer() and abs(b) < 2**53 for b in value.ravel().tolist()):
@@ -152,10 +146,6 @@ def _round(call: Eqn, x: Var) -> Var:
     if int(call.params["rounding_method"]) == 1:
         return f.step("round", x)
     return f.step("sign", x) * f.step("floor", f.absolute(x) + 0.5)
-
-
-def _clamp(call: Eqn, low: Var, x: Var, high: Var) -> Var:
-    return f.clamp(x, low, high)
 
 
 _SCALARS = (
@@ -189,17 +179,14 @@ ELEMENTWISE: dict[str, Rule] = {
     "polygamma": lambda call, m, x: scalar("polygamma", x, m),
     "zeta": lambda call, s, q: scalar("hurwitz_zeta", q, s),
     "round": _round,
-    "clamp": _clamp,
+    "clamp": lambda call, low, x, high: f.clamp(x, low, high),
     "select_n": _select_n,
     "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
     "convert_element_type": lambda call, x: convert(x, call.dtype),
-    "reduce_precision": lambda call, x: x,
     "stop_gradient": lambda call, x: detach(x),
-    "copy": lambda call, x: x,
-    "real": lambda call, x: x,
-    "conj": lambda call, x: x,
-    "name": lambda call, x: x,
-    "sharding_constraint": lambda call, x: x,
+    **dict.fromkeys(
+        ("reduce_precision", "copy", "real", "conj", "name", "sharding_constraint"), lambda call, x: x
+    ),
     "shift_left": _folded(np.left_shift),
     "shift_right_arithmetic": _folded(np.right_shift),
     "population_count": _folded(np.bitwise_count),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_numpy.rules.linalg import matmul, vecdot
+from oracles.exact.from_numpy.rules.reductions import flags
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
@@ -19,10 +21,10 @@ from oracles.exact.program.program import Var
 Rule = Callable[..., Any]
 
 
-def _scalars(names: str) -> dict[str, Rule]:
-    """NumPy's name and, after a colon, the name in `scalars.py`."""
+def _named(rule: Rule, names: str) -> dict[str, Rule]:
+    """The rule for each of NumPy's names; it is told ours, which stands after a colon if it is another."""
     pairs = (pair.partition(":") for pair in words(names))
-    return {ours: (lambda x, f=theirs or ours: scalar(f, x)) for ours, _, theirs in pairs}
+    return {theirs: partial(rule, ours or theirs) for theirs, _, ours in pairs}
 
 
 def _elementwise(name: str) -> Callable[..., Var]:
@@ -32,17 +34,8 @@ def _elementwise(name: str) -> Callable[..., Var]:
     return rule
 
 
-def _compare(name: str) -> Rule:
-    return lambda x, y: compare(name, x, y)
-
-
 def _step(name: str) -> Rule:
     return lambda x: fn.step(name, x) if x.is_float else x
-
-
-def _flag(x: Var) -> Var:
-    """Whether an element is not zero."""
-    return x if x.dtype == "bool" else compare("ne", x, 0)
 
 
 def _multiply(x: Var, y: Var) -> Var:
@@ -96,14 +89,6 @@ def _heaviside(x: Var, at_zero: Var) -> Var:
     return select(compare("lt", x, 0.0), 0.0, select(compare("gt", x, 0.0), 1.0, at_zero))
 
 
-def _degrees(x: Var) -> Var:
-    return x * (180.0 / pi(x.builder, x.dtype))
-
-
-def _radians(x: Var) -> Var:
-    return x * (pi(x.builder, x.dtype) / 180.0)
-
-
 def _base_two(x: Var) -> Var:
     return x * scalar("log", x.builder.constant(2.0, x.dtype))
 
@@ -114,19 +99,13 @@ def _column(x: Var, axis: int) -> Var:
 
 
 UFUNCS: dict[str, Rule] = {
-    **_scalars("exp expm1 exp2 log log1p log2 log10 sqrt cbrt reciprocal sin cos tan sinh cosh tanh"),
-    **_scalars("arcsin:asin arccos:acos arctan:atan arcsinh:asinh arccosh:acosh arctanh:atanh"),
+    **_named(scalar, "exp expm1 exp2 log log1p log2 log10 sqrt cbrt reciprocal sin cos tan sinh cosh tanh"),
+    **_named(scalar, "arcsin:asin arccos:acos arctan:atan arcsinh:asinh arccosh:acosh arctanh:atanh"),
     **{name: _step(name) for name in ("sign", "floor", "ceil", "trunc")},
-    **{name: _elementwise(name) for name in ("maximum", "minimum")},
     **{f"bitwise_{name}": _elementwise(name) for name in ("and", "or", "xor")},
-    **{f"logical_{n}": (lambda x, y, n=n: _elementwise(n)(_flag(x), _flag(y))) for n in ("and", "or", "xor")},
-    "less": _compare("lt"),
-    "less_equal": _compare("le"),
-    "greater": _compare("gt"),
-    "greater_equal": _compare("ge"),
-    "equal": _compare("eq"),
-    "not_equal": _compare("ne"),
-    "logical_not": lambda x: _not(_flag(x)),
+    **{f"logical_{n}": (lambda x, y, n=n: _elementwise(n)(flags(x), flags(y))) for n in ("and", "or", "xor")},
+    **_named(compare, "less:lt less_equal:le greater:gt greater_equal:ge equal:eq not_equal:ne"),
+    "logical_not": lambda x: _not(flags(x)),
     "invert": _not,
     "rint": _step("round"),
     "add": lambda x, y: x + y,
@@ -139,15 +118,12 @@ UFUNCS: dict[str, Rule] = {
     "divmod": lambda x, y: (_floor_divide(x, y), _remainder(x, y, "floor")),
     "modf": lambda x: (x - fn.step("trunc", x), fn.step("trunc", x)),
     "negative": lambda x: -x,
-    "positive": lambda x: x,
-    "conjugate": lambda x: x,
-    "absolute": fn.absolute,
-    "fabs": fn.absolute,
+    **dict.fromkeys(("positive", "conjugate"), lambda x: x),
+    **dict.fromkeys(("absolute", "fabs"), fn.absolute),
     "square": lambda x: fn.square(x) if x.is_float else x * x,
-    "power": _power,
-    "float_power": _power,
-    "fmax": _elementwise("maximum"),
-    "fmin": _elementwise("minimum"),
+    **dict.fromkeys(("power", "float_power"), _power),
+    **dict.fromkeys(("maximum", "fmax"), _elementwise("maximum")),
+    **dict.fromkeys(("minimum", "fmin"), _elementwise("minimum")),
     "hypot": fn.hypot,
     "arctan2": fn.atan2,
     "logaddexp": fn.logaddexp,
@@ -155,10 +131,8 @@ UFUNCS: dict[str, Rule] = {
     "copysign": _copysign,
     "heaviside": _heaviside,
     "ldexp": lambda x, n: x * scalar("exp2", convert(n, x.dtype)),
-    "degrees": _degrees,
-    "rad2deg": _degrees,
-    "radians": _radians,
-    "deg2rad": _radians,
+    **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180.0 / pi(x.builder, x.dtype))),
+    **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (pi(x.builder, x.dtype) / 180.0)),
     "signbit": lambda x: compare("lt", x, 0),
     "matmul": matmul,
     "vecdot": vecdot,
@@ -167,7 +141,7 @@ UFUNCS: dict[str, Rule] = {
 }
 # SciPy's own, of the same names as in scipy.special.
 SCIPY: dict[str, Rule] = {
-    **_scalars("erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
+    **_named(scalar, "erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
     "erfcx": fn.erfcx,
     "j0": lambda x: scalar("bessel_j", x, nu=0),
     "j1": lambda x: scalar("bessel_j", x, nu=1),
@@ -189,8 +163,6 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
 RUNNING: dict[str, Rule] = {
     "add": cumsum,
     "multiply": fn.cumprod,
-    "maximum": fn.cummax,
-    "minimum": fn.cummin,
-    "fmax": fn.cummax,
-    "fmin": fn.cummin,
+    **dict.fromkeys(("maximum", "fmax"), fn.cummax),
+    **dict.fromkeys(("minimum", "fmin"), fn.cummin),
 }

@@ -14,7 +14,7 @@ from oracles.exact.program.factorizations import qr
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives import scalar
-from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, without
 from oracles.exact.program.program import Operand, Var
 
 
@@ -182,7 +182,7 @@ def _norm(x: Var, ord: Any = None, axis: Axis = None, keepdims: Any = False) -> 
         summed, rest = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = reduce_sum(fn.absolute(x), (summed,), keepdims=True)
         whole = (red.reduce_max if ord > 0 else red.reduce_min)(sums, (rest,), keepdims=True)
-        return whole if keep else reshape(whole, [n for a, n in enumerate(x.shape) if a not in axes])
+        return whole if keep else reshape(whole, without(x.shape, axes))
     if ord == "fro":
         return _vector_norm(x, axes, None, keep)
     raise unsupported(f"numpy.linalg.norm with ord={ord!r} of a matrix, which needs singular values")
@@ -192,9 +192,7 @@ def _solve(a: Operand, b: Operand) -> Var:
     a, b = pair(a, b)
     column = b.ndim == 1
     right = reshape(b, (*b.shape, 1)) if column else b
-    batch = np.broadcast_shapes(a.shape[:-2], right.shape[:-2])
-    a = a.builder.broadcast(a, (*batch, *a.shape[-2:]))
-    x = la.solve(a, a.builder.broadcast(right, (*batch, *right.shape[-2:])))
+    x = la.solve(a, right)
     return reshape(x, x.shape[:-1]) if column else x
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, floating, kept, logic, pair
+from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, every, floating, kept, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, orders, pi, scalar
@@ -110,15 +110,11 @@ def _isclose(x: Operand, y: Operand, rtol: Any = 1e-5, atol: Any = 1e-8, equal_n
     return compare("le", fn.absolute(x - y), allowed)
 
 
-def _allclose(*args: Any, **kwargs: Any) -> Var:
-    return logic("reduce_and", True)(_isclose(*args, **kwargs))
-
-
 def _array_equal(x: Operand, y: Operand, equal_nan: Any = False) -> Var:
     x, y = pair(x, y)
     if x.shape != y.shape:
         return x.builder.constant(np.asarray(False))
-    return logic("reduce_and", True)(compare("eq", x, y))
+    return every(compare("eq", x, y))
 
 
 # -- sums along a line ------------------------------------------------------------------------------------
@@ -168,7 +164,7 @@ ORDER_RULES: dict[str, Rule] = {
     "i0": lambda x: scalar("bessel_i", floating(x), nu=0, scaled=False),
     "real": lambda x: x,
     "isclose": _isclose,
-    "allclose": _allclose,
+    "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
     "convolve": _convolve,
     "correlate": _correlate,

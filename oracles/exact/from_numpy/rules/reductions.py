@@ -6,6 +6,7 @@ checked against NumPy's own result, so a rule only says what is computed.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,8 @@ from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as red
-from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
+from oracles.exact.program.primitives.arrays import index, keeping, reduce_sum, reduced, reshape, without
+from oracles.exact.program.program import Builder, Operand, Primitive, Var
 
 Axis = int | tuple[int, ...] | None
 NO_VALUE: Any = np._NoValue
@@ -58,39 +59,33 @@ def _among(x: Var, where: Any, otherwise: float) -> Var:
     return select(spread(flags, x.shape), x, x.builder.constant(np.asarray(otherwise), x.dtype))
 
 
-def _flags(x: Var) -> Var:
+def flags(x: Var) -> Var:
+    """Which elements are not zero."""
     return x if x.dtype == "bool" else compare("ne", x, 0)
 
 
 # -- reductions -------------------------------------------------------------------------------------------
 
 
-def _sum(
-    x: Var,
-    axis: Axis = None,
-    dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Var:
-    kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
-    x = _among(convert(x, kind), where, 0)
-    total = reduce_sum(x, axes_of(x, axis), kept(keepdims))
-    return total if initial is NO_VALUE else total + initial
+def _total(reduce: Callable[..., Var], combine: Callable[[Var, Any], Var], neutral: float) -> Rule:
+    """The sum or the product; `neutral` is what changes nothing."""
+
+    def rule(
+        x: Var,
+        axis: Axis = None,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Any = NO_VALUE,
+        where: Any = True,
+    ) -> Var:
+        kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
+        total = reduce(_among(convert(x, kind), where, neutral), axes_of(x, axis), kept(keepdims))
+        return total if initial is NO_VALUE else combine(total, initial)
+
+    return rule
 
 
-def _prod(
-    x: Var,
-    axis: Axis = None,
-    dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Var:
-    kind = np.dtype(dtype).name if dtype is not None else x.dtype if x.is_float else "int64"
-    x = _among(convert(x, kind), where, 1)
-    total = red.reduce_prod(x, axes_of(x, axis), kept(keepdims))
-    return total if initial is NO_VALUE else total * initial
+_sum = _total(reduce_sum, operator.add, 0)
 
 
 def _extreme(reduce: Callable[..., Var], combine: str, worst: float) -> Rule:
@@ -136,10 +131,6 @@ def _var(
     return squares / (count - lost)
 
 
-def _std(*args: Any, **kwargs: Any) -> Var:
-    return scalar("sqrt", _var(*args, **kwargs))
-
-
 def _average(
     x: Var, axis: Axis = None, weights: Any = None, returned: Any = False, keepdims: Any = False
 ) -> Var:
@@ -162,46 +153,39 @@ def _ptp(x: Var, axis: Axis = None, keepdims: Any = False) -> Var:
 def _median(x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: Any = False) -> Var:
     """The middle element, or the mean of the two in the middle."""
     axes = axes_of(x, axis)
-    left = [n for a, n in enumerate(x.shape) if a not in axes]
+    left = without(x.shape, axes)
     rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
     n, ordered = rows.shape[-1], orders.sort(rows, -1)
     middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2.0
-    whole = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    return reshape(middle, whole) if kept(keepdims) else middle
+    return reshape(middle, keeping(x.shape, axes)) if kept(keepdims) else middle
 
 
-def logic(name: str, otherwise: bool) -> Callable[..., Var]:
+def logic(reduce: Primitive, otherwise: bool) -> Callable[..., Var]:
     """Whether all, or any, elements are not zero; `otherwise` is what changes nothing."""
 
     def rule(x: Var, axis: Axis = None, keepdims: Any = False, where: Any = True) -> Var:
-        flags = _among(_flags(x), where, otherwise)
-        axes = tuple(sorted(axes_of(x, axis)))
-        whole = [1 if a in axes else n for a, n in enumerate(x.shape)]
-        left = tuple(n for a, n in enumerate(x.shape) if a not in axes)
-        found = x.builder.emit(PRIMITIVES[name], (flags,), left, "bool", axes=axes) if axes else flags
-        return reshape(found, whole) if kept(keepdims) else found
+        return reduced(reduce, _among(flags(x), where, otherwise), axes_of(x, axis), kept(keepdims), "bool")
 
     return rule
 
 
-def _count_nonzero(x: Var, axis: Axis = None, *, keepdims: Any = False) -> Var:
-    return _sum(_flags(x), axis, keepdims=keepdims)
+every = logic(red.reduce_and, True)
 
 
 RULES: dict[str, Rule] = {
     "sum": _sum,
-    "prod": _prod,
+    "prod": _total(red.reduce_prod, operator.mul, 1),
     **dict.fromkeys(("max", "amax"), _extreme(red.reduce_max, "maximum", -np.inf)),
     **dict.fromkeys(("min", "amin"), _extreme(red.reduce_min, "minimum", np.inf)),
     "mean": _mean,
     "var": _var,
-    "std": _std,
+    "std": lambda *args, **kwargs: scalar("sqrt", _var(*args, **kwargs)),
     "average": _average,
     "ptp": _ptp,
     "median": _median,
-    "all": logic("reduce_and", True),
-    "any": logic("reduce_or", False),
-    "count_nonzero": _count_nonzero,
+    "all": every,
+    "any": logic(red.reduce_or, False),
+    "count_nonzero": lambda x, axis=None, *, keepdims=False: _sum(flags(x), axis, keepdims=keepdims),
 }
 # A finite number is no NaN, so these are their namesakes.
 RULES |= {f"nan{name}": RULES[name] for name in words("sum prod max min mean var std median")}

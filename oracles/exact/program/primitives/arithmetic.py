@@ -13,6 +13,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import (
+    LOST,
     ZERO,
     all_finite,
     as_balls,
@@ -20,7 +21,6 @@ from oracles.exact.program.balls import (
     decide,
     each,
     filled,
-    note_lost,
 )
 from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
@@ -168,7 +168,7 @@ def _scale(z: Array, c: Array) -> Array:
 
     def one(a: arb, b: arb) -> arb:
         if a.is_zero() and not b.is_finite():
-            note_lost()
+            LOST.say(None)
         return ZERO if a.is_zero() else a * b
 
     return each(one, z, c)

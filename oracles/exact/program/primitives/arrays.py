@@ -18,7 +18,7 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import constant, convert_
-from oracles.exact.program.primitives.sums import not_negative, partial_sums, sizes_of, sum_units, summed
+from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var, define
 
 
@@ -124,8 +124,7 @@ def _reduce_sum_rounded(growth: Growth, equation: Equation, operands: list[Array
     sizes = np.asarray(np.add.reduce(sizes_of(x), axis=axes))
     signs = np.asarray(np.logical_and.reduce(not_negative(x), axis=axes))
     count = np.asarray(math.prod(x.shape[a] for a in axes))
-    below = partial_sums(growth, target, sizes, count)
-    return summed(growth, equation, result, sizes, sum_units(count, target), below, signs)
+    return sum_of_terms(growth, equation, result, sizes, count, signs)
 
 
 reduce_sum_ = define(
@@ -201,9 +200,7 @@ def _scatter_add_rounded(growth: Growth, equation: Equation, operands: list[Arra
         return np.asarray(result)
     sizes = np.zeros(math.prod(shape))
     np.add.at(sizes, where[inside], sizes_of(x).ravel()[inside])
-    sizes = sizes.reshape(shape)
-    below = partial_sums(growth, target, sizes, counts)
-    return summed(growth, equation, result, sizes, sum_units(counts, target), below, np.asarray(False))
+    return sum_of_terms(growth, equation, result, sizes.reshape(shape), counts, np.asarray(False))
 
 
 take_ = define(

@@ -8,13 +8,13 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import (
+    KINKS,
     OPEN,
     ZERO,
     as_balls,
     certain_extreme,
     each,
     filled,
-    note_kink,
     settled,
 )
 from oracles.exact.program.derive import Tangents, jointly_linear
@@ -84,7 +84,7 @@ def _blend(a: Array, b: Array, x: Array, y: Array) -> Array:
             return x
         if a < b:
             return y
-        note_kink(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
+        KINKS.say(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
         return x.union(y)
 
     return each(choose, as_balls(a), as_balls(b), x, y)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import OPEN, as_balls, comparison, decide, note_tie, settled, truths
+from oracles.exact.program.balls import OPEN, TIES, as_balls, comparison, decide, settled, truths
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var, define
@@ -22,7 +22,7 @@ def _comparison(
             return np.asarray(holds(x, y))
         found = decide(as_balls(x), as_balls(y), holds, fails)
         if larger is None and np.any(found == (name == "eq")):
-            note_tie(found)
+            TIES.say(found.tobytes())
         return found
 
     def opened(x: Array, y: Array) -> Array:

@@ -58,10 +58,15 @@ matmul_ = define(Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpo
 
 def matmul(x: Var, y: Var) -> Var:
     """x y over the last two axes; the leading axes are batches and are broadcast."""
+    x, y = _in_batches(x, y)
+    return x.builder.emit(matmul_, (x, y), (*x.shape[:-1], y.shape[-1]), x.dtype)
+
+
+def _in_batches(x: Var, y: Var) -> tuple[Var, Var]:
+    """Both with the leading axes of both."""
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    x = x.builder.broadcast(x, (*batch, *x.shape[-2:]))
-    y = y.builder.broadcast(y, (*batch, *y.shape[-2:]))
-    return x.builder.emit(matmul_, (x, y), (*batch, x.shape[-2], y.shape[-1]), x.dtype)
+    builder = x.builder
+    return builder.broadcast(x, (*batch, *x.shape[-2:])), builder.broadcast(y, (*batch, *y.shape[-2:]))
 
 
 def dot_general(
@@ -149,8 +154,11 @@ def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
 solve_ = define(Primitive("solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct)))
 
 
-def solve(a: Var, b: Var) -> Var:
-    """The x of a x = b; a (..., n, n) invertible, b (..., n, m)."""
+def solve(a: Var, b: Var, left: bool = True) -> Var:
+    """The x of a x = b, or of x a = b; a (..., n, n) invertible, b matrices; leading axes are broadcast."""
+    a, b = _in_batches(a, b)
+    if not left:
+        return transpose(solve(transpose(a), transpose(b)))
     return a.builder.emit(solve_, (a, b), b.shape, b.dtype)
 
 
@@ -187,11 +195,13 @@ def trace(a: Var) -> Var:
 # -- triangles --------------------------------------------------------------------------------------------
 
 
-def triangle(x: Var, lower: bool, strict: bool = False) -> Var:
-    """x with zeros outside one triangle of its last two axes (strict: and on the diagonal)."""
-    ones, k = np.ones(x.shape[-2:], bool), int(strict)
+def triangle(x: Var, lower: bool, strict: bool = False, unit: bool = False) -> Var:
+    """x with zeros outside one triangle of its last two axes; strict: and on the diagonal; unit: ones."""
+    *_, rows, columns = x.shape
+    ones, k = np.ones((rows, columns), bool), int(strict or unit)
     mask = np.tril(ones, -k) if lower else np.triu(ones, k)
-    return select(x.builder.constant(np.broadcast_to(mask, x.shape).copy(), "bool"), x, 0.0)
+    found = select(x.builder.constant(np.broadcast_to(mask, x.shape).copy(), "bool"), x, 0.0)
+    return found + np.eye(rows, columns) if unit else found
 
 
 def _cholesky(a: Array) -> Array:

@@ -27,7 +27,7 @@ from oracles.exact.program.primitives.arrays import (
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_max
-from oracles.exact.program.primitives.sums import not_negative, partial_sums, sizes_of, sum_units, summed
+from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Equation, Primitive, Var, define
 
@@ -199,9 +199,7 @@ def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], t
     sizes = np.add.accumulate(sizes_of(x), axis=axis)
     signs = np.logical_and.accumulate(not_negative(x), axis=axis)
     counts = np.arange(1, x.shape[axis] + 1).reshape(-1, *(1,) * (x.ndim - axis - 1))
-    below = partial_sums(growth, target, sizes, counts)
-    result = equation.primitive.evaluate(x, axis=axis)
-    return summed(growth, equation, result, sizes, sum_units(counts, target), below, signs)
+    return sum_of_terms(growth, equation, equation.primitive.evaluate(x, axis=axis), sizes, counts, signs)
 
 
 cumsum_ = define(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.program.balls import ONE, certain_extreme, filled, note_kink, settled, unit, zeros
+from oracles.exact.program.balls import KINKS, ONE, certain_extreme, filled, settled, unit, zeros
 from oracles.exact.program.derive import Tangents, jointly_linear
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.maxima import Maxima
@@ -50,7 +50,7 @@ def _candidates(row: Any) -> list[int]:
             best = ball
     found = [k for k, ball in enumerate(row) if not ball < best.lower()]
     if len(found) > 1:
-        note_kink(f"{len(found)} elements may be the extreme one, {best.str(8)}")
+        KINKS.say(f"{len(found)} elements may be the extreme one, {best.str(8)}")
     return found
 
 

@@ -30,6 +30,16 @@ def sizes_of(x: Array) -> NDArray[np.float64]:
     return np.where(np.isnan(found), np.inf, found) * (1 + MARGIN)
 
 
+def sum_of_terms(
+    growth: Growth, equation: Equation, result: Array, sizes: Array, counts: Array, same_sign: Array
+) -> Array:
+    """A sum of so many terms of these sizes, with its error."""
+    target = growth.format(equation)
+    # Partial sums may be flushed below the normal numbers; those of zeros alone lose nothing.
+    below = np.asarray((sizes > 0) * (growth.flushed(target) * np.maximum(counts - 1, 0)))
+    return summed(growth, equation, result, sizes, sum_units(counts, target), below, same_sign)
+
+
 def summed(
     growth: Growth,
     equation: Equation,
@@ -59,11 +69,6 @@ def summed(
     if growth.keeping:
         growth.local[equation.output] = lost * np.where(lost > 0, sizes, 0.0)
     return growth.grown(equation, grown, 0, False)
-
-
-def partial_sums(growth: Growth, target: Format, sizes: Array, counts: Array) -> Array:
-    """What so many partial sums lose below the normal numbers; of zeros alone nothing."""
-    return np.asarray((sizes > 0) * (growth.flushed(target) * np.maximum(counts - 1, 0)))
 
 
 def not_negative(x: Array) -> NDArray[np.bool_]:
