@@ -78,10 +78,10 @@ def check_vjp(
     if is_inside():
         return original_one(**given)  # type: ignore[no-any-return]
 
-    def pull(cotangent: Any, *primals: Any) -> Any:
-        return f_vjp(*primals)[1](cotangent)
+    from oracles.frameworks.in_jax import with_reverse_rule
 
-    return _decided("check_vjp", [partial(_asked, f, args, vjp=pull)], original_one, given)
+    ruled = with_reverse_rule(f, f_vjp)
+    return _decided("check_vjp", [partial(_asked, ruled, args)], original_one, given)
 
 
 def check_jvp(

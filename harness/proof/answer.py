@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
+
 from harness.proof.observe import Observed, observe
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
@@ -22,8 +24,13 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         ValueError: The cotangent does not fit.
     """
     if not any(arrays[k].size for k in question.active):
-        return Answer(tuple(_nothing(name, question.names[k], arrays[k]) for k in question.active))
+        given = [(question.names[k], arrays[k]) for k in question.active]
+        return Answer(tuple(_nothing(name, of, a, f"the shape is {a.shape}") for of, a in given))
     posed = pose(question, arrays)
+    if not any(map(np.any, posed.directions)):
+        along = "tangent" if question.derivative.is_of_results else "cotangent"
+        why = f"the {along} is zero everywhere, and so is any gradient along it"
+        return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
     return answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
 
 
@@ -79,9 +86,8 @@ def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed
     return parts
 
 
-def _nothing(name: str, of: str, array: Array) -> Part:
-    said = f"nothing to compare: the shape is {array.shape}"
-    return Part(name, of, Verdict.NONE, None, said, array.dtype.name, array.shape)
+def _nothing(name: str, of: str, like: Array, why: str) -> Part:
+    return Part(name, of, Verdict.NONE, None, f"nothing to compare: {why}", like.dtype.name, like.shape)
 
 
 def _misfits(seen: Observed, posed: Posed, name: str) -> list[Part]:

@@ -77,6 +77,17 @@ def with_forward_rule(function: Function, rule: Function) -> Function:
     return ruled
 
 
+def with_reverse_rule(function: Function, rule: Function) -> Function:
+    """A function whose gradient is that of `rule(*primals)`, which gives its value and a pullback."""
+
+    def plain(*args: Any) -> Any:
+        return function(*args)
+
+    ruled = jax.custom_vjp(functools.update_wrapper(plain, function))
+    ruled.defvjp(lambda *primals: (rule(*primals)[0], primals), lambda primals, g: rule(*primals)[1](g))
+    return ruled
+
+
 def _within(wide: bool, function: Function) -> Function:
     """The function in JAX's context for its dtypes; its result is finished when it returns."""
 

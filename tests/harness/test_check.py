@@ -2,9 +2,11 @@
 
 import warnings
 
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
+import torch
 
 from harness.check import check_gradient
 from harness.verdicts import Verdict
@@ -97,6 +99,20 @@ def test_an_empty_argument_has_nothing_to_compare_which_is_not_a_pass():
     assert (found.verdict, found.passed) == (Verdict.NONE, False)
     assert found.diagnosis == "nothing to compare: the shape is (0, 3)"
     assert str(found).startswith("square_vjp/x [float64, (0, 3), seed 0]: nothing compared")
+
+
+@pytest.mark.parametrize(
+    ("f", "options"), [(np.sin, {"vjp": lambda g, x: 5 * g}), (torch.sin, {}), (jnp.sin, {})]
+)
+def test_along_a_cotangent_of_zeros_nothing_is_verified(f, options):
+    """A wrong rule has the right zeros there, so it is no pass."""
+    x = {np.sin: np.array, torch.sin: torch.tensor, jnp.sin: jnp.array}[f]([0.5, 2.0])
+    found = check_gradient(f, (x,), cotangent=np.zeros(2), **options)
+    assert (found.verdict, found.passed) == ("", False)
+    assert found.diagnosis.startswith("nothing to compare: the cotangent is zero everywhere")
+    if f is not np.sin:
+        along = check_gradient(f, (x,), cotangent=np.zeros(2), mode="forward")
+        assert "the tangent is zero" in along.diagnosis
 
 
 def test_beside_an_argument_with_numbers_an_empty_one_is_no_matter():

@@ -300,3 +300,13 @@ def test_jax_that_cannot_be_proven_is_left_to_the_original(settings):
     with pytest.warns(GradientWarning, match="not proven"):
         check_grads(f, (array(3),), 1, modes="rev")
     assert settings.made[0].unproven
+
+
+def test_a_vjp_whose_value_is_another_functions_raises_as_the_original_does():
+    def cubed(x):
+        return x**3, lambda g: (2 * x * g,)
+
+    x = (jnp.array([1.5, 2.0]),)
+    check_vjp(lambda x: x * x, lambda x: (x * x, lambda g: (2 * x * g,)), x)
+    with pytest.raises(AssertionError, match=r"another function: 3\.375"):
+        check_vjp(lambda x: x * x, cubed, x)
