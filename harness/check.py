@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
@@ -13,12 +14,12 @@ from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.target import Target, target_of
-from harness.subject.tested import First, under_test
+from harness.subject.tested import First, Programs, under_test
 from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
-from oracles.frameworks.framework import differentiating
+from oracles.frameworks.framework import Subject, differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
@@ -148,12 +149,16 @@ def answers(
     beside: Iterable[tuple[str, Sequence[Any]]] = (),
 ) -> Result:
     """The answer at the given point, and at others beside it."""
-    found = [_at(question, tested, target.arrays, "given")]
-    found += [_beside(question, tested, arrays, name) for name, arrays in beside]
+    given, raised = _at(question, tested, target.arrays, "given"), list[str]()
+    others = [_beside(question, tested, arrays, name, raised) for name, arrays in beside]
+    found = [given, *others]
+    faults = dict.fromkeys(text for point in found for text in point.faults)
+    if raised and not any(part.judgement for point in others for part in point.parts):
+        faults[f"the gradient was compared at no point beside the given one, where {raised[0]}"] = None
     return result(
         tuple(part for point in found for part in point.parts),
-        tuple(dict.fromkeys(text for point in found for text in point.faults)),
-        tuple(dict.fromkeys(text for point in found for text in point.notes)),
+        tuple(faults),
+        tuple(dict.fromkeys([*(text for point in found for text in point.notes), *raised])),
     )
 
 
@@ -190,13 +195,47 @@ def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str)
         return Answer((without_numbers(reason, name),))
 
 
-def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
-    """A point that was not asked for: whatever the function raises there is no news."""
+def _beside(
+    question: Question, tested: UnderTest, arrays: Sequence[Any], name: str, raised: list[str]
+) -> Answer:
+    """A point that was not asked for: what the function raises there is no news, its gradient's is noted."""
     try:
-        return _at(question, tested, arrays, name)
+        return _at(question, _Noting(tested, name, raised), arrays, name)
     except Exception as problem:
-        said = f"not taken: {type(problem).__name__}: {problem}".splitlines()[0]
+        said = f"not taken: {_first_line(problem)}"
         return Answer((Part(name, "", Verdict.NONE, None, said),))
+
+
+@dataclass(frozen=True)
+class _Noting:
+    """A derivative under test that notes where it raises."""
+
+    tested: UnderTest
+    point: str
+    raised: list[str]
+
+    @property
+    def rounding(self) -> str:
+        return self.tested.rounding
+
+    def subject(self) -> Subject:
+        own = self.tested.subject()
+
+        def gradient(*given: Any) -> Any:
+            try:
+                return own.gradient(*given)
+            except Exception as problem:
+                self.raised.append(f"at {self.point} the gradient raises {_first_line(problem)}")
+                raise
+
+        return replace(own, gradient=gradient)
+
+    def record(self, directions: tuple[Any, ...], inputs: Sequence[Any], alone: bool) -> Programs:
+        return self.tested.record(directions, inputs, alone)
+
+
+def _first_line(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0]
 
 
 def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:

@@ -701,3 +701,36 @@ def test_the_exact_door_and_the_check_have_one_truth(name):
     exact = exact_gradient(function, (x,))
     assert exact.digits((0,), 20) == "0.20000000000000001110"
     assert found.worst.true_digits.startswith("0.2000000000000000111")
+
+
+def test_a_backward_that_raises_wherever_the_boundary_is_tried_is_no_pass():
+    """The forward's own exceptions there are no news; a crash of the backward is, and is named."""
+    given = np.array([0.5, -1.25, 2.0])
+
+    def crashes(g, x):
+        if not np.array_equal(x, given):
+            raise IndexError("the kernel's table is too short")
+        return 2 * g * x
+
+    found = check_gradient(lambda x: x * x, (given,), vjp=crashes, boundary=["zeros", "ones"])
+    assert (found.verdict, found.passed) == ("accurate", False)
+    assert "at zeros the gradient raises IndexError: the kernel's table is too short" in str(found)
+    assert check_gradient(lambda x: x * x, (given,), vjp=crashes).passed
+
+    def at_zeros(g, x):
+        return 1 / 0 if not x.any() else 2 * g * x
+
+    found = check_gradient(lambda x: x * x, (given,), vjp=at_zeros, boundary=["zeros", "ones"])
+    assert found.passed
+    assert found.notes == ("at zeros the gradient raises ZeroDivisionError: division by zero",)
+
+
+def test_what_the_forward_raises_beside_the_given_point_is_no_news():
+    def forward(x):
+        if not np.all(x):
+            raise ValueError("zeros are not in the domain")
+        return 1 / x
+
+    found = check_gradient(forward, (X,), vjp=lambda g, x: -g / x**2, boundary=["zeros"])
+    assert found.passed
+    assert found.notes == ()
