@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.proof.judge import Judgement, shortest, worst_element
-from harness.proof.question import VALUE, Part
+from harness.proof.question import Part
 from harness.verdicts import RIGHT, Outcome, Verdict, css
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ class Result:
     @property
     def value(self) -> Part | None:
         """What is known of the function's own value: the worst of its results; None where it was not run."""
-        return min((part for part in self.parts if part.name == VALUE), key=_badness, default=None)
+        return min((part for part in self.parts if part.of_value), key=_badness, default=None)
 
     @cached_property
     def _shown(self) -> list[Part]:
         """The gradients, and the values that fail."""
-        return [part for part in self.parts if part.name != VALUE or _fails(part)]
+        return [part for part in self.parts if not part.of_value or _fails(part)]
 
     @cached_property
     def _worst(self) -> Part:

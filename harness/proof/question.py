@@ -18,8 +18,6 @@ from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import Subject
 
-VALUE = "value"
-
 
 class ValueRule(Enum):
     """What is asked of the value that a subject gives beside its derivative."""
@@ -93,7 +91,7 @@ class Part:
 
     Attributes:
         input: Which point: "given", or what was tried beside it.
-        name: The argument; `VALUE` for the function's own value.
+        name: The argument; "value" for the function's own value, which is `of_value`.
         verdict: On its gradient; "" where nothing was compared.
         judgement: The worst element, None where no numbers were compared.
         diagnosis: Why, in words.
@@ -109,6 +107,7 @@ class Part:
     dtype: str = ""
     shape: tuple[int, ...] = ()
     remark: bool = False
+    of_value: bool = False
 
     @property
     def informs(self) -> bool:

@@ -13,7 +13,7 @@ from harness.proof.evidence import Evidence, distance, meets
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
-from harness.proof.question import VALUE, Part, Question, ValueRule
+from harness.proof.question import Part, Question, ValueRule
 from harness.proof.truth import Posed
 from harness.subject.arrays import Array
 from harness.verdicts import RIGHT, Verdict
@@ -54,11 +54,11 @@ def value_parts(
         runs.append((OWN_RUN, primal))
     misfit = next((text for _, values in runs if (text := _misfit(question, posed, values))), "")
     if misfit:
-        return [Part(name, VALUE, Verdict.WRONG, None, misfit)]
+        return [_part(name, Verdict.WRONG, misfit)]
     try:
         true = posed.values
     except ExactError as reason:
-        return [Part(name, VALUE, Verdict.UNDECIDED, None, f"value: {reason}", remark=True)]
+        return [_part(name, Verdict.UNDECIDED, f"value: {reason}", remark=True)]
     differ = _other_functions(program, true, question.limits) if program else [""] * len(true)
     parts = []
     for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
@@ -78,7 +78,7 @@ def value_parts(
         (one,) = judge_each([_evidence(enclosure, output.dtype)], [numbers], question.allowed)
         one = replace(one, verdict=verdict, diagnosis=text, more=())
         remark = verdict is Verdict.MISCOMPUTED and question.value is not ValueRule.COUNTS
-        parts.append(_part(name, one, output.dtype, enclosure.shape, remark))
+        parts.append(_part(name, verdict, text, one, output.dtype, enclosure.shape, remark))
     return parts
 
 
@@ -90,7 +90,7 @@ def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: 
     misfit = _misfit(question, posed, values)
     if misfit:
         said = f"the function is not the specification: {misfit}"
-        return [Part(name, VALUE, Verdict.WRONG, None, said)]
+        return [_part(name, Verdict.WRONG, said)]
     program, true = posed.forward.program, posed.values
     wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
     excused, zero = attainable(program, posed.forward.values, wrt, true, 0)
@@ -114,19 +114,22 @@ def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: 
         )  # fmt: skip
         verdict = Verdict.ACCURATE if near else Verdict.WRONG
         one = replace(judgement, verdict=verdict, diagnosis=said, more=())
-        parts.append(_part(name, one, c.dtype.name, c.shape))
+        parts.append(_part(name, verdict, said, one, c.dtype.name, c.shape))
     return parts
 
 
-def _part(name: str, one: Judgement, dtype: str, shape: tuple[int, ...], remark: bool = False) -> Part:
-    return Part(name, VALUE, one.verdict, one, one.diagnosis, dtype, shape, remark)
+def _part(
+    name: str, verdict: Verdict, text: str, one: Judgement | None = None, dtype: str = "",
+    shape: tuple[int, ...] = (), remark: bool = False,
+) -> Part:  # fmt: skip
+    return Part(name, "value", verdict, one, text, dtype, shape, remark, of_value=True)
 
 
 def _evidence(true: Enclosure, dtype: str) -> Evidence:
     """What is known without perturbations: nobody can ask for less than half an ulp."""
     half = _half_ulp(true, dtype) + format_of(dtype).normal
     everywhere = np.ones(true.shape, bool)
-    return Evidence(VALUE, true, half, ~everywhere, everywhere, None, dtype)
+    return Evidence("value", true, half, ~everywhere, everywhere, None, dtype)
 
 
 def _misfit(question: Question, posed: Posed, values: Sequence[Array]) -> str:

@@ -17,7 +17,7 @@ from harness.proof.evidence import Evidence, budget
 from harness.proof.judge import Judgement, judge, worst_argument
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.program import Examined, examine_derivative
-from harness.proof.question import VALUE, Answer, Question, ValueRule
+from harness.proof.question import Answer, Question, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
@@ -142,13 +142,11 @@ def _row(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> R
 
 def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
     """The fields of a record that come from the answer: of its worst part, with the worst numbers of all."""
-    gradients = [part for part in found.parts if part.name != VALUE]
+    gradients = [part for part in found.parts if not part.of_value]
     judged = [part.judgement for part in gradients if part.judgement is not None]
     worst = worst_argument(judged) if judged else None
     amiss = [f"{p.name}: {p.diagnosis}" for p in gradients if p.judgement is None and p.diagnosis]
-    amiss += [
-        p.diagnosis for p in found.parts if p.name == VALUE and p.verdict not in RIGHT and not p.informs
-    ]
+    amiss += [p.diagnosis for p in found.parts if p.of_value and p.verdict not in RIGHT and not p.informs]
     kind = min(
         (p.verdict for p in found.parts if p.verdict and not p.informs), key=lambda verdict: verdict.severity
     )

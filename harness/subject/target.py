@@ -98,10 +98,10 @@ def target_of(
     """
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
-    if argnums is None and parameters and "torch" in sys.modules:
-        from oracles.frameworks.in_torch import with_parameters
+    if "torch" in sys.modules:
+        from oracles.frameworks.in_torch import module_as_function
 
-        f, args = with_parameters(f, args)
+        f, args = module_as_function(f, args, parameters and argnums is None)
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)

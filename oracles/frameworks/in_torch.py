@@ -170,20 +170,27 @@ def _as_given(leaf: Any) -> Any:
     return as_tensor(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
 
-def with_parameters(f: Function, args: Sequence[Any]) -> tuple[Function, Sequence[Any]]:
-    """A `torch.nn.Module` as a function of its parameters too, and its arguments with them; others as are."""
+def module_as_function(f: Function, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
+    """A `torch.nn.Module` as a function, with `parameters` of its parameters too; and its arguments.
+
+    Each call starts from the buffers that the module has now, and leaves them as they were. What is no module
+    is returned as it is.
+    """
     if not isinstance(f, torch.nn.Module):
         return f, args
     module: Any = f
-    parameters = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
-    if not parameters:
+    buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
+    active = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad and parameters}
+    if not buffers and not active:
         return f, args
 
-    def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        return functional_call(module, parameters, args, kwargs)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        own, rest = (args[0], args[1:]) if active else ({}, args)
+        fresh = {name: b.clone() for name, b in buffers.items()}
+        return functional_call(module, {**fresh, **own}, rest, kwargs)
 
-    first = inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_ONLY)
-    own = [p.replace(kind=first.kind) for p in inspect.signature(module.forward).parameters.values()]
-    call.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
+    own = inspect.signature(module.forward).parameters.values()
+    positional = [p.name for p in own if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    call.argument_names = ["parameters", *positional] if active else positional  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
-    return call, (parameters, *args)
+    return call, (active, *args) if active else args

@@ -734,3 +734,54 @@ def test_what_the_forward_raises_beside_the_given_point_is_no_news():
     found = check_gradient(forward, (X,), vjp=lambda g, x: -g / x**2, boundary=["zeros"])
     assert found.passed
     assert found.notes == ()
+
+
+# -- modules that keep state ------------------------------------------------------------------------------
+
+
+class Moving(torch.nn.Module):
+    """A forward that moves a buffer in place, assigns another, and uses both."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(3, dtype=torch.float64))
+        self.register_buffer("calls", torch.tensor(0))
+
+    def forward(self, x):
+        self.calls += 1
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean(0)
+        return (x - self.mean) * self.w * self.calls
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Moving,
+        lambda: torch.nn.BatchNorm1d(3).double(),
+        lambda: torch.nn.BatchNorm1d(3, affine=False).double(),
+        lambda: torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(3, 2)).double(),
+    ],
+)
+@pytest.mark.parametrize("argnums", [None, 0])
+def test_a_modules_buffers_stay_as_they_were_and_each_run_starts_from_them(make, argnums):
+    module = make()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    x = torch.tensor(np.array([X, Y, X * Y, Y - X]))
+    assert check_gradient(module, (x,), argnums=argnums).passed
+    exact_gradient(module, (x,), argnums=argnums)
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+def test_a_module_with_keyword_only_arguments_is_a_function_too():
+    class Scaled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(3, 2).double()
+
+        def forward(self, x, *, scale=1.0, **others):
+            return self.linear(x) * scale
+
+    found = check_gradient(Scaled(), (torch.tensor(X[None]),), kwargs={"scale": 2.0})
+    assert found.passed
+    assert list(found.rows["argument"])[-1] == "x"

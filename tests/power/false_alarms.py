@@ -12,7 +12,6 @@ import jax
 import numpy as np
 
 import harness
-from harness.proof.question import VALUE
 from harness.result import Result
 from harness.verdicts import Verdict
 from oracles.exact.program.formats import FORMATS
@@ -66,7 +65,7 @@ def of_cell(framework: str, name: str, dtype: str, seeds: int = 0) -> list[dict[
                 },
             )  # fmt: skip
             row["checks"] += 1
-            row["elements"] += sum(int(np.prod(part.shape)) for part in found.parts if part.name != VALUE)
+            row["elements"] += sum(int(np.prod(part.shape)) for part in found.parts if not part.of_value)
     return list(rows.values())
 
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import harness
-from harness.proof.question import VALUE
 from harness.result import Result
 from harness.verdicts import RIGHT
 from tests.power.defect import Defect
@@ -54,7 +53,7 @@ class Question(NamedTuple):
         found = []
         for k, own in enumerate(result.parts if result is not None else ()):
             j = own.judgement
-            if j is None or j.verdict in RIGHT or own.name == VALUE:
+            if j is None or j.verdict in RIGHT or own.of_value:
                 continue
             first = (j.element, j.computed, j.true_digits, j.bits_lost)
             others = ((e.at, e.computed, e.true_digits, e.bits_lost) for e in j.more)

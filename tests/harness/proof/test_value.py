@@ -284,3 +284,9 @@ def test_a_function_that_takes_another_path_where_it_is_recorded_is_undecided(fu
     found = harness.check_gradient(function, (x,), **options)
     assert found.verdict == "undecided"
     assert "the function takes another path where it is recorded" in str(found)
+
+
+def test_an_argument_that_is_called_value_has_its_row():
+    found = harness.check_gradient(lambda value: value * value, (X,), vjp=lambda g, value: 3 * g * value)
+    assert (found.verdict, list(found.rows["argument"])) == ("wrong", ["value"])
+    assert found.value.verdict == "accurate"
