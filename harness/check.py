@@ -200,10 +200,13 @@ def _beside(
 ) -> Answer:
     """A point that was not asked for: what the function raises there is no news, its gradient's is noted."""
     try:
-        return _at(question, _Noting(tested, name, raised), arrays, name)
+        found = _at(question, _Noting(tested, name, raised), arrays, name)
     except Exception as problem:
         said = f"not taken: {_first_line(problem)}"
-        return Answer((Part(name, "", Verdict.NONE, None, said),))
+        found = Answer((Part(name, "", Verdict.NONE, None, said),))
+    open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
+    parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
+    return replace(found, parts=tuple(parts))
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Result:
 
     @cached_property
     def _worst(self) -> Part:
-        deciding = [part for part in self._shown if not part.informs] or self._shown or list(self.parts)
+        deciding = [part for part in self._shown if not part.remark] or self._shown or list(self.parts)
         return min(deciding, key=_badness, default=Part("", "", Verdict.NONE, None, ""))
 
     @property
@@ -115,11 +115,11 @@ class Result:
     def __str__(self) -> str:
         """The worst part first, its worst elements, and why."""
         shown = [part for part in sorted(self._shown, key=_badness) if part.verdict not in RIGHT]
-        shown = [part for part in shown if not part.informs] or [self._worst]
+        shown = [part for part in shown if not part.remark] or [self._worst]
         lines = [line for part in shown[:MOST_SHOWN] for line in self._of_part(part)]
         hidden = len(shown) - MOST_SHOWN
         lines += [f"and {hidden} more"] if hidden > 0 else []
-        remarks = [part.diagnosis for part in self._shown if part.remark]
+        remarks = [part.diagnosis for part in self._shown if part.remark and part.of_value]
         lines += [f"  {text}" for text in (*self.faults, *self.notes, *remarks)]
         return "\n".join(lines)
 

@@ -96,7 +96,8 @@ class Part:
         judgement: The worst element, None where no numbers were compared.
         diagnosis: Why, in words.
         dtype, shape: Of the gradient.
-        remark: Whether it never decides: a value, where the question is about the gradient alone.
+        remark: Whether it says something without deciding: a value, where the question is about the gradient
+            alone, or what is not proven beside the given point.
     """
 
     input: str
@@ -108,14 +109,6 @@ class Part:
     shape: tuple[int, ...] = ()
     remark: bool = False
     of_value: bool = False
-
-    @property
-    def informs(self) -> bool:
-        """Whether it says something without deciding: a remark, or tried beside where nothing is proven."""
-        beside = self.input != "given"
-        return self.remark or (
-            beside and self.verdict in {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
-        )
 
 
 @dataclass(frozen=True, slots=True)

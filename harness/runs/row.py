@@ -146,9 +146,9 @@ def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
     judged = [part.judgement for part in gradients if part.judgement is not None]
     worst = worst_argument(judged) if judged else None
     amiss = [f"{p.name}: {p.diagnosis}" for p in gradients if p.judgement is None and p.diagnosis]
-    amiss += [p.diagnosis for p in found.parts if p.of_value and p.verdict not in RIGHT and not p.informs]
+    amiss += [p.diagnosis for p in found.parts if p.of_value and p.verdict not in RIGHT and not p.remark]
     kind = min(
-        (p.verdict for p in found.parts if p.verdict and not p.informs), key=lambda verdict: verdict.severity
+        (p.verdict for p in found.parts if p.verdict and not p.remark), key=lambda verdict: verdict.severity
     )
     outcome = Outcome.PASS if kind in RIGHT and not found.faults else Outcome.FAIL
     said = [worst.diagnosis] if worst and worst.diagnosis else []
