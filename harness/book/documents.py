@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 import reference
 from harness.exact import Enclosure, exact_gradient, exact_value
+from harness.report.tables import Table, frame_of
 from harness.subject.arrays import Array
 
 
@@ -33,27 +34,30 @@ class Reproduced:
     proven: str
 
 
-def _gradient_at(*point: float) -> object:
-    return reference.numerical_gradient(reference.function_2, np.array(point))
+def _gradient(documented: str, *point: float) -> Printed:
+    return Printed(
+        f"numerical_gradient at ({', '.join(f'{number:g}' for number in point)})",
+        documented,
+        lambda: reference.numerical_gradient(reference.function_2, np.array(point)),
+        lambda: _first_digits(exact_gradient(reference.function_2, (np.array(point),))),
+    )
 
 
-def _descent(lr: float) -> object:
-    return reference.gradient_descent(reference.function_2, np.array([-3.0, 4.0]), lr=lr, step_num=100)
-
-
-def _true_gradient_at(*point: float) -> str:
-    return _first_digits(exact_gradient(reference.function_2, (np.array(point),)))
-
-
-def _true_descent(lr: float) -> str:
-    """The same hundred steps with the exact gradient, in exact arithmetic."""
+def _descent(documented: str, lr: float) -> Printed:
+    """A hundred steps; beside them the same with the exact gradient, in exact arithmetic."""
 
     def descend(x: Array) -> Array:
         for _ in range(100):
             x = x - lr * reference.function_2_vjp(1.0, x)
         return x
 
-    return _first_digits(exact_value(descend, (np.array([-3.0, 4.0]),)))
+    start = np.array([-3.0, 4.0])
+    return Printed(
+        f"gradient_descent, lr {lr:g}",
+        documented,
+        lambda: reference.gradient_descent(reference.function_2, start.copy(), lr=lr, step_num=100),
+        lambda: _first_digits(exact_value(descend, (start,))),
+    )
 
 
 def _first_digits(found: Enclosure) -> str:
@@ -78,37 +82,12 @@ def _gradient_shape() -> object:
 
 
 PRINTED = (
-    Printed(
-        "numerical_gradient at (3, 4)",
-        "[6. 8.]",
-        lambda: _gradient_at(3.0, 4.0),
-        lambda: _true_gradient_at(3.0, 4.0),
-    ),
-    Printed(
-        "numerical_gradient at (3, 0)",
-        "[6. 0.]",
-        lambda: _gradient_at(3.0, 0.0),
-        lambda: _true_gradient_at(3.0, 0.0),
-    ),
-    Printed(
-        "gradient_descent, lr 0.1",
-        "[-6.11110793e-10 8.14814391e-10]",
-        lambda: _descent(0.1),
-        lambda: _true_descent(0.1),
-    ),
+    _gradient("[6. 8.]", 3.0, 4.0),
+    _gradient("[6. 0.]", 3.0, 0.0),
+    _descent("[-6.11110793e-10 8.14814391e-10]", 0.1),
     # Rounding of the differences, amplified: exact gradients give 19^100 (-3, 4) = (-2.25e128, 3.00e128).
-    Printed(
-        "gradient_descent, lr 10",
-        "[-2.58983747e+13 -1.29524862e+12]",
-        lambda: _descent(10.0),
-        lambda: _true_descent(10.0),
-    ),
-    Printed(
-        "gradient_descent, lr 1e-10",
-        "[-2.99999994 3.99999992]",
-        lambda: _descent(1e-10),
-        lambda: _true_descent(1e-10),
-    ),
+    _descent("[-2.58983747e+13 -1.29524862e+12]", 10.0),
+    _descent("[-2.99999994 3.99999992]", 1e-10),
     Printed(
         "simpleNet, dW",
         "[[0.21275089 0.19893766 -0.41168855] [0.31912634 0.29840649 -0.61753283]]",
@@ -133,3 +112,15 @@ def as_printed(value: object) -> str:
     """NumPy's default print without its alignment spaces and line breaks, which are not digits."""
     with np.printoptions(precision=8, suppress=False, floatmode="maxprec"):
         return " ".join(str(value).split()).replace("[ ", "[")
+
+
+def table_of(rows: Sequence[Reproduced]) -> Table:
+    """What the document prints, and what we print."""
+    frame = frame_of(asdict(row) for row in rows)
+    return Table(
+        "documents",
+        "The document's printed outputs, digit for digit",
+        frame.sort_values("equal", kind="stable"),
+        ("equal", "what", "documented", "ours", "proven"),
+        "proven: with exact gradients, in exact arithmetic",
+    )

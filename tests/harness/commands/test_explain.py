@@ -9,7 +9,6 @@ from harness.bench import exact as bench_exact
 from harness.bench import gate as bench_gate
 from harness.bench import paired as bench
 from harness.book import documents, learning
-from harness.book import tables as book_tables
 from harness.cases import catalogue
 from harness.commands import bench as bench_command
 from harness.commands.cli import run
@@ -37,8 +36,8 @@ def shown_columns():
     every = [
         *(make(frame, True) for make in (tables.gradients, tables.finite_differences, tables.timings)),
         tables.problems(frame),
-        book_tables.documents([blank(documents.Reproduced)]),
-        book_tables.learning([learning.Learned("jax")]),
+        documents.table_of([blank(documents.Reproduced)]),
+        learning.table_of([learning.Learned("jax")]),
         bench_command.benchmarks([blank(bench.Benchmark)]),
         bench_command.measurements([blank(bench_exact.Measurement)]),
         bench_command.powers([bench_gate.Power("", 0, 0, 0, 0, 0)]),

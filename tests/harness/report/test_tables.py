@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.book import tables as book_tables
+from harness.book import learning
 from harness.book.learning import Learned
 from harness.cases import catalogue
 from harness.report import tables
@@ -344,7 +344,7 @@ def test_nan_is_shown_on_the_screen_and_what_was_not_compared_is_blank():
 
 def test_a_source_that_did_not_learn_shows_no_nan():
     rows = [Learned("numpy", 5, 2.0, 1.0, 0.5, 0.0, 0.0, 1.0), Learned("jax", reason="not installed")]
-    assert "nan" not in printed(book_tables.learning(rows), 160)
+    assert "nan" not in printed(learning.table_of(rows), 160)
 
 
 def frame_of(value):
