@@ -5,6 +5,7 @@ It needs the package hypothesis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,9 @@ def arrays(
     pool = st.sampled_from(draw(st.lists(values, min_size=1, max_size=2))) if few else values
     drawn = draw(st.lists(pool, min_size=int(np.prod(size)), max_size=int(np.prod(size))))
     array = np.array(drawn, _kind(dtype)).reshape(size)
-    return draw(st.sampled_from([_plain, _strided, _transposed]))(array) if boundary else array
+    layouts: list[Callable[[Array], Array]]
+    layouts = [lambda a: a, lambda a: np.repeat(a[..., None], 2, -1)[..., 0], np.asfortranarray]
+    return draw(st.sampled_from(layouts))(array) if boundary else array
 
 
 @st.composite
@@ -81,15 +84,3 @@ def _kind(dtype: str) -> Any:
     import ml_dtypes
 
     return np.dtype(ml_dtypes.bfloat16)
-
-
-def _plain(array: Array) -> Array:
-    return array
-
-
-def _strided(array: Array) -> Array:
-    return np.repeat(array[..., None], 2, -1)[..., 0]
-
-
-def _transposed(array: Array) -> Array:
-    return np.asfortranarray(array)

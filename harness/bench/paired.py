@@ -51,14 +51,9 @@ def numerical_gradient() -> Benchmark:
     entries = net.params["W1"].reshape(-1)[:SAMPLED_ENTRIES]
 
     return _against_the_loop(
-        "numerical_gradient",
-        "batched differences",
-        lambda: net.numerical_gradient(x, t),
-        lambda _: float(net.loss(x, t)),
-        entries,
-        total,
-        wanted_ratio=20.0,
-    )
+        "numerical_gradient", "batched differences", lambda: net.numerical_gradient(x, t),
+        lambda _: float(net.loss(x, t)), entries, total, wanted_ratio=20.0,
+    )  # fmt: skip
 
 
 def exact_gradient() -> Benchmark:
@@ -70,14 +65,9 @@ def exact_gradient() -> Benchmark:
     entries = w1.reshape(-1)[:SAMPLED_ENTRIES]
 
     return _against_the_loop(
-        "exact_gradient",
-        "proven gradient",
-        lambda: enclosed_gradient(case, args, np.ones(())),
-        lambda _: case.function(w1, *args[1:4], x, t),
-        entries,
-        total,
-        wanted_ratio=100.0,
-    )
+        "exact_gradient", "proven gradient", lambda: enclosed_gradient(case, args, np.ones(())),
+        lambda _: case.function(w1, *args[1:4], x, t), entries, total, wanted_ratio=100.0,
+    )  # fmt: skip
 
 
 def _against_the_loop(
@@ -93,17 +83,10 @@ def _against_the_loop(
     measured = paired(call, lambda: reference.numerical_gradient(loss, entries))
     scale = total / len(entries)
     return Benchmark(
-        name,
-        ours,
-        "the document's loop",
-        measured.time_s,
-        measured.reference_time_s * scale,
-        scale / measured.ratio,
-        scale / measured.ratio_high,
-        scale / measured.ratio_low,
-        wanted_ratio,
+        name, ours, "the document's loop", measured.time_s, measured.reference_time_s * scale,
+        scale / measured.ratio, scale / measured.ratio_high, scale / measured.ratio_low, wanted_ratio,
         note=f"784-100-10, batch 100; the loop extrapolated from {2 * len(entries)} of {2 * total} losses",
-    )
+    )  # fmt: skip
 
 
 BENCHMARKS: tuple[Callable[[], Benchmark], ...] = (numerical_gradient, exact_gradient)

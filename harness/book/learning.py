@@ -107,18 +107,12 @@ def _learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
         )
         time_s = perf_counter() - start
         baseline = baseline or (history.loss, net.params)
-        rows.append(
-            Learned(
-                oracle.name,
-                steps,
-                float(history.loss[0]),
-                float(history.loss[-1]),
-                float(net.accuracy(data.x_test, data.t_test)),
-                float(np.max(np.abs(history.loss - baseline[0]))),
-                max(float(np.max(np.abs(net.params[k] - baseline[1][k]))) for k in net.params),
-                time_s,
-            )
-        )
+        losses, weights = baseline
+        drift = float(np.max(np.abs(history.loss - losses)))
+        apart = max(float(np.max(np.abs(net.params[k] - weights[k]))) for k in net.params)
+        first, last = float(history.loss[0]), float(history.loss[-1])
+        accuracy = float(net.accuracy(data.x_test, data.t_test))
+        rows.append(Learned(oracle.name, steps, first, last, accuracy, drift, apart, time_s))
     return rows
 
 

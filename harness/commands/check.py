@@ -38,17 +38,10 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
     }
     try:
         found = check_gradient(
-            function,
-            _arguments(options),
-            **others,
-            mode=options.mode,
-            order=options.order,
-            seed=options.seed,
-            bits_lost=options.bits_lost,
-            framework=options.framework or _framework(function),
-            boundary=_boundary(options.boundary),
-            samples=options.samples,
-        )
+            function, _arguments(options), **others, mode=options.mode, order=options.order,
+            seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
+            framework=options.framework or _framework(function), samples=options.samples,
+        )  # fmt: skip
     except ValueError as problem:
         raise UsageError(str(problem)) from problem
     print(found)

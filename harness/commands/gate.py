@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,22 +76,18 @@ def run_gate(options: GateOptions) -> ExitCode:
             gate.take(record)
         gate.leave_unconfirmed()
     else:
-        for record in _fresh(options, cells, gate):
+        for record in _fresh(options, cells):
             gate.take(record)
-        gate.confirm(_again(options, gate))
+        # The suspects are timed a second time, now that everything else is done.
+        suspects = list(gate.suspects.values())
+        gate.confirm(run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=suspects))
     planned = {Row.of(cell) for cell in cells}
     gate.close((row for row in past.rows if covers(options.scope, row)), planned.__contains__)
     other = next((m for m in reversed(past.machines) if m), None)
-    told = Told(
-        gate.findings,
-        gate.rows,
-        past.name,
-        past.said,
-        differences(machine, other)
-        if machine and other
-        else ["one of the two runs does not say of which machine it is"],
-        options.baseline if options.baseline != BASELINE else None,
-    )
+    unknown = ["one of the two runs does not say of which machine it is"]
+    differing = differences(machine, other) if machine and other else unknown
+    baseline = options.baseline if options.baseline != BASELINE else None
+    told = Told(gate.findings, gate.rows, past.name, past.said, differing, baseline)
     code = _exit_code(gate)
     with whatever_the_reader_does():
         deliver_findings(told, kind, code)
@@ -127,7 +123,7 @@ def _machine_of(options: GateOptions) -> Fingerprint | None:
     return header.fingerprint if header else None
 
 
-def _fresh(options: GateOptions, cells: Sequence[Cell], gate: Gate) -> Iterator[Record]:
+def _fresh(options: GateOptions, cells: Sequence[Cell]) -> Iterator[Record]:
     """The records of a run, saved as they come; those that a killed run has saved come first."""
     done: dict[Cell, Record] = {}
     if options.resume:
@@ -152,11 +148,6 @@ def _can_go_on(path: Path) -> None:
             f"--resume: the run at {path} is of other code or of another machine, so its rows cannot be "
             "used here: run without --resume"
         )
-
-
-def _again(options: GateOptions, gate: Gate) -> Iterable[Record]:
-    """The suspects, timed a second time, now that everything else is done."""
-    return run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=list(gate.suspects.values()))
 
 
 def _exit_code(gate: Gate) -> ExitCode:

@@ -72,20 +72,12 @@ class Expected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
             record.gradient_time_ratio, record.gradient_time_ratio_low, record.gradient_time_ratio_high
         )
         return cls(
-            case=record.case,
-            oracle=record.oracle,
-            dtype=record.dtype,
-            input=record.input,
-            verdict=record.verdict,
-            outcome=record.outcome,
-            bits_lost=_short(record.bits_lost),
-            error_ulp=_short(record.error_ulp),
-            proven_digits=_short(record.proven_digits),
-            time_ratio=_short(ratio and ratio.median),
-            time_ratio_low=_short(ratio and ratio.low),
-            time_ratio_high=_short(ratio and ratio.high),
-            update=update,
-        )
+            case=record.case, oracle=record.oracle, dtype=record.dtype, input=record.input,
+            verdict=record.verdict, outcome=record.outcome, bits_lost=_short(record.bits_lost),
+            error_ulp=_short(record.error_ulp), proven_digits=_short(record.proven_digits),
+            time_ratio=_short(ratio and ratio.median), time_ratio_low=_short(ratio and ratio.low),
+            time_ratio_high=_short(ratio and ratio.high), update=update,
+        )  # fmt: skip
 
 
 class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -108,15 +108,9 @@ def _most(number: float) -> float:
 def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Judgement:
     if not computed.size:
         return Judgement(
-            Verdict.ACCURATE,
-            number,
-            where=known.name,
-            bits_lost=0.0,
-            error_ulp=0.0,
-            max_abs_error=0.0,
-            max_rel_error=0.0,
-            scaled_error=0.0,
-        )
+            Verdict.ACCURATE, number, where=known.name, bits_lost=0.0, error_ulp=0.0, max_abs_error=0.0,
+            max_rel_error=0.0, scaled_error=0.0,
+        )  # fmt: skip
     found = facts(known, computed, allowed)
     row = decide(found)
     severity = SEVERITIES[row]
@@ -127,17 +121,11 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     at, *rest = _largest(size, 1 if right else MOST_ELEMENTS)
     lost = np.where(known.zero & found.finite, 0.0, found.lost)
     ulp = format_of(known.dtype).ulp(known.truth.mid)
-    more = tuple(
-        Element(
-            e,
-            float(found.got[e]),
-            known.truth.shown(e, 20),
-            _in_ulps(float(found.error[e]), float(ulp[e])),
-            float(lost[e]),
-        )
-        for e in rest
-    )
-    return replace(_described(number, known, TABLE[row[at]], at, found, lost), more=more)
+    more = []
+    for e in rest:
+        off = _in_ulps(float(found.error[e]), float(ulp[e]))
+        more.append(Element(e, float(found.got[e]), known.truth.shown(e, 20), off, float(lost[e])))
+    return replace(_described(number, known, TABLE[row[at]], at, found, lost), more=tuple(more))
 
 
 def _largest(size: NDArray[np.float64], count: int) -> list[tuple[int, ...]]:

@@ -96,7 +96,8 @@ def observe(
         linear: Whether it is meant to be a linear function of the cotangent.
     """
     directions = cotangent if isinstance(cotangent, tuple) else (cotangent,)
-    names = [*names, *_direction_names(len(directions))]
+    one = len(directions) == 1
+    names = [*names, *("the cotangent" if one else f"cotangent {k}" for k in range(len(directions)))]
     given = [a.copy() for a in (*args, *directions)]
     start = perf_counter()
     mine = Loaded.of(subject, args, cotangent)
@@ -125,10 +126,6 @@ def observe(
         if not _same(gradient.arrays, back, ends=True):
             others.append((f"with the cotangent times {scale:g}, divided by {scale:g}", back))
     return Observed(value, gradient, tuple(others), tuple(misfits), tuple(faults), tuple(notes), seconds)
-
-
-def _direction_names(count: int) -> list[str]:
-    return ["the cotangent"] if count == 1 else [f"cotangent {k}" for k in range(count)]
 
 
 def _times(scale: float, array: Array) -> Array:

@@ -11,7 +11,7 @@ from flint import arb
 
 from harness.proof.evidence import Evidence, budget
 from harness.proof.formula import Formula, beyond, compare
-from harness.proof.judge import Judgement, judge_each, worst_argument
+from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
@@ -115,21 +115,8 @@ def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
     return Examined(machine, recording, agrees, bound(truth.gradient, truth.inputs, machine), note=note)
 
 
-def verdict(
-    truth: Truth,
-    examined: Examined,
-    computed: Sequence[Array],
-    allowed: Callable[[str], float] = budget,
-) -> Judgement:
-    """The verdict on the computed gradients, with the reason in words."""
-    return worst_argument(verdicts(truth, examined, computed, allowed))
-
-
 def verdicts(
-    truth: Truth,
-    examined: Examined,
-    computed: Sequence[Array],
-    allowed: Callable[[str], float] = budget,
+    truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Callable[[str], float] = budget
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
     judged = judge_each(_evidence(truth, examined), computed, allowed)
@@ -165,18 +152,13 @@ def _added_up(
 
 def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
     agrees, balls = examined.formula.agrees, examined.bound.balls if examined.bound else None
-    return [
-        Evidence(
-            name,
-            truth.enclosures[k],
-            truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0),
-            truth.zero[k],
-            None if agrees is None else agrees[k],
-            None if balls is None else balls[k],
-            dtype,
-        )
-        for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True))
-    ]
+    found = []
+    for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True)):
+        attainable = truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0)
+        agree = None if agrees is None else agrees[k]
+        within = None if balls is None else balls[k]
+        found.append(Evidence(name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype))
+    return found
 
 
 def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:

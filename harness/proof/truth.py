@@ -203,18 +203,9 @@ def true_gradient(
     dtypes = tuple(v.dtype for v in program.outputs)
     excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), deadline)
     return Truth(
-        recording.program,
-        program,
-        recording.values,
-        tuple(cotangents),
-        tuple(wrt),
-        tuple(names),
-        dtypes,
-        tuple(enclosures),
-        tuple(excused),
-        tuple(zero),
-        along,
-    )
+        recording.program, program, recording.values, tuple(cotangents), tuple(wrt), tuple(names), dtypes,
+        tuple(enclosures), tuple(excused), tuple(zero), along,
+    )  # fmt: skip
 
 
 def _along(

@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -46,7 +46,7 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def fingerprint() -> Fingerprint:
     """This machine's; the same for the whole process, whose libraries are loaded once."""
-    blas = numpy_blas()
+    blas, settings = numpy_blas(), cast(dict[str, Any], np.show_config(mode="dicts"))
     named = (blas.get(key) for key in ("internal_api", "version", "architecture"))
     return Fingerprint(
         processor=_processor(),
@@ -54,7 +54,7 @@ def fingerprint() -> Fingerprint:
         python=platform.python_version(),
         blas=" ".join(part for part in named if part),
         versions={name: version for name in PACKAGES if (version := installed(name))},
-        simd=_simd(),
+        simd=" ".join(settings.get("SIMD Extensions", {}).get("found", ())),
         threads=blas.get("num_threads", cores()),
     )
 
@@ -105,8 +105,3 @@ def _processor() -> str:
         lines = []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, "") or platform.processor() or platform.machine()
-
-
-def _simd() -> str:
-    found: Any = np.show_config(mode="dicts")
-    return " ".join(found.get("SIMD Extensions", {}).get("found", ()))

@@ -46,7 +46,7 @@ def plan(
     first dtype at the case's most usual shape, and a heavy input in the first dtype.
     """
     cells = []
-    for name in sorted(cases, key=_is_light):
+    for name in sorted(cases, key=lambda case: not any(maker.heavy for maker in catalogue()[case].inputs)):
         makers = _asked(catalogue()[name].inputs, boundary, inputs)
         usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
         for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
@@ -60,10 +60,6 @@ def plan(
             if full or covered:
                 cells.append(Cell(name, maker.name, dtype, oracle, seed))
     return cells
-
-
-def _is_light(case: str) -> bool:
-    return not any(maker.heavy for maker in catalogue()[case].inputs)
 
 
 def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) -> list[InputMaker]:

@@ -168,8 +168,8 @@ class HandWritten(Derived):
         return self._gradients(self.backward(cotangent, *args, **kwargs), len(args))
 
     def _gradients(self, found: Any, count: int) -> tuple[Any, ...]:
-        parts = list(found) if isinstance(found, tuple | list) else [found]
-        if len(self.arguments) == 1 and _tree(self.result.framework, found) == self.arguments[0].tree.spec:
+        own, parts = self.result.framework, list(found) if isinstance(found, tuple | list) else [found]
+        if len(self.arguments) == 1 and flatten(own, found)[1].spec == self.arguments[0].tree.spec:
             parts = [found]  # the one gradient, which is a tree itself
         elif len(parts) == count != len(self.arguments):
             parts = [parts[a.place] for a in self.arguments]  # one for each argument, differentiated or not
@@ -177,7 +177,7 @@ class HandWritten(Derived):
             return tuple(parts)
         gradients: list[Any] = []
         for part, argument in zip(parts, self.arguments, strict=True):
-            leaves, tree = flatten(self.result.framework, part)
+            leaves, tree = flatten(own, part)
             whole = tree.spec == argument.tree.spec
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
@@ -187,7 +187,3 @@ class HandWritten(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
-
-
-def _tree(framework: str, value: Any) -> Any:
-    return flatten(framework, value)[1].spec

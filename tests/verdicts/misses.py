@@ -10,7 +10,8 @@ import warnings
 from collections import Counter
 from typing import Any
 
-from harness.proof.program import examine_program, verdict
+from harness.proof.judge import worst_argument
+from harness.proof.program import examine_program, verdicts
 from harness.proof.truth import LIMITS, Truth, true_gradient
 from harness.verdicts import Verdict
 from oracles.exact.rounding.bound import ROUNDING_MODELS
@@ -27,7 +28,7 @@ def judged(name: str, implementation: Any, x: Any, cotangent: Any, truth: Truth)
     pullback = implementation.vjp if name == "numpy" else own.pullback(implementation, (0,))
     program = own.record(pullback, [cotangent, x], differentiate=False)
     examined = examine_program(truth, program, ROUNDING_MODELS[name], LIMITS)
-    return verdict(truth, examined, [gradient(name, implementation, x, cotangent)]).verdict
+    return worst_argument(verdicts(truth, examined, [gradient(name, implementation, x, cotangent)])).verdict
 
 
 def main() -> int:
