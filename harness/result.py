@@ -104,7 +104,9 @@ class Result:
         for part in self._shown:
             j = part.judgement
             numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
-            rows.append({**dict.fromkeys(COLUMNS), **numbers, **_of(part)})
+            told: dict[str, Any] = {"input": part.input, "argument": part.name, "verdict": part.verdict.value}
+            told |= {"dtype": part.dtype, "shape": part.shape, "diagnosis": part.diagnosis}
+            rows.append({**dict.fromkeys(COLUMNS), **numbers, **told})
         return pd.DataFrame(rows, columns=COLUMNS)
 
     def explain(self) -> str:
@@ -153,17 +155,6 @@ class Result:
         title = html.escape(f"{self.subject}: {self.verdict.value or 'nothing compared'}")
         text = "" if self.passed and not self.notes else f"<pre>{html.escape(str(self))}</pre>"
         return f'<b style="color:{color}">{title}</b>{self.rows.to_html(index=False)}{text}'
-
-
-def _of(part: Part) -> dict[str, Any]:
-    return {
-        "input": part.input,
-        "argument": part.name,
-        "verdict": part.verdict.value,
-        "dtype": part.dtype,
-        "shape": part.shape,
-        "diagnosis": part.diagnosis,
-    }
 
 
 def _fails(part: Part) -> bool:

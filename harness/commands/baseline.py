@@ -66,11 +66,8 @@ def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
 def _old(globs: Globs, options: BaselineOptions) -> Baseline:
     if options.anew and globs:
         raise UsageError(f"--anew writes every row; leave out {' '.join(globs)}")
-    return (
-        Baseline(SEED, (), {})
-        if options.anew or not options.baseline.exists()
-        else baselines.read(options.baseline)
-    )
+    new = options.anew or not options.baseline.exists()
+    return Baseline(SEED, (), {}) if new else baselines.read(options.baseline)
 
 
 def _planned(globs: Globs, old: Baseline) -> list[Cell]:

@@ -37,9 +37,9 @@ def format_of(option: str) -> str:
     Raises:
         UsageError: There is no such format.
     """
-    return (
-        listed("--format", option, FORMATS)[0] if option else "github" if os.environ.get(SUMMARY) else "text"
-    )
+    if option:
+        return listed("--format", option, FORMATS)[0]
+    return "github" if os.environ.get(SUMMARY) else "text"
 
 
 def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:

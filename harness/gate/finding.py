@@ -99,6 +99,7 @@ def compare_results(before: Expected, record: Record, same_machine: bool) -> Fin
     row, outcome = before.row, record.outcome
     accuracy = Level.FAIL if same_machine else Level.WARN
     was, now = in_words(before.verdict, before.outcome), in_words(record.verdict, outcome)
+    bits = _numbers("bits lost", before.bits_lost, record.bits_lost)
     if outcome is Outcome.ERROR:
         return Finding(Level.FAIL, Kind.ERROR, row, was, record.diagnosis, record)
     if outcome in {Outcome.UNAVAILABLE, Outcome.SKIPPED}:
@@ -108,19 +109,17 @@ def compare_results(before: Expected, record: Record, same_machine: bool) -> Fin
     if outcome is Outcome.STALE:
         return Finding(accuracy, Kind.STALE, row, was, record.diagnosis, record)
     if grew(before.bits_lost, record.bits_lost, MAX_GROWTH_BITS):
-        words = _numbers("bits lost", before.bits_lost, record.bits_lost)
-        return Finding(accuracy, Kind.BITS, row, *words, record)
+        return Finding(accuracy, Kind.BITS, row, *bits, record)
     if became_infinite(before.error_ulp, record.error_ulp):
-        words = _numbers("ulps of error", before.error_ulp, record.error_ulp)
-        return Finding(accuracy, Kind.BITS, row, *words, record)
+        ulps = _numbers("ulps of error", before.error_ulp, record.error_ulp)
+        return Finding(accuracy, Kind.BITS, row, *ulps, record)
     if _digits(before.proven_digits) > _digits(record.proven_digits) + MAX_FEWER_DIGITS:
-        words = _numbers("digits proven", before.proven_digits, record.proven_digits)
-        return Finding(accuracy, Kind.BITS, row, *words, record)
+        digits = _numbers("digits proven", before.proven_digits, record.proven_digits)
+        return Finding(accuracy, Kind.BITS, row, *digits, record)
     if is_worse(record, before):
         return Finding(Level.NOTE, Kind.BETTER, row, was, now, record)
     if grew(record.bits_lost, before.bits_lost, MAX_GROWTH_BITS):
-        words = _numbers("bits lost", before.bits_lost, record.bits_lost)
-        return Finding(Level.NOTE, Kind.BETTER, row, *words, record)
+        return Finding(Level.NOTE, Kind.BETTER, row, *bits, record)
     return None
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
-from harness.proof.evidence import meets
+from harness.proof.evidence import Mask, meets
 from harness.proof.truth import Truth
 from harness.subject.arrays import Array
 from oracles.exact.enclose.evaluate import evaluate
@@ -45,7 +44,7 @@ class Formula:
         reason: Why it is not known, or why it disagrees.
     """
 
-    agrees: tuple[NDArray[np.bool_], ...] | None
+    agrees: tuple[Mask, ...] | None
     reason: str = ""
 
 
@@ -85,7 +84,7 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
     return Formula(tuple(agrees), _accusation(truth, found, agrees, which, element))
 
 
-def _summed(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> Formula:
+def _summed(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:
     """Each element is legal; at kinks their sum must be so too: of a tied maximum one share for all."""
     if truth.along is None:
         return Formula(tuple(agrees))
@@ -123,7 +122,7 @@ def _with_literals(truth: Truth) -> list[Array]:
     return limits_along_rays(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) or hulls
 
 
-def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]) -> bool:
+def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
     """Whether the formula is nowhere much further from the truth than rounded inputs move that somewhere."""
     for e, t, attainable, agree in zip(found, truth.enclosures, truth.attainable, agrees, strict=True):
         most = np.max(attainable, where=np.isfinite(attainable), initial=0.0)
@@ -133,7 +132,7 @@ def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray
 
 
 def _furthest(
-    truth: Truth, found: Sequence[Enclosure], agrees: Sequence[NDArray[np.bool_]]
+    truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]
 ) -> tuple[int, tuple[int, ...]]:
     """The input and the element where the formula is furthest off, relative to the largest true element."""
     best, where = -1.0, (0, ())
@@ -149,11 +148,7 @@ def _furthest(
 
 
 def _accusation(
-    truth: Truth,
-    found: Sequence[Enclosure],
-    agrees: Sequence[NDArray[np.bool_]],
-    which: int,
-    element: tuple[int, ...],
+    truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask], which: int, element: tuple[int, ...]
 ) -> str:
     e, t = found[which], truth.enclosures[which]
     name = truth.names[which] + (f"[{', '.join(map(str, element))}]" if element else "")
@@ -164,7 +159,7 @@ def _accusation(
         f"{t.shown(element)}{_relative(e.balls[element], t.balls[element])}; "
         f"{wrong} of {total} elements differ"
     )
-    return f"{said}. {_hint(truth, found, agrees, which, element)}".rstrip(". ")
+    return f"{said}. {_hint(truth, found, which, element)}".rstrip(". ")
 
 
 def _relative(rule: arb, true: arb) -> str:
@@ -173,13 +168,7 @@ def _relative(rule: arb, true: arb) -> str:
     return f" ({float(abs((rule - true) / true).mid()):.2g} of it off)"
 
 
-def _hint(
-    truth: Truth,
-    found: Sequence[Enclosure],
-    agrees: Sequence[NDArray[np.bool_]],
-    which: int,
-    element: tuple[int, ...],
-) -> str:
+def _hint(truth: Truth, found: Sequence[Enclosure], which: int, element: tuple[int, ...]) -> str:
     """What it might be instead, where that can be recognised."""
     number = _missing_literal(truth, found)
     if number:

@@ -103,9 +103,8 @@ def examine_program(
     if formula.agrees is not None and not all(a.all() for a in formula.agrees):
         return Examined(machine, recording, formula, None)  # it is wrong, however it rounds
     deadline = time.monotonic() + limits.seconds
-    return Examined(
-        machine, recording, formula, bound(recording.program, recording.values, machine, deadline)
-    )
+    balls = bound(recording.program, recording.values, machine, deadline)
+    return Examined(machine, recording, formula, balls)
 
 
 def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
@@ -120,7 +119,7 @@ def verdicts(
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
     judged = judge_each(_evidence(truth, examined), computed, allowed)
-    found = [_told(truth, examined, one) for one in judged]
+    found = [_told(examined, one) for one in judged]
     if truth.along is not None and all(one.verdict in RIGHT for one in found):
         return _added_up(truth, truth.along, computed, found, allowed)
     return found
@@ -161,10 +160,10 @@ def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
     return found
 
 
-def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
+def _told(examined: Examined, found: Judgement) -> Judgement:
     if examined.unsupported:
         return replace(found, verdict=Verdict.UNSUPPORTED, diagnosis=examined.unsupported)
-    return replace(found, diagnosis=_why(truth, examined, found) or found.diagnosis)
+    return replace(found, diagnosis=_why(examined, found) or found.diagnosis)
 
 
 def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
@@ -173,7 +172,7 @@ def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
     return replace(found, diagnosis=f"{label}: {found.diagnosis}" if label else found.diagnosis)
 
 
-def _why(truth: Truth, examined: Examined, found: Judgement) -> str:
+def _why(examined: Examined, found: Judgement) -> str:
     if found.verdict is Verdict.WRONG:
         return examined.formula.reason
     if found.verdict is Verdict.UNDECIDED:
@@ -188,14 +187,11 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> str:
     if not np.isfinite(found.computed):
         shown = "not a number" if np.isnan(found.computed) else "infinite"
         return f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
-    outside = (
-        f"{found.error_ulp:.3g} ulps off, where the rounding of its program allows {found.bound_ulp:.3g}"
-    )
-    return f"{outside}" + (f"; {cause}" if cause else "")
+    off = f"{found.error_ulp:.3g} ulps off, where the rounding of its program allows {found.bound_ulp:.3g}"
+    return off + (f"; {cause}" if cause else "")
 
 
 def _undecided(examined: Examined) -> str:
     problem = examined.bound.problem if examined.bound else ""
-    return "the truth is 0, or jumps close by, and the program has no finite bound" + (
-        f": {problem}" if problem else ""
-    )
+    said = "the truth is 0, or jumps close by, and the program has no finite bound"
+    return f"{said}: {problem}" if problem else said

@@ -51,15 +51,13 @@ def frame_of(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 def records_frame(records: Sequence[Record]) -> pd.DataFrame:
     """All records, worst first: by outcome, verdict, and bits lost, where NaN is the worst."""
     frame = frame_of(msgspec.structs.asdict(r) for r in records)
-    keys = pd.DataFrame(
-        {
-            "outcome": frame["outcome"].map(ORDER.index),
-            "verdict": frame["verdict"].map(SEVERITY.index),
-            "bits": frame["bits_lost"].map(_ascending),
-            "ulps": frame["error_ulp"].map(_ascending),  # most rows lose no bits
-        }
-    )
-    order = keys.sort_values(["outcome", "verdict", "bits", "ulps"], kind="stable").index
+    keys = {
+        "outcome": frame["outcome"].map(ORDER.index),
+        "verdict": frame["verdict"].map(SEVERITY.index),
+        "bits": frame["bits_lost"].map(_ascending),
+        "ulps": frame["error_ulp"].map(_ascending),  # most rows lose no bits
+    }
+    order = pd.DataFrame(keys).sort_values([*keys], kind="stable").index
     return frame.loc[order].reset_index(drop=True)
 
 

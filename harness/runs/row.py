@@ -146,10 +146,9 @@ def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
     judged = [part.judgement for part in gradients if part.judgement is not None]
     worst = worst_argument(judged) if judged else None
     amiss = [f"{p.name}: {p.diagnosis}" for p in gradients if p.judgement is None and p.diagnosis]
-    amiss += [p.diagnosis for p in found.parts if p.of_value and p.verdict not in RIGHT and not p.remark]
-    kind = min(
-        (p.verdict for p in found.parts if p.verdict and not p.remark), key=lambda verdict: verdict.severity
-    )
+    deciding = [part for part in found.parts if not part.remark]
+    amiss += [p.diagnosis for p in deciding if p.of_value and p.verdict not in RIGHT]
+    kind = min((p.verdict for p in deciding if p.verdict), key=lambda verdict: verdict.severity)
     outcome = Outcome.PASS if kind in RIGHT and not found.faults else Outcome.FAIL
     said = [worst.diagnosis] if worst and worst.diagnosis else []
     diagnosis = "; ".join([*found.faults, *amiss, *said, *found.notes])
@@ -227,15 +226,8 @@ def _estimated(at: Posed, seen: Observed) -> dict[str, Any]:
     for got, enclosure in zip(seen.gradient.arrays, true.enclosures, strict=True):
         masked: Any = np.ma.asarray(got)
         computed.append(np.where(np.ma.getmaskarray(masked), enclosure.mid, np.ma.getdata(masked)))
-    numbers = _numbers(judge(evidence, computed, budget))
-    return {
-        **found,
-        **numbers,
-        "bits_lost": None,
-        "attainable_ulp": None,
-        "bound_ulp": None,
-        "true_digits": "",
-    }
+    unjudged = dict.fromkeys(("bits_lost", "attainable_ulp", "bound_ulp"))
+    return {**found, **_numbers(judge(evidence, computed, budget)), **unjudged, "true_digits": ""}
 
 
 def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Thunk, Thunk], tuple[Thunk, Thunk]]:
@@ -292,10 +284,8 @@ def _excused(outcome: Outcome, known: KnownDefect, diagnosis: str) -> tuple[Outc
     """
     if outcome.failing:
         return Outcome.KNOWN, f"{known.reason} ({known.link}). {diagnosis}"
-    return (
-        Outcome.STALE,
-        "listed in harness/known_defects.toml, and it does not fail any more: remove the entry",
-    )
+    gone = "listed in harness/known_defects.toml, and it does not fail any more: remove the entry"
+    return Outcome.STALE, gone
 
 
 def _record(cell: Cell, **fields: Any) -> Record:

@@ -191,7 +191,7 @@ def _refuse_traced(leaves: Sequence[Any]) -> None:
                 f"an argument is JAX's {kind.__name__}, which has no numbers: call this outside of jit, grad "
                 "and vmap"
             )
-        if home in {"torch._subclasses.fake_tensor.FakeTensor"} or getattr(leaf, "is_meta", False) is True:
+        if home == "torch._subclasses.fake_tensor.FakeTensor" or getattr(leaf, "is_meta", False) is True:
             raise ValueError("an argument is a tensor without numbers (fake, or on the device meta)")
 
 
