@@ -43,7 +43,8 @@ class Measurement:
 def run() -> Iterator[Measurement]:
     """Every measurement, as they are done."""
     for front_end, recording in (("numpy", _flagship_numpy()), ("jaxpr", _flagship_jax())):
-        program, inputs = _gradient(recording, np.ones(()))
+        # The gradient with respect to the parameters, without x and t.
+        program, inputs = vjp(recording.program, range(4)), [*recording.values, np.ones(())]
         seconds, found = _median(program, inputs)
         note = "TwoLayerNet 784-100-10, batch 100: all 79,510 parameters, after recording"
         yield Measurement(f"flagship gradient, {front_end}", seconds, 0.5, "s", note)
@@ -85,11 +86,6 @@ def _flagship_jax() -> Recording:
 
     args, _ = catalogue()["two_layer_net"].draw("document", "float64", 0)
     return record(FUNCTIONS["two_layer_net"], args, {})
-
-
-def _gradient(recording: Recording, cotangent: Array) -> tuple[Program, list[Array]]:
-    """The program of the gradient with respect to the parameters, without x and t."""
-    return vjp(recording.program, range(4)), [*recording.values, cotangent]
 
 
 def _prepared(function: Callable[[Array], Array], shape: tuple[int, ...]) -> tuple[Program, list[Array]]:

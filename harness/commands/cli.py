@@ -169,9 +169,7 @@ def run(tokens: list[str] | None = None) -> ExitCode:
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
-    except CycloptsError as problem:
-        return _say(str(problem), ExitCode.USAGE)
-    except UsageError as problem:
+    except (CycloptsError, UsageError) as problem:
         return _say(str(problem), ExitCode.USAGE)
     except NothingSelected as problem:
         return _say(str(problem), ExitCode.NOTHING_COMPARED)

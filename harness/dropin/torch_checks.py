@@ -46,14 +46,8 @@ def gradcheck(
         "check_forward_ad": check_forward_ad,
         "check_backward_ad": check_backward_ad,
     }
-    checker = original("gradcheck")
-    if is_inside():
-        return bool(checker(func, inputs, **given, **options))
-    note_unused(given, USUAL)
-    if not _otherwise_fine(checker, func, (inputs,), options):
-        return False
     asked = [REVERSE] * check_backward_ad + [FORWARD] * check_forward_ad
-    return _decided("gradcheck", func, inputs, asked, {}, given, options, (inputs,))
+    return _decided("gradcheck", func, (inputs,), asked, {}, given, options)
 
 
 def gradgradcheck(
@@ -81,15 +75,9 @@ def gradgradcheck(
         "check_fwd_over_rev": check_fwd_over_rev,
         "check_rev_over_rev": check_rev_over_rev,
     }
-    checker, args = original("gradgradcheck"), (inputs, grad_outputs)
-    if is_inside():
-        return bool(checker(func, *args, **given, **options))
-    note_unused(given, USUAL)
-    if not _otherwise_fine(checker, func, args, options):
-        return False
     asked = [(REVERSE, REVERSE)] * check_rev_over_rev + [(REVERSE, FORWARD)] * check_fwd_over_rev
     cotangent = {} if grad_outputs is None else {"cotangent": [grad_outputs, None]}
-    return _decided("gradgradcheck", func, inputs, asked, cotangent, given, options, args)
+    return _decided("gradgradcheck", func, (inputs, grad_outputs), asked, cotangent, given, options)
 
 
 def _otherwise_fine(checker: Function, func: Function, args: Sequence[Any], options: dict[str, Any]) -> bool:
@@ -106,14 +94,18 @@ def _otherwise_fine(checker: Function, func: Function, args: Sequence[Any], opti
 def _decided(
     name: str,
     func: Function,
-    inputs: Any,
+    args: Sequence[Any],
     asked: Sequence[Any],
     cotangent: dict[str, Any],
     given: dict[str, float],
     options: dict[str, Any],
-    args: Sequence[Any],
 ) -> bool:
-    raises = options["raise_exception"]
+    checker, inputs, raises = original(name), args[0], options["raise_exception"]
+    if is_inside():
+        return bool(checker(func, *args, **given, **options))
+    note_unused(given, USUAL)
+    if not _otherwise_fine(checker, func, args, options):
+        return False
 
     def fail(found: Result) -> bool:
         if raises:
@@ -128,7 +120,7 @@ def _decided(
         **cotangent,
     )  # fmt: skip
     questions = [partial(ask, mode=mode) for mode in asked]
-    return bool(decide(name, questions, lambda: original(name)(func, *args, **given, **options), fail))
+    return bool(decide(name, questions, lambda: checker(func, *args, **given, **options), fail))
 
 
 def _differentiable(func: Function, tensors: Sequence[Any]) -> Function:
