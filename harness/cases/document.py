@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 import reference
-from harness.cases.case import Case, InputMaker
-from harness.cases.draws import (
+from harness.cases.case import (
+    Case,
     Complete,
+    InputMaker,
     labels,
     like,
     maker,
