@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness.proof.evidence import Allowed
 from harness.proof.judge import Judgement, shortest, worst_element
 from harness.proof.question import Part
 from harness.verdicts import RIGHT, Outcome, Verdict, css
@@ -54,7 +54,7 @@ class Result:
     notes: tuple[str, ...] = ()
     subject: str = "the gradient"
     seed: int = 0
-    allowed: Callable[[str], float] = lambda dtype: math.nan
+    allowed: Allowed = lambda dtype: math.nan
 
     @property
     def verdict(self) -> Verdict:

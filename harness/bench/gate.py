@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.cases import catalogue
 from harness.gate.baseline import Expected
-from harness.gate.finding import Level, compare_results
+from harness.gate.finding import Level, compare
 from harness.runs.failure import argument_of
 from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
@@ -114,7 +114,7 @@ def losses() -> Iterator[Trial]:
         before = examine(case, oracle, cell, {})
         for bits in BITS:
             now = examine(case, _losing(oracle, before, bits), cell, {})
-            found = compare_results(Expected.of(before), now, same_machine=True)
+            found = compare(Expected.of(before), now, same_machine=True)
             yield Trial(bits, found is not None, found is not None and found.level is Level.FAIL)
 
 

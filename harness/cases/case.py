@@ -180,19 +180,3 @@ def at_boundary(
 
     made = draw(np.random.default_rng(0), np.dtype(np.float64), shape)
     return maker(name, draw, made.shape, complete, boundary=True)
-
-
-def one_hot(rng: np.random.Generator, x: Array) -> Array:
-    """A one-hot target for each row of x, in x's dtype and shape."""
-    classes = x.shape[-1]
-    return np.asarray(np.eye(classes, dtype=x.dtype)[rng.integers(0, classes, x.shape[:-1])])
-
-
-def labels(rng: np.random.Generator, x: Array) -> Array:
-    """An integer label for each row of x."""
-    return np.asarray(rng.integers(0, x.shape[-1], x.shape[:-1]))
-
-
-def like(rng: np.random.Generator, x: Array) -> Array:
-    """Signed ordinary numbers in x's dtype and shape."""
-    return signed(rng, x.dtype, x.shape)

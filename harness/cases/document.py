@@ -13,16 +13,13 @@ from harness.cases.case import (
     Case,
     Complete,
     InputMaker,
-    labels,
-    like,
     maker,
-    one_hot,
     ordinary,
     probabilities,
     real_line,
     unit_interval,
 )
-from harness.subject.arrays import Array, Arrays, Floating
+from harness.subject.arrays import Array, Arrays, Floating, signed
 
 SOURCE = 'K. Saito, "Deep Learning from Scratch", chapter {}'
 SHAPE = (3, 4)
@@ -41,15 +38,15 @@ def _elementwise() -> tuple[InputMaker, ...]:
 
 
 def _with_one_hot(rng: np.random.Generator, x: Array) -> Arrays:
-    return x, one_hot(rng, x)
+    return x, np.eye(x.shape[-1], dtype=x.dtype)[rng.integers(0, x.shape[-1], x.shape[:-1])]
 
 
 def _with_target(rng: np.random.Generator, y: Array) -> Arrays:
-    return y, like(rng, y)
+    return y, signed(rng, y.dtype, y.shape)
 
 
 def _with_labels(rng: np.random.Generator, x: Array) -> Arrays:
-    return x, labels(rng, x)
+    return x, np.asarray(rng.integers(0, x.shape[-1], x.shape[:-1]))
 
 
 def _network_arguments(rng: np.random.Generator, x: Array, hidden: int, classes: int, scale: float) -> Arrays:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness.gate.baseline import Baseline, Expected
-from harness.gate.finding import NO_RESULT, Kind, compare_results, in_words, ratio_in_words, ratio_of
+from harness.gate.finding import NO_RESULT, Kind, compare, in_words, ratio_in_words, ratio_of
 from harness.runs.fingerprint import Fingerprint, differences
 from harness.runs.record import Record, Row
 from harness.runs.timing import is_slower
@@ -82,7 +82,7 @@ def _change(before: Expected | None, record: Record, elsewhere: bool) -> tuple[C
     if before is None:
         return Change.CREATED, now
     said = []
-    found = compare_results(before, record, True)
+    found = compare(before, record, True)
     if found:
         change = Change.FIXED if found.kind is Kind.BETTER else Change.WORSE
         said.append((change, f"{found.before} → {found.now}"))

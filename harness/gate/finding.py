@@ -91,7 +91,7 @@ class Finding(msgspec.Struct, frozen=True):
     record: Record | None = None
 
 
-def compare_results(before: Expected, record: Record, same_machine: bool) -> Finding | None:
+def compare(before: Expected, record: Record, same_machine: bool) -> Finding | None:
     """What is worse or better in a row, its times aside; None where nothing is.
 
     On another machine another BLAS rounds otherwise: there lost bits warn, and only the verdict fails.

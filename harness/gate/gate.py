@@ -7,16 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from harness.gate.baseline import Expected
-from harness.gate.finding import (
-    NO_RESULT,
-    Finding,
-    Kind,
-    Level,
-    compare_results,
-    in_words,
-    ratio_in_words,
-    ratio_of,
-)
+from harness.gate.finding import NO_RESULT, Finding, Kind, Level, compare, in_words, ratio_in_words, ratio_of
 from harness.runs.journal import result_of
 from harness.runs.record import Record, Row
 from harness.runs.timing import Ratio, is_slower
@@ -95,7 +86,7 @@ class Gate:
             self.findings.append(Finding(level, Kind.NEW, row, "", now, record))
             return
         self.compared += record.outcome.compared
-        found = compare_results(before, record, self._same(before))
+        found = compare(before, record, self._same(before))
         if found:
             self.findings.append(found)
         if before.time_ratio is not None and record.outcome not in NO_RESULT:

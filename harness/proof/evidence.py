@@ -21,6 +21,7 @@ from oracles.exact.program.formats import FORMATS, format_of
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
+Allowed = Callable[[str], float]  # the budget of lost bits, by dtype
 
 
 def budget(dtype: str) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import TABLE, Evidence, Facts, Numbers, Rule, decide, facts, reach
+from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Numbers, Rule, decide, facts, reach
 from harness.subject.arrays import Array
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
@@ -71,16 +71,12 @@ class Judgement:
     more: tuple[Element, ...] = ()
 
 
-def judge(
-    evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Callable[[str], float]
-) -> Judgement:
+def judge(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> Judgement:
     """The verdict on a gradient: of its worst element. Written so that NaN is never right."""
     return worst_argument(judge_each(evidence, computed, allowed))
 
 
-def judge_each(
-    evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Callable[[str], float]
-) -> list[Judgement]:
+def judge_each(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> list[Judgement]:
     """The verdict on each differentiated argument."""
     return [
         _judged(k, one, np.asarray(c), allowed(one.dtype))

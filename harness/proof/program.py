@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import arb
 
-from harness.proof.evidence import Evidence, budget
+from harness.proof.evidence import Allowed, Evidence, budget
 from harness.proof.formula import Formula, beyond, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
@@ -115,7 +115,7 @@ def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
 
 
 def verdicts(
-    truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Callable[[str], float] = budget
+    truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Allowed = budget
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
     judged = judge_each(_evidence(truth, examined), computed, allowed)
@@ -126,11 +126,7 @@ def verdicts(
 
 
 def _added_up(
-    truth: Truth,
-    along: arb,
-    computed: Sequence[Array],
-    found: Sequence[Judgement],
-    allowed: Callable[[str], float],
+    truth: Truth, along: arb, computed: Sequence[Array], found: Sequence[Judgement], allowed: Allowed
 ) -> list[Judgement]:
     """What is legal at kinks one by one, if the sum is not, to as many bits as the budget leaves."""
     total, slack = 0.0, 0.0

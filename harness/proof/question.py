@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from harness.proof.evidence import budget
+from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
 from harness.subject.arrays import Array
 from harness.subject.derivative import GRADIENT, Derivative
@@ -76,7 +76,7 @@ class Question:
     cotangent: Any = None
     seed: int = 0
     limits: Limits = LIMITS
-    allowed: Callable[[str], float] = budget
+    allowed: Allowed = budget
     value: ValueRule = ValueRule.NOTED
     opaque: bool = False
     linear: bool = True

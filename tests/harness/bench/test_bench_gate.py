@@ -32,7 +32,7 @@ def test_an_injected_loss_is_of_so_many_bits(cell, bits):
 def test_there_are_so_many_trials_of_each_size(monkeypatch):
     monkeypatch.setattr(bench_gate, "examine", lambda *_: None)
     monkeypatch.setattr(bench_gate, "_losing", lambda *_: None)
-    monkeypatch.setattr(bench_gate, "compare_results", lambda *_, **__: None)
+    monkeypatch.setattr(bench_gate, "compare", lambda *_, **__: None)
     monkeypatch.setattr(bench_gate.Expected, "of", lambda *_: None)
     found = list(powers(bench_gate.losses(), "{:g}", least=lambda bits, n: 0))
     assert [(p.injected, p.trials) for p in found] == [("1", TRIALS), ("2", TRIALS), ("4", TRIALS)]

@@ -14,7 +14,7 @@ from harness.gate.finding import (
     Kind,
     Level,
     became_infinite,
-    compare_results,
+    compare,
     grew,
     in_words,
     is_worse,
@@ -32,7 +32,7 @@ verdicts = st.sampled_from(sorted(JUDGED))
 
 
 def compared(before, now, same_machine=True):
-    return compare_results(Expected.of(before), now, same_machine)
+    return compare(Expected.of(before), now, same_machine)
 
 
 def row(verdict, outcome=Outcome.FAIL):
