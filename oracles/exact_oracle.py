@@ -30,21 +30,19 @@ class ExactOracle(Oracle):
     def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case as enclosures; a fetched gradient is their midpoints."""
 
-        def value(*args: Array) -> Enclosure | Array:
-            return enclosed_value(case, args)
-
-        def gradient(cotangent: Array, *args: Array) -> tuple[Enclosure, ...] | None:
-            return enclosed_gradient(case, args, cotangent)
-
         def fetch_value(found: Any) -> Array:
             return np.asarray(found.mid if isinstance(found, Enclosure) else found)
 
         def fetch_gradient(found: tuple[Enclosure, ...] | None) -> Gradient:
-            if found is None:
-                return Gradient((None,) * len(case.argnums))
-            return Gradient(tuple(np.asarray(e.mid) for e in found))
+            return Gradient(tuple(e.mid for e in found) if found else (None,) * len(case.argnums))
 
-        return Subject(np.asarray, value, gradient, fetch_value, fetch_gradient)
+        return Subject(
+            np.asarray,
+            lambda *args: enclosed_value(case, args),
+            lambda cotangent, *args: enclosed_gradient(case, args, cotangent),
+            fetch_value,
+            fetch_gradient,
+        )
 
 
 def enclosed_value(case: Case, args: tuple[Array, ...]) -> Enclosure | Array:

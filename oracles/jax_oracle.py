@@ -8,13 +8,12 @@ from typing import Any, final
 
 import numpy as np
 
-from oracles.exact.program.recording import Recording
-from oracles.frameworks.framework import Array, Subject, framework
-from oracles.oracle import Case, Oracle
+from oracles.frameworks.framework import Subject, framework
+from oracles.oracle import Case, WrittenOracle
 
 
 @final
-class JaxOracle(Oracle):
+class JaxOracle(WrittenOracle):
     """Asks JAX on one device ("cpu" unless told otherwise), operation by operation or compiled as a whole.
 
     Functions of JAX's own that are compiled (`jax.nn.silu`, `jnp.where`) are so in both.
@@ -26,40 +25,16 @@ class JaxOracle(Oracle):
     def __init__(self, device: str = "cpu", compiled: bool = False) -> None:
         self.name = "jax-jit" if compiled else "jax"
         self.device = device
-        self._eager = JaxOracle(device) if compiled else self
+        self.own = JaxOracle(device) if compiled else self
         self.sparse = not compiled  # JAX compiles each single operation for each shape
         self._programs = cache(_compiled if compiled else _eager)
-
-    @property
-    def eager(self) -> JaxOracle:
-        """The same functions, not compiled."""
-        return self._eager
-
-    def unsupported(self, case: Case) -> str:
-        """A case that is not written in `jax_functions`."""
-        from oracles.jax_functions import FUNCTIONS
-
-        return "" if case.name in FUNCTIONS else f"{case.name} is not written in oracles/jax_functions.py"
 
     def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case; where it is compiled, once per process and shape."""
         import jax
 
         device, wide = jax.devices(self.device)[0], dtype == np.float64
-        eager = self._eager is self
-        return framework("jax").subject(*self._programs(case), device, wide, primal=eager)
-
-    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
-        """The jaxpr of `jax.vjp`, custom rules and all; compiling it changes its rounding, not its formula.
-
-        The outputs are the gradients that are not None. Without a cotangent it is the jaxpr of the value.
-        """
-        from oracles.jax_functions import FUNCTIONS
-
-        own, function = framework("jax"), FUNCTIONS[case.name]
-        if cotangent is None:
-            return own.record(function, args, differentiate=False)
-        return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)
+        return framework("jax").subject(*self._programs(case), device, wide, primal=self.own is self)
 
 
 def _eager(case: Case) -> tuple[Callable[..., Any], Callable[..., Any]]:

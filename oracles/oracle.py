@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 
 from oracles.exact.program.errors import Unsupported
-from oracles.frameworks.framework import Array, Subject
+from oracles.frameworks.framework import Array, Subject, framework
 
 if TYPE_CHECKING:
     from oracles.exact.program.recording import Recording
@@ -88,3 +89,40 @@ class Oracle(ABC):
             Unsupported: It cannot be recorded, with the reason.
         """
         raise Unsupported(f"the {self.name} oracle has no gradient program to record")
+
+
+class WrittenOracle(Oracle):
+    """The catalogue, written once more with a framework's own functions: `oracles/<package>_functions.py`.
+
+    Attributes:
+        own: The oracle that does not compile, itself if it is one.
+    """
+
+    own: Oracle
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """By the names of the cases."""
+        found: dict[str, Callable[..., Any]]
+        found = importlib.import_module(f"oracles.{self.package}_functions").FUNCTIONS
+        return found
+
+    @property
+    def eager(self) -> Oracle:
+        """The same functions, not compiled."""
+        return self.own
+
+    def unsupported(self, case: Case) -> str:
+        """A case that is not written there."""
+        missing = f"{case.name} is not written in oracles/{self.package}_functions.py"
+        return "" if case.name in self.functions else missing
+
+    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
+        """What the framework differentiates itself, custom rules and all. Compiled, it is the same formula.
+
+        The outputs are the gradients that are not None. Without a cotangent it is the program of the value.
+        """
+        own, function = framework(self.package), self.functions[case.name]
+        if cotangent is None:
+            return own.record(function, args, differentiate=False)
+        return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)

@@ -12,15 +12,14 @@ from typing import Any, final
 
 import numpy as np
 
-from oracles.exact.program.recording import Recording
-from oracles.frameworks.framework import Array, Subject, framework
-from oracles.oracle import Case, Oracle
+from oracles.frameworks.framework import Subject, framework
+from oracles.oracle import Case, WrittenOracle
 
 RECOMPILATIONS = 4096  # far beyond torch's 8, after which it would run eagerly without a word
 
 
 @final
-class TorchOracle(Oracle):
+class TorchOracle(WrittenOracle):
     """Asks PyTorch on one device ("cpu" unless told otherwise), eagerly or through `torch.compile`.
 
     Compiled, the forward and the backward that AOTAutograd makes of it are Inductor's kernels. They are
@@ -34,7 +33,7 @@ class TorchOracle(Oracle):
         self.name = "torch-compile" if compiled else "torch"
         self.device = device
         self.compiled = compiled
-        self._eager = TorchOracle(device) if compiled else self
+        self.own = TorchOracle(device) if compiled else self
         if compiled:
             self.slow = "torch.compile builds a kernel for each case and shape, in seconds: run with --full"
 
@@ -42,37 +41,12 @@ class TorchOracle(Oracle):
         """Compiled, it needs a C++ compiler too."""
         return super().unavailable() or (_no_compiler() if self.compiled else "")
 
-    def unsupported(self, case: Case) -> str:
-        """A case that is not written in `torch_functions`."""
-        from oracles.torch_functions import FUNCTIONS
-
-        return "" if case.name in FUNCTIONS else f"{case.name} is not written in oracles/torch_functions.py"
-
     def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
         """The case as it is or compiled; it works in the dtype of its arguments."""
-        from oracles.torch_functions import FUNCTIONS
-
-        own, function = framework("torch"), FUNCTIONS[case.name]
+        own, function = framework("torch"), self.functions[case.name]
         if self.compiled:
             function = _compiled(function)
         return own.subject(function, own.pullback(function, case.argnums), self.device)
-
-    @property
-    def eager(self) -> TorchOracle:
-        """The oracle that does not compile."""
-        return self._eager
-
-    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
-        """The operators that autograd runs, forward and backward. Compiled, they are fused: the same formula.
-
-        The outputs are the gradients that are not None.
-        """
-        from oracles.torch_functions import FUNCTIONS
-
-        own, function = framework("torch"), FUNCTIONS[case.name]
-        if cotangent is None:
-            return own.record(function, args, differentiate=False)
-        return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)
 
 
 @cache

@@ -15,6 +15,7 @@ from torch import Tensor
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives.arrays import concatenate, reshape, take
 from oracles.exact.program.program import FLOATS, Array, Shape, Var
 from oracles.exact.program.recording import Recorder
 
@@ -121,6 +122,7 @@ def unused_keywords(func: Any) -> set[str]:
 
 
 Rule: TypeAlias = Callable[..., Any]
+words = str.split  # names with blanks between them
 
 
 @dataclass
@@ -167,11 +169,6 @@ class OperatorCall:
         return self.recorder.decide(value)
 
 
-def words(text: str) -> list[str]:
-    """Names with blanks between them."""
-    return text.split()
-
-
 def plain(rule: Rule) -> Rule:
     """A rule that needs its operands only."""
     return lambda call, *args, **kwargs: rule(*args, **kwargs)
@@ -182,8 +179,9 @@ def promoted(rule: Rule) -> Rule:
 
     def convert_all(call: OperatorCall, *args: Any, **kwargs: Any) -> Any:
         vars_ = [v for v in leaves_of((args, kwargs)) if isinstance(v, Var)]
-        found = [v.dtype for v in vars_ if v.is_float]
-        dtype = call.dtype if call.dtype in FLOATS else found[0] if found else _widest(vars_)
+        floating = [v.dtype for v in vars_ if v.is_float]
+        dtype = call.dtype if call.dtype in FLOATS else next(iter(floating), "")
+        dtype = dtype or str(np.result_type(*(np.dtype(v.dtype) for v in vars_)))
 
         def one(value: Any) -> Any:
             if isinstance(value, Var):
@@ -218,10 +216,6 @@ def softplus(x: Var) -> Var:
     return as_one("log1p_exp", f.softplus, x)
 
 
-def _widest(values: list[Var]) -> str:
-    return str(np.result_type(*(np.dtype(v.dtype) for v in values)))
-
-
 def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
     """An operator that only moves elements (and fills with zeros): it moves their positions itself.
 
@@ -246,13 +240,11 @@ def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
 
     numbered = [number(v, n) for v, n in zip(args, names, strict=False)]
     named = {k: number(v, k) for k, v in kwargs.items() if k != "dtype"}
-    from oracles.exact.program.primitives.arrays import concatenate, reshape, take
-
     parts = [reshape(v, (v.size,)) for v in values]
     flat = concatenate(parts, 0) if len(parts) > 1 else parts[0]
     found = call.func(*numbered, **named)
     several = isinstance(found, (list, tuple))
-    taken = [take(flat, f.numpy().astype(np.int64) - 1) for f in (found if several else [found])]
+    taken = [take(flat, p.numpy().astype(np.int64) - 1) for p in (found if several else [found])]
     return taken if several else taken[0]
 
 

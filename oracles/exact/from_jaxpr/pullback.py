@@ -14,9 +14,12 @@ from oracles.exact.program.trees import Derived
 
 @dataclass(frozen=True)
 class Pullback(Derived):
-    """`pull(cotangents, *args)`: see `pullback`. Two of the same function are equal, and traced once.
+    """`pull(cotangents, *args)`, the gradients of a function with respect to the arguments `argnums`.
 
-    With `primal` it returns (value, gradients): the value is what the rule's own forward returns.
+    The cotangents have the structure of the function's result; that of an integer result is ignored. The
+    gradients are a tuple, one per entry of `argnums`; all None if no result is floating. The other arguments
+    may be anything that the function takes, labels for example. With `primal` it returns (value, gradients):
+    the value is what the rule's own forward returns. Two of the same function are equal, and traced once.
     """
 
     function: Callable[..., Any]
@@ -74,16 +77,6 @@ def _of_moving(
         return function(*full, **kwargs)
 
     return of_moving, [args[i] for i in argnums]
-
-
-def pullback(function: Callable[..., Any], argnums: Sequence[int]) -> Pullback:
-    """`pull(cotangents, *args)`, the gradients of a function with respect to the arguments `argnums`.
-
-    The cotangents have the structure of the function's result; that of an integer result is ignored. The
-    gradients are a tuple, one per entry of `argnums`; all None if no result is floating. The other arguments
-    may be anything that the function takes, labels for example.
-    """
-    return Pullback(function, tuple(argnums))
 
 
 def _is_floating(result: Any) -> bool:

@@ -47,7 +47,8 @@ def trace(
     In 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
     """
     leaves = jax.tree.leaves(args)
-    floating = {str(x.dtype) for x in [*leaves, *jax.tree.leaves(kwargs)] if _is_floating_array(x)}
+    arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
+    floating = {str(x.dtype) for x in arrays if is_floating(x)}
     x64 = not floating or "float64" in floating
     own = _traced(function, args, kwargs, x64, "")
     if not paired or floating <= {"float64"}:
@@ -78,10 +79,6 @@ def is_library(name: str) -> bool:
     return name.startswith(_JAX)
 
 
-def _is_floating_array(leaf: Any) -> bool:
-    return hasattr(leaf, "dtype") and is_floating(leaf)
-
-
 def _traced(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x64: bool, dtype: str
 ) -> ClosedJaxpr:
@@ -93,7 +90,7 @@ def _traced(
     leaves, tree = jax.tree.flatten(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
     # JAX knows an array that it has met by its identity, and would not see that it was written into since.
-    fixed, options = jax.tree.map(_copied, (leaves, kwargs))
+    fixed, options = jax.tree.map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, (leaves, kwargs))
 
     def of_moving(*values: Any) -> Any:
         whole = list(fixed)
@@ -108,10 +105,6 @@ def _traced(
         while len(_cache) > KEPT:
             _cache.popitem(last=False)
     return jaxpr
-
-
-def _copied(leaf: Any) -> Any:
-    return leaf.copy() if isinstance(leaf, np.ndarray) else leaf
 
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:

@@ -28,6 +28,7 @@ from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1
+words = str.split  # names with blanks between them
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _NUMPY = os.path.dirname(np.__file__)
@@ -183,11 +184,6 @@ def _as_view(x: Var, places: Tokens) -> Var | None:
     whole = permute(whole, [moving.index(a) for a in sorted(moving)])
     whole = reshape(whole, [n if step else 1 for n, step in zip(places.shape, steps, strict=True)])
     return x.builder.broadcast(whole, places.shape)
-
-
-def words(text: str) -> list[str]:
-    """A table's names, as they are read."""
-    return text.split()
 
 
 # -- messages ---------------------------------------------------------------------------------------------

@@ -144,13 +144,10 @@ def comparison(x: Array, y: Array, holds: Any, fails: Any) -> tuple[NDArray[np.b
     """
     yes, no = np.asarray(holds(x, y), bool), np.asarray(fails(x, y), bool)
     if not (yes | no).all():
-        same = np.array([a is b and a.is_finite() for a, b in zip(*_pairs(x, y), strict=True)], bool)
+        pairs = zip(*(a.ravel().tolist() for a in np.broadcast_arrays(x, y)), strict=True)
+        same = np.array([a is b and a.is_finite() for a, b in pairs], bool)
         (yes if holds in REFLEXIVE else no)[...] |= same.reshape(yes.shape)
     return yes, no
-
-
-def _pairs(*arrays: Array) -> list[list[arb]]:
-    return [a.ravel().tolist() for a in np.broadcast_arrays(*arrays)]
 
 
 def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable[[Any, Any], Any]) -> Array:

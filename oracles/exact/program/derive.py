@@ -52,9 +52,12 @@ def _transposed(
     for equation in reversed(tape):
         out = equation.output
         found = cotangents.get(out) if out in kept else cotangents.pop(out, None)
-        if found is not None:
-            _transpose(equation, found, collect)
-    return builder.program([cotangents.get(v) or _zeros(builder, v) for v in wanted])
+        for k, operand in enumerate(equation.operands if found is not None else ()):
+            if operand.linear:
+                if equation.primitive.transpose is None:
+                    raise Unsupported(f"primitive {equation.primitive.name} has no transpose")
+                collect(operand, equation.primitive.transpose(equation, k, found))
+    return builder.program([cotangents.get(v) or zeros_like(v) for v in wanted])
 
 
 def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
@@ -100,18 +103,6 @@ def _linearize(
             builder.active.add(new)
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents
-
-
-def _transpose(equation: Equation, cotangent: Var, collect: Callable[[Var, Var], None]) -> None:
-    for k, operand in enumerate(equation.operands):
-        if operand.linear:
-            if equation.primitive.transpose is None:
-                raise Unsupported(f"primitive {equation.primitive.name} has no transpose")
-            collect(operand, equation.primitive.transpose(equation, k, cotangent))
-
-
-def _zeros(builder: Builder, like: Var) -> Var:
-    return builder.broadcast(builder.constant(0.0, like.dtype), like.shape)
 
 
 # -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule -----

@@ -132,7 +132,7 @@ class _Run:
         primitive, out = equation.primitive, equation.output
         if primitive.opened and (is_open(operands) or primitive.comparison):
             result = primitive.opened(*operands, **equation.params)
-        elif is_open(operands) or _unsure(equation, operands):
+        elif is_open(operands) or (primitive in (take_, scatter_add_) and operands[1].dtype == object):
             raise Undecided(f"rounding decides what {equation.called} works on")
         elif primitive is argmax_:  # the program compares what it has, not what that is a function of
             result = _first_of_the_best(operands[0], operands[1], **equation.params)
@@ -185,11 +185,6 @@ def _first_of_the_best(x: Array, scores: Array, axis: int) -> Array:
             raise Undecided("rounding may decide which of several elements is the largest")
         found[where] = may[0]
     return found
-
-
-def _unsure(equation: Equation, operands: list[Array]) -> bool:
-    """Whether these positions depend on a comparison that rounding may turn."""
-    return equation.primitive in (take_, scatter_add_) and operands[1].dtype == object
 
 
 def _leaving(program: Program) -> set[Var]:

@@ -11,8 +11,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives.arrays import index, reduce_sum
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.orders import sort
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.taylor import scalar

@@ -9,7 +9,7 @@ import pytest
 from flint import arb
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.from_jaxpr import pullback, record
+from oracles.exact.from_jaxpr import Pullback, record
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
@@ -66,7 +66,7 @@ def gradient(name, shape, dtype, inputs="ordinary", seed=0):
     with jax.enable_x64(dtype == "float64"):
         out = jax.eval_shape(function, *args)
     cotangent = rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 2.0, out.shape)
-    return pullback(function, argnums), (cotangent.astype(out.dtype), *args)
+    return Pullback(function, tuple(argnums)), (cotangent.astype(out.dtype), *args)
 
 
 # Compiling is what takes time: each program in one wide and one narrow dtype, by turns, at all inputs.

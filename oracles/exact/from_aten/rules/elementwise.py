@@ -218,18 +218,14 @@ def _truth(x: Var) -> Var:
     return x if x.dtype == "bool" else compare("ne", x, 0.0 if x.is_float else 0)
 
 
-def _bitwise(name: str) -> Rule:
-    def rule(call: OperatorCall, *operands: Any) -> Var:
-        return call.recorder.elementwise(name, *operands, dtype=call.dtype)
-
-    return rule
-
-
 RULES: dict[str, Rule] = {
     **{name: promoted(rule) for name, rule in ELEMENTWISE.items()},
     **{name: promoted(partial(compare, name)) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
     **{f"logical_{name}": _logical(name) for name in ("and", "or", "xor", "not")},
-    **{f"bitwise_{name}": _bitwise(name) for name in ("and", "or", "xor", "not")},
+    **{
+        f"bitwise_{name}": lambda call, *xs, name=name: call.recorder.elementwise(name, *xs, dtype=call.dtype)
+        for name in ("and", "or", "xor", "not")
+    },
     "isnan": plain(_is("is_nan")),
     "isinf": plain(_is("is_infinite")),
     "isneginf": plain(_is("is_infinite", -1)),

@@ -147,14 +147,6 @@ def _scatter_by(combine: Callable[[Var, Var], Var]) -> Rule:
     return rule
 
 
-def _dynamic_slice(call: Eqn, x: Var, *starts: Var) -> Var:
-    return take(x, _block(x, starts, call.params["slice_sizes"]))
-
-
-def _dynamic_update_slice(call: Eqn, x: Var, update: Var, *starts: Var) -> Var:
-    return _overwrite(x, update, call.recorder.decide(_block(x, starts, update.shape)))
-
-
 def _block(x: Var, starts: Sequence[Var], sizes: Sequence[int]) -> Var:
     """The positions of a block that is moved inside the array if it sticks out."""
     where = x.builder.constant(_grid(x.shape, sizes))
@@ -171,6 +163,8 @@ INDEXING: dict[str, Rule] = {
     "scatter-mul": _scatter_by(lambda old, new: old * new),
     "scatter-min": _scatter_by(f.minimum),
     "scatter-max": _scatter_by(f.maximum),
-    "dynamic_slice": _dynamic_slice,
-    "dynamic_update_slice": _dynamic_update_slice,
+    "dynamic_slice": lambda call, x, *starts: take(x, _block(x, starts, call.params["slice_sizes"])),
+    "dynamic_update_slice": lambda call, x, update, *starts: _overwrite(
+        x, update, call.recorder.decide(_block(x, starts, update.shape))
+    ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from typing import Any
 
@@ -132,14 +133,6 @@ def _kron(a: Operand, b: Operand) -> Var:
     return reshape(wide, [p * q for p, q in zip(a.shape, b.shape, strict=True)])
 
 
-def _multi_dot(arrays: Any) -> Var:
-    total = arrays[0]
-    for a in arrays[1:]:
-        total = _dot(total, a)
-    found: Var = total
-    return found
-
-
 PRODUCT_RULES: dict[str, Rule] = {
     "dot": _dot,
     "vdot": _vdot,
@@ -151,7 +144,7 @@ PRODUCT_RULES: dict[str, Rule] = {
     "kron": _kron,
     "linalg.matmul": lambda a, b: matmul(*pair(a, b)),
     "linalg.vecdot": vecdot,
-    "linalg.multi_dot": _multi_dot,
+    "linalg.multi_dot": lambda arrays: functools.reduce(_dot, arrays),
 }
 
 

@@ -6,8 +6,7 @@ rules are written with most is at hand in the package itself.
 
 from oracles.exact.program.primitives import linear_algebra, orders, spectral
 from oracles.exact.program.primitives.arithmetic import convert, detach, pi
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.taylor import scalar
 
 __all__ = ["compare", "convert", "detach", "linear_algebra", "orders", "pi", "scalar", "select", "spectral"]

@@ -73,10 +73,6 @@ def detach(x: Var) -> Var:
 # -- arithmetic -------------------------------------------------------------------------------------------
 
 
-def _add_jvp(equation: Equation, tangents: Tangents) -> Var:
-    return sum_of(*tangents)
-
-
 def _sub_jvp(equation: Equation, tangents: Tangents) -> Var:
     tx, ty = tangents
     if tx is None or ty is None:
@@ -108,31 +104,31 @@ def _basic(units: float, inexact: bool = True) -> Any:
 
 
 def _mul_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
-    """A number times itself is not negative."""
+    """A product with a power of two is exact, above the subnormal numbers; a square is not negative."""
     x, y = map(as_balls, operands)
-    same = equation.operands[0] is equation.operands[1]
-    product = _squared(x) if same else equation.primitive.evaluate(x, y)
-    return growth.grown(equation, product, _power_of_two(equation, operands), True)
-
-
-def _power_of_two(equation: Equation, operands: list[Array]) -> float:
-    """0 where one factor is a power of two all over, which is exact above the subnormal numbers; else 1."""
-    return 0 if any(map(_is_power_of_two, operands)) else 1
+    product = equation.primitive.evaluate(x, y)
+    if equation.operands[0] is equation.operands[1]:
+        product = each(lambda b: (b * b) if b.rel_accuracy_bits() > 2 else (b * b).nonnegative_part(), x)
+    return growth.grown(equation, product, 0 if any(map(_is_power_of_two, operands)) else 1, True)
 
 
 def _is_power_of_two(x: Array) -> bool:
+    """Whether all elements are one power of two."""
     first = x.flat[0] if x.size else None
     if not isinstance(first, arb) or not first.is_exact() or not first.is_finite() or first.is_zero():
         return False
     return bool(abs(first).man_exp()[0] == 1) and all(b == first for b in x.ravel().tolist())
 
 
-def _squared(x: Array) -> Array:
-    return each(lambda b: (b * b) if b.rel_accuracy_bits() > 2 else (b * b).nonnegative_part(), x)
-
-
 add = define(
-    Primitive("add", np.add, _add_jvp, lambda e, k, ct: ct, _basic(1, inexact=False), terms=np.maximum)
+    Primitive(
+        "add",
+        np.add,
+        lambda e, tangents: sum_of(*tangents),
+        lambda e, k, ct: ct,
+        _basic(1, inexact=False),
+        terms=np.maximum,
+    )
 )
 sub = define(
     Primitive(
@@ -149,11 +145,14 @@ neg = define(Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exac
 mul = define(Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded))
 
 
-def _div(x: Array, y: Array) -> Array:
-    return np.divide(as_balls(x), as_balls(y))
-
-
-div = define(Primitive("div", _div, _div_jvp, rounded=_basic(QUOTIENT_UNITS)))
+div = define(
+    Primitive(
+        "div",
+        lambda x, y: np.divide(as_balls(x), as_balls(y)),
+        _div_jvp,
+        rounded=_basic(QUOTIENT_UNITS),
+    )
+)
 
 
 def reciprocal(x: Var) -> Var:
@@ -217,12 +216,6 @@ def _convert(x: Array, *, to: str) -> Array:
     return np.array([int(float(v)) for v in whole.ravel()], to).reshape(x.shape)
 
 
-def _convert_jvp(equation: Equation, tangents: Tangents) -> Var:
-    (tx,) = tangents
-    assert tx is not None
-    return convert(tx, equation.output.dtype)
-
-
 def _convert_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
     """Rounding to a narrower format, and of integers beyond its digits."""
     source = FORMATS.get(equation.operands[0].dtype)
@@ -234,18 +227,14 @@ def _convert_rounded(growth: Growth, equation: Equation, operands: list[Array], 
     return result if fits else growth.grown(equation, result, 1, True)
 
 
-def _convert_opened(x: Array, *, to: str) -> Array:
-    return x if to == "bool" else as_numbers(x)
-
-
 convert_ = define(
     Primitive(
         "convert",
         _convert,
-        _convert_jvp,
+        lambda e, tangents: convert(sum_of(*tangents), e.output.dtype),
         lambda e, k, ct: convert(ct, e.operands[0].dtype),
         _convert_rounded,
-        _convert_opened,
+        lambda x, *, to: x if to == "bool" else as_numbers(x),
         Maxima.cast,
     )
 )

@@ -22,16 +22,13 @@ from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of
 from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var, define
 
 
-def _opened(move: Callable[..., Array]) -> Callable[..., Array]:
-    """A move of truth values."""
-    return lambda x, **params: settled(np.asarray(move(x, **params)))
-
-
 def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, int, Var], Var]) -> Primitive:
     """A primitive that only moves elements."""
-    return define(
-        Primitive(name, move, linear(0), transpose, exactly, opened=_opened(move), rows=Maxima.moved)
-    )
+
+    def opened(x: Array, **params: Any) -> Array:
+        return settled(np.asarray(move(x, **params)))
+
+    return define(Primitive(name, move, linear(0), transpose, exactly, opened, Maxima.moved))
 
 
 # -- views ------------------------------------------------------------------------------------------------
@@ -259,12 +256,13 @@ def _concatenate_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return index(ct, lambda p: p[(slice(None),) * axis + (inside,)])
 
 
-def _concatenate_opened(*parts: Array, axis: int) -> Array:
-    return np.concatenate([p.astype(OPEN) for p in parts], axis)
-
-
 concatenate_ = define(
     Primitive(
-        "concatenate", _concatenate, jointly_linear(), _concatenate_transpose, exactly, _concatenate_opened
+        "concatenate",
+        _concatenate,
+        jointly_linear(),
+        _concatenate_transpose,
+        exactly,
+        lambda *parts, axis: np.concatenate([p.astype(OPEN) for p in parts], axis),
     )
 )

@@ -1,7 +1,11 @@
-"""Choices and kinks (select, blend, maximum, abs), and steps, which are constant between jumps."""
+"""Comparisons and logic: certain, or undecided; where rounding may turn one, one of three truth values.
+
+Then what is chosen by them, with kinks (select, blend, maximum, abs), and steps, constant between jumps.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,20 +14,121 @@ from flint import arb
 from oracles.exact.program.balls import (
     KINKS,
     OPEN,
+    TIES,
     ZERO,
     as_balls,
     certain_extreme,
+    comparison,
+    decide,
     each,
     filled,
     settled,
+    truths,
 )
-from oracles.exact.program.derive import Tangents, jointly_linear
+from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import certain
-from oracles.exact.program.primitives.comparisons import kleene
-from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var, define
+
+
+def _comparison(
+    name: str, holds: np.ufunc, fails: np.ufunc, opposite: str, larger: int | None = None
+) -> Primitive:
+    def evaluate(x: Array, y: Array) -> Array:
+        if x.dtype != object and y.dtype != object:
+            return np.asarray(holds(x, y))
+        found = decide(as_balls(x), as_balls(y), holds, fails)
+        if larger is None and np.any(found == (name == "eq")):
+            TIES.say(found.tobytes())
+        return found
+
+    def opened(x: Array, y: Array) -> Array:
+        if OPEN in (x.dtype, y.dtype):
+            return np.full(np.broadcast_shapes(x.shape, y.shape), 0.5, OPEN)
+        if x.dtype != object and y.dtype != object:
+            return np.asarray(holds(x, y))
+        return truths(*comparison(as_balls(x), as_balls(y), holds, fails))
+
+    def edge(equation: Equation) -> list[Var]:
+        gap = equation.operands[0] - equation.operands[1]
+        return [gap.builder.elementwise("abs", gap)]
+
+    return define(
+        Primitive(
+            name,
+            evaluate,
+            opened=opened,
+            rows=Maxima.equal if name == "eq" else None,
+            comparison=Comparison(opposite, larger),
+            edge=None if larger is None else edge,
+            jumps=True,
+        )
+    )
+
+
+lt = _comparison("lt", np.less, np.greater_equal, "ge", larger=1)
+le = _comparison("le", np.less_equal, np.greater, "gt", larger=1)
+gt = _comparison("gt", np.greater, np.less_equal, "le", larger=0)
+ge = _comparison("ge", np.greater_equal, np.less, "lt", larger=0)
+eq = _comparison("eq", np.equal, np.not_equal, "ne")
+ne = _comparison("ne", np.not_equal, np.equal, "eq")
+
+
+def compare(name: str, x: Operand, y: Operand) -> Var:
+    """x < y and its kin (lt, le, gt, ge, eq, ne), as booleans."""
+    builder = next(v.builder for v in (x, y) if isinstance(v, Var))
+    return builder.elementwise(name, x, y, dtype="bool")
+
+
+def kleene(values: Array) -> Array:
+    """Booleans among truth values."""
+    return values.astype(OPEN)
+
+
+def _xor(x: Array, y: Array) -> Array:
+    open_ = (x == 0.5) | (y == 0.5)
+    return np.where(open_, 0.5, np.abs(kleene(x) - kleene(y))).astype(OPEN)
+
+
+def _logic(name: str, function: Callable[..., Any], opened: Callable[..., Array] | None = None) -> Primitive:
+    on_three = None if opened is None else lambda *a: settled(opened(*a))
+    return define(Primitive(name, lambda *a: np.asarray(function(*a)), opened=on_three))
+
+
+and_ = _logic("and", np.bitwise_and, lambda x, y: np.minimum(kleene(x), kleene(y)))
+or_ = _logic("or", np.bitwise_or, lambda x, y: np.maximum(kleene(x), kleene(y)))
+xor = _logic("xor", np.bitwise_xor, _xor)
+not_ = _logic("not", np.invert, lambda x: 1 - kleene(x))
+integer_div = _logic("integer_div", lambda x, y: (np.sign(x) * np.sign(y)) * (np.abs(x) // np.abs(y)))
+integer_rem = _logic("integer_rem", np.fmod)
+
+
+# -- what is not finite: only an infinity that was written so; NaN cannot be written ---------------------
+
+
+def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
+    def one(ball: arb) -> bool:
+        # Arb's NaN says that nothing is known, which may be a pole or a ball that is still too wide.
+        if ball.is_nan() or not (ball.is_finite() or ball.is_exact()):
+            raise Undecided(f"cannot tell whether {ball} is a finite number")
+        return holds(ball)
+
+    def evaluate(x: Array) -> Array:
+        flat = [one(ball) for ball in as_balls(x).ravel().tolist()]
+        return np.array(flat, bool).reshape(x.shape)
+
+    return define(Primitive(name, evaluate))
+
+
+is_nan = _kind("is_nan", lambda ball: bool(ball.is_nan()))
+is_infinite = _kind(
+    "is_infinite", lambda ball: bool(ball.is_exact() and not ball.is_finite() and not ball.is_nan())
+)
+
+
+# -- choices and kinks ----------------------------------------------------------------------------------
 
 
 def _select(pred: Array, x: Array, y: Array) -> Array:
@@ -61,13 +166,16 @@ def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
     return jointly_linear(1, 2)(equation, tangents)
 
 
-def _select_transpose(equation: Equation, k: int, ct: Var) -> Var:
-    pred = equation.operands[0]
-    return select(pred, ct, 0.0) if k == 1 else select(pred, 0.0, ct)
-
-
 select_ = define(
-    Primitive("select", _select, _select_jvp, _select_transpose, exactly, _select_opened, Maxima.chosen)
+    Primitive(
+        "select",
+        _select,
+        _select_jvp,
+        lambda e, k, ct: select(e.operands[0], ct, 0.0) if k == 1 else select(e.operands[0], 0.0, ct),
+        exactly,
+        _select_opened,
+        Maxima.chosen,
+    )
 )
 
 
@@ -113,16 +221,6 @@ def blend(a: Var, b: Var, x: Var | None, y: Var | None, like: Var) -> Var:
     )
 
 
-def _maximum_jvp(equation: Equation, tangents: Tangents) -> Var:
-    x, y = equation.operands
-    return blend(x, y, tangents[0], tangents[1], equation.output)
-
-
-def _minimum_jvp(equation: Equation, tangents: Tangents) -> Var:
-    x, y = equation.operands
-    return blend(x, y, tangents[1], tangents[0], equation.output)
-
-
 def _extreme(choose: str, integers: np.ufunc) -> Any:
     certain = certain_extreme(choose)
 
@@ -134,16 +232,20 @@ def _extreme(choose: str, integers: np.ufunc) -> Any:
     return evaluate
 
 
+def _extreme_jvp(larger: int) -> Callable[[Equation, Tangents], Var]:
+    return lambda e, t: blend(e.operands[0], e.operands[1], t[larger], t[1 - larger], e.output)
+
+
 maximum = define(
-    Primitive("maximum", _extreme("max", np.maximum), _maximum_jvp, rounded=exactly, rows=Maxima.larger)
+    Primitive("maximum", _extreme("max", np.maximum), _extreme_jvp(0), rounded=exactly, rows=Maxima.larger)
 )
-minimum = define(Primitive("minimum", _extreme("min", np.minimum), _minimum_jvp, rounded=exactly))
+minimum = define(Primitive("minimum", _extreme("min", np.minimum), _extreme_jvp(1), rounded=exactly))
 
 
 def _abs_jvp(equation: Equation, tangents: Tangents) -> Var:
     (x,), (tx,) = equation.operands, tangents
     assert tx is not None
-    return blend(x, x.builder.broadcast(x.builder.constant(0.0, x.dtype), x.shape), tx, -tx, x)
+    return blend(x, zeros_like(x), tx, -tx, x)
 
 
 abs_ = define(Primitive("abs", np.absolute, _abs_jvp, rounded=exactly))
@@ -173,10 +275,6 @@ def _step(name: str, function: Any, integers: Any) -> Primitive:
     return define(Primitive(name, evaluate, rounded=_between, jumps=True))
 
 
-def _sign(x: arb) -> arb:
-    return ZERO if x.is_zero() else certain(x, x.sgn())
-
-
 def _round_half_even(x: arb) -> arb:
     below = certain(x, (x + 0.5).floor())
     if x + 0.5 == below and int(float(below)) % 2:
@@ -184,7 +282,7 @@ def _round_half_even(x: arb) -> arb:
     return below
 
 
-sign = _step("sign", _sign, np.sign)
+sign = _step("sign", lambda x: ZERO if x.is_zero() else certain(x, x.sgn()), np.sign)
 floor = _step("floor", lambda x: certain(x, x.floor()), lambda x: x)
 ceil = _step("ceil", lambda x: certain(x, x.ceil()), lambda x: x)
 round_ = _step("round", _round_half_even, lambda x: x)

@@ -24,8 +24,7 @@ from oracles.exact.program.primitives.arrays import (
     take,
     without,
 )
-from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.primitives.taylor import taylor
@@ -190,10 +189,6 @@ def sort(x: Var, axis: int) -> Var:
 # -- running along an axis ------------------------------------------------------------------------------
 
 
-def _cumsum(x: Array, *, axis: int) -> Array:
-    return np.add.accumulate(x, axis=axis) if x.size else x
-
-
 def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
     (x,), axis = operands, equation.params["axis"]
     sizes = np.add.accumulate(sizes_of(x), axis=axis)
@@ -205,7 +200,7 @@ def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], t
 cumsum_ = define(
     Primitive(
         "cumsum",
-        _cumsum,
+        lambda x, *, axis: np.add.accumulate(x, axis=axis) if x.size else x,
         linear(0),
         lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True),
         _cumsum_rounded,
