@@ -1,8 +1,7 @@
 """The JAX front end: a function's jaxpr, translated equation by equation."""
 
-from oracles.exact.from_jaxpr.pullback import Pullback, Pushforward
 from oracles.exact.from_jaxpr.record import record
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.tracing import is_floating
 
-__all__ = ["RULES", "Pullback", "Pushforward", "is_floating", "record"]
+__all__ = ["RULES", "is_floating", "record"]

@@ -47,16 +47,15 @@ def record(
     program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so,
     or `exactly` the number that stands there.
     """
-    traced = trace(function, args, kwargs, paired)
+    own, wide = trace(function, args, kwargs, paired)
     leaves = jax.tree.leaves(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
     recorder = Recorder()
     inputs = [
-        recorder.input_at(leaves[i], _dtype(v.aval))
-        for i, v in zip(moving, traced.own.jaxpr.invars, strict=True)
+        recorder.input_at(leaves[i], _dtype(v.aval)) for i, v in zip(moving, own.jaxpr.invars, strict=True)
     ]
-    reader = _Reader(partners(traced.own, traced.wide) if paired else None, exactly)
-    outputs = reader.interpret(recorder, traced.own, inputs)
+    reader = _Reader(partners(own, wide) if paired else None, exactly)
+    outputs = reader.interpret(recorder, own, inputs)
     outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
     owners = tuple(int(owner[i]) for i in moving)

@@ -12,7 +12,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,27 +24,17 @@ from oracles.exact.program.trees import Derived
 
 KEPT = 256  # traces
 _JAX, _HERE = (os.path.dirname(path) + os.sep for path in (jax.__file__, os.path.dirname(__file__)))
+_RUNNER = os.path.join(os.path.dirname(_HERE[:-1]), "frameworks", "in_jax.py")  # it only calls jax.vjp
 _cache: OrderedDict[Hashable, ClosedJaxpr] = OrderedDict()
-
-
-class Traced(NamedTuple):
-    """A function's jaxpr.
-
-    Attributes:
-        own: As the program runs.
-        wide: The same with every floating input in float64; None if not asked for or not possible.
-    """
-
-    own: ClosedJaxpr
-    wide: ClosedJaxpr | None
 
 
 def trace(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], paired: bool
-) -> Traced:
-    """The jaxpr of the function of its floating leaves; `paired`: also in float64, if it is not already.
+) -> tuple[ClosedJaxpr, ClosedJaxpr | None]:
+    """The jaxpr of the function of its floating leaves; `paired`: also with every one of them in float64.
 
-    In 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
+    The first is in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
+    The second is None if it is not asked for, is the same, or is not possible.
     """
     leaves = jax.tree.leaves(args)
     arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
@@ -52,11 +42,11 @@ def trace(
     x64 = not floating or "float64" in floating
     own = _traced(function, args, kwargs, x64, "")
     if not paired or floating <= {"float64"}:
-        return Traced(own, None)
+        return own, None
     wide = None
     with contextlib.suppress(Exception):  # code for one dtype only may raise anything in another
         wide = _traced(function, args, kwargs, True, "float64")
-    return Traced(own, wide)
+    return own, wide
 
 
 def is_floating(leaf: Any) -> bool:
@@ -69,7 +59,7 @@ def user_line(places: Sequence[tuple[str, int | None]]) -> tuple[str, int | None
     for name, line in places:
         if name == __file__:
             return None  # further out is who asked for the trace
-        if not name.startswith((_JAX, _HERE)):
+        if not name.startswith((_JAX, _HERE, _RUNNER)):
             return name, line
     return None
 

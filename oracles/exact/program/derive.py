@@ -108,6 +108,15 @@ def _linearize(
 # -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule -----
 
 
+def sum_of(*terms: Var | None) -> Var:
+    """The sum of the terms that there are."""
+    present = [t for t in terms if t is not None]
+    total = present[0]
+    for term in present[1:]:
+        total = total + term
+    return total
+
+
 def again(equation: Equation, operands: Sequence[Var]) -> Var:
     """The same primitive on other operands of the same shapes."""
     out = equation.output
@@ -118,16 +127,13 @@ def linear(*which: int) -> Callable[[Equation, Tangents], Var]:
     """Linear in each of these operands apart (a product): a term for each one that moves."""
 
     def jvp(equation: Equation, tangents: Tangents) -> Var:
-        total: Var | None = None
+        terms = []
         for k in which:
-            tangent = tangents[k]
-            if tangent is not None:
+            if (tangent := tangents[k]) is not None:
                 operands = list(equation.operands)
                 operands[k] = tangent
-                term = again(equation, operands)
-                total = term if total is None else total + term
-        assert total is not None
-        return total
+                terms.append(again(equation, operands))
+        return sum_of(*terms)
 
     return jvp
 

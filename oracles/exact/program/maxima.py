@@ -155,7 +155,7 @@ class Maxima:
         rows = values.ravel()[order].reshape(-1, fact.length)
         found = np.zeros(rows.shape, OPEN)
         for i, row in enumerate(rows):
-            low = max((b.lower() for b in row), key=_Key)
+            low = max(b.lower() for b in row)
             may = [not b < low for b in row]
             found[i] = np.where(may, 1.0 if sum(may) == 1 else 0.5, 0.0)
             if sum(may) > 1 and all(b.is_exact() and b == low for b in row[may]):
@@ -182,19 +182,6 @@ def _rounded(slack: Array | None, dtype: str) -> Array:
     """The slack of exponents after they, or their powers, were rounded; 0 and 1 themselves stay."""
     assert slack is not None
     return np.where(slack > 0, (1 + slack) * (1 + TWICE_UNITS * format_of(dtype).unit) - 1, 0.0)
-
-
-class _Key:
-    """Exact numbers in order."""
-
-    def __init__(self, number: arb) -> None:
-        self.number = number
-
-    def __gt__(self, other: _Key) -> bool:
-        return bool(self.number > other.number)
-
-    def __lt__(self, other: _Key) -> bool:
-        return bool(self.number < other.number)
 
 
 def _keeps(equation: Equation) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.balls import exact, filled, precision
+from oracles.exact.program.derive import sum_of
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN
 from oracles.exact.program.primitives import compare, convert, detach, select
@@ -157,10 +158,7 @@ def _unknown(recorder: Recorder, inputs: Collection[Var]) -> Var:
     rate = recorder.constant(filled([UNKNOWN], ()), "float64")
     ordered = [v for v in recorder.inputs if v in inputs]
     moves = [convert(reduce_sum(v - detach(v), range(v.ndim)), "float64") * rate for v in ordered]
-    total = moves[0]
-    for move in moves[1:]:
-        total = total + move
-    return total
+    return sum_of(*moves)
 
 
 def _loose(recorder: Recorder, outputs: Sequence[Var]) -> set[Var]:

@@ -9,9 +9,10 @@ import pytest
 from flint import arb
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.from_jaxpr import Pullback, record
+from oracles.exact.from_jaxpr import record
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from oracles.frameworks.in_jax import Pullback
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]

@@ -72,11 +72,9 @@ class _Inner(Recorder):
     def decide(self, var: Var) -> Array:
         """The value of an integer or boolean, in the program around."""
         known = self.known(var)
-        return (
-            known
-            if known is not None
-            else self.around.decide(*inlined(self.around, self.program([var]), self.operands))
-        )
+        if known is not None:
+            return known
+        return self.around.decide(*inlined(self.around, self.program([var]), self.operands))
 
 
 def inlined(builder: Builder, program: Program, operands: Sequence[Var]) -> list[Var]:

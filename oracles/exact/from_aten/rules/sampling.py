@@ -13,6 +13,7 @@ from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
+from oracles.exact.program.derive import sum_of
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
@@ -90,7 +91,7 @@ def _grid_sampler(call: OperatorCall, x: Var, grid: Var, mode: int, padding: int
     volumes = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in points))
     step = "round" if mode == 1 else "floor"
     base = [call.decided(convert(f.step(step, detach(a)), "int64")) for a in at]
-    total: Var | None = None
+    terms = []
     for corner in product((0, 1), repeat=n) if mode == 0 else [(0,) * n]:
         place, inside = np.zeros((), np.int64), np.ones((), bool)
         weight: Var | None = None
@@ -104,9 +105,8 @@ def _grid_sampler(call: OperatorCall, x: Var, grid: Var, mode: int, padding: int
         term = take(x, where)
         if weight is not None:
             term = term * reshape(weight, (batch, 1, *points))
-        total = term if total is None else total + term
-    assert total is not None
-    return total
+        terms.append(term)
+    return sum_of(*terms)
 
 
 def _affine_grid(call: OperatorCall, theta: Var, size: Sizes, align: bool) -> Var:

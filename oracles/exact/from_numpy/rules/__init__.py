@@ -1,12 +1,8 @@
-"""The rules of NumPy's functions and ufuncs, by kind."""
-
-from __future__ import annotations
+"""The rules of NumPy's functions, by kind; those of its ufuncs, and SciPy's, are in `elementwise`."""
 
 from collections.abc import Callable
 from typing import Any
 
-from oracles.exact.from_numpy.rules.linalg import LINALG_RULES, PRODUCT_RULES
-from oracles.exact.from_numpy.rules.order import ORDER_RULES
-from oracles.exact.from_numpy.rules.reductions import RULES as REDUCTIONS
+from oracles.exact.from_numpy.rules import linalg, order, reductions
 
-RULES: dict[str, Callable[..., Any]] = {**REDUCTIONS, **ORDER_RULES, **PRODUCT_RULES, **LINALG_RULES}
+RULES: dict[str, Callable[..., Any]] = {**reductions.RULES, **order.RULES, **linalg.RULES}

@@ -133,21 +133,6 @@ def _kron(a: Operand, b: Operand) -> Var:
     return reshape(wide, [p * q for p, q in zip(a.shape, b.shape, strict=True)])
 
 
-PRODUCT_RULES: dict[str, Rule] = {
-    "dot": _dot,
-    "vdot": _vdot,
-    "inner": _inner,
-    **dict.fromkeys(("outer", "linalg.outer"), _outer),
-    **dict.fromkeys(("tensordot", "linalg.tensordot"), _tensordot),
-    "einsum": _einsum,
-    **dict.fromkeys(("cross", "linalg.cross"), _cross),
-    "kron": _kron,
-    "linalg.matmul": lambda a, b: matmul(*pair(a, b)),
-    "linalg.vecdot": vecdot,
-    "linalg.multi_dot": lambda arrays: functools.reduce(_dot, arrays),
-}
-
-
 def _trace(a: Var, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Var:
     return reduce_sum(index(a, lambda p: np.diagonal(p, offset, axis1, axis2)), (-1,))
 
@@ -218,7 +203,7 @@ def _qr(a: Var, mode: str = "reduced") -> Any:
     return r[..., :k, :] if mode == "r" else (q[..., :k], r[..., :k, :])
 
 
-LINALG_RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = {
     "trace": _trace,
     "linalg.trace": lambda x, offset=0, dtype=None: _trace(x, offset, -2, -1),
     "linalg.norm": _norm,
@@ -232,4 +217,15 @@ LINALG_RULES: dict[str, Rule] = {
     "linalg.cholesky": _cholesky,
     "linalg.matrix_power": _matrix_power,
     "linalg.qr": _qr,
+    "dot": _dot,
+    "vdot": _vdot,
+    "inner": _inner,
+    **dict.fromkeys(("outer", "linalg.outer"), _outer),
+    **dict.fromkeys(("tensordot", "linalg.tensordot"), _tensordot),
+    "einsum": _einsum,
+    **dict.fromkeys(("cross", "linalg.cross"), _cross),
+    "kron": _kron,
+    "linalg.matmul": lambda a, b: matmul(*pair(a, b)),
+    "linalg.vecdot": vecdot,
+    "linalg.multi_dot": lambda arrays: functools.reduce(_dot, arrays),
 }

@@ -31,17 +31,6 @@ def _where_extreme(sign: int) -> Rule:
     return rule
 
 
-def _sort(x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Var:
-    return orders.sort(*_flat(x, axis))
-
-
-def _argsort(
-    x: Var, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> Var:
-    """Equal elements in their own order, whatever `kind` is."""
-    return orders.argsort(*_flat(x, axis))
-
-
 def _running(function: Callable[[Var, int], Var]) -> Rule:
     def rule(x: Var, axis: int | None = None, dtype: Any = None) -> Var:
         return function(*_flat(x if x.is_float else convert(x, "int64"), axis))
@@ -147,11 +136,12 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
     return scatter_add(weights, places, (max(minlength, int(places.max(initial=-1)) + 1),))
 
 
-ORDER_RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = {
     "argmax": _where_extreme(1),
     "argmin": _where_extreme(-1),
-    "sort": _sort,
-    "argsort": _argsort,
+    # Equal elements in their own order, whatever `kind` is.
+    "sort": lambda x, axis=-1, kind=None, order=None, *, stable=None: orders.sort(*_flat(x, axis)),
+    "argsort": lambda x, axis=-1, kind=None, order=None, *, stable=None: orders.argsort(*_flat(x, axis)),
     **dict.fromkeys(("cumsum", "cumulative_sum"), _running(orders.cumsum)),
     **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),
     "diff": _diff,
@@ -171,4 +161,4 @@ ORDER_RULES: dict[str, Rule] = {
     "bincount": _bincount,
 }
 # A finite number is no NaN, so these are their namesakes.
-ORDER_RULES |= {f"nan{name}": ORDER_RULES[name] for name in words("argmax argmin cumsum cumprod")}
+RULES |= {f"nan{name}": RULES[name] for name in words("argmax argmin cumsum cumprod")}

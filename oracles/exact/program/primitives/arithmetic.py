@@ -22,22 +22,12 @@ from oracles.exact.program.balls import (
     each,
     filled,
 )
-from oracles.exact.program.derive import Tangents, linear
+from oracles.exact.program.derive import Tangents, linear, sum_of
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth, exactly, once
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.program import Array, Builder, Equation, Operand, Primitive, Var, define
 from oracles.exact.program.scalars import QUOTIENT_UNITS
-
-
-def sum_of(*terms: Var | None) -> Var:
-    """The sum of the terms that there are."""
-    present = [t for t in terms if t is not None]
-    total = present[0]
-    for term in present[1:]:
-        total = total + term
-    return total
-
 
 # -- constants --------------------------------------------------------------------------------------------
 

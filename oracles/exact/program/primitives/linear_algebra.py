@@ -119,7 +119,8 @@ def _diagonal(x: Var, names: str) -> tuple[Var, str]:
 # -- systems ----------------------------------------------------------------------------------------------
 
 
-def _batched(function: Callable[..., Array], *arrays: Array) -> Array:
+def batched(function: Callable[..., Array], *arrays: Array) -> Array:
+    """A function of matrices, of each in a batch of them."""
     batch = arrays[0].shape[:-2]
     flat = [as_balls(a).reshape(-1, *a.shape[-2:]) for a in arrays]
     parts = [function(*matrices) for matrices in zip(*flat, strict=True)]
@@ -137,7 +138,7 @@ def _solve(a: Array, b: Array) -> Array:
         except ZeroDivisionError:
             raise Undecided("cannot show that the matrix to solve with is invertible") from None
 
-    return _batched(one, a, b)
+    return batched(one, a, b)
 
 
 def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -218,7 +219,7 @@ def _cholesky(a: Array) -> Array:
                 low[i, j] = (a[i, j] - dot) / low[j, j]
         return low
 
-    return _batched(one, a)
+    return batched(one, a)
 
 
 def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:

@@ -5,7 +5,6 @@ Arb isolates the eigenvalues with a proof (acb_mat_eig_simple); equal ones have 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
-from oracles.exact.program.primitives.linear_algebra import matmul, transpose, triangle
+from oracles.exact.program.primitives.linear_algebra import batched, matmul, transpose, triangle
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var, define
@@ -39,15 +38,6 @@ def _decompose(a: Array) -> tuple[list[arb], Array]:
     return [values[j].real for j in order], np.array(columns, object).T
 
 
-def _each_matrix(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    def evaluate(a: Array) -> Array:
-        parts = [function(m) for m in as_balls(a).reshape(-1, *a.shape[-2:])]
-        shape = (*a.shape[:-2], *parts[0].shape)
-        return filled([b for p in parts for b in p.ravel().tolist()], shape)
-
-    return evaluate
-
-
 def _eigenvalues_jvp(equation: Equation, tangents: Tangents) -> Var:
     """dw_i = v_i^T da v_i (Magnus, On differentiating eigenvalues and eigenvectors, 1985)."""
     (a,), (ta,) = equation.operands, tangents
@@ -68,10 +58,16 @@ def _eigenvectors_jvp(equation: Equation, tangents: Tangents) -> Var:
     return matmul(v, along)
 
 
-eigenvalues_ = define(
-    Primitive("eigenvalues", _each_matrix(lambda m: filled(_decompose(m)[0], (len(m),))), _eigenvalues_jvp)
-)
-eigenvectors_ = define(Primitive("eigenvectors", _each_matrix(lambda m: _decompose(m)[1]), _eigenvectors_jvp))
+def _eigenvalues(a: Array) -> Array:
+    return batched(lambda m: filled(_decompose(m)[0], (len(m),)), a)
+
+
+def _eigenvectors(a: Array) -> Array:
+    return batched(lambda m: _decompose(m)[1], a)
+
+
+eigenvalues_ = define(Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp))
+eigenvectors_ = define(Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp))
 
 
 def _signs(vectors: Array, a: Array, *, of: Any) -> Array:

@@ -9,11 +9,11 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import ONE, as_balls, each, filled
-from oracles.exact.program.derive import Tangents
+from oracles.exact.program.derive import Tangents, sum_of
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import Format, Growth
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.primitives.arithmetic import scale, sum_of
+from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, define
 from oracles.exact.program.scalars import QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS
 
