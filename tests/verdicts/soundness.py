@@ -23,7 +23,7 @@ from harness.report.delivery import write_tables
 from harness.report.tables import Table
 from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
-from oracles.exact.program.scalars import slacks
+from tests.oracles.exact.slacks import slacks
 from tests.verdicts.bounds import Checked, check
 from tests.verdicts.second_look import derivative
 

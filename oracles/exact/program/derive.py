@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Program, Var
+from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Program, Var, sum_of
 
 Tangents = Sequence[Var | None]
 
@@ -106,15 +106,6 @@ def _linearize(
 
 
 # -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule -----
-
-
-def sum_of(*terms: Var | None) -> Var:
-    """The sum of the terms that there are."""
-    present = [t for t in terms if t is not None]
-    total = present[0]
-    for term in present[1:]:
-        total = total + term
-    return total
 
 
 def again(equation: Equation, operands: Sequence[Var]) -> Var:

@@ -5,7 +5,9 @@ Exact arithmetic neither overflows nor cancels for good, so the plain formula is
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -178,19 +180,10 @@ def _root_two(like: Var) -> Var:
 # -- running --------------------------------------------------------------------------------------------
 
 
-def cumprod(x: Var, axis: int, reverse: bool = False) -> Var:
-    """Running products."""
-    return scan(lambda a, b: a * b, x, axis, reverse)
-
-
-def cummax(x: Var, axis: int, reverse: bool = False) -> Var:
-    """Running maxima."""
-    return scan(maximum, x, axis, reverse)
-
-
-def cummin(x: Var, axis: int, reverse: bool = False) -> Var:
-    """Running minima."""
-    return scan(minimum, x, axis, reverse)
+# Products, maxima and minima: `cummax(x, axis, reverse=False)`.
+cumprod = partial(scan, operator.mul)
+cummax = partial(scan, maximum)
+cummin = partial(scan, minimum)
 
 
 def cumlogsumexp(x: Var, axis: int, reverse: bool = False) -> Var:

@@ -32,9 +32,15 @@ class Comparison(NamedTuple):
     larger: int | None = None
 
 
+PRIMITIVES: dict[str, Primitive] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Primitive:
     """One operation, in one place: all that is known of it, for every interpreter of programs.
+
+    Whoever makes one enters it into PRIMITIVES, the table that programs are written from; the first of a name
+    stays.
 
     Attributes:
         name: Its name in programs and messages.
@@ -66,6 +72,9 @@ class Primitive:
     edge: Callable[[Equation], list[Var]] | None = None
     jumps: bool = False
     terms: Callable[..., Array] | None = None
+
+    def __post_init__(self) -> None:
+        PRIMITIVES.setdefault(self.name, self)
 
 
 def _operators(name: str) -> tuple[Callable[[Var, Operand], Var], Callable[[Var, Operand], Var]]:
@@ -119,6 +128,15 @@ class Var:
 
 
 Operand: TypeAlias = Var | float | int | Array
+
+
+def sum_of(*terms: Var | None) -> Var:
+    """The sum of the terms that there are."""
+    present = [t for t in terms if t is not None]
+    total = present[0]
+    for term in present[1:]:
+        total = total + term
+    return total
 
 
 class Origin(NamedTuple):
@@ -206,15 +224,6 @@ class Program:
         for key, order in own.values():
             highest[key] = max(highest.get(key, 0), order)
         return {v: (key, highest[key]) for v, (key, _) in own.items()}
-
-
-PRIMITIVES: dict[str, Primitive] = {}
-
-
-def define(primitive: Primitive) -> Primitive:
-    """Enter a primitive into the table that programs are written from."""
-    PRIMITIVES[primitive.name] = primitive
-    return primitive
 
 
 class Builder:

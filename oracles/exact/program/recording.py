@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.balls import exact, filled, precision
-from oracles.exact.program.derive import sum_of
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN
 from oracles.exact.program.primitives import compare, convert, detach, select
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import select_
 from oracles.exact.program.primitives.reductions import reduce_min
-from oracles.exact.program.program import Array, Builder, Equation, Program, Var
+from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
 
 DECIDING_BITS = (128, 512, 2048)
 

@@ -13,7 +13,6 @@ from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
     choices,
-    comparisons,
     linear_algebra,
     orders,
     reductions,
@@ -76,9 +75,9 @@ SAMPLES: dict[str, Sample] = {
     "broadcast": Sample(lambda x, y: x * y, (X, Y[:, :1])),
     "convert": Sample(lambda x: arithmetic.convert(x, "float32"), (X,)),
     "select": Sample(lambda x, y: choices.select(x.builder.constant(MASK), x, y), (X, Y)),
-    "select <": Sample(lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y), (X, Y)),
+    "select <": Sample(lambda x, y: choices.select(choices.compare("lt", x, y), x * x, y), (X, Y)),
     "select < both": Sample(
-        lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y * y * y), (X, Y)
+        lambda x, y: choices.select(choices.compare("lt", x, y), x * x, y * y * y), (X, Y)
     ),
     "blend": Sample(lambda a, b, x, y: choices.blend(a, b, x, y, x), (X, Y, X, Y)),
     "maximum": Sample(fn.maximum, (X, Y)),

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from oracles.exact.program.scalars import CALLS, HALVES, LOGISTIC, OTHER, SCALARS, SLACKS, slacks
+from oracles.exact.program.scalars import CALLS, HALVES, LOGISTIC, OTHER, SCALARS, SLACKS
+from tests.oracles.exact.slacks import slacks
 
 ACCURACIES = {name: entry.accuracy for name, entry in SCALARS.items()} | CALLS
 UNMEASURED = "no measurement: a few ulps, as the functions that were measured"

@@ -13,12 +13,11 @@ from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
 from oracles.exact.program.balls import filled
-from oracles.exact.program.derive import sum_of
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.program import Var
+from oracles.exact.program.program import Var, sum_of
 
 
 def _linear(t: Fraction) -> dict[int, Fraction]:

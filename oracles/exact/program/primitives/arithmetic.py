@@ -22,11 +22,11 @@ from oracles.exact.program.balls import (
     each,
     filled,
 )
-from oracles.exact.program.derive import Tangents, linear, sum_of
+from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth, exactly, once
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.program import Array, Builder, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.program import Array, Builder, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import QUOTIENT_UNITS
 
 # -- constants --------------------------------------------------------------------------------------------
@@ -44,10 +44,10 @@ def _constant_rounded(growth: Growth, equation: Equation, operands: list[Array],
     return growth.stored(value, equation.output.dtype)
 
 
-constant = define(Primitive("constant", lambda value: value, rounded=_constant_rounded))
-pi_ = define(Primitive("pi", lambda: filled([arb.pi()], ()), rounded=once))
+constant = Primitive("constant", lambda value: value, rounded=_constant_rounded)
+pi_ = Primitive("pi", lambda: filled([arb.pi()], ()), rounded=once)
 # its value, held fixed: no derivative
-detach_ = define(Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged))
+detach_ = Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
 
 
 def pi(builder: Builder, dtype: str) -> Var:
@@ -110,38 +110,32 @@ def _is_power_of_two(x: Array) -> bool:
     return bool(abs(first).man_exp()[0] == 1) and all(b == first for b in x.ravel().tolist())
 
 
-add = define(
-    Primitive(
-        "add",
-        np.add,
-        lambda e, tangents: sum_of(*tangents),
-        lambda e, k, ct: ct,
-        _basic(1, inexact=False),
-        terms=np.maximum,
-    )
+add = Primitive(
+    "add",
+    np.add,
+    lambda e, tangents: sum_of(*tangents),
+    lambda e, k, ct: ct,
+    _basic(1, inexact=False),
+    terms=np.maximum,
 )
-sub = define(
-    Primitive(
-        "sub",
-        np.subtract,
-        _sub_jvp,
-        lambda e, k, ct: ct if k == 0 else -ct,
-        _basic(1, inexact=False),
-        rows=Maxima.difference,
-        terms=np.maximum,
-    )
+sub = Primitive(
+    "sub",
+    np.subtract,
+    _sub_jvp,
+    lambda e, k, ct: ct if k == 0 else -ct,
+    _basic(1, inexact=False),
+    rows=Maxima.difference,
+    terms=np.maximum,
 )
-neg = define(Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exactly))
-mul = define(Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded))
+neg = Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exactly)
+mul = Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded)
 
 
-div = define(
-    Primitive(
-        "div",
-        lambda x, y: np.divide(as_balls(x), as_balls(y)),
-        _div_jvp,
-        rounded=_basic(QUOTIENT_UNITS),
-    )
+div = Primitive(
+    "div",
+    lambda x, y: np.divide(as_balls(x), as_balls(y)),
+    _div_jvp,
+    rounded=_basic(QUOTIENT_UNITS),
 )
 
 
@@ -165,14 +159,12 @@ def _scale(z: Array, c: Array) -> Array:
 
 # z c where z is a tangent or cotangent: a z that is exactly zero says that the branch was not taken, or that
 # the value does not matter, so the product is zero even where c is not finite. Linear in either operand.
-scale_ = define(
-    Primitive(
-        "scale",
-        _scale,
-        linear(0, 1),
-        lambda e, k, ct: scale(ct, e.operands[1]) if k == 0 else scale(e.operands[0], ct),
-        once,
-    )
+scale_ = Primitive(
+    "scale",
+    _scale,
+    linear(0, 1),
+    lambda e, k, ct: scale(ct, e.operands[1]) if k == 0 else scale(e.operands[0], ct),
+    once,
 )
 
 
@@ -217,16 +209,14 @@ def _convert_rounded(growth: Growth, equation: Equation, operands: list[Array], 
     return result if fits else growth.grown(equation, result, 1, True)
 
 
-convert_ = define(
-    Primitive(
-        "convert",
-        _convert,
-        lambda e, tangents: convert(sum_of(*tangents), e.output.dtype),
-        lambda e, k, ct: convert(ct, e.operands[0].dtype),
-        _convert_rounded,
-        lambda x, *, to: x if to == "bool" else as_numbers(x),
-        Maxima.cast,
-    )
+convert_ = Primitive(
+    "convert",
+    _convert,
+    lambda e, tangents: convert(sum_of(*tangents), e.output.dtype),
+    lambda e, k, ct: convert(ct, e.operands[0].dtype),
+    _convert_rounded,
+    lambda x, *, to: x if to == "bool" else as_numbers(x),
+    Maxima.cast,
 )
 
 

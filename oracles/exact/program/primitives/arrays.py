@@ -19,7 +19,7 @@ from oracles.exact.program.formats import Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import constant, convert_
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
-from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var, define
+from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var
 
 
 def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, int, Var], Var]) -> Primitive:
@@ -28,7 +28,7 @@ def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, 
     def opened(x: Array, **params: Any) -> Array:
         return settled(np.asarray(move(x, **params)))
 
-    return define(Primitive(name, move, linear(0), transpose, exactly, opened, Maxima.moved))
+    return Primitive(name, move, linear(0), transpose, exactly, opened, Maxima.moved)
 
 
 # -- views ------------------------------------------------------------------------------------------------
@@ -124,16 +124,14 @@ def _reduce_sum_rounded(growth: Growth, equation: Equation, operands: list[Array
     return sum_of_terms(growth, equation, result, sizes, count, signs)
 
 
-reduce_sum_ = define(
-    Primitive(
-        "reduce_sum",
-        _reduce_sum,
-        linear(0),
-        lambda e, k, ct: spread(ct, e.params["axes"], e.operands[0].shape),
-        _reduce_sum_rounded,
-        rows=Maxima.total,
-        terms=_reduce_sum,
-    )
+reduce_sum_ = Primitive(
+    "reduce_sum",
+    _reduce_sum,
+    linear(0),
+    lambda e, k, ct: spread(ct, e.params["axes"], e.operands[0].shape),
+    _reduce_sum_rounded,
+    rows=Maxima.total,
+    terms=_reduce_sum,
 )
 
 
@@ -200,21 +198,17 @@ def _scatter_add_rounded(growth: Growth, equation: Equation, operands: list[Arra
     return sum_of_terms(growth, equation, result, sizes.reshape(shape), counts, np.asarray(False))
 
 
-take_ = define(
-    Primitive(
-        "take",
-        _take,
-        linear(0),
-        lambda e, k, ct: scatter_add(ct, e.operands[1], e.operands[0].shape),
-        exactly,
-        _take_opened,
-        Maxima.moved,
-    )
+take_ = Primitive(
+    "take",
+    _take,
+    linear(0),
+    lambda e, k, ct: scatter_add(ct, e.operands[1], e.operands[0].shape),
+    exactly,
+    _take_opened,
+    Maxima.moved,
 )
-scatter_add_ = define(
-    Primitive(
-        "scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]), _scatter_add_rounded
-    )
+scatter_add_ = Primitive(
+    "scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]), _scatter_add_rounded
 )
 
 
@@ -256,13 +250,11 @@ def _concatenate_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return index(ct, lambda p: p[(slice(None),) * axis + (inside,)])
 
 
-concatenate_ = define(
-    Primitive(
-        "concatenate",
-        _concatenate,
-        jointly_linear(),
-        _concatenate_transpose,
-        exactly,
-        lambda *parts, axis: np.concatenate([p.astype(OPEN) for p in parts], axis),
-    )
+concatenate_ = Primitive(
+    "concatenate",
+    _concatenate,
+    jointly_linear(),
+    _concatenate_transpose,
+    exactly,
+    lambda *parts, axis: np.concatenate([p.astype(OPEN) for p in parts], axis),
 )

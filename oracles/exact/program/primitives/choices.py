@@ -30,7 +30,7 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import certain
-from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var
 
 
 def _comparison(
@@ -55,16 +55,14 @@ def _comparison(
         gap = equation.operands[0] - equation.operands[1]
         return [gap.builder.elementwise("abs", gap)]
 
-    return define(
-        Primitive(
-            name,
-            evaluate,
-            opened=opened,
-            rows=Maxima.equal if name == "eq" else None,
-            comparison=Comparison(opposite, larger),
-            edge=None if larger is None else edge,
-            jumps=True,
-        )
+    return Primitive(
+        name,
+        evaluate,
+        opened=opened,
+        rows=Maxima.equal if name == "eq" else None,
+        comparison=Comparison(opposite, larger),
+        edge=None if larger is None else edge,
+        jumps=True,
     )
 
 
@@ -94,7 +92,7 @@ def _xor(x: Array, y: Array) -> Array:
 
 def _logic(name: str, function: Callable[..., Any], opened: Callable[..., Array] | None = None) -> Primitive:
     on_three = None if opened is None else lambda *a: settled(opened(*a))
-    return define(Primitive(name, lambda *a: np.asarray(function(*a)), opened=on_three))
+    return Primitive(name, lambda *a: np.asarray(function(*a)), opened=on_three)
 
 
 and_ = _logic("and", np.bitwise_and, lambda x, y: np.minimum(kleene(x), kleene(y)))
@@ -119,7 +117,7 @@ def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
         flat = [one(ball) for ball in as_balls(x).ravel().tolist()]
         return np.array(flat, bool).reshape(x.shape)
 
-    return define(Primitive(name, evaluate))
+    return Primitive(name, evaluate)
 
 
 is_nan = _kind("is_nan", lambda ball: bool(ball.is_nan()))
@@ -166,16 +164,14 @@ def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
     return jointly_linear(1, 2)(equation, tangents)
 
 
-select_ = define(
-    Primitive(
-        "select",
-        _select,
-        _select_jvp,
-        lambda e, k, ct: select(e.operands[0], ct, 0.0) if k == 1 else select(e.operands[0], 0.0, ct),
-        exactly,
-        _select_opened,
-        Maxima.chosen,
-    )
+select_ = Primitive(
+    "select",
+    _select,
+    _select_jvp,
+    lambda e, k, ct: select(e.operands[0], ct, 0.0) if k == 1 else select(e.operands[0], 0.0, ct),
+    exactly,
+    _select_opened,
+    Maxima.chosen,
 )
 
 
@@ -200,16 +196,12 @@ def _blend(a: Array, b: Array, x: Array, y: Array) -> Array:
 
 # x where a > b, y where a < b, and the hull of both where neither is certain: the legal derivatives of
 # max(a, b) and its kin. Piecewise constant in a and b, linear in x and y.
-blend_ = define(
-    Primitive(
-        "blend",
-        _blend,
-        jointly_linear(2, 3),
-        lambda e, k, ct: blend(
-            e.operands[0], e.operands[1], ct if k == 2 else None, ct if k == 3 else None, ct
-        ),
-        exactly,
-    )
+blend_ = Primitive(
+    "blend",
+    _blend,
+    jointly_linear(2, 3),
+    lambda e, k, ct: blend(e.operands[0], e.operands[1], ct if k == 2 else None, ct if k == 3 else None, ct),
+    exactly,
 )
 
 
@@ -236,10 +228,10 @@ def _extreme_jvp(larger: int) -> Callable[[Equation, Tangents], Var]:
     return lambda e, t: blend(e.operands[0], e.operands[1], t[larger], t[1 - larger], e.output)
 
 
-maximum = define(
-    Primitive("maximum", _extreme("max", np.maximum), _extreme_jvp(0), rounded=exactly, rows=Maxima.larger)
+maximum = Primitive(
+    "maximum", _extreme("max", np.maximum), _extreme_jvp(0), rounded=exactly, rows=Maxima.larger
 )
-minimum = define(Primitive("minimum", _extreme("min", np.minimum), _extreme_jvp(1), rounded=exactly))
+minimum = Primitive("minimum", _extreme("min", np.minimum), _extreme_jvp(1), rounded=exactly)
 
 
 def _abs_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -248,7 +240,7 @@ def _abs_jvp(equation: Equation, tangents: Tangents) -> Var:
     return blend(x, zeros_like(x), tx, -tx, x)
 
 
-abs_ = define(Primitive("abs", np.absolute, _abs_jvp, rounded=exactly))
+abs_ = Primitive("abs", np.absolute, _abs_jvp, rounded=exactly)
 
 
 # -- steps: constant between jumps ------------------------------------------------------------------------
@@ -272,7 +264,7 @@ def _step(name: str, function: Any, integers: Any) -> Primitive:
     def evaluate(x: Array, **params: Any) -> Array:
         return each(function, x) if x.dtype == object else np.asarray(integers(x))
 
-    return define(Primitive(name, evaluate, rounded=_between, jumps=True))
+    return Primitive(name, evaluate, rounded=_between, jumps=True)
 
 
 def _round_half_even(x: arb) -> arb:

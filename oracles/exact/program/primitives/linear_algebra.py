@@ -20,7 +20,7 @@ from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import index, permute, reduce_sum, reshape
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
-from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
 def transpose(x: Var) -> Var:
@@ -53,7 +53,7 @@ def _matmul_rounded(growth: Growth, equation: Equation, operands: list[Array], t
     return grown if inner is target else growth.grown(equation, grown, 1, True)
 
 
-matmul_ = define(Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose, _matmul_rounded))
+matmul_ = Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose, _matmul_rounded)
 
 
 def matmul(x: Var, y: Var) -> Var:
@@ -152,7 +152,7 @@ def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
     return solve(a, right)
 
 
-solve_ = define(Primitive("solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct)))
+solve_ = Primitive("solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct))
 
 
 def solve(a: Var, b: Var, left: bool = True) -> Var:
@@ -180,7 +180,7 @@ def _det_jvp(equation: Equation, tangents: Tangents) -> Var:
     return scale(trace(matmul(inverse(a), ta)), equation.output)
 
 
-det_ = define(Primitive("det", _det, _det_jvp))
+det_ = Primitive("det", _det, _det_jvp)
 
 
 def det(a: Var) -> Var:
@@ -236,7 +236,7 @@ def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:
     return matmul(low, scale(inner, low.builder.constant(half, low.dtype)))
 
 
-cholesky_ = define(Primitive("cholesky", _cholesky, _cholesky_jvp))
+cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp)
 
 
 def cholesky(a: Var) -> Var:

@@ -28,7 +28,7 @@ from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
 class _Ordered:
@@ -66,7 +66,7 @@ def _neighbours(equation: Equation) -> list[Var]:
     return [above - index(ordered, lambda p: p[*lead, :-1])]
 
 
-argsort_ = define(Primitive("argsort", _argsort, edge=_neighbours, jumps=True))
+argsort_ = Primitive("argsort", _argsort, edge=_neighbours, jumps=True)
 
 
 def argsort(x: Var, axis: int) -> Var:
@@ -105,7 +105,7 @@ def _lead(equation: Equation) -> list[Var]:
 
 
 # The second operand is what the program itself compares: rounded, other elements may tie (see `bound`).
-argmax_ = define(Primitive("argmax", _argmax, edge=_lead, jumps=True))
+argmax_ = Primitive("argmax", _argmax, edge=_lead, jumps=True)
 
 
 def argmax(x: Var, axis: int) -> Var:
@@ -197,14 +197,12 @@ def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], t
     return sum_of_terms(growth, equation, equation.primitive.evaluate(x, axis=axis), sizes, counts, signs)
 
 
-cumsum_ = define(
-    Primitive(
-        "cumsum",
-        lambda x, *, axis: np.add.accumulate(x, axis=axis) if x.size else x,
-        linear(0),
-        lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True),
-        _cumsum_rounded,
-    )
+cumsum_ = Primitive(
+    "cumsum",
+    lambda x, *, axis: np.add.accumulate(x, axis=axis) if x.size else x,
+    linear(0),
+    lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True),
+    _cumsum_rounded,
 )
 
 

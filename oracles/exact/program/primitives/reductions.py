@@ -22,7 +22,7 @@ from oracles.exact.program.primitives.arrays import (
     spread,
     without,
 )
-from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
@@ -82,7 +82,7 @@ def _mixture(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Arr
     return filled(found, rows.shape[:-1])
 
 
-weights = define(Primitive("weights", _weights, rounded=exactly))
+weights = Primitive("weights", _weights, rounded=exactly)
 
 
 def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
@@ -92,7 +92,7 @@ def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return scale(spread(ct, params["axes"], x.shape), w)
 
 
-mixture = define(Primitive("mixture", _mixture, jointly_linear(1), _mixture_transpose, exactly))
+mixture = Primitive("mixture", _mixture, jointly_linear(1), _mixture_transpose, exactly)
 
 
 def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -105,10 +105,10 @@ def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
     )
 
 
-reduce_max_ = define(
-    Primitive("reduce_max", _extreme("max", np.maximum), _extreme_jvp, rounded=exactly, rows=Maxima.top)
+reduce_max_ = Primitive(
+    "reduce_max", _extreme("max", np.maximum), _extreme_jvp, rounded=exactly, rows=Maxima.top
 )
-reduce_min_ = define(Primitive("reduce_min", _extreme("min", np.minimum), _extreme_jvp, rounded=exactly))
+reduce_min_ = Primitive("reduce_min", _extreme("min", np.minimum), _extreme_jvp, rounded=exactly)
 
 
 def reduce_max(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
@@ -122,12 +122,10 @@ def reduce_min(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
 
 
 def _logical(name: str, function: np.ufunc, opened: np.ufunc) -> Primitive:
-    return define(
-        Primitive(
-            name,
-            lambda x, *, axes: np.asarray(function.reduce(x, axis=axes)),
-            opened=lambda x, *, axes: settled(np.asarray(opened.reduce(x, axis=axes))),
-        )
+    return Primitive(
+        name,
+        lambda x, *, axes: np.asarray(function.reduce(x, axis=axes)),
+        opened=lambda x, *, axes: settled(np.asarray(opened.reduce(x, axis=axes))),
     )
 
 

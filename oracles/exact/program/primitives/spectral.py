@@ -18,7 +18,7 @@ from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, matmul, transpose, triangle
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
-from oracles.exact.program.program import Array, Equation, Primitive, Var, define
+from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
 def _decompose(a: Array) -> tuple[list[arb], Array]:
@@ -66,8 +66,8 @@ def _eigenvectors(a: Array) -> Array:
     return batched(lambda m: _decompose(m)[1], a)
 
 
-eigenvalues_ = define(Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp))
-eigenvectors_ = define(Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp))
+eigenvalues_ = Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp)
+eigenvectors_ = Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp)
 
 
 def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
@@ -83,7 +83,7 @@ def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
     return filled([arb(int(s)) for s in signs.ravel()], signs.shape)
 
 
-signs_ = define(Primitive("lapack_signs", _signs))
+signs_ = Primitive("lapack_signs", _signs)
 
 
 def _signed(vectors: Var, a: Var, of: str) -> Var:

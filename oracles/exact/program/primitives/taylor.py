@@ -9,12 +9,12 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import ONE, as_balls, each, filled
-from oracles.exact.program.derive import Tangents, sum_of
+from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import Format, Growth
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import scale
-from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, define
+from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS
 
 
@@ -118,7 +118,7 @@ def _rows(maxima: Maxima, equation: Equation, operands: list[Array], result: Arr
     return maxima.exponential(equation, operands, result) if exp else result
 
 
-taylor = define(Primitive("taylor", _taylor_coefficient, _taylor_jvp, rounded=_rounded, rows=_rows))
+taylor = Primitive("taylor", _taylor_coefficient, _taylor_jvp, rounded=_rounded, rows=_rows)
 
 
 def scalar(function: str, x: Var, *parameters: Operand, order: int = 0, **static: Any) -> Var:
