@@ -106,22 +106,30 @@ def _within(wide: bool, function: Function) -> Function:
 
 
 @dataclass(frozen=True)
-class Pullback(Derived):
-    """`pull(cotangents, *args)`, the gradients of a function with respect to the arguments `argnums`.
-
-    The cotangents have the structure of the function's result; that of an integer result is ignored. The
-    gradients are a tuple, one per entry of `argnums`; all None if no result is floating. The other arguments
-    may be anything that the function takes, labels for example. With `primal` it returns (value, gradients):
-    the value is what the rule's own forward returns. Two of the same function are equal, and traced once.
-    """
+class _Derivative(Derived):
+    """A derivative of a function in the arguments `argnums`. Two of the same are equal, and traced once."""
 
     function: Callable[..., Any]
     argnums: tuple[int, ...]
     primal: bool = False
 
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The function."""
+        return (self.function,)
+
+
+class Pullback(_Derivative):
+    """`pull(cotangents, *args)`, the gradients of a function with respect to the arguments `argnums`.
+
+    The cotangents have the structure of the function's result; that of an integer result is ignored. The
+    gradients are a tuple, one per entry of `argnums`; all None if no result is floating. The other arguments
+    may be anything that the function takes, labels for example. With `primal` it returns (value, gradients):
+    the value is what the rule's own forward returns.
+    """
+
     def __call__(self, cotangents: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The gradients of <cotangents, function(*args)>."""
-
         function, moving = _of_moving(self.function, self.argnums, args, kwargs)
         out, pull = jax.vjp(function, *moving)
         gradients: tuple[Any, ...] = (None,) * len(self.argnums)
@@ -129,33 +137,18 @@ class Pullback(Derived):
             gradients = tuple(pull(jax.tree.map(_cotangent, out, cotangents)))
         return (out, gradients) if self.primal else gradients
 
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The function."""
-        return (self.function,)
 
-
-@dataclass(frozen=True)
-class Pushforward(Derived):
+class Pushforward(_Derivative):
     """`push(tangents, *args)`: the derivative of every result along the tangents of the arguments `argnums`.
 
-    Two of the same function are equal, and traced once. With `primal` it returns (value, tangents).
+    With `primal` it returns (value, tangents).
     """
-
-    function: Callable[..., Any]
-    argnums: tuple[int, ...]
-    primal: bool = False
 
     def __call__(self, tangents: Sequence[Any], *args: Any) -> Any:
         """The tangents of the results."""
         function, moving = _of_moving(self.function, self.argnums, args, {})
         found = jax.jvp(function, tuple(moving), tuple(tangents))
         return found if self.primal else found[1]
-
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The function."""
-        return (self.function,)
 
 
 def _of_moving(

@@ -1,7 +1,7 @@
 """PyTorch functions as programs: ATen's operators, recorded as they run, undecomposed.
 
 A reader starts here: `record` runs the function under `recorder.OperatorRecorder`, a dispatch mode that
-translates each operator by its rule (`tables.RULES`). `memory` knows what each tensor looks at.
+translates each operator by its rule (`rules.RULES`). `memory` knows what each tensor looks at.
 """
 
 from __future__ import annotations
