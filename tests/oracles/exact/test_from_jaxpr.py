@@ -14,8 +14,7 @@ import pytest
 from flint import arb
 
 import reference
-from oracles.exact.coverage.jax import examine
-from oracles.exact.coverage.jax_samples import Sample, samples
+from oracles.exact.coverage.jax import Sample, examine, samples
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import record
 from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS

@@ -285,7 +285,6 @@ _RESAMPLERS = words(
     " _upsample_nearest_exact3d"
 )
 
-
 RULES: dict[str, Rule] = {
     **{f"{name}_backward": _of(name) for name in _SAME},
     **{f"{name}_backward": _of(name, drop=1) for name in ("leaky_relu", "rrelu_with_noise")},

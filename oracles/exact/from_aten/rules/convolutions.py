@@ -133,18 +133,9 @@ def _max_over(x: Var, places: Array) -> tuple[Var, Var]:
 
 
 def _max_pool(n: int) -> Rule:
-    def rule(
-        call: OperatorCall,
-        x: Var,
-        kernel: Sizes,
-        stride: Sizes = (),
-        padding: Sizes = (0,),
-        dilation: Sizes = (1,),
-        *_: Any,
-    ) -> tuple[Var, Var]:
-        return _max_over(x, _pool_windows(call, x, n, kernel, stride, padding, dilation))
-
-    return rule
+    return lambda call, x, kernel, stride=(), padding=(0,), dilation=(1,), *_: _max_over(
+        x, _pool_windows(call, x, n, kernel, stride, padding, dilation)
+    )
 
 
 def _mean_over(x: Var, places: Array, count: Array | float) -> Var:

@@ -94,7 +94,6 @@ _SCALARS = words(
 )
 _SAME = words("positive conj_physical _conj_physical _to_copy clone lift_fresh_copy")
 
-
 ELEMENTWISE: dict[str, Rule] = {
     **{name: partial(scalar, name) for name in _SCALARS},
     "add": lambda x, y, alpha=1: _ints(x) + (y if alpha == 1 else _ints(y) * alpha),

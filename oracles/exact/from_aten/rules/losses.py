@@ -122,7 +122,6 @@ LOSSES: dict[str, Rule] = {
     "soft_margin_loss": lambda x, t, reduction=MEAN: reduced(f.softplus(-t * x), reduction),
 }
 
-
 RULES: dict[str, Rule] = {
     **{name: promoted(rule) for name, rule in LOSSES.items()},
     "nll_loss_forward": _nll,

@@ -184,7 +184,6 @@ ACTIVATIONS: dict[str, Rule] = {
     "_safe_softmax": _safe_softmax,
 }
 
-
 RULES: dict[str, Rule] = {
     **{name: promoted(rule) for name, rule in ACTIVATIONS.items()},
     "native_layer_norm": plain(_layer_norm),

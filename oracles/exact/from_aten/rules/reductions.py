@@ -134,7 +134,6 @@ _REDUCERS = {
     "logsumexp": f.logsumexp,
 }
 
-
 RULES: dict[str, Rule] = {
     **{name: promoted(_reducer(reduce)) for name, reduce in _REDUCERS.items()},
     "nansum": promoted(_reducer(lambda x, *where: reduce_sum(filled_nan(x, 0.0), *where))),

@@ -171,7 +171,6 @@ def logic(reduce: Primitive, otherwise: bool) -> Callable[..., Var]:
 
 every = logic(red.reduce_and, True)
 
-
 RULES: dict[str, Rule] = {
     "sum": _sum,
     "prod": _total(red.reduce_prod, operator.mul, 1),

@@ -130,7 +130,6 @@ sub = Primitive(
 neg = Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exactly)
 mul = Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded)
 
-
 div = Primitive(
     "div",
     lambda x, y: np.divide(as_balls(x), as_balls(y)),
