@@ -68,7 +68,7 @@ def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]
     return [np.asarray(g) for g in found]
 
 
-# -- the functions, with one ordinary input each --------------------------------------------------------
+# -- the functions, with one ordinary input each ----------------------------------------------------------
 
 
 V, W = np.array([0.62, -1.37, 2.15, -0.48]), np.array([1.43, 0.57, -0.81, 1.92])

@@ -1,4 +1,7 @@
-"""What the exact oracle covers and what it lacks, read off the rules and off the frameworks themselves."""
+"""What the exact oracle covers and what it lacks, read off the rules and off the frameworks themselves.
+
+And when a gradient counts as proven: where the framework's own lies at the enclosure.
+"""
 
 from __future__ import annotations
 

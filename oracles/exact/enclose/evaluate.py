@@ -73,7 +73,7 @@ def _series(equation: Equation, operands: list[Array], highest: int) -> list[Arr
     return taylor_coefficients(operands, equation.params["function"], highest, params)
 
 
-# -- poles: where a function of exact numbers has no value, more digits bring none ----------------------
+# -- poles: where a function of exact numbers has no value, more digits bring none ------------------------
 
 
 class Poles:

@@ -1,4 +1,4 @@
-"""One call of an ATen operator, as its rule sees it."""
+"""One call of an ATen operator, as its rule sees it, and what the operator's schema says."""
 
 from __future__ import annotations
 

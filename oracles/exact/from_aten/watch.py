@@ -1,4 +1,7 @@
-"""Runs a function of tensors, operator by operator, and notes what would stand fixed in its record."""
+"""Runs a function of tensors, operator by operator, and notes what would stand fixed in its record.
+
+And where it stands: on which line of the user's, and in the forward of a custom function or not.
+"""
 
 from __future__ import annotations
 

@@ -251,7 +251,7 @@ class UnsupportedAttribute(Unsupported, AttributeError):
     """An attribute that ndarray has and the traced array has not."""
 
 
-# -- making them --------------------------------------------------------------------------------------------
+# -- making them ------------------------------------------------------------------------------------------
 
 
 def wrap(tape: Tape, value: Any, var: Var) -> Any:

@@ -105,7 +105,7 @@ def _linearize(
     return builder, primal, tangents
 
 
-# -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule -----
+# -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule ----
 
 
 def again(equation: Equation, operands: Sequence[Var]) -> Var:

@@ -177,7 +177,7 @@ def _root_two(like: Var) -> Var:
     return scalar("sqrt", like.builder.constant(2.0, like.dtype))
 
 
-# -- running --------------------------------------------------------------------------------------------
+# -- running ----------------------------------------------------------------------------------------------
 
 
 # Products, maxima and minima: `cummax(x, axis, reverse=False)`.

@@ -240,8 +240,7 @@ SCALARS: dict[str, Scalar] = {
 }
 
 
-# -- what kernels lose besides: what is counted as one function, and by hand ----------------------------
-
+# -- what kernels lose besides: what is counted as one function, and by hand ------------------------------
 
 # Calls of several equations that the libraries compute as one function: what is inside does not round.
 CALLS = {

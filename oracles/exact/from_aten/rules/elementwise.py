@@ -154,7 +154,7 @@ ELEMENTWISE: dict[str, Rule] = {
 }
 
 
-# -- comparisons, logic and choices ---------------------------------------------------------------------
+# -- comparisons, logic and choices -----------------------------------------------------------------------
 
 
 def _where(call: OperatorCall, condition: Var, x: Operand, y: Operand) -> Var:

@@ -1,4 +1,4 @@
-"""What ATen's operators of linear algebra are: products, and what solves with a matrix."""
+"""What ATen's operators of linear algebra are: products, what solves with a matrix, factorizations."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var,
     return reshape(x, call.shape), left if left.shape == tuple(call.results[1].shape) else None
 
 
-# -- factorizations: LU with its row exchanges, QR and its reflections ----------------------------------
+# -- factorizations: LU with its row exchanges, QR and its reflections ------------------------------------
 
 
 def _lu_factor(call: OperatorCall, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:

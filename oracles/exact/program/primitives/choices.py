@@ -103,7 +103,7 @@ integer_div = _logic("integer_div", lambda x, y: (np.sign(x) * np.sign(y)) * (np
 integer_rem = _logic("integer_rem", np.fmod)
 
 
-# -- what is not finite: only an infinity that was written so; NaN cannot be written ---------------------
+# -- what is not finite: only an infinity that was written so; NaN cannot be written ----------------------
 
 
 def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
@@ -126,7 +126,7 @@ is_infinite = _kind(
 )
 
 
-# -- choices and kinks ----------------------------------------------------------------------------------
+# -- choices and kinks ------------------------------------------------------------------------------------
 
 
 def _select(pred: Array, x: Array, y: Array) -> Array:

@@ -1,4 +1,7 @@
-"""Orders along an axis: argsort and argmax, which are certain or undecided; sort and take_along follow."""
+"""Orders along an axis: argsort and argmax, which are certain or undecided; sort and take_along follow.
+
+And running sums and running combinations: exact at zeros, with every derivative.
+"""
 
 from __future__ import annotations
 
@@ -186,7 +189,7 @@ def sort(x: Var, axis: int) -> Var:
     return take_along(x, argsort(x, axis), axis)
 
 
-# -- running along an axis ------------------------------------------------------------------------------
+# -- running along an axis --------------------------------------------------------------------------------
 
 
 def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
