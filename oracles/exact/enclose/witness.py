@@ -36,8 +36,6 @@ BITS = 256
 # What every comparison, rounding and order of one evaluation gave.
 Branches: TypeAlias = list[Any]
 
-__all__ = ["jumps", "sides_with_rule"]
-
 
 def jumps(forward: Program) -> bool:
     """Whether the forward has steps or branches, so that a look from a distance may differ."""

@@ -15,14 +15,11 @@ from torch import Tensor
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
-from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch, laid_out
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording, declare_edges
 
 STEP = 2.0**-18  # how far the second run's inputs are from the first's; at least one bit of their dtype
-
-__all__ = ["RULES", "record"]
 
 
 def record(

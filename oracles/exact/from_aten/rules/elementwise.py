@@ -68,10 +68,6 @@ def _zeta(x: Any, q: Any) -> Var:
     return scalar("hurwitz_zeta", q if isinstance(q, Var) else x.builder.constant(float(q), x.dtype), x)
 
 
-def _heaviside(x: Var, values: Var) -> Var:
-    return select(compare("eq", x, 0.0), values, convert(compare("gt", x, 0.0), x.dtype))
-
-
 def _copysign(x: Var, y: Operand) -> Var:
     """|x| with the sign of y (an exact zero counts as positive)."""
     size = f.absolute(x)
@@ -146,7 +142,9 @@ ELEMENTWISE: dict[str, Rule] = {
     "logit": _logit,
     "deg2rad": lambda x: _pi_times(x) / 180.0,
     "rad2deg": lambda x: x * 180.0 / pi(x.builder, x.dtype),
-    "heaviside": _heaviside,
+    "heaviside": lambda x, values: select(
+        compare("eq", x, 0.0), values, convert(compare("gt", x, 0.0), x.dtype)
+    ),
     "copysign": _copysign,
     "angle": lambda x: select(compare("lt", x, 0.0), pi(x.builder, x.dtype), 0.0),
     "ldexp": lambda x, n: x * scalar("exp2", n),

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from oracles.exact.from_aten.call import OperatorCall
+from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules import (
     convolutions,
     elementwise,
@@ -51,15 +51,9 @@ def pulled(
     return inlined(call.recorder, program, [*outer, gradient])
 
 
-FORWARD = (
-    elementwise.RULES
-    | moving.RULES
-    | reductions.RULES
-    | convolutions.RULES
-    | sampling.RULES
-    | networks.RULES
-    | losses.RULES
-)
+FORWARD: dict[str, Rule] = {}
+for _kind in (elementwise, moving, reductions, convolutions, sampling, networks, losses):
+    FORWARD |= _kind.RULES
 
 
 class _Inner(Recorder):

@@ -10,12 +10,4 @@ from oracles.exact.from_jaxpr.rules.indexing import INDEXING
 from oracles.exact.from_jaxpr.rules.linalg import LINEAR_ALGEBRA
 from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 
-RULES: dict[str, Rule] = {
-    **ELEMENTWISE,
-    **SHAPES,
-    **REDUCTIONS,
-    **INDEXING,
-    **WINDOWS,
-    **LINEAR_ALGEBRA,
-    **CONTROL,
-}
+RULES: dict[str, Rule] = ELEMENTWISE | SHAPES | REDUCTIONS | INDEXING | WINDOWS | LINEAR_ALGEBRA | CONTROL

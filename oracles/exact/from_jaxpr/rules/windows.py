@@ -35,10 +35,6 @@ def _padded(shape: Sequence[int], config: Sequence[tuple[int, int, int]]) -> Arr
     return at
 
 
-def _pad(call: Eqn, x: Var, value: Var) -> Var:
-    return _filled(x, _padded(x.shape, call.params["padding_config"]), value)
-
-
 def _filled(x: Var, positions: Array, value: Var) -> Var:
     """x at these positions and `value` at -1."""
     known = constant_value(value)
@@ -126,7 +122,7 @@ def _conv(call: Eqn, x: Var, kernel: Var) -> Var:
 
 
 WINDOWS: dict[str, Rule] = {
-    "pad": _pad,
+    "pad": lambda call, x, value: _filled(x, _padded(x.shape, call.params["padding_config"]), value),
     "reduce_window_sum": _reduce_window(reduce_sum, 0.0),
     "reduce_window_max": _reduce_window(reduce_max, -np.inf),
     "reduce_window_min": _reduce_window(reduce_min, np.inf),

@@ -60,17 +60,9 @@ def _take_along_axis(tape: Tape, arr: Any, indices: Any, axis: Any = -1) -> Any:
     return lift(tape, arr, arr.dtype)[(*grid[:axis], indices, *grid[axis + 1 :])]
 
 
-def _nonzero(tape: Tape, a: Any) -> Any:
-    return np.nonzero(_mask(a))
-
-
 def _mask(a: Any) -> Any:
     """Which elements are not zero, decided."""
     return decided(a if a.dtype == bool else a != 0)
-
-
-def _astype(tape: Tape, x: Any, dtype: Any, *, copy: bool = True) -> Any:
-    return x if not copy and x.dtype == dtype else cast(x, np.dtype(dtype))
 
 
 def _nan_to_num(
@@ -90,10 +82,12 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "select": _select,
     "take": _take,
     "take_along_axis": _take_along_axis,
-    "nonzero": _nonzero,
+    "nonzero": lambda tape, a: np.nonzero(_mask(a)),
     "flatnonzero": lambda tape, a: np.flatnonzero(_mask(a)),
     "argwhere": lambda tape, a: np.argwhere(_mask(a)),
     "pad": memory.pad,
-    "astype": _astype,
+    "astype": lambda tape, x, dtype, *, copy=True: (
+        x if not copy and x.dtype == dtype else cast(x, np.dtype(dtype))
+    ),
     "nan_to_num": _nan_to_num,
 }
