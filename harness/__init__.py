@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from harness.result import GradientError as GradientError
     from harness.result import Result as Result
     from harness.runs.journal import read_records as read_records
-    from harness.runs.plan import plan as plan
     from harness.runs.record import Cell as Cell
     from harness.runs.record import Record as Record
     from harness.runs.row import examine as examine
+    from harness.runs.runner import plan as plan
     from harness.runs.runner import run as run
     from oracles.exact.program.registered import register_rule as register_rule
 
@@ -42,10 +42,9 @@ _MODULES = {
     "harness.layers": "assert_layer check_layer",
     "harness.result": "GradientError Result",
     "harness.runs.journal": "read_records",
-    "harness.runs.plan": "plan",
     "harness.runs.record": "Cell Record",
     "harness.runs.row": "examine",
-    "harness.runs.runner": "run",
+    "harness.runs.runner": "plan run",
     "oracles.exact.program.registered": "register_rule",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as numbers
 
 from harness.inputs.corpus import CORPUS
 from harness.inputs.points import at
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
 

@@ -124,12 +124,16 @@ class Outcome(StrEnum):
 
     Attributes:
         effect: What it does to the run.
+        failing: Whether it makes the run fail.
+        compared: Whether the row was judged at all.
         marks: A mark that needs no colour, and the same in ASCII.
         style: How a terminal shows it.
         entry: What it means, in words, with an example and what to do.
     """
 
     effect: Effect
+    failing: bool
+    compared: bool
     marks: tuple[str, str]
     style: str
     entry: Entry
@@ -139,6 +143,7 @@ class Outcome(StrEnum):
         made = str.__new__(cls, word)
         made._value_ = word
         made.effect, made.marks, made.style, made.entry = effect, marks, style, Entry(*entry)
+        made.failing, made.compared = effect is Effect.FAILING, effect is not Effect.SHOWN
         return made
 
     # fmt: off
@@ -170,16 +175,6 @@ class Outcome(StrEnum):
     INFO = ("info", Effect.SHOWN, ("·", "."), "dim", "Shown and not judged.",
         "The exact oracle and finite differences.", "exact, fd")
     # fmt: on
-
-    @property
-    def failing(self) -> bool:
-        """Whether this outcome makes the run fail."""
-        return self.effect is Effect.FAILING
-
-    @property
-    def compared(self) -> bool:
-        """Whether the row was judged at all."""
-        return self.effect is not Effect.SHOWN
 
 
 ORDER = tuple(Outcome)

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from harness.cases import catalogue
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Program

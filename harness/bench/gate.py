@@ -18,9 +18,9 @@ from harness.cases import catalogue
 from harness.gate.baseline import Expected
 from harness.gate.finding import Level, compare
 from harness.runs.failure import argument_of
-from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Record
 from harness.runs.row import examine, in_turns
+from harness.runs.runner import DTYPES, oracles
 from harness.runs.timing import Ratio, Thunk, is_slower, paired
 from oracles import Oracle, Subject
 

@@ -10,7 +10,7 @@ import numpy as np
 import reference
 from harness.cases import catalogue
 from harness.runs.timing import paired
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact_oracle import enclosed_gradient
 
 SAMPLED_ENTRIES = 40

@@ -10,7 +10,7 @@ import numpy as np
 import reference
 from harness.exact import Enclosure, exact_gradient, exact_value
 from harness.report.tables import Table, frame_of
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 
 
 @dataclass(frozen=True, slots=True)

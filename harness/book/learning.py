@@ -19,7 +19,7 @@ import reference
 from harness.cases import catalogue
 from harness.report.tables import Table, frame_of
 from harness.runs.timing import pinned
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles import Oracle
 
 SEED, CLASSES = 4, 10

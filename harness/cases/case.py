@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.corpus import CORPUS, alternate
-from harness.subject.arrays import Array, Arrays, Floating, signed
+from harness.subject.derivative import Array, Arrays, Floating, signed
 
 Draw = Callable[[np.random.Generator, Floating, tuple[int, ...]], Array]
 Sign = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -180,3 +180,8 @@ def at_boundary(
 
     made = draw(np.random.default_rng(0), np.dtype(np.float64), shape)
     return maker(name, draw, made.shape, complete, boundary=True)
+
+
+def alone(rng: np.random.Generator, x: Array) -> Arrays:
+    """The one argument of a function of one."""
+    return (x,)

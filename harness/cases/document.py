@@ -13,28 +13,25 @@ from harness.cases.case import (
     Case,
     Complete,
     InputMaker,
+    alone,
     maker,
     ordinary,
     probabilities,
     real_line,
     unit_interval,
 )
-from harness.subject.arrays import Array, Arrays, Floating, signed
+from harness.subject.derivative import Array, Arrays, Floating, signed
 
 SOURCE = 'K. Saito, "Deep Learning from Scratch", chapter {}'
 SHAPE = (3, 4)
 
 
-def _alone(rng: np.random.Generator, x: Array) -> Arrays:
-    return (x,)
-
-
-def _large(complete: Complete = _alone) -> InputMaker:
+def _large(complete: Complete = alone) -> InputMaker:
     return maker("large", ordinary, (32, 64), complete)
 
 
 def _elementwise() -> tuple[InputMaker, ...]:
-    return (*real_line(SHAPE, _alone), _large())
+    return (*real_line(SHAPE, alone), _large())
 
 
 def _with_one_hot(rng: np.random.Generator, x: Array) -> Arrays:
@@ -83,7 +80,7 @@ def _simple_net_document(rng: np.random.Generator, dtype: Floating, shape: tuple
 # fmt: off
 CASES: tuple[Case, ...] = (
     Case("function_2", reference.function_2, reference.function_2_vjp, ("x",), (0,),
-        tuple(m for m in real_line((2,), _alone) if m.name not in {"one-element", "batch-of-one"}),
+        tuple(m for m in real_line((2,), alone) if m.name not in {"one-element", "batch-of-one"}),
         SOURCE.format("4.3.3")),
     Case("identity_function", reference.identity_function, reference.identity_function_vjp, ("x",), (0,),
         _elementwise(), SOURCE.format("3.4.3")),
@@ -98,7 +95,7 @@ CASES: tuple[Case, ...] = (
     Case("relu", reference.relu, reference.relu_vjp, ("x",), (0,), _elementwise(), SOURCE.format("3.2.7"),
         "x = 0; the document takes the slope 1 there, the frameworks 0"),
     Case("softmax", reference.softmax, reference.softmax_vjp, ("x",), (0,),
-        (*real_line(SHAPE, _alone), maker("vector", ordinary, (4,), _alone), _large()),
+        (*real_line(SHAPE, alone), maker("vector", ordinary, (4,), alone), _large()),
         SOURCE.format("3.5.2")),
     Case("mean_squared_error", reference.mean_squared_error, reference.mean_squared_error_vjp,
         ("y", "t"), (0, 1), (*real_line(SHAPE, _with_target), _large(_with_target)),

@@ -16,9 +16,8 @@ from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.report.screen import Screen
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.journal import read_header, read_records, refuse_other_code
-from harness.runs.plan import cells_of, gated_cells
 from harness.runs.record import Cell, Record, Row
-from harness.runs.runner import run
+from harness.runs.runner import cells_of, gated_cells, run
 from harness.selection import NothingSelected, Scope, UsageError, near_matches, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 

@@ -18,7 +18,7 @@ from harness.commands.options import CheckOptions
 from harness.inputs.corpus import CORPUS
 from harness.result import Result
 from harness.selection import UsageError, listed
-from harness.subject.arrays import Array, signed
+from harness.subject.derivative import Array, signed
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from harness.report.delivery import with_progress
 from harness.report.screen import Screen
-from harness.runs.plan import oracles
+from harness.runs.runner import oracles
 from harness.verdicts import ExitCode
 
 PROMISED_COVERAGE = {"jax": 350, "torch": 300}

@@ -85,7 +85,7 @@ def _essential(package: str, module: str) -> Symptom:
 
 def _framework(name: str) -> Symptom:
     from harness.runs.fingerprint import installed
-    from harness.runs.plan import oracles
+    from harness.runs.runner import oracles
 
     missing = oracles()[name].unavailable()
     return Symptom(name, "not installed" if missing else installed(name), not missing, missing)

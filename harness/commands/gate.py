@@ -17,9 +17,8 @@ from harness.gate.gate import Gate, Policy
 from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
-from harness.runs.plan import DTYPES, covers, gated_cells
 from harness.runs.record import Cell, Record, Row
-from harness.runs.runner import run
+from harness.runs.runner import DTYPES, covers, gated_cells, run
 from harness.selection import BASELINE, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 

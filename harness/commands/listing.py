@@ -12,7 +12,7 @@ from harness.cases.case import Case
 from harness.report.delivery import deliver
 from harness.report.screen import Screen
 from harness.report.tables import Table
-from harness.runs.plan import oracles
+from harness.runs.runner import oracles
 from harness.selection import listed
 from harness.verdicts import ExitCode
 from oracles import Oracle

@@ -13,9 +13,8 @@ from harness.commands.options import ReportOptions
 from harness.report import tables
 from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
 from harness.runs.journal import Journal
-from harness.runs.plan import DTYPES, cells_of, chosen_oracles, oracles
 from harness.runs.record import Cell, Record, to_json
-from harness.runs.runner import run
+from harness.runs.runner import DTYPES, cells_of, chosen_oracles, oracles, run
 from harness.selection import ALL, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 

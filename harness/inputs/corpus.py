@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.subject.arrays import Array, Floating
+from harness.subject.derivative import Array, Floating
 from oracles.exact.program.formats import format_of
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from harness.inputs.corpus import CORPUS, Boundary, chosen
-from harness.subject.arrays import Array, Floating, signed
+from harness.subject.derivative import Array, Floating, signed
 from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 

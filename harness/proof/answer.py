@@ -12,7 +12,7 @@ from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.verdicts import Verdict
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.verdicts import Entry, Verdict
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import FORMATS, format_of

@@ -15,7 +15,7 @@ from flint import arb
 
 from harness.proof.evidence import Mask, meets
 from harness.proof.truth import Truth
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine

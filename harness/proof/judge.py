@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Numbers, Rule, decide, facts, reach
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.program.formats import format_of
 from oracles.frameworks.framework import Gradient, Native, Subject
 

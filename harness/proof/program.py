@@ -15,7 +15,7 @@ from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
-from harness.subject.arrays import Array
-from harness.subject.derivative import GRADIENT, Derivative
+from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits

@@ -14,8 +14,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from harness.proof.question import Question
-from harness.subject.arrays import Array
-from harness.subject.derivative import FORWARD, along, contracted, dtype_named, inside, levels_of
+from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.balls import exact, precision

@@ -15,7 +15,7 @@ from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
 from harness.proof.truth import Posed
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from harness.cases import catalogue
 from harness.proof.evidence import budget
 from harness.proof.judge import worst_element
-from harness.runs.plan import oracles, plan
 from harness.runs.record import Record
+from harness.runs.runner import oracles, plan
 from harness.verdicts import RIGHT, Outcome, Verdict
 
 

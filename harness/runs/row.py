@@ -22,7 +22,7 @@ from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row
 from harness.runs.timing import Thunk, paired, yardstick
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from harness.subject.tested import Programs
 from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
@@ -44,7 +44,7 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         if impossible:
             outcome = Outcome.FAIL if oracle.decides else Outcome.INFO
             return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=outcome, diagnosis=impossible)
-        return _row(case, oracle, cell, known.get(Row.of(cell)))
+        return _row(case, oracle, cell, known.get(Row(cell.case, cell.oracle, cell.dtype, cell.input)))
     except Unsupported as reason:
         return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=Outcome.FAIL, diagnosis=str(reason))
     except Undecided as reason:
@@ -53,7 +53,7 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         return _record(cell, outcome=Outcome.ERROR, diagnosis=first_line(problem))
 
 
-def is_timed(case: Case, cell: Cell, full: bool = False) -> bool:
+def is_timed(case: Case, cell: Cell | Record, full: bool = False) -> bool:
     """Whether a cell is timed: where the report shows it, or everywhere but for the exact oracle."""
     return cell.input == case.inputs[0].name or (full and cell.oracle != EXACT.name)
 
@@ -230,7 +230,9 @@ def _estimated(at: Posed, seen: Observed) -> dict[str, Any]:
     return {**found, **_numbers(judge(evidence, computed, budget)), **unjudged, "true_digits": ""}
 
 
-def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Thunk, Thunk], tuple[Thunk, Thunk]]:
+def in_turns(
+    case: Case, oracle: Oracle, cell: Cell | Record
+) -> tuple[tuple[Thunk, Thunk], tuple[Thunk, Thunk]]:
     """The value and the gradient, each with what it is timed against; what is compiled has been.
 
     That is the reference; for the reference itself, which would never look slower, the yardstick.
@@ -245,7 +247,7 @@ def in_turns(case: Case, oracle: Oracle, cell: Cell) -> tuple[tuple[Thunk, Thunk
     return (mine.value, reference.value), (mine.gradient, reference.gradient)
 
 
-def times(case: Case, oracle: Oracle, cell: Cell) -> dict[str, Any]:
+def times(case: Case, oracle: Oracle, cell: Cell | Record) -> dict[str, Any]:
     """The fields of a record that are times and ratios.
 
     Raises:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.subject.arrays import Array, signed
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
 from oracles.frameworks.framework import Framework, on_host
 
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = tuple[Array, ...]
+Floating: TypeAlias = np.dtype[np.floating[Any]]
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
 MAX_ORDER = 3
 Function = Callable[..., Any]
@@ -225,3 +228,9 @@ def _fitting(
 def dtype_named(name: str, arrays: Sequence[Array]) -> np.dtype[Any]:
     """The dtype of that name; bfloat16 is the one that an argument has."""
     return next((a.dtype for a in arrays if a.dtype.name == name), None) or np.dtype(name)
+
+
+def signed(rng: np.random.Generator, dtype: Floating, shape: tuple[int, ...]) -> Array:
+    """Random numbers of both signs with two decimals, magnitudes from 0.25 to 2, never zero."""
+    magnitude = np.round(rng.uniform(0.25, 2.0, shape), 2)
+    return np.asarray(magnitude * rng.choice([-1.0, 1.0], shape), dtype=dtype)

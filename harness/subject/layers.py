@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.from_numpy.array import TracedArray
 
 PARAMETERS, GRADIENTS = "params", "grads"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.arrays import Array
+from harness.subject.derivative import Array
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from harness.subject.arrays import Array
-from harness.subject.derivative import Derivative
+from harness.subject.derivative import Array, Derivative
 from harness.subject.target import Argument, Function, Target
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten

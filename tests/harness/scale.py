@@ -13,9 +13,8 @@ from pathlib import Path
 from time import perf_counter
 
 from harness.cases import catalogue
-from harness.runs.plan import plan
 from harness.runs.record import Cell
-from harness.runs.runner import run
+from harness.runs.runner import plan, run
 
 ORACLES = ("exact", "numpy", "jax-jit", "torch", "fd")
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import msgspec
 
 from harness.commands.cli import run
-from harness.runs import plan, runner
+from harness.runs import runner
 from harness.runs.journal import Header
-from harness.runs.plan import oracles
 from harness.runs.record import from_json, to_json
+from harness.runs.runner import oracles
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Gates:
             del found[name]
         else:
             oracle.name = name
-        for module in (plan, runner):
+        for module in (runner, runner):
             self.patch.setattr(module, "oracles", lambda: found)
 
     def save(self, *records, header=True):

@@ -13,9 +13,9 @@ import pytest
 from harness import cases
 from harness.book import learning
 from harness.commands.cli import run
-from harness.runs import plan, runner
-from harness.runs.plan import DTYPES
+from harness.runs import runner
 from harness.runs.record import from_json
+from harness.runs.runner import DTYPES
 from harness.verdicts import Outcome, Verdict
 
 WITH_GRADIENT = [name for name, case in cases.catalogue().items() if case.vjp]
@@ -194,9 +194,9 @@ def test_without_the_known_list_its_rows_fail(monkeypatch, capsys):
 
 def test_a_broken_network_gradient_is_seen_in_its_learning_too(monkeypatch):
     network = cases.catalogue()["two_layer_net"]
-    honest = learning.learn([plan.oracles()["numpy"]], 5)[0]
+    honest = learning.learn([runner.oracles()["numpy"]], 5)[0]
     monkeypatch.setattr(learning, "catalogue", lambda: {"two_layer_net": broken(network)})
-    first, second = learning.learn([plan.oracles()["numpy"], plan.oracles()["torch"]], 5)
+    first, second = learning.learn([runner.oracles()["numpy"], runner.oracles()["torch"]], 5)
     assert second.max_parameter_difference > 1e-5
     assert second.last_loss == pytest.approx(honest.last_loss, rel=1e-12)
     assert first.last_loss != pytest.approx(honest.last_loss, rel=1e-9)

@@ -481,7 +481,7 @@ def test_another_run_to_compare_with_that_is_empty(gates):
 
 def test_going_on_with_a_run_that_is_not_there(gates):
     gates.saved.unlink()
-    red(gates.gate("--resume"), "--resume: there is no run at", code=USAGE)
+    red(gates.gate("--resume"), "--resume: there is no saved run at", code=USAGE)
 
 
 @pytest.mark.parametrize("name", ["code_digest", "fingerprint"])

@@ -122,13 +122,13 @@ def test_nothing_imports_the_tests(path):
 
 def test_every_oracle_class_is_final_and_the_abstract_one_cannot_be_made():
     import oracles
-    from harness.runs import plan
+    from harness.runs import runner
     from oracles.exact_oracle import ExactOracle
 
     classes = [c for c in vars(oracles).values() if isinstance(c, type) and issubclass(c, oracles.Oracle)]
     concrete = {c for c in classes if c is not oracles.Oracle} | {ExactOracle}
     assert len(concrete) == 5
-    assert {type(oracle) for oracle in plan.oracles().values()} == concrete
+    assert {type(oracle) for oracle in runner.oracles().values()} == concrete
     assert all(getattr(c, "__final__", False) for c in concrete)
     with pytest.raises(TypeError, match="abstract"):
         oracles.Oracle()

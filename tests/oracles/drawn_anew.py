@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.cases import catalogue
 from harness.cases.case import InputMaker
-from harness.subject.arrays import signed
+from harness.subject.derivative import signed
 
 SIDES = st.integers(1, 6)
 

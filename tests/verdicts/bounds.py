@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from harness.cases import catalogue
 from harness.proof.evidence import distance, reach
-from harness.runs.plan import oracles
 from harness.runs.record import Cell
 from harness.runs.row import examined, posed
+from harness.runs.runner import oracles
 from oracles.exact.program.formats import format_of
 
 

@@ -21,8 +21,8 @@ import pandas as pd
 from harness.cases import catalogue
 from harness.report.delivery import write_tables
 from harness.report.tables import Table
-from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
+from harness.runs.runner import oracles, plan
 from tests.oracles.exact.slacks import slacks
 from tests.verdicts.bounds import Checked, check
 from tests.verdicts.second_look import derivative

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
-from harness.runs.plan import oracles
 from harness.runs.record import Cell
+from harness.runs.runner import oracles
 from tests.verdicts import soundness
 from tests.verdicts.second_look import derivative
 

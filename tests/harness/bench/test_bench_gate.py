@@ -5,9 +5,9 @@ import pytest
 from harness.bench import gate as bench_gate
 from harness.bench.gate import FACTORS, TRIALS, Power, Trial, powers, slowed, sweep
 from harness.cases import catalogue
-from harness.runs.plan import oracles
 from harness.runs.record import Cell
 from harness.runs.row import examine
+from harness.runs.runner import oracles
 from harness.runs.timing import Ratio
 from harness.verdicts import Outcome
 

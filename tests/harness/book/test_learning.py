@@ -8,9 +8,8 @@ import pytest
 from harness.book.learning import digits, learn
 from harness.commands import report as command
 from harness.commands.cli import run
-from harness.runs.plan import oracles
 from harness.runs.record import Cell
-from harness.runs.runner import run_cell
+from harness.runs.runner import oracles, run_cell
 from oracles import NumpyOracle, Oracle, Subject
 
 

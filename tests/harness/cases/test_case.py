@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
-from harness.subject.arrays import signed
+from harness.subject.derivative import signed
 from oracles.exact_oracle import enclosed_gradient
 
 CASES = list(catalogue().values())

@@ -7,8 +7,8 @@ import pytest
 
 from harness.cases import catalogue
 from harness.commands.cli import run
-from harness.runs.plan import oracles
 from harness.runs.record import from_json
+from harness.runs.runner import oracles
 from harness.verdicts import Outcome, Verdict
 
 # What a package with HIPS autograd as an oracle looks like, whole.

@@ -10,9 +10,8 @@ from harness.commands.baseline import is_chosen
 from harness.commands.cli import run
 from harness.gate import baseline as baselines
 from harness.runs.journal import Journal
-from harness.runs.plan import cells_of
 from harness.runs.record import Record, Row
-from harness.runs.runner import run_cell
+from harness.runs.runner import cells_of, run_cell
 from harness.selection import Scope
 from harness.verdicts import ExitCode, Outcome, Verdict
 
@@ -91,7 +90,7 @@ def test_each_kind_of_change_has_its_heading(said, measured):
 def test_a_row_that_the_catalogue_has_not_any_more_is_trimmed(said, measured, monkeypatch):
     said("update", saved=measured)
     left = {name: case for name, case in catalogue().items() if name != "relu"}
-    monkeypatch.setattr("harness.runs.plan.catalogue", lambda: left)
+    monkeypatch.setattr("harness.runs.runner.catalogue", lambda: left)
     code, text = said("update", saved=[r for r in measured if r.case != "relu"])
     assert code == 0
     assert "trimmed\n  relu/numpy/float64/ordinary: accurate" in text

@@ -15,7 +15,7 @@ from harness.book import learning
 from harness.cases import catalogue
 from harness.commands import report as command
 from harness.commands.cli import run
-from harness.runs import plan, runner
+from harness.runs import runner
 from harness.runs.journal import read_records
 from harness.runs.record import Record, from_json
 from harness.verdicts import ExitCode, Outcome, Verdict
@@ -131,7 +131,7 @@ def found(monkeypatch):
     """Put rows with these verdicts in the place of what a run finds."""
 
     def put(*outcomes):
-        cells = plan.plan(["relu"], ["numpy"], ["float64"])[: len(outcomes)]
+        cells = runner.plan(["relu"], ["numpy"], ["float64"])[: len(outcomes)]
         rows = [
             Record(**msgspec.structs.asdict(cell), verdict=verdict, outcome=outcome, diagnosis="why")
             for cell, (verdict, outcome) in zip(cells, outcomes, strict=True)
@@ -182,7 +182,7 @@ def test_what_stays_open_is_named_in_a_line_of_its_own(found, capsys, monkeypatc
 
 def test_the_help_names_every_oracle(capsys):
     run(["report", "--help"])
-    assert ", ".join(plan.oracles()) in " ".join(capsys.readouterr().out.replace("│", "").split())
+    assert ", ".join(runner.oracles()) in " ".join(capsys.readouterr().out.replace("│", "").split())
 
 
 def test_a_mistyped_case_in_a_real_shell():
@@ -295,7 +295,7 @@ def test_options_choose_the_rows(capsys):
 
 def test_each_row_is_on_the_disk_before_the_next_one_is_computed(tmp_path, monkeypatch, capsys):
     """So that a killed run keeps them: nothing waits in a buffer."""
-    done = list(runner.run(plan.plan(["relu"], ["torch"], ["float64"], boundary=False), timed=()))
+    done = list(runner.run(runner.plan(["relu"], ["torch"], ["float64"], boundary=False), timed=()))
     on_disk = []
 
     def run_slowly(*_, **__):
@@ -320,9 +320,9 @@ def test_one_format_goes_to_stdout_alone(kind, start, capsys):
 @pytest.fixture(scope="module")
 def one_run():
     """The rows and the learners of one quick run, to be shown at several widths."""
-    cells = plan.plan(catalogue(), ["torch"], ["float64"], boundary=False)
-    cells += plan.plan(["softmax"], ["fd"], ["float64"], boundary=False)
-    return list(runner.run(cells)), learning.learn([plan.oracles()["torch"]], 2)
+    cells = runner.plan(catalogue(), ["torch"], ["float64"], boundary=False)
+    cells += runner.plan(["softmax"], ["fd"], ["float64"], boundary=False)
+    return list(runner.run(cells)), learning.learn([runner.oracles()["torch"]], 2)
 
 
 @pytest.mark.parametrize("width", [80, 160])

@@ -17,8 +17,8 @@ from harness.commands.listing import case_table, oracle_table
 from harness.gate import findings
 from harness.report import tables
 from harness.report.columns import COLUMNS, RECORD
-from harness.runs.plan import oracles
 from harness.runs.record import Record
+from harness.runs.runner import oracles
 from harness.selection import UsageError
 from harness.verdicts import ExitCode, Outcome, Verdict
 

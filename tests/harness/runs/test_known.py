@@ -7,9 +7,9 @@ import pytest
 
 from harness.cases import catalogue
 from harness.runs.known import KnownDefect, known_defects, parse
-from harness.runs.plan import DTYPES, oracles
 from harness.runs.record import Cell, Row
 from harness.runs.row import examine
+from harness.runs.runner import DTYPES, oracles
 from harness.verdicts import Outcome, Verdict
 
 ENTRY = """

@@ -8,10 +8,9 @@ import pytest
 from harness.cases import catalogue
 from harness.proof import truth as proving
 from harness.runs import row
-from harness.runs.plan import oracles, plan
 from harness.runs.record import Cell
 from harness.runs.row import examined, is_timed, posed
-from harness.runs.runner import run, run_cell, with_times
+from harness.runs.runner import oracles, plan, run, run_cell, with_times
 from oracles import NumpyOracle
 
 

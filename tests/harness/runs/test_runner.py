@@ -8,9 +8,8 @@ import pytest
 
 from harness.cases import catalogue
 from harness.runs import runner
-from harness.runs.plan import DTYPES, oracles, plan
 from harness.runs.record import Cell
-from harness.runs.runner import run, run_cell, with_times
+from harness.runs.runner import DTYPES, oracles, plan, run, run_cell, with_times
 from harness.verdicts import Outcome
 
 TIMES = [name for name in runner.Record.__struct_fields__ if "time" in name]

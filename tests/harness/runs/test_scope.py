@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 
 from harness.cases import catalogue
-from harness.runs.plan import DTYPES, cells_of, chosen_dtypes, chosen_oracles, covers, gated_cells, oracles
 from harness.runs.record import Cell, Row
+from harness.runs.runner import DTYPES, cells_of, chosen_dtypes, chosen_oracles, covers, gated_cells, oracles
 from harness.selection import NothingSelected, Scope, UsageError
 
 SCOPES = [
