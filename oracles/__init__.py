@@ -5,8 +5,7 @@ from __future__ import annotations
 from oracles.finite_difference import FiniteDifferenceOracle
 from oracles.frameworks.framework import Direction, Gradient, Subject
 from oracles.jax_oracle import JaxOracle
-from oracles.numpy_oracle import NumpyOracle
-from oracles.oracle import Oracle
+from oracles.oracle import NumpyOracle, Oracle
 from oracles.torch_oracle import TorchOracle
 
 __all__ = [

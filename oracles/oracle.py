@@ -1,4 +1,4 @@
-"""The abstract oracle: one system that computes a case's value and gradient in a way of its own."""
+"""The abstract oracle: one system that computes a case's value and gradient; and the hand-derived ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 
 import numpy as np
 
 from oracles.exact.program.errors import Unsupported
-from oracles.frameworks.framework import Array, Subject, framework
+from oracles.frameworks.framework import Array, Gradient, Subject, framework
 
 if TYPE_CHECKING:
     from oracles.exact.program.recording import Recording
@@ -126,3 +127,33 @@ class WrittenOracle(Oracle):
         if cotangent is None:
             return own.record(function, args, differentiate=False)
         return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)
+
+
+@final
+class NumpyOracle(Oracle):
+    """Calls the case's own function and hand-written VJP."""
+
+    name = "numpy"
+    machine = "numpy"
+
+    def unsupported(self, case: Case) -> str:
+        """Every case has a function; one without a VJP has no gradient, which is an answer."""
+        return ""
+
+    def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
+        """The case as it is: NumPy needs no preparation and works in the dtype of its arguments."""
+        own = framework(self.name).subject(case.function, case.vjp or _no_gradient)
+        if case.vjp is not None:
+            return own
+        return replace(own, fetch_gradient=lambda result: Gradient((None,) * len(case.argnums)))
+
+    def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
+        """The function or its hand-written VJP, run over recorded arrays."""
+        own = framework(self.name)
+        if cotangent is None:
+            return own.record(case.function, args, differentiate=False)
+        return own.record(case.vjp or _no_gradient, (cotangent, *args), differentiate=False)
+
+
+def _no_gradient(cotangent: Array, *args: Array) -> None:
+    return None

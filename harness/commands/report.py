@@ -33,7 +33,7 @@ def run_report(options: ReportOptions) -> ExitCode:
         timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
         for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells)):
             record = _allowed(found, allowed)
-            records[record.cell] = record
+            records[record.case, record.input, record.dtype, record.oracle, record.seed] = record
             for write in sinks:
                 write(record)
     frame = tables.records_frame(list(records.values()))

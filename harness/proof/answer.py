@@ -27,7 +27,7 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         given = [(question.names[k], arrays[k]) for k in question.active]
         return Answer(tuple(_nothing(name, of, a, f"the shape is {a.shape}") for of, a in given))
     posed = pose(question, arrays)
-    if not any(map(np.any, posed.directions)):
+    if any(d.size for d in posed.directions) and not any(map(np.any, posed.directions)):
         along = "tangent" if question.derivative.is_of_results else "cotangent"
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))

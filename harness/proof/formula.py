@@ -16,13 +16,12 @@ from flint import arb
 from harness.proof.evidence import Mask, meets
 from harness.proof.truth import Truth
 from harness.subject.derivative import Array
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate, has_literals, literals, replaced, widened
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, precision
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.literals import has_literals, literals, replaced, widened
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS, LIMITS
 

@@ -17,11 +17,10 @@ from harness.proof.question import Part, Question, ValueRule
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate, has_literals, widened
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.literals import has_literals, widened
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, attainable, bound
 from oracles.exact_oracle import BITS

@@ -7,12 +7,11 @@ import pytest
 
 from harness.cases import catalogue
 from oracles import JaxOracle
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate, widened
 from oracles.exact.from_jaxpr import record, tracing
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.formats import FORMATS
-from oracles.exact.program.literals import widened
 from oracles.frameworks.in_jax import Pullback
 from tests.oracles.exact.jax_programs import PROGRAMS, arguments
 

@@ -9,10 +9,9 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate, has_literals, literals, replaced, widened
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.balls import filled
-from oracles.exact.program.literals import has_literals, literals, replaced, widened
 from oracles.exact.program.program import Builder
 
 
