@@ -81,9 +81,11 @@ class OfOracle:
         )
 
     def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
-        """Its programs; a case's gradient that writes into its inputs is seen when it runs."""
-        args, eager = tuple(inputs), self.oracle.eager
-        gradient = eager.record(self.case, directions[0], args)
+        """Its programs; `alone`: of a hand-written gradient that is given copies."""
+        args, eager, case, vjp = tuple(inputs), self.oracle.eager, self.case, self.case.vjp
+        if alone and vjp is not None:
+            case = replace(case, vjp=lambda *given: vjp(*(a.copy() for a in given)))
+        gradient = eager.record(case, directions[0], args)
         if eager is not self.oracle:  # compiled, the same operations run fused, and other numbers
             gradient = replace(gradient, executed=())
         return Programs(gradient, eager.record(self.case, None, args))
@@ -114,10 +116,13 @@ def posed(case: Case, input_name: str, dtype: str, seed: int) -> Posed:
 
 
 @lru_cache(maxsize=4)
-def examined(case: Case, input_name: str, dtype: str, seed: int, oracle: Oracle) -> Examined:
+def examined(
+    case: Case, input_name: str, dtype: str, seed: int, oracle: Oracle, alone: bool = False
+) -> Examined:
     """E and B of an oracle; one that compiles or not has the same program."""
     question = question_of(case, Cell(case.name, input_name, dtype, oracle.name, seed), oracle)
-    return examine_derivative(question, OfOracle(case, oracle, dtype), posed(case, input_name, dtype, seed))
+    at = posed(case, input_name, dtype, seed)
+    return examine_derivative(question, OfOracle(case, oracle, dtype), at, alone)
 
 
 def _row(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> Record:
@@ -130,7 +135,7 @@ def _row(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> R
     fields: dict[str, Any] = {"shapes": shapes, "proven_digits": at.true.proven_digits}
     if oracle.decides:
         of_program = (case, cell.input, cell.dtype, cell.seed, oracle.eager)
-        found = answered(question, under_test, at, lambda alone: examined(*of_program))
+        found = answered(question, under_test, at, lambda alone: examined(*of_program, alone))
         return _record(cell, **fields, **_judged(found, known))
     seen = observe(under_test.subject(), at.inputs, at.directions, at.labels, at.expected, thoroughly=False)
     fields["first_call_time_s"] = seen.first_call_time_s

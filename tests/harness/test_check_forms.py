@@ -785,3 +785,21 @@ def test_a_module_with_keyword_only_arguments_is_a_function_too():
     found = check_gradient(Scaled(), (torch.tensor(X[None]),), kwargs={"scale": 2.0})
     assert found.passed
     assert list(found.rows["argument"])[-1] == "x"
+
+
+def test_a_backward_that_overwrites_its_cotangent_has_one_verdict_as_a_case_and_as_a_users():
+    from dataclasses import replace
+
+    from harness import Cell, catalogue, examine
+    from oracles import NumpyOracle
+
+    def overwriting(g, x):
+        g *= 2 * x
+        return g
+
+    case = replace(catalogue()["relu"], name="square", function=lambda x: x * x, vjp=overwriting)
+    row = examine(case, NumpyOracle(), Cell("square", "ordinary", "float64", "numpy", 0), {})
+    (x,), cotangent = case.draw("ordinary", "float64", 0)
+    own = check_gradient(case.function, (x,), vjp=overwriting, cotangent=cotangent)
+    assert (row.verdict, row.outcome) == ("accurate", "fail")
+    assert (own.verdict, own.passed) == ("accurate", False)
