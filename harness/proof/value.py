@@ -27,8 +27,8 @@ from oracles.exact_oracle import BITS
 
 OWN_RUN = "as the derivative's own run returns it, "
 OTHER_PATH = (
-    ": so far off, the function takes another path where it is recorded (by the type of its argument, or by "
-    "torch's grad mode?), and what runs is not what was proven"
+    "the function takes another path where it is recorded (by the type of its argument, by an error that it "
+    "catches, or by torch's grad mode?), so what runs is not what was proven"
 )
 
 
@@ -70,8 +70,10 @@ def value_parts(
             elif not _is_rounded(enclosure, values[k], output.dtype):
                 said = _outside(balls(), values[k], enclosure)
                 verdict = Verdict.MISCOMPUTED if said else verdict
-                if said and question.value is ValueRule.NOTED and _is_elsewhere(enclosure, values[k]):
-                    said, verdict = f"{said}{OTHER_PATH}", Verdict.UNDECIDED
+                if question.value is ValueRule.NOTED:
+                    own = program if program and label == runs[-1][0] else posed.forward
+                    elsewhere = _elsewhere(own, k, values[k], enclosure, balls())
+                    said, verdict = (elsewhere, Verdict.UNDECIDED) if elsewhere else (said, verdict)
             found.append((verdict, f"value: {label}{said}" if said else "", values[k]))
         verdict, text, numbers = min(found, key=lambda one: one[0].severity)
         (one,) = judge_each([_evidence(enclosure, output.dtype)], [numbers], question.allowed)
@@ -175,10 +177,33 @@ def _is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:
     return bool(np.all(distance(true, value.astype(np.float64)) <= _half_ulp(true, dtype)))
 
 
-def _is_elsewhere(true: Enclosure, value: Array) -> bool:
-    """Whether a value is finite and too far off for any kernel's error."""
-    off = distance(true, value.astype(np.float64))
-    return bool(np.any((off > SMALL * np.abs(true.mid)) & np.isfinite(off)))
+def _elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | None) -> str:
+    """Why the program that was recorded is not the one that ran, "" if it may be.
+
+    The same operations give the same numbers up to their rounding. A kernel may round more than its model
+    allows, and then it does so where it is recorded too: by as much again the two may differ, where the model
+    bounds nothing by half of the digits.
+    """
+    ran = program.executed()
+    if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
+        return ""
+    found, numbers = ran[k].astype(np.float64), value.astype(np.float64)
+    half = 2.0 ** -(format_of(value.dtype.name).digits / 2)
+    allowed = half * np.abs(true.mid) if balls is None else _widths(balls, half * np.abs(true.mid))
+    with np.errstate(all="ignore"):
+        off = np.abs(found - numbers)
+        differs = (off > allowed + 2 * distance(true, found)) | (np.isfinite(found) != np.isfinite(numbers))
+    if not differs.any():
+        return ""
+    at = tuple(int(i) for i in np.argwhere(differs)[0])
+    here, there = float(numbers[at]), float(found[at])
+    return f"{OTHER_PATH}: its value is {here!r} at {list(at)}, and {there!r} where it is recorded"
+
+
+def _widths(balls: Array, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart two values in a ball can be; `otherwise` where it has no end."""
+    widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
+    return np.where(np.isfinite(widths), widths, otherwise)
 
 
 def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ class OfOracle:
             case = replace(case, vjp=lambda *given: vjp(*(a.copy() for a in given)))
         gradient = eager.record(case, directions[0], args)
         if eager is not self.oracle:  # compiled, the same operations run fused, and other numbers
-            gradient = replace(gradient, executed=())
+            gradient = replace(gradient, executed=tuple)
         return Programs(gradient, eager.record(self.case, None, args))
 
 

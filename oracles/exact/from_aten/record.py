@@ -53,8 +53,8 @@ def record(
     _confirm(mode, function, leaves, specs, named)
     outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
     argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
-    program, values = mode.recorder.program(outputs), tuple(mode.recorder.values)
-    return Recording(program, values, argument, executed=mode.executed)
+    program, values, ran = mode.recorder.program(outputs), tuple(mode.recorder.values), mode.executed
+    return Recording(program, values, argument, executed=lambda: ran)
 
 
 def _confirm(

@@ -24,7 +24,7 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
-from oracles.exact.from_jaxpr.tracing import is_floating, is_library, trace, user_line
+from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_line
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -59,7 +59,8 @@ def record(
     outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
     owners = tuple(int(owner[i]) for i in moving)
-    return Recording(recorder.program(outputs), tuple(recorder.values), owners, tuple(reader.notes))
+    again = partial(executed, own, [leaves[i] for i in moving])
+    return Recording(recorder.program(outputs), tuple(recorder.values), owners, tuple(reader.notes), again)
 
 
 class _Reader:

@@ -16,7 +16,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
@@ -47,6 +47,14 @@ def trace(
     with contextlib.suppress(Exception):  # code for one dtype only may raise anything in another
         wide = _traced(function, args, kwargs, True, "float64")
     return own, wide
+
+
+def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
+    """What a traced function gives when its equations run one after another, as eager code's do."""
+    types = [str(v.aval.dtype) for v in own.jaxpr.invars]
+    with jax.enable_x64("float64" in types):
+        inputs = [jax.numpy.asarray(x, t) for x, t in zip(given, types, strict=True)]
+        return tuple(map(np.asarray, jaxpr_as_fun(own)(*inputs)))
 
 
 def is_floating(leaf: Any) -> bool:

@@ -106,8 +106,8 @@ class TracedArray(NDArrayOperatorsMixin):
             return getattr(self.value, name)
         if name == "mT":
             return self.swapaxes(-1, -2)
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if name.startswith("__") or not hasattr(self.value, name):
+            raise AttributeError(f"{type(self.value).__name__!r} object has no attribute {name!r}")
         raise UnsupportedAttribute(str(unsupported(f"arrays under exact recording have no attribute {name}")))
 
     def __len__(self) -> int:

@@ -18,7 +18,7 @@ from oracles.exact.from_numpy.indexing import FlatIterator, get, put
 from oracles.exact.from_numpy.memory import array
 from oracles.exact.from_numpy.proxy import substituted, without_chance
 from oracles.exact.from_numpy.tape import Answers, Tape
-from oracles.exact.program.errors import ExactError, Unsupported
+from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
@@ -64,24 +64,21 @@ def record(
         for leaf in _leaves(a)
         if isinstance(leaf, TracedArray | np.ndarray)
     ]
-    with substituted(tape, function, args, kwargs or {}):
-        try:
-            result = function(*call, **(kwargs or {}))
-        except (TypeError, ValueError) as error:
-            if isinstance(error.__cause__, ExactError):
-                raise error.__cause__ from None  # NumPy puts its own error over ours where it wants a number
-            raise
+    with substituted(tape, function, args, kwargs or {}), uncaught():
+        result = function(*call, **(kwargs or {}))
     for k, leaf, content in before:
         if not np.array_equal(_content(leaf), content):
             raise Unsupported(
                 f"the function writes into argument {k}; its derivative at that argument has no meaning: "
                 "let it work on a copy, x = x.copy()"
             )
-    outputs = [_output(tape, leaf) for leaf in _leaves(result) if leaf is not None]
+    results = [leaf for leaf in _leaves(result) if leaf is not None]
+    outputs = [_output(tape, leaf) for leaf in results]
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
     values = tuple(np.asarray(v) for v in tape.recorder.values)
-    return Recording(tape.recorder.program(outputs), values, tuple(owners))
+    ran = tuple(np.array(leaf.value if isinstance(leaf, TracedArray) else leaf) for leaf in results)
+    return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran)
 
 
 def _output(tape: Tape, leaf: Any) -> Var:

@@ -1,8 +1,20 @@
-"""What the exact oracle says instead of guessing."""
+"""What the exact oracle says instead of guessing, and what a function must not make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class ExactError(Exception):
     """The exact oracle cannot answer; the message says why and what to do."""
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*said)
+        raised = _raised.get()
+        if raised is not None:
+            raised.append(self)
 
 
 class Undecided(ExactError):
@@ -11,3 +23,44 @@ class Undecided(ExactError):
 
 class Unsupported(ExactError):
     """An operation without a rule, or a value that would leave the balls."""
+
+
+_raised: ContextVar[list[ExactError] | None] = ContextVar("raised", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[ExactError]]:
+    """Inside, every such error is added to the list as it is made, whoever catches it."""
+    raised: list[ExactError] = []
+    token = _raised.set(raised)
+    try:
+        yield raised
+    finally:
+        _raised.reset(token)
+
+
+@contextmanager
+def uncaught() -> Iterator[None]:
+    """Inside runs a user's function under recording: what is refused it must not answer by another path.
+
+    `try: return float(x)`, `except TypeError: ...` computes one thing where it runs and another where it is
+    recorded.
+
+    Raises:
+        Undecided: The function caught a refusal, whether it then returned or raised an error of its own.
+    """
+    with listening() as raised:
+        try:
+            yield
+        except ExactError:
+            raise
+        except Exception as error:
+            if isinstance(error.__cause__, ExactError):
+                raise error.__cause__ from None  # NumPy puts its own error over ours where it wants a number
+            if not raised:
+                raise
+    if raised:
+        raise Undecided(
+            "the function catches what is refused here, so it may take another path than where it runs: "
+            f"{raised[0]}"
+        ) from None

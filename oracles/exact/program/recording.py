@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.program.balls import exact, filled, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.formats import UNKNOWN
 from oracles.exact.program.primitives import compare, convert, detach, select
 from oracles.exact.program.primitives.arrays import reduce_sum
@@ -30,18 +30,20 @@ class Recording:
         values: The numbers of the inputs.
         argument: For each input, which argument it is a leaf of.
         notes: What is not known as well as it is written, in words.
-        executed: What the recorded run itself computed, exactly; () where nothing ran.
+        executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
+            where that is not known.
     """
 
     program: Program
     values: tuple[Array, ...]
     argument: tuple[int, ...]
     notes: tuple[str, ...] = ()
-    executed: tuple[Array, ...] = ()
+    executed: Callable[[], tuple[Array, ...]] = tuple
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
-        return replace(self, program=self.program.giving(which), executed=self.executed[which])
+        program = self.program.giving(which)
+        return replace(self, program=program, executed=lambda: self.executed()[which])
 
 
 class Recorder(Builder):
@@ -83,11 +85,11 @@ class Recorder(Builder):
             return known
         for bits in DECIDING_BITS:
             try:
-                with precision(bits):
+                with precision(bits), listening():  # more bits may do
                     value = self._value(var, self._seen.setdefault(bits, {}))
-            except Undecided:
+            except Undecided as reason:
                 if bits == DECIDING_BITS[-1]:
-                    raise
+                    raise Undecided(*reason.args) from None
             else:
                 self.guards.append((var, value))
                 return value

@@ -194,10 +194,8 @@ def test_a_right_value_stands_in_value_and_is_no_row(function, x, options):
 def test_a_right_gradient_of_a_kernel_whose_value_is_off_stays_right():
     """The value has a row of its own, and a line in the text; the question was about the gradient."""
 
-    def off(x):
-        return np.exp(x) if type(x) is not np.ndarray else np.exp(x) * (1 + 2.0**-40)
-
-    found = harness.check_gradient(off, (X,), vjp=lambda g, x: g * np.exp(x))
+    with jax.enable_x64(True):
+        found = harness.check_gradient(jnp.cosh, (jnp.asarray(np.linspace(0.1, 60, 64)),))
     assert found.passed
     assert found.verdict == "accurate"
     assert list(found.rows["verdict"]) == ["accurate", "miscomputed"]
@@ -269,7 +267,7 @@ def test_torchs_strides_are_those_of_the_given_tensor(make):
     seen.clear()
     recording = framework("torch").record(function, (x,), differentiate=True)
     assert set(seen) == {x.stride()}
-    assert np.array_equal(recording.executed[0].astype(float), torch.softmax(x @ w, -1).numpy())
+    assert np.array_equal(recording.executed()[0].astype(float), torch.softmax(x @ w, -1).numpy())
 
 
 @pytest.mark.parametrize(

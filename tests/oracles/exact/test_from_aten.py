@@ -373,7 +373,7 @@ def test_searchsorted_on_both_sides(more: dict[str, Any]) -> None:
     )
     assert (
         mids(evaluate(recording.program, recording.values, BITS)[0]).tolist()
-        == recording.executed[0].tolist()
+        == recording.executed()[0].tolist()
     )
 
 
