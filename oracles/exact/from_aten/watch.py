@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,11 +24,14 @@ from torch.utils._pytree import TreeSpec, tree_unflatten
 
 from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
-from oracles.exact.program.errors import ExactError, Unsupported
+from oracles.exact.program.errors import ExactError, Unsupported, uncaught
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
 _RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks", "in_torch.py")  # it only calls autograd
 _OWN = (os.path.dirname(torch.__file__) + os.sep, _EXACT + os.sep, _RUNNER)
+
+
+_one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
 
 
 def where() -> str:
@@ -53,24 +57,26 @@ def differentiated(mode: Any) -> Iterator[None]:
     """Count in `mode.depth` how deep the run is inside `Function.forward`s.
 
     Wrapping `apply` would miss references to it that were bound before; but torch reads `forward` from the
-    class each time, so it is wrapped as it is read, whichever class it is and whenever that was made.
+    class each time, so it is wrapped as it is read, whichever class it is and whenever that was made. Other
+    threads read it as it is.
     """
+    plain, thread = type.__getattribute__, threading.get_ident()
+    with _one_at_a_time:
+        outer = vars(FunctionMeta).get("__getattribute__", plain)  # of a record that this one is made in
 
-    plain = type.__getattribute__
-    outer = vars(FunctionMeta).get("__getattribute__", plain)  # of a record that this one is made inside of
+        def reading(cls: type, name: str) -> Any:
+            found = outer(cls, name)
+            counts = name == "forward" and cls is not Function and threading.get_ident() == thread
+            return _counted(found, mode) if counts else found
 
-    def reading(cls: type, name: str) -> Any:
-        found = outer(cls, name)
-        return _counted(found, mode) if name == "forward" and cls is not Function else found
-
-    FunctionMeta.__getattribute__ = reading  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if outer is plain:
-            del FunctionMeta.__getattribute__
-        else:
-            FunctionMeta.__getattribute__ = outer  # type: ignore[method-assign]
+        FunctionMeta.__getattribute__ = reading  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            if outer is plain:
+                del FunctionMeta.__getattribute__
+            else:
+                FunctionMeta.__getattribute__ = outer  # type: ignore[method-assign]
 
 
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
@@ -118,7 +124,7 @@ class Watch(TorchDispatchMode):
                 self.begin(tensor)
             args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
             try:
-                with differentiated(self), self:
+                with uncaught(), differentiated(self), self:
                     result = function(*args, **named)
                 with torch.enable_grad():  # the function may have left it off
                     return self.end(result)

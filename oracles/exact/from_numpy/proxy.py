@@ -2,7 +2,8 @@
 
 Allocating functions make arrays that can take traced elements (see `memory`). Random numbers are refused:
 they have no exact value; but where the seed is reset they are the same every time. Everything else is NumPy's
-own, which hands traced arrays over by itself. All this holds in the user's code that the function may run.
+own, which hands traced arrays over by itself. All this holds in the user's code that the function may run, in
+the recording thread: other threads that run the same code see NumPy as it is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import inspect
 import random
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,27 +29,46 @@ from oracles.exact.from_numpy.memory import ALLOCATORS
 from oracles.exact.from_numpy.tape import LIBRARIES, Tape, unsupported
 from oracles.exact.program.trees import Derived
 
+_here = ContextVar("here", default=False)  # whether this thread is the one that records
+_one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
+
 
 class Module:
     """A module with some of its attributes replaced."""
 
     def __init__(self, module: Any, attributes: dict[str, Any]) -> None:
-        self.__dict__.update(attributes)
-        self.__module = module
+        self.__module, self.__attributes = module, attributes
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__module, name)
+        replaced = name in self.__attributes and _here.get()
+        return self.__attributes[name] if replaced else getattr(self.__module, name)
+
+
+class Function:
+    """A function that is replaced."""
+
+    def __init__(self, function: Callable[..., Any], new: Callable[..., Any]) -> None:
+        self.__function, self.__new = function, new
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The substitute's answer."""
+        return (self.__new if _here.get() else self.__function)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__function, name)
 
 
 class Substitutes:
     """What is put in place of NumPy's modules and functions, by the identity of the original."""
 
     def __init__(self, tape: Tape) -> None:
-        own: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
-        own |= {"nditer": nditer, "ndenumerate": ndenumerate}
-        strides = Module(stride_tricks, {"as_strided": as_strided})
+        made: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
+        made |= {"nditer": nditer, "ndenumerate": ndenumerate}
+        own = {name: Function(getattr(np, name), new) for name, new in made.items()}
+        by_strides = Function(stride_tricks.as_strided, as_strided)
+        strides = Module(stride_tricks, {"as_strided": by_strides})
         self._by_id: dict[int, Any] = {id(getattr(np, name)): new for name, new in own.items()}
-        self._by_id[id(stride_tricks.as_strided)] = as_strided
+        self._by_id[id(stride_tricks.as_strided)] = by_strides
         chance = np.random if is_seeded() else Refused(np.random, "np.random")
         attributes = {**own, "random": chance, "lib": Module(np.lib, {"stride_tricks": strides})}
         for module, new in (
@@ -80,6 +101,8 @@ def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
     """
     substitutes, saved = Substitutes(tape), list[tuple[Place, Any, Any]]()
     search = Search(function)
+    _one_at_a_time.acquire()
+    token = _here.set(True)
     try:
         for place in search.places([function, *others]):
             old = place.read()
@@ -93,6 +116,8 @@ def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
             if place.read() is new:
                 place.write(old)
         search.forget(holds_traced)
+        _here.reset(token)
+        _one_at_a_time.release()
 
 
 NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
@@ -263,10 +288,12 @@ class Refused:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.__source, name)
+        if not _here.get():
+            return found
         full = f"{self.__name}.{name}"
         if isinstance(found, type):
             return RefusedType(name, (), {"original": found, "full": full})
-        return functools.partial(refuse, full) if callable(found) else found
+        return functools.partial(refuse, full, found) if callable(found) else found
 
 
 class RefusedType(type):
@@ -285,11 +312,13 @@ class RefusedType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Refuse."""
-        refuse(cls.full)
+        return refuse(cls.full, cls.original, *args, **kwargs)
 
 
-def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-    """Say that random numbers have no exact value."""
+def refuse(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Say that random numbers have no exact value; to the recording thread alone."""
+    if not _here.get():
+        return function(*args, **kwargs)
     raise unsupported(
         f"{name}: random numbers have no exact value; draw them first and pass them as arguments"
     )
@@ -302,5 +331,5 @@ def without_chance(value: Any) -> Any:
     if isinstance(value, SOURCES):
         return Refused(value, type(value).__name__)
     if isinstance(getattr(value, "__self__", None), SOURCES):  # from numpy.random import normal
-        return functools.partial(refuse, f"{type(value.__self__).__name__}.{value.__name__}")
+        return functools.partial(refuse, f"{type(value.__self__).__name__}.{value.__name__}", value)
     return value

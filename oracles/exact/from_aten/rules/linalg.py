@@ -9,7 +9,7 @@ import torch
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported, listening
 from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, reflections
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import scalar
@@ -161,7 +161,8 @@ def _lu_solve(
 def _saved(call: OperatorCall, a: Var) -> tuple[Var | None, Var | None]:
     """The factors and exchanges that a kernel saves for its backward."""
     try:
-        factors, rows = lu(a, True)
+        with listening():
+            factors, rows = lu(a, True)
     except Undecided:  # singular: its backward does without, or is undecided for this reason
         return None, None
     return factors, call.recorder.constant(exchanges(rows, a.shape[-1]) + 1)

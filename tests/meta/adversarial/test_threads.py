@@ -1,0 +1,99 @@
+"""Other threads that run the same code while a check records see NumPy as it is."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from numpy import zeros
+from numpy.random import default_rng
+
+import harness
+from oracles.exact.from_numpy import record
+
+X = np.array([0.3, -0.7])
+
+
+def drawn():
+    return np.random.default_rng(0).normal(size=2)
+
+
+def bystander():
+    """What a data loader does in this very module."""
+    return [
+        drawn(),
+        default_rng(0).normal(size=2),
+        np.random.RandomState(0).rand(2),
+        zeros(2),
+        np.zeros(2),
+        np.full((2,), 1.5),
+        np.lib.stride_tricks.as_strided(np.ones(4), (2, 2), (16, 8)),
+        isinstance(np.random.default_rng(0), np.random.Generator),
+    ]
+
+
+def test_a_bystander_draws_and_allocates_while_a_check_records():
+    found = []
+
+    def function(x):
+        with ThreadPoolExecutor(1) as pool:
+            found.append(pool.submit(bystander).result())
+        return x * x
+
+    before = bystander()
+    recording = record(function, (X,))
+    assert recording.program.outputs
+    (seen,) = found
+    for mine, theirs in zip(before, seen, strict=True):
+        assert type(mine) is type(theirs)
+        assert np.array_equal(mine, theirs)
+
+
+def test_the_recording_thread_is_refused_all_the_same():
+    with pytest.raises(harness.Unsupported, match="random numbers have no exact value"):
+        record(lambda x: x * drawn(), (X,))
+
+
+def test_two_checks_in_two_threads_have_their_own_verdicts():
+    together = threading.Barrier(2)
+
+    def right(x):
+        return x * np.sum(zeros(2) + 1)
+
+    def check(slope):
+        together.wait()
+        return [harness.check_gradient(right, (X,), vjp=lambda g, x: slope * g).verdict for _ in range(5)]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [set(v) for v in pool.map(check, [2.0, 2.5])] == [{"accurate"}, {"wrong"}]
+    assert zeros is np.zeros
+
+
+class Squared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g * ctx.saved_tensors[0]
+
+
+def test_torch_records_in_two_threads_and_leaves_a_third_alone():
+    x = torch.tensor(X)
+    seen = []
+
+    def function(x):
+        with ThreadPoolExecutor(1) as pool:
+            seen.append(pool.submit(lambda: Squared.forward is vars(Squared)["forward"].__func__).result())
+        return Squared.apply(x)
+
+    def check(_):
+        return harness.check_gradient(function, (x,)).verdict
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(check, range(6))) == {"accurate"}
+    assert all(seen)
+    assert "__getattribute__" not in vars(type(torch.autograd.Function))
