@@ -42,11 +42,13 @@ class TorchOracle(WrittenOracle):
         return super().unavailable() or (_no_compiler() if self.compiled else "")
 
     def subject(self, case: Case, dtype: np.dtype[Any]) -> Subject:
-        """The case as it is or compiled; it works in the dtype of its arguments."""
+        """The case as it is or compiled; it works in the dtype of its arguments. Its value has no history."""
+        import torch
+
         own, function = framework("torch"), self.functions[case.name]
         if self.compiled:
             function = _compiled(function)
-        return own.subject(function, own.pullback(function, case.argnums), self.device)
+        return own.subject(torch.no_grad()(function), own.pullback(function, case.argnums), self.device)
 
 
 @cache

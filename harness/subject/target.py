@@ -82,7 +82,7 @@ def target_of(
     kwargs: Mapping[str, Any],
     argnums: int | Sequence[int] | None,
     named: str | None,
-    parameters: bool = True,
+    trained: bool = True,
 ) -> Target:
     """A user's function at its arguments.
 
@@ -90,7 +90,8 @@ def target_of(
         f, args, kwargs: The function and its arguments: arrays, or trees of them.
         argnums: Which arguments are differentiated; all floating ones if None.
         named: The framework; recognised if None.
-        parameters: Whether those of a `torch.nn.Module` are differentiated too.
+        trained: Whether the framework differentiates it, as in training: parameters of a `torch.nn.Module`
+            too, with the hooks that they and the arguments have.
 
     Raises:
         ValueError: An argument is not what it must be.
@@ -99,9 +100,9 @@ def target_of(
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
     if "torch" in sys.modules:
-        from oracles.frameworks.in_torch import module_as_function
+        from oracles.frameworks.in_torch import as_trained
 
-        f, args = module_as_function(f, args, parameters and argnums is None)
+        f, args = as_trained(f, args, trained and argnums is None, trained)
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)
@@ -227,6 +228,7 @@ def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, 
 
 def _parameters(function: Function) -> list[str]:
     """What the function calls its positional arguments, as far as it tells."""
+    function = inspect.unwrap(function, stop=lambda one: hasattr(one, "argument_names"))
     if hasattr(function, "argument_names"):
         return list(function.argument_names)
     owner = getattr(function, "__self__", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import warnings
@@ -12,11 +13,13 @@ import numpy as np
 import torch
 from torch.autograd import forward_ad
 from torch.func import functional_call
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
 from oracles.exact.from_aten import record
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import flatten
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
@@ -35,8 +38,11 @@ class _Torch(Framework):
             return as_tensor(array, device or "cpu")
 
         def run(*args: Any) -> Any:
-            with torch.no_grad():
-                return value(*args)
+            try:
+                with torch.enable_grad():
+                    return value(*map(_leaf, args))
+            except RuntimeError as error:
+                return _without_autograd(value, args, error)
 
         return Subject(load, run, gradient, values_by(self.on_host), gradient_by(self.on_host, primal))
 
@@ -124,6 +130,7 @@ def pushforward(
     `nested` ones are differentiated again.
     """
     kept = (lambda tensor: tensor) if nested else torch.Tensor.detach
+    base = kept if nested else _leaf
 
     def push(tangents: Sequence[Any], *args: Any) -> tuple[Any, ...]:
         load_forward_mode()
@@ -133,7 +140,7 @@ def pushforward(
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):
                 full[position] = forward_ad.make_dual(  # type: ignore[no-untyped-call]
-                    kept(args[position]), tangent
+                    base(args[position]), tangent
                 )
             duals = [
                 forward_ad.unpack_dual(out)  # type: ignore[no-untyped-call]
@@ -142,6 +149,23 @@ def pushforward(
             return tuple(torch.zeros_like(d.primal) if d.tangent is None else kept(d.tangent) for d in duals)
 
     return push
+
+
+def _leaf(given: Any) -> Any:
+    """A tensor as autograd is given it, whose history begins here; a floating one requires grad."""
+    if not isinstance(given, torch.Tensor):
+        return given
+    leaf = given.detach()
+    return leaf.requires_grad_() if leaf.is_floating_point() else leaf
+
+
+def _without_autograd(value: Function, args: Sequence[Any], error: RuntimeError) -> Any:
+    """The value of a function that autograd refuses: one that uses `.numpy()`, or writes into its input."""
+    try:
+        with torch.no_grad():
+            return value(*args)
+    except RuntimeError:
+        raise error from None
 
 
 def load_forward_mode() -> None:
@@ -170,19 +194,33 @@ def _as_given(leaf: Any) -> Any:
     return as_tensor(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
 
-def module_as_function(f: Function, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
-    """A `torch.nn.Module` as a function, with `parameters` of its parameters too; and its arguments.
+def as_trained(
+    f: Function, args: Sequence[Any], parameters: bool, hooked: bool
+) -> tuple[Function, Sequence[Any]]:
+    """A function as it is differentiated in training, and its arguments.
 
-    Each call starts from the buffers that the module has now, and leaves them as they were. What is no module
-    is returned as it is.
+    A `torch.nn.Module` is a function of `parameters` of its parameters too. Each call starts from the buffers
+    that it has now, and leaves them as they were. Where `hooked`, arguments and parameters keep their hooks.
+
+    Raises:
+        ValueError: A lazy module has no parameters yet.
     """
-    if not isinstance(f, torch.nn.Module):
+    if isinstance(f, torch.nn.Module):
+        f, args = _module_as_function(f, args, parameters)
+    if not hooked:
         return f, args
-    module: Any = f
+    hooks = [_hooks_of(leaf) for leaf in flatten("torch", args)[0]]
+    return (_with_hooks(f, hooks), args) if any(hooks) else (f, args)
+
+
+def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
+    lazy = [name for name, p in module.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(f"the module's {lazy[0]} has no numbers yet, since it is lazy; call the module once")
     buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
-    active = {name: p.detach() for name, p in module.named_parameters() if p.requires_grad and parameters}
+    active = {name: p for name, p in module.named_parameters() if p.requires_grad and parameters}
     if not buffers and not active:
-        return f, args
+        return module, args
 
     def call(*args: Any, **kwargs: Any) -> Any:
         own, rest = (args[0], args[1:]) if active else ({}, args)
@@ -194,3 +232,44 @@ def module_as_function(f: Function, args: Sequence[Any], parameters: bool) -> tu
     call.argument_names = ["parameters", *positional] if active else positional  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
     return call, (active, *args) if active else args
+
+
+def _hooks_of(leaf: Any) -> list[Callable[[Any], Any]]:
+    """What is called with the gradient of a tensor, and may change it."""
+    if not isinstance(leaf, torch.Tensor):
+        return []
+    late = [_refused] if _is_stored_with_hooks(leaf) else []
+    return [*(leaf._backward_hooks or {}).values(), *late]
+
+
+def _is_stored_with_hooks(leaf: torch.Tensor) -> bool:
+    """Whether hooks run where its gradient is added to `.grad`: after that, or around its graph's node."""
+    if not (leaf.requires_grad and leaf.is_leaf):
+        return False
+    node: Any = torch.autograd.graph.get_gradient_edge(leaf).node
+    handles = [node.register_hook(_refused), node.register_prehook(_refused)]  # they know the others
+    found = [handle.hooks_dict_ref() for handle in handles]
+    for handle in handles:
+        handle.remove()
+    return bool(leaf._post_accumulate_grad_hooks) or any(map(bool, found))
+
+
+def _refused(*gradients: Any) -> None:
+    """In place of a hook on the stored gradient, which may well be an optimizer's step."""
+    raise Unsupported(
+        "a hook runs where this gradient is added to .grad (post-accumulate, or of the graph's node), not "
+        "here: training may get another gradient; remove the hook for the check"
+    )
+
+
+def _with_hooks(f: Function, hooks: Sequence[Sequence[Callable[[Any], Any]]]) -> Function:
+    """The function, which gives each leaf of its arguments its own hooks."""
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for leaf, own in zip(flatten("torch", args)[0], hooks, strict=True):
+            for hook in own if getattr(leaf, "requires_grad", False) else ():
+                leaf.register_hook(hook)
+        return f(*args, **kwargs)
+
+    return call
