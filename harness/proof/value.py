@@ -70,7 +70,7 @@ def value_parts(
             elif not _is_rounded(enclosure, values[k], output.dtype):
                 said = _outside(balls(), values[k], enclosure)
                 verdict = Verdict.MISCOMPUTED if said else verdict
-                if question.value is ValueRule.NOTED:
+                if question.value is ValueRule.NOTED and (said or not _is_bounded(balls())):
                     own = program if program and label == runs[-1][0] else posed.forward
                     elsewhere = _elsewhere(own, k, values[k], enclosure, balls())
                     said, verdict = (elsewhere, Verdict.UNDECIDED) if elsewhere else (said, verdict)
@@ -218,6 +218,11 @@ def _bound(program: Recording, k: int, rounding: str) -> Array | None:
         return bound(result, program.values, ROUNDING_MODELS[rounding]).balls[0]
     except ExactError:
         return None
+
+
+def _is_bounded(balls: Array | None) -> bool:
+    """Whether every element has a finite bound."""
+    return balls is not None and all(b.is_finite() for b in balls.ravel().tolist())
 
 
 def _outside(balls: Array | None, value: Array, true: Enclosure) -> str:
