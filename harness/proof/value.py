@@ -108,14 +108,23 @@ def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: 
         off = bool(np.any(z & (np.abs(c.astype(float)) > SMALL * (size or given))))
         right = judgement.verdict in {*RIGHT, Verdict.UNDECIDED} and not off
         near = judgement.max_abs_error <= SMALL * size or right
-        said = "" if near else (
-            f"the function is not the specification: its value is {judgement.computed:.9g} at "
-            f"{list(judgement.element)}, the specification's is {judgement.true:.9g}; the gradients of two "
-            "functions cannot be compared"
-        )  # fmt: skip
-        verdict = Verdict.ACCURATE if near else Verdict.WRONG
+        compared = (
+            f"its value is {judgement.computed:.9g} at {list(judgement.element)}, the specification's is "
+            f"{judgement.true:.9g}"
+        )
+        said, verdict = "", Verdict.ACCURATE
+        if not near:
+            verdict = Verdict.WRONG
+            said = (
+                f"the function is not the specification: {compared}; the gradients of two functions cannot be "
+                "compared"
+            )
+        elif not right:
+            verdict = Verdict.IMPRECISE
+            said = f"value: the function only approximates the specification: {compared}"
         one = replace(judgement, verdict=verdict, diagnosis=said, more=())
-        parts.append(_part(name, verdict, said, one, c.dtype.name, c.shape))
+        remark = verdict is Verdict.IMPRECISE
+        parts.append(_part(name, verdict, said, one, c.dtype.name, c.shape, remark))
     return parts
 
 

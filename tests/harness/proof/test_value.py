@@ -203,6 +203,16 @@ def test_a_right_gradient_of_a_kernel_whose_value_is_off_stays_right():
     assert "outside what its rounding allows" in str(found)
 
 
+def test_a_value_that_only_approximates_its_specification_is_a_row_and_a_line():
+    found = harness.check_gradient(
+        lambda x: np.sin(x) * 1.005, (X,), vjp=lambda g, x: g * np.cos(x), spec=np.sin
+    )
+    assert (found.passed, found.verdict) == (True, "accurate")
+    assert found.value.verdict == "imprecise"
+    assert list(found.rows["argument"]) == ["x", "value"]
+    assert "value: the function only approximates the specification: its value is" in str(found)
+
+
 def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_nothing_is_said(monkeypatch):
     def undecided(*args):
         raise Undecided("too wide")
