@@ -116,8 +116,8 @@ def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: 
         if not near:
             verdict = Verdict.WRONG
             said = (
-                f"the function is not the specification: {compared}; the gradients of two functions cannot be "
-                "compared"
+                f"the function is not the specification: {compared}; the gradients of two functions cannot "
+                "be compared"
             )
         elif not right:
             verdict = Verdict.IMPRECISE

@@ -42,10 +42,6 @@ def by_dispatch_mode(x, off):
     return x * x if _get_current_dispatch_mode() else x * x * (1 + off)
 
 
-def by_grad_mode(x, off):
-    return x * x if torch.is_grad_enabled() else x * x * (1 + off)
-
-
 NUMPY = {"vjp": lambda g, x: 2 * x * g}
 TORCH = torch.tensor(X, dtype=torch.float64)
 
@@ -59,7 +55,6 @@ TORCH = torch.tensor(X, dtype=torch.float64)
         (by_tracer, jnp.asarray(X, jnp.float32), {}),
         (by_concrete_value, jnp.asarray(X, jnp.float32), {}),
         (by_dispatch_mode, TORCH, {}),
-        (by_grad_mode, TORCH, {}),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
 )
@@ -70,6 +65,13 @@ def test_another_value_than_the_recorded_one_is_undecided(function, x, options, 
     assert found.value.verdict == "undecided"
     assert "takes another path where it is recorded" in str(found)
     assert "and 1.0 where it is recorded" in str(found)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+def test_a_function_that_asks_for_the_grad_mode_runs_and_is_recorded_as_in_training(grad):
+    with torch.set_grad_enabled(grad):
+        found = harness.check_gradient(lambda x: 2 * x if torch.is_grad_enabled() else 3 * x, (TORCH,))
+    assert found.passed
 
 
 @pytest.mark.parametrize(
