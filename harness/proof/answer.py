@@ -69,11 +69,11 @@ def answered(
     examined = examined_if(bool(seen.faults)).of_what_ran(seen)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     notes = (*seen.notes, *([examined.note] if examined.note else []))
-    parts = [*_judged(question, posed, examined, seen, name), *of_value]
+    judged = [*_judged(question, posed, examined, seen, name), *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
-        parts = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=elsewhere[0].diagnosis) for p in parts]
-    return Answer(tuple(parts), seen.faults, notes, seen.first_call_time_s)
+        judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=elsewhere[0].diagnosis) for p in judged]
+    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s)
 
 
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
