@@ -158,7 +158,7 @@ def answers(
     return result(
         tuple(part for point in found for part in point.parts),
         tuple(faults),
-        tuple(dict.fromkeys([*(text for point in found for text in point.notes), *raised])),
+        tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes), *raised])),
     )
 
 

@@ -35,7 +35,7 @@ def exact_value(
 
     Arguments and errors as for `exact_gradient`.
     """
-    target = target_of(f, args, dict(kwargs or {}), None, framework)
+    target = target_of(f, args, dict(kwargs or {}), None, framework, exactly=True)
     forward = target.framework.record(target.flat, target.arrays, differentiate=False, exactly=True)
     found = refine(forward.program, forward.values, _checked_bits(bits), Limits(max_bits, seconds))
     return found[0] if len(target.results.names) == 1 else tuple(found)
@@ -101,7 +101,7 @@ def exact_gradient(
     derivative, first_bits = Derivative.of(mode, order), _checked_bits(bits)
     if tangents is not None and (cotangent is not None or derivative.steps != ("forward",)):
         raise ValueError('tangents are given; pass them with mode="forward", and no cotangent')
-    target = target_of(f, args, dict(kwargs or {}), argnums, framework)
+    target = target_of(f, args, dict(kwargs or {}), argnums, framework, exactly=True)
     along = tangents if tangents is not None else cotangent
     question = question_of(target, derivative, exactly=True, cotangent=along, seed=seed)
     at = recorded(question, target.arrays, exactly=True)

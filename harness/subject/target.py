@@ -54,6 +54,7 @@ class Target:
         names, arrays: The arrays' names, and they themselves on the host.
         active: Which of them are differentiated.
         natives: The arrays as they were given, which say where to run.
+        notes: What of this is to be said.
     """
 
     framework: Framework
@@ -64,6 +65,7 @@ class Target:
     arrays: tuple[Array, ...]
     active: tuple[int, ...]
     natives: tuple[Any, ...]
+    notes: tuple[str, ...] = ()
 
     def meaning(self, specification: Function | None) -> Flat:
         """Another function of the same arrays, whose derivative is the truth; the function itself if None."""
@@ -73,7 +75,7 @@ class Target:
 
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
-        return _subject(self.framework, self.natives, value, gradient, primal)
+        return _subject(self.framework, self.natives, self.arrays, value, gradient, primal)
 
 
 def target_of(
@@ -83,6 +85,7 @@ def target_of(
     argnums: int | Sequence[int] | None,
     named: str | None,
     trained: bool = True,
+    exactly: bool = False,
 ) -> Target:
     """A user's function at its arguments.
 
@@ -92,6 +95,7 @@ def target_of(
         named: The framework; recognised if None.
         trained: Whether the framework differentiates it, as in training: parameters of a `torch.nn.Module`
             too, with the hooks that they and the arguments have.
+        exactly: Whether the arrays stay the numbers that they are, even where the framework converts them.
 
     Raises:
         ValueError: An argument is not what it must be.
@@ -118,7 +122,8 @@ def target_of(
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     natives = tuple(leaves[k] for k in places)
-    arrays = tuple(own.on_host(native) for native in natives)
+    given = tuple(own.on_host(native) for native in natives)
+    arrays = given if exactly else tuple(map(own.as_run, natives, given))
     # Several arguments in the order that argnums has: so come the gradients of a hand-written backward.
     active = tuple(
         at
@@ -133,13 +138,29 @@ def target_of(
         for k in chosen
     )
     results = _results(own, flat, arrays, natives)
-    return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives)
+    notes = tuple({text: None for text in map(_converted, given, arrays) if text})
+    return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives, notes)
+
+
+def _converted(given: Array, runs: Array) -> str:
+    """What the framework makes of an array, in words; "" if it takes it as it is."""
+    if given.dtype == runs.dtype or given.dtype.kind != "f":
+        return ""
+    return (
+        f"what runs is {runs.dtype}, and it is judged at the numbers that {given.dtype} gives there: 64 bits "
+        'are off in JAX; jax.config.update("jax_enable_x64", True) switches them on'
+    )
 
 
 def _subject(
-    own: Framework, natives: Sequence[Any], value: Function, gradient: Function, primal: bool = False
+    own: Framework,
+    natives: Sequence[Any],
+    arrays: Sequence[Array],
+    value: Function,
+    gradient: Function,
+    primal: bool = False,
 ) -> Subject:
-    wide = any(dtype_of(native) == "float64" for native in natives)
+    wide = any(array.dtype == np.float64 for array in arrays)
     return own.subject(value, gradient, own.device_of(natives), wide, primal)
 
 
@@ -198,7 +219,7 @@ def _refuse_traced(leaves: Sequence[Any]) -> None:
 
 def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Sequence[Any]) -> Results:
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
-    subject = _subject(own, natives, flat.result, flat.result)
+    subject = _subject(own, natives, arrays, flat.result, flat.result)
     with np.errstate(all="ignore"):
         result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
     leaves, tree = flatten(own.name, result)

@@ -163,6 +163,10 @@ class Framework(ABC):
         """An array as NumPy's."""
         raise NotImplementedError
 
+    def as_run(self, native: Any, array: Array) -> Array:
+        """What runs where this array is given, which is `array` on the host: JAX may convert it."""
+        return array
+
     def zeros_like(self, array: Any) -> Any:
         """Zeros in an array's shape and dtype."""
         raise NotImplementedError

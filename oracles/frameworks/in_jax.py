@@ -10,9 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from oracles.exact.from_jaxpr import record
+from oracles.exact.from_jaxpr import record, x64_for
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import Derived
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
@@ -28,10 +27,7 @@ class _Jax(Framework):
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False
     ) -> Subject:
-        """As `Framework.subject`, in JAX's 64-bit context if `wide`, else outside it.
-
-        Inside, a float32 program may return float64. The user's own setting is neither needed nor touched.
-        """
+        """As `Framework.subject`, as the caller's JAX is set, and in 64 bits in any case if `wide`."""
 
         def put(array: Array) -> Any:
             return jax.device_put(array, device)
@@ -55,6 +51,13 @@ class _Jax(Framework):
 
     def on_host(self, array: Any) -> Array:
         return np.asarray(array)
+
+    def as_run(self, native: Any, array: Array) -> Array:
+        return (
+            array
+            if isinstance(native, jax.Array)
+            else array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
+        )
 
     def zeros_like(self, array: Any) -> Any:
         return jax.numpy.zeros_like(array)
@@ -95,7 +98,7 @@ def _within(wide: bool, function: Function) -> Function:
 
     def call(*values: Any) -> Any:
         try:
-            with jax.enable_x64(wide):
+            with x64_for(wide):
                 return jax.block_until_ready(function(*values))  # type: ignore[no-untyped-call]
         except jax.errors.UnexpectedTracerError as leak:
             raise ValueError(
@@ -106,17 +109,12 @@ def _within(wide: bool, function: Function) -> Function:
 
 
 @dataclass(frozen=True)
-class _Derivative(Derived):
-    """A derivative of a function in the arguments `argnums`. Two of the same are equal, and traced once."""
+class _Derivative:
+    """A derivative of a function in the arguments `argnums`."""
 
     function: Callable[..., Any]
     argnums: tuple[int, ...]
     primal: bool = False
-
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The function."""
-        return (self.function,)
 
 
 class Pullback(_Derivative):

@@ -2,6 +2,6 @@
 
 from oracles.exact.from_jaxpr.record import record
 from oracles.exact.from_jaxpr.rules import RULES
-from oracles.exact.from_jaxpr.tracing import is_floating
+from oracles.exact.from_jaxpr.tracing import is_floating, x64_for
 
-__all__ = ["RULES", "is_floating", "record"]
+__all__ = ["RULES", "is_floating", "record", "x64_for"]

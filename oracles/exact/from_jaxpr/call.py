@@ -41,7 +41,7 @@ def constant(recorder: Builder, value: Any, dtype: str) -> Var:
     """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
     if dtype.startswith("key"):
         raise Unsupported("the function uses random numbers; pass them as an argument")
-    array = np.asarray(value)
+    array = np.array(value)  # not JAX's own, which it knows as long as it lives
     if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
         array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
     return recorder.constant(array, dtype)

@@ -35,17 +35,19 @@ def partners(own: ClosedJaxpr, wide: ClosedJaxpr | None) -> Partners:
 
 
 def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
-    """The number that a literal of a narrow dtype stands for, or a ball around all it may; None: as it is."""
-    target, number = FORMATS.get(dtype), float(value)
-    if target is None or dtype == "float64" or number == 0 or not np.isfinite(number):
-        return None
-    if number != target.rounded(number):
-        return None  # a Python number, which JAX keeps as it was written
+    """The number that a rounded literal stands for, or a ball around all it may; None: as it is."""
+    target, number = FORMATS[dtype], float(value)
     if partner is not None:
         return np.asarray(partner, np.float64)
     if dtype == "float32" and _length(number) <= _SURE_BITS:
         return None
     return filled([arb(number, float(target.ulp(np.asarray(number))) / 2)], ())
+
+
+def is_as_written(value: Any, dtype: str) -> bool:
+    """Whether a single number is what the source has: a Python number, which JAX keeps, or one in float64."""
+    number = float(value)
+    return dtype == "float64" or isinstance(value, float) or number == 0 or not np.isfinite(number)
 
 
 def _length(number: float) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -21,10 +21,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
-from oracles.exact.from_jaxpr.pairing import Partners, Slot, meant, partners
+from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
-from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_line
+from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_line, x64_for
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -42,19 +42,19 @@ def record(
     """The function at these arguments; without `differentiate` not to be differentiated.
 
     Floating leaves of `args` (arrays and Python numbers) are inputs; everything else is passed on as it is.
-    It is traced in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
+    It is traced as the caller's JAX runs it, and in 64 bits if an array is float64 or none is floating.
     `paired`: a literal is the number that was written, as a trace in float64 has it, and not what the
     program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so,
     or `exactly` the number that stands there.
     """
-    own, wide = trace(function, args, kwargs, paired)
+    own, wide = trace(function, args, kwargs)
     leaves = jax.tree.leaves(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
     recorder = Recorder()
     inputs = [
         recorder.input_at(leaves[i], _dtype(v.aval)) for i, v in zip(moving, own.jaxpr.invars, strict=True)
     ]
-    reader = _Reader(partners(own, wide) if paired else None, exactly)
+    reader = _Reader(cache(lambda: partners(own, wide())) if paired else None, exactly)
     outputs = reader.interpret(recorder, own, inputs)
     outputs = declare_edges(recorder, outputs) if differentiate else outputs
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
@@ -67,12 +67,12 @@ class _Reader:
     """Writes jaxprs as equations.
 
     Attributes:
-        partners: The literals' partners in float64; None where literals are taken as they stand.
+        partners: Finds the literals' partners in float64; None where literals are taken as they stand.
         exactly: Whether a literal without a partner is the number that stands there, and no ball.
         notes: The literals that are not known exactly, once each.
     """
 
-    def __init__(self, partners: Partners | None, exactly: bool) -> None:
+    def __init__(self, partners: Callable[[], Partners] | None, exactly: bool) -> None:
         self.partners, self.exactly = partners, exactly
         self.notes: dict[str, None] = {}
 
@@ -124,9 +124,9 @@ class _Reader:
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: str) -> Var:
         """A constant; a single number as it was written, if that is known."""
         dtype = _dtype(aval)
-        if self.partners is None or np.shape(value) or dtype not in FLOATS:
+        if self.partners is None or np.shape(value) or dtype not in FLOATS or is_as_written(value, dtype):
             return constant(recorder, value, dtype)
-        known = meant(value, dtype, self.partners.get(slot))
+        known = meant(value, dtype, self.partners().get(slot))
         if known is None or (self.exactly and known.dtype == object):
             return constant(recorder, value, dtype)
         if known.dtype == object:
@@ -182,7 +182,7 @@ def _rule(equation: Any) -> tuple[str, Rule]:
 def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *operands: Var) -> list[Var]:
     """A primitive as what its user says that it is: traced, and written in its place."""
     avals = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars]  # type: ignore[no-untyped-call]
-    with jax.enable_x64(True):  # its dtypes are those of the operands
+    with x64_for(True):  # its dtypes are those of the operands
         closed = jax.make_jaxpr(partial(definition, **call.params))(*avals)
     return call.interpret(call.recorder, closed, operands)
 

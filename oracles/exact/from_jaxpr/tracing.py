@@ -1,60 +1,109 @@
-"""Tracing, which costs most of the time: a function is traced once for the shapes and dtypes of its inputs.
+"""Tracing: a function is traced each time, since anything that it reads may have changed.
 
-Everything else that a trace depends on is part of the key by content; what cannot be (an object that may
-change, a method of one) is traced each time. As with `jax.jit`, globals and closures are taken as they were.
+It is traced in the caller's own setting of `jax_enable_x64`, so that what JAX itself keeps (traces of jitted
+functions and of the bodies of loops) is in the record exactly where it is in what runs.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from types import FunctionType
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
+from itertools import count
+from threading import Lock
 from typing import Any
 
 import jax
 import numpy as np
+from jax._src import dtypes, literals  # what it remembers of NumPy's arrays has no public name
+from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
-from oracles.exact.program.trees import Derived
 
-KEPT = 256  # traces
 _JAX, _HERE = (os.path.dirname(path) + os.sep for path in (jax.__file__, os.path.dirname(__file__)))
 _RUNNER = os.path.join(os.path.dirname(_HERE[:-1]), "frameworks", "in_jax.py")  # it only calls jax.vjp
-_cache: OrderedDict[Hashable, ClosedJaxpr] = OrderedDict()
+_fresh = count()
+_known, _apart, _counting = dtypes.canonicalize_value, 0, Lock()
 
 
 def trace(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], paired: bool
-) -> tuple[ClosedJaxpr, ClosedJaxpr | None]:
-    """The jaxpr of the function of its floating leaves; `paired`: also with every one of them in float64.
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[ClosedJaxpr, Callable[[], ClosedJaxpr | None]]:
+    """The jaxpr of the function of its floating leaves, and what traces it with all of them in float64.
 
-    The first is in 64 bits if an array is float64 or none is floating, else in 32 bits, as JAX would run it.
-    The second is None if it is not asked for, is the same, or is not possible.
+    It is traced as the caller's JAX runs it: in 64 bits if that is set, and with float64 arrays in any case.
+    The second gives None where it would be the same, or is not possible.
     """
     leaves = jax.tree.leaves(args)
     arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
     floating = {str(x.dtype) for x in arrays if is_floating(x)}
-    x64 = not floating or "float64" in floating
-    own = _traced(function, args, kwargs, x64, "")
-    if not paired or floating <= {"float64"}:
-        return own, None
-    wide = None
-    with contextlib.suppress(Exception):  # code for one dtype only may raise anything in another
-        wide = _traced(function, args, kwargs, True, "float64")
+    with x64_for(not floating or "float64" in floating, f"trace {next(_fresh)}"):
+        own = _traced(function, args, kwargs, "")
+
+    @cache
+    def wide() -> ClosedJaxpr | None:
+        if floating <= {"float64"}:
+            return None
+        with suppress(Exception), x64_for(True):  # code for one dtype only may raise anything in another
+            return _traced(function, args, kwargs, "float64")
+        return None
+
     return own, wide
 
 
 def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
     """What a traced function gives when its equations run one after another, as eager code's do."""
     types = [str(v.aval.dtype) for v in own.jaxpr.invars]
-    with jax.enable_x64("float64" in types):
+    with x64_for("float64" in types):
         inputs = [jax.numpy.asarray(x, t) for x, t in zip(given, types, strict=True)]
         return tuple(map(np.asarray, jaxpr_as_fun(own)(*inputs)))
+
+
+@contextmanager
+def x64_for(wide: bool, name: str = "wide") -> Iterator[None]:
+    """JAX as the caller has it, but in 64 bits if they are needed (`wide`): then apart, under that name.
+
+    What is done apart is not found again in the caller's JAX. Metadata is part of the key of all its traces,
+    and changes nothing else. NumPy's arrays are known there by their identity alone, and in the precision in
+    which they were met first: apart they are converted anew.
+    """
+    if not wide or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        yield
+        return
+    with jax.enable_x64(True), _metadata(gradproof=name), _arrays_unknown():
+        yield
+
+
+def _metadata(**named: str) -> AbstractContextManager[None]:
+    found: AbstractContextManager[None] = set_xla_metadata(**named)  # type: ignore[no-untyped-call]
+    return found
+
+
+@contextmanager
+def _arrays_unknown() -> Iterator[None]:
+    """JAX without its memory of NumPy's arrays, in every thread: nothing else depends on that."""
+    global _apart
+    with _counting:
+        if not _apart:
+            dtypes.canonicalize_value = _anew
+        _apart += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _apart -= 1
+            if not _apart:
+                dtypes.canonicalize_value = _known
+
+
+def _anew(value: Any) -> Any:
+    if not isinstance(value, np.ndarray) or isinstance(value, literals.TypedNdArray | np.ma.MaskedArray):
+        return _known(value)
+    return literals.TypedNdArray(np.array(value, dtypes.canonicalize_dtype(value.dtype)))
 
 
 def is_floating(leaf: Any) -> bool:
@@ -78,13 +127,9 @@ def is_library(name: str) -> bool:
 
 
 def _traced(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], x64: bool, dtype: str
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], dtype: str
 ) -> ClosedJaxpr:
-    """From the cache, or traced; floating inputs in `dtype`, or in their own if it is ""."""
-    key = _key(function, args, kwargs, x64, dtype)
-    if key is not None and key in _cache:
-        _cache.move_to_end(key)
-        return _cache[key]
+    """Its jaxpr, with floating inputs in `dtype`, or in their own if it is ""."""
     leaves, tree = jax.tree.flatten(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
     # JAX knows an array that it has met by its identity, and would not see that it was written into since.
@@ -96,13 +141,7 @@ def _traced(
             whole[i] = value
         return function(*jax.tree.unflatten(tree, whole), **options)
 
-    with jax.enable_x64(x64):
-        jaxpr = _make_jaxpr(of_moving, [_aval(leaves[i], dtype) for i in moving])
-    if key is not None:
-        _cache[key] = jaxpr
-        while len(_cache) > KEPT:
-            _cache.popitem(last=False)
-    return jaxpr
+    return _make_jaxpr(of_moving, [_aval(leaves[i], dtype) for i in moving])
 
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
@@ -129,42 +168,3 @@ def _aval(leaf: Any, dtype: str) -> Any:
     kind = dtype or (jax.dtypes.canonicalize_dtype(np.float64) if number else leaf.dtype)
     weak = getattr(leaf, "weak_type", number)
     return jax.ShapeDtypeStruct(np.shape(leaf), kind, weak_type=weak)  # type: ignore[no-untyped-call]
-
-
-# -- the key ----------------------------------------------------------------------------------------------
-
-
-def _key(function: Any, args: Any, kwargs: Any, x64: bool, dtype: str) -> Hashable | None:
-    """What the trace depends on; None if it cannot be told."""
-    if not _stays(function):
-        return None
-    leaves, tree = jax.tree.flatten(args)
-    others, names = jax.tree.flatten(kwargs)
-    contents = [_shape(x) if is_floating(x) else _content(x) for x in leaves] + [_content(x) for x in others]
-    if any(c is None for c in contents):
-        return None
-    return function, tree, names, tuple(contents), x64, dtype
-
-
-def _stays(function: Any) -> bool:
-    """Whether it is a plain function or value, or JAX's: an object of the user's may change meanwhile."""
-    if isinstance(function, Derived):
-        return all(map(_stays, function.origins))
-    if function is None or isinstance(function, bool | int | float | complex | str | bytes):
-        return True
-    return isinstance(function, FunctionType) or type(function).__module__.startswith("jax")
-
-
-def _shape(leaf: Any) -> Hashable:
-    if not hasattr(leaf, "dtype"):
-        return "number"
-    return leaf.shape, str(leaf.dtype), getattr(leaf, "weak_type", False)
-
-
-def _content(leaf: Any) -> Hashable | None:
-    """A value that is part of the trace, as bytes."""
-    if isinstance(leaf, bool | int | float | complex | str | bytes):
-        return type(leaf), repr(leaf)
-    if isinstance(leaf, np.ndarray | np.generic | jax.Array) and (array := np.asarray(leaf)).dtype != object:
-        return type(leaf), array.shape, str(array.dtype), array.tobytes()
-    return None

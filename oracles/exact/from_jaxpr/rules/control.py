@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.from_jaxpr.tracing import x64_for
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
@@ -98,7 +99,7 @@ def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
         raise Unsupported("custom_linear_solve for several arrays at once: not yet")
     (b,), consts = right, operands[: lengths.matvec]
     basis = np.eye(b.size).reshape(b.size, *b.shape)
-    with jax.enable_x64(b.dtype == "float64"):
+    with x64_for(b.dtype == "float64"):
         columns = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(matvec), (None,) * len(consts) + (0,)))(
             *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts), basis.astype(b.dtype)
         )
