@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.check import question_of
+from harness.proof.tied import confirm
 from harness.proof.truth import recorded
 from harness.subject.derivative import Derivative
 from harness.subject.target import target_of
@@ -38,6 +39,7 @@ def exact_value(
     target = target_of(f, args, dict(kwargs or {}), None, framework, exactly=True)
     forward = target.framework.record(target.flat, target.arrays, differentiate=False, exactly=True)
     found = refine(forward.program, forward.values, _checked_bits(bits), Limits(max_bits, seconds))
+    confirm(forward, target.values(), found, target.framework.name)
     return found[0] if len(target.results.names) == 1 else tuple(found)
 
 
@@ -95,7 +97,8 @@ def exact_gradient(
 
     Raises:
         Unsupported: An operation has no rule, or a value would leave the balls.
-        Undecided: No precision within the limits decides a comparison or narrows an element.
+        Undecided: No precision within the limits decides a comparison or narrows an element; or the function
+            takes another path where it is recorded than where it runs.
         ValueError: An argument of this function is not what it must be.
     """
     derivative, first_bits = Derivative.of(mode, order), _checked_bits(bits)
@@ -105,10 +108,16 @@ def exact_gradient(
     along = tangents if tangents is not None else cotangent
     question = question_of(target, derivative, exactly=True, cotangent=along, seed=seed)
     at = recorded(question, target.arrays, exactly=True)
+    limits = Limits(max_bits, seconds)
+    try:
+        true = refine(at.forward.program, at.forward.values, first_bits, limits)
+    except Undecided:  # its gradient may be narrow all the same
+        true = []
+    confirm(at.forward, target.values() if true else (), true, target.framework.name)
     program = derivative.last(at.function.program, at.wrt)
     found = slopes(
         at.function.program, program, at.function.values, at.directions, at.wrt, first_bits,
-        Limits(max_bits, seconds), derivative.steps[-1] == "forward",
+        limits, derivative.steps[-1] == "forward",
     )  # fmt: skip
     if derivative.is_of_results:
         return found[0] if len(target.results.names) == 1 else tuple(found)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.proof.evidence import Evidence, distance, meets
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
+from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outside
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
@@ -22,14 +22,10 @@ from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import ROUNDING_MODELS, attainable, bound
+from oracles.exact.rounding.bound import attainable
 from oracles.exact_oracle import BITS
 
 OWN_RUN = "as the derivative's own run returns it, "
-OTHER_PATH = (
-    "the function takes another path where it is recorded (by the type of its argument, by an error that it "
-    "catches, or by torch's grad mode?), so what runs is not what was proven"
-)
 
 
 def value_parts(
@@ -61,19 +57,20 @@ def value_parts(
     differ = _other_functions(program, true, question.limits) if program else [""] * len(true)
     parts = []
     for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
-        balls = cache(partial(_bound, program or posed.forward, k, rounding))
+        balls = cache(partial(bound_of, program or posed.forward, k, rounding))
         found = []
         for label, values in runs:
             said, verdict = "", Verdict.ACCURATE
             if differ[k] and label == runs[-1][0]:  # the program is that of the last run
                 said, verdict = differ[k], Verdict.WRONG
-            elif not _is_rounded(enclosure, values[k], output.dtype):
-                said = _outside(balls(), values[k], enclosure)
+            elif not is_rounded(enclosure, values[k], output.dtype):
+                said = outside(balls(), values[k], enclosure)
                 verdict = Verdict.MISCOMPUTED if said else verdict
-                if question.value is ValueRule.NOTED and (said or not _is_bounded(balls())):
-                    own = program if program and label == runs[-1][0] else posed.forward
-                    elsewhere = _elsewhere(own, k, values[k], enclosure, balls())
-                    said, verdict = (elsewhere, Verdict.UNDECIDED) if elsewhere else (said, verdict)
+                own = program if program and label == runs[-1][0] else posed.forward
+                if question.value is ValueRule.NOTED and (
+                    apart := elsewhere(own, k, values[k], enclosure, balls())
+                ):
+                    said, verdict = apart, Verdict.UNDECIDED
             found.append((verdict, f"value: {label}{said}" if said else "", values[k]))
         verdict, text, numbers = min(found, key=lambda one: one[0].severity)
         (one,) = judge_each([_evidence(enclosure, output.dtype)], [numbers], question.allowed)
@@ -137,7 +134,7 @@ def _part(
 
 def _evidence(true: Enclosure, dtype: str) -> Evidence:
     """What is known without perturbations: nobody can ask for less than half an ulp."""
-    half = _half_ulp(true, dtype) + format_of(dtype).normal
+    half = half_ulp(true, dtype) + format_of(dtype).normal
     everywhere = np.ones(true.shape, bool)
     return Evidence("value", true, half, ~everywhere, everywhere, None, dtype)
 
@@ -175,72 +172,7 @@ def _other_functions(program: Recording, true: Sequence[Enclosure], limits: Limi
     for balls, more, t, output in zip(found, wide, true, program.program.outputs, strict=True):
         e, dtype = Enclosure(balls, BITS), output.dtype
         fine = "float32" if format_of(dtype).digits < format_of("float32").digits else dtype
-        agrees = meets(balls, t.balls) | meets(more, t.balls) | (distance(t, e.mid) <= _half_ulp(t, fine))
+        agrees = meets(balls, t.balls) | meets(more, t.balls) | (distance(t, e.mid) <= half_ulp(t, fine))
         at = None if agrees.all() else tuple(int(i) for i in np.argwhere(~agrees)[0])
         said.append("" if at is None else f"another function: {e.shown(at)} instead of {t.shown(at)} at {at}")
     return said
-
-
-def _is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:
-    """Whether every element is within half an ulp of the truth, so that every bound holds it."""
-    return bool(np.all(distance(true, value.astype(np.float64)) <= _half_ulp(true, dtype)))
-
-
-def _elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | None) -> str:
-    """Why the program that was recorded is not the one that ran, "" if it may be.
-
-    The same operations give the same numbers up to their rounding. A kernel may round more than its model
-    allows, and then it does so where it is recorded too: by as much again the two may differ, where the model
-    bounds nothing by half of the digits.
-    """
-    ran = program.executed()
-    if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
-        return ""
-    found, numbers = ran[k].astype(np.float64), value.astype(np.float64)
-    half = 2.0 ** -(format_of(value.dtype.name).digits / 2)
-    allowed = half * np.abs(true.mid) if balls is None else _widths(balls, half * np.abs(true.mid))
-    with np.errstate(all="ignore"):
-        off = np.abs(found - numbers)
-        differs = (off > allowed + 2 * distance(true, found)) | (np.isfinite(found) != np.isfinite(numbers))
-    if not differs.any():
-        return ""
-    at = tuple(int(i) for i in np.argwhere(differs)[0])
-    here, there = float(numbers[at]), float(found[at])
-    return f"{OTHER_PATH}: its value is {here!r} at {list(at)}, and {there!r} where it is recorded"
-
-
-def _widths(balls: Array, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far apart two values in a ball can be; `otherwise` where it has no end."""
-    widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
-    return np.where(np.isfinite(widths), widths, otherwise)
-
-
-def _half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
-    half: NDArray[np.float64] = format_of(dtype).ulp(true.mid) / 2
-    return half
-
-
-def _bound(program: Recording, k: int, rounding: str) -> Array | None:
-    """B of the result of that number; None if nothing is known of it."""
-    try:
-        result = program.program.giving(slice(k, k + 1))
-        return bound(result, program.values, ROUNDING_MODELS[rounding]).balls[0]
-    except ExactError:
-        return None
-
-
-def _is_bounded(balls: Array | None) -> bool:
-    """Whether every element has a finite bound."""
-    return balls is not None and all(b.is_finite() for b in balls.ravel().tolist())
-
-
-def _outside(balls: Array | None, value: Array, true: Enclosure) -> str:
-    """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
-    numbers = value.astype(np.float64).ravel().tolist()
-    pairs = zip([] if balls is None else balls.ravel().tolist(), numbers, strict=balls is not None)
-    outside = [not (v == v and (v in b or not b.is_finite())) for b, v in pairs]
-    if not any(outside):
-        return ""
-    at = outside.index(True)
-    digits = true.shown(tuple(int(i) for i in np.unravel_index(at, value.shape)))
-    return f"{numbers[at]!r} where the truth is {digits}, outside what its rounding allows"

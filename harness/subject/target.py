@@ -77,6 +77,12 @@ class Target:
         """What runs functions of these arrays where they are."""
         return _subject(self.framework, self.natives, self.arrays, value, gradient, primal)
 
+    def values(self) -> tuple[Array, ...]:
+        """What the function returns where it runs by itself."""
+        own = self.subject(self.flat, self.flat)
+        found: tuple[Array, ...] = own.fetch_value(own.value(*(own.load(a.copy("K")) for a in self.arrays)))
+        return found
+
 
 def target_of(
     f: Function,

@@ -227,7 +227,7 @@ def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_no
     monkeypatch.setattr("harness.proof.truth.refine", undecided)
     assert said(lambda x: x * x) == (Verdict.UNDECIDED, "value: too wide")
     monkeypatch.undo()
-    monkeypatch.setattr("harness.proof.value.bound", unsupported)
+    monkeypatch.setattr("harness.proof.tied.bound", unsupported)
     assert said(lambda x: x * x, value=X) == RIGHT
 
 

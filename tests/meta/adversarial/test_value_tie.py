@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 import harness
+import oracles.exact.from_aten.rules
 
 X = np.array([1.0, 2.0, -0.7])
 
@@ -206,3 +207,28 @@ def test_a_branch_that_few_bits_do_not_decide_is_refused_to_nobody():
         lambda x: 2 * x if x[0] + 1e-60 >= x[0] else x, (X,), vjp=lambda g, x: 2 * g
     )
     assert found.passed
+
+
+# -- exact_gradient and exact_value ask the same ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", [harness.exact_value, harness.exact_gradient])
+@pytest.mark.parametrize(
+    ("function", "x"),
+    [(by_type, X), (by_tracer, jnp.asarray(X, jnp.float32)), (by_dispatch_mode, TORCH)],
+)
+def test_of_a_function_that_takes_another_path_there_is_no_truth(ask, function, x):
+    with pytest.raises(harness.Undecided, match="takes another path where it is recorded"):
+        ask(partial(function, off=1e-5), (x,))
+
+
+def test_a_rule_that_is_another_function_is_no_proof(monkeypatch):
+    """Whatever a front end takes an operation for, its numbers are compared with the framework's own."""
+    monkeypatch.setitem(
+        oracles.exact.from_aten.rules.RULES, "sin", oracles.exact.from_aten.rules.RULES["tan"]
+    )
+    found = harness.check_gradient(torch.sin, (TORCH,))
+    assert (found.verdict, found.passed) == ("undecided", False)
+    assert "one of its operations is not the function that it is taken for" in str(found)
+    with pytest.raises(harness.Undecided, match="not the function that it is taken for"):
+        harness.exact_gradient(torch.sin, (TORCH,))

@@ -1,0 +1,127 @@
+"""Is what was recorded what runs? A value that ran, against the recorded run's, its bound and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.proof.evidence import distance
+from harness.proof.formula import SMALL
+from harness.subject.derivative import Array
+from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.program.errors import ExactError, Undecided
+from oracles.exact.program.formats import format_of
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+
+OTHER_PATH = (
+    "the function takes another path where it is recorded (by the type of its argument, by an error that it "
+    "catches, or by torch's grad mode?), so what runs is not what was proven"
+)
+OTHER_FUNCTION = (
+    "what was recorded is not what runs: the function takes another path where it is recorded, or one of its "
+    "operations is not the function that it is taken for"
+)
+
+
+def confirm(forward: Recording, values: Sequence[Array], true: Sequence[Enclosure], rounding: str) -> None:
+    """Compare the values of a function that ran with what was recorded of it.
+
+    Args:
+        forward: The function, recorded.
+        values: What it returned where it ran by itself, in the shapes of the record's outputs.
+        true: The exact values of the record.
+        rounding: The name of its rounding model.
+
+    Raises:
+        Undecided: They are further apart than both may round.
+    """
+    for k, (value, enclosure) in enumerate(zip(values, true, strict=True)):
+        if not is_rounded(enclosure, value, value.dtype.name):
+            said = elsewhere(forward, k, value, enclosure, bound_of(forward, k, rounding))
+            if said:
+                raise Undecided(said)
+
+
+def is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:
+    """Whether every element is within half an ulp of the truth, so that every bound holds it."""
+    return bool(np.all(distance(true, value.astype(np.float64)) <= half_ulp(true, dtype)))
+
+
+def half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
+    """Half an ulp of each true element in that dtype."""
+    half: NDArray[np.float64] = format_of(dtype).ulp(true.mid) / 2
+    return half
+
+
+def bound_of(program: Recording, k: int, rounding: str) -> Array | None:
+    """B of the result of that number; None if nothing is known of it."""
+    try:
+        result = program.program.giving(slice(k, k + 1))
+        return bound(result, program.values, ROUNDING_MODELS[rounding]).balls[0]
+    except ExactError:
+        return None
+
+
+def outside(balls: Array | None, value: Array, true: Enclosure) -> str:
+    """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
+    beyond, _ = _beyond(balls, value)
+    if not beyond.any():
+        return ""
+    at = _first(beyond)
+    return f"{float(value[at])!r} where the truth is {true.shown(at)}, outside what its rounding allows"
+
+
+def _beyond(balls: Array | None, value: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which elements are outside their bound, and which have a finite one."""
+    if balls is None:
+        return np.zeros(value.shape, bool), np.zeros(value.shape, bool)
+    pairs = list(zip(balls.ravel().tolist(), value.astype(np.float64).ravel().tolist(), strict=True))
+    finite = np.array([b.is_finite() for b, _ in pairs], bool).reshape(value.shape)
+    beyond = np.array([not (v == v and (v in b or not b.is_finite())) for b, v in pairs], bool)
+    return beyond.reshape(value.shape), finite
+
+
+def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | None) -> str:
+    """Why what was recorded is not what ran, "" if it may be.
+
+    The same operations give the same numbers up to their rounding. A kernel may round more than its model
+    allows, and then it does so where it is recorded too: by as much again the two may differ, where the model
+    bounds nothing by half of the digits. And no kernel is off by a hundredth: what is recorded is another
+    function then.
+    """
+    beyond, bounded = _beyond(balls, value)
+    if bounded.all() and not beyond.any():
+        return ""
+    numbers = value.astype(np.float64)
+    far = beyond & bounded & np.isfinite(numbers) & (distance(true, numbers) > SMALL * np.abs(true.mid))
+    if far.any():
+        at = _first(far)
+        here = float(numbers[at])
+        return f"{OTHER_FUNCTION}: its value is {here!r} at {list(at)}, and exactly it is {true.shown(at)}"
+    ran = program.executed()
+    if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
+        return ""
+    found = ran[k].astype(np.float64)
+    half = 2.0 ** -(format_of(value.dtype.name).digits / 2) * np.abs(true.mid)
+    allowed = half if balls is None else _widths(balls, half)
+    with np.errstate(all="ignore"):
+        off = np.abs(found - numbers)
+        differs = (off > allowed + 2 * distance(true, found)) | (np.isfinite(found) != np.isfinite(numbers))
+    if not differs.any():
+        return ""
+    at = _first(differs)
+    here, there = float(numbers[at]), float(found[at])
+    return f"{OTHER_PATH}: its value is {here!r} at {list(at)}, and {there!r} where it is recorded"
+
+
+def _first(where: Array) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(where)[0])
+
+
+def _widths(balls: Array, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart two values in a ball can be; `otherwise` where it has no end."""
+    widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
+    return np.where(np.isfinite(widths), widths, otherwise)
