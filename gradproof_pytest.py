@@ -24,7 +24,7 @@ import pytest
 
 PACKAGES = ("torch", "jax", "numpy")
 MOST_SHOWN, MOST_REASONS = 10, 5
-COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis")
+COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "probed")
 SWAP = pytest.StashKey["Swap"]()
 
 
@@ -205,6 +205,8 @@ class Checks:
             terminalreporter.line(
                 f"  {check['bits_lost']:5.1f} bits lost  {check['verdict']}  {check['where']}"
             )
+        for check in [c for c in self._checks if c["probed"]][:MOST_SHOWN]:
+            terminalreporter.line(f"  right, but {check['probed']}  {check['where']}")
         reasons = Counter(check["unproven"] for check in self._checks if check["unproven"])
         for reason, count in reasons.most_common(MOST_REASONS):
             terminalreporter.line(f"  not proven, {count} of them: {reason}")

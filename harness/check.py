@@ -10,7 +10,7 @@ from typing import Any, ParamSpec
 from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
-from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
+from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.target import Target, target_of
@@ -46,6 +46,7 @@ def check_gradient(
     jit: bool = False,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
+    probes: bool | Sequence[str] = True,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
 
@@ -80,10 +81,15 @@ def check_gradient(
             element and none; a list of names, such as ["zeros", "ties"], those of `harness.inputs.corpus`.
             Where there is no derivative, that only informs.
         samples: How many more points to draw around the given one.
+        probes: What callers do with a gradient, done at the given point to one that is right there: True,
+            False, or a list of names: "expanded", "strided" and "transposed" cotangents, "scaled-up" and
+            "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs" at
+            once, the first result "kept" while others are computed.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
     """
+    asked = Probe.chosen(probes)
     derivative = Derivative.of(mode, order)
     for name, function in {
         "f": f,
@@ -116,6 +122,7 @@ def check_gradient(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
         limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits), opaque=spec is not None,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
+        probes=asked,
     )  # fmt: skip
     beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
     return answers(question, tested, target, result, beside)
@@ -150,6 +157,7 @@ def answers(
 ) -> Result:
     """The answer at the given point, and at others beside it."""
     given, raised = _at(question, tested, target.arrays, "given"), list[str]()
+    question = replace(question, probes=())
     others = [_beside(question, tested, arrays, name, raised) for name, arrays in beside]
     found = [given, *others]
     faults = dict.fromkeys(text for point in found for text in point.faults)

@@ -13,7 +13,7 @@ import numpy as np
 from harness.check import answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
 from harness.proof.evidence import budget
-from harness.proof.question import ValueRule
+from harness.proof.question import Probe, ValueRule
 from harness.result import Result
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
@@ -38,6 +38,7 @@ def check_layer(
     seconds: float = LIMITS.seconds,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
+    probes: bool | Sequence[str] = True,
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
 
@@ -60,10 +61,12 @@ def check_layer(
         seconds: The limit for the exact evaluations.
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
+        probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
 
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.
     """
+    asked = Probe.chosen(probes)
     limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
@@ -79,10 +82,11 @@ def check_layer(
                     target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
                     allowed=allowed, opaque=spec is not None,
                     value=ValueRule.NEAR if spec else ValueRule.NOTED,
-                    linear=not own.is_loss,
+                    linear=not own.is_loss, probes=asked,
                 )  # fmt: skip
                 beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
-                tested = under_test(target, Derivative(), own.backward)
+                written = under_test(target, Derivative(), own.backward)
+                tested = replace(written, graph=own.reused, reuses=True)
                 found = answers(question, tested, target, result, beside)
             except (Unsupported, Undecided) as reason:
                 found = result((without_numbers(reason, "given"),))

@@ -71,6 +71,11 @@ class Result:
         return self.passed
 
     @property
+    def probed(self) -> tuple[Part, ...]:
+        """What the probes found: a right gradient that is not right as some callers use it."""
+        return tuple(part for part in self.parts if part.probe)
+
+    @property
     def worst(self) -> Judgement | None:
         """The worst element, in numbers; None where none were compared."""
         return self._worst.judgement

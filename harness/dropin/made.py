@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, assert_never
 
@@ -35,6 +35,7 @@ class Made:
         verdict: The worst.
         unproven: Why it is not proven and the original decided; "" if it is proven.
         results: What was found, one for each derivative that was asked for.
+        probed: What probes found in gradients that are right as they were asked for.
     """
 
     checker: str
@@ -42,6 +43,7 @@ class Made:
     verdict: Verdict
     unproven: str
     results: tuple[Result, ...]
+    probed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -159,13 +161,17 @@ def decide(
     """
     results: list[Result] = []
     imprecise: list[Result] = []
+    probed: list[str] = []
     unproven = ""
     for question in questions:
         try:
-            found = question()
+            whole = question()
         except Exception as problem:  # whatever it is, the suite under test must not turn red for it
             unproven = f"{type(problem).__name__}: {problem}".splitlines()[0]
             break
+        # What no caller did yet is said and counted, and turns no suite red.
+        found = replace(whole, parts=tuple(part for part in whole.parts if not part.probe))
+        probed += [f"{found.subject}: {part.diagnosis}" for part in whole.probed]
         results.append(found)
         answer = answer_to(found.verdict, bool(found.faults))
         if answer is Answer.FAIL:
@@ -185,15 +191,17 @@ def decide(
         _say(f"{checker}: not proven, so the original decides: {unproven}")
         with calling_originals():
             return fall_back()
-    for found in imprecise:
-        _say(str(found))
-    return keep(checker, Verdict.IMPRECISE if imprecise else Verdict.ACCURATE, "", results)
+    for text in (*map(str, imprecise), *probed):
+        _say(text)
+    return keep(checker, Verdict.IMPRECISE if imprecise else Verdict.ACCURATE, "", results, probed)
 
 
-def keep(checker: str, verdict: Verdict, unproven: str, results: Sequence[Result]) -> bool:
+def keep(
+    checker: str, verdict: Verdict, unproven: str, results: Sequence[Result], probed: Sequence[str] = ()
+) -> bool:
     """Remember a check that was made; True."""
     where = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-    settings.made.append(Made(checker, where, verdict, unproven, tuple(results)))
+    settings.made.append(Made(checker, where, verdict, unproven, tuple(results), tuple(probed)))
     return True
 
 
@@ -214,4 +222,5 @@ def plain(made: Made) -> dict[str, Any]:
         "bits_lost": worst.bits_lost if worst else None,
         "element": worst.where if worst else "",
         "diagnosis": told[0] if told else "",
+        "probed": "; ".join(made.probed),
     }

@@ -9,12 +9,15 @@ from functools import partial
 import numpy as np
 
 from harness.proof.observe import Observed, observe
+from harness.proof.probed import probed
+from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.derivative import Array
-from harness.verdicts import Verdict
+from harness.subject.tested import Tested
+from harness.verdicts import RIGHT, Verdict
 
 
 def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = "given") -> Answer:
@@ -59,13 +62,16 @@ def answered(
             return Answer(tuple(near))
     seen = observe(
         subject, posed.inputs, posed.directions, posed.labels, posed.expected,
-        question.thorough, question.linear,
+        question.thorough and not question.probes, question.linear,
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
         parts = (*_misfits(seen, posed, name), *of_value)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
+    runs: list[Differing] = []
+    if question.probes and isinstance(tested, Tested) and not seen.faults:
+        runs = differing(question, tested, posed, seen)
     examined = examined_if(bool(seen.faults)).of_what_ran(seen)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     notes = (*seen.notes, *([examined.note] if examined.note else []))
@@ -73,7 +79,12 @@ def answered(
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
         judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=elsewhere[0].diagnosis) for p in judged]
-    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s)
+    holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
+    for one in runs:
+        if holds or one.probe is None:
+            found, more = probed(one, question, posed, examined, seen, name)
+            judged, notes = [*judged, *found], (*notes, *more)
+    return Answer(tuple(judged), seen.faults, tuple(dict.fromkeys(notes)), seen.first_call_time_s)
 
 
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:

@@ -16,6 +16,7 @@ from oracles.frameworks.framework import Gradient, Native, Subject
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
 # the first makes something overflow.
 SCALES = (-2.0, -0.5)
+Gradients = tuple[Array | None, ...]
 Cotangent = Array | tuple[Array, ...]  # a tuple where a function has several results, or returns a tuple
 
 
@@ -65,15 +66,17 @@ class Observed:
         faults: What else is wrong apart from size, in words; each makes the row fail.
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and gradient, set-up and compilation included.
+        raw: What the gradient returned, not fetched.
     """
 
     value: Any
     gradient: Gradient
-    others: tuple[tuple[str, tuple[Array | None, ...]], ...]
+    others: tuple[tuple[str, Gradients], ...]
     misfits: tuple[Misfit, ...]
     faults: tuple[str, ...]
     notes: tuple[str, ...]
     first_call_time_s: float
+    raw: Native = None
 
 
 def observe(
@@ -110,22 +113,23 @@ def observe(
     gradient = replace(gradient, arrays=tuple(None if g is None else g.copy() for g in gradient.arrays))
     faults += _overwritten(names, given, (*args, *directions))
     faults += _elsewhere(raw, mine)
-    misfits = _structure(gradient.arrays, expected)
+    misfits = structure(gradient.arrays, expected)
     if thoroughly and not faults and not misfits:
         again = subject.fetch_gradient(mine.gradient()).arrays
         if _shapes(again) != _shapes(gradient.arrays):
             faults.append(f"run again, the gradient has shapes {_shapes(again)}")
-        elif not _same(gradient.arrays, again):
+        elif not same(gradient.arrays, again):
             others.append(("run again", again))
-            notes.append(f"not reproducible: two runs differ by {_spread(gradient.arrays, again):.2g}")
+            notes.append(f"not reproducible: two runs differ by {spread(gradient.arrays, again):.2g}")
         back = gradient.arrays
         for scale in SCALES if linear else ():
             back = _scaled(subject, args, cotangent, scale)
             if _as_finite(gradient.arrays, back):
                 break
-        if not _same(gradient.arrays, back, ends=True):
+        if not same(gradient.arrays, back, ends=True):
             others.append((f"with the cotangent times {scale:g}, divided by {scale:g}", back))
-    return Observed(value, gradient, tuple(others), tuple(misfits), tuple(faults), tuple(notes), seconds)
+    found = (tuple(others), tuple(misfits), tuple(faults), tuple(notes))
+    return Observed(value, gradient, *found, seconds, raw)
 
 
 def _times(scale: float, array: Array) -> Array:
@@ -153,7 +157,8 @@ def _device(native: Native) -> str:
     return str(getattr(native, "device", ""))
 
 
-def _structure(gradients: Sequence[Array | None], expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
+def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
+    """Why a result is no gradient: a number of parts, a None, a shape or a dtype."""
     if len(gradients) != len(expected):
         return [Misfit("", f"{len(gradients)} gradients for {len(expected)} differentiated arguments")]
     found = []
@@ -204,7 +209,7 @@ def _shapes(arrays: Sequence[Array | None]) -> list[tuple[int, ...] | None]:
     return [None if a is None else a.shape for a in arrays]
 
 
-def _same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool = False) -> bool:
+def same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool = False) -> bool:
     """Bit for bit; below the normal numbers (`ends`), where a factor of 2 is not exact, anything."""
     if len(one) != len(other):
         return False
@@ -223,7 +228,8 @@ def _same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool
     return True
 
 
-def _spread(one: Sequence[Array | None], other: Sequence[Array | None]) -> float:
+def spread(one: Gradients, other: Gradients) -> float:
+    """How far two results are apart."""
     pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
     with np.errstate(all="ignore"):
         gaps = [np.max(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0.0) for a, b in pairs]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Protocol
+from enum import Enum, StrEnum
+from typing import Any, Protocol, Self
 
 from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
@@ -25,6 +25,49 @@ class ValueRule(Enum):
     COUNTS = "counts"  # what its rounding does not explain fails the question too
     NEAR = "near"  # it is near the specification's, which it may approximate (`spec=`)
     FREE = "free"  # it is another function's than the specification's on purpose (`surrogate=`)
+
+
+class Probe(StrEnum):
+    """What real callers do with a gradient, beside running it once.
+
+    Attributes:
+        words: What was done, in words.
+    """
+
+    words: str
+
+    def __new__(cls, name: str, words: str) -> Self:
+        """A member with its words; its value is the name alone."""
+        made = str.__new__(cls, name)
+        made._value_, made.words = name, words
+        return made
+
+    EXPANDED = "expanded", "along an expanded cotangent, as sum().backward() gives it"
+    STRIDED = "strided", "along a cotangent with gaps in memory"
+    TRANSPOSED = "transposed", "along a transposed cotangent"
+    SCALED_UP = "scaled-up", "along a large cotangent"
+    SCALED_DOWN = "scaled-down", "along a tiny cotangent"
+    ONE_OUTPUT = "one-output", "along a cotangent of one result alone"
+    ONE_ARGUMENT = "one-argument", "differentiated in one argument alone"
+    TWICE = "twice", "pulled back twice on one graph"
+    TWO_GRAPHS = "two-graphs", "with two graphs alive, after the forward ran at another point"
+    REUSED = "reused", "on an object that was used before"
+    KEPT = "kept", "the first result, after later calls"
+
+    @classmethod
+    def chosen(cls, asked: bool | Iterable[str]) -> tuple[Self, ...]:
+        """All, none, or those of these names.
+
+        Raises:
+            ValueError: There is no probe of a name.
+        """
+        if isinstance(asked, bool):
+            return tuple(cls) if asked else ()
+        names = [asked] if isinstance(asked, str) else list(asked)
+        unknown = [name for name in names if name not in list(cls)]
+        if unknown:
+            raise ValueError(f"probes has {unknown[0]!r}; allowed are True, False, and {', '.join(cls)}")
+        return tuple(probe for probe in cls if probe in names)
 
 
 class UnderTest(Protocol):
@@ -65,6 +108,7 @@ class Question:
         custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
         value_dtype: What the value must be in; "" where that is the subject's business.
         thorough: Whether the subject is run again, and along scaled cotangents.
+        probes: What else is done with a derivative that is right; instead of `thorough`, whose share it has.
     """
 
     specify: Callable[[Sequence[Array]], Recording]
@@ -82,6 +126,7 @@ class Question:
     custom: bool = True
     value_dtype: str = ""
     thorough: bool = True
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +142,7 @@ class Part:
         dtype, shape: Of the gradient.
         remark: Whether it says something without deciding: a value, where the question is about the gradient
             alone, or what is not proven beside the given point.
+        probe: The probe that found it; "" where it is of the run that was asked for.
     """
 
     input: str
@@ -108,6 +154,7 @@ class Part:
     shape: tuple[int, ...] = ()
     remark: bool = False
     of_value: bool = False
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)

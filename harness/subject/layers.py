@@ -18,6 +18,7 @@ from harness.subject.derivative import Array
 from oracles.exact.from_numpy.array import TracedArray
 
 PARAMETERS, GRADIENTS = "params", "grads"
+CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads")
 WRITES = "backward writes into dout; that is the caller's array"
 
 
@@ -85,8 +86,25 @@ class Layer:
 
     def backward(self, dout: Any, x: Any, *parameters: Any) -> tuple[Any, ...]:
         """The gradients of the input and the parameters."""
-        layer, _ = self._forward(x, parameters)
-        given = dout.copy()
+        return self._pulled(self._forward(x, parameters)[0], dout)
+
+    def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
+        """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
+
+        Not on that object if its forward draws numbers, or remembers others on purpose.
+        """
+        layer, before = self._forward(np.roll(x, 1), parameters)
+        layer.backward(1 if self.is_loss else np.ones_like(before))
+        for clear in filter(callable, (getattr(layer, name, None) for name in CLEARING)):
+            clear()
+        after, (fresh, alone) = self._run(layer, x, parameters), self._forward(x, parameters)
+        if not np.array_equal(after, alone) and not np.array_equal(after, before):
+            layer = fresh
+            self.notes["forward gives something else on an object that was used before"] = None
+        return lambda directions: self._pulled(layer, directions[0])
+
+    def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
+        given = dout.copy("K") if isinstance(dout, np.ndarray) else dout.copy()
         dx = layer.backward(given)
         plain = type(given) is not TracedArray
         if plain and not np.array_equal(given, dout, equal_nan=True):
@@ -95,7 +113,9 @@ class Layer:
         return tuple(np.array(g) if plain and _is_number(g) else g for g in found)
 
     def _forward(self, x: Any, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
-        layer = copy.deepcopy(self.layer)
+        return (layer := copy.deepcopy(self.layer)), self._run(layer, x, parameters)
+
+    def _run(self, layer: Any, x: Any, parameters: tuple[Any, ...]) -> Any:
         for name, value in zip(self.names, parameters, strict=False):
             _write(layer, name, value.copy())
         grads = getattr(layer, GRADIENTS, None)
@@ -108,7 +128,7 @@ class Layer:
         out = layer.forward(*((own,) if self.target is None else (own, self.target)), **self.options)
         if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):
             self.notes["forward writes into x; that is the caller's array"] = None
-        return layer, out
+        return out
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""

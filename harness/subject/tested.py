@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from harness.subject.derivative import Array, Derivative
+from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.target import Argument, Function, Target
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
@@ -37,6 +37,10 @@ class Tested:
             function's results and of this.
         primal: Whether it returns the function's value too.
         compiled: Whether JAX compiles both.
+        graph: `graph(*inputs)` runs the forward and gives `pull(directions)`, which may be called again; None
+            where nothing is held between the two.
+        own: Whether the derivative is the framework's, and not written by hand.
+        reuses: Whether `graph` runs on one object, which has run elsewhere before.
     """
 
     target: Target
@@ -44,6 +48,9 @@ class Tested:
     derivative: Function
     primal: bool
     compiled: bool
+    graph: Function | None = None
+    own: bool = False
+    reuses: bool = False
 
     @property
     def rounding(self) -> str:
@@ -62,6 +69,25 @@ class Tested:
             return derivative(*args)[1] if self.primal else derivative(*args)
 
         return self.target.subject(compiled(value), compiled(alone))
+
+    def graphs(self) -> Subject:
+        """What makes a graph, as its value, and pulls back on it, as its gradient."""
+        assert self.graph is not None
+        pulls = self.target.subject(self.graph, lambda pull, directions: pull(directions))
+        return replace(pulls, value=self.target.subject(self.graph, self.graph).gradient)
+
+    def along(self, k: int) -> Tested:
+        """The same along the direction of that number alone: what the others are of is not used."""
+        return replace(self, derivative=Alone(self.derivative, k)) if self.own else self
+
+    def in_one(self, k: int) -> Tested | None:
+        """The gradient in the array of that number alone; None if it was written by hand."""
+        if not self.own:
+            return None
+        flat = self.target.flat
+        held = tuple(sorted({*flat.held, *self.target.active} - {k}))
+        target = replace(self.target, flat=replace(flat, held=held), active=(k,))
+        return under_test(target, GRADIENT, compiled=self.compiled)
 
     def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
         """Its programs; `alone`: of copies of the inputs, since it writes into them.
@@ -87,17 +113,38 @@ def under_test(
         Unsupported: The framework cannot differentiate this.
     """
     own, flat, results = target.framework, target.flat, target.results
+    graph: Function | None = None
     if backward is not None:
-        pullback: Function = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)
-        primal = False
+        written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)
+        pullback: Function = written
+        graph, primal = written.graph, False
     else:
         nested = len(derivative.steps) > 1
         primal = own.gives_primal and not nested
         pullback = own.pullback(flat, target.active, nested, primal)
+        graph = own.graph(flat, target.active)
     function = derivative.of_subject(own, flat, pullback, target.active, len(results.names), primal)
     count = len(target.arrays)
     value = (lambda *inputs: flat(*inputs[:count])) if len(derivative.steps) > 1 else flat
-    return Tested(target, value, function, primal, compiled)
+    held = graph if derivative == GRADIENT and not compiled else None
+    return Tested(target, value, function, primal, compiled, held, backward is None)
+
+
+@dataclass(frozen=True)
+class Alone(Derived):
+    """A derivative along the direction of number `k` alone; None stands for the others."""
+
+    derivative: Function
+    k: int
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
+        """The derivative."""
+        return self.derivative(tuple(d if j == self.k else None for j, d in enumerate(directions)), *inputs)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The derivative."""
+        return (self.derivative,)
 
 
 @dataclass(frozen=True)
@@ -156,14 +203,31 @@ class HandWritten(Derived):
 
     def __call__(self, cotangents: Sequence[Any], *arrays: Any) -> tuple[Any, ...]:
         """One gradient for each differentiated array; another number of them where the backward is wrong."""
+        return self._from(self._residuals(arrays), cotangents, arrays)
+
+    def graph(self, *arrays: Any) -> Function:
+        """Run the forward, and give `pull(cotangents)`."""
+        residuals = self._residuals(arrays)
+        if residuals is None:
+            self.flat.result(*arrays)  # it may leave something behind, for the backward to find
+        return lambda cotangents: self._from(residuals, cotangents, arrays)
+
+    def _residuals(self, arrays: Sequence[Any]) -> tuple[Any] | None:
+        if not isinstance(self.flat.function, First):
+            return None
+        args, kwargs = self.flat.arguments(*arrays)
+        return (self.flat.function.pair(*args, **kwargs)[1],)
+
+    def _from(
+        self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
+    ) -> tuple[Any, ...]:
         args, kwargs = self.flat.arguments(*arrays)
         given, places = iter(cotangents), {f.place for f in self.fixed}
         # What has no cotangent gets None: an integer has no gradient, which is not a zero one.
         leaves = [None if k in places else next(given) for k in range(len(self.result.names))]
         cotangent = self.result.filled(leaves)
-        if isinstance(self.flat.function, First):
-            _, residuals = self.flat.function.pair(*args, **kwargs)
-            return self._gradients(self.backward(residuals, cotangent), len(args))
+        if residuals is not None:
+            return self._gradients(self.backward(residuals[0], cotangent), len(args))
         return self._gradients(self.backward(cotangent, *args, **kwargs), len(args))
 
     def _gradients(self, found: Any, count: int) -> tuple[Any, ...]:

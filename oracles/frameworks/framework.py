@@ -97,10 +97,12 @@ class Framework(ABC):
         name: Its name, which is that of its rounding model too (`ROUNDING_MODELS`).
         gives_primal: Whether its own derivatives return the function's value beside them, which may be
             another than the function's: a `custom_vjp` writes both.
+        has_strides: Whether a function can see how an array lies in memory.
     """
 
     name: ClassVar[str]
     gives_primal: ClassVar[bool] = False
+    has_strides: ClassVar[bool] = True
 
     @abstractmethod
     def record(
@@ -140,12 +142,21 @@ class Framework(ABC):
         """`pullback(cotangents, *args)`: the framework's own gradients for `argnums`; None where it has none.
 
         `nested` ones are differentiated again. With `primal` it returns a pair: the function's value as the
-        derivative's own run gives it, and the gradients.
+        derivative's own run gives it, and the gradients. A cotangent that is None belongs to a result that is
+        not used, and is handed on as the framework does that.
 
         Raises:
             Unsupported: The framework does not differentiate.
         """
         raise Unsupported("NumPy does not differentiate; pass the hand-written gradient as vjp=")
+
+    def graph(self, function: Function, argnums: Sequence[int]) -> Function:
+        """`graph(*args)` runs the forward, and gives `pull(cotangents)`, which may be called again.
+
+        Raises:
+            Unsupported: The framework does not differentiate.
+        """
+        raise Unsupported("NumPy does not differentiate")
 
     def pushforward(
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False

@@ -18,6 +18,7 @@ from oracles.frameworks.framework import Array, Framework, Function, Subject, gr
 class _Jax(Framework):
     name = "jax"
     gives_primal = True
+    has_strides = False
 
     def record(
         self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
@@ -43,6 +44,13 @@ class _Jax(Framework):
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
     ) -> Function:
         return Pullback(function, tuple(argnums), primal)
+
+    def graph(self, function: Function, argnums: Sequence[int]) -> Function:
+        def run(*args: Any) -> Function:
+            alone, moving = _of_moving(function, argnums, args, {})
+            return jax.vjp(alone, *moving)[1]
+
+        return run
 
     def pushforward(
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
@@ -120,15 +128,21 @@ class _Derivative:
 class Pullback(_Derivative):
     """`pull(cotangents, *args)`, the gradients of a function with respect to the arguments `argnums`.
 
-    The cotangents have the structure of the function's result; that of an integer result is ignored. The
-    gradients are a tuple, one per entry of `argnums`; all None if no result is floating. The other arguments
-    may be anything that the function takes, labels for example. With `primal` it returns (value, gradients):
+    The cotangents have the structure of the function's result; that of an integer result is ignored, and one
+    of a tuple that is None is a symbolic zero: that result is not used. The gradients are a tuple, one per
+    entry of `argnums`; all None if no result is floating. The other arguments may be anything that the
+    function takes, labels for example. With `primal` it returns (value, gradients):
     the value is what the rule's own forward returns.
     """
 
     def __call__(self, cotangents: Any, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The gradients of <cotangents, function(*args)>."""
         function, moving = _of_moving(self.function, self.argnums, args, kwargs)
+        if isinstance(cotangents, tuple) and any(c is None for c in cotangents):
+            used = [k for k, c in enumerate(cotangents) if c is not None]
+            function, cotangents = _giving(function, used), tuple(cotangents[k] for k in used)
+            _, pull, out = jax.vjp(function, *moving, has_aux=True)
+            return (out, tuple(pull(cotangents))) if self.primal else tuple(pull(cotangents))
         out, pull = jax.vjp(function, *moving)
         gradients: tuple[Any, ...] = (None,) * len(self.argnums)
         if any(map(_is_floating, jax.tree.leaves(out))):
@@ -139,13 +153,14 @@ class Pullback(_Derivative):
 class Pushforward(_Derivative):
     """`push(tangents, *args)`: the derivative of every result along the tangents of the arguments `argnums`.
 
-    With `primal` it returns (value, tangents).
+    An argument whose tangent is None does not move. With `primal` it returns (value, tangents).
     """
 
     def __call__(self, tangents: Sequence[Any], *args: Any) -> Any:
         """The tangents of the results."""
-        function, moving = _of_moving(self.function, self.argnums, args, {})
-        found = jax.jvp(function, tuple(moving), tuple(tangents))
+        moved = {k: t for k, t in zip(self.argnums, tangents, strict=True) if t is not None}
+        function, moving = _of_moving(self.function, tuple(moved), args, {})
+        found = jax.jvp(function, tuple(moving), tuple(moved.values()))
         return found if self.primal else found[1]
 
 
@@ -161,6 +176,16 @@ def _of_moving(
         return function(*full, **kwargs)
 
     return of_moving, [args[i] for i in argnums]
+
+
+def _giving(function: Function, used: Sequence[int]) -> Function:
+    """The function of some of its results, and all of them beside."""
+
+    def of_used(*moving: Any) -> Any:
+        out = function(*moving)
+        return tuple(out[k] for k in used), out
+
+    return of_used
 
 
 def _is_floating(result: Any) -> bool:

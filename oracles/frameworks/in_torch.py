@@ -55,6 +55,9 @@ class _Torch(Framework):
     ) -> Function:
         return pullback(function, argnums, nested)
 
+    def graph(self, function: Function, argnums: Sequence[int]) -> Function:
+        return graph(function, argnums)
+
     def pushforward(
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
     ) -> Function:
@@ -98,28 +101,41 @@ def pullback(
 ) -> Callable[..., tuple[Any, ...]]:
     """`pull(cotangent, *args)`: the gradients of a function of tensors for the arguments in `argnums`.
 
-    The cotangent is a tuple where the function returns several tensors. A gradient is None where autograd
-    has none. `nested` ones are differentiated again.
+    The cotangent is a tuple where the function returns several tensors; None of one that is not used. A
+    gradient is None where autograd has none. `nested` ones are differentiated again.
     """
+    run = graph(function, argnums, nested)
+    return lambda cotangent, *args: run(*args)(cotangent, nested)
 
-    def pull(cotangent: Any, *args: Any) -> tuple[Any, ...]:
+
+def graph(
+    function: Callable[..., Any], argnums: Sequence[int], nested: bool = False
+) -> Callable[..., Callable[..., tuple[Any, ...]]]:
+    """`graph(*args)` runs the forward and gives `pull(cotangent)`, which may be called again."""
+
+    def run(*args: Any) -> Callable[..., tuple[Any, ...]]:
         # Whatever grad mode the caller is in: a gradient is what is asked for.
         with torch.enable_grad():
             leaves = [a.detach() if isinstance(a, torch.Tensor) and not nested else a for a in args]
             active = [leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_() for i in argnums]
             result = function(*leaves)
+
+        def pull(cotangent: Any, retain: bool = True) -> tuple[Any, ...]:
             several = isinstance(result, (tuple, list))
             pairs = zip(result, cotangent, strict=True) if several else [(result, cotangent)]
-            reached = [(out, ct) for out, ct in pairs if out.requires_grad]
+            reached = [(out, ct) for out, ct in pairs if out.requires_grad and ct is not None]
             if not reached:
                 return (None,) * len(active)
             outputs, cotangents = zip(*reached, strict=True)
-            found: tuple[Any, ...] = torch.autograd.grad(
-                outputs, active, cotangents, allow_unused=True, create_graph=nested
-            )
+            with torch.enable_grad():
+                found: tuple[Any, ...] = torch.autograd.grad(
+                    outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
+                )
             return found
 
-    return pull
+        return pull
+
+    return run
 
 
 def pushforward(
@@ -139,6 +155,8 @@ def pushforward(
         with forward_ad.dual_level(), torch.enable_grad():
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):
+                if tangent is None:  # it does not move
+                    continue
                 full[position] = forward_ad.make_dual(  # type: ignore[no-untyped-call]
                     base(args[position]), tangent
                 )

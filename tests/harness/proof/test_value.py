@@ -258,7 +258,10 @@ def test_numpys_memory_order_is_that_of_the_given_array(function, order):
         return found
 
     constant = right(g, x)
-    assert harness.check_gradient(function, (x,), vjp=lambda g, x: constant, cotangent=g).verdict != "wrong"
+    assert (
+        harness.check_gradient(function, (x,), vjp=lambda g, x: constant, cotangent=g, probes=False).verdict
+        != "wrong"
+    )
     exact = harness.exact_gradient(function, (x,), cotangent=g)
     assert np.array_equal(exact.mid, constant)
 

@@ -1,0 +1,110 @@
+"""The verdict on what a probe found: by T and B of what was asked there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.proof.judge import Judgement
+from harness.proof.observe import Gradients, Observed, spread, structure
+from harness.proof.probes import SCALES, Differing, Raised
+from harness.proof.program import Examined, examine_derivative, verdicts
+from harness.proof.question import Part, Question
+from harness.proof.truth import Posed, pose
+from harness.subject.derivative import Array, levels_of
+from harness.verdicts import RIGHT, Verdict
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.formats import format_of
+
+OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
+
+
+def probed(
+    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed, point: str
+) -> tuple[list[Part], list[str]]:
+    """What is wrong with a run that gave other bits than the first, and what is worth saying of it.
+
+    Args:
+        one: The run.
+        question, posed, examined, seen: What was asked first, its truth, its program, and the first run.
+        point: The name of the point.
+    """
+    name = one.probe or "run again"
+    said = (one.probe.words if one.probe else name) + (f", {one.which}" if one.which else "")
+    where = name if point == "given" else f"{point}, {name}"
+    notes = []
+    if one.probe is None and not isinstance(one.found, Raised):
+        notes.append(f"not reproducible: two runs differ by {spread(seen.gradient.arrays, one.found):.2g}")
+
+    def part(of: str, like: Array, found: Judgement) -> Part:
+        why = f"{said}: {found.diagnosis}"
+        kept = (
+            None
+            if found.verdict is Verdict.MISCOMPUTED and not found.where
+            else replace(found, diagnosis=why)
+        )
+        return Part(where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name)
+
+    try:
+        expected, each = _judgements(one, question, posed, examined, seen)
+    except ExactError as reason:
+        return [], [*notes, f"{said}: nothing is proven: {reason}"]
+    parts = []
+    for (of, like), found in zip(expected, each, strict=True):
+        if found.verdict in OPEN or _is_far(one, found, like.dtype.name):
+            notes.append(f"{said}: {of} is {found.verdict.value}: {found.diagnosis}")
+        elif found.verdict not in RIGHT:
+            parts.append(part(of, like, found))
+    return parts, notes
+
+
+def _judgements(
+    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed
+) -> tuple[Sequence[tuple[str, Array]], list[Judgement]]:
+    """The verdict on each part of the result, and what the parts should be.
+
+    Raises:
+        Unsupported, Undecided: There is no truth, or no program, at that cotangent and in those arguments.
+    """
+    along = posed.directions if one.along is None else one.along
+    if isinstance(one.found, Raised):
+        return posed.expected[:1], [_amiss(f"the gradient raises {one.found.text}")]
+    alike = one.question is question and all(map(np.array_equal, along, posed.directions))
+    if alike and not structure(one.found, posed.expected):
+        each = verdicts(posed.true, examined, _numbers(one.found), question.allowed)
+        if one.along is None or all(found.verdict in RIGHT for found in each):
+            return posed.expected, each
+    at = posed if alike else _posed_along(one.question, posed, along)
+    misfits = structure(one.found, at.expected)
+    if misfits:
+        return at.expected[:1], [_amiss("; ".join(map(str, misfits)))]
+    program = examine_derivative(one.question, one.tested, replace(at, directions=along))
+    program = program.of_what_ran(replace(seen, gradient=replace(seen.gradient, arrays=one.found)))
+    return at.expected, verdicts(at.true, program, _numbers(one.found), question.allowed)
+
+
+def _posed_along(question: Question, posed: Posed, along: tuple[Array, ...]) -> Posed:
+    """The question at the same point, along other cotangents of its last derivative."""
+    levels = levels_of(question.cotangent, len(question.derivative.steps))
+    given = [*levels[:-1], along] if len(levels) > 1 else along
+    return pose(replace(question, cotangent=given), posed.inputs[: len(question.names)])
+
+
+def _numbers(found: Gradients) -> list[Array]:
+    return [g for g in found if g is not None]
+
+
+def _amiss(text: str) -> Judgement:
+    """What is no gradient at all."""
+    return Judgement(Verdict.MISCOMPUTED, diagnosis=text)
+
+
+def _is_far(one: Differing, found: Judgement, dtype: str) -> bool:
+    """Whether a right program may overflow, or underflow, so far along."""
+    if one.probe not in SCALES or not found.where:
+        return False
+    kind = format_of(dtype)
+    tiny = abs(found.true) < kind.normal / kind.unit**2
+    return found.verdict is not Verdict.WRONG and (tiny or not np.isfinite(found.computed))

@@ -1,0 +1,255 @@
+"""Probes: what real callers do with a gradient, done to one that was right as it was first run.
+
+Bits decide what is cheap: a run that gives the bits of the first run is as right as that. What differs is
+yielded, to be judged.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from harness.proof.observe import Gradients, Observed, same
+from harness.proof.question import Probe, Question
+from harness.proof.truth import Posed
+from harness.subject.derivative import GRADIENT, Array
+from harness.subject.tested import Tested
+from oracles.exact.program.formats import format_of
+from oracles.frameworks.framework import Native, Subject
+
+MOST = 8  # results, or arguments, that are probed one by one
+# Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
+SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
+OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
+# How far a sum may be off before it is worth a proof, in roundings of its parts and of the largest of them.
+OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """What a gradient raised instead of a result, in a line."""
+
+    text: str
+
+
+Found: TypeAlias = Gradients | Raised
+Pull: TypeAlias = Callable[[Sequence[Array]], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A run that gave other bits than it should, or raised.
+
+    Attributes:
+        probe: What was done; None where the first run was only repeated.
+        found: What came.
+        question: What is asked there.
+        tested: What ran.
+        along: The cotangents; None where nothing but the circumstances differs from the first run.
+        which: Which of several, in words.
+    """
+
+    probe: Probe | None
+    found: Found
+    question: Question
+    tested: Tested
+    along: tuple[Array, ...] | None = None
+    which: str = ""
+
+
+def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> list[Differing]:
+    """Run the probes that are wanted; what they warn of, the first run has warned of already."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(_differing(question, tested, posed, seen))
+
+
+def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
+    wanted, first, directions = question.probes, seen.gradient.arrays, posed.directions
+    one_step = len(question.derivative.steps) == 1
+    anew = _anew(tested, posed)
+    pull, runs = _on_one_graph(question, tested, posed, first, anew) if tested.graph else (anew, {})
+    for probe, found in runs.items() or {None: anew(directions)}.items():
+        if not _is(first, found):
+            again = _on_one_graph(question, tested, posed, first, anew)[1].get(probe) if probe else None
+            yield Differing(probe if again and _is(found, again) else None, found, question, tested)
+    for probe, along, scale in _others(question, posed, tested.target.framework.has_strides):
+        found = pull(along)
+        plain = pull(tuple(d.copy() for d in along)) if probe is Probe.EXPANDED else first
+        if not (_is(plain, found) if scale == 1 else _is_times(scale, first, found)):
+            yield Differing(probe, found, question, tested, along)
+    each = Probe.ONE_ARGUMENT if question.derivative.is_of_results else Probe.ONE_OUTPUT
+    if each in wanted and one_step and question.linear:
+        yield from _each_direction(each, question, tested, posed, first)
+    if Probe.ONE_ARGUMENT in wanted and question.derivative == GRADIENT:
+        yield from _each_argument(question, tested, posed, first)
+    kept = tested.subject().fetch_gradient(seen.raw).arrays
+    if Probe.KEPT in wanted and not _is(first, kept):
+        yield Differing(Probe.KEPT, kept, question, tested)
+
+
+def _anew(tested: Tested, posed: Posed) -> Pull:
+    """The function and then the derivative along cotangents, as in the first run."""
+    own = tested.subject()
+
+    def run(along: Sequence[Array]) -> Found:
+        inputs = tuple(map(own.load, posed.inputs))
+        own.value(*inputs)
+        loaded = tuple(map(own.load, along))
+        return _fetched(own, lambda: own.gradient(loaded, *inputs))
+
+    return run
+
+
+def _on_one_graph(
+    question: Question, tested: Tested, posed: Posed, first: Gradients, anew: Pull
+) -> tuple[Pull, dict[Probe | None, Found]]:
+    """What pulls back along cotangents, on one graph where that can be used again; and its first results."""
+    own = tested.graphs()
+    graph = own.value(*map(own.load, posed.inputs))
+    if Probe.TWO_GRAPHS in question.probes:
+        elsewhere = [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
+        caught(lambda: own.value(*map(own.load, elsewhere)))
+    pull = partial(_pulled, own, graph)
+    other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
+    runs: dict[Probe | None, Found] = {other: pull(posed.directions)}
+    if Probe.TWICE not in question.probes:
+        return anew, runs
+    again = pull(posed.directions)
+    if isinstance(again, Raised):  # a graph may be for one use
+        return anew, runs
+    runs[Probe.TWICE] = again
+    return pull if all(_is(first, one) for one in runs.values()) else anew, runs
+
+
+def _pulled(own: Subject, graph: Native, along: Sequence[Array]) -> Found:
+    loaded = tuple(map(own.load, along))
+    return _fetched(own, lambda: own.gradient(graph, loaded))
+
+
+def _fetched(own: Subject, run: Callable[[], Native]) -> Found:
+    """What a gradient gives, copied: the next call may use its memory again."""
+    found = caught(lambda: own.fetch_gradient(run()).arrays)
+    return found if isinstance(found, Raised) else tuple(None if g is None else g.copy() for g in found)
+
+
+def _others(
+    question: Question, posed: Posed, strides: bool
+) -> Iterator[tuple[Probe, tuple[Array, ...], float]]:
+    """Other cotangents: the given numbers otherwise in memory, one number for all, and scaled ones."""
+    directions = posed.directions
+    if not question.linear:
+        return
+    half = any(d.dtype.name == "float16" for d in directions)
+    several, axes = any(d.size > 1 for d in directions), max(d.ndim for d in directions)
+    for probe in question.probes:
+        scale = (OF_FLOAT16 if half else SCALES).get(probe, 1.0)
+        match probe:
+            case Probe.EXPANDED if strides and several:
+                yield probe, tuple(np.broadcast_to(np.ones((), d.dtype), d.shape) for d in directions), scale
+            case Probe.STRIDED if strides and several:
+                yield probe, tuple(np.repeat(d[..., None], 2, -1)[..., 0] for d in directions), scale
+            case Probe.TRANSPOSED if strides and several and axes > 1:
+                yield probe, tuple(d.T.copy().T for d in directions), scale
+            case Probe.SCALED_UP | Probe.SCALED_DOWN:
+                yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
+
+
+def _each_direction(
+    probe: Probe, question: Question, tested: Tested, posed: Posed, first: Gradients
+) -> Iterator[Differing]:
+    """Along each of several directions alone: together they must add up to the first run."""
+    directions = posed.directions
+    if not 1 < len(directions) <= MOST:
+        return
+    forward = question.derivative.is_of_results
+    names = [question.names[k] for k in question.active] if forward else question.results
+    runs = []
+    for k, name in enumerate(names):
+        alone = tested.along(k)
+        along = tuple(d if j == k else np.zeros_like(d) for j, d in enumerate(directions))
+        found = _anew(alone, posed)(along)
+        if not isinstance(found, Raised) and len(found) == len(first):  # no gradient: it does not depend
+            found = tuple(np.zeros_like(f) if g is None else g for g, f in zip(found, first, strict=True))
+        runs.append(Differing(probe, found, question, alone, along, name or f"result {k}"))
+    if not _add_up([run.found for run in runs], first):
+        yield from runs
+
+
+def _each_argument(question: Question, tested: Tested, posed: Posed, first: Gradients) -> Iterator[Differing]:
+    """In each argument alone: the bits of the first run."""
+    if not 1 < len(question.active) <= MOST:
+        return
+    for at, k in enumerate(question.active):
+        alone = tested.in_one(k)
+        if alone is None or not alone.graph:
+            return
+        own = alone.graphs()
+        graph = caught(partial(own.value, *map(own.load, posed.inputs)))
+        if isinstance(graph, Raised):  # the function itself may need the others to be differentiable
+            continue
+        found = _pulled(own, graph, posed.directions)
+        if not _is(first[at : at + 1], found):
+            asked = replace(question, active=(k,))
+            yield Differing(Probe.ONE_ARGUMENT, found, asked, alone, posed.directions, question.names[k])
+
+
+def caught(run: Callable[[], Any]) -> Any:
+    """What it returns, or what it raised."""
+    try:
+        return run()
+    except Exception as problem:
+        return Raised(f"{type(problem).__name__}: {problem}".splitlines()[0])
+
+
+def _is(expected: Found, found: Found) -> bool:
+    if isinstance(expected, Raised) or isinstance(found, Raised):
+        return expected == found
+    return same(expected, found)
+
+
+def _moved_on(array: Array) -> Array:
+    """Other numbers of the same kind: each takes the place of the next, or half of itself."""
+    if array.dtype.kind in "biu":
+        return array
+    moved = np.roll(array, 1)
+    return np.asarray(array * np.asarray(0.5, array.dtype)) if np.array_equal(moved, array) else moved
+
+
+def _is_times(scale: float, first: Gradients, found: Found) -> bool:
+    """Whether a result moved with the cotangent to the bit; below the normal numbers, nearly."""
+    if isinstance(found, Raised) or len(found) != len(first):
+        return False
+    for a, b in zip(first, found, strict=True):
+        if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        kind = format_of(a.dtype.name)
+        wanted, got = scale * a.astype(np.float64), b.astype(np.float64)
+        equal = (wanted == got) | (np.isnan(wanted) & np.isnan(got))
+        equal |= (np.abs(wanted) < 8 * kind.normal) & (np.abs(got - wanted) <= 8 * float(kind.least))
+        if not equal.all():
+            return False
+    return True
+
+
+def _add_up(parts: Sequence[Found], whole: Gradients) -> bool:
+    """Whether results add up to another, as far as rounding lets them."""
+    for k, total in enumerate(whole):
+        terms = [p[k] for p in parts if not isinstance(p, Raised) and len(p) == len(whole)]
+        if (
+            total is None
+            or len(terms) < len(parts)
+            or any(t is None or t.shape != total.shape for t in terms)
+        ):
+            return False
+        wide = np.array([t.astype(np.float64) for t in terms if t is not None])
+        size, eps = np.abs(wide).sum(0), 2.0 ** -format_of(total.dtype.name).digits
+        slack = eps * (OF_PARTS * size + OF_LARGEST * np.max(size, initial=0.0))
+        if not np.all(np.abs(wide.sum(0) - total.astype(np.float64)) <= slack):
+            return False
+    return True
