@@ -73,11 +73,13 @@ def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed)
     wanted, first, directions = question.probes, seen.gradient.arrays, posed.directions
     one_step = len(question.derivative.steps) == 1
     anew = _anew(tested, posed)
-    pull, runs = _on_one_graph(question, tested, posed, first, anew) if tested.graph else (anew, {})
-    for probe, found in runs.items() or {None: anew(directions)}.items():
-        if not _is(first, found):
-            again = _on_one_graph(question, tested, posed, first, anew)[1].get(probe) if probe else None
+    pull, ran = _on_one_graph(question, tested, posed) if tested.graph else (anew, [(None, anew(directions))])
+    for probe, found in ran:
+        if not _is(ran[0][1] if probe is Probe.TWICE else first, found):
+            again = dict(_on_one_graph(question, tested, posed)[1])[probe] if probe else None
             yield Differing(probe if again and _is(found, again) else None, found, question, tested)
+    if Probe.TWICE not in dict(ran) or not all(_is(first, found) for _, found in ran):
+        pull = anew
     for probe, along, scale in _others(question, posed, tested.target.framework.has_strides):
         found = pull(along)
         plain = pull(tuple(d.copy() for d in along)) if probe is Probe.EXPANDED else first
@@ -107,9 +109,9 @@ def _anew(tested: Tested, posed: Posed) -> Pull:
 
 
 def _on_one_graph(
-    question: Question, tested: Tested, posed: Posed, first: Gradients, anew: Pull
-) -> tuple[Pull, dict[Probe | None, Found]]:
-    """What pulls back along cotangents, on one graph where that can be used again; and its first results."""
+    question: Question, tested: Tested, posed: Posed
+) -> tuple[Pull, list[tuple[Probe | None, Found]]]:
+    """What pulls back on one graph, while another is alive; and what it gives, twice if it does that."""
     own = tested.graphs()
     graph = own.value(*map(own.load, posed.inputs))
     if Probe.TWO_GRAPHS in question.probes:
@@ -117,14 +119,12 @@ def _on_one_graph(
         caught(lambda: own.value(*map(own.load, elsewhere)))
     pull = partial(_pulled, own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
-    runs: dict[Probe | None, Found] = {other: pull(posed.directions)}
-    if Probe.TWICE not in question.probes:
-        return anew, runs
-    again = pull(posed.directions)
-    if isinstance(again, Raised):  # a graph may be for one use
-        return anew, runs
-    runs[Probe.TWICE] = again
-    return pull if all(_is(first, one) for one in runs.values()) else anew, runs
+    ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
+    if Probe.TWICE in question.probes:
+        again = pull(posed.directions)
+        if not isinstance(again, Raised):  # a graph may be for one use
+            ran.append((Probe.TWICE, again))
+    return pull, ran
 
 
 def _pulled(own: Subject, graph: Native, along: Sequence[Array]) -> Found:

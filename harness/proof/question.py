@@ -63,7 +63,7 @@ class Probe(StrEnum):
         """
         if isinstance(asked, bool):
             return tuple(cls) if asked else ()
-        names = [asked] if isinstance(asked, str) else list(asked)
+        names = list(asked) if isinstance(asked, list | tuple | set | frozenset) else [asked]
         unknown = [name for name in names if name not in list(cls)]
         if unknown:
             raise ValueError(f"probes has {unknown[0]!r}; allowed are True, False, and {', '.join(cls)}")
