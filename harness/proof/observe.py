@@ -104,6 +104,7 @@ def observe(
     given = [a.copy() for a in (*args, *directions)]
     start = perf_counter()
     mine = Loaded.of(subject, args, cotangent)
+    home = _home(mine.cotangent)
     value = subject.fetch_value(mine.value())
     raw = mine.gradient()
     gradient = subject.fetch_gradient(raw)
@@ -112,7 +113,7 @@ def observe(
     notes += _aliases(gradient.arrays, (*args, *directions), names)
     gradient = replace(gradient, arrays=tuple(None if g is None else g.copy() for g in gradient.arrays))
     faults += _overwritten(names, given, (*args, *directions))
-    faults += _elsewhere(raw, mine)
+    faults += _elsewhere(raw, home)
     misfits = structure(gradient.arrays, expected)
     if thoroughly and not faults and not misfits:
         again = subject.fetch_gradient(mine.gradient()).arrays
@@ -145,10 +146,12 @@ def _overwritten(names: Sequence[str], before: Sequence[Array], after: Sequence[
     return found
 
 
-def _elsewhere(raw: Any, mine: Loaded) -> list[str]:
+def _home(given: Native) -> str:
+    return _device(given[0] if isinstance(given, tuple) and given else given)
+
+
+def _elsewhere(raw: Any, home: str) -> list[str]:
     leaves = raw if isinstance(raw, (tuple, list)) else (raw,)
-    given = mine.cotangent
-    home = _device(given[0] if isinstance(given, tuple) and given else given)
     found = (_device(g) for g in leaves if g is not None)
     return [f"the gradient is on {d}, its arguments are on {home}" for d in found if home and d and d != home]
 

@@ -229,6 +229,10 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
     with np.errstate(all="ignore"):
         result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
     leaves, tree = flatten(own.name, result)
+    if own.name == "numpy" and framework_of(flat.function, leaves) == "jax":
+        raise ValueError(
+            "the function returns JAX's arrays, and its arguments are NumPy's; pass framework=\"jax\""
+        )
     floating = [is_floating(leaf) or type(leaf) is float for leaf in leaves]
     if not any(floating):
         kinds = ", ".join(map(_kind, leaves)) or "nothing"

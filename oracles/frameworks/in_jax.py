@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import finalize
 
 import jax
 import numpy as np
 
 from oracles.exact.from_jaxpr import record, x64_for
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
@@ -28,12 +31,26 @@ class _Jax(Framework):
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False
     ) -> Subject:
-        """As `Framework.subject`, as the caller's JAX is set, and in 64 bits in any case if `wide`."""
+        """As `Framework.subject`, as the caller's JAX is set, and in 64 bits in any case if `wide`.
+
+        A loaded array that a function donates (`donate_argnums`), and JAX has deleted, is loaded again.
+        """
+        hosts: dict[int, Array] = {}
 
         def put(array: Array) -> Any:
-            return jax.device_put(array, device)
+            loaded = jax.device_put(array, device)
+            hosts[id(loaded)] = array
+            finalize(loaded, hosts.pop, id(loaded), None)
+            return loaded
 
-        load, run, pull = (_within(wide, f) for f in (put, value, gradient))
+        def alive(leaf: Any) -> Any:
+            deleted = isinstance(leaf, jax.Array) and leaf.is_deleted() and id(leaf) in hosts
+            return put(hosts[id(leaf)]) if deleted else leaf
+
+        def of_living(function: Function) -> Function:
+            return lambda *values: function(*jax.tree.map(alive, values))
+
+        load, run, pull = (_within(wide, f) for f in (put, of_living(value), of_living(gradient)))
         return Subject(load, run, pull, values_by(np.asarray), gradient_by(np.asarray, primal))
 
     def device_of(self, args: Sequence[Any]) -> Any:
@@ -82,10 +99,7 @@ def compiled(function: Function) -> Function:
 def with_forward_rule(function: Function, rule: Function) -> Function:
     """A function whose forward derivative is `rule(primals, tangents)`, which gives both."""
 
-    def plain(*args: Any) -> Any:
-        return function(*args)
-
-    ruled = jax.custom_jvp(functools.update_wrapper(plain, function))
+    ruled = jax.custom_jvp(_plain(function))
     ruled.defjvp(lambda primals, tangents: rule(primals, tangents))
     return ruled
 
@@ -93,12 +107,21 @@ def with_forward_rule(function: Function, rule: Function) -> Function:
 def with_reverse_rule(function: Function, rule: Function) -> Function:
     """A function whose gradient is that of `rule(*primals)`, which gives its value and a pullback."""
 
+    ruled = jax.custom_vjp(_plain(function))
+    ruled.defvjp(lambda *primals: (rule(*primals)[0], primals), lambda primals, g: rule(*primals)[1](g))
+    return ruled
+
+
+def _plain(function: Function) -> Function:
+    """The function of positional arguments alone: JAX would add the defaults to what a rule gets."""
+
     def plain(*args: Any) -> Any:
         return function(*args)
 
-    ruled = jax.custom_vjp(functools.update_wrapper(plain, function))
-    ruled.defvjp(lambda *primals: (rule(*primals)[0], primals), lambda primals, g: rule(*primals)[1](g))
-    return ruled
+    plain.__name__ = plain.__qualname__ = str(getattr(function, "__name__", type(function).__name__))
+    with contextlib.suppress(TypeError, ValueError):
+        plain.__dict__["argument_names"] = list(inspect.signature(function).parameters)
+    return plain
 
 
 def _within(wide: bool, function: Function) -> Function:
@@ -112,6 +135,13 @@ def _within(wide: bool, function: Function) -> Function:
             raise ValueError(
                 "the function closes over a value of a trace that has ended; pass it as an argument"
             ) from leak
+        except RuntimeError as problem:
+            if "has been deleted" not in str(problem):
+                raise
+            raise Unsupported(
+                "the function donates an argument (donate_argnums), and JAX has deleted it where the "
+                "gradient is taken: jit=True compiles both as one, and then none is"
+            ) from problem
 
     return call
 

@@ -16,11 +16,12 @@ from flint import arb
 import reference
 from oracles.exact.coverage.jax import Sample, examine, samples
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.from_jaxpr import record
+from oracles.exact.from_jaxpr import RULES, record
 from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives import convert
 from oracles.exact.program.scalars import SCALARS
 from oracles.jax_functions import FUNCTIONS
 from tests.oracles.exact.jax_samples import ROW, SAMPLES, X
@@ -372,16 +373,6 @@ REFUSED = {
         lambda x: jax.lax.approx_max_k(x, 2, aggregate_to_topk=False)[0],
         r"approx_top_k with these parameters has no rule: it gives \[\(\(4,\), 'float64'\).*ours \[\(\(2,\)",
     ),
-    "another dtype": (
-        lambda x: jax.lax.conv(
-            *2 * [x.reshape(1, 1, 2, 2).astype("float32")], (1, 1), "SAME", preferred_element_type="float64"
-        ),
-        "conv_general_dilated with these parameters has no rule: it gives .*'float64'.*ours .*'float32'",
-    ),
-    "another number of results": (
-        lambda x: jax.lax.custom_linear_solve(lambda v: 2 * v, x, lambda _, b: (b / 2, 3.0), has_aux=True)[0],
-        "custom_linear_solve with these parameters has no rule",
-    ),
 }  # fmt: skip
 
 
@@ -390,3 +381,12 @@ def test_refusals_say_what_and_where(why):
     function, message = REFUSED[why]
     with pytest.raises(Unsupported, match=message):
         record(function, (ROW,), {})
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda call, x: convert(x, "float16"), lambda call, x: [x, x], lambda call, x: x[:1]]
+)
+def test_a_rule_of_another_dtype_number_or_shape_is_refused(rule, monkeypatch):
+    monkeypatch.setitem(RULES, "neg", rule)
+    with pytest.raises(Unsupported, match=r"neg with these parameters has no rule: it gives .* ours "):
+        record(lambda x: -x, (ROW,), {})

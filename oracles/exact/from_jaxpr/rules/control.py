@@ -14,7 +14,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.tracing import x64_for
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import select
+from oracles.exact.program.primitives import detach, select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
 from oracles.exact.program.primitives.linear_algebra import solve, transpose
 from oracles.exact.program.program import Array, Var
@@ -93,7 +93,10 @@ def _rows(x: Var) -> list[Var]:
 
 
 def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
-    """The x of matvec(x) = b, whatever algorithm is coded: a solve with the matrix of `matvec`."""
+    """The x of matvec(x) = b, whatever algorithm is coded: a solve with the matrix of `matvec`.
+
+    What the algorithm says beside it (`has_aux`) is what it says, and is not differentiated, as JAX has it.
+    """
     lengths, matvec = call.params["const_lengths"], call.params["jaxprs"].matvec
     if len(right := operands[sum(lengths) :]) != 1:
         raise Unsupported("custom_linear_solve for several arrays at once: not yet")
@@ -105,7 +108,17 @@ def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
         )
     (found,) = call.interpret(call.recorder, columns, [*consts, constant(call.recorder, basis, b.dtype)])
     matrix = transpose(reshape(found, (b.size, b.size)))
-    return [reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)]
+    x = reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)
+    return [x, *_said_beside(call, operands)]
+
+
+def _said_beside(call: Eqn, operands: Sequence[Var]) -> list[Var]:
+    lengths, algorithm = call.params["const_lengths"], call.params["jaxprs"].solve
+    if len(call.outvars) == 1:
+        return []
+    before, ends = lengths.matvec + lengths.vecmat, sum(lengths)
+    given = [*operands[before : before + lengths.solve], *operands[ends:]]
+    return [detach(y) for y in call.interpret(call.recorder, algorithm, given)[1:]]
 
 
 CONTROL: dict[str, Rule] = {
@@ -118,6 +131,6 @@ CONTROL: dict[str, Rule] = {
     "while": _while,
     "scan": _scan,
     "custom_linear_solve": _linear_solve,
-    "optimization_barrier": lambda call, *xs: xs,
+    **dict.fromkeys(("optimization_barrier", "device_put"), lambda call, *xs: xs),
     **dict.fromkeys(("debug_callback", "debug_print"), lambda call, *xs: ()),
 }

@@ -8,11 +8,12 @@ but not the names of its arguments, and is followed as it is coded.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from oracles.exact.from_jaxpr.call import Rule
+from oracles.exact.from_jaxpr.call import Eqn, Rule, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
 from oracles.exact.program.primitives.arrays import reshape
@@ -47,7 +48,11 @@ def definition(equation: Any) -> tuple[str, Rule] | None:
     arguments = sum(map(bool, about.arg_names))  # constants come first and have no name
     if (found.takes, found.gives) != (arguments, len(equation.outvars)):
         return None
-    return name, lambda call, *operands: found.rule(call, *operands[len(operands) - arguments :])
+
+    def rule(call: Eqn, *operands: Var) -> Var | Sequence[Var]:
+        return found.rule(call, *promoted(call.dtype, *operands[len(operands) - arguments :]))
+
+    return name, rule
 
 
 def _frexp(call: Any, x: Var) -> list[Var]:

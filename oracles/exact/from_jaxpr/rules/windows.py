@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant, promoted
+from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import (
     concatenate,
     constant_value,
@@ -96,6 +97,7 @@ def _chosen(call: Eqn, x: Var) -> Var:
 def _conv(call: Eqn, x: Var, kernel: Var) -> Var:
     """Windows of x times the kernel, summed over features and window; groups are batches."""
     p, numbers = call.params, call.params["dimension_numbers"]
+    x, kernel = promoted(call.dtype, x, kernel)
     x, kernel = permute(x, numbers.lhs_spec), permute(kernel, numbers.rhs_spec)
     n, space, size = x.shape[0], x.ndim - 2, kernel.shape[2:]
     at = _windows(
@@ -118,7 +120,7 @@ def _conv(call: Eqn, x: Var, kernel: Var) -> Var:
     # (group, n, *places, features of a group) to (n, features, *places), then to the asked order
     out = permute(out, (1, 0, out.ndim - 1, *range(2, 2 + space)))
     out = reshape(out, (n // batches, kernel.shape[0], *places))
-    return permute(out, np.argsort(numbers.out_spec).tolist())
+    return convert(permute(out, np.argsort(numbers.out_spec).tolist()), call.dtype)
 
 
 WINDOWS: dict[str, Rule] = {
