@@ -13,6 +13,7 @@ from harness.proof.evidence import budget
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, Derivative
+from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import First, Programs, under_test
 from harness.verdicts import Verdict
@@ -25,6 +26,7 @@ Function = Callable[..., Any]
 P = ParamSpec("P")
 
 
+@leaving_no_trace
 @differentiating()
 def check_gradient(
     f: Function,

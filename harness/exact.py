@@ -13,6 +13,7 @@ from harness.check import question_of
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
 from harness.subject.derivative import Derivative
+from harness.subject.state import leaving_no_trace
 from harness.subject.target import target_of
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
@@ -21,6 +22,7 @@ from oracles.frameworks.framework import differentiating
 __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradient", "exact_value"]
 
 
+@leaving_no_trace
 @differentiating()
 def exact_value(
     f: Callable[..., Any],
@@ -43,6 +45,7 @@ def exact_value(
     return found[0] if len(target.results.names) == 1 else tuple(found)
 
 
+@leaving_no_trace
 @differentiating()
 def exact_gradient(
     f: Callable[..., Any],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from harness.proof.question import Probe, ValueRule
 from harness.result import Result
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
+from harness.subject.state import leaving_no_trace
 from harness.subject.target import target_of
 from harness.subject.tested import under_test
 from oracles.exact.enclose.refine import Limits
@@ -25,6 +25,7 @@ from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
 
 
+@leaving_no_trace
 def check_layer(
     layer: Any,
     x: Any,
@@ -71,28 +72,23 @@ def check_layer(
     allowed = budget if bits_lost is None else lambda dtype: bits_lost
     result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
     array = np.asarray(x)
-    state, other = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        with seeded_chance():
-            own = Layer(layer, array, t, dict(options or {}), seed)
-            meant = partial(_with_target, spec, t) if spec else None
-            try:
-                target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
-                question = question_of(
-                    target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
-                    allowed=allowed, opaque=spec is not None,
-                    value=ValueRule.NEAR if spec else ValueRule.NOTED,
-                    linear=not own.is_loss, probes=asked,
-                )  # fmt: skip
-                beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
-                written = under_test(target, Derivative(), own.backward)
-                tested = replace(written, graph=own.reused, reuses=True)
-                found = answers(question, tested, target, result, beside)
-            except (Unsupported, Undecided) as reason:
-                found = result((without_numbers(reason, "given"),))
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
-        random.setstate(other)
+    with seeded_chance():
+        own = Layer(layer, array, t, dict(options or {}), seed)
+        meant = partial(_with_target, spec, t) if spec else None
+        try:
+            target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
+            question = question_of(
+                target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
+                allowed=allowed, opaque=spec is not None,
+                value=ValueRule.NEAR if spec else ValueRule.NOTED,
+                linear=not own.is_loss, probes=asked,
+            )  # fmt: skip
+            beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
+            written = under_test(target, Derivative(), own.backward)
+            tested = replace(written, graph=own.reused, reuses=True)
+            found = answers(question, tested, target, result, beside)
+        except (Unsupported, Undecided) as reason:
+            found = result((without_numbers(reason, "given"),))
     return replace(found, notes=(*found.notes, *own.notes))
 
 

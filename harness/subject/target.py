@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harness.subject.derivative import Array
+from harness.subject.state import current
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
@@ -71,7 +72,7 @@ class Target:
         """Another function of the same arrays, whose derivative is the truth; the function itself if None."""
         if specification is None:
             return self.flat
-        return Flat(specification, self.flat.tree, self.flat.fixed, self.flat.held)
+        return replace(self.flat, function=specification)
 
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
@@ -109,6 +110,7 @@ def target_of(
     """
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
+    state = current()
     if "torch" in sys.modules:
         from oracles.frameworks.in_torch import as_trained
 
@@ -138,12 +140,13 @@ def target_of(
         if place < len(owners) and owners[place] == k and is_floating(leaves[place])
     )
     held = tuple(k for k, place in enumerate(places) if k not in active and is_floating(leaves[place]))
-    flat = Flat(f, tree, fixed, held)
+    flat = Flat(f, tree, fixed, held, state.restart)
     arguments = tuple(
         Argument(k, parts[k][1], tuple(is_floating(leaf) or type(leaf) is float for leaf in parts[k][0]))
         for k in chosen
     )
     results = _results(own, flat, arrays, natives)
+    state.settle()
     notes = tuple({text: None for text in map(_converted, given, arrays) if text})
     return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives, notes)
 

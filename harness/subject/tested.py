@@ -216,6 +216,7 @@ class HandWritten(Derived):
         if not isinstance(self.flat.function, First):
             return None
         args, kwargs = self.flat.arguments(*arrays)
+        self.flat.restart()
         return (self.flat.function.pair(*args, **kwargs)[1],)
 
     def _from(

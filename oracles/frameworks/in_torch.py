@@ -38,11 +38,15 @@ class _Torch(Framework):
             return as_tensor(array, device or "cpu")
 
         def run(*args: Any) -> Any:
-            try:
-                with torch.enable_grad():
-                    return value(*map(_leaf, args))
-            except RuntimeError as error:
-                return _without_autograd(value, args, error)
+            """As it is called; as it is differentiated, if it needs that; or as autograd refuses it."""
+            leaves, errors = tuple(map(_leaf, args)), list[Exception]()
+            for mode, given in ((torch.no_grad, leaves), (torch.enable_grad, leaves), (torch.no_grad, args)):
+                try:
+                    with mode():
+                        return value(*given)
+                except Exception as error:
+                    errors.append(error)
+            raise errors[1]
 
         return Subject(load, run, gradient, values_by(self.on_host), gradient_by(self.on_host, primal))
 
@@ -177,15 +181,6 @@ def _leaf(given: Any) -> Any:
     return leaf.requires_grad_() if leaf.is_floating_point() else leaf
 
 
-def _without_autograd(value: Function, args: Sequence[Any], error: RuntimeError) -> Any:
-    """The value of a function that autograd refuses: one that uses `.numpy()`, or writes into its input."""
-    try:
-        with torch.no_grad():
-            return value(*args)
-    except RuntimeError:
-        raise error from None
-
-
 def load_forward_mode() -> None:
     """Load what torch loads with its first dual number, which warns of itself."""
     with warnings.catch_warnings():
@@ -217,8 +212,8 @@ def as_trained(
 ) -> tuple[Function, Sequence[Any]]:
     """A function as it is differentiated in training, and its arguments.
 
-    A `torch.nn.Module` is a function of `parameters` of its parameters too. Each call starts from the buffers
-    that it has now, and leaves them as they were. Where `hooked`, arguments and parameters keep their hooks.
+    A `torch.nn.Module` is a function of `parameters` of its parameters too. Where `hooked`, arguments and
+    parameters keep their hooks.
 
     Raises:
         ValueError: A lazy module has no parameters yet.
@@ -235,21 +230,18 @@ def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> t
     lazy = [name for name, p in module.named_parameters() if is_lazy(p)]
     if lazy:
         raise ValueError(f"the module's {lazy[0]} has no numbers yet, since it is lazy; call the module once")
-    buffers = {name: b.detach().clone() for name, b in module.named_buffers()}
     active = {name: p for name, p in module.named_parameters() if p.requires_grad and parameters}
-    if not buffers and not active:
+    if not active:
         return module, args
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        own, rest = (args[0], args[1:]) if active else ({}, args)
-        fresh = {name: b.clone() for name, b in buffers.items()}
-        return functional_call(module, {**fresh, **own}, rest, kwargs)
+    def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        return functional_call(module, parameters, args, kwargs)
 
     own = inspect.signature(module.forward).parameters.values()
     positional = [p.name for p in own if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    call.argument_names = ["parameters", *positional] if active else positional  # type: ignore[attr-defined]
+    call.argument_names = ["parameters", *positional]  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
-    return call, (active, *args) if active else args
+    return call, (active, *args)
 
 
 def _hooks_of(leaf: Any) -> list[Callable[[Any], Any]]:

@@ -9,9 +9,7 @@ the recording thread: other threads that run the same code see NumPy as it is.
 from __future__ import annotations
 
 import functools
-import inspect
 import random
-import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -26,8 +24,8 @@ from numpy.lib import stride_tricks
 from oracles.exact.from_numpy.array import holds_traced
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.memory import ALLOCATORS
-from oracles.exact.from_numpy.tape import LIBRARIES, Tape, unsupported
-from oracles.exact.program.trees import Derived
+from oracles.exact.from_numpy.tape import Tape, unsupported
+from oracles.exact.program.reach import LARGE, Reach
 
 _here = ContextVar("here", default=False)  # whether this thread is the one that records
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
@@ -120,12 +118,6 @@ def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
         _one_at_a_time.release()
 
 
-NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
-LARGE = 1000  # containers with more elements are not searched for code
-# What holds no code; traced arrays pass for ndarrays.
-PLAIN = (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)
-
-
 class Place(NamedTuple):
     """A variable: an entry of a namespace, or the cell of a closure."""
 
@@ -144,45 +136,24 @@ class Place(NamedTuple):
             self.where.cell_contents = value
 
 
-class Search:
-    """Finds the user's code that a function may run: what it names, what its objects and closures hold.
-
-    The user's code is what no library holds, and the package of the function itself.
-    """
+class Search(Reach):
+    """Each variable that the code reaches, and what was in it."""
 
     def __init__(self, function: Any) -> None:
-        while isinstance(function, Derived):
-            function = function.origins[0]
-        home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
-        self._home = home.partition(".")[0]
+        super().__init__(function)
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
-
-    def is_user(self, module: str | None) -> bool:
-        """Whether a module of this name is the user's."""
-        name = module or ""
-        root = name.partition(".")[0]
-        if root in NOT_USER or name.startswith("oracles.exact"):
-            return False
-        file = getattr(sys.modules.get(name), "__file__", None) or ""
-        return root == self._home or not file.startswith(LIBRARIES)
 
     def places(self, roots: list[Any]) -> Iterator[Place]:
         """Each global of a module and cell of a closure that the code reaches, and attributes of objects."""
-        seen: dict[int, Any] = {}
-        waiting = list(roots)
-        while waiting:
-            item = waiting.pop()
-            if id(item) in seen or isinstance(item, PLAIN):
-                continue
-            seen[id(item)] = item
-            waiting += self._inside(item)
+        seen: set[int] = set()
+        for item in self.items(roots):
             if isinstance(item, list | dict) and len(item) <= LARGE:
                 self._before.append((item, item.copy()))
-            for namespace in self._namespaces(item):
+            for namespace in self.namespaces(item):
                 if isinstance(namespace, types.CellType):
                     yield Place(namespace, "")
                 elif id(namespace) not in seen:
-                    seen[id(namespace)] = namespace
+                    seen.add(id(namespace))
                     self._before.append((namespace, namespace.copy()))
                     yield from (Place(namespace, name) for name in list(namespace))
 
@@ -198,65 +169,6 @@ class Search:
                     found[name] = before[name]
                 else:
                     del found[name]
-
-    def _namespaces(self, item: Any) -> list[Any]:
-        if isinstance(item, types.FunctionType):
-            return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
-        if isinstance(item, types.ModuleType | type) or not self.is_user(type(item).__module__):
-            return []
-        return [vars(item)] if isinstance(getattr(item, "__dict__", None), dict) else []
-
-    def _inside(self, item: Any) -> list[Any]:
-        """What an object leads to."""
-        if isinstance(item, Derived):
-            return list(item.origins)
-        if isinstance(item, types.MethodType):
-            return [item.__func__, item.__self__]
-        if isinstance(item, staticmethod | classmethod):
-            return [item.__func__]
-        if isinstance(item, property):
-            return [item.fget]
-        if isinstance(item, functools.partial):
-            return [item.func, item.args, item.keywords]
-        if isinstance(item, list | tuple | set | frozenset | dict):
-            return [] if len(item) > LARGE else list(item.values() if isinstance(item, dict) else item)
-        if isinstance(item, types.FunctionType):
-            found = [c.cell_contents for c in _cells(item)] + list(item.__defaults__ or ())
-            return [*found, getattr(item, "__wrapped__", None), *self._named(item)]
-        if isinstance(item, type):
-            return [*vars(item).values(), *item.__bases__] if self.is_user(item.__module__) else []
-        if isinstance(item, types.ModuleType):
-            return []
-        wrapped = (
-            [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
-        )
-        return [*wrapped, type(item), *(value for held in self._namespaces(item) for value in held.values())]
-
-    def _named(self, function: types.FunctionType) -> list[Any]:
-        """The globals that a function names, and the attributes that it names of the user's modules."""
-        known = function.__globals__
-        if not self.is_user(known.get("__name__")):
-            return []
-        names = _names(function.__code__)
-        found = [known[n] for n in names if n in known]
-        modules = [m for m in found if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
-        return found + [vars(m)[n] for m in modules for n in names if n in vars(m)]
-
-
-def _names(code: types.CodeType) -> set[str]:
-    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _cells(function: types.FunctionType) -> list[types.CellType]:
-    return [c for c in function.__closure__ or () if _is_filled(c)]
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
 
 
 # -- chance -----------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-import sysconfig
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.reach import LIBRARIES
 from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
@@ -32,7 +32,6 @@ words = str.split  # names with blanks between them
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _NUMPY = os.path.dirname(np.__file__)
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Answers(NamedTuple):

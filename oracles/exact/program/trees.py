@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from oracles.exact.program.program import FLOATS
@@ -94,12 +94,14 @@ class Flat(Derived):
         tree: The tree of (args, kwargs).
         fixed: Its leaves that are no arrays.
         held: Which of the arrays are not differentiated: torch's custom functions may ask, and refuse.
+        restart: Called before each evaluation, which so starts from the same state.
     """
 
     function: Callable[..., Any]
     tree: Tree
     fixed: tuple[Fixed, ...]
     held: tuple[int, ...] = ()
+    restart: Callable[[], None] = field(default=lambda: None, compare=False)
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
@@ -109,6 +111,7 @@ class Flat(Derived):
     def result(self, *arrays: Any) -> Any:
         """What the function returns."""
         args, kwargs = self.arguments(*arrays)
+        self.restart()
         return self.function(*args, **kwargs)
 
     def arguments(self, *arrays: Any) -> tuple[Any, Any]:

@@ -139,16 +139,27 @@ def test_what_is_held_fixed_inside_has_no_slope():
 
 READS = {
     "requires_grad": lambda x: x * 2 if x.requires_grad else x * x,
-    "grad_fn": lambda x: x * 2 if (x * 1).grad_fn is not None else x * x,
+    "grad_fn": lambda x: x * 2 if x.grad_fn is None else x * x,
     "is_leaf": lambda x: x * 2 if x.is_leaf else x * x,
+    "requires_grad of arguments": lambda x: next(t * t for t in (x, W) if t.requires_grad),
+}
+DEPENDS = {
     "grad mode": lambda x: x * 2 if torch.is_grad_enabled() else x * x,
-    "requires_grad of a result": lambda x: next(t * t for t in (x.sin(), x.detach()) if t.requires_grad),
+    "requires_grad of a result": lambda x: x * 2 if x.sin().requires_grad else x * x,
+    "grad_fn of a result": lambda x: x * 2 if x.sin().grad_fn is not None else x * x,
 }
 
 
 @pytest.mark.parametrize("name", READS)
 def test_an_input_requires_grad_where_the_run_has_it_so(name):
     assert check_gradient(READS[name], (X,)).passed
+
+
+@pytest.mark.parametrize("name", DEPENDS)
+def test_a_function_that_is_another_one_under_no_grad_is_undecided(name):
+    found = check_gradient(DEPENDS[name], (X,))
+    assert found.verdict == "undecided"
+    assert "takes another path where it is recorded" in str(found)
 
 
 def test_an_input_that_is_not_differentiated_does_not_require_grad():

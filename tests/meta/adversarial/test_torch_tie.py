@@ -1,11 +1,16 @@
 """What runs in training is what is judged: hooks, state, and code that sees that it is watched."""
 
+import random
+from functools import partial
+from itertools import product
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_full_backward_hook
 
-from harness import assert_gradient, check_gradient, exact_gradient
+from harness import assert_gradient, check_gradient, exact_gradient, exact_value
 from harness.result import GradientError
 
 D = torch.float64
@@ -246,3 +251,314 @@ def test_a_lazy_module_has_no_numbers_yet():
 
 def test_a_tensor_with_a_history_is_an_input_like_any():
     assert check_gradient(torch.sin, (X.clone().requires_grad_() * 2,)).passed
+
+
+# -- state ------------------------------------------------------------------------------------------------
+
+
+def spectral():
+    torch.manual_seed(0)
+    return nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2, dtype=D))
+
+
+class Averaging(nn.Module):
+    """A running mean as a buffer that is replaced, as one that is written into, or as a plain attribute."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        if kind == "attribute":
+            self.mean = torch.zeros(3, dtype=D)
+        else:
+            self.register_buffer("mean", torch.zeros(3, dtype=D))
+
+    def forward(self, x):
+        now = 0.1 * x.detach().mean(0)
+        if self.kind == "written":
+            with torch.no_grad():
+                self.mean.mul_(0.9).add_(now)
+        else:
+            self.mean = 0.9 * self.mean + now
+        return x * self.mean
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.log = []
+
+    def forward(self, x):
+        self.count += 1
+        self.log.append(self.count)
+        return x * (1 + self.count + len(self.log))
+
+
+MODULES = {
+    "batch norm": lambda: nn.BatchNorm1d(1, dtype=D),
+    "spectral norm": spectral,
+    "replaced": lambda: Averaging("replaced"),
+    "written": lambda: Averaging("written"),
+    "attribute": lambda: Averaging("attribute"),
+    "counter": Counting,
+}
+
+
+class Holder:
+    def __init__(self, module):
+        self.module = module
+        self.calls = 0
+
+    def __call__(self, x):
+        self.calls += 1
+        return self.module(x)
+
+    def method(self, x):
+        return self(x)
+
+
+def kept_default(module):
+    def function(x, *, own=(module,)):
+        return own[0](x)
+
+    return function
+
+
+WAYS = {
+    "itself": lambda module: module,
+    "closure": lambda module: lambda x: module(x),
+    "partial": lambda module: partial(lambda own, x: own(x), module),
+    "list": lambda module: lambda x, own=[module]: own[0](x),
+    "attribute": Holder,
+    "bound method": lambda module: Holder(module).method,
+    "default": kept_default,
+    "nested": lambda module: lambda x: WAYS["closure"](module)(x),
+}
+
+
+def state_of(module):
+    plain = {k: v for k, v in vars(module).items() if isinstance(v, (int, torch.Tensor))}
+    found = {**module.state_dict(), **plain, "log": list(getattr(module, "log", []))}
+    return {name: v.clone() if isinstance(v, torch.Tensor) else v for name, v in found.items()}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(torch.as_tensor(one[name]), torch.as_tensor(other[name])), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [*product(["attribute"], WAYS), *product(MODULES, ["itself", "closure"]), ("counter", "bound method")],
+)
+def test_each_evaluation_starts_from_the_same_state_and_leaves_it(kind, way):
+    module = MODULES[kind]()
+    before = state_of(module)
+    function = WAYS[way](module)
+    rows = ROWS[:, :1] if kind == "batch norm" else ROWS
+    assert check_gradient(function, (rows,), argnums=0).passed
+    assert_same(before, state_of(module))
+    assert getattr(function, "calls", 0) == 0
+
+
+def test_a_wrong_gradient_is_wrong_whatever_the_state():
+    module = Averaging("written")
+
+    class Third(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return module(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * module.mean * 1.001
+
+    found = check_gradient(lambda x: Third.apply(x), (ROWS,))
+    assert found.verdict == "wrong"
+    assert not module.mean.any()
+
+
+SHARED = torch.zeros(3, dtype=D)
+COUNT = 0
+
+
+def global_tensor(x):
+    SHARED.add_(1)
+    return x * SHARED
+
+
+def global_counter(x):
+    global COUNT
+    COUNT += 1
+    return x * COUNT
+
+
+def attribute_of_itself(x):
+    attribute_of_itself.count += 1
+    return x * attribute_of_itself.count
+
+
+attribute_of_itself.count = 0
+
+
+class OfAClass:
+    count = 0
+
+    def __call__(self, x):
+        type(self).count += 1
+        return x * self.count
+
+
+def nonlocal_counter():
+    count = 0
+
+    def function(x):
+        nonlocal count
+        count += 1
+        return x * count
+
+    return function
+
+
+def counter_in_a_list():
+    count = [0]
+
+    def function(x):
+        count[0] += 1
+        return x * count[0]
+
+    return function
+
+
+def counter_in_a_dictionary():
+    count = {"calls": 0}
+
+    def function(x):
+        count["calls"] += 1
+        return x * count["calls"]
+
+    return function
+
+
+def counter_in_an_array():
+    count = np.zeros(1)
+
+    def function(x):
+        count[0] += 1
+        return x * float(count[0])
+
+    return function
+
+
+def stored_gradient():
+    w = torch.ones(3, dtype=D, requires_grad=True)
+    w.grad = torch.ones(3, dtype=D)
+
+    def function(x):
+        (w * x.detach()).sum().backward()
+        return x * w.grad
+
+    return function
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        global_tensor, global_counter, attribute_of_itself, OfAClass(), nonlocal_counter(),
+        counter_in_a_list(), counter_in_a_dictionary(), counter_in_an_array(), stored_gradient(),
+    ],
+    ids=lambda function: getattr(function, "__qualname__", "OfAClass").split(".")[0],
+)  # fmt: skip
+def test_what_changes_outside_of_modules_starts_anew_too(function):
+    first = function(X.clone())
+    assert check_gradient(function, (X,)).passed
+    exact_gradient(function, (X,))
+    second, third = function(X.clone()), function(X.clone())
+    assert torch.allclose(second - first, third - second)  # one step each, and not ten
+
+
+def settings():
+    numpy = np.random.get_state()  # noqa: NPY002
+    torchs = (
+        torch.get_default_dtype, torch.are_deterministic_algorithms_enabled, torch.is_grad_enabled,
+        torch.is_anomaly_enabled, torch.get_float32_matmul_precision,
+        partial(torch.is_autocast_enabled, "cpu"),
+    )  # fmt: skip
+    chance = torch.get_rng_state().tolist(), numpy[1].tolist(), numpy[2], random.getstate()
+    return (*chance, *(read() for read in torchs))
+
+
+RNG, GENERATOR = np.random.default_rng(0), torch.Generator()
+MOVES = {
+    "torch's random numbers": lambda x: x * torch.rand(3, dtype=D),
+    "a refused dropout": nn.Dropout(0.5),
+    "NumPy's random numbers": lambda x: x * float(np.random.rand()),  # noqa: NPY002
+    "a NumPy generator": lambda x: x * RNG.normal(),
+    "a torch generator": lambda x: x * float(torch.empty(1).uniform_(generator=GENERATOR)),
+    "Python's random numbers": lambda x: x * random.random(),
+    "the default dtype": lambda x: (torch.set_default_dtype(D), x * torch.ones(3))[1],
+    "deterministic": lambda x: (torch.use_deterministic_algorithms(True), x * 2)[1],
+    "anomaly": lambda x: (torch.autograd.set_detect_anomaly(True), x * 2)[1],
+    "autocast": lambda x: (torch.set_autocast_enabled("cpu", True), x * 2)[1],
+    "grad mode": lambda x: (x * 2, torch.set_grad_enabled(False))[0],
+    "matmul precision": lambda x: (torch.set_float32_matmul_precision("medium"), x * 2)[1],
+}
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
+@pytest.mark.parametrize("name", MOVES)
+def test_what_the_process_shares_is_as_it_was(name):
+    before = settings()
+    found = check_gradient(MOVES[name], (X,))
+    assert settings() == before
+    torchs = name in {"torch's random numbers", "a refused dropout", "a torch generator"}
+    assert found.verdict == ("unsupported" if torchs else "accurate")
+
+
+@pytest.mark.parametrize("door", [check_gradient, exact_gradient, exact_value])
+def test_a_check_that_raises_leaves_no_trace(door):
+    module = Counting()
+
+    def function(x):
+        module(x)
+        random.random()
+        raise ValueError("not today")
+
+    before = state_of(module), settings()
+    with pytest.raises(ValueError, match="not today"):
+        door(function, (X,))
+    assert (state_of(module), settings()) == before
+
+
+def test_train_and_eval_and_requires_grad_are_as_they_were():
+    module = linear()
+
+    def function(x):
+        module.eval()
+        module.weight.requires_grad_(False)
+        return module(x)
+
+    assert check_gradient(function, (ROWS,)).passed
+    assert module.training
+    assert module.weight.requires_grad
+
+
+def test_what_a_function_logs_is_its_own():
+    seen = []
+    assert check_gradient(lambda x: seen.append(1) or x * x, (X,)).passed
+    assert seen
+
+
+def test_a_gradient_that_changes_from_call_to_call_is_still_found():
+    class Aging:
+        age = 0
+
+        def __call__(self, g, x):
+            self.age += 1
+            return 2 * g * x * (1 + (self.age == 2))
+
+    backward = Aging()
+    found = check_gradient(lambda x: x * x, (X,), vjp=backward)
+    assert "run again" in found.diagnosis
+    assert backward.age == 0

@@ -1,0 +1,256 @@
+"""What a function can change besides its arguments: put back before each evaluation, and after a check.
+
+That is what is reached from it (`Reach`): attributes of objects and modules, lists and dictionaries,
+variables of closures and globals that it names, arrays and tensors; and the process's random numbers and
+settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import sys
+import types
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+from oracles.exact.program.reach import LARGE, Reach, names_in
+
+Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
+P = ParamSpec("P")
+R = TypeVar("R")
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+_CONTAINERS = {list, set, dict, OrderedDict, defaultdict}
+_ABSENT = object()
+
+
+class State:
+    """What functions reach, and what the process shares, as they are now.
+
+    A hand-written gradient starts from where its last call left it, as any caller's would: what changes from
+    call to call is found so. Lists and variables outside of objects that it writes into are its log.
+    """
+
+    def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = ()) -> None:
+        self._reached = [keeper for function in functions for keeper in _reached(function)]
+        self._left = [keeper for function in gradients for keeper in _reached(function, variables=False)]
+        self._shared = [_python_chance(), _numpy_chance(), *_of_torch("shared")]
+        self._moved: list[Keeper] = []
+
+    def settle(self) -> None:
+        """After one evaluation: what it moved of what the process shares is put back before each one."""
+        self._moved = [keeper for keeper in self._shared if keeper()]
+
+    def restart(self) -> None:
+        """Put back what an evaluation may depend on."""
+        for keeper in (*self._reached, *self._moved):
+            keeper()
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for keeper in (*self._reached, *self._left, *self._shared):
+            keeper()
+
+
+_now: ContextVar[State | None] = ContextVar("_now", default=None)
+
+
+def current() -> State:
+    """The state of the check that runs."""
+    return _now.get() or State(())
+
+
+def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
+    """A check that leaves all that its functions can change as it was, also where it raises."""
+
+    @functools.wraps(check)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if callable(one)}
+        gradients = [given.pop(name) for name in ("vjp", "residual_vjp") if name in given]
+        state = State(given.values(), gradients)
+        token = _now.set(state)
+        try:
+            return check(*args, **kwargs)
+        finally:
+            _now.reset(token)
+            state.restore()
+
+    return kept
+
+
+def _reached(function: Any, variables: bool = True) -> Iterator[Keeper]:
+    """What is reached; without `variables` what stands in objects alone."""
+    reach = Reach(function)
+    items = list(reach.items([function]))
+    owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
+    attributes = {id(value) for own in owned for value in own.values()}
+    yield from (_variables(own, own, whole=True) for own in owned)
+    for item in items:
+        if type(item) in _CONTAINERS:
+            if len(item) <= LARGE and (variables or id(item) in attributes):
+                yield _contents(item, id(item) in attributes)
+        elif type(item) is types.FunctionType:
+            yield from _of_function(item, reach) if variables else ()
+        elif isinstance(item, type):
+            yield from [_attributes(item)] if reach.is_user(item.__module__) else ()
+        elif type(item) is np.ndarray:
+            yield from [_numbers(item)] if item.flags.writeable and item.dtype != object else ()
+        elif isinstance(item, _GENERATORS):
+            yield _generator(item)
+        else:
+            yield from _of_torch("reached", item)
+
+
+def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]:
+    """The variables of its closure, the globals that it names, and its attributes."""
+    yield from map(_cell, function.__closure__ or ())
+    yield _variables(vars(function), vars(function), whole=True)
+    if reach.is_user(function.__module__):
+        known = function.__globals__
+        yield _variables(known, names_in(function.__code__).intersection(known))
+
+
+def _of_torch(what: str, *item: Any) -> Iterable[Keeper]:
+    if "torch" not in sys.modules:
+        return ()
+    from oracles.frameworks import torch_state
+
+    found: Iterable[Keeper] = getattr(torch_state, what)(*item)
+    return found
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a variable holds numbers, and not code, which is replaced while NumPy is recorded."""
+    return not callable(value) and not isinstance(value, (types.ModuleType, *_GENERATORS))
+
+
+def _contents(container: Any, whole: bool) -> Keeper:
+    """The elements of a list, set or dictionary. What only came to them is a log, unless they are `whole`."""
+    of = (lambda: container.items()) if isinstance(container, dict) else (lambda: container)
+    before = list(of())
+
+    def put_back() -> bool:
+        now = list(of())
+        same = len(now) >= len(before) and all(map(_is_same, now, before))
+        if same and (len(now) == len(before) or not whole):
+            return False
+        container.clear()
+        container.extend(before) if isinstance(container, list) else container.update(before)
+        return True
+
+    return put_back
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if type(one) is tuple and type(other) is tuple:  # the items of a dictionary are made anew
+        return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    return one is other
+
+
+def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = False) -> Keeper:
+    """Variables of this name; `whole`: new ones go."""
+    before = {name: namespace[name] for name in names if _is_data(namespace[name])}
+    known = set(namespace)
+
+    def put_back() -> bool:
+        moved = [name for name, value in before.items() if namespace.get(name, _ABSENT) is not value]
+        new = (
+            [name for name, value in namespace.items() if name not in known and _is_data(value)]
+            if whole
+            else []
+        )
+        for name in moved:
+            namespace[name] = before[name]
+        for name in new:
+            del namespace[name]
+        return bool(moved or new)
+
+    return put_back
+
+
+def _attributes(owner: type) -> Keeper:
+    """The plain attributes of a class."""
+    plain = (bool, int, float, str, list, tuple, dict, set, np.ndarray)
+    before = {n: v for n, v in vars(owner).items() if isinstance(v, plain) and not n.startswith("__")}
+
+    def put_back() -> bool:
+        moved = [name for name, value in before.items() if vars(owner).get(name, _ABSENT) is not value]
+        for name in moved:
+            setattr(owner, name, before[name])
+        return bool(moved)
+
+    return put_back
+
+
+def _cell(cell: types.CellType) -> Keeper:
+    """A variable of a closure."""
+
+    def read() -> Any:
+        try:
+            return cell.cell_contents
+        except ValueError:
+            return _ABSENT
+
+    before = read()
+
+    def put_back() -> bool:
+        if before is _ABSENT or not _is_data(before) or read() is before:
+            return False
+        cell.cell_contents = before
+        return True
+
+    return put_back
+
+
+def _numbers(array: Any) -> Keeper:
+    """The numbers of an array."""
+    before, content = array.copy(), array.tobytes()
+
+    def put_back() -> bool:
+        if array.tobytes() == content:
+            return False
+        array[...] = before
+        return True
+
+    return put_back
+
+
+def _kept(read: Callable[[], Any], write: Callable[[Any], Any], told: Callable[[Any], Any]) -> Keeper:
+    """What is read and written by functions, and told apart by what is `told` of it."""
+    before = read()
+    content = told(before)
+
+    def put_back() -> bool:
+        if told(read()) == content:
+            return False
+        write(before)
+        return True
+
+    return put_back
+
+
+def _generator(generator: Any) -> Keeper:
+    if isinstance(generator, random.Random):
+        return _kept(generator.getstate, generator.setstate, lambda state: state)
+    if isinstance(generator, np.random.RandomState):
+        return _kept(generator.get_state, generator.set_state, repr)
+    bits = generator.bit_generator
+    return _kept(lambda: bits.state, lambda state: setattr(bits, "state", state), repr)
+
+
+def _python_chance() -> Keeper:
+    return _kept(random.getstate, random.setstate, lambda state: state)
+
+
+def _numpy_chance() -> Keeper:
+    """NumPy's shared random numbers."""
+    return _kept(
+        np.random.get_state,
+        np.random.set_state,
+        lambda state: (state[1].tobytes(), *state[2:]),
+    )

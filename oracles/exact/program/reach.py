@@ -1,0 +1,122 @@
+"""What code may run and change: the functions, objects and containers that are reached from a function."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import sysconfig
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.program.trees import Derived
+
+LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
+LARGE = 1000  # containers with more elements are not searched for code
+PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
+
+
+class Reach:
+    """Finds the user's code that a function may run: what it names, what its objects and closures hold.
+
+    The user's code is what no library holds, and the package of the function itself. A `torch.nn.Module` is
+    the user's whoever wrote its class.
+    """
+
+    def __init__(self, function: Any) -> None:
+        while isinstance(function, Derived):
+            function = function.origins[0]
+        home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
+        self._home = home.partition(".")[0]
+
+    def is_user(self, module: str | None) -> bool:
+        """Whether a module of this name is the user's."""
+        name = module or ""
+        root = name.partition(".")[0]
+        if root in NOT_USER or name.startswith("oracles.exact"):
+            return False
+        file = getattr(sys.modules.get(name), "__file__", None) or ""
+        return root == self._home or not file.startswith(LIBRARIES)
+
+    def items(self, roots: list[Any]) -> Iterator[Any]:
+        """Everything that is reached, each once: functions, objects, containers."""
+        seen: dict[int, Any] = {}
+        waiting = list(roots)
+        while waiting:
+            item = waiting.pop()
+            if id(item) in seen or isinstance(item, PLAIN):
+                continue
+            seen[id(item)] = item
+            waiting += self._inside(item)
+            yield item
+
+    def namespaces(self, item: Any) -> list[Any]:
+        """Where an object of the user's keeps its variables: dictionaries, and the cells of closures."""
+        if isinstance(item, types.FunctionType):
+            return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
+        own = None if isinstance(item, types.ModuleType | type) else getattr(item, "__dict__", None)
+        if not isinstance(own, dict):
+            return []
+        return [own] if "_parameters" in own or self.is_user(type(item).__module__) else []
+
+    def _inside(self, item: Any) -> list[Any]:
+        """What an object leads to."""
+        if isinstance(item, np.ndarray):  # traced arrays pass for such
+            return []
+        if isinstance(item, Derived):
+            return list(item.origins)
+        if isinstance(item, types.MethodType):
+            return [item.__func__, item.__self__]
+        if isinstance(item, staticmethod | classmethod):
+            return [item.__func__]
+        if isinstance(item, property):
+            return [item.fget]
+        if isinstance(item, functools.partial):
+            return [item.func, item.args, item.keywords]
+        if isinstance(item, list | tuple | set | frozenset | dict):
+            return [] if len(item) > LARGE else list(item.values() if isinstance(item, dict) else item)
+        if isinstance(item, types.FunctionType):
+            found = [c.cell_contents for c in _cells(item)] + [
+                *(item.__defaults__ or ()),
+                *(item.__kwdefaults__ or {}).values(),
+            ]
+            return [*found, getattr(item, "__wrapped__", None), *self._named(item)]
+        if isinstance(item, type):
+            return [*vars(item).values(), *item.__bases__] if self.is_user(item.__module__) else []
+        if isinstance(item, types.ModuleType):
+            return []
+        wrapped = (
+            [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
+        )
+        return [*wrapped, type(item), *(value for held in self.namespaces(item) for value in held.values())]
+
+    def _named(self, function: types.FunctionType) -> list[Any]:
+        """The globals that a function names, and the attributes that it names of the user's modules."""
+        known = function.__globals__
+        if not self.is_user(known.get("__name__")):
+            return []
+        names = names_in(function.__code__)
+        found = [known[n] for n in names if n in known]
+        modules = [m for m in found if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
+        return found + [vars(m)[n] for m in modules for n in names if n in vars(m)]
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """The names that code uses: globals, and attributes."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*map(names_in, inner))
+
+
+def _cells(function: types.FunctionType) -> list[types.CellType]:
+    return [c for c in function.__closure__ or () if _is_filled(c)]
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False

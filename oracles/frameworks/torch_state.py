@@ -1,0 +1,96 @@
+"""What running torch can change: a tensor and its gradient, random numbers, settings of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn.parameter import is_lazy
+
+Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
+SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.is_anomaly_enabled, torch.set_anomaly_enabled),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (lambda: torch.is_autocast_enabled("cpu"), lambda on: torch.set_autocast_enabled("cpu", on)),
+    (lambda: torch.get_autocast_dtype("cpu"), lambda dtype: torch.set_autocast_dtype("cpu", dtype)),
+)
+
+
+def shared() -> Iterator[Keeper]:
+    """Random numbers and settings of the process."""
+    yield _chance(torch.default_generator)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        yield from map(_chance, torch.cuda.default_generators)
+    yield from (_setting(read, write) for read, write in SETTINGS)
+
+
+def reached(item: Any) -> Iterator[Keeper]:
+    """A tensor or generator; nothing for what is neither."""
+    if isinstance(item, torch.Generator):
+        yield _chance(item)
+    if (
+        isinstance(item, torch.Tensor)
+        and item.layout == torch.strided
+        and not (item.is_meta or is_lazy(item))
+    ):
+        yield _tensor(item)
+
+
+def _chance(generator: torch.Generator) -> Keeper:
+    before = generator.get_state()
+
+    def put_back() -> bool:
+        if torch.equal(generator.get_state(), before):
+            return False
+        generator.set_state(before)
+        return True
+
+    return _unseen(put_back)
+
+
+def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
+    before = read()
+
+    def put_back() -> bool:
+        if read() == before:
+            return False
+        write(before)
+        return True
+
+    return put_back
+
+
+def _tensor(tensor: torch.Tensor) -> Keeper:
+    """Its numbers, whether it requires grad, and its gradient."""
+    memory, numbers, leaf = tensor.detach(), tensor.detach().clone(), tensor.is_leaf
+    requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
+    of_gradient = None if gradient is None else _tensor(gradient)
+
+    def put_back() -> bool:
+        moved = tensor.data_ptr() != memory.data_ptr() or tensor.shape != memory.shape
+        if moved:
+            tensor.data = memory
+        if not torch.equal(memory, numbers):
+            memory.copy_(numbers)
+            moved = True
+        if leaf and tensor.is_leaf and tensor.requires_grad != requires_grad:
+            tensor.requires_grad_(requires_grad)
+        if leaf and tensor.grad is not gradient:
+            tensor.grad = gradient
+            moved = True
+        return (of_gradient is not None and of_gradient()) or moved
+
+    return _unseen(put_back)
+
+
+def _unseen(put_back: Keeper) -> Keeper:
+    """The same, seen by no record and no autograd."""
+
+    def alone() -> bool:
+        with torch._C._DisableTorchDispatch(), torch.no_grad():
+            return put_back()
+
+    return alone
