@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from harness.proof.observe import Observed, observe
+from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.probed import probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
@@ -69,10 +69,11 @@ def answered(
         parts = (*_misfits(seen, posed, name), *of_value)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
+    mine = Loaded.of(subject, posed.inputs, posed.directions)
     runs: list[Differing] = []
     if question.probes and isinstance(tested, Tested) and not seen.faults:
         runs = differing(question, tested, posed, seen)
-    examined = examined_if(bool(seen.faults)).of_what_ran(seen)
+    examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     notes = (*seen.notes, *([examined.note] if examined.note else []))
     judged = [*_judged(question, posed, examined, seen, name), *of_value]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -47,18 +48,32 @@ class Examined:
     value: Recording | None = None
     note: str = ""
 
-    def of_what_ran(self, seen: Observed) -> Examined:
-        """Without a bound where what was recorded is not what ran.
+    def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
+        """The same of what ran unwatched: where its numbers are others, what it calls is compared.
 
         torch takes other paths where a dispatch mode watches it (the gradients of prod and cumprod): they
-        have the same formula, and round differently.
+        have the same formula, and round differently, so that there is no bound. If the user's code does so,
+        nothing is known of what ran.
+
+        Args:
+            seen: What ran.
+            run: Runs it again.
         """
         watched = self.machine is ROUNDING_MODELS["torch"]
         ran = self.recording.executed() if self.recording and watched else ()
         pairs = zip(seen.gradient.arrays, ran, strict=False)
         if all(a is None or np.array_equal(a.astype(np.float64), e, equal_nan=True) for a, e in pairs):
             return self
-        return replace(self, bound=None)
+        from oracles.frameworks.torch_path import difference
+
+        other = difference(run)
+        if other is None:
+            return self
+        if not other.is_users:
+            said = f"torch takes another path unwatched, so that its bound is not known: {other.text}"
+            return replace(self, bound=None, note=self.note or said)
+        reason = f"the gradient takes another path where it is recorded, and what ran was not: {other.text}"
+        return replace(self, formula=Formula(None, reason), bound=None)
 
 
 def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alone: bool = False) -> Examined:

@@ -13,6 +13,8 @@ WRITTEN_IN = {
     "torch_functions.py": {"torch"},
     "in_jax.py": {"jax"},
     "in_torch.py": {"torch"},
+    "torch_path.py": {"torch"},
+    "torch_state.py": {"torch"},
 }
 
 

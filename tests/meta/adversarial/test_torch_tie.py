@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.modules.module import register_module_full_backward_hook
+from torch.utils._python_dispatch import _get_current_dispatch_mode as is_watched
 
 from harness import assert_gradient, check_gradient, exact_gradient, exact_value
 from harness.result import GradientError
+from oracles.frameworks.torch_path import difference, profiler_legacy
 
 D = torch.float64
 X = torch.tensor([0.3, -0.7, 1.1], dtype=D)
@@ -562,3 +564,118 @@ def test_a_gradient_that_changes_from_call_to_call_is_still_found():
     found = check_gradient(lambda x: x * x, (X,), vjp=backward)
     assert "run again" in found.diagnosis
     assert backward.age == 0
+
+
+# -- watched ----------------------------------------------------------------------------------------------
+
+
+def with_backward(backward):
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g, *ctx.saved_tensors)
+
+    return lambda x: Sine.apply(x)
+
+
+SAME_CALLS = {
+    f"off by {off:g}": lambda g, x, off=off: g * x.cos() * (1 + (0 if is_watched() else off))
+    for off in (1e-3, 1e-9, 1e-13)
+} | {"the sine of another angle": lambda g, x: g * (x + (0 if is_watched() else 1e-9)).cos()}
+OTHER_CALLS = {
+    "one factor more": lambda g, x: g * x.cos() if is_watched() else g * x.cos() * (1 + 1e-9),
+    "another operator": lambda g, x: g * x.cos() if is_watched() else g * (x + np.pi / 2).sin(),
+    "half": lambda g, x: g * x.cos() if is_watched() else g * x.cos() / 2,
+    "wrong where it is watched": lambda g, x: 2 * g * x.cos() if is_watched() else g * x.cos(),
+    "in NumPy": lambda g, x: (
+        g * x.cos() if is_watched() else g * torch.from_numpy(np.cos(x.numpy())).exp().log()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME_CALLS)
+def test_the_bound_of_the_record_holds_for_what_ran_unwatched(name):
+    found = check_gradient(with_backward(SAME_CALLS[name]), (X,))
+    assert found.verdict == "miscomputed"
+    assert "where the rounding of its program allows" in found.diagnosis
+
+
+@pytest.mark.parametrize("name", OTHER_CALLS)
+def test_a_backward_that_calls_something_else_where_it_is_watched_is_undecided(name):
+    found = check_gradient(with_backward(OTHER_CALLS[name]), (X,))
+    assert found.verdict == "undecided"
+    assert (
+        "the gradient takes another path where it is recorded, and what ran was not: it calls"
+        in found.diagnosis
+    )
+
+
+def test_a_hook_that_sees_the_watcher():
+    def function(x):
+        y = x.sin()
+        y.register_hook(lambda g: g if is_watched() else g * (1 + 1e-9)) if y.requires_grad else None
+        return y * 2
+
+    assert check_gradient(function, (X,)).verdict == "undecided"
+
+
+def test_a_forward_that_sees_the_watcher_and_keeps_its_value():
+    found = check_gradient(lambda x: x.sin() if is_watched() else x.sin() + (x - x.detach()) * 1e-3, (X,))
+    assert found.verdict == "undecided"
+    assert "it calls add, mul, sub, and nothing more where it is recorded" in found.diagnosis
+
+
+def is_traced():
+    return (
+        torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+    )
+
+
+def test_what_no_record_does_is_seen_in_none():
+    assert check_gradient(with_backward(lambda g, x: g * x.cos() * (2 if is_traced() else 1)), (X,)).passed
+
+
+def test_torchs_own_other_path_is_named():
+    found = check_gradient(
+        torch.prod, (torch.tensor([-0.0154, -0.0307, -0.0255, 0.0563], dtype=torch.float16),)
+    )
+    assert found.passed
+    assert np.isnan(found.worst.bound_ulp)
+    assert "torch takes another path unwatched, so that its bound is not known: it calls " in found.notes[0]
+
+
+def pulled(function, x):
+    def run():
+        leaf = x.clone().requires_grad_()
+        return torch.autograd.grad(function(leaf).sum(), leaf)
+
+    return run
+
+
+def normed(x):
+    return torch.nn.functional.layer_norm(x, (3,))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.sin, torch.var, torch.norm, normed, lambda x: x[[0, 0, 1]], lambda x: x.softmax(0) * x,
+        lambda x: (x[:, None] @ x[None]).exp(), lambda x: x.sort()[0],
+        lambda x: x * torch.tensor([1.0, 2, 3]),
+        lambda x: torch.einsum("i,j->ij", x, x), lambda x: torch.where(x > 0, x, x * x), linear(),
+    ],
+)  # fmt: skip
+def test_most_of_torch_calls_the_same_where_it_is_watched(function):
+    assert difference(pulled(function, X)) is None
+
+
+def test_where_another_profiler_is_at_work_nothing_is_known():
+    with profiler_legacy.profile():
+        found = difference(pulled(torch.sin, X))
+    assert found.is_users
+    assert "what it calls cannot be seen" in found.text
