@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.proof.judge import Judgement
-from harness.proof.observe import Gradients, Observed, spread, structure
+from harness.proof.observe import Gradients, Loaded, Observed, spread, structure
 from harness.proof.probes import SCALES, Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.question import Part, Question
@@ -81,7 +81,8 @@ def _judgements(
     if misfits:
         return at.expected[:1], [_amiss("; ".join(map(str, misfits)))]
     program = examine_derivative(one.question, one.tested, replace(at, directions=along))
-    program = program.of_what_ran(replace(seen, gradient=replace(seen.gradient, arrays=one.found)))
+    run = Loaded.of(one.tested.subject(), posed.inputs, along).gradient
+    program = program.of_what_ran(replace(seen, gradient=replace(seen.gradient, arrays=one.found)), run)
     return at.expected, verdicts(at.true, program, _numbers(one.found), question.allowed)
 
 

@@ -29,6 +29,9 @@ OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
 # How far a sum may be off before it is worth a proof, in roundings of its parts and of the largest of them.
 OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
 
+# So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
+OVERWRITTEN = "has been modified by an inplace operation"
+
 
 @dataclass(frozen=True, slots=True)
 class Raised:
@@ -120,6 +123,9 @@ def _on_one_graph(
     pull = partial(_pulled, own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
     ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
+    if isinstance(ran[0][1], Raised) and OVERWRITTEN in ran[0][1].text:
+        pull = partial(_pulled, own, own.value(*map(own.load, posed.inputs)))
+        ran = [(None, pull(posed.directions))]
     if Probe.TWICE in question.probes:
         again = pull(posed.directions)
         if not isinstance(again, Raised):  # a graph may be for one use

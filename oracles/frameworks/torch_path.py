@@ -56,7 +56,7 @@ def difference(run: Callable[[], Any]) -> Difference | None:
         free = _path_of(run)
         with _Watching():  # type: ignore[no-untyped-call]
             watched = _path_of(run)
-    except RuntimeError as problem:  # another profiler is at work
+    except Exception as problem:  # another profiler is at work, or the run raises where it is watched
         return Difference(True, f"what it calls cannot be seen ({problem})")
     if any(name.startswith(COMPILED) for name in free.calls):
         return Difference(False, "it is compiled, and runs eagerly where it is recorded")

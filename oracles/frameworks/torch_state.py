@@ -65,7 +65,8 @@ def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
 
 def _tensor(tensor: torch.Tensor) -> Keeper:
     """Its numbers, whether it requires grad, and its gradient."""
-    memory, numbers, leaf = tensor.detach(), tensor.detach().clone(), tensor.is_leaf
+    # What graphs have saved stays valid: `.data` has a version of its own.
+    memory, numbers, leaf = tensor.data, tensor.detach().clone(), tensor.is_leaf
     requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
     of_gradient = None if gradient is None else _tensor(gradient)
 

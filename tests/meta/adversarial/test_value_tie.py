@@ -69,10 +69,10 @@ def test_another_value_than_the_recorded_one_is_undecided(function, x, options, 
 
 
 @pytest.mark.parametrize("grad", [True, False])
-def test_a_function_that_asks_for_the_grad_mode_runs_and_is_recorded_as_in_training(grad):
+def test_a_function_that_is_another_one_under_no_grad_is_undecided_in_each_mode(grad):
     with torch.set_grad_enabled(grad):
         found = harness.check_gradient(lambda x: 2 * x if torch.is_grad_enabled() else 3 * x, (TORCH,))
-    assert found.passed
+    assert found.verdict == "undecided"
 
 
 @pytest.mark.parametrize(
