@@ -22,6 +22,7 @@ from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, precision
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS, LIMITS
 
@@ -89,10 +90,17 @@ def _summed(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) ->
         return Formula(tuple(agrees))
     with precision(BITS):
         total = sum((b for e in found for b in e.balls.ravel().tolist()), arb(0))
+        total += arb(0, _rounded_shares(truth, found))
     if truth.along.overlaps(total):
         return Formula(tuple(agrees))
     off_kinks = tuple(a & ~t.wide for a, t in zip(agrees, truth.enclosures, strict=True))
     return Formula(off_kinks, beyond(total, truth.along))
+
+
+def _rounded_shares(truth: Truth, found: Sequence[Enclosure]) -> float:
+    """How far constant shares may miss their sum, each known to half an ulp: three times 1/3 is not 1."""
+    shares = zip(truth.dtypes, found, truth.enclosures, strict=True)
+    return sum(float(np.sum(format_of(d).ulp(e.mid), where=t.wide)) / 2 for d, e, t in shares)
 
 
 def beyond(total: arb, along: arb) -> str:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from harness.proof.question import Question
 from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.kinks import resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
-from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.balls import all_finite, exact, precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Program
@@ -213,8 +214,12 @@ def _along(
     """The derivative of <cotangent, f> where all that is differentiated moves alike; None if unknown."""
     program = recording.program
     inputs = [*recording.values, *(np.ones(program.inputs[i].shape) for i in wrt)]
+    deadline = time.monotonic() + limits.seconds
     try:
-        slopes = evaluate(jvp(program, wrt), inputs, BITS, time.monotonic() + limits.seconds)
+        tangents = jvp(program, wrt)
+        slopes = evaluate(tangents, inputs, BITS, deadline)
+        if not all(all_finite(s) for s in slopes):  # the edge of a branch
+            slopes = resolve(tangents, inputs, wrt, slopes, BITS, deadline)
     except (Undecided, Unsupported):
         return None
     with precision(BITS):

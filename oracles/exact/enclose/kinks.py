@@ -15,17 +15,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from flint import arb
 
+from oracles.exact.enclose.components import Component, OneSide, Operands, components, is_known
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.program.balls import KINKS, TIES, each, exact, precision
+from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
 PAIRS = 4  # random directions, each with its opposite
+FULL = 2.0**-20  # of a hull, that is as good as none
+
+
+class _Ray(NamedTuple):
+    """A derivative close by: its elements, in one list, and what its kinks are made of."""
+
+    slopes: list[arb]
+    operands: Operands
 
 
 def resolve(
@@ -36,7 +46,7 @@ def resolve(
     bits: int,
     deadline: float = math.inf,
 ) -> list[Array]:
-    """The common limits of the slopes around, or the hulls if any element jumps.
+    """The hulls, narrowed to what the slopes around say of each element's own kinks.
 
     Args:
         program: A derivative program, evaluated at `inputs` with the result `hulls`.
@@ -44,19 +54,73 @@ def resolve(
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
         deadline: When to give up, as for `evaluate`.
     """
-    found: list[list[Array]] = []
-    for moved in _rays(inputs, active, DISTANCE_BITS, bits):
-        with KINKS.collected() as kinks:
-            found.append(evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline))
-        if kinks:
-            return list(hulls)  # tied along this direction too: the hull is all that can be said
+
+    def around(seed: int) -> list[_Ray]:
+        found = []
+        for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
+            side = OneSide()
+            slopes = evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline, side)
+            found.append(_Ray(_flat(slopes), side.operands))
+        return found
+
+    whole, rays = _flat(hulls), around(0)
     with precision(2 * bits):
-        agreed = [
-            each(lambda hull, *around: _agreed(hull, around, bits), hull, *(f[k] for f in found))
-            for k, hull in enumerate(hulls)
-        ]
-    jumps = any(ball is None for array in agreed for ball in array.ravel().tolist())
-    return list(hulls) if jumps else agreed
+        known = [_distinct([ray.slopes[k] for ray in rays], bits) for k in range(len(whole))]
+        gains = [k for k, b in enumerate(whole) if not is_known(b) and _gains(b, known[k])]
+    if not gains:
+        return list(hulls)
+    parts = [Component(frozenset(range(len(whole))), False)]
+    if any(len(known[k]) != 1 for k, b in enumerate(whole) if not is_known(b)):
+        parts = components(program, inputs, whole, [ray.operands for ray in rays], bits, deadline)
+    again: list[_Ray] = []
+    for part in parts:
+        wide = [k for k in part.elements if not is_known(whole[k])]
+        if not part.single and any(len(known[k]) != 1 for k in wide):
+            continue  # it jumps
+        again = again if again or part.single else around(1)
+        with precision(2 * bits):
+            if not all(known[k][0].contains(ray.slopes[k]) for ray in again for k in wide if not part.single):
+                continue
+            for k in wide:
+                whole[k] = _union(known[k]) if _gains(whole[k], known[k]) else whole[k]
+    return _shaped(whole, hulls)
+
+
+def _flat(arrays: Sequence[Array]) -> list[arb]:
+    return [ball for array in arrays for ball in array.ravel().tolist()]
+
+
+def _shaped(balls: Sequence[arb], like: Sequence[Array]) -> list[Array]:
+    rest = iter(balls)
+    return [filled([next(rest) for _ in range(array.size)], array.shape) for array in like]
+
+
+def _distinct(slopes: Sequence[arb], bits: int) -> list[arb]:
+    """The values among the slopes around, each with a margin for the distance; none if one is not known."""
+    found: list[arb] = []
+    for slope in slopes:
+        if any(value.contains(slope) for value in found):
+            continue
+        middle = slope.mid()
+        value = middle + (arb(0, arb(2) ** -bits * abs(middle)) if middle != 0 else arb(0))
+        if not value.contains(slope):
+            return []
+        found.append(value)
+    return found
+
+
+def _gains(hull: arb, values: Sequence[arb]) -> bool:
+    """Whether one value, or two that are the sides of a kink, say more than the hull does."""
+    if len(values) not in (1, 2) or not all(hull.overlaps(value) for value in values):
+        return False
+    return len(values) == 1 or not _union(values).rad() > (1 - FULL) * hull.rad()
+
+
+def _union(values: Sequence[arb]) -> arb:
+    whole = values[0]
+    for value in values[1:]:
+        whole = whole.union(value)
+    return whole
 
 
 def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int], bits: int) -> bool:
@@ -65,21 +129,31 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     The branch that is taken here says nothing of the slope, which is that of the other one.
 
     Raises:
-        Undecided: The function jumps here, and has none.
+        Undecided: The other one was not recorded (`if x == 0:`), or the function jumps here and has no slope.
     """
-    turns = jumps = False
+    asked = [v for v, _ in forward.guards]
+    free = Program(forward.inputs, forward.equations, (*forward.outputs, *asked))
+    turns = jumps = leaves = False
     try:
         with TIES.collected() as ties:
             here = evaluate(forward, inputs, bits)
         for moved in _rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with TIES.collected() as others:
-                there = evaluate(forward, moved, 2 * DISTANCE_BITS + bits)
+                found = evaluate(free, moved, 2 * DISTANCE_BITS + bits)
+            there, branches = found[: len(here)], found[len(here) :]
             turns = turns or others != ties
+            taken = zip(branches, forward.guards, strict=True)
+            leaves = leaves or not all(np.array_equal(b, expected) for b, (_, expected) in taken)
             with precision(bits):
                 gaps = (b for a, c in zip(here, there, strict=True) for b in np.ravel(a - c).tolist())
                 jumps = jumps or not all(abs(gap) < arb(2) ** -(bits // 2) for gap in gaps)
     except Undecided:
         return False
+    if turns and leaves:
+        raise Undecided(
+            "two numbers are equal here and not nearby, and the code branches on that: the branch it takes "
+            "holds at this point alone, and says nothing of the slope"
+        )
     if turns and jumps:
         raise Undecided("the function jumps where two numbers are equal, as they are here: it has no slope")
     return turns
@@ -120,20 +194,19 @@ def _limit(near: arb, far: arb, bits: int) -> arb | None:
 def _hull(result: arb, *limits: arb) -> arb:
     if result.is_finite() and all(result.overlaps(limit) for limit in limits):
         return result
-    whole = limits[0]
-    for limit in limits[1:]:
-        whole = whole.union(limit)
     if not all(limits[0].overlaps(limit) for limit in limits):
         KINKS.say("the slope depends on where the point is approached from")
-    return whole
+    return _union(limits)
 
 
-def _rays(inputs: Sequence[Array], active: Sequence[int], distance: int, bits: int) -> Iterator[list[Array]]:
+def _rays(
+    inputs: Sequence[Array], active: Sequence[int], distance: int, bits: int, seed: int = 0
+) -> Iterator[list[Array]]:
     """The inputs with those that move a little off, in random directions, each with its opposite.
 
     A zero moves little against the smallest of the others.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     sizes = [abs(b.mid()) for i in active for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
     least = min([arb(1), *sizes], key=float)
     bits += max(0, -int(math.frexp(float(least))[1]))
@@ -152,13 +225,3 @@ def _near(x: Array, direction: Array, distance: int, least: arb) -> Array:
         return ball + arb(d) * arb(2) ** -distance * (least if ball.is_zero() else abs(ball.mid()))
 
     return each(step, exact(x), np.asarray(direction))
-
-
-def _agreed(hull: arb, around: Sequence[arb], bits: int) -> arb | None:
-    """The common value of the slopes around with a margin for the distance; None if there is none."""
-    middle = around[0].mid()
-    margin = arb(0, arb(2) ** -bits * abs(middle)) if middle != 0 else arb(0)
-    narrow = middle + margin
-    if all(narrow.contains(a) for a in around) and hull.overlaps(narrow):
-        return narrow
-    return hull if hull.rel_accuracy_bits() > bits // 4 else None

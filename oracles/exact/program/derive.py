@@ -93,14 +93,12 @@ def _linearize(
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
         new = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
-        primal[out] = new
+        here = Equation(equation.primitive, operands, equation.params, new)
         active = [tangents.get(v) for v in equation.operands]
-        if out.is_float and any(t is not None for t in active):
-            if equation.primitive.jvp is None:
-                continue  # constant between its jumps
-            again = Equation(equation.primitive, operands, equation.params, new)
-            tangents[out] = apart(out, equation.primitive.jvp(again, active))
-            builder.active.add(new)
+        primal[out] = new if equation.primitive.around is None else equation.primitive.around(here)
+        if out.is_float and equation.primitive.jvp is not None and any(t is not None for t in active):
+            tangents[out] = apart(out, equation.primitive.jvp(here, active))
+            builder.active.add(primal[out])  # else it is constant between its jumps
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents
 

@@ -32,6 +32,22 @@ class Comparison(NamedTuple):
     larger: int | None = None
 
 
+class Kink(NamedTuple):
+    """What is known where a primitive may be at a kink, and its result a hull.
+
+    Attributes:
+        tied: `tied(*operands, **params)`: where the result is such a hull.
+        gap: `gap(*operands, **params)`: per element of the result, the number that is 0 at its kink and not
+            beside it, of any sign; or an integer, where elements share one choice among many: which.
+        mixed: `mixed(share, *operands, **params)`: the result for a mixture of what may be chosen; 1 is what
+            the recorded code takes where the numbers are one.
+    """
+
+    tied: Callable[..., Array]
+    gap: Callable[..., Array]
+    mixed: Callable[..., Array]
+
+
 PRIMITIVES: dict[str, Primitive] = {}
 
 
@@ -58,6 +74,9 @@ class Primitive:
         comparison: What kind of comparison it is, if it is one.
         edge: `edge(equation)` gives how far each element is from where an order or comparison turns: 0 there.
         jumps: Whether its value may jump (steps, comparisons, orders).
+        around: `around(equation)` writes its value for a derivative: at its jump, the hull of both sides.
+            Absent where it has no jump, or cannot be both.
+        kink: What is known at its kinks, for one whose result is a hull there.
         terms: For a sum: `terms(*operands, **params)` on absolute values gives how large what is added is.
     """
 
@@ -72,6 +91,8 @@ class Primitive:
     edge: Callable[[Equation], list[Var]] | None = None
     jumps: bool = False
     terms: Callable[..., Array] | None = None
+    around: Callable[[Equation], Var] | None = None
+    kink: Kink | None = None
 
     def __post_init__(self) -> None:
         PRIMITIVES.setdefault(self.name, self)

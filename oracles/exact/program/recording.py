@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.program.balls import exact, filled, precision
+from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
-from oracles.exact.program.formats import UNKNOWN
-from oracles.exact.program.primitives import compare, convert, detach, select
+from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import select_
-from oracles.exact.program.primitives.reductions import reduce_min
+from oracles.exact.program.primitives.choices import edged, select_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
 
 DECIDING_BITS = (128, 512, 2048)
@@ -120,30 +118,26 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
 
     A choice `np.where(x > 0, a, b)` is recorded as such, and its derivative knows both sides. A comparison
     that was decided (`if x > 0`, `y[x > 0]`), or is part of something larger (`(x > 0) & (x < 1)`), does not
-    lead to the other side, and neither do argmax and argsort at a tie. So each output passes through a choice
-    by whether all of these are away from their edges. It never changes a value; at an edge the derivative is
-    unbounded, so that it has to be told from the slopes around (see `kinks`), or is undecided.
+    lead to the other side, and neither do argmax and argsort at a tie. So each output says how far all of
+    these are from their edges. It never changes a value; at an edge the derivative is unbounded, so that it
+    has to be told from the slopes around (see `kinks`), or is undecided.
     """
     depends = {v: frozenset([v]) for v in recorder.inputs}
-    gaps: dict[frozenset[Var], Var] = {}
+    gaps: dict[frozenset[Var], list[Var]] = {}
     loose = _loose(recorder, outputs)
     for equation in list(recorder.equations):
         out = equation.output
         depends[out] = _moves_with(equation, depends)
         if out in loose and depends[out] and out.size and equation.operands[0].is_float:
             assert equation.primitive.edge is not None
-            for gap in equation.primitive.edge(equation):
-                least = reduce_min(convert(gap, "float64"), range(gap.ndim))
-                key = depends[out]
-                gaps[key] = recorder.elementwise("minimum", gaps[key], least) if key in gaps else least
-    found = list(outputs)
-    for inputs, gap in gaps.items():
-        unknown = _unknown(recorder, inputs)
-        for i, v in enumerate(found):
-            if v.is_float and v.size:
-                away = compare("ge", recorder.broadcast(gap, v.shape), 0.0)
-                found[i] = select(away, v, v + unknown)
-    return found
+            found = gaps.setdefault(depends[out], [])
+            found += [convert(gap, "float64") for gap in equation.primitive.edge(equation)]
+    edges = list(outputs)
+    for inputs, near in gaps.items():
+        moves = [reduce_sum(convert(v, "float64"), range(v.ndim)) for v in recorder.inputs if v in inputs]
+        along = sum_of(*moves)
+        edges = [edged(v, along, near) if v.is_float and v.size else v for v in edges]
+    return edges
 
 
 def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> frozenset[Var]:
@@ -154,14 +148,6 @@ def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> froze
     return frozenset[Var]().union(*moving)
 
 
-def _unknown(recorder: Recorder, inputs: Collection[Var]) -> Var:
-    """A number that moves with the inputs at an unknown rate."""
-    rate = recorder.constant(filled([UNKNOWN], ()), "float64")
-    ordered = [v for v in recorder.inputs if v in inputs]
-    moves = [convert(reduce_sum(v - detach(v), range(v.ndim)), "float64") * rate for v in ordered]
-    return sum_of(*moves)
-
-
 def _loose(recorder: Recorder, outputs: Sequence[Var]) -> set[Var]:
     """The orders that are needed, and the comparisons that do more than choose between two values."""
     needed = set(outputs) | {v for v, _ in recorder.guards}
@@ -169,6 +155,7 @@ def _loose(recorder: Recorder, outputs: Sequence[Var]) -> set[Var]:
     for equation in reversed(recorder.equations):
         if equation.output in needed:
             needed.update(equation.operands)
-            found.update(equation.operands[1:] if equation.primitive is select_ else equation.operands)
+            chooses = equation.primitive is select_ and equation.output.is_float
+            found.update(equation.operands[1:] if chooses else equation.operands)
     definitions = {v: recorder.definitions[v].primitive for v in found if v in recorder.definitions}
     return {v for v, primitive in definitions.items() if primitive.edge}

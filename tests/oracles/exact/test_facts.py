@@ -14,11 +14,12 @@ from oracles.exact.program.program import PRIMITIVES
 ROOT = Path(oracles.exact.__file__).parent
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 STEPS = {"sign", "floor", "ceil", "round", "trunc"}
+AROUND = {f"{name}_around" for name in STEPS}  # at their jumps, in a derivative
 LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or", "integer_div", "integer_rem"}
 ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
 MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
-CONSTANT = {"constant", "pi", "detach", "weights", "lapack_signs"} | STEPS | EXACT
+CONSTANT = {"constant", "pi", "detach", "weights", "lapack_signs", "edge_rate"} | STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
 LINEAR = MOVES | {
     "add",
@@ -57,8 +58,10 @@ FACTS = {
     "rows": ROWS,
     "comparison": COMPARISONS,
     "edge": COMPARISONS - {"eq", "ne"} | ORDERS,  # where two numbers are equal is an isolated point
-    "jumps": COMPARISONS | STEPS | ORDERS,
+    "jumps": COMPARISONS | STEPS | AROUND | ORDERS,
     "terms": {"add", "sub", "reduce_sum"},
+    "around": STEPS | {"select", "convert"},
+    "kink": AROUND | {"blend", "weights", "mixture", "edge_rate"},
 }
 
 

@@ -450,7 +450,7 @@ class ByBessel(torch.autograd.Function):
         (lambda x: x * x.new_ones(()), 1.0),
         (lambda x: x * (x // 0.75), 2.0),
         (lambda x: x * (x + 0.25).round() * (x > 0) * x.sign(), 2.0),
-        (lambda x: x.int() * x + x.float().double(), 3.0),
+        (lambda x: (x + 0.25).int() * x + x.float().double(), 3.0),
         (lambda x: x * torch.tensor(np.sign(x.detach().numpy())), 1.0),
     ],
 )

@@ -385,11 +385,10 @@ def in_three_pieces(x):
 @pytest.mark.parametrize(("function", "at"), [
     (by_boolean_index, [0.0, 1.0]),
     (lambda x: x if x[0] > 0 else 2 * x, [0.0, 1.0]),
-    (in_the_unit_interval, [1.0, 0.5]),
-    (np.sort, [1.0, 0.5, 1.0]),
-    (np.median, [1.0, 2.0, 1.0, 3.0]),
-    (lambda x: x[np.argmax(x)], [1.0, 1.0]),
-    (lambda x: x[np.argmin(x)], [0.5, 1.0, 0.5]),
+    (lambda x: x * (in_the_unit_interval(x) > 0), [1.0, 0.0]),
+    (np.sort, [1.0, 1.0, 1.0]),
+    (np.median, [1.0, 2.0, 1.0, 1.0]),
+    (lambda x: x[np.argmax(x)], [1.0, 1.0, 1.0]),
 ])  # fmt: skip
 def test_a_branch_mask_or_order_at_its_edge_is_never_one_sided_in_silence(function, at):
     with pytest.raises(Undecided):
@@ -397,6 +396,22 @@ def test_a_branch_mask_or_order_at_its_edge_is_never_one_sided_in_silence(functi
     off = np.array(at) + [0.25, 0.125, 0, 0.375][: len(at)]
     found = harness.exact_gradient(function, (off,), cotangent=np.ones(np.shape(function(off))))
     assert found.kinks == ()
+
+
+@pytest.mark.parametrize(("function", "at", "low", "high"), [
+    (in_the_unit_interval, [1.0, 0.5], [0, 1], [1, 1]),
+    (lambda x: np.sort(x) * [1, 2, 3], [1.0, 0.5, 1.0], [2, 1, 2], [3, 1, 3]),
+    (np.median, [1.0, 2.0, 1.0, 3.0], [0, 0.5, 0, 0], [0.5, 0.5, 0.5, 0]),
+    (lambda x: x[np.argmax(x)], [1.0, 1.0], [0, 0], [1, 1]),
+    (lambda x: x[np.argmin(x)], [0.5, 1.0, 0.5], [0, 0, 0], [1, 0, 1]),
+])  # fmt: skip
+def test_two_sides_are_all_that_one_edge_has(function, at, low, high):
+    """Whatever meets there: both sides are seen along any ray, so their hull is known."""
+    x = np.array(at)
+    found = harness.exact_gradient(function, (x,), cotangent=np.ones(np.shape(function(x))))
+    assert found.kinks
+    ends = np.array([[float(b.lower()), float(b.upper())] for b in found.balls])
+    np.testing.assert_allclose(ends, np.stack([low, high], -1), atol=1e-6)
 
 
 def test_an_edge_that_the_function_does_not_have_is_looked_over():

@@ -143,7 +143,7 @@ def test_a_smooth_function_in_two_halves_has_one_slope_where_they_meet():
     assert (found.proven_digits > 30).all()
 
 
-def test_a_jump_in_one_element_keeps_the_hulls_of_all():
+def test_a_jump_in_one_element_keeps_its_own_hull_and_no_other():
     x = np.array([0.0, 0.0])
 
     def both(x):
@@ -183,7 +183,7 @@ def test_numbers_that_are_not_finite_are_refused_by_name(bad):
 def test_a_tie_that_no_slope_resolves_is_undecided_and_says_where():
     from oracles.exact.from_numpy import record
 
-    recording = record(lambda x: np.sort(x)[0], (np.array([1.0, 1.0]),), {})
+    recording = record(lambda x: np.sort(x)[0], (np.array([1.0, 1.0, 1.0]),), {})
     program = vjp(recording.program, [0])
     with pytest.raises(Undecided, match=r"unbounded; the point is on a kink, a tie or the edge of a branch"):
         refine(program, [*recording.values, np.ones(())], 128, Limits(), [0])

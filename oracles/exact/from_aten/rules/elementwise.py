@@ -95,7 +95,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "add": lambda x, y, alpha=1: _ints(x) + (y if alpha == 1 else _ints(y) * alpha),
     "sub": lambda x, y, alpha=1: _ints(x) - (y if alpha == 1 else _ints(y) * alpha),
     "rsub": lambda x, y, alpha=1: y - (x if alpha == 1 else x * alpha),
-    "mul": lambda x, y: x * y,
+    "mul": lambda x, y: (x if isinstance(y, Var) else _ints(x)) * y,
     "div": _div,
     "neg": lambda x: -x,
     "abs": f.absolute,

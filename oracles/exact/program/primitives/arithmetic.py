@@ -7,7 +7,9 @@ each output from the tangents of the operands, as it is written on paper.
 from __future__ import annotations
 
 import math
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
@@ -26,7 +28,16 @@ from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth, exactly, once
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.program import Array, Builder, Equation, Operand, Primitive, Var, sum_of
+from oracles.exact.program.program import (
+    PRIMITIVES,
+    Array,
+    Builder,
+    Equation,
+    Operand,
+    Primitive,
+    Var,
+    sum_of,
+)
 from oracles.exact.program.scalars import QUOTIENT_UNITS
 
 # -- constants --------------------------------------------------------------------------------------------
@@ -216,9 +227,83 @@ convert_ = Primitive(
     _convert_rounded,
     lambda x, *, to: x if to == "bool" else as_numbers(x),
     Maxima.cast,
+    around=lambda e: _whole_around(e),
 )
 
 
 def convert(x: Var, dtype: str) -> Var:
-    """x in another dtype. Between floats nothing changes here: exact arithmetic does not round."""
-    return x if x.dtype == dtype else x.builder.emit(convert_, (x,), x.shape, dtype, to=dtype)
+    """x in another dtype. Between floats nothing changes here: exact arithmetic does not round.
+
+    A mask as numbers is a choice between 1 and 0, and what a number is as a boolean a comparison with 0: so
+    their edges are seen.
+    """
+    if x.dtype == dtype:
+        return x
+    if dtype in FORMATS and not x.is_float:
+        count = _count(x, dtype)
+        if count is not None and count.masked:
+            return count.number
+    if dtype == "bool" and x.is_float:
+        return x.builder.elementwise("ne", x, 0.0, dtype="bool")
+    return x.builder.emit(convert_, (x,), x.shape, dtype, to=dtype)
+
+
+class _Count(NamedTuple):
+    """An integer made of masks and constants, as a number; its largest size; whether masks are in it."""
+
+    number: Var
+    largest: int
+    masked: bool
+
+
+# Of which operations such an integer is made, and how large it is then, by how large the operands are.
+_COUNTING: dict[str, Callable[..., int]] = {
+    **dict.fromkeys(("convert", "broadcast", "reshape", "neg"), int),
+    **dict.fromkeys(("add", "sub"), operator.add),
+    "mul": operator.mul,
+    "select": max,
+}
+
+
+def _count(x: Var, dtype: str) -> _Count | None:
+    """None where the integer is something else, or may wrap."""
+    equation, builder = x.builder.definitions.get(x), x.builder
+    if equation is None:
+        return None
+    name, comparison = equation.primitive.name, equation.primitive.comparison
+    if name == "constant":
+        value = np.asarray(equation.params["value"])
+        size = max((abs(int(v)) for v in value.ravel().tolist()), default=0)
+        return _Count(builder.constant(value.astype(np.float64), dtype), size, False)
+    if comparison and comparison.larger is not None and equation.operands[0].is_float:
+        one, zero = (builder.constant(v, dtype) for v in (1.0, 0.0))
+        return _Count(builder.elementwise("select", x, one, zero, dtype=dtype), 1, True)
+    if name not in _COUNTING or x.dtype == "bool":
+        return None
+    kept = equation.operands[:1] if name == "select" else ()
+    parts = [_count(v, dtype) for v in equation.operands[len(kept) :]]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    largest, limits = _COUNTING[name](*(part.largest for part in known)), np.iinfo(x.dtype)
+    if largest > limits.max or (limits.min == 0 and name in ("sub", "neg")):
+        return None
+    if name == "convert":
+        return known[0]._replace(largest=largest)
+    number = builder.emit(
+        equation.primitive, (*kept, *(p.number for p in known)), x.shape, dtype, **equation.params
+    )
+    return _Count(number, largest, bool(kept) or any(part.masked for part in known))
+
+
+def _whole_around(equation: Equation) -> Var:
+    """A number as an integer, in a derivative: undecided where it is one, for it jumps there."""
+    (x,), out = equation.operands, equation.output
+    if out.is_float or out.dtype == "bool" or x not in out.builder.active:
+        return out
+    whole = x.builder.emit(PRIMITIVES["trunc"], (x,), x.shape, x.dtype)
+    definition = x.builder.definitions[whole]
+    assert definition.primitive.around is not None
+    return out.builder.emit(
+        convert_, (definition.primitive.around(definition),), x.shape, out.dtype, to=out.dtype
+    )

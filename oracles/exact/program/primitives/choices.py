@@ -5,11 +5,11 @@ Then what is chosen by them, with kinks (select, blend, maximum, abs), and steps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import arb, ctx
 
 from oracles.exact.program.balls import (
     KINKS,
@@ -24,13 +24,26 @@ from oracles.exact.program.balls import (
     filled,
     settled,
     truths,
+    zeros,
 )
 from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.primitives.arithmetic import certain
-from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var
+from oracles.exact.program.primitives.arithmetic import certain, convert, scale
+from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.program import (
+    Array,
+    Comparison,
+    Equation,
+    Kink,
+    Operand,
+    Primitive,
+    Var,
+    sum_of,
+)
+
+SIDE_BITS = 8  # of the last bits of a number, what counts as at it
 
 
 def _comparison(
@@ -152,16 +165,27 @@ def _select_opened(pred: Array, x: Array, y: Array) -> Array:
     return each(one, pred, as_balls(x), as_balls(y))
 
 
-def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
-    """The tangent of the chosen side. On the edge of `a < b` both one-sided derivatives are legal."""
+def _around_edge(equation: Equation, x: Var | None, y: Var | None) -> Var | None:
+    """x or y by what the choice turns on, and on its edge both; None where that is not two numbers."""
     builder = equation.output.builder
     definition = builder.definitions.get(equation.operands[0])
     comparison = definition.primitive.comparison if definition else None
     k = comparison.larger if comparison else None
-    if definition and k is not None and builder.active.intersection(definition.operands):
-        a, b = definition.operands[k], definition.operands[1 - k]
-        return blend(a, b, tangents[1], tangents[2], equation.output)
-    return jointly_linear(1, 2)(equation, tangents)
+    if definition is None or k is None or not builder.active.intersection(definition.operands):
+        return None
+    a, b = definition.operands[k], definition.operands[1 - k]
+    return blend(a, b, x, y, equation.output, closed=definition.primitive in (le, ge))
+
+
+def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """The tangent of the chosen side. On the edge of `a < b` both one-sided derivatives are legal."""
+    return _around_edge(equation, *tangents[1:]) or jointly_linear(1, 2)(equation, tangents)
+
+
+def _select_around(equation: Equation) -> Var:
+    """On that edge it has both values, where they differ: a mask that is a factor, say."""
+    out, (_, x, y) = equation.output, equation.operands
+    return (_around_edge(equation, x, y) if out.is_float else None) or out
 
 
 select_ = Primitive(
@@ -172,6 +196,7 @@ select_ = Primitive(
     exactly,
     _select_opened,
     Maxima.chosen,
+    around=_select_around,
 )
 
 
@@ -182,16 +207,33 @@ def select(pred: Var, x: Operand, y: Operand) -> Var:
     return like.builder.elementwise("select", pred, x, y, dtype=like.dtype)
 
 
-def _blend(a: Array, b: Array, x: Array, y: Array) -> Array:
+def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
     def choose(a: arb, b: arb, x: arb, y: arb) -> arb:
         if a > b:
             return x
         if a < b:
             return y
+        if x is y or (x.is_exact() and x == y):
+            return x
         KINKS.say(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
         return x.union(y)
 
     return each(choose, as_balls(a), as_balls(b), x, y)
+
+
+def _tied(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
+    pairs = zip(as_balls(a).ravel().tolist(), as_balls(b).ravel().tolist(), strict=True)
+    return np.array([not (a > b or a < b) for a, b in pairs], bool).reshape(a.shape)
+
+
+def _blend_mixed(share: float, a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
+    one, other = (x, y) if closed else (y, x)
+    return np.asarray(one if share == 1 else share * one + (1 - share) * other)
+
+
+def _blend_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    a, b, _, _ = equation.operands
+    return blend(a, b, ct if k == 2 else None, ct if k == 3 else None, ct, **equation.params)
 
 
 # x where a > b, y where a < b, and the hull of both where neither is certain: the legal derivatives of
@@ -200,17 +242,20 @@ blend_ = Primitive(
     "blend",
     _blend,
     jointly_linear(2, 3),
-    lambda e, k, ct: blend(e.operands[0], e.operands[1], ct if k == 2 else None, ct if k == 3 else None, ct),
+    _blend_transpose,
     exactly,
+    kink=Kink(_tied, lambda a, b, x, y, closed: as_balls(a) - as_balls(b), _blend_mixed),
 )
 
 
-def blend(a: Var, b: Var, x: Var | None, y: Var | None, like: Var) -> Var:
-    """x where a > b, y where a < b, their hull where neither is certain; None is zero, shaped like `like`."""
+def blend(a: Var, b: Var, x: Var | None, y: Var | None, like: Var, closed: bool = True) -> Var:
+    """x where a > b, y where a < b, their hull where neither is certain; None is zero, shaped like `like`.
+
+    Where a and b are one number, the recorded code takes x if it is `closed`, else y.
+    """
     zero = like.builder.constant(0.0, like.dtype)
-    return like.builder.elementwise(
-        "blend", a, b, zero if x is None else x, zero if y is None else y, dtype=like.dtype
-    )
+    chosen = zero if x is None else x, zero if y is None else y
+    return like.builder.elementwise("blend", a, b, *chosen, dtype=like.dtype, closed=closed)
 
 
 def _extreme(choose: str, integers: np.ufunc) -> Any:
@@ -243,6 +288,51 @@ def _abs_jvp(equation: Equation, tangents: Tangents) -> Var:
 abs_ = Primitive("abs", np.absolute, _abs_jvp, rounded=exactly)
 
 
+# -- edges of what was decided: what is beyond them is not known ---------------------------------------------
+
+
+def _edge_rate(gap: Array) -> Array:
+    def one(ball: arb) -> arb:
+        if ball > 0:
+            return ZERO
+        KINKS.say(f"neither of {ball.str(8)} and 0 is certainly larger")
+        return UNKNOWN
+
+    return each(one, gap)
+
+
+edge_rate = Primitive(
+    "edge_rate",
+    _edge_rate,
+    rounded=exactly,
+    kink=Kink(
+        lambda gap: np.array([not b > 0 for b in gap.ravel().tolist()], bool).reshape(gap.shape),
+        lambda gap: gap,
+        lambda share, gap: zeros(gap.shape),
+    ),
+)
+
+
+def _edged_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """The value's tangent; at an edge, whatever moves there moves it at an unknown rate."""
+    (value, _, *gaps), (own, moved, *_) = equation.operands, tangents
+    if moved is None:
+        return own if own is not None else zeros_like(value)
+    builder = value.builder
+    rates = [builder.emit(edge_rate, (gap,), gap.shape, gap.dtype) for gap in gaps]
+    rate = sum_of(*(reduce_sum(r, range(r.ndim)) for r in rates))
+    beyond = convert(scale(rate, moved), value.dtype)
+    return sum_of(own, builder.broadcast(beyond, value.shape))
+
+
+edged_ = Primitive("edged", lambda value, moves, *gaps: value, _edged_jvp, rounded=exactly)
+
+
+def edged(value: Var, moves: Var, gaps: Sequence[Var]) -> Var:
+    """The value; its derivative along `moves` is unknown where any of the gaps, numbers >= 0, is 0."""
+    return value.builder.emit(edged_, (value, moves, *gaps), value.shape, value.dtype)
+
+
 # -- steps: constant between jumps ------------------------------------------------------------------------
 
 
@@ -260,11 +350,45 @@ def _between(growth: Growth, equation: Equation, operands: list[Array], target: 
     return each(one, as_balls(operands[0]))
 
 
-def _step(name: str, function: Any, integers: Any) -> Primitive:
-    def evaluate(x: Array, **params: Any) -> Array:
+def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callable[[arb], arb]) -> Primitive:
+    """A step, and what stands for it in a derivative: at its jump the hull of both sides.
+
+    `jump(x)` is the jump that is nearest to x.
+    """
+
+    def evaluate(x: Array) -> Array:
         return each(function, x) if x.dtype == object else np.asarray(integers(x))
 
-    return Primitive(name, evaluate, rounded=_between, jumps=True)
+    def both(x: Array) -> Array:
+        return each(lambda ball: _on_both_sides(function, ball), as_balls(x))
+
+    def jumps(x: Array) -> Array:
+        return np.array([not b.is_exact() for b in both(x).ravel().tolist()], bool).reshape(x.shape)
+
+    def between(share: float, x: Array) -> Array:
+        return each(lambda b: b.mid() + (2 * share - 1) * b.rad(), both(x))
+
+    kink = Kink(jumps, lambda x: each(lambda b: b - jump(b), as_balls(x)), between)
+    hull = Primitive(f"{name}_around", both, rounded=_between, jumps=True, kink=kink)
+
+    def around(equation: Equation) -> Var:
+        (x,), out = equation.operands, equation.output
+        moves = x.is_float and x in out.builder.active
+        return out.builder.emit(hull, (x,), out.shape, out.dtype) if moves else out
+
+    return Primitive(name, evaluate, rounded=_between, jumps=True, around=around)
+
+
+def _on_both_sides(function: Callable[[arb], arb], x: arb) -> arb:
+    """The values of a step from a little below the ball to a little above it."""
+    if not x.is_finite():
+        return UNKNOWN
+    margin = abs(x) * arb(2) ** (SIDE_BITS - ctx.prec) if not x.contains(0) else arb(2) ** -ctx.prec
+    below, above = function((x.lower() - margin).lower()), function((x.upper() + margin).upper())
+    if below == above:
+        return below
+    KINKS.say(f"{x.str(8)} is where a step jumps from {below.str(8)} to {above.str(8)}")
+    return below.union(above)
 
 
 def _round_half_even(x: arb) -> arb:
@@ -274,8 +398,12 @@ def _round_half_even(x: arb) -> arb:
     return below
 
 
-sign = _step("sign", lambda x: ZERO if x.is_zero() else certain(x, x.sgn()), np.sign)
-floor = _step("floor", lambda x: certain(x, x.floor()), lambda x: x)
-ceil = _step("ceil", lambda x: certain(x, x.ceil()), lambda x: x)
-round_ = _step("round", _round_half_even, lambda x: x)
-trunc = _step("trunc", lambda x: certain(x, x.floor() if x >= 0 else x.ceil()), lambda x: x)
+def _nearest(x: arb) -> arb:
+    return (x.mid() + 0.5).floor()
+
+
+sign = _step("sign", lambda x: ZERO if x.is_zero() else certain(x, x.sgn()), np.sign, lambda x: ZERO)
+floor = _step("floor", lambda x: certain(x, x.floor()), lambda x: x, _nearest)
+ceil = _step("ceil", lambda x: certain(x, x.ceil()), lambda x: x, _nearest)
+round_ = _step("round", _round_half_even, lambda x: x, lambda x: _nearest(x - 0.5) + 0.5)
+trunc = _step("trunc", lambda x: certain(x, x.floor() if x >= 0 else x.ceil()), lambda x: x, _nearest)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.program.balls import KINKS, ONE, certain_extreme, filled, settled, unit, zeros
 from oracles.exact.program.derive import Tangents, jointly_linear
@@ -22,7 +23,7 @@ from oracles.exact.program.primitives.arrays import (
     spread,
     without,
 )
-from oracles.exact.program.program import Array, Equation, Primitive, Var
+from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
@@ -69,6 +70,30 @@ def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     return np.moveaxis(moved, range(-len(axes), 0), axes)
 
 
+def _row_of(x: Array, axes: tuple[int, ...], reduced: bool = False) -> Array:
+    """Which row each element of x is in, or each element of what is reduced to one per row."""
+    shape, kept = without(x.shape, axes), keeping(x.shape, axes)
+    rows = np.arange(int(np.prod(shape, dtype=int)))
+    return rows.reshape(shape) if reduced else np.broadcast_to(rows.reshape(kept), x.shape)
+
+
+def _shares(share: float, x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    """The first of several candidates has this share, and the others have what is left, each another one."""
+    rows = _last_axis(x, axes)
+    out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
+    for i, found in enumerate(_rows(x, axes, largest)):
+        rest = np.arange(1, len(found))
+        left = (1 - share) * rest / max(int(rest.sum()), 1)
+        out[i, found] = [ONE if len(found) == 1 else arb(v) for v in (share, *left.tolist())]
+    moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
+    return np.moveaxis(moved, range(-len(axes), 0), axes)
+
+
+def _shared(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    shares = _weights(x, axes=axes, largest=largest)
+    return np.array([not b.is_exact() for b in shares.ravel().tolist()], bool).reshape(x.shape)
+
+
 def _mixture(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     """t where x is extreme; the hull of the t at several candidates, of which every mixture is legal."""
     rows = _last_axis(t, axes)
@@ -82,7 +107,12 @@ def _mixture(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Arr
     return filled(found, rows.shape[:-1])
 
 
-weights = Primitive("weights", _weights, rounded=exactly)
+weights = Primitive(
+    "weights",
+    _weights,
+    rounded=exactly,
+    kink=Kink(_shared, lambda x, *, axes, largest: _row_of(x, axes), _shares),
+)
 
 
 def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
@@ -92,7 +122,23 @@ def _mixture_transpose(equation: Equation, k: int, ct: Var) -> Var:
     return scale(spread(ct, params["axes"], x.shape), w)
 
 
-mixture = Primitive("mixture", _mixture, jointly_linear(1), _mixture_transpose, exactly)
+def _mixture_tied(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    several = [len(which) > 1 for which in _rows(x, axes, largest)]
+    return np.array(several, bool).reshape(without(x.shape, axes))
+
+
+def _mixed(share: float, x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
+    return np.asarray(np.add.reduce(t * _shares(share, x, axes=axes, largest=largest), axis=axes))
+
+
+mixture = Primitive(
+    "mixture",
+    _mixture,
+    jointly_linear(1),
+    _mixture_transpose,
+    exactly,
+    kink=Kink(_mixture_tied, lambda x, t, *, axes, largest: _row_of(x, axes, True), _mixed),
+)
 
 
 def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
