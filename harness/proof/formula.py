@@ -67,8 +67,8 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
             hulls = _with_literals(truth)
         except Undecided as reason:
             return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
-        met = [meets(h, t.balls) for h, t in zip(hulls, truth.enclosures, strict=True)]
-        agrees = [a | (m & meets(e, h)) for a, m, e, h in zip(agrees, met, wide, hulls, strict=True)]
+        met = [_known_to_meet(h, t.balls) for h, t in zip(hulls, truth.enclosures, strict=True)]
+        agrees = [a | (m & _known_to_meet(e, h)) for a, m, e, h in zip(agrees, met, wide, hulls, strict=True)]
     if all(a.all() for a in agrees):
         return _summed(truth, found, agrees)
     which, element = _furthest(truth, found, agrees)
@@ -124,9 +124,16 @@ def _with_literals(truth: Truth) -> list[Array]:
         hulls = evaluate(program, truth.inputs, BITS)
     if kinks:
         hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)
-    if all(meets(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
+    if all(_known_to_meet(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
     return limits_along_rays(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) or hulls
+
+
+def _known_to_meet(one: Array, other: Array) -> Mask:
+    """Where two arrays of balls overlap that say something: what is not finite meets everything."""
+    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
+    known = np.array([a.is_finite() and b.is_finite() for a, b in pairs], bool).reshape(one.shape)
+    return known & meets(one, other)
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:

@@ -1,11 +1,17 @@
-"""At a kink or a 0/0: which elements of a derivative really jump there, and which only look as if they might.
+"""At a kink or a 0/0: what the slopes around a point say of the legal ones at it.
 
 A stable sigmoid is written in two halves that meet smoothly at 0: each comparison and |x| has a kink there,
 and the hull of their one-sided slopes, taken one by one, is far too wide. So the derivative is also taken
-close by, in several random directions, where no comparison is tied. If all of these agree everywhere, the
-function has one slope (the limit of the slopes around a point, as in Clarke, Optimization and Nonsmooth
-Analysis, 1983), and that is the answer. If they differ anywhere, the hull of everything legal stays, for
-every element: of many tied for a maximum, a few directions do not reach each.
+close by, in several random directions, where no comparison is tied (the limits of the slopes around a point,
+as in Clarke, Optimization and Nonsmooth Analysis, 1983). For each element and the kinks that it depends on
+(`components`):
+
+- Where all of them are one hyperplane, there are two sides, and random directions see both: their slopes,
+  or the one that they agree on, are all that is legal.
+- Where there are more, a slope that all directions agree on for every element that shares these kinks, and
+  as many other directions too, is the one there is.
+- If any of these elements jumps, the hulls of all of them stay: of many tied for a maximum, a few directions
+  do not reach each. So a smooth element under a tied maximum stays open: that is the limit of this.
 
 Where a rule divides 0 by 0, as that of a norm does at 0, there is no hull; the slopes along a few rays that
 have a limit are then all that is known of the legal ones.

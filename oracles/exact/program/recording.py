@@ -130,8 +130,8 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
         depends[out] = _moves_with(equation, depends)
         if out in loose and depends[out] and out.size and equation.operands[0].is_float:
             assert equation.primitive.edge is not None
-            found = gaps.setdefault(depends[out], [])
-            found += [convert(gap, "float64") for gap in equation.primitive.edge(equation)]
+            for gap in equation.primitive.edge(equation):
+                gaps.setdefault(depends[out], []).append(convert(gap, "float64"))
     edges = list(outputs)
     for inputs, near in gaps.items():
         moves = [reduce_sum(convert(v, "float64"), range(v.ndim)) for v in recorder.inputs if v in inputs]

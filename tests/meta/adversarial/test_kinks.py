@@ -165,7 +165,6 @@ STEPS = {
     "round": (lambda x, n: x * n.round(x), [0.5, 0.75], (0, 1)),
     "abs by sign": (lambda x, n: n.sign(x - 1) * (x - 1) + x, AT1, (0, 2)),
     "where of numbers": (lambda x, n: n.where(x > 0, 2.0, 5.0) * x, AT0, (2, 5)),
-    "floor_divide": (lambda x, n: (x // 1) * x, AT1, (0, 1)),
     "where": (lambda x, n: n.where(x > 0, 2 * x, 5 * x), AT0, (2, 5)),
     "square of the rest": (lambda x, n: (x - n.floor(x)) ** 2, AT1, (0, 2)),
     "a step in an exponential": (lambda x, n: x * n.exp2(n.floor(x)), AT1, (1, 2)),
@@ -220,12 +219,13 @@ WHOLE = {"numpy": lambda x: x.astype(int), "jax": lambda x: x.astype(int), "torc
 
 
 @pytest.mark.parametrize("framework", MODULES)
-@pytest.mark.parametrize("kind", ["int", "count", "band"])
+@pytest.mark.parametrize("kind", ["int", "count", "band", "quotient"])
 def test_a_step_that_leads_to_integers_or_logic_is_never_one_sided(framework, kind):
     function = {
         "int": lambda x: x * WHOLE[framework](x),
         "count": lambda x: (x * x * x).sum() * (x > 1).sum(),
         "band": lambda x: x * ((x > 0) & (x < 1)),
+        "quotient": lambda x: x * (x // 1),
     }[kind]
     try:
         hulls, kinks = ends(function, numbers(framework, [1.0, 1.5]))
@@ -387,3 +387,11 @@ def test_a_literal_excuses_no_other_branch(factor):
 
     result = harness.check_gradient(function, (jnp.array([1.0, 0.0]),), mode="forward")
     assert str(result.verdict) == "wrong"
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(2.0, "wrong"), (1.0, "accurate")])
+def test_literals_that_leave_nothing_known_excuse_nothing(factor, expected):
+    """As balls the two 0.1 may cancel, and what is unbounded meets every gradient."""
+    x = np.array(1 + 2**-52)
+    rule = lambda g, x: (-factor * g * 0.1 / (x * 0.1 - 0.1) ** 2,)  # noqa: E731
+    assert verdict(lambda x: 1 / (x * 0.1 - 0.1), (x,), rule) == expected

@@ -79,6 +79,9 @@ SAMPLES: dict[str, Sample] = {
     "select < both": Sample(
         lambda x, y: choices.select(choices.compare("lt", x, y), x * x, y * y * y), (X, Y)
     ),
+    "edged": Sample(
+        lambda x: choices.edged(x * x, arrays.reduce_sum(x, (0, 1)), [fn.absolute(x - 9.0)]), (X,)
+    ),
     "blend": Sample(lambda a, b, x, y: choices.blend(a, b, x, y, x), (X, Y, X, Y)),
     "maximum": Sample(fn.maximum, (X, Y)),
     "minimum": Sample(fn.minimum, (X, Y)),

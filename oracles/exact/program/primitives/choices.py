@@ -315,7 +315,7 @@ edge_rate = Primitive(
 
 def _edged_jvp(equation: Equation, tangents: Tangents) -> Var:
     """The value's tangent; at an edge, whatever moves there moves it at an unknown rate."""
-    (value, _, *gaps), (own, moved, *_) = equation.operands, tangents
+    (_, *gaps, value), (moved, *_, own) = equation.operands, tangents
     if moved is None:
         return own if own is not None else zeros_like(value)
     builder = value.builder
@@ -325,12 +325,12 @@ def _edged_jvp(equation: Equation, tangents: Tangents) -> Var:
     return sum_of(own, builder.broadcast(beyond, value.shape))
 
 
-edged_ = Primitive("edged", lambda value, moves, *gaps: value, _edged_jvp, rounded=exactly)
+edged_ = Primitive("edged", lambda *operands: operands[-1], _edged_jvp, rounded=exactly)
 
 
 def edged(value: Var, moves: Var, gaps: Sequence[Var]) -> Var:
     """The value; its derivative along `moves` is unknown where any of the gaps, numbers >= 0, is 0."""
-    return value.builder.emit(edged_, (value, moves, *gaps), value.shape, value.dtype)
+    return value.builder.emit(edged_, (moves, *gaps, value), value.shape, value.dtype)
 
 
 # -- steps: constant between jumps ------------------------------------------------------------------------
