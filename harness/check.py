@@ -76,7 +76,8 @@ def check_gradient(
         order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
         seed: Seeds what is drawn.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
-        seconds: The limit for the exact evaluations.
+        seconds: The limit for the exact evaluations, counted in work: what a machine of 2025 does in them,
+            at the least, so that a slow or busy one gives the same verdict.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
         jit: Whether JAX compiles the function and its gradient.
         boundary: True also tries zeros, ties, saturation, subnormal and huge numbers, other layouts, one

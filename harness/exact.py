@@ -89,7 +89,8 @@ def exact_gradient(
         order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
         seed: Seeds the random cotangents and tangents.
         max_bits: The precision it stops at.
-        seconds: The time it stops at, for evaluation.
+        seconds: The work it stops at: what a machine of 2025 does in them, at the least. It is counted, so
+            that a slow or busy one comes as far.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
 
     Returns:

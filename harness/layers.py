@@ -59,7 +59,8 @@ def check_layer(
             it.
         seed: Seeds the draws of the layer, and the cotangent.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
-        seconds: The limit for the exact evaluations.
+        seconds: The limit for the exact evaluations, counted in work: what a machine of 2025 does in them,
+            at the least, so that a slow or busy one gives the same verdict.
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.

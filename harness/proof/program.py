@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import format_of
@@ -107,7 +107,7 @@ def examine_program(
         truth: The truth it is compared with.
         recording: The program; its outputs are the gradients with respect to the truth's inputs, in order.
         machine: How it rounds.
-        limits: For the exact evaluation and, in seconds, for the bound.
+        limits: For the exact evaluation, and for the bound.
         custom: Whether a person wrote the rule.
     """
     found = [v.shape for v in recording.program.outputs]
@@ -118,8 +118,7 @@ def examine_program(
     formula = compare(truth, recording, limits, custom)
     if formula.agrees is not None and not all(a.all() for a in formula.agrees):
         return Examined(machine, recording, formula, None)  # it is wrong, however it rounds
-    deadline = time.monotonic() + limits.seconds
-    balls = bound(recording.program, recording.values, machine, deadline)
+    balls = bound(recording.program, recording.values, machine, Work(limits.seconds))
     return Examined(machine, recording, formula, balls)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.proof.question import Question
 from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import resolve
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.balls import all_finite, exact, precision
@@ -193,7 +192,6 @@ def true_gradient(
         Undecided: No precision within the limits narrows an element, with the reason.
         Unsupported: A primitive has no derivative rule.
     """
-    deadline = time.monotonic() + limits.seconds
     program, inputs = derive(recording.program, wrt), [*recording.values, *cotangents]
     enclosures = slopes(
         recording.program, program, recording.values, cotangents, wrt, BITS, limits, derive is jvp
@@ -201,7 +199,7 @@ def true_gradient(
     kinks = derive is vjp and any(e.kinks for e in enclosures)
     along = _along(recording, cotangents, wrt, limits) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
-    excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), deadline)
+    excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), Work(limits.seconds))
     return Truth(
         recording.program, program, recording.values, tuple(cotangents), tuple(wrt), tuple(names), dtypes,
         tuple(enclosures), tuple(excused), tuple(zero), along,
@@ -214,12 +212,12 @@ def _along(
     """The derivative of <cotangent, f> where all that is differentiated moves alike; None if unknown."""
     program = recording.program
     inputs = [*recording.values, *(np.ones(program.inputs[i].shape) for i in wrt)]
-    deadline = time.monotonic() + limits.seconds
+    work = Work(limits.seconds)
     try:
         tangents = jvp(program, wrt)
-        slopes = evaluate(tangents, inputs, BITS, deadline)
+        slopes = evaluate(tangents, inputs, BITS, work)
         if not all(all_finite(s) for s in slopes):  # the edge of a branch
-            slopes = resolve(tangents, inputs, wrt, slopes, BITS, deadline)
+            slopes = resolve(tangents, inputs, wrt, slopes, BITS, work)
     except (Undecided, Unsupported):
         return None
     with precision(BITS):

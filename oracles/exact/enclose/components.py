@@ -12,14 +12,13 @@ only several kinks together make wide depends on all of them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from flint import arb
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import precision
 from oracles.exact.program.program import Array, Equation, Program
 
@@ -78,7 +77,7 @@ def components(
     hulls: Sequence[arb],
     rays: Sequence[Operands],
     bits: int,
-    deadline: float = math.inf,
+    work: Work | None = None,
 ) -> list[Component]:
     """The elements that are hulls, by the kinks that they share; those of no kink are in none.
 
@@ -88,11 +87,11 @@ def components(
         hulls: Its outputs there, in one list.
         rays: What kinks are made of along directions, each followed by its opposite.
         bits: The precision.
-        deadline: When to give up, as for `evaluate`.
+        work: How much may be done.
     """
     wide = [k for k, ball in enumerate(hulls) if not is_known(ball)]
     found = _Sites()
-    evaluate(program, inputs, bits, deadline, found)
+    evaluate(program, inputs, bits, work, found)
     with precision(4 * bits):
         keys = {n: _keys(n, *found.places[n], rays) for n in found.places}
     kinks = sorted({key for own in keys.values() for key in own if key})
@@ -101,7 +100,7 @@ def components(
 
     def touched(kept: _Mask) -> frozenset[int]:
         sites = _Sites({n: (own >= 0) & kept(n, own) for n, own in of.items()})
-        balls = [b for array in evaluate(program, inputs, bits, deadline, sites) for b in array.ravel()]
+        balls = [b for array in evaluate(program, inputs, bits, work, sites) for b in array.ravel()]
         return frozenset(k for k in wide if not is_known(balls[k]))
 
     if len(kinks) <= MOST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -11,7 +10,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import all_finite, as_balls, exact, filled, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.primitives.arithmetic import constant, div
 from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
 from oracles.exact.program.program import Array, Equation, Program, Series
@@ -22,15 +21,51 @@ from oracles.exact.program.program import Array, Equation, Program, Series
 # stands there was often computed: 1 / sqrt(2 pi) is rounded three times.
 ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
+RATE = 3e7  # additions of balls that stand for a second
+GUARD, LEAST_SECONDS = 20, 30  # a clock of so many times the seconds, of 30 at the least
 # Sees an equation with the values of its operands and of its output.
 Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
+
+
+class Work:
+    """How much evaluations may do, counted: a slow or busy machine comes as far as a fast one.
+
+    Args:
+        seconds: As much as a machine of 2025 does in them, at the least. The clock is read for what no count
+            foresees, an evaluation that hangs: it ends one that takes many times as long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds * RATE
+        self._ends = time.monotonic() + GUARD * max(seconds, LEAST_SECONDS)
+
+    def affords(self, program: Program, bits: int) -> bool:
+        """Whether one evaluation more is within it."""
+        return sum(program.costs) * _factor(bits) <= self.left
+
+    def spend(self, cost: float, where: str, number: int, of: int) -> None:
+        """Count what is done next.
+
+        Raises:
+            Exhausted: It is more than what is left.
+        """
+        self.left -= cost
+        if self.left < 0:
+            raise Exhausted(f"out of work at {where} {number} of {of}")
+        if time.monotonic() > self._ends:
+            raise Exhausted(f"hanging at {where} {number} of {of}")
+
+
+def _factor(bits: int) -> float:
+    """How much more work numbers of so many bits are."""
+    return max(1.0, bits / 512)
 
 
 def evaluate(
     program: Program,
     inputs: Sequence[Array],
     bits: int,
-    deadline: float = math.inf,
+    work: Work | None = None,
     watch: Watch | None = None,
 ) -> list[Array]:
     """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
@@ -40,15 +75,16 @@ def evaluate(
     equation, once it is computed.
 
     Raises:
-        Undecided: A comparison is not certain at this precision, a guard does not hold here, or the deadline
-            (of `time.monotonic`) has passed.
+        Undecided: A comparison is not certain at this precision, or a guard does not hold here.
+        Exhausted: It is more work than is left.
     """
+    factor = _factor(bits)
     with precision(bits):
         values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
         coefficients: dict[Series, list[Array]] = {}
         for number, equation in enumerate(program.equations):
-            if time.monotonic() > deadline:
-                raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
+            if work is not None:
+                work.spend(program.costs[number] * factor, "equation", number, len(program.equations))
             operands = [values[v] for v in equation.operands]
             if equation.primitive is taylor:
                 key, highest = program.series[equation.output]

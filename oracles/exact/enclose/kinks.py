@@ -27,7 +27,7 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.enclose.components import Component, OneSide, Operands, components, is_known
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
@@ -50,7 +50,7 @@ def resolve(
     active: Sequence[int],
     hulls: Sequence[Array],
     bits: int,
-    deadline: float = math.inf,
+    work: Work | None = None,
 ) -> list[Array]:
     """The hulls, narrowed to what the slopes around say of each element's own kinks.
 
@@ -58,14 +58,14 @@ def resolve(
         program: A derivative program, evaluated at `inputs` with the result `hulls`.
         active: The inputs that are differentiated: the point is moved along these.
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
-        deadline: When to give up, as for `evaluate`.
+        work: How much may be done.
     """
 
     def around(seed: int) -> list[_Ray]:
         found = []
         for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
             side = OneSide()
-            slopes = evaluate(program, moved, 2 * DISTANCE_BITS + bits, deadline, side)
+            slopes = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side)
             found.append(_Ray(_flat(slopes), side.operands))
         return found
 
@@ -77,7 +77,7 @@ def resolve(
         return list(hulls)
     parts = [Component(frozenset(range(len(whole))), False)]
     if any(len(known[k]) != 1 for k, b in enumerate(whole) if not is_known(b)):
-        parts = components(program, inputs, whole, [ray.operands for ray in rays], bits, deadline)
+        parts = components(program, inputs, whole, [ray.operands for ray in rays], bits, work)
     again: list[_Ray] = []
     for part in parts:
         wide = [k for k in part.elements if not is_known(whole[k])]
@@ -171,7 +171,7 @@ def limits_along_rays(
     active: Sequence[int],
     results: Sequence[Array],
     bits: int,
-    deadline: float = math.inf,
+    work: Work | None = None,
 ) -> list[Array] | None:
     """The results; where they are not finite, or the slopes around are others, the hull of a few of these.
 
@@ -179,7 +179,7 @@ def limits_along_rays(
     """
     found: list[list[Array]] = []
     for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
-        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, deadline) for moved in (near, far)]
+        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, work) for moved in (near, far)]
         with precision(2 * bits):
             limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
         if any(ball is None for array in limits for ball in array.ravel().tolist()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.evaluate import Poles, evaluate
+from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.program.balls import KINKS, LOST, precision
 from oracles.exact.program.errors import Undecided
@@ -147,7 +146,10 @@ def _decimal(number: arb, count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far precision may grow: in bits, and in seconds for the whole evaluation.
+    """How far precision may grow: in bits, and in the work of all evaluations that belong together.
+
+    `seconds` stand for as much work as a machine of 2025 does in them, at the least (see `evaluate.Work`). It
+    is counted, so that a slow machine gives the same verdict; the clock ends only what hangs.
 
     Where no element is certainly nonzero, balls smaller than 2^-zero_bits are taken for 0, so that an exact
     zero does not ask for thousands of bits.
@@ -211,20 +213,19 @@ def refine(
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
-    start, now, before = time.monotonic(), bits, None
-    deadline = start + limits.seconds
+    work, now, before = Work(limits.seconds), bits, None
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         try:
             with KINKS.collected() as kinks, LOST.collected() as lost:
-                results: list[Array] | None = evaluate(program, inputs, now, deadline, poles)
+                results: list[Array] | None = evaluate(program, inputs, now, work, poles)
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and active and problem:  # otherwise the one-sided slopes are one, to all these digits
-                results = resolve(program, inputs, active, results or (), bits, deadline)
+                results = resolve(program, inputs, active, results or (), bits, work)
                 problem = _too_wide(results, bits, limits.zero_bits)
             elif active and now == bits and (isolated or (forward and lost) or not _finite(results)):
                 with KINKS.collected() as jumps:
-                    around = limits_along_rays(program, inputs, active, results or (), bits, deadline)
+                    around = limits_along_rays(program, inputs, active, results or (), bits, work)
                 if around:
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             if kinks and active and not problem:
@@ -237,10 +238,8 @@ def refine(
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
         if poles and poles.are_all and not _finite(results):
             raise Undecided(f"{problem} (at {now} bits; more would not help)")
-        spent = time.monotonic() - start
-        # The next round costs about three times this one.
-        if 2 * now > limits.bits or 4 * spent > limits.seconds:
-            raise Undecided(f"{problem} (at {now} bits, after {spent:.1f} s; raise max_bits or seconds)")
+        if 2 * now > limits.bits or not work.affords(program, 2 * now):
+            raise Undecided(f"{problem} (at {now} bits; raise max_bits or seconds)")
         before, now = results, 2 * now
 
 

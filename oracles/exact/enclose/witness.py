@@ -16,15 +16,14 @@ eight halvings in a row have taken all the branches that are taken here: there a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from flint import arb
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import exact, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.program import Array, Equation, Program
 
 FIRST, LAST = 1, -100
@@ -64,23 +63,23 @@ def sides_with_rule(
     Args:
         moving, element: Which input, and which of its elements.
         rule, truth: The two derivatives along it.
-        seconds: When to give up; then it says so, which decides nothing.
+        seconds: How much may be done (see `Work`); at its end it says so, which decides nothing.
         near: Whether the two differ by no more than a few roundings.
     """
-    deadline = time.monotonic() + seconds
+    work = Work(seconds)
     streak = steps = alike = 0
     last = None
     with precision(BITS):
-        here = _taken_here(forward, inputs, deadline)
+        here = _taken_here(forward, inputs, work)
     for exponent in range(FIRST, LAST - 1, -1):
         with precision(BITS):
             step = arb(2) ** exponent
             try:
-                above, left = _projected(forward, inputs, cotangents, moving, element, step, deadline)
-                below, right = _projected(forward, inputs, cotangents, moving, element, -step, deadline)
-            except Undecided as reason:
-                if "out of time" in str(reason):
-                    return f"the second witness ran out of time after {steps} of {FIRST - LAST + 1} steps"
+                above, left = _projected(forward, inputs, cotangents, moving, element, step, work)
+                below, right = _projected(forward, inputs, cotangents, moving, element, -step, work)
+            except Exhausted:
+                return f"the second witness ran out of work after {steps} of {FIRST - LAST + 1} steps"
+            except Undecided:
                 streak, alike, last = 0, 0, None  # outside the domain, or on another branch
                 continue
             steps += 1
@@ -114,13 +113,13 @@ def _projected(
     moving: int,
     element: tuple[int, ...],
     step: arb,
-    deadline: float,
+    work: Work,
 ) -> tuple[arb, Branches]:
     """<cotangent, forward> with one element of one input moved, and the branches on the way."""
     moved = [exact(x) for x in inputs]
     moved[moving] = moved[moving].copy()
     moved[moving][element] = moved[moving][element] + step
-    values, taken = _followed(forward, moved, deadline)
+    values, taken = _followed(forward, moved, work)
     total = arb(0)
     for value, cotangent in zip(values, cotangents, strict=True):
         for a, b in zip(value.ravel().tolist(), exact(cotangent).ravel().tolist(), strict=True):
@@ -128,18 +127,18 @@ def _projected(
     return total, taken
 
 
-def _taken_here(forward: Program, inputs: Sequence[Array], deadline: float) -> Branches | None:
+def _taken_here(forward: Program, inputs: Sequence[Array], work: Work) -> Branches | None:
     try:
-        return _followed(forward, inputs, deadline)[1]
+        return _followed(forward, inputs, work)[1]
     except Undecided:
         return None
 
 
-def _followed(forward: Program, inputs: Sequence[Array], deadline: float) -> tuple[list[Array], Branches]:
+def _followed(forward: Program, inputs: Sequence[Array], work: Work) -> tuple[list[Array], Branches]:
     taken: Branches = []
 
     def watch(equation: Equation, operands: list[Array], result: Array) -> None:
         if _branches(equation):
             taken.append(result.tolist())
 
-    return evaluate(forward, inputs, BITS, deadline, watch), taken
+    return evaluate(forward, inputs, BITS, work, watch), taken

@@ -21,6 +21,10 @@ class Undecided(ExactError):
     """A comparison, a kink or a radius that no precision within the limit decides."""
 
 
+class Exhausted(Undecided):
+    """The work that is allowed was done, and it was not enough."""
+
+
 class Unsupported(ExactError):
     """An operation without a rule, or a value that would leave the balls."""
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
+LEAST = 64  # additions that any equation costs
 FLOATS = frozenset({"float64", "float32", "float16", "bfloat16"})
 
 
@@ -77,6 +78,8 @@ class Primitive:
         around: `around(equation)` writes its value for a derivative: at its jump, the hull of both sides.
             Absent where it has no jump, or cannot be both.
         kink: What is known at its kinks, for one whose result is a hull there.
+        cost: `cost(equation)`: how much work it is, in additions. Absent where that is one for each element
+            of its largest operand or of its result.
         terms: For a sum: `terms(*operands, **params)` on absolute values gives how large what is added is.
     """
 
@@ -93,6 +96,7 @@ class Primitive:
     terms: Callable[..., Array] | None = None
     around: Callable[[Equation], Var] | None = None
     kink: Kink | None = None
+    cost: Callable[[Equation], float] | None = None
 
     def __post_init__(self) -> None:
         PRIMITIVES.setdefault(self.name, self)
@@ -184,6 +188,12 @@ class Equation(NamedTuple):
     origin: Origin | None = None
 
     @property
+    def cost(self) -> float:
+        """How much work it is, in additions; an empty one is some, too."""
+        size = max(self.output.size, *(v.size for v in self.operands), LEAST)
+        return size if self.primitive.cost is None else max(self.primitive.cost(self), size)
+
+    @property
     def called(self) -> str:
         """The operation as the recorded code called it."""
         return self.origin.operation if self.origin else self.primitive.name
@@ -220,6 +230,11 @@ class Program:
                 kept.append(equation)
                 needed.update(equation.operands)
         return Program(self.inputs, kept[::-1], outputs, self.guards)
+
+    @cached_property
+    def costs(self) -> list[float]:
+        """How much work each equation is."""
+        return [equation.cost for equation in self.equations]
 
     @cached_property
     def last_uses(self) -> dict[int, list[Var]]:

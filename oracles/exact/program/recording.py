@@ -16,6 +16,7 @@ from oracles.exact.program.primitives.choices import edged, select_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
 
 DECIDING_BITS = (128, 512, 2048)
+MOST_DECISIONS = 5_000  # far more than halving down to the smallest float64 takes
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,16 @@ class Recorder(Builder):
         """The value of an integer or boolean, and a guard that the program holds only where it is this.
 
         Raises:
-            Undecided: No precision up to the last of DECIDING_BITS decides it.
+            Undecided: No precision up to the last of DECIDING_BITS decides it, or too much was decided.
         """
         known = self.known(var)
         if known is not None:
             return known
+        if len(self.guards) >= MOST_DECISIONS:
+            raise Undecided(
+                f"the code decides more than {MOST_DECISIONS} branches: a loop that ends by rounding or "
+                "underflow where it runs never ends in exact arithmetic"
+            )
         for bits in DECIDING_BITS:
             try:
                 with precision(bits), listening():  # more bits may do
@@ -96,7 +102,8 @@ class Recorder(Builder):
     def _value(self, var: Var, seen: dict[Var, Array]) -> Array:
         """Evaluate what `var` needs and has not been evaluated yet."""
         for v, number in zip(self.inputs, self.values, strict=True):
-            seen.setdefault(v, exact(number))
+            if v not in seen:
+                seen[v] = exact(number)
         waiting = [var]
         while waiting:
             v = waiting[-1]

@@ -16,8 +16,6 @@ forgets that two operands are the same number, and would be too generous by up t
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,10 +24,10 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import as_balls, booleans, each, exact, is_open, precision, unit
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import (
     FORMATS,
     ROUNDING_MODELS,
@@ -45,6 +43,7 @@ from oracles.exact.program.primitives.orders import argmax_
 from oracles.exact.program.program import Array, Equation, Program, Shape, Var
 from oracles.exact.program.scalars import CALLS, LOGISTIC, SIGMOID_FLOOR
 
+GROWING = 4  # times the work of an evaluation: each ball grows, too
 BITS = 96  # float64 has 53: what the midpoints themselves lose is 2^-43 of what is bounded
 
 __all__ = ["ROUNDING_MODELS", "Bound", "RoundingModel", "attainable", "bound"]
@@ -75,7 +74,7 @@ def bound(
     program: Program,
     inputs: Sequence[Array],
     model: RoundingModel,
-    deadline: float = math.inf,
+    work: Work | None = None,
     keep: bool = False,
 ) -> Bound:
     """Run a program as its own dtypes round; `keep` all values on the way (see `diagnosis`).
@@ -92,7 +91,7 @@ def bound(
     with precision(BITS):
         run = _Run(program, model)
         try:
-            return run.all(inputs, deadline, keep)
+            return run.all(inputs, work, keep)
         except Undecided as reason:
             wide = [np.full(v.shape, UNKNOWN, object) for v in program.outputs]
             return run.found(wide, str(reason))
@@ -108,14 +107,14 @@ class _Run:
         self.maxima = Maxima(model.fuses) if largest else None
         self.leaving = _leaving(program)
 
-    def all(self, inputs: Sequence[Array], deadline: float, keep: bool) -> Bound:
+    def all(self, inputs: Sequence[Array], work: Work | None, keep: bool) -> Bound:
         program, values, self.growth.keeping = self.program, self.values, keep
         for v, x in zip(program.inputs, inputs, strict=True):
             values[v] = self.growth.stored(exact(x), v.dtype)
         last = {} if keep else program.last_uses
         for number, equation in enumerate(program.equations):
-            if time.monotonic() > deadline:
-                raise Undecided(f"out of time at equation {number} of {len(program.equations)}")
+            if work is not None:
+                work.spend(GROWING * program.costs[number], "equation", number, len(program.equations))
             values[equation.output] = self._one(equation, [values[v] for v in equation.operands])
             for v in last.get(number, ()):
                 del values[v]
@@ -211,7 +210,7 @@ def attainable(
     wrt: Sequence[int],
     truth: Sequence[Enclosure],
     cotangents: int = 1,
-    deadline: float = math.inf,
+    work: Work | None = None,
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
     """The attainable error of every element, and where the truth is 0 whatever the perturbation.
 
@@ -224,22 +223,25 @@ def attainable(
         cotangents: How many inputs are cotangents.
 
     Raises:
-        Undecided: The deadline has passed before enough perturbations.
+        Exhausted: The work was done before enough perturbations.
     """
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
     bits = max((t.bits for t in truth), default=64)
     with precision(bits):
         inputs = [exact(x) for x in inputs]
-    moving = _moving(program, inputs, wrt, cotangents, bits, deadline)
+    moving = _moving(program, inputs, wrt, cotangents, bits, work)
     steps = {i: _step(inputs[i], program.inputs[i], bits) for i in moving}
     count = PERTURBATIONS if sum(change.size for change in largest) < MANY else FEWER
     for seed in range(count) if any(np.size(inputs[i]) for i in moving) else ():
-        if time.monotonic() > deadline and seed < FEWER:
-            raise Undecided(f"out of time after {seed} of {FEWER} perturbations for the attainable error")
         moved = _moved(inputs, steps, seed)
         try:
-            around = evaluate(program, moved, bits, deadline)
+            around = evaluate(program, moved, bits, work)
+        except Exhausted as reason:
+            if seed < FEWER:
+                done = f"after {seed} of {FEWER} perturbations for the attainable error"
+                raise Exhausted(f"out of work {done}") from reason
+            break
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
         with precision(bits):
@@ -256,7 +258,12 @@ def attainable(
 
 
 def _moving(
-    program: Program, inputs: Sequence[Array], wrt: Sequence[int], cotangents: int, bits: int, deadline: float
+    program: Program,
+    inputs: Sequence[Array],
+    wrt: Sequence[int],
+    cotangents: int,
+    bits: int,
+    work: Work | None,
 ) -> list[int]:
     """The inputs to perturb: all floating ones, or where that turns a comparison, not the fixed ones."""
     floating = [i for i, v in enumerate(program.inputs) if v.dtype in FORMATS]
@@ -266,10 +273,10 @@ def _moving(
     if not asked.outputs:
         return floating
     try:
-        here = evaluate(asked, inputs, bits, deadline)
+        here = evaluate(asked, inputs, bits, work)
         steps = {i: _step(inputs[i], program.inputs[i], bits) for i in fixed}
         for seed in range(PERTURBATIONS):
-            there = evaluate(asked, _moved(inputs, steps, seed), bits, deadline)
+            there = evaluate(asked, _moved(inputs, steps, seed), bits, work)
             if not all(map(np.array_equal, here, there)):
                 return least
     except Undecided:

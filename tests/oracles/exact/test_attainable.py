@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
 from oracles.exact.rounding import bound as module
@@ -114,10 +114,10 @@ def test_many_elements_have_eight_perturbations(monkeypatch, size, wanted):
     assert len(seen) == wanted
 
 
-def test_running_out_of_time_is_not_taken_for_precision():
+def test_running_out_of_work_is_not_taken_for_precision():
     x = array([1.0])
-    with pytest.raises(Undecided, match="out of time after 0 of 8 perturbations"):
-        spread(lambda x: x * x, [x], x, deadline=0.0)
+    with pytest.raises(Exhausted, match="out of work after 0 of 8 perturbations"):
+        spread(lambda x: x * x, [x], x, work=Work(0.0))
 
 
 def test_it_is_the_same_each_time():

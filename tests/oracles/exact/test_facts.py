@@ -61,6 +61,7 @@ FACTS = {
     "jumps": COMPARISONS | STEPS | AROUND | ORDERS,
     "terms": {"add", "sub", "reduce_sum"},
     "around": STEPS | {"select", "convert"},
+    "cost": MATRICES - {"lapack_signs"} | {"matmul", "taylor"},
     "kink": AROUND | {"blend", "weights", "mixture", "edge_rate"},
 }
 

@@ -11,6 +11,7 @@ from flint import arb
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.program.balls import filled
 from oracles.exact.program.formats import FORMATS, Growth
 from oracles.exact.program.primitives import (
@@ -530,9 +531,9 @@ def test_a_dtype_without_a_model_is_refused_by_name():
         bound(builder.program([x + 1.0]), [np.ones(())], ROUNDING_MODELS["jax"])
 
 
-def test_the_deadline_is_kept_and_says_where():
-    found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], ROUNDING_MODELS["numpy"], deadline=0.0)
-    assert found.problem == "out of time at equation 0 of 3"
+def test_the_limit_of_work_is_kept_and_says_where():
+    found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], ROUNDING_MODELS["numpy"], Work(0.0))
+    assert found.problem == "out of work at equation 0 of 3"
 
 
 def test_what_is_kept_says_how_much_each_ball_grew():

@@ -127,9 +127,9 @@ def test_two_steps_by_chance_are_not_enough():
     assert said(folded, slope, CUBE) == ""
 
 
-def test_running_out_of_time_decides_nothing_and_says_so():
+def test_running_out_of_work_decides_nothing_and_says_so():
     assert said(folded, CUBE, 2 * CUBE, seconds=-1.0) == (
-        "the second witness ran out of time after 0 of 102 steps"
+        "the second witness ran out of work after 0 of 102 steps"
     )
 
 

@@ -53,7 +53,20 @@ def _matmul_rounded(growth: Growth, equation: Equation, operands: list[Array], t
     return grown if inner is target else growth.grown(equation, grown, 1, True)
 
 
-matmul_ = Primitive("matmul", balls_matmul, linear(0, 1), _matmul_transpose, _matmul_rounded)
+def cubed(equation: Equation) -> float:
+    """A factorization of the first operand, matrix by matrix, and what is solved with it."""
+    size = max(v.size for v in equation.operands)
+    return float(size * equation.operands[0].shape[-1])
+
+
+matmul_ = Primitive(
+    "matmul",
+    balls_matmul,
+    linear(0, 1),
+    _matmul_transpose,
+    _matmul_rounded,
+    cost=lambda e: e.output.size * e.operands[0].shape[-1] / 8,  # Arb's matrix product is fast
+)
 
 
 def matmul(x: Var, y: Var) -> Var:
@@ -152,7 +165,9 @@ def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
     return solve(a, right)
 
 
-solve_ = Primitive("solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct))
+solve_ = Primitive(
+    "solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct), cost=cubed
+)
 
 
 def solve(a: Var, b: Var, left: bool = True) -> Var:
@@ -180,7 +195,7 @@ def _det_jvp(equation: Equation, tangents: Tangents) -> Var:
     return scale(trace(matmul(inverse(a), ta)), equation.output)
 
 
-det_ = Primitive("det", _det, _det_jvp)
+det_ = Primitive("det", _det, _det_jvp, cost=cubed)
 
 
 def det(a: Var) -> Var:
@@ -236,7 +251,7 @@ def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:
     return matmul(low, scale(inner, low.builder.constant(half, low.dtype)))
 
 
-cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp)
+cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp, cost=cubed)
 
 
 def cholesky(a: Var) -> Var:

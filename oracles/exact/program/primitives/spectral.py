@@ -15,7 +15,7 @@ from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
-from oracles.exact.program.primitives.linear_algebra import batched, matmul, transpose, triangle
+from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var
@@ -66,8 +66,8 @@ def _eigenvectors(a: Array) -> Array:
     return batched(lambda m: _decompose(m)[1], a)
 
 
-eigenvalues_ = Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp)
-eigenvectors_ = Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp)
+eigenvalues_ = Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp, cost=cubed)
+eigenvectors_ = Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp, cost=cubed)
 
 
 def _signs(vectors: Array, a: Array, *, of: Any) -> Array:

@@ -118,7 +118,14 @@ def _rows(maxima: Maxima, equation: Equation, operands: list[Array], result: Arr
     return maxima.exponential(equation, operands, result) if exp else result
 
 
-taylor = Primitive("taylor", _taylor_coefficient, _taylor_jvp, rounded=_rounded, rows=_rows)
+taylor = Primitive(
+    "taylor",
+    _taylor_coefficient,
+    _taylor_jvp,
+    rounded=_rounded,
+    rows=_rows,
+    cost=lambda e: float(e.output.size * (16 + 64 * e.params["order"])),
+)
 
 
 def scalar(function: str, x: Var, *parameters: Operand, order: int = 0, **static: Any) -> Var:

@@ -1,0 +1,172 @@
+"""Limits count work and not seconds: a slow machine gives the same verdict, and what never ends stops."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import harness
+from oracles.exact.enclose import evaluate
+from oracles.exact.program import recording
+from oracles.exact.program.errors import Undecided
+
+
+class SlowClock:
+    """The clock of a machine that is so many times slower."""
+
+    def __init__(self, factor):
+        self.factor, self.start, self.now = factor, time.monotonic(), time.monotonic
+
+    def __call__(self):
+        return self.start + self.factor * (self.now() - self.start)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def of_softmax(g, x):
+    y = softmax(x)
+    return (y * (g - (g * y).sum(-1, keepdims=True)),)
+
+
+def cancelling(x):
+    """Asks for more bits than there are."""
+    return (1 + x) - 1
+
+
+def iterated(x):
+    for _ in range(60):
+        x = np.sin(x) + 0.1
+    return x
+
+
+def stairs(x):
+    """The second witness is asked."""
+    return np.round(x * 64) / 64
+
+
+CHECKS = {
+    "right": (softmax, of_softmax, [[0.5, 1.0, -2.0]], {}),
+    "wrong": (softmax, lambda g, x: (1.01 * of_softmax(g, x)[0],), [[0.5, 1.0, -2.0]], {}),
+    "out of bits": (lambda x: cancelling(x) * 0 + x, lambda g, x: (g,), [1e-300], {}),
+    "out of work": (iterated, lambda g, x: (g,), np.full(100, 0.5), {"seconds": 1e-4}),
+    "kinks": (lambda x: np.maximum(x, 0) + abs(x), lambda g, x: (g * (x > 0),), [0.0, 1.0], {}),
+    "staircase": (stairs, lambda g, x: (g,), [0.3, 0.7], {}),
+    "boundary": (
+        lambda x: x * np.exp(-x),
+        lambda g, x: (g * (1 - x) * np.exp(-x),),
+        [0.5],
+        {"boundary": ["zeros"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("factor", [5, 1000])
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_slower_machine_gives_the_same_verdict(name, factor, monkeypatch):
+    function, rule, at, options = CHECKS[name]
+    x = np.array(at)
+    quick = str(harness.check_gradient(function, (x,), vjp=rule, **options))
+    monkeypatch.setattr(evaluate.time, "monotonic", SlowClock(factor))
+    assert str(harness.check_gradient(function, (x,), vjp=rule, **options)) == quick
+
+
+def test_exact_gradient_comes_as_far_on_a_slower_machine(monkeypatch):
+    x = np.full(50, 0.5)
+    quick = harness.exact_gradient(iterated, (x,), seconds=1)
+    monkeypatch.setattr(evaluate.time, "monotonic", SlowClock(30))
+    slow = harness.exact_gradient(iterated, (x,), seconds=1)
+    assert slow.bits == quick.bits
+    np.testing.assert_array_equal(slow.mid, quick.mid)
+
+
+def test_the_work_that_is_asked_for_is_what_decides():
+    x = np.full(100, 0.5)
+    with pytest.raises(
+        Undecided, match=r"out of work at equation \d+ of \d+ \(at 128 bits; raise max_bits or seconds"
+    ):
+        harness.exact_gradient(iterated, (x,), seconds=1e-4)
+    assert harness.exact_gradient(iterated, (x,), seconds=10).shape == (100,)
+
+
+def test_what_hangs_is_ended_by_the_clock(monkeypatch):
+    monkeypatch.setattr(evaluate.time, "monotonic", SlowClock(1e9))
+    with pytest.raises(Undecided, match=r"hanging at equation \d+ of \d+"):
+        harness.exact_gradient(iterated, (np.array(0.5),))
+
+
+# -- loops that end by rounding or underflow where they run -----------------------------------------------
+
+
+def halved(x):
+    y = x
+    while np.max(y) > 0:
+        y = y / 2
+    return x * x + y
+
+
+def halved_once(x):
+    y = abs(x[0])
+    while y != 0:
+        y = y * 0.5
+    return x * x
+
+
+def halved_by_jax(x):
+    rest = jax.lax.while_loop(lambda y: jnp.max(y) > 0, lambda y: y / 2, x)
+    return x * x + rest
+
+
+def halved_by_torch(x):
+    y = x
+    while y.max() > 0:
+        y = y / 2
+    return x * x + y
+
+
+NEVER = "decides more than 200 branches: a loop that ends by rounding or underflow"
+
+
+@pytest.mark.parametrize(
+    ("function", "make"), [(halved, np.array), (halved_once, np.array), (halved_by_jax, jnp.array)]
+)
+def test_a_loop_that_never_ends_exactly_stops_with_the_reason(function, make, monkeypatch):
+    monkeypatch.setattr(recording, "MOST_DECISIONS", 200)
+    with pytest.raises(Undecided, match=NEVER):
+        harness.exact_gradient(function, (make([1.0, 2.0]),))
+
+
+def test_a_check_of_such_a_loop_is_undecided(monkeypatch):
+    monkeypatch.setattr(recording, "MOST_DECISIONS", 200)
+    result = harness.check_gradient(halved, (np.array([1.0]),), vjp=lambda g, x: (2 * g * x,))
+    assert str(result.verdict) == "undecided"
+    assert NEVER in str(result)
+
+
+def test_a_backward_that_never_ends_exactly_is_undecided(monkeypatch):
+    monkeypatch.setattr(recording, "MOST_DECISIONS", 200)
+    rule = lambda g, x: (2 * halved(x) * g - 2 * x * x * g + 2 * x * g,)  # noqa: E731
+    result = harness.check_gradient(lambda x: x * x, (np.array([1.0]),), vjp=rule)
+    assert str(result.verdict) == "undecided"
+    assert NEVER in str(result)
+
+
+def test_a_torch_loop_ends_where_it_ran_and_is_no_other_function():
+    with pytest.raises(Undecided, match="recorded where a branch took False; here it is True"):
+        harness.exact_gradient(halved_by_torch, (torch.tensor([1.0, 2.0], dtype=torch.float64),))
+
+
+def test_a_long_loop_that_ends_is_decided():
+    def counted(x):
+        y = x
+        while np.max(y) < 100.5:
+            y = y + 1
+        return y * y
+
+    found = harness.exact_gradient(counted, (np.array([1.0]),))
+    assert found.contains([202.0]).all()
