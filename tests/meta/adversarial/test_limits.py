@@ -50,6 +50,7 @@ def stairs(x):
     return np.round(x * 64) / 64
 
 
+ZEROS = {"boundary": ["zeros"]}
 CHECKS = {
     "right": (softmax, of_softmax, [[0.5, 1.0, -2.0]], {}),
     "wrong": (softmax, lambda g, x: (1.01 * of_softmax(g, x)[0],), [[0.5, 1.0, -2.0]], {}),
@@ -57,12 +58,7 @@ CHECKS = {
     "out of work": (iterated, lambda g, x: (g,), np.full(100, 0.5), {"seconds": 1e-4}),
     "kinks": (lambda x: np.maximum(x, 0) + abs(x), lambda g, x: (g * (x > 0),), [0.0, 1.0], {}),
     "staircase": (stairs, lambda g, x: (g,), [0.3, 0.7], {}),
-    "boundary": (
-        lambda x: x * np.exp(-x),
-        lambda g, x: (g * (1 - x) * np.exp(-x),),
-        [0.5],
-        {"boundary": ["zeros"]},
-    ),
+    "boundary": (lambda x: x * np.exp(-x), lambda g, x: (g * (1 - x) * np.exp(-x),), [0.5], ZEROS),
 }
 
 
@@ -87,9 +83,7 @@ def test_exact_gradient_comes_as_far_on_a_slower_machine(monkeypatch):
 
 def test_the_work_that_is_asked_for_is_what_decides():
     x = np.full(100, 0.5)
-    with pytest.raises(
-        Undecided, match=r"out of work at equation \d+ of \d+ \(at 128 bits; raise max_bits or seconds"
-    ):
+    with pytest.raises(Undecided, match=r"out of work at equation \d+ of \d+ .*; raise max_bits or seconds"):
         harness.exact_gradient(iterated, (x,), seconds=1e-4)
     assert harness.exact_gradient(iterated, (x,), seconds=10).shape == (100,)
 
@@ -133,7 +127,13 @@ NEVER = "decides more than 200 branches: a loop that ends by rounding or underfl
 
 
 @pytest.mark.parametrize(
-    ("function", "make"), [(halved, np.array), (halved_once, np.array), (halved_by_jax, jnp.array)]
+    ("function", "make"),
+    [
+        (halved, np.array),
+        (halved_once, np.array),
+        (halved_by_jax, jnp.array),
+        (halved_by_torch, lambda x: torch.tensor(x, dtype=torch.float64)),
+    ],
 )
 def test_a_loop_that_never_ends_exactly_stops_with_the_reason(function, make, monkeypatch):
     monkeypatch.setattr(recording, "MOST_DECISIONS", 200)
@@ -156,11 +156,6 @@ def test_a_backward_that_never_ends_exactly_is_undecided(monkeypatch):
     assert NEVER in str(result)
 
 
-def test_a_torch_loop_ends_where_it_ran_and_is_no_other_function():
-    with pytest.raises(Undecided, match="recorded where a branch took False; here it is True"):
-        harness.exact_gradient(halved_by_torch, (torch.tensor([1.0, 2.0], dtype=torch.float64),))
-
-
 def test_a_long_loop_that_ends_is_decided():
     def counted(x):
         y = x
@@ -168,5 +163,5 @@ def test_a_long_loop_that_ends_is_decided():
             y = y + 1
         return y * y
 
-    found = harness.exact_gradient(counted, (np.array([1.0]),))
+    found = harness.exact_gradient(counted, (np.array([1.0]),), cotangent=np.ones(1))
     assert found.contains([202.0]).all()
