@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
+import numpy as np
+
 from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
-from harness.result import GradientError, Result
+from harness.result import Fixed, GradientError, Result
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
@@ -111,7 +113,7 @@ def check_gradient(
         raise ValueError(f"samples must be an integer >= 0, got {samples!r}")
     if bits_lost is not None and not bits_lost >= 0:
         raise ValueError(f"bits_lost must be a number >= 0, got {bits_lost!r}")
-    allowed = budget if bits_lost is None else lambda dtype: bits_lost
+    allowed = budget if bits_lost is None else Fixed(bits_lost)
     result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
     backward = vjp or residual_vjp
     try:
@@ -159,17 +161,14 @@ def answers(
     beside: Iterable[tuple[str, Sequence[Any]]] = (),
 ) -> Result:
     """The answer at the given point, and at others beside it."""
-    given, raised = _at(question, tested, target.arrays, "given"), list[str]()
+    found = [_at(question, tested, target.arrays, "given")]
     question = replace(question, probes=())
-    others = [_beside(question, tested, arrays, name, raised) for name, arrays in beside]
-    found = [given, *others]
+    found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     faults = dict.fromkeys(text for point in found for text in point.faults)
-    if raised and not any(part.judgement for point in others for part in point.parts):
-        faults[f"the gradient was compared at no point beside the given one, where {raised[0]}"] = None
     return result(
         tuple(part for point in found for part in point.parts),
         tuple(faults),
-        tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes), *raised])),
+        tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes)])),
     )
 
 
@@ -206,27 +205,33 @@ def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str)
         return Answer((without_numbers(reason, name),))
 
 
-def _beside(
-    question: Question, tested: UnderTest, arrays: Sequence[Any], name: str, raised: list[str]
-) -> Answer:
-    """A point that was not asked for: what the function raises there is no news, its gradient's is noted."""
+def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
+    """A point that was not asked for: what the function raises there is no news, but its gradient's is."""
+    watched = _Watched(tested)
     try:
-        found = _at(question, _Noting(tested, name, raised), arrays, name)
+        found = _at(question, watched, arrays, name)
     except Exception as problem:
-        said = f"not taken: {_first_line(problem)}"
-        found = Answer((Part(name, "", Verdict.NONE, None, said),))
+        raised = watched.raised and not isinstance(problem, FloatingPointError | Warning)
+        said = (
+            f"the gradient raises {_first_line(problem)}" if raised else f"not taken: {_first_line(problem)}"
+        )
+        return Answer((Part(name, "", Verdict.MISCOMPUTED if raised else Verdict.NONE, None, said),))
     open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
     parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
     return replace(found, parts=tuple(parts))
 
 
-@dataclass(frozen=True)
-class _Noting:
-    """A derivative under test that notes where it raises."""
+@dataclass
+class _Watched:
+    """A derivative under test.
+
+    Attributes:
+        tested: It.
+        raised: Whether it is the derivative that raised, at a point where the function's value is finite.
+    """
 
     tested: UnderTest
-    point: str
-    raised: list[str]
+    raised: bool = False
 
     @property
     def rounding(self) -> str:
@@ -234,15 +239,21 @@ class _Noting:
 
     def subject(self) -> Subject:
         own = self.tested.subject()
+        finite = True
+
+        def fetch_value(value: Any) -> Any:
+            nonlocal finite
+            found = own.fetch_value(value)
+            finite = all(np.isfinite(np.asarray(v, float)).all() for v in found)
+            return found
 
         def gradient(*given: Any) -> Any:
-            try:
-                return own.gradient(*given)
-            except Exception as problem:
-                self.raised.append(f"at {self.point} the gradient raises {_first_line(problem)}")
-                raise
+            self.raised = finite
+            result = own.gradient(*given)
+            self.raised = False
+            return result
 
-        return replace(own, gradient=gradient)
+        return replace(own, fetch_value=fetch_value, gradient=gradient)
 
     def record(self, directions: tuple[Any, ...], inputs: Sequence[Any], alone: bool) -> Programs:
         return self.tested.record(directions, inputs, alone)

@@ -13,7 +13,7 @@ from harness.check import answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
 from harness.proof.evidence import budget
 from harness.proof.question import Probe, ValueRule
-from harness.result import Result
+from harness.result import Fixed, Result
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
@@ -70,7 +70,7 @@ def check_layer(
     """
     asked = Probe.chosen(probes)
     limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
-    allowed = budget if bits_lost is None else lambda dtype: bits_lost
+    allowed = budget if bits_lost is None else Fixed(bits_lost)
     result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
     array = np.asarray(x)
     with seeded_chance():

@@ -23,6 +23,17 @@ COLUMNS = [
 MOST_SHOWN = 10
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """A budget of lost bits that is the same for every dtype."""
+
+    bits: float
+
+    def __call__(self, dtype: str) -> float:
+        """The budget."""
+        return self.bits
+
+
 class GradientError(AssertionError):
     """A gradient that is not right. The text says which element, by how much, and why.
 
@@ -34,10 +45,13 @@ class GradientError(AssertionError):
         super().__init__(str(result))
         self.result = result
 
+    def __reduce__(self) -> tuple[type[GradientError], tuple[Result]]:
+        return type(self), (self.result,)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Result:
-    """What is known of a gradient.
+    """What is known of a gradient. It is true where it passed, and its text says why it did not.
 
     Attributes:
         parts: One for each differentiated argument (forward: each result) and point that was tried, and one
@@ -54,7 +68,7 @@ class Result:
     notes: tuple[str, ...] = ()
     subject: str = "the gradient"
     seed: int = 0
-    allowed: Allowed = lambda dtype: math.nan
+    allowed: Allowed = Fixed(math.nan)
 
     @property
     def verdict(self) -> Verdict:
@@ -118,6 +132,13 @@ class Result:
         """What the verdict means, with an example and what to do."""
         said = [f"  {line}" for line in self.verdict.entry if line]
         return "\n".join([str(self), f"{self.verdict.value or 'no verdict'}:", *said])
+
+    def __repr__(self) -> str:
+        """In one line: what was checked, the verdict, and whether it passed."""
+        passed = "passed" if self.passed else "not passed"
+        where = self.worst.where if self.worst and not self.passed else ""
+        said = f"{self.verdict.value or 'nothing compared'}{f' at {where}' if where else ''}, {passed}"
+        return f"<Result of {self.subject}: {said}>"
 
     def __str__(self) -> str:
         """The worst part first, its worst elements, and why."""

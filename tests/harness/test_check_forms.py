@@ -1,5 +1,6 @@
 """The forms a gradient comes in: trees, modules, residuals, tuples, orders and modes, opaque kernels."""
 
+import warnings
 from collections import defaultdict
 from typing import NamedTuple
 from unittest.mock import patch
@@ -703,7 +704,8 @@ def test_the_exact_door_and_the_check_have_one_truth(name):
     assert found.worst.true_digits.startswith("0.2000000000000000111")
 
 
-def test_a_backward_that_raises_wherever_the_boundary_is_tried_is_no_pass():
+@pytest.mark.parametrize("more", [{"boundary": ["zeros", "ones"]}, {"samples": 2}])
+def test_a_backward_that_raises_beside_the_given_point_fails_there(more):
     """The forward's own exceptions there are no news; a crash of the backward is, and is named."""
     given = np.array([0.5, -1.25, 2.0])
 
@@ -712,17 +714,30 @@ def test_a_backward_that_raises_wherever_the_boundary_is_tried_is_no_pass():
             raise IndexError("the kernel's table is too short")
         return 2 * g * x
 
-    found = check_gradient(lambda x: x * x, (given,), vjp=crashes, boundary=["zeros", "ones"])
-    assert (found.verdict, found.passed) == ("accurate", False)
-    assert "at zeros the gradient raises IndexError: the kernel's table is too short" in str(found)
-    assert check_gradient(lambda x: x * x, (given,), vjp=crashes).passed
+    found = check_gradient(lambda x: x * x, (given,), vjp=crashes, **more)
+    assert (found.parts[0].verdict, found.verdict, found.passed) == ("accurate", "miscomputed", False)
+    assert "the gradient raises IndexError: the kernel's table is too short" in str(found)
+    assert check_gradient(lambda x: x * x, (given,), vjp=crashes, probes=False).passed
 
     def at_zeros(g, x):
         return 1 / 0 if not x.any() else 2 * g * x
 
     found = check_gradient(lambda x: x * x, (given,), vjp=at_zeros, boundary=["zeros", "ones"])
+    assert not found.passed
+    assert found.diagnosis == "the gradient raises ZeroDivisionError: division by zero"
+    assert found.rows.set_index("input").loc["ones", "verdict"] == "accurate"
+
+
+def test_a_warning_that_is_an_error_at_a_boundary_point_is_not_the_gradients():
+    def logarithm(g, x):
+        warnings.warn("x is 0", RuntimeWarning, stacklevel=2) if not x.all() else None
+        return 2 * g * x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = check_gradient(lambda x: x * x, (X,), vjp=logarithm, boundary=["zeros"])
     assert found.passed
-    assert found.notes == ("at zeros the gradient raises ZeroDivisionError: division by zero",)
+    assert "not taken: RuntimeWarning: x is 0" in set(found.rows["diagnosis"])
 
 
 def test_what_the_forward_raises_beside_the_given_point_is_no_news():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
-from oracles.exact.program.balls import KINKS, LOST, precision
+from oracles.exact.program.balls import KINKS, LOST, filled, from_integers, in_integers, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
@@ -117,6 +117,16 @@ class Enclosure:
         flat = zip(self.balls.ravel(), numbers.astype(np.float64).ravel().tolist(), strict=True)
         inside = [math.isfinite(v) and v in b for b, v in flat]
         return np.array(inside, bool).reshape(self.shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With its balls as integers: Arb's do not pickle."""
+        plain = [in_integers(b) if isinstance(b, arb) else b for b in self.balls.ravel().tolist()]
+        return {**vars(self), "balls": (self.shape, plain)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shape, plain = state["balls"]
+        balls = [from_integers(one) if isinstance(one, tuple) else one for one in plain]
+        self.__dict__.update(state, balls=filled(balls, shape))
 
     def _read(self, number: Callable[[arb], float]) -> NDArray[np.float64]:
         return np.array([number(b) for b in self.balls.ravel()], np.float64).reshape(self.shape)

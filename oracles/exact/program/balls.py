@@ -36,6 +36,26 @@ def precision(bits: int) -> Iterator[None]:
         flint.ctx.prec = before
 
 
+def in_integers(ball: arb) -> tuple[Any, ...]:
+    """A ball as plain numbers that `from_integers` reads: nothing of it is rounded."""
+    if ball.is_finite():
+        ends = (*ball.mid().man_exp(), *ball.rad().man_exp())
+        return tuple(map(int, ends))
+    if ball.is_nan():
+        return ("nan",)
+    middle = ball.mid()
+    return ("line",) if middle.is_finite() else ("+inf" if middle > 0 else "-inf",)
+
+
+def from_integers(plain: tuple[Any, ...]) -> arb:
+    """The ball that `in_integers` was given."""
+    if len(plain) == 1:
+        return arb(0, "+inf") if plain[0] == "line" else arb(plain[0])
+    middle, exponent, radius, small = plain
+    # Arb rounds a radius up; a little below one that it can hold is rounded up to that.
+    return arb((middle, exponent), ((radius << 64) - 1, small - 64)) if radius else arb((middle, exponent))
+
+
 class Notes(Generic[T]):
     """What evaluations say on the way, to whoever collects it.
 
