@@ -14,6 +14,7 @@ from harness.proof.answer import answer
 from harness.proof.evidence import budget
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
+from harness.subject import given
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
@@ -96,30 +97,26 @@ def check_gradient(
     """
     asked = Probe.chosen(probes)
     derivative = Derivative.of(mode, order)
-    for name, function in {
-        "f": f,
-        "vjp": vjp,
-        "residual_vjp": residual_vjp,
-        "spec": spec,
-        "surrogate": surrogate,
-    }.items():
-        if function is not None and not callable(function):
-            raise ValueError(f"{name} is a {type(function).__name__}; pass a function")
+    given.function("f", f)
+    optional = {"vjp": vjp, "residual_vjp": residual_vjp, "spec": spec, "surrogate": surrogate}
+    for name, function in optional.items():
+        if function is not None:
+            given.function(name, function)
     if spec and surrogate:
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
     if vjp and residual_vjp:
         raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
-    if not isinstance(samples, int) or samples < 0:
-        raise ValueError(f"samples must be an integer >= 0, got {samples!r}")
-    if bits_lost is not None and not bits_lost >= 0:
-        raise ValueError(f"bits_lost must be a number >= 0, got {bits_lost!r}")
-    allowed = budget if bits_lost is None else Fixed(bits_lost)
+    samples, seed = given.integer("samples", samples), given.integer("seed", seed)
+    seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
+    allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
     result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
     backward = vjp or residual_vjp
     try:
         target = target_of(
-            First(f) if residual_vjp else f, args, dict(kwargs or {}), argnums, framework, backward is None
+            First(f) if residual_vjp else f, args, keywords, argnums, framework, backward is None
         )
+        if jit and target.framework.name != "jax":
+            raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
         tested = under_test(target, derivative, backward, jit)
     except (Unsupported, Undecided) as reason:
         return result((without_numbers(reason, "given"),))

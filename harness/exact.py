@@ -12,6 +12,7 @@ from typing import Any
 from harness.check import question_of
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
+from harness.subject import given
 from harness.subject.derivative import Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import target_of
@@ -38,9 +39,12 @@ def exact_value(
 
     Arguments and errors as for `exact_gradient`.
     """
-    target = target_of(f, args, dict(kwargs or {}), None, framework, exactly=True)
+    limits = _limits(max_bits, seconds, bits)
+    target = target_of(
+        given.function("f", f), args, given.mapping("kwargs", kwargs), None, framework, exactly=True
+    )
     forward = target.framework.record(target.flat, target.arrays, differentiate=False, exactly=True)
-    found = refine(forward.program, forward.values, _checked_bits(bits), Limits(max_bits, seconds))
+    found = refine(forward.program, forward.values, bits, limits)
     confirm(forward, target.values(), found, target.framework.name)
     return found[0] if len(target.results.names) == 1 else tuple(found)
 
@@ -105,22 +109,25 @@ def exact_gradient(
             takes another path where it is recorded than where it runs.
         ValueError: An argument of this function is not what it must be.
     """
-    derivative, first_bits = Derivative.of(mode, order), _checked_bits(bits)
+    derivative, limits = Derivative.of(mode, order), _limits(max_bits, seconds, bits)
     if tangents is not None and (cotangent is not None or derivative.steps != ("forward",)):
         raise ValueError('tangents are given; pass them with mode="forward", and no cotangent')
-    target = target_of(f, args, dict(kwargs or {}), argnums, framework, exactly=True)
+    target = target_of(
+        given.function("f", f), args, given.mapping("kwargs", kwargs), argnums, framework, exactly=True
+    )
     along = tangents if tangents is not None else cotangent
-    question = question_of(target, derivative, exactly=True, cotangent=along, seed=seed)
+    question = question_of(
+        target, derivative, exactly=True, cotangent=along, seed=given.integer("seed", seed)
+    )
     at = recorded(question, target.arrays, exactly=True)
-    limits = Limits(max_bits, seconds)
     try:
-        true = refine(at.forward.program, at.forward.values, first_bits, limits)
+        true = refine(at.forward.program, at.forward.values, bits, limits)
     except Undecided:  # its gradient may be narrow all the same
         true = []
     confirm(at.forward, target.values() if true else (), true, target.framework.name)
     program = derivative.last(at.function.program, at.wrt)
     found = slopes(
-        at.function.program, program, at.function.values, at.directions, at.wrt, first_bits,
+        at.function.program, program, at.function.values, at.directions, at.wrt, bits,
         limits, derivative.steps[-1] == "forward",
     )  # fmt: skip
     if derivative.is_of_results:
@@ -133,7 +140,7 @@ def exact_gradient(
     return trees[0] if len(trees) == 1 else trees
 
 
-def _checked_bits(bits: int) -> int:
-    if not isinstance(bits, int) or bits < 32:
-        raise ValueError(f"bits, the starting precision, must be an integer >= 32, got {bits!r}")
-    return bits
+def _limits(max_bits: int, seconds: float, bits: int) -> Limits:
+    """How far the precision may grow from the given one."""
+    given.integer("bits, the starting precision,", bits, 32)
+    return Limits(given.integer("max_bits", max_bits, 32), given.number("seconds", seconds))

@@ -14,6 +14,7 @@ from harness.inputs.points import points
 from harness.proof.evidence import budget
 from harness.proof.question import Probe, ValueRule
 from harness.result import Fixed, Result
+from harness.subject import given
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
@@ -22,6 +23,7 @@ from harness.subject.tested import under_test
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.proxy import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.program import FLOATS
 from oracles.exact_oracle import LIMITS
 
 
@@ -69,12 +71,16 @@ def check_layer(
         ValueError: The object is no layer, or an argument is not what it must be.
     """
     asked = Probe.chosen(probes)
-    limits = Limits(LIMITS.bits, seconds, LIMITS.zero_bits)
-    allowed = budget if bits_lost is None else Fixed(bits_lost)
+    samples, seed = given.integer("samples", samples), given.integer("seed", seed)
+    limits = Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits)
+    allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
+    keywords = given.mapping("options", options)
     result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
     array = np.asarray(x)
+    if array.dtype.name not in FLOATS:
+        raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}")
     with seeded_chance():
-        own = Layer(layer, array, t, dict(options or {}), seed)
+        own = Layer(layer, array, t, keywords, seed)
         meant = partial(_with_target, spec, t) if spec else None
         try:
             target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")

@@ -245,6 +245,8 @@ def chosen(names: Iterable[str] | bool) -> list[Boundary]:
         return list(CORPUS.values()) if names else []
     if isinstance(names, str):
         raise ValueError(f"boundary is {names!r}; write a list, [{names!r}], or True for all")
+    if not isinstance(names, Iterable):
+        raise ValueError(f"boundary is {names!r}; write a list of names, True or False")
     asked = list(names)
     for name in asked:
         if name not in CORPUS:

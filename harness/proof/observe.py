@@ -168,6 +168,8 @@ def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> li
     for got, (name, argument) in zip(gradients, expected, strict=True):
         if got is None:
             found.append(Misfit(name, "no gradient (None), which is not a zero gradient", True))
+        elif got.dtype.kind in "OSU" and not got.shape:
+            found.append(Misfit(name, f"a {type(got.item()).__name__} instead of an array"))
         elif got.shape != argument.shape:
             found.append(Misfit(name, f"shape {got.shape} instead of {argument.shape}"))
         elif got.dtype != argument.dtype:

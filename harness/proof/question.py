@@ -63,6 +63,8 @@ class Probe(StrEnum):
         """
         if isinstance(asked, bool):
             return tuple(cls) if asked else ()
+        if isinstance(asked, str):
+            raise ValueError(f"probes is {asked!r}; write a list, [{asked!r}], or True for all")
         names = list(asked) if isinstance(asked, list | tuple | set | frozenset) else [asked]
         unknown = [name for name in names if name not in list(cls)]
         if unknown:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.program.derive import jvp, vjp
-from oracles.exact.program.program import Program, Var
+from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
 from oracles.frameworks.framework import Framework, on_host
@@ -45,9 +45,13 @@ class Derivative:
         Raises:
             ValueError: There is no such mode or order.
         """
-        if not isinstance(mode, str):
+        if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
+            raise ValueError(f"order is {order!r}; it must be 1, 2 or {MAX_ORDER}")
+        order = int(order)
+        if isinstance(mode, list | tuple):
             steps = tuple(mode)
-            if not 1 <= len(steps) <= MAX_ORDER or not set(steps) <= {REVERSE, FORWARD} or order != 1:
+            known = all(step in (REVERSE, FORWARD) for step in steps)
+            if not 1 <= len(steps) <= MAX_ORDER or not known or order != 1:
                 raise ValueError(
                     f"mode is {mode!r} with order {order}; steps are one to {MAX_ORDER} of reverse and "
                     "forward, with order 1"
@@ -55,8 +59,6 @@ class Derivative:
             return cls(steps)
         if mode not in MODES:
             raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
-        if order not in range(1, MAX_ORDER + 1):
-            raise ValueError(f"order is {order!r}; it must be 1, 2 or {MAX_ORDER}")
         if mode == REVERSE:
             return cls((REVERSE,) * order)
         if order != 1:
@@ -164,6 +166,8 @@ def levels_of(cotangent: Any, count: int) -> list[Any]:
     """
     if count == 1 or cotangent is None:
         return [cotangent] if count == 1 else [None] * count
+    if not isinstance(cotangent, list | tuple):
+        raise ValueError(f"{count} derivatives, one of the other, take a list of {count} directions")
     given = list(cotangent)
     if len(given) != count:
         raise ValueError(f"{count} derivatives, one of the other, take {count} directions; got {len(given)}")
@@ -210,6 +214,9 @@ def _fitting(
 ) -> list[Array]:
     leaves = [leaf for leaf in flatten("numpy", given)[0] if leaf is not None]
     found = [on_host(leaf) for leaf in leaves]
+    for array in found:
+        if array.dtype.name not in FLOATS and array.dtype.kind not in "iuf":
+            raise ValueError(f"the {what} has dtype {array.dtype}; pass real numbers")
     if [a.shape for a in found] != [shape for shape, _ in wanted]:
         if len(wanted) == len(found) == 1:
             raise ValueError(

@@ -41,6 +41,8 @@ class Layer:
         Raises:
             ValueError: It has no forward or no backward, or a gradient has no parameter.
         """
+        if isinstance(layer, type):
+            raise ValueError(f"layer is the class {layer.__name__}; pass an object of it")
         missing = [name for name in ("forward", "backward") if not callable(getattr(layer, name, None))]
         if missing:
             raise ValueError(

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from harness.subject.state import current
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
-from oracles.frameworks.framework import Framework, Subject, framework, framework_of
+from oracles.frameworks.framework import NAMES, Framework, Subject, framework, framework_of
 
 Function = Callable[..., Any]
+# Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
+ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,10 @@ class Target:
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""
         own = self.subject(self.flat, self.flat)
-        found: tuple[Array, ...] = own.fetch_value(own.value(*(own.load(a.copy("K")) for a in self.arrays)))
+        with np.errstate(all="ignore"):
+            found: tuple[Array, ...] = own.fetch_value(
+                own.value(*(own.load(a.copy("K")) for a in self.arrays))
+            )
         return found
 
 
@@ -110,6 +116,8 @@ def target_of(
     """
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
+    if named is not None and named not in NAMES:
+        raise ValueError(f"framework is {named!r}; it must be one of {', '.join(NAMES)}")
     state = current()
     if "torch" in sys.modules:
         from oracles.frameworks.in_torch import as_trained
@@ -126,6 +134,7 @@ def target_of(
         if type(leaves[k]) is float and owner in chosen:
             leaves[k] = np.array(leaves[k])
     _refuse_traced(leaves)
+    _refuse_other_arrays(leaves)
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
@@ -186,13 +195,18 @@ def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None
         )
     if argnums is None:
         return floating or numbers
-    asked = [argnums] if isinstance(argnums, int) else list(argnums)
+    one = isinstance(argnums, int | np.integer)
+    if not one and not isinstance(argnums, list | tuple | range | np.ndarray):
+        raise ValueError(f"argnums is {argnums!r}; name arguments by their numbers, from 0")
+    asked = [argnums] if one else list(argnums)  # type: ignore[arg-type]
     if not asked:
         raise ValueError("argnums is empty; name at least one argument, or leave it out")
     allowed = ", ".join(map(str, sorted({*floating, *numbers})))
     chosen = []
     for k in asked:
-        at = k + len(leaves) if isinstance(k, int) and k < 0 else k
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            raise ValueError(f"argnums has {k!r}; name arguments by their numbers, from 0")
+        at = int(k) + len(leaves) if k < 0 else int(k)
         if at not in floating and at not in numbers:
             raise ValueError(f"argnums has {k}{_what(leaves, at)}; the floating arguments are {allowed}")
         if at in chosen:
@@ -226,22 +240,58 @@ def _refuse_traced(leaves: Sequence[Any]) -> None:
             raise ValueError("an argument is a tensor without numbers (fake, or on the device meta)")
 
 
+def _refuse_other_arrays(leaves: Sequence[Any]) -> None:
+    """What is like an array and may compute otherwise would be judged as if it were a plain one."""
+    for leaf in leaves:
+        kind = type(leaf)
+        subclass = isinstance(leaf, np.ndarray) and kind not in {np.ndarray, np.memmap}
+        foreign = is_floating(leaf) and kind.__module__.partition(".")[0] not in ARRAYS
+        if subclass or (foreign and not hasattr(leaf, "__torch_function__")):
+            raise ValueError(
+                f"an argument is a {kind.__module__.partition('.')[0]} {kind.__name__}, whose operations may "
+                "be others than an array's; pass np.asarray(x), and convert inside the function if it must be"
+            )
+
+
 def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Sequence[Any]) -> Results:
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
     subject = _subject(own, natives, arrays, flat.result, flat.result)
-    with np.errstate(all="ignore"):
-        result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
+    others = sorted(_written_in(flat.function) - {own.name})
+    try:
+        with np.errstate(all="ignore"):
+            result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
+    except TypeError as problem:
+        if others:
+            said = str(problem).splitlines()[0]
+            raise ValueError(f"{said}; {_other(others[0], own.name)}") from problem
+        raise
     leaves, tree = flatten(own.name, result)
-    if own.name == "numpy" and framework_of(flat.function, leaves) == "jax":
-        raise ValueError(
-            "the function returns JAX's arrays, and its arguments are NumPy's; pass framework=\"jax\""
-        )
+    roots = {type(leaf).__module__.partition(".")[0].removesuffix("lib") for leaf in leaves}
+    if own.name == "numpy" and roots & {"jax", "torch"}:
+        raise ValueError(_other(min(roots & {"jax", "torch"}), own.name))
     floating = [is_floating(leaf) or type(leaf) is float for leaf in leaves]
     if not any(floating):
         kinds = ", ".join(map(_kind, leaves)) or "nothing"
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     return Results(tree, fixed, tuple(n for n, moves in zip(tree.names, floating, strict=True) if moves))
+
+
+def _other(written: str, runs: str) -> str:
+    """What to do about a function of one framework at another's arrays."""
+    return (
+        f"the function is written in {written} and its arguments are {runs}'s: pass "
+        f'framework="{written}", or {written} arrays'
+    )
+
+
+def _written_in(function: Function) -> set[str]:
+    """Which frameworks' modules a function names."""
+    code, own = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+    named = (own.get(name) for name in getattr(code, "co_names", ()))
+    homes = [getattr(module, "__name__", "") for module in named if isinstance(module, ModuleType)]
+    homes.append(str(getattr(function, "__module__", "") or ""))
+    return {home.partition(".")[0] for home in homes} & set(NAMES)
 
 
 def _names(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, ...]:

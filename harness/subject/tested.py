@@ -243,6 +243,8 @@ class HandWritten(Derived):
         for part, argument in zip(parts, self.arguments, strict=True):
             leaves, tree = flatten(own, part)
             whole = tree.spec == argument.tree.spec
+            if isinstance(part, dict) and argument.tree.spec is None:
+                leaves = [str(part)]  # no array is a dictionary: what is found is no gradient
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
         return tuple(gradients)

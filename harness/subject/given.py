@@ -1,0 +1,62 @@
+"""What a user gives beside arrays: what it must be, and an error that says so, with what was given."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+
+def integer(name: str, value: Any, least: int = 0) -> int:
+    """An integer of at least that size; NumPy's are such, True is none.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        number = -1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    return number
+
+
+def number(name: str, value: Any, least: float = 0.0) -> float:
+    """A real number of at least that size.
+
+    Raises:
+        ValueError: It is none.
+    """
+    real = hasattr(value, "__float__") and not isinstance(value, bool) and getattr(value, "shape", ()) == ()
+    if not real or math.isnan(float(value)) or float(value) < least:
+        raise ValueError(f"{name} must be a number >= {least:g}, got {value!r}")
+    return float(value)
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    """Keyword arguments; none where nothing is given.
+
+    Raises:
+        ValueError: It is no mapping of names.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is a {type(value).__name__}; pass a dictionary of keyword arguments")
+    for key in value:
+        if not isinstance(key, str):
+            raise ValueError(f"{name} has the key {key!r}; keyword arguments have names")
+    return dict(value)
+
+
+def function(name: str, value: Any) -> Any:
+    """Something that can be called.
+
+    Raises:
+        ValueError: It cannot be called.
+    """
+    if not callable(value):
+        raise ValueError(f"{name} is a {type(value).__name__}; pass a function")
+    return value

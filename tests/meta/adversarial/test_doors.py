@@ -1,0 +1,328 @@
+"""What a user may give by mistake: a clear error or a verdict, never a raw one, and never a silent pass."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import warnings
+from functools import cache
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from harness import GradientError, assert_gradient, check_gradient, check_layer, exact_gradient, exact_value
+from harness.exact import Enclosure
+from harness.result import Result
+
+X = np.array([0.5, -1.25, 2.0])
+TX, JX = torch.tensor(X), jnp.asarray(X)
+
+
+def square(x):
+    return x * x
+
+
+def square_vjp(g, x):
+    return 2 * g * x
+
+
+def checked(f=square, args=(X,), **more):
+    return check_gradient(f, args, **{"vjp": square_vjp, **more})
+
+
+class Doubling:
+    def forward(self, x):
+        return 2.0 * x
+
+    def backward(self, dout):
+        return 2.0 * dout
+
+
+def layered(layer=None, x=X, **more):
+    return check_layer(Doubling() if layer is None else layer, x, **more)
+
+
+def exactly(f=square, args=(X,), **more):
+    return exact_gradient(f, args, **more)
+
+
+class Metres(np.ndarray):
+    """An array whose operations may be others."""
+
+
+NUMBER = "must be a number >= 0, got"
+INTEGER = "must be an integer >= 0, got"
+ARGNUMS = "name arguments by their numbers, from 0"
+REAL = "pass real numbers"
+MODES = "it must be one of reverse, forward, forward-over-reverse"
+OTHER = r"whose operations may be others than an array's; pass np.asarray\(x\)"
+WRITTEN = 'the function is written in {0} and its arguments are {1}\'s: pass framework="{0}", or {0} arrays'
+
+REFUSED = [
+    (checked, {"bits_lost": "a"}, f"bits_lost {NUMBER} 'a'"),
+    (checked, {"bits_lost": True}, f"bits_lost {NUMBER} True"),
+    (checked, {"bits_lost": float("nan")}, f"bits_lost {NUMBER} nan"),
+    (checked, {"bits_lost": np.ones(2)}, f"bits_lost {NUMBER} array"),
+    (layered, {"bits_lost": "a"}, f"bits_lost {NUMBER} 'a'"),
+    (checked, {"seconds": "a"}, f"seconds {NUMBER} 'a'"),
+    (checked, {"seconds": float("nan")}, f"seconds {NUMBER} nan"),
+    (exactly, {"seconds": -1}, f"seconds {NUMBER} -1"),
+    (layered, {"seconds": None}, f"seconds {NUMBER} None"),
+    (checked, {"kwargs": [1]}, "kwargs is a list; pass a dictionary of keyword arguments"),
+    (checked, {"kwargs": {1: 2}}, "kwargs has the key 1; keyword arguments have names"),
+    (exactly, {"kwargs": "ab"}, "kwargs is a str; pass a dictionary"),
+    (layered, {"options": [1]}, "options is a list; pass a dictionary"),
+    (checked, {"f": None}, "f is a NoneType; pass a function"),
+    (exactly, {"f": None}, "f is a NoneType; pass a function"),
+    (exactly, {"f": 3}, "f is a int; pass a function"),
+    (checked, {"args": None}, r"args is a NoneType; pass a tuple, \(x,\) for one argument"),
+    (checked, {"args": {"x": X}}, "args is a dict; pass a tuple"),
+    (checked, {"args": (a for a in [X])}, "args is a generator; pass a tuple"),
+    (exactly, {"args": X}, "args is a ndarray; pass a tuple"),
+    (checked, {"argnums": 1.0}, f"argnums is 1.0; {ARGNUMS}"),
+    (checked, {"argnums": "x"}, f"argnums is 'x'; {ARGNUMS}"),
+    (checked, {"argnums": True}, f"argnums has True; {ARGNUMS}"),
+    (checked, {"argnums": [None]}, f"argnums has None; {ARGNUMS}"),
+    (exactly, {"argnums": [[0]]}, rf"argnums has \[0\]; {ARGNUMS}"),
+    (exactly, {"argnums": 5}, "argnums has 5, and the function got 1 arguments; the floating arguments are"),
+    (exactly, {"argnums": -5}, "argnums has -5, and the function got 1 arguments"),
+    (exactly, {"argnums": (0, 0)}, "argnums has 0 twice; name each argument once"),
+    (checked, {"samples": True}, f"samples {INTEGER} True"),
+    (checked, {"samples": 1.5}, f"samples {INTEGER} 1.5"),
+    (checked, {"samples": None}, f"samples {INTEGER} None"),
+    (layered, {"samples": "3"}, f"samples {INTEGER} '3'"),
+    (checked, {"seed": -1}, f"seed {INTEGER} -1"),
+    (checked, {"seed": None}, f"seed {INTEGER} None"),
+    (checked, {"seed": 1.5}, f"seed {INTEGER} 1.5"),
+    (exactly, {"seed": "a"}, f"seed {INTEGER} 'a'"),
+    (layered, {"seed": -1}, f"seed {INTEGER} -1"),
+    (checked, {"mode": "revers"}, f"mode is 'revers'; {MODES}"),
+    (checked, {"mode": None}, f"mode is None; {MODES}"),
+    (checked, {"mode": 3}, f"mode is 3; {MODES}"),
+    (exactly, {"mode": []}, "steps are one to 3 of reverse and forward"),
+    (exactly, {"mode": [["reverse"]]}, "steps are one to 3 of reverse and forward"),
+    (checked, {"order": 0}, "order is 0; it must be 1, 2 or 3"),
+    (checked, {"order": 1.0}, "order is 1.0; it must be 1, 2 or 3"),
+    (exactly, {"order": True}, "order is True; it must be 1, 2 or 3"),
+    (exactly, {"order": None}, "order is None; it must be 1, 2 or 3"),
+    (exactly, {"bits": True}, "bits, the starting precision, must be an integer >= 32, got True"),
+    (exactly, {"max_bits": "a"}, "max_bits must be an integer >= 32, got 'a'"),
+    (exactly, {"max_bits": 10}, "max_bits must be an integer >= 32, got 10"),
+    (checked, {"boundary": 3}, "boundary is 3; write a list of names, True or False"),
+    (checked, {"boundary": None}, "boundary is None; write a list"),
+    (checked, {"boundary": []}, "boundary is an empty list"),
+    (checked, {"probes": "twice"}, r"probes is 'twice'; write a list, \['twice'\], or True for all"),
+    (checked, {"framework": ["jax"]}, r"framework is \['jax'\]; it must be one of numpy, jax, torch"),
+    (checked, {"framework": 3}, "framework is 3; it must be one of numpy, jax, torch"),
+    (checked, {"jit": True}, "jit=True is JAX's, and the arguments are numpy's"),
+    (check_gradient, {"f": torch.sin, "args": (TX,), "jit": True}, "jit=True is JAX's, .* are torch's"),
+    (checked, {"cotangent": "ones"}, f"the cotangent has dtype <U4; {REAL}"),
+    (checked, {"cotangent": 1j * X}, f"the cotangent has dtype complex128; {REAL}"),
+    (checked, {"cotangent": np.array([1, None, 2])}, f"the cotangent has dtype object; {REAL}"),
+    (checked, {"cotangent": X > 0}, f"the cotangent has dtype bool; {REAL}"),
+    (checked, {"cotangent": 1.0}, r"the cotangent has shape \(\); the function's value has \(3,\)"),
+    (checked, {"cotangent": [1.0, 2.0, 3.0]}, r"the cotangents have shapes \[\(\), \(\), \(\)\]; wanted are"),
+    (checked, {"cotangent": [None]}, r"the cotangents have shapes \[\]; wanted are \[\(3,\)\]"),
+    (check_gradient, {"f": torch.sin, "args": (TX,), "order": 2, "cotangent": 3}, "a list of 2 directions"),
+    (check_gradient, {"f": torch.sin, "args": (TX,), "mode": "forward", "cotangent": X[:2]},
+     r"the tangent has shape \(2,\)"),
+    (check_gradient, {"f": lambda x: torch.sin(x), "args": (X,)}, WRITTEN.format("torch", "numpy")),
+    (exactly, {"f": lambda x: torch.sin(x)}, WRITTEN.format("torch", "numpy")),
+    (check_gradient, {"f": lambda x: 2 * jnp.sin(x), "args": (X,)}, WRITTEN.format("jax", "numpy")),
+    (exactly, {"f": lambda x: 2 * jnp.sin(x)}, WRITTEN.format("jax", "numpy")),
+    (exact_value, {"f": lambda x: 2 * jnp.sin(x), "args": (X,)}, WRITTEN.format("jax", "numpy")),
+    (check_gradient, {"f": lambda x: jnp.sin(x), "args": (TX,)}, WRITTEN.format("jax", "torch")),
+    (check_gradient, {"f": lambda x: torch.sin(x), "args": (JX,)}, WRITTEN.format("torch", "jax")),
+    (checked, {"args": (np.ma.masked_array(X, [0, 1, 0]),)}, f"an argument is a numpy MaskedArray, {OTHER}"),
+    (checked, {"args": (X.reshape(1, 3).view(np.matrix),)}, f"an argument is a numpy matrix, {OTHER}"),
+    (exactly, {"args": (X.view(Metres),)}, f"an argument is a tests Metres, {OTHER}"),
+    (checked, {"args": (pd.Series(X),)}, f"an argument is a pandas Series, {OTHER}"),
+    (checked, {"args": (X, np.ma.masked_array([1, 2]))}, f"an argument is a numpy MaskedArray, {OTHER}"),
+    *((door, {"args": (bad,)}, r"no argument holds floating numbers, .* allowed are bfloat16, float16")
+      for door in (checked, exactly)
+      for bad in (X.astype(object), np.array(["a"]), np.zeros(3, [("a", float)]), 1j * X, X.astype("M8[s]"),
+                  X.astype(np.longdouble), X.astype(">f8"), 2, True, "a", None)),
+    (layered, {"layer": Doubling}, "layer is the class Doubling; pass an object of it"),
+    (layered, {"layer": len}, "has no forward and no backward"),
+    (layered, {"layer": torch.nn.Linear(3, 2)}, "Linear has no backward"),
+    (layered, {"x": "abc"}, "x has dtype <U3; allowed are bfloat16, float16, float32, float64"),
+    (layered, {"x": np.arange(3)}, "x has dtype int64; allowed are"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("door", "given", "said"), REFUSED)
+def test_a_mistake_is_refused_in_words(door, given, said):
+    with pytest.raises(ValueError, match=said):
+        door(**given)
+
+
+@pytest.mark.parametrize("given", [
+    {"argnums": np.int64(0)}, {"argnums": np.array([0]), "vjp": lambda g, x: (2 * g * x,)},
+    {"argnums": range(1), "vjp": lambda g, x: (2 * g * x,)}, {"samples": np.int64(1)},
+    {"bits_lost": np.float32(20)}, {"cotangent": np.arange(1, 4)}, {"cotangent": np.ones(3, "f4")},
+    {"kwargs": {}}, {"seed": np.uint8(3)}, {"order": np.int64(1)}, {"args": [X]},
+])  # fmt: skip
+def test_what_means_the_same_is_taken(given):
+    assert checked(**given).passed
+
+
+def in_a_file(tmp_path):
+    made = np.memmap(tmp_path / "x", dtype=float, mode="w+", shape=(3,))
+    made[:] = X
+    return made
+
+
+def read_only(tmp_path):
+    made = X.copy()
+    made.flags.writeable = False
+    return made
+
+
+@pytest.mark.parametrize("make", [
+    in_a_file, read_only, lambda _: X[::-1], lambda _: np.array(2.0), lambda _: 2.0, lambda _: np.float64(2),
+    lambda _: np.float32(2), lambda _: np.ones((1, 1, 1, 1)), lambda _: np.broadcast_to(X, (2, 3)),
+])  # fmt: skip
+def test_arrays_of_every_making_are_taken(make, tmp_path):
+    found = checked(args=(make(tmp_path),))
+    assert found.passed, str(found)
+
+
+# -- what a gradient, and a function, may return -------------------------------------------------------------
+
+NO_GRADIENT = [
+    (lambda g, x: (t for t in [2 * g * x]), "a generator instead of an array"),
+    (lambda g, x: {"x": 2 * g * x}, "a str instead of an array"),
+    (lambda g, x: "hello", "a str instead of an array"),
+    (lambda g, x: {1.0}, "a set instead of an array"),
+    (lambda g, x: len, "a builtin_function_or_method instead of an array"),
+    (lambda g, x: None, r"no gradient \(None\)"),
+    (lambda g, x: (), "0 gradients for 1 differentiated arguments"),
+    (lambda g, x: [1.0, 2.0, 3.0], "3 gradients for 1 differentiated arguments"),
+    (lambda g, x: 2 * g * x + 0j, "dtype complex128 instead of float64"),
+    (lambda g, x: np.ones(3, int), "dtype int64 instead of float64"),
+    (lambda g, x: x > 0, "dtype bool instead of float64"),
+    (lambda g, x: (2 * g * x).astype(object), "dtype object instead of float64"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("vjp", "said"), NO_GRADIENT)
+def test_what_is_no_gradient_is_wrong(vjp, said):
+    found = checked(vjp=vjp)
+    assert (found.verdict, found.passed) == ("wrong", False)
+    with pytest.raises(GradientError, match=said):
+        raise GradientError(found)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: None, lambda x: "a", lambda x: 3, lambda x: {1.0}, lambda x: (t for t in [x]), lambda x: 1j * x,
+    lambda x: (), lambda x: [None, [None]], lambda x: x.astype(object), lambda x: x > 0,
+])  # fmt: skip
+def test_a_function_without_floating_results_has_no_gradient(f):
+    found = checked(f)
+    assert (found.verdict, found.passed) == ("unsupported", False)
+    assert "which has no gradient (not a zero one)" in found.diagnosis
+
+
+def test_what_the_function_raises_is_the_users_to_see():
+    with pytest.raises(ZeroDivisionError):
+        checked(lambda x: 1 / 0)
+    with pytest.raises(TypeError, match="takes 1 positional argument"):
+        checked(vjp=lambda g: g)
+
+
+# -- results ---------------------------------------------------------------------------------------------
+
+RESULTS = {
+    "accurate": lambda: checked(),
+    "a budget": lambda: checked(bits_lost=3),
+    "wrong": lambda: checked(vjp=lambda g, x: g * x),
+    "none": lambda: checked(args=(np.zeros((0, 3)),)),
+    "a kink": lambda: check_gradient(np.abs, (np.zeros(2),), vjp=lambda g, x: g * np.sign(x)),
+    "probed": lambda: checked(vjp=lambda g, x: 2 * np.clip(g, -10, 10) * x),
+    "boundary": lambda: checked(boundary=["zeros"], bits_lost=0),
+    "torch": lambda: check_gradient(torch.sin, (TX,), bits_lost=3),
+    "jax": lambda: check_gradient(jnp.sin, (JX,), bits_lost=3),
+    "a layer": lambda: layered(bits_lost=3),
+    "unsupported": lambda: checked(lambda x: np.fft.fft(x).real),
+}
+
+
+@cache
+def made(name):
+    return RESULTS[name]()
+
+
+@pytest.fixture(params=RESULTS)
+def result(request):
+    return made(request.param)
+
+
+@pytest.mark.parametrize("through", [lambda r: pickle.loads(pickle.dumps(r)), copy.deepcopy, copy.copy])
+def test_a_result_pickles(result, through):
+    other = through(result)
+    assert (str(other), repr(other), bool(other)) == (str(result), repr(result), bool(result))
+    assert other.allowed("float64") == result.allowed("float64")
+    pd.testing.assert_frame_equal(other.rows, result.rows)
+
+
+def test_a_result_is_short_in_a_debugger(result):
+    assert len(repr(result)) < 120
+    assert repr(result).startswith("<Result of ")
+    assert repr(result).endswith(", passed>" if result else ", not passed>")
+
+
+def test_a_result_without_a_budget_pickles():
+    assert pickle.loads(pickle.dumps(Result(()))).verdict == ""
+
+
+def test_an_error_pickles_with_its_result():
+    with pytest.raises(GradientError) as raised:
+        assert_gradient(square, (X,), vjp=lambda g, x: g, bits_lost=4)
+    other = pickle.loads(pickle.dumps(raised.value))
+    assert str(other) == str(raised.value)
+    assert other.result.verdict == "wrong"
+
+
+ENCLOSURES = {
+    "a gradient": lambda: exactly(np.sin),
+    "a value": lambda: exact_value(np.exp, (X,), bits=500),
+    "a kink": lambda: exactly(np.abs, (np.zeros(2),)),
+    "a number": lambda: exactly(lambda x: np.sum(x * x), (np.array(0.1),)),
+    "huge and tiny": lambda: exact_value(lambda x: np.exp(1000 * x), (np.array([5.0, -5.0, 0.0]),)),
+    "two axes": lambda: exactly(np.tanh, (np.arange(6.0).reshape(2, 3),)),
+}
+
+
+@pytest.mark.parametrize("through", [lambda r: pickle.loads(pickle.dumps(r)), copy.deepcopy])
+@pytest.mark.parametrize("make", ENCLOSURES.values(), ids=ENCLOSURES)
+def test_an_enclosure_pickles_to_the_bit(make, through):
+    one = make()
+    other = through(one)
+    assert isinstance(other, Enclosure)
+    assert (other.shape, other.bits, other.kinks, repr(other)) == (one.shape, one.bits, one.kinks, repr(one))
+    for a, b in zip(one.balls.ravel(), other.balls.ravel(), strict=True):
+        assert a.mid().man_exp() == b.mid().man_exp()
+        assert a.rad().man_exp() == b.rad().man_exp()
+
+
+def test_results_cross_processes(tmp_path):
+    both = tmp_path / "both"
+    both.write_bytes(pickle.dumps((RESULTS["a budget"](), ENCLOSURES["a gradient"]())))
+    program = (
+        f"import pickle; r, e = pickle.loads(open({str(both)!r}, 'rb').read()); "
+        "print(r.passed, r.allowed('float64'), e.digits(0, 20))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True", "3.0", "-1.1935122841709069797"]
+
+
+# -- the caller's settings ---------------------------------------------------------------------------------
+
+
+def test_warnings_that_are_errors_stay_the_users():
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        assert checked().passed
