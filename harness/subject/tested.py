@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from harness.subject.derivative import GRADIENT, Array, Derivative
+from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.target import Argument, Function, Target
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
@@ -119,15 +119,39 @@ def under_test(
         pullback: Function = written
         graph, primal = written.graph, False
     else:
-        nested = len(derivative.steps) > 1
-        primal = own.gives_primal and not nested
-        pullback = own.pullback(flat, target.active, nested, primal)
+        nested, primal = len(derivative.steps) > 1, own.gives_primal
+        pullback = own.pullback(flat, target.active, nested, primal and not nested)
         graph = own.graph(flat, target.active)
-    function = derivative.of_subject(own, flat, pullback, target.active, len(results.names), primal)
-    count = len(target.arrays)
-    value = (lambda *inputs: flat(*inputs[:count])) if len(derivative.steps) > 1 else flat
+    count, steps = len(target.arrays), derivative.steps
+    at_once = primal and len(steps) == 1
+    function = derivative.of_subject(own, flat, pullback, target.active, len(results.names), at_once)
+    if primal and not at_once:
+        function = Beside(own.primal(flat, target.active, steps[0] == FORWARD), function, count)
+    value = (lambda *inputs: flat(*inputs[:count])) if len(steps) > 1 else flat
     held = graph if derivative == GRADIENT and not compiled else None
     return Tested(target, value, function, primal, compiled, held, backward is None)
+
+
+@dataclass(frozen=True)
+class Beside(Derived):
+    """A derivative of a derivative, and beside it the value that the first derivative's run gives.
+
+    Attributes:
+        primal: That value, of the arrays alone: the first so many inputs.
+    """
+
+    primal: Function
+    derivative: Function
+    count: int
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> tuple[Any, Any]:
+        """Both."""
+        return self.primal(*inputs[: self.count]), self.derivative(directions, *inputs)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """Both."""
+        return (self.primal, self.derivative)
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,10 @@ class Framework(ABC):
         """
         raise Unsupported("NumPy does not differentiate; forward modes are for JAX and torch")
 
+    def primal(self, function: Function, argnums: Sequence[int], forward: bool) -> Function:
+        """`primal(*args)`: the value that the run of a derivative gives, where `gives_primal`."""
+        raise NotImplementedError
+
     def on_host(self, array: Any) -> Array:
         """An array as NumPy's."""
         raise NotImplementedError

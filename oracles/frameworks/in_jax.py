@@ -74,6 +74,15 @@ class _Jax(Framework):
     ) -> Function:
         return Pushforward(function, tuple(argnums), primal)
 
+    def primal(self, function: Function, argnums: Sequence[int], forward: bool) -> Function:
+        def run(*args: Any) -> Any:
+            alone, moving = _of_moving(function, argnums, args, {})
+            if forward:
+                return jax.jvp(alone, tuple(moving), tuple(map(self.zeros_like, moving)))[0]
+            return jax.vjp(alone, *moving)[0]
+
+        return run
+
     def on_host(self, array: Any) -> Array:
         return np.asarray(array)
 

@@ -300,3 +300,55 @@ def test_nothing_stays_in_jax_where_64_bits_are_off(made):
         for got, want in zip(users(f), wanted, strict=True):
             assert got.dtype == want.dtype == np.float32
             np.testing.assert_array_equal(got, want)
+
+
+# -- a rule whose own forward is another function is wrong, wherever it stands ------------------------------
+
+
+def reverse_rule(off):
+    f = jax.custom_vjp(lambda x: x * x)
+    f.defvjp(lambda x: (x * x * off, x), lambda x, g: (2 * g * x,))
+    return f
+
+
+def forward_rule(off):
+    f = jax.custom_jvp(lambda x: x * x)
+    f.defjvp(lambda p, t: (p[0] * p[0] * off, 2 * p[0] * t[0]))
+    return f
+
+
+PLACES = {
+    "alone": lambda f: f,
+    "jit": jax.jit,
+    "vmap": jax.vmap,
+    "checkpoint": jax.checkpoint,
+    "scan": lambda f: lambda x: jax.lax.scan(lambda c, _: (f(c), c), x, None, length=2)[0],
+    "cond": lambda f: lambda x: jax.lax.cond(True, f, lambda x: x, x),
+    "tree": lambda f: lambda x: {"a": f(x), "b": [3 * x]},
+    "inside": lambda f: lambda x: jnp.sin(f(jnp.cos(x))),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("rule", "mode"), [(reverse_rule, "rev"), (forward_rule, "fwd")])
+def test_a_rule_with_another_value_is_wrong(rule, mode, place):
+    f = PLACES[place](rule(1.5))
+    found = harness.check_gradient(f, (X,), mode="forward" if mode == "fwd" else "reverse")
+    assert found.value.verdict == "wrong", str(found)
+    assert not found.passed
+    with pytest.raises(AssertionError, match="wrong"):
+        check_grads(f, (X,), order=1, modes=[mode])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"jit": True}, {"order": 2}, {"order": 3}, {"order": 2, "jit": True}, {"mode": ("reverse", "forward")}],
+)
+@pytest.mark.parametrize("rule", [reverse_rule, forward_rule])
+@pytest.mark.parametrize("off", [1.0, 1.5])
+def test_in_every_order_and_compiled(rule, options, off):
+    if rule is reverse_rule and "mode" in options:
+        pytest.skip("JAX has no forward mode of a custom_vjp")
+    found = harness.check_gradient(rule(off), (X,), **options)
+    assert found.passed is (off == 1.0), str(found)
+    assert found.value.verdict == ("accurate" if found.passed else "wrong")
