@@ -33,6 +33,7 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
+LEAST_BITS = 128  # with which it is told what hangs on which kink
 PAIRS = 4  # random directions, each with its opposite
 FULL = 2.0**-20  # of a hull, that is as good as none
 
@@ -77,7 +78,10 @@ def resolve(
         return list(hulls)
     parts = [Component(frozenset(range(len(whole))), False)]
     if any(len(known[k]) != 1 for k, b in enumerate(whole) if not is_known(b)):
-        parts = components(program, inputs, whole, [ray.operands for ray in rays], bits, work)
+        # With few bits, as beside literals that are balls, everything would look like a hull.
+        parts = components(
+            program, inputs, whole, [ray.operands for ray in rays], max(bits, LEAST_BITS), work
+        )
     again: list[_Ray] = []
     for part in parts:
         wide = [k for k in part.elements if not is_known(whole[k])]

@@ -83,19 +83,22 @@ def _atoms(found: Partners, place: tuple[int, str], ours: Any, theirs: Any) -> N
 def _enter(found: Partners, slot: Slot, value: Any, wide: Any, avals: tuple[Any, Any]) -> None:
     own, other = (str(getattr(aval, "dtype", "")) for aval in avals)
     target = FORMATS.get(own)
-    if target is None or other != "float64" or np.shape(value) or np.shape(wide):
+    if target is None or np.shape(value) or np.shape(wide):
         return
     number = float(wide)
-    fits = _rounds_to(number, float(value), target)
+    # In its own dtype there too (`jnp.ones(3, "bfloat16")`), it is rounded because the source says so.
+    fits = (
+        number == float(value) if other == own else other == "float64" and _rounds_to(number, value, target)
+    )
     if slot in found and found[slot] != number:
         fits = False  # a jaxpr that is called twice, with different partners
     found[slot] = number if fits else None
 
 
-def _rounds_to(number: float, rounded: float, target: Format) -> bool:
+def _rounds_to(number: float, rounded: Any, target: Format) -> bool:
     """Rounded at once, or through float32 as JAX does it."""
     through = FORMATS["float32"].rounded(number)
-    return rounded in (target.rounded(number), target.rounded(through))
+    return float(rounded) in (target.rounded(number), target.rounded(through))
 
 
 def _without_casts(equations: Any) -> list[Any]:

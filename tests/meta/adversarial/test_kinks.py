@@ -121,6 +121,17 @@ def test_an_element_is_opened_by_its_own_kinks_alone(function, args, rule, expec
     assert verdict(function, args, rule) == expected
 
 
+@pytest.mark.parametrize("factor", [-0.7, -0.75])  # the first is a literal of many digits
+def test_a_long_literal_in_the_rule_opens_no_hull(factor):
+    found = harness.check_gradient(
+        lambda x: np.concatenate([sigmoid(x[:2]), np.abs(x[2:])]),
+        (np.zeros(4),),
+        vjp=lambda g, x: np.concatenate([factor * g[:2], 0 * g[2:]]),
+    )
+    assert found.verdict == "wrong"
+    assert "2 of 4 elements differ" in found.diagnosis
+
+
 def test_a_smooth_function_under_a_tied_maximum_stays_open():
     """The limit: its elements share the kink of the maximum, whose hull stays."""
     assert verdict(lambda x: sigmoid(x).max(), (np.zeros(3),), times([-0.7, 0.95, 0])) == LEGAL

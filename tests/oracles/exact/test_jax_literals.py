@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import harness
 from harness.cases import catalogue
 from oracles import JaxOracle
 from oracles.exact.enclose.evaluate import evaluate, widened
@@ -303,3 +304,11 @@ def test_a_pullback_ignores_the_cotangents_of_integers():
     (gradient,) = Pullback(f, (0,))(cotangents, jnp.asarray(X), np.array([1, 0]))
     np.testing.assert_array_equal(gradient, 4 * X)
     assert Pullback(lambda x: jnp.argmax(x), (0,))(0, jnp.asarray(X)) == (None,)
+
+
+def test_a_number_that_the_source_rounds_itself_is_that_number():
+    """In both traces it stands in bfloat16, so its dtype is not that of the arguments."""
+    x = jnp.asarray([[0.5, -1.25]], jnp.float32)
+    recording = record(lambda x: x @ jnp.full((2, 2), 0.1, "bfloat16"), (x,), {}, paired=True)
+    assert recording.notes == ()
+    assert harness.check_gradient(lambda x: x @ jnp.full((2, 2), 0.1, "bfloat16"), (x,)).passed
