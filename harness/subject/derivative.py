@@ -13,7 +13,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
-from oracles.frameworks.framework import Framework, on_host
+from oracles.frameworks.framework import Framework, bfloat16, on_host
 
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = tuple[Array, ...]
@@ -233,8 +233,13 @@ def _fitting(
 
 
 def dtype_named(name: str, arrays: Sequence[Array]) -> np.dtype[Any]:
-    """The dtype of that name; bfloat16 is the one that an argument has."""
-    return next((a.dtype for a in arrays if a.dtype.name == name), None) or np.dtype(name)
+    """The dtype of that name; bfloat16 is the one that an argument has, or that of `ml_dtypes`.
+
+    Raises:
+        Unsupported: It is bfloat16, and ml_dtypes is not installed.
+    """
+    found = next((a.dtype for a in arrays if a.dtype.name == name), None)
+    return found or np.dtype(bfloat16() if name == "bfloat16" else name)
 
 
 def signed(rng: np.random.Generator, dtype: Floating, shape: tuple[int, ...]) -> Array:

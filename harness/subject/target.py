@@ -127,13 +127,13 @@ def target_of(
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)
     parts = [flatten(name, a) for a in args]
+    _refuse_strange([leaf for own, _ in (*parts, flatten(name, dict(kwargs))) for leaf in own])
     chosen = _chosen([leaves for leaves, _ in parts], argnums)
     leaves = [*(leaf for part, _ in parts for leaf in part), *flatten(name, dict(kwargs))[0]]
     owners = [k for k, (part, _) in enumerate(parts) for _ in part]
     for k, owner in enumerate(owners):
         if type(leaves[k]) is float and owner in chosen:
             leaves[k] = np.array(leaves[k])
-    _refuse_traced(leaves)
     _refuse_other_arrays(leaves)
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
@@ -226,9 +226,11 @@ def _kind(leaf: Any) -> str:
     return str(leaf.dtype).removeprefix("torch.") if hasattr(leaf, "dtype") else type(leaf).__name__
 
 
-def _refuse_traced(leaves: Sequence[Any]) -> None:
-    """What stands for numbers while something else is traced has none to check."""
+def _refuse_strange(leaves: Sequence[Any]) -> None:
+    """What stands for numbers while something else is traced has none; a nested tensor has no one shape."""
     for leaf in leaves:
+        if getattr(leaf, "is_nested", False) is True:
+            raise Unsupported("a nested tensor: not yet; pass its parts, or a padded tensor")
         kind = type(leaf)
         home = f"{kind.__module__}.{kind.__name__}"
         if home.startswith("jax") and "Tracer" in kind.__name__:

@@ -218,6 +218,19 @@ def framework_of(function: Callable[..., Any], leaves: Sequence[Any]) -> str:
     return home if home in NAMES else "numpy"
 
 
+def bfloat16() -> Any:
+    """NumPy's bfloat16.
+
+    Raises:
+        Unsupported: The package ml_dtypes is not installed.
+    """
+    try:
+        import ml_dtypes
+    except ImportError as missing:
+        raise Unsupported("bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from missing
+    return ml_dtypes.bfloat16
+
+
 def on_host(array: Any) -> Any:
     """An array of any framework as NumPy's."""
     return framework("torch" if _root(array) == "torch" else "numpy").on_host(array)

@@ -17,10 +17,14 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
 from oracles.exact.from_aten import record
+from oracles.exact.from_aten.memory import name_of, strange
+from oracles.exact.from_aten.watch import explained
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
-from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
+from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
+
+PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 class _Torch(Framework):
@@ -71,20 +75,21 @@ class _Torch(Framework):
         """An array as NumPy's; bfloat16 as that of `ml_dtypes`.
 
         Raises:
-            Unsupported: It is bfloat16, and ml_dtypes is not installed.
+            Unsupported: It is sparse, nested, quantized, or of a class of its own; or it is bfloat16, and
+                ml_dtypes is not installed.
         """
         if not isinstance(array, torch.Tensor):
             return np.asarray(array)
+        kind = type(array)
+        own = "" if kind in PLAIN else f"a {kind.__module__}.{kind.__name__}, and no plain torch.Tensor"
+        own = own or ("" if array.is_complex() else strange(array))
+        if own:
+            raise Unsupported(f"{own}: not yet; pass real, dense tensors")
+        name_of(array.dtype)
         array = array.detach().cpu()
         if array.dtype != torch.bfloat16:
             return np.asarray(array.numpy(force=True))  # autograd's zeros without memory too
-        try:
-            import ml_dtypes
-        except ImportError as missing:
-            raise Unsupported(
-                "bfloat16 tensors need the package ml_dtypes: pip install ml_dtypes"
-            ) from missing
-        found: Array = array.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        found: Array = array.view(torch.int16).numpy().view(bfloat16())
         return found
 
     def zeros_like(self, array: Any) -> Any:
@@ -119,7 +124,7 @@ def graph(
 
     def run(*args: Any) -> Callable[..., tuple[Any, ...]]:
         # Whatever grad mode the caller is in: a gradient is what is asked for.
-        with torch.enable_grad():
+        with explained(), torch.enable_grad():
             leaves = [a.detach() if isinstance(a, torch.Tensor) and not nested else a for a in args]
             active = [leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_() for i in argnums]
             result = function(*leaves)
@@ -131,7 +136,7 @@ def graph(
             if not reached:
                 return (None,) * len(active)
             outputs, cotangents = zip(*reached, strict=True)
-            with torch.enable_grad():
+            with explained(), torch.enable_grad():
                 found: tuple[Any, ...] = torch.autograd.grad(
                     outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
                 )
@@ -156,7 +161,7 @@ def pushforward(
         load_forward_mode()
         if forward_ad._current_level >= 0:
             raise Unsupported("torch does not nest forward mode; one step may be forward, the others reverse")
-        with forward_ad.dual_level(), torch.enable_grad():
+        with explained(), forward_ad.dual_level(), torch.enable_grad():
             full = list(args)
             for position, tangent in zip(argnums, tangents, strict=True):
                 if tangent is None:  # it does not move
@@ -233,6 +238,11 @@ def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> t
     active = {name: p for name, p in module.named_parameters() if p.requires_grad and parameters}
     if not active:
         return module, args
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise Unsupported(
+            "parameters of a torch.jit module cannot be replaced: pass the module that it was made of, or "
+            "argnums= for the arguments alone"
+        )
 
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
         return functional_call(module, parameters, args, kwargs)

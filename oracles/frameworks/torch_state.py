@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
+from oracles.exact.from_aten.memory import strange
+
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
@@ -31,11 +33,7 @@ def reached(item: Any) -> Iterator[Keeper]:
     """A tensor or generator; nothing for what is neither."""
     if isinstance(item, torch.Generator):
         yield _chance(item)
-    if (
-        isinstance(item, torch.Tensor)
-        and item.layout == torch.strided
-        and not (item.is_meta or is_lazy(item))
-    ):
+    if isinstance(item, torch.Tensor) and not (strange(item) or item.is_meta or is_lazy(item)):
         yield _tensor(item)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
-from oracles.exact.program.program import Array, Builder, Var
+from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
@@ -128,18 +129,39 @@ def constant(builder: Builder, values: Array, dtype: str) -> Var:
 
 def numbers(tensor: Tensor) -> Array:
     """The numbers of a tensor, exactly: floating ones as float64."""
-    if tensor.layout != torch.strided or tensor.is_complex():
-        kind = "complex numbers" if tensor.is_complex() else f"a {tensor.layout} tensor"
-        raise Unsupported(f"{kind} (shape {tuple(tensor.shape)}): not yet; pass real, dense tensors")
+    kind = strange(tensor)
+    if kind:
+        raise Unsupported(f"{kind}: not yet; pass real, dense tensors")
     if tensor._is_zerotensor():
         return np.zeros(tensor.shape)
     found = tensor.detach().cpu()
     return np.array((found.double() if found.is_floating_point() else found).numpy())
 
 
+def strange(tensor: Tensor) -> str:
+    """What kind of a tensor it is whose memory is not its numbers one by one; "" for others."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.is_complex():
+        return f"complex numbers (shape {tuple(tensor.shape)})"
+    if tensor.is_quantized:
+        return f"a quantized tensor ({tensor.dtype})"
+    if tensor.layout != torch.strided:
+        return f"a {tensor.layout} tensor (shape {tuple(tensor.shape)})"
+    return ""
+
+
+@cache
 def name_of(dtype: torch.dtype) -> str:
-    """torch.float64 is "float64"."""
-    return str(dtype).removeprefix("torch.")
+    """torch.float64 is "float64".
+
+    Raises:
+        Unsupported: It is floating and none that is known: of eight bits or fewer.
+    """
+    name = str(dtype).removeprefix("torch.")
+    if dtype.is_floating_point and name not in FLOATS:
+        raise Unsupported(f"{name}: not yet; known are {', '.join(sorted(FLOATS))}")
+    return name
 
 
 def has_memory(tensor: Tensor) -> bool:

@@ -16,10 +16,11 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Watch, laid_out
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.recording import Recording, declare_edges
 
-STEP = 2.0**-18  # how far the second run's inputs are from the first's; at least one bit of their dtype
+# How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
+STEPS = (2.0**-18, 0.0, -0.0)
 
 
 def record(
@@ -65,15 +66,13 @@ def _confirm(
     named: Any,
 ) -> None:
     """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing."""
-    rng = np.random.default_rng(0)
-    nearby = [[_nearby(leaf, rng) for leaf in own] for own in leaves]
-    watch, again = Watch(), OperatorRecorder(moves=first.moves)
+    watch, nearby = _nearby_where_it_runs(function, leaves, specs, named)
+    if watch.notes == first.notes:
+        return
+    again = OperatorRecorder(moves=first.moves)
     try:
-        watch.run(function, nearby, specs, named)
-        if watch.notes == first.notes:
-            return
         again.run(function, nearby, specs, named)
-    except Exception:  # outside the domain: nothing to compare
+    except ExactError:
         return
     guards = [[value.tolist() for _, value in mode.recorder.guards] for mode in (first, again)]
     if again.notes == first.notes or guards[0] != guards[1]:
@@ -83,6 +82,30 @@ def _confirm(
     raise Unsupported(
         "the function computes something outside torch (through .numpy() or a Python number?): "
         f"nearby, {operator} at {line} gets another constant; use torch's operators all the way"
+    )
+
+
+def _nearby_where_it_runs(
+    function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
+) -> tuple[Watch, list[list[Any]]]:
+    """A run with other arguments, and these: as far off as may be, for the function may have a domain.
+
+    Raises:
+        Unsupported: There are none.
+    """
+    problem: Exception | None = None
+    for step in STEPS:
+        rng, watch = np.random.default_rng(0), Watch()
+        nearby = [[_nearby(leaf, rng, step) for leaf in own] for own in leaves]
+        try:
+            watch.run(function, nearby, specs, named)
+        except Exception as raised:
+            problem = raised
+        else:
+            return watch, nearby
+    raise Unsupported(
+        "the function raises at each point nearby, so what it computes outside torch cannot be seen: "
+        f"{type(problem).__name__}: {problem}"
     )
 
 
@@ -100,11 +123,12 @@ def _as_tensor(leaf: Any) -> Any:
     return torch.from_numpy(array)
 
 
-def _nearby(leaf: Any, rng: np.random.Generator) -> Any:
-    """Every number a little closer to zero; an array of zeros a little above."""
+def _nearby(leaf: Any, rng: np.random.Generator, step: float) -> Any:
+    """Every number a little closer to zero, or with a negative step further away; zeros a little above."""
     if not _is_floating(leaf):
         return leaf
     by = torch.from_numpy(rng.uniform(0.5, 1.0, tuple(leaf.shape)))
-    step = max(STEP, 2 * torch.finfo(leaf.dtype).eps)
+    least = 2 * torch.finfo(leaf.dtype).eps
+    step = np.copysign(max(abs(step), least), step)
     moved = leaf.detach().double() * (1 - step * by) if leaf.any() else step * by
     return laid_out(leaf.detach()).copy_(moved)

@@ -5,12 +5,12 @@ And where it stands: on which line of the user's, and in the forward of a custom
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import wraps
 from types import CodeType, FrameType
 from typing import Any
@@ -24,11 +24,18 @@ from torch.utils._pytree import TreeSpec, tree_unflatten
 
 from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
-from oracles.exact.program.errors import ExactError, Unsupported, uncaught
+from oracles.exact.program.errors import Unsupported, uncaught
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
 _RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks", "in_torch.py")  # it only calls autograd
-_OWN = (os.path.dirname(torch.__file__) + os.sep, _EXACT + os.sep, _RUNNER)
+_HARNESS = os.path.join(os.path.dirname(os.path.dirname(_EXACT)), "harness")
+_OWN = (
+    os.path.dirname(torch.__file__) + os.sep,
+    _EXACT + os.sep,
+    _RUNNER,
+    _HARNESS + os.sep,
+    contextlib.__file__,
+)
 
 
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
@@ -52,7 +59,7 @@ def place_within(outermost: CodeType) -> str:
     return ""
 
 
-@contextmanager
+@contextlib.contextmanager
 def differentiated(mode: Any) -> Iterator[None]:
     """Count in `mode.depth` how deep the run is inside `Function.forward`s.
 
@@ -124,12 +131,10 @@ class Watch(TorchDispatchMode):
                 self.begin(tensor)
             args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
             try:
-                with uncaught(), differentiated(self), self:
+                with explained(), uncaught(), differentiated(self), self:
                     result = function(*args, **named)
-                with torch.enable_grad():  # the function may have left it off
+                with explained(), torch.enable_grad():  # the function may have left it off
                     return self.end(result)
-            except RuntimeError as error:
-                raise _explained(error) from None
             finally:
                 with torch.no_grad():
                     for tensor, before in self._saved:
@@ -217,16 +222,47 @@ def laid_out(tensor: Tensor) -> Tensor:
     return memory.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
 
 
-def _explained(error: RuntimeError) -> RuntimeError | ExactError:
-    """What torch's message means here."""
-    text = str(error)
-    if "leaf Variable that requires grad" in text and "in-place" in text:
-        return Unsupported(f"the function changes its input in place; let it work on a clone ({text})")
-    if "numpy() on Tensor that requires grad" in text:
-        return Unsupported(f"the function leaves torch through .numpy(); use torch's operators ({text})")
-    if "Inference tensors" in text or "inference tensor" in text:
-        return Unsupported(
-            "the function uses a tensor that was made in inference mode, which has no derivative; "
-            f"make it outside of torch.inference_mode(), or clone it there ({text})"
-        )
-    return error
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Say what torch's message means here, where it refuses what is no fault of the gradient.
+
+    Raises:
+        Unsupported: It does.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        meaning = next((said for parts, said in MEANINGS if all(part in text for part in parts)), "")
+        if not meaning:
+            raise
+        raise Unsupported(f"{meaning} ({text})") from None
+
+
+MEANINGS = (
+    (
+        ("leaf Variable that requires grad", "in-place"),
+        "the function changes its input in place; let it work on a clone",
+    ),
+    (
+        ("numpy() on Tensor that requires grad",),
+        "the function leaves torch through .numpy(); use torch's operators",
+    ),
+    (
+        ("nference tensor",),
+        "the function uses a tensor that was made in inference mode, which has no derivative; make it "
+        "outside of torch.inference_mode(), or clone it there",
+    ),
+    (
+        ("use_reentrant=True", "incompatible with .grad()"),
+        "checkpoint(use_reentrant=True) works with .backward() alone; use_reentrant=False has the same "
+        "gradient",
+    ),
+    (("implement the jvp function",), "forward mode needs a jvp, which a custom function here lacks"),
+    (("use forward AD with", "does not support it"), "torch has no forward derivative of this"),
+    (("derivative for", "is not implemented"), "torch has no derivative of this"),
+    (
+        ("modified by an inplace operation",),
+        "torch refuses: something that this derivative needs was written into meanwhile",
+    ),
+)

@@ -95,7 +95,7 @@ def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> flo
     assert equation.primitive.terms is not None
     sizes = [np.absolute(found.values[v]) for v in equation.operands]
     before = float(np.asarray(equation.primitive.terms(*sizes, **equation.params))[at])
-    if not before > 0:
+    if not before > 0 or not math.isfinite(result):
         return 0.0
     return math.log2(before / result) if result > 0 else math.inf
 

@@ -1,12 +1,22 @@
 """Functions of torch that take gradients inside: what runs is judged, and nothing crashes."""
 
+import re
+import warnings
+from contextlib import nullcontext
+from functools import partial
+
+import ml_dtypes
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.autograd import functional, grad
+from torch.utils.checkpoint import checkpoint
 
-from harness import check_gradient, exact_gradient
+from harness import Unsupported, check_gradient, exact_gradient
 from harness.dropin import gradcheck, settings
+from harness.subject.derivative import dtype_named
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning"),  # torch.func's own
@@ -203,3 +213,183 @@ def test_a_hand_written_gradient_may_leave_torch_if_the_function_is_specified():
 
     found = check_gradient(outside, (X,), vjp=lambda g, x: 2 * g * x, spec=lambda x: x**2)
     assert found.passed
+
+
+# -- nothing crashes --------------------------------------------------------------------------------------
+
+
+def sine(x):
+    return x.sin() * x
+
+
+def tanh_layer():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 2, dtype=D), nn.Tanh())
+
+
+class Once(torch.autograd.Function):
+    """Its backward is for one derivative alone."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0].cos()
+
+
+class OfItsOwn(torch.Tensor):
+    """A tensor by another name."""
+
+
+def quietly(make, *args):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return make(*args)
+
+
+def quantized():
+    return quietly(torch.quantize_per_tensor, X.float(), 0.1, 0, torch.quint8)
+
+
+def scripted(what):
+    return quietly(torch.jit.script, what)
+
+
+def traced(what, *args):
+    return quietly(torch.jit.trace, what, args)
+
+
+ROWS_OF_3, PLACES = torch.eye(3, dtype=D) + 0.5, torch.tensor([0, 1, 1])
+SPARSE = torch.eye(3, dtype=D).to_sparse()
+UNSUPPORTED = {
+    "a scripted module": (lambda: scripted(tanh_layer()), (ROWS,), "of a torch.jit module cannot"),
+    "a traced module": (lambda: traced(tanh_layer(), ROWS), (ROWS,), "of a torch.jit module cannot"),
+    "a scripted module inside": (lambda: nn.Sequential(scripted(tanh_layer())), (ROWS,), "torch.jit module"),
+    "nn.Embedding(sparse=True)": (
+        lambda: nn.Embedding(4, 3, sparse=True, dtype=D), (PLACES,), "a torch.sparse_coo"),
+    "embedding(sparse=True)": (
+        lambda: lambda w: F.embedding(PLACES, w, sparse=True), (ROWS_OF_3,), "a torch.sparse_coo"),
+    "a sparse argument": (lambda: lambda s: torch.sparse.sum(s * 2), (SPARSE,), "a torch.sparse_coo"),
+    "a sparse tensor beside": (
+        lambda: lambda s, x: torch.sparse.mm(s, x[:, None]), (SPARSE, X), "a torch.sparse_coo"),
+    "a sparse tensor inside": (
+        lambda: lambda x: torch.sparse.mm(SPARSE, x[:, None]), (X,), "a torch.sparse_coo"),
+    "a sparse result": (lambda: lambda x: x.to_sparse(), (X,), "a torch.sparse_coo"),
+    "a quantized tensor inside": (
+        lambda: partial(lambda q, x: x * q.dequantize().double(), quantized()), (X,), "a quantized tensor"),
+    "a complex result": (lambda: lambda x: torch.complex(x, x), (X,), "complex128, which has no gradient"),
+    "complex numbers inside": (lambda: lambda x: torch.fft.rfft(x).abs(), (X,), "complex numbers: not yet"),
+    "a complex argument beside": (lambda: lambda z, x: (z * x).real, (X.to(torch.cdouble), X), "complex"),
+    "a reentrant checkpoint": (
+        lambda: lambda x: checkpoint(sine, x, use_reentrant=True), (X,), "use_reentrant=False has"),
+    "a class of its own": (lambda: torch.sin, (X.as_subclass(OfItsOwn),), "OfItsOwn, and no plain"),
+    "eight bits inside": (lambda: lambda x: x.to(torch.float8_e4m3fn).double(), (X,), "float8_e4m3fn: not"),
+    "random numbers in a layer": (lambda: nn.Dropout(), (X,), r"called at .*test_torch_inside.py"),
+    "one point alone": (
+        lambda: lambda x: x * 2 if x[0] == 0.3 else 1 / 0, (X,), "the function raises at each point nearby"),
+    "its input written into": (lambda: lambda x: x.mul_(2), (X,), "changes its input in place"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_what_is_not_supported_is_so_by_name(name):
+    function, args, says = UNSUPPORTED[name]
+    found = check_gradient(function(), args)
+    assert found.verdict == "unsupported"
+    assert re.search(says, found.diagnosis), found.diagnosis
+    with (
+        pytest.raises(Unsupported) if "sparse=True" not in name and "reentrant" not in name else nullcontext()
+    ):
+        exact_gradient(function(), args)
+
+
+RUNS = {
+    "a scripted function": (lambda: scripted(sine), (X,), {}),
+    "a traced function": (lambda: traced(sine, X), (X,), {}),
+    "a scripted module's input": (lambda: scripted(tanh_layer()), (ROWS,), {"argnums": 0}),
+    "a checkpoint": (lambda: lambda x: checkpoint(sine, x, use_reentrant=False), (X,), {}),
+    "to float16": (lambda: lambda x: x.half(), (X,), {}),
+    "to bfloat16": (lambda: lambda x: x.bfloat16(), (X,), {}),
+    "a parameter as an argument": (lambda: torch.sin, (nn.Parameter(X),), {}),
+    "NumPy arrays": (lambda: sine, (X.numpy(),), {"framework": "torch"}),
+    "a layer of NumPy arrays": (tanh_layer, (ROWS.numpy(),), {}),
+    "a meta tensor inside": (lambda: lambda x: x * torch.zeros(3, device="meta").numel(), (X,), {}),
+    "a simplex": (
+        lambda: lambda p: torch.distributions.Categorical(probs=p, validate_args=True).entropy(),
+        (torch.tensor([0.2, 0.3, 0.5], dtype=D),), {}),
+    "softmax, reverse of reverse": (lambda: lambda x: x.softmax(0), (X,), {"mode": ("reverse", "reverse")}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_runs_is_judged(name):
+    function, args, options = RUNS[name]
+    assert check_gradient(function(), args, **options).passed
+
+
+ERRORS = {
+    "NumPy arrays": (lambda x: torch.sin(x), (X.numpy(),), 'pass framework="torch"'),
+    "NumPy arrays that become tensors": (
+        lambda x: torch.as_tensor(x).sin(), (X.numpy(),), 'pass framework="torch"'),
+    "complex numbers": (lambda z: z.abs(), (X.to(torch.cdouble),), "no argument holds floating numbers"),
+    "quantized": (lambda q: q.dequantize(), (quantized(),), r"floating numbers.*dtypes: quint8"),
+    "eight bits": (lambda x: x.double(), (X.to(torch.float8_e4m3fn),), "floating numbers.*float8_e4m3fn"),
+    "without numbers": (torch.sin, (torch.zeros(2, device="meta"),), "a tensor without numbers"),
+    "nothing": (lambda: X, (), "there is nothing to differentiate"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_cannot_be_asked_is_a_clear_error(name):
+    function, args, says = ERRORS[name]
+    with pytest.raises(ValueError, match=says):
+        check_gradient(function, args)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+def test_nested_tensors():
+    nested = torch.nested.nested_tensor([X, X[:2]])
+    assert check_gradient(lambda n: n * 2, (nested,)).verdict == "unsupported"
+    inside = check_gradient(lambda x: (nested * x.sum()).to_padded_tensor(0.0), (X,))
+    assert inside.verdict == "unsupported"
+    assert "a nested tensor: not yet" in inside.diagnosis
+
+
+def test_bfloat16_is_found_though_nothing_loaded_ml_dtypes(monkeypatch):
+    """NumPy knows the name only where that package is loaded."""
+    monkeypatch.setattr(ml_dtypes, "bfloat16", np.float16)
+    assert dtype_named("bfloat16", [np.zeros(1)]) == np.float16
+
+
+@pytest.mark.parametrize("mode", ["forward", "forward-over-reverse", ("forward", "reverse")])
+def test_forward_mode_of_a_function_without_it(mode):
+    found = check_gradient(lambda x: Once.apply(x), (X,), mode=mode)
+    assert found.verdict == "unsupported"
+    assert "forward mode needs a jvp" in found.diagnosis
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_a_second_derivative_that_is_not_there_is_no_pass(order):
+    assert check_gradient(lambda x: Once.apply(x), (X,)).passed
+    assert check_gradient(lambda x: Once.apply(x), (X,), order=order).verdict == "wrong"
+
+
+def test_torchs_own_refusal_of_a_nested_derivative():
+    found = check_gradient(lambda x: torch.softmax(x, -1), (X,), mode=("forward", "reverse"))
+    assert found.verdict == "unsupported"
+    assert "was written into meanwhile (one of the variables needed" in found.diagnosis
+
+
+def test_a_function_with_a_domain_is_still_run_nearby():
+    def function(x):
+        if x[0] < 0.3:
+            raise ValueError("outside")
+        return x * float(x.detach().numpy()[1])
+
+    found = check_gradient(function, (X,))
+    assert found.verdict == "unsupported"
+    assert "computes something outside torch" in found.diagnosis
