@@ -25,9 +25,11 @@ from oracles.exact.from_numpy.proxy import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact_oracle import LIMITS
+from oracles.frameworks.framework import differentiating
 
 
 @leaving_no_trace
+@differentiating()
 def check_layer(
     layer: Any,
     x: Any,

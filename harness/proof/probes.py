@@ -20,7 +20,7 @@ from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
 from harness.subject.tested import Tested
 from oracles.exact.program.formats import format_of
-from oracles.frameworks.framework import Native, Subject
+from oracles.frameworks.framework import Native, Subject, without_errors
 
 MOST = 8  # results, or arguments, that are probed one by one
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
@@ -67,7 +67,7 @@ class Differing:
 
 def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> list[Differing]:
     """Run the probes that are wanted; what they warn of, the first run has warned of already."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with without_errors(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(_differing(question, tested, posed, seen))
 

@@ -16,7 +16,15 @@ from harness.subject.state import current
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
-from oracles.frameworks.framework import NAMES, Framework, Subject, framework, framework_of
+from oracles.frameworks.framework import (
+    NAMES,
+    Framework,
+    Subject,
+    as_called,
+    framework,
+    framework_of,
+    without_errors,
+)  # fmt: skip
 
 Function = Callable[..., Any]
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
@@ -84,7 +92,7 @@ class Target:
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""
         own = self.subject(self.flat, self.flat)
-        with np.errstate(all="ignore"):
+        with without_errors():
             found: tuple[Array, ...] = own.fetch_value(
                 own.value(*(own.load(a.copy("K")) for a in self.arrays))
             )
@@ -179,7 +187,7 @@ def _subject(
     primal: bool = False,
 ) -> Subject:
     wide = any(array.dtype == np.float64 for array in arrays)
-    return own.subject(value, gradient, own.device_of(natives), wide, primal)
+    return own.subject(as_called(value), as_called(gradient), own.device_of(natives), wide, primal)
 
 
 def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None) -> list[int]:
@@ -260,7 +268,7 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
     subject = _subject(own, natives, arrays, flat.result, flat.result)
     others = sorted(_written_in(flat.function) - {own.name})
     try:
-        with np.errstate(all="ignore"):
+        with without_errors():
             result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
     except TypeError as problem:
         if others:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.program.errors import Unsupported
@@ -236,15 +238,49 @@ def on_host(array: Any) -> Any:
     return framework("torch" if _root(array) == "torch" else "numpy").on_host(array)
 
 
+# What NumPy does about floating-point errors where the user's functions run; None: what it does anyway.
+_errors: ContextVar[Mapping[str, Any] | None] = ContextVar("_errors", default=None)
+
+
 @contextmanager
 def differentiating() -> Iterator[None]:
-    """torch as it is where gradients are taken, whatever mode the caller is in (no_grad, inference)."""
+    """Settings as they are where gradients are taken, whatever the caller's are.
+
+    torch differentiates (`no_grad`, `inference_mode`), and NumPy's floating-point errors are nobody's but the
+    user's functions', which see them as the caller does (`np.errstate`).
+    """
     torch = sys.modules.get("torch")
-    if torch is None:
+    with ExitStack() as settings:
+        settings.enter_context(_errors_in_functions(np.geterr()))
+        if torch is not None:
+            settings.enter_context(torch.inference_mode(False))
+            settings.enter_context(torch.enable_grad())
         yield
-    else:
-        with torch.inference_mode(False), torch.enable_grad():
+
+
+def without_errors() -> AbstractContextManager[None]:
+    """Where the user's functions run unasked: NumPy's floating-point errors are no news there."""
+    return _errors_in_functions({"all": "ignore"})
+
+
+@contextmanager
+def _errors_in_functions(errors: Mapping[str, Any]) -> Iterator[None]:
+    token = _errors.set(errors)
+    try:
+        with np.errstate(all="ignore"):
             yield
+    finally:
+        _errors.reset(token)
+
+
+def as_called(function: Function) -> Function:
+    """The user's function, with NumPy's floating-point errors as its caller has them."""
+
+    def run(*args: Any) -> Any:
+        with np.errstate(**(_errors.get() or {})):
+            return function(*args)
+
+    return run
 
 
 def _root(value: Any) -> str:

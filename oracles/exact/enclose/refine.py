@@ -147,7 +147,7 @@ def _shown(ball: arb) -> str:
 def _up(radius: arb) -> float:
     """A radius as float64, never smaller than it is."""
     number = float(radius)
-    return number if not radius > number else float(np.nextafter(number, math.inf))
+    return number if not radius > number else math.nextafter(number, math.inf)
 
 
 def _decimal(number: arb, count: int) -> str:

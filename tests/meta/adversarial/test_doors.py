@@ -7,6 +7,7 @@ import sys
 import warnings
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -322,7 +323,56 @@ def test_results_cross_processes(tmp_path):
 # -- the caller's settings ---------------------------------------------------------------------------------
 
 
-def test_warnings_that_are_errors_stay_the_users():
-    with warnings.catch_warnings(), np.errstate(all="raise"):
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+WIDE = np.array([[0.5, -1.25, 2.0, 0.1], [30.0, -40.0, 1e-5, 3.0]])
+UNDERFLOWING = {  # somewhere in our own arithmetic
+    "sigmoid": lambda: checked(sigmoid, (WIDE,), vjp=lambda g, x: g * sigmoid(x) * (1 - sigmoid(x))),
+    "relu": lambda: checked(
+        lambda x: np.maximum(x, 0), (WIDE,), vjp=lambda g, x: g * (x > 0), boundary=["tiny"]
+    ),
+    "abs at 0": lambda: checked(np.abs, (0 * WIDE,), vjp=lambda g, x: g * np.sign(x)),
+    "a zero rule": lambda: checked(args=(WIDE,), vjp=lambda g, x: 0 * g),
+    "not a number": lambda: checked(args=(WIDE,), vjp=lambda g, x: np.nan * g),
+    "gelu, order 2": lambda: check_gradient(torch.nn.functional.gelu, (torch.tensor(WIDE),), order=2),
+    "bfloat16": lambda: check_gradient(torch.tanh, (torch.tensor(WIDE).bfloat16(),)),
+    "silu": lambda: check_gradient(jax.nn.silu, (jnp.asarray(WIDE, "float32"),)),
+    "a layer": lambda: layered(x=WIDE * 1e-300),
+    "exp, exactly": lambda: exactly(np.exp, (-1000 * WIDE,)).radius,
+    "exp's value": lambda: exact_value(np.exp, (-1000 * WIDE,)).mid,
+}
+
+
+@pytest.mark.parametrize("setting", ["raise", "warn"])
+@pytest.mark.parametrize("ask", UNDERFLOWING.values(), ids=UNDERFLOWING)
+def test_floating_point_errors_of_ours_are_nobodys(ask, setting):
+    with np.errstate(all=setting), warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert checked().passed
+        inside = ask()
+    assert str(inside) == str(ask())
+
+
+@pytest.mark.parametrize("where", ["f", "vjp"])
+def test_floating_point_errors_of_the_users_functions_are_theirs(where):
+    """As with any other caller; where we call them unasked, along tiny cotangents say, they are no news."""
+    tiny = np.array([1e-200, 1e-180])
+    given = {"f": {}, "vjp": {"f": np.sin, "vjp": lambda g, x: g * np.cos(x) + x * x}}[where]
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="underflow"):
+        checked(args=(tiny,), **given)
+    seen = []
+    with np.errstate(under="raise", over="warn"):
+        checked(vjp=lambda g, x: seen.append(np.geterr()["under"]) or 2 * g * x, probes=False)
+    assert set(seen) == {"raise", "ignore"}  # as called, and where it is recorded
+
+
+def test_settings_of_the_caller_are_left_as_they_were():
+    before = np.geterr()
+    with np.errstate(divide="raise"):
+        inside = np.geterr()
+        checked()
+        layered()
+        exactly()
+        assert np.geterr() == inside
+    assert np.geterr() == before
