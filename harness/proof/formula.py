@@ -47,6 +47,11 @@ class Formula:
     agrees: tuple[Mask, ...] | None
     reason: str = ""
 
+    @property
+    def is_right(self) -> bool:
+        """Whether E meets T everywhere."""
+        return self.agrees is not None and all(a.all() for a in self.agrees)
+
 
 def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: bool = True) -> Formula:
     """Whether a recorded gradient program gives the truth, element by element.

@@ -117,7 +117,7 @@ def _on_one_graph(
     """What pulls back on one graph, while another is alive; and what it gives, twice if it does that."""
     own = tested.graphs()
     graph = own.value(*map(own.load, posed.inputs))
-    if Probe.TWO_GRAPHS in question.probes:
+    if Probe.TWO_GRAPHS in question.probes and not tested.holds_one:
         elsewhere = [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
         caught(lambda: own.value(*map(own.load, elsewhere)))
     pull = partial(_pulled, own, graph)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Limits
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
@@ -95,6 +96,11 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     except Undecided as reason:
         return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(truth, programs.gradient, machine, question.limits, question.custom)
+    if programs.after_forward and not found.formula.is_right:
+        with suppress(ExactError):
+            both = programs.after_forward()
+            whole = examine_program(truth, both, machine, question.limits, question.custom)
+            found = whole if whole.formula.is_right else found
     return replace(found, value=programs.value)
 
 
@@ -116,7 +122,7 @@ def examine_program(
         reason = f"the gradient program gives shapes {found}, the truth has {wanted}"
         return Examined(machine, None, Formula(None, reason), None)
     formula = compare(truth, recording, limits, custom)
-    if formula.agrees is not None and not all(a.all() for a in formula.agrees):
+    if formula.agrees is not None and not formula.is_right:
         return Examined(machine, recording, formula, None)  # it is wrong, however it rounds
     balls = bound(recording.program, recording.values, machine, Work(limits.seconds))
     return Examined(machine, recording, formula, balls)

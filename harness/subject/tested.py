@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -20,10 +21,13 @@ class Programs(NamedTuple):
     Attributes:
         gradient: The derivative.
         value: The function's value as the derivative's own run gives it; None where it gives none.
+        after_forward: Records the derivative together with the function before it, where that may leave
+            something behind for it: alone, what it finds are rounded numbers. None where nothing can be left.
     """
 
     gradient: Recording
     value: Recording | None
+    after_forward: Callable[[], Recording] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,13 @@ class Tested:
 
         return self.target.subject(compiled(value), compiled(alone))
 
+    @property
+    def holds_one(self) -> bool:
+        """Whether an object runs both by hand, and so may hold the state of one graph: a layer of NumPy's."""
+        given = self.target.flat.function
+        function = given.forward if isinstance(given, First) else given
+        return not self.own and not isinstance(function, types.FunctionType | types.BuiltinFunctionType)
+
     def graphs(self) -> Subject:
         """What makes a graph, as its value, and pulls back on it, as its gradient."""
         assert self.graph is not None
@@ -98,6 +109,9 @@ class Tested:
         own = self.target.framework
         derivative = own.leaving_alone(self.derivative) if alone else self.derivative
         both = own.record(derivative, [directions, *inputs], differentiate=False)
+        if self.graph and not self.own and not alone:
+            whole = AfterForward(self.graph)
+            return Programs(both, None, lambda: own.record(whole, [directions, *inputs], differentiate=False))
         if not self.primal:
             return Programs(both, None)
         count = len(self.target.results.names)
@@ -204,6 +218,23 @@ class First(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The forward."""
         return (self.forward,)
+
+
+@dataclass(frozen=True)
+class AfterForward(Derived):
+    """A gradient by hand, with the function that runs before it: `graph(*arrays)(cotangents)`."""
+
+    graph: Function
+
+    def __call__(self, cotangents: Sequence[Any], *arrays: Any) -> tuple[Any, ...]:
+        """The gradients."""
+        found: tuple[Any, ...] = self.graph(*arrays)(cotangents)
+        return found
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """Whose graph it is."""
+        return (getattr(self.graph, "__self__", self.graph),)
 
 
 @dataclass(frozen=True)

@@ -232,3 +232,43 @@ def test_a_rule_that_is_another_function_is_no_proof(monkeypatch):
     assert "one of its operations is not the function that it is taken for" in str(found)
     with pytest.raises(harness.Undecided, match="not the function that it is taken for"):
         harness.exact_gradient(torch.sin, (TORCH,))
+
+
+# -- a gradient that uses what the function left behind -----------------------------------------------------
+
+
+class Layer:
+    """Keeps its input for the gradient; `early` keeps the first one that it met."""
+
+    def __init__(self, early=False):
+        self.early, self.kept = early, None
+
+    def forward(self, x):
+        if self.kept is None or not self.early:
+            self.kept = x
+        return np.sin(x)
+
+    def backward(self, g, factor=1):
+        return factor * g * np.cos(self.kept)
+
+
+def of_layer(layer, **options):
+    return harness.check_gradient(
+        layer.forward, (X,), vjp=lambda g, x: layer.backward(g, options.get("factor", 1))
+    )
+
+
+def test_a_gradient_that_uses_what_the_function_keeps_is_right():
+    """Recorded alone it has the rounded cosine of a constant in it, which is another formula by 5e-17."""
+    assert of_layer(Layer()).passed
+
+
+def test_and_a_wrong_one_is_wrong():
+    found = of_layer(Layer(), factor=1 + 2.0**-40)
+    assert (found.verdict, found.passed) == ("wrong", False)
+
+
+def test_and_one_that_uses_what_an_earlier_call_kept_is_not_right():
+    layer = Layer(early=True)
+    layer.forward(X + 0.25)
+    assert not of_layer(layer).passed
