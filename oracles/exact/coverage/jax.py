@@ -1,14 +1,17 @@
-"""Whose gradients are proven: every function of the table, JAX's own gradient against the enclosure.
+"""Whose values and gradients are proven: JAX's functions against the enclosures.
 
-The names are those of `jax.numpy`, `jax.nn`, `jax.lax` and `jax.scipy` that have a float64 gradient. A line
-of the table gives a module, the names in it that take the same arguments, and those arguments.
+Every function of `jax_functions` is asked with its arguments there, with other values of each of its options,
+with other shapes and numbers, and on integers.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -18,70 +21,86 @@ import jax.scipy.special
 import jax.scipy.stats
 import numpy as np
 
-from oracles.exact.coverage.operations import BITS, examined
+from oracles.exact.coverage.jax_functions import OPTIONS, TABLE
+from oracles.exact.coverage.operations import BITS, Compared, examined
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import is_floating, record
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Array
 
 
-def coverage() -> Iterator[tuple[str, str]]:
-    """Each function's name and "proven", or "disagrees", "unsupported", "undecided" or "error", and why."""
+def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
+    """For each sample its function and "proven", or "disagrees", "unsupported", "undecided" or "error": why.
+
+    `named` asks for one function, `every` for each such sample.
+    """
     with jax.enable_x64(True):
-        for sample in samples():
-            yield sample.name, examine(sample)
+        for sample in islice(variants(), 0, None, every):
+            if named in ("", sample.name) and (theirs := _jax(sample)) is not None:
+                yield sample.name, examined(lambda: _compared(sample, theirs), "JAX")  # noqa: B023
 
 
 def examine(sample: Sample) -> str:
-    """One function: its gradient along seeded random cotangents, ours and JAX's."""
-    return examined(lambda: _gradients(sample), "JAX")
+    """One sample: its values, and its gradient along seeded random cotangents, ours and JAX's."""
+    theirs = _jax(sample)
+    assert theirs is not None, "JAX does not take it"
+    return examined(lambda: _compared(sample, theirs), "JAX")
 
 
-def _gradients(sample: Sample) -> tuple[list[Array], list[Array]]:
-    recording = record(sample.function, sample.args, sample.kwargs)
-    outputs = tuple(v for v in recording.program.outputs if v.is_float)
-    if not outputs or not recording.values:
-        raise ValueError("nothing to differentiate")
-    draw = np.random.default_rng(0)
-    cotangents = [np.round(draw.normal(size=v.shape), 2) for v in outputs]
-    program = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
-    proven = evaluate(program, [*recording.values, *cotangents], BITS)
-    return proven, _gradient(sample, recording.values, cotangents)
+class Theirs(NamedTuple):
+    """What JAX computes: values, random cotangents of those that are floating, and the gradients."""
+
+    values: list[Any]
+    cotangents: dict[int, Array]
+    gradients: list[Any]
 
 
-def _gradient(sample: Sample, values: tuple[Array, ...], cotangents: list[Array]) -> list[Array]:
+def _jax(sample: Sample) -> Theirs | None:
+    """None where JAX itself does not take it."""
     leaves, tree = jax.tree.flatten(sample.args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
+    draw = np.random.default_rng(0)
 
-    def of_moving(*numbers: Any) -> list[Any]:
+    def of_moving(*numbers: Any) -> tuple[list[Any], list[Any]]:
         whole = list(leaves)
         for i, number in zip(moving, numbers, strict=True):
             whole[i] = number
         found = jax.tree.leaves(sample.function(*jax.tree.unflatten(tree, whole), **sample.kwargs))
-        return [y for y in found if jnp.issubdtype(jnp.result_type(y), jnp.floating)]
+        return [y for y in found if _floats(y)], found
 
-    @jax.jit  # one program to compile, and not each operation
-    def gradient(numbers: list[jax.Array], along: list[jax.Array]) -> Any:
-        return jax.vjp(of_moving, *numbers)[1](along)
+    try:
+        numbers = [jnp.asarray(leaves[i]) for i in moving]
+        jax.make_jaxpr(of_moving)(*numbers)  # some take a negative axis, but not while they are traced
+        _, pullback, values = jax.vjp(of_moving, *numbers, has_aux=True)
+        drawn = {k: np.round(draw.normal(size=jnp.shape(y)), 2) for k, y in enumerate(values) if _floats(y)}
+        along = [jnp.asarray(c, jnp.result_type(values[k])) for k, c in drawn.items()]
+        return Theirs(values, drawn, list(pullback(along)) if drawn else [])
+    except Exception:
+        return None
 
-    found = gradient([jnp.asarray(v) for v in values], [jnp.asarray(c) for c in cotangents])
-    return [np.asarray(g) for g in found]
+
+def _floats(y: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(y), jnp.floating))
 
 
-# -- the functions, with one ordinary input each ----------------------------------------------------------
+def _compared(sample: Sample, theirs: Theirs) -> Iterator[Compared]:
+    recording = record(sample.function, sample.args, sample.kwargs)
+    values = evaluate(recording.program, recording.values, BITS)
+    for number, (ours, y) in enumerate(zip(values, theirs.values, strict=True)):
+        yield Compared(f"value {number}", ours, *_numbers(y))
+    if not theirs.gradients:
+        return
+    outputs = tuple(recording.program.outputs[k] for k in theirs.cotangents)
+    gradient = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
+    proven = evaluate(gradient, [*recording.values, *theirs.cotangents.values()], BITS)
+    for number, (ours, g) in enumerate(zip(proven, theirs.gradients, strict=True)):
+        yield Compared(f"gradient {number}", ours, *_numbers(g))
 
 
-V, W = np.array([0.62, -1.37, 2.15, -0.48]), np.array([1.43, 0.57, -0.81, 1.92])
-P, Q = abs(V), abs(W)  # positive
-U = np.array([0.62, 0.37, 0.15, 0.48])  # between 0 and 1
-B = P + 1  # above 1
-X, Y = V[:3], W[1:]  # three numbers
-K, ORDER = np.array([2, 1, 4, 3]), np.array([3, 0, 2, 1])  # integers
-M = np.array([[0.31, -1.24, 0.57, 2.03], [-0.66, 0.92, 1.38, -0.14], [1.71, -0.45, 0.26, -1.08]])
-N = M.T + 0.1
-S = np.array([[1.12, -0.53, 0.28], [0.74, 2.31, -0.95], [-0.37, 0.46, 1.83]])
-D = np.array([[2.41, 0.63, -0.32], [0.63, 1.78, 0.54], [-0.32, 0.54, 3.05]])  # positive definite
-HEADS = np.linspace(-1.3, 1.7, 24).reshape(1, 3, 2, 4) ** 3  # batch, time, heads, features
+def _numbers(array: Any) -> tuple[Array, float]:
+    if not _floats(array):
+        return np.asarray(array), 0.0
+    return np.asarray(array, np.float64), float(jnp.finfo(jnp.result_type(array)).eps)  # type: ignore[no-untyped-call]
 
 
 class Sample(NamedTuple):
@@ -107,144 +126,71 @@ def _part(whole: Any, name: str) -> Any:
     return getattr(whole, name, None)
 
 
-TABLE: list[tuple[Any, ...]] = [
-    # -- jax.lax --------------------------------------------------------------------------------------
-    ("jax.lax", "abs asinh atan bessel_i0e bessel_i1e cbrt cos cosh erf erfc exp exp2 expm1 logistic", (V,)),
-    ("jax.lax", "neg optimization_barrier reciprocal sin sinh square stage tan tanh cumlogsumexp", (V,)),
-    ("jax.lax", "cummax cummin cumprod cumsum sort unstack DotDimensionNumbers", (V,)),
-    ("jax.lax", "digamma lgamma log log1p rsqrt sqrt", (P,)),
-    ("jax.lax", "acos asin atanh erf_inv", (U,)),
-    ("jax.lax", "acosh", (B,)),
-    ("jax.lax", "add atan2 div max min mul rem sub dot sort_key_val", (V, W)),
-    ("jax.lax", "pow igamma igammac", (P, Q)),
-    ("jax.lax", "integer_pow", (V, 3)),
-    ("jax.lax", "approx_max_k approx_min_k top_k", (V, 2)),
-    ("jax.lax", "batch_matmul", (M[None], N[None])),
-    ("jax.lax", "broadcast_like", (V, M)),
-    ("jax.lax", "broadcast_to_rank", (V, 3)),
-    ("jax.lax", "collapse", (M, 0)),
-    ("jax.lax", "concatenate", ([V, X], 0)),
-    ("jax.lax", "dynamic_index_in_dim index_in_dim", (M, 1)),
-    ("jax.lax", "full_like", (M, 0.7)),
-    ("jax.lax", "stack", ([V, W],)),
-    ("jax.lax", "psum", (V, ())),
-    # -- jax.nn ---------------------------------------------------------------------------------------
-    ("jax.nn", "celu elu gelu hard_sigmoid hard_silu hard_swish hard_tanh identity leaky_relu", (V,)),
-    ("jax.nn", "log_sigmoid log_softmax logmeanexp logsumexp mish relu relu6 selu sigmoid silu", (V,)),
-    ("jax.nn", "soft_sign softmax softplus sparse_plus sparse_sigmoid squareplus standardize swish", (V,)),
-    ("jax.nn", "tanh", (V,)),
-    ("jax.nn", "log1mexp", (P,)),
-    ("jax.nn", "dot_product_attention", (HEADS, HEADS[:, ::-1], HEADS + 0.4)),
-    # -- jax.numpy: one array -------------------------------------------------------------------------
-    ("jax.numpy", "abs absolute arcsinh arctan array asarray asinh atan atleast_1d atleast_2d", (V,)),
-    ("jax.numpy", "atleast_3d cbrt conj conjugate copy cos cosh deg2rad degrees diagflat diff ediff1d", (V,)),
-    ("jax.numpy", "exp exp2 expm1 fabs frexp gradient i0 ix_ modf nan_to_num negative poly polyder", (V,)),
-    ("jax.numpy", "polyint positive rad2deg radians real reciprocal sin sinc sinh sort square tan", (V,)),
-    ("jax.numpy", "tanh unwrap vander histogram_bin_edges", (V,)),
-    ("jax.numpy", "log log10 log1p log2 sqrt", (P,)),
-    ("jax.numpy", "acos arccos arcsin arctanh asin atanh", (U,)),
-    ("jax.numpy", "acosh arccosh", (B,)),
-    ("jax.numpy", "amax amin average corrcoef cov cumprod cumsum diag diagonal flip fliplr flipud max", (M,)),
-    ("jax.numpy", "matrix_transpose mean median min nancumprod nancumsum nanmax nanmean nanmedian", (M,)),
-    ("jax.numpy", "nanmin nanprod nanstd nansum nanvar prod ptp ravel rot90 squeeze std sum trace", (M,)),
-    ("jax.numpy", "transpose trapezoid tril triu unstack var", (M,)),
-    ("jax.numpy", "cumulative_prod cumulative_sum", (V,), {"include_initial": True}),
-    # -- jax.numpy: arrays and parameters -------------------------------------------------------------
-    ("jax.numpy", "nanquantile quantile", (M, 0.3)),
-    ("jax.numpy", "nanpercentile percentile", (M, 30.0)),
-    ("jax.numpy", "array_split hsplit split", (V, 2)),
-    ("jax.numpy", "vsplit", (N, 2)),
-    ("jax.numpy", "clip", (V, -0.9, 1.1)),
-    ("jax.numpy", "delete", (V, 1)),
-    ("jax.numpy", "expand_dims", (V, 0)),
-    ("jax.numpy", "full_like", (V, 0.7)),
-    ("jax.numpy", "partition repeat tile", (V, 2)),
-    ("jax.numpy", "resize", (V, (2, 3))),
-    ("jax.numpy", "roll", (V, 1)),
-    ("jax.numpy", "rollaxis", (M, 1)),
-    ("jax.numpy", "pad", (V, 2), {"mode": "reflect"}),
-    ("jax.numpy", "take", (V, ORDER)),
-    ("jax.numpy", "ldexp", (V, K)),
-    ("jax.numpy", "piecewise", (V, [V < 0, V >= 0], [lambda x: x * x, lambda x: 3 * x])),
-    ("jax.numpy", "select", ([V < 0, V > 1], [V, W])),
-    ("jax.numpy", "where", (V > 0, V, W)),
-    ("jax.numpy", "unravel_index", (B + 3, (4, 4))),
-    ("jax.numpy", "block column_stack concat concatenate dstack hstack stack vstack", ([V, W],)),
-    # -- jax.numpy: two arrays ------------------------------------------------------------------------
-    ("jax.numpy", "add append arctan2 atan2 convolve copysign correlate divide divmod dot fmax fmin", (V, W)),
-    ("jax.numpy", "fmod broadcast_arrays hypot inner kron logaddexp logaddexp2 maximum meshgrid", (V, W)),
-    ("jax.numpy", "minimum mod multiply outer polyadd polydiv polymul polysub polyval remainder", (V, W)),
-    ("jax.numpy", "subtract true_divide vdot vecdot", (V, W)),
-    ("jax.numpy", "float_power pow power", (P, W)),
-    ("jax.numpy", "linspace logspace", (V, W, 5)),
-    ("jax.numpy", "geomspace", (P, Q, 5)),
-    ("jax.numpy", "cross", (X, Y)),
-    ("jax.numpy", "interp", (V, np.array([-2.0, -0.7, 0.9, 2.6]), W)),
-    ("jax.numpy", "matmul", (M, N)),
-    ("jax.numpy", "matvec", (M, V)),
-    ("jax.numpy", "vecmat", (V, N)),
-    ("jax.numpy", "tensordot", (M, N, 1)),
-    ("jax.numpy", "histogram", (V, np.array([-2.0, -0.7, 0.9, 2.6])), {"weights": W}),
-    ("jax.numpy", "histogram2d", (V, W, 3), {"weights": Q}),
-    ("jax.numpy", "histogramdd", (N, 3), {"weights": Q}),
-    # -- jax.numpy.linalg -----------------------------------------------------------------------------
-    ("jax.numpy.linalg", "cholesky eigh eigvalsh", (D,)),
-    ("jax.numpy.linalg", "cond det inv slogdet", (S,)),
-    ("jax.numpy.linalg", "diagonal matrix_norm matrix_transpose norm pinv svdvals trace vector_norm", (M,)),
-    ("jax.numpy.linalg", "qr", (N,)),
-    ("jax.numpy.linalg", "svd", (M,), {"full_matrices": False}),
-    ("jax.numpy.linalg", "cross", (X, Y)),
-    ("jax.numpy.linalg", "outer vecdot", (V, W)),
-    ("jax.numpy.linalg", "matmul", (M, N)),
-    ("jax.numpy.linalg", "tensordot", (M, M)),
-    ("jax.numpy.linalg", "matrix_power", (S, 3)),
-    ("jax.numpy.linalg", "multi_dot", ([M, N, S],)),
-    ("jax.numpy.linalg", "solve", (S, X)),
-    ("jax.numpy.linalg", "lstsq", (N, V)),
-    ("jax.numpy.linalg", "tensorinv", (np.kron(S, D[:2, :2]).reshape(2, 3, 6),), {"ind": 2}),
-    # -- jax.scipy.linalg -----------------------------------------------------------------------------
-    ("jax.scipy.linalg", "cho_factor cholesky eigh", (D,)),
-    ("jax.scipy.linalg", "det expm inv lu lu_factor svd qr", (S,)),
-    ("jax.scipy.linalg", "block_diag", (M, N)),
-    ("jax.scipy.linalg", "circulant companion fiedler fiedler_companion hankel toeplitz", (V,)),
-    ("jax.scipy.linalg", "convolution_matrix", (V, 3)),
-    ("jax.scipy.linalg", "expm_frechet", (S, D)),
-    ("jax.scipy.linalg", "solve solve_triangular", (S, X)),
-    # -- jax.scipy.special ----------------------------------------------------------------------------
-    ("jax.scipy.special", "dawsn erf erfc erfcx expit fresnel i0 i0e i1 i1e log_ndtr log_softmax", (V,)),
-    ("jax.scipy.special", "logsumexp ndtr sici softmax", (V,)),
-    ("jax.scipy.special", "digamma entr exp1 expi factorial gamma gammaln loggamma spence", (P,)),
-    ("jax.scipy.special", "erfinv logit ndtri", (U,)),
-    ("jax.scipy.special", "beta betaln gammainc gammaincc kl_div poch rel_entr xlog1py xlogy", (P, Q)),
-    ("jax.scipy.special", "boxcox boxcox1p", (P, W)),
-    ("jax.scipy.special", "comb", (B + 1, U)),
-    ("jax.scipy.special", "expn polygamma", (K, P)),
-    ("jax.scipy.special", "hyp1f1", (P, Q, V)),
-    ("jax.scipy.special", "multigammaln", (B, 2)),
-    ("jax.scipy.special", "owens_t", (V, W)),
-    ("jax.scipy.special", "zeta", (B, Q)),
-    # -- jax.scipy.stats ------------------------------------------------------------------------------
-    ("jax.scipy.stats.beta", "logpdf pdf", (U, P, Q)),
-    ("jax.scipy.stats.cauchy", "cdf logcdf logpdf logsf pdf sf", (V, W, 1.3)),
-    ("jax.scipy.stats.cauchy", "isf ppf", (U, W, 1.3)),
-    ("jax.scipy.stats.chi2", "cdf logcdf logpdf logsf pdf sf", (P, Q)),
-    ("jax.scipy.stats.expon", "cdf logcdf logpdf logsf pdf sf", (P, -0.3, 1.3)),
-    ("jax.scipy.stats.expon", "ppf", (U, -0.3, 1.3)),
-    ("jax.scipy.stats.gamma", "cdf logcdf logpdf logsf pdf sf", (P, Q)),
-    ("jax.scipy.stats.gennorm", "cdf logpdf pdf", (V, Q)),
-    ("jax.scipy.stats.laplace", "cdf logpdf pdf", (V, W, 1.3)),
-    ("jax.scipy.stats.logistic", "cdf logpdf pdf sf", (V, W, 1.3)),
-    ("jax.scipy.stats.logistic", "isf ppf", (U, W, 1.3)),
-    ("jax.scipy.stats.nbinom", "logpmf pmf", (K, P, U)),
-    ("jax.scipy.stats.norm", "cdf logcdf logpdf logsf pdf sf", (V, W, 1.3)),
-    ("jax.scipy.stats.norm", "isf ppf", (U, W, 1.3)),
-    ("jax.scipy.stats.pareto", "cdf logcdf logpdf logsf pdf sf", (B, Q)),
-    ("jax.scipy.stats.pareto", "ppf", (U, Q)),
-    ("jax.scipy.stats.poisson", "cdf logpmf pmf", (K, P)),
-    ("jax.scipy.stats.poisson", "entropy", (P,)),
-    ("jax.scipy.stats.t", "logpdf pdf", (V, Q)),
-    ("jax.scipy.stats.truncnorm", "cdf logcdf logpdf logsf pdf sf", (V, -1.7, 2.4)),
-    ("jax.scipy.stats.uniform", "cdf logpdf pdf", (V, -2.1, 4.9)),
-    ("jax.scipy.stats.uniform", "ppf", (U, -2.1, 4.9)),
-    ("jax.scipy.stats.vonmises", "logpdf pdf", (V, Q)),
+def variants() -> Iterator[Sample]:
+    """Every function with the arguments of the table; with other values of each option; with other arguments.
+
+    JAX does not take all of them: an axis that is not there, a shape that does not fit.
+    """
+    for sample in samples():
+        yield sample
+        options = options_of(sample)
+        for option, values in options.items():
+            for value in values:
+                yield sample._replace(kwargs={**sample.kwargs, option: value})
+        if {"axis", "keepdims"} <= options.keys():
+            yield sample._replace(kwargs={**sample.kwargs, "axis": 0, "keepdims": True})
+        for change in CHANGES:
+            with suppress(ValueError, IndexError):  # a shape that cannot be changed so
+                yield sample._replace(args=jax.tree.map(change, sample.args))
+        yield sample._replace(
+            function=_on_integers(sample.function), args=jax.tree.map(_forty_times, sample.args)
+        )
+
+
+def _on_integers(function: Any) -> Any:
+    """Of int8, which wraps, made of floating numbers."""
+
+    def whole(*args: Any, **kwargs: Any) -> Any:
+        cast = jax.tree.map(lambda x: jnp.asarray(x).astype(jnp.int8) if is_floating(x) else x, args)
+        return function(*cast, **kwargs)
+
+    return whole
+
+
+def _forty_times(x: Any) -> Any:
+    return np.round(40 * x) if is_floating(x) else x
+
+
+def _array(change: Any) -> Any:
+    return lambda x: change(x) if isinstance(x, np.ndarray) else x
+
+
+# Other shapes, and other numbers: functions have other series for small and large ones.
+CHANGES = [
+    _array(lambda x: x[0]),
+    _array(lambda x: x[:0]),
+    _array(lambda x: x.reshape(2, -1)),
+    _array(lambda x: x / 16 if is_floating(x) else x),
+    _array(lambda x: x * 8 if is_floating(x) else x),
+    _array(lambda x: -x if is_floating(x) else x),
 ]
+
+
+def options_of(sample: Sample) -> dict[str, tuple[Any, ...]]:
+    """The options of the function that the table does not give, and the values that they are asked with."""
+    found = {}
+    for parameter in parameters(sample.function)[len(sample.args) :]:
+        name = parameter.name
+        values = OPTIONS.get(f"{sample.name}.{name}", OPTIONS.get(name))
+        if values and (name not in sample.kwargs or f"{sample.name}.{name}" in OPTIONS):
+            found[name] = tuple(v for v in values if v is not parameter.default)
+    return found
+
+
+def parameters(function: Any) -> list[inspect.Parameter]:
+    """Those with a name, in order."""
+    try:
+        every = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in every if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]

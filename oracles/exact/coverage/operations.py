@@ -5,10 +5,13 @@ And when a gradient counts as proven: where the framework's own lies at the encl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Array
@@ -76,30 +79,56 @@ BITS = 128
 TOLERANCE = 1e-8  # relative to the element, absolute below 1
 
 
-def examined(gradients: Callable[[], tuple[Sequence[Array], Sequence[Array]]], framework: str) -> str:
-    """What the enclosures of a gradient and the framework's own come to, or why there are none."""
+class Compared(NamedTuple):
+    """One array of ours, and the same as the framework computed it; its dtype resolves `unit` of 1."""
+
+    what: str
+    ours: Array
+    theirs: Array
+    unit: float = 0.0
+
+
+def examined(compute: Callable[[], Iterable[Compared]], framework: str) -> str:
+    """ "proven" where the framework's numbers lie at our enclosures; else what does not, or why not.
+
+    The forward's value is compared as well as the gradient: differences of our own record would agree with a
+    wrong forward rule.
+    """
     try:
-        proven, theirs = gradients()
+        for one in compute():
+            if (found := status(one, framework)) != "proven":
+                return found
     except Unsupported as reason:
         return f"unsupported: {reason}"
     except Undecided as reason:
         return f"undecided: {reason}"
     except Exception as reason:  # whatever a rule raises is a finding
         return f"error: {type(reason).__name__}: {reason}"
-    return status(proven, theirs, framework)
+    return "proven"
 
 
-def status(proven: Sequence[Array], theirs: Sequence[Array], framework: str) -> str:
+def status(compared: Compared, framework: str) -> str:
     """ "proven", or the first thing that is undecided or disagrees, and where."""
-    for number, (balls, computed) in enumerate(zip(proven, theirs, strict=True)):
-        for where, (b, c) in enumerate(zip(balls.ravel(), computed.ravel().tolist(), strict=True)):
-            place = f"gradient {number}, element {where}"
-            if not b.is_finite():
-                return f"undecided: {place} is {b}"
-            low, high = float(b.lower()), float(b.upper())
-            size = max(abs(low), abs(high), 1.0)
-            if high - low > TOLERANCE * size:
-                return f"undecided: {place} is only {b}"
-            if not low - TOLERANCE * size <= c <= high + TOLERANCE * size:
-                return f"disagrees: {place} is {b.str(12)}, {framework} has {c}"
+    what, ours, theirs, unit = compared
+    tolerance = max(TOLERANCE, 4 * unit)
+    if ours.shape != theirs.shape:
+        return f"disagrees: {what} has shape {ours.shape}, {framework} has {theirs.shape}"
+    for where, (b, c) in enumerate(zip(ours.ravel().tolist(), theirs.ravel().tolist(), strict=True)):
+        place = f"{what}, element {where}"
+        if not isinstance(b, arb):
+            if b != c:
+                return f"disagrees: {place} is {b}, {framework} has {c}"
+            continue
+        if b.is_exact() and math.isinf(c) and float(b.mid()) == c:
+            continue
+        if not b.is_finite():
+            return f"undecided: {place} is {b}"
+        if not math.isfinite(c):
+            return f"not finite: {framework}'s {place} is {c}, though it is {b.str(12)}"
+        low, high = float(b.lower()), float(b.upper())
+        size = max(abs(low), abs(high), 1.0)
+        if high - low > tolerance * size:
+            return f"undecided: {place} is only {b}"
+        if not low - tolerance * size <= c <= high + tolerance * size:
+            return f"disagrees: {place} is {b.str(12)}, {framework} has {c}"
     return "proven"

@@ -1,105 +1,179 @@
-"""Whose gradients are proven: torch's own catalogue of operators, its gradients against the enclosures."""
+"""Whose values and gradients are proven: torch's own catalogue of operators against the enclosures.
+
+Every sample of an entry is asked, up to MOST, so all of its modes and flags, and some of them in place where
+there is such a twin; then values on integers, which are made of a floating input, so that a rule computes
+them.
+"""
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from oracles.exact.coverage.operations import BITS, examined
+from oracles.exact.coverage.operations import BITS, Compared, examined
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Array
 
-KNOWN_DEFECTS = {
-    "as_strided_scatter": "the gradient of the input is kept where it was overwritten, and lost elsewhere; "
-    "torch's own gradcheck rejects it (as_strided_scatter(a, b, (2,), (1,), 1) for a of shape (4,))"
-}
+MOST = 60  # samples of an entry
+FEW = 6  # of them also in place, and in each integer dtype
+LARGEST = 5_000  # numbers in a sample
+INTEGERS = (torch.uint8, torch.int8, torch.int32, torch.int64, torch.bool)
 
 
-def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
-    """For each entry its name and "proven", or "disagrees", "unsupported", "undecided" or "error": why.
+class Sample(NamedTuple):
+    """A function of tensors, and what to call it with."""
 
-    The entries are those of OpInfo that are differentiable in float64, each on its first ordinary sample that
-    is not empty; `named` asks for one, `every` for each such one.
+    function: Callable[..., list[Tensor]]
+    leaves: list[Tensor]
+
+
+def coverage(named: str = "", every: int = 1, most: int = MOST) -> Iterator[tuple[str, str]]:
+    """For each sample its entry and "proven", or "disagrees", "unsupported", "undecided" or "error": why.
+
+    The entries are those of OpInfo that are differentiable in float64, or take integers; `named` asks for
+    one, `every` for each such one, on at most so many samples.
     """
     from torch.testing._internal.common_methods_invocations import op_db
 
     for entry in op_db[::every]:
         name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
-        dtypes = entry.supported_backward_dtypes("cpu")  # type: ignore[no-untyped-call]
-        if entry.supports_autograd and torch.float64 in dtypes:
-            if named and named != name:
-                continue
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                yield name, examine(entry)
+        if named in ("", name) and "jiterator" not in name:  # that is for GPUs
+            for sample in itertools.chain(_moving(entry, most), _whole(entry, min(most, FEW))):
+                if sample.leaves and (theirs := _torch(sample)) is not None:
+                    yield name, _examined(sample, theirs)
 
 
-def examine(entry: Any, skip: int = 0) -> str:
-    """One entry: its gradient along seeded random cotangents, ours and torch's."""
-    return examined(lambda: _gradients(entry, skip), "torch")
+def _examined(sample: Sample, theirs: Theirs) -> str:
+    if (size := sum(x.numel() for x in sample.leaves)) > LARGEST:
+        return f"too large: more than {LARGEST} numbers ({size})"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return examined(lambda: _compared(sample, theirs), "torch")
 
 
-def _gradients(entry: Any, skip: int) -> tuple[list[Array], list[Array]]:
-    function, leaves, cotangents, theirs = _sample(entry, skip)
-    recording = record(function, tuple(leaves))
-    program = vjp(recording.program, range(len(leaves)))
-    return evaluate(program, [*recording.values, *cotangents], BITS), theirs
+class Theirs(NamedTuple):
+    """What torch computes: values, random cotangents of those that have a gradient, and the gradients."""
+
+    values: list[Tensor]
+    cotangents: dict[int, Tensor]
+    gradients: list[Tensor | None]
 
 
-def _sample(
-    entry: Any, skip: int
-) -> tuple[Callable[..., list[Tensor]], list[Tensor], list[Array], list[Array]]:
-    """The entry on its first ordinary sample, as a function of the tensors that require grad.
+def _torch(sample: Sample) -> Theirs | None:
+    """None where torch itself does not take it: in place the shape or the dtype may have to change."""
+    draw = np.random.default_rng(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values = sample.function(*sample.leaves)
+            moving = [k for k, y in enumerate(values) if y.requires_grad]
+            drawn = {k: np.round(draw.normal(size=tuple(values[k].shape)), 2) for k in moving}
+            given = {k: torch.from_numpy(np.array(c)).to(values[k].dtype) for k, c in drawn.items()}
+            found = torch.autograd.grad(
+                [values[k] for k in moving], sample.leaves, list(given.values()), allow_unused=True
+            ) if moving else []  # fmt: skip
+    except Exception:
+        return None
+    return Theirs(values, given, list(found))
 
-    Ordinary: no tensor is empty, and torch's own gradient is finite. Also the cotangents and that gradient.
-    """
+
+def _compared(sample: Sample, theirs: Theirs) -> Iterator[Compared]:
+    recording = record(sample.function, tuple(sample.leaves))
+    values = evaluate(recording.program, recording.values, BITS)
+    for number, (ours, y) in enumerate(zip(values, theirs.values, strict=True)):
+        yield Compared(f"value {number}", ours, *_numbers(y))
+    if not theirs.cotangents:
+        return
+    outputs = tuple(recording.program.outputs[k] for k in theirs.cotangents)
+    gradient = vjp(replace(recording.program, outputs=outputs), range(len(sample.leaves)))
+    proven = evaluate(gradient, [*recording.values, *map(numbers, theirs.cotangents.values())], BITS)
+    for number, (ours, x, g) in enumerate(zip(proven, sample.leaves, theirs.gradients, strict=True)):
+        zero = torch.zeros(tuple(x.shape))
+        yield Compared(f"gradient {number}", ours, *_numbers(zero if g is None else g))
+
+
+def _numbers(tensor: Tensor) -> tuple[Array, float]:
+    unit = torch.finfo(tensor.dtype).eps if tensor.is_floating_point() else 0.0
+    return (numbers(tensor.to_dense()), unit)
+
+
+# -- OpInfo's samples as functions ------------------------------------------------------------------------
+
+
+def _moving(entry: Any, most: int) -> Iterator[Sample]:
+    """As functions of the tensors that require grad, structured as OpInfo differentiates them."""
+    dtypes = entry.supported_backward_dtypes("cpu")
+    if not entry.supports_autograd or torch.float64 not in dtypes:
+        return
+    in_place = entry.get_inplace()
+
+    def on_a_copy(x: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return in_place(x.clone(), *args, **kwargs)
+
+    for number, sample in enumerate(_samples(entry, torch.float64, most)):
+        yield _differentiated(entry, entry.op, sample)
+        if in_place and number < FEW and isinstance(sample.input, Tensor):
+            yield _differentiated(entry, on_a_copy, sample)
+
+
+def _differentiated(entry: Any, op: Callable[..., Any], sample: Any) -> Sample:
+    def call(first: Any, *args: Any, **kwargs: Any) -> Any:
+        return sample.output_process_fn_grad(entry.gradcheck_wrapper(op, first, *args, **kwargs))
+
+    return _of(sample, call, lambda t: t.requires_grad, lambda t: t, lambda t: t)
+
+
+def _whole(entry: Any, most: int) -> Iterator[Sample]:
+    """As functions of floating numbers, which they make integers of."""
+    for dtype in INTEGERS:
+        if dtype in entry.dtypes:
+            for sample in _samples(entry, dtype, most):
+                yield _of(sample, entry.op, lambda t: t.dtype == dtype, Tensor.double, lambda t: t.to(dtype))  # noqa: B023
+
+
+def _samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
     torch.manual_seed(0)
-    for sample in entry.sample_inputs("cpu", torch.float64, requires_grad=True):
-        function, leaves = _of_moving(entry, sample)
-        parts = tree_flatten((sample.input, sample.args, sample.kwargs))[0]
-        if not leaves or not all(t.numel() for t in parts if isinstance(t, Tensor)):
-            continue
-        outputs = function(*leaves)
-        if not outputs:
-            continue
-        if any(y.is_complex() for y in outputs):
-            raise Unsupported("complex numbers: not yet")
-        draw = np.random.default_rng(0)
-        cotangents = [np.round(draw.normal(size=tuple(y.shape)), 2) for y in outputs]
-        given = [torch.from_numpy(np.array(c)).to(y.dtype) for c, y in zip(cotangents, outputs, strict=True)]
-        found = torch.autograd.grad(outputs, leaves, given, allow_unused=True)
-        theirs = [
-            np.zeros(x.shape) if g is None else g.to_dense().numpy(force=True)
-            for x, g in zip(leaves, found, strict=True)
-        ]
-        if all(np.isfinite(g).all() for g in theirs):
-            if not skip:
-                return function, leaves, [numbers(g) for g in given], theirs
-            skip -= 1
-    raise Unsupported("no sample with numbers to differentiate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        samples = entry.sample_inputs("cpu", dtype, requires_grad=dtype.is_floating_point)
+        return list(itertools.islice(samples, most))
 
 
-def _of_moving(entry: Any, sample: Any) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
-    """A sample as a function of its tensors that require grad, structured as OpInfo differentiates it."""
+def _of(
+    sample: Any,
+    call: Callable[..., Any],
+    moves: Callable[[Tensor], bool],
+    outside: Callable[[Tensor], Tensor],
+    inside: Callable[[Tensor], Tensor],
+) -> Sample:
+    """The sample as a function of those of its tensors that move."""
     leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
-    moving = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf.requires_grad]
+    leaves = [_wide(leaf) for leaf in leaves]
+    moving = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and moves(leaf)]
 
     def function(*moved: Tensor) -> list[Tensor]:
         whole = list(leaves)
         for i, tensor in zip(moving, moved, strict=True):
-            whole[i] = tensor
+            whole[i] = inside(tensor)
         first, args, kwargs = tree_unflatten(whole, spec)
-        result = sample.output_process_fn_grad(entry.gradcheck_wrapper(entry.op, first, *args, **kwargs))
-        return [y for y in tree_flatten(result)[0] if isinstance(y, Tensor) and y.requires_grad]
+        return [y for y in tree_flatten(call(first, *args, **kwargs))[0] if isinstance(y, Tensor)]
 
-    return function, [leaves[i] for i in moving]
+    return Sample(function, [outside(leaves[i]) for i in moving])
+
+
+def _wide(leaf: Any) -> Any:
+    """In float64, also where the sample has weights in float32."""
+    if isinstance(leaf, Tensor) and leaf.dtype == torch.float32 and leaf.layout == torch.strided:
+        return leaf.detach().double().requires_grad_(leaf.requires_grad)
+    return leaf

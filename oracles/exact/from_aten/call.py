@@ -20,6 +20,7 @@ from oracles.exact.program.program import FLOATS, Array, Shape, Var
 from oracles.exact.program.recording import Recorder
 
 HIDDEN_WRITES = {"native_batch_norm": (3, 4)}  # arguments that change, though the schema does not say so
+CUT_OFF = {"linspace", "logspace"}  # torch's Python functions of these names return leaves
 BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"}
 SAVED = {  # arguments that are results of the forward: torch hands them on without their history
     "native_layer_norm_backward": (3, 4),
@@ -94,6 +95,8 @@ _FOLLOWED: dict[tuple[Any, ...], bool] = {}
 
 def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
     """Whether autograd follows a floating result back to the operands that require grad; tried once."""
+    if base_of(func) in CUT_OFF:
+        return False
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
         with torch._C._SetExcludeDispatchKeyGuard(torch._C.DispatchKey.AutogradFunctionality, False):
@@ -181,11 +184,16 @@ def promoted(rule: Rule) -> Rule:
         vars_ = [v for v in leaves_of((args, kwargs)) if isinstance(v, Var)]
         floating = [v.dtype for v in vars_ if v.is_float]
         dtype = call.dtype if call.dtype in FLOATS else next(iter(floating), "")
-        dtype = dtype or str(np.result_type(*(np.dtype(v.dtype) for v in vars_)))
+        if not dtype:  # whole numbers: those of the result, which wrap, or what is compared
+            numbers = [v for v in leaves_of((args, kwargs)) if isinstance(v, float)]
+            dtype = str(np.result_type(*(np.dtype(v.dtype) for v in vars_)))
+            dtype = call.dtype if call.dtype != "bool" else "float64" if numbers else dtype
 
         def one(value: Any) -> Any:
             if isinstance(value, Var):
                 return convert(value, dtype)
+            if isinstance(value, float) and dtype not in FLOATS:
+                return int(value)
             if isinstance(value, float) and not math.isfinite(value):
                 return constant(call.recorder, np.asarray(value), dtype)
             return value
@@ -249,3 +257,12 @@ def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
 
 
 INDICES = frozenset({"index", "indices", "mask", "condition"})
+# What the rules of these say holds of integers as well, which wrap; what others make of integers, torch says.
+ON_INTEGERS = frozenset(
+    words(
+        "add sub rsub mul neg abs maximum minimum clamp clamp_min clamp_max where masked_fill sum cumsum any"
+        " all count_nonzero lt le gt ge eq ne logical_and logical_or logical_xor logical_not bitwise_and"
+        " bitwise_or bitwise_xor bitwise_not _to_copy clone copy full_like fill zeros_like ones_like"
+        " constant_pad_nd"
+    )
+)

@@ -193,6 +193,9 @@ def whole_of(tensor: Tensor) -> Tensor:
 
 def _positions(tensor: Tensor, count: int) -> Array:
     """Where in its memory each element of a tensor lies."""
+    ends = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+    if tensor.numel() and tensor.storage_offset() + ends >= count:
+        raise Unsupported(_NO_VALUE)
     grid = torch.arange(count).as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
     return np.asarray(grid.numpy())
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
 from oracles.exact.from_aten.call import (
+    ON_INTEGERS,
     SAVED,
     WITH_STATUS,
     OperatorCall,
@@ -20,6 +21,7 @@ from oracles.exact.from_aten.call import (
     is_composite,
     leaves_of,
     makes_view,
+    moved,
     only_checks,
     tensors_of,
     unused_keywords,
@@ -134,6 +136,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             if any(t.is_meta for t in tensors_of((args, kwargs))):
                 self._below = []
                 return func(*args, **kwargs)
+            if base_of(func).startswith("as_strided") and key_of(args[0]) in self.parts:
+                raise Unsupported("as_strided of an argument that is a view of a larger tensor; pass a copy")
             silent = makes_view(func) or only_checks(func)
             results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
             self._follow(args, results)
@@ -159,19 +163,22 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var)]
         integers = not any(v.is_float for v in vars_)
         known = integers and all(self.recorder.known(v) is not None for v in vars_)
-        if integers and not known and rule is None and not changed:
-            args, kwargs = with_leaves(self._decided, (args, kwargs))
-            known = True
         results = func(*args, **kwargs)
         found = tensors_of(results) or changed
+        whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
+        computed = results
+        if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
+            decided, named_ = with_leaves(self._decided, (args, kwargs))
+            computed, known = func(*decided, **named_), True
         if not any(map(has_memory, found)):
             return results  # zeros and bare shapes that torch.func makes up
         if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
             return results  # a view in fact
         call = OperatorCall(self.recorder, func, args, kwargs, found)
         returned = [leaf for leaf in leaves_of(results) if leaf is None or isinstance(leaf, Tensor)]
-        if known and not any(t.is_floating_point() or t.is_complex() for t in found):
-            values: Any = [None if t is None else numbers(t) for t in returned or changed]
+        if known and whole:
+            exact = [leaf for leaf in leaves_of(computed) if leaf is None or isinstance(leaf, Tensor)]
+            values: Any = [None if t is None else numbers(t) for t in exact or changed]
         elif rule is None:
             raise Unsupported(_COMPLEX if any(t.is_complex() for t in found) else _missing(func))
         else:

@@ -108,6 +108,7 @@ class Watch(TorchDispatchMode):
         notes: For each operator: its name, every number, the checksum of every tensor from outside, the line.
         made: The memory that the run made.
         depth: How deep the run is inside the `forward`s of custom functions.
+        parts: The memory of those arguments that are views of a larger tensor, which is not copied.
     """
 
     def __init__(self) -> None:
@@ -115,6 +116,7 @@ class Watch(TorchDispatchMode):
         self.notes: list[tuple[Any, ...]] = []
         self.made: dict[int, torch.UntypedStorage] = {}
         self.depth = 0
+        self.parts: set[int] = set()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self._saved: list[tuple[Tensor, Tensor]] = []
 
@@ -127,6 +129,8 @@ class Watch(TorchDispatchMode):
         """
         with torch.inference_mode(False), torch.enable_grad():
             fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
+            pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
+            self.parts = {key_of(copy) for leaf, copy in pairs if _is_part(leaf)}
             for tensor in tensors_of(fresh):
                 self.begin(tensor)
             args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
@@ -199,6 +203,10 @@ class Watch(TorchDispatchMode):
             if key not in self.made and not leaf.is_meta:
                 seen.append(zlib.crc32(numbers(leaf).tobytes()))
         self.notes.append((*seen, where()))
+
+
+def _is_part(leaf: Tensor) -> bool:
+    return has_memory(leaf) and leaf.untyped_storage().nbytes() > leaf.numel() * leaf.element_size()
 
 
 def _fresh(leaf: Any) -> Any:

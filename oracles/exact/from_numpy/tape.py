@@ -86,7 +86,7 @@ class Tape:
 
     def literal(self, numbers: Array, dtype: str) -> Tokens:
         """Tokens for numbers that stand in the code."""
-        if not np.any(numbers):
+        if not np.any(numbers) and not (dtype in FLOATS and np.signbit(numbers.astype(np.float64)).any()):
             return np.zeros_like(numbers, np.int64, subok=False)
         return self.register(self.constant(numbers, dtype), numbers, np.array(numbers))
 

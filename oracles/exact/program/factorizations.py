@@ -21,6 +21,8 @@ def lu(a: Var, pivot: bool = True) -> tuple[Var, Array]:
     """
     *_, m, n = a.shape
     rows = np.broadcast_to(np.arange(m), a.shape[:-1]).copy()
+    if a.size == 0:
+        return a, rows
     if pivot:
         assert isinstance(a.builder, Recorder)
         chosen = a.builder.decide(argmax(f.absolute(a[..., :, 0]), -1))[..., None]

@@ -16,6 +16,7 @@ from oracles.exact.program.primitives.arrays import constant_value, index, reduc
 from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
+from oracles.exact.program.signs import minus_zeros, negative
 
 # -- sigmoids and soft functions --------------------------------------------------------------------------
 
@@ -88,6 +89,17 @@ def absolute(x: Var) -> Var:
     return x.builder.elementwise("abs", x)
 
 
+def descending(x: Var) -> Var:
+    """What falls where x rises: -x; of integers and booleans ~x, which does not wrap."""
+    return -x if x.is_float else x.builder.elementwise("not", x)
+
+
+def copysign(x: Var, y: Var) -> Var:
+    """|x| with the sign of y."""
+    size = absolute(x)
+    return select(negative(y), -size, size)
+
+
 def step(name: str, x: Var) -> Var:
     """sign, floor, ceil, round (halves to even) or trunc."""
     return x.builder.emit(PRIMITIVES[name], (x,), x.shape, x.dtype)
@@ -123,7 +135,9 @@ def atan2(y: Operand, x: Operand) -> Var:
     """The angle of (x, y): from y/x where |x| is larger, from x/y elsewhere: neither divides by zero."""
     y, x = _pair(y, x)
     turn = pi(x.builder, x.dtype)
-    half = select(compare("lt", y, 0.0), -0.5 * turn, 0.5 * turn)
+    # The sign of a zero says on which side of the cut it lies.
+    side = negative(y) if minus_zeros(y) is not None else negative(select(compare("gt", x, 0.0), 1.0, y))
+    half = select(side, -0.5 * turn, 0.5 * turn)
     flat = scalar("atan", y / x) + select(compare("lt", x, 0.0), 2.0 * half, 0.0)
     return select(compare("gt", absolute(detach(x)), absolute(detach(y))), flat, half - scalar("atan", x / y))
 

@@ -289,9 +289,11 @@ class Builder:
         return var
 
     def constant(self, value: Any, dtype: str | None = None) -> Var:
-        """A constant array; its numbers are taken exactly as they are."""
+        """A constant array; its numbers are taken exactly as they are, and integers wrap in their dtype."""
         array = np.asarray(value)
         kind = dtype or ("float64" if array.dtype.kind in "fO" else str(array.dtype))
+        if kind not in FLOATS and array.dtype.kind in "iub":
+            array = array.astype(kind, copy=False)
         return self.emit(PRIMITIVES["constant"], (), array.shape, kind, value=array)
 
     def emit(
@@ -331,6 +333,10 @@ class Builder:
         if x.shape == tuple(shape):
             return x
         return self.emit(PRIMITIVES["broadcast"], (x,), shape, x.dtype, shape=tuple(shape))
+
+    def given(self, x: Var) -> Array | None:
+        """The numbers of an input, where they are known."""
+        return None
 
     def known(self, x: Var) -> Array | None:
         """The value of an exact constant (integer or boolean), None if x is not one."""

@@ -59,6 +59,10 @@ class Recorder(Builder):
         self.values.append(array)
         return self.input(array.shape, dtype)
 
+    def given(self, x: Var) -> Array | None:
+        """The numbers of an input."""
+        return next((value for v, value in zip(self.inputs, self.values, strict=True) if v is x), None)
+
     def depends(self, var: Var) -> bool:
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
         waiting, seen = [var], set[Var]()

@@ -15,11 +15,13 @@ ROOT = Path(oracles.exact.__file__).parent
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 STEPS = {"sign", "floor", "ceil", "round", "trunc"}
 AROUND = {f"{name}_around" for name in STEPS}  # at their jumps, in a derivative
-LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or", "integer_div", "integer_rem"}
+QUOTIENTS = {"integer_div", "integer_rem", "integer_floor_div", "integer_floor_rem"}
+LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
 MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
-CONSTANT = {"constant", "pi", "detach", "weights", "lapack_signs", "edge_rate"} | STEPS | AROUND | EXACT
+CONSTANT = {"constant", "pi", "detach", "signed", "weights", "lapack_signs", "edge_rate"}
+CONSTANT |= STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
 LINEAR = MOVES | {
     "add",
@@ -34,7 +36,7 @@ LINEAR = MOVES | {
     "solve",
 }
 LINEAR |= {"select", "blend", "mixture"}
-OPENED = COMPARISONS | MOVES | LOGIC - {"integer_div", "integer_rem"} | {"select", "convert"}
+OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}
 ROWS = {
     "reduce_max",
     "reshape",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import warnings
 
 import jax
@@ -14,7 +15,9 @@ import pytest
 from flint import arb
 
 import reference
-from oracles.exact.coverage.jax import Sample, examine, samples
+from harness.commands.coverage import by_function
+from oracles.exact.coverage.jax import Sample, coverage, examine, parameters, samples
+from oracles.exact.coverage.jax_functions import HINTS, OPTIONS
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import RULES, record
 from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS
@@ -107,6 +110,27 @@ def test_the_coverage_sees_a_wrong_gradient():
 def test_every_function_of_the_table_exists_once():
     names = [s.name for s in samples()]
     assert len(names) == len(set(names)) == 459
+
+
+def test_every_option_of_every_function_is_asked():
+    """With other values than its default, or it says nothing about what is computed."""
+    silent = {
+        f"{s.name}({p.name})"
+        for s in samples()
+        for p in parameters(s.function)[len(s.args) :]
+        if p.name not in {*OPTIONS, *HINTS, *s.kwargs} and f"{s.name}.{p.name}" not in OPTIONS
+    }
+    assert not silent
+
+
+def test_a_sum_that_is_taken_for_the_identity_is_seen(monkeypatch):
+    """`psum` over an axis: differences of the record agree with the identity, JAX's values do not."""
+    monkeypatch.setitem(RULES, "psum", lambda call, *xs: xs)
+    found = by_function(coverage("jax.lax.psum"))["jax.lax.psum"]
+    assert any("JAX's psum with these parameters has no rule" in text for text in found)
+    monkeypatch.setattr(sys.modules["oracles.exact.from_jaxpr.record"], "_compare", lambda *_: None)
+    found = by_function(coverage("jax.lax.psum"))["jax.lax.psum"]
+    assert any(text.startswith("disagrees: value 0 has shape") for text in found)
 
 
 # -- against closed forms ---------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, wo
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.program import Array, Operand, Var
+from oracles.exact.program.signs import negative
 
 
 def _pi_times(x: Var) -> Var:
@@ -63,15 +64,20 @@ def _mvlgamma(x: Var, p: int) -> Var:
     return total
 
 
+def _polygamma(n: Any, x: Any) -> Var:
+    """In place the argument comes first."""
+    n, x = (n, x) if isinstance(x, Var) else (x, n)
+    return scalar("polygamma", x, float(n))
+
+
 def _zeta(x: Any, q: Any) -> Var:
     """Either may be a number."""
     return scalar("hurwitz_zeta", q if isinstance(q, Var) else x.builder.constant(float(q), x.dtype), x)
 
 
 def _copysign(x: Var, y: Operand) -> Var:
-    """|x| with the sign of y (an exact zero counts as positive)."""
-    size = f.absolute(x)
-    return select(compare("lt", detach(y) if isinstance(y, Var) else size * 0.0 + y, 0.0), -size, size)
+    """|x| with the sign of y, which may be a number."""
+    return f.copysign(x, detach(y) if isinstance(y, Var) else x.builder.constant(float(y), x.dtype))
 
 
 def _bessel(nu: int, scaled: bool) -> Rule:
@@ -130,7 +136,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "special_bessel_j0": lambda x: scalar("bessel_j", x, nu=0),
     "special_bessel_j1": lambda x: scalar("bessel_j", x, nu=1),
     "special_zeta": _zeta,
-    "polygamma": lambda n, x: scalar("polygamma", x, float(n)),
+    "polygamma": _polygamma,
     "mvlgamma": _mvlgamma,
     "igamma": lambda a, x: scalar("gamma_lower", x, a),
     "igammac": lambda a, x: scalar("gamma_upper", x, a),
@@ -230,7 +236,7 @@ RULES: dict[str, Rule] = {
     "isfinite": plain(_finite),
     "nan_to_num": promoted(_nan_to_num),
     "frexp": _frexp,
-    "signbit": plain(lambda x: compare("lt", x, 0.0)),
+    "signbit": plain(lambda x: negative(x) if x.is_float else compare("lt", x, 0)),
     "where": _where,
     "masked_fill": lambda call, x, mask, value: _where(call, mask, value, x),
 }

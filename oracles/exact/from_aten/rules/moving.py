@@ -18,7 +18,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, scatter_add, take
-from oracles.exact.program.program import Array, Operand, Shape, Var
+from oracles.exact.program.program import FLOATS, Array, Operand, Shape, Var
 
 
 def _grid(shape: Shape) -> Any:
@@ -198,9 +198,11 @@ def _arange(call: OperatorCall, *args: float, **_: Any) -> Var:
     return call.constant(np.arange(call.shape[0], dtype=float)) * float(step) + float(start)
 
 
-def _linspace(call: OperatorCall, start: float, end: float, steps: int) -> Var:
+def _linspace(call: OperatorCall, start: Operand, end: Operand, steps: int) -> Var:
+    """start + i (end - start) / (steps - 1); the ends may be tensors."""
     part = call.constant(np.arange(steps, dtype=float)) / float(max(steps - 1, 1))
-    return part * (call.constant(float(end)) - float(start)) + float(start)
+    first, last = (convert(v, call.dtype) if isinstance(v, Var) else call.constant(v) for v in (start, end))
+    return part * (last - first) + first
 
 
 def _full(call: OperatorCall, first: Any, *rest: Any) -> Var:
@@ -215,7 +217,9 @@ RULES: dict[str, Rule] = {
     "embedding": _embedding,
     "index_fill": _index_fill,
     "copy": lambda call, x, source, *_: call.recorder.broadcast(convert(source, call.dtype), call.shape),
-    **dict.fromkeys((*ZEROS, *BLANK), lambda call, *_, **__: call.full(0.0)),
+    **dict.fromkeys(ZEROS, lambda call, *_, **__: call.full(0.0)),
+    # Memory that was not written is no number; integers, of which there is none such, count as 0.
+    **dict.fromkeys(BLANK, lambda call, *_, **__: call.full(np.nan if call.dtype in FLOATS else 0)),
     **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda call, *_, **__: call.full(1.0)),
     **dict.fromkeys(("full", "full_like", "new_full", "fill", "scalar_tensor"), _full),
     "eye": lambda call, *_: call.constant(np.eye(*call.shape)),

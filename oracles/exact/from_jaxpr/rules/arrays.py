@@ -73,8 +73,7 @@ def _logical(name: str) -> Rule:
 def _arg_extreme(sign: int) -> Rule:
     def rule(call: Eqn, x: Var) -> Var:
         (axis,) = call.params["axes"]
-        wide = x if x.is_float else convert(x, "int64")
-        return convert(argmax(wide if sign > 0 else -wide, int(axis)), call.dtype)
+        return convert(argmax(x if sign > 0 else f.descending(x), int(axis)), call.dtype)
 
     return rule
 
@@ -99,8 +98,7 @@ def _top_k(call: Eqn, x: Var) -> list[Var]:
     """The k largest (or smallest), largest first, and where they were; equal ones in their own order."""
     p = call.params
     axis = p.get("axis", p.get("reduction_dimension", -1)) % x.ndim
-    wide = x if x.is_float else convert(x, "int64")
-    order = argsort(-wide if p.get("is_max_k", True) else wide, axis)
+    order = argsort(f.descending(x) if p.get("is_max_k", True) else x, axis)
     first = index(order, lambda at: at.take(range(p["k"]), axis))
     return [take_along(x, first, axis), convert(first, str(call.outvars[1].aval.dtype))]
 

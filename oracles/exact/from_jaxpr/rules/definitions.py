@@ -19,6 +19,7 @@ from oracles.exact.program.primitives import compare, convert, pi, scalar, selec
 from oracles.exact.program.primitives.arrays import reshape
 from oracles.exact.program.primitives.linear_algebra import solve
 from oracles.exact.program.program import Var
+from oracles.exact.program.signs import negative
 
 _HOME = os.path.dirname(jax.__file__) + os.sep
 
@@ -97,7 +98,7 @@ DEFINITIONS: dict[str, Definition] = {
     "lax_numpy._i0": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),
     "ufuncs.sinc": Definition(1, 1, lambda call, x: scalar("sinc", pi(call.recorder, x.dtype) * x)),
     "ufuncs.hypot": Definition(2, 1, lambda call, x, y: f.hypot(x, y)),
-    "ufuncs.signbit": Definition(1, 1, lambda call, x: compare("lt", x, 0.0)),
+    "ufuncs.signbit": Definition(1, 1, lambda call, x: negative(x) if x.is_float else compare("lt", x, 0)),
     "ufuncs.frexp": Definition(1, 2, _frexp),
     "ufuncs.ldexp": Definition(2, 1, lambda call, x, n: x * scalar("power", _two(x), convert(n, "int64"))),
     "other.logaddexp": Definition(2, 1, lambda call, x, y: f.logaddexp(x, y)),

@@ -22,7 +22,7 @@ from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshap
 from oracles.exact.program.primitives.choices import abs_, select_
 from oracles.exact.program.primitives.reductions import reduce_prod
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import Array, Builder, Equation, Program, Var
+from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
 
 
@@ -141,6 +141,17 @@ def _rem(call: Eqn, x: Var, y: Var) -> Var:
     return call.recorder.elementwise("integer_rem", x, y, dtype=call.dtype)
 
 
+def _cast(call: Eqn, x: Var) -> Var:
+    """XLA takes the nearest integer that there is for a number out of range."""
+    to_integers = x.is_float and call.dtype not in FLOATS and call.dtype != "bool"
+    return convert(x, call.dtype, saturates=True) if to_integers else convert(x, call.dtype)
+
+
+def _shifted_unsigned(x: Array, by: Array) -> Array:
+    unsigned = f"u{x.dtype.name.removeprefix('u')}"
+    return np.asarray(np.right_shift(x.view(unsigned), by.view(unsigned))).view(x.dtype)
+
+
 def _round(call: Eqn, x: Var) -> Var:
     """To the nearest integer; halves to even, or away from zero."""
     if int(call.params["rounding_method"]) == 1:
@@ -182,12 +193,13 @@ ELEMENTWISE: dict[str, Rule] = {
     "clamp": lambda call, low, x, high: f.clamp(x, low, high),
     "select_n": _select_n,
     "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
-    "convert_element_type": lambda call, x: convert(x, call.dtype),
+    "convert_element_type": _cast,
     "stop_gradient": lambda call, x: detach(x),
     **dict.fromkeys(
         ("reduce_precision", "copy", "real", "conj", "name", "sharding_constraint"), lambda call, x: x
     ),
     "shift_left": _folded(np.left_shift),
     "shift_right_arithmetic": _folded(np.right_shift),
+    "shift_right_logical": _folded(_shifted_unsigned),
     "population_count": _folded(np.bitwise_count),
 }

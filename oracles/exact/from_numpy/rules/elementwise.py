@@ -17,6 +17,7 @@ from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.arrays import constant_value, reshape
 from oracles.exact.program.primitives.orders import cumsum
 from oracles.exact.program.program import Var
+from oracles.exact.program.signs import negative
 
 Rule = Callable[..., Any]
 
@@ -70,19 +71,11 @@ def _power(x: Var, y: Var) -> Var:
 def _remainder(x: Var, y: Var, rounding: str) -> Var:
     if x.is_float:
         return fn.remainder(x, y, rounding)
-    rest = _elementwise("integer_rem")(x, y)
-    return rest if rounding == "trunc" else _elementwise("integer_rem")(rest + y, y)
+    return _elementwise("integer_rem" if rounding == "trunc" else "integer_floor_rem")(x, y)
 
 
 def _floor_divide(x: Var, y: Var) -> Var:
-    if x.is_float:
-        return fn.step("floor", x / y)
-    return _elementwise("integer_div")(x - _remainder(x, y, "floor"), y)
-
-
-def _copysign(x: Var, y: Var) -> Var:
-    size = fn.absolute(x)
-    return select(compare("ge", y, 0.0), size, -size)
+    return fn.step("floor", x / y) if x.is_float else _elementwise("integer_floor_div")(x, y)
 
 
 def _heaviside(x: Var, at_zero: Var) -> Var:
@@ -128,12 +121,12 @@ UFUNCS: dict[str, Rule] = {
     "arctan2": fn.atan2,
     "logaddexp": fn.logaddexp,
     "logaddexp2": lambda x, y: fn.logaddexp(_base_two(x), _base_two(y)) / _base_two(x.builder.constant(1.0)),
-    "copysign": _copysign,
+    "copysign": fn.copysign,
     "heaviside": _heaviside,
     "ldexp": lambda x, n: x * scalar("exp2", convert(n, x.dtype)),
     **dict.fromkeys(("degrees", "rad2deg"), lambda x: x * (180.0 / pi(x.builder, x.dtype))),
     **dict.fromkeys(("radians", "deg2rad"), lambda x: x * (pi(x.builder, x.dtype) / 180.0)),
-    "signbit": lambda x: compare("lt", x, 0),
+    "signbit": lambda x: negative(x) if x.is_float else compare("lt", x, 0),
     "matmul": matmul,
     "vecdot": vecdot,
     "matvec": lambda a, v: _column(matmul(a, reshape(v, (*v.shape, 1))), -1),

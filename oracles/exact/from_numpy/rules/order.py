@@ -22,8 +22,8 @@ def _flat(x: Var, axis: int | None) -> tuple[Var, int]:
 
 def _where_extreme(sign: int) -> Rule:
     def rule(x: Var, axis: int | None = None, *, keepdims: Any = False) -> Var:
-        y, a = _flat(x if x.is_float else convert(x, "int64"), axis)
-        found = orders.argmax(y if sign > 0 else -y, a)
+        y, a = _flat(x, axis)
+        found = orders.argmax(y if sign > 0 else fn.descending(y), a)
         if not kept(keepdims):
             return found
         return reshape(found, [1] * x.ndim if axis is None else [*y.shape[:a], 1, *y.shape[a + 1 :]])

@@ -197,15 +197,25 @@ def certain(x: arb, rounded: arb) -> arb:
     return rounded
 
 
-def _convert(x: Array, *, to: str) -> Array:
+def _convert(x: Array, *, to: str, saturates: bool = False) -> Array:
     if to in FORMATS:
         return as_balls(x)
     if x.dtype != object:
         return x.astype(to)
     if to == "bool":
         return decide(x, each(lambda _: ZERO, x), np.not_equal, np.equal)
-    whole = each(lambda b: certain(b, b.floor() if b >= 0 else b.ceil()), x)
-    return np.array([int(float(v)) for v in whole.ravel()], to).reshape(x.shape)
+    bounds = np.iinfo(to)
+
+    def whole(b: arb) -> int:
+        if saturates and (b < bounds.min or b > bounds.max):
+            return int(bounds.min if b < 0 else bounds.max)
+        infinite = b.is_exact() and not b.is_finite()
+        towards_zero = b if infinite else certain(b, b.floor() if b >= 0 else b.ceil())
+        if not bounds.min <= towards_zero <= bounds.max:
+            raise Undecided(f"{b.str(8)} is not in the range of {to}: what it becomes depends on the machine")
+        return int(str(towards_zero.unique_fmpz()))
+
+    return np.array([whole(b) for b in x.ravel().tolist()], to).reshape(x.shape)
 
 
 def _convert_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
@@ -225,15 +235,16 @@ convert_ = Primitive(
     lambda e, tangents: convert(sum_of(*tangents), e.output.dtype),
     lambda e, k, ct: convert(ct, e.operands[0].dtype),
     _convert_rounded,
-    lambda x, *, to: x if to == "bool" else as_numbers(x),
+    lambda x, *, to, **_: x if to == "bool" else as_numbers(x),
     Maxima.cast,
     around=lambda e: _whole_around(e),
 )
 
 
-def convert(x: Var, dtype: str) -> Var:
+def convert(x: Var, dtype: str, **ends: bool) -> Var:
     """x in another dtype. Between floats nothing changes here: exact arithmetic does not round.
 
+    A number out of the range of an integer is undecided; with saturates=True the nearest one.
     A mask as numbers is a choice between 1 and 0, and what a number is as a boolean a comparison with 0: so
     their edges are seen.
     """
@@ -245,7 +256,7 @@ def convert(x: Var, dtype: str) -> Var:
             return count.number
     if dtype == "bool" and x.is_float:
         return x.builder.elementwise("ne", x, 0.0, dtype="bool")
-    return x.builder.emit(convert_, (x,), x.shape, dtype, to=dtype)
+    return x.builder.emit(convert_, (x,), x.shape, dtype, to=dtype, **ends)
 
 
 class _Count(NamedTuple):
@@ -268,7 +279,7 @@ _COUNTING: dict[str, Callable[..., int]] = {
 def _count(x: Var, dtype: str) -> _Count | None:
     """None where the integer is something else, or may wrap."""
     equation, builder = x.builder.definitions.get(x), x.builder
-    if equation is None:
+    if equation is None or x.is_float:
         return None
     name, comparison = equation.primitive.name, equation.primitive.comparison
     if name == "constant":
@@ -304,6 +315,5 @@ def _whole_around(equation: Equation) -> Var:
     whole = x.builder.emit(PRIMITIVES["trunc"], (x,), x.shape, x.dtype)
     definition = x.builder.definitions[whole]
     assert definition.primitive.around is not None
-    return out.builder.emit(
-        convert_, (definition.primitive.around(definition),), x.shape, out.dtype, to=out.dtype
-    )
+    edge = definition.primitive.around(definition)
+    return out.builder.emit(convert_, (edge,), x.shape, out.dtype, **equation.params)

@@ -102,7 +102,7 @@ def _reduce_sum(x: Array, *, axes: tuple[int, ...]) -> Array:
     if x.size == 0:
         shape = without(x.shape, axes)
         return zeros(shape) if x.dtype == object else np.zeros(shape, x.dtype)
-    return bare(np.add.reduce(x, axis=axes))
+    return bare(np.add.reduce(x, axis=axes, dtype=x.dtype))  # integers stay in their dtype, and wrap
 
 
 def bare(result: Any) -> Array:
@@ -166,8 +166,9 @@ def _take(x: Array, positions: Array) -> Array:
 
 def _scatter_add(x: Array, positions: Array, *, shape: Shape) -> Array:
     """Zeros of this shape with x added at its positions; -1 is nowhere."""
-    x = as_balls(x)
-    out, values, where = zeros((int(np.prod(shape, dtype=int)),)), x.reshape(-1), positions.reshape(-1)
+    size = int(np.prod(shape, dtype=int))
+    out = zeros((size,)) if x.dtype == object else np.zeros(size, x.dtype)
+    values, where = x.reshape(-1), positions.reshape(-1)
     inside = where >= 0
     values, where = values[inside], where[inside]
     if len(np.unique(where)) == len(where):

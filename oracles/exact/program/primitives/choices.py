@@ -93,6 +93,16 @@ def compare(name: str, x: Operand, y: Operand) -> Var:
     return builder.elementwise(name, x, y, dtype="bool")
 
 
+def _signed(x: Array) -> Array:
+    if any(b.is_zero() for b in as_balls(x).ravel().tolist()):
+        raise Undecided("a number is exactly 0, and it is not known whether that is 0.0 or -0.0")
+    return x
+
+
+# x itself, where the sign of a zero would matter and is not known: exact numbers have no -0.0
+signed_ = Primitive("signed", _signed, rounded=exactly)
+
+
 def kleene(values: Array) -> Array:
     """Booleans among truth values."""
     return values.astype(OPEN)
@@ -112,8 +122,28 @@ and_ = _logic("and", np.bitwise_and, lambda x, y: np.minimum(kleene(x), kleene(y
 or_ = _logic("or", np.bitwise_or, lambda x, y: np.maximum(kleene(x), kleene(y)))
 xor = _logic("xor", np.bitwise_xor, _xor)
 not_ = _logic("not", np.invert, lambda x: 1 - kleene(x))
-integer_div = _logic("integer_div", lambda x, y: (np.sign(x) * np.sign(y)) * (np.abs(x) // np.abs(y)))
-integer_rem = _logic("integer_rem", np.fmod)
+
+
+def _divided(function: Callable[[Array, Array], Any]) -> Callable[[Array, Array], Array]:
+    def divide(x: Array, y: Array) -> Array:
+        if not np.all(y):
+            raise Undecided("an integer is divided by 0: what it becomes depends on the library")
+        with np.errstate(over="ignore"):  # the least integer by -1 is itself
+            return np.asarray(function(x, y))
+
+    return divide
+
+
+def _towards_zero(x: Array, y: Array) -> Array:
+    down = np.asarray(np.floor_divide(x, y))
+    up: Array = (np.fmod(x, y) != 0) & ((x < 0) != (y < 0))
+    return np.asarray(down + up.astype(down.dtype))
+
+
+integer_div = _logic("integer_div", _divided(_towards_zero))
+integer_rem = _logic("integer_rem", _divided(np.fmod))
+integer_floor_div = _logic("integer_floor_div", _divided(np.floor_divide))
+integer_floor_rem = _logic("integer_floor_rem", _divided(np.remainder))
 
 
 # -- what is not finite: only an infinity that was written so; NaN cannot be written ----------------------

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from flint import arb_mat
 
-from oracles.exact.program.balls import ZERO, as_balls, filled, matrix
+from oracles.exact.program.balls import ZERO, as_balls, filled, matrix, zeros
 from oracles.exact.program.balls import matmul as balls_matmul
 from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
@@ -133,8 +133,10 @@ def _diagonal(x: Var, names: str) -> tuple[Var, str]:
 
 
 def batched(function: Callable[..., Array], *arrays: Array) -> Array:
-    """A function of matrices, of each in a batch of them."""
+    """A function of matrices, of each in a batch of them; of none it has the shape of the last one."""
     batch = arrays[0].shape[:-2]
+    if not all(a.size for a in arrays):
+        return zeros(arrays[-1].shape)
     flat = [as_balls(a).reshape(-1, *a.shape[-2:]) for a in arrays]
     parts = [function(*matrices) for matrices in zip(*flat, strict=True)]
     return np.concatenate([p[None] for p in parts]).reshape(*batch, *parts[0].shape)
@@ -184,7 +186,7 @@ def inverse(a: Var) -> Var:
 
 
 def _det(a: Array) -> Array:
-    flat = as_balls(a).reshape(-1, *a.shape[-2:])
+    flat = [as_balls(a)[where] for where in np.ndindex(a.shape[:-2])]  # no rows: the determinant is 1
     return filled([matrix(m).det() for m in flat], a.shape[:-2])
 
 

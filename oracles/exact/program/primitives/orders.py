@@ -202,7 +202,7 @@ def _cumsum_rounded(growth: Growth, equation: Equation, operands: list[Array], t
 
 cumsum_ = Primitive(
     "cumsum",
-    lambda x, *, axis: np.add.accumulate(x, axis=axis) if x.size else x,
+    lambda x, *, axis: np.add.accumulate(x, axis=axis, dtype=x.dtype) if x.size else x,  # integers wrap
     linear(0),
     lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True),
     _cumsum_rounded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,15 +30,20 @@ from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
     """x with the axes joined into one at the end."""
     moved = np.moveaxis(x, axes, range(-len(axes), 0))
-    return moved.reshape(*without(x.shape, axes), -1)
+    return moved.reshape(*without(x.shape, axes), math.prod(x.shape[a] for a in axes))
 
 
 def _extreme(choose: str, integers: np.ufunc) -> Callable[..., Array]:
+    """The extreme; that of nothing is the infinity that every number beats."""
     pairwise = np.frompyfunc(certain_extreme(choose), 2, 1)
+    neutral = arb("-inf" if choose == "max" else "inf")
 
     def evaluate(x: Array, *, axes: tuple[int, ...]) -> Array:
         if x.dtype != object:
             return np.asarray(integers.reduce(x, axis=axes))
+        if x.size == 0:
+            shape = without(x.shape, axes)
+            return filled([neutral] * math.prod(shape), shape)
         return bare(pairwise.reduce(_last_axis(x, axes), axis=-1))
 
     return evaluate
@@ -62,6 +68,8 @@ def _rows(x: Array, axes: tuple[int, ...], largest: bool) -> list[list[int]]:
 
 def _weights(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     """1 at a certain extreme; [0, 1] at each of several candidates; 0 elsewhere."""
+    if x.size == 0:
+        return zeros(x.shape)
     rows = _last_axis(x, axes)
     out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
     for i, found in enumerate(_rows(x, axes, largest)):
@@ -97,6 +105,8 @@ def _shared(x: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
 def _mixture(x: Array, t: Array, *, axes: tuple[int, ...], largest: bool) -> Array:
     """t where x is extreme; the hull of the t at several candidates, of which every mixture is legal."""
     rows = _last_axis(t, axes)
+    if t.size == 0:
+        return zeros(rows.shape[:-1])
     flat = rows.reshape(-1, rows.shape[-1])
     found = []
     for row, which in zip(flat, _rows(x, axes, largest), strict=True):
@@ -184,8 +194,9 @@ def reduce_prod(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
     axes = tuple(sorted(a % x.ndim for a in axes))
     kept = keeping(x.shape, axes)
     rest = [i for i in range(x.ndim) if i not in axes]
-    y = index(x, lambda p: p.transpose(*rest, *axes).reshape(*without(x.shape, axes), -1))
-    if y.shape[-1] == 0:
+    count = math.prod(x.shape[a] for a in axes)
+    y = index(x, lambda p: p.transpose(*rest, *axes).reshape(*without(x.shape, axes), count))
+    if count == 0:
         return x.builder.broadcast(x.builder.constant(1.0, x.dtype), kept if keepdims else y.shape[:-1])
     while (n := y.shape[-1]) > 1:
         half = n // 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import as_balls, filled, matrix
+from oracles.exact.program.balls import as_balls, filled, matrix, zeros
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arithmetic import scale
@@ -59,7 +59,7 @@ def _eigenvectors_jvp(equation: Equation, tangents: Tangents) -> Var:
 
 
 def _eigenvalues(a: Array) -> Array:
-    return batched(lambda m: filled(_decompose(m)[0], (len(m),)), a)
+    return batched(lambda m: filled(_decompose(m)[0], (len(m),)), a) if a.size else zeros(a.shape[:-1])
 
 
 def _eigenvectors(a: Array) -> Array:
