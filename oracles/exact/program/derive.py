@@ -88,7 +88,7 @@ def _linearize(
     for i in wrt:
         v = program.inputs[i]
         tangents[v] = builder.input(v.shape, v.dtype, linear=True)
-        builder.active.add(primal[v])
+        builder.moving.add(primal[v])
     for equation in program.equations:
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
@@ -96,9 +96,13 @@ def _linearize(
         here = Equation(equation.primitive, operands, equation.params, new)
         active = [tangents.get(v) for v in equation.operands]
         primal[out] = new if equation.primitive.around is None else equation.primitive.around(here)
-        if out.is_float and equation.primitive.jvp is not None and any(t is not None for t in active):
-            tangents[out] = apart(out, equation.primitive.jvp(here, active))
-            builder.active.add(primal[out])  # else it is constant between its jumps
+        rule, held = equation.primitive.jvp, equation.primitive is PRIMITIVES["detach"]
+        if not out.is_float or (rule is None and not held):
+            continue  # constant between its jumps
+        if rule is not None and any(t is not None for t in active):
+            tangents[out] = apart(out, rule(here, active))
+        if builder.moving.intersection(operands):
+            builder.moving.add(primal[out])
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents
 

@@ -275,7 +275,9 @@ class Builder:
         self.tape: list[Equation] = []
         self.guards: list[tuple[Var, Array]] = []
         self.definitions: dict[Var, Equation] = {}
-        self.active: set[Var] = set()  # while deriving: the values that have a tangent
+        self.moving: set[Var] = (
+            set()
+        )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: str) -> None:

@@ -24,9 +24,10 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from oracles.exact.enclose.components import is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure
-from oracles.exact.program.balls import as_balls, booleans, each, exact, is_open, precision, unit
+from oracles.exact.program.balls import KINKS, as_balls, booleans, each, exact, is_open, precision, unit
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import (
     FORMATS,
@@ -236,7 +237,8 @@ def attainable(
     for seed in range(count) if any(np.size(inputs[i]) for i in moving) else ():
         moved = _moved(inputs, steps, seed)
         try:
-            around = evaluate(program, moved, bits, work)
+            with KINKS.collected() as kinks:
+                around = evaluate(program, moved, bits, work)
         except Exhausted as reason:
             if seed < FEWER:
                 done = f"after {seed} of {FEWER} perturbations for the attainable error"
@@ -246,7 +248,10 @@ def attainable(
             continue  # across a branch: another program than the one that is asked about
         with precision(bits):
             for k, (there, here) in enumerate(zip(around, truth, strict=True)):
-                np.maximum(largest[k], _distance(there, here.balls), out=largest[k])
+                far = _distance(there, here.balls)
+                if kinks:  # still on one: its hull says nothing of an element that has one slope
+                    far[_are_hulls(there) & ~here.wide] = 0.0
+                np.maximum(largest[k], far, out=largest[k])
                 if zero[k].any():
                     still = [b.contains(0) for b in there.ravel().tolist()]
                     zero[k] &= np.array(still, bool).reshape(there.shape)
@@ -298,6 +303,10 @@ def _distance(there: Array, here: Array) -> NDArray[np.float64]:
     """The distances of midpoints; infinite where nothing is known."""
     gap = np.abs(np.array(np.asarray(there - here).ravel().tolist(), float)).reshape(here.shape)
     return np.where(np.isnan(gap), np.inf, gap)
+
+
+def _are_hulls(balls: Array) -> NDArray[np.bool_]:
+    return np.array([not is_known(b) for b in balls.ravel().tolist()], bool).reshape(balls.shape)
 
 
 def _step(x: Array, var: Var, bits: int) -> tuple[Array, Array]:

@@ -147,6 +147,16 @@ def test_the_other_frameworks_tell_them_apart_too(framework):
     assert kinked.wide.all()
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize(("factor", "expected"), [(-0.7, "wrong"), (0.25, LEGAL)])
+def test_a_rule_of_jax_is_told_apart_in_both_modes(factor, mode, expected):
+    function = jax.custom_jvp(lambda x, y: jnp.concatenate([sigmoid(x, jnp), abs(y)]))
+    rule = lambda p, t: (function(*p), jnp.concatenate([factor * t[0], 0 * t[1]]))  # noqa: E731
+    function.defjvp(rule)
+    args = numbers("jax", ZERO2, ZERO2)
+    assert str(harness.check_gradient(function, args, mode=mode).verdict) == expected
+
+
 @pytest.mark.parametrize(("factor", "expected"), [(-0.7, "wrong"), (0.25, LEGAL)])
 def test_order_two_tells_them_apart_too(factor, expected):
     """The second derivatives of softplus and of relu's square."""
@@ -244,6 +254,52 @@ def test_a_step_that_leads_to_integers_or_logic_is_never_one_sided(framework, ki
         kinks, hulls = [str(undecided)], [(0, 1)]
     assert "jump" in kinks[0] or "kink" in kinks[0] or "certainly larger" in kinks[0]
     assert hulls[0][0] < hulls[0][1]
+
+
+def without_grad(x):
+    with torch.no_grad():
+        mask = (x > 0).double()
+    return x * mask
+
+
+def held(x):
+    return jax.lax.stop_gradient(x) if isinstance(x, jax.Array) else x.detach()
+
+
+@pytest.mark.parametrize("framework", ["jax", "torch"])
+@pytest.mark.parametrize(("function", "at", "sides"), [
+    (lambda x, n: x * (held(x) > 0), AT0, (0, 1)),
+    (lambda x, n: x * n.floor(held(x)), AT1, (0, 1)),
+    (lambda x, n: x * n.floor(x * 1.0) + 0 * held(x), AT1, (0, 1)),
+    (lambda x, n: n.where(held(x) > 0, 2 * x, 5 * x), AT0, (2, 5)),
+    (lambda x, n: x * (~(x > 0)), AT0, (0, 1)),
+    (lambda x, n: n.where(n.logical_not(x > 0), 5 * x, 2 * x), AT0, (2, 5)),
+    (lambda x, n: n.where(x > 0, 2, 5) * x, AT0, (2, 5)),
+    (lambda x, n: x * ((x > 0) & (held(x) < 2)), AT0, (0, 1)),
+    (lambda x, n: x + held(n.round(x) - x), [0.5, 0.25], (1, 1)),
+    (lambda x, n: x + held(abs(x) - x), AT0, (1, 1)),
+])  # fmt: skip
+def test_what_is_held_fixed_jumps_all_the_same(function, at, sides, framework):
+    x, one = numbers(framework, at, [1.0, 1.0])
+    hulls, _ = ends(lambda x: function(x, MODULES[framework]), (x,), cotangent=one)
+    assert hulls[0] == sides
+
+
+def test_a_mask_without_grad_has_both_sides():
+    x, one = numbers("torch", AT0, [1.0, 1.0])
+    assert ends(without_grad, (x,), cotangent=one)[0] == [(0, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: 2 * x if (x.detach() > 0).all() else 5 * x,
+    lambda x: torch.tensor([0.0, 3, 4, 9])[torch.floor(x.detach()).long()] * x,
+    lambda x: torch.nn.functional.grid_sample(
+        torch.arange(9.0).reshape(1, 1, 3, 3).double(), x.reshape(1, 1, 1, 2), align_corners=True
+    ),
+])  # fmt: skip
+def test_an_index_or_a_branch_that_is_held_fixed_is_no_slope_at_its_edge(function):
+    with pytest.raises(Undecided, match="on a kink, a tie or the edge of a branch"):
+        harness.exact_gradient(function, (torch.zeros(2, dtype=torch.float64),))
 
 
 def by_table(x):

@@ -310,7 +310,7 @@ def _count(x: Var, dtype: str) -> _Count | None:
 def _whole_around(equation: Equation) -> Var:
     """A number as an integer, in a derivative: undecided where it is one, for it jumps there."""
     (x,), out = equation.operands, equation.output
-    if out.is_float or out.dtype == "bool" or x not in out.builder.active:
+    if out.is_float or out.dtype == "bool" or x not in out.builder.moving:
         return out
     whole = x.builder.emit(PRIMITIVES["trunc"], (x,), x.shape, x.dtype)
     definition = x.builder.definitions[whole]

@@ -201,7 +201,7 @@ def _around_edge(equation: Equation, x: Var | None, y: Var | None) -> Var | None
     definition = builder.definitions.get(equation.operands[0])
     comparison = definition.primitive.comparison if definition else None
     k = comparison.larger if comparison else None
-    if definition is None or k is None or not builder.active.intersection(definition.operands):
+    if definition is None or k is None or not builder.moving.intersection(definition.operands):
         return None
     a, b = definition.operands[k], definition.operands[1 - k]
     return blend(a, b, x, y, equation.output, closed=definition.primitive in (le, ge))
@@ -403,7 +403,7 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
 
     def around(equation: Equation) -> Var:
         (x,), out = equation.operands, equation.output
-        moves = x.is_float and x in out.builder.active
+        moves = x.is_float and x in out.builder.moving
         return out.builder.emit(hull, (x,), out.shape, out.dtype) if moves else out
 
     return Primitive(name, evaluate, rounded=_between, jumps=True, around=around)
