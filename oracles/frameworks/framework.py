@@ -246,15 +246,18 @@ _errors: ContextVar[Mapping[str, Any] | None] = ContextVar("_errors", default=No
 def differentiating() -> Iterator[None]:
     """Settings as they are where gradients are taken, whatever the caller's are.
 
-    torch differentiates (`no_grad`, `inference_mode`), and NumPy's floating-point errors are nobody's but the
-    user's functions', which see them as the caller does (`np.errstate`).
+    torch differentiates (`no_grad`, `inference_mode`), JAX computes even where the caller is traced, and
+    NumPy's floating-point errors are nobody's but the user's functions', which see them as the caller does
+    (`np.errstate`).
     """
-    torch = sys.modules.get("torch")
+    torch, jax = sys.modules.get("torch"), sys.modules.get("jax._src.core")
     with ExitStack() as settings:
         settings.enter_context(_errors_in_functions(np.geterr()))
         if torch is not None:
             settings.enter_context(torch.inference_mode(False))
             settings.enter_context(torch.enable_grad())
+        if jax is not None and hasattr(jax, "eval_context"):
+            settings.enter_context(jax.eval_context())
         yield
 
 

@@ -84,6 +84,10 @@ class _Jax(Framework):
         return run
 
     def on_host(self, array: Any) -> Array:
+        if isinstance(array, jax.Array) and array.is_deleted():
+            raise ValueError(
+                "an argument has been deleted (it was donated, donate_argnums); pass another one"
+            )
         return np.asarray(array)
 
     def as_run(self, native: Any, array: Array) -> Array:
@@ -228,9 +232,9 @@ def _giving(function: Function, used: Sequence[int]) -> Function:
 
 
 def _is_floating(result: Any) -> bool:
-    return bool(jax.numpy.issubdtype(result.dtype, jax.numpy.floating))
+    return bool(jax.numpy.issubdtype(jax.numpy.result_type(result), jax.numpy.floating))
 
 
 def _cotangent(result: Any, given: Any) -> Any:
     """What `jax.vjp` wants: for an integer result an array of its own kind of zeros."""
-    return given if _is_floating(result) else np.zeros(result.shape, jax.dtypes.float0)
+    return given if _is_floating(result) else np.zeros(np.shape(result), jax.dtypes.float0)

@@ -10,7 +10,6 @@ from flint import arb
 
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.program import FLOATS, Builder, Shape, Var
 from oracles.exact.program.recording import Recorder
@@ -40,10 +39,8 @@ Rule: TypeAlias = Callable[..., Var | Sequence[Var]]
 
 
 def promoted(dtype: str, *operands: Var) -> list[Var]:
-    """Floating operands in the widest dtype of them and of the result: there JAX multiplies mixed ones."""
-    floating = [d for d in (dtype, *(x.dtype for x in operands)) if d in FLOATS]
-    widest = max(floating, key=lambda d: FORMATS[d].digits, default="")
-    return [convert(x, widest) if x.is_float and x.dtype != widest else x for x in operands]
+    """Floating operands in the dtype of the result: a wider one is exact, and a narrower one rounds them."""
+    return [convert(x, dtype) if x.is_float and dtype in FLOATS else x for x in operands]
 
 
 def constant(recorder: Builder, value: Any, dtype: str) -> Var:

@@ -97,6 +97,7 @@ def scanned(x, w):
         lambda x, w: jnp.tensordot(x, w, 1),
         lambda x, w: jnp.vdot(x[0], w[:, 0]),
         lambda x, w: jnp.matmul(w.T, w, preferred_element_type=jnp.float32) @ w.T @ x,
+        lambda x, w: jax.lax.dot(x, w, preferred_element_type=jnp.bfloat16),
         lambda x, w: jnp.logaddexp(x, w[:, :2]),
         lambda x, w: jnp.hypot(x, w[:, :2]),
         scanned,
@@ -203,7 +204,6 @@ def proven(checker, *args, **options):
 def test_rules_are_proven_where_jax_checks_itself():
     proven(check_jvp, jax.nn.elu, partial(jax.jvp, jax.nn.elu), (1.5,))
     proven(check_vjp, jax.nn.elu, partial(jax.vjp, jax.nn.elu), (1.5,))
-    proven(check_grads, jax.nn.elu, (x32(),), order=1, modes=["rev"])
 
 
 def test_a_rule_gets_the_arguments_that_were_given():
@@ -247,3 +247,52 @@ def test_orders_that_are_the_originals_do_not_ask_again(monkeypatch):
 def test_numpy_arguments_of_a_function_of_jax(ask, f):
     with pytest.raises(ValueError, match=r'written in jax.*pass framework="jax"'):
         ask(f)
+
+
+# -- numbers in other formats, results of other kinds, and callers in other states --------------------------
+
+
+def test_fewer_bits_of_the_same_exponent_round():
+    found = check(lambda x: jax.lax.reduce_precision(x, 8, 7) * x, x32() / 3)
+    assert found.value.verdict == "accurate", str(found)
+    assert found.verdict == "imprecise"  # so much is lost on purpose
+    assert check(lambda x: jax.lax.reduce_precision(x, 8, 23) * x, x32()).verdict == "accurate"
+
+
+def test_a_smaller_exponent_is_unsupported():
+    found = check(lambda x: jax.lax.reduce_precision(x, 5, 10) * x, x32())
+    assert found.verdict == "unsupported"
+    assert "reduce_precision of float32 to 5 and 10 bits" in str(found)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: (x * x, 1.0),
+        lambda x: {"y": x * x, "n": 3},
+        lambda x: (x * x, None),
+        lambda x: [x * x, jnp.argmax(x)],
+    ],
+)
+def test_results_beside_that_do_not_move(f):
+    assert check(f, x32()).passed
+
+
+def test_a_deleted_argument():
+    x = x32()
+    x.delete()
+    with pytest.raises(ValueError, match="an argument has been deleted"):
+        check(lambda x: x * x, x)
+
+
+@pytest.mark.parametrize("around", [jax.jit, jax.vmap, jax.grad, jax.checkpoint])
+def test_a_check_where_the_caller_is_traced(around):
+    seen, x = [], x32()
+
+    def caller(y):
+        seen.append(check(lambda x: x * jnp.sin(x), x).verdict)
+        seen.append(harness.exact_gradient(jnp.sin, (x,), cotangent=np.ones(2)).mid.shape)
+        return y * 2
+
+    around(caller)(jnp.ones(1) if around is jax.vmap else jnp.float32(1))
+    assert seen == ["accurate", (2,)]

@@ -15,6 +15,7 @@ import numpy as np
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
 from oracles.exact.program.primitives.arithmetic import add, convert_, div, mul, neg, sub
 from oracles.exact.program.primitives.arithmetic import constant as number
@@ -159,6 +160,20 @@ def _round(call: Eqn, x: Var) -> Var:
     return f.step("sign", x) * f.step("floor", f.absolute(x) + 0.5)
 
 
+def _reduce_precision(call: Eqn, x: Var) -> Var:
+    """x through another format, with as large an exponent: the number is the same, and it is rounded."""
+    bits = call.params["exponent_bits"], call.params["mantissa_bits"]
+    own = next(known for known, dtype in _OF_BITS.items() if dtype == x.dtype)
+    if bits[0] >= own[0] and bits[1] >= own[1]:
+        return x
+    if bits != (8, 7) or x.dtype != "float32":
+        raise Unsupported(f"reduce_precision of {x.dtype} to {bits[0]} and {bits[1]} bits; use astype")
+    return convert(convert(x, "bfloat16"), x.dtype)
+
+
+_OF_BITS = {(5, 10): "float16", (8, 7): "bfloat16", (8, 23): "float32", (11, 52): "float64"}
+
+
 _SCALARS = (
     "acos acosh asin asinh atan atanh cbrt cos cosh digamma erf erfc exp exp2 expm1 lgamma log log1p rsqrt "
     "sin sinh sqrt tan tanh"
@@ -195,9 +210,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
     "convert_element_type": _cast,
     "stop_gradient": lambda call, x: detach(x),
-    **dict.fromkeys(
-        ("reduce_precision", "copy", "real", "conj", "name", "sharding_constraint"), lambda call, x: x
-    ),
+    "reduce_precision": _reduce_precision,
+    **dict.fromkeys(("copy", "real", "conj", "name", "sharding_constraint"), lambda call, x: x),
     "shift_left": _folded(np.left_shift),
     "shift_right_arithmetic": _folded(np.right_shift),
     "shift_right_logical": _folded(_shifted_unsigned),
