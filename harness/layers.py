@@ -44,6 +44,7 @@ def check_layer(
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
     probes: bool | Sequence[str] = True,
+    constants: Sequence[str] = (),
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
 
@@ -68,6 +69,8 @@ def check_layer(
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
+        constants: Attributes that move the result and are no parameters; what else does so and leaves no
+            gradient fails.
 
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.
@@ -82,7 +85,7 @@ def check_layer(
     if array.dtype.name not in FLOATS:
         raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}")
     with seeded_chance():
-        own = Layer(layer, array, t, keywords, seed)
+        own = Layer(layer, array, t, keywords, seed, _names(constants))
         meant = partial(_with_target, spec, t) if spec else None
         try:
             target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
@@ -98,7 +101,14 @@ def check_layer(
             found = answers(question, tested, target, result, beside)
         except (Unsupported, Undecided) as reason:
             found = result((without_numbers(reason, "given"),))
-    return replace(found, notes=(*found.notes, *own.notes))
+    return replace(found, faults=(*found.faults, *own.faults), notes=(*found.notes, *own.notes))
+
+
+def _names(constants: Any) -> list[str]:
+    names = list(constants) if isinstance(constants, list | tuple | set) else [constants]
+    if isinstance(constants, str) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"constants is {constants!r}; write a list of attributes' names")
+    return names
 
 
 def _with_target(spec: Callable[..., Any], t: Any, x: Any, *parameters: Any) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from harness.subject.derivative import Array
 from oracles.exact.from_numpy.array import TracedArray
 
 PARAMETERS, GRADIENTS = "params", "grads"
+KEPT = ("_", "running_", "moving_")  # what a layer collects, by custom
+LOOKS_LIKE_A_GRADIENT = re.compile(r"grad|^d(?!X|Y|Z|Out|In)[A-Z]")
 CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads")
 WRITES = "backward writes into dout; that is the caller's array"
 
@@ -33,13 +36,22 @@ class Layer:
         is_loss: Whether it returns a single number; then backward may ignore dout.
         names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
         notes: What was seen on the way and is not wrong.
+        faults: What moves the result, or looks like a gradient, and is not compared.
     """
 
-    def __init__(self, layer: Any, x: Array, target: Any, options: dict[str, Any], seed: int) -> None:
-        """Run forward and backward once, to see what parameters there are.
+    def __init__(
+        self,
+        layer: Any,
+        x: Array,
+        target: Any,
+        options: dict[str, Any],
+        seed: int,
+        constants: Sequence[str] = (),
+    ) -> None:
+        """Run forward and backward once, to see what parameters there are besides `constants`.
 
         Raises:
-            ValueError: It has no forward or no backward, or a gradient has no parameter.
+            ValueError: It has no forward or no backward, no such constant, or a gradient has no parameter.
         """
         if isinstance(layer, type):
             raise ValueError(f"layer is the class {layer.__name__}; pass an object of it")
@@ -51,10 +63,15 @@ class Layer:
             )
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
         self.notes: dict[str, None] = {}
+        self.faults: list[str] = []
+        unknown = [name for name in constants if not hasattr(layer, name)]
+        if unknown:
+            raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
         self.names: list[str | int] = []
         before = {name: a for name, a in vars(layer).items() if _is_floating(a)}
         ran, out = self._forward(x, ())
         self.is_loss = np.ndim(out) == 0
+        forward = dict(vars(ran))
         ran.backward(1 if self.is_loss else np.ones_like(out))
         listed = getattr(layer, PARAMETERS, None)
         if isinstance(listed, dict | list | tuple) and len(listed):
@@ -62,6 +79,8 @@ class Layer:
             self._refuse_other_gradients(ran, listed)
         else:
             self.names = [name for name in before if _is_floating(getattr(ran, f"d{name}", None))]
+            left = {n: v for n, v in vars(ran).items() if _is_floating(v) and v is not forward.get(n)}
+            self.faults = list(self._not_compared(x, out, before, left, {*constants}))
 
     def _refuse_other_gradients(self, ran: Any, listed: Any) -> None:
         grads = getattr(ran, GRADIENTS, None)
@@ -76,6 +95,39 @@ class Layer:
         without = [name for name in self.names if name not in keys]
         if without:
             raise ValueError(f"{type(ran).__name__}.grads lacks {without}, which are in `params`")
+
+    def _not_compared(
+        self, x: Array, out: Any, before: dict[str, Array], left: dict[str, Array], constants: set[str]
+    ) -> Iterator[str]:
+        """What moves the result and has no gradient; and gradients that backward left of nothing known."""
+        known = {f"d{name}" for name in self.names}
+        left = {name: value for name, value in left.items() if name not in known}
+        for name, value in before.items():
+            kept = name.startswith(KEPT) or name in {*self.names, *constants, *known, *left}
+            if kept or not isinstance(value, np.ndarray) or not self._moves(x, out, name, value):
+                continue
+            looking = filter(LOOKS_LIKE_A_GRADIENT.search, left)
+            alike = [other for other in looking if left[other].shape == value.shape]
+            left = {other: gradient for other, gradient in left.items() if other not in alike}
+            asked = f"leave its gradient in d{name}"
+            if alike:
+                asked = f"is {alike[0]} its gradient? Call that d{name}"
+            yield (
+                f"{name} moves the result and is not compared: {asked}, put both in params and grads, or, if "
+                f"it is a constant, name it in constants=[{name!r}]"
+            )
+        for name in filter(LOOKS_LIKE_A_GRADIENT.search, left):
+            yield f"{name} looks like a gradient and is not compared: the layer has no parameter of that name"
+
+    def _moves(self, x: Array, out: Any, name: str, value: Array) -> bool:
+        """Whether forward gives something else where an attribute has other numbers."""
+        moved = copy.deepcopy(self.layer)
+        _write(moved, name, value + np.asarray(0.5, value.dtype))
+        try:
+            with np.errstate(all="ignore"):
+                return not np.array_equal(self._run(moved, x, ()), out, equal_nan=True)
+        except Exception:  # with numbers that nobody gave it, it may do anything
+            return False
 
     @property
     def parameters(self) -> list[Array]:
@@ -115,15 +167,16 @@ class Layer:
         return tuple(np.array(g) if plain and _is_number(g) else g for g in found)
 
     def _forward(self, x: Any, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
-        return (layer := copy.deepcopy(self.layer)), self._run(layer, x, parameters)
-
-    def _run(self, layer: Any, x: Any, parameters: tuple[Any, ...]) -> Any:
-        for name, value in zip(self.names, parameters, strict=False):
-            _write(layer, name, value.copy())
+        layer = copy.deepcopy(self.layer)
         grads = getattr(layer, GRADIENTS, None)
         if isinstance(grads, list):
             # They are written into: what is recorded needs arrays that can be recorded.
             layer.grads = [np.zeros_like(g) if _is_floating(g) else g for g in grads]
+        return layer, self._run(layer, x, parameters)
+
+    def _run(self, layer: Any, x: Any, parameters: tuple[Any, ...]) -> Any:
+        for name, value in zip(self.names, parameters, strict=False):
+            _write(layer, name, value.copy())
         np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
         random.seed(self.seed)
         own = x.copy()

@@ -1,5 +1,6 @@
 """Gradients that are right as they are first run, and not as callers use them: each names its probe."""
 
+import re
 from functools import partial
 
 import jax
@@ -403,6 +404,78 @@ def test_a_layer_runs_twice_on_one_object(layer, probes):
     found = check_layer(layer(), X)
     assert found_by(found) == probes, str(found)
     assert check_layer(layer(), X, probes=False).passed
+
+
+class Misnamed(Affine):
+    def backward(self, dout):
+        self.grad_W, self.db = self.x.T @ dout, dout.sum(0)
+        return dout @ self.W.T
+
+
+class Forgetful(Affine):
+    def backward(self, dout):
+        self.db = dout.sum(0)
+        return dout @ self.W.T
+
+
+class Weights(Affine):
+    """Its weights stand in a dictionary of another name."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = {"W": self.W}
+        del self.W
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.weights["W"] + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(0)
+        return dout @ self.weights["W"].T
+
+
+class Scaled(Affine):
+    """One attribute is a constant, one collects, one is not used, one is the gradient of the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.running_mean, self.unused = np.array([2.0, 3.0]), np.zeros(2), np.ones(2)
+        self.dW = np.zeros_like(self.W)
+
+    def forward(self, x):
+        return super().forward(x) * self.scale + self.running_mean
+
+    def backward(self, dout):
+        self.dX = super().backward(dout * self.scale)
+        return self.dX
+
+
+NOT_COMPARED = [
+    (Misnamed, {}, "W moves the result and is not compared: is grad_W its gradient. Call that dW, put both"),
+    (Forgetful, {}, "W moves the result and is not compared: leave its gradient in dW, put both in params"),
+    (Weights, {}, "dW looks like a gradient and is not compared: the layer has no parameter of that name"),
+    (Scaled, {}, r"scale moves the result and .* if it is a constant, name it in constants=\['scale'\]"),
+    (Scaled, {"constants": ["scale"]}, ""),
+    (Forgetful, {"constants": ["W"]}, ""),
+]
+
+
+@pytest.mark.parametrize(("layer", "more", "said"), NOT_COMPARED)
+def test_what_moves_a_layer_and_is_not_compared_is_named(layer, more, said):
+    found = check_layer(layer(), X, **more)
+    assert (found.verdict, found.passed) == ("accurate", not said)
+    assert len(found.faults) == bool(said)
+    assert re.match(said, "".join(found.faults)), found.faults
+
+
+@pytest.mark.parametrize(("constants", "said"), [
+    ("scale", "constants is 'scale'; write a list"), ([3], "write a list of attributes' names"),
+    (["sclae"], "constants has 'sclae', which the layer has not"),
+])  # fmt: skip
+def test_constants_are_names_of_attributes(constants, said):
+    with pytest.raises(ValueError, match=said):
+        check_layer(Scaled(), X, constants=constants)
 
 
 # -- which, and what they cost ----------------------------------------------------------------------------
