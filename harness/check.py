@@ -19,7 +19,7 @@ from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import First, Programs, under_test
-from harness.verdicts import Verdict
+from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS
@@ -90,7 +90,8 @@ def check_gradient(
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
             False, or a list of names: "expanded", "strided" and "transposed" cotangents, "scaled-up" and
             "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs" at
-            once, the first result "kept" while others are computed.
+            once, the first result "kept" while others are computed, and a point "beside" one where the
+            derivative is 0 in every element.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
@@ -158,8 +159,11 @@ def answers(
     beside: Iterable[tuple[str, Sequence[Any]]] = (),
 ) -> Result:
     """The answer at the given point, and at others beside it."""
-    found = [_at(question, tested, target.arrays, "given")]
+    found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
+    if found[0].flat and Probe.BESIDE in wanted:
+        ((_, arrays),) = points(target, False, 1, question.seed)
+        found.append(_probing(_beside(question, tested, arrays, Probe.BESIDE)))
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     faults = dict.fromkeys(text for point in found for text in point.faults)
     return result(
@@ -216,6 +220,15 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
     open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
     parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
     return replace(found, parts=tuple(parts))
+
+
+def _probing(found: Answer) -> Answer:
+    """What is faulty at the point beside one where the derivative is 0; and that it was compared there."""
+    judged = any(part.judgement for part in found.parts if not part.of_value)
+    where = "it was compared beside this point too" if judged else "beside this point nothing was compared"
+    note = f"the derivative is 0 in every element, where a wrong factor does not show; {where}"
+    faulty = [part for part in found.parts if part.verdict.standing is Standing.FAULTY and not part.of_value]
+    return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=(note,))
 
 
 @dataclass

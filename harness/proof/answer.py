@@ -85,7 +85,8 @@ def answered(
         if holds or one.probe is None:
             found, more = probed(one, question, posed, examined, seen, name)
             judged, notes = [*judged, *found], (*notes, *more)
-    return Answer(tuple(judged), seen.faults, tuple(dict.fromkeys(notes)), seen.first_call_time_s)
+    flat = all(b.is_zero() for e in posed.true.enclosures for b in e.balls.ravel().tolist())
+    return Answer(tuple(judged), seen.faults, tuple(dict.fromkeys(notes)), seen.first_call_time_s, flat)
 
 
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:

@@ -53,6 +53,7 @@ class Probe(StrEnum):
     TWO_GRAPHS = "two-graphs", "with two graphs alive, after the forward ran at another point"
     REUSED = "reused", "on an object that was used before"
     KEPT = "kept", "the first result, after later calls"
+    BESIDE = "beside", "at a point beside the given one, where the derivative is 0 in every element"
 
     @classmethod
     def chosen(cls, asked: bool | Iterable[str]) -> tuple[Self, ...]:
@@ -168,9 +169,11 @@ class Answer:
         faults: What is wrong apart from size.
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
+        flat: Whether the truth is 0 in every element, so that a wrong factor does not show.
     """
 
     parts: tuple[Part, ...]
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
+    flat: bool = False

@@ -43,6 +43,10 @@ def square(x):
     return x * x
 
 
+def square_vjp(g, x):
+    return 2 * g * x
+
+
 # -- cotangents in memory ---------------------------------------------------------------------------------
 
 
@@ -332,6 +336,49 @@ def test_what_differs_from_run_to_run_is_said_so():
     found = check_gradient(square, (X,), vjp=vjp)
     assert found.diagnosis.startswith("run again: ")
     assert found.notes[0].startswith("not reproducible: ")
+
+
+# -- a derivative of 0 ------------------------------------------------------------------------------------
+
+
+def times(x, w):
+    return x * w
+
+
+FLAT = {
+    "a wrong factor": (lambda g, x, w: (2 * g * w, 3 * g * x), {"beside"}),
+    "right": (lambda g, x, w: (g * w, g * x), set()),
+    "raises elsewhere": (lambda g, x, w: (g * w, g * x) if not x.any() else 1 / 0, {"beside"}),
+}
+
+
+@pytest.mark.parametrize(("vjp", "probes"), FLAT.values(), ids=FLAT)
+def test_where_the_derivative_is_zero_a_wrong_factor_is_found_beside(vjp, probes):
+    found = check_gradient(times, (0 * X, 0 * Y), vjp=vjp)
+    assert found_by(found) == probes, str(found)
+    assert found.notes[0].startswith(
+        "the derivative is 0 in every element, where a wrong factor does not show"
+    )
+    assert check_gradient(times, (0 * X, 0 * Y), vjp=vjp, probes=False).passed
+
+
+@pytest.mark.parametrize(("f", "vjp"), [
+    (np.floor, lambda g, x: 0 * g), (lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0)),
+    (lambda x: np.sum(x - x), lambda g, x: 0 * x), (np.sign, lambda g, x: 0 * g),
+])  # fmt: skip
+def test_functions_that_are_flat_have_a_gradient_of_zero(f, vjp):
+    assert check_gradient(f, (-np.abs(X) - 0.3,), vjp=vjp).passed
+
+
+def test_a_flat_point_that_has_no_other_beside_it_says_so():
+    def only_zero(x):
+        if type(x) is np.ndarray and x.any():
+            raise ValueError("nothing but 0")
+        return x * x
+
+    found = check_gradient(only_zero, (0 * X,), vjp=square_vjp, probes=["beside"])
+    assert found.passed
+    assert found.notes[0].endswith("beside this point nothing was compared")
 
 
 # -- layers -----------------------------------------------------------------------------------------------
