@@ -19,6 +19,8 @@ from harness.subject.derivative import Array
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 
+PARAMETERS = "parameters["  # so the names of a module's parameters begin
+
 
 def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = "given") -> Answer:
     """Judge a derivative at one point, and the value beside it.
@@ -75,7 +77,7 @@ def answered(
         runs = differing(question, tested, posed, seen)
     examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
-    notes = (*seen.notes, *([examined.note] if examined.note else []))
+    notes = (*seen.notes, *([examined.note] if examined.note else []), *_unused(posed))
     judged = [*_judged(question, posed, examined, seen, name), *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
@@ -87,6 +89,17 @@ def answered(
             judged, notes = [*judged, *found], (*notes, *more)
     flat = all(b.is_zero() for e in posed.true.enclosures for b in e.balls.ravel().tolist())
     return Answer(tuple(judged), seen.faults, tuple(dict.fromkeys(notes)), seen.first_call_time_s, flat)
+
+
+def _unused(posed: Posed) -> list[str]:
+    """The parameters on which nothing depends."""
+    pairs = zip(posed.expected, posed.true.enclosures, strict=True)
+    names = [name for (name, _), e in pairs if name.startswith(PARAMETERS) and _is_zero(e.balls)]
+    return [f"no gradient, since nothing here depends on it: {name}" for name in names]
+
+
+def _is_zero(balls: Array) -> bool:
+    return all(b.is_zero() for b in balls.ravel().tolist())
 
 
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
@@ -113,7 +126,7 @@ def _misfits(seen: Observed, posed: Posed, name: str) -> list[Part]:
     for (of, like), truth in zip(posed.expected, posed.true.enclosures, strict=True):
         own = [misfit for misfit in seen.misfits if misfit.part in {"", of}]
         said = [misfit.text for misfit in own if misfit.part]
-        if any(misfit.is_none for misfit in own) and all(b.is_zero() for b in truth.balls.ravel().tolist()):
+        if any(misfit.is_none for misfit in own) and _is_zero(truth.balls):
             said.append("if the function does not depend on it, leave it out of argnums")
         verdict = Verdict.WRONG if own else Verdict.NONE
         parts.append(Part(name, of, verdict, None, "; ".join(said), like.dtype.name, like.shape))

@@ -11,8 +11,8 @@ import functools
 import random
 import sys
 import types
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +24,7 @@ Keeper = Callable[[], bool]  # puts one thing back, and says whether it was anot
 P = ParamSpec("P")
 R = TypeVar("R")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-_CONTAINERS = {list, set, dict, OrderedDict, defaultdict}
+_CONTAINERS = {list, set, deque, dict, OrderedDict, defaultdict, Counter}
 _ABSENT = object()
 
 
@@ -93,16 +93,17 @@ def _reached(function: Any, variables: bool = True) -> Iterator[Keeper]:
     for item in items:
         if type(item) in _CONTAINERS:
             if len(item) <= LARGE and (variables or id(item) in attributes):
-                yield _contents(item, id(item) in attributes)
+                yield _contents(item, id(item) in attributes or type(item) in (deque, Counter))
         elif type(item) is types.FunctionType:
             yield from _of_function(item, reach) if variables else ()
         elif isinstance(item, type):
-            yield from [_attributes(item)] if reach.is_user(item.__module__) else ()
+            yield from [_attributes(item, _plain(item))] if reach.is_user(item.__module__) else ()
         elif type(item) is np.ndarray:
             yield from [_numbers(item)] if item.flags.writeable and item.dtype != object else ()
         elif isinstance(item, _GENERATORS):
             yield _generator(item)
         else:
+            yield from [_attributes(item, slots)] if (slots := reach.slots(item)) else ()
             yield from _of_torch("reached", item)
 
 
@@ -111,8 +112,10 @@ def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]
     yield from map(_cell, function.__closure__ or ())
     yield _variables(vars(function), vars(function), whole=True)
     if reach.is_user(function.__module__):
-        known = function.__globals__
-        yield _variables(known, names_in(function.__code__).intersection(known))
+        known, named = function.__globals__, names_in(function.__code__)
+        modules = [m for n in named if isinstance(m := known.get(n), types.ModuleType)]
+        for namespace in (known, *(vars(m) for m in modules if reach.is_user(m.__name__))):
+            yield _variables(namespace, named.intersection(namespace))
 
 
 def _of_torch(what: str, *item: Any) -> Iterable[Keeper]:
@@ -140,7 +143,10 @@ def _contents(container: Any, whole: bool) -> Keeper:
         if same and (len(now) == len(before) or not whole):
             return False
         container.clear()
-        container.extend(before) if isinstance(container, list) else container.update(before)
+        if isinstance(container, dict):
+            dict.update(container, before)  # a Counter's own adds
+        else:
+            container.update(before) if isinstance(container, set) else container.extend(before)
         return True
 
     return put_back
@@ -173,18 +179,23 @@ def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = Fa
     return put_back
 
 
-def _attributes(owner: type) -> Keeper:
-    """The plain attributes of a class."""
-    plain = (bool, int, float, str, list, tuple, dict, set, np.ndarray)
-    before = {n: v for n, v in vars(owner).items() if isinstance(v, plain) and not n.startswith("__")}
+def _attributes(owner: Any, now: Mapping[str, Any]) -> Keeper:
+    """Attributes of a class, or of slots."""
+    before = {name: value for name, value in now.items() if _is_data(value)}
 
     def put_back() -> bool:
-        moved = [name for name, value in before.items() if vars(owner).get(name, _ABSENT) is not value]
+        moved = [name for name, value in before.items() if getattr(owner, name, _ABSENT) is not value]
         for name in moved:
             setattr(owner, name, before[name])
         return bool(moved)
 
     return put_back
+
+
+def _plain(kind: type) -> dict[str, Any]:
+    """The attributes of a class that hold numbers."""
+    plain = (bool, int, float, str, list, tuple, dict, set, np.ndarray)
+    return {n: v for n, v in vars(kind).items() if isinstance(v, plain) and not n.startswith("__")}
 
 
 def _cell(cell: types.CellType) -> Keeper:

@@ -134,13 +134,13 @@ def graph(
             pairs = zip(result, cotangent, strict=True) if several else [(result, cotangent)]
             reached = [(out, ct) for out, ct in pairs if out.requires_grad and ct is not None]
             if not reached:
-                return (None,) * len(active)
+                return tuple(_trained(one, None) for one in active)
             outputs, cotangents = zip(*reached, strict=True)
             with explained(), torch.enable_grad():
                 found: tuple[Any, ...] = torch.autograd.grad(
                     outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
                 )
-            return found
+                return tuple(map(_trained, active, found))
 
         return pull
 
@@ -184,6 +184,11 @@ def _leaf(given: Any) -> Any:
         return given
     leaf = given.detach()
     return leaf.requires_grad_() if leaf.is_floating_point() else leaf
+
+
+def _trained(leaf: Any, gradient: Any) -> Any:
+    """A gradient as an optimizer has it: a parameter without one stays where it is."""
+    return torch.zeros_like(leaf) if gradient is None and hasattr(leaf, "is_trained") else gradient
 
 
 def load_forward_mode() -> None:
@@ -245,6 +250,8 @@ def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> t
         )
 
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        for parameter in parameters.values():
+            parameter.is_trained = True
         return functional_call(module, parameters, args, kwargs)
 
     own = inspect.signature(module.forward).parameters.values()

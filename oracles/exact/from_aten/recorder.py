@@ -89,7 +89,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if torch.is_grad_enabled() and not self.depth:
             self._refuse_lost(tensor)
         seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
-        free = self.depth or (torch.is_grad_enabled() and seen)
+        free = self.depth or self.within or (torch.is_grad_enabled() and seen)
         return self.memory.read(tensor, detached=not free)
 
     def _refuse_lost(self, tensor: Tensor) -> None:
@@ -102,6 +102,19 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             raise Unsupported(
                 f"torch gives no gradient through {operator}, though its value depends on what is "
                 "differentiated; call it under torch.no_grad() if a constant is meant"
+            )
+
+    def _refuse_held(self, tensors: list[Tensor], results: list[Tensor]) -> None:
+        """In a custom backward that is differentiated: autograd does not follow something that counts."""
+
+        def counts(tensor: Tensor) -> bool:
+            store = self.memory.stores.get(key_of(tensor)) if tensor.is_floating_point() else None
+            return store is not None and store.live and self.recorder.depends(self.memory.read(tensor))
+
+        if any(not t.requires_grad and counts(t) for t in tensors) and any(map(counts, results)):
+            raise Unsupported(
+                "a custom backward that is differentiated again uses what autograd does not follow "
+                "(detached, or saved without history), so its own derivative is lost; check it with order=2"
             )
 
     def frozen(self, value: Any) -> Any:
@@ -189,6 +202,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         for result, value in pairs + call.writes:
             if result is not None:
                 self._put(func, result, value, live, changed, tracked)
+        if self.moves and self.within and not self.depth:
+            self._refuse_held(tensors, [result for result, _ in pairs if result is not None])
         for tensor in changed:
             self._lost.pop(key_of(tensor), None)
         follows = self.moves and tracked and not (self.depth or changed)

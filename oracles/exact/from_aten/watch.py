@@ -61,11 +61,11 @@ def place_within(outermost: CodeType) -> str:
 
 @contextlib.contextmanager
 def differentiated(mode: Any) -> Iterator[None]:
-    """Count in `mode.depth` how deep the run is inside `Function.forward`s.
+    """Count how deep the run is inside custom functions' forwards, and backwards that are differentiated.
 
-    Wrapping `apply` would miss references to it that were bound before; but torch reads `forward` from the
-    class each time, so it is wrapped as it is read, whichever class it is and whenever that was made. Other
-    threads read it as it is.
+    Wrapping `apply` would miss references to it that were bound before; but torch reads `forward` and
+    `backward` from the class each time, so they are wrapped as they are read, whichever class it is and
+    whenever that was made. Other threads read them as they are.
     """
     plain, thread = type.__getattribute__, threading.get_ident()
     with _one_at_a_time:
@@ -73,8 +73,10 @@ def differentiated(mode: Any) -> Iterator[None]:
 
         def reading(cls: type, name: str) -> Any:
             found = outer(cls, name)
-            counts = name == "forward" and cls is not Function and threading.get_ident() == thread
-            return _counted(found, mode) if counts else found
+            counts = _WRAPPED.get(name)
+            if counts is None or found is plain(Function, name) or threading.get_ident() != thread:
+                return found
+            return counts(found, mode)
 
         FunctionMeta.__getattribute__ = reading  # type: ignore[assignment]
         try:
@@ -99,6 +101,22 @@ def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     return counted
 
 
+def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
+    @wraps(backward)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        again = torch.is_grad_enabled()  # create_graph=True: its own derivative is needed
+        mode.within += again
+        try:
+            return backward(*args, **kwargs)
+        finally:
+            mode.within -= again
+
+    return watched
+
+
+_WRAPPED = {"forward": _counted, "backward": _watched, "vjp": _watched}
+
+
 class Watch(TorchDispatchMode):
     """Sees every operator below autograd, with real tensors in its hands; Python code runs as it always does.
 
@@ -108,6 +126,7 @@ class Watch(TorchDispatchMode):
         notes: For each operator: its name, every number, the checksum of every tensor from outside, the line.
         made: The memory that the run made.
         depth: How deep the run is inside the `forward`s of custom functions.
+        within: Likewise inside `backward`s that are differentiated themselves.
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
     """
 
@@ -115,7 +134,7 @@ class Watch(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.notes: list[tuple[Any, ...]] = []
         self.made: dict[int, torch.UntypedStorage] = {}
-        self.depth = 0
+        self.depth = self.within = 0
         self.parts: set[int] = set()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self._saved: list[tuple[Tensor, Tensor]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import inspect
 import sys
@@ -17,14 +18,15 @@ from oracles.exact.program.trees import Derived
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
 LARGE = 1000  # containers with more elements are not searched for code
+HOLDERS = (types.SimpleNamespace, argparse.Namespace)  # of the standard library, and the user's in them
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
 
 
 class Reach:
     """Finds the user's code that a function may run: what it names, what its objects and closures hold.
 
-    The user's code is what no library holds, and the package of the function itself. A `torch.nn.Module` is
-    the user's whoever wrote its class.
+    The user's code is what no library holds, and the package of the function itself. A module or an optimizer
+    of torch is the user's whoever wrote its class.
     """
 
     def __init__(self, function: Any) -> None:
@@ -61,7 +63,9 @@ class Reach:
         own = None if isinstance(item, types.ModuleType | type) else getattr(item, "__dict__", None)
         if not isinstance(own, dict):
             return []
-        return [own] if "_parameters" in own or self.is_user(type(item).__module__) else []
+        torchs = "_parameters" in own or "param_groups" in own
+        users = torchs or isinstance(item, HOLDERS) or self.is_user(type(item).__module__)
+        return [own] if users else []
 
     def _inside(self, item: Any) -> list[Any]:
         """What an object leads to."""
@@ -92,7 +96,16 @@ class Reach:
         wrapped = (
             [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
         )
-        return [*wrapped, type(item), *(value for held in self.namespaces(item) for value in held.values())]
+        held = (value for own in self.namespaces(item) for value in own.values())
+        return [*wrapped, type(item), *held, *self.slots(item).values()]
+
+    def slots(self, item: Any) -> dict[str, Any]:
+        """What an object of the user's keeps in slots."""
+        if not self.is_user(type(item).__module__):
+            return {}
+        each = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
+        names = [name for own in each for name in ([own] if isinstance(own, str) else own)]
+        return {name: getattr(item, name) for name in names if hasattr(item, name)}
 
     def _named(self, function: types.FunctionType) -> list[Any]:
         """The globals that a function names, and the attributes that it names of the user's modules."""

@@ -200,6 +200,90 @@ def test_a_module_that_takes_a_gradient_inside():
     assert check_gradient(module, (ROWS,), argnums=0).passed
 
 
+class Potential(nn.Module):
+    """A network whose last bias moves the value and not its slope."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(3, 2, dtype=D), nn.Tanh(), nn.Linear(2, 1, dtype=D))
+
+    def forward(self, x):
+        return grad(self.net(x).sum(), x, create_graph=True)[0]
+
+
+def test_a_parameter_without_a_gradient_is_named_and_is_no_fault():
+    found = check_gradient(Potential(), (ROWS,))
+    assert found.passed
+    assert found.notes == ("no gradient, since nothing here depends on it: parameters['net.2.bias']",)
+
+
+def test_a_parameter_whose_gradient_is_lost_is_wrong():
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, w, x):
+            return w * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(3, dtype=D))
+
+        def forward(self, x):
+            return Scaled.apply(self.w, x)
+
+    assert check_gradient(Layer(), (X,)).verdict == "wrong"
+
+
+def forced(backward, forward=lambda x: x**3, save=None):
+    """x times the slope of a custom function, as its backward has it."""
+
+    class Custom(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            ctx.saved = None if save is None else save(x)
+            return forward(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g, ctx.saved_tensors[0], ctx.saved)
+
+    return lambda x: grad(Custom.apply(x).sum(), x, create_graph=True)[0] * x
+
+
+TWICE = {
+    "the formula": forced(lambda g, x, _: g * 3 * x**2),
+    "a mask, detached": forced(lambda g, x, _: g * (x.detach() > 0), lambda x: x.clamp(min=0)),
+    "a saved mask": forced(lambda g, x, m: g * m, lambda x: x.clamp(min=0), lambda x: (x > 0).to(x.dtype)),
+    "a sign, detached": forced(lambda g, x, _: g * x.detach().sign(), torch.abs),
+    "a constant": forced(lambda g, x, _: g * 2, lambda x: x * 2),
+}
+ONCE = {
+    "detached": forced(lambda g, x, _: g * 3 * x.detach() ** 2),
+    "a saved intermediate": forced(lambda g, x, s: g * s, save=lambda x: 3 * x**2),
+    "half of it detached": forced(lambda g, x, _: g * 3 * x * x.detach()),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_custom_backward_inside_a_function_is_differentiated(name):
+    assert check_gradient(TWICE[name], (X,)).passed
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_custom_backward_inside_that_loses_its_own_derivative_is_no_pass(name):
+    found = check_gradient(ONCE[name], (X,))
+    assert found.verdict == "unsupported"
+    assert (
+        "a custom backward that is differentiated again uses what autograd does not follow" in found.diagnosis
+    )
+
+
 def test_a_function_that_asserts_what_gradcheck_gives_it():
     """xitorch, torchmd: the drop-in proves it, and does not fall back."""
     settings.made.clear()

@@ -1,8 +1,10 @@
 """What runs in training is what is judged: hooks, state, and code that sees that it is watched."""
 
 import random
+from collections import Counter, deque
 from functools import partial
 from itertools import product
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -412,6 +414,67 @@ class OfAClass:
         return x * self.count
 
 
+class Slotted:
+    __slots__ = ("count",)
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, x):
+        self.count += 1
+        return x * self.count
+
+
+def in_a_deque():
+    window = deque([1.0], maxlen=2)
+
+    def function(x):
+        window.append(window[-1] + 1)
+        return x * window[-1]
+
+    return function
+
+
+def in_a_counter():
+    calls = Counter()
+
+    def function(x):
+        calls["all"] += 1
+        return x * calls["all"]
+
+    return function
+
+
+def in_a_users_module():
+    module = ModuleType("settings_of_the_user")
+    module.count = 0
+    own = {"module": module}
+    exec("def function(x):\n    module.count += 1\n    return x * module.count", own)
+    return own["function"]
+
+
+def deep_inside():
+    holder = SimpleNamespace(parts=[{"own": OfAClass()}])
+    holder.parts[0]["own"].deep = [0]
+
+    def function(x):
+        holder.parts[0]["own"].deep[0] += 1
+        return x * holder.parts[0]["own"].deep[0]
+
+    return function
+
+
+def through_shared_memory():
+    memory = np.zeros(3)
+    view = torch.from_numpy(memory)
+
+    def function(x):
+        view.add_(1)
+        return x * torch.from_numpy(memory)
+
+    return function
+
+
 def nonlocal_counter():
     count = 0
 
@@ -468,9 +531,10 @@ def stored_gradient():
     "function",
     [
         global_tensor, global_counter, attribute_of_itself, OfAClass(), nonlocal_counter(),
-        counter_in_a_list(), counter_in_a_dictionary(), counter_in_an_array(), stored_gradient(),
+        counter_in_a_list(), counter_in_a_dictionary(), counter_in_an_array(), stored_gradient(), Slotted(),
+        in_a_deque(), in_a_counter(), in_a_users_module(), deep_inside(), through_shared_memory(),
     ],
-    ids=lambda function: getattr(function, "__qualname__", "OfAClass").split(".")[0],
+    ids=lambda function: getattr(function, "__qualname__", type(function).__name__).split(".")[0],
 )  # fmt: skip
 def test_what_changes_outside_of_modules_starts_anew_too(function):
     first = function(X.clone())
@@ -679,3 +743,21 @@ def test_where_another_profiler_is_at_work_nothing_is_known():
         found = difference(pulled(torch.sin, X))
     assert found.is_users
     assert "what it calls cannot be seen" in found.text
+
+
+OPTIMIZED = torch.ones(3, dtype=D, requires_grad=True)
+OPTIMIZER = torch.optim.SGD([OPTIMIZED], lr=0.1, momentum=0.9)
+
+
+def test_an_optimizer_step_inside_is_taken_back():
+    def function(x):
+        OPTIMIZER.zero_grad()
+        (OPTIMIZED * x.detach()).sum().backward()
+        OPTIMIZER.step()
+        return x * OPTIMIZED.detach()
+
+    found = check_gradient(function, (X,))
+    assert found.verdict in {"accurate", "unsupported"}
+    assert torch.equal(OPTIMIZED, torch.ones(3, dtype=D))
+    assert not OPTIMIZER.state
+    assert OPTIMIZED.grad is None
