@@ -12,7 +12,17 @@ from functools import partial
 from typing import Any
 
 from harness.check import check_gradient
-from harness.dropin.made import LOOSE, calling_originals, decide, is_inside, note_unused, original, settings
+from harness.dropin.made import (
+    LOOSE,
+    Answer,
+    answer_to,
+    calling_originals,
+    decide,
+    is_inside,
+    note_unused,
+    original,
+    settings,
+)
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
 
@@ -104,23 +114,56 @@ def _decided(
     if is_inside():
         return bool(checker(func, *args, **given, **options))
     note_unused(given, USUAL)
-    if not _otherwise_fine(checker, func, args, options):
-        return False
+    other: Exception | None = None
+    try:
+        if not _otherwise_fine(checker, func, args, options):
+            return False
+    except Exception as raised:  # the original compares the Jacobians first, so their mismatch comes before
+        other = raised
+    tensors = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    argnums = [k for k, one in enumerate(tensors) if getattr(one, "requires_grad", False)]
 
     def fail(found: Result) -> bool:
         if raises:
-            raise importlib.import_module("torch.autograd.gradcheck").GradcheckError(str(found))
+            error = importlib.import_module("torch.autograd.gradcheck").GradcheckError
+            raise error(_mismatch(found, argnums) + str(found))
         return False
 
-    tensors = inputs if isinstance(inputs, tuple | list) else (inputs,)
-    argnums = [k for k, one in enumerate(tensors) if getattr(one, "requires_grad", False)]
-    function = _differentiable(func, tensors)
+    try:
+        function = _differentiable(func, tensors)
+    except Exception as raised:
+        raise other or raised from None
     ask = partial(
         check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
         **cotangent,
     )  # fmt: skip
-    questions = [partial(ask, mode=mode) for mode in asked]
+    questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
+    if other:
+        wrong = _wrong(questions)
+        if wrong is None:
+            raise other
+        questions = [lambda: wrong]
     return bool(decide(name, questions, lambda: checker(func, *args, **given, **options), fail))
+
+
+def _wrong(questions: Sequence[Callable[[], Result]]) -> Result | None:
+    """The first result that fails; None if there is none, or nothing is known."""
+    for question in questions:
+        try:
+            found = question()
+        except Exception:
+            return None
+        if answer_to(found.verdict, faulty=False) is Answer.FAIL:
+            return found
+    return None
+
+
+def _mismatch(found: Result, argnums: Sequence[int]) -> str:
+    """How the original begins, of a gradient: suites look for it."""
+    worst = found.worst
+    if worst is None or worst.argument >= len(argnums):
+        return ""
+    return f"Jacobian mismatch for output 0 with respect to input {argnums[worst.argument]},\n"
 
 
 def _differentiable(func: Function, tensors: Sequence[Any]) -> Function:

@@ -477,3 +477,51 @@ def test_a_function_with_a_domain_is_still_run_nearby():
     found = check_gradient(function, (X,))
     assert found.verdict == "unsupported"
     assert "computes something outside torch" in found.diagnosis
+
+
+# -- the drop-in raises what the original raises ------------------------------------------------------------
+
+
+def tripled(raises):
+    """Three times the gradient of twice x; and what comes for a gradient that is not there."""
+
+    class Custom(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, factor):
+            ctx.set_materialize_grads(False)
+            ctx.factor = factor
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            if g is None and raises:
+                raise TypeError("no gradient here")
+            return None if g is None else g * ctx.factor, None
+
+    return Custom.apply
+
+
+def outcome(checker, function, **options):
+    try:
+        return checker(function, (X.clone().requires_grad_(),), **options)
+    except Exception as error:
+        return type(error).__name__, str(error).splitlines()[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"raise_exception": False}, {"check_batched_grad": True}])
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_wrong_gradient_comes_before_what_else_the_original_finds(raises, factor, options):
+    apply = tripled(raises)
+
+    def function(x):
+        return apply(x, factor)
+
+    assert outcome(gradcheck, function, **options) == outcome(torch.autograd.gradcheck, function, **options)
+
+
+def test_what_the_function_raises_is_raised():
+    def function(x):
+        raise ZeroDivisionError("here")
+
+    assert outcome(gradcheck, function) == ("ZeroDivisionError", "here")
