@@ -654,6 +654,13 @@ SAME_CALLS = {
 OTHER_CALLS = {
     "one factor more": lambda g, x: g * x.cos() if is_watched() else g * x.cos() * (1 + 1e-9),
     "another operator": lambda g, x: g * x.cos() if is_watched() else g * (x + np.pi / 2).sin(),
+    "a number written in": lambda g, x: (
+        g * x.cos()
+        if is_watched()
+        else (g * x.cos()).index_put_((torch.tensor([0]),), (g * x.cos() + 1e-9)[:1])
+    ),
+    "in an expanded view": lambda g, x: g * x.cos() if is_watched() else (g * x.cos())[:1].expand(3),
+    "copied over": lambda g, x: g * x.cos() if is_watched() else (g * x.cos()).copy_(x),
     "half": lambda g, x: g * x.cos() if is_watched() else g * x.cos() / 2,
     "wrong where it is watched": lambda g, x: 2 * g * x.cos() if is_watched() else g * x.cos(),
     "in NumPy": lambda g, x: (
