@@ -101,9 +101,8 @@ def _arrays_unknown() -> Iterator[None]:
 
 
 def _anew(value: Any) -> Any:
-    if not isinstance(value, np.ndarray) or isinstance(value, literals.TypedNdArray | np.ma.MaskedArray):
-        return _known(value)
-    return literals.TypedNdArray(np.array(value, dtypes.canonicalize_dtype(value.dtype)))
+    own = isinstance(value, np.ndarray) and not isinstance(value, literals.TypedNdArray | np.ma.MaskedArray)
+    return _known(np.array(value) if own else value)  # a copy it has never met
 
 
 def is_floating(leaf: Any) -> bool:
