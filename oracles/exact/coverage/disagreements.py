@@ -23,6 +23,11 @@ _BESSEL = Explained(
     "torch.special.bessel_j0(torch.tensor(1.7).double()) against scipy.special.j0",
 )
 
+_TRIANGLE = Explained(
+    "one triangle is read, and the gradient is put into both: a difference in the other one is 0",
+    "jax.grad(lambda a: jnp.linalg.cholesky(a, symmetrize_input=False).sum())",
+)
+
 EXPLAINED: dict[str, dict[str, Explained]] = {
     "torch": {
         "as_strided_scatter": Explained(
@@ -32,5 +37,20 @@ EXPLAINED: dict[str, dict[str, Explained]] = {
         **dict.fromkeys(("empty_like", "new_empty", "new_empty_strided"), _BLANK),
         **dict.fromkeys(("special.bessel_j0", "special.bessel_j1"), _BESSEL),
     },
-    "jax": {},
+    "jax": {
+        "jax.nn.dot_product_attention": Explained(
+            "its softmax is computed in float32, whatever the dtype",
+            "jax/_src/nn/functions.py, _dot_product_attention_core",
+        ),
+        **dict.fromkeys(
+            (
+                "jax.numpy.linalg.cholesky",
+                "jax.numpy.linalg.eigh",
+                "jax.numpy.linalg.eigvalsh",
+                "jax.scipy.linalg.cholesky",
+                "jax.scipy.linalg.cho_factor",
+            ),
+            _TRIANGLE,
+        ),
+    },
 }

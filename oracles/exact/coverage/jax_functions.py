@@ -192,7 +192,8 @@ TABLE: list[tuple[Any, ...]] = [
     ("jax.scipy.linalg", "circulant companion fiedler fiedler_companion hankel toeplitz", (V,)),
     ("jax.scipy.linalg", "convolution_matrix", (V, 3)),
     ("jax.scipy.linalg", "expm_frechet", (S, D)),
-    ("jax.scipy.linalg", "solve solve_triangular", (S, X)),
+    ("jax.scipy.linalg", "solve", (D, X)),  # for `assume_a`
+    ("jax.scipy.linalg", "solve_triangular", (S, X)),
     # -- jax.scipy.special ----------------------------------------------------------------------------
     ("jax.scipy.special", "dawsn erf erfc erfcx expit fresnel i0 i0e i1 i1e log_ndtr log_softmax", (V,)),
     ("jax.scipy.special", "logsumexp ndtr sici softmax", (V,)),

@@ -11,6 +11,8 @@ import pytest
 from jax import lax
 
 import harness
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_jaxpr import record
 from oracles.exact.program.errors import Undecided
 
 X = np.array([1.5, -2.0, 0.75])
@@ -73,7 +75,6 @@ SATURATES = {
     "negative uint8": (lambda x: (x * 0 - 9).astype(U8), 0),
     "int8": (lambda x: (x * 0 - 1000.5).astype(I8), -128),
     "int32": (lambda x: (x * 0 + 1e20).astype(I32), 2**31 - 1),
-    "infinite": (lambda x: lax.stop_gradient(jnp.where(x > 9, x, -jnp.inf)).astype(I32), -(2**31)),
     "truncated": (lambda x: (x * 0 - 2.7).astype(I8), -2),
     "to a bool": (lambda x: (x * 0 + 1e20).astype(bool), 1),
 }
@@ -121,3 +122,36 @@ EMPTY = {
 @pytest.mark.parametrize("name", EMPTY)
 def test_empty_arrays_add_nothing(name):
     assert slopes(lambda a: EMPTY[name](a).sum() + 3 * a.sum(), A) == [3.0] * 4
+
+
+FOUR = np.array([3.0, -5.0, 2.0, 8.0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32, jnp.float16, jnp.int8])
+@pytest.mark.parametrize(
+    ("function", "expected"), [(jnp.nanmedian, 2.5), (jnp.nanmax, 8.0), (jnp.nanmean, 2.0), (jnp.nansum, 8.0)]
+)
+def test_what_is_no_nan_counts_in_every_dtype(function, expected, dtype):
+    """A mask of NaN that is cast with its array stays a mask."""
+    with jax.enable_x64(True):
+        made = record(lambda x: function(x.astype(dtype)), (FOUR,), {})
+        (found,) = evaluate(made.program, made.values, 64)
+        assert float(np.asarray(found).item()) == expected
+
+
+OF_INTEGERS = {
+    "sinc": (jnp.sinc, 0.0),
+    "hypot": (lambda x: jnp.hypot(x, x + 1), 5.0),
+    "ldexp": (lambda x: jnp.ldexp(x, x), 24.0),
+    "expi": (jax.scipy.special.expi, 9.933832570625416),
+    "inverse": (lambda x: jnp.linalg.inv(jnp.diag(x)), 1 / 3),
+}
+
+
+@pytest.mark.parametrize("name", OF_INTEGERS)
+def test_library_functions_take_integers(name):
+    function, expected = OF_INTEGERS[name]
+    with jax.enable_x64(True):
+        made = record(lambda x: function(x.astype(jnp.int64)), (np.array([3.0]),), {})
+        (found,) = evaluate(made.program, made.values, 64)
+        assert float(np.asarray(found).ravel()[0].mid()) == pytest.approx(expected, abs=1e-12)

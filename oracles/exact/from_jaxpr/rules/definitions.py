@@ -18,19 +18,23 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
 from oracles.exact.program.primitives.arrays import reshape
 from oracles.exact.program.primitives.linear_algebra import solve
-from oracles.exact.program.program import Var
+from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.signs import negative
 
 _HOME = os.path.dirname(jax.__file__) + os.sep
 
 
 class Definition(NamedTuple):
-    """How many arrays a function takes and gives, and what it is; elementwise unless said otherwise."""
+    """How many arrays a function takes and gives, and what it is; elementwise unless said otherwise.
+
+    Integers count as numbers, but for the arguments that are `whole`.
+    """
 
     takes: int
     gives: int
     rule: Rule
     elementwise: bool = True
+    whole: tuple[int, ...] = ()
 
 
 def definition(equation: Any) -> tuple[str, Rule] | None:
@@ -51,9 +55,16 @@ def definition(equation: Any) -> tuple[str, Rule] | None:
         return None
 
     def rule(call: Eqn, *operands: Var) -> Var | Sequence[Var]:
-        return found.rule(call, *promoted(call.dtype, *operands[len(operands) - arguments :]))
+        own = operands[len(operands) - arguments :]
+        real = [v if k in found.whole else _real(call, v) for k, v in enumerate(own)]
+        return found.rule(call, *promoted(call.dtype, *real))
 
     return name, rule
+
+
+def _real(call: Eqn, x: Var) -> Var:
+    """Integers as numbers of the result's dtype, where that is floating."""
+    return x if x.is_float or call.dtype not in FLOATS else convert(x, call.dtype)
 
 
 def _frexp(call: Any, x: Var) -> list[Var]:
@@ -100,7 +111,9 @@ DEFINITIONS: dict[str, Definition] = {
     "ufuncs.hypot": Definition(2, 1, lambda call, x, y: f.hypot(x, y)),
     "ufuncs.signbit": Definition(1, 1, lambda call, x: negative(x) if x.is_float else compare("lt", x, 0)),
     "ufuncs.frexp": Definition(1, 2, _frexp),
-    "ufuncs.ldexp": Definition(2, 1, lambda call, x, n: x * scalar("power", _two(x), convert(n, "int64"))),
+    "ufuncs.ldexp": Definition(
+        2, 1, lambda call, x, n: x * scalar("power", _two(x), convert(n, "int64")), whole=(1,)
+    ),
     "other.logaddexp": Definition(2, 1, lambda call, x, y: f.logaddexp(x, y)),
     "other.logaddexp2": Definition(2, 1, lambda call, x, y: _logaddexp2(x, y)),
     "linalg.solve": Definition(2, 1, _solve, elementwise=False),

@@ -61,6 +61,8 @@ def _nan(x: Var) -> Var | None:
             nan = np.array([b.is_nan() for b in value.ravel().tolist()], bool).reshape(out.shape)
             if nan.any():
                 masks[out] = x.builder.constant(nan)
+        elif primitive is convert_ and operands[0] in masks:
+            masks[out] = masks[operands[0]]
         elif primitive in _MOVES and operands[0] in masks:
             moved = (masks[operands[0]], *operands[1:])
             masks[out] = x.builder.emit(equation.primitive, moved, out.shape, "bool", **equation.params)
@@ -73,7 +75,7 @@ def _nan(x: Var) -> Var | None:
     return masks.get(x)
 
 
-_MOVES = (broadcast_, reshape_, permute_, take_, convert_)
+_MOVES = (broadcast_, reshape_, permute_, take_)
 _SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 
 
