@@ -127,9 +127,11 @@ def target_of(
     if named is not None and named not in NAMES:
         raise ValueError(f"framework is {named!r}; it must be one of {', '.join(NAMES)}")
     state = current()
+    of_module: list[str] = []
     if "torch" in sys.modules:
-        from oracles.frameworks.in_torch import as_trained
+        from oracles.frameworks.in_torch import as_trained, unregistered
 
+        of_module = unregistered(f)
         f, args = as_trained(f, args, trained and argnums is None, trained)
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
@@ -164,7 +166,7 @@ def target_of(
     )
     results = _results(own, flat, arrays, natives)
     state.settle()
-    notes = tuple({text: None for text in map(_converted, given, arrays) if text})
+    notes = tuple(dict.fromkeys([*filter(None, map(_converted, given, arrays)), *of_module]))
     return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives, notes)
 
 

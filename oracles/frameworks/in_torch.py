@@ -236,6 +236,26 @@ def as_trained(
     return (_with_hooks(f, hooks), args) if any(hooks) else (f, args)
 
 
+def unregistered(module: Any) -> list[str]:
+    """Where a module keeps weights that it does not know of, in words: plain lists and dictionaries."""
+    if not isinstance(module, torch.nn.Module):
+        return []
+    known, found = {id(p) for p in module.parameters()}, []
+    for path, part in module.named_modules():
+        plain = {n: v for n, v in vars(part).items() if isinstance(v, list | tuple | dict) and n[0] != "_"}
+        for name, kept in plain.items():
+            leaves = flatten("torch", kept)[0]
+            held = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
+            held += [p for leaf in leaves if isinstance(leaf, torch.nn.Module) for p in leaf.parameters()]
+            if any(id(p) not in known for p in held):
+                where = f"{path}.{name}" if path else name
+                found.append(
+                    f"{where} holds parameters in a plain {type(kept).__name__}, of which the module "
+                    "knows nothing: no optimizer moves them, and they are not checked; use ParameterList"
+                )
+    return found
+
+
 def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
     lazy = [name for name, p in module.named_parameters() if is_lazy(p)]
     if lazy:

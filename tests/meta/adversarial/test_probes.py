@@ -257,6 +257,37 @@ def test_a_function_that_differentiates_its_argument_needs_it_to_require_grad():
     assert check_gradient(forces, (TX, TY)).passed
 
 
+# -- what torch does not see ------------------------------------------------------------------------------
+
+
+class InAList(torch.nn.Module):
+    def __init__(self, kept):
+        super().__init__()
+        self.kept, self.own = kept, torch.nn.Parameter(torch.ones(4, dtype=torch.float64))
+
+    def forward(self, x):
+        first = self.kept[0] if isinstance(self.kept, list | torch.nn.ParameterList) else self.kept["w"]
+        return (first(x) if callable(first) else first * x) + self.own
+
+
+WEIGHT = torch.nn.Parameter(torch.ones(4, dtype=torch.float64))
+NOT_SEEN = [
+    (InAList([WEIGHT]), "kept holds parameters in a plain list, of which the module knows nothing"),
+    (InAList({"w": WEIGHT}), "kept holds parameters in a plain dict"),
+    (InAList([torch.nn.Linear(4, 4).double()]), "kept holds parameters in a plain list"),
+    (torch.nn.Sequential(InAList([WEIGHT])), "0.kept holds parameters in a plain list"),
+    (InAList(torch.nn.ParameterList([WEIGHT])), ""),
+    (lambda x: (x * x, x.sin()), ""),
+]
+
+
+@pytest.mark.parametrize(("f", "said"), NOT_SEEN)
+def test_what_torch_does_not_see_is_named(f, said):
+    found = check_gradient(f, (TX,))
+    assert len(found.notes) == bool(said)
+    assert re.search(said, "".join(found.notes)), found.notes
+
+
 # -- graphs -----------------------------------------------------------------------------------------------
 
 STATE = {}
@@ -272,7 +303,7 @@ def kept_in_numpy(x):
     return x * x
 
 
-def keep_in_jax(x):
+def kept_in_jax(x):
     STATE["j"] = x
     return x * x, None
 
@@ -290,6 +321,7 @@ def scaling_what_it_saved(residuals, g):
 
 GRAPHS = {
     "a global, torch": (function(lambda ctx, g: 2 * g * STATE["x"], kept_outside), TX, {}, "two-graphs"),
+    "a global, JAX": (rule(lambda _, g: (2 * g * STATE["j"],), kept_in_jax), JX, {}, "two-graphs"),
     "a global, NumPy": (kept_in_numpy, X, {"vjp": lambda g, x: 2 * g * STATE["n"]}, "two-graphs"),
     "a context that counts": (function(counted), TX, {}, "twice"),
     "residuals that are written into": (
