@@ -21,7 +21,7 @@ TORCH = {
     "glu": (lambda x: F.glu(x, -1), ROW),
     "multilabel margin": (lambda x: F.multilabel_margin_loss(x, torch.tensor([2, 0, -1, 1])), ROW),
     "weight norm": (lambda x: torch._weight_norm(x, x.new_tensor([[2.0], [1.0], [3.0]]), 0), SQUARE),
-    "masked scatter": (lambda x: x.masked_scatter(x.detach() > 1, x * x), SQUARE),
+    "masked scatter": (lambda x: x.masked_scatter(x.detach() > 0.9, x * x), SQUARE),
     "unfold of a number": (lambda x: x.unfold(0, 1, 1) * 2, 3.0),
     "distances of one": (F.pdist, [[1.0]]),
     "zeros without memory": (torch.sgn, ROW),

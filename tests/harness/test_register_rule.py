@@ -88,12 +88,14 @@ def test_a_primitive_of_jax(dtype):
     assert check_gradient(f, (x,)).passed
 
 
-def test_a_primitive_that_is_said_to_be_another_function_is_wrong():
+def test_a_primitive_that_is_said_to_be_another_function_accuses_nobody():
     p = new_primitive("xsinh_lie")
     register_rule(p, lambda x, *, scale: scale * x * jnp.cosh(x))
     with jax.enable_x64(True):
         x = jnp.asarray(X)
-    assert check_gradient(lambda x: p.bind(x, scale=2.0), (x,)).verdict is Verdict.WRONG
+        found = check_gradient(lambda x: p.bind(x, scale=2.0), (x,))
+    assert found.verdict is Verdict.UNDECIDED
+    assert "not the function that it is taken for" in str(found)
 
 
 # -- torch ------------------------------------------------------------------------------------------------
@@ -132,9 +134,11 @@ def test_an_operator_of_torch(operator):
     assert check_gradient(f, (x,)).passed, str(check_gradient(f, (x,)))
 
 
-def test_an_operator_that_is_said_to_be_another_function_is_wrong(operator):
+def test_an_operator_that_is_said_to_be_another_function_accuses_nobody(operator):
     register_rule(operator, lambda x, scale: scale * x * x.cosh())
-    assert check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X),)).verdict is Verdict.WRONG
+    found = check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X),))
+    assert found.verdict is Verdict.UNDECIDED
+    assert "not the function that it is taken for" in str(found)
 
 
 def test_a_rule_may_branch_on_what_is_certain(operator):
