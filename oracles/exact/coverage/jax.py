@@ -28,16 +28,22 @@ from oracles.exact.from_jaxpr import is_floating, record
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Array
 
+KEPT = 15  # functions whose compiled programs are kept
+
 
 def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
     """For each sample its function and "proven", or "disagrees", "unsupported", "undecided" or "error": why.
 
     `named` asks for one function, `every` for each such sample.
     """
+    seen: set[str] = set()
     with jax.enable_x64(True):
         for sample in islice(variants(), 0, None, every):
             if named in ("", sample.name) and (theirs := _jax(sample)) is not None:
                 yield sample.name, examined(lambda: _compared(sample, theirs), "JAX")  # noqa: B023
+                if len(seen := seen | {sample.name}) > KEPT:
+                    seen = set()
+                    jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
 def examine(sample: Sample) -> str:

@@ -46,12 +46,17 @@ def coverage(named: str = "", every: int = 1, most: int = MOST) -> Iterator[tupl
     """
     from torch.testing._internal.common_methods_invocations import op_db
 
-    for entry in op_db[::every]:
-        name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
-        if named in ("", name) and "jiterator" not in name:  # that is for GPUs
-            for sample in itertools.chain(_moving(entry, most), _whole(entry, min(most, FEW))):
-                if sample.leaves and (theirs := _torch(sample)) is not None:
-                    yield name, _examined(sample, theirs)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # in which functions of integers answer
+    try:
+        for entry in op_db[::every]:
+            name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
+            if named in ("", name) and "jiterator" not in name:  # that is for GPUs
+                for sample in itertools.chain(_moving(entry, most), _whole(entry, min(most, FEW))):
+                    if sample.leaves and (theirs := _torch(sample)) is not None:
+                        yield name, _examined(sample, theirs)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _examined(sample: Sample, theirs: Theirs) -> str:
