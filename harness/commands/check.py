@@ -16,6 +16,7 @@ import numpy as np
 from harness.check import check_gradient
 from harness.commands.options import CheckOptions
 from harness.inputs.corpus import CORPUS
+from harness.proof.question import Probe
 from harness.result import Result
 from harness.selection import UsageError, listed
 from harness.subject.derivative import Array, signed
@@ -41,6 +42,7 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
             function, _arguments(options), **others, mode=options.mode, order=options.order,
             seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
             framework=options.framework or _framework(function), samples=options.samples,
+            probes=_probes(options.probes),
         )  # fmt: skip
     except ValueError as problem:
         raise UsageError(str(problem)) from problem
@@ -50,6 +52,10 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
 
 def _boundary(text: str) -> bool | list[str]:
     return text == "all" if text in {"", "all"} else listed("--boundary", text, list(CORPUS))
+
+
+def _probes(text: str) -> bool | list[str]:
+    return text == "all" if text in {"all", "none"} else listed("--probes", text, list(Probe))
 
 
 def _exit_code(found: Result) -> ExitCode:

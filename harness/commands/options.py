@@ -97,6 +97,8 @@ class CheckOptions:
     """Boundary values to try beside the arguments: all, or names such as zeros,ties."""
     samples: int = 0
     """How many more points to draw around the arguments."""
+    probes: str = "all"
+    """What callers do with a gradient, done to a right one: all, none, or names such as expanded,twice."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ class Layer:
     def square(x):
         return x * x
 
+def clipped(g, x):
+    return 2 * np.clip(g, -10, 10) * x
+
 number = 3
 """
 IN_JAX = """
@@ -160,3 +163,19 @@ def test_boundary_values_are_chosen_by_name(check, monkeypatch):
     code, said = check("mykernels:Layer.square", "--shape", "3", "--boundary", "ziros")
     assert code == 2
     assert "--boundary: no 'ziros'; near matches: zeros" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [((), 1), (("none",), 0), (("scaled-up,twice",), 1), (("scaled-down",), 0)]
+)
+def test_probes_are_chosen_by_name(check, words, expected):
+    asked = ("mykernels:Layer.square", "--vjp", "mykernels:clipped", "--shape", "3")
+    code, said = check(*asked, *(("--probes", *words) if words else ()))
+    assert code == expected
+    assert ("along a large cotangent" in said) == bool(code)
+
+
+def test_a_probe_that_there_is_not_is_a_usage_error(check):
+    code, said = check("mykernels:Layer.square", "--shape", "3", "--probes", "twicee")
+    assert code == 2
+    assert "--probes: no 'twicee'; near matches: twice" in said
