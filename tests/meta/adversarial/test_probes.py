@@ -598,7 +598,8 @@ def test_probes_run_the_gradient_a_few_times():
     assert len(calls) <= 1 + 1 + len(Probe)  # the first run, the record, and each probe
 
 
-def test_a_drop_in_stays_green_and_says_what_a_probe_found():
+def test_a_drop_in_stays_green_and_says_what_a_probe_found(monkeypatch):
+    monkeypatch.setattr(settings, "quiet", False)
     clip = function(lambda ctx, g: g.clamp(-10, 10) * 2 * ctx.saved_tensors[0])
     with pytest.warns(GradientWarning, match="along a large cotangent: the formula gives"):
         assert gradcheck(clip, (TX.clone().requires_grad_(),))

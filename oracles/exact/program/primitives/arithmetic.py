@@ -110,15 +110,15 @@ def _mul_rounded(growth: Growth, equation: Equation, operands: list[Array], targ
     product = equation.primitive.evaluate(x, y)
     if equation.operands[0] is equation.operands[1]:
         product = each(lambda b: (b * b) if b.rel_accuracy_bits() > 2 else (b * b).nonnegative_part(), x)
-    return growth.grown(equation, product, 0 if any(map(_is_power_of_two, operands)) else 1, True)
+    return growth.grown(equation, product, 0 if any(map(_are_powers_of_two, operands)) else 1, True)
 
 
-def _is_power_of_two(x: Array) -> bool:
-    """Whether all elements are one power of two."""
-    first = x.flat[0] if x.size else None
-    if not isinstance(first, arb) or not first.is_exact() or not first.is_finite() or first.is_zero():
-        return False
-    return bool(abs(first).man_exp()[0] == 1) and all(b == first for b in x.ravel().tolist())
+def _are_powers_of_two(x: Array) -> bool:
+    """Whether every element is a power of two, or 0 as in a mask: a product with it does not round."""
+    return all(
+        isinstance(b, arb) and b.is_exact() and (b.is_zero() or (b.is_finite() and abs(b.man_exp()[0]) == 1))
+        for b in x.ravel().tolist()
+    )
 
 
 add = Primitive(
