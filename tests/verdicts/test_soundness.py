@@ -1,4 +1,4 @@
-"""Ten thousand healthy elements, none accused; `make soundness` has a hundred thousand and the flagship."""
+"""Some thousand healthy elements, none accused; `make soundness` has a hundred thousand and the flagship."""
 
 import dataclasses
 
@@ -14,8 +14,8 @@ from tests.verdicts.second_look import derivative
 
 
 def test_no_healthy_element_lies_outside_its_bound():
-    found = soundness.run(5_000, ("numpy", "jax-jit", "torch"), large=False)
-    assert sum(one.elements for one in found) >= 5_000
+    found = soundness.run(1_500, ("numpy", "jax-jit", "torch"), large=False, every=3)
+    assert sum(one.elements for one in found) >= 1_500
     assert [(one.cell, one.outside) for one in found if one.outside] == []
     table = soundness.table(found)
     assert set(table.frame["case"]) == {name for name, case in catalogue().items() if case.vjp}
