@@ -7,7 +7,7 @@ with other shapes and numbers, and on integers.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
@@ -76,11 +76,16 @@ def _jax(sample: Sample) -> Theirs | None:
 
     try:
         numbers = [jnp.asarray(leaves[i]) for i in moving]
-        jax.make_jaxpr(of_moving)(*numbers)  # some take a negative axis, but not while they are traced
-        _, pullback, values = jax.vjp(of_moving, *numbers, has_aux=True)
-        drawn = {k: np.round(draw.normal(size=jnp.shape(y)), 2) for k, y in enumerate(values) if _floats(y)}
-        along = [jnp.asarray(c, jnp.result_type(values[k])) for k, c in drawn.items()]
-        return Theirs(values, drawn, list(pullback(along)) if drawn else [])
+        _, shapes = jax.eval_shape(of_moving, *numbers)  # some take a negative axis, but not traced
+        drawn = {k: np.round(draw.normal(size=y.shape), 2) for k, y in enumerate(shapes) if _floats(y)}
+        along = [jnp.asarray(c, shapes[k].dtype) for k, c in drawn.items()]
+
+        def both(numbers: Sequence[Any], along: Sequence[Any]) -> tuple[list[Any], tuple[Any, ...]]:
+            _, pullback, values = jax.vjp(of_moving, *numbers, has_aux=True)
+            return values, pullback(along) if along else ()
+
+        values, gradients = jax.jit(both)(numbers, along)  # one program: compiling is what takes time
+        return Theirs(values, drawn, list(gradients))
     except Exception:
         return None
 
