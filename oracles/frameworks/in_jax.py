@@ -48,7 +48,15 @@ class _Jax(Framework):
             return put(hosts[id(leaf)]) if deleted else leaf
 
         def of_living(function: Function) -> Function:
-            return lambda *values: function(*jax.tree.map(alive, values))
+            def call(*values: Any) -> Any:
+                try:
+                    return function(*values)
+                except RuntimeError as problem:
+                    if "has been deleted" not in str(problem):
+                        raise
+                    return function(*jax.tree.map(alive, values))
+
+            return call
 
         load, run, pull = (_within(wide, f) for f in (put, of_living(value), of_living(gradient)))
         return Subject(load, run, pull, values_by(np.asarray), gradient_by(np.asarray, primal))
