@@ -21,7 +21,7 @@ from harness.subject.target import Target, target_of
 from harness.subject.tested import First, Programs, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Limits
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported, first_line
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import Subject, differentiating
 
@@ -213,9 +213,7 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
         found = _at(question, watched, arrays, name)
     except Exception as problem:
         raised = watched.raised and not isinstance(problem, FloatingPointError | Warning)
-        said = (
-            f"the gradient raises {_first_line(problem)}" if raised else f"not taken: {_first_line(problem)}"
-        )
+        said = f"the gradient raises {first_line(problem)}" if raised else f"not taken: {first_line(problem)}"
         return Answer((Part(name, "", Verdict.MISCOMPUTED if raised else Verdict.NONE, None, said),))
     open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
     parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
@@ -267,10 +265,6 @@ class _Watched:
 
     def record(self, directions: tuple[Any, ...], inputs: Sequence[Any], alone: bool) -> Programs:
         return self.tested.record(directions, inputs, alone)
-
-
-def _first_line(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {problem}".splitlines()[0]
 
 
 def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from harness.checkers import HOMES
 from harness.result import Result
 from harness.verdicts import Verdict
+from oracles.exact.program.errors import first_line
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 LOOSE = {"atol": 1e30, "rtol": 0.0}
@@ -167,7 +168,7 @@ def decide(
         try:
             whole = question()
         except Exception as problem:  # whatever it is, the suite under test must not turn red for it
-            unproven = f"{type(problem).__name__}: {problem}".splitlines()[0]
+            unproven = first_line(problem)
             break
         # What no caller did yet is said and counted, and turns no suite red.
         found = replace(whole, parts=tuple(part for part in whole.parts if not part.probe))

@@ -87,19 +87,15 @@ def answered(
         if holds or one.probe is None:
             found, more = probed(one, question, posed, examined, seen, name)
             judged, notes = [*judged, *found], (*notes, *more)
-    flat = all(b.is_zero() for e in posed.true.enclosures for b in e.balls.ravel().tolist())
-    return Answer(tuple(judged), seen.faults, tuple(dict.fromkeys(notes)), seen.first_call_time_s, flat)
+    notes = tuple(dict.fromkeys(notes))
+    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero)
 
 
 def _unused(posed: Posed) -> list[str]:
     """The parameters on which nothing depends."""
     pairs = zip(posed.expected, posed.true.enclosures, strict=True)
-    names = [name for (name, _), e in pairs if name.startswith(PARAMETERS) and _is_zero(e.balls)]
+    names = [name for (name, _), e in pairs if name.startswith(PARAMETERS) and e.is_zero]
     return [f"no gradient, since nothing here depends on it: {name}" for name in names]
-
-
-def _is_zero(balls: Array) -> bool:
-    return all(b.is_zero() for b in balls.ravel().tolist())
 
 
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
@@ -126,7 +122,7 @@ def _misfits(seen: Observed, posed: Posed, name: str) -> list[Part]:
     for (of, like), truth in zip(posed.expected, posed.true.enclosures, strict=True):
         own = [misfit for misfit in seen.misfits if misfit.part in {"", of}]
         said = [misfit.text for misfit in own if misfit.part]
-        if any(misfit.is_none for misfit in own) and _is_zero(truth.balls):
+        if any(misfit.is_none for misfit in own) and truth.is_zero:
             said.append("if the function does not depend on it, leave it out of argnums")
         verdict = Verdict.WRONG if own else Verdict.NONE
         parts.append(Part(name, of, verdict, None, "; ".join(said), like.dtype.name, like.shape))

@@ -78,7 +78,7 @@ def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: b
         return _summed(truth, found, agrees)
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
-    if custom and jumps(truth.forward) and not _flat(truth):
+    if custom and jumps(truth.forward) and not truth.is_zero:
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
             truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS,
@@ -192,7 +192,7 @@ def _hint(truth: Truth, found: Sequence[Enclosure], which: int, element: tuple[i
     number = _missing_literal(truth, found)
     if number:
         return f"It is the derivative of the function without its {number}: {SPEC}"
-    if _flat(truth):
+    if truth.is_zero:  # a rounded forward, whose rule is meant for another function
         return f"The forward is flat here (is it rounded?): {SURROGATE}"
     if _is_identity(truth):
         return f"The forward is the identity here: {SURROGATE}"
@@ -201,11 +201,6 @@ def _hint(truth: Truth, found: Sequence[Enclosure], which: int, element: tuple[i
     if gap < SMALL * abs(t.mid[element]):
         return f"So close, the forward may be an approximation of what is meant: then {SPEC}"
     return ""
-
-
-def _flat(truth: Truth) -> bool:
-    """Whether the derivative is 0 everywhere: a rounded forward, whose rule is meant for another function."""
-    return all(b.is_zero() for t in truth.enclosures for b in t.balls.ravel().tolist())
 
 
 def _is_identity(truth: Truth) -> bool:

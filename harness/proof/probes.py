@@ -19,6 +19,7 @@ from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
 from harness.subject.tested import Tested
+from oracles.exact.program.errors import first_line
 from oracles.exact.program.formats import format_of
 from oracles.frameworks.framework import Native, Subject, without_errors
 
@@ -210,7 +211,7 @@ def caught(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except Exception as problem:
-        return Raised(f"{type(problem).__name__}: {problem}".splitlines()[0])
+        return Raised(first_line(problem))
 
 
 def _is(expected: Found, found: Found) -> bool:

@@ -59,6 +59,11 @@ class Truth:
         return [*self.values, *self.cotangents]
 
     @property
+    def is_zero(self) -> bool:
+        """Whether the derivative is 0 everywhere."""
+        return all(e.is_zero for e in self.enclosures)
+
+    @property
     def proven_error(self) -> float:
         """The largest radius off the kinks, relative to the largest element."""
         return max((e.proven_error for e in self.enclosures), default=0.0)

@@ -26,7 +26,7 @@ from harness.subject.derivative import Array
 from harness.subject.tested import Programs
 from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported, first_line
 from oracles.exact_oracle import ExactOracle
 from oracles.frameworks.framework import framework
 
@@ -297,9 +297,3 @@ def _excused(outcome: Outcome, known: KnownDefect, diagnosis: str) -> tuple[Outc
 
 def _record(cell: Cell, **fields: Any) -> Record:
     return Record(**msgspec.structs.asdict(cell), **fields)
-
-
-def first_line(problem: Exception) -> str:
-    """What an exception says, in one line, after its kind."""
-    text = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {text[0]}" if text else type(problem).__name__

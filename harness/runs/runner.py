@@ -15,11 +15,12 @@ from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
 from harness.runs.known import known_defects
 from harness.runs.record import Cell, Record, Row
-from harness.runs.row import EXACT, REFERENCE, examine, first_line, is_timed, times
+from harness.runs.row import EXACT, REFERENCE, examine, is_timed, times
 from harness.runs.workers import spread
 from harness.selection import TIMEOUT_S, Scope, listed, matching
 from harness.verdicts import Outcome
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
+from oracles.exact.program.errors import first_line
 
 DTYPES = ("float64", "float32")
 

@@ -52,6 +52,11 @@ class Enclosure:
         return self._read(lambda b: float(b.mid() - arb(float(b.mid()))) if b.is_finite() else math.nan)
 
     @property
+    def is_zero(self) -> bool:
+        """Whether every element is exactly 0."""
+        return all(b.is_zero() for b in self.balls.ravel().tolist())
+
+    @property
     def wide(self) -> NDArray[np.bool_]:
         """Elements with hardly a proven digit: at a kink, the hulls of several legal values."""
         wide = [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]

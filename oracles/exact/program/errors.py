@@ -17,6 +17,12 @@ class ExactError(Exception):
             raised.append(self)
 
 
+def first_line(problem: Exception) -> str:
+    """What an exception says, in one line, after its kind."""
+    text = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {text[0]}" if text else type(problem).__name__
+
+
 class Undecided(ExactError):
     """A comparison, a kink or a radius that no precision within the limit decides."""
 
