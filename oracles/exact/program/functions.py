@@ -108,7 +108,15 @@ def step(name: str, x: Var) -> Var:
 def remainder(x: Operand, y: Operand, rounding: str) -> Var:
     """x - y round(x / y): C's fmod with rounding "trunc", Python's % with "floor"."""
     x, y = _pair(x, y)
+    if not x.is_float:
+        return x.builder.elementwise("integer_rem" if rounding == "trunc" else "integer_floor_rem", x, y)
     return x - y * step(rounding, x / y)
+
+
+def floor_divide(x: Operand, y: Operand) -> Var:
+    """floor(x / y), Python's //."""
+    x, y = _pair(x, y)
+    return step("floor", x / y) if x.is_float else x.builder.elementwise("integer_floor_div", x, y)
 
 
 def power(x: Operand, y: Operand) -> Var:

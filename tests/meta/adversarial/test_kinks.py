@@ -189,6 +189,11 @@ STEPS = {
     "where": (lambda x, n: n.where(x > 0, 2 * x, 5 * x), AT0, (2, 5)),
     "square of the rest": (lambda x, n: (x - n.floor(x)) ** 2, AT1, (0, 2)),
     "a step in an exponential": (lambda x, n: x * n.exp2(n.floor(x)), AT1, (1, 2)),
+    "floor division": (lambda x, n: x * (x // 1), AT1, (0, 1)),
+    "floor division, by name": (lambda x, n: x * n.floor_divide(x, n.ones_like(x)), AT1, (0, 1)),
+    "remainder": (lambda x, n: x + x * (x % 1), AT1, (2, 3)),
+    "remainder of a negative": (lambda x, n: (x % -1) ** 2, AT1, (-2, 0)),
+    "divisor": (lambda x, n: 2 % x, AT1, (-2, -1)),
     "opposite masks": (lambda x, n: x * (x > 0) - (-x) * (x <= 0), AT0, (1, 1)),
 }
 

@@ -114,6 +114,9 @@ DEFINITIONS: dict[str, Definition] = {
     "ufuncs.ldexp": Definition(
         2, 1, lambda call, x, n: x * scalar("power", _two(x), convert(n, "int64")), whole=(1,)
     ),
+    "ufuncs.remainder": Definition(2, 1, lambda call, x, y: f.remainder(x, y, "floor")),
+    "ufuncs.floor_divide": Definition(2, 1, lambda call, x, y: f.floor_divide(x, y)),
+    "ufuncs.divmod": Definition(2, 2, lambda call, x, y: [f.floor_divide(x, y), f.remainder(x, y, "floor")]),
     "other.logaddexp": Definition(2, 1, lambda call, x, y: f.logaddexp(x, y)),
     "other.logaddexp2": Definition(2, 1, lambda call, x, y: _logaddexp2(x, y)),
     "linalg.solve": Definition(2, 1, _solve, elementwise=False),

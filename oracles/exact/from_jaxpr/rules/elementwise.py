@@ -138,12 +138,6 @@ def _whole_numbers(recorder: Recorder, y: Var) -> Array | None:
     return np.array([int(float(b)) for b in value.ravel().tolist()], np.int64).reshape(y.shape)
 
 
-def _rem(call: Eqn, x: Var, y: Var) -> Var:
-    if x.is_float:
-        return f.remainder(x, y, "trunc")
-    return call.recorder.elementwise("integer_rem", x, y, dtype=call.dtype)
-
-
 def _cast(call: Eqn, x: Var) -> Var:
     """XLA takes the nearest integer that there is for a number out of range."""
     to_integers = x.is_float and call.dtype not in FLOATS and call.dtype != "bool"
@@ -189,7 +183,7 @@ ELEMENTWISE: dict[str, Rule] = {
     **{name: _primitive(name) for name in _SAME.split()},
     "add_any": _primitive("add"),
     "div": _primitive("div", integers="integer_div"),
-    "rem": _rem,
+    "rem": lambda call, x, y: f.remainder(x, y, "trunc"),
     "max": _primitive("maximum"),
     "min": _primitive("minimum"),
     "erf_inv": _of("erfinv"),

@@ -68,16 +68,6 @@ def _power(x: Var, y: Var) -> Var:
     return fn.power(x, y)
 
 
-def _remainder(x: Var, y: Var, rounding: str) -> Var:
-    if x.is_float:
-        return fn.remainder(x, y, rounding)
-    return _elementwise("integer_rem" if rounding == "trunc" else "integer_floor_rem")(x, y)
-
-
-def _floor_divide(x: Var, y: Var) -> Var:
-    return fn.step("floor", x / y) if x.is_float else _elementwise("integer_floor_div")(x, y)
-
-
 def _heaviside(x: Var, at_zero: Var) -> Var:
     return select(compare("lt", x, 0.0), 0.0, select(compare("gt", x, 0.0), 1.0, at_zero))
 
@@ -105,10 +95,10 @@ UFUNCS: dict[str, Rule] = {
     "subtract": lambda x, y: x - y,
     "multiply": _multiply,
     "divide": lambda x, y: x / y,
-    "floor_divide": _floor_divide,
-    "remainder": lambda x, y: _remainder(x, y, "floor"),
-    "fmod": lambda x, y: _remainder(x, y, "trunc"),
-    "divmod": lambda x, y: (_floor_divide(x, y), _remainder(x, y, "floor")),
+    "floor_divide": fn.floor_divide,
+    "remainder": lambda x, y: fn.remainder(x, y, "floor"),
+    "fmod": lambda x, y: fn.remainder(x, y, "trunc"),
+    "divmod": lambda x, y: (fn.floor_divide(x, y), fn.remainder(x, y, "floor")),
     "modf": lambda x: (x - fn.step("trunc", x), fn.step("trunc", x)),
     "negative": lambda x: -x,
     **dict.fromkeys(("positive", "conjugate"), lambda x: x),
