@@ -57,9 +57,16 @@ def count_proven(found: Mapping[str, list[str]]) -> int:
 
 def faults(found: Mapping[str, list[str]], explained: Mapping[str, Explained]) -> dict[str, list[str]]:
     """The disagreements and errors that are not known to be the framework's own."""
-    kinds = {name: FAULTS - {"disagrees"} if name in explained else FAULTS for name in found}
-    ours = {name: [s for s in found[name] if kind(s) in kinds[name]] for name in found}
+    ours = {
+        name: [s for s in found[name] if kind(s) in FAULTS and not is_explained(s, explained.get(name))]
+        for name in found
+    }
     return {name: statuses for name, statuses in ours.items() if statuses}
+
+
+def is_explained(status: str, by: Explained | None) -> bool:
+    """Whether it is the disagreement that was looked at."""
+    return by is not None and status.startswith(f"disagrees: {by.what}")
 
 
 def show(
@@ -84,8 +91,8 @@ def show(
         reasons = [s for s in dict.fromkeys(statuses) if s != "proven"] if "proven" not in statuses else []
         for reason in reasons[:SHOWN]:
             console.folded(f"{name}: {reason}", 4)
-    for name, (reason, shown_by) in explained.items():
-        off = sum(kind(s) == "disagrees" for s in found.get(name, ()))
-        console.folded(f"{name}: {framework}'s own in {off} samples: {reason} ({shown_by})", 4)
+    for name, by in explained.items():
+        off = sum(is_explained(s, by) for s in found.get(name, ()))
+        console.folded(f"{name}: {framework}'s own in {off} samples: {by.reason} ({by.shown_by})", 4)
     for name, statuses in unexplained.items():
         console.folded(f"{name}: {len(statuses)} samples: {statuses[0]}", 4)

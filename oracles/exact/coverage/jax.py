@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import reduce
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,10 +21,8 @@ import jax.scipy.stats
 import numpy as np
 
 from oracles.exact.coverage.jax_functions import OPTIONS, TABLE
-from oracles.exact.coverage.operations import BITS, Compared, examined
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.coverage.operations import Compared, Theirs, compared, examined
 from oracles.exact.from_jaxpr import is_floating, record
-from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Array
 
 KEPT = 15  # functions whose compiled programs are kept
@@ -53,14 +50,6 @@ def examine(sample: Sample) -> str:
     return examined(lambda: _compared(sample, theirs), "JAX")
 
 
-class Theirs(NamedTuple):
-    """What JAX computes: values, random cotangents of those that are floating, and the gradients."""
-
-    values: list[Any]
-    cotangents: dict[int, Array]
-    gradients: list[Any]
-
-
 def _jax(sample: Sample) -> Theirs | None:
     """None where JAX itself does not take it."""
     leaves, tree = jax.tree.flatten(sample.args)
@@ -77,15 +66,19 @@ def _jax(sample: Sample) -> Theirs | None:
     try:
         numbers = [jnp.asarray(leaves[i]) for i in moving]
         _, shapes = jax.eval_shape(of_moving, *numbers)  # some take a negative axis, but not traced
-        drawn = {k: np.round(draw.normal(size=y.shape), 2) for k, y in enumerate(shapes) if _floats(y)}
-        along = [jnp.asarray(c, shapes[k].dtype) for k, c in drawn.items()]
+        along = {
+            k: jnp.asarray(np.round(draw.normal(size=y.shape), 2), y.dtype)
+            for k, y in enumerate(shapes)
+            if _floats(y)
+        }
 
         def both(numbers: Sequence[Any], along: Sequence[Any]) -> tuple[list[Any], tuple[Any, ...]]:
             _, pullback, values = jax.vjp(of_moving, *numbers, has_aux=True)
             return values, pullback(along) if along else ()
 
-        values, gradients = jax.jit(both)(numbers, along)  # one program: compiling is what takes time
-        return Theirs(values, drawn, list(gradients))
+        # One program: compiling is what takes time.
+        values, gradients = jax.jit(both)(numbers, list(along.values()))
+        return Theirs(values, along, list(gradients))
     except Exception:
         return None
 
@@ -95,17 +88,7 @@ def _floats(y: Any) -> bool:
 
 
 def _compared(sample: Sample, theirs: Theirs) -> Iterator[Compared]:
-    recording = record(sample.function, sample.args, sample.kwargs)
-    values = evaluate(recording.program, recording.values, BITS)
-    for number, (ours, y) in enumerate(zip(values, theirs.values, strict=True)):
-        yield Compared(f"value {number}", ours, *_numbers(y))
-    if not theirs.gradients:
-        return
-    outputs = tuple(recording.program.outputs[k] for k in theirs.cotangents)
-    gradient = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
-    proven = evaluate(gradient, [*recording.values, *theirs.cotangents.values()], BITS)
-    for number, (ours, g) in enumerate(zip(proven, theirs.gradients, strict=True)):
-        yield Compared(f"gradient {number}", ours, *_numbers(g))
+    return compared(record(sample.function, sample.args, sample.kwargs), theirs, _numbers)
 
 
 def _numbers(array: Any) -> tuple[Array, float]:

@@ -6,15 +6,18 @@ And when a gradient counts as proven: where the framework's own lies at the encl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
 
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Array
+from oracles.exact.program.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,34 @@ class Compared(NamedTuple):
     ours: Array
     theirs: Array
     unit: float = 0.0
+
+
+class Theirs(NamedTuple):
+    """What a framework computes: values, random cotangents of those with a gradient, and the gradients."""
+
+    values: list[Any]
+    cotangents: dict[int, Any]
+    gradients: list[Any]
+
+
+def compared(
+    recording: Recording, theirs: Theirs, numbers: Callable[[Any], tuple[Array, float]]
+) -> Iterator[Compared]:
+    """The values and gradients of a recorded function beside the framework's own.
+
+    `numbers` gives the numbers of an array of the framework's, and the unit of its dtype.
+    """
+    values = evaluate(recording.program, recording.values, BITS)
+    for k, (ours, y) in enumerate(zip(values, theirs.values, strict=True)):
+        yield Compared(f"value {k}", ours, *numbers(y))
+    if not theirs.cotangents:
+        return
+    outputs = tuple(recording.program.outputs[k] for k in theirs.cotangents)
+    gradient = vjp(replace(recording.program, outputs=outputs), range(len(recording.values)))
+    along = [numbers(c)[0] for c in theirs.cotangents.values()]
+    proven = evaluate(gradient, [*recording.values, *along], BITS)
+    for k, (ours, g) in enumerate(zip(proven, theirs.gradients, strict=True)):
+        yield Compared(f"gradient {k}", ours, *numbers(g))
 
 
 def examined(compute: Callable[[], Iterable[Compared]], framework: str) -> str:

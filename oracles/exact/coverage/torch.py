@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +17,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from oracles.exact.coverage.operations import BITS, Compared, examined
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.coverage.operations import Compared, Theirs, compared, examined
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
-from oracles.exact.program.derive import vjp
 from oracles.exact.program.program import Array
 
 MOST = 60  # samples of an entry
@@ -67,14 +64,6 @@ def _examined(sample: Sample, theirs: Theirs) -> str:
         return examined(lambda: _compared(sample, theirs), "torch")
 
 
-class Theirs(NamedTuple):
-    """What torch computes: values, random cotangents of those that have a gradient, and the gradients."""
-
-    values: list[Tensor]
-    cotangents: dict[int, Tensor]
-    gradients: list[Tensor | None]
-
-
 def _torch(sample: Sample) -> Theirs | None:
     """None where torch itself does not take it: in place the shape or the dtype may have to change."""
     draw = np.random.default_rng(0)
@@ -90,22 +79,12 @@ def _torch(sample: Sample) -> Theirs | None:
             ) if moving else []  # fmt: skip
     except Exception:
         return None
-    return Theirs(values, given, list(found))
+    gradients = zip(found, sample.leaves, strict=True) if moving else ()
+    return Theirs(values, given, [torch.zeros(tuple(x.shape)) if g is None else g for g, x in gradients])
 
 
 def _compared(sample: Sample, theirs: Theirs) -> Iterator[Compared]:
-    recording = record(sample.function, tuple(sample.leaves))
-    values = evaluate(recording.program, recording.values, BITS)
-    for number, (ours, y) in enumerate(zip(values, theirs.values, strict=True)):
-        yield Compared(f"value {number}", ours, *_numbers(y))
-    if not theirs.cotangents:
-        return
-    outputs = tuple(recording.program.outputs[k] for k in theirs.cotangents)
-    gradient = vjp(replace(recording.program, outputs=outputs), range(len(sample.leaves)))
-    proven = evaluate(gradient, [*recording.values, *map(numbers, theirs.cotangents.values())], BITS)
-    for number, (ours, x, g) in enumerate(zip(proven, sample.leaves, theirs.gradients, strict=True)):
-        zero = torch.zeros(tuple(x.shape))
-        yield Compared(f"gradient {number}", ours, *_numbers(zero if g is None else g))
+    return compared(record(sample.function, tuple(sample.leaves)), theirs, _numbers)
 
 
 def _numbers(tensor: Tensor) -> tuple[Array, float]:

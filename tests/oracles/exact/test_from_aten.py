@@ -631,6 +631,14 @@ def test_a_defect_of_torch_is_seen() -> None:
     found = by_function(coverage("as_strided_scatter"))
     assert any("gradient 0, element 0 is 0, torch has" in text for text in found["as_strided_scatter"])
     assert faults(found, {})
+    assert not faults(found, EXPLAINED["torch"])
+
+
+@pytest.mark.parametrize(
+    "status", ["disagrees: value 0, element 1 is 0", "disagrees: gradient 1", "error: it"]
+)
+def test_an_explanation_is_of_what_was_looked_at_alone(status: str) -> None:
+    assert faults({"as_strided_scatter": [status]}, EXPLAINED["torch"])
 
 
 def test_a_mode_that_is_taken_for_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
