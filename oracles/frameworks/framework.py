@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -18,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import ExactError, Unsupported, first_line
 from oracles.exact.program.recording import Recording
 
 Array = NDArray[Any]
@@ -106,7 +108,6 @@ class Framework(ABC):
     gives_primal: ClassVar[bool] = False
     has_strides: ClassVar[bool] = True
 
-    @abstractmethod
     def record(
         self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
     ) -> Recording:
@@ -116,9 +117,35 @@ class Framework(ABC):
         those, or `exactly` the rounded number.
 
         Raises:
-            Unsupported: An operation has no rule.
+            Unsupported: An operation has no rule, or the function raises where it is recorded alone.
             Undecided: A branch that no precision decides.
+            Exception: What the function raises where it runs too.
         """
+        try:
+            return self._record(function, args, differentiate, exactly)
+        except ExactError:
+            raise
+        except Exception as problem:
+            alone = problem
+        self._run(function, args)
+        line = _line(alone)
+        raise Unsupported(
+            f"the code raises where it is recorded, and not where it runs: {first_line(alone)}"
+            f"{f' (at {line})' if line else ''}"
+        ) from alone
+
+    def _run(self, function: Function, args: Sequence[Any]) -> None:
+        """Run a function of arrays, and of tuples of them, as it runs by itself."""
+        arrays = [a for arg in args for a in (arg if isinstance(arg, tuple) else (arg,))]
+        own = self.subject(as_called(function), function, wide=any(a.dtype == np.float64 for a in arrays))
+        with without_errors():
+            own.value(*(tuple(map(own.load, a)) if isinstance(a, tuple) else own.load(a) for a in args))
+
+    @abstractmethod
+    def _record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
+    ) -> Recording:
+        """As `record`, whatever the function raises."""
 
     @abstractmethod
     def subject(
@@ -288,3 +315,17 @@ def as_called(function: Function) -> Function:
 
 def _root(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
+
+
+def _line(problem: Exception) -> str:
+    """The innermost line of the user's that an exception came through, as "file.py:12"; "" if none did."""
+    modules = [sys.modules[name] for name in ("oracles", "harness", *NAMES) if name in sys.modules]
+    own = tuple(os.path.dirname(str(module.__file__)) + os.sep for module in modules)
+    standard = os.path.dirname(os.__file__) + os.sep
+    places = [
+        f"{frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(problem.__traceback__)
+        if not frame.filename.startswith(own)
+        and ("site-packages" in frame.filename or not frame.filename.startswith(standard))
+    ]
+    return places[-1] if places else ""

@@ -23,8 +23,8 @@ class _Jax(Framework):
     gives_primal = True
     has_strides = False
 
-    def record(
-        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    def _record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
     ) -> Recording:
         return record(function, tuple(args), {}, differentiate=differentiate, paired=True, exactly=exactly)
 

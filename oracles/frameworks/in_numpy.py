@@ -15,8 +15,8 @@ from oracles.frameworks.framework import Array, Framework, Function, Subject, gr
 class _NumPy(Framework):
     name = "numpy"
 
-    def record(
-        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    def _record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
     ) -> Recording:
         return record(function, tuple(args), {}, differentiate=differentiate)
 

@@ -30,8 +30,8 @@ PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 class _Torch(Framework):
     name = "torch"
 
-    def record(
-        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
+    def _record(
+        self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
     ) -> Recording:
         return record(function, tree_map(_as_given, tuple(args)), {}, differentiate=differentiate)
 
