@@ -1,4 +1,4 @@
-"""What recording alone raises is `unsupported`, with its kind and place; what running raises is the user's."""
+"""What recording alone raises is `unsupported`, with its kind and place; what runs and raises is a user's."""
 
 import pickle
 
