@@ -27,12 +27,12 @@ from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers,
 from oracles.exact.program.errors import Unsupported, uncaught
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
-_RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks", "in_torch.py")  # it only calls autograd
+_RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks")  # it only calls autograd
 _HARNESS = os.path.join(os.path.dirname(os.path.dirname(_EXACT)), "harness")
 _OWN = (
     os.path.dirname(torch.__file__) + os.sep,
     _EXACT + os.sep,
-    _RUNNER,
+    _RUNNER + os.sep,
     _HARNESS + os.sep,
     contextlib.__file__,
 )
