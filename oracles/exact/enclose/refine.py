@@ -44,12 +44,12 @@ class Enclosure:
     @property
     def mid(self) -> NDArray[np.float64]:
         """The float64 nearest to each ball's midpoint."""
-        return self._read(lambda b: float(b.mid()))
+        return self._read(float)
 
     @property
     def rest(self) -> NDArray[np.float64]:
         """What `mid` leaves of each midpoint, as float64: `mid + rest` has about 106 bits."""
-        return self._read(lambda b: float(b.mid() - arb(float(b.mid()))) if b.is_finite() else math.nan)
+        return self._read(lambda b: float(b - float(b)) if b.is_finite() else math.nan)
 
     @property
     def is_zero(self) -> bool:
@@ -134,7 +134,8 @@ class Enclosure:
         self.__dict__.update(state, balls=filled(balls, shape))
 
     def _read(self, number: Callable[[arb], float]) -> NDArray[np.float64]:
-        return np.array([number(b) for b in self.balls.ravel()], np.float64).reshape(self.shape)
+        found = map(number, self.balls.ravel().tolist())
+        return np.fromiter(found, np.float64, self.balls.size).reshape(self.shape)
 
     def __repr__(self) -> str:
         shown = [_shown(b) for b in self.balls.ravel()[:6]]

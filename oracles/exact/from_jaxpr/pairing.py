@@ -97,6 +97,8 @@ def _enter(found: Partners, slot: Slot, value: Any, wide: Any, avals: tuple[Any,
 
 def _rounds_to(number: float, rounded: Any, target: Format) -> bool:
     """Rounded at once, or through float32 as JAX does it."""
+    if number == float(rounded):
+        return True
     through = FORMATS["float32"].rounded(number)
     return float(rounded) in (target.rounded(number), target.rounded(through))
 

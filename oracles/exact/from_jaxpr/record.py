@@ -24,7 +24,7 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
-from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_line, x64_for
+from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -153,9 +153,11 @@ def _is_library(jaxpr: Any) -> bool:
     return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
 
 
-def _user_line(equation: Any) -> tuple[str, int | None] | None:
+def _user_line(equation: Any) -> tuple[str, int] | None:
     trace = equation.source_info.traceback
-    return user_line([(f.file_name, f.line_num) for f in trace.frames]) if trace else None
+    codes, at = trace.raw_frames() if trace else ([], [])
+    own = user_frame(code.co_filename for code in codes)
+    return None if own is None else (codes[own].co_filename, trace.code_addr2line(codes[own], at[own]))
 
 
 def _place(equation: Any) -> str:
@@ -195,5 +197,8 @@ def _missing(name: str) -> str:
     return f"JAX's primitive {name} has no rule; say what it is with harness.register_rule"
 
 
+_named = cache(str)  # NumPy writes the name of a dtype anew each time
+
+
 def _dtype(aval: Any) -> str:
-    return str(getattr(aval, "dtype", ""))
+    return _named(getattr(aval, "dtype", ""))

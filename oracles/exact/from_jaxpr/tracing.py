@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from itertools import count
@@ -110,13 +110,13 @@ def is_floating(leaf: Any) -> bool:
     return isinstance(leaf, float) or str(getattr(leaf, "dtype", "")) in FLOATS
 
 
-def user_line(places: Sequence[tuple[str, int | None]]) -> tuple[str, int | None] | None:
-    """The innermost line of the traced code that is neither JAX's nor ours; None if there is none."""
-    for name, line in places:
+def user_frame(files: Iterable[str]) -> int | None:
+    """Which of these frames is the innermost of the traced code that is neither JAX's nor ours, if any."""
+    for number, name in enumerate(files):
         if name == __file__:
             return None  # further out is who asked for the trace
         if not name.startswith((_JAX, _HERE, _RUNNER)):
-            return name, line
+            return number
     return None
 
 
@@ -152,10 +152,11 @@ def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJax
         jax.errors.TracerIntegerConversionError,
         jax.errors.NonConcreteBooleanIndexError,
     ) as error:
-        places = [(f.filename, f.lineno) for f in traceback.extract_tb(error.__traceback__)]
-        line = user_line(places[::-1])
+        frames = traceback.extract_tb(error.__traceback__)[::-1]
+        own = user_frame(f.filename for f in frames)
+        at = "" if own is None else f" (at {frames[own].filename}:{frames[own].lineno})"
         raise Unsupported(
-            f"the function needs numbers while it is traced{f' (at {line[0]}:{line[1]})' if line else ''}: "
+            f"the function needs numbers while it is traced{at}: "
             "a Python `if` or `float()` on a traced value, or NumPy or compiled code. "
             "Use jnp.where, lax.cond, jax.numpy. JAX says: " + str(error).split("\n")[0]
         ) from error

@@ -91,9 +91,7 @@ KINKS, TIES, LOST = Notes[str](most=8), Notes[bytes](), Notes[None]()
 
 def filled(values: list[Any], shape: tuple[int, ...]) -> Array:
     """An object array of this shape with these elements in order."""
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array.reshape(shape)
+    return np.fromiter(values, object, len(values)).reshape(shape)
 
 
 def exact(numbers: Any) -> Array:
@@ -211,8 +209,8 @@ def matrix(x: Array) -> arb_mat:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether no element is NaN or unbounded; one sum, since either would spoil it."""
-    return array.size == 0 or bool(arb(np.add.reduce(array.ravel())).is_finite())
+    """Whether no element is NaN or unbounded."""
+    return all(map(arb.is_finite, array.ravel().tolist()))
 
 
 # -- three truth values, for comparisons that rounding may turn: false, true, and open --------------------

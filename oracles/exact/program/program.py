@@ -7,6 +7,7 @@ gives one array. Shapes are static. Floating values are balls when evaluated; in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -126,7 +127,7 @@ class Var:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
     @property
     def ndim(self) -> int:

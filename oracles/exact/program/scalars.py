@@ -21,7 +21,7 @@ precision its exp2 (14 and 101 ulps) and its bfloat16 asin near the smallest nor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -106,34 +106,52 @@ class Scalar:
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
-        try:
-            return self._taylor(x, order, *parameters, **static)
-        except ValueError:  # a series divided by one that may be 0: nothing is known at this precision
-            return [arb("nan")] * (order + 1)
-
-    def _taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
-        if static.get("along"):
-            assert self.mixed is not None
-            return self.mixed(x, order, *parameters, **static)
-        if self.arrays is not None and not parameters:
-            whole = self.arrays(filled([x], ()), order)
-            return [c.item() for c in whole or ()]
-        if self.coefficients is not None:
-            return self.coefficients(x, order, *parameters, **static)
-        if order == 0 and self.value is not None:
-            return [self.value(x, *parameters)]
-        assert self.series is not None
-        flint.ctx.cap = order + 1
-        series = self.series(arb_series([x, 1], order + 1), *parameters)
-        found = [series[k] for k in range(order + 1)]
-        if self.value is not None:
-            found[0] = self.value(x, *parameters)
+        (found,) = self.rows([(x, *parameters)], order, **static)
         return found
+
+    def rows(self, points: Iterable[tuple[arb, ...]], order: int, **static: Any) -> list[list[arb]]:
+        """The same at each of several points, (x, *parameters)."""
+        coefficients, found = self._coefficients(order, **static), []
+        for point in points:
+            try:
+                found.append(coefficients(*point))
+            except ValueError:  # a series divided by one that may be 0: nothing is known at this precision
+                found.append([arb("nan")] * (order + 1))
+        return found
+
+    def _coefficients(self, order: int, **static: Any) -> Callable[..., list[arb]]:
+        """What gives the coefficients at one point: what it depends on besides is decided here, once."""
+        given = self.mixed if static.get("along") else self.coefficients
+        if given is not None:
+            return lambda x, *parameters: given(x, order, *parameters, **static)
+        value, function, arrays = self.value, self.series, self.arrays
+        if function is None:
+            assert arrays is not None
+            return lambda x: [c.item() for c in arrays(filled([x], ()), order) or ()]
+        if order == 0 and value is not None:
+            return lambda *point: [value(*point)]
+
+        def of_series(x: arb, *parameters: arb) -> list[arb]:
+            flint.ctx.cap = order + 1
+            series = function(arb_series([x, 1], order + 1), *parameters)
+            if value is None:
+                return [series[k] for k in range(order + 1)]
+            return [value(x, *parameters), *[series[k] for k in range(1, order + 1)]]
+
+        return of_series
 
 
 def _odd(series: Series) -> Series:
     """An odd function from a series that keeps its digits for positive arguments only."""
     return lambda s: series(s) if not (s[0] < 0) else -series(-s)
+
+
+# As series: to make one of a Python number takes longer than the sum.
+_ONE, _TWO = (arb_series([number], 2**16) for number in (1, 2))
+
+
+def _tanh(s: arb_series) -> arb_series:
+    return _ONE - _TWO / ((s + s).exp() + _ONE)
 
 
 def _exp(x: Array, order: int) -> list[Array]:
@@ -188,7 +206,7 @@ SCALARS: dict[str, Scalar] = {
     "cosh": Scalar(
         lambda s: (s.exp() + (-s).exp()) / 2, arb.cosh, accuracy=vector(4, "as its exp"), positive=True
     ),
-    "tanh": Scalar(lambda s: 1 - 2 / ((2 * s).exp() + 1), arb.tanh, accuracy=vector(10), levels=True),
+    "tanh": Scalar(_tanh, arb.tanh, accuracy=vector(10), levels=True),
     "asin": Scalar(lambda s: s.asin(), arb.asin, accuracy=vector(4, jax_half=2)),
     "acos": Scalar(lambda s: s.acos(), arb.acos, accuracy=vector(3, jax_half=2)),
     "atan": Scalar(lambda s: s.atan(), arb.atan, accuracy=vector(2)),

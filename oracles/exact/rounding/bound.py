@@ -301,7 +301,8 @@ def _decisions(program: Program, fixed: set[Var]) -> Program:
 
 def _distance(there: Array, here: Array) -> NDArray[np.float64]:
     """The distances of midpoints; infinite where nothing is known."""
-    gap = np.abs(np.array(np.asarray(there - here).ravel().tolist(), float)).reshape(here.shape)
+    apart = np.asarray(there - here).ravel().tolist()
+    gap = np.abs(np.fromiter(map(float, apart), np.float64, len(apart))).reshape(here.shape)
     return np.where(np.isnan(gap), np.inf, gap)
 
 

@@ -35,7 +35,7 @@ def taylor_coefficients(
     if order == 0 and entry.value is not None and not static.get("along"):
         return [each(entry.value, x, *parameters)]
     columns = [p.ravel().tolist() for p in (x, *parameters)]
-    rows = [entry.taylor(ball, order, *rest, **static) for ball, *rest in zip(*columns, strict=True)]
+    rows = entry.rows(zip(*columns, strict=True), order, **static)
     return [filled([row[k] for row in rows], x.shape) for k in range(order + 1)]
 
 
