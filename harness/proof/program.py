@@ -123,7 +123,8 @@ def examine_program(
         return Examined(machine, None, Formula(None, reason), None)
     formula = compare(truth, recording, limits, custom)
     if formula.agrees is not None and not formula.is_right:
-        return Examined(machine, recording, formula, None)  # it is wrong, however it rounds
+        # It is wrong, however it rounds.
+        return Examined(machine, recording, formula, None, note="; ".join(recording.notes))
     balls = bound(recording.program, recording.values, machine, Work(limits.seconds))
     return Examined(machine, recording, formula, balls)
 

@@ -130,8 +130,7 @@ class Framework(ABC):
         self._run(function, args)
         line = _line(alone)
         raise Unsupported(
-            f"the code raises where it is recorded, and not where it runs: {first_line(alone)}"
-            f"{f' (at {line})' if line else ''}"
+            f"recording raises what running does not: {first_line(alone)}{f' (at {line})' if line else ''}"
         ) from alone
 
     def _run(self, function: Function, args: Sequence[Any]) -> None:

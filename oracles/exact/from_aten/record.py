@@ -55,7 +55,12 @@ def record(
     outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
     argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
     program, values, ran = mode.recorder.program(outputs), tuple(mode.recorder.values), mode.executed
-    return Recording(program, values, argument, executed=lambda: ran)
+    notes = tuple(
+        f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, and "
+        "torch does not say so"
+        for name in mode.once
+    )
+    return Recording(program, values, argument, notes, executed=lambda: ran)
 
 
 def _confirm(

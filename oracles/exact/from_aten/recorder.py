@@ -60,6 +60,10 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None
         self._lost: dict[int, str] = {}  # the operator without a gradient that made this memory
+        self._marked: dict[int, tuple[Tensor, str]] = {}  # as non-differentiable, by which function
+        self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
+        self._silent: dict[Var, str] = {}  # and went into something that autograd follows
+        self._followed = self._entering = False  # whether autograd follows what is recorded; or may
         self._lines: dict[int, str] = {}  # the user's line, by the number of the node of autograd's graph
 
     def begin(self, tensor: Tensor) -> None:
@@ -78,7 +82,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             if not isinstance(leaf, Tensor):
                 kind = type(leaf).__name__
                 raise Unsupported(f"the function returns a {kind} ({leaf!r}); return tensors only")
+        self._followed = True
         outputs = [self.read(leaf) for leaf in leaves]
+        self._refuse_silent(outputs)
         self.executed = tuple(map(numbers, leaves))
         return outputs
 
@@ -90,7 +96,39 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             self._refuse_lost(tensor)
         seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
-        return self.memory.read(tensor, detached=not free)
+        var = self.memory.read(tensor, detached=not free)
+        if not free and torch.is_grad_enabled() and id(tensor) in self._marked:
+            self._hold(tensor, var)
+        return var
+
+    def _hold(self, tensor: Tensor, var: Var) -> None:
+        """A marked tensor is read as that."""
+        whole = self.memory.read(tensor)
+        if self.recorder.depends(whole) or self.recorder.reach([whole], self._held):
+            self._held.add(var)
+            if self._followed:
+                self._silent[var] = self._marked[id(tensor)][1]
+
+    def mark(self, ctx: Any) -> None:
+        """What a custom function's forward has marked as non-differentiable."""
+        name = type(ctx).__name__.removesuffix("Backward")
+        marked = tensors_of(getattr(ctx, "non_differentiable", None) or ())
+        self._marked |= {id(t): (t, name) for t in marked}
+
+    def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
+        """What is made of a marked result is as that is."""
+        by = next((self._marked[id(t)][1] for t in operands if id(t) in self._marked), "")
+        self._marked |= {id(t): (t, by) for t in results if by}
+
+    def _refuse_silent(self, outputs: list[Var]) -> None:
+        """A constant would be a silent zero; who means one says so outside of the custom function."""
+        by = next((self._silent[v] for v in self._silent if self.recorder.reach(outputs, {v})), "")
+        if by:
+            raise Unsupported(
+                f"{by} marks a result as non-differentiable (ctx.mark_non_differentiable) that depends on "
+                "what is differentiated, and what is returned depends on it: torch leaves its part of the "
+                "gradient out and says nothing; detach() it after the call if a constant is meant"
+            )
 
     def _refuse_lost(self, tensor: Tensor) -> None:
         """Autograd knows no gradient of the operator that made this, and its value is not constant.
@@ -122,8 +160,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if self.moves and isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
             if not self.depth and store is not None and store.live:
-                self._refuse_lost(value)
-                return value.clone()
+                self._entering = True
+                try:
+                    with torch.enable_grad():  # it is read before the forward begins
+                        return value.clone()
+                finally:
+                    self._entering = False
         return value
 
     def _follow(self, args: Any, results: Any) -> None:
@@ -153,6 +195,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
                 raise Unsupported("as_strided of an argument that is a view of a larger tensor; pass a copy")
             silent = makes_view(func) or only_checks(func)
             results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
+            if self._marked and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
+                self.spread(tensors_of((args, kwargs)), tensors_of(results) or changed)
             self._follow(args, results)
             return results
         except ExactError as error:
@@ -166,6 +210,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         rule, tensors = _rule(func, bool(changed)), tensors_of((args, kwargs))
         tracked = not self.moves or self.depth > 0
         tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        self._followed = tracked or self._entering
         self.recorder.calls(_plain_name(func, bool(changed)), self._place())
         own = definition_of("torch", func._schema.name) if rule is None else None
         if own is not None:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import FunctionMeta
+from torch.autograd.function import FunctionMeta, once_differentiable
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_unflatten
 
@@ -91,14 +91,27 @@ def differentiated(mode: Any) -> Iterator[None]:
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     @wraps(forward)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        args = tuple(mode.frozen(a) for a in args)
+        fresh = tuple(mode.frozen(a) for a in args)
         mode.depth += 1
         try:
-            return forward(*args, **kwargs)
+            result = forward(*fresh, **kwargs)
         finally:
             mode.depth -= 1
+        mode.mark(args[0] if args else None)
+        mode.spread(tensors_of(args), tensors_of(result))
+        return result
 
     return counted
+
+
+def _marking(setup_context: Callable[..., Any], mode: Any) -> Callable[..., Any]:
+    @wraps(setup_context)
+    def marking(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        result = setup_context(ctx, *args, **kwargs)
+        mode.mark(ctx)
+        return result
+
+    return marking
 
 
 def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
@@ -106,6 +119,8 @@ def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     def watched(*args: Any, **kwargs: Any) -> Any:
         again = torch.is_grad_enabled()  # create_graph=True: its own derivative is needed
         mode.within += again
+        if again and getattr(backward, "__code__", None) is _ONCE:
+            mode.once[".".join(backward.__qualname__.split(".")[-2:-1]) or "a custom function"] = None
         try:
             return backward(*args, **kwargs)
         finally:
@@ -114,7 +129,8 @@ def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     return watched
 
 
-_WRAPPED = {"forward": _counted, "backward": _watched, "vjp": _watched}
+_WRAPPED = {"forward": _counted, "setup_context": _marking, "backward": _watched, "vjp": _watched}
+_ONCE = once_differentiable(lambda ctx: None).__code__
 
 
 class Watch(TorchDispatchMode):
@@ -127,6 +143,7 @@ class Watch(TorchDispatchMode):
         made: The memory that the run made.
         depth: How deep the run is inside the `forward`s of custom functions.
         within: Likewise inside `backward`s that are differentiated themselves.
+        once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
     """
 
@@ -135,6 +152,7 @@ class Watch(TorchDispatchMode):
         self.notes: list[tuple[Any, ...]] = []
         self.made: dict[int, torch.UntypedStorage] = {}
         self.depth = self.within = 0
+        self.once: dict[str, None] = {}
         self.parts: set[int] = set()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self._saved: list[tuple[Tensor, Tensor]] = []
@@ -174,6 +192,12 @@ class Watch(TorchDispatchMode):
     def frozen(self, value: Any) -> Any:
         """An argument as a custom function's forward gets it."""
         return value
+
+    def mark(self, ctx: Any) -> None:
+        """The context of a custom function whose forward has run, if it has one."""
+
+    def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
+        """A custom function has made these results of these operands."""
 
     def apply(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         """Run one operator, which will change these tensors."""

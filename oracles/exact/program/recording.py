@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,17 +66,23 @@ class Recorder(Builder):
 
     def depends(self, var: Var) -> bool:
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
-        waiting, seen = [var], set[Var]()
+        return any(v not in self.definitions for v in self._moved_by([var]))
+
+    def reach(self, results: Sequence[Var], values: Container[Var]) -> bool:
+        """Whether some of the results has a derivative by some of these values."""
+        return any(v in values for v in self._moved_by(results))
+
+    def _moved_by(self, results: Sequence[Var]) -> Iterator[Var]:
+        """All the values by which the results have a derivative, themselves and inputs among them."""
+        waiting, seen = list(results), set[Var]()
         while waiting:
             v = waiting.pop()
             if v in seen or not v.is_float:
                 continue
-            if v not in self.definitions:
-                return True
+            yield v
             seen.add(v)
-            equation = self.definitions[v]
-            waiting += equation.operands if equation.primitive.jvp is not None else ()
-        return False
+            equation = self.definitions.get(v)
+            waiting += equation.operands if equation and equation.primitive.jvp is not None else ()
 
     def decide(self, var: Var) -> Array:
         """The value of an integer or boolean, and a guard that the program holds only where it is this.

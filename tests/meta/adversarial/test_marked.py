@@ -80,6 +80,18 @@ class Outer(Function):
         return 6 * g * ctx.saved_tensors[0]
 
 
+class Product(Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * y, g * x
+
+
 def sum_of_both(x):
     sine, square = Both.apply(x)
     return sine + square
@@ -95,6 +107,11 @@ def logged(x):
 def detached(x):
     sine, square = Both.apply(x)
     return sine + square.detach()
+
+
+def detached_later(x):
+    sine, square = Both.apply(x)
+    return sine * torch.exp(square).view(3, 1).sum().detach()
 
 
 def frozen(x):
@@ -113,14 +130,19 @@ SILENT = {
     "in place": lambda x: x + Square.apply(x).add_(1.0),
     "written into": lambda x: torch.zeros(6, dtype=x.dtype).index_copy(0, torch.arange(3), Both.apply(x)[1]),
     "into another": lambda x: Outer.apply(Square.apply(x)) + x,
+    "of two": lambda x: Product.apply(x, Square.apply(x)),
+    "further on, in a product": lambda x: torch.sin(x) * (1 + torch.exp(Square.apply(x))).mean(),
     "one element": lambda x: x * Both.apply(x)[1][0],
 }
 CONSTANT = {
     "not used": lambda x: Both.apply(x)[0],
     "logged": logged,
     "detached": detached,
+    "detached further on": detached_later,
     "under no_grad": frozen,
     "a step": Mask.apply,
+    "a step further on": lambda x: torch.sin(x) * torch.round(Both.apply(x)[1]),
+    "a comparison": lambda x: torch.sin(x) * (Both.apply(x)[1] > 1).double(),
     "of a constant": lambda x: x + Square.apply(x.detach()),
     "inside of a forward": Outer.apply,
 }

@@ -14,7 +14,7 @@ from harness.exact import Unsupported
 
 X = np.array([0.5, 1.25, 2.0])
 AT = {"numpy": X, "jax": jnp.asarray(X), "torch": torch.tensor(X)}
-SAID = "the code raises where it is recorded, and not where it runs: "
+SAID = "recording raises what running does not: "
 
 
 class Own(Exception):
