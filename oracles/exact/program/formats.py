@@ -183,9 +183,9 @@ class Growth:
         before = np.asarray(result).ravel()
         grown = np.asarray(result * arb(1, units * target.unit))
         flat = grown.ravel().tolist()
-        mids = np.fromiter((abs(float(b)) for b in flat), np.float64, len(flat))
-        narrow = np.fromiter((b.rel_accuracy_bits() > 2 for b in flat), np.bool_, len(flat))
-        inside = narrow & (mids < 2.0 ** (target.greatest_exponent - 1)) & (mids > 8 * target.normal)
+        mids = np.abs(np.fromiter(map(float, flat), np.float64, len(flat)))
+        bits = np.fromiter(map(arb.rel_accuracy_bits, flat), np.float64, len(flat))
+        inside = (bits > 2) & (mids < 2.0 ** (target.greatest_exponent - 1)) & (mids > 8 * target.normal)
         for i in np.flatnonzero(~inside):
             if not flat[i].is_zero():
                 flat[i] = self._edge(equation, target, before[i], flat[i], max(units, 1) if inexact else 0)

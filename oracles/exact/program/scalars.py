@@ -30,7 +30,7 @@ import numpy as np
 from flint import arb, arb_series
 
 from oracles.exact.program import series
-from oracles.exact.program.balls import each, filled, zeros
+from oracles.exact.program.balls import ONE, each, filled, zeros
 from oracles.exact.program.program import Array
 
 Series = Callable[..., Any]
@@ -192,7 +192,7 @@ SCALARS: dict[str, Scalar] = {
     ),
     "reciprocal": Scalar(
         lambda s: 1 / s,
-        lambda x: 1 / x,
+        lambda x: ONE / x,
         accuracy=Accuracy(1, 1, 1, "ieee, and 1 where it is a multiplication by an approximate one"),
     ),
     "power": Scalar(series.power, series.power, arrays=_powers, own_slope=True),

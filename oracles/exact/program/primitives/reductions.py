@@ -29,7 +29,7 @@ from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
     """x with the axes joined into one at the end."""
-    moved = np.moveaxis(x, axes, range(-len(axes), 0))
+    moved = x.transpose(*(a for a in range(x.ndim) if a not in axes), *axes)
     return moved.reshape(*without(x.shape, axes), math.prod(x.shape[a] for a in axes))
 
 
