@@ -136,7 +136,8 @@ class Framework(ABC):
     def _run(self, function: Function, args: Sequence[Any]) -> None:
         """Run a function of arrays, and of tuples of them, as it runs by itself."""
         arrays = [a for arg in args for a in (arg if isinstance(arg, tuple) else (arg,))]
-        own = self.subject(as_called(function), function, wide=any(a.dtype == np.float64 for a in arrays))
+        wide = any(getattr(a, "dtype", None) == np.float64 for a in arrays)
+        own = self.subject(as_called(function), function, wide=wide)
         with without_errors():
             own.value(*(tuple(map(own.load, a)) if isinstance(a, tuple) else own.load(a) for a in args))
 
