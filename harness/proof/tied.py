@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import contains
 
 import numpy as np
+from flint import arb
 from numpy.typing import NDArray
 
 from harness.proof.evidence import distance
@@ -78,10 +80,11 @@ def _beyond(balls: Array | None, value: Array) -> tuple[NDArray[np.bool_], NDArr
     """Which elements are outside their bound, and which have a finite one."""
     if balls is None:
         return np.zeros(value.shape, bool), np.zeros(value.shape, bool)
-    pairs = list(zip(balls.ravel().tolist(), value.astype(np.float64).ravel().tolist(), strict=True))
-    finite = np.array([b.is_finite() for b, _ in pairs], bool).reshape(value.shape)
-    beyond = np.array([not (v == v and (v in b or not b.is_finite())) for b, v in pairs], bool)
-    return beyond.reshape(value.shape), finite
+    flat, numbers = balls.ravel().tolist(), value.astype(np.float64).ravel()
+    finite = np.fromiter(map(arb.is_finite, flat), bool, len(flat))
+    inside = np.fromiter(map(contains, flat, numbers.tolist()), bool, len(flat))
+    beyond = np.isnan(numbers) | (finite & ~inside)
+    return beyond.reshape(value.shape), finite.reshape(value.shape)
 
 
 def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | None) -> str:
