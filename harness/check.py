@@ -12,6 +12,7 @@ import numpy as np
 from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
+from harness.proof.materiality import Resolution
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
 from harness.subject import given
@@ -52,6 +53,7 @@ def check_gradient(
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
     probes: bool | Sequence[str] = True,
+    resolution: str = Resolution.FORMAT,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
 
@@ -92,6 +94,9 @@ def check_gradient(
             "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs" at
             once, the first result "kept" while others are computed, and a point "beside" one where the
             derivative is 0 in every element.
+        resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
+            that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
+            written number nor the rounding of data explains. "exact": any.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
@@ -107,6 +112,7 @@ def check_gradient(
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
     if vjp and residual_vjp:
         raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
+    finest = given.choice("resolution", resolution, Resolution)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
     seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
@@ -125,7 +131,7 @@ def check_gradient(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
         limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits), opaque=spec is not None,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
-        probes=asked,
+        probes=asked, resolution=finest,
     )  # fmt: skip
     beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
     return answers(question, tested, target, result, beside)

@@ -12,6 +12,7 @@ import numpy as np
 from harness.check import answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
 from harness.proof.evidence import budget
+from harness.proof.materiality import Resolution
 from harness.proof.question import Probe, ValueRule
 from harness.result import Fixed, Result
 from harness.subject import given
@@ -44,6 +45,7 @@ def check_layer(
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
     probes: bool | Sequence[str] = True,
+    resolution: str = Resolution.FORMAT,
     constants: Sequence[str] = (),
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
@@ -69,6 +71,7 @@ def check_layer(
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
+        resolution: As in `check_gradient`.
         constants: Attributes that move the result and are no parameters; what else does so and leaves no
             gradient fails.
 
@@ -76,6 +79,7 @@ def check_layer(
         ValueError: The object is no layer, or an argument is not what it must be.
     """
     asked = Probe.chosen(probes)
+    finest = given.choice("resolution", resolution, Resolution)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
     limits = Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
@@ -93,7 +97,7 @@ def check_layer(
                 target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
                 allowed=allowed, opaque=spec is not None,
                 value=ValueRule.NEAR if spec else ValueRule.NOTED,
-                linear=not own.is_loss, probes=asked,
+                linear=not own.is_loss, probes=asked, resolution=finest,
             )  # fmt: skip
             beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
             written = under_test(target, Derivative(), own.backward)

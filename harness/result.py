@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.proof.evidence import Allowed
-from harness.proof.judge import Judgement, shortest, worst_element
+from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
 from harness.verdicts import RIGHT, Outcome, Verdict, css
+from oracles.exact.program.formats import format_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,8 +160,9 @@ class Result:
         j = part.judgement
         if j is not None:
             lines += ["  " + self._element(j, part.dtype)] if j.true_digits else []
+            shown = format_of(part.dtype).shortest
             lines += [
-                f"  next {list(e.at)}: computed {shortest(e.computed, part.dtype)}, true {e.true_digits} "
+                f"  next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
                 f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
                 for e in j.more
             ]

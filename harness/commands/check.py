@@ -42,7 +42,7 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
             function, _arguments(options), **others, mode=options.mode, order=options.order,
             seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
             framework=options.framework or _framework(function), samples=options.samples,
-            probes=_probes(options.probes),
+            probes=_probes(options.probes), resolution=options.resolution,
         )  # fmt: skip
     except ValueError as problem:
         raise UsageError(str(problem)) from problem

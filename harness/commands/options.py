@@ -99,6 +99,8 @@ class CheckOptions:
     """How many more points to draw around the arguments."""
     probes: str = "all"
     """What callers do with a gradient, done to a right one: all, none, or names such as expanded,twice."""
+    resolution: str = "format"
+    """How small a difference between two formulas is wrong: format (what the dtype resolves) or exact."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def answered(
         runs = differing(question, tested, posed, seen)
     examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
-    notes = (*seen.notes, *([examined.note] if examined.note else []), *_unused(posed))
+    said = [examined.note] if examined.note else []
+    notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed))
     judged = [*_judged(question, posed, examined, seen, name), *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran

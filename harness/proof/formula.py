@@ -8,23 +8,28 @@ looked at from a distance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
+from harness.proof.materiality import Comparison, Side, known_to_meet
+from harness.proof.question import Question
 from harness.proof.truth import Truth
 from harness.subject.derivative import Array
-from oracles.exact.enclose.evaluate import evaluate, has_literals, literals, replaced, widened
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
-from oracles.exact.enclose.refine import Enclosure, Limits, refine
+from oracles.exact.enclose.literals import literals, replaced
+from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
-from oracles.exact_oracle import BITS, LIMITS
+from oracles.exact_oracle import BITS
 
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
@@ -42,10 +47,12 @@ class Formula:
     Attributes:
         agrees: Per differentiated input and element, whether E meets T; None where E is not known.
         reason: Why it is not known, or why it disagrees.
+        notes: By how much it differs where that does not matter, and why it does not.
     """
 
     agrees: tuple[Mask, ...] | None
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -53,32 +60,33 @@ class Formula:
         return self.agrees is not None and all(a.all() for a in self.agrees)
 
 
-def compare(truth: Truth, program: Recording, limits: Limits = LIMITS, custom: bool = True) -> Formula:
+def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     """Whether a recorded gradient program gives the truth, element by element.
 
     Args:
         truth: The truth; only inputs for which the program has an output are in it.
         program: The program under test, its inputs' numbers included.
-        custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
+        question: Which derivative it is, and how exactly.
     """
     try:
-        found = refine(program.program, program.values, BITS, limits)
+        found = refine(program.program, program.values, BITS, question.limits)
     except Undecided as reason:
         return Formula(None, f"the gradient program cannot be evaluated exactly: {reason}")
-    agrees = [meets(e.balls, t.balls) for e, t in zip(found, truth.enclosures, strict=True)]
-    if not all(a.all() for a in agrees) and (has_literals(truth.gradient) or has_literals(program.program)):
-        try:
-            wide = evaluate(widened(program.program), program.values, BITS)
-            hulls = _with_literals(truth)
-        except Undecided as reason:
-            return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
-        met = [_known_to_meet(h, t.balls) for h, t in zip(hulls, truth.enclosures, strict=True)]
-        agrees = [a | (m & _known_to_meet(e, h)) for a, m, e, h in zip(agrees, met, wide, hulls, strict=True)]
+    compared = Comparison(
+        Side(program.program, program.values, found, question.given(program.argument, 1)),
+        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument)),
+        truth.dtypes, partial(_with_literals, truth),
+    )  # fmt: skip
+    try:
+        compared.explain(question.resolution)
+    except Undecided as reason:
+        return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
+    agrees = compared.agrees
     if all(a.all() for a in agrees):
-        return _summed(truth, found, agrees)
+        return replace(_summed(truth, found, agrees), notes=tuple(compared.notes))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
-    if custom and jumps(truth.forward) and not truth.is_zero:
+    if question.custom and jumps(truth.forward) and not truth.is_zero:
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
             truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS,
@@ -118,27 +126,19 @@ def beyond(total: arb, along: arb) -> str:
     )
 
 
-def _with_literals(truth: Truth) -> list[Array]:
-    """T with every longer literal as a ball.
+def _with_literals(truth: Truth, program: Program) -> list[Array]:
+    """T by its program with longer literals as balls.
 
     It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
-    program = widened(truth.gradient)
     with KINKS.collected() as kinks:
         hulls = evaluate(program, truth.inputs, BITS)
     if kinks:
         hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)
-    if all(_known_to_meet(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
+    if all(known_to_meet(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
     return limits_along_rays(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) or hulls
-
-
-def _known_to_meet(one: Array, other: Array) -> Mask:
-    """Where two arrays of balls overlap that say something: what is not finite meets everything."""
-    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
-    known = np.array([a.is_finite() and b.is_finite() for a, b in pairs], bool).reshape(one.shape)
-    return known & meets(one, other)
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
@@ -216,9 +216,9 @@ def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
 
     The numbers below 1/100: what is added to keep a logarithm or a root finite.
     """
-    small = [b for b in literals(truth.gradient) if b.is_exact() and 0 < abs(b) < 0.01]
+    small = [b for b, _ in literals(truth.gradient) if b.is_exact() and 0 < abs(b) < 0.01]
     for number in {float(b): b for b in small}.values():
-        without = replaced(truth.gradient, lambda b, n=number: arb(0) if b == n else b)  # type: ignore[misc]
+        without = replaced(truth.gradient, lambda b, _, n=number: arb(0) if b == n else b)  # type: ignore[misc]
         try:
             other = evaluate(without, truth.inputs, BITS)
         except (Undecided, ZeroDivisionError):

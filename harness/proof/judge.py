@@ -194,14 +194,6 @@ def _convention(known: Evidence, got: Array, legal: Array) -> str:
     return f"at a kink, {where} {taken}{more}"
 
 
-def shortest(number: float, dtype: str) -> str:
-    """The fewest digits that a reader of that dtype takes for this number."""
-    if not math.isfinite(number):
-        return str(number)
-    written = (f"{number:.{digits}g}" for digits in range(1, 18))
-    return next((t for t in written if format_of(dtype).rounded(float(t)) == number), repr(number))
-
-
 def worst_element(
     at: str,
     computed: float,
@@ -216,7 +208,9 @@ def worst_element(
     error = "" if error_ulp is None else f"{error_ulp:.3g} ulp"
     allowed = ", ".join(f"{name} {size:.3g}" for name, size in limits.items() if size is not None)
     beside = "; ".join(filter(None, (error, allowed)))
-    text = f"worst element{' ' + at if at else ''}: computed {shortest(computed, dtype)}, true {true}"
+    text = (
+        f"worst element{' ' + at if at else ''}: computed {format_of(dtype).shortest(computed)}, true {true}"
+    )
     text += f" ({beside})" if beside else ""
     if bits_lost is None:
         return text

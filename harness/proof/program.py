@@ -19,7 +19,6 @@ from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
@@ -95,37 +94,35 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
         return Examined(machine, None, Formula(None, str(reason)), None, str(reason))
     except Undecided as reason:
         return Examined(machine, None, Formula(None, str(reason)), None)
-    found = examine_program(truth, programs.gradient, machine, question.limits, question.custom)
+    found = examine_program(question, truth, programs.gradient, machine)
     if programs.after_forward and not found.formula.is_right:
         with suppress(ExactError):
-            both = programs.after_forward()
-            whole = examine_program(truth, both, machine, question.limits, question.custom)
+            whole = examine_program(question, truth, programs.after_forward(), machine)
             found = whole if whole.formula.is_right else found
     return replace(found, value=programs.value)
 
 
 def examine_program(
-    truth: Truth, recording: Recording, machine: RoundingModel, limits: Limits, custom: bool = True
+    question: Question, truth: Truth, recording: Recording, machine: RoundingModel
 ) -> Examined:
     """A recorded gradient program against the truth.
 
     Args:
+        question: The question.
         truth: The truth it is compared with.
         recording: The program; its outputs are the gradients with respect to the truth's inputs, in order.
         machine: How it rounds.
-        limits: For the exact evaluation, and for the bound.
-        custom: Whether a person wrote the rule.
     """
     found = [v.shape for v in recording.program.outputs]
     wanted = [e.shape for e in truth.enclosures]
     if found != wanted:
         reason = f"the gradient program gives shapes {found}, the truth has {wanted}"
         return Examined(machine, None, Formula(None, reason), None)
-    formula = compare(truth, recording, limits, custom)
+    formula = compare(truth, recording, question)
     if formula.agrees is not None and not formula.is_right:
         # It is wrong, however it rounds.
         return Examined(machine, recording, formula, None, note="; ".join(recording.notes))
-    balls = bound(recording.program, recording.values, machine, Work(limits.seconds))
+    balls = bound(recording.program, recording.values, machine, Work(question.limits.seconds))
     return Examined(machine, recording, formula, balls)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 
 from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
+from harness.proof.materiality import Resolution
 from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
@@ -112,6 +113,7 @@ class Question:
         value_dtype: What the value must be in; "" where that is the subject's business.
         thorough: Whether the subject is run again, and along scaled cotangents.
         probes: What else is done with a derivative that is right; instead of `thorough`, whose share it has.
+        resolution: How small a difference from the truth's formula counts.
     """
 
     specify: Callable[[Sequence[Array]], Recording]
@@ -130,6 +132,17 @@ class Question:
     value_dtype: str = ""
     thorough: bool = True
     probes: tuple[Probe, ...] = ()
+    resolution: Resolution = Resolution.FORMAT
+
+    def given(self, argument: Sequence[int], before: int = 0) -> dict[int, str]:
+        """The inputs of a program that are given and not differentiated, by number, with their names.
+
+        Args:
+            argument: For each input, which argument of the recorded function it is of.
+            before: How many arguments the recorded function has before the arrays.
+        """
+        held = set(range(len(self.names))) - set(self.active)
+        return {i: self.names[a - before] for i, a in enumerate(argument) if a - before in held}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class Truth:
         forward, gradient: The specification, and its derived program.
         values, cotangents: The numbers of the forward's inputs, and what its outputs are contracted with.
         wrt: The inputs that are differentiated.
+        argument: For each input, which argument it is of; below 0 for what is none.
         names, dtypes: Of the derivative's parts, which are one per differentiated input, forward per output.
         enclosures: T, per part.
         attainable, zero: a, and where the truth is 0 under every perturbation.
@@ -46,6 +47,7 @@ class Truth:
     values: tuple[Array, ...]
     cotangents: tuple[Array, ...]
     wrt: tuple[int, ...]
+    argument: tuple[int, ...]
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
     enclosures: tuple[Enclosure, ...]
@@ -206,8 +208,8 @@ def true_gradient(
     dtypes = tuple(v.dtype for v in program.outputs)
     excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), Work(limits.seconds))
     return Truth(
-        recording.program, program, recording.values, tuple(cotangents), tuple(wrt), tuple(names), dtypes,
-        tuple(enclosures), tuple(excused), tuple(zero), along,
+        recording.program, program, recording.values, tuple(cotangents), tuple(wrt), recording.argument,
+        tuple(names), dtypes, tuple(enclosures), tuple(excused), tuple(zero), along,
     )  # fmt: skip
 
 

@@ -8,17 +8,18 @@ from functools import cache, partial
 
 import numpy as np
 
-from harness.proof.evidence import Evidence, distance, meets
+from harness.proof.evidence import Evidence
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
+from harness.proof.materiality import Comparison, Side
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
 from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outside
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
-from oracles.exact.enclose.evaluate import evaluate, has_literals, widened
-from oracles.exact.enclose.refine import Enclosure, Limits, refine
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
@@ -54,7 +55,7 @@ def value_parts(
         true = posed.values
     except ExactError as reason:
         return [_part(name, Verdict.UNDECIDED, f"value: {reason}", remark=True)]
-    differ = _other_functions(program, true, question.limits) if program else [""] * len(true)
+    differ = _other_functions(program, question, posed) if program else [""] * len(true)
     parts = []
     for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
         balls = cache(partial(bound_of, program or posed.forward, k, rounding))
@@ -154,25 +155,21 @@ def _misfit(question: Question, posed: Posed, values: Sequence[Array]) -> str:
     return ""
 
 
-def _other_functions(program: Recording, true: Sequence[Enclosure], limits: Limits) -> list[str]:
-    """For each result why its program is another function's, "" where it is not or nothing is known.
-
-    A difference below half an ulp of the value (of float32's, where its dtype is coarser) is none.
-    """
+def _other_functions(program: Recording, question: Question, posed: Posed) -> list[str]:
+    """For each result why its program is another function's, "" where it is not or nothing is known."""
+    spec, true = posed.forward, posed.values
     try:
-        found = [e.balls for e in refine(program.program, program.values, BITS, limits)]
-        wide = (
-            evaluate(widened(program.program), program.values, BITS)
-            if has_literals(program.program)
-            else found
-        )
+        found = refine(program.program, program.values, BITS, question.limits)
+        compared = Comparison(
+            Side(program.program, program.values, found, {}),
+            Side(spec.program, spec.values, true, {}),
+            [v.dtype for v in spec.program.outputs], lambda other: evaluate(other, spec.values, BITS),
+        )  # fmt: skip
+        compared.explain(question.resolution)
     except ExactError:
         return [""] * len(true)
     said = []
-    for balls, more, t, output in zip(found, wide, true, program.program.outputs, strict=True):
-        e, dtype = Enclosure(balls, BITS), output.dtype
-        fine = "float32" if format_of(dtype).digits < format_of("float32").digits else dtype
-        agrees = meets(balls, t.balls) | meets(more, t.balls) | (distance(t, e.mid) <= half_ulp(t, fine))
+    for e, t, agrees in zip(found, true, compared.agrees, strict=True):
         at = None if agrees.all() else tuple(int(i) for i in np.argwhere(~agrees)[0])
         said.append("" if at is None else f"another function: {e.shown(at)} instead of {t.shown(at)} at {at}")
     return said

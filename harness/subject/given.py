@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def integer(name: str, value: Any, least: int = 0) -> int:
@@ -60,3 +63,16 @@ def function(name: str, value: Any) -> Any:
     if not callable(value):
         raise ValueError(f"{name} is a {type(value).__name__}; pass a function")
     return value
+
+
+def choice(name: str, value: Any, allowed: type[Choice]) -> Choice:
+    """One of the names that an enumeration allows.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    try:
+        return allowed(value)
+    except ValueError:
+        listed = " or ".join(repr(str(one)) for one in allowed)
+        raise ValueError(f"{name} must be {listed}, got {value!r}") from None

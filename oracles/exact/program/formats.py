@@ -77,6 +77,13 @@ class Format:
         nearest = float(np.round(number / ulp)) * ulp
         return nearest if abs(nearest) <= float(self.largest) else float(np.copysign(np.inf, number))
 
+    def shortest(self, number: float) -> str:
+        """The fewest digits that a reader of this format takes for the number."""
+        if not np.isfinite(number):
+            return str(number)
+        written = (f"{number:.{digits}g}" for digits in range(1, 18))
+        return next((text for text in written if self.rounded(float(text)) == number), repr(number))
+
 
 FORMATS = {
     f.name: f

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.proof.formula import SPEC, SURROGATE, compare
+from harness.proof.question import Question
 from harness.proof.truth import true_gradient
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy import record
@@ -18,8 +19,10 @@ def compared(forward, rule, *args, cotangent=CT, **more):
     """What E says of a rule, `rule(cotangent, *args)`, and the names are x, y."""
     args = args or (X,)
     recording = record(forward, args, {})
-    truth = true_gradient(recording, [cotangent], range(len(args)), "xy"[: len(args)])
-    return compare(truth, record(rule, (cotangent, *args), {}, differentiate=False), **more)
+    names = tuple("xy"[: len(args)])
+    truth = true_gradient(recording, [cotangent], range(len(args)), names)
+    question = Question(lambda arrays: recording, names, tuple(range(len(args))), **more)
+    return compare(truth, record(rule, (cotangent, *args), {}, differentiate=False), question)
 
 
 def wrong(found):

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.commands import cli
-from harness.proof.judge import shortest
 from harness.runs import failure
 from harness.runs.failure import failure_text, group_text, reproducer
 from harness.runs.record import Record, from_json
 from harness.verdicts import Outcome, Verdict
+from oracles.exact.program.formats import format_of
 
 PLAIN = Record(
     case="softmax_loss", input="saturated-20", dtype="float32", oracle="jax", seed=3, shapes="(32,10)",
@@ -116,12 +116,12 @@ def test_an_oracle_of_the_users_own_has_a_reproducer():
 
 @given(number=st.floats(width=32, allow_nan=False))
 def test_the_shortest_digits_are_the_number_in_its_dtype(number):
-    assert np.float32(shortest(number, "float32")) == np.float32(number)
-    assert float(shortest(number, "float64")) == number
+    assert np.float32(format_of("float32").shortest(number)) == np.float32(number)
+    assert float(format_of("float64").shortest(number)) == number
 
 
 def test_the_shortest_digits_are_short():
-    assert shortest(float(np.float32(0.1)), "float32") == "0.1"
-    assert shortest(float(np.float32(0.1)), "float64") == "0.10000000149011612"
-    assert re.fullmatch(r"0\.1", shortest(0.10009765625, "bfloat16"))
-    assert [shortest(v, "float32") for v in (np.inf, -np.inf, np.nan)] == ["inf", "-inf", "nan"]
+    assert format_of("float32").shortest(float(np.float32(0.1))) == "0.1"
+    assert format_of("float64").shortest(float(np.float32(0.1))) == "0.10000000149011612"
+    assert re.fullmatch(r"0\.1", format_of("bfloat16").shortest(0.10009765625))
+    assert [format_of("float32").shortest(v) for v in (np.inf, -np.inf, np.nan)] == ["inf", "-inf", "nan"]

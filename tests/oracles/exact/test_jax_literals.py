@@ -8,7 +8,8 @@ import pytest
 import harness
 from harness.cases import catalogue
 from oracles import JaxOracle
-from oracles.exact.enclose.evaluate import evaluate, widened
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.literals import replaced, rounded
 from oracles.exact.from_jaxpr import record
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
@@ -170,8 +171,8 @@ def formulas(function, dtype):
     ct = np.array([0.7, -1.3, 0.9, 1.4, -0.6]).astype(jnp.dtype(dtype))
     forward = record(function, (x,), {}, paired=True)
     backward = record(Pullback(function, (0,)), (ct, x), {}, differentiate=False, paired=True)
-    (truth,) = evaluate(widened(vjp(forward.program, [0])), [x, ct], BITS)
-    (formula,) = evaluate(widened(backward.program), backward.values, BITS)
+    (truth,) = evaluate(replaced(vjp(forward.program, [0]), rounded), [x, ct], BITS)
+    (formula,) = evaluate(replaced(backward.program, rounded), backward.values, BITS)
     with precision(BITS):
         return [t.overlaps(e) for t, e in zip(truth.ravel(), formula.ravel(), strict=True)]
 

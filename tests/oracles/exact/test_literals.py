@@ -9,7 +9,8 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles.exact.enclose.evaluate import evaluate, has_literals, replaced, widened
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.literals import changes, replaced, rounded
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.balls import filled
 from oracles.exact.program.derive import vjp
@@ -23,7 +24,7 @@ def program(value, shape=()):
 
 
 def literal(value):
-    return evaluate(widened(program(value)), [], 256)[0].item()
+    return evaluate(replaced(program(value), rounded), [], 256)[0].item()
 
 
 @settings(derandomize=True)
@@ -31,7 +32,7 @@ def literal(value):
 def test_a_short_number_is_meant_as_it_is(whole, exponent):
     value = math.ldexp(whole, exponent)
     assert literal(value) == arb(value)
-    assert not has_literals(program(value))
+    assert not changes(program(value), rounded)
 
 
 @settings(derandomize=True)
@@ -45,7 +46,7 @@ def test_a_long_number_is_a_ball_of_two_float64_ulps(value):
     assert arb(value) + arb(2 * ulp) in ball
     assert arb(value) - arb(2 * ulp) in ball
     assert arb(value) + arb(2.01 * ulp) not in ball
-    assert has_literals(program(value))
+    assert changes(program(value), rounded)
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / math.sqrt(2 * math.pi), 2 / math.sqrt(math.pi), 1e-7])
@@ -59,8 +60,8 @@ def test_zero_infinities_and_whole_arrays_stay():
     assert float(literal(filled([arb("inf")], ()))) == math.inf
     table = Builder()
     written = table.program([table.constant(np.array([0.1, 0.2]))])
-    assert all(b.is_exact() for b in evaluate(widened(written), [], 64)[0])
-    assert not has_literals(written)
+    assert all(b.is_exact() for b in evaluate(replaced(written, rounded), [], 64)[0])
+    assert not changes(written, rounded)
 
 
 def test_the_rest_of_the_program_is_kept():
@@ -68,7 +69,7 @@ def test_the_rest_of_the_program_is_kept():
     x = builder.input((2,), "float64")
     builder.guards.append((builder.constant(True), np.array(True)))
     written = builder.program([x * 0.1])
-    wide = widened(written)
+    wide = replaced(written, rounded)
     assert (wide.inputs, wide.outputs, wide.guards) == (written.inputs, written.outputs, written.guards)
     values = evaluate(wide, [np.array([1.0, 2.0])], 128)[0]
     assert all(b.contains(arb(x) / 10) for b, x in zip(values, (1, 2), strict=True))
@@ -77,6 +78,6 @@ def test_the_rest_of_the_program_is_kept():
 def test_the_unbounded_rate_of_a_declared_edge_is_no_literal():
     """Replaced by a number, an edge would be one-sided in silence."""
     recording = record_numpy(lambda x: np.where((x > 0) & (x < 1), x, 0.5 * x), (np.array([1.0, 0.5]),))
-    gradient = vjp(replaced(recording.program, lambda ball: ball.mid()), [0])
+    gradient = vjp(replaced(recording.program, lambda ball, _: ball.mid()), [0])
     (found,) = evaluate(gradient, [*recording.values, np.ones(2)], 64)
     assert not found[0].is_finite()

@@ -1,0 +1,245 @@
+"""Which differences between E and T say nothing of the formula: of written digits, of data, below the format.
+
+`wrong` is a proof about formulas, and is said of numbers that matter. Where E and T are disjoint, each rule
+here asks for a reason that is not the formula. None of them runs where they meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from harness.proof.evidence import Mask, meets
+from harness.subject.derivative import Array
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.literals import (
+    Change,
+    changes,
+    has_data,
+    is_rounded,
+    literals,
+    moved,
+    replaced,
+    rounded,
+    with_moved_data,
+    written,
+)
+from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.program.balls import precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import Program
+from oracles.exact_oracle import BITS
+
+NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
+MOVES = 12  # of the data: all up, and eleven patterns of signs
+MOST_NAMED = 4
+
+
+class Resolution(StrEnum):
+    """How small a difference between two formulas counts."""
+
+    FORMAT = "format"  # what the dtype resolves, or float32 where it is coarser
+    EXACT = "exact"  # any
+
+
+class Side(NamedTuple):
+    """One of two programs that are compared, in exact arithmetic.
+
+    Attributes:
+        program, inputs: The program, and the numbers of its inputs.
+        outputs: Its outputs, enclosed.
+        data: Its inputs that are given and not differentiated, with their names.
+    """
+
+    program: Program
+    inputs: Sequence[Array]
+    outputs: Sequence[Enclosure]
+    data: Mapping[int, str]
+
+
+class Comparison:
+    """Two programs of the same outputs, element by element.
+
+    Attributes:
+        agrees: Per output, where they agree, or differ by nothing that matters.
+        notes: What explains the differences that do not matter, in words.
+
+    Args:
+        own: The program under test.
+        spec: The specification's.
+        dtypes: Of the outputs.
+        again: Gives those of the specification with other literals, as balls that hold the truth.
+        said: What differs from what, in words.
+    """
+
+    def __init__(
+        self,
+        own: Side,
+        spec: Side,
+        dtypes: Sequence[str],
+        again: Callable[[Program], list[Array]],
+        said: str = "the formula differs from the derivative",
+    ) -> None:
+        self.notes: list[str] = []
+        self._own, self._spec, self._dtypes = own, spec, dtypes
+        self._again, self._said = again, said
+        self._found, self._true = [e.balls for e in own.outputs], spec.outputs
+        self.agrees = [meets(e, t.balls) for e, t in zip(self._found, self._true, strict=True)]
+        everywhere = [np.ones(t.shape, bool) for t in self._true]
+        self._pairs = [(self._found, [t.balls for t in self._true], everywhere)]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether they agree everywhere."""
+        return all(a.all() for a in self.agrees)
+
+    def explain(self, resolution: Resolution) -> None:
+        """Look for what explains the differences.
+
+        Raises:
+            Undecided: With longer literals as balls, which is always asked, there is no value.
+        """
+        if not self.is_whole:
+            self._with_literals(rounded)
+        if resolution is Resolution.FORMAT:
+            for rule in (self._written_digits, self._rounded_data, self._below_the_format):
+                if not self.is_whole:
+                    rule()
+
+    def _written_digits(self) -> None:
+        """A literal of seven digits or more is any number that is written so."""
+        numbers = [*literals(self._own.program), *literals(self._spec.program)]
+        short = [b for b, dtype in numbers if written(b, dtype).rad() > 4 * rounded(b, dtype).rad()]
+        names = list(dict.fromkeys(str(float(b)) for b in short))
+        with suppress(Undecided):
+            self._with_literals(written, f": the last digits of {_listed(names)} explain that", NEAR)
+
+    def _with_literals(self, change: Change, why: str = "", room: float = np.inf) -> None:
+        """With other numbers for literals, they may meet: where these still say what is true.
+
+        Args:
+            change: The other numbers.
+            why: What is noted.
+            room: How far they may move a result, relative to it.
+        """
+        if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
+            return
+        own = evaluate(replaced(self._own.program, change), self._own.inputs, BITS)
+        spec = self._again(replaced(self._spec.program, change))
+        close = [
+            known_to_meet(s, t.balls) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
+            for e, s, t in zip(own, spec, self._true, strict=True)
+        ]
+        self._pairs.append((own, spec, close))
+        self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
+
+    def _rounded_data(self) -> None:
+        """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.
+
+        A difference between the two that such moves change by half of it is no other formula's. As balls,
+        each number would count for itself, and a whole matrix of them hides real errors.
+        """
+        names = list(dict.fromkeys([*_data(self._own), *_data(self._spec)]))
+        if not names:
+            return
+        with precision(BITS):
+            before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
+        most = [np.zeros(t.shape) for t in self._true]
+        for seed in range(MOVES):
+            with suppress(Undecided), precision(BITS):
+                pairs = zip(_moved(self._own, seed), _moved(self._spec, seed), strict=True)
+                for k, (e, s) in enumerate(pairs):
+                    by = _each(arb.abs_lower, (e - s) - before[k])
+                    change = _each(arb.abs_upper, s - self._true[k].balls)
+                    smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
+                    np.maximum(most[k], by, out=most[k], where=smooth & np.isfinite(by))
+        found = [
+            (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~t.wide
+            for m, b, t in zip(most, before, self._true, strict=True)
+        ]
+        self._accept(found, f": the rounding of {_listed(names)} explains that")
+
+    def _below_the_format(self) -> None:
+        """Half an ulp of the true element apart, or half a float32 ulp where its dtype is coarser."""
+        finest = "float32"
+        found, names = [], []
+        for k, (true, dtype) in enumerate(zip(self._true, self._dtypes, strict=True)):
+            name = finest if format_of(dtype).digits < format_of(finest).digits else dtype
+            names.append(name)
+            ulps, mask = format_of(name).ulp(true.mid), self.agrees[k].copy()
+            for at in map(tuple, np.argwhere(~mask)):
+                with precision(BITS):
+                    half = arb(float(ulps[at])) / 2  # of the least number too
+                    mask[at] = any(
+                        ok[k][at] and _apart(e[k][at], t[k][at]) <= half for e, t, ok in self._pairs
+                    )
+            found.append(mask)
+        self._accept(found, f", which is below what {_listed(list(dict.fromkeys(names)))} resolves")
+
+    def _accept(self, found: Sequence[Mask], why: str) -> None:
+        new = [f & ~a for f, a in zip(found, self.agrees, strict=True)]
+        self.agrees = [np.asarray(a | f) for a, f in zip(self.agrees, found, strict=True)]
+        if why and any(n.any() for n in new):
+            self.notes.append(f"{self._said} by {self._largest(new)}{why}")
+
+    def _largest(self, where: Sequence[Mask]) -> str:
+        """The largest difference there, relative to the truth if that is nowhere 0."""
+        pairs = [
+            (e, t)
+            for own, true, chosen in zip(self._found, self._true, where, strict=True)
+            for e, t in zip(own[chosen].tolist(), true.balls[chosen].tolist(), strict=True)
+        ]
+        with precision(BITS):
+            if any(t.contains(0) for _, t in pairs):
+                return f"{max(float(abs(e - t).mid()) for e, t in pairs):.2g}"
+            return f"{max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g} of it"
+
+
+def known_to_meet(one: Array, other: Array) -> Mask:
+    """Where two arrays of balls overlap that say something: what is not finite meets everything."""
+    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
+    known = np.array([a.is_finite() and b.is_finite() for a, b in pairs], bool).reshape(one.shape)
+    return known & meets(one, other)
+
+
+def _within(balls: Array, true: Enclosure, room: float) -> Mask:
+    """Where a ball is within so much of the truth, relative to it."""
+    pairs = zip(balls.ravel().tolist(), true.balls.ravel().tolist(), strict=True)
+    found = [room == np.inf or bool(abs(b - t).upper() <= room * abs(t)) for b, t in pairs]
+    return np.array(found, bool).reshape(true.shape)
+
+
+def _apart(one: arb, other: arb) -> arb:
+    """How far two balls are apart at the least."""
+    return abs(one - other).lower() if one.is_finite() and other.is_finite() else arb("inf")
+
+
+def _each(measure: Callable[[arb], arb], balls: Array) -> NDArray[np.float64]:
+    return np.array([float(measure(b)) for b in balls.ravel().tolist()]).reshape(balls.shape)
+
+
+def _data(side: Side) -> list[str]:
+    """The names of what is given and rounded."""
+    inputs = side.program.inputs
+    named = [name for i, name in side.data.items() if is_rounded(side.inputs[i], inputs[i].dtype)]
+    return [*named, *(["the arrays in the code"] if has_data(side.program) else [])]
+
+
+def _moved(side: Side, seed: int) -> list[Array]:
+    inputs = [
+        moved(x, v.dtype, seed) if i in side.data else x
+        for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
+    ]
+    return evaluate(with_moved_data(side.program, seed), inputs, BITS)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -1,0 +1,158 @@
+"""Numbers that stand in a program: what else a written number, or an array of data, may stand for.
+
+`0.1` and `sqrt(2 / pi)` are meant, and what is written is rounded. So whether two programs are the same
+function is asked again with their numbers as balls, or moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from oracles.exact.program.balls import as_balls, filled, precision
+from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.primitives.arithmetic import constant
+from oracles.exact.program.program import Array, Equation, Program
+
+# Two float64 ulps, since what stands there was often computed: 1 / sqrt(2 pi) is rounded three times.
+ULPS = 2
+SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
+LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
+BITS = 200  # for decimals, far beyond any dtype
+
+Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
+
+
+def literals(program: Program) -> list[tuple[arb, str]]:
+    """The numbers that stand in the program, each with its dtype."""
+    return [(_number(e), e.output.dtype) for e in program.equations if _is_literal(e)]
+
+
+def replaced(program: Program, change: Change) -> Program:
+    """The program with other numbers for those that stand in it."""
+    return _with(
+        program,
+        lambda e: filled([change(_number(e), e.output.dtype)], ()) if _is_literal(e) else None,
+    )
+
+
+def changes(program: Program, change: Change) -> bool:
+    """Whether it has a number for which `change` has another one."""
+    return any(change(ball, dtype) is not ball for ball, dtype in literals(program))
+
+
+def rounded(ball: arb, dtype: str) -> arb:
+    """A longer literal as a ball of two float64 ulps: what a computation that was rounded stands for."""
+    if not ball.is_exact() or not ball.is_finite() or _bits(ball) <= SHORT:
+        return ball
+    return ball + arb(0, ULPS * float(np.spacing(abs(float(ball)))))
+
+
+def written(ball: arb, dtype: str) -> arb:
+    """A literal with a fraction as every number that is written so.
+
+    That is what rounds to it in its last digit, if it has seven digits or more. Two that differ in the last
+    digit do not touch. A number of a narrower dtype, with more than half of its bits, also stands for its
+    shortest decimal in that dtype.
+    """
+    if not ball.is_exact() or not ball.is_finite() or ball != float(ball):
+        return ball
+    if _bits(ball) > SHORT:
+        text = repr(float(ball))
+    elif dtype != "float64" and dtype in FORMATS and _bits(ball) > format_of(dtype).digits // 2:
+        text = format_of(dtype).shortest(float(ball))
+    else:
+        return ball
+    _, digits, exponent = Decimal(text).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    if exponent >= 0:
+        return rounded(ball, dtype)
+    with precision(BITS):
+        ends = arb(text)
+        if len(digits) >= LEAST_DIGITS:
+            ends += arb(0, arb("4.9999") * arb(10) ** (exponent - 1))
+        return rounded(ball, dtype).union(ends)
+
+
+def has_data(program: Program) -> bool:
+    """Whether arrays of rounded numbers stand in it."""
+    return any(_is_data(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
+
+
+def is_rounded(array: Array, dtype: str) -> bool:
+    """Whether any of these numbers has more than half of the bits of its dtype; 1, 0.5 and masks have not."""
+    return _is_finite(array) and bool(_long(as_balls(array).ravel().tolist(), dtype).any())
+
+
+def with_moved_data(program: Program, seed: int) -> Program:
+    """The program with its arrays of numbers moved, as `moved` does it."""
+    return _with(program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_data(e) else None)
+
+
+def moved(array: Array, dtype: str, seed: int) -> Array:
+    """Every number that is rounded, moved by half an ulp: up, for seed 0, or to a side drawn for it.
+
+    The side depends on the number alone. So equal numbers, which were rounded alike, move alike, wherever
+    they stand. An array with an infinite number in it is a mask, and stays.
+    """
+    if not _is_finite(array):
+        return array
+    balls = as_balls(array)
+    flat = balls.ravel().tolist()
+    numbers = np.array([float(b.mid()) for b in flat])
+    steps = format_of(dtype).ulp(numbers) / 2 * (_sides(numbers, seed) if seed else 1.0)
+    with precision(BITS):
+        found = [
+            b + arb(step) if long else b
+            for b, step, long in zip(flat, steps.tolist(), _long(flat, dtype).tolist(), strict=True)
+        ]
+    return filled(found, balls.shape)
+
+
+def _sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
+    """1 or -1 for each number, by a hash of it (the finaliser of splitmix64)."""
+    mixed = numbers.view(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.where((mixed >> np.uint64(63)).astype(bool), 1.0, -1.0)
+
+
+def _long(balls: list[arb], dtype: str) -> NDArray[Any]:
+    most = format_of(dtype).digits // 2
+    return np.array([b.is_exact() and b.is_finite() and _bits(b) > most for b in balls], bool)
+
+
+def _is_finite(array: Array) -> bool:
+    return array.dtype == object or bool(np.isfinite(array.astype(np.float64)).all())
+
+
+def _bits(ball: arb) -> int:
+    return abs(int(ball.man_exp()[0])).bit_length()
+
+
+def _with(program: Program, value: Callable[[Equation], Array | None]) -> Program:
+    equations = [
+        e if (new := value(e)) is None else e._replace(params={"value": new}) for e in program.equations
+    ]
+    return Program(program.inputs, equations, program.outputs, program.guards)
+
+
+def _is_literal(equation: Equation) -> bool:
+    """A number that was written; the unbounded rate of a declared edge (see `recording`) is none."""
+    out = equation.output
+    return equation.primitive is constant and out.is_float and not out.ndim and _number(equation).is_finite()
+
+
+def _is_data(equation: Equation) -> bool:
+    out = equation.output
+    return equation.primitive is constant and out.is_float and out.ndim > 0 and out.dtype in FORMATS
+
+
+def _number(equation: Equation) -> arb:
+    ball: arb = as_balls(np.asarray(equation.params["value"])).item()
+    return ball

@@ -1,0 +1,320 @@
+"""What a difference between two formulas must be to be `wrong`: one that matters (design, L2)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import harness
+from harness.verdicts import Verdict
+from oracles.exact.enclose.literals import BITS, moved, written
+from oracles.exact.program.balls import precision
+
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+RIGHT = (Verdict.ACCURATE, Verdict.IMPRECISE)
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def in_torch(array, dtype):
+    return torch.tensor(array).to(getattr(torch, dtype))
+
+
+def in_jax(array, dtype):
+    return jnp.asarray(array, dtype)
+
+
+# -- R1: half an ulp of the true value, in float32's ulps where the dtype is coarser -------------------------
+
+
+def scaled(k):
+    """A torch Function, whose gradient is off by a factor of 1 + 2^-k."""
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return (g.double() * x.double().cos() * (1 + 2.0**-k)).to(x.dtype)
+
+    return Scaled.apply
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_factor_that_the_format_resolves_is_wrong(dtype):
+    finest = 50 if dtype == "float64" else 23
+    result = harness.check_gradient(scaled(finest), (in_torch(numbers(4, 8), dtype),))
+    assert result.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_factor_below_float32_is_none(dtype):
+    x = in_torch(numbers(4, 8), dtype)
+    result = harness.check_gradient(scaled(27), (x,))
+    assert result.verdict is Verdict.ACCURATE
+    assert any("the formula differs from the derivative by 7.5e-09 of it" in note for note in result.notes)
+    assert any("below what float32 resolves" in note for note in result.notes)
+    assert harness.check_gradient(scaled(27), (x,), resolution="exact").verdict is Verdict.WRONG
+
+
+CORRECTLY_ROUNDED = {
+    "softplus' = 1 above 40": (
+        lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0),
+        lambda g, x: g * np.where(x > 40, 1.0, 1 / (1 + np.exp(-x))),
+        [50.0, 1.0],
+    ),
+    "tanh' = 0 above 400": (
+        np.tanh,
+        lambda g, x: g * np.where(np.abs(x) > 400, 0.0, 1 - np.tanh(x) ** 2),
+        [401.0, 0.5],
+    ),
+    "a guarded quotient": (np.log, lambda g, x: g / (x + 1e-30), [0.5, 3.0]),
+    "three terms of expm1(x)/x": (
+        lambda x: np.expm1(x) / x,
+        lambda g, x: g * (0.5 + x / 3 + x * x / 8),
+        [1e-8, -3e-9],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTLY_ROUNDED)
+def test_a_shortcut_whose_value_is_correctly_rounded_is_right(name):
+    function, backward, x = CORRECTLY_ROUNDED[name]
+    result = harness.check_gradient(function, (np.array(x),), vjp=backward)
+    assert result.verdict is Verdict.ACCURATE, result
+    assert "below what float64 resolves" in str(result)
+
+
+def test_a_clipped_tail_of_another_size_is_wrong():
+    """Clipped at 700, sigmoid' at -800 is 1e-304, and the truth 5e-348: C is 43 decades off."""
+
+    def backward(g, x):
+        s = 1 / (1 + np.exp(-np.clip(x, -700, 700)))
+        return g * s * (1 - s)
+
+    with np.errstate(over="ignore"):
+        result = harness.check_gradient(lambda x: 1 / (1 + np.exp(-x)), (np.array([-800.0]),), vjp=backward)
+    assert result.verdict is Verdict.WRONG
+
+
+# -- R2: written digits --------------------------------------------------------------------------------------
+
+
+def literal(text, dtype="float64"):
+    with precision(BITS):
+        return written(arb(float(text)), dtype)
+
+
+@settings(derandomize=True)
+@given(st.integers(1_000_000, 99_999_999), st.integers(-9, -1))
+def test_a_literal_is_what_rounds_to_it_in_its_last_digit(digits, exponent):
+    if digits % 10 in {0, 9}:  # one of the two has fewer digits
+        return
+    with precision(BITS):
+        value, step = arb(digits) * arb(10) ** exponent, arb(10) ** (exponent - 1)
+        ball = literal(f"{digits}e{exponent}")
+        if ball.is_exact():  # a short binary number, such as 1000000.5
+            return
+        assert ball.contains(value + arb("4.999") * step)
+        assert not ball.contains(value + arb("5.001") * step)
+        assert not ball.overlaps(literal(f"{digits + 1}e{exponent}")), "two last digits are two numbers"
+
+
+@pytest.mark.parametrize("text", ["0.5", "3.0", "1000.0", "0.1", "3.1416", "0.707107", "1e10"])
+def test_a_literal_of_fewer_digits_is_meant_as_it_is(text):
+    assert float(literal(text).rad()) <= 4 * np.spacing(float(text))
+
+
+def test_a_number_of_a_narrow_dtype_also_stands_for_its_shortest_decimal():
+    with precision(BITS):
+        tenth = arb(1) / 10
+    assert literal(float(torch.tensor(0.1).bfloat16()), "bfloat16").contains(tenth)
+    assert not literal(float(torch.tensor(0.1).bfloat16()), "bfloat16").contains(arb("0.101"))
+    assert literal(float(np.float32(0.1)), "float32").contains(tenth)
+    assert literal(0.75, "bfloat16").is_exact(), "a number of few bits is no rounded one"
+
+
+def flash(base):
+    def softmax(x):
+        p = torch.exp2((x - x.max(-1, keepdim=True).values) * base)
+        return p / p.sum(-1, keepdim=True)
+
+    return softmax
+
+
+def gelu_in_torch(c):
+    return lambda x: 0.5 * x * (1 + torch.tanh(c * (x + 0.044715 * x**3)))
+
+
+def gelu_in_jax(c):
+    return lambda x: 0.5 * x * (1 + jnp.tanh(c * (x + 0.044715 * x**3)))
+
+
+def tanh_gelu(x):
+    return jax.nn.gelu(x, approximate=True)
+
+
+SHORT_CONSTANTS = {
+    "flash": (in_torch, flash(1.44269504), lambda x: torch.softmax(x, -1)),
+    "Megatron": (in_torch, gelu_in_torch(0.79788456), lambda x: F.gelu(x, approximate="tanh")),
+    "erf": (in_torch, lambda x: 0.5 * x * (1 + torch.erf(x * 0.70710678)), F.gelu),
+    "jax": (in_jax, gelu_in_jax(0.79788456), tanh_gelu),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SHORT_CONSTANTS)
+def test_a_copied_constant_of_eight_digits_is_the_number_it_was_copied_from(name, dtype):
+    convert, function, spec = SHORT_CONSTANTS[name]
+    with jax.enable_x64(True):
+        result = harness.check_gradient(function, (convert(numbers(4, 8), dtype),), spec=spec)
+    assert result.verdict in RIGHT, result
+    assert "wrong" not in str(result)
+
+
+TYPOS = {
+    "0.044716": lambda x: 0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + 0.044716 * x**3))),
+    "another digit": gelu_in_torch(0.79788465),
+    "two digits exchanged": gelu_in_torch(0.7978845608082654 - 1e-6),
+    "3.1416": lambda x: 0.5 * x * (1 + torch.tanh((2 / 3.1416) ** 0.5 * (x + 0.044715 * x**3))),
+    "six digits": gelu_in_torch(0.797885),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", TYPOS)
+def test_a_mistyped_constant_is_wrong(name, dtype):
+    x = in_torch(numbers(4, 8), dtype)
+    result = harness.check_gradient(TYPOS[name], (x,), spec=lambda x: F.gelu(x, approximate="tanh"))
+    assert result.verdict is Verdict.WRONG, result
+
+
+def test_the_note_names_the_number_and_says_by_how_much():
+    x = (in_torch(numbers(4, 8), "float64"),)
+    result = harness.check_gradient(flash(1.44269504), x, spec=lambda x: torch.softmax(x, -1))
+    (note,) = (n for n in result.notes if "last digits" in n)
+    assert note.startswith("the formula differs from the derivative by ")
+    assert note.endswith(" of it: the last digits of 1.44269504 explain that")
+
+
+# -- R3: data ------------------------------------------------------------------------------------------------
+
+
+@settings(derandomize=True)
+@given(st.integers(1, 50))
+def test_equal_numbers_move_alike_and_short_ones_stay(seed):
+    data = np.array([0.1, 0.5, 0.1, 1.0, 0.3])
+    out = [float(b - arb(v)) for b, v in zip(moved(data, "float64", seed), data, strict=True)]
+    assert out[0] == out[2] != 0
+    assert out[1] == out[3] == 0
+    assert all(abs(d) == np.spacing(v) / 2 for d, v in zip(out, data, strict=True) if d)
+
+
+def test_a_mask_with_infinite_numbers_stays():
+    mask = np.array([0.1, -np.inf])
+    assert moved(mask, "float64", 1) is mask
+
+
+def smoothed(p, x):
+    """Cross entropy with smoothed labels, of rows that sum to 1 but for rounding."""
+    return -(p * torch.log_softmax(x, -1)).sum()
+
+
+def by_hand(p):
+    class Smoothed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return smoothed(p, x)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * (torch.softmax(x, -1) - p)  # as if each row summed to 1
+
+    return Smoothed.apply
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("classes", [7, 10])
+def test_labels_that_sum_to_one_but_for_rounding_are_right(classes, dtype):
+    rows = np.full((3, classes), 0.1 / classes)
+    rows[np.arange(3), np.arange(3)] += 0.9
+    p, x = in_torch(rows, dtype), in_torch(numbers(3, classes), dtype)
+    result = harness.check_gradient(by_hand(p), (x,))
+    assert result.verdict in RIGHT, result
+    off = harness.check_gradient(by_hand(p), (x,), resolution="exact")
+    assert off.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("factor", [1.001, 1.01])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_a_closed_over_matrix_hides_no_factor(dtype, factor):
+    w = in_torch(numbers(8, 5, seed=1), dtype)
+
+    class Linear(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x @ w
+
+        @staticmethod
+        def backward(ctx, g):
+            return (g @ w.T) * factor
+
+    result = harness.check_gradient(Linear.apply, (in_torch(numbers(4, 8), dtype),))
+    assert result.verdict is Verdict.WRONG
+
+
+def test_a_held_argument_is_data_and_named():
+    rows = np.full((3, 7), 0.1 / 7)
+    rows[np.arange(3), np.arange(3)] += 0.9
+
+    def loss(x, labels):
+        return -np.sum(labels * (x - np.log(np.sum(np.exp(x), -1, keepdims=True))))
+
+    def backward(g, x, labels):
+        e = np.exp(x)
+        return g * (e / e.sum(-1, keepdims=True) - labels)
+
+    result = harness.check_gradient(loss, (numbers(3, 7), rows), vjp=backward, argnums=0)
+    assert result.verdict is Verdict.ACCURATE, result
+    assert "the rounding of labels explains that" in str(result)
+
+
+# -- the value of a custom rule ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1 + 2.0**-27, "accurate"), (1 + 2.0**-20, "wrong")])
+def test_a_primal_below_what_float32_resolves_is_the_function(factor, verdict):
+    @jax.custom_vjp
+    def f(x):
+        return jnp.sin(x)
+
+    def forward(x):
+        with jax.enable_x64(True):
+            return (jnp.sin(x.astype("float64")) * factor).astype("float32"), x
+
+    f.defvjp(forward, lambda x, g: (g * jnp.cos(x),))
+    result = harness.check_gradient(f, (in_jax(numbers(5), "float32"),))
+    assert result.verdict.value == verdict, result
+
+
+# -- the choice ----------------------------------------------------------------------------------------------
+
+
+def test_what_may_be_chosen_is_said():
+    with pytest.raises(ValueError, match="resolution must be 'format' or 'exact', got 'fine'"):
+        harness.check_gradient(np.sin, (numbers(3),), vjp=lambda g, x: g * np.cos(x), resolution="fine")
