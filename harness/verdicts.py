@@ -60,7 +60,7 @@ class Verdict(StrEnum):
     # fmt: off
     WRONG = ("wrong", Standing.FAULTY, "bold red",
         "The formula is wrong: it is the derivative of another function. Proven, not suspected.",
-        "E and T are disjoint, by more than written digits, rounded data or what the format resolves explain; "
+        "E and T are disjoint, by more than written digits, rounded data or the format explain; "
         "central differences in exact arithmetic side with T.",
         "(softmax - t) / batch as the gradient of the book's loss, which has log(y + 1e-7): off by 1e-7 / p",
         "Derive the rule again. If the forward is an iteration or an approximation, name what it stands for "

@@ -219,10 +219,10 @@ def test_a_value_that_leaves_the_balls_is_an_error_that_says_where():
 
 
 def test_compiled_library_code_is_named():
-    from scipy.special import spence
+    from scipy.special import itj0y0
 
-    with pytest.raises(harness.Unsupported, match="spence"):
-        exact_gradient(spence, (X,))
+    with pytest.raises(harness.Unsupported, match="itj0y0"):
+        exact_gradient(itj0y0, (X,))
 
 
 def test_a_function_that_overwrites_its_input_is_an_error():

@@ -21,6 +21,7 @@ from jax._src import dtypes, literals  # what it remembers of NumPy's arrays has
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from oracles.exact.from_jaxpr.rules.definitions import named
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 
@@ -145,7 +146,8 @@ def _traced(
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
     try:
-        return jax.make_jaxpr(function)(*avals)
+        with named():
+            return jax.make_jaxpr(function)(*avals)
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.TracerArrayConversionError,

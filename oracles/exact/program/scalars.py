@@ -245,6 +245,7 @@ SCALARS: dict[str, Scalar] = {
     "erfi": Scalar(lambda s: s.erfi(), arb.erfi),
     "hyp1f1": Scalar(coefficients=series.hyp1f1),
     "sinc": Scalar(coefficients=series.sinc),
+    "spence": Scalar(coefficients=series.spence, accuracy=OTHER),
     "gamma_lower": Scalar(
         lambda s, a: arb_series.gamma_lower(a, s, 1),
         lambda x, a: x.gamma_lower(a, 1),

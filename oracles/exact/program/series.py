@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flint
-from flint import arb, arb_series
+from flint import acb, arb, arb_series
 
 from oracles.exact.program.balls import ZERO
 from oracles.exact.program.errors import Unsupported
@@ -118,6 +118,15 @@ def _inverse(y: arb, order: int, function: Callable[[Any], Any]) -> list[arb]:
     forward = function(arb_series([y, 1], order + 1))
     inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
     return [y, *(inverse[k] for k in range(1, order + 1))]
+
+
+def spence(x: arb, order: int) -> list[arb]:
+    """Spence's function, the dilogarithm of 1 - x (DLMF 25.12.1), whose slope is log(x) / (1 - x).
+
+    That is -F(1, 1; 2; 1 - x) (DLMF 15.4.1), which has no singularity at 1; F's derivatives are DLMF 15.5.2.
+    """
+    slopes = [(-1) ** (j + 1) * (1 - x).hypgeom_2f1(1 + j, 1 + j, 2 + j) / (j + 1) ** 2 for j in range(order)]
+    return [acb(1 - x).polylog(2).real, *slopes]
 
 
 def sinc(x: arb, order: int) -> list[arb]:

@@ -8,20 +8,26 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
+from flint import arb
 
-from harness import check_gradient
+from harness import check_gradient, exact_gradient
+from harness.verdicts import Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record as record_aten
 from oracles.exact.from_jaxpr import record as record_jax
 from oracles.exact.from_numpy import record as record_numpy
+from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
+from oracles.exact.program.series import spence
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 ZERO = 2.404825557695773  # of J0, rounded
 POINTS = np.array([-30.5, -1.3, 0.0, 0.7, ZERO, 51.0, 900.0])
+AROUND_0, AROUND_1 = np.array([-2.0, 0.0, 0.3, 5.0]), np.array([1e-9, 0.3, 1.0, 1.0 + 2.0**-40, 7.5])
 SLOPES = {
     "j0": lambda x: -mpmath.besselj(1, x),
     "j1": lambda x: mpmath.besselj(1, x, derivative=1),
+    "spence": lambda x: mpmath.log(x) / (1 - x) if x != 1 else mpmath.mpf(-1),
     "erfcx": lambda x: 2 * x * mpmath.exp(x * x) * mpmath.erfc(x) - 2 / mpmath.sqrt(mpmath.pi),
 }
 
@@ -42,12 +48,12 @@ def assert_is_the_slope(name, balls, points):
 
 @pytest.mark.parametrize("name", SLOPES)
 def test_scipy_s_functions_have_the_slopes_of_mpmath(name):
-    points = POINTS if name != "erfcx" else np.array([-2.0, 0.0, 0.3, 5.0])
+    points = {"erfcx": AROUND_0, "spence": AROUND_1}.get(name, POINTS)
     assert_is_the_slope(name, slopes(record_numpy(getattr(scipy.special, name), (points,)), points), points)
 
 
 def test_erfcx_is_one_function_in_all_front_ends():
-    points = np.array([-2.0, 0.0, 0.3, 5.0])
+    points = AROUND_0
     leaf = torch.tensor(points, requires_grad=True)
     assert_is_the_slope("erfcx", slopes(record_aten(torch.special.erfcx, (leaf,), {}), points), points)
     with jax.enable_x64(True):
@@ -108,3 +114,42 @@ def test_torch_s_value_is_proven_and_its_float32_is_inside_the_bound(name):
     program = record_aten(Own.apply, (x.clone().requires_grad_(),), {}).program
     (balls,) = bound(program, [x.numpy()], ROUNDING_MODELS["torch"]).balls
     assert all(b.contains(float(c)) for b, c in zip(balls.tolist(), function(x).numpy(), strict=True))
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_the_coefficients_of_spence_are_those_of_mpmath(order):
+    for x in AROUND_1[1:].tolist():
+        with mpmath.workdps(40), precision(200):
+            true = mpmath.taylor(lambda v: mpmath.polylog(2, 1 - v), mpmath.mpf(x), order)[order]
+            assert mpmath.almosteq(mpmath.mpf(spence(arb(x), order)[order].mid().str(40, radius=False)), true)
+
+
+@pytest.mark.parametrize(("name", "points"), [("ndtri", [0.3, 0.02, 0.999]), ("spence", [0.3, 0.75, 5.0])])
+def test_what_jax_codes_as_an_approximation_is_the_function(name, points):
+    """Cephes' rational approximations, which leave no name in a trace, are 1e-16 off the function."""
+    true = {"spence": SLOPES["spence"], "ndtri": lambda p: 1 / mpmath.npdf(normal_quantile(p))}[name]
+    function = getattr(jax.scipy.special, name)
+    with jax.enable_x64(True), mpmath.workdps(40):
+        ones = jax.numpy.ones(len(points))
+        found = exact_gradient(function, (jax.numpy.asarray(points),), cotangent=ones).balls.tolist()
+        for ball, x in zip(found, points, strict=True):
+            assert mpmath.almosteq(
+                mpmath.mpf(ball.mid().str(35, radius=False)), true(mpmath.mpf(x)), rel_eps=1e-30
+            )
+        result = check_gradient(function, (jax.numpy.asarray(points),))
+    assert result.verdict is Verdict.ACCURATE
+    assert jax._src.scipy.special._spence.__class__.__name__ == "function"  # as it was
+
+
+def normal_quantile(p):
+    return -mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * p)
+
+
+@pytest.mark.parametrize(("x", "computed"), [(1.5, "not a number"), (1.0, "0")])
+def test_jax_s_own_slope_of_spence_is_no_number_between_1_and_2(x, computed):
+    """Its branches are chosen after log(1 - x) was differentiated; at 1 the constant 0 was."""
+    with jax.enable_x64(True):
+        result = check_gradient(jax.scipy.special.spence, (jax.numpy.asarray([x]),))
+    assert not result.passed
+    assert result.verdict in {Verdict.MISCOMPUTED, Verdict.WRONG}
+    assert computed in str(result)

@@ -124,7 +124,9 @@ UFUNCS: dict[str, Rule] = {
 }
 # SciPy's own, of the same names as in scipy.special.
 SCIPY: dict[str, Rule] = {
-    **_named(scalar, "erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi"),
+    **_named(
+        scalar, "erf erfc erfinv erfcinv expm1 log1p cbrt exp2 gammaln:lgamma psi:digamma digamma expi spence"
+    ),
     "erfcx": fn.erfcx,
     "j0": lambda x: scalar("bessel_j", x, nu=0),
     "j1": lambda x: scalar("bessel_j", x, nu=1),
