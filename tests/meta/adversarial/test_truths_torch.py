@@ -178,3 +178,18 @@ def test_polygamma_in_place_is_polygamma():
 def test_as_strided_beyond_an_argument_is_unsupported():
     with pytest.raises(Unsupported, match="a view of a larger tensor"):
         record(lambda x: torch.as_strided(x, (2,), (1,), 0), (X[1:],))
+
+
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.parametrize(("mode", "size"), [("linear", (8,)), ("bilinear", (5, 8)), ("bicubic", (3, 11))])
+def test_interpolation_rounds_as_its_places_do(mode, size, align):
+    """A weight is what is left of an index times a rounded step: its error grows with the index."""
+    for out, dtype in ((4, torch.float64), (7, torch.float64), (12, torch.float64), (7, torch.bfloat16)):
+        x = torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(out)).to(dtype)
+        wanted = (out,) * len(size)
+        found = harness.check_gradient(
+            lambda x, wanted=wanted: F.interpolate(x, size=wanted, mode=mode, align_corners=align),
+            (x,),
+            probes=False,
+        )
+        assert found.verdict == "accurate", found

@@ -47,7 +47,7 @@ WITH_ZEROS = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 0.0, X)
 SCALAR_DOMAINS: dict[str, Array] = {
     **dict.fromkeys(("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh"), X),
     **dict.fromkeys(("atan", "asinh", "erf", "erfc", "sinc", "cbrt", "reciprocal", "digamma", "lgamma"), X),
-    **dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "rsqrt", "expi"), POSITIVE),
+    **dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "rsqrt", "expi", "spence"), POSITIVE),
     **dict.fromkeys(("asin", "acos", "atanh", "erfinv"), UNIT),
     "acosh": POSITIVE + 1,
     "erfcinv": POSITIVE / 2,

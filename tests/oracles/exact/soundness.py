@@ -73,6 +73,7 @@ FUNCTIONS: dict[str, Function] = {
     "erfinv": Function(sympy.erfinv(x), -1, 1, cost=60, digits=120),
     "erfcinv": Function(sympy.erfinv(1 - x), 0.001, 2, cost=60, digits=120),
     "sinc": Function(sympy.sin(x) / x, -1e6, 1e6, cost=3, digits=1500),
+    "spence": Function(sympy.polylog(2, 1 - x), 0, 1e3, cost=60, digits=120),
     "digamma": Function(_polygamma(0), -40, 1e6, cost=60, digits=120),
     "lgamma": Function(sympy.log(sympy.gamma(x) ** 2) / 2, -40, 1e6, cost=60, digits=120),
     "polygamma": Function(_polygamma(2), 0.001, 1e6, cost=60, parameters=(2,), digits=120),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
 
 import numpy as np
-from flint import arb
 
 from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
-from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
@@ -20,44 +19,58 @@ from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.program import Var, sum_of
 
 
-def _linear(t: Fraction) -> dict[int, Fraction]:
-    return {0: 1 - t, 1: t}
+def _linear(t: Var) -> dict[int, Var]:
+    return {0: 1.0 - t, 1: t}
 
 
-def _cubic(t: Fraction) -> dict[int, Fraction]:
+def _cubic(t: Var) -> dict[int, Var]:
     """Keys' kernel with a = -3/4 at distances 1 + t, t, 1 - t, 2 - t (Keys, 1981)."""
-    a = Fraction(-3, 4)
+    a = -0.75
 
-    def near(d: Fraction) -> Fraction:
-        return ((a + 2) * d - (a + 3)) * d * d + 1
+    def near(d: Var) -> Var:
+        return ((a + 2) * d - (a + 3)) * d * d + 1.0
 
-    def far(d: Fraction) -> Fraction:
+    def far(d: Var) -> Var:
         return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
-    return {-1: far(1 + t), 0: near(t), 1: near(1 - t), 2: far(2 - t)}
+    return {-1: far(1.0 + t), 0: near(t), 1: near(1.0 - t), 2: far(2.0 - t)}
 
 
 def _matrix(call: OperatorCall, size: int, out: int, kernel: Any, align: bool, scale: float | None) -> Var:
-    """The weights (out, size) along one axis, as exact quotients; samples beyond the end repeat the end."""
+    """The weights (out, size) along one axis; samples beyond the end repeat the end.
+
+    They are made as ATen's UpSample.h makes them, since its rounding is large where the index is: the place
+    is the index times a rounded step, and its fraction is what is left of it without its floor. At a pixel
+    the rounded place may lie just before it, and its weight on the pixel before is 0 but for rounding.
+    """
+    over, under = (float(size), float(out)) if not scale else (1.0, scale)
     if align:
-        step, shift = (Fraction(size - 1, out - 1) if out > 1 else Fraction(0)), Fraction(0)
-    else:
-        step = 1 / Fraction(scale) if scale else Fraction(size, out)
-        shift = step / 2 - Fraction(1, 2)
-    top = [[Fraction(0)] * size for _ in range(out)]
-    for i in range(out):
-        at = i * step + shift
-        if kernel is _linear:
-            at = max(at, Fraction(0))
-        base = at.numerator // at.denominator
-        for k, w in kernel(at - base).items():
-            top[i][min(max(base + k, 0), size - 1)] += w
-    parts = [w for row in top for w in row]
-    over, under = (
-        call.recorder.constant(filled([arb(int(v)) for v in values], (out, size)), call.dtype)
-        for values in ([w.numerator for w in parts], [w.denominator for w in parts])
-    )
-    return over / under
+        over, under = (size - 1.0, out - 1.0) if out > 1 else (0.0, 1.0)
+    shift = 0.0 if align else 0.5
+    exact = [(i + Fraction(shift)) * Fraction(over) / Fraction(under) - Fraction(shift) for i in range(out)]
+    inside = [kernel is not _linear or place > 0 for place in exact]
+    floors = [
+        place.numerator // place.denominator if ok else 0 for place, ok in zip(exact, inside, strict=True)
+    ]
+
+    def column(numbers: Sequence[float]) -> Var:
+        return call.recorder.constant(np.asarray(numbers, np.float64).reshape(out, 1), call.dtype)
+
+    step = column([over] * out) / column([under] * out)
+    place = step * column([i + shift for i in range(out)])
+    place = place - shift if shift else place
+    t = (place - column(floors)) * column(inside)
+    weights = {**kernel(t), (-1 if kernel is _linear else -2): _before(t, exact, column)}
+    rows = []
+    for k, weight in weights.items():
+        at = np.clip(np.array(floors) + k, 0, size - 1)
+        rows.append(weight * call.recorder.constant(np.eye(size)[at], call.dtype))
+    return sum_of(*rows)
+
+
+def _before(t: Var, exact: list[Fraction], column: Callable[[Sequence[float]], Var]) -> Var:
+    """The weight on the pixel before those that the kernel reaches: 0, by its fraction at a pixel."""
+    return t * column([place.denominator == 1 for place in exact])
 
 
 def _upsample(n: int, kernel: Any) -> Rule:
