@@ -32,10 +32,11 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants (slow)
+soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants; right kernels (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
+	$(BIN)/python -m tests.verdicts.kernels
 
 scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of memory (half an hour)
 	$(BIN)/python -m tests.harness.scale
