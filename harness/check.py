@@ -129,7 +129,7 @@ def check_gradient(
         return result((without_numbers(reason, "given"),))
     question = question_of(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
-        limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits), opaque=spec is not None,
+        limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits),
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
         probes=asked, resolution=finest,
     )  # fmt: skip

@@ -95,7 +95,7 @@ def check_layer(
             target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
             question = question_of(
                 target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
-                allowed=allowed, opaque=spec is not None,
+                allowed=allowed,
                 value=ValueRule.NEAR if spec else ValueRule.NOTED,
                 linear=not own.is_loss, probes=asked, resolution=finest,
             )  # fmt: skip

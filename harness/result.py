@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.proof.evidence import Allowed
+from harness.proof.evidence import OUTSIDE, Allowed
 from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
 from harness.verdicts import RIGHT, Outcome, Verdict, css
@@ -84,6 +84,29 @@ class Result:
     def __bool__(self) -> bool:
         """Whether it passed, so that `assert check_gradient(...)` fails where the gradient is not right."""
         return self.passed
+
+    @property
+    def is_examined(self) -> bool:
+        """Whether the formula was looked into; otherwise the numbers alone decided."""
+        return all(part.examined for part in self.parts)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether all that is wrong is so by little, where the forward iterates, and may approximate."""
+        found = [p for p in self.parts if p.verdict is Verdict.WRONG and not p.remark]
+        return bool(found) and all(p.near for p in found)
+
+    @property
+    def is_slight(self) -> bool:
+        """Whether what is miscomputed is outside its bound and no more: examined, and within the budget."""
+        found = [p for p in self.parts if p.verdict is Verdict.MISCOMPUTED and not p.remark]
+        return bool(found) and all(
+            p.examined
+            and p.judgement is not None
+            and p.judgement.reason == OUTSIDE
+            and p.judgement.bits_lost <= self.allowed(p.judgement.narrowest or p.dtype)
+            for p in found
+        )
 
     @property
     def probed(self) -> tuple[Part, ...]:
@@ -172,10 +195,11 @@ class Result:
         bound = None if math.isnan(j.bound_ulp) else j.bound_ulp
         limits = {"attainable": j.attainable_ulp, "program bound": bound}
         at = f"[{', '.join(map(str, j.element))}]" if j.element else ""
-        budget = self.allowed(dtype)
+        budget = self.allowed(j.narrowest or dtype)
         return worst_element(
-            at, j.computed, j.true_digits.strip("?"), dtype, j.error_ulp, limits, j.bits_lost, budget
-        )
+            at, j.computed, j.true_digits.strip("?"), dtype, j.error_ulp, limits, j.bits_lost, budget,
+            j.narrowest,
+        )  # fmt: skip
 
     def _repr_html_(self) -> str:
         """For notebooks: the verdict, the table, and the text of what fails."""

@@ -48,8 +48,6 @@ class Oracle(ABC):
         package: The distribution it needs, "" if nothing beyond the harness.
         machine: Its rounding model, a key of `ROUNDING_MODELS`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
-        opaque: True where nobody can look into its program, so that `record` has nothing to give: it is
-            judged by its numbers alone, against the rounding of the true gradient's own program.
         slow: Why it is only asked in a full run, "" if it always is.
         sparse: Whether it pays for every new shape, so that only a full run asks it at all of them.
     """
@@ -58,7 +56,6 @@ class Oracle(ABC):
     package: ClassVar[str] = ""
     machine: ClassVar[str] = ""
     decides: ClassVar[bool] = True
-    opaque: ClassVar[bool] = False
     slow: str = ""
     sparse: bool = False
 
@@ -84,7 +81,8 @@ class Oracle(ABC):
     def record(self, case: Case, cotangent: Array | None, args: tuple[Array, ...]) -> Recording:
         """The gradient program that `subject` runs: its inputs are the cotangent and the floating arguments.
 
-        Without a cotangent it is the program of the value.
+        Without a cotangent it is the program of the value. What cannot be recorded is judged by its numbers
+        alone, against the rounding of the true gradient's own program.
 
         Raises:
             Unsupported: It cannot be recorded, with the reason.

@@ -78,7 +78,7 @@ def answered(
     examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     said = [examined.note] if examined.note else []
-    notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed))
+    notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     judged = [*_judged(question, posed, examined, seen, name), *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
@@ -99,6 +99,16 @@ def _unused(posed: Posed) -> list[str]:
     return [f"no gradient, since nothing here depends on it: {name}" for name in names]
 
 
+def _narrowed(posed: Posed) -> list[str]:
+    """Where the function casts to a narrower format, as which a gradient is judged then."""
+    pairs = [(n, of) for n, (of, _) in zip(posed.true.narrowest, posed.expected, strict=True) if n]
+    found = {narrow: ", ".join(of for n, of in pairs if n == narrow) for narrow, _ in pairs}
+    return [
+        f"the function casts to {narrow} on the way of {names}: its gradient is judged as one of that"
+        for narrow, names in found.items()
+    ]
+
+
 def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
     """Each part by the worst of its results: of the first run, run again, and with a scaled cotangent."""
     found = []
@@ -109,7 +119,13 @@ def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed
     for (of, like), *results in zip(posed.expected, *found, strict=True):
         judgement = worst(results)
         shape, dtype = like.shape, like.dtype.name
-        parts.append(Part(name, of, judgement.verdict, judgement, judgement.diagnosis, dtype, shape))
+        near = examined.formula.near and judgement.verdict is Verdict.WRONG
+        parts.append(
+            Part(
+                name, of, judgement.verdict, judgement, judgement.diagnosis, dtype, shape,
+                examined=not examined.opaque, near=near,
+            )
+        )  # fmt: skip
     return parts
 
 

@@ -24,8 +24,18 @@ Numbers = NDArray[np.float64]
 Allowed = Callable[[str], float]  # the budget of lost bits, by dtype
 
 
+OUTSIDE = "outside what the rounding of its program allows"
+FEW_DIGITS = 16  # float16 has 11, bfloat16 8: half of them is 2^-6 or 2^-4
+CARRIED = 4  # times what a sample of eight runs gives
+BLIND_ULPS = 2  # that a gradient of so few digits may be off, where nobody could look into it
+
+
 def budget(dtype: str) -> float:
-    """How many bits a gradient of this dtype may lose: half of its significand, rounded down."""
+    """How many bits a gradient of this dtype may lose: half of its significand, rounded down.
+
+    Where the function casts to a narrower one on the way from the argument, the gradient is as good as one
+    of that: its budget counts, and so does what the inputs allow in it.
+    """
     return format_of(dtype).digits // 2
 
 
@@ -49,6 +59,9 @@ class Evidence:
         formula: Whether E meets T, per element; None where E could not be evaluated.
         bound: B's balls; None where there is no bound.
         dtype: What the result must be in.
+        narrowest: The narrowest format on the way from the argument to the result; "" for its own.
+        examined: Whether the formula was looked into at all.
+        carried: How far from 0 rounding carries an element that is 0, sampled; None where that is not known.
     """
 
     name: str
@@ -58,6 +71,9 @@ class Evidence:
     formula: NDArray[np.bool_] | None
     bound: Array | None
     dtype: str
+    narrowest: str = ""
+    examined: bool = True
+    carried: Numbers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,7 @@ class Facts:
     Attributes:
         got: What was computed.
         error: Its distance from the truth.
-        half: Half an ulp of the truth.
+        half: Half an ulp of the truth, in the narrowest format on the way.
         lost: log2(error / attainable), between 0 and the significand; all of it for NaN and a total loss.
         budget: How many bits may be lost.
         attainable, zero: The evidence's.
@@ -80,6 +96,9 @@ class Facts:
         rounds: Whether B's program rounds at all.
         legal: Where the point is a kink, and the number a legal slope.
         jumps: Where the truth jumps close by.
+        examined: Whether the formula was looked into.
+        carried: Where the error is one that sampled rounding makes of a 0, or a few times that.
+        few: Whether the format has few digits, where the budget hides much.
     """
 
     got: Numbers
@@ -99,6 +118,9 @@ class Facts:
     rounds: Mask
     legal: Mask
     jumps: Mask
+    examined: bool
+    few: bool
+    carried: Mask
 
     @property
     def counted(self) -> Mask:
@@ -113,9 +135,9 @@ class Facts:
 
 def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     """The facts of what was computed, beside the evidence."""
-    truth, kind = of.truth, format_of(of.dtype)
+    truth, kind = of.truth, format_of(of.narrowest or of.dtype)
     got, mid = computed.astype(np.float64), truth.mid
-    overflow = float(kind.overflow) if of.dtype != "float64" else math.inf
+    overflow = float(format_of(of.dtype).overflow) if of.dtype != "float64" else math.inf
     beyond = ~np.isfinite(mid) | (np.abs(mid) >= overflow)
     right_infinity = beyond & np.isinf(got) & (np.sign(got) == np.sign(mid))
     error = np.where(right_infinity, 0.0, distance(truth, got))
@@ -132,6 +154,8 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     return Facts(
         got, error, kind.ulp(mid) / 2, lost, budget, of.attainable, of.zero, agrees, of.formula is not None,
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
+        of.examined, kind.digits < FEW_DIGITS,
+        np.zeros(mid.shape, bool) if of.carried is None else error <= CARRIED * of.carried,
     )  # fmt: skip
 
 
@@ -180,9 +204,16 @@ class Rule:
 def _excused(f: Facts) -> Mask:
     """An error that half an ulp of the inputs makes as well is no rounding program's fault.
 
-    But an attainable error above the budget is a sample across a branch, and excuses nothing.
+    But an attainable error above the budget is a sample across a branch, and excuses nothing. (A program that
+    was not examined may round where the truth's own does not.)
     """
-    return np.asarray((f.error <= f.attainable) & (f.attainable <= 2 * f.half * 2.0**f.budget) & f.rounds)
+    rounds = f.rounds | (not f.examined)
+    return np.asarray((f.error <= f.attainable) & (f.attainable <= 2 * f.half * 2.0**f.budget) & rounds)
+
+
+def _blind(f: Facts) -> Mask:
+    """Where the formula was not examined, and half of the digits are too few to tell it from another."""
+    return f.counted & (f.few and not f.examined) & ~f.zero & ~f.jumps
 
 
 def _wrong_infinity(f: Facts) -> Mask:
@@ -208,7 +239,7 @@ TABLE = (
     # B has everything that this program may compute, so something else was executed.
     Rule(
         Verdict.MISCOMPUTED,
-        "outside what the rounding of its program allows",
+        OUTSIDE,
         lambda f: f.counted & f.bounded & ~f.inside & ~_excused(f),
     ),
     # The one policy. Where the truth is always 0, or jumps, a is no measure.
@@ -216,6 +247,11 @@ TABLE = (
         Verdict.IMPRECISE,
         "more bits lost than the budget allows",
         lambda f: f.counted & (f.lost > f.budget) & ~f.zero & ~f.jumps,
+    ),
+    Rule(
+        Verdict.IMPRECISE,
+        f"more than {BLIND_ULPS} ulps further off than the inputs allow",
+        lambda f: _blind(f) & (f.error > f.attainable + 2 * BLIND_ULPS * f.half) & ~f.zero & ~f.jumps,
     ),
     # A 0 has no correct digit, whatever the budget is.
     Rule(
@@ -225,11 +261,11 @@ TABLE = (
     ),
     # The inputs' own rounding may carry them across the jump: only the rounded truth is certain.
     Rule(Verdict.UNDECIDED, "the truth jumps close by", lambda f: f.counted & f.jumps & ~(f.error <= f.half)),
-    # Where a says nothing B alone judges; without B nothing does.
+    # Where a says nothing B alone judges; without B a sample of its rounding may excuse, and nothing else.
     Rule(
         Verdict.UNDECIDED,
         "the truth is 0, and the program has no finite bound",
-        lambda f: f.counted & f.zero & ~f.bounded & ~(f.error <= f.half) & f.finite,
+        lambda f: f.counted & f.zero & ~f.bounded & ~(f.error <= f.half) & ~f.carried & f.finite,
     ),
     # One of the legal slopes, or what the right program may compute of one.
     Rule(Verdict.CONVENTION, "a legal slope at a kink", lambda f: f.legal),

@@ -7,6 +7,7 @@ looked at from a distance.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +18,7 @@ from flint import arb
 from harness.proof.evidence import Mask, meets
 from harness.proof.materiality import Comparison, Side, known_to_meet
 from harness.proof.question import Question
+from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
@@ -24,7 +26,7 @@ from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
-from oracles.exact.program.balls import KINKS, as_balls, precision
+from oracles.exact.program.balls import KINKS, as_balls, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Program
@@ -33,6 +35,7 @@ from oracles.exact_oracle import BITS
 
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
+ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
 
@@ -48,11 +51,14 @@ class Formula:
         agrees: Per differentiated input and element, whether E meets T; None where E is not known.
         reason: Why it is not known, or why it disagrees.
         notes: By how much it differs where that does not matter, and why it does not.
+        near: Whether it disagrees by little, and with a forward that iterates: that may approximate what is
+            meant (a solver with few steps), and the rule may know better.
     """
 
     agrees: tuple[Mask, ...] | None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    near: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -67,11 +73,11 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         truth: The truth; only inputs for which the program has an output are in it.
         program: The program under test, its inputs' numbers included.
         question: Which derivative it is, and how exactly.
+
+    Raises:
+        Undecided: The program has no value in exact arithmetic, to any precision within the limits.
     """
-    try:
-        found = refine(program.program, program.values, BITS, question.limits)
-    except Undecided as reason:
-        return Formula(None, f"the gradient program cannot be evaluated exactly: {reason}")
+    found = refine(program.program, program.values, BITS, question.limits)
     compared = Comparison(
         Side(program.program, program.values, found, question.given(program.argument, 1)),
         Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument)),
@@ -83,7 +89,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
     agrees = compared.agrees
     if all(a.all() for a in agrees):
-        return replace(_summed(truth, found, agrees), notes=tuple(compared.notes))
+        return replace(_together(truth, found, agrees), notes=tuple(compared.notes))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
     if question.custom and jumps(truth.forward) and not truth.is_zero:
@@ -93,37 +99,42 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
             near=_attained(truth, found, agrees),
         )  # fmt: skip
         if at_distance:
-            return Formula(None, f"{at_distance}; {SPEC}, or {SURROGATE}")
-    return Formula(tuple(agrees), _accusation(truth, found, agrees, which, element))
+            return Formula(
+                None, "; ".join([at_distance, *([f"{SPEC}, or {SURROGATE}"] if question.is_plain else [])])
+            )
+    said = _accusation(truth, found, agrees, which, element, question.is_plain)
+    near = _is_near(found[which], truth.enclosures[which], element) and _iterates(truth.forward)
+    return Formula(tuple(agrees), said, near=near)
 
 
-def _summed(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:
-    """Each element is legal; at kinks their sum must be so too: of a tied maximum one share for all."""
-    if truth.along is None:
-        return Formula(tuple(agrees))
-    with precision(BITS):
-        total = sum((b for e in found for b in e.balls.ravel().tolist()), arb(0))
-        total += arb(0, _rounded_shares(truth, found))
-    if truth.along.overlaps(total):
+def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
+    return bool(abs(e.mid[element] - t.mid[element]) < SMALL * abs(t.mid[element]))
+
+
+def _iterates(forward: Program) -> bool:
+    """Whether one line of the source calls one operation many times."""
+    calls = {e.origin for e in forward.equations if e.origin}
+    lines = Counter((origin.operation, origin.place) for origin in calls)
+    return max(lines.values(), default=0) >= ITERATES
+
+
+def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:
+    """Each element is legal; at kinks they must be so together: of a tied maximum one share for all.
+
+    Shares are rounded numbers, each known to half an ulp: three times 1/3 is not 1.
+    """
+    said = ""
+    if truth.along is not None:
+        with precision(BITS):
+            known = [
+                e.balls + filled([arb(0, u / 2) for u in format_of(d).ulp(e.mid).ravel().tolist()], e.shape)
+                for e, d in zip(found, truth.dtypes, strict=True)
+            ]
+        said = refutation(truth.along, truth.enclosures, known)
+    if not said:
         return Formula(tuple(agrees))
     off_kinks = tuple(a & ~t.wide for a, t in zip(agrees, truth.enclosures, strict=True))
-    return Formula(off_kinks, beyond(total, truth.along))
-
-
-def _rounded_shares(truth: Truth, found: Sequence[Enclosure]) -> float:
-    """How far constant shares may miss their sum, each known to half an ulp: three times 1/3 is not 1."""
-    shares = zip(truth.dtypes, found, truth.enclosures, strict=True)
-    return sum(float(np.sum(format_of(d).ulp(e.mid), where=t.wide)) / 2 for d, e, t in shares)
-
-
-def beyond(total: arb, along: arb) -> str:
-    """A sum of legal elements that is not legal."""
-    low, high = float(along.lower()), float(along.upper())
-    legal = f"{low:.6g}" if high - low <= 1e-6 * abs(high) else f"{low:.6g} to {high:.6g}"
-    return (
-        f"each element is legal at its kink, but they add up to {float(total.mid()):.6g}, where the "
-        f"derivative along (1, ..., 1) is {legal}"
-    )
+    return Formula(off_kinks, said)
 
 
 def _with_literals(truth: Truth, program: Program) -> list[Array]:
@@ -167,7 +178,12 @@ def _furthest(
 
 
 def _accusation(
-    truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask], which: int, element: tuple[int, ...]
+    truth: Truth,
+    found: Sequence[Enclosure],
+    agrees: Sequence[Mask],
+    which: int,
+    element: tuple[int, ...],
+    advise: bool,
 ) -> str:
     e, t = found[which], truth.enclosures[which]
     name = truth.names[which] + (f"[{', '.join(map(str, element))}]" if element else "")
@@ -178,7 +194,7 @@ def _accusation(
         f"{t.shown(element)}{_relative(e.balls[element], t.balls[element])}; "
         f"{wrong} of {total} elements differ"
     )
-    return f"{said}. {_hint(truth, found, which, element)}".rstrip(". ")
+    return f"{said}. {_hint(truth, found, which, element, advise)}".rstrip(". ")
 
 
 def _relative(rule: arb, true: arb) -> str:
@@ -187,20 +203,22 @@ def _relative(rule: arb, true: arb) -> str:
     return f" ({float(abs((rule - true) / true).mid()):.2g} of it off)"
 
 
-def _hint(truth: Truth, found: Sequence[Enclosure], which: int, element: tuple[int, ...]) -> str:
-    """What it might be instead, where that can be recognised."""
-    number = _missing_literal(truth, found)
+def _hint(
+    truth: Truth, found: Sequence[Enclosure], which: int, element: tuple[int, ...], advise: bool
+) -> str:
+    """What it might be instead, where that can be recognised; and to `advise`, how to say so."""
+    number, t = _missing_literal(truth, found), truth.enclosures[which]
+    near = _is_near(found[which], t, element)
+    told, how = "", ""
     if number:
-        return f"It is the derivative of the function without its {number}: {SPEC}"
-    if truth.is_zero:  # a rounded forward, whose rule is meant for another function
-        return f"The forward is flat here (is it rounded?): {SURROGATE}"
-    if _is_identity(truth):
-        return f"The forward is the identity here: {SURROGATE}"
-    t = truth.enclosures[which]
-    gap = abs(found[which].mid[element] - t.mid[element])
-    if gap < SMALL * abs(t.mid[element]):
-        return f"So close, the forward may be an approximation of what is meant: then {SPEC}"
-    return ""
+        told, how = f"It is the derivative of the function without its {number}", SPEC
+    elif truth.is_zero:  # a rounded forward, whose rule is meant for another function
+        told, how = "The forward is flat here (is it rounded?)", SURROGATE
+    elif _is_identity(truth):
+        told, how = "The forward is the identity here", SURROGATE
+    elif near:
+        told, how = "So close, the forward may be an approximation of what is meant", f"then {SPEC}"
+    return f"{told}: {how}" if told and advise else told
 
 
 def _is_identity(truth: Truth) -> bool:

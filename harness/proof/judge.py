@@ -48,6 +48,7 @@ class Judgement:
         at_kink: How many elements hold a legal choice at a kink.
         diagnosis: Why, in words.
         reason: Why, as the row of the table says it that decides at the worst element.
+        narrowest: The narrowest format on the way of the derivative; "" where that is the gradient's.
         more: Where the verdict is not a right one, the next worst elements with the same one.
     """
 
@@ -68,6 +69,7 @@ class Judgement:
     at_kink: int = 0
     diagnosis: str = ""
     reason: str = ""
+    narrowest: str = ""
     more: tuple[Element, ...] = ()
 
 
@@ -79,7 +81,7 @@ def judge(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allo
 def judge_each(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> list[Judgement]:
     """The verdict on each differentiated argument."""
     return [
-        _judged(k, one, np.asarray(c), allowed(one.dtype))
+        _judged(k, one, np.asarray(c), allowed(one.narrowest or one.dtype))
         for k, (one, c) in enumerate(zip(evidence, computed, strict=True))
     ]
 
@@ -168,6 +170,7 @@ def _described(
         at_kink=int(np.sum(legal)),
         diagnosis=_convention(known, got, legal) if row.verdict is Verdict.CONVENTION else "",
         reason=row.reason,
+        narrowest=known.narrowest,
     )
 
 
@@ -203,6 +206,7 @@ def worst_element(
     limits: dict[str, float | None],
     bits_lost: float | None,
     budget: float,
+    narrowest: str = "",
 ) -> str:
     """The worst element: got, true, and the error beside what is allowed; None is "not known"."""
     error = "" if error_ulp is None else f"{error_ulp:.3g} ulp"
@@ -214,4 +218,6 @@ def worst_element(
     text += f" ({beside})" if beside else ""
     if bits_lost is None:
         return text
-    return f"{text}, {bits_lost:.1f} of {format_of(dtype).digits} bits lost (budget {budget:g})"
+    by = f": it casts to {narrowest}" if narrowest else ""
+    digits = format_of(narrowest or dtype).digits
+    return f"{text}, {bits_lost:.1f} of {digits} bits lost (budget {budget:g}{by})"

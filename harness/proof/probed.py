@@ -54,7 +54,8 @@ def probed(
     parts = []
     for (of, like), found in zip(expected, each, strict=True):
         # What cannot be examined there, and keeps its digits as it did at first, is as right as it was.
-        kept = found.verdict in OPEN and not found.bits_lost > question.allowed(like.dtype.name)
+        allowed = question.allowed(found.narrowest or like.dtype.name)
+        kept = found.verdict in OPEN and not found.bits_lost > allowed
         if kept or _is_far(one, found, like.dtype.name):
             notes.append(f"{said}: {of} is {found.verdict.value}: {found.diagnosis}")
         elif found.verdict not in RIGHT:

@@ -11,19 +11,22 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Allowed, Evidence, budget
-from harness.proof.formula import Formula, beyond, compare
+from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
+from harness.proof.subdifferential import Slopes, refutation
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import Work
+from oracles.exact.program.balls import all_finite, filled
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
 from oracles.exact.rounding.diagnosis import diagnose
+from oracles.exact.rounding.sampled import of_zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ class Examined:
         recording: The program, None if it could not be recorded.
         formula: E against T.
         bound: B, None without a program or for a wrong one.
-        unsupported: Why there is no program, "" if there is one.
+        opaque: Why nobody could look into it, "" where it was recorded. What is bounded is the truth's own
+            program then.
         value: The program of the function's value, where the derivative gives it too.
+        zeros: How far from 0 rounding carries what is 0, sampled; None where it was not, for it is bounded.
         note: What is worth saying of all this.
     """
 
@@ -44,8 +49,9 @@ class Examined:
     recording: Recording | None
     formula: Formula
     bound: Bound | None
-    unsupported: str = ""
+    opaque: str = ""
     value: Recording | None = None
+    zeros: tuple[Array, ...] | None = None
     note: str = ""
 
     def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
@@ -89,9 +95,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     try:
         programs = tested.record(posed.directions, posed.inputs, alone)
     except Unsupported as reason:
-        if question.opaque:
-            return _opaque(truth, machine, f"opaque, so judged by its numbers alone: {reason}")
-        return Examined(machine, None, Formula(None, str(reason)), None, str(reason))
+        return _opaque(truth, machine, str(reason))
     except Undecided as reason:
         return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(question, truth, programs.gradient, machine)
@@ -118,19 +122,40 @@ def examine_program(
     if found != wanted:
         reason = f"the gradient program gives shapes {found}, the truth has {wanted}"
         return Examined(machine, None, Formula(None, reason), None)
-    formula = compare(truth, recording, question)
+    try:
+        formula = compare(truth, recording, question)
+    except Undecided as reason:
+        return _opaque(truth, machine, f"the gradient program cannot be evaluated exactly: {reason}")
     if formula.agrees is not None and not formula.is_right:
         # It is wrong, however it rounds.
         return Examined(machine, recording, formula, None, note="; ".join(recording.notes))
-    balls = bound(recording.program, recording.values, machine, Work(question.limits.seconds))
-    return Examined(machine, recording, formula, balls)
+    work = Work(question.limits.seconds)
+    balls = bound(recording.program, recording.values, machine, work)
+    return Examined(machine, recording, formula, balls, zeros=_zeros(truth, recording, machine, balls, work))
 
 
-def _opaque(truth: Truth, machine: RoundingModel, note: str) -> Examined:
+def _zeros(
+    truth: Truth, recording: Recording, machine: RoundingModel, found: Bound, work: Work
+) -> tuple[Array, ...] | None:
+    """How far from 0 rounding carries the elements that are 0, sampled, where the bound of one has no end."""
+    unbounded = (
+        zero.any() and not all_finite(balls[zero])
+        for zero, balls in zip(truth.zero, found.balls, strict=True)
+    )
+    if any(unbounded):
+        with suppress(Undecided):
+            return tuple(of_zeros(recording.program, recording.values, machine, work))
+    return None
+
+
+def _opaque(truth: Truth, machine: RoundingModel, reason: str) -> Examined:
     """A program that nobody can look into: nothing is known of it but how the truth's own would round."""
+    note = f"the formula was not examined, so the numbers alone decide: {reason}"
     recording = Recording(truth.gradient, tuple(truth.inputs), ())
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
-    return Examined(machine, recording, agrees, bound(truth.gradient, truth.inputs, machine), note=note)
+    return Examined(
+        machine, recording, agrees, bound(truth.gradient, truth.inputs, machine), reason, note=note
+    )
 
 
 def verdicts(
@@ -139,29 +164,26 @@ def verdicts(
     """The verdict on each computed gradient, with the reason in words."""
     judged = judge_each(_evidence(truth, examined), computed, allowed)
     found = [_told(examined, one) for one in judged]
-    if truth.along is not None and all(one.verdict in RIGHT for one in found):
-        return _added_up(truth, truth.along, computed, found, allowed)
-    return found
-
-
-def _added_up(
-    truth: Truth, along: arb, computed: Sequence[Array], found: Sequence[Judgement], allowed: Allowed
-) -> list[Judgement]:
-    """What is legal at kinks one by one, if the sum is not, to as many bits as the budget leaves."""
-    total, slack = 0.0, 0.0
-    for numbers, dtype in zip(computed, truth.dtypes, strict=True):
-        wide = numbers.astype(np.float64)
-        total += float(np.sum(wide))
-        kept = format_of(dtype).digits - allowed(dtype)
-        slack += 2.0**-kept * float(np.sum(np.abs(wide))) + float(along.abs_upper()) * 2.0**-kept
-    if arb(total, slack).overlaps(along):
-        return list(found)
+    if truth.along is None or not all(one.verdict in RIGHT for one in found):
+        return found
+    said = _not_legal_together(truth.along, truth, computed, allowed)
     return [
-        replace(one, verdict=Verdict.MISCOMPUTED, diagnosis=beyond(arb(total), along))
-        if one.verdict is Verdict.CONVENTION
+        replace(one, verdict=Verdict.MISCOMPUTED, diagnosis=said)
+        if said and one.verdict is Verdict.CONVENTION
         else one
         for one in found
     ]
+
+
+def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], allowed: Allowed) -> str:
+    """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves."""
+    known = [narrow or dtype for dtype, narrow in zip(truth.dtypes, truth.narrowest, strict=True)]
+    rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]
+    numbers = [
+        filled([arb(v, room * abs(v)) for v in c.astype(np.float64).ravel().tolist()], c.shape)
+        for c, room in zip(computed, rooms, strict=True)
+    ]
+    return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 
 
 def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
@@ -171,13 +193,14 @@ def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
         attainable = truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0)
         agree = None if agrees is None else agrees[k]
         within = None if balls is None else balls[k]
-        found.append(Evidence(name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype))
+        one = (name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype)
+        carried = None if examined.zeros is None else examined.zeros[k]
+        narrowest = truth.narrowest[k]
+        found.append(Evidence(*one, narrowest, examined=not examined.opaque, carried=carried))
     return found
 
 
 def _told(examined: Examined, found: Judgement) -> Judgement:
-    if examined.unsupported:
-        return replace(found, verdict=Verdict.UNSUPPORTED, diagnosis=examined.unsupported)
     return replace(found, diagnosis=_why(examined, found) or found.diagnosis)
 
 
@@ -195,7 +218,9 @@ def _why(examined: Examined, found: Judgement) -> str:
     if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
         return ""
     recording, cause = examined.recording, examined.formula.reason
-    if recording is not None:
+    if examined.opaque:
+        cause = f"{found.reason}; the formula was not examined: {examined.opaque}"
+    elif recording is not None:
         cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
     if found.verdict is Verdict.IMPRECISE:
         return cause

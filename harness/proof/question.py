@@ -107,7 +107,6 @@ class Question:
         limits: Of the exact evaluations.
         allowed: The budget of lost bits, by dtype.
         value: What is asked of the function's own value.
-        opaque: Whether a derivative that cannot be recorded is judged by its numbers alone.
         linear: Whether the gradient is a linear function of the cotangent.
         custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
         value_dtype: What the value must be in; "" where that is the subject's business.
@@ -126,13 +125,17 @@ class Question:
     limits: Limits = LIMITS
     allowed: Allowed = budget
     value: ValueRule = ValueRule.NOTED
-    opaque: bool = False
     linear: bool = True
     custom: bool = True
     value_dtype: str = ""
     thorough: bool = True
     probes: tuple[Probe, ...] = ()
     resolution: Resolution = Resolution.FORMAT
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the truth is the function's own, and no other was named (spec=, surrogate=)."""
+        return self.value in {ValueRule.NOTED, ValueRule.COUNTS}
 
     def given(self, argument: Sequence[int], before: int = 0) -> dict[int, str]:
         """The inputs of a program that are given and not differentiated, by number, with their names.
@@ -159,6 +162,8 @@ class Part:
         remark: Whether it says something without deciding: a value, where the question is about the gradient
             alone, or what is not proven beside the given point.
         probe: The probe that found it; "" where it is of the run that was asked for.
+        examined: Whether the formula was looked into; otherwise the numbers alone decided.
+        near: Whether it is wrong by little, where the forward iterates and may approximate what is meant.
     """
 
     input: str
@@ -171,6 +176,8 @@ class Part:
     remark: bool = False
     of_value: bool = False
     probe: str = ""
+    examined: bool = True
+    near: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
 from harness.proof.question import Question
+from harness.proof.subdifferential import Slopes
 from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
-from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.kinks import resolve
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
-from oracles.exact.program.balls import all_finite, exact, precision
 from oracles.exact.program.derive import jvp, vjp
-from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.program import Program
+from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.primitives.linear_algebra import matmul_
+from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import attainable
 from oracles.exact_oracle import BITS, LIMITS
@@ -36,10 +35,11 @@ class Truth:
         wrt: The inputs that are differentiated.
         argument: For each input, which argument it is of; below 0 for what is none.
         names, dtypes: Of the derivative's parts, which are one per differentiated input, forward per output.
+        narrowest: For each part the narrowest format on the way of its derivative; "" where that is its own.
         enclosures: T, per part.
         attainable, zero: a, and where the truth is 0 under every perturbation.
-        along: The hull of the derivatives along (1, ..., 1), which the sum of a gradient cannot leave,
-            however legal each of its elements is. Known at kinks alone, in reverse mode.
+        along: The hulls along directions, which a gradient cannot leave, however legal each of its elements
+            is. At kinks alone, in reverse mode.
     """
 
     forward: Program
@@ -50,10 +50,11 @@ class Truth:
     argument: tuple[int, ...]
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
+    narrowest: tuple[str, ...]
     enclosures: tuple[Enclosure, ...]
     attainable: tuple[NDArray[np.float64], ...]
     zero: tuple[NDArray[np.bool_], ...]
-    along: arb | None = None
+    along: Slopes | None = None
 
     @property
     def inputs(self) -> list[Array]:
@@ -199,35 +200,58 @@ def true_gradient(
         Undecided: No precision within the limits narrows an element, with the reason.
         Unsupported: A primitive has no derivative rule.
     """
-    program, inputs = derive(recording.program, wrt), [*recording.values, *cotangents]
+    program = derive(recording.program, wrt)
     enclosures = slopes(
         recording.program, program, recording.values, cotangents, wrt, BITS, limits, derive is jvp
     )
     kinks = derive is vjp and any(e.kinks for e in enclosures)
-    along = _along(recording, cotangents, wrt, limits) if kinks else None
+    work = Work(limits.seconds)
+    along = Slopes(recording.program, recording.values, cotangents, wrt, work) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
-    excused, zero = attainable(program, inputs, wrt, enclosures, len(cotangents), Work(limits.seconds))
+    sources, results = _narrowest(recording.program, wrt)
+    known = [*recording.values, *cotangents]
+    narrow = dict(zip(wrt, sources, strict=True))
+    directions = sources if derive is jvp else results
+    formats = [*(narrow.get(i, "") for i in range(len(recording.values))), *directions]
+    parts = results if derive is jvp else sources
+    excused, zero = attainable(
+        program, known, wrt, enclosures, len(cotangents), Work(limits.seconds), (formats, parts)
+    )
     return Truth(
         recording.program, program, recording.values, tuple(cotangents), tuple(wrt), recording.argument,
-        tuple(names), dtypes, tuple(enclosures), tuple(excused), tuple(zero), along,
+        tuple(names), dtypes, parts, tuple(enclosures), tuple(excused), tuple(zero), along,
     )  # fmt: skip
 
 
-def _along(
-    recording: Recording, cotangents: Sequence[Array], wrt: Sequence[int], limits: Limits
-) -> arb | None:
-    """The derivative of <cotangent, f> where all that is differentiated moves alike; None if unknown."""
-    program = recording.program
-    inputs = [*recording.values, *(np.ones(program.inputs[i].shape) for i in wrt)]
-    work = Work(limits.seconds)
-    try:
-        tangents = jvp(program, wrt)
-        slopes = evaluate(tangents, inputs, BITS, work)
-        if not all(all_finite(s) for s in slopes):  # the edge of a branch
-            slopes = resolve(tangents, inputs, wrt, slopes, BITS, work)
-    except (Undecided, Unsupported):
-        return None
-    with precision(BITS):
-        parts = zip(slopes, cotangents, strict=True)
-        total = sum((b for s, c in parts for b in np.ravel(s * exact(c)).tolist()), arb(0))
-    return total if total.is_finite() else None
+def _narrowest(program: Program, wrt: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The narrowest format on the way of a derivative: from each input in `wrt`, and to each output.
+
+    "" where that is its own: nobody can ask for more than a cast has left. What is cast beside the way, and
+    what the derivative alone casts, does not count.
+    """
+    own, floats = [program.inputs[i] for i in wrt], [v for v in program.outputs if v.is_float]
+    whole = {v.dtype for e in program.equations for v in (e.output, *e.operands) if v.is_float}
+    if len(whole | {v.dtype for v in own}) < 2:
+        return ("",) * len(own), ("",) * len(program.outputs)
+    return (
+        tuple(_narrower(v.dtype, _formats(program, program.between([v], floats))) for v in own),
+        tuple(_narrower(v.dtype, _formats(program, program.between(own, [v]))) for v in program.outputs),
+    )
+
+
+def _narrower(dtype: str, met: set[str]) -> str:
+    least = min({*met, dtype} & FORMATS.keys(), key=lambda name: format_of(name).digits, default=dtype)
+    return least if dtype in FORMATS and format_of(least).digits < format_of(dtype).digits else ""
+
+
+def _formats(program: Program, way: set[Var]) -> set[str]:
+    """The dtypes on the way; with them those of the other operands of its products, as they were given."""
+    found, definitions = {v.dtype for v in way}, {e.output: e for e in program.equations}
+    for product in program.equations:
+        waiting = list(product.operands) if product.primitive is matmul_ and product.output in way else []
+        while waiting:
+            made = definitions.get(waiting.pop())
+            if made and made.origin and product.origin and made.origin.call == product.origin.call:
+                found.update(v.dtype for v in made.operands)
+                waiting += made.operands
+    return found

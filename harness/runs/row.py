@@ -99,7 +99,6 @@ def question_of(case: Case, cell: Cell, oracle: Oracle = REFERENCE) -> Question:
         case.arguments,
         case.argnums,
         cotangent=cotangent,
-        opaque=oracle.opaque,
         # What autograd wrote knows no better than the forward; the hand-written one might.
         custom=oracle.machine == REFERENCE.machine,
         value=ValueRule.COUNTS,

@@ -127,19 +127,27 @@ class Framework(ABC):
             raise
         except Exception as problem:
             alone = problem
-        self._run(function, args)
+        self._run(function, args, differentiate)
         line = _line(alone)
         raise Unsupported(
             f"recording raises what running does not: {first_line(alone)}{f' (at {line})' if line else ''}"
         ) from alone
 
-    def _run(self, function: Function, args: Sequence[Any]) -> None:
+    def _run(self, function: Function, args: Sequence[Any], differentiate: bool) -> None:
         """Run a function of arrays, and of tuples of them, as it runs by itself."""
         arrays = [a for arg in args for a in (arg if isinstance(arg, tuple) else (arg,))]
         wide = any(getattr(a, "dtype", None) == np.float64 for a in arrays)
         own = self.subject(as_called(function), function, wide=wide)
+
+        def loaded(array: Array) -> Any:
+            return self.leaf(own.load(array)) if differentiate else own.load(array)
+
         with without_errors():
-            own.value(*(tuple(map(own.load, a)) if isinstance(a, tuple) else own.load(a) for a in args))
+            own.value(*(tuple(map(loaded, a)) if isinstance(a, tuple) else loaded(a) for a in args))
+
+    def leaf(self, array: Any) -> Any:
+        """An array as what is differentiated is given to a function."""
+        return array
 
     @abstractmethod
     def _record(

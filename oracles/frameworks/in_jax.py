@@ -244,5 +244,11 @@ def _is_floating(result: Any) -> bool:
 
 
 def _cotangent(result: Any, given: Any) -> Any:
-    """What `jax.vjp` wants: for an integer result an array of its own kind of zeros."""
-    return given if _is_floating(result) else np.zeros(np.shape(result), jax.dtypes.float0)
+    """What `jax.vjp` wants: for an integer result an array of its own kind of zeros.
+
+    A function that casts has results of its own dtype where it is traced in float64, for its literals.
+    """
+    if not _is_floating(result):
+        return np.zeros(np.shape(result), jax.dtypes.float0)
+    own = jax.numpy.result_type(result)
+    return given if jax.numpy.result_type(given) == own else jax.numpy.asarray(given, own)

@@ -92,6 +92,9 @@ class _Torch(Framework):
         found: Array = array.view(torch.int16).numpy().view(bfloat16())
         return found
 
+    def leaf(self, array: Any) -> Any:
+        return _leaf(array)
+
     def zeros_like(self, array: Any) -> Any:
         return torch.zeros_like(array)
 

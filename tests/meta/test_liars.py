@@ -17,7 +17,7 @@ from harness.runs.record import Row
 from harness.runs.row import examined
 from harness.verdicts import Outcome, Verdict
 from oracles import Direction, Gradient, NumpyOracle, Oracle, Subject
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Undecided
 from tests.meta.liars import Around, Honest, changed, claims, judged
 
 WITH_GRADIENT = [name for name, case in catalogue().items() if case.vjp]
@@ -508,26 +508,39 @@ def test_an_oracle_that_fails_only_when_it_is_timed_gives_a_row():
 # -- what cannot be judged --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("problem", "verdict"), [(Unsupported, Verdict.UNSUPPORTED), (Undecided, Verdict.UNDECIDED)]
-)
-def test_a_program_that_cannot_be_recorded_fails_with_the_operations_name(problem, verdict):
-    record = judged(Raising("record", problem("np.fft.fft has no rule")), "sigmoid")
-    assert (record.outcome, record.verdict) == (Outcome.FAIL, verdict)
-    assert record.diagnosis == "np.fft.fft has no rule"
+def test_a_program_that_cannot_be_decided_fails_with_the_reason():
+    record = judged(Raising("record", Undecided("a branch")), "sigmoid")
+    assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.UNDECIDED)
+    assert record.diagnosis == "a branch"
 
 
-def test_an_oracle_that_records_nothing_is_unsupported_by_its_name():
-    @final
-    class Opaque(Around):
-        record = Oracle.record
+BLIND = "the formula was not examined, so the numbers alone decide: "
 
-        def change(self, value, arrays, args):
-            return value, arrays
 
+@final
+class Opaque(Around):
+    record = Oracle.record
+    factor = 1.0
+
+    def change(self, value, arrays, args):
+        return value, tuple(a * a.dtype.type(self.factor) for a in arrays)
+
+
+def test_an_oracle_that_records_nothing_is_judged_by_its_numbers():
     record = judged(Opaque(), "sigmoid")
-    assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.UNSUPPORTED)
-    assert record.diagnosis == "the fake oracle has no gradient program to record"
+    assert (record.outcome, record.verdict) == (Outcome.PASS, Verdict.ACCURATE)
+    assert record.diagnosis == f"{BLIND}the fake oracle has no gradient program to record"
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, np.nan, 1.001])
+def test_a_lie_that_records_nothing_is_caught(factor, monkeypatch):
+    monkeypatch.setattr(Opaque, "factor", factor)
+    record = judged(Opaque(), "sigmoid")
+    assert record.outcome is Outcome.FAIL
+    assert record.verdict in {Verdict.MISCOMPUTED, Verdict.IMPRECISE}
+    assert (
+        "the formula was not examined: the fake oracle has no gradient program to record" in record.diagnosis
+    )
 
 
 @pytest.mark.parametrize(("decides", "outcome"), [(True, Outcome.FAIL), (False, Outcome.INFO)])
@@ -544,10 +557,13 @@ def test_a_case_that_an_oracle_cannot_do_fails_unless_it_only_informs(decides, o
     assert record.diagnosis == "sigmoid is not written"
 
 
-def test_a_program_with_an_operation_without_a_rule_is_unsupported_by_its_name():
+def test_a_program_with_an_operation_without_a_rule_is_judged_by_its_numbers():
     record = judged(changed(lambda g: np.fft.ifft(np.fft.fft(g)).real), "sigmoid")
-    assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.UNSUPPORTED)
-    assert record.diagnosis.startswith("np.fft.fft has no rule; ")
+    assert (record.outcome, record.verdict) == (Outcome.PASS, Verdict.ACCURATE)
+    assert record.diagnosis.startswith(f"{BLIND}np.fft.fft has no rule; ")
+    record = judged(changed(lambda g: np.fft.fft(g).real), "sigmoid")
+    assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.MISCOMPUTED)
+    assert "the formula was not examined: np.fft.fft has no rule; " in record.diagnosis
 
 
 # -- the value --------------------------------------------------------------------------------------------

@@ -130,13 +130,13 @@ class _Sites:
         if not tied.any():
             return
         if self._kept is None:
-            self.places[self._number] = tied.ravel(), kink.gap(*operands, **equation.params).ravel()
+            self.places[self._number] = np.ravel(tied), np.ravel(kink.gap(*operands, **equation.params))
             return
         share = 0.1 + 0.8 * (self._number * GOLDEN % 1)
         kept = self._kept.get(self._number)
         other = tied if kept is None else tied & ~kept.reshape(tied.shape)
         if other.any():
-            result[other] = kink.mixed(share, *operands, **equation.params)[other]
+            result[other] = np.asarray(kink.mixed(share, *operands, **equation.params))[other]
 
 
 def _keys(number: int, tied: Array, gaps: Array, rays: Sequence[Operands]) -> list[Key | None]:
@@ -147,7 +147,7 @@ def _keys(number: int, tied: Array, gaps: Array, rays: Sequence[Operands]) -> li
     for ray in rays:
         equation, operands = ray[number]
         assert equation.primitive.kink is not None
-        around.append(equation.primitive.kink.gap(*operands, **equation.params).ravel())
+        around.append(np.ravel(equation.primitive.kink.gap(*operands, **equation.params)))
     return [_key(number, at, [gap[at] for gap in around]) if t else None for at, t in enumerate(tied)]
 
 

@@ -18,10 +18,10 @@ from typing import Any
 import jax
 import numpy as np
 from jax._src import dtypes, literals  # what it remembers of NumPy's arrays has no public name
+from jax._src.scipy import special  # nor have the parts of its functions
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from oracles.exact.from_jaxpr.rules.definitions import named
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 
@@ -29,6 +29,10 @@ _JAX, _HERE = (os.path.dirname(path) + os.sep for path in (jax.__file__, os.path
 _RUNNER = os.path.join(os.path.dirname(_HERE[:-1]), "frameworks", "in_jax.py")  # it only calls jax.vjp
 _fresh = count()
 _known, _apart, _counting = dtypes.canonicalize_value, 0, Lock()
+# Functions that leave a name in a trace only if they are jitted, as they are meanwhile.
+_PLAIN = {name: getattr(special, name) for name in ("_ndtri", "_spence")}
+_NAMED = {name: jax.jit(function) for name, function in _PLAIN.items()}
+_tracing = 0
 
 
 def trace(
@@ -101,6 +105,22 @@ def _arrays_unknown() -> Iterator[None]:
                 dtypes.canonicalize_value = _known
 
 
+@contextmanager
+def _named() -> Iterator[None]:
+    """Name those functions in what is traced meanwhile; they compute the same, in every thread."""
+    global _tracing
+    with _counting:
+        _tracing += 1
+        vars(special).update(_NAMED)
+    try:
+        yield
+    finally:
+        with _counting:
+            _tracing -= 1
+            if not _tracing:
+                vars(special).update(_PLAIN)
+
+
 def _anew(value: Any) -> Any:
     own = isinstance(value, np.ndarray) and not isinstance(value, literals.TypedNdArray | np.ma.MaskedArray)
     return _known(np.array(value) if own else value)  # a copy it has never met
@@ -146,7 +166,7 @@ def _traced(
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
     try:
-        with named():
+        with _named():
             return jax.make_jaxpr(function)(*avals)
     except (
         jax.errors.ConcretizationTypeError,

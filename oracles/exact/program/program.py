@@ -232,6 +232,18 @@ class Program:
                 needed.update(equation.operands)
         return Program(self.inputs, kept[::-1], outputs, self.guards)
 
+    def between(self, starts: Iterable[Var], ends: Iterable[Var]) -> set[Var]:
+        """The values on the way of a derivative from some values to others, these included."""
+        passing = [e for e in self.equations if e.output.is_float and e.primitive.jvp is not None]
+        depends, needed = set(starts), set(ends)
+        for equation in passing:
+            if depends.intersection(equation.operands):
+                depends.add(equation.output)
+        for equation in reversed(passing):
+            if equation.output in needed:
+                needed.update(equation.operands)
+        return depends & needed
+
     @cached_property
     def costs(self) -> list[float]:
         """How much work each equation is."""

@@ -90,7 +90,7 @@ def bound(
         if not v.dtype.startswith(("bool", "int", "uint")):
             format_of(v.dtype)
     with precision(BITS):
-        run = _Run(program, model)
+        run = Run(program, model)
         try:
             return run.all(inputs, work, keep)
         except Undecided as reason:
@@ -98,7 +98,7 @@ def bound(
             return run.found(wide, str(reason))
 
 
-class _Run:
+class Run:
     """One evaluation."""
 
     def __init__(self, program: Program, model: RoundingModel) -> None:
@@ -212,6 +212,7 @@ def attainable(
     truth: Sequence[Enclosure],
     cotangents: int = 1,
     work: Work | None = None,
+    narrowest: tuple[Sequence[str], Sequence[str]] = ((), ()),
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
     """The attainable error of every element, and where the truth is 0 whatever the perturbation.
 
@@ -222,6 +223,8 @@ def attainable(
         wrt: Which inputs are differentiated.
         truth: The enclosures at these numbers.
         cotangents: How many inputs are cotangents.
+        narrowest: For the inputs, and for the outputs, the format to which each is known: narrower ones than
+            their own, where the function casts; "" or nothing for their own.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
@@ -231,8 +234,12 @@ def attainable(
     bits = max((t.bits for t in truth), default=64)
     with precision(bits):
         inputs = [exact(x) for x in inputs]
+    formats, results = (
+        [known or v.dtype for known, v in zip(given or ("",) * len(own), own, strict=True)]
+        for given, own in zip(narrowest, (program.inputs, program.outputs), strict=True)
+    )
     moving = _moving(program, inputs, wrt, cotangents, bits, work)
-    steps = {i: _step(inputs[i], program.inputs[i], bits) for i in moving}
+    steps = {i: _step(inputs[i], formats[i], bits) for i in moving}
     count = PERTURBATIONS if sum(change.size for change in largest) < MANY else FEWER
     for seed in range(count) if any(np.size(inputs[i]) for i in moving) else ():
         moved = _moved(inputs, steps, seed)
@@ -256,8 +263,8 @@ def attainable(
                     still = [b.contains(0) for b in there.ravel().tolist()]
                     zero[k] &= np.array(still, bool).reshape(there.shape)
     found = []
-    for change, here, out in zip(largest, truth, program.outputs, strict=True):
-        half = format_of(out.dtype).ulp(here.mid) / 2
+    for change, here, dtype in zip(largest, truth, results, strict=True):
+        half = format_of(dtype).ulp(here.mid) / 2
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
 
@@ -279,7 +286,7 @@ def _moving(
         return floating
     try:
         here = evaluate(asked, inputs, bits, work)
-        steps = {i: _step(inputs[i], program.inputs[i], bits) for i in fixed}
+        steps = {i: _step(inputs[i], program.inputs[i].dtype, bits) for i in fixed}
         for seed in range(PERTURBATIONS):
             there = evaluate(asked, _moved(inputs, steps, seed), bits, work)
             if not all(map(np.array_equal, here, there)):
@@ -310,10 +317,10 @@ def _are_hulls(balls: Array) -> NDArray[np.bool_]:
     return np.array([not is_known(b) for b in balls.ravel().tolist()], bool).reshape(balls.shape)
 
 
-def _step(x: Array, var: Var, bits: int) -> tuple[Array, Array]:
+def _step(x: Array, dtype: str, bits: int) -> tuple[Array, Array]:
     """Every number of an input half an ulp down, and half an ulp up."""
     numbers = np.array(x.ravel().tolist(), float).reshape(x.shape)
-    half = exact(FORMATS[var.dtype].ulp(numbers) / 2)
+    half = exact(FORMATS[dtype].ulp(numbers) / 2)
     with precision(bits):
         return np.asarray(x - half), np.asarray(x + half)
 

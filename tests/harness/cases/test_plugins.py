@@ -41,7 +41,6 @@ class Hips(Oracle):
     name = "hips"
     package = "autograd"
     machine = "numpy"
-    opaque = True
 
     def unsupported(self, case):
         return "" if case.name in FUNCTIONS else f"{case.name} is not written for autograd"

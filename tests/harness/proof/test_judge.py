@@ -39,7 +39,16 @@ def around(numbers, radius):
 
 
 def evidence(
-    true, a=None, zero=False, right=True, bound=None, dtype="float64", kinks=(), name="x", shape=None
+    true,
+    a=None,
+    zero=False,
+    right=True,
+    bound=None,
+    dtype="float64",
+    kinks=(),
+    name="x",
+    shape=None,
+    examined=True,
 ):
     """What is known of one argument; a is half an ulp of the truth and B unbounded if not given."""
     truth = Enclosure(balls(true, shape), 256, kinks)
@@ -53,6 +62,7 @@ def evidence(
         formula,
         np.full(truth.shape, UNKNOWN, object) if bound is None else bound,
         dtype,
+        examined=examined,
     )
 
 

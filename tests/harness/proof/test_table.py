@@ -25,6 +25,9 @@ ROWS = {
         {"bound": around([1.0], 1e-12)}, 1 + 1e-11, {"bound": around([1.0], 1e-10)}, "right",
     ),
     "more bits lost than the budget allows": ({}, 1.5, {"a": 0.5}, "right"),
+    "more than 2 ulps further off than the inputs allow": (
+        {"examined": False, "dtype": "bfloat16", "a": 0.004, "budget": 4}, 1.023, {"examined": True}, "right",
+    ),
     "0, where the truth is not: a total loss": ({"a": 0.4, "budget": 60}, 0.0, {"a": 0.5}, "right"),
     "the truth jumps close by": ({"a": math.inf}, 1.5, {"a": 0.5}, "right"),
     "the truth is 0, and the program has no finite bound": (

@@ -95,7 +95,7 @@ def test_one_program_is_examined_once_for_each_oracle_that_is_kept():
     assert first is again
     assert first is not examined(case, "ordinary", "float64", 1, oracle)
     assert first.formula.agrees[0].all()
-    assert first.unsupported == ""
+    assert first.opaque == ""
 
 
 def test_a_programs_bound_holds_what_it_computes_and_the_truth():

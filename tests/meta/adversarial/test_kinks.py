@@ -132,9 +132,10 @@ def test_a_long_literal_in_the_rule_opens_no_hull(factor):
     assert "2 of 4 elements differ" in found.diagnosis
 
 
-def test_a_smooth_function_under_a_tied_maximum_stays_open():
-    """The limit: its elements share the kink of the maximum, whose hull stays."""
-    assert verdict(lambda x: sigmoid(x).max(), (np.zeros(3),), times([-0.7, 0.95, 0])) == LEGAL
+def test_a_smooth_function_under_a_tied_maximum_is_open_by_element_and_closed_along_a_direction():
+    """Its elements share the kink of the maximum, whose hull stays; their sum is 1/4."""
+    assert verdict(lambda x: sigmoid(x).max(), (np.zeros(3),), times([0.3, -0.05, 0])) == LEGAL
+    assert verdict(lambda x: sigmoid(x).max(), (np.zeros(3),), times([-0.7, 0.95, 0])) == "wrong"
 
 
 @pytest.mark.parametrize("framework", ["jax", "torch"])

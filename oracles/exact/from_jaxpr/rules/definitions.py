@@ -8,13 +8,10 @@ but not the names of its arguments, and is followed as it is coded.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-from jax._src.scipy import special  # the parts of its functions have no public name
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, promoted
 from oracles.exact.program import functions as f
@@ -24,27 +21,7 @@ from oracles.exact.program.primitives.linear_algebra import solve
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.signs import negative
 
-# Functions of `special` that leave a name in a trace only if they are jitted, as they are meanwhile.
-_PLAIN = {name: getattr(special, name) for name in ("_ndtri", "_spence")}
-_NAMED = {name: jax.jit(function) for name, function in _PLAIN.items()}
-_tracing, _counting = 0, Lock()
 _HOME = os.path.dirname(jax.__file__) + os.sep
-
-
-@contextmanager
-def named() -> Iterator[None]:
-    """Give names to those functions in what is traced meanwhile; they compute the same."""
-    global _tracing
-    with _counting:
-        _tracing += 1
-        vars(special).update(_NAMED)
-    try:
-        yield
-    finally:
-        with _counting:
-            _tracing -= 1
-            if not _tracing:
-                vars(special).update(_PLAIN)
 
 
 class Definition(NamedTuple):

@@ -1,0 +1,213 @@
+"""Backwards that nobody can look into: judged by their numbers, and what is still found in them."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import harness
+from harness.verdicts import RIGHT, Verdict
+
+FAILS = {Verdict.MISCOMPUTED, Verdict.IMPRECISE}
+TARGETS, LONG, SHORT = torch.tensor([[1, 2, 3], [2, 2, 4]]), torch.tensor([6, 6]), torch.tensor([3, 3])
+PLACES, OFFSETS = torch.tensor([1, 2, 4, 5, 4, 3]), torch.tensor([0, 3])
+
+
+def drawn(*shape, dtype, seed=0):
+    return torch.tensor(np.random.default_rng(seed).normal(size=shape)).to(dtype)
+
+
+def lstm(dtype):
+    torch.manual_seed(0)
+    cell = torch.nn.LSTM(4, 5).to(dtype).requires_grad_(False)
+    return lambda x: cell(x)[0], drawn(3, 2, 4, dtype=dtype)
+
+
+def ctc(dtype):
+    return lambda x: F.ctc_loss(x.log_softmax(-1), TARGETS, LONG, SHORT), drawn(6, 2, 5, dtype=dtype)
+
+
+def bag(mode):
+    return lambda dtype: (
+        lambda w: F.embedding_bag(PLACES, w, OFFSETS, mode=mode),
+        drawn(10, 3, dtype=dtype),
+    )
+
+
+KERNELS = {"lstm": lstm, "ctc": ctc, "sum": bag("sum"), "mean": bag("mean"), "max": bag("max")}
+FLOATS = (torch.float64, torch.float32)
+
+
+def changed(function, change):
+    """The function, with its own gradient changed."""
+
+    class Changed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            with torch.enable_grad():
+                leaf = x.detach().clone().requires_grad_()
+                value = function(leaf)
+            ctx.save_for_backward(leaf, value)
+            return value.detach().clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            leaf, value = ctx.saved_tensors
+            return change(torch.autograd.grad(value, leaf, g, retain_graph=True)[0])
+
+    return Changed.apply
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_native_backward_is_accurate(name, dtype):
+    function, x = KERNELS[name](dtype)
+    result = harness.check_gradient(function, (x,))
+    assert result.verdict is Verdict.ACCURATE, result
+    assert result.worst.bits_lost < 5
+    if not (name == "lstm" and dtype is torch.float64):  # which torch runs in operations that have rules
+        assert not result.is_examined
+        assert "the formula was not examined, so the numbers alone decide: " in str(result)
+
+
+def first_zero(gradient):
+    found = gradient.clone()
+    found.view(-1)[gradient.abs().argmax()] = 0
+    return found
+
+
+def row_dropped(gradient):
+    found = gradient.clone()
+    found[int(gradient.abs().flatten(1).sum(1).argmax())] = 0
+    return found
+
+
+CHANGES = {
+    "sign": lambda gradient: -gradient,
+    "one element": first_zero,
+    "a row": row_dropped,
+    "1 %": lambda gradient: 1.01 * gradient,
+    "0.1 %": lambda gradient: 1.001 * gradient,
+}
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", ["lstm", "ctc", "sum", "max"])
+def test_what_is_wrong_in_one_is_found(name, change, dtype):
+    function, x = KERNELS[name](dtype)
+    result = harness.check_gradient(changed(function, CHANGES[change]), (x,))
+    assert result.verdict in {*FAILS, Verdict.WRONG}, result
+
+
+# The least scale 1 + 2^-k that is found, by kernel and dtype: published in the README.
+LEAST = {("ctc", 0): 42, ("ctc", 1): 13, ("sum", 0): 51, ("sum", 1): 22, ("lstm", 1): 15}
+
+
+@pytest.mark.parametrize(("name", "which"), LEAST)
+def test_the_least_scale_that_is_found_is_what_is_published(name, which):
+    dtype, least = FLOATS[which], LEAST[name, which]
+    function, x = KERNELS[name](dtype)
+
+    def found(k):
+        scaled = changed(function, lambda gradient: gradient * (1 + 2.0**-k))
+        return harness.check_gradient(scaled, (x,), probes=False).verdict in FAILS
+
+    assert found(least)
+    assert not found(least + 3)
+
+
+# -- narrow formats ------------------------------------------------------------------------------------------
+
+
+def outside(factor):
+    """A kernel outside torch, in a narrow dtype."""
+
+    class Outside(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.sin()
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            numbers = factor * g.float().numpy() * np.cos(x.float().numpy())
+            return torch.tensor(numbers).to(x.dtype)
+
+    return Outside.apply
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(torch.float16, 2.0**-8), (torch.bfloat16, 2.0**-5)])
+def test_in_a_narrow_format_a_few_ulps_are_found_and_not_half_of_the_digits(dtype, least):
+    x = drawn(40, dtype=dtype)
+    assert harness.check_gradient(outside(1), (x,)).verdict is Verdict.ACCURATE
+    result = harness.check_gradient(outside(1 + least), (x,))
+    assert result.verdict in FAILS, result
+    budget = 5 if dtype is torch.float16 else 4
+    assert result.worst.bits_lost < budget, "the budget alone would let it pass"
+    assert "the formula was not examined" in str(result)
+
+
+def test_a_right_gradient_by_another_algorithm_is_not_accused_where_the_truths_own_does_not_round():
+    """The truth of a cumulative sum adds short numbers exactly; through a transform each is rounded."""
+
+    def backward(g, x):
+        flipped = np.fft.fft(np.cumsum(g[::-1])[::-1])
+        return np.fft.ifft(flipped).real
+
+    result = harness.check_gradient(np.cumsum, (np.arange(8.0),), vjp=backward)
+    assert result.verdict is Verdict.ACCURATE, result
+
+
+def test_a_gradient_in_python_numbers_is_judged_by_its_numbers():
+    def backward(g, x):
+        return g * np.array([math.exp(v) for v in x])
+
+    x = np.linspace(-1, 1, 5)
+    assert harness.check_gradient(np.exp, (x,), vjp=backward).verdict is Verdict.ACCURATE
+    wrong = harness.check_gradient(np.exp, (x,), vjp=lambda g, x: 1.0001 * backward(g, x))
+    assert wrong.verdict is Verdict.MISCOMPUTED
+    assert "the formula was not examined: float() would take" in str(wrong)
+
+
+# -- what no precision decides -------------------------------------------------------------------------------
+
+ADVANTAGES, BEFORE = np.array([1.0, -2.0, 0.5, 1.5]), np.array([0.1, -0.3, 0.2, 0.5])
+LOG_RATIOS = np.array([0.15, -0.2, 0.25, -0.4])
+
+
+def ppo_in_torch(x):
+    ratio = torch.exp(x - torch.tensor(BEFORE, dtype=x.dtype))
+    advantage = torch.tensor(ADVANTAGES, dtype=x.dtype)
+    return -torch.min(ratio * advantage, torch.clamp(ratio, 0.8, 1.2) * advantage).mean()
+
+
+def ppo_in_jax(x):
+    ratio = jnp.exp(x - jnp.asarray(BEFORE, x.dtype))
+    advantage = jnp.asarray(ADVANTAGES, x.dtype)
+    return -jnp.minimum(ratio * advantage, jnp.clip(ratio, 0.8, 1.2) * advantage).mean()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_loss_of_ppo_is_judged_by_its_numbers_where_two_sides_are_one_number(dtype):
+    """Within the clip both sides of the minimum are the same number, which no precision can tell."""
+    result = harness.check_gradient(ppo_in_torch, (torch.tensor(LOG_RATIOS).to(getattr(torch, dtype)),))
+    assert result.verdict is Verdict.ACCURATE, result
+    assert "the gradient program cannot be evaluated exactly: cannot compare" in str(result)
+    with jax.enable_x64(True):
+        of_jax = harness.check_gradient(ppo_in_jax, (jnp.asarray(LOG_RATIOS, dtype),))
+    assert of_jax.verdict in RIGHT, of_jax
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.001, -1.0])
+def test_a_wrong_gradient_of_it_is_found(factor):
+    x = torch.tensor(LOG_RATIOS)
+    result = harness.check_gradient(changed(ppo_in_torch, lambda gradient: factor * gradient), (x,))
+    assert result.verdict in {*FAILS, Verdict.WRONG}, result
