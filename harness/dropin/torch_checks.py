@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from harness.check import check_gradient
 from harness.dropin.made import (
     LOOSE,
     Answer,
-    answer_to,
+    answer_of,
     calling_originals,
     decide,
     is_inside,
@@ -133,6 +134,9 @@ def _decided(
         function = _differentiable(func, tensors)
     except Exception as raised:
         raise other or raised from None
+    if function is None:  # whether nothing depends on the inputs is seen by differences
+        with calling_originals():
+            return bool(checker(func, *args, **given, **options))
     ask = partial(
         check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
         **cotangent,
@@ -153,7 +157,7 @@ def _wrong(questions: Sequence[Callable[[], Result]]) -> Result | None:
             found = question()
         except Exception:
             return None
-        if answer_to(found.verdict, faulty=False) is Answer.FAIL:
+        if answer_of(replace(found, faults=())) is Answer.FAIL:
             return found
     return None
 
@@ -166,15 +170,24 @@ def _mismatch(found: Result, argnums: Sequence[int]) -> str:
     return f"Jacobian mismatch for output 0 with respect to input {argnums[worst.argument]},\n"
 
 
-def _differentiable(func: Function, tensors: Sequence[Any]) -> Function:
-    """The function with those of its results alone that have a gradient, as the original takes them."""
+def _differentiable(func: Function, tensors: Sequence[Any]) -> Function | None:
+    """The function as the original takes it; None if no result has a gradient.
+
+    Of several results those that have a gradient count; an input on which nothing depends has the gradient 0.
+    """
     found = func(*tensors)
-    if not isinstance(found, tuple | list):
-        return func
-    places = [k for k, one in enumerate(found) if getattr(one, "requires_grad", False)]
+    several = isinstance(found, tuple | list)
+    places = [
+        k for k, one in enumerate(found if several else [found]) if getattr(one, "requires_grad", False)
+    ]
+    if not places:
+        return None
 
     def differentiable(*args: Any) -> Any:
+        for leaf in args:
+            if getattr(leaf, "requires_grad", False):
+                leaf.is_trained = True
         results = func(*args)
-        return tuple(results[k] for k in places)
+        return tuple(results[k] for k in places) if several else results
 
     return differentiable

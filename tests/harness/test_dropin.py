@@ -12,6 +12,11 @@ import torch
 
 from harness import dropin
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
+from harness.dropin.made import Answer, answer_of
+from harness.proof.evidence import OUTSIDE, budget
+from harness.proof.judge import Judgement
+from harness.proof.question import Part
+from harness.result import Result
 from harness.verdicts import Verdict
 
 GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
@@ -310,3 +315,90 @@ def test_a_vjp_whose_value_is_another_functions_raises_as_the_original_does():
     check_vjp(lambda x: x * x, lambda x: (x * x, lambda g: (2 * x * g,)), x)
     with pytest.raises(AssertionError, match=r"another function: 3\.375"):
         check_vjp(lambda x: x * x, cubed, x)
+
+
+# -- what the originals do with little -----------------------------------------------------------------------
+
+
+def leaf(*numbers):
+    return torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
+
+
+class Deaf(torch.autograd.Function):
+    """Its second gradient is None, though the function depends on the second argument."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(y)
+        return x * y
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0], None
+
+
+def test_an_input_that_is_not_used_has_the_gradient_zero_as_in_the_original(settings):
+    assert gradcheck(lambda x, y: x * x, (leaf(1.0, 2.0), leaf(3.0, 4.0)))
+    assert gradcheck(lambda x, y: (x * x, y.detach()), (leaf(1.0, 2.0), leaf(3.0, 4.0)))
+    assert gradgradcheck(lambda x, y: x**3, (leaf(1.0, 2.0), leaf(3.0, 4.0)))
+    assert {one.verdict for one in settings.made} == {Verdict.ACCURATE}
+    with pytest.raises(GradcheckError, match="Jacobian mismatch for output 0 with respect to input 1"):
+        gradcheck(Deaf.apply, (leaf(1.0, 2.0), leaf(3.0, 4.0)))
+
+
+def test_a_lone_result_without_a_gradient_is_left_to_the_original():
+    assert gradcheck(lambda x: (x > 0.5).double(), (leaf(1.0, 2.0),))
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: x.detach() * 2, (leaf(1.0, 2.0),))
+
+
+def result_of(reason=OUTSIDE, bits_lost=3.0, examined=True, faults=()):
+    judgement = Judgement(Verdict.MISCOMPUTED, bits_lost=bits_lost, reason=reason)
+    part = Part("given", "x", Verdict.MISCOMPUTED, judgement, "off", "float64", (2,), examined=examined)
+    return Result((part,), faults, allowed=budget)
+
+
+@pytest.mark.parametrize(
+    ("result", "answer"),
+    [
+        (result_of(), Answer.WARN),
+        (result_of(bits_lost=27), Answer.FAIL),
+        (result_of("not finite, where the truth is", 53), Answer.FAIL),
+        (result_of("a legal slope at a kink", 0), Answer.FAIL),  # legal alone, and not along a direction
+        (result_of(faults=("x was overwritten",)), Answer.FAIL),
+        (result_of(examined=False), Answer.UNPROVEN),
+    ],
+)
+def test_what_is_miscomputed_within_the_budget_warns_and_nothing_else_does(result, answer):
+    assert answer_of(result) is answer
+
+
+def root_by_newton(steps, factor=1.0):
+    """The square root by so many steps of Newton's, with its implicit gradient."""
+
+    def solve(f, y):
+        for _ in range(steps):
+            y = y - f(y) / jax.grad(f)(y)
+        return y
+
+    def root(x):
+        return jax.lax.custom_root(lambda y: y * y - x, 1.0, solve, lambda g, y: factor * y / g(1.0))
+
+    return root
+
+
+def test_an_implicit_gradient_near_that_of_few_steps_is_left_to_the_original(settings):
+    with jax.enable_x64(True):
+        with pytest.warns(GradientWarning, match="not proven, so the original decides: the formula gives"):
+            check_grads(root_by_newton(5), (5.0,), 1, modes="rev")
+        assert (settings.made[-1].verdict, bool(settings.made[-1].unproven)) == (Verdict.WRONG, True)
+        check_grads(root_by_newton(8), (5.0,), 1, modes="rev")
+        assert settings.made[-1].verdict is Verdict.ACCURATE
+        with pytest.raises(AssertionError):
+            check_grads(root_by_newton(8, 1.5), (5.0,), 1, modes="rev")
+
+
+def test_a_rule_that_is_off_by_little_and_iterates_nothing_still_fails():
+    f = custom(lambda g, x: 1.0005 * g * jnp.cos(x))
+    with pytest.raises(AssertionError, match="wrong"):
+        check_grads(f, (array(3),), 1, modes="rev")

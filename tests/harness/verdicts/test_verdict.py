@@ -101,14 +101,20 @@ SLOPPY = '    SLOPPY = ("sloppy", Standing.FAULTY, "red", "It is sloppy.", "Tria
 def test_a_new_verdict_passes_through_no_drop_in():
     """At run time: what is no verdict of today is an error, and never a pass or the original's turn."""
     with pytest.raises(AssertionError, match="sloppy"):
-        answer_to("sloppy", False)
-    known = {v: answer_to(v, False) for v in Verdict}
+        answer_to("sloppy", False, True)
+    known = {v: answer_to(v, False, True) for v in Verdict}
     assert {v for v, answer in known.items() if answer is Answer.PASS} == RIGHT
     assert {v for v, answer in known.items() if answer is Answer.UNPROVEN} == {
         *ALLOWABLE,
         *(set(Verdict) - JUDGED),
     }
-    assert all(answer_to(v, True) is not Answer.PASS for v in Verdict)
+    assert all(answer_to(v, True, True) is not Answer.PASS for v in Verdict)
+
+
+def test_what_nobody_could_examine_is_the_originals_turn_unless_it_is_right():
+    known = {v: answer_to(v, False, False) for v in Verdict}
+    assert {v for v, answer in known.items() if answer is Answer.PASS} == RIGHT
+    assert {answer for v, answer in known.items() if v not in RIGHT} == {Answer.UNPROVEN}
 
 
 def test_a_verdict_that_a_drop_in_does_not_know_does_not_type_check(tmp_path):
