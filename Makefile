@@ -34,6 +34,7 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 
 soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants; right kernels (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
+	$(BIN)/python -m tests.oracles.exact.rounded --programs 100000
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
 	$(BIN)/python -m tests.verdicts.kernels

@@ -92,7 +92,8 @@ class Facts:
         beyond: Where the truth is beyond the dtype, so that infinity of its sign is the right value.
         right_infinity: Where that is what was computed.
         total_loss: 0 where the truth is not, by more than a excuses.
-        inside, bounded: Whether the number lies in B, and whether B is finite there, and the number too.
+        inside, bounded: Whether the number lies in B, or is the truth but for one rounding; and whether B is
+            finite there, and the number too.
         rounds: Whether B's program rounds at all.
         legal: Where the point is a kink, and the number a legal slope.
         jumps: Where the truth jumps close by.
@@ -147,6 +148,7 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
         total_loss = (got == 0) & (np.abs(mid) > 2 * of.attainable)
     lost = np.where(np.isnan(error) | total_loss, float(kind.digits), lost)
     inside, bounded, rounds = _in_bound(of.bound, got)
+    inside |= error <= format_of(of.dtype).ulp(mid) / 2  # a program that overflows may be right by chance
     bounded &= np.isfinite(got)
     agrees = np.ones(truth.shape, bool) if of.formula is None else of.formula
     kink = truth.wide & bool(truth.kinks)

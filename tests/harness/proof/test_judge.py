@@ -409,3 +409,9 @@ def test_balls_meet_where_they_overlap():
 def test_meeting_keeps_the_shape():
     assert meets(exact(np.ones((2, 3))), exact(np.ones((2, 3)))).shape == (2, 3)
     assert meets(exact(np.ones(())), exact(np.zeros(()))).tolist() is False
+
+
+@pytest.mark.parametrize(("got", "verdict"), [(1.0, Verdict.ACCURATE), (1 + 2.0**-51, Verdict.MISCOMPUTED)])
+def test_the_correctly_rounded_truth_is_never_outside_whatever_its_program_may_compute(got, verdict):
+    """A program that overflows gives 0 for 1 / (1 + x^2), and another path of the same formula is right."""
+    assert judged(evidence([1.0], bound=around([0.0], 1e-9)), [got]).verdict is verdict

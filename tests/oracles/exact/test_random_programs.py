@@ -59,10 +59,11 @@ STEPS = st.lists(
 )
 
 
-def written(steps: list[tuple]) -> Program:
+def written(steps: list[tuple], dtype: str = "float64") -> Program:
     builder = Builder()
-    values: list[Var] = [builder.input(SHAPE, "float64"), builder.input(SHAPE, "float64")]
+    values: list[Var] = [builder.input(SHAPE, dtype), builder.input(SHAPE, dtype)]
     for name, *operands in steps:
+        builder.calls(name, "here")  # as a library's function of that name
         chosen = [values[k % len(values)] for k in operands]
         values.append((UNARY | BINARY)[name](*chosen))
     return builder.program([values[-1]])
