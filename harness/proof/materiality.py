@@ -116,8 +116,12 @@ class Comparison:
     def _written_digits(self) -> None:
         """A literal of seven digits or more is any number that is written so."""
         numbers = [*literals(self._own.program), *literals(self._spec.program)]
-        short = [b for b, dtype in numbers if written(b, dtype).rad() > 4 * rounded(b, dtype).rad()]
-        names = list(dict.fromkeys(str(float(b)) for b in short))
+        short = [
+            format_of(dtype).shortest(float(b))
+            for b, dtype in numbers
+            if written(b, dtype).rad() > 4 * rounded(b, dtype).rad()
+        ]
+        names = list(dict.fromkeys(short))
         with suppress(Undecided):
             self._with_literals(written, f": the last digits of {_listed(names)} explain that", NEAR)
 

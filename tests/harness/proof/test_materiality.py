@@ -278,6 +278,67 @@ def test_a_closed_over_matrix_hides_no_factor(dtype, factor):
     assert result.verdict is Verdict.WRONG
 
 
+WEIGHTS, BIAS, LABELS = numbers(4, 4, seed=2), numbers(4, seed=3), np.abs(numbers(3, 4, seed=4))
+
+
+def pulled(forward, backward):
+    """A torch Function of x, and of data that it holds."""
+
+    class Pulled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return forward(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g, ctx.saved_tensors[0])
+
+    return Pulled.apply
+
+
+def wrong_with_data(dtype):
+    w, b, p = (in_torch(a, dtype) for a in (WEIGHTS, BIAS, LABELS))
+    off = torch.where(torch.arange(4) == 2, b * 1.02, b)
+    return {
+        "transposed": pulled(lambda x: x @ w, lambda g, x: g @ w),
+        "stale": pulled(lambda x: x @ w, lambda g, x: g @ (w * 1.02).T),
+        "dropped": pulled(lambda x: (x * b).exp(), lambda g, x: g * (x * b).exp()),
+        "one element": pulled(lambda x: (x * b).sin(), lambda g, x: g * (x * b).cos() * off),
+        "labels swapped": pulled(
+            lambda x: -(p * torch.log_softmax(x, -1)).sum(),
+            lambda g, x: g * (torch.softmax(x, -1) * p.sum(-1, keepdim=True) - p[:, [1, 0, 2, 3]]),
+        ),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("name", wrong_with_data("float64"))
+def test_data_that_are_used_wrongly_are_wrong(name, dtype):
+    result = harness.check_gradient(wrong_with_data(dtype)[name], (in_torch(numbers(3, 4), dtype),))
+    assert result.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize(("off_kink", "at_kink"), [(1.01, 0.0), (1.0, 1.2), (1.0, -0.1)])
+def test_where_data_make_a_kink_nothing_wrong_is_excused(off_kink, at_kink):
+    data = numbers(6, seed=5)
+    x = data + np.repeat([0.0, 1.0], 3)
+
+    def backward(g, x):
+        return g * np.where(x > data, off_kink, np.where(x == data, at_kink, 0.0))
+
+    found = harness.check_gradient(lambda x: np.maximum(x - data, 0), (x,), vjp=backward)
+    assert found.verdict is Verdict.WRONG
+
+
+def test_data_that_are_nearly_singular_excuse_no_factor():
+    near = np.array([1 + 2.0**-50])
+    found = harness.check_gradient(
+        lambda x: x / (near - 1), (np.array([2.0, 3.0]),), vjp=lambda g, x: 1.05 * g / (near - 1)
+    )
+    assert found.verdict is Verdict.WRONG
+
+
 def test_a_held_argument_is_data_and_named():
     rows = np.full((3, 7), 0.1 / 7)
     rows[np.arange(3), np.arange(3)] += 0.9
