@@ -40,14 +40,18 @@ class GradientError(AssertionError):
 
     Attributes:
         result: The whole answer.
+
+    Args:
+        result: The whole answer.
+        said: What the text begins with.
     """
 
-    def __init__(self, result: Result) -> None:
-        super().__init__(str(result))
-        self.result = result
+    def __init__(self, result: Result, said: str = "") -> None:
+        super().__init__(f"{said}{result}")
+        self.result, self._said = result, said
 
-    def __reduce__(self) -> tuple[type[GradientError], tuple[Result]]:
-        return type(self), (self.result,)
+    def __reduce__(self) -> tuple[type[GradientError], tuple[Result, str]]:
+        return type(self), (self.result, self._said)
 
 
 @dataclass(frozen=True, repr=False)

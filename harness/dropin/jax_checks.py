@@ -48,7 +48,7 @@ def check_grads(
         with calling_originals():
             return original_one(**given)  # type: ignore[no-any-return]
     mixtures = [mixture for n in range(1, order + 1) for mixture in product(steps, repeat=n)]
-    questions = [partial(_asked, f, args, mode=mixture) for mixture in mixtures]
+    questions = [_asked(f, args, mixture) for mixture in mixtures]
     return _decided("check_grads", questions, original_one, given)
 
 
@@ -70,7 +70,7 @@ def check_vjp(
     from oracles.frameworks.in_jax import with_reverse_rule
 
     ruled, given = with_reverse_rule(f, f_vjp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_vjp", [partial(_asked, ruled, args)], original_one, given)
+    return _decided("check_vjp", [_asked(ruled, args)], original_one, given)
 
 
 def check_jvp(
@@ -91,24 +91,42 @@ def check_jvp(
     from oracles.frameworks.in_jax import with_forward_rule
 
     ruled, given = with_forward_rule(f, f_jvp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_jvp", [partial(_asked, ruled, args, mode=FORWARD)], original_one, given)
+    return _decided("check_jvp", [_asked(ruled, args, FORWARD)], original_one, given)
 
 
-def _asked(f: Function, args: Sequence[Any], **options: Any) -> Result:
-    return check_gradient(f, tuple(args), seed=settings.seed, framework="jax", **options)
+def _asked(f: Function, args: Sequence[Any], mode: Any = REVERSE) -> tuple[Any, Callable[[], Result]]:
+    """A question, with its mode."""
+    ask = partial(check_gradient, f, tuple(args), seed=settings.seed, framework="jax", mode=mode)
+    return mode, ask
 
 
 def _decided(
-    name: str, questions: Sequence[Callable[[], Result]], original_one: Function, given: dict[str, Any]
+    name: str,
+    questions: Sequence[tuple[Any, Callable[[], Result]]],
+    original_one: Function,
+    given: dict[str, Any],
 ) -> None:
     if is_inside():
         return original_one(**given)  # type: ignore[no-any-return]
     note_unused(given, USUAL)
     with calling_originals(), np.errstate(over="ignore"):  # it is infinite in float16
         original_one(**{**given, **LOOSE})
-    decide(name, questions, lambda: original_one(**given), _fail)
+    modes: list[Any] = []
+
+    def ask(mode: Any, question: Callable[[], Result]) -> Result:
+        modes.append(mode)
+        return question()
+
+    def fail(found: Result) -> None:
+        raise GradientError(found, f"{_phrase(found, modes[-1])}\n")
+
+    decide(name, [partial(ask, *one) for one in questions], lambda: original_one(**given), fail)
     return None
 
 
-def _fail(found: Result) -> None:
-    raise GradientError(found)
+def _phrase(found: Result, mode: Any) -> str:
+    """What the original calls that: suites look for it."""
+    forward = mode == FORWARD or (isinstance(mode, tuple) and mode[-1] == FORWARD)
+    if all(part.of_value for part in found.parts if part.verdict is found.verdict):
+        return "JVP primal" if forward else "VJP primal"
+    return "JVP tangent" if forward else "VJP cotangent projection"

@@ -124,10 +124,12 @@ def _decided(
     tensors = inputs if isinstance(inputs, tuple | list) else (inputs,)
     argnums = [k for k, one in enumerate(tensors) if getattr(one, "requires_grad", False)]
 
+    modes: list[Any] = []
+
     def fail(found: Result) -> bool:
         if raises:
             error = importlib.import_module("torch.autograd.gradcheck").GradcheckError
-            raise error(_mismatch(found, argnums) + str(found))
+            raise error(_mismatch(found, argnums, modes[-1]) + str(found))
         return False
 
     try:
@@ -137,11 +139,15 @@ def _decided(
     if function is None:  # whether nothing depends on the inputs is seen by differences
         with calling_originals():
             return bool(checker(func, *args, **given, **options))
-    ask = partial(
-        check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
-        **cotangent,
-    )  # fmt: skip
-    questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
+
+    def ask(mode: Any) -> Result:
+        modes.append(mode)
+        return check_gradient(
+            function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch", mode=mode,
+            **cotangent,
+        )  # fmt: skip
+
+    questions: list[Callable[[], Result]] = [partial(ask, mode) for mode in asked]
     if other:
         wrong = _wrong(questions)
         if wrong is None:
@@ -162,9 +168,12 @@ def _wrong(questions: Sequence[Callable[[], Result]]) -> Result | None:
     return None
 
 
-def _mismatch(found: Result, argnums: Sequence[int]) -> str:
+def _mismatch(found: Result, argnums: Sequence[int], mode: Any) -> str:
     """How the original begins, of a gradient: suites look for it."""
     worst = found.worst
+    if mode == FORWARD:
+        output = worst.argument if worst else 0
+        return f"Jacobian computed with forward mode mismatch for output {output} with respect to input 0,\n"
     if worst is None or worst.argument >= len(argnums):
         return ""
     return f"Jacobian mismatch for output 0 with respect to input {argnums[worst.argument]},\n"

@@ -402,3 +402,44 @@ def test_a_rule_that_is_off_by_little_and_iterates_nothing_still_fails():
     f = custom(lambda g, x: 1.0005 * g * jnp.cos(x))
     with pytest.raises(AssertionError, match="wrong"):
         check_grads(f, (array(3),), 1, modes="rev")
+
+
+# -- the originals' words ------------------------------------------------------------------------------------
+
+
+def test_messages_begin_as_the_originals_do():
+    with pytest.raises(GradcheckError, match=r"^Jacobian mismatch for output 0 with respect to input 1,"):
+        gradcheck(Deaf.apply, (leaf(1.0, 2.0), leaf(3.0, 4.0)))
+    x = array(3)
+    with pytest.raises(AssertionError, match=r"^VJP cotangent projection\n"):
+        check_vjp(jnp.sin, lambda x: (jnp.sin(x), lambda g: (1.001 * g * jnp.cos(x),)), (x,))
+    with pytest.raises(AssertionError, match=r"^JVP tangent\n"):
+        check_jvp(jnp.sin, lambda p, t: (jnp.sin(*p), 1.001 * t[0] * jnp.cos(*p)), (x,))
+    with pytest.raises(AssertionError, match=r"^VJP primal\n"):
+        check_vjp(lambda x: x * x, lambda x: (x * x * (1 + 1e-5), lambda g: (2 * x * g,)), (x,))
+
+
+class Forward(torch.autograd.Function):
+    """Its forward derivative is twice too large."""
+
+    @staticmethod
+    def forward(x):
+        return x.sin()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0].cos()
+
+    @staticmethod
+    def jvp(ctx, t):
+        return 2 * t * ctx.saved_tensors[0].cos()
+
+
+def test_a_wrong_forward_derivative_is_named_as_such():
+    with pytest.raises(GradcheckError, match=r"^Jacobian computed with forward mode mismatch for output 0"):
+        gradcheck(Forward.apply, (leaf(1.0, 2.0),), check_forward_ad=True)
