@@ -113,6 +113,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "imprecise",
+        "JAX's attention computes its softmax in float32, whatever its arguments are in",
+        {"jax.nn.dot_product_attention": "float64"},
+        Call("jax.nn.dot_product_attention"),
+        ([[[[15.0]], [[0.3]]]], [[[[5.0]], [[-0.4]]]], [[[[0.9]], [[0.2]]]]),
+        "float64",
+    ),
+    Cause(
+        "imprecise",
         "what is along x, or constant, is taken off the cotangent, and is nearly all of it",
         {
             "F.rms_norm": "float64 float32 bfloat16",
@@ -203,6 +211,14 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "miscomputed",
+        "digamma near its zero at 1.46 has an absolute error alone",
+        {"torch.lgamma": "float64", "jsp.gammaln": "float32"},
+        Call("jsp.gammaln"),
+        ([1.3713695],),
+        "float32",
+    ),
+    Cause(
+        "miscomputed",
         "trigamma has ten digits in float64",
         {"torch.digamma": "float64"},
         Call("torch.digamma"),
@@ -256,6 +272,14 @@ CAUSES: tuple[Cause, ...] = (
         Call("F.celu", {"alpha": 0.3}),
         ([-0.5],),
         "float64",
+    ),
+    Cause(
+        "wrong",
+        "the tail is an asymptotic series of few terms, and the rule uses its value",
+        {"jsp.log_ndtr": "float32"},
+        Call("jsp.log_ndtr"),
+        ([-14.5],),
+        "float32",
     ),
     Cause(
         "wrong",

@@ -33,18 +33,19 @@ SEEN = """
 BOUND = """
     The derived bound is what ours allows an execution whose formula is right, the median over the functions,
     in ulps and as a relative error (an ulp is at most {float64} of a number in float64, {float32} in
-    float32, {float16} in float16, {bfloat16} in bfloat16). It is not what limits the smallest error: a
-    factor of 1 + 2^-40 is rounded away in float32, and no comparison of numbers can see it there. Ours
+    float32, {float16} in float16, {bfloat16} in bfloat16). It is not what limits the smallest error: ours
     records the gradient's own program and evaluates it exactly, so a wrong formula is seen however it is
-    rounded; the bound is what the numbers are compared with besides. An opaque kernel, whose truth is a
-    `spec`, is judged by its numbers alone, and the bound of the true formula is then what can be seen.
+    rounded, down to half an ulp of the value, of float32's in the narrower formats too: 2^-24, and 2^-22
+    where the last digits of written numbers add to it. (With `resolution="exact"` 2^-40 is seen in all of
+    them, as it was before.) In float64 2^-40 is the smallest that
+    is asked. A kernel that nobody can look into is judged by its numbers alone, and the bound of the true
+    formula is then what can be seen.
 """
 REFERENCE = """
     The reference's rules, by ours and as users of NumPy check them: the metric |x - y| / max(1, |x| + |y|)
     against the truth, and central differences in float64 with gradcheck's step and tolerances. At the two
     larger sizes the draws, of two decimals, have exact zeros: there relu's slope 1 is a convention, which
-    these refuse; and where |x| is at its kink (sigmoid), ours compares to 40 bits if a number of more than
-    26 bits was typed in, as 1 + 2^-40 is, and sees 2^-39.
+    these refuse.
 """
 
 

@@ -7,13 +7,13 @@ import pytest
 from harness.verdicts import Verdict
 from tests.verdicts.kernels import DTYPES, KERNELS, SIZES, checked, supports
 
-# Each in one dtype, and in the next one at large inputs; JAX compiles for a second, and takes turns.
+# Each in one dtype, and in the next one at large inputs; JAX compiles for a second: every other kernel of it.
 CELLS = [
     (name, dtype, size)
     for number, (name, kernel) in enumerate(KERNELS.items())
     for step, size in enumerate(SIZES)
     if supports(kernel, dtype := DTYPES[(number + step) % len(DTYPES)])
-    and (kernel.framework != "jax" or number % 2 == step)
+    and (kernel.framework != "jax" or (number % 2 == 0 and number // 2 % 2 == step))
 ]
 
 
