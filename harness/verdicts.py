@@ -82,7 +82,7 @@ class Verdict(StrEnum):
         "entmax by bisection with an implicit backward: the derivative of the iteration is 0.34 off",
         "Name the specification with spec=, choose another point, or let it pass with --allow undecided.")
     UNSUPPORTED = ("unsupported", Standing.OPEN, "magenta",
-        "An operation has no rule, so there is no truth or no program; the diagnosis names it.",
+        "An operation of the function has no rule, so there is no truth; the diagnosis names it.",
         "The recording met an operation that no front end knows, or left the framework.",
         "an autograd.Function whose forward goes through .numpy()",
         "`python -m harness list ops` shows what has a rule; or let it pass with --allow unsupported.")

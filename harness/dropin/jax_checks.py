@@ -111,16 +111,11 @@ def _decided(
     note_unused(given, USUAL)
     with calling_originals(), np.errstate(over="ignore"):  # it is infinite in float16
         original_one(**{**given, **LOOSE})
-    modes: list[Any] = []
 
-    def ask(mode: Any, question: Callable[[], Result]) -> Result:
-        modes.append(mode)
-        return question()
+    def fail(found: Result, number: int) -> None:
+        raise GradientError(found, f"{_phrase(found, questions[number][0])}\n")
 
-    def fail(found: Result) -> None:
-        raise GradientError(found, f"{_phrase(found, modes[-1])}\n")
-
-    decide(name, [partial(ask, *one) for one in questions], lambda: original_one(**given), fail)
+    decide(name, [ask for _, ask in questions], lambda: original_one(**given), fail)
     return None
 
 

@@ -163,7 +163,7 @@ def decide(
     checker: str,
     questions: Sequence[Callable[[], Result]],
     fall_back: Callable[[], Any],
-    fail: Callable[[Result], Any],
+    fail: Callable[[Result, int], Any],
 ) -> Any:
     """Ask; pass, fail, warn, or let the original decide.
 
@@ -171,16 +171,16 @@ def decide(
         checker: The name of the original.
         questions: Each gives the result for one derivative.
         fall_back: Runs the original, with the tolerances that the user gave.
-        fail: Raises, or returns, what the original does for a wrong gradient.
+        fail: Raises, or returns, what the original does for a wrong gradient; of the question of that number.
 
     Returns:
         What `fall_back` or `fail` returned, True otherwise.
     """
     results: list[Result] = []
-    imprecise: list[Result] = []
+    imprecise: list[int] = []
     probed: list[str] = []
     unproven = ""
-    for question in questions:
+    for number, question in enumerate(questions):
         try:
             whole = question()
         except Exception as problem:  # whatever it is, the suite under test must not turn red for it
@@ -192,25 +192,29 @@ def decide(
         results.append(found)
         answer = answer_of(found)
         if answer is Answer.FAIL:
-            return keep(checker, found.verdict, "", results) and fail(found)
+            return keep(checker, found.verdict, "", results) and fail(found, number)
         if answer is Answer.UNPROVEN:
             unproven = found.diagnosis or "nothing to compare"
             break
         if answer is Answer.WARN:
-            imprecise.append(found)
+            imprecise.append(number)
     if imprecise and settings.strict:
-        return keep(checker, imprecise[0].verdict, "", results) and fail(imprecise[0])
+        first = imprecise[0]
+        return keep(checker, results[first].verdict, "", results) and fail(results[first], first)
     if unproven:
         verdict = results[-1].verdict if results else Verdict.UNSUPPORTED
         keep(checker, verdict, unproven, results)
         if settings.fallback == "error":
-            return fail(results[-1] if results else Result((), (f"not proven: {unproven}",)))
+            last = results[-1] if results else Result((), (f"not proven: {unproven}",))
+            return fail(last, max(len(results) - 1, 0))
         _say(f"{checker}: not proven, so the original decides: {unproven}")
         with calling_originals():
             return fall_back()
-    for text in (*map(str, imprecise), *probed):
+    for text in (*(str(results[number]) for number in imprecise), *probed):
         _say(text)
-    worst = min((r.verdict for r in imprecise), key=lambda v: v.severity, default=Verdict.ACCURATE)
+    worst = min(
+        (results[number].verdict for number in imprecise), key=lambda v: v.severity, default=Verdict.ACCURATE
+    )
     return keep(checker, worst, "", results, probed)
 
 

@@ -124,12 +124,10 @@ def _decided(
     tensors = inputs if isinstance(inputs, tuple | list) else (inputs,)
     argnums = [k for k, one in enumerate(tensors) if getattr(one, "requires_grad", False)]
 
-    modes: list[Any] = []
-
-    def fail(found: Result) -> bool:
+    def fail(found: Result, number: int) -> bool:
         if raises:
             error = importlib.import_module("torch.autograd.gradcheck").GradcheckError
-            raise error(_mismatch(found, argnums, modes[-1]) + str(found))
+            raise error(_mismatch(found, argnums, asked[number]) + str(found))
         return False
 
     try:
@@ -139,32 +137,29 @@ def _decided(
     if function is None:  # whether nothing depends on the inputs is seen by differences
         with calling_originals():
             return bool(checker(func, *args, **given, **options))
-
-    def ask(mode: Any) -> Result:
-        modes.append(mode)
-        return check_gradient(
-            function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch", mode=mode,
-            **cotangent,
-        )  # fmt: skip
-
-    questions: list[Callable[[], Result]] = [partial(ask, mode) for mode in asked]
+    ask = partial(
+        check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
+        **cotangent,
+    )  # fmt: skip
+    questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
     if other:
-        wrong = _wrong(questions)
-        if wrong is None:
+        known = _wrong(questions)
+        if known is None:
             raise other
-        questions = [lambda: wrong]
+        wrong, number = known
+        questions, asked = [lambda: wrong], [asked[number]]
     return bool(decide(name, questions, lambda: checker(func, *args, **given, **options), fail))
 
 
-def _wrong(questions: Sequence[Callable[[], Result]]) -> Result | None:
-    """The first result that fails; None if there is none, or nothing is known."""
-    for question in questions:
+def _wrong(questions: Sequence[Callable[[], Result]]) -> tuple[Result, int] | None:
+    """The first result that fails, and its question's number; None if there is none, or nothing is known."""
+    for number, question in enumerate(questions):
         try:
             found = question()
         except Exception:
             return None
         if answer_of(replace(found, faults=())) is Answer.FAIL:
-            return found
+            return found, number
     return None
 
 

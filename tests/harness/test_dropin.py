@@ -443,3 +443,9 @@ class Forward(torch.autograd.Function):
 def test_a_wrong_forward_derivative_is_named_as_such():
     with pytest.raises(GradcheckError, match=r"^Jacobian computed with forward mode mismatch for output 0"):
         gradcheck(Forward.apply, (leaf(1.0, 2.0),), check_forward_ad=True)
+
+
+def test_what_is_strictly_refused_is_named_by_its_own_mode_and_not_the_last(settings):
+    settings.strict = True
+    with pytest.raises(GradcheckError, match=r"^Jacobian mismatch for output 0 with respect to input 0,"):
+        gradcheck(torch.sigmoid, (leaf(0.5, 40.7),), check_forward_ad=True)
