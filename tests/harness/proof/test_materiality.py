@@ -16,6 +16,7 @@ import harness
 from harness.verdicts import Verdict
 from oracles.exact.enclose.literals import BITS, moved, written
 from oracles.exact.program.balls import precision
+from tests.harness.proof.torch_functions import pulled
 
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 RIGHT = (Verdict.ACCURATE, Verdict.IMPRECISE)
@@ -38,19 +39,7 @@ def in_jax(array, dtype):
 
 def scaled(k):
     """A torch Function, whose gradient is off by a factor of 1 + 2^-k."""
-
-    class Scaled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x.sin()
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return (g.double() * x.double().cos() * (1 + 2.0**-k)).to(x.dtype)
-
-    return Scaled.apply
+    return pulled(torch.sin, lambda g, x: (g.double() * x.double().cos() * (1 + 2.0**-k)).to(x.dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -279,22 +268,6 @@ def test_a_closed_over_matrix_hides_no_factor(dtype, factor):
 
 
 WEIGHTS, BIAS, LABELS = numbers(4, 4, seed=2), numbers(4, seed=3), np.abs(numbers(3, 4, seed=4))
-
-
-def pulled(forward, backward):
-    """A torch Function of x, and of data that it holds."""
-
-    class Pulled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return forward(x)
-
-        @staticmethod
-        def backward(ctx, g):
-            return backward(g, ctx.saved_tensors[0])
-
-    return Pulled.apply
 
 
 def wrong_with_data(dtype):

@@ -13,6 +13,7 @@ from harness.proof.question import Question
 from harness.proof.truth import pose
 from harness.verdicts import Verdict
 from oracles.exact.from_aten import record
+from tests.harness.proof.torch_functions import pulled
 
 RNG = np.random.default_rng(0)
 ROWS, MATRIX = (0.2 * RNG.normal(size=shape).astype("float32") for shape in ((4, 8), (8, 3)))
@@ -86,18 +87,7 @@ def test_a_wrong_factor_is_found_under_a_cast():
 
 
 def narrow_backward(factor):
-    class Narrow(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x.sin()
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return factor * g * x.float().cos().double()
-
-    return Narrow.apply
+    return pulled(torch.sin, lambda g, x: factor * g * x.float().cos().double())
 
 
 def beside(x):

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 import harness
 from harness.verdicts import RIGHT, Verdict
+from tests.harness.proof.torch_functions import pulled
 
 FAILS = {Verdict.MISCOMPUTED, Verdict.IMPRECISE}
 TARGETS, LONG, SHORT = torch.tensor([[1, 2, 3], [2, 2, 4]]), torch.tensor([6, 6]), torch.tensor([3, 3])
@@ -129,19 +130,11 @@ def test_the_least_scale_that_is_found_is_what_is_published(name, which):
 def outside(factor):
     """A kernel outside torch, in a narrow dtype."""
 
-    class Outside(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x.sin()
+    def backward(g, x):
+        numbers = factor * g.float().numpy() * np.cos(x.float().numpy())
+        return torch.tensor(numbers).to(x.dtype)
 
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            numbers = factor * g.float().numpy() * np.cos(x.float().numpy())
-            return torch.tensor(numbers).to(x.dtype)
-
-    return Outside.apply
+    return pulled(torch.sin, backward)
 
 
 @pytest.mark.parametrize(("dtype", "least"), [(torch.float16, 2.0**-8), (torch.bfloat16, 2.0**-5)])
