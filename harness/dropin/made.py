@@ -100,6 +100,34 @@ def is_inside() -> bool:
     return _inside.get()
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What an original returned or raised."""
+
+    returned: Any = None
+    raised: Exception | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether it found nothing."""
+        return self.raised is None and self.returned is not False
+
+    def again(self) -> Any:
+        """Return that, or raise it."""
+        if self.raised:
+            raise self.raised
+        return self.returned
+
+
+def outcome(run: Callable[[], Any]) -> Outcome:
+    """Run an original."""
+    with calling_originals():
+        try:
+            return Outcome(run())
+        except Exception as raised:
+            return Outcome(raised=raised)
+
+
 def note_unused(given: dict[str, Any], usual: dict[str, Any]) -> None:
     """Say once that a tolerance is not used."""
     if all(given[name] == usual[name] for name in usual):
@@ -170,7 +198,7 @@ def decide(
     Args:
         checker: The name of the original.
         questions: Each gives the result for one derivative.
-        fall_back: Runs the original, with the tolerances that the user gave.
+        fall_back: Gives what the original says, with the tolerances that the user gave.
         fail: Raises, or returns, what the original does for a wrong gradient; of the question of that number.
 
     Returns:
@@ -208,8 +236,7 @@ def decide(
             last = results[-1] if results else Result((), (f"not proven: {unproven}",))
             return fail(last, max(len(results) - 1, 0))
         _say(f"{checker}: not proven, so the original decides: {unproven}")
-        with calling_originals():
-            return fall_back()
+        return fall_back()
     for text in (*(str(results[number]) for number in imprecise), *probed):
         _say(text)
     worst = min(
@@ -229,7 +256,7 @@ def keep(
 
 def _say(text: str) -> None:
     if not settings.quiet:
-        warnings.warn(text, GradientWarning, stacklevel=4)
+        warnings.warn(text, GradientWarning, stacklevel=5)  # the call in the suite
 
 
 def plain(made: Made) -> dict[str, Any]:

@@ -11,8 +11,9 @@ import functools
 import random
 import sys
 import types
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +25,14 @@ Keeper = Callable[[], bool]  # puts one thing back, and says whether it was anot
 P = ParamSpec("P")
 R = TypeVar("R")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-_CONTAINERS = {list, set, deque, dict, OrderedDict, defaultdict, Counter}
+# How each kind of container, and what is derived from it, is filled: a Counter's own `update` adds.
+_FILL: dict[Any, Callable[[Any, Any], None]] = {
+    list: list.extend,
+    deque: deque.extend,
+    set: set.update,
+    OrderedDict: OrderedDict.update,
+    dict: dict.update,
+}
 _ABSENT = object()
 
 
@@ -32,11 +40,12 @@ class State:
     """What functions reach, and what the process shares, as they are now.
 
     A hand-written gradient starts from where its last call left it, as any caller's would: what changes from
-    call to call is found so. Lists and variables outside of objects that it writes into are its log.
+    call to call is found so. Lists and variables outside of objects that it writes into are its log, and what
+    a function only adds to a list is: it stays, unless it shall go too (`logs`).
     """
 
-    def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = ()) -> None:
-        self._reached = [keeper for function in functions for keeper in _reached(function)]
+    def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
+        self._reached = [keeper for function in functions for keeper in _reached(function, logs=logs)]
         self._left = [keeper for function in gradients for keeper in _reached(function, variables=False)]
         self._shared = [_python_chance(), _numpy_chance(), *_of_torch("shared")]
         self._moved: list[Keeper] = []
@@ -64,6 +73,16 @@ def current() -> State:
     return _now.get() or State(())
 
 
+@contextmanager
+def unchanged(roots: Iterable[Any]) -> Iterator[None]:
+    """Within, everything that is reached may change, logs included; after it, it is as it was before."""
+    state = State(roots, logs=True)
+    try:
+        yield
+    finally:
+        state.restore()
+
+
 def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     """A check that leaves all that its functions can change as it was, also where it raises."""
 
@@ -83,17 +102,17 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     return kept
 
 
-def _reached(function: Any, variables: bool = True) -> Iterator[Keeper]:
-    """What is reached; without `variables` what stands in objects alone."""
+def _reached(function: Any, variables: bool = True, logs: bool = False) -> Iterator[Keeper]:
+    """What is reached; without `variables` what stands in objects alone; with `logs` what only grew too."""
     reach = Reach(function)
     items = list(reach.items([function]))
     owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
     attributes = {id(value) for own in owned for value in own.values()}
     yield from (_variables(own, own, whole=True) for own in owned)
     for item in items:
-        if type(item) in _CONTAINERS:
-            if len(item) <= LARGE and (variables or id(item) in attributes):
-                yield _contents(item, id(item) in attributes or type(item) in (deque, Counter))
+        if any(isinstance(item, kind) for kind in _FILL):
+            if logs or (len(item) <= LARGE and (variables or id(item) in attributes)):
+                yield _contents(item, logs or id(item) in attributes or isinstance(item, deque | Counter))
         elif type(item) is types.FunctionType:
             yield from _of_function(item, reach) if variables else ()
         elif isinstance(item, type):
@@ -134,19 +153,17 @@ def _is_data(value: Any) -> bool:
 
 def _contents(container: Any, whole: bool) -> Keeper:
     """The elements of a list, set or dictionary. What only came to them is a log, unless they are `whole`."""
-    of = (lambda: container.items()) if isinstance(container, dict) else (lambda: container)
-    before = list(of())
+    kind: Any = next(kind for kind in _FILL if isinstance(container, kind))
+    of = kind.items if issubclass(kind, dict) else kind.__iter__
+    before = list(of(container))
 
     def put_back() -> bool:
-        now = list(of())
+        now = list(of(container))
         same = len(now) >= len(before) and all(map(_is_same, now, before))
         if same and (len(now) == len(before) or not whole):
             return False
-        container.clear()
-        if isinstance(container, dict):
-            dict.update(container, before)  # a Counter's own adds
-        else:
-            container.update(before) if isinstance(container, set) else container.extend(before)
+        kind.clear(container)
+        _FILL[kind](container, before)
         return True
 
     return put_back

@@ -26,7 +26,7 @@ class Reach:
     """Finds the user's code that a function may run: what it names, what its objects and closures hold.
 
     The user's code is what no library holds, and the package of the function itself. A module or an optimizer
-    of torch is the user's whoever wrote its class.
+    of torch, and a mock, is the user's whoever wrote its class.
     """
 
     def __init__(self, function: Any) -> None:
@@ -63,8 +63,8 @@ class Reach:
         own = None if isinstance(item, types.ModuleType | type) else getattr(item, "__dict__", None)
         if not isinstance(own, dict):
             return []
-        torchs = "_parameters" in own or "param_groups" in own
-        users = torchs or isinstance(item, HOLDERS) or self.is_user(type(item).__module__)
+        theirs = not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
+        users = theirs or isinstance(item, HOLDERS) or self.is_user(type(item).__module__)
         return [own] if users else []
 
     def _inside(self, item: Any) -> list[Any]:
@@ -93,9 +93,9 @@ class Reach:
             return [*vars(item).values(), *item.__bases__] if self.is_user(item.__module__) else []
         if isinstance(item, types.ModuleType):
             return []
-        wrapped = (
-            [item.__wrapped__] if callable(item) and "__wrapped__" in getattr(item, "__dict__", ()) else []
-        )
+        own = getattr(item, "__dict__", {})
+        # A library's wrapper of a function holds it, and others beside it: the rules of `jax.custom_vjp`.
+        wrapped = [v for v in own.values() if callable(v)] if callable(item) and "__wrapped__" in own else []
         held = (value for own in self.namespaces(item) for value in own.values())
         return [*wrapped, type(item), *held, *self.slots(item).values()]
 

@@ -1,0 +1,193 @@
+"""A suite observes the same under the drop-ins: calls, their arguments, and what they leave."""
+
+from collections import Counter, OrderedDict, deque
+from unittest.mock import Mock
+
+import jax
+import jax.numpy as jnp
+import jax.test_util
+import numpy as np
+import pytest
+import torch
+
+from harness import dropin
+from harness.dropin.made import original
+
+CALLS = 0
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch):
+    """Settings of their own for each test."""
+    fresh = dropin.made.Settings(quiet=True)
+    for module in (dropin.made, dropin.torch_checks, dropin.jax_checks):
+        monkeypatch.setattr(module, "settings", fresh)
+    return fresh
+
+
+class Log(list):
+    """A list of one's own."""
+
+
+class Seen:
+    """Whatever a suite counts calls in, by attribute, and what it is afterwards."""
+
+    shared = 0
+
+    def __init__(self):
+        global CALLS
+        CALLS = Seen.shared = 0
+        self.number, self.held = 0, []
+        self.array, self.tensor = np.zeros(1), torch.zeros(1)
+        self.mock = Mock(side_effect=lambda x: None)
+
+    def counting(self, function):
+        """The function, which counts in all of them."""
+        number, listed, own, named, last = 0, [], Log(), {}, deque(maxlen=2)
+        counter, ordered, distinct = Counter(), OrderedDict(), set()
+
+        def counted(*args):
+            global CALLS
+            nonlocal number
+            number += 1
+            CALLS += 1
+            Seen.shared += 1
+            self.number += 1
+            counted.number += 1
+            self.array[0] += 1
+            self.tensor.add_(1)
+            counter["calls"] += 1
+            named["calls"] = named.get("calls", 0) + 1
+            ordered[len(ordered)] = distinct.add(number)
+            for log in (listed, own, last, self.held):
+                log.append(str(args[0]))
+            self.mock(1)
+            return function(*args)
+
+        counted.number = 0
+
+        def seen():
+            lists = (listed, [*own], [*last], self.held)
+            counts = (number, CALLS, Seen.shared, self.number, counted.number, self.mock.call_count)
+            arrays = (float(self.array[0]), float(self.tensor[0]))
+            others = (counter["calls"], named.get("calls", 0), len(ordered), len(distinct))
+            return [*lists, *counts, len(self.mock.mock_calls), *arrays, *others]
+
+        return counted, seen
+
+
+def leaf(*numbers):
+    return torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
+
+
+def product(x, y):
+    return x.sin() * y
+
+
+def rooted(x, y):  # no truth is known of it: the original decides
+    return torch.linalg.svd(x[None] * y[:, None])[1]
+
+
+def stopped(x, y):  # torch's own gradient is not its derivative
+    return x.detach() * y + x
+
+
+CHECKS = {
+    "gradcheck": ("gradcheck", product, {}),
+    "fast": ("gradcheck", product, {"fast_mode": True, "eps": 1e-4}),
+    "forward": ("gradcheck", product, {"check_forward_ad": True}),
+    "gradgradcheck": ("gradgradcheck", product, {}),
+    "not proven": ("gradcheck", rooted, {}),
+    "fails": ("gradcheck", stopped, {"raise_exception": False}),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_what_is_called_under_torchs_is_what_a_suite_sees(check):
+    name, function, options = CHECKS[check]
+
+    def seen_by(checker):
+        torch.manual_seed(0)
+        x, y = leaf(0.3, 0.5), leaf(2.0, -1.0)
+        counted, seen = Seen().counting(function)
+        hooked, of_hook = Seen().counting(lambda g: None)
+        x.register_hook(hooked)
+        checker(counted, (x, y), **options)
+        return seen(), of_hook(), torch.rand(2).tolist(), x.grad
+
+    assert seen_by(getattr(dropin, name)) == seen_by(original(name))
+
+
+class Sine(torch.autograd.Function):
+    """Counts in its class, and in a list of the module's."""
+
+    runs: list = []  # noqa: RUF012
+    backwards = 0
+
+    @staticmethod
+    def forward(ctx, x):
+        Sine.runs.append(1)
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, g):
+        Sine.backwards += 1
+        return g * ctx.saved_tensors[0].cos()
+
+
+class Running(torch.nn.Module):
+    """A module with running statistics and hooks."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("seen", torch.tensor(0))
+        self.calls = []
+        self.register_forward_hook(lambda *given: self.calls.append("forward"))
+        self.register_full_backward_hook(lambda *given: self.calls.append("backward"))
+
+    def forward(self, x):
+        self.seen += 1
+        self.mean.lerp_(x.detach().mean(), 0.5)
+        return x * 2
+
+
+def test_custom_functions_and_modules_are_called_as_often_too():
+    def seen_by(checker):
+        Sine.backwards, Sine.runs[:] = 0, []
+        module = Running()
+        checker(Sine.apply, (leaf(0.3, 0.5),))
+        checker(module, (leaf(0.3, 0.5),))
+        return Sine.backwards, len(Sine.runs), module.calls, float(module.mean), int(module.seen)
+
+    assert seen_by(dropin.gradcheck) == seen_by(original("gradcheck"))
+
+
+def sine():
+    """With a rule of its own, and what counts how often it is traced."""
+    counted, seen = Seen().counting(jnp.sin)
+    rule, of_rule = Seen().counting(lambda x, g: (g * jnp.cos(x),))
+    f = jax.custom_vjp(counted)
+    f.defvjp(lambda x: (counted(x), x), lambda x, g: rule(x, g))
+    return f, counted, lambda: [[len(s) if isinstance(s, list) else s for s in e()] for e in (seen, of_rule)]
+
+
+JAX_CHECKS = {
+    "check_grads": lambda check, f, plain, x: check(f, (x,), 1, modes="rev"),
+    "both modes": lambda check, f, plain, x: check(plain, (x,), 1),
+    "check_vjp": lambda check, f, plain, x: check(plain, lambda x: jax.vjp(f, x), (x,)),
+    "check_jvp": lambda check, f, plain, x: check(plain, lambda p, t: jax.jvp(plain, p, t), (x,)),
+}
+
+
+@pytest.mark.parametrize("name", JAX_CHECKS)
+def test_what_is_called_under_jaxs_is_what_a_suite_sees(name):
+    checker = name if name.startswith("check_") else "check_grads"
+
+    def seen_by(check):
+        f, plain, seen = sine()
+        JAX_CHECKS[name](check, f, plain, jnp.array([0.3, 0.5]))
+        return seen()
+
+    assert seen_by(getattr(dropin, checker)) == seen_by(original(checker))
