@@ -118,6 +118,16 @@ class Outcome:
             raise self.raised
         return self.returned
 
+    def words(self, error: type[Exception]) -> str:
+        """Its message for what it rejects with this error, "" if it accepts it: suites look for it.
+
+        Raises:
+            Exception: It raised another error, which comes first.
+        """
+        if self.raised and not isinstance(self.raised, error):
+            raise self.raised
+        return f"{self.raised}\n" if self.raised else ""
+
 
 def outcome(run: Callable[[], Any]) -> Outcome:
     """Run an original."""

@@ -119,19 +119,19 @@ def _decided(
     def fail(found: Result, number: int) -> bool:
         if raises:
             error = importlib.import_module("torch.autograd.gradcheck").GradcheckError
-            raise error(_mismatch(found, argnums, asked[number]) + str(found))
+            said = theirs.words(error) or _mismatch(found, argnums, asked[number])
+            raise error(said + str(found))
         return False
 
     with unchanged((func, *tensors, *_hooks(tensors))):
-        # What the original finds besides the size of a gradient. It compares the Jacobians first, so their
-        # mismatch comes before that.
+        # What the original finds besides the size of a gradient.
         other = theirs if theirs.passed else outcome(partial(run, **given | LOOSE | {"fast_mode": True}))
         if not other.passed and other.raised is None:
             return False
         try:
             function = _differentiable(func, tensors)
         except Exception as raised:
-            raise other.raised or raised from None
+            raise theirs.raised or raised from None
         if function is None:  # whether nothing depends on the inputs is seen by differences
             return bool(theirs.again())
         ask = partial(
@@ -142,7 +142,7 @@ def _decided(
         if other.raised:
             known = _wrong(questions)
             if known is None:
-                raise other.raised
+                return bool(theirs.again())
             wrong, number = known
             questions, asked = [lambda: wrong], [asked[number]]
         return bool(decide(name, questions, theirs.again, fail))
@@ -166,7 +166,7 @@ def _wrong(questions: Sequence[Callable[[], Result]]) -> tuple[Result, int] | No
 
 
 def _mismatch(found: Result, argnums: Sequence[int], mode: Any) -> str:
-    """How the original begins, of a gradient: suites look for it."""
+    """How the original begins, of a gradient that it accepts: suites look for it."""
     worst = found.worst
     if mode == FORWARD:
         output = worst.argument if worst else 0

@@ -420,6 +420,79 @@ def test_messages_begin_as_the_originals_do():
         check_vjp(lambda x: x * x, lambda x: (x * x * (1 + 1e-5), lambda g: (2 * x * g,)), (x,))
 
 
+def hooked(function, add=1e-2):
+    """A function whose backward adds a number, and so is not multiplied by the cotangent."""
+
+    def f(x):
+        y = function(x)
+        y.register_hook(lambda g: g + add)
+        return y
+
+    return f
+
+
+class TooLarge(torch.autograd.Function):
+    """Its backward is twice too large, and fails where a gradient is undefined."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.set_materialize_grads(False)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+@pytest.mark.filterwarnings("ignore:Backwards compatibility")
+@pytest.mark.parametrize(
+    ("f", "x", "options", "words"),
+    [
+        (hooked(torch.clone), (1.0,), {"atol": 0.1}, "backward not multiplied by grad_output"),
+        (hooked(torch.clone), (1.0,), {}, "Jacobian mismatch for output 0 with respect to input 0"),
+        (hooked(torch.clone), (1 + 1j,), {}, "imaginary part of complex outputs only, Jacobian mismatch"),
+        (hooked(torch.sin, 1e-9), (1.0,), {}, "backward not multiplied by grad_output"),
+        (TooLarge.apply, (1.0,), {}, "Jacobian mismatch for output 0 with respect to input 0"),
+    ],
+)
+def test_the_first_error_is_the_originals(f, x, options, words, settings):
+    settings.quiet = True
+    x = torch.tensor(x, dtype=torch.complex128 if isinstance(x[0], complex) else torch.float64)
+    for checker in (gradcheck, torch.autograd.gradcheck):
+        with pytest.raises(GradcheckError, match=words):
+            checker(f, (x.requires_grad_(),), **options)
+        assert not checker(f, (x,), raise_exception=False, **options)
+
+
+def forward_too_large(x, y):
+    """Forward mode alone gives another derivative by y."""
+    if torch.autograd.forward_ad._current_level >= 0:
+        primal, tangent = torch.autograd.forward_ad.unpack_dual(y)
+        y = torch.autograd.forward_ad.make_dual(primal, 1.1 * tangent)
+    return x + y
+
+
+def test_a_mismatch_has_the_words_of_the_original_and_then_ours():
+    words = (
+        r"forward mode mismatch for output 0 with respect to input 1,(?s:.*)\nanalytical(?s:.*)\n.*: wrong\n"
+    )
+    with pytest.raises(GradcheckError, match=words):
+        gradcheck(forward_too_large, (leaf(1.0, 2.0), leaf(3.0, 4.0)), check_forward_ad=True)
+    x = array(3)
+    words = r"Not equal to tolerance(?s:.*)of a square cotangent projection(?s:.*): wrong\n"
+    with pytest.raises(AssertionError, match=words):
+        check_vjp(jnp.square, lambda x: (x * x, lambda g: (3 * x * g,)), (x,), err_msg="of a square")
+
+
+def test_a_mismatch_at_first_order_comes_before_an_error_at_second_order():
+    """A pullback that cannot be differentiated, and is wrong."""
+    f = jax.custom_vjp(jnp.sin)
+    kernel = jax.ShapeDtypeStruct((3,), "float32")
+    f.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (2 * jax.pure_callback(np.cos, kernel, x) * g,))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        check_grads(f, (array(3),), order=2, modes=["rev"])
+
+
 class Forward(torch.autograd.Function):
     """Its forward derivative is twice too large."""
 
