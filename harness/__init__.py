@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.version import __version__
 
 if TYPE_CHECKING:
+    from harness.accepted import Known as Known
+    from harness.accepted import UpstreamWarning as UpstreamWarning
     from harness.cases import catalogue as catalogue
     from harness.cases.case import Case as Case
     from harness.cases.case import InputMaker as InputMaker
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from oracles.exact.program.registered import register_rule as register_rule
 
 _MODULES = {
+    "harness.accepted": "Known UpstreamWarning",
     "harness.cases": "catalogue",
     "harness.cases.case": "Case InputMaker",
     "harness.check": "assert_gradient check_gradient",

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from harness.accepted import Upstream, accepted, known_findings, warn
 from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
@@ -24,6 +25,7 @@ from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Undecided, Unsupported, first_line
 from oracles.exact_oracle import LIMITS
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject, differentiating
 
 Function = Callable[..., Any]
@@ -54,6 +56,8 @@ def check_gradient(
     samples: int = 0,
     probes: bool | Sequence[str] = True,
     resolution: str = Resolution.FORMAT,
+    upstream: str = Upstream.WARN,
+    known: Any = None,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
 
@@ -97,6 +101,10 @@ def check_gradient(
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
             written number nor the rounding of data explains. "exact": any.
+        upstream: What becomes of a gradient that loses digits in a function of the library alone, which is
+            not your fault: "warn" lets it pass with an `UpstreamWarning`, "fail" does not.
+        known: A finding that you accept with a reason and a link: a `Known`, a list of them, or the path of a
+            TOML file. It passes with a warning; once it is not found any more, the check fails.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
@@ -113,6 +121,7 @@ def check_gradient(
     if vjp and residual_vjp:
         raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
     finest = given.choice("resolution", resolution, Resolution)
+    becomes = given.choice("upstream", upstream, Upstream)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
     seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
@@ -126,7 +135,7 @@ def check_gradient(
             raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
         tested = under_test(target, derivative, backward, jit)
     except (Unsupported, Undecided) as reason:
-        return result((without_numbers(reason, "given"),))
+        return accepting(result((without_numbers(reason, "given"),)), known, becomes)
     question = question_of(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
         limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits),
@@ -134,7 +143,7 @@ def check_gradient(
         probes=asked, resolution=finest,
     )  # fmt: skip
     beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
-    return answers(question, tested, target, result, beside)
+    return accepting(answers(question, tested, target, result, beside), known, becomes)
 
 
 def question_of(
@@ -177,6 +186,20 @@ def answers(
         tuple(faults),
         tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes)])),
     )
+
+
+def accepting(found: Result, known: Any, upstream: Upstream) -> Result:
+    """The same with what passes all the same, of which the user is warned.
+
+    Raises:
+        ValueError: `known` is not what it must be.
+    """
+    findings = known_findings(known, found.subject, [part.dtype for part in found.parts])
+    parts, stale = accepted(found.parts, findings, upstream)
+    found = replace(found, parts=parts, faults=(*found.faults, *stale))
+    if found.excused and found.passed:
+        warn(str(found))
+    return found
 
 
 def asserting(check: Callable[P, Result]) -> Callable[P, Result]:
@@ -271,6 +294,9 @@ class _Watched:
 
     def record(self, directions: tuple[Any, ...], inputs: Sequence[Any], alone: bool) -> Programs:
         return self.tested.record(directions, inputs, alone)
+
+    def watch(self, directions: tuple[Any, ...], inputs: Sequence[Any], mend: Mend) -> Watched:
+        return self.tested.watch(directions, inputs, mend)
 
 
 def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:

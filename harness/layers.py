@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.check import answers, asserting, question_of, without_numbers
+from harness.accepted import Upstream
+from harness.check import accepting, answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
 from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
@@ -47,6 +48,8 @@ def check_layer(
     probes: bool | Sequence[str] = True,
     resolution: str = Resolution.FORMAT,
     constants: Sequence[str] = (),
+    upstream: str = Upstream.WARN,
+    known: Any = None,
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
 
@@ -74,12 +77,14 @@ def check_layer(
         resolution: As in `check_gradient`.
         constants: Attributes that move the result and are no parameters; what else does so and leaves no
             gradient fails.
+        upstream, known: As in `check_gradient`.
 
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.
     """
     asked = Probe.chosen(probes)
     finest = given.choice("resolution", resolution, Resolution)
+    becomes = given.choice("upstream", upstream, Upstream)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
     limits = Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
@@ -105,7 +110,8 @@ def check_layer(
             found = answers(question, tested, target, result, beside)
         except (Unsupported, Undecided) as reason:
             found = result((without_numbers(reason, "given"),))
-    return replace(found, faults=(*found.faults, *own.faults), notes=(*found.notes, *own.notes))
+    found = replace(found, faults=(*found.faults, *own.faults), notes=(*found.notes, *own.notes))
+    return accepting(found, known, becomes)
 
 
 def _names(constants: Any) -> list[str]:

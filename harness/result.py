@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = [
     "input", "argument", "verdict", "bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "where",
-    "computed", "true", "true_digits", "dtype", "shape", "diagnosis",
+    "computed", "true", "true_digits", "dtype", "shape", "blame", "diagnosis",
 ]  # fmt: skip
 MOST_SHOWN = 10
 
@@ -82,8 +82,14 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether the gradient is right everywhere, keeps its digits, and behaves."""
-        return self.verdict in RIGHT and not self.faults
+        """Whether the gradient is right everywhere, keeps its digits, and behaves, or is excused."""
+        judged = [part for part in self._deciding if part.verdict is not Verdict.NONE]
+        return bool(judged) and all(part.passes for part in judged) and not self.faults
+
+    @property
+    def excused(self) -> tuple[Part, ...]:
+        """What is not right and passes with a warning, as each part's `excuse` says."""
+        return tuple(part for part in self._deciding if part.excuse)
 
     def __bool__(self) -> bool:
         """Whether it passed, so that `assert check_gradient(...)` fails where the gradient is not right."""
@@ -138,9 +144,13 @@ class Result:
         return [part for part in self.parts if not part.of_value or _fails(part)]
 
     @cached_property
+    def _deciding(self) -> list[Part]:
+        nothing = [Part("", "", Verdict.NONE, None, "")]
+        return [p for p in self._shown if not p.remark] or self._shown or list(self.parts) or nothing
+
+    @cached_property
     def _worst(self) -> Part:
-        deciding = [part for part in self._shown if not part.remark] or self._shown or list(self.parts)
-        return min(deciding, key=_badness, default=Part("", "", Verdict.NONE, None, ""))
+        return min(self._deciding, key=_badness)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -153,6 +163,7 @@ class Result:
             numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
             told: dict[str, Any] = {"input": part.input, "argument": part.name, "verdict": part.verdict.value}
             told |= {"dtype": part.dtype, "shape": part.shape, "diagnosis": part.diagnosis}
+            told |= {"blame": str(part.blame or "")}
             rows.append({**dict.fromkeys(COLUMNS), **numbers, **told})
         return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -193,7 +204,9 @@ class Result:
                 f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
                 for e in j.more
             ]
-        return [*lines, *([f"  {part.diagnosis}"] if part.diagnosis else [])]
+        whose = part.blame.why if part.blame else ""
+        excuse = f"it passes with this warning: {part.excuse}" if part.excuse else ""
+        return [*lines, *(f"  {text}" for text in (part.diagnosis, whose, excuse) if text)]
 
     def _element(self, j: Judgement, dtype: str) -> str:
         bound = None if math.isnan(j.bound_ulp) else j.bound_ulp
@@ -217,6 +230,8 @@ def _fails(part: Part) -> bool:
     return not part.verdict.right and not (part.remark and part.verdict is Verdict.UNDECIDED)
 
 
-def _badness(part: Part) -> tuple[int, float]:
+def _badness(part: Part) -> tuple[int, int, float]:
+    """The worst part is least: what fails, what is excused, what is right."""
     lost = part.judgement.bits_lost if part.judgement else 0.0
-    return part.verdict.severity, -(math.inf if math.isnan(lost) else lost)
+    lenience = 2 if part.verdict.right or part.verdict is Verdict.NONE else int(part.passes)
+    return lenience, part.verdict.severity, -(math.inf if math.isnan(lost) else lost)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, final
 import numpy as np
 
 from oracles.exact.program.errors import Unsupported
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Gradient, Subject, framework
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ class Oracle(ABC):
         """
         raise Unsupported(f"the {self.name} oracle has no gradient program to record")
 
+    def watch(self, case: Case, cotangent: Array, args: tuple[Array, ...], mend: Mend) -> Watched:
+        """Run the gradient, and see which functions of the libraries it calls.
+
+        Raises:
+            Unsupported: What it calls cannot be seen.
+        """
+        raise Unsupported(f"what the {self.name} oracle calls cannot be seen")
+
 
 class WrittenOracle(Oracle):
     """The catalogue, written once more with a framework's own functions: `oracles/<package>_functions.py`.
@@ -126,6 +135,11 @@ class WrittenOracle(Oracle):
             return own.record(function, args, differentiate=False)
         return own.record(own.pullback(function, case.argnums), (cotangent, *args), differentiate=False)
 
+    def watch(self, case: Case, cotangent: Array, args: tuple[Array, ...], mend: Mend) -> Watched:
+        """What the framework differentiates itself."""
+        own = framework(self.package)
+        return own.watched(own.pullback(self.functions[case.name], case.argnums), (cotangent, *args), mend)
+
 
 @final
 class NumpyOracle(Oracle):
@@ -151,6 +165,10 @@ class NumpyOracle(Oracle):
         if cotangent is None:
             return own.record(case.function, args, differentiate=False)
         return own.record(case.vjp or _no_gradient, (cotangent, *args), differentiate=False)
+
+    def watch(self, case: Case, cotangent: Array, args: tuple[Array, ...], mend: Mend) -> Watched:
+        """The hand-written VJP."""
+        return framework(self.name).watched(case.vjp or _no_gradient, (cotangent, *args), mend)
 
 
 def _no_gradient(cotangent: Array, *args: Array) -> None:

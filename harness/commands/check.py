@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+import warnings
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.accepted import UpstreamWarning
 from harness.check import check_gradient
 from harness.commands.options import CheckOptions
 from harness.inputs.corpus import CORPUS
@@ -38,12 +40,15 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
         if (path := getattr(options, other))
     }
     try:
-        found = check_gradient(
-            function, _arguments(options), **others, mode=options.mode, order=options.order,
-            seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
-            framework=options.framework or _framework(function), samples=options.samples,
-            probes=_probes(options.probes), resolution=options.resolution,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
+            found = check_gradient(
+                function, _arguments(options), **others, mode=options.mode, order=options.order,
+                seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
+                framework=options.framework or _framework(function), samples=options.samples,
+                probes=_probes(options.probes), resolution=options.resolution, upstream=options.upstream,
+                known=options.known,
+            )  # fmt: skip
     except ValueError as problem:
         raise UsageError(str(problem)) from problem
     print(found)

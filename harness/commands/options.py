@@ -101,6 +101,10 @@ class CheckOptions:
     """What callers do with a gradient, done to a right one: all, none, or names such as expanded,twice."""
     resolution: str = "format"
     """How small a difference between two formulas is wrong: format (what the dtype resolves) or exact."""
+    upstream: str = "warn"
+    """What becomes of digits that a library's own function loses: warn, or fail."""
+    known: Path | None = None
+    """A TOML file of findings that you accept, each with a reason and a link."""
 
 
 @dataclass(frozen=True)

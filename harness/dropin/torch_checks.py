@@ -136,7 +136,7 @@ def _decided(
             return bool(theirs.again())
         ask = partial(
             check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
-            **cotangent,
+            upstream="fail", **cotangent,
         )  # fmt: skip
         questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
         if other.raised:

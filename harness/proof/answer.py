@@ -12,17 +12,18 @@ from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.probed import probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
-from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
+from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.derivative import Array
 from harness.subject.tested import Tested
-from harness.verdicts import RIGHT, Verdict
+from harness.verdicts import RIGHT, Standing, Verdict
 
+GIVEN = "given"  # the point that was asked for
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 
-def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = "given") -> Answer:
+def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = GIVEN) -> Answer:
     """Judge a derivative at one point, and the value beside it.
 
     Raises:
@@ -45,7 +46,7 @@ def answered(
     tested: UnderTest,
     posed: Posed,
     examined_if: Callable[[bool], Examined],
-    name: str = "given",
+    name: str = GIVEN,
 ) -> Answer:
     """The same where the truth is known.
 
@@ -79,17 +80,47 @@ def answered(
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
-    judged = [*_judged(question, posed, examined, seen, name), *of_value]
+    own = _judged(question, posed, examined, seen, name)
+    fault = whose(question, tested, posed, examined, [part.verdict for part in own])
+    own = [replace(p, blame=fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
+    if name != GIVEN:
+        own = _beside_their_rows(question, posed, seen, own)
+    judged = [*own, *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
         judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=elsewhere[0].diagnosis) for p in judged]
     holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
     for one in runs:
         if holds or one.probe is None:
-            found, more = probed(one, question, posed, examined, seen, name)
+            found, more = probed(one, question, posed, examined, seen, name, whose)
             judged, notes = [*judged, *found], (*notes, *more)
     notes = tuple(dict.fromkeys(notes))
     return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero)
+
+
+def whose(
+    question: Question, tested: UnderTest, posed: Posed, examined: Examined, found: Sequence[Verdict]
+) -> Blame | None:
+    """Whose fault it is that parts of a derivative are not right; None where they are, or nobody can tell."""
+    if not question.blames or all(verdict.standing is not Standing.FAULTY for verdict in found):
+        return None
+    from harness.proof.blame import blame
+
+    return blame(question, tested, posed, examined, found, answer)
+
+
+def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: Sequence[Part]) -> list[Part]:
+    """The parts, the imprecise ones with whether that is nothing beside its row."""
+    if all(part.verdict is not Verdict.IMPRECISE for part in parts):
+        return list(parts)
+    from harness.proof.negligible import is_negligible
+
+    return [
+        replace(
+            p, negligible=p.verdict is Verdict.IMPRECISE and is_negligible(posed, seen, k, question.allowed)
+        )
+        for k, p in enumerate(parts)
+    ]
 
 
 def _unused(posed: Posed) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,18 +11,25 @@ from harness.proof.judge import Judgement
 from harness.proof.observe import Gradients, Loaded, Observed, spread, structure
 from harness.proof.probes import SCALES, Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
-from harness.proof.question import Part, Question
+from harness.proof.question import Blame, Part, Question, UnderTest
 from harness.proof.truth import Posed, pose
 from harness.subject.derivative import Array, levels_of
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 
+Whose = Callable[[Question, UnderTest, Posed, Examined, Sequence[Verdict]], Blame | None]
 OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
 
 
 def probed(
-    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed, point: str
+    one: Differing,
+    question: Question,
+    posed: Posed,
+    examined: Examined,
+    seen: Observed,
+    point: str,
+    whose: Whose,
 ) -> tuple[list[Part], list[str]]:
     """What is wrong with a run that gave other bits than the first, and what is worth saying of it.
 
@@ -30,6 +37,7 @@ def probed(
         one: The run.
         question, posed, examined, seen: What was asked first, its truth, its program, and the first run.
         point: The name of the point.
+        whose: Tells whose fault it is.
     """
     name = one.probe or "run again"
     said = (one.probe.words if one.probe else name) + (f", {one.which}" if one.which else "")
@@ -38,20 +46,23 @@ def probed(
     if one.probe is None and not isinstance(one.found, Raised):
         notes.append(f"not reproducible: two runs differ by {spread(seen.gradient.arrays, one.found):.2g}")
 
-    def part(of: str, like: Array, found: Judgement) -> Part:
+    def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
         why = f"{said}: {found.diagnosis}"
         kept = (
             None
             if found.verdict is Verdict.MISCOMPUTED and not found.where
             else replace(found, diagnosis=why)
         )
-        return Part(where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name)
+        return Part(where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault)
 
     try:
-        expected, each = _judgements(one, question, posed, examined, seen)
+        expected, each, program = _judgements(one, question, posed, examined, seen)
     except ExactError as reason:
         return [], [*notes, f"{said}: nothing is proven: {reason}"]
-    parts = []
+    parts, fault = [], None
+    if program is not None:
+        at, of_run = program
+        fault = whose(one.question, one.tested, at, of_run, [found.verdict for found in each])
     for (of, like), found in zip(expected, each, strict=True):
         # What cannot be examined there, and keeps its digits as it did at first, is as right as it was.
         allowed = question.allowed(found.narrowest or like.dtype.name)
@@ -59,34 +70,36 @@ def probed(
         if kept or _is_far(one, found, like.dtype.name):
             notes.append(f"{said}: {of} is {found.verdict.value}: {found.diagnosis}")
         elif found.verdict not in RIGHT:
-            parts.append(part(of, like, found))
+            parts.append(part(of, like, found, fault))
     return parts, notes
 
 
 def _judgements(
     one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed
-) -> tuple[Sequence[tuple[str, Array]], list[Judgement]]:
-    """The verdict on each part of the result, and what the parts should be.
+) -> tuple[Sequence[tuple[str, Array]], list[Judgement], tuple[Posed, Examined] | None]:
+    """What the parts of the result should be, the verdict on each, and by which truth and program.
 
     Raises:
         Unsupported, Undecided: There is no truth, or no program, at that cotangent and in those arguments.
     """
     along = posed.directions if one.along is None else one.along
     if isinstance(one.found, Raised):
-        return posed.expected[:1], [_amiss(f"the gradient raises {one.found.text}")]
+        return posed.expected[:1], [_amiss(f"the gradient raises {one.found.text}")], None
     alike = one.question is question and all(map(np.array_equal, along, posed.directions))
     if alike and not structure(one.found, posed.expected):
         each = verdicts(posed.true, examined, _numbers(one.found), question.allowed)
         if one.along is None or all(found.verdict in RIGHT for found in each):
-            return posed.expected, each
+            return posed.expected, each, (posed, examined)
     at = posed if alike else _posed_along(one.question, posed, along)
     misfits = structure(one.found, at.expected)
     if misfits:
-        return at.expected[:1], [_amiss("; ".join(map(str, misfits)))]
-    program = examine_derivative(one.question, one.tested, replace(at, directions=along))
+        return at.expected[:1], [_amiss("; ".join(map(str, misfits)))], None
+    at = replace(at, directions=along)
+    program = examine_derivative(one.question, one.tested, at)
     run = Loaded.of(one.tested.subject(), posed.inputs, along).gradient
     program = program.of_what_ran(replace(seen, gradient=replace(seen.gradient, arrays=one.found)), run)
-    return at.expected, verdicts(at.true, program, _numbers(one.found), question.allowed)
+    each = verdicts(at.true, program, _numbers(one.found), question.allowed)
+    return at.expected, each, (at, program)
 
 
 def _posed_along(question: Question, posed: Posed, along: tuple[Array, ...]) -> Posed:

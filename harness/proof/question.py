@@ -16,6 +16,7 @@ from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
 
@@ -91,6 +92,48 @@ class UnderTest(Protocol):
             Unsupported, Undecided: It cannot be recorded.
         """
 
+    def watch(self, directions: tuple[Array, ...], inputs: Sequence[Array], mend: Mend) -> Watched:
+        """Run it, and see which functions of the libraries it calls; `mend` may give other numbers for some.
+
+        Raises:
+            Unsupported: What it calls cannot be seen.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Whose fault it is that a gradient is not right.
+
+    Attributes:
+        owner: "yours", or the library: "torch", "jax", "numpy", "scipy". It is wholly the library's then.
+        operation: The library's function, and the line that calls it.
+        report: Where that is reported; "" if nothing is known here.
+    """
+
+    owner: str
+    operation: str = ""
+    report: str = ""
+
+    @property
+    def is_yours(self) -> bool:
+        """Whether no library is to be blamed."""
+        return self.owner == "yours"
+
+    @property
+    def why(self) -> str:
+        """In a sentence; "" where it is yours."""
+        if self.is_yours:
+            return ""
+        known = f"; reported: {self.report}" if self.report else ""
+        return (
+            f"this is {self.owner}'s fault: {self.operation} is not right alone, on the operands that it "
+            f"got, and were it rounded correctly, this gradient would be right{known}"
+        )
+
+    def __str__(self) -> str:
+        known = f" ({self.report})" if self.report else ""
+        return f"{self.owner}: {self.operation}{known}" if self.operation else self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -113,6 +156,7 @@ class Question:
         thorough: Whether the subject is run again, and along scaled cotangents.
         probes: What else is done with a derivative that is right; instead of `thorough`, whose share it has.
         resolution: How small a difference from the truth's formula counts.
+        blames: Whether it is asked whose fault a gradient is that is not right.
     """
 
     specify: Callable[[Sequence[Array]], Recording]
@@ -131,6 +175,7 @@ class Question:
     thorough: bool = True
     probes: tuple[Probe, ...] = ()
     resolution: Resolution = Resolution.FORMAT
+    blames: bool = True
 
     @property
     def is_plain(self) -> bool:
@@ -164,6 +209,9 @@ class Part:
         probe: The probe that found it; "" where it is of the run that was asked for.
         examined: Whether the formula was looked into; otherwise the numbers alone decided.
         near: Whether it is wrong by little, where the forward iterates and may approximate what is meant.
+        blame: Whose fault it is, where it is not right and that can be told.
+        negligible: Whether what is imprecise, at a point that was not asked for, is nothing beside its row.
+        excuse: Why it passes with a warning, though it is not right; "" where it does not.
     """
 
     input: str
@@ -178,6 +226,14 @@ class Part:
     probe: str = ""
     examined: bool = True
     near: bool = False
+    blame: Blame | None = None
+    negligible: bool = False
+    excuse: str = ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is right, or excused."""
+        return self.verdict.right or bool(self.excuse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,11 @@ RECORD = (
         "A backward error analysis names the operation that contributes most to the bound.",
         "at a kink, x[0, 0] takes 1 of the slope (0.44; legal is 0 to 0.44), and 11 more elements at kinks",
         "Read it first.", format=DIAGNOSIS),
+    Column("blame", "Whose fault it is that a row is not right: yours, or a library's.",
+        "A library's function is checked alone on the operands that it got; it is the library's where the "
+        "gradient would be right if that function were rounded correctly. Blank where nobody can tell.",
+        "jax: lax.logistic at jax_functions.py:21 (https://github.com/jax-ml/jax/issues/40342)",
+        "yours: rewrite the operation that the diagnosis names; a library's: follow the link, or report it."),
     Column("computed", "What the oracle returned at the worst element.", "C, as a float64.",
         "8.732496644370258e-05"),
     Column("true", "The true derivative at the worst element, as the nearest float64.",

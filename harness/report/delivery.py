@@ -168,7 +168,7 @@ def _records(frame: pd.DataFrame) -> Iterable[Record]:
 
 
 def _key(record: Record) -> tuple[object, ...]:
-    same = (record.outcome, record.oracle, record.diagnosis)
+    same = (record.outcome, record.oracle, record.diagnosis, record.blame)
     if record.outcome in NOT_RUN:
         return same
     return (*same, record.verdict, record.case, argument_of(record), record.dtype, record.seed)

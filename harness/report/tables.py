@@ -133,7 +133,7 @@ def problems(frame: pd.DataFrame) -> Table:
         "problems",
         "Rows that are not simply right, with the reason",
         frame[~frame["outcome"].isin(QUIET)],
-        (*GRADIENT_COLUMNS[:-1], "computed", "true_digits", "shapes", "seed", "diagnosis"),
+        (*GRADIENT_COLUMNS[:-1], "computed", "true_digits", "shapes", "seed", "blame", "diagnosis"),
         "`python -m harness explain WORD` says what a verdict means and what to do",
     )
 

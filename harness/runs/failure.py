@@ -24,7 +24,7 @@ def group_text(records: Sequence[Record]) -> str:
     """Rows that differ in their inputs and numbers only, as one text with the numbers of each.
 
     Args:
-        records: At least one; case, oracle, dtype, seed, verdict, outcome and diagnosis are the same in all.
+        records: At least one; they differ in their inputs and numbers only.
     """
     first, alone = records[0], len(records) == 1
     about = [first.dtype, _shapes(first) if alone else "", f"seed {first.seed}"]
@@ -35,8 +35,8 @@ def group_text(records: Sequence[Record]) -> str:
         numbers = _numbers(record)
         if numbers:
             lines.append(numbers if alone else f"{record.input} {_shapes(record)}: {numbers}")
-    if first.diagnosis:
-        lines.append(first.diagnosis)
+    lines += [first.diagnosis] if first.diagnosis else []
+    lines += [f"blame: {first.blame}"] if first.blame else []
     lines.append(f"reproduce: {reproducer(records)}")
     return "\n  ".join(lines)
 

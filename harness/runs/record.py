@@ -41,7 +41,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     `attainable_ulp` and `bound_ulp` are those of the worst element, which is `where`, in ulps of the true
     value there; `true_digits` has twenty digits of it. `scaled_error` is the largest error relative to the
     largest element of its argument; on the exact oracle's own rows it is the proven error of the truth.
-    `diagnosis` says in words why the verdict is not accurate, or why there is none. `first_call_time_s`
+    `diagnosis` says in words why the verdict is not accurate, or why there is none; `blame` whose fault that
+    is: yours, or a library's, with its function and a public report. `first_call_time_s`
     covers loading, set-up, compilation and one value and gradient. The ratios are to the NumPy reference,
     measured in turns in the same process: the median of the rounds, with its 99 % interval; those of the
     reference are to a yardstick, the softmax of 100 numbers.
@@ -61,6 +62,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     bound_ulp: float | None = None
     where: str = ""
     diagnosis: str = ""
+    blame: str = ""
     computed: float | None = None
     true: float | None = None
     true_digits: str = ""

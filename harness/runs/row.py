@@ -28,6 +28,7 @@ from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported, first_line
 from oracles.exact_oracle import ExactOracle
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import framework
 
 REFERENCE = NumpyOracle()
@@ -89,6 +90,14 @@ class OfOracle:
         if eager is not self.oracle:  # compiled, the same operations run fused, and other numbers
             gradient = replace(gradient, executed=tuple)
         return Programs(gradient, eager.record(self.case, None, args))
+
+    def watch(self, directions: tuple[Array, ...], inputs: Sequence[Array], mend: Mend) -> Watched:
+        """Run it, and see which functions of the libraries it calls; `mend` may give other numbers for some.
+
+        Raises:
+            Unsupported: What it calls cannot be seen.
+        """
+        return self.oracle.eager.watch(self.case, directions[0], tuple(inputs), mend)
 
 
 def question_of(case: Case, cell: Cell, oracle: Oracle = REFERENCE) -> Question:
@@ -162,6 +171,7 @@ def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
         "verdict": kind,
         "outcome": outcome,
         "diagnosis": diagnosis,
+        "blame": next((str(p.blame) for p in gradients if p.blame and p.verdict is kind), ""),
         "first_call_time_s": found.first_call_time_s,
         **(_numbers(worst) if worst else {}),
     }

@@ -12,6 +12,7 @@ from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.target import Argument, Function, Target
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
 
@@ -116,6 +117,15 @@ class Tested:
             return Programs(both, None)
         count = len(self.target.results.names)
         return Programs(both.giving(slice(count, None)), both.giving(slice(count)))
+
+    def watch(self, directions: tuple[Array, ...], inputs: Sequence[Array], mend: Mend) -> Watched:
+        """Run it, and see which functions of the libraries it calls; `mend` may give other numbers for some.
+
+        Raises:
+            Unsupported: What it calls cannot be seen.
+        """
+        own = self.target.framework
+        return own.watched(self.derivative, [directions, *inputs], mend, own.device_of(self.target.natives))
 
 
 def under_test(

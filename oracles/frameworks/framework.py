@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.program.errors import ExactError, Unsupported, first_line
 from oracles.exact.program.recording import Recording
+from oracles.frameworks.calls import Mend, Watched
 
 Array = NDArray[Any]
 Native = Any  # an array of a framework
@@ -167,6 +168,20 @@ class Framework(ABC):
             device: Where they run, as `device_of` gives it; None is the framework's default.
             wide: Whether there are float64 arrays among the arguments: JAX has a setting for that.
             primal: Whether the gradient returns a pair, of the function's value and of itself.
+        """
+
+    @abstractmethod
+    def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
+        """Run a derivative of arrays of the host, and see which functions of the library it calls.
+
+        Args:
+            derivative: One of ours (`pullback`), or one written by hand: `derivative(cotangents, *args)`.
+            inputs: What it is given; tuples of arrays too.
+            mend: What calls are to give instead of what they compute.
+            device: Where it runs, as for `subject`.
+
+        Raises:
+            Unsupported: What it calls cannot be seen.
         """
 
     def device_of(self, args: Sequence[Any]) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from oracles.exact.from_jaxpr import record, x64_for
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
@@ -60,6 +61,11 @@ class _Jax(Framework):
 
         load, run, pull = (_within(wide, f) for f in (put, of_living(value), of_living(gradient)))
         return Subject(load, run, pull, values_by(np.asarray), gradient_by(np.asarray, primal))
+
+    def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
+        from oracles.frameworks.jax_calls import watched
+
+        return watched(derivative, inputs, mend, device)
 
     def device_of(self, args: Sequence[Any]) -> Any:
         devices = {d for a in args if isinstance(a, jax.Array) for d in a.devices()}

@@ -9,6 +9,7 @@ import numpy as np
 
 from oracles.exact.from_numpy import record
 from oracles.exact.program.recording import Recording
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 
 
@@ -24,6 +25,11 @@ class _NumPy(Framework):
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False
     ) -> Subject:
         return Subject(np.asarray, value, gradient, values_by(np.asarray), gradient_by(np.asarray, primal))
+
+    def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
+        from oracles.frameworks.numpy_calls import watched
+
+        return watched(derivative, inputs, mend)
 
     def on_host(self, array: Any) -> Array:
         return np.asarray(array)

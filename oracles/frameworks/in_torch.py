@@ -22,6 +22,7 @@ from oracles.exact.from_aten.watch import explained
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
+from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
 
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
@@ -53,6 +54,15 @@ class _Torch(Framework):
             raise errors[1]
 
         return Subject(load, run, gradient, values_by(self.on_host), gradient_by(self.on_host, primal))
+
+    def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
+        from oracles.frameworks.torch_calls import TorchCalls, watched
+
+        def load(array: Array) -> Any:
+            return as_tensor(array.copy("K"), device or "cpu")
+
+        calls = TorchCalls(mend, lambda tensor: self.on_host(tensor).copy(), load)
+        return watched(derivative, tree_map(load, tuple(inputs)), calls)
 
     def device_of(self, args: Sequence[Any]) -> Any:
         devices = {str(a.device) for a in args if isinstance(a, torch.Tensor)}

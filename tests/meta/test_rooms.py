@@ -14,6 +14,8 @@ WRITTEN_IN = {
     "in_jax.py": {"jax"},
     "in_torch.py": {"torch"},
     "torch_path.py": {"torch"},
+    "jax_calls.py": {"jax"},
+    "torch_calls.py": {"torch"},
     "torch_state.py": {"torch"},
 }
 

@@ -1,0 +1,70 @@
+"""The library's functions that a run calls, and the same run where some of them give other numbers.
+
+A call is what code outside the library sees: `torch.softmax` with its pullback, not the kernels inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a library's function.
+
+    Attributes:
+        number: Which one of its run, from 0.
+        owner: The library: "torch", "jax", "numpy" or "scipy".
+        name: The function, as "torch.softmax".
+        place: The line that calls it, as "loss.py:12"; "" if nobody knows.
+        function: The function of its floating operands alone.
+        operands: These, on the host.
+        active: Which of them it is differentiated in; none where it runs for its value.
+        cotangents: What its results are pulled back along; None where the value is in question, or where no
+            cotangent has reached it.
+        tangents: In forward mode, along what its active operands move; None where they do not.
+    """
+
+    number: int
+    owner: str
+    name: str
+    place: str
+    function: Callable[..., Any]
+    operands: tuple[Array, ...]
+    active: tuple[int, ...] = ()
+    cotangents: tuple[Array, ...] | None = None
+    tangents: tuple[Array, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.place}" if self.place else self.name
+
+
+# What a call is to give instead of what it computes; None: that. A call with cotangents is asked for the
+# gradients of its active operands, one with tangents for those of its results, and one with neither for its
+# values.
+Mend = Callable[[Call], tuple[Array, ...] | None]
+
+
+def as_it_is(call: Call) -> None:
+    """Mends nothing."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a run gave, and what it called.
+
+    Attributes:
+        gradients: What it gave, on the host.
+        calls: What it called, in order.
+        complete: Whether all that it computes with was seen.
+    """
+
+    gradients: tuple[Array | None, ...]
+    calls: tuple[Call, ...]
+    complete: bool

@@ -1,0 +1,250 @@
+"""Whose fault a gradient is that is not right, and what passes all the same."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import harness
+from harness import Known, UpstreamWarning, assert_gradient, check_gradient, check_layer
+from harness.proof import blame as blaming
+from harness.subject.derivative import GRADIENT
+from harness.subject.target import target_of
+from harness.subject.tested import under_test
+from harness.verdicts import Verdict
+from oracles.frameworks.calls import as_it_is
+from tests.harness.proof.torch_functions import pulled
+
+X = np.array([16.0, 0.5, -17.0], np.float32)
+TX, JX = torch.tensor(X), jnp.asarray(X)
+SMALL = torch.tensor([0.001, 0.5])
+
+
+def hand(xp, x):
+    return xp.exp(x) / xp.exp(x).sum()
+
+
+sigmoid_of_its_own = pulled(torch.sigmoid, lambda g, x: g * torch.sigmoid(x) * (1 - torch.sigmoid(x)))
+with_j1 = pulled(torch.special.bessel_j0, lambda g, x: -g * torch.special.bessel_j1(x))
+
+
+@jax.custom_vjp
+def logistic(x):
+    return jax.nn.sigmoid(x)
+
+
+logistic.defvjp(lambda x: (logistic(x),) * 2, lambda y, g: (g * y * (1 - y),))
+
+
+def carried(x):
+    return jax.lax.scan(lambda c, v: (c + jnp.tanh(v), None), jnp.float32(0), x)[0]
+
+
+def blame_of(function, x, **options):
+    options = {"upstream": "fail", "probes": False, **options}
+    found = check_gradient(function, (x,), **options)
+    (part,) = [p for p in found.parts if not p.of_value]
+    assert not found.passed
+    return part.verdict, str(part.blame or "")
+
+
+LIBRARYS = {
+    "alone": (torch.tanh, TX, "torch: torch.tanh"),
+    "in a composition": (lambda x: (2 * torch.sigmoid(x)).sum(), TX, "torch: torch.sigmoid at test_blame.py"),
+    "a Python function": (F.tanhshrink, SMALL, "torch: torch.nn.functional.tanhshrink"),
+    "one of two layers": (lambda x: torch.sigmoid(torch.tanh(x) @ torch.ones(3, 3)), TX, "torch: torch.tanh"),
+    "JAX, alone": (jax.nn.selu, JX, "jax: jax.nn.selu (https://github.com/jax-ml/jax/issues/39796)"),
+    "JAX, in a composition": (lambda x: (2 * jax.nn.sigmoid(x)).sum(), JX, "jax: lax.logistic at test_blame"),
+    "JAX, jitted by the caller": (jax.jit(lambda x: jnp.tanh(x).sum()), JX, "jax: lax.tanh at test_blame.py"),
+}
+YOURS = {
+    "composed": (lambda x: hand(torch, x)[0], TX),
+    "a custom backward": (sigmoid_of_its_own, TX),
+    "JAX, composed": (lambda x: hand(jnp, x)[0], JX),
+    "JAX, a custom backward": (logistic, JX),
+    # Its share that is torch's does not excuse the other.
+    "half of it": (lambda x: torch.tanh(x[:1]).sum() + sigmoid_of_its_own(x[1:] + 15.5).sum(), TX),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARYS)
+def test_a_library_is_blamed_for_what_its_function_loses_alone(name):
+    function, x, owner = LIBRARYS[name]
+    verdict, found = blame_of(function, x)
+    assert verdict is Verdict.IMPRECISE
+    assert found.startswith(owner)
+
+
+@pytest.mark.parametrize("name", YOURS)
+def test_what_a_composition_amplifies_is_its_authors(name):
+    assert blame_of(*YOURS[name]) == (Verdict.IMPRECISE, "yours")
+
+
+def test_a_kernel_that_a_backward_calls_is_its_librarys():
+    verdict, found = blame_of(with_j1, torch.tensor([1.5, 2.5], dtype=torch.float64))
+    assert verdict is Verdict.MISCOMPUTED
+    assert found.startswith("torch: torch.special.bessel_j1 at")
+
+
+@pytest.mark.parametrize(("function", "x"), [(torch.tanh, TX), (jnp.tanh, JX)])
+def test_in_forward_mode_too(function, x):
+    verdict, found = blame_of(lambda x: 2 * function(x), x, mode="forward")
+    assert verdict is Verdict.IMPRECISE
+    assert found.partition(":")[0] in {"torch", "jax"}
+
+
+def test_a_hand_written_gradient_in_numpy_is_yours():
+    def backward(g, x):
+        y = 1 / (1 + np.exp(-x))
+        return g * y * (1 - y)
+
+    assert blame_of(lambda x: 1 / (1 + np.exp(-x)), X, vjp=backward) == (Verdict.IMPRECISE, "yours")
+    assert blame_of(np.tanh, X, vjp=lambda g, x: 2 * g) == (Verdict.WRONG, "yours")
+
+
+def test_nobody_is_blamed_where_it_cannot_be_seen():
+    assert blame_of(carried, JX) == (Verdict.IMPRECISE, "")  # the body of a loop
+
+    def strict(g, x):
+        if type(x) is not np.ndarray:
+            raise TypeError("an array, please")
+        return g * (1 - np.tanh(x) ** 2)
+
+    assert blame_of(np.tanh, X, vjp=strict) == (Verdict.IMPRECISE, "")
+    converted = blame_of(np.tanh, X, vjp=lambda g, x: np.array(g) * (1 - np.tanh(np.array(x)) ** 2))
+    assert converted == (Verdict.IMPRECISE, "")
+
+
+def test_who_accuses_all_functions_excuses_no_composition(monkeypatch):
+    monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: True)
+    assert blame_of(*YOURS["composed"]) == (Verdict.IMPRECISE, "yours")
+
+
+def test_who_accuses_none_blames_nobody_else(monkeypatch):
+    monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: False)
+    assert blame_of(torch.tanh, TX) == (Verdict.IMPRECISE, "yours")
+
+
+def test_a_loop_of_jax_is_as_many_calls():
+    def twice(x):
+        for _ in range(2):
+            x = jnp.tanh(x)
+        return x
+
+    target = target_of(twice, (JX,), {}, None, None)
+    watched = under_test(target, GRADIENT).watch((X,), target.arrays, as_it_is)
+    assert [call.name for call in watched.calls] == ["lax.tanh", "lax.tanh"]
+    assert np.array_equal(watched.gradients[0], jax.vjp(twice, JX)[1](JX)[0])
+
+
+# -- what passes with a warning ------------------------------------------------------------------------------
+
+
+def test_what_is_the_librarys_passes_with_a_warning_at_the_users_line():
+    with pytest.warns(UpstreamWarning, match="this is torch's fault: torch.tanh") as seen:
+        found = check_gradient(lambda x: torch.tanh(x).sum(), (TX,))
+    assert found.passed
+    assert found.verdict is Verdict.IMPRECISE
+    assert seen[0].filename == __file__
+    assert found.rows["blame"][0].startswith("torch: torch.tanh")
+    with pytest.warns(UpstreamWarning):
+        assert assert_gradient(torch.tanh, (TX,))
+    with pytest.raises(harness.GradientError, match="this is torch's fault"):
+        assert_gradient(torch.tanh, (TX,), upstream="fail")
+
+
+def test_what_is_yours_or_miscomputed_fails():
+    assert not check_gradient(YOURS["composed"][0], (TX,)).passed
+    assert not check_gradient(with_j1, (torch.tensor([1.5, 2.5], dtype=torch.float64),)).passed
+
+
+def test_upstream_is_one_of_two_words():
+    with pytest.raises(ValueError, match="upstream must be 'warn' or 'fail', got 'pass'"):
+        check_gradient(torch.tanh, (TX,), upstream="pass")
+
+
+REASON = {"reason": "gates are never so far out", "link": "https://example.org/7"}
+
+
+def test_a_known_finding_passes_with_its_reason_and_once_it_is_gone_fails():
+    own = Known("imprecise", argument="x", **REASON)
+    function = YOURS["composed"][0]
+    with pytest.warns(UpstreamWarning, match="it is known: gates are never so far out"):
+        assert check_gradient(function, (TX,), known=own).passed
+    found = check_gradient(function, (TX / 16,), known=[own])
+    assert not found.passed
+    assert "known: no imprecise of x is found any more" in str(found)
+    assert not check_gradient(function, (TX,), known=Known("wrong", **REASON)).passed
+    assert not check_gradient(function, (TX,), known=Known("imprecise", argument="y", **REASON)).passed
+
+
+def test_known_findings_of_a_file(tmp_path):
+    file = tmp_path / "known.toml"
+    fields = {"function": "carried", "verdict": "imprecise", "reason": "r", "link": "l", "dtype": "float32"}
+    entry = "\n".join(["[[known]]", *(f'{name} = "{text}"' for name, text in fields.items()), ""])
+    file.write_text(entry + entry.replace("carried", "another"))
+    with pytest.warns(UpstreamWarning, match=r"it is known: r \(l\)"):
+        assert check_gradient(carried, (JX,), known=file).passed
+    assert not check_gradient(carried, (JX / 16,), known=str(file)).passed
+    file.write_text('[[known]]\nfunction = "f"\n')
+    with pytest.raises(ValueError, match=r"write .*entries of function, verdict, reason and link"):
+        check_gradient(carried, (JX,), known=file)
+    with pytest.raises(ValueError, match="cannot be read"):
+        check_gradient(carried, (JX,), known=tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: Known("accurate", "r", "l"), "allowed are wrong, miscomputed"),
+        (lambda: Known("wrong", " ", "l"), "needs a reason"),
+        (lambda: Known("wrong", "r", ""), "needs a link"),
+        (lambda: check_gradient(torch.tanh, (TX,), known=3), "pass a harness.Known"),
+    ],
+)
+def test_a_known_finding_says_what_why_and_where(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
+
+
+def test_a_layer_takes_both_words():
+    class Sigmoid:
+        def forward(self, x):
+            self.y = 1 / (1 + np.exp(-x))
+            return self.y
+
+        def backward(self, dout):
+            return dout * self.y * (1 - self.y)
+
+    known = Known("imprecise", **REASON)
+    assert not check_layer(Sigmoid(), X, upstream="fail").passed
+    with pytest.warns(UpstreamWarning, match="it is known"):
+        assert check_layer(Sigmoid(), X, known=known).passed
+
+
+# -- elements that are nothing beside their row ------------------------------------------------------------
+
+
+def softmax_backward(g, x):
+    y = torch.softmax(x, -1)
+    return y * (g - (g * y).sum(-1, keepdim=True))
+
+
+def test_at_a_boundary_input_what_is_nothing_beside_its_row_warns():
+    softmax = pulled(lambda x: torch.softmax(x, -1), softmax_backward)
+    x = torch.tensor([[0.3, -1.2, -0.7]], dtype=torch.float64)
+    with pytest.warns(UpstreamWarning, match="below half an ulp of the largest number of its row"):
+        found = check_gradient(softmax, (x,), boundary=["saturated-20", "saturated-40"], upstream="fail")
+    assert found.passed
+    assert found.verdict is Verdict.IMPRECISE
+    x = torch.tensor([[20.0, -20.0, -20.0]], dtype=torch.float64)
+    assert not check_gradient(softmax, (x,), upstream="fail").passed  # this is what was asked
+
+
+def test_an_element_that_is_alone_in_its_row_does_not():
+    x = torch.tensor([0.3, -1.2, -0.7], dtype=torch.float64)
+    found = check_gradient(sigmoid_of_its_own, (x,), boundary=["saturated-40"])
+    assert found.verdict is Verdict.IMPRECISE
+    assert not found.passed
