@@ -16,6 +16,7 @@ from oracles.exact.program.primitives import (
     linear_algebra,
     orders,
     reductions,
+    sorting,
     spectral,
     taylor,
 )
@@ -98,7 +99,8 @@ SAMPLES: dict[str, Sample] = {
     "reduce_max of cubes": Sample(lambda x: reductions.reduce_max(x * x * x, (0, 2)), (STACK,)),
     "reduce_min": Sample(lambda x: reductions.reduce_min(x, (1,), keepdims=True), (X,)),
     "reduce_prod": Sample(lambda x: reductions.reduce_prod(x, (0, 1)), (WITH_ZEROS,)),
-    "sort": Sample(lambda x: orders.sort(x, 1), (X,)),
+    "sort": Sample(lambda x: sorting.sort(x, 1), (X,)),
+    "sort of cubes": Sample(lambda x: sorting.sort(x * x * x, 0, descending=True), (X,)),
     "cumsum": Sample(lambda x: orders.cumsum(x, 1), (X,)),
     "cumsum reverse": Sample(lambda x: orders.cumsum(x, 0, reverse=True), (X,)),
     "cumprod": Sample(lambda x: fn.cumprod(x, 1), (WITH_ZEROS,)),

@@ -35,7 +35,7 @@ LINEAR = MOVES | {
     "matmul",
     "solve",
 }
-LINEAR |= {"select", "blend", "mixture"}
+LINEAR |= {"select", "blend", "mixture", "arrange"}
 OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}
 ROWS = {
     "reduce_max",
@@ -64,7 +64,7 @@ FACTS = {
     "terms": {"add", "sub", "reduce_sum"},
     "around": STEPS | {"select", "convert"},
     "cost": MATRICES - {"lapack_signs"} | {"matmul", "taylor"},
-    "kink": AROUND | {"blend", "weights", "mixture", "edge_rate"},
+    "kink": AROUND | {"blend", "weights", "mixture", "arrange", "edge_rate"},
 }
 
 

@@ -386,8 +386,7 @@ def in_three_pieces(x):
     (by_boolean_index, [0.0, 1.0]),
     (lambda x: x if x[0] > 0 else 2 * x, [0.0, 1.0]),
     (lambda x: x * (in_the_unit_interval(x) > 0), [1.0, 0.0]),
-    (np.sort, [1.0, 1.0, 1.0]),
-    (np.median, [1.0, 2.0, 1.0, 1.0]),
+    (lambda x: x[np.argsort(x)], [1.0, 1.0, 1.0]),
     (lambda x: x[np.argmax(x)], [1.0, 1.0, 1.0]),
 ])  # fmt: skip
 def test_a_branch_mask_or_order_at_its_edge_is_never_one_sided_in_silence(function, at):

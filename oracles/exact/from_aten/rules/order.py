@@ -12,7 +12,7 @@ from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules.reductions import counted, filled_nan
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select
+from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.program import Array, Operand, Var
@@ -22,7 +22,7 @@ def _sort(x: Var, dim: int = -1, descending: bool = False, stable: bool | None =
     if x.ndim == 0:
         return x, x.builder.constant(np.zeros((), np.int64))
     order = orders.argsort(-x if descending else x, dim)
-    return orders.take_along(x, order, dim), order
+    return sorting.sort(x, dim, descending), order
 
 
 def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = True) -> tuple[Var, Var]:

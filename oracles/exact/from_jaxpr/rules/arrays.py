@@ -13,6 +13,7 @@ from oracles.exact.program.primitives.arrays import concatenate, index, permute,
 from oracles.exact.program.primitives.linear_algebra import dot_general
 from oracles.exact.program.primitives.orders import argmax, argsort, cumsum, take_along
 from oracles.exact.program.primitives.reductions import reduce_max, reduce_min, reduce_prod
+from oracles.exact.program.primitives.sorting import sort
 from oracles.exact.program.program import FLOATS, PRIMITIVES, Var
 
 # -- shapes -----------------------------------------------------------------------------------------------
@@ -91,16 +92,18 @@ def _sort(call: Eqn, *operands: Var) -> list[Var]:
         finer = argsort(key if key.dtype != "bool" else convert(key, "int64"), axis)
         order = finer if order is None else take_along(order, finer, axis)
     assert order is not None
-    return [take_along(x, order, axis) for x in operands]
+    alone = call.params["num_keys"] == 1
+    return [sort(x, axis) if alone and x is operands[0] else take_along(x, order, axis) for x in operands]
 
 
 def _top_k(call: Eqn, x: Var) -> list[Var]:
     """The k largest (or smallest), largest first, and where they were; equal ones in their own order."""
     p = call.params
     axis = p.get("axis", p.get("reduction_dimension", -1)) % x.ndim
-    order = argsort(f.descending(x) if p.get("is_max_k", True) else x, axis)
-    first = index(order, lambda at: at.take(range(p["k"]), axis))
-    return [take_along(x, first, axis), convert(first, str(call.outvars[1].aval.dtype))]
+    largest = p.get("is_max_k", True)
+    values, order = sort(x, axis, largest), argsort(f.descending(x) if largest else x, axis)
+    first = [index(v, lambda at: at.take(range(p["k"]), axis)) for v in (values, order)]
+    return [first[0], convert(first[1], str(call.outvars[1].aval.dtype))]
 
 
 def _platform_index(call: Eqn) -> Var:

@@ -10,7 +10,7 @@ import numpy as np
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, every, floating, kept, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import compare, convert, orders, pi, scalar
+from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, sorting
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
 from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.program import Operand, Var
@@ -140,7 +140,7 @@ RULES: dict[str, Rule] = {
     "argmax": _where_extreme(1),
     "argmin": _where_extreme(-1),
     # Equal elements in their own order, whatever `kind` is.
-    "sort": lambda x, axis=-1, kind=None, order=None, *, stable=None: orders.sort(*_flat(x, axis)),
+    "sort": lambda x, axis=-1, kind=None, order=None, *, stable=None: sorting.sort(*_flat(x, axis)),
     "argsort": lambda x, axis=-1, kind=None, order=None, *, stable=None: orders.argsort(*_flat(x, axis)),
     **dict.fromkeys(("cumsum", "cumulative_sum"), _running(orders.cumsum)),
     **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),

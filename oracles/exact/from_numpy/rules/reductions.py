@@ -14,7 +14,7 @@ import numpy as np
 
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import compare, convert, orders, scalar, select
+from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import index, keeping, reduce_sum, reduced, reshape, without
 from oracles.exact.program.program import Builder, Operand, Primitive, Var
@@ -155,7 +155,7 @@ def _median(x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: A
     axes = axes_of(x, axis)
     left = without(x.shape, axes)
     rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
-    n, ordered = rows.shape[-1], orders.sort(rows, -1)
+    n, ordered = rows.shape[-1], sorting.sort(rows, -1)
     middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2.0
     return reshape(middle, keeping(x.shape, axes)) if kept(keepdims) else middle
 

@@ -4,9 +4,20 @@ To add an operation, define it here (or compose it from those that are here) and
 rules are written with most is at hand in the package itself.
 """
 
-from oracles.exact.program.primitives import linear_algebra, orders, spectral
+from oracles.exact.program.primitives import linear_algebra, orders, sorting, spectral
 from oracles.exact.program.primitives.arithmetic import convert, detach, pi
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.taylor import scalar
 
-__all__ = ["compare", "convert", "detach", "linear_algebra", "orders", "pi", "scalar", "select", "spectral"]
+__all__ = [
+    "compare",
+    "convert",
+    "detach",
+    "linear_algebra",
+    "orders",
+    "pi",
+    "scalar",
+    "select",
+    "sorting",
+    "spectral",
+]

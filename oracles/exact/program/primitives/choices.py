@@ -325,7 +325,7 @@ def _edge_rate(gap: Array) -> Array:
     def one(ball: arb) -> arb:
         if ball > 0:
             return ZERO
-        KINKS.say(f"neither of {ball.str(8)} and 0 is certainly larger")
+        KINKS.say("two numbers that decide a branch, a mask or an order are equal, or may be")
         return UNKNOWN
 
     return each(one, gap)

@@ -1,4 +1,4 @@
-"""Orders along an axis: argsort and argmax, which are certain or undecided; sort and take_along follow.
+"""Orders along an axis: argsort and argmax, which are certain or undecided; take_along follows.
 
 And running sums and running combinations: exact at zeros, with every derivative.
 """
@@ -182,11 +182,6 @@ def take_along(x: Var, order: Var, axis: int) -> Var:
     base = np.arange(x.size).reshape(x.shape)[tuple(grid)]
     base = base[tuple(slice(0, n) for n in (*order.shape[:axis], 1, *order.shape[axis + 1 :]))]
     return take(x, order * stride + np.broadcast_to(base, order.shape))
-
-
-def sort(x: Var, axis: int) -> Var:
-    """x in order along an axis."""
-    return take_along(x, argsort(x, axis), axis)
 
 
 # -- running along an axis --------------------------------------------------------------------------------

@@ -1,0 +1,136 @@
+"""Sorting: the values in order, and what is moved with them, of which every legal mixture counts at ties.
+
+Where numbers are equal, each of their orders is that of some point nearby, so any mixture of these
+permutations is legal: a tangent, or a cotangent, of one of them may be that of any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import KINKS, as_balls, filled
+from oracles.exact.program.derive import Tangents, jointly_linear
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import exactly
+from oracles.exact.program.primitives.orders import argsort, take_along
+from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
+
+Row = list[Any]
+
+
+def _blocks(row: Row) -> list[list[int]]:
+    """The places of the elements in order, together where that is not certain; equal ones as they stand."""
+    if any(ball.is_nan() for ball in row):
+        raise Undecided("cannot order what is not known")
+    found: list[list[int]] = []
+    top = arb(0)
+    for low, k in sorted((ball.lower(), k) for k, ball in enumerate(row)):
+        if found and low <= top:
+            found[-1].append(k)
+            top = max(top, row[k].upper())
+        else:
+            found.append([k])
+            top = row[k].upper()
+    return found
+
+
+def _along(axis: int, function: Callable[..., Row], *arrays: Array) -> Array:
+    """A function of rows, along an axis."""
+    rows = [np.moveaxis(as_balls(array), axis, -1) for array in arrays]
+    shape = rows[0].shape
+    flat = [row.reshape(-1, shape[-1]).tolist() if row.size else [] for row in rows]
+    found = [element for own in zip(*flat, strict=True) for element in function(*own)]
+    return np.moveaxis(filled(found, shape), -1, axis)
+
+
+def _in_order(row: Row) -> Row:
+    """The k-th smallest of balls lies between the k-th smallest of their lower and of their upper ends."""
+    found = []
+    for block in _blocks(row):
+        low, high = (sorted(end(row[k]) for k in block) for end in (arb.lower, arb.upper))
+        found += [a if a == b else a.union(b) for a, b in zip(low, high, strict=True)]
+    return found
+
+
+def _arranged(x: Array, t: Array, mix: Callable[[Row], Row], axis: int, back: bool) -> Array:
+    """Elements of t, moved as those of x are sorted, or `back`; of tied ones what `mix` makes of them."""
+
+    def moved(numbers: Row, row: Row) -> Row:
+        found, start = list(row), 0
+        for block in _blocks(numbers):
+            places = range(start, start := start + len(block))
+            here, there = (places, block) if back else (block, places)
+            own = [row[k] for k in here]
+            for k, element in zip(there, mix(own) if len(own) > 1 else own, strict=True):
+                found[k] = element
+        return found
+
+    return _along(axis, moved, x, t)
+
+
+def _any(tied: Row) -> Row:
+    """Each of them may be any."""
+    whole = tied[0]
+    for ball in tied[1:]:
+        whole = whole if whole.is_exact() and whole == ball else whole.union(ball)
+    if not whole.is_exact():
+        KINKS.say(f"{len(tied)} elements that are sorted are equal, or may be")
+    return [whole] * len(tied)
+
+
+def _mixed(share: float, x: Array, t: Array, *, axis: int, back: bool) -> Array:
+    """The recorded order, and the opposite one."""
+
+    def mix(tied: Row) -> Row:
+        pairs = zip(tied, reversed(tied), strict=True)
+        return tied if share == 1 else [share * a + (1 - share) * b for a, b in pairs]
+
+    return _arranged(x, t, mix, axis, back)
+
+
+def _tied(x: Array, t: Array, *, axis: int, back: bool) -> Array:
+    none = np.full(x.shape, False, object)
+    return _arranged(x, none, lambda tied: [True] * len(tied), axis, back).astype(bool)
+
+
+def _row_of(x: Array, t: Array, *, axis: int, back: bool) -> Array:
+    rows = np.arange(x.size // max(x.shape[axis], 1)).reshape(*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    return np.broadcast_to(rows, x.shape)
+
+
+# What belongs to the elements of x, moved as they are sorted. Piecewise constant in x, linear in t.
+arrange_ = Primitive(
+    "arrange",
+    lambda x, t, *, axis, back: _arranged(x, t, _any, axis, back),
+    jointly_linear(1),
+    lambda e, k, ct: _arrange(e.operands[0], ct, e.params["axis"], not e.params["back"]),
+    exactly,
+    kink=Kink(_tied, _row_of, _mixed),
+)
+
+
+def _arrange(x: Var, t: Var, axis: int, back: bool) -> Var:
+    return x.builder.emit(arrange_, (x, t), t.shape, t.dtype, axis=axis, back=back)
+
+
+def _sort_jvp(equation: Equation, tangents: Tangents) -> Var:
+    assert tangents[0] is not None
+    return _arrange(equation.operands[0], tangents[0], equation.params["axis"], back=False)
+
+
+sort_ = Primitive("sort", lambda x, *, axis: _along(axis, _in_order, x), _sort_jvp, rounded=exactly)
+
+
+def sort(x: Var, axis: int, descending: bool = False) -> Var:
+    """x in order along an axis."""
+    axis %= x.ndim
+    if not x.is_float:  # `~` falls, and does not wrap
+        order = argsort(x.builder.elementwise("not", x) if descending else x, axis)
+        return take_along(x, order, axis)
+    if descending:
+        return -sort(-x, axis)
+    return x.builder.emit(sort_, (x,), x.shape, x.dtype, axis=axis)
