@@ -51,6 +51,11 @@ class Call:
 Mend = Callable[[Call], tuple[Array, ...] | None]
 
 
+def is_code(leaf: Any) -> bool:
+    """Whether an operand is a function: what a library makes of the caller's code is not the library's."""
+    return callable(leaf) and not isinstance(leaf, type) and not hasattr(leaf, "dtype")
+
+
 def as_it_is(call: Call) -> None:
     """Mends nothing."""
 

@@ -18,8 +18,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr import x64_for
+from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.tracing import is_library, user_frame
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.registered import definition_of
 from oracles.frameworks.calls import Call, Mend, Watched
 
 PUBLIC = {"nn": "jax.nn", "numpy": "jnp", "scipy": "jax.scipy", "lax": "jax.lax", "ops": "jax.ops"}
@@ -297,7 +299,9 @@ def _by_place(equations: Sequence[Any]) -> Iterator[list[Any]]:
     """The equations, those together that one place in the caller's code wrote at once."""
     for place, found in groupby(equations, _place):
         group = list(found)
-        if place is None or any(not _is_librarys(e) or _inside(e) is not None for e in group):
+        # What JAX traces again, within another equation, has that one's place, and is not of one call.
+        again = len({id(e.source_info.traceback) for e in group}) < len(group)
+        if place is None or again or any(not _is_librarys(e) or _inside(e) is not None for e in group):
             yield from ([e] for e in group)
             continue
         size = _period([e.primitive.name for e in group])  # a loop comes back to its place
@@ -362,12 +366,24 @@ def _is_public(module: str, name: str) -> bool:
 
 def _is_librarys(equation: Any) -> bool:
     """Whether all that it runs is JAX's code: an operation, or a function of its libraries."""
-    return all(_is_of_library(inner) for inner in _jaxprs(equation))
+    inner = _jaxprs(equation)
+    known = equation.primitive.name in RULES and definition_of("jax", equation.primitive.name) is None
+    return known and all(map(_is_of_library, inner))
 
 
 def _is_of_library(inner: Any) -> bool:
-    about = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
-    return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
+    """Whether a function is JAX's, and calls none that it was given."""
+    jaxpr = getattr(inner, "jaxpr", inner)
+    file, _, line = str(getattr(jaxpr.debug_info, "func_src_info", "")).partition(" at ")[2].rpartition(":")
+    return is_library(file) and all(_is_in(file, line, e) and _is_librarys(e) for e in jaxpr.eqns)
+
+
+def _is_in(file: str, line: str, equation: Any) -> bool:
+    """Whether the function that begins at a line wrote an equation, and no code of others within it."""
+    trace = equation.source_info.traceback
+    codes = trace.raw_frames()[0] if trace else []
+    own = next((k for k, code in enumerate(codes) if not is_library(code.co_filename)), len(codes))
+    return any(c.co_filename == file and str(c.co_firstlineno) == line for c in codes[:own])
 
 
 def _jaxprs(equation: Any) -> list[Any]:
@@ -384,11 +400,11 @@ def _is_custom(equation: Any) -> bool:
 
 
 def _inside(equation: Any) -> ClosedJaxpr | None:
-    """What the caller's own jitted function runs."""
-    if equation.primitive.name != "jit" or _is_librarys(equation):
+    """What the caller's own function runs that is jitted, or computed again where it is pulled back."""
+    if equation.primitive.name not in {"jit", "remat2", "checkpoint"} or _is_librarys(equation):
         return None
-    found: ClosedJaxpr = equation.params["jaxpr"]
-    return found
+    found = equation.params["jaxpr"]
+    return found if isinstance(found, ClosedJaxpr) else ClosedJaxpr(found, ())
 
 
 def _is_floating(value: Any) -> bool:

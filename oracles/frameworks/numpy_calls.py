@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.frameworks.calls import Call, Mend, Watched
+from oracles.frameworks.calls import Call, Mend, Watched, is_code
 
 
 class _Run:
@@ -23,7 +23,8 @@ class _Run:
         """Call a library's function on plain arrays."""
         given, keywords = _plain(list(args)), _plain(dict(options))
         places = [k for k, a in enumerate(given) if _is_floating(a)]
-        if not places or keywords.get("out") is not None:
+        code = any(map(is_code, _leaves([given, keywords])))
+        if not places or code or keywords.get("out") is not None:
             return self.watching(function(*given, **keywords))
 
         def alone(*operands: Any) -> Any:

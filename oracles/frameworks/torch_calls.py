@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload, OpOverloadPacket
 from torch.autograd import forward_ad
 from torch.autograd.forward_ad import make_dual, unpack_dual
 from torch.autograd.function import BackwardCFunction
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from oracles.exact.from_aten.watch import place_within
-from oracles.frameworks.calls import Array, Call, Mend, Watched
+from oracles.frameworks.calls import Array, Call, Mend, Watched, is_code
 from oracles.frameworks.torch_path import MOVES
 
 BACKWARDS = frozenset({torch.autograd.grad, torch.autograd.backward, Tensor.backward})
@@ -52,6 +53,9 @@ class TorchCalls(TorchFunctionMode):
         places = [k for k, leaf in enumerate(leaves) if _is_floating(leaf)]
         if not places or not _computes(func, kwargs):
             self.complete &= not places or not _writes(func, kwargs)
+            return func(*args, **kwargs)
+        if not _is_torchs(func) or any(map(is_code, leaves)):
+            self.complete = False
             return func(*args, **kwargs)
 
         def function(*operands: Any) -> Any:
@@ -178,6 +182,13 @@ def _writes(func: Any, kwargs: Any) -> bool:
     within = name.endswith("_") and not special and name != "requires_grad_"
     augmented = special and name[2:] in {f"i{op}__" for op in AUGMENTED}
     return within or augmented or name in {"__setitem__", "__set__"} or kwargs.get("out") is not None
+
+
+def _is_torchs(func: Any) -> bool:
+    """Whether torch itself has this function: operators may be anybody's."""
+    if isinstance(func, OpOverload | OpOverloadPacket):
+        return str(func).partition(".")[0] == "aten"
+    return resolve_name(func) is not None
 
 
 def _custom_nodes(args: Any) -> list[Any]:

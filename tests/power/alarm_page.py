@@ -44,6 +44,14 @@ def _share(rows: pd.DataFrame, said: list[str]) -> float:
     return float(rows["checks"][rows["said"].isin(said)].sum() / rows["checks"].sum())
 
 
+def _blamed(rows: pd.DataFrame) -> str:
+    """How many of the alarms are whose."""
+    alarms = rows[~rows["said"].isin([PASSED, *OPEN])]
+    counts = alarms.groupby(alarms["blame"].replace("", "nobody's"))["checks"].sum()
+    told = ", ".join(f"{count:,} {owner}" for owner, count in counts.sort_values(ascending=False).items())
+    return f"Of {alarms['checks'].sum():,} checks that are not passed: {told}."
+
+
 def unknown(rows: pd.DataFrame) -> list[str]:
     """The alarms that no cause is known of."""
     alarms = rows[~rows["said"].isin([PASSED, *OPEN])]
@@ -76,7 +84,10 @@ def page(rows: pd.DataFrame) -> str:
         "arguments allow (`imprecise`) or is further off than rounding allows (`miscomputed`), or it holds a "
         "constant or an approximation of another function (`wrong`). Each cause is listed in "
         "`tests/power/known_alarms.py`: what is not there fails, and what is there and no longer happens. "
-        "Each line below gives what is computed; in JAX's float64 with 64-bit numbers enabled.",
+        "Each line below gives what is computed; in JAX's float64 with 64-bit numbers enabled. `blame` says "
+        "whose fault ours finds it to be: the library's, where its function is not right alone and the "
+        "gradient is once that is rounded correctly; yours, where what is written by hand amplifies; blank "
+        f"where it cannot tell. {_blamed(rows)}",
     ]
     for cause in CAUSES:
         own = rows[[known(r.function, r.dtype, r.said) is cause for r in rows.itertuples()]]
@@ -84,7 +95,7 @@ def page(rows: pd.DataFrame) -> str:
         lines += [
             "", f"## {cause.said}: {cause.why}", "", *(link if cause.report else []),
             f"`{cause.reproducer}`", "",
-            table(own[["function", "dtype", "checks", "example"]]),
+            table(own[["function", "dtype", "blame", "checks", "example"]]),
         ]  # fmt: skip
     open_ = rows[rows["said"].isin(OPEN)]
     said = table(open_[["function", "dtype", "said", "checks", "example"]])

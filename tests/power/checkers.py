@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from jax.test_util import check_grads
 
-import harness
 from harness.dropin.made import original
 from harness.result import Result
 from harness.verdicts import Verdict
 from oracles.frameworks.in_torch import as_tensor
+from tests.power.check import check
 from tests.power.evidence import Evidence, evidence
 from tests.power.fault import Arrays, Fault, loaded
 
@@ -43,9 +43,9 @@ def result(fault: Fault, right: bool, args: Arrays) -> Result:
         warnings.simplefilter("ignore")
         if framework == "numpy":
             forward, vjp = subject
-            return harness.check_gradient(forward, args, vjp=vjp, argnums=argnums)
+            return check(forward, args, vjp=vjp, argnums=argnums)
         given = tuple(loaded(framework, a) for a in args)
-        return harness.check_gradient(subject, given, argnums=argnums, mode=fault.mode, order=fault.order)
+        return check(subject, given, argnums=argnums, mode=fault.mode, order=fault.order)
 
 
 OPEN = frozenset({Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE})

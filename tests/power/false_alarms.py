@@ -47,7 +47,7 @@ def seeds_of(name: str) -> int:
 
 def of_cell(framework: str, name: str, dtype: str, seeds: int = 0) -> list[dict[str, Any]]:
     """One function in one dtype at its seeds: a row for each thing that is said; none without a kernel."""
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     right = FRAMEWORKS[framework][name]
     with warnings.catch_warnings(), np.errstate(all="ignore"), jax.enable_x64(dtype == "float64"):
         warnings.simplefilter("ignore")
@@ -56,11 +56,11 @@ def of_cell(framework: str, name: str, dtype: str, seeds: int = 0) -> list[dict[
             found = asked(right, draw, seed)
             if found is None:
                 return []
-            said = PASSED if found.passed else found.verdict.value
+            said, blame = PASSED if found.passed else found.verdict.value, owner(found)
             row = rows.setdefault(
-                said,
+                (said, blame),
                 {
-                    "framework": framework, "function": name, "dtype": dtype, "said": said,
+                    "framework": framework, "function": name, "dtype": dtype, "said": said, "blame": blame,
                     "checks": 0, "elements": 0, "example": example(found, draw, seed),
                 },
             )  # fmt: skip
@@ -69,10 +69,16 @@ def of_cell(framework: str, name: str, dtype: str, seeds: int = 0) -> list[dict[
     return list(rows.values())
 
 
+def owner(found: Result) -> str:
+    """Whose fault it is that a gradient is not passed; "" where it is, or where that is not known."""
+    blamed = [part.blame.owner for part in found.parts if part.blame and part.verdict is found.verdict]
+    return "" if found.passed or not blamed else blamed[0]
+
+
 def asked(right: Right, draw: Draw, seed: int) -> Result | None:
     """What ours says; None where the framework has no kernel for it."""
     try:
-        return harness.check_gradient(right.function, draw.args, seed=seed, **draw.more)
+        return harness.check_gradient(right.function, draw.args, seed=seed, upstream="fail", **draw.more)
     except (NotImplementedError, TypeError) as reason:
         if any(text in str(reason) for text in NO_KERNEL):
             return None

@@ -17,6 +17,7 @@ from harness.dropin.made import original
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.formats import FORMATS
 from tests.power import functions, reference_rules
+from tests.power.check import check
 from tests.power.fault import loaded
 from tests.power.kept import keeping_truths
 from tests.power.mutants import KINDS, Mutant, Subject, changes, scaled
@@ -38,7 +39,7 @@ def result(s: Subject, mutant: Mutant | None) -> harness.Result:
     """Our answer, whole; without a mutant about the gradient as it is."""
     if s.framework == "numpy":
         return reference_rules.ours(s, mutant)
-    return harness.check_gradient(_asked(s, mutant), [loaded(s.framework, a) for a in s.args])
+    return check(_asked(s, mutant), [loaded(s.framework, a) for a in s.args])
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ import numpy as np
 import harness
 import reference
 from harness.cases import catalogue
+from tests.power.check import check
 from tests.power.checkers import within
 from tests.power.mutants import Mutant, Pull, Subject, changed, of_result
 
@@ -84,7 +85,7 @@ def subject(name: str, size: tuple[int, int], dtype: str) -> Subject:
 def ours(s: Subject, mutant: Mutant | None) -> harness.Result:
     """Our answer about a rule."""
     vjp = changed(s, mutant) if mutant else s.pull
-    return harness.check_gradient(s.function, s.args, vjp=vjp, argnums=tuple(range(s.moves)))
+    return check(s.function, s.args, vjp=vjp, argnums=tuple(range(s.moves)))
 
 
 def metric(s: Subject, mutant: Mutant | None, tolerance: float) -> bool | None:

@@ -117,6 +117,33 @@ def test_nobody_is_blamed_where_it_cannot_be_seen():
     assert converted == (Verdict.IMPRECISE, "")
 
 
+@jax.custom_jvp
+def slope_of_its_own(x):
+    return jnp.tanh(x)
+
+
+slope_of_its_own.defjvp(lambda x, t: (jnp.tanh(x[0]), t[0] * (1 - jnp.tanh(x[0]) ** 2)))
+ALONG = np.apply_along_axis
+GIVEN = {
+    "lax.map": (lambda x: jax.lax.map(slope_of_its_own, x), {}),
+    "piecewise": (lambda x: jnp.piecewise(x, [x < 0], [slope_of_its_own] * 2), {}),
+    "vmap": (lambda x: jax.vmap(slope_of_its_own)(x), {}),
+    "checkpoint": (lambda x: jax.checkpoint(lambda v: hand(jnp, v)[0])(x), {}),
+    "apply_along_axis": (np.tanh, {"vjp": lambda g, x: g * ALONG(lambda v: 1 - np.tanh(v) ** 2, 0, x)}),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_the_callers_code_is_not_the_librarys_because_that_runs_it(name):
+    function, options = GIVEN[name]
+    assert blame_of(function, X if options else JX, **options)[1] in {"", "yours"}
+
+
+def test_a_function_that_is_computed_again_is_looked_into():
+    _, found = blame_of(jax.checkpoint(lambda x: jax.nn.sigmoid(x).sum()), JX)
+    assert found.startswith("jax: lax.logistic at test_blame.py")
+
+
 def test_who_accuses_all_functions_excuses_no_composition(monkeypatch):
     monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: True)
     assert blame_of(*YOURS["composed"]) == (Verdict.IMPRECISE, "yours")
