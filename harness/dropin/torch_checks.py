@@ -25,6 +25,7 @@ from harness.dropin.made import (
     original,
     outcome,
     settings,
+    unheard,
 )
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
@@ -125,7 +126,9 @@ def _decided(
 
     with unchanged((func, *tensors, *_hooks(tensors))):
         # What the original finds besides the size of a gradient.
-        other = theirs if theirs.passed else outcome(partial(run, **given | LOOSE | {"fast_mode": True}))
+        with unheard():
+            loose = partial(run, **given | LOOSE | {"fast_mode": True})
+            other = theirs if theirs.passed else outcome(loose)
         if not other.passed and other.raised is None:
             return False
         try:
@@ -157,7 +160,8 @@ def _wrong(questions: Sequence[Callable[[], Result]]) -> tuple[Result, int] | No
     """The first result that fails, and its question's number; None if there is none, or nothing is known."""
     for number, question in enumerate(questions):
         try:
-            found = question()
+            with unheard():
+                found = question()
         except Exception:
             return None
         if answer_of(replace(found, faults=())) is Answer.FAIL:
@@ -181,7 +185,8 @@ def _differentiable(func: Function, tensors: Sequence[Any]) -> Function | None:
 
     Of several results those that have a gradient count; an input on which nothing depends has the gradient 0.
     """
-    found = func(*tensors)
+    with unheard():
+        found = func(*tensors)
     several = isinstance(found, tuple | list)
     places = [
         k for k, one in enumerate(found if several else [found]) if getattr(one, "requires_grad", False)

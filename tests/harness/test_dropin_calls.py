@@ -1,5 +1,6 @@
 """A suite observes the same under the drop-ins: calls, their arguments, and what they leave."""
 
+import warnings
 from collections import Counter, OrderedDict, deque
 from unittest.mock import Mock
 
@@ -191,3 +192,37 @@ def test_what_is_called_under_jaxs_is_what_a_suite_sees(name):
         return seen()
 
     assert seen_by(getattr(dropin, checker)) == seen_by(original(checker))
+
+
+def warning(function):
+    """The function, and a warning of its own."""
+
+    def warns(x):
+        warnings.warn("as written", RuntimeWarning, stacklevel=2)
+        return function(x)
+
+    return warns
+
+
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        ("gradcheck", lambda check: check(warning(torch.sin), (leaf(0.3, 0.5),))),
+        ("gradgradcheck", lambda check: check(warning(torch.sin), (leaf(0.3, 0.5),))),
+        (
+            "gradcheck",
+            lambda check: check(
+                warning(lambda x: x.detach() + 2 * x.round()), (leaf(0.3, 0.5),), raise_exception=False
+            ),
+        ),
+        ("check_grads", lambda check: check(warning(jnp.sin), (jnp.array([0.3, 0.5]),), 1)),
+    ],
+)
+def test_a_function_warns_as_often_as_under_the_original(name, ask):
+    def seen_by(checker):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            ask(checker)
+        return [(str(one.message), one.category, one.filename, one.lineno) for one in seen]
+
+    assert seen_by(getattr(dropin, name)) == seen_by(original(name))

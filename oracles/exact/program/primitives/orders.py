@@ -45,7 +45,7 @@ class _Ordered:
             return True
         if self.ball >= other.ball:
             return False
-        raise Undecided(f"cannot order {self.ball} and {other.ball}")
+        raise Undecided(f"cannot order {self.ball.str(8)} and {other.ball.str(8)}")
 
 
 def _argsort(x: Array, *, axis: int) -> Array:
@@ -90,7 +90,7 @@ def _argmax(x: Array, scores: Array, *, axis: int) -> Array:
                 best = i
         for i, ball in enumerate(row):
             if not (ball < row[best] if i < best else i == best or ball <= row[best]):
-                raise Undecided(f"cannot tell which is larger: {ball} or {row[best]}")
+                raise Undecided(f"cannot tell which is larger: {ball.str(8)} or {row[best].str(8)}")
         out[where] = best
     return out
 
