@@ -1,0 +1,134 @@
+"""Warnings of ours never leave us; those of the user's functions arrive as from a plain call."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import harness
+
+ORDINARY = np.array([0.5, -1.0, 2.0])
+POINTS = {
+    "zeros": 0 * ORDINARY,
+    "negative zeros": -0.0 * np.abs(ORDINARY),
+    "subnormal": ORDINARY * 1e-310,
+    "huge": ORDINARY * 1e300,
+    "near overflow": np.array([6e4, -6.5e4, 1.0], "float16"),
+    "subnormal, float32": (ORDINARY * 1e-44).astype("float32"),
+    "empty": np.empty((0, 3)),
+    "read only": np.broadcast_to(np.array(0.5), 3),
+}
+MODULES = {"numpy": np, "torch": torch, "jax": jnp}
+LOADED = {
+    "numpy": lambda x: x,
+    "torch": lambda x: torch.tensor(np.array(x)),
+    "jax": lambda x: jnp.asarray(x),
+}
+
+
+def smooth(module):
+    """A function that is finite everywhere, and warns of nothing."""
+    return lambda x: module.tanh(x) * module.cos(module.tanh(x))
+
+
+def slope(g, x):
+    t = np.tanh(x)
+    return g * (np.cos(t) - t * np.sin(t)) * (1 - t * t)
+
+
+def asked(framework, x, **options):
+    by_hand = {"vjp": slope} if framework == "numpy" else {}
+    return harness.check_gradient(smooth(MODULES[framework]), (LOADED[framework](x),), **by_hand, **options)
+
+
+def shown(result):
+    return str(result), repr(result), result.explain(), result._repr_html_(), result.rows.to_dict()
+
+
+ASKED = [
+    (framework, point)
+    for framework in MODULES
+    for point in POINTS
+    if framework != "jax" or point in {"zeros", "near overflow", "empty"}  # it compiles each
+]
+
+
+@pytest.mark.parametrize(("framework", "point"), ASKED)
+def test_no_warning_of_ours_leaves_a_check(framework, point):
+    """Neither as one, nor as an error that ends in another verdict."""
+    with jax.enable_x64(True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            strict = shown(asked(framework, POINTS[point]))
+            harness.exact_gradient(smooth(MODULES[framework]), (LOADED[framework](POINTS[point]),))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert shown(asked(framework, POINTS[point])) == strict
+
+
+@pytest.mark.parametrize(
+    ("framework", "options"),
+    [
+        ("numpy", {"boundary": True, "samples": 1}),
+        ("numpy", {"resolution": "exact"}),
+        ("torch", {"order": 2}),
+        ("torch", {"mode": "forward"}),
+        ("torch", {"boundary": True, "upstream": "fail"}),
+        ("jax", {"order": 2}),
+        ("jax", {"mode": "forward-over-reverse"}),
+    ],
+)
+def test_nor_does_one_leave_other_questions(framework, options):
+    with jax.enable_x64(True), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert shown(asked(framework, ORDINARY, **options))
+
+
+def overflowing(x):
+    return 1 / (1 + np.exp(x * x))
+
+
+def by_hand(g, x):
+    e = np.exp(-(x * x))
+    return -2 * g * x * e / (1 + e) ** 2
+
+
+def written(framework):
+    """A function that says something."""
+
+    def says(x):
+        warnings.warn("as written", UserWarning, stacklevel=1)
+        return x * x
+
+    return says
+
+
+def heard(run):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        run()
+    return {(str(one.message), one.category, one.filename, one.lineno) for one in seen}
+
+
+def test_numpys_warnings_of_the_users_functions_arrive_as_from_a_plain_call():
+    x = np.array([30.0, 1.0])
+    plain = heard(lambda: overflowing(x))
+    assert len(plain) == 1
+    assert heard(lambda: harness.check_gradient(overflowing, (x,), vjp=by_hand)) == plain
+
+
+@pytest.mark.parametrize("framework", MODULES)
+def test_what_a_function_says_itself_arrives_too_and_is_an_error_where_the_caller_has_it_so(framework):
+    f, x = written(framework), LOADED[framework](ORDINARY)
+    given = {"vjp": lambda g, x: 2 * g * x} if framework == "numpy" else {}
+    ask = lambda: harness.check_gradient(f, (x,), **given)  # noqa: E731
+    assert heard(ask) == heard(lambda: f(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="as written"):
+            f(x)
+        with pytest.raises(UserWarning, match="as written"):
+            ask()
