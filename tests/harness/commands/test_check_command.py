@@ -39,12 +39,16 @@ def clipped(g, x):
 
 number = 3
 """
+SATURATED = ("myjax:tanh", "--inputs", "far.npz")
 IN_JAX = """
 import jax
 import jax.numpy as jnp
 
 def fused(x):
     return jax.nn.softmax(x)
+
+def tanh(x):
+    return jnp.tanh(x)
 
 def plain(x):
     e = jnp.exp(x - x.max(axis=-1, keepdims=True))
@@ -179,3 +183,27 @@ def test_a_probe_that_there_is_not_is_a_usage_error(check):
     code, said = check("mykernels:Layer.square", "--shape", "3", "--probes", "twicee")
     assert code == 2
     assert "--probes: no 'twicee'; near matches: twice" in said
+
+
+def test_what_the_library_loses_passes_with_its_name_or_fails_where_that_is_asked_for(check):
+    np.savez("far.npz", np.array([16.0, 0.5], np.float32))
+    code, said = check(*SATURATED)
+    assert code == 0
+    assert "this is jax's fault: lax.tanh at myjax.py" in said
+    assert check(*SATURATED, "--upstream", "fail")[0] == 1
+    code, said = check(*SATURATED, "--upstream", "pass")
+    assert code == 2
+    assert "upstream must be 'warn' or 'fail', got 'pass'" in said
+
+
+def test_a_known_finding_is_read_from_a_file(check):
+    np.savez("far.npz", np.array([16.0, 0.5], np.float32))
+    fields = {"function": "tanh", "verdict": "imprecise", "reason": "never so far out", "link": "l"}
+    with open("known.toml", "w", encoding="utf-8") as file:
+        file.write("\n".join(["[[known]]", *(f'{name} = "{text}"' for name, text in fields.items())]))
+    code, said = check(*SATURATED, "--upstream", "fail", "--known", "known.toml")
+    assert code == 0
+    assert "it is known: never so far out (l)" in said
+    np.savez("far.npz", np.array([1.0, 0.5], np.float32))
+    assert check(*SATURATED, "--known", "known.toml")[0] == 1
+    assert check(*SATURATED, "--known", "none.toml")[0] == 2

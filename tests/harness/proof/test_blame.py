@@ -144,6 +144,22 @@ def test_a_function_that_is_computed_again_is_looked_into():
     assert found.startswith("jax: lax.logistic at test_blame.py")
 
 
+def test_what_was_not_examined_is_never_blamed_on_anybody():
+    def native(g, x):
+        y = np.tanh(x.detach().numpy())
+        return torch.from_numpy(g.detach().numpy() * (1 - y * y))
+
+    assert blame_of(pulled(torch.tanh, native), TX) == (Verdict.IMPRECISE, "")
+
+
+@pytest.mark.parametrize(("dtype", "far"), [("float64", 40.0), ("float16", 9.0), ("bfloat16", 7.0)])
+def test_in_every_dtype(dtype, far):
+    x = torch.tensor([far, 0.5]).to(getattr(torch, dtype))
+    verdict, found = blame_of(lambda x: torch.sigmoid(x).sum(), x)
+    assert verdict is Verdict.IMPRECISE
+    assert found.startswith("torch: torch.sigmoid at test_blame.py")
+
+
 def test_who_accuses_all_functions_excuses_no_composition(monkeypatch):
     monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: True)
     assert blame_of(*YOURS["composed"]) == (Verdict.IMPRECISE, "yours")
