@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import harness
 from harness import Known, UpstreamWarning, assert_gradient, check_gradient, check_layer
 from harness.proof import blame as blaming
+from harness.proof.reports import report_on, reports
 from harness.subject.derivative import GRADIENT
 from harness.subject.target import target_of
 from harness.subject.tested import under_test
@@ -291,3 +292,12 @@ def test_an_element_that_is_alone_in_its_row_does_not():
     found = check_gradient(sigmoid_of_its_own, (x,), boundary=["saturated-40"])
     assert found.verdict is Verdict.IMPRECISE
     assert not found.passed
+
+
+# -- what is reported ----------------------------------------------------------------------------------------
+
+
+def test_a_report_is_found_by_the_library_and_the_last_part_of_the_name():
+    assert report_on("jax", "jax.nn.silu").endswith("/39798")
+    assert report_on("torch", "torch.nn.functional.silu") == ""
+    assert all(r.link.startswith("https://github.com/") and r.functions and r.reason for r in reports())
