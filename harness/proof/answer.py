@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.probed import probed
 from harness.proof.probes import Differing, differing
@@ -81,7 +82,7 @@ def answered(
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
-    fault = whose(question, tested, posed, examined, [part.verdict for part in own])
+    fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
     own = [replace(p, blame=fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
     if name != GIVEN:
         own = _beside_their_rows(question, posed, seen, own)
@@ -99,10 +100,10 @@ def answered(
 
 
 def whose(
-    question: Question, tested: UnderTest, posed: Posed, examined: Examined, found: Sequence[Verdict]
+    question: Question, tested: UnderTest, posed: Posed, examined: Examined, found: Sequence[Judgement]
 ) -> Blame | None:
     """Whose fault it is that parts of a derivative are not right; None where they are, or nobody can tell."""
-    if not question.blames or all(verdict.standing is not Standing.FAULTY for verdict in found):
+    if not question.blames or all(j.verdict.standing is not Standing.FAULTY for j in found):
         return None
     from harness.proof.blame import blame
 

@@ -18,7 +18,7 @@ from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 
-Whose = Callable[[Question, UnderTest, Posed, Examined, Sequence[Verdict]], Blame | None]
+Whose = Callable[[Question, UnderTest, Posed, Examined, Sequence[Judgement]], Blame | None]
 OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
 
 
@@ -62,7 +62,7 @@ def probed(
     parts, fault = [], None
     if program is not None:
         at, of_run = program
-        fault = whose(one.question, one.tested, at, of_run, [found.verdict for found in each])
+        fault = whose(one.question, one.tested, at, of_run, each)
     for (of, like), found in zip(expected, each, strict=True):
         # What cannot be examined there, and keeps its digits as it did at first, is as right as it was.
         allowed = question.allowed(found.narrowest or like.dtype.name)

@@ -162,12 +162,12 @@ def test_in_every_dtype(dtype, far):
 
 
 def test_who_accuses_all_functions_excuses_no_composition(monkeypatch):
-    monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: True)
+    monkeypatch.setattr(blaming, "is_faulty", lambda call, asked, ask: True)
     assert blame_of(*YOURS["composed"]) == (Verdict.IMPRECISE, "yours")
 
 
 def test_who_accuses_none_blames_nobody_else(monkeypatch):
-    monkeypatch.setattr(blaming, "_is_faulty", lambda question, call, ask: False)
+    monkeypatch.setattr(blaming, "is_faulty", lambda call, asked, ask: False)
     assert blame_of(torch.tanh, TX) == (Verdict.IMPRECISE, "yours")
 
 

@@ -1,0 +1,125 @@
+"""One call of a library's function as a question of its own: is it right on the operands that it got?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.proof.evidence import Evidence
+from harness.proof.judge import judge_each
+from harness.proof.question import Answer, Question, UnderTest
+from harness.proof.tied import bound_of
+from harness.proof.truth import pose
+from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dtype_named
+from harness.subject.target import Target, target_of
+from harness.subject.tested import under_test
+from harness.verdicts import Standing
+from oracles.exact.enclose.refine import Enclosure, refine
+from oracles.exact.program.errors import ExactError, Unsupported
+from oracles.exact.rounding.bound import attainable
+from oracles.exact_oracle import BITS
+from oracles.frameworks.calls import Call
+
+Ask = Callable[[Question, UnderTest, Sequence[Array]], Answer]
+PUSHFORWARD = Derivative((FORWARD,))
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A call's question.
+
+    Attributes:
+        target: The function at its operands.
+        question: About its derivative along the call's cotangents or tangents, where it has such; and its
+            value.
+    """
+
+    target: Target
+    question: Question
+
+    @classmethod
+    def of(cls, call: Call, asked: Question) -> Alone:
+        """The question of one call, with the limits and the budget of another.
+
+        Raises:
+            Unsupported, ValueError: It cannot be asked.
+        """
+        framework = "numpy" if call.owner == "scipy" else call.owner
+        target = target_of(
+            call.function, call.operands, {}, call.active or None, framework, trained=False, exactly=True
+        )
+        own, flat, along = target.framework, target.flat, call.tangents or call.cotangents
+        question = Question(
+            lambda arrays: own.record(flat, arrays, bool(call.active), exactly=True),
+            target.names, target.active, target.results.names,
+            GRADIENT if call.tangents is None else PUSHFORWARD,
+            None if along is None else list(along),
+            limits=asked.limits, allowed=asked.allowed, thorough=False, blames=False,
+        )  # fmt: skip
+        return cls(target, question)
+
+    def is_faulty(self, ask: Ask) -> bool:
+        """Whether its derivative or its value is imprecise, miscomputed, or another function's."""
+        if self.question.cotangent is not None:
+            tested = under_test(self.target, self.question.derivative)
+            parts = ask(self.question, tested, self.target.arrays).parts
+            if any(p.verdict.standing is Standing.FAULTY and p.examined and not p.of_value for p in parts):
+                return True
+        return self._value_is_faulty()
+
+    def rounded(self) -> tuple[Array, ...]:
+        """The derivative, or the value where it is asked for no derivative, correctly rounded.
+
+        Raises:
+            Unsupported, Undecided: There is no truth, or no one number at a kink.
+        """
+        if self.question.cotangent is not None:
+            true = pose(self.question, self.target.arrays).true
+            found, dtypes = true.enclosures, true.dtypes
+        else:
+            recording = self.question.specify(self.target.arrays)
+            found = tuple(refine(recording.program, recording.values, BITS, self.question.limits))
+            dtypes = tuple(v.dtype for v in recording.program.outputs)
+        return tuple(_rounded(e, d, self.target.arrays) for e, d in zip(found, dtypes, strict=True))
+
+    def _value_is_faulty(self) -> bool:
+        """Judged as a gradient is: by what half an ulp of the operands excuses."""
+        recording, name = self.question.specify(self.target.arrays), self.target.framework.name
+        program, values = recording.program, recording.values
+        true = refine(program, values, BITS, self.question.limits)
+        moving = [i for i, v in enumerate(program.inputs) if v.is_float]
+        excused, zero = attainable(program, values, moving, true, 0)
+        evidence = [
+            Evidence("value", e, a, z, np.ones(e.shape, bool), bound_of(recording, k, name), v.dtype)
+            for k, (e, a, z, v) in enumerate(zip(true, excused, zero, program.outputs, strict=True))
+        ]
+        judged = judge_each(evidence, self.target.values(), self.question.allowed)
+        return any(j.verdict.standing is Standing.FAULTY for j in judged)
+
+
+@dataclass(frozen=True)
+class Mending:
+    """Gives what is correctly rounded for the calls of these numbers."""
+
+    question: Question
+    numbers: Collection[int]
+
+    def __call__(self, call: Call) -> tuple[Array, ...] | None:
+        """The values, or the derivative along the call's cotangents or tangents."""
+        return Alone.of(call, self.question).rounded() if call.number in self.numbers else None
+
+
+def is_faulty(call: Call, asked: Question, ask: Ask) -> bool:
+    """Whether a call is not right alone; not if there is no truth of it."""
+    try:
+        return Alone.of(call, asked).is_faulty(ask)
+    except (ExactError, ValueError):
+        return False
+
+
+def _rounded(true: Enclosure, dtype: str, like: Sequence[Array]) -> Array:
+    if true.kinks and bool(np.any(true.wide)):
+        raise Unsupported("a kink has no one value to be rounded")
+    return np.asarray(true.mid.astype(dtype_named(dtype, like)))
