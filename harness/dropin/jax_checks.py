@@ -17,6 +17,7 @@ import numpy as np
 from harness.check import check_gradient
 from harness.dropin.made import (
     LOOSE,
+    PROBES,
     calling_originals,
     decide,
     is_inside,
@@ -109,7 +110,14 @@ def check_jvp(
 def _asked(f: Function, args: Sequence[Any], mode: Any = REVERSE) -> tuple[Any, Callable[[], Result]]:
     """A question, with its mode."""
     ask = partial(
-        check_gradient, f, tuple(args), seed=settings.seed, framework="jax", mode=mode, upstream="fail"
+        check_gradient,
+        f,
+        tuple(args),
+        seed=settings.seed,
+        framework="jax",
+        mode=mode,
+        probes=PROBES,
+        upstream="fail",
     )
     return mode, ask
 

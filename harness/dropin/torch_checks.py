@@ -17,6 +17,7 @@ from typing import Any
 from harness.check import check_gradient
 from harness.dropin.made import (
     LOOSE,
+    PROBES,
     Answer,
     answer_of,
     decide,
@@ -139,7 +140,7 @@ def _decided(
             return bool(theirs.again())
         ask = partial(
             check_gradient, function, tuple(tensors), argnums=argnums, seed=settings.seed, framework="torch",
-            upstream="fail", **cotangent,
+            probes=PROBES, upstream="fail", **cotangent,
         )  # fmt: skip
         questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
         if other.raised:

@@ -29,7 +29,7 @@ from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.program import Program
+from oracles.exact.program.program import SYMMETRIC, Program
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS
 
@@ -51,8 +51,9 @@ class Formula:
         agrees: Per differentiated input and element, whether E meets T; None where E is not known.
         reason: Why it is not known, or why it disagrees.
         notes: By how much it differs where that does not matter, and why it does not.
-        near: Whether it disagrees by little, and with a forward that iterates: that may approximate what is
-            meant (a solver with few steps), and the rule may know better.
+        near: Whether it disagrees by little, and one of the two iterates: a forward may approximate what is
+            meant (a solver with few steps), and the rule know better; a rule that ends by its numbers solves
+            to a tolerance.
     """
 
     agrees: tuple[Mask, ...] | None
@@ -102,18 +103,45 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
             return Formula(
                 None, "; ".join([at_distance, *([f"{SPEC}, or {SURROGATE}"] if question.is_plain else [])])
             )
+    if len(question.derivative.steps) > 1 and (promise := _promise(truth.specification)):
+        return Formula(None, promise)
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
-    near = _is_near(found[which], truth.enclosures[which], element) and _iterates(truth.forward)
-    return Formula(tuple(agrees), said, near=near)
+    close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
+    iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
+    return Formula(tuple(agrees), said, near=bool(close and iterates))
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
     return bool(abs(e.mid[element] - t.mid[element]) < SMALL * abs(t.mid[element]))
 
 
-def _iterates(forward: Program) -> bool:
+def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
+    """Whether the formula differs by less than an ulp of the largest number that is given.
+
+    So do second derivatives of a solver that has converged, which are 0 in the limit.
+    """
+    size = max((np.max(np.abs(np.asarray(x, np.float64)), initial=0.0) for x in truth.inputs), default=0.0)
+    return all(
+        bool((agree | (np.abs(e.mid - t.mid) < format_of(dtype).ulp(np.array(size)))).all())
+        for e, t, agree, dtype in zip(found, truth.enclosures, agrees, truth.dtypes, strict=True)
+    )
+
+
+def _promise(specification: Program) -> str:
+    """What the code promises of its operands, and derivatives beyond the first do not keep to; or ""."""
+    for origin in {e.origin for e in specification.equations if e.origin}:
+        if origin.operation.endswith(SYMMETRIC):
+            at = f" (at {origin.place})" if origin.place else ""
+            return (
+                f"the gradient of {origin.operation}{at} relies on a symmetric operator, and a further "
+                "derivative moves it off the symmetric ones: there the two differ"
+            )
+    return ""
+
+
+def _iterates(program: Program) -> bool:
     """Whether one line of the source calls one operation many times."""
-    calls = {e.origin for e in forward.equations if e.origin}
+    calls = {e.origin for e in program.equations if e.origin}
     lines = Counter((origin.operation, origin.place) for origin in calls)
     return max(lines.values(), default=0) >= ITERATES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,7 +30,9 @@ class Truth:
     """The derivative of a specification at exactly the given numbers.
 
     Attributes:
-        forward, gradient: The specification, and its derived program.
+        forward, gradient: What the derivative is of, and its derived program.
+        specification: The function itself, whose equations know the calls that they come from: `forward` is
+            a derivative of it from order 2 on.
         values, cotangents: The numbers of the forward's inputs, and what its outputs are contracted with.
         wrt: The inputs that are differentiated.
         argument: For each input, which argument it is of; below 0 for what is none.
@@ -44,6 +46,7 @@ class Truth:
 
     forward: Program
     gradient: Program
+    specification: Program
     values: tuple[Array, ...]
     cotangents: tuple[Array, ...]
     wrt: tuple[int, ...]
@@ -175,6 +178,7 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
         (name, np.empty(e.shape, dtype_named(d, arrays)))
         for name, e, d in zip(names, true.enclosures, true.dtypes, strict=True)
     )
+    true = replace(true, specification=at.forward.program)
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 
@@ -218,7 +222,8 @@ def true_gradient(
         program, known, wrt, enclosures, len(cotangents), Work(limits.seconds), (formats, parts)
     )
     return Truth(
-        recording.program, program, recording.values, tuple(cotangents), tuple(wrt), recording.argument,
+        recording.program, program, recording.program, recording.values, tuple(cotangents), tuple(wrt),
+        recording.argument,
         tuple(names), dtypes, parts, tuple(enclosures), tuple(excused), tuple(zero), along,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness import dropin
+from harness import check_gradient, dropin
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
 from harness.dropin.made import Answer, answer_of
 from harness.proof.evidence import OUTSIDE, budget
@@ -397,6 +397,56 @@ def test_an_implicit_gradient_near_that_of_few_steps_is_left_to_the_original(set
         assert settings.made[-1].verdict is Verdict.ACCURATE
         with pytest.raises(AssertionError):
             check_grads(root_by_newton(8, 1.5), (5.0,), 1, modes="rev")
+
+
+def test_so_is_its_second_derivative():
+    with jax.enable_x64(True):
+        found = check_gradient(root_by_newton(5), (5.0,), mode=("forward", "forward"), framework="jax")
+    assert (found.verdict, found.is_near) == (Verdict.WRONG, True)
+
+
+def test_a_second_derivative_that_leaves_the_symmetric_operators_that_are_promised_is_undecided():
+    def f(matrix):
+        def solve(matvec, b):  # for this point
+            return b / 2
+
+        return jax.lax.custom_linear_solve(lambda x: matrix @ x, jnp.ones(2), solve, solve, symmetric=True)
+
+    found = check_gradient(f, (2 * jnp.eye(2),), mode=("reverse", "forward"))
+    assert found.verdict is Verdict.UNDECIDED
+    assert "custom_linear_solve(symmetric=True) (at test_dropin.py:" in found.diagnosis
+    assert "relies on a symmetric operator" in found.diagnosis
+
+
+class Solving(torch.autograd.Function):
+    """x / 2, whose gradient halves what is left until that is small."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x / 2
+
+    @staticmethod
+    def backward(ctx, g):
+        solved = torch.zeros_like(g)
+        while (left := g - 2 * solved).abs().max() > 1e-12:
+            solved = solved + left / 4
+        return solved
+
+
+def test_a_gradient_by_a_solver_is_left_to_the_original(settings):
+    settings.quiet = True
+    assert gradcheck(Solving.apply, (leaf(1.0, 2.0),))
+    assert (settings.made[-1].verdict, bool(settings.made[-1].unproven)) == (Verdict.WRONG, True)
+
+
+def test_cotangents_are_not_scaled_since_a_solver_that_ends_at_an_absolute_tolerance_may_not_end(capsys):
+    def f(x):
+        y = x / 2
+        y.register_hook(lambda g: print(0 if g is None else g.abs().max().numpy()))
+        return y
+
+    assert gradcheck(f, (leaf(1.0, 2.0),))
+    assert max(float(line) for line in capsys.readouterr().out.splitlines()) < 100
 
 
 def test_a_rule_that_is_off_by_little_and_iterates_nothing_still_fails():

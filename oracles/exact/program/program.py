@@ -165,6 +165,10 @@ def sum_of(*terms: Var | None) -> Var:
     return total
 
 
+# Ends the name of an operation whose gradient relies on what the caller promises of the operator.
+SYMMETRIC = "(symmetric=True)"
+
+
 class Origin(NamedTuple):
     """Which call of the recorded code an equation comes from: a library function is one call.
 

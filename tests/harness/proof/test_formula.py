@@ -157,6 +157,20 @@ def test_a_rule_of_an_iteration_within_its_resolution_is_undecided_and_further_o
     assert wrong(compared(energy, lambda g, x: g * (2 * x + 2.0**-30), INSIDE)) == [[0, 1, 2]]
 
 
+def by_newton(x):
+    """The square root of 2, from x: it depends on x by what is left to do."""
+    for _ in range(7):
+        x = x - (x * x - 2) / (2 * x)
+    return x
+
+
+def test_what_vanishes_as_an_iteration_converges_is_near_and_wrong_all_the_same():
+    found = compared(by_newton, lambda g, x: 0 * g * x, np.array([1.0, 1.5, 2.0]))
+    assert (wrong(found), found.near) == ([[0, 2]], True)
+    assert not compared(by_newton, lambda g, x: 0 * g * x, np.array([1.0, 1.5, 30.0])).near
+    assert not compared(lambda x: 1e-30 * x, lambda g, x: 0 * g * x).near
+
+
 def test_what_a_framework_wrote_knows_no_better_than_the_forward():
     assert wrong(compared(halved, lambda g, x: 1.0625 * g, INSIDE, custom=False)) == [[0, 1, 2]]
 

@@ -17,7 +17,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach, select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
 from oracles.exact.program.primitives.linear_algebra import solve, transpose
-from oracles.exact.program.program import Array, Var
+from oracles.exact.program.program import SYMMETRIC, Array, Var
 
 LONGEST = 100_000  # steps of a loop
 
@@ -98,6 +98,8 @@ def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
     What the algorithm says beside it (`has_aux`) is what it says, and is not differentiated, as JAX has it.
     """
     lengths, matvec = call.params["const_lengths"], call.params["jaxprs"].matvec
+    if call.params["jaxprs"].vecmat is matvec and (origin := call.recorder.origin):
+        call.recorder.calls(origin.operation + SYMMETRIC, origin.place)
     if len(right := operands[sum(lengths) :]) != 1:
         raise Unsupported("custom_linear_solve for several arrays at once: not yet")
     (b,), consts = right, operands[: lengths.matvec]
