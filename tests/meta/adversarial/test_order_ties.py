@@ -88,6 +88,25 @@ def test_numbers_that_are_equal_all_along_have_one_slope():
     assert checked(f, (1.5, 4.5, 9), x=(1.0, 2.0, 5.0)) is Verdict.WRONG
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_mixtures_of_gradients_at_points_nearby_are_legal(seed):
+    """Sorted, combined and sorted again: at a point nearby each sorting is one permutation."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 6))
+    x, mix, cotangent = (rng.integers(-1, 2, size).astype(float) for size in (n, (n, n), n))
+    cotangent[0] = 1.0
+
+    def nearby():
+        first = x + 1e-6 * rng.normal(size=n)
+        order = np.argsort(first)
+        then = np.argsort(mix @ first[order])
+        return cotangent @ np.eye(n)[then] @ mix @ np.eye(n)[order]
+
+    gradient = (nearby() + nearby()) / 2
+    verdict = checked(lambda x: np.sort(mix @ np.sort(x)), gradient, cotangent, tuple(x))
+    assert verdict in {Verdict.ACCURATE, Verdict.CONVENTION}
+
+
 def test_where_the_choice_does_not_show_there_is_one_slope():
     found = harness.exact_gradient(lambda x: np.sort(x).sum(), (np.array(TIED),))
     assert found.kinks == ()
