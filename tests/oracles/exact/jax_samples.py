@@ -134,6 +134,8 @@ SAMPLES: dict[str, tuple[Callable[..., Any], Any]] = {
     "einsum": (lambda a, b: jnp.einsum("bij,bkj->ikb", a, b), draw(2, 3, 4), draw(2, 5, 4)),
     "solve": (jnp.linalg.solve, SQUARE, draw(3, 2)),
     "solve a vector, batched": (jnp.linalg.solve, np.stack([SQUARE, SQUARE.T]), draw(3)),
+    "hypot vmap": (jax.vmap(jnp.hypot), draw(3), SQUARE),
+    "logaddexp vmap of two axes": (jax.vmap(jnp.logaddexp, (0, 1)), draw(3, 3), SQUARE),
     "solve vmap": (jax.vmap(jnp.linalg.solve, (None, 1)), SQUARE, draw(3, 3)),
     "lu_solve": (
         lambda a, b: jax.scipy.linalg.lu_solve(jax.scipy.linalg.lu_factor(a), b),

@@ -48,7 +48,11 @@ def definition(equation: Any) -> tuple[str, Rule] | None:
     if about is None or not path.startswith(_HOME):
         return None
     found = DEFINITIONS.get(f"{os.path.basename(path)[:-3]}.{name}")
-    if found is None or about.arg_names is None or (not found.elementwise and about.result_paths is None):
+    if found is None or about.arg_names is None:
+        return None
+    # `jax.vmap` moves the axes of several arrays apart, so that equal shapes need not be the same elements.
+    batched, axes = about.result_paths is None, max(v.aval.ndim for v in equation.outvars)
+    if batched and (not found.elementwise or (found.takes > 1 and axes > 1)):
         return None
     arguments = sum(map(bool, about.arg_names))  # constants come first and have no name
     if (found.takes, found.gives) != (arguments, len(equation.outvars)):
