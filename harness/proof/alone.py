@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from harness.proof.truth import pose
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dtype_named
 from harness.subject.target import Target, target_of
 from harness.subject.tested import under_test
-from harness.verdicts import Standing
+from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.rounding.bound import attainable
@@ -60,14 +60,32 @@ class Alone:
         )  # fmt: skip
         return cls(target, question)
 
-    def is_faulty(self, ask: Ask) -> bool:
-        """Whether its derivative or its value is imprecise, miscomputed, or another function's."""
-        if self.question.cotangent is not None:
-            tested = under_test(self.target, self.question.derivative)
-            parts = ask(self.question, tested, self.target.arrays).parts
-            if any(p.verdict.standing is Standing.FAULTY and p.examined and not p.of_value for p in parts):
-                return True
-        return self._value_is_faulty()
+    def is_faulty(self, ask: Ask) -> bool | None:
+        """Whether its derivative or its value is imprecise, miscomputed, or another function's.
+
+        None where that is not known: nothing is proven, or the formula was not examined.
+        """
+        found = [*self._derivatives(ask), self._value_is_faulty()]
+        return True if True in found else None if None in found else False
+
+    def _derivatives(self, ask: Ask) -> Iterator[bool | None]:
+        """In all active operands, and in each of them, where the rounding of the others excuses nothing."""
+        active = self.question.active
+        if self.question.cotangent is None:
+            return
+        yield self._is_faulty_in(active, ask)
+        if len(active) > 1 and self.question.derivative == GRADIENT:
+            yield from (self._is_faulty_in((k,), ask) for k in active)
+
+    def _is_faulty_in(self, active: tuple[int, ...], ask: Ask) -> bool | None:
+        target = replace(self.target, active=active)
+        tested = under_test(target, self.question.derivative)
+        parts = ask(replace(self.question, active=active), tested, target.arrays).parts
+        own = [p for p in parts if not p.of_value]
+        if any(p.verdict.standing is Standing.FAULTY and p.examined for p in own):
+            return True
+        known = all(p.verdict.right or p.verdict is Verdict.NONE for p in own)
+        return False if known else None
 
     def rounded(self) -> tuple[Array, ...]:
         """The derivative, or the value where it is asked for no derivative, correctly rounded.
@@ -111,12 +129,12 @@ class Mending:
         return Alone.of(call, self.question).rounded() if call.number in self.numbers else None
 
 
-def is_faulty(call: Call, asked: Question, ask: Ask) -> bool:
-    """Whether a call is not right alone; not if there is no truth of it."""
+def is_faulty(call: Call, asked: Question, ask: Ask) -> bool | None:
+    """Whether a call is not right alone; None where there is no truth of it."""
     try:
         return Alone.of(call, asked).is_faulty(ask)
     except (ExactError, ValueError):
-        return False
+        return None
 
 
 def _rounded(true: Enclosure, dtype: str, like: Sequence[Array]) -> Array:

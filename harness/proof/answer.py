@@ -89,7 +89,8 @@ def answered(
     judged = [*own, *of_value]
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
-        judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=elsewhere[0].diagnosis) for p in judged]
+        why = elsewhere[0].diagnosis
+        judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None) for p in judged]
     holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
     for one in runs:
         if holds or one.probe is None:

@@ -69,11 +69,13 @@ def blame(
             sizes = sum(a.size for call in ran.calls for a in call.operands)
             if is_right(ran) or (wrong and sizes > MOST_NUMBERS):
                 return None  # it is right where it is watched, or nobody can tell as quickly as that
-            for call in _causes(question, _suspects(ran.calls, found), is_cured, ask):
+            known: dict[object, bool | None] = {}
+            for call in _causes(question, _suspects(ran.calls, found), is_cured, ask, known):
                 return Blame(call.owner, str(call), report_on(call.owner, call.name))
     except Exception:  # what the caller's code raises where it is watched changes no verdict
         return None
-    return Blame("yours") if ran.complete and len(ran.calls) <= MOST_CALLS else None
+    is_known = ran.complete and len(ran.calls) <= MOST_CALLS and None not in known.values()
+    return Blame("yours") if is_known else None
 
 
 def _suspects(calls: Sequence[Call], found: Sequence[Judgement]) -> tuple[list[Call], list[Call]]:
@@ -88,10 +90,13 @@ def _causes(
     suspects: Sequence[Sequence[Call]],
     is_cured: Callable[[Collection[int]], bool],
     ask: Ask,
+    known: dict[object, bool | None],
 ) -> Iterator[Call]:
-    """The call with which, rounded correctly, the gradient is right; or the first of several."""
+    """The call with which, rounded correctly, the gradient is right; or the first of several.
+
+    What is found of each call is kept in `known`.
+    """
     faulty: list[Call] = []
-    known: dict[object, bool] = {}
     for calls in suspects:
         found = []
         for call in calls:

@@ -24,6 +24,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.registered import definition_of
 from oracles.frameworks.calls import Call, Mend, Watched
 
+FOREIGN = frozenset({"pallas_call", "custom_partitioning"})
 PUBLIC = {"nn": "jax.nn", "numpy": "jnp", "scipy": "jax.scipy", "lax": "jax.lax", "ops": "jax.ops"}
 
 
@@ -182,7 +183,7 @@ class _Run:
     ) -> Call | None:
         """The call that these equations are; None where they are the caller's own code."""
         if any(not _is_librarys(e) for e in equations):
-            self.complete &= _is_custom(equations[0])
+            self.complete &= _is_custom(equations[0]) and not any(map(_is_in_library, _jaxprs(equations[0])))
             return None
         name, place = _named(equations)
         active = tuple(range(len(operands))) if self.differentiates else ()
@@ -299,9 +300,8 @@ def _by_place(equations: Sequence[Any]) -> Iterator[list[Any]]:
     """The equations, those together that one place in the caller's code wrote at once."""
     for place, found in groupby(equations, _place):
         group = list(found)
-        # What JAX traces again, within another equation, has that one's place, and is not of one call.
-        again = len({id(e.source_info.traceback) for e in group}) < len(group)
-        if place is None or again or any(not _is_librarys(e) or _inside(e) is not None for e in group):
+        alone = any(not _is_librarys(e) or _inside(e) is not None or _is_of_rule(e) for e in group)
+        if place is None or alone:
             yield from ([e] for e in group)
             continue
         size = _period([e.primitive.name for e in group])  # a loop comes back to its place
@@ -313,11 +313,20 @@ def _period(names: list[str]) -> int:
 
 
 def _place(equation: Any) -> tuple[Any, int] | None:
-    """The instruction of the caller's that wrote an equation; None if JAX does not know it."""
+    """The instruction of the caller's that wrote an equation, or ours; None if JAX does not know it."""
     trace = equation.source_info.traceback
     codes, at = trace.raw_frames() if trace else ([], [])
-    own = _callers(codes)
+    own = user_frame(code.co_filename for code in codes)
     return None if own is None else (codes[own], at[own])
+
+
+def _is_of_rule(equation: Any) -> bool:
+    """Whether a custom rule wrote it: JAX says then where that rule's function was called, and not more."""
+    trace = equation.source_info.traceback
+    codes = trace.raw_frames()[0] if trace else []
+    own = next((k for k, code in enumerate(codes) if not is_library(code.co_filename)), len(codes))
+    rules = any(os.path.basename(code.co_filename) == "custom_derivatives.py" for code in codes[:own])
+    return rules and not _is_custom(equation)
 
 
 def _callers(codes: Sequence[Any]) -> int | None:
@@ -366,16 +375,23 @@ def _is_public(module: str, name: str) -> bool:
 
 def _is_librarys(equation: Any) -> bool:
     """Whether all that it runs is JAX's code: an operation, or a function of its libraries."""
-    inner = _jaxprs(equation)
-    known = equation.primitive.name in RULES and definition_of("jax", equation.primitive.name) is None
-    return known and all(map(_is_of_library, inner))
+    inner, name = _jaxprs(equation), equation.primitive.name
+    known = name in RULES or (inner and name not in FOREIGN)  # another primitive may be anybody's
+    return bool(known) and definition_of("jax", name) is None and all(map(_is_of_library, inner))
 
 
 def _is_of_library(inner: Any) -> bool:
     """Whether a function is JAX's, and calls none that it was given."""
     jaxpr = getattr(inner, "jaxpr", inner)
     file, _, line = str(getattr(jaxpr.debug_info, "func_src_info", "")).partition(" at ")[2].rpartition(":")
-    return is_library(file) and all(_is_in(file, line, e) and _is_librarys(e) for e in jaxpr.eqns)
+    return is_library(file) and all(
+        _is_in(file, line, e) and all(map(_is_of_library, _jaxprs(e))) for e in jaxpr.eqns
+    )
+
+
+def _is_in_library(inner: Any) -> bool:
+    jaxpr = getattr(inner, "jaxpr", inner)
+    return is_library(str(getattr(jaxpr.debug_info, "func_src_info", "")).partition(" at ")[2])
 
 
 def _is_in(file: str, line: str, equation: Any) -> bool:

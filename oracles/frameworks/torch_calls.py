@@ -61,7 +61,7 @@ class TorchCalls(TorchFunctionMode):
         def function(*operands: Any) -> Any:
             whole = list(leaves)
             for place, operand in zip(places, operands, strict=True):
-                whole[place] = operand
+                whole[place] = operand.clone()  # some write into running statistics
             again, options = tree_unflatten(whole, tree)
             return func(*again, **options)
 

@@ -40,7 +40,14 @@ class Question(NamedTuple):
         cotangent = tangents if self.mode == "forward" else ones if self.order == 1 else [ones, tangents]
         try:
             return check(
-                call, args, argnums=moving, cotangent=cotangent, mode=self.mode, order=self.order, seconds=10
+                call,
+                args,
+                argnums=moving,
+                cotangent=cotangent,
+                mode=self.mode,
+                order=self.order,
+                seconds=10,
+                probes=False,
             )
         except Exception:
             return None
@@ -51,9 +58,10 @@ class Question(NamedTuple):
         if result is not None and result.verdict in RIGHT:
             return None
         found = []
-        for k, own in enumerate(result.parts if result is not None else ()):
+        parts = () if result is None else result.parts
+        for k, own in enumerate(part for part in parts if not part.of_value):
             j = own.judgement
-            if j is None or j.verdict in RIGHT or own.of_value:
+            if j is None or j.verdict in RIGHT:
                 continue
             first = (j.element, j.computed, j.true_digits, j.bits_lost)
             others = ((e.at, e.computed, e.true_digits, e.bits_lost) for e in j.more)

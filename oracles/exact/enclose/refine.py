@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from oracles.exact.program.program import Array, Program
 
 Index = tuple[int, ...] | int
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
+READABLE = 12  # digits of an exponent
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
 
@@ -103,6 +105,9 @@ class Enclosure:
         """The element by its proven digits, or, at a kink or where it is wide, by its ends."""
         text = self.digits(index, n)
         ball = self.balls[index]
+        exponent = text.partition("e")[2]
+        if len(exponent) > READABLE:  # of e^(1e200)
+            return f"{'-' * text.startswith('-')}10^({Decimal(exponent):.4e})"
         if text != "?" or not ball.is_finite():
             return text
         low, high = (float(end) for end in (ball.lower(), ball.upper()))

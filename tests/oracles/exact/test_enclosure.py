@@ -68,3 +68,11 @@ def test_proven_digits_count_what_the_radius_leaves():
 def test_it_shows_a_wide_ball_by_its_ends():
     assert "0.25" in repr(enclosure(arb(0.25)))
     assert " to " in repr(enclosure(arb(0).union(arb(1))))
+
+
+def test_a_number_whose_exponent_nobody_reads_is_shown_as_a_power_of_ten():
+    with precision(1024):
+        far = arb(10) ** 200
+        huge = enclosure(far.exp(), -far.exp(), (-far).exp(), arb(2))
+    powers = ["10^(4.3429e+199)", "-10^(4.3429e+199)", "10^(-4.3429e+199)"]
+    assert [huge.shown(k) for k in range(4)] == [*powers, "2.00000000000"]
