@@ -11,7 +11,7 @@ import numpy as np
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.probed import probed
-from harness.proof.probes import Differing, differing, that_end
+from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
@@ -74,11 +74,10 @@ def answered(
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
     mine = Loaded.of(subject, posed.inputs, posed.directions)
-    examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     runs: list[Differing] = []
     if question.probes and isinstance(tested, Tested) and not seen.faults:
-        question = that_end(question, examined.recording)
         runs = differing(question, tested, posed, seen)
+    examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))

@@ -7,7 +7,6 @@ yielded, to be judged.
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,10 +21,8 @@ from harness.subject.derivative import GRADIENT, Array
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.recording import Recording
 from oracles.frameworks.framework import Native, Subject, without_errors
 
-TURNS = 3  # of one condition make a loop
 MOST = 8  # results, or arguments, that are probed one by one
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
@@ -67,20 +64,6 @@ class Differing:
     tested: Tested
     along: tuple[Array, ...] | None = None
     which: str = ""
-
-
-def that_end(question: Question, gradient: Recording | None) -> Question:
-    """The question without scaled cotangents where the gradient is a loop that its own numbers end.
-
-    A solver that ends at an absolute tolerance may never reach it along a large cotangent.
-    """
-    if gradient is None:
-        return question
-    conditions = {v for v, _ in gradient.program.guards}
-    made = (e.origin.place for e in gradient.program.equations if e.output in conditions and e.origin)
-    if max(Counter(made).values(), default=0) < TURNS:
-        return question
-    return replace(question, probes=tuple(p for p in question.probes if p not in SCALES))
 
 
 def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> list[Differing]:
