@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 import jax
@@ -92,7 +92,7 @@ class _Run:
         self, equations: Sequence[Any], part: Callable[..., Any], outs: list[Any], given: list[_Slot]
     ) -> list[_Slot]:
         moving = [k for k, slot in enumerate(given) if _is_floating(slot.value)]
-        kept = [k for k, v in enumerate(outs) if _is_floating_aval(v.aval)]
+        kept = [k for k, v in enumerate(outs) if _is_floating(v.aval)]
 
         def whole(*operands: Any) -> list[Any]:
             values = [slot.value for slot in given]
@@ -183,7 +183,9 @@ class _Run:
     ) -> Call | None:
         """The call that these equations are; None where they are the caller's own code."""
         if any(not _is_librarys(e) for e in equations):
-            self.complete &= _is_custom(equations[0]) and not any(map(_is_in_library, _jaxprs(equations[0])))
+            self.complete &= _is_custom(equations[0]) and not any(
+                is_library(_source(inner)[1]) for inner in _jaxprs(equations[0])
+            )
             return None
         name, place = _named(equations)
         active = tuple(range(len(operands))) if self.differentiates else ()
@@ -230,17 +232,13 @@ def differentiated(
     cotangents, *args = inputs
     run = _Run(mend, differentiates=True)
     with _for(inputs):
-        loaded = list(map(jax.numpy.asarray, args))
-        closed = jax.make_jaxpr(lambda *a: jax.tree.leaves(function(*a)))(*loaded)
-        given = list(map(_Slot, loaded))
+        closed, given = _traced(function, args)
         waiting = iter(jax.tree.leaves(cotangents))
         for slot in run.forward(closed, given):
             if _is_floating(slot.value):
                 slot.cotangent = jax.numpy.asarray(next(waiting), slot.value.dtype)
         run.backward()
-        found = [given[k].cotangent for k in argnums]
-        pairs = zip(found, argnums, strict=True)
-        arrays = tuple(np.asarray(jax.numpy.zeros_like(loaded[k]) if g is None else g) for g, k in pairs)
+        arrays = tuple(_or_zeros(given[k].cotangent, given[k].value) for k in argnums)
     return Watched(arrays, tuple(run.calls), run.complete)
 
 
@@ -251,15 +249,11 @@ def pushed(
     tangents, *args = inputs
     run = _Run(mend, moves=True)
     with _for(inputs):
-        loaded = list(map(jax.numpy.asarray, args))
-        closed = jax.make_jaxpr(lambda *a: jax.tree.leaves(function(*a)))(*loaded)
-        given = list(map(_Slot, loaded))
+        closed, given = _traced(function, args)
         for k, tangent in zip(argnums, tangents, strict=True):
             given[k].tangent = jax.numpy.asarray(tangent)
         found = [s for s in run.forward(closed, given) if _is_floating(s.value)]
-        arrays = tuple(
-            np.asarray(jax.numpy.zeros_like(s.value) if s.tangent is None else s.tangent) for s in found
-        )
+        arrays = tuple(_or_zeros(s.tangent, s.value) for s in found)
     return Watched(arrays, tuple(run.calls), run.complete)
 
 
@@ -272,6 +266,17 @@ def evaluated(derivative: Callable[..., Any], inputs: Sequence[Any], mend: Mend)
         found = run.forward(closed, list(map(_Slot, jax.tree.leaves(loaded))))
         arrays = tuple(np.asarray(slot.value) for slot in found)
     return Watched(arrays, tuple(run.calls), run.complete)
+
+
+def _traced(function: Callable[..., Any], args: Sequence[Any]) -> tuple[ClosedJaxpr, list[_Slot]]:
+    """The jaxpr of a function, and its arguments."""
+    loaded = list(map(jax.numpy.asarray, args))
+    return jax.make_jaxpr(lambda *a: jax.tree.leaves(function(*a)))(*loaded), list(map(_Slot, loaded))
+
+
+def _or_zeros(derivative: Any, like: Any) -> Any:
+    """A derivative on the host; zeros where nothing has reached it."""
+    return np.asarray(jax.numpy.zeros_like(like) if derivative is None else derivative)
 
 
 def _for(inputs: Sequence[Any]) -> Any:
@@ -314,19 +319,26 @@ def _period(names: list[str]) -> int:
 
 def _place(equation: Any) -> tuple[Any, int] | None:
     """The instruction of the caller's that wrote an equation, or ours; None if JAX does not know it."""
-    trace = equation.source_info.traceback
-    codes, at = trace.raw_frames() if trace else ([], [])
+    codes, at = _frames(equation)
     own = user_frame(code.co_filename for code in codes)
     return None if own is None else (codes[own], at[own])
 
 
+def _frames(equation: Any) -> tuple[list[Any], list[int]]:
+    """The code that wrote an equation, the innermost first, and the instruction in each; none if unknown."""
+    trace = equation.source_info.traceback
+    return trace.raw_frames() if trace else ([], [])
+
+
+def _within_library(equation: Any) -> list[Any]:
+    """The code of JAX's that wrote an equation, up to the first of others."""
+    return list(takewhile(lambda code: is_library(code.co_filename), _frames(equation)[0]))
+
+
 def _is_of_rule(equation: Any) -> bool:
     """Whether a custom rule wrote it: JAX says then where that rule's function was called, and not more."""
-    trace = equation.source_info.traceback
-    codes = trace.raw_frames()[0] if trace else []
-    own = next((k for k, code in enumerate(codes) if not is_library(code.co_filename)), len(codes))
-    rules = any(os.path.basename(code.co_filename) == "custom_derivatives.py" for code in codes[:own])
-    return rules and not _is_custom(equation)
+    files = (os.path.basename(code.co_filename) for code in _within_library(equation))
+    return "custom_derivatives.py" in files and not _is_custom(equation)
 
 
 def _callers(codes: Sequence[Any]) -> int | None:
@@ -336,14 +348,15 @@ def _callers(codes: Sequence[Any]) -> int | None:
 
 def _named(equations: Sequence[Any]) -> tuple[str, str]:
     """The function that the caller called, and the caller's line."""
-    trace = equations[0].source_info.traceback
-    codes, at = trace.raw_frames() if trace else ([], [])
+    wrote = equations[0]
+    codes, at = _frames(wrote)
     own = _callers(codes)
     place = ""
     if own is not None:
-        place = f"{os.path.basename(codes[own].co_filename)}:{trace.code_addr2line(codes[own], at[own])}"
-    wrote, inner = equations[0], codes[: own if own is not None else len(codes)]
-    named, _, file = str(getattr(_about(wrote), "func_src_info", None) or "").partition(" at ")
+        line = wrote.source_info.traceback.code_addr2line(codes[own], at[own])
+        place = f"{os.path.basename(codes[own].co_filename)}:{line}"
+    inner = codes[: own if own is not None else len(codes)]
+    named, file = _source(_jaxprs(wrote)[0]) if _jaxprs(wrote) else ("", "")
     for name, home in [*((c.co_name, c.co_filename) for c in reversed(inner)), (named, file)]:
         module = _module(home)
         if module and _is_public(module, name):
@@ -359,9 +372,11 @@ def _module(file: str) -> str:
     return f"{module}.{os.path.basename(home).removesuffix('.py')}" if module == "jax.scipy" else module
 
 
-def _about(equation: Any) -> Any:
-    found = _jaxprs(equation)
-    return getattr(getattr(found[0], "jaxpr", found[0]), "debug_info", None) if found else None
+def _source(inner: Any) -> tuple[str, str]:
+    """The name of the function that a jaxpr is of, and where it begins, as "file.py:12"; "" if unknown."""
+    info = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
+    name, _, where = str(getattr(info, "func_src_info", None) or "").partition(" at ")
+    return name, where
 
 
 def _is_public(module: str, name: str) -> bool:
@@ -383,23 +398,17 @@ def _is_librarys(equation: Any) -> bool:
 def _is_of_library(inner: Any) -> bool:
     """Whether a function is JAX's, and calls none that it was given."""
     jaxpr = getattr(inner, "jaxpr", inner)
-    file, _, line = str(getattr(jaxpr.debug_info, "func_src_info", "")).partition(" at ")[2].rpartition(":")
+    file, _, line = _source(inner)[1].rpartition(":")
     return is_library(file) and all(
         _is_in(file, line, e) and all(map(_is_of_library, _jaxprs(e))) for e in jaxpr.eqns
     )
 
 
-def _is_in_library(inner: Any) -> bool:
-    jaxpr = getattr(inner, "jaxpr", inner)
-    return is_library(str(getattr(jaxpr.debug_info, "func_src_info", "")).partition(" at ")[2])
-
-
 def _is_in(file: str, line: str, equation: Any) -> bool:
     """Whether the function that begins at a line wrote an equation, and no code of others within it."""
-    trace = equation.source_info.traceback
-    codes = trace.raw_frames()[0] if trace else []
-    own = next((k for k, code in enumerate(codes) if not is_library(code.co_filename)), len(codes))
-    return any(c.co_filename == file and str(c.co_firstlineno) == line for c in codes[:own])
+    return any(
+        code.co_filename == file and str(code.co_firstlineno) == line for code in _within_library(equation)
+    )
 
 
 def _jaxprs(equation: Any) -> list[Any]:
@@ -425,10 +434,6 @@ def _inside(equation: Any) -> ClosedJaxpr | None:
 
 def _is_floating(value: Any) -> bool:
     return jax.numpy.issubdtype(jax.numpy.result_type(value), jax.numpy.floating)
-
-
-def _is_floating_aval(aval: Any) -> bool:
-    return jax.numpy.issubdtype(aval.dtype, jax.numpy.floating)
 
 
 def watched(derivative: Callable[..., Any], inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
