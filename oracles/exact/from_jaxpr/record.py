@@ -22,6 +22,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, meant, partners
+from oracles.exact.from_jaxpr.purity import is_pure
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
@@ -60,7 +61,8 @@ def record(
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
     owners = tuple(int(owner[i]) for i in moving)
     again = partial(executed, own, [leaves[i] for i in moving])
-    return Recording(recorder.program(outputs), tuple(recorder.values), owners, tuple(reader.notes), again)
+    program, notes = recorder.program(outputs), tuple(reader.notes)
+    return Recording(program, tuple(recorder.values), owners, notes, again, is_pure(own))
 
 
 class _Reader:

@@ -32,6 +32,7 @@ class Recording:
         notes: What is not known as well as it is written, in words.
         executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
             where that is not known.
+        pure: Whether its derivatives are known to be the framework's own, and functions of its inputs alone.
     """
 
     program: Program
@@ -39,6 +40,7 @@ class Recording:
     argument: tuple[int, ...]
     notes: tuple[str, ...] = ()
     executed: Callable[[], tuple[Array, ...]] = tuple
+    pure: bool = False
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
