@@ -73,11 +73,13 @@ def answered(
         parts = (*_misfits(seen, posed, name), *of_value)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
-    mine = Loaded.of(subject, posed.inputs, posed.directions)
     runs: list[Differing] = []
     if question.probes and isinstance(tested, Tested) and not seen.faults:
         runs = differing(question, tested, posed, seen)
-    examined = examined_if(bool(seen.faults)).of_what_ran(seen, mine.gradient)
+    examined = examined_if(bool(seen.faults))
+    examined = examined.of_what_ran(
+        seen, lambda: Loaded.of(subject, posed.inputs, posed.directions).gradient()
+    )
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))

@@ -21,6 +21,7 @@ from harness.subject.derivative import GRADIENT, Array
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
 MOST = 8  # results, or arguments, that are probed one by one
@@ -74,13 +75,28 @@ def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) 
 
 
 def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
-    wanted, first, directions = question.probes, seen.gradient.arrays, posed.directions
-    if tested.own and question.is_plain and posed.forward.pure:
-        found = _again(tested, posed)  # only the Python code around may still give something else
-        if not _is(first, found):
-            yield Differing(None, found, question, tested)
-        return
+    wanted, first = question.probes, seen.gradient.arrays
+    freedom = posed.forward.freedom if tested.own and question.is_plain else FREE
+    if freedom.keeps:
+        yield from _kept(question, tested, posed, seen)
+    else:
+        again = _again(tested, posed)  # the Python code around may still give something else
+        if not _is(first, again):
+            yield Differing(None, again, question, tested)
+    each = Probe.ONE_ARGUMENT if question.derivative.is_of_results else Probe.ONE_OUTPUT
     one_step = len(question.derivative.steps) == 1
+    if each in wanted and one_step and question.linear and (freedom.keeps or freedom.chooses):
+        yield from _each_direction(each, question, tested, posed, first)
+    if Probe.ONE_ARGUMENT in wanted and question.derivative == GRADIENT and freedom.chooses:
+        yield from _each_argument(question, tested, posed, first)
+    kept = tested.subject().fetch_gradient(seen.raw).arrays
+    if Probe.KEPT in wanted and not _is(first, kept):
+        yield Differing(Probe.KEPT, kept, question, tested)
+
+
+def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
+    """What shows that something is kept between calls, or that the gradient is not linear."""
+    first, directions = seen.gradient.arrays, posed.directions
     anew = _anew(tested, posed)
     pull, ran = _on_one_graph(question, tested, posed) if tested.graph else (anew, [(None, anew(directions))])
     for probe, found in ran:
@@ -94,14 +110,6 @@ def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed)
         plain = pull(tuple(d.copy() for d in along)) if probe is Probe.EXPANDED else first
         if not (_is(plain, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
-    each = Probe.ONE_ARGUMENT if question.derivative.is_of_results else Probe.ONE_OUTPUT
-    if each in wanted and one_step and question.linear:
-        yield from _each_direction(each, question, tested, posed, first)
-    if Probe.ONE_ARGUMENT in wanted and question.derivative == GRADIENT:
-        yield from _each_argument(question, tested, posed, first)
-    kept = tested.subject().fetch_gradient(seen.raw).arrays
-    if Probe.KEPT in wanted and not _is(first, kept):
-        yield Differing(Probe.KEPT, kept, question, tested)
 
 
 def _again(tested: Tested, posed: Posed) -> Found:

@@ -21,8 +21,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, meant, partners
-from oracles.exact.from_jaxpr.purity import is_pure
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
@@ -62,7 +62,7 @@ def record(
     owners = tuple(int(owner[i]) for i in moving)
     again = partial(executed, own, [leaves[i] for i in moving])
     program, notes = recorder.program(outputs), tuple(reader.notes)
-    return Recording(program, tuple(recorder.values), owners, notes, again, is_pure(own))
+    return Recording(program, tuple(recorder.values), owners, notes, again, freedom_of(own))
 
 
 class _Reader:

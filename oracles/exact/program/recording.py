@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,22 @@ DECIDING_BITS = (128, 512, 2048)
 MOST_DECISIONS = 5_000  # far more than halving down to the smallest float64 takes
 
 
+class Freedom(NamedTuple):
+    """What the derivative of a function may do that its formula does not say.
+
+    Attributes:
+        keeps: Whether it may keep something from call to call, or not be linear in the cotangent: a rule of
+            the user's, a callback, memory that is given away.
+        chooses: Whether it may depend on which arguments move, or which results are used.
+    """
+
+    keeps: bool
+    chooses: bool
+
+
+FREE, NONE = Freedom(keeps=True, chooses=True), Freedom(keeps=False, chooses=False)
+
+
 @dataclass(frozen=True)
 class Recording:
     """A function recorded at a point.
@@ -32,7 +48,7 @@ class Recording:
         notes: What is not known as well as it is written, in words.
         executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
             where that is not known.
-        pure: Whether its derivatives are known to be the framework's own, and functions of its inputs alone.
+        freedom: What its derivative may do beside its formula.
     """
 
     program: Program
@@ -40,7 +56,7 @@ class Recording:
     argument: tuple[int, ...]
     notes: tuple[str, ...] = ()
     executed: Callable[[], tuple[Array, ...]] = tuple
-    pure: bool = False
+    freedom: Freedom = FREE
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""

@@ -1,4 +1,4 @@
-"""What is JAX's own alone, so that the probes of a gradient cannot find anything in it."""
+"""What JAX's derivative is free to do; the probes of what it cannot do are left out."""
 
 import time
 from dataclasses import replace
@@ -10,6 +10,7 @@ import pytest
 
 from harness import check_gradient
 from oracles.exact.from_jaxpr.record import record
+from oracles.exact.program.recording import FREE
 from oracles.frameworks import in_jax
 
 X, A = jnp.array([0.5, -1.5, 2.0]), jnp.arange(6.0).reshape(2, 3)
@@ -33,6 +34,17 @@ def pulled(function):
     return made
 
 
+def told(made):
+    """With a rule that knows which arguments move."""
+    if made is pulled:
+        function = jax.custom_vjp(lambda x: x * x)
+        function.defvjp(lambda x: (x.value**2, x.value), lambda x, g: (2 * g * x,), symbolic_zeros=True)
+        return function
+    function = jax.custom_jvp(lambda x: x * x)
+    function.defjvp(lambda xs, ts: (xs[0] ** 2, 2 * xs[0] * ts[0]), symbolic_zeros=True)
+    return function
+
+
 def printing(x):
     jax.debug.print("{}", x[0])
     return x * x
@@ -50,7 +62,12 @@ PURE = {
     "its own gradient": jax.grad(lambda x: jnp.sum(jnp.tanh(x) ** 2)),
     "sorted, indexed": lambda x: jnp.sort(x)[1:],
 }
-NOT_PURE = {
+LOOPS = {
+    "a loop": lambda x: jax.lax.fori_loop(0, 3, lambda k, v: v * x, x),
+    "a scan": lambda x: jax.lax.scan(lambda c, v: (c + v, c * v), 0.0, x)[1],
+    "a branch": lambda x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x),
+}
+RULES = {
     "a rule": ruled(lambda x: jnp.tanh(x)),
     "a rule for JAX's function": ruled(jnp.tanh),
     "a rule of parts": in_parts(jnp.tanh),
@@ -60,38 +77,44 @@ NOT_PURE = {
     "a rule inside checkpoint": jax.checkpoint(ruled(jnp.tanh)),
     "a pullback": pulled(lambda x: x * x),
     "a pullback inside jit": jax.jit(pulled(lambda x: x * x)),
-    "donated": jax.jit(lambda x: x * x, donate_argnums=0),
-    "a loop": lambda x: jax.lax.fori_loop(0, 3, lambda k, v: v * x, x),
-    "a scan": lambda x: jax.lax.scan(lambda c, v: (c + v, c * v), 0.0, x)[1],
-    "a branch": lambda x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x),
-    "printing": printing,
 }
+TOLD = {
+    "a pullback that is told what moves": told(pulled),
+    "a rule that is told what moves": told(ruled),
+    "told, inside jit": jax.jit(told(pulled)),
+    "a rule inside a loop": lambda x: jax.lax.fori_loop(0, 3, lambda k, v: ruled(jnp.tanh)(v), x),
+    "a rule inside a branch": lambda x: jax.lax.cond(x[0] > 0, pulled(jnp.sin), jnp.cos, x),
+    "donated": jax.jit(lambda x: x * x, donate_argnums=0),
+    "printing": printing,
+    "JAX's solver": lambda x: jax.lax.custom_linear_solve(
+        lambda v: 2 * v, x, lambda _, b: b / 2, symmetric=True
+    ),
+}
+KINDS = [(PURE, (False, False)), (LOOPS, (False, True)), (RULES, (True, False)), (TOLD, (True, True))]
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_jax_alone_is_pure(name):
-    assert record(PURE[name], (X,), {}).pure
-
-
-@pytest.mark.parametrize("name", NOT_PURE)
-def test_what_a_user_may_have_written_a_rule_for_is_not(name):
-    assert not record(NOT_PURE[name], (X,), {}).pure
+@pytest.mark.parametrize(
+    ("function", "freedom"),
+    [pytest.param(f, freedom, id=name) for kind, freedom in KINDS for name, f in kind.items()],
+)
+def test_how_free_a_derivative_is(function, freedom):
+    assert record(function, (X,), {}).freedom == freedom
 
 
 def _finds_nothing_in(function, *args):
     """Every probe, as if nothing were known of the function."""
 
     def unknown(*args, **kwargs):
-        return replace(record(*args, **kwargs), pure=False)
+        return replace(record(*args, **kwargs), freedom=FREE)
 
     with patch.object(in_jax, "record", unknown):
         found = check_gradient(function, args)
     return not found.probed and found.passed
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_the_probes_that_are_left_out_would_find_nothing(name):
-    assert _finds_nothing_in(PURE[name], X)
+@pytest.mark.parametrize("function", [*PURE.values(), *LOOPS.values()], ids=[*PURE, *LOOPS])
+def test_the_probes_that_are_left_out_would_find_nothing(function):
+    assert _finds_nothing_in(function, X)
 
 
 def test_of_several_arguments_and_results_too():
