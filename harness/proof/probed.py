@@ -55,6 +55,8 @@ def probed(
         )
         return Part(where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault)
 
+    if isinstance(one.found, Raised) and one.found.stopped:
+        return [], [f"{said}: {one.found.text}; nothing is proven there"]
     try:
         expected, each, program = _judgements(one, question, posed, examined, seen)
     except ExactError as reason:

@@ -18,6 +18,7 @@ from harness.proof.observe import Gradients, Loaded, Observed, same
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
+from harness.subject.patience import Endless, ending
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.formats import format_of
@@ -35,11 +36,15 @@ OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
 OVERWRITTEN = "has been modified by an inplace operation"
 
 
+PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
+
+
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What a gradient raised instead of a result, in a line."""
+    """What a gradient raised instead of a result, in a line; `stopped`: it did not end, and was stopped."""
 
     text: str
+    stopped: bool = False
 
 
 Found: TypeAlias = Gradients | Raised
@@ -106,7 +111,7 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
     if Probe.TWICE not in dict(ran) or not all(_is(first, found) for _, found in ran):
         pull = anew
     for probe, along, scale in _others(question, posed, tested.target.framework.has_strides):
-        found = pull(along)
+        found = _stopped(partial(pull, along), seen.first_call_time_s) if probe in SCALES else pull(along)
         plain = pull(tuple(d.copy() for d in along)) if probe is Probe.EXPANDED else first
         if not (_is(plain, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
@@ -150,6 +155,15 @@ def _on_one_graph(
         if not isinstance(again, Raised):  # a graph may be for one use
             ran.append((Probe.TWICE, again))
     return pull, ran
+
+
+def _stopped(run: Callable[[], Found], first_s: float) -> Found:
+    """What it gives, or that it does not end: an absolute tolerance may be out of reach so far along."""
+    seconds = max(PATIENCE_S, OF_FIRST * first_s)
+    try:
+        return ending(run, seconds)
+    except Endless:
+        return Raised(f"the gradient did not end within {seconds:.3g} s, and was stopped", stopped=True)
 
 
 def _pulled(own: Subject, graph: Native, along: Sequence[Array]) -> Found:
