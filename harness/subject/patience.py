@@ -20,11 +20,13 @@ def ending(run: Callable[[], R], seconds: float) -> R:
     Raises:
         Endless: It was stopped.
     """
-    thread, lock, ended = ctypes.c_ulong(get_ident()), Lock(), False
+    thread, lock, ended, stopped = ctypes.c_ulong(get_ident()), Lock(), False, False
 
     def stop() -> None:
+        nonlocal stopped
         with lock:
             if not ended:
+                stopped = True
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Endless))
 
     timer = Timer(seconds, stop)
@@ -33,7 +35,8 @@ def ending(run: Callable[[], R], seconds: float) -> R:
     try:
         return run()
     finally:
-        with lock:  # from here on it is not stopped; if it just was, that is taken back
-            ended = True
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
+        with lock:
+            ended = True  # from here on it is not stopped
         timer.cancel()
+        for _ in range(1000 if stopped else 0):
+            pass  # it may have been stopped just as it ended: it is raised here at the latest

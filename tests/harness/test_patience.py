@@ -1,5 +1,6 @@
 """Code that does not end is stopped, and what is said of it."""
 
+import sys
 import time
 
 import numpy as np
@@ -85,3 +86,13 @@ def test_a_gradient_that_does_not_end_along_a_large_cotangent_is_noted(framework
         "along a large cotangent: the gradient did not end within 0.2 s, and was stopped; nothing is proven "
         "there"
     )
+
+
+def test_code_that_is_profiled_is_not_disturbed():
+    """An exception that is set and taken back would leave the interpreter looking for it, at each step."""
+    sys.setprofile(lambda *_: None)
+    try:
+        found = [ending(lambda: 3, 5.0) for _ in range(3)]
+    finally:
+        sys.setprofile(None)
+    assert found == [3, 3, 3]
