@@ -79,8 +79,15 @@ def blame(
 
 
 def _suspects(calls: Sequence[Call], found: Sequence[Judgement]) -> tuple[list[Call], list[Call]]:
-    """The calls of the lines that the diagnosis names, and the others."""
-    said = " ".join(one.diagnosis for one in found)
+    """The calls of the lines that the diagnosis names, and the others.
+
+    Where the formula is wrong, no rounding is the cause: a function that runs for its value, and means to the
+    exact oracle what it means alone, has no part in it.
+    """
+    bad = [one for one in found if one.verdict.standing is Standing.FAULTY]
+    if all(one.verdict is Verdict.WRONG for one in bad):
+        calls = [call for call in calls if call.cotangents or call.tangents or call.coded]
+    said = " ".join(one.diagnosis for one in bad)
     named = [call for call in calls[:MOST_CALLS] if call.place and call.place in said]
     return named, [call for call in calls[:MOST_CALLS] if call not in named]
 

@@ -29,6 +29,8 @@ class Call:
         cotangents: What its results are pulled back along; None where the value is in question, or where no
             cotangent has reached it.
         tangents: In forward mode, along what its active operands move; None where they do not.
+        coded: Whether it is code of the library's, which the exact oracle may have followed elsewhere, where
+            alone it knows the function by its name.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Call:
     active: tuple[int, ...] = ()
     cotangents: tuple[Array, ...] | None = None
     tangents: tuple[Array, ...] | None = None
+    coded: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} at {self.place}" if self.place else self.name

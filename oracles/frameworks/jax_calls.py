@@ -190,7 +190,8 @@ class _Run:
         name, place = _named(equations)
         active = tuple(range(len(operands))) if self.differentiates else ()
         arrays = tuple(np.asarray(o) for o in operands)
-        call = Call(len(self.calls), "jax", name, place, function, arrays, active)
+        coded = any(map(_jaxprs, equations))
+        call = Call(len(self.calls), "jax", name, place, function, arrays, active, coded=coded)
         self.calls.append(call)
         return call
 

@@ -301,3 +301,21 @@ def test_a_report_is_found_by_the_library_and_the_last_part_of_the_name():
     assert report_on("jax", "jax.nn.silu").endswith("/39798")
     assert report_on("torch", "torch.nn.functional.silu") == ""
     assert all(r.link.startswith("https://github.com/") and r.functions and r.reason for r in reports())
+
+
+def test_where_the_formula_is_wrong_what_runs_for_its_value_is_not_asked_about(monkeypatch):
+    """Its rounding is not the cause; the derivatives of the library's own functions may be."""
+    asked, is_faulty = [], blaming.is_faulty
+
+    def noted(call, *more):
+        asked.append(call.cotangents is not None)
+        return is_faulty(call, *more)
+
+    monkeypatch.setattr(blaming, "is_faulty", noted)
+    found = check_gradient(np.sin, (np.array([0.3, 1.2]),), vjp=lambda g, x: 1.01 * g * np.cos(x))
+    assert (found.verdict, str(found.parts[0].blame), asked) == (Verdict.WRONG, "yours", [])
+    rule = jax.custom_vjp(lambda x: jnp.sin(x))
+    rule.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (1.01 * g * jnp.cos(x),))
+    found = check_gradient(lambda x: jnp.exp(rule(x)), (jnp.array([0.3, 1.2]),))
+    assert (found.verdict, str(found.parts[0].blame)) == (Verdict.WRONG, "yours")
+    assert asked == [True]  # jnp.exp's derivative, and nothing of the rule's own
