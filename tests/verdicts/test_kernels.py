@@ -10,12 +10,14 @@ from harness.verdicts import Verdict
 from tests.verdicts.kernels import DTYPES, KERNELS, SIZES, against, checked, supports
 
 # Each in one dtype, and in the next one at large inputs; JAX compiles for a second: every other kernel of it.
+SLOW = {("jax attention with -inf", "bfloat16", "large")}  # ten seconds of balls; `make soundness` has it
 CELLS = [
     (name, dtype, size)
     for number, (name, kernel) in enumerate(KERNELS.items())
     for step, size in enumerate(SIZES)
     if supports(kernel, dtype := DTYPES[(number + step) % len(DTYPES)])
     and (kernel.framework != "jax" or (number % 2 == 0 and number // 2 % 2 == step))
+    and (name, dtype, size) not in SLOW
 ]
 
 
