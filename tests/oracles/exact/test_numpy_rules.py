@@ -16,6 +16,8 @@ from oracles.exact.program.program import Var
 from tests.oracles.exact.numpy_samples import SAMPLES, X
 from tests.oracles.exact.numpy_tools import BITS, directions, inner, leaves, middle
 
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")  # from 2.5 on; it is a sample here
+
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_values_and_dtypes_are_those_of_numpy(name):

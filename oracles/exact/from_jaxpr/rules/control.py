@@ -6,6 +6,7 @@ Calls are followed, loops unrolled; a branch or the end of a loop is decided by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -59,13 +60,22 @@ def _where(leading: Array, x: Var, y: Var) -> Var:
     return select(x.builder.constant(mask.copy()), x, y)
 
 
+def _lengths(params: dict[str, Any]) -> tuple[int, int]:
+    """How many operands of a scan stay as they are, and how many are carried from step to step."""
+    if "ft_in" not in params:
+        return params["num_consts"], params["num_carry"]
+    constants, carried, _ = params["ft_in"].unpack()  # as JAX has it since 0.12
+    return len(constants), len(carried)
+
+
 def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
     """The body for each slice along the first axis."""
     p, recorder = call.params, call.recorder
     if p["length"] > LONGEST:
         raise Unsupported(f"a loop of more than {LONGEST} steps")
-    fixed, rest = operands[: p["num_consts"]], operands[p["num_consts"] :]
-    state, sequences = list(rest[: p["num_carry"]]), rest[p["num_carry"] :]
+    constants, carried = _lengths(p)
+    fixed, rest = operands[:constants], operands[constants:]
+    state, sequences = list(rest[:carried]), rest[carried:]
     slices: list[list[Var]] = [[] for _ in range(p["length"])]
     for x in sequences:
         for row, part in zip(slices, _rows(x), strict=True):
@@ -73,12 +83,12 @@ def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
     found = []
     for row in reversed(slices) if p["reverse"] else slices:
         out = call.interpret(recorder, p["jaxpr"], [*fixed, *state, *row])
-        state = out[: p["num_carry"]]
-        found.append(out[p["num_carry"] :])
+        state = out[: carried]
+        found.append(out[carried :])
     if p["reverse"]:
         found.reverse()
     if not found:
-        avals = [v.aval for v in call.outvars[p["num_carry"] :]]
+        avals = [v.aval for v in call.outvars[carried :]]
         return [*state, *(constant(recorder, np.zeros(a.shape), str(a.dtype)) for a in avals)]
     stacked = [concatenate([reshape(y, (1, *y.shape)) for y in ys], 0) for ys in zip(*found, strict=True)]
     return [*state, *stacked]

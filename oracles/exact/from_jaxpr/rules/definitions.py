@@ -102,6 +102,7 @@ def _solve(call: Any, a: Var, b: Var) -> Var:
 DEFINITIONS: dict[str, Definition] = {
     "special.expi": Definition(1, 1, lambda call, x: scalar("expi", x)),
     "special.expn": Definition(2, 1, lambda call, n, x: scalar("expint", x, n)),
+    "special._expn": Definition(2, 1, lambda call, n, x: scalar("expint", x, n)),  # JAX 0.12
     "special._ndtri": Definition(1, 1, lambda call, p: f.ndtri(p)),
     "special._spence": Definition(1, 1, lambda call, x: scalar("spence", x)),
     "special.log_ndtr": Definition(1, 1, lambda call, x: f.log_ndtr(x)),
@@ -113,6 +114,7 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "special.fresnel": Definition(1, 2, lambda call, x: [scalar("fresnel_s", x), scalar("fresnel_c", x)]),
     "lax_numpy._i0": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),
+    "lax_numpy.i0_impl": Definition(1, 1, lambda call, x: scalar("bessel_i", x, nu=0, scaled=False)),  # 0.12
     "ufuncs.sinc": Definition(1, 1, lambda call, x: scalar("sinc", pi(call.recorder, x.dtype) * x)),
     "ufuncs.hypot": Definition(2, 1, lambda call, x, y: f.hypot(x, y)),
     "ufuncs.signbit": Definition(1, 1, lambda call, x: negative(x) if x.is_float else compare("lt", x, 0)),

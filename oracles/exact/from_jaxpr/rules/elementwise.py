@@ -6,7 +6,7 @@ primitive, add an entry to a table here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -36,6 +36,12 @@ def _primitive(name: str, integers: str = "") -> Rule:
     return lambda call, *xs: call.recorder.elementwise(
         integers if integers and not xs[0].is_float else name, *xs, dtype=call.dtype
     )
+
+
+def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:
+    """By Horner's rule, from the coefficient of x^0 on; what is a single number is one everywhere."""
+    x, *each = (call.recorder.broadcast(v, call.shape) for v in (x, *coefficients))
+    return reduce(lambda y, c: y * x + c, each[::-1])
 
 
 def _comparison(name: str) -> Rule:
@@ -189,6 +195,8 @@ ELEMENTWISE: dict[str, Rule] = {
     "erf_inv": _of("erfinv"),
     "logistic": lambda call, x: f.logistic(x),
     "square": lambda call, x: f.square(x) if x.is_float else x * x,
+    "one_minus_square": lambda call, x: (1 + x) * (1 - x),
+    "polynomial": lambda call, x, *coefficients: _polynomial(call, x, coefficients),
     "integer_pow": _integer_pow,
     "pow": _pow,
     "atan2": lambda call, y, x: f.atan2(y, x),
