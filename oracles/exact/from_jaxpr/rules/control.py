@@ -83,12 +83,12 @@ def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
     found = []
     for row in reversed(slices) if p["reverse"] else slices:
         out = call.interpret(recorder, p["jaxpr"], [*fixed, *state, *row])
-        state = out[: carried]
-        found.append(out[carried :])
+        state = out[:carried]
+        found.append(out[carried:])
     if p["reverse"]:
         found.reverse()
     if not found:
-        avals = [v.aval for v in call.outvars[carried :]]
+        avals = [v.aval for v in call.outvars[carried:]]
         return [*state, *(constant(recorder, np.zeros(a.shape), str(a.dtype)) for a in avals)]
     stacked = [concatenate([reshape(y, (1, *y.shape)) for y in ys], 0) for ys in zip(*found, strict=True)]
     return [*state, *stacked]

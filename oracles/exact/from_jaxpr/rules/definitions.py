@@ -127,5 +127,6 @@ DEFINITIONS: dict[str, Definition] = {
     "ufuncs.divmod": Definition(2, 2, lambda call, x, y: [f.floor_divide(x, y), f.remainder(x, y, "floor")]),
     "other.logaddexp": Definition(2, 1, lambda call, x, y: f.logaddexp(x, y)),
     "other.logaddexp2": Definition(2, 1, lambda call, x, y: _logaddexp2(x, y)),
+    "erf.exp_neg_sq": Definition(1, 1, lambda call, x: scalar("exp", -f.square(x))),  # JAX 0.12
     "linalg.solve": Definition(2, 1, _solve, elementwise=False),
 }

@@ -177,8 +177,8 @@ _OF_BITS = {(5, 10): "float16", (8, 7): "bfloat16", (8, 23): "float32", (11, 52)
 
 
 _SCALARS = (
-    "acos acosh asin asinh atan atanh cbrt cos cosh digamma erf erfc exp exp2 expm1 lgamma log log1p rsqrt "
-    "sin sinh sqrt tan tanh"
+    "acos acosh asin asinh atan atanh cbrt cos cosh digamma erf erfc exp exp2 expm1 lgamma log log1p log2 "
+    "rsqrt sin sinh sqrt tan tanh"
 )
 _SAME = "abs add and ceil floor mul neg not or sign sub xor"
 _COMPARISONS = {name: name for name in ("lt", "le", "gt", "ge", "eq", "ne")} | {"lt_to": "lt", "le_to": "le"}
