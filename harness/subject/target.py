@@ -268,7 +268,8 @@ def _refuse_other_arrays(leaves: Sequence[Any]) -> None:
 def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Sequence[Any]) -> Results:
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
     subject = _subject(own, natives, arrays, flat.result, flat.result)
-    others = sorted(_written_in(flat.function) - {own.name})
+    written = _written_in(flat.function)
+    others = [] if own.name in written else sorted(written)
     try:
         with without_errors():
             result = subject.value(*(subject.load(a.copy("K")) for a in arrays))

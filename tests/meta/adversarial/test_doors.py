@@ -376,3 +376,15 @@ def test_settings_of_the_caller_are_left_as_they_were():
         exactly()
         assert np.geterr() == inside
     assert np.geterr() == before
+
+
+def test_an_error_of_a_function_that_names_its_own_framework_too_is_that_alone():
+    """NumPy is named beside JAX in half of JAX's code: nobody is told to pass NumPy's arrays."""
+
+    def strict(x):
+        if x.dtype != np.float64:
+            raise TypeError(f"{x.dtype} is not supported")
+        return jnp.sin(x)
+
+    with pytest.raises(TypeError, match=r"^float32 is not supported$"):
+        check_gradient(strict, (jnp.ones(2, "float32"),))
