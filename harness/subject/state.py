@@ -130,8 +130,8 @@ def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]
     """The variables of its closure, the globals that it names, and its attributes."""
     yield from map(_cell, function.__closure__ or ())
     yield _variables(vars(function), vars(function), whole=True)
-    if reach.is_user(function.__module__):
-        known, named = function.__globals__, names_in(function.__code__)
+    known, named = function.__globals__, names_in(function.__code__)
+    if reach.is_user(known.get("__name__")):  # a library's wrapper takes the name of what it wraps
         modules = [m for n in named if isinstance(m := known.get(n), types.ModuleType)]
         for namespace in (known, *(vars(m) for m in modules if reach.is_user(m.__name__))):
             yield _variables(namespace, named.intersection(namespace))

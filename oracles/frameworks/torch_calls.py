@@ -16,6 +16,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from oracles.exact.from_aten.mode import eagerly
 from oracles.exact.from_aten.watch import place_within
 from oracles.frameworks.calls import Array, Call, Mend, Watched, is_code
 from oracles.frameworks.torch_path import MOVES
@@ -151,7 +152,7 @@ class TorchCalls(TorchFunctionMode):
 
 def watched(derivative: Callable[..., Any], inputs: Sequence[Any], calls: TorchCalls) -> Watched:
     """Run a derivative of tensors, and see what it calls."""
-    with calls:
+    with eagerly(), calls:
         found = derivative(*inputs)
     parts = found if isinstance(found, tuple | list) else (found,)
     return Watched(

@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from oracles.exact.from_aten.call import words
+from oracles.exact.from_aten.mode import DispatchMode, eagerly
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the newer profiler writes to the screen
     from torch.autograd import profiler_legacy
 
+# What the engine does itself: it adds up gradients, and the elements of one that was broadcast.
+ADDING = {"aten::sum", "aten::add", "aten::add_"}
 # What moves numbers and computes none; which of them torch uses says nothing.
 MOVES = frozenset(
     words(
@@ -54,7 +55,7 @@ def difference(run: Callable[[], Any]) -> Difference | None:
     """What a run calls that it does not call where it is watched, or the other way round; None if nothing."""
     try:
         free = _path_of(run)
-        with _Watching():  # type: ignore[no-untyped-call]
+        with eagerly(), _Watching():  # type: ignore[no-untyped-call]
             watched = _path_of(run)
     except Exception as problem:  # another profiler is at work, or the run raises where it is watched
         return Difference(True, f"what it calls cannot be seen ({problem})")
@@ -68,7 +69,7 @@ def difference(run: Callable[[], Any]) -> Difference | None:
     return None
 
 
-class _Watching(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Watching(DispatchMode):  # type: ignore[no-untyped-call]
     """Lets every operator run."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -92,8 +93,8 @@ def _path_of(run: Callable[[], Any]) -> Path:
 def _called(event: Any, from_python: bool) -> Iterator[tuple[str, bool]]:
     """What an event calls, itself included, and whether Python did it."""
     name = event.name.removeprefix("aten::").removesuffix("_")
-    node = "::" not in event.name and "Backward" in name
-    if name.startswith("autograd::engine"):
+    node, engine = "::" not in event.name and "Backward" in name, name.startswith("autograd::engine")
+    if engine:
         inside = from_python
     elif node:  # torch's own nodes are numbered
         inside = not name[-1].isdigit()
@@ -102,7 +103,8 @@ def _called(event: Any, from_python: bool) -> Iterator[tuple[str, bool]]:
         if name != "detach":  # so the mode hands on what is a view
             yield name, from_python
     for child in _parts(event):
-        yield from _called(child, inside)
+        adding = engine and child.name in ADDING
+        yield from _called(child, inside and not adding)
 
 
 def _parts(event: Any) -> Iterable[Any]:

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionMeta, once_differentiable
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_unflatten
 
 from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
+from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.program.errors import Unsupported, uncaught
 
 _EXACT = os.path.dirname(os.path.dirname(__file__))
@@ -133,7 +133,7 @@ _WRAPPED = {"forward": _counted, "setup_context": _marking, "backward": _watched
 _ONCE = once_differentiable(lambda ctx: None).__code__
 
 
-class Watch(TorchDispatchMode):
+class Watch(DispatchMode):
     """Sees every operator below autograd, with real tensors in its hands; Python code runs as it always does.
 
     Memory from outside that the run changes (buffers of batch norm, counters) is put back in the end.
@@ -164,7 +164,7 @@ class Watch(TorchDispatchMode):
 
         Whichever mode the caller is in: the function is differentiated, so it runs as it would then.
         """
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), eagerly():
             fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
             pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
             self.parts = {key_of(copy) for leaf, copy in pairs if _is_part(leaf)}

@@ -768,3 +768,10 @@ def test_an_optimizer_step_inside_is_taken_back():
     assert torch.equal(OPTIMIZED, torch.ones(3, dtype=D))
     assert not OPTIMIZER.state
     assert OPTIMIZED.grad is None
+
+
+@pytest.mark.parametrize("f", [lambda x: x.prod(), lambda x: x.cumprod(0), lambda x: x.sin().prod()])
+@pytest.mark.parametrize("at", [[0.3, 1.2, -0.7], [0.3, 0.0, -0.7]])
+def test_what_the_engine_adds_up_itself_is_not_the_users(f, at):
+    """In the second derivative of prod it sums what was broadcast, on one of its two paths."""
+    assert check_gradient(f, (torch.tensor(at, requires_grad=True),), order=2).passed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -674,3 +676,28 @@ def test_a_forward_that_is_a_class_method_is_that_of_the_subclass():
     x = torch.tensor([0.5, -2.0], dtype=torch.float64)
     assert record(Squared.apply, (x,)).program.equations
     assert Squared.apply(x).tolist() == [0.25, 4.0]
+
+
+COMPILED = """
+import sys
+import torch
+import harness
+
+x = torch.tensor([0.3, 1.2], requires_grad=True)
+assert harness.check_gradient(lambda x: torch.sin(x).prod(), (x,), order=2).passed
+assert "torch._dynamo" not in sys.modules, "it takes two seconds to load"
+for whole in (False, True):
+    fast = torch.compile(lambda x: torch.sin(x) * x, backend="eager", fullgraph=whole)
+    assert harness.check_gradient(fast, (x,)).passed
+    assert harness.check_gradient(lambda x: fast(x).prod(), (x,)).passed
+    fast(x)
+assert harness.check_gradient(lambda x: torch.sin(x).prod(), (x,)).passed
+wrong = torch.compile(lambda x: torch.sin(x) * x.detach(), backend="eager", fullgraph=True)
+assert harness.check_gradient(wrong, (x,), spec=lambda x: torch.sin(x) * x).verdict == "wrong"
+wrong(x)
+"""
+
+
+def test_torchs_compiler_is_not_loaded_and_leaves_us_alone_once_it_is() -> None:
+    found = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
