@@ -34,15 +34,16 @@ def pulled(function):
     return made
 
 
-def told(made):
-    """With a rule that knows which arguments move."""
-    if made is pulled:
-        function = jax.custom_vjp(lambda x: x * x)
-        function.defvjp(lambda x: (x.value**2, x.value), lambda x, g: (2 * g * x,), symbolic_zeros=True)
-        return function
-    function = jax.custom_jvp(lambda x: x * x)
-    function.defjvp(lambda xs, ts: (xs[0] ** 2, 2 * xs[0] * ts[0]), symbolic_zeros=True)
-    return function
+def pulled_by_what_moves():
+    made = jax.custom_vjp(lambda x: x * x)
+    made.defvjp(lambda x: (x.value**2, x.value), lambda x, g: (2 * g * x,), symbolic_zeros=True)
+    return made
+
+
+def ruled_by_what_moves():
+    made = jax.custom_jvp(lambda x: x * x)
+    made.defjvp(lambda xs, ts: (xs[0] ** 2, 2 * xs[0] * ts[0]), symbolic_zeros=True)
+    return made
 
 
 def printing(x):
@@ -79,9 +80,9 @@ RULES = {
     "a pullback inside jit": jax.jit(pulled(lambda x: x * x)),
 }
 TOLD = {
-    "a pullback that is told what moves": told(pulled),
-    "a rule that is told what moves": told(ruled),
-    "told, inside jit": jax.jit(told(pulled)),
+    "a pullback that is told what moves": pulled_by_what_moves(),
+    "a rule that is told what moves": ruled_by_what_moves(),
+    "told, inside jit": jax.jit(pulled_by_what_moves()),
     "a rule inside a loop": lambda x: jax.lax.fori_loop(0, 3, lambda k, v: ruled(jnp.tanh)(v), x),
     "a rule inside a branch": lambda x: jax.lax.cond(x[0] > 0, pulled(jnp.sin), jnp.cos, x),
     "donated": jax.jit(lambda x: x * x, donate_argnums=0),
