@@ -52,7 +52,7 @@ def agrees(defect: Defect) -> bool:
     """The second look: mpmath has the same derivative, and it is not what was computed."""
     try:
         truth = defect.subject.function.truth
-        other = defect.computed != float(defect.true)
+        other = defect.computed != number(defect.true)
         return other and confirms(truth, defect.x, defect.place, defect.order, defect.true)
     except Exception:  # mpmath has no value there: not proven twice
         return False
@@ -93,6 +93,15 @@ def _fails(defect: Defect) -> bool:
 def _badness(defect: Defect) -> tuple[float, bool, float]:
     """The worst first; of equal ones those that the dtype can hold, at the most ordinary numbers."""
     with np.errstate(all="ignore"):
-        true = abs(np.dtype(defect.dtype).type(defect.true))
+        true = abs(np.dtype(defect.dtype).type(number(defect.true)))
     unusual = sum(abs(math.log(abs(x))) for x in defect.x if x)
     return -defect.bits_lost, not 0 < true < np.inf, unusual
+
+
+def number(shown: str) -> float:
+    """A truth, as it is shown; one that is far beyond every dtype is shown as a power of ten alone."""
+    sign, power, exponent = shown.partition("10^(")
+    if not power:
+        return float(shown)
+    size = math.inf if float(exponent.rstrip(")")) > 0 else 0.0
+    return -size if sign == "-" else size

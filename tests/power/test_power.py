@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from tests.power import checkers, functions, mutations, reference_rules, report
-from tests.power.defects import of_function
+from tests.power.defects import number, of_function
 from tests.power.detection import ACCUSES, CANNOT, FOUND, MISSED, arguments, boundary, draws, outcome
 from tests.power.faults import FAULTS
 from tests.power.function import LIBRARIES
@@ -238,3 +238,14 @@ def test_a_sample_of_the_mutations_is_measured_again(cell):
     for row in measured:
         for what in ("passes the right one", "finest scale", "kinds", "let through"):
             assert said.loc[row["checker"], what] == row[what], (row["checker"], what)
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("-2.5e-300", -2.5e-300), ("10^(4.3429e+199)", np.inf), ("-10^(4.3429e+199)", -np.inf),
+        ("10^(-4.3429e+199)", 0.0), ("0", 0.0),
+    ],
+)  # fmt: skip
+def test_a_truth_beyond_every_dtype_is_a_number_to_be_ordered_by(shown, expected):
+    assert number(shown) == expected
