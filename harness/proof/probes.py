@@ -31,12 +31,10 @@ SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
 # How far a sum may be off before it is worth a proof, in roundings of its parts and of the largest of them.
 OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
+PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
 
 # So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
 OVERWRITTEN = "has been modified by an inplace operation"
-
-
-PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
 
 
 @dataclass(frozen=True, slots=True)
