@@ -99,6 +99,9 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     except Undecided as reason:
         return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(question, truth, programs.gradient, machine)
+    differs = found.formula.notes or not found.formula.is_right
+    if differs and (written := programs.gradient.as_written()):
+        found = examine_program(question, truth, written, machine)
     if programs.after_forward and not found.formula.is_right:
         with suppress(ExactError):
             whole = examine_program(question, truth, programs.after_forward(), machine)

@@ -168,6 +168,8 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
         compared.explain(question.resolution)
     except ExactError:
         return [""] * len(true)
+    if not all(a.all() for a in compared.agrees) and (written := program.as_written()):
+        return _other_functions(written, question, posed)
     said = []
     for e, t, agrees in zip(found, true, compared.agrees, strict=True):
         at = None if agrees.all() else tuple(int(i) for i in np.argwhere(~agrees)[0])

@@ -1,7 +1,10 @@
 """Code that does not end is stopped, and what is said of it."""
 
+import os
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import torch
 
 from harness import check_gradient
 from harness.proof import probes
+from harness.subject import patience
 from harness.subject.patience import Endless, ending
 from tests.harness.proof.torch_functions import pulled
 
@@ -53,6 +57,55 @@ def test_what_ends_just_as_it_is_stopped_is_one_of_the_two():
             found.append("stopped")
         sum(range(2000))
     assert len(found) == 60
+
+
+def stopped_after(seconds):
+    begin = time.monotonic()
+    with pytest.raises(Endless):
+        ending(waiting, seconds)
+    return time.monotonic() - begin
+
+
+def test_a_run_inside_another_is_stopped_alone_and_the_outer_one_goes_on():
+    assert ending(lambda: stopped_after(0.05), 60) < 30
+
+
+def test_the_inner_run_does_not_keep_the_outer_one_from_being_stopped():
+    with pytest.raises(Endless):
+        ending(lambda: ending(waiting, 60), 0.05)
+
+
+def test_each_thread_is_stopped_by_its_own_clock():
+    with ThreadPoolExecutor(3) as pool:
+        slow = pool.submit(ending, lambda: time.sleep(0.4) or "ended", 60)
+        assert all(t < 30 for t in pool.map(stopped_after, (0.05, 0.1)))
+        assert slow.result() == "ended"
+
+
+def test_one_thread_watches_all_runs_and_ends_after_the_last(monkeypatch):
+    monkeypatch.setattr(patience, "LOOKS_S", 0.05)
+    monkeypatch.setattr(patience, "_watch", patience._Watch())
+    before = set(threading.enumerate())
+    for _ in range(20):
+        ending(lambda: None, 60)
+    (one,) = set(threading.enumerate()) - before
+    one.join(timeout=30)
+    assert not one.is_alive()
+    assert stopped_after(0.01) < 30
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_forked_process_watches_too():
+    ending(lambda: None, 60)  # the watching thread is not in the child
+    child = os.fork()
+    if not child:
+        try:
+            ending(waiting, 0.05)
+        except Endless:
+            os._exit(7)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def endless_far_along(g, *_):

@@ -39,7 +39,7 @@ def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
     target, number = FORMATS[dtype], float(value)
     if partner is not None:
         return np.asarray(partner, np.float64)
-    if dtype == "float32" and _length(number) <= _SURE_BITS:
+    if is_short(value, dtype):
         return None
     return filled([arb(number, float(target.ulp(np.asarray(number))) / 2)], ())
 
@@ -48,6 +48,11 @@ def is_as_written(value: Any, dtype: str) -> bool:
     """Whether a single number is what the source has: a Python number, which JAX keeps, or one in float64."""
     number = float(value)
     return dtype == "float64" or isinstance(value, float) or number == 0 or not np.isfinite(number)
+
+
+def is_short(value: Any, dtype: str) -> bool:
+    """Whether a number of this dtype is so short that it is hardly what another was rounded to."""
+    return dtype == "float32" and _length(float(value)) <= _SURE_BITS
 
 
 def _length(number: float) -> int:

@@ -22,12 +22,12 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.freedom import freedom_of
-from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, meant, partners
+from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.program import FLOATS, Var
+from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
 from oracles.exact.program.registered import definition_of
 
@@ -46,23 +46,29 @@ def record(
     It is traced as the caller's JAX runs it, and in 64 bits if an array is float64 or none is floating.
     `paired`: a literal is the number that was written, as a trace in float64 has it, and not what the
     program's dtype makes of it; where that is not known it is a ball, and the recording's `notes` say so,
-    or `exactly` the number that stands there.
+    or `exactly` the number that stands there. Of a derivative, short literals are taken as they stand, which
+    is what they nearly always are, and spares the second trace: see `Recording.as_written`.
     """
     own, wide = trace(function, args, kwargs)
     leaves = jax.tree.leaves(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
-    recorder = Recorder()
-    inputs = [
-        recorder.input_at(leaves[i], _dtype(v.aval)) for i, v in zip(moving, own.jaxpr.invars, strict=True)
-    ]
-    reader = _Reader(cache(lambda: partners(own, wide())) if paired else None, exactly)
-    outputs = reader.interpret(recorder, own, inputs)
-    outputs = declare_edges(recorder, outputs) if differentiate else outputs
+    given = [leaves[i] for i in moving]
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
     owners = tuple(int(owner[i]) for i in moving)
-    again = partial(executed, own, [leaves[i] for i in moving])
-    program, notes = recorder.program(outputs), tuple(reader.notes)
-    return Recording(program, tuple(recorder.values), owners, notes, again, freedom_of(own))
+    pairs = cache(lambda: partners(own, wide())) if paired else None
+
+    def read(reader: _Reader) -> tuple[Program, tuple[str, ...]]:
+        recorder = Recorder()
+        inputs = [recorder.input_at(x, _dtype(v.aval)) for x, v in zip(given, own.jaxpr.invars, strict=True)]
+        outputs = reader.interpret(recorder, own, inputs)
+        outputs = declare_edges(recorder, outputs) if differentiate else outputs
+        return recorder.program(outputs), tuple(reader.notes)
+
+    first = _Reader(pairs, exactly, trusting=not (differentiate or exactly))
+    program, notes = read(first)
+    written = partial(read, _Reader(pairs, exactly)) if first.trusted else None
+    ran = partial(executed, own, given)
+    return Recording(program, tuple(map(np.asarray, given)), owners, notes, ran, freedom_of(own), written)
 
 
 class _Reader:
@@ -71,11 +77,16 @@ class _Reader:
     Attributes:
         partners: Finds the literals' partners in float64; None where literals are taken as they stand.
         exactly: Whether a literal without a partner is the number that stands there, and no ball.
+        trusting: Whether a short literal is taken as it stands without looking for its partner.
+        trusted: Whether one was.
         notes: The literals that are not known exactly, once each.
     """
 
-    def __init__(self, partners: Callable[[], Partners] | None, exactly: bool) -> None:
-        self.partners, self.exactly = partners, exactly
+    def __init__(
+        self, partners: Callable[[], Partners] | None, exactly: bool, trusting: bool = False
+    ) -> None:
+        self.partners, self.exactly, self.trusting = partners, exactly, trusting
+        self.trusted = False
         self.notes: dict[str, None] = {}
 
     def interpret(
@@ -127,6 +138,9 @@ class _Reader:
         """A constant; a single number as it was written, if that is known."""
         dtype = _dtype(aval)
         if self.partners is None or np.shape(value) or dtype not in FLOATS or is_as_written(value, dtype):
+            return constant(recorder, value, dtype)
+        if self.trusting and is_short(value, dtype):
+            self.trusted = True
             return constant(recorder, value, dtype)
         known = meant(value, dtype, self.partners().get(slot))
         if known is None or (self.exactly and known.dtype == object):

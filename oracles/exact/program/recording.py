@@ -49,6 +49,8 @@ class Recording:
         executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
             where that is not known.
         freedom: What its derivative may do beside its formula.
+        written: The program and notes with its short literals as they were written; None where none is taken
+            as it stands.
     """
 
     program: Program
@@ -57,11 +59,29 @@ class Recording:
     notes: tuple[str, ...] = ()
     executed: Callable[[], tuple[Array, ...]] = tuple
     freedom: Freedom = FREE
+    written: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
+        written = self.written
+
+        def executed() -> tuple[Array, ...]:
+            return self.executed()[which]
+
+        def some() -> tuple[Program, tuple[str, ...]]:
+            assert written is not None
+            whole, notes = written()
+            return whole.giving(which), notes
+
         program = self.program.giving(which)
-        return replace(self, program=program, executed=lambda: self.executed()[which])
+        return replace(self, program=program, executed=executed, written=written and some)
+
+    def as_written(self) -> Recording | None:
+        """The same with its short literals as they were written; None where it is no other."""
+        if self.written is None:
+            return None
+        program, notes = self.written()
+        return replace(self, program=program, notes=notes, written=None)
 
 
 class Recorder(Builder):

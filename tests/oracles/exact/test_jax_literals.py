@@ -131,6 +131,48 @@ def test_a_short_literal_of_float32_is_exact_without_a_partner():
     assert recording.notes == ()
 
 
+def gradient_of(literal):
+    """A float32 rule whose literal is short when it is rounded to float32."""
+
+    @jax.custom_vjp
+    def f(x):
+        return x * jnp.asarray(1.0000000001, x.dtype)
+
+    f.defvjp(lambda x: (f(x), None), lambda _, g: (g * jnp.asarray(literal, g.dtype),))
+    return f
+
+
+def test_of_a_derivative_short_literals_stand_as_they_are_and_are_looked_up_later():
+    pull = Pullback(gradient_of(1.0000000001), (0,))
+    given = (ones("float32"), ones("float32"))
+    recording = record(pull, given, {}, differentiate=False, paired=True)
+    assert numbers(recording) == [1.0]
+    assert numbers(recording.as_written()) == [1.0000000001]
+    assert recording.as_written().as_written() is None
+    assert numbers(recording.giving(slice(0, 1)).as_written()) == [1.0000000001]
+
+
+@pytest.mark.parametrize("options", [{"differentiate": True}, {"differentiate": False, "exactly": True}])
+def test_of_a_truth_every_literal_is_looked_up(options):
+    recording = record(lambda x: x * jnp.asarray(1.0000000001, x.dtype), (ones("float32"),), {}, paired=True,
+                       **options)  # fmt: skip
+    assert numbers(recording) == [1.0000000001]
+    assert recording.as_written() is None
+
+
+def test_where_no_short_literal_was_taken_there_is_nothing_to_look_up():
+    recording = record(lambda x: x * 0.1, (ones("float32"),), {}, differentiate=False, paired=True)
+    assert recording.as_written() is None
+
+
+def test_a_gradient_that_is_right_by_its_written_literal_is_right_without_a_note():
+    x = jnp.ones(3)
+    found = harness.check_gradient(gradient_of(1.0000000001), (x,))
+    assert found.passed
+    assert "differs" not in str(found)
+    assert harness.check_gradient(gradient_of(1.5), (x,)).verdict == "wrong"
+
+
 def test_a_program_with_another_structure_in_float64_is_not_paired_by_chance():
     def f(x):
         y = x * 0.7
