@@ -1,7 +1,7 @@
 """The pytest plugin: a fixture, a summary of every gradient that was checked, and the swap of checkers.
 
 It is loaded into every pytest of an environment, so it imports nothing but pytest until it is used, and then
-says clearly if a project's own package `harness` hides the one that it needs.
+says clearly if a project's own package `harness` or `oracles` hides the one that it needs.
 """
 
 from __future__ import annotations
@@ -32,30 +32,29 @@ _active: list[pytest.Config] = []  # of the sessions of this process: one may ru
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, all of which begin with --harness."""
+    """The options, all of which begin with --gradproof; --harness is what they began with before."""
     group = parser.getgroup("gradproof", "gradients that are proven")
-    group.addoption("--harness-report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
-    group.addoption(
-        "--harness-swap", action="store_true",
+
+    def add(name: str, **how: Any) -> None:
+        group.addoption(f"--gradproof-{name}", f"--harness-{name}", dest=f"gradproof_{name}", **how)
+
+    add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
+    add(
+        "swap", action="store_true",
         help="replace the checkers of torch (gradcheck, gradgradcheck) and JAX (check_grads, check_vjp, "
         "check_jvp) by proofs",
     )  # fmt: skip
-    group.addoption("--harness-strict", action="store_true", help="a gradient that loses digits fails too")
-    group.addoption(
-        "--harness-fallback", choices=("warn", "error"), default="warn",
+    add("strict", action="store_true", help="a gradient that loses digits fails too")
+    add(
+        "fallback", choices=("warn", "error"), default="warn",
         help="where nothing can be proven: let the original checker decide (warn), or fail (error)",
     )  # fmt: skip
-    group.addoption(
-        "--harness-seed",
-        default="0",
-        metavar="N",
-        help="seeds every cotangent; `random` draws and prints one",
-    )
+    add("seed", default="0", metavar="N", help="seeds every cotangent; `random` draws and prints one")
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Swap before anything of the suite is imported."""
-    if early_config.known_args_namespace.harness_swap:
+    if early_config.known_args_namespace.gradproof_swap:
         early_config.stash[SWAP] = Swap()
         early_config.stash[SWAP].install()
 
@@ -63,17 +62,31 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a worker of xdist gets the seed that was drawn."""
     _active.append(config)
+    if not hasattr(config, "workerinput"):
+        _say_renamed(config)
     config.pluginmanager.register(Checks(config), "gradproof-checks")
-    seed = config.option.harness_seed
+    seed = config.option.gradproof_seed
     if seed == "random":
-        config.option.harness_seed = seed = str(random.SystemRandom().randrange(2**31))
+        config.option.gradproof_seed = seed = str(random.SystemRandom().randrange(2**31))
     if not str(seed).isdigit():
-        raise pytest.UsageError(f"--harness-seed is {seed!r}; it is a whole number, or `random`")
-    report = config.option.harness_report
+        raise pytest.UsageError(f"--gradproof-seed is {seed!r}; it is a whole number, or `random`")
+    report = config.option.gradproof_report
     if report and Path(report).suffix not in {".csv", ".md", ".jsonl"}:
-        raise pytest.UsageError(f"--harness-report is {report}; its name ends in .csv, .md or .jsonl")
+        raise pytest.UsageError(f"--gradproof-report is {report}; its name ends in .csv, .md or .jsonl")
     if SWAP in config.stash:
         ours("harness")
+
+
+def _say_renamed(config: pytest.Config) -> None:
+    """On stderr: a warning would fail a suite whose warnings are errors."""
+    words = [
+        *config.invocation_params.args,
+        *config.getini("addopts"),
+        *os.environ.get("PYTEST_ADDOPTS", "").split(),
+    ]
+    for old in sorted({str(w).partition("=")[0] for w in words if str(w).startswith("--harness-")}):
+        new = old.replace("--harness", "--gradproof")
+        print(f"gradproof: {old} is now {new}; the next version does not know the old name", file=sys.stderr)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -87,11 +100,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """What decides the numbers."""
     named = [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
-    swap = ", swapped in" if config.option.harness_swap else ""
+    swap = ", swapped in" if config.option.gradproof_swap else ""
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
     return (
         f"gradproof {_version('gradproof')}{swap}: {', '.join(named)}; threads {threads}; "
-        f"--harness-seed={config.option.harness_seed}"
+        f"--gradproof-seed={config.option.gradproof_seed}"
     )
 
 
@@ -109,23 +122,22 @@ def ours(name: str) -> ModuleType:
     """A module of the harness.
 
     Raises:
-        UsageError: Another package of that name hides it.
+        UsageError: Another package hides one that it needs.
     """
-    found = importlib.import_module("harness")
-    if "assert_gradient" not in getattr(found, "__all__", ()):
-        there = getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", ["nowhere"])))
-        raise pytest.UsageError(
-            f"gradproof needs its own package `harness`, and another one hides it: {there}. Run pytest from "
-            "where that one is not on the path, or leave gradproof out with -p no:gradproof"
-        )
-    return importlib.import_module(name)
+    try:
+        importlib.import_module("gradproof")
+        return importlib.import_module(name)
+    except ImportError as problem:
+        if type(problem).__name__ != "Hidden":
+            raise
+        raise pytest.UsageError(f"{problem}, or leave gradproof out with -p no:gradproof") from None
 
 
 def _settings(config: pytest.Config) -> Any:
     """The drop-ins' settings, as the options say."""
     settings = ours("harness.dropin.made").settings
-    settings.strict, settings.fallback = config.option.harness_strict, config.option.harness_fallback
-    settings.seed, settings.quiet = int(config.option.harness_seed), True
+    settings.strict, settings.fallback = config.option.gradproof_strict, config.option.gradproof_fallback
+    settings.seed, settings.quiet = int(config.option.gradproof_seed), True
     return settings
 
 
@@ -214,13 +226,13 @@ class Checks:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the table; a session whose table cannot be written has failed."""
-        path = self._config.option.harness_report
+        path = self._config.option.gradproof_report
         if not path or hasattr(self._config, "workerinput"):
             return
         try:
             _write(Path(path), self._checks)
         except OSError as problem:
-            print(f"\ngradproof: --harness-report: {problem}", file=sys.stderr)
+            print(f"\ngradproof: --gradproof-report: {problem}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 

@@ -18,6 +18,7 @@ from harness.subject.derivative import Array
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
 
+__all__ = ["arrays", "boundary_values", "cotangents", "elements"]
 LARGEST = 8.0  # of what is no boundary value
 Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]
 

@@ -18,7 +18,7 @@ app = ConfiguredApp(
     name="python -m harness",
     help="Checks gradients with proof: every function against independent derivations.",
     help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
-    "\n\nOptions not given: HARNESS_JOBS=2, then jobs = 2 in [tool.harness] of pyproject.toml.",
+    "\n\nOptions not given: GRADPROOF_JOBS=2, then jobs = 2 in [tool.gradproof] of pyproject.toml.",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
@@ -197,5 +197,5 @@ def main() -> NoReturn:
 
 
 def _say(message: str, code: ExitCode) -> ExitCode:
-    print(f"harness: {message}", file=sys.stderr)
+    print(f"gradproof: {message}", file=sys.stderr)
     return code

@@ -1,8 +1,8 @@
 """Options that the command line leaves open: from the environment, then from pyproject.toml.
 
-`HARNESS_JOBS=2`, and `jobs = 2` in `[tool.harness]`, are `--jobs 2` for every command that has the option;
-`[tool.harness.report]` is for one command, and wins. All of the file is checked, whatever the command; it is
-decoded and never run.
+`GRADPROOF_JOBS=2`, and `jobs = 2` in `[tool.gradproof]`, are `--jobs 2` for every command that has the
+option; `[tool.gradproof.report]` is for one command, and wins. All of the file is checked, whatever the
+command; it is decoded and never run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cyclopts import App, ArgumentCollection, Token
 
 from harness.selection import NothingSelected, UsageError, near_matches
 
-FILE, PREFIX = "pyproject.toml", "HARNESS_"
+FILE, TABLE, PREFIX = "pyproject.toml", "gradproof", "GRADPROOF_"
 ALLOWED: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -114,7 +114,7 @@ def _in_environment(types: Types) -> Iterator[Setting]:
             place = f"{variable}={text}"
             yield Setting((), option, _words(text, types[option], place, Path(), strict=False), place)
         elif difflib.get_close_matches(option, types):
-            # One that resembles no option is another program's: Perl's prove and Harness CI have this prefix.
+            # One that resembles no option is for something else: a script's GRADPROOF_VERSION.
             raise UsageError(
                 f"{variable} is set and there is no --{option}; {near_matches(option, list(types))}"
             )
@@ -130,15 +130,15 @@ def _in_file(commands: Mapping[Command, Types], types: Types) -> Iterator[Settin
             tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
         except (OSError, ValueError) as problem:
             raise UsageError(f"{path} cannot be read as TOML: {problem}") from None
-        if isinstance(tool, dict) and "harness" in tool:
-            yield from _in_table(tool["harness"], (), commands, types, path)
+        if isinstance(tool, dict) and TABLE in tool:
+            yield from _in_table(tool[TABLE], (), commands, types, path)
             return
 
 
 def _in_table(
     table: Any, group: Command, commands: Mapping[Command, Types], types: Types, path: Path
 ) -> Iterator[Setting]:
-    where = f"[{'.'.join(('tool', 'harness', *group))}] of {path}"
+    where = f"[{'.'.join(('tool', TABLE, *group))}] of {path}"
     if not isinstance(table, dict):
         raise UsageError(f"{where} is {json.dumps(table, default=str)}: it must be a table of options")
     for key, value in table.items():

@@ -57,7 +57,7 @@ def run_report(options: ReportOptions) -> ExitCode:
     if any(r.outcome.failing for r in records.values()) or not right:
         return ExitCode.FAILED
     if not any(r.outcome.compared for r in records.values()):
-        print("harness: nothing was compared: no row of this selection is judged", file=sys.stderr)
+        print("gradproof: nothing was compared: no row of this selection is judged", file=sys.stderr)
         return ExitCode.NOTHING_COMPARED
     return ExitCode.OK
 

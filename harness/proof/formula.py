@@ -155,8 +155,10 @@ def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
     if truth.along is not None:
         with precision(BITS):
             known = [
-                e.balls + filled([arb(0, u / 2) for u in format_of(d).ulp(e.mid).ravel().tolist()], e.shape)
-                for e, d in zip(found, truth.dtypes, strict=True)
+                filled([b + arb(0, u / 2) for b, u in zip(e.balls.flat, ulps.flat, strict=True)], e.shape)
+                for e, ulps in (
+                    (e, format_of(d).ulp(e.mid)) for e, d in zip(found, truth.dtypes, strict=True)
+                )
             ]
         said = refutation(truth.along, truth.enclosures, known)
     if not said:

@@ -225,8 +225,9 @@ def _apart(one: arb, other: arb) -> arb:
     return abs(one - other).lower() if one.is_finite() and other.is_finite() else arb("inf")
 
 
-def _each(measure: Callable[[arb], arb], balls: Array) -> NDArray[np.float64]:
-    return np.array([float(measure(b)) for b in balls.ravel().tolist()]).reshape(balls.shape)
+def _each(measure: Callable[[arb], arb], balls: Array | arb) -> NDArray[np.float64]:
+    array = np.asarray(balls, object)  # arithmetic on an array of no axes gives its element
+    return np.array([float(measure(b)) for b in array.ravel().tolist()]).reshape(array.shape)
 
 
 def _data(side: Side) -> list[str]:

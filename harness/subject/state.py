@@ -104,7 +104,7 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
 
 def _reached(function: Any, variables: bool = True, logs: bool = False) -> Iterator[Keeper]:
     """What is reached; without `variables` what stands in objects alone; with `logs` what only grew too."""
-    reach = Reach(function)
+    reach = Reach()
     items = list(reach.items([function]))
     owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
     attributes = {id(value) for own in owned for value in own.values()}

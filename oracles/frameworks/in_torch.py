@@ -99,7 +99,7 @@ class _Torch(Framework):
         array = array.detach().cpu()
         if array.dtype != torch.bfloat16:
             return np.asarray(array.numpy(force=True))  # autograd's zeros without memory too
-        found: Array = array.view(torch.int16).numpy().view(bfloat16())
+        found: Array = array.view(torch.int16).numpy(force=True).view(bfloat16())
         return found
 
     def leaf(self, array: Any) -> Any:

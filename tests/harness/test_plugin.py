@@ -154,7 +154,7 @@ def test_the_fixture_checks_and_the_summary_counts(inside):
     text = found.stdout.str()
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     assert re.search(
-        r"gradproof [\d.]+: torch [\d.]+\S*, jax [\d.]+, numpy [\d.]+; threads \d+; --harness-seed=0", text
+        r"gradproof [\d.]+: torch [\d.]+\S*, jax [\d.]+, numpy [\d.]+; threads \d+; --gradproof-seed=0", text
     )
     assert "3 checked: 2 accurate, 1 wrong" in text
     assert re.search(r"5\d\.\d bits lost  wrong  test_mine.py::test_wrong", text)
@@ -168,7 +168,7 @@ def test_a_session_without_gradients_has_no_summary(inside):
 
 @pytest.mark.parametrize("suffix", ["csv", "md", "jsonl"])
 def test_the_report_has_a_row_for_each_check(suffix, inside, pytester):
-    inside(CHECKS, f"--harness-report=out.{suffix}")
+    inside(CHECKS, f"--gradproof-report=out.{suffix}")
     text = pytester.path.joinpath(f"out.{suffix}").read_text(encoding="utf-8")
     for name in ("test_right", "test_wrong", "test_layer"):
         assert text.count(f"test_mine.py::{name}") == 1
@@ -176,17 +176,17 @@ def test_the_report_has_a_row_for_each_check(suffix, inside, pytester):
 
 
 def test_a_report_that_cannot_be_written_fails_the_session(inside):
-    found = inside(CHECKS.replace("3 * g", "2 * g"), "--harness-report=no/such/folder/out.csv")
+    found = inside(CHECKS.replace("3 * g", "2 * g"), "--gradproof-report=no/such/folder/out.csv")
     assert found.ret == pytest.ExitCode.TESTS_FAILED
-    assert "gradproof: --harness-report: " in found.stderr.str()
+    assert "gradproof: --gradproof-report: " in found.stderr.str()
 
 
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--harness-report=out.txt", "its name ends in .csv, .md or .jsonl"),
-        ("--harness-seed=first", "--harness-seed is 'first'; it is a whole number, or `random`"),
-        ("--harness-fallback=ignore", "invalid choice: 'ignore'"),
+        ("--gradproof-report=out.txt", "its name ends in .csv, .md or .jsonl"),
+        ("--gradproof-seed=first", "--gradproof-seed is 'first'; it is a whole number, or `random`"),
+        ("--gradproof-fallback=ignore", "invalid choice: 'ignore'"),
     ],
 )
 def test_a_bad_option_says_what_is_allowed(option, said, inside):
@@ -196,10 +196,10 @@ def test_a_bad_option_says_what_is_allowed(option, said, inside):
 
 
 def test_a_drawn_seed_is_printed_and_can_be_given_again(inside):
-    texts = [inside(CHECKS, "--harness-seed=random").stdout.str() for _ in range(2)]
-    seeds = [re.search(r"--harness-seed=(\d+)", text)[1] for text in texts]
+    texts = [inside(CHECKS, "--gradproof-seed=random").stdout.str() for _ in range(2)]
+    seeds = [re.search(r"--gradproof-seed=(\d+)", text)[1] for text in texts]
     assert seeds[0] != seeds[1]
-    again = inside(CHECKS, f"--harness-seed={seeds[0]}").stdout.str()
+    again = inside(CHECKS, f"--gradproof-seed={seeds[0]}").stdout.str()
     worst = [re.search(r"worst element .*", text)[0] for text in (texts[0], again)]
     assert f"seed {seeds[0]}]" in again
     assert worst[0] == worst[1]
@@ -213,12 +213,12 @@ def test_verdicts_are_user_properties_in_junit(inside, pytester):
 
 
 def test_workers_of_xdist_hand_their_checks_over(session):
-    found = session(CHECKS, "-n", "2", "--harness-report=out.csv")
+    found = session(CHECKS, "-n", "2", "--gradproof-report=out.csv")
     assert "3 checked: 2 accurate, 1 wrong" in found.stdout.str()
 
 
 def test_the_swap_catches_every_style_of_import(session):
-    found = session(STYLES, "--harness-swap", "-W", "ignore")
+    found = session(STYLES, "--gradproof-swap", "-W", "ignore")
     found.assert_outcomes(passed=14)
     assert "checked: " in found.stdout.str()
     assert "swapped in" in found.stdout.str()
@@ -226,7 +226,7 @@ def test_the_swap_catches_every_style_of_import(session):
 
 def test_the_swap_replaces_what_is_already_loaded_and_puts_it_back(inside):
     before = torch.autograd.gradcheck, torch.autograd.gradgradcheck, jax.test_util.check_grads
-    found = inside(STYLES, "--harness-swap", "-W", "ignore")
+    found = inside(STYLES, "--gradproof-swap", "-W", "ignore")
     found.assert_outcomes(passed=14)
     assert (torch.autograd.gradcheck, torch.autograd.gradgradcheck, jax.test_util.check_grads) == before
 
@@ -244,7 +244,7 @@ def test_opaque():
 
 
 def test_a_healthy_suite_stays_green_and_says_what_is_not_proven(inside):
-    found = inside(SATURATED, "--harness-swap", "-W", "error")
+    found = inside(SATURATED, "--gradproof-swap", "-W", "error")
     found.assert_outcomes(passed=2)
     text = found.stdout.str()
     assert "2 checked: 1 imprecise, 1 not proven" in text
@@ -252,19 +252,32 @@ def test_a_healthy_suite_stays_green_and_says_what_is_not_proven(inside):
 
 
 def test_strict_and_fallback_make_it_red(inside):
-    inside(SATURATED, "--harness-swap", "--harness-strict").assert_outcomes(passed=1, failed=1)
-    inside(SATURATED, "--harness-swap", "--harness-fallback=error").assert_outcomes(passed=1, failed=1)
+    inside(SATURATED, "--gradproof-swap", "--gradproof-strict").assert_outcomes(passed=1, failed=1)
+    inside(SATURATED, "--gradproof-swap", "--gradproof-fallback=error").assert_outcomes(passed=1, failed=1)
 
 
-def test_a_project_with_a_harness_of_its_own_is_told_so(session, pytester):
-    own = pytester.path / "harness"
+@pytest.mark.parametrize("name", ["harness", "oracles"])
+def test_a_project_with_such_a_package_of_its_own_is_told_so(name, session, pytester):
+    own = pytester.path / name
     own.mkdir()
     (own / "__init__.py").write_text("theirs = True\n", encoding="utf-8")
-    plain = session("import harness\n\ndef test_theirs():\n    assert harness.theirs\n", "-p", "no:xdist")
+    plain = session(f"import {name}\n\ndef test_theirs():\n    assert {name}.theirs\n", "-p", "no:xdist")
     plain.assert_outcomes(passed=1)
-    found = session(CHECKS)
-    assert "gradproof needs its own package `harness`, and another one hides it: " in found.stdout.str()
-    assert str(own) in found.stdout.str()
+    found = session(CHECKS).stdout.str()
+    assert (
+        f"gradproof needs its own package `{name}` ({Path(__file__).parents[2] / name}), and {own}" in found
+    )
+    assert "Rename that one" in found
+
+
+def test_the_old_names_of_the_options_work_and_say_so(inside):
+    found = inside(SATURATED, "--harness-swap", "--harness-seed=3", "-W", "error")
+    found.assert_outcomes(passed=2)
+    assert "--gradproof-seed=3" in found.stdout.str()
+    for name in ("swap", "seed"):
+        said = f"gradproof: --harness-{name} is now --gradproof-{name}; the next version does not know"
+        assert said in found.stderr.str()
+    assert "is now" not in inside(SATURATED, "--gradproof-swap").stderr.str()
 
 
 def test_loading_the_plugin_loads_nothing_else():

@@ -42,7 +42,7 @@ class Gates:
         for name in ("CI", "GITHUB_STEP_SUMMARY"):
             patch.delenv(name, raising=False)
         for name in list(os.environ):
-            if name.startswith("HARNESS_"):
+            if name.startswith("GRADPROOF_"):
                 patch.delenv(name)
 
     def say(self, *tokens):

@@ -644,17 +644,17 @@ def test_two_updates_at_once_lose_nothing(gates, monkeypatch):
     [
         ("strickt = true", "strickt.*strict"),
         ("strict = 'maybe'", "strict"),
-        ("[tool.harness.gate]\ntimming = 'off'", "timming.*timing"),
+        ("[tool.gradproof.gate]\ntimming = 'off'", "timming.*timing"),
     ],
 )
 def test_a_setting_that_does_not_exist(table, said, gates, monkeypatch):
-    (gates.folder / "pyproject.toml").write_text(f"[tool.harness]\n{table}\n", encoding="utf-8")
+    (gates.folder / "pyproject.toml").write_text(f"[tool.gradproof]\n{table}\n", encoding="utf-8")
     monkeypatch.chdir(gates.folder)
     red(gates.gate(), said, code=USAGE)
 
 
 def test_an_environment_that_points_nowhere(gates, monkeypatch):
-    monkeypatch.setenv("HARNESS_BASELINE", str(gates.folder / "no.json"))
+    monkeypatch.setenv("GRADPROOF_BASELINE", str(gates.folder / "no.json"))
     said = gates.say("gate", *gates.SCOPE, "--save", gates.saved, "--jobs", 0, "--timing", "off")
     red(said, "there is no baseline at .*no.json")
 

@@ -11,6 +11,7 @@ import mpmath as mp  # type: ignore[import-untyped]
 # the 600 between the sizes of floating numbers are all before the first digit of a difference.
 STEP, DIGITS = 345, (420, 800, 1500)
 SAME, NOTHING = mp.mpf(10) ** -15, mp.mpf(10) ** -330
+FIVE_DIGITS = mp.mpf(10) ** -4
 Truth = Callable[..., Any]
 
 
@@ -27,13 +28,27 @@ def confirms(truth: Truth, point: Sequence[float], place: int | None, order: int
     for digits in DIGITS[order - 1 :]:
         with mp.workdps(digits):
             below, above = (_slope(truth, point, directions, side * _step(STEP)) for side in (-1, 1))
-            true, asked = (below + above) / 2, mp.mpf(given)
+            true = (below + above) / 2
             true = mp.mpf(0) if abs(true) < NOTHING else true
             # Too few digits show as 0: that is believed of the most alone.
-            known = abs(asked - true) <= SAME * abs(true) and (true or digits == DIGITS[-1])
-            if known and all(_is_smooth(truth, point, along) for along in (ones, *units)):
+            known = true or digits == DIGITS[-1]
+            if (
+                known
+                and _is(true, given)
+                and all(_is_smooth(truth, point, along) for along in (ones, *units))
+            ):
                 return True
     return False
+
+
+def _is(true: Any, given: str) -> bool:
+    """Whether a number is the given one; far beyond every dtype that is a power of ten, of five digits."""
+    sign, power, exponent = given.partition("10^(")
+    if not power:
+        return bool(abs(mp.mpf(given) - true) <= SAME * abs(true))
+    size = mp.mpf(exponent.rstrip(")"))
+    same_sign = true and (true < 0) == (sign == "-")
+    return bool(same_sign and abs(mp.log10(abs(true)) - size) <= FIVE_DIGITS * abs(size))
 
 
 def _is_smooth(truth: Truth, point: Sequence[float], along: Sequence[int]) -> bool:

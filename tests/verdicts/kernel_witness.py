@@ -189,7 +189,7 @@ def _ulp(number: Any, kind: Any) -> Any:
 
 def _lines(code: Sequence[Any]) -> Iterator[tuple[str, int]]:
     """The lines of functions, and of those that they call and hold."""
-    waiting = [f.__code__ for f in Reach(code[0]).items(list(code)) if isinstance(f, types.FunctionType)]
+    waiting = [f.__code__ for f in Reach().items(list(code)) if isinstance(f, types.FunctionType)]
     while waiting:
         one = waiting.pop()
         waiting += [c for c in one.co_consts if isinstance(c, types.CodeType)]

@@ -98,7 +98,7 @@ def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
     running mean, say) is what it was before.
     """
     substitutes, saved = Substitutes(tape), list[tuple[Place, Any, Any]]()
-    search = Search(function)
+    search = Search()
     _one_at_a_time.acquire()
     token = _here.set(True)
     try:
@@ -139,8 +139,7 @@ class Place(NamedTuple):
 class Search(Reach):
     """Each variable that the code reaches, and what was in it."""
 
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
+    def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
 
     def places(self, roots: list[Any]) -> Iterator[Place]:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import sysconfig
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, NamedTuple
 
 import flint
@@ -23,15 +25,17 @@ from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.program import FLOATS, Array, Var
-from oracles.exact.program.reach import LIBRARIES
 from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1
 words = str.split  # names with blanks between them
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_NUMPY = os.path.dirname(np.__file__)
+_EXACT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_ORACLES = os.path.dirname(_EXACT)
+_HARNESS = os.path.join(os.path.dirname(_ORACLES), "harness")
+_OURS = tuple(f + os.sep for f in (_EXACT, os.path.join(_ORACLES, "frameworks"), _HARNESS))
+_STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 
 class Answers(NamedTuple):
@@ -195,21 +199,46 @@ def unsupported(message: str) -> Unsupported:
 
 def line() -> str:
     """The line of the user's code that is running: "file.py:12"."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_OURS, _NUMPY, *LIBRARIES)):
-        frame = frame.f_back
+    frame, _ = _users()
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def place() -> str:
     """The line of the user's code that is running, and the library function that it called, if any."""
-    frame, library = sys._getframe(1), ""
-    while frame.f_back is not None:
-        file = os.path.abspath(frame.f_code.co_filename)
-        if not file.startswith(_OURS):
-            if not file.startswith((_NUMPY, *LIBRARIES)):
-                line = linecache.getline(file, frame.f_lineno).strip()
-                return f"{file}:{frame.f_lineno}: {line}{library}"
-            library = f" (in {frame.f_globals.get('__name__')}.{frame.f_code.co_name})"
+    frame, library = _users()
+    file = os.path.abspath(frame.f_code.co_filename)
+    line = linecache.getline(file, frame.f_lineno).strip()
+    return f"{file}:{frame.f_lineno}: {line}{library}"
+
+
+def _users() -> tuple[FrameType, str]:
+    """The user's frame that is running, and the library function that it called, if any.
+
+    It is the innermost that is not installed; where all is installed, the innermost but NumPy's and Python's.
+    """
+    library, installed, last = "", None, None
+    for frame in _recorded():
+        file, last = frame.f_code.co_filename, frame
+        if not file.startswith((_STANDARD, _INSTALLED)):
+            return frame, library
+        name = str(frame.f_globals.get("__name__"))
+        library = f" (in {name}.{frame.f_code.co_name})"
+        if installed is None and file.startswith(_INSTALLED) and not name.startswith("numpy"):
+            installed = frame
+    found = installed or last
+    assert found is not None, "what is recorded has a frame"
+    return found, ""
+
+
+def _recorded() -> Iterator[FrameType]:
+    """The frames of the code that is recorded, from the innermost: those between ours."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
-    return f"an unknown place{library}"
+    while frame is not None and not _is_ours(frame):
+        yield frame
+        frame = frame.f_back
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OURS)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
-import inspect
 import sys
-import sysconfig
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +13,10 @@ import numpy as np
 
 from oracles.exact.program.trees import Derived
 
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-NOT_USER = sys.stdlib_module_names | {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
+# What computes is known by its rules, and what tests or shows computes nothing that is differentiated.
+FRAMEWORKS = {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
+TOOLS = {"_pytest", "pytest", "hypothesis", "pandas", "sympy", "mpmath", "matplotlib", "IPython", "rich"}
+NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS
 LARGE = 1000  # containers with more elements are not searched for code
 HOLDERS = (types.SimpleNamespace, argparse.Namespace)  # of the standard library, and the user's in them
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
@@ -25,24 +25,14 @@ PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads 
 class Reach:
     """Finds the user's code that a function may run: what it names, what its objects and closures hold.
 
-    The user's code is what no library holds, and the package of the function itself. A module or an optimizer
-    of torch, and a mock, is the user's whoever wrote its class.
+    The user's code is all but a few libraries, wherever it lies: installed it is judged like a checkout. A
+    module or an optimizer of torch, and a mock, is the user's whoever wrote its class.
     """
-
-    def __init__(self, function: Any) -> None:
-        while isinstance(function, Derived):
-            function = function.origins[0]
-        home = getattr(inspect.unwrap(function) if callable(function) else function, "__module__", None) or ""
-        self._home = home.partition(".")[0]
 
     def is_user(self, module: str | None) -> bool:
         """Whether a module of this name is the user's."""
         name = module or ""
-        root = name.partition(".")[0]
-        if root in NOT_USER or name.startswith("oracles.exact"):
-            return False
-        file = getattr(sys.modules.get(name), "__file__", None) or ""
-        return root == self._home or not file.startswith(LIBRARIES)
+        return name.partition(".")[0] not in NOT_USER and not name.startswith("oracles.exact")
 
     def items(self, roots: list[Any]) -> Iterator[Any]:
         """Everything that is reached, each once: functions, objects, containers."""

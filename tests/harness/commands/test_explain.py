@@ -120,4 +120,4 @@ def test_the_command_refuses_an_unknown_word(word, capsys):
     assert run(["explain", word]) == ExitCode.USAGE
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("harness: explain")
+    assert err.startswith("gradproof: explain")

@@ -1,0 +1,32 @@
+"""`python -m gradproof`, and the script `gradproof`: the command line of the harness."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from gradproof.home import Hidden, confirm
+
+
+def main() -> NoReturn:
+    """The script: as `python -m` does, it finds the functions of the folder that it runs in."""
+    if not sys.flags.safe_path:
+        sys.path.insert(0, os.getcwd())
+    run()
+
+
+def run() -> NoReturn:
+    """The command line, or what hides the packages that it needs."""
+    try:
+        confirm("harness", "oracles", "reference", anew=True)
+    except Hidden as problem:
+        print(f"gradproof: {problem}", file=sys.stderr)
+        sys.exit(2)
+    from harness.commands.cli import main as command_line
+
+    command_line()
+
+
+if __name__ == "__main__":
+    run()

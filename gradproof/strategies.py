@@ -1,0 +1,3 @@
+"""The Hypothesis strategies of `harness.strategies`."""
+
+from harness.strategies import *  # noqa: F403

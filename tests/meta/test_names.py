@@ -1,0 +1,97 @@
+"""The name of the distribution: `import gradproof`, `python -m gradproof`, the script; and who hides ours."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import gradproof
+import gradproof.dropin
+import gradproof.strategies
+import harness.dropin
+import harness.strategies
+
+ROOT = Path(__file__).parents[2]
+DOORS = {
+    "import": ["-c", "import gradproof"],
+    "module": ["-m", "gradproof", "list"],
+    # What the console script does: it has its own folder first, and adds the current one.
+    "script": ["-c", "import sys; sys.path.pop(0); from gradproof.__main__ import main; main()", "list"],
+}
+
+
+def test_the_names_are_those_of_the_harness():
+    assert set(gradproof.__all__) == set(harness.__all__)
+    assert all(getattr(gradproof, name) is getattr(harness, name) for name in harness.__all__)
+    assert set(harness.__all__) <= set(dir(gradproof))
+    with pytest.raises(AttributeError, match="module 'gradproof' has no attribute 'chekc_gradient'"):
+        _ = gradproof.chekc_gradient
+
+
+@pytest.mark.parametrize("name", ["dropin", "strategies"])
+def test_the_modules_are_those_of_the_harness(name):
+    ours, theirs = getattr(gradproof, name), getattr(harness, name)
+    assert all(getattr(ours, each) is getattr(theirs, each) for each in theirs.__all__)
+
+
+def test_the_script_is_the_command_line():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["scripts"] == {"gradproof": "gradproof.__main__:main"}
+
+
+def run(folder, *command):
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_each_door_opens(door, tmp_path):
+    found = run(tmp_path, *DOORS[door])
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["package", "module"])
+@pytest.mark.parametrize(
+    ("door", "name"), [(d, n) for d in DOORS for n in ("harness", "oracles", "reference")]
+)
+def test_a_package_that_hides_ours_is_named_with_both_places_and_the_remedy(door, name, kind, tmp_path):
+    theirs = tmp_path / name if kind == "package" else tmp_path / f"{name}.py"
+    if kind == "package":
+        theirs.mkdir()
+    (theirs / "__init__.py" if kind == "package" else theirs).write_text("", encoding="utf-8")
+    if (door, name) == ("import", "reference"):  # only the book's cases need it
+        found = run(tmp_path, "-c", "import gradproof; gradproof.catalogue()")
+    else:
+        found = run(tmp_path, *DOORS[door])
+    said = found.stderr.splitlines()[-1]
+    assert f"gradproof needs its own package `{name}` ({ROOT / name}), and {theirs} hides it" in said
+    assert "Rename that one" in said
+    assert found.returncode == (1 if door == "import" else 2)
+    assert (door == "import") == ("Traceback" in found.stderr)
+
+
+@pytest.mark.parametrize("code", ["import gradproof", "import harness; harness.check_gradient"])
+def test_a_folder_without_code_hides_nothing(code, tmp_path):
+    for name in ("harness", "oracles", "reference"):
+        (tmp_path / name).mkdir()
+    assert run(tmp_path, "-c", code).stderr == ""
+
+
+def test_the_harness_itself_says_who_hides_the_oracles(tmp_path):
+    (tmp_path / "oracles.py").write_text("", encoding="utf-8")
+    said = run(tmp_path, "-c", "import harness; harness.check_gradient").stderr.splitlines()[-1]
+    assert f"`oracles` ({ROOT / 'oracles'}), and {tmp_path / 'oracles.py'} hides it" in said
+
+
+def test_a_distribution_that_overwrote_ours_is_named(tmp_path):
+    for name in ("gradproof", "oracles"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").write_text("theirs = True", encoding="utf-8")
+    code = f"import sys; sys.path.remove({str(ROOT)!r}); import gradproof"
+    said = run(tmp_path, "-c", code).stderr.splitlines()[-1]
+    assert "was overwritten by another distribution's; uninstall that one, then run `pip install" in said
