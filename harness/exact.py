@@ -90,7 +90,7 @@ def exact_gradient(
         mode: "reverse" gives one result per differentiated argument; "forward" the derivative of each output
             along the tangents; "forward-over-reverse", or a tuple of steps, each reverse or forward, the
             innermost first.
-        order: 1, 2 or 3: the gradient, the gradient of <gradient, direction>, and so on.
+        order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on.
         seed: Seeds the random cotangents and tangents.
         max_bits: The precision it stops at.
         seconds: The work it stops at: what a machine of 2025 does in them, at the least. It is counted, so

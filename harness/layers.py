@@ -77,7 +77,8 @@ def check_layer(
         resolution: As in `check_gradient`.
         constants: Attributes that move the result and are no parameters; what else does so and leaves no
             gradient fails.
-        upstream, known: As in `check_gradient`.
+        upstream: As in `check_gradient`.
+        known: As in `check_gradient`.
 
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.

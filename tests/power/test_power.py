@@ -115,8 +115,8 @@ def test_a_sample_is_measured_again(number):
             assert said == rows.loc[name, regime], (name, regime)
 
 
-def test_the_summary_in_the_readme_is_read_from_the_table():
-    text = " ".join((REPORTS.parent / "README.md").read_text().split())
+def test_the_summary_in_the_docs_is_read_from_the_table():
+    text = " ".join((REPORTS.parent / "docs/evidence.md").read_text().split())
     legal = sum(f.legal for f in FAULTS)
     assert f"{len(FAULTS)} public reports" in text
     assert f"({len(FAULTS) - legal} faults, {legal} legal)" in text

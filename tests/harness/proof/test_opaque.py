@@ -107,7 +107,7 @@ def test_what_is_wrong_in_one_is_found(name, change, dtype):
     assert result.verdict in {*FAILS, Verdict.WRONG}, result
 
 
-# The least scale 1 + 2^-k that is found, by kernel and dtype: published in the README.
+# The least scale 1 + 2^-k that is found, by kernel and dtype: published in docs/verdicts.md.
 LEAST = {("ctc", 0): 42, ("ctc", 1): 13, ("sum", 0): 51, ("sum", 1): 22, ("lstm", 1): 15}
 
 

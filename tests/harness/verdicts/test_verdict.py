@@ -42,11 +42,11 @@ def test_a_dtype_without_a_rounding_model_has_no_budget_and_says_which_have():
         budget("int32")
 
 
-def test_the_budget_is_said_once_and_readme_has_its_number():
+def test_the_budget_is_said_once_and_the_docs_have_its_number():
     """Docstrings and messages say "the budget"; what it is stands beside the function."""
     assert BUDGET.example == "26 of float64's 53, 12 of float32's 24, 5 of float16's 11, 4 of bfloat16's 8"
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"half of the significand ({budget('float64')} of float64's 53 bits)" in readme
+    page = (ROOT / "docs/verdicts.md").read_text(encoding="utf-8")
+    assert f"half of the significand ({budget('float64')} of float64's 53 bits)" in page
     told = [p.name for p in (ROOT / "harness").rglob("*.py") if "half of the significand" in p.read_text()]
     assert told == ["evidence.py"]
 
