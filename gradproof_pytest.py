@@ -73,8 +73,20 @@ def pytest_configure(config: pytest.Config) -> None:
     report = config.option.gradproof_report
     if report and Path(report).suffix not in {".csv", ".md", ".jsonl"}:
         raise pytest.UsageError(f"--gradproof-report is {report}; its name ends in .csv, .md or .jsonl")
+    if report:
+        config.option.gradproof_report = _absolute("--gradproof-report", report)
     if SWAP in config.stash:
         ours("harness")
+
+
+def _absolute(option: str, name: str) -> str:
+    """The path of a file that is written at the end, wherever the tests go meanwhile."""
+    path = Path(name).absolute()
+    if not path.parent.is_dir():
+        raise pytest.UsageError(f"{option} is {name}, and there is no folder {path.parent}; make it first")
+    if path.is_dir():
+        raise pytest.UsageError(f"{option} is {name}, which is a folder; name a file")
+    return str(path)
 
 
 def _say_renamed(config: pytest.Config) -> None:
@@ -145,7 +157,7 @@ def _settings(config: pytest.Config) -> Any:
 
 
 class Gradient:
-    """Checks gradients in a test, and keeps what was found for the summary."""
+    """Checks gradients in a test, with the session's seed."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._settings = _settings(config)
@@ -153,21 +165,16 @@ class Gradient:
     def check(self, f: Any, args: Any, **options: Any) -> Any:
         """As `harness.assert_gradient`, with the session's seed."""
         __tracebackhide__ = True
-        return self._ask("assert_gradient", "check_gradient", (f, args), options)
+        return self._asserted("assert_gradient", (f, args), options)
 
     def layer(self, layer: Any, *args: Any, **options: Any) -> Any:
         """As `harness.assert_layer`, with the session's seed."""
         __tracebackhide__ = True
-        return self._ask("assert_layer", "check_layer", (layer, *args), options)
+        return self._asserted("assert_layer", (layer, *args), options)
 
-    def _ask(self, name: str, check: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    def _asserted(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         __tracebackhide__ = True
-        harness, made = ours("harness"), ours("harness.dropin.made")
-        result = getattr(harness, check)(*args, **{"seed": self._settings.seed, **options})
-        made.keep(name, result.verdict, "", [result])
-        if not result.passed:
-            raise harness.GradientError(result)
-        return result
+        return getattr(ours("harness"), name)(*args, **{"seed": self._settings.seed, **options})
 
 
 @pytest.fixture
@@ -184,17 +191,20 @@ class Checks:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._checks: list[dict[str, Any]] = []
+        self._by_test: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def _checks(self) -> list[dict[str, Any]]:
+        """By test, in the order of their names: workers of xdist end in any."""
+        return [check for _, checks in sorted(self._by_test.items()) for check in checks]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
         """Hand what a test has checked to its report, which xdist carries to the session, and to JUnit."""
         report = yield
-        made = sys.modules.get("harness.dropin.made")
-        if made is not None and hasattr(made, "settings"):
-            found = [{**made.plain(one), "where": item.nodeid} for one in made.settings.made]
-            made.settings.made.clear()
-            report.gradproof = found
+        if hasattr(sys.modules.get("harness.check"), "answered"):  # another project's harness has none
+            made = ours("harness.dropin.made")
+            report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in made.taken()]
             # JUnit takes those of the last report, which has the item's.
             item.user_properties += [("gradient", f"{one['checker']}: {_said(one)}") for one in found]
             report.user_properties = list(item.user_properties)
@@ -202,7 +212,10 @@ class Checks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect them, in the process that shows the summary."""
-        self._checks += getattr(report, "gradproof", ())
+        checks = self._by_test.setdefault(report.nodeid, [])
+        if report.when == "setup":
+            checks.clear()  # it may run again, after it failed
+        checks += getattr(report, "gradproof", ())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Counts by verdict, the ten worst checks, and why some were not proven."""

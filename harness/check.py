@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
@@ -30,6 +31,9 @@ from oracles.frameworks.framework import Subject, differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
+
+# What a test of pytest has asked, by the name of the door: its plugin takes them after the test.
+answered: list[tuple[str, Result]] = []
 
 
 @leaving_no_trace
@@ -188,8 +192,8 @@ def answers(
     )
 
 
-def accepting(found: Result, known: Any, upstream: Upstream) -> Result:
-    """The same with what passes all the same, of which the user is warned.
+def accepting(found: Result, known: Any, upstream: Upstream, door: str = "check_gradient") -> Result:
+    """The same with what passes all the same, of which the user is warned. `door` is what the user called.
 
     Raises:
         ValueError: `known` is not what it must be.
@@ -199,6 +203,8 @@ def accepting(found: Result, known: Any, upstream: Upstream) -> Result:
     found = replace(found, parts=parts, faults=(*found.faults, *stale))
     if found.excused and found.passed:
         warn(str(found))
+    if "PYTEST_CURRENT_TEST" in os.environ:
+        answered.append((door, found))
     return found
 
 

@@ -112,7 +112,7 @@ def check_layer(
         except (Unsupported, Undecided) as reason:
             found = result((without_numbers(reason, "given"),))
     found = replace(found, faults=(*found.faults, *own.faults), notes=(*found.notes, *own.notes))
-    return accepting(found, known, becomes)
+    return accepting(found, known, becomes, "check_layer")
 
 
 def _names(constants: Any) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, assert_never
 
+from harness.check import answered
 from harness.checkers import HOMES
 from harness.proof.question import Probe
 from harness.result import Result
@@ -105,10 +106,14 @@ def is_inside() -> bool:
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """What the proofs run warns of nothing: the original, which ran before, has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """What the proofs run warns of nothing: the original, which ran before, has. The test asked nothing."""
+    before = len(answered)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        del answered[before:]
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,15 @@ def keep(
     where = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     settings.made.append(Made(checker, where, verdict, unproven, tuple(results), tuple(probed)))
     return True
+
+
+def taken() -> list[Made]:
+    """The checks that were made since the last time, by drop-ins and by the test itself."""
+    asked = [Made(door, "", found.verdict, "", (found,)) for door, found in answered]
+    found = [*settings.made, *asked]
+    settings.made.clear()
+    answered.clear()
+    return found
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,6 @@
 """The pytest plugin, in sessions of its own: the fixture, the summary, the swap, an honest exit status."""
 
+import json
 import re
 import subprocess
 import sys
@@ -172,11 +173,60 @@ def test_the_report_has_a_row_for_each_check(suffix, inside, pytester):
     text = pytester.path.joinpath(f"out.{suffix}").read_text(encoding="utf-8")
     for name in ("test_right", "test_wrong", "test_layer"):
         assert text.count(f"test_mine.py::{name}") == 1
-    assert "assert_layer" in text
+    assert "check_layer" in text
 
 
-def test_a_report_that_cannot_be_written_fails_the_session(inside):
-    found = inside(CHECKS.replace("3 * g", "2 * g"), "--gradproof-report=no/such/folder/out.csv")
+DIRECT = """
+import os
+import numpy as np
+from harness import assert_gradient, assert_layer, check_gradient, check_layer
+from tests.harness.book_layers import Affine
+
+X = np.array([0.5, -1.25, 2.0])
+
+def square(x):
+    return x * x
+
+def twice(g, x):
+    return 2 * g * x
+
+def test_checked():
+    check_gradient(square, (X,), vjp=lambda g, x: 3 * g * x)
+
+def test_asserted():
+    os.chdir("/")
+    assert_gradient(square, (X,), vjp=twice)
+    assert check_gradient(square, (X,), vjp=twice)
+
+def test_layers():
+    check_layer(Affine(np.ones((3, 2)), np.ones(2)), X[None])
+    assert_layer(Affine(np.ones((3, 2)), np.ones(2)), X[None])
+"""
+
+
+def test_direct_calls_are_in_the_summary_and_in_the_report_in_the_order_of_the_tests(inside, pytester):
+    text = inside(DIRECT, "--gradproof-report=out.jsonl").stdout.str()
+    assert "5 checked: 4 accurate, 1 wrong" in text
+    rows = [json.loads(line) for line in pytester.path.joinpath("out.jsonl").read_text().splitlines()]
+    assert [(row["where"].partition("::")[2], row["checker"], row["verdict"]) for row in rows] == [
+        ("test_asserted", "check_gradient", "accurate"),
+        ("test_asserted", "check_gradient", "accurate"),
+        ("test_checked", "check_gradient", "wrong"),
+        ("test_layers", "check_layer", "accurate"),
+        ("test_layers", "check_layer", "accurate"),
+    ]
+
+
+def test_what_a_drop_in_checks_is_no_check_of_the_tests_own(inside):
+    text = inside(DIRECT + SATURATED, "--gradproof-swap", "-W", "ignore").stdout.str()
+    assert "7 checked: 4 accurate, 1 wrong, 1 not proven, 1 imprecise" in text
+
+
+def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
+    pytester.path.joinpath("there").mkdir()
+    found = inside(
+        "def test_it():\n    import os\n    os.rmdir('there')\n", "--gradproof-report=there/out.csv"
+    )
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     assert "gradproof: --gradproof-report: " in found.stderr.str()
 
@@ -185,6 +235,8 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside):
     ("option", "said"),
     [
         ("--gradproof-report=out.txt", "its name ends in .csv, .md or .jsonl"),
+        ("--gradproof-report=no/such/out.csv", "no/such; make it first"),
+        ("--gradproof-report=.csv/out.csv", ".csv; make it first"),
         ("--gradproof-seed=first", "--gradproof-seed is 'first'; it is a whole number, or `random`"),
         ("--gradproof-fallback=ignore", "invalid choice: 'ignore'"),
     ],
@@ -209,12 +261,14 @@ def test_verdicts_are_user_properties_in_junit(inside, pytester):
     inside(CHECKS, "--junitxml=out.xml")
     tree = ET.parse(pytester.path / "out.xml")
     found = {p.get("value") for p in tree.iter("property")}
-    assert found == {"assert_gradient: accurate", "assert_gradient: wrong", "assert_layer: accurate"}
+    assert found == {"check_gradient: accurate", "check_gradient: wrong", "check_layer: accurate"}
 
 
-def test_workers_of_xdist_hand_their_checks_over(session):
+def test_workers_of_xdist_hand_their_checks_over_in_the_order_of_the_tests(session, pytester):
     found = session(CHECKS, "-n", "2", "--gradproof-report=out.csv")
     assert "3 checked: 2 accurate, 1 wrong" in found.stdout.str()
+    text = pytester.path.joinpath("out.csv").read_text(encoding="utf-8")
+    assert re.findall(r"test_mine.py::(\w+)", text) == ["test_layer", "test_right", "test_wrong"]
 
 
 def test_the_swap_catches_every_style_of_import(session):
@@ -247,7 +301,7 @@ def test_a_healthy_suite_stays_green_and_says_what_is_not_proven(inside):
     found = inside(SATURATED, "--gradproof-swap", "-W", "error")
     found.assert_outcomes(passed=2)
     text = found.stdout.str()
-    assert "2 checked: 1 imprecise, 1 not proven" in text
+    assert "2 checked: 1 not proven, 1 imprecise" in text
     assert "not proven, 1 of them: complex numbers: not yet" in text
 
 
