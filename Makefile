@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint docs soundness scale coverage bench power clean
+.PHONY: help report gate test lint docs wheel compat soundness scale coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -35,6 +35,12 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 docs: $(READY)  ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+wheel: $(READY)  ## build the wheel, install it in a fresh environment, and use it there
+	$(BIN)/python -m tests.wheel
+
+compat: $(READY)  ## build an environment of each supported set of versions, and run the suite of tests/compat there
+	$(BIN)/python -m tests.compat --jobs 2
+
 soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants; right kernels (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
 	$(BIN)/python -m tests.oracles.exact.rounded --programs 100000
@@ -57,4 +63,4 @@ power: $(READY)  ## what is caught and what is not, measured; tables to reports/
 	$(BIN)/python -m tests.power --jobs 2
 
 clean:  ## remove the environment and the caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .compat .pytest_cache .mypy_cache .ruff_cache .hypothesis
