@@ -18,9 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from venv import EnvBuilder
 
+from tests.meta.pages import STARTS, blocks, failures
+
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ("README.md", "docs/start/book.md", "docs/start/kernel.md", "docs/start/library.md")
+EXAMPLES = [block for page in (ROOT / "README.md", *STARTS) for block in blocks(page, "python")]
 
 LIBRARY = """
 import numpy as np
@@ -107,6 +108,17 @@ class Environment:
         """Run Python code; a warning is an error."""
         self.run(self.python, "-W", "error", "-c", code)
 
+    def shows(self, *frameworks: str) -> None:
+        """Run the examples of README and of the first pages that need these.
+
+        Raises:
+            SystemExit: One failed, or prints something else than it says.
+        """
+        shown = [block for block in EXAMPLES if block.framework in frameworks]
+        with TemporaryDirectory() as folder:
+            if said := failures(shown, Path(folder), str(self.python), path=""):
+                raise SystemExit("\n".join(said))
+
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
@@ -134,13 +146,6 @@ def built(folder: Path) -> Path:
     return wheel
 
 
-def blocks(*without: str) -> list[str]:
-    """The Python blocks of README and of the first pages that name none of these packages."""
-    texts = [(ROOT / page).read_text(encoding="utf-8") for page in PAGES if (ROOT / page).exists()]
-    found = [block for text in texts for block in BLOCK.findall(text)]
-    return [b for b in found if not any(re.search(rf"\b{name}\b", b) for name in without)]
-
-
 def main() -> int:
     """Use it as its users do."""
     with TemporaryDirectory() as name:
@@ -154,9 +159,8 @@ def main() -> int:
             (base.packages / "mylib.py").write_text(LIBRARY, encoding="utf-8")
         with step("an installed library is judged like a checkout, and its lines are named"):
             base.runs(USE)
-        with step(f"{len(blocks('torch', 'jax'))} examples run without a framework"):
-            for block in blocks("torch", "jax"):
-                base.runs(block)
+        with step("the examples without a framework run"):
+            base.shows("numpy")
         with step("the main job runs without a framework"):
             assert "softmax_loss" in base.run(base.script, "report", "--quick")
         with step("a function of one's own is checked by its name"):
@@ -172,10 +176,10 @@ def main() -> int:
             (folder / "full").mkdir()
             full = Environment(folder / "full", wheel, "--no-deps")
             (full.packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-        with step(f"{len(blocks())} examples run"):
+        with step("the examples of torch and JAX run"):
             full.runs("\n".join(["import harness", 'assert "env" in harness.__file__.split("/")']))
-            for block in blocks():
-                full.runs(block)
+            full.shows("torch")
+            full.shows("jax")
         with step("the main job runs with all frameworks"):
             said = full.run(full.python, "-m", "harness", "report", "--quick", "--jobs", "2")
             assert all(word in said for word in ("jax", "torch", "exact"))
