@@ -26,6 +26,8 @@ PACKAGES = ("torch", "jax", "numpy")
 MOST_SHOWN, MOST_REASONS = 10, 5
 COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "probed")
 SWAP = pytest.StashKey["Swap"]()
+BASELINE = "gradproof-baseline"
+IN_TEST = "PYTEST_GRADPROOF"  # while a test runs, direct checks are kept for its report
 
 
 _active: list[pytest.Config] = []  # of the sessions of this process: one may run another inside
@@ -38,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     def add(name: str, **how: Any) -> None:
         group.addoption(f"--gradproof-{name}", f"--harness-{name}", dest=f"gradproof_{name}", **how)
 
+    group.addoption("--gradproof-baseline", metavar="FILE", help="compare every check with this baseline")
+    group.addoption(
+        "--gradproof-update-baseline", metavar="REASON",
+        help="make the baseline agree with this session, for this reason; refused where CI is set",
+    )  # fmt: skip
     add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
     add(
         "swap", action="store_true",
@@ -77,6 +84,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.gradproof_report = _absolute("--gradproof-report", report)
     if SWAP in config.stash:
         ours("harness")
+    file, reason = config.option.gradproof_baseline, config.option.gradproof_update_baseline
+    if file:
+        session = ours("harness.gate.session").Session(config, file, reason)
+        config.pluginmanager.register(session, BASELINE)
+    elif reason is not None:
+        raise pytest.UsageError("--gradproof-update-baseline needs --gradproof-baseline=FILE")
 
 
 def _absolute(option: str, name: str) -> str:
@@ -199,12 +212,26 @@ class Checks:
         return [check for _, checks in sorted(self._by_test.items()) for check in checks]
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Any:
+        """Have the checks of the test kept, and not those of a module that is imported."""
+        before = os.environ.get(IN_TEST)
+        os.environ[IN_TEST] = "1"
+        try:
+            return (yield)
+        finally:
+            if before is None:
+                del os.environ[IN_TEST]
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
         """Hand what a test has checked to its report, which xdist carries to the session, and to JUnit."""
         report = yield
         if hasattr(sys.modules.get("harness.check"), "answered"):  # another project's harness has none
             made = ours("harness.dropin.made")
-            report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in made.taken()]
+            taken = made.taken()
+            report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in taken]
+            if baseline := self._config.pluginmanager.get_plugin(BASELINE):
+                baseline.hand_over(item, report, taken)
             # JUnit takes those of the last report, which has the item's.
             item.user_properties += [("gradient", f"{one['checker']}: {_said(one)}") for one in found]
             report.user_properties = list(item.user_properties)

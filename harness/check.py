@@ -32,8 +32,9 @@ from oracles.frameworks.framework import Subject, differentiating
 Function = Callable[..., Any]
 P = ParamSpec("P")
 
-# What a test of pytest has asked, by the name of the door: its plugin takes them after the test.
+# What a test of pytest has asked, by the name of the door: kept where its plugin takes them afterwards.
 answered: list[tuple[str, Result]] = []
+IN_TEST = "PYTEST_GRADPROOF"
 
 
 @leaving_no_trace
@@ -203,7 +204,7 @@ def accepting(found: Result, known: Any, upstream: Upstream, door: str = "check_
     found = replace(found, parts=parts, faults=(*found.faults, *stale))
     if found.excused and found.passed:
         warn(str(found))
-    if "PYTEST_CURRENT_TEST" in os.environ:
+    if IN_TEST in os.environ:
         answered.append((door, found))
     return found
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from fnmatch import fnmatchcase
-
-from rich.text import Text
 
 from harness.commands.options import BaselineOptions
 from harness.gate import baseline as baselines
+from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
-from harness.gate.changes import Change, Changes, changes
+from harness.gate.changes import Changes, changes
+from harness.gate.delivery import print_changes
 from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.report.screen import Screen
 from harness.runs.fingerprint import Fingerprint, fingerprint
@@ -23,15 +21,13 @@ from harness.verdicts import ExitCode
 
 Globs = tuple[str, ...]  # patterns of case/oracle/dtype/input
 SEED = 0
-MOST_SHOWN = 20
-STYLES = {Change.WORSE: "bold red", Change.FIXED: "green"}
 
 
 def run_diff(globs: Globs, options: BaselineOptions) -> ExitCode:
     """Show what an update would change."""
     found = _changes(globs, options, _measured(globs, options))
     with whatever_the_reader_does():
-        _show(found, f"would change in {options.baseline}")
+        print_changes(Screen(), found, f"would change in {options.baseline}")
     return ExitCode.OK
 
 
@@ -41,24 +37,17 @@ def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
     Raises:
         UsageError: In CI, without a reason, or where a row has no result.
     """
-    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-        raise UsageError(
-            f"CI is {os.environ['CI']!r}, and a baseline that CI updates agrees with everything: update it "
-            "where a person looks at the diff, and commit it"
-        )
-    reason = " ".join(reason.split())
-    if not reason:
-        raise UsageError('--reason is empty; say why the rows change, for the next reader: --reason "…"')
+    reason = reason_of(reason, "--reason")
     measured = _measured(globs, options)
     with baselines.locked(options.baseline):
         # Read again under the lock: another update may have written since.
         found = _changes(globs, options, measured)
         if found.said:
             old = _old(globs, options)
-            update = Update(reason, _commit(), _machine(options))
+            update = Update(reason, commit(), _machine(options))
             baselines.write(options.baseline, Baseline(old.seed, (*old.updates, update), found.rows))
     with whatever_the_reader_does():
-        _show(found, f"changed in {options.baseline}")
+        print_changes(Screen(), found, f"changed in {options.baseline}")
     return ExitCode.OK
 
 
@@ -110,37 +99,3 @@ def _machine(options: BaselineOptions) -> Fingerprint:
     """Of which machine the run is."""
     header = read_header(options.from_) if options.from_ else None
     return header.fingerprint if header else fingerprint()
-
-
-def _commit() -> str:
-    """The commit that is checked out, with a + where files differ from it."""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+"],
-            capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return "no git"
-    return found.stdout.strip()
-
-
-def _show(found: Changes, doing: str) -> None:
-    """The rows by kind: those that differ in their inputs only together, and the first groups of each."""
-    console = Screen()
-    counts = []
-    for change in Change:
-        rows = [(row, words) for row, (kind, words) in sorted(found.said.items()) if kind is change]
-        if not rows:
-            continue
-        counts.append(f"{len(rows)} {change.value}")
-        console.print(Text(change.value, style=STYLES.get(change, "bold")))
-        groups: dict[tuple[str, str], list[str]] = {}
-        for row, words in rows:
-            groups.setdefault(("/".join(row[:3]), words), []).append(row.input)
-        for (name, words), inputs in list(groups.items())[:MOST_SHOWN]:
-            rest = f"/{inputs[0]}" if len(inputs) == 1 else f", {len(inputs)} inputs"
-            console.print(Text(f"  {name}{rest}: {words}"))
-        if len(groups) > MOST_SHOWN:
-            hidden = sum(map(len, list(groups.values())[MOST_SHOWN:]))
-            console.print(Text(f"  and {hidden} more rows", style="dim"))
-    console.print(Text(f"{len(found.said)} of {len(found.rows)} rows {doing}: {', '.join(counts) or 'none'}"))

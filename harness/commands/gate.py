@@ -13,7 +13,8 @@ from harness.gate.baseline import Expected
 from harness.gate.delivery import deliver_findings, format_of
 from harness.gate.finding import NO_RESULT, Level, ratio_of
 from harness.gate.findings import Told
-from harness.gate.gate import Gate, Policy
+from harness.gate.gate import Gate, Policy, not_in
+from harness.gate.words import Words
 from harness.report.delivery import whatever_the_reader_does, with_progress
 from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
@@ -81,12 +82,12 @@ def run_gate(options: GateOptions) -> ExitCode:
         suspects = list(gate.suspects.values())
         gate.confirm(run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=suspects))
     planned = {Row.of(cell) for cell in cells}
-    gate.close((row for row in past.rows if covers(options.scope, row)), planned.__contains__)
+    gate.close((row for row in past.rows if covers(options.scope, row)), not_in(planned))
     other = next((m for m in reversed(past.machines) if m), None)
     unknown = ["one of the two runs does not say of which machine it is"]
     differing = differences(machine, other) if machine and other else unknown
-    baseline = options.baseline if options.baseline != BASELINE else None
-    told = Told(gate.findings, gate.rows, past.name, past.said, differing, baseline)
+    words = Words(options.baseline if options.baseline != BASELINE else None)
+    told = Told(gate.findings, gate.rows, past.name, past.said, differing, words)
     code = _exit_code(gate)
     with whatever_the_reader_does():
         deliver_findings(told, kind, code)

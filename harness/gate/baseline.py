@@ -106,8 +106,8 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[Expected]
 
 
-def read(path: Path) -> Baseline:
-    """The baseline of a file.
+def read(path: Path, create: str = CREATE, renew: str = RENEW) -> Baseline:
+    """The baseline of a file; `create` and `renew` are the commands that a message names.
 
     Raises:
         Untrusted: The file is missing, cut short, of another schema, edited by hand, has a row twice, or a
@@ -116,25 +116,25 @@ def read(path: Path) -> Baseline:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise Untrusted(f"there is no baseline at {path}; create it: {CREATE}") from None
+        raise Untrusted(f"there is no baseline at {path}; create it: {create}") from None
     try:
         found = msgspec.json.decode(text, type=File, dec_hook=_number)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise Untrusted(f"{path} is damaged: {problem}; restore it, or write it anew: {RENEW}") from None
+        raise Untrusted(f"{path} is damaged: {problem}; restore it, or write it anew: {renew}") from None
     rows: dict[Row, Expected] = {}
     for row in found.rows:
         if row.row in rows:
-            raise Untrusted(f"{path} has {'/'.join(row.row)} twice; restore it, or write it anew: {RENEW}")
+            raise Untrusted(f"{path} has {'/'.join(row.row)} twice; restore it, or write it anew: {renew}")
         if not 0 <= row.update < len(found.updates):
             raise Untrusted(
                 f"{path}: {'/'.join(row.row)} has update {row.update}, which is not there; restore it, or "
-                f"write it anew: {RENEW}"
+                f"write it anew: {renew}"
             )
         rows[row.row] = row
     if _digest(found.seed, found.updates, found.rows) != found.digest:
         raise Untrusted(
             f"{path} is not what was written: it was edited by hand, or merged. Restore it, or write it "
-            f"anew: {RENEW}"
+            f"anew: {renew}"
         )
     return Baseline(found.seed, tuple(found.updates), rows)
 

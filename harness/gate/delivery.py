@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from rich.text import Text
 
 from harness.gate import findings
+from harness.gate.changes import Change, Changes
 from harness.gate.finding import Finding, Level
+from harness.gate.words import Words
 from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
@@ -26,6 +29,8 @@ MARKS = {Level.FAIL: ("✗", "x", "bold red"), Level.WARN: ("!", "!", "yellow"),
 MOST_ANNOTATIONS = 10
 MOST_SUMMARY_BYTES = 900_000
 COMMANDS = {Level.FAIL: "error", Level.WARN: "warning"}
+MOST_CHANGES = 20
+CHANGE_STYLES = {Change.WORSE: "bold red", Change.FIXED: "green"}
 COLUMNS = (
     "level", "kind", "case", "oracle", "dtype", "input", "before", "now", "where", "computed", "true_digits",
 )  # fmt: skip
@@ -49,7 +54,7 @@ def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
             file.write(step_summary(told, code))
     if kind == "jsonl":
         for finding in findings.worst_first(told.findings):
-            sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.baseline)).decode() + "\n")
+            sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.words)).decode() + "\n")
     elif kind in WRITERS:
         sys.stdout.write(WRITERS[kind](findings.table_of(told)))
     else:
@@ -57,7 +62,7 @@ def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     if kind == "github":
         print(*workflow_commands(told), sep="\n")
     elif kind != "text":
-        print(f"{findings.summary(told)}\n{findings.conclusion(code)}", file=sys.stderr)
+        print(f"{findings.summary(told)}\n{told.words.conclusion(code)}", file=sys.stderr)
 
 
 def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None:
@@ -65,19 +70,19 @@ def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None
     for level in findings.LEVELS:
         groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
         for group in groups[: MOST[level]]:
-            _print_group(console, group, told.baseline)
+            _print_group(console, group, told.words)
         hidden = sum(map(len, groups[MOST[level] :]))
         if hidden:
             console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
     console.folded(findings.summary(told))
     if told.differences:
         console.folded(f"another machine ({'; '.join(told.differences)}): lost bits and times only warn")
-    console.folded(findings.conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
+    console.folded(told.words.conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
 
 
-def _print_group(console: Screen, group: Sequence[Finding], baseline: Path | None) -> None:
+def _print_group(console: Screen, group: Sequence[Finding], words: Words) -> None:
     mark, plain, style = MARKS[group[0].level]
-    title, *rest = findings.texts(group, baseline)
+    title, *rest = findings.texts(group, words)
     console.folded(f"{console.mark(mark, plain)} {title}", style=style)
     console.below(rest)
 
@@ -88,17 +93,17 @@ def workflow_commands(told: findings.Told) -> list[str]:
     for level, command in COMMANDS.items():
         groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
         for group in groups[:MOST_ANNOTATIONS]:
-            title, *rest = findings.texts(group, told.baseline)
+            title, *rest = findings.texts(group, told.words)
             lines.append(f"::{command} title={_property(title)}::{_data(chr(10).join(rest) or title)}")
     return lines
 
 
 def step_summary(told: findings.Told, code: ExitCode) -> str:
     """Markdown for the summary of the step, failures first, below the size that GitHub takes."""
-    head = [f"## {_cell(findings.conclusion(code))}", "", _cell(findings.summary(told)), ""]
+    head = [f"## {_cell(told.words.conclusion(code))}", "", _cell(findings.summary(told)), ""]
     if told.differences:
         head += [_cell(f"Another machine: {'; '.join(told.differences)}. Lost bits and times only warn."), ""]
-    lines = [findings.line_of(finding, told.baseline) for finding in findings.worst_first(told.findings)]
+    lines = [findings.line_of(finding, told.words) for finding in findings.worst_first(told.findings)]
     if lines:
         head += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
     tail = "\n\n{} more rows are left out here; `--format csv` or `jsonl` shows all.\n"
@@ -134,3 +139,24 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def print_changes(console: Screen, found: Changes, doing: str) -> None:
+    """The rows by kind: those that differ in their inputs only together, and the first groups of each."""
+    counts = []
+    for change in Change:
+        rows = [(row, words) for row, (kind, words) in sorted(found.said.items()) if kind is change]
+        if not rows:
+            continue
+        counts.append(f"{len(rows)} {change.value}")
+        console.print(Text(change.value, style=CHANGE_STYLES.get(change, "bold")))
+        groups: dict[tuple[str, str], list[str]] = {}
+        for row, words in rows:
+            groups.setdefault(("/".join(row[:3]), words), []).append(row.input)
+        for (name, words), inputs in list(groups.items())[:MOST_CHANGES]:
+            rest = f"/{inputs[0]}" if len(inputs) == 1 else f", {len(inputs)} inputs"
+            console.print(Text(f"  {name}{rest}: {words}"))
+        if len(groups) > MOST_CHANGES:
+            hidden = sum(map(len, list(groups.values())[MOST_CHANGES:]))
+            console.print(Text(f"  and {hidden} more rows", style="dim"))
+    console.print(Text(f"{len(found.said)} of {len(found.rows)} rows {doing}: {', '.join(counts) or 'none'}"))

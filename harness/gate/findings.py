@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import msgspec
 
 from harness.gate.finding import Finding, Kind, Level
+from harness.gate.words import Words
 from harness.report.tables import Table, frame_of
-from harness.runs.failure import argument_of, failure_text, reproducer
+from harness.runs.failure import argument_of
 from harness.runs.record import Record
-from harness.verdicts import ExitCode, Verdict
+from harness.verdicts import Verdict
 
 KINDS = list(Kind)
 LEVELS = list(Level)
@@ -50,7 +49,7 @@ class Told:
     """What a gate says: the findings, how many rows came, and what they were compared with.
 
     `past` names the baseline or the other run and `said` why it was last updated; `differences` says in words
-    how this machine is another one; `baseline` is its file, None for the usual one.
+    how this machine is another one; `words` are those for its rows.
     """
 
     findings: Sequence[Finding]
@@ -58,7 +57,7 @@ class Told:
     past: str
     said: str
     differences: Sequence[str]
-    baseline: Path | None = None
+    words: Words = field(default_factory=Words)
 
 
 def worst_first(findings: Sequence[Finding]) -> list[Finding]:
@@ -78,7 +77,7 @@ def _badness(finding: Finding) -> tuple[int, int, int, float]:
     )
 
 
-def line_of(finding: Finding, baseline: Path | None) -> Line:
+def line_of(finding: Finding, words: Words) -> Line:
     """A finding as flat words."""
     record = finding.record
     numbers = {}
@@ -88,28 +87,17 @@ def line_of(finding: Finding, baseline: Path | None) -> Line:
             for n in ("computed", "error_ulp", "bits_lost")
         }
         numbers |= {"where": record.where, "true_digits": record.true_digits, "diagnosis": record.diagnosis}
-        numbers["reproduce"] = reproducer([record])
+        numbers["reproduce"] = words.reproduce([record])
     row = finding.row._asdict()
     return Line(
         level=finding.level, kind=finding.kind, **row, before=finding.before, now=finding.now, **numbers,
-        accept=accepting([finding], baseline),
+        accept=words.accept([finding]),
     )  # fmt: skip
-
-
-def accepting(findings: Sequence[Finding], baseline: Path | None) -> str:
-    """The command that makes the baseline agree with these rows; "" where nothing can be agreed to."""
-    first = findings[0]
-    if first.kind in {Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT, Kind.MISSING}:
-        return ""
-    row = first.row if len(findings) == 1 else first.row._replace(input="*")
-    tokens = ["python", "-m", "harness", "baseline", "update", "/".join(row)]
-    tokens += ["--baseline", str(baseline)] if baseline else []
-    return f'{shlex.join(tokens)} --reason "why"'
 
 
 def table_of(told: Told) -> Table:
     """The findings as a table, for files."""
-    lines = [line_of(finding, told.baseline) for finding in worst_first(told.findings)]
+    lines = [line_of(finding, told.words) for finding in worst_first(told.findings)]
     names = Line.__struct_fields__
     frame = frame_of(map(msgspec.structs.asdict, lines)).reindex(columns=list(names))
     return Table("gate", "What the gate found", frame, names, summary(told))
@@ -125,16 +113,6 @@ def summary(told: Told) -> str:
     ]
     against = f"{told.past} ({told.said})" if told.said else told.past
     return f"{told.rows} rows against {against}: {', '.join(counts) or 'nothing is worse'}"
-
-
-def conclusion(code: ExitCode) -> str:
-    """The last line: the exit code in words, for whoever reads a log."""
-    words = {
-        ExitCode.OK: "passed",
-        ExitCode.FAILED: "FAILED",
-        ExitCode.NOTHING_COMPARED: "nothing was compared, which is not a success",
-    }
-    return f"gate: {words[code]} (exit code {code.value})"
 
 
 def grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
@@ -156,31 +134,30 @@ def _key(finding: Finding) -> tuple[object, ...]:
     return level, kind, row
 
 
-def texts(group: Sequence[Finding], baseline: Path | None) -> list[str]:
+def texts(group: Sequence[Finding], words: Words) -> list[str]:
     """A group in words: its title, the reason, and the commands to see it again and to accept it."""
-    accept = accepting(group, baseline)
-    return [*_reasons(group), *([f"accept: {accept}"] if accept else [])]
+    accept = words.accept(group)
+    return [*_reasons(group, words), *([f"accept: {accept}"] if accept else [])]
 
 
-def _reasons(group: Sequence[Finding]) -> list[str]:
-    first = group[0]
+def _reasons(group: Sequence[Finding], words: Words) -> list[str]:
+    first, rows = group[0], [f.row for f in group]
     records: list[Record] = [f.record for f in group if f.record]
-    case, oracle, dtype, name = first.row
     if first.kind in {Kind.WORSE, Kind.BITS} and records:
-        title, *rest = (line.strip() for line in failure_text(records[0]).splitlines())
+        title, *rest = words.failure(records[0])
         was = first.before if first.kind is Kind.WORSE else f"{first.before}, now {first.now}"
         also = ", ".join(f"{r.input} {r.where.removeprefix(argument_of(r))}".strip() for r in records[1:])
         others = [f"the same at {_rows(len(records) - 1)} more: {also}"] if also else []
-        command = f"reproduce: {reproducer(records)}"
-        return [f"{first.kind.value}: {title}", f"was: {was}", *rest[:-1], *others, command]
+        command = f"reproduce: {words.reproduce(records)}"
+        return [f"{first.kind.value}: {title}", f"was: {was}", *rest, *others, command]
     if first.kind is Kind.UNAVAILABLE:
-        return [f"{first.kind.value}: {oracle}, {_rows(len(group))} of the baseline", first.now]
+        return [f"{first.kind.value}: {words.source(rows)}, {_rows(len(group))} of the baseline", first.now]
     if first.kind in TOGETHER:
-        inputs = ", ".join(f.row.input for f in group)
-        return [f"{first.kind.value}: {case} vs {oracle} [{dtype}], {_rows(len(group))}: {first.now}", inputs]
-    again = [f"reproduce: {reproducer(records)}"] if first.kind is Kind.ERROR else []
+        inputs = ", ".join(row.input for row in rows)
+        return [f"{first.kind.value}: {words.name(first.row)}, {_rows(len(group))}: {first.now}", inputs]
+    again = [f"reproduce: {words.reproduce(records)}"] if first.kind is Kind.ERROR and records else []
     arrow = f"{first.before} → {first.now}" if first.before else first.now
-    return [f"{first.kind.value}: {case} vs {oracle} [{dtype}, {name}]: {arrow}", *again]
+    return [f"{first.kind.value}: {words.name(first.row, first.row.input)}: {arrow}", *again]
 
 
 def _rows(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import msgspec
 
@@ -114,12 +114,12 @@ class Gate:
         was, now = ratio_in_words(ratio_of(before)), ratio_in_words(ratio_of(record))
         self.findings.append(Finding(level, Kind.SLOWER, row, was, f"{now}{remark}", record))
 
-    def close(self, wanted: Iterable[Row], planned: Callable[[Row], bool]) -> None:
+    def close(self, wanted: Iterable[Row], absent: Callable[[Row], tuple[Kind, str]]) -> None:
         """Find what did not come.
 
         Args:
             wanted: The rows of the baseline that this run is about.
-            planned: Whether the catalogue still has a row: then it is missing, else stale.
+            absent: What it is that such a row did not come, and the words for it.
         """
         for row in wanted:
             before = self._expected[row]
@@ -129,13 +129,20 @@ class Gate:
                 self.findings.append(
                     Finding(level, Kind.UNTIMED, row, f"{before.time_ratio:.3g}", "not timed")
                 )
-            if row in self._seen:
-                continue
-            if planned(row):
-                self.findings.append(Finding(Level.FAIL, Kind.MISSING, row, was, "the run has no such row"))
-            else:
-                now = "the catalogue has no such row any more"
-                self.findings.append(Finding(Level.FAIL, Kind.STALE, row, was, now))
+            if row not in self._seen:
+                kind, now = absent(row)
+                self.findings.append(Finding(Level.FAIL, kind, row, was, now))
+
+
+def not_in(planned: Container[Row]) -> Callable[[Row], tuple[Kind, str]]:
+    """Absent rows of the catalogue: one that it still has is missing, another stale."""
+
+    def absent(row: Row) -> tuple[Kind, str]:
+        if row in planned:
+            return Kind.MISSING, "the run has no such row"
+        return Kind.STALE, "the catalogue has no such row any more"
+
+    return absent
 
 
 def _second_result(row: Row, before: Expected | None, record: Record) -> Finding:

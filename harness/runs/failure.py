@@ -32,7 +32,7 @@ def group_text(records: Sequence[Record]) -> str:
     name = f"{first.case}/{argument}" if argument else first.case
     lines = [f"{name} vs {first.oracle} [{', '.join(filter(None, about))}]: {label(first)}"]
     for record in records:
-        numbers = _numbers(record)
+        numbers = numbers_of(record)
         if numbers:
             lines.append(numbers if alone else f"{record.input} {_shapes(record)}: {numbers}")
     lines += [first.diagnosis] if first.diagnosis else []
@@ -75,7 +75,7 @@ def _needs_full(record: Record) -> bool:
     return bool(oracle.slow) or record.cell not in asked
 
 
-def _numbers(record: Record) -> str:
+def numbers_of(record: Record) -> str:
     """The worst element: got, true, and the error beside what is allowed."""
     if record.computed is None or record.true is None:
         return ""

@@ -264,13 +264,6 @@ def test_verdicts_are_user_properties_in_junit(inside, pytester):
     assert found == {"check_gradient: accurate", "check_gradient: wrong", "check_layer: accurate"}
 
 
-def test_workers_of_xdist_hand_their_checks_over_in_the_order_of_the_tests(session, pytester):
-    found = session(CHECKS, "-n", "2", "--gradproof-report=out.csv")
-    assert "3 checked: 2 accurate, 1 wrong" in found.stdout.str()
-    text = pytester.path.joinpath("out.csv").read_text(encoding="utf-8")
-    assert re.findall(r"test_mine.py::(\w+)", text) == ["test_layer", "test_right", "test_wrong"]
-
-
 def test_the_swap_catches_every_style_of_import(session):
     found = session(STYLES, "--gradproof-swap", "-W", "ignore")
     found.assert_outcomes(passed=14)

@@ -133,7 +133,7 @@ def test_a_row_that_is_not_in_the_run_stays(said, measured):
 
 
 def test_the_reason_the_commit_and_the_machine_are_kept(said, measured, monkeypatch):
-    monkeypatch.setattr(baseline_command, "_commit", lambda: "0123456789ab+")
+    monkeypatch.setattr(baseline_command, "commit", lambda: "0123456789ab+")
     said("update", saved=measured, reason="  the first\n of   all ")
     (update,) = baselines.read(said.path).updates
     assert (update.reason, update.commit) == ("the first of all", "0123456789ab+")
@@ -147,15 +147,15 @@ def test_the_reason_the_commit_and_the_machine_are_kept(said, measured, monkeypa
 def test_the_commit_says_where_files_differ_from_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert baseline_command._commit() == "no git"
+    assert baseline_command.commit() == "no git"
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@x"]
     (tmp_path / "file").write_text("1", encoding="utf-8")
     for command in (["init", "-q"], ["add", "file"], ["commit", "-qm", "one"]):
         subprocess.run([*git, *command], check=True)
-    clean = baseline_command._commit()
+    clean = baseline_command.commit()
     assert len(clean) == 12
     (tmp_path / "file").write_text("2", encoding="utf-8")
-    assert baseline_command._commit() == f"{clean}+"
+    assert baseline_command.commit() == f"{clean}+"
 
 
 def test_an_update_anew_forgets_a_damaged_baseline(said, measured):

@@ -17,8 +17,6 @@ from harness.gate.findings import (
     LEVELS,
     Line,
     Told,
-    accepting,
-    conclusion,
     grouped,
     line_of,
     summary,
@@ -26,6 +24,7 @@ from harness.gate.findings import (
     texts,
     worst_first,
 )
+from harness.gate.words import Words
 from harness.report.screen import Screen
 from harness.runs.record import Row
 from harness.selection import UsageError
@@ -78,7 +77,7 @@ def test_bits_lost_order_what_has_the_same_verdict_with_nan_first():
 @given(found=FOUND)
 def test_a_line_of_json_is_read_back_as_it_was(found):
     for one in found:
-        line = line_of(one, None)
+        line = line_of(one, Words())
         assert msgspec.json.decode(msgspec.json.encode(line), type=Line) == line
         assert (line.level, line.kind, line.input) == (one.level, one.kind, one.row.input)
 
@@ -114,7 +113,7 @@ def test_rows_that_are_worse_in_the_same_way_are_said_once():
         finding(input=name, where="x[0]", shapes="(3,)", **fields) for name in ("ordinary", "large", "ties")
     ]
     (group,) = grouped(many)
-    title, *rest = texts(group, None)
+    title, *rest = texts(group, Words())
     assert title == "worse: relu/x vs jax [float64, (3,), seed 0]: wrong"
     assert rest[0] == "was: accurate"
     assert any(line.startswith("worst element [0]: computed 2, true 1.0000") for line in rest)
@@ -132,24 +131,24 @@ def test_an_oracle_that_is_not_installed_is_said_once_with_what_to_do():
         for case in ("relu", "softmax", "sigmoid")
     ]
     (group,) = grouped(many)
-    assert texts(group, None) == ["unavailable: jax, 3 rows of the baseline", missing]
+    assert texts(group, Words()) == ["unavailable: jax, 3 rows of the baseline", missing]
 
 
 @pytest.mark.parametrize("kind", [Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT, Kind.MISSING])
 def test_what_nobody_can_agree_to_has_no_command_that_does(kind):
-    assert accepting([finding(kind)], None) == ""
+    assert Words().accept([finding(kind)]) == ""
 
 
 @given(name=NAMES)
 def test_a_command_that_accepts_names_the_row_whatever_its_name(name):
     one = finding(input=name)
-    words = shlex.split(accepting([one], None))
+    words = shlex.split(Words().accept([one]))
     assert words[:6] == ["python", "-m", "harness", "baseline", "update", "/".join(one.row)]
     assert words[6:] == ["--reason", "why"]
 
 
 def test_a_command_that_accepts_names_another_baseline(tmp_path):
-    words = shlex.split(accepting([finding()], tmp_path / "my baseline.json"))
+    words = shlex.split(Words(tmp_path / "my baseline.json").accept([finding()]))
     assert words[6:8] == ["--baseline", str(tmp_path / "my baseline.json")]
 
 
@@ -172,9 +171,9 @@ def test_the_summary_of_a_run_against_a_run_has_no_reason():
 
 
 def test_the_last_line_says_the_exit_code():
-    assert conclusion(ExitCode.OK) == "gate: passed (exit code 0)"
-    assert conclusion(ExitCode.FAILED) == "gate: FAILED (exit code 1)"
-    assert conclusion(ExitCode.NOTHING_COMPARED) == (
+    assert Words().conclusion(ExitCode.OK) == "gate: passed (exit code 0)"
+    assert Words().conclusion(ExitCode.FAILED) == "gate: FAILED (exit code 1)"
+    assert Words().conclusion(ExitCode.NOTHING_COMPARED) == (
         "gate: nothing was compared, which is not a success (exit code 3)"
     )
 

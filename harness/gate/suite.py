@@ -1,0 +1,153 @@
+"""The checks of a test suite as rows of a gate.
+
+A row's case is the test, its oracle the check with its function, and its input the argument.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.dropin.made import Made
+from harness.gate.finding import Finding, Kind
+from harness.gate.words import CONCLUSIONS, Words
+from harness.proof.question import Part
+from harness.result import Result
+from harness.runs.failure import label, numbers_of
+from harness.runs.record import Record, Row
+from harness.verdicts import ExitCode, Outcome, Verdict
+
+NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "computed", "true")
+AT = " at "  # between an argument and the point, where that is not the given one
+NOT_HERE = frozenset({Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT})  # there is nothing to agree to
+
+
+def rows_of(made: Iterable[Made], test: str, seed: int) -> list[dict[str, Any]]:
+    """What a test has checked, as plain values that cross processes: the worst of each row."""
+    found = [record for one in made for record in _records(one, test, seed)]
+    return [msgspec.to_builtins(record) for record in worst(found).values()]
+
+
+def worst(records: Iterable[Record]) -> dict[Row, Record]:
+    """The worst record of each row: a test may check one function at many points."""
+    found: dict[Row, Record] = {}
+    for record in records:
+        row = Row.of(record.cell)
+        if row not in found or _badness(record) < _badness(found[row]):
+            found[row] = record
+    return found
+
+
+def _badness(record: Record) -> tuple[bool, int, float]:
+    lost = record.bits_lost
+    size = -1.0 if lost is None else math.inf if math.isnan(lost) else lost
+    return not record.outcome.failing, record.verdict.severity, -size
+
+
+def spread(records: Iterable[Record], expected: Iterable[Row]) -> list[Record]:
+    """What says nothing of single arguments, since nothing was computed, says it of each that is expected."""
+    rows, found = list(expected), list[Record]()
+    for record in records:
+        argument, _, point = record.input.partition(AT)
+        whole = [] if argument else [row for row in rows if _is_of(row, record, point)]
+        replace = msgspec.structs.replace
+        found += [replace(record, input=row.input, dtype=row.dtype) for row in whole] or [record]
+    return list(worst(found).values())
+
+
+def _is_of(row: Row, record: Record, point: str) -> bool:
+    same = (row.case, row.oracle) == (record.case, record.oracle)
+    return same and row.input.partition(AT)[2] == point and record.dtype in {"", row.dtype}
+
+
+def _records(made: Made, test: str, seed: int) -> list[Record]:
+    if not made.results:
+        return [_record(test, made.checker, "", made.verdict, Outcome.ALLOWED, seed, diagnosis=made.unproven)]
+    return [
+        _of_part(test, f"{made.checker}({result.subject})", result, part, bool(made.unproven), seed)
+        for result in made.results
+        for part in result.parts
+        if not part.of_value or not (part.remark or part.passes)
+    ]
+
+
+def _of_part(test: str, check: str, result: Result, part: Part, allowed: bool, seed: int) -> Record:
+    outcome = Outcome.PASS
+    if part.excuse:
+        outcome = Outcome.KNOWN
+    elif part.remark:
+        outcome = Outcome.INFO
+    elif not part.passes:
+        outcome = Outcome.ALLOWED if allowed else Outcome.FAIL
+    why = part.diagnosis
+    if result.faults and not part.remark:  # they are of all arguments together
+        outcome, why = Outcome.FAIL, "; ".join(filter(None, (*result.faults, why)))
+    point = part.probe or ("" if part.input == "given" else part.input)
+    fields: dict[str, Any] = {"dtype": part.dtype, "diagnosis": why, "blame": str(part.blame or "")}
+    if (j := part.judgement) is not None:
+        fields |= {name: float(getattr(j, name)) for name in NUMBERS}  # NumPy's floats are no plain values
+        fields |= {"bound_ulp": None} if math.isnan(j.bound_ulp) else {}
+        fields |= {"where": j.where, "true_digits": j.true_digits, "shapes": str(tuple(part.shape))}
+    argument = f"{part.name}{AT}{point}" if point else part.name
+    return _record(test, check, argument, part.verdict, outcome, seed, **fields)
+
+
+def _record(
+    test: str, check: str, argument: str, verdict: Verdict, outcome: Outcome, seed: int, **fields: Any
+) -> Record:
+    about = {"dtype": "", **fields}
+    if verdict.right and about.get("bits_lost") is not None and not math.isfinite(about["bits_lost"]):
+        about["bits_lost"] = None
+    return Record(
+        case=test, oracle=check, input=argument, verdict=verdict, outcome=outcome, seed=seed, **about
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SuiteWords(Words):
+    """The words for rows of a test suite. `said` is the option that names its baseline."""
+
+    said: str = ""
+
+    def name(self, row: Row, *about: str) -> str:
+        """The test, the check, and the dtype."""
+        known = ", ".join(filter(None, (row.dtype, *about)))
+        return f"{row.case}: {row.oracle}{f' [{known}]' if known else ''}"
+
+    def source(self, rows: Sequence[Row]) -> str:
+        """The tests."""
+        return ", ".join(dict.fromkeys(row.case for row in rows))
+
+    def failure(self, record: Record) -> list[str]:
+        """As for the catalogue."""
+        title = f"{self.name(Row.of(record.cell), record.input, record.shapes)}: {label(record)}"
+        return [line for line in (title, numbers_of(record), record.diagnosis) if line]
+
+    def reproduce(self, records: Sequence[Record]) -> str:
+        """The test alone."""
+        return shlex.join(["pytest", records[0].case])
+
+    def accept(self, group: Sequence[Finding]) -> str:
+        """The test alone, or what is left of its file, with an update."""
+        first = group[0]
+        if first.kind in NOT_HERE:
+            return ""
+        file = first.row.case.partition("::")[0]
+        what = first.row.case if first.kind is not Kind.STALE else file
+        there = [what] if Path(file).exists() else []
+        return f'{shlex.join(["pytest", *there])} {self.said} --gradproof-update-baseline="why"'
+
+    def conclusion(self, code: ExitCode) -> str:
+        """Without an exit code: that is pytest's."""
+        return f"gradients against the baseline: {CONCLUSIONS[code]}"
+
+
+def records_of(rows: Iterable[Mapping[str, Any]]) -> list[Record]:
+    """What `rows_of` gave, of all tests: the worst of each row."""
+    return list(worst(msgspec.convert(row, Record) for row in rows).values())

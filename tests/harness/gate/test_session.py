@@ -1,0 +1,172 @@
+"""`pytest --gradproof-baseline`: what is worse, missing, new or stale, and what a session may agree to."""
+
+import json
+import re
+
+import pytest
+
+import harness.gate.session
+from harness.gate import baseline as baselines
+from harness.runs.record import Row
+
+# A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
+LOADED = (harness.gate.session,)
+
+pytest_plugins = ["pytester"]
+
+SUITE = """
+import numpy as np
+import pytest
+from harness import check_gradient
+
+X = np.array([0.5, -1.25, 2.0])
+
+def square(x):
+    return x * x
+
+def back(g, x):
+    return 2 * g * x
+
+def test_one():
+    check_gradient(square, (X,), vjp=back, probes=False)
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_two(dtype):
+    check_gradient(square, (X.astype(dtype),), vjp=back, probes=False)
+"""
+BASELINE = "--gradproof-baseline=b.json"
+UPDATE = "--gradproof-update-baseline"
+ONE = Row("test_mine.py::test_one", "check_gradient(back)", "float64", "x")
+
+
+@pytest.fixture
+def session(pytester, monkeypatch):
+    """Run pytest on a suite, against the baseline of the first one."""
+    for name in ("CI", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(text, *options):
+        pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+
+    assert run(SUITE, BASELINE, f"{UPDATE}=the first").ret == pytest.ExitCode.OK
+    return run
+
+
+def rows(pytester):
+    return baselines.read(pytester.path / "b.json").rows
+
+
+def test_a_session_is_saved_by_test_check_dtype_and_argument(session, pytester):
+    assert set(rows(pytester)) == {
+        ONE,
+        *(
+            Row(f"test_mine.py::test_two[{d}]", "check_gradient(back)", d, "x")
+            for d in ("float32", "float64")
+        ),
+    }
+    found = session(SUITE, BASELINE)
+    assert found.ret == pytest.ExitCode.OK
+    assert "3 rows against b.json (no git: the first): nothing is worse" in found.stdout.str()
+
+
+ADDED = "def test_one():", "def test_one():\n    assert not X"
+SKIPPED = "def test_one", "@pytest.mark.skip(reason='no torch')\ndef test_one"
+LEFT_OUT = "import pytest", "import pytest\npytest.skip('no jax', allow_module_level=True)"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "said"),
+    [
+        (
+            ("2 * g", "3 * g"),
+            (),
+            "worse: test_mine.py::test_one: check_gradient(back) [float64, x, (3,)]: wro",
+        ),
+        (SKIPPED, (), "the test was skipped: no torch"),
+        (LEFT_OUT, (), "test_mine.py was skipped: no jax"),
+        (("_one", "_other"), (), "stale: test_mine.py::test_one: check_gradient(back) [float64], 1 row"),
+        (("check_gradient(square, (X,),", "dict("), (), "the test does not make this check any more"),
+        (ADDED, (), "the test failed before this check"),
+        (("x * x", "x * np.fft.fft(x).real"), ("-k", "one"), "check_gradient(back) [float64, x]: un"),
+    ],
+)
+def test_what_is_worse_missing_or_stale_fails_the_session(change, options, said, session):
+    found = session(SUITE.replace(*change, 1), BASELINE, *options)
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    assert said in found.stdout.str()
+    assert "gradients against the baseline: FAILED" in found.stdout.str()
+
+
+@pytest.mark.parametrize(
+    "options", [("-k", "one"), ("test_mine.py::test_one",), ("--deselect", "test_mine.py::test_two")]
+)
+def test_what_was_not_asked_for_is_neither_missing_nor_stale(options, session):
+    found = session(SUITE, BASELINE, *options)
+    assert found.ret == pytest.ExitCode.OK
+    assert "2 rows of the baseline are of tests that were not asked for" in found.stdout.str()
+
+
+def test_a_file_that_is_gone_is_stale_where_its_folder_is_asked_for(session, pytester):
+    pytester.path.joinpath("test_other.py").write_text(SUITE, encoding="utf-8")
+    session(SUITE, BASELINE, f"{UPDATE}=two files")
+    pytester.path.joinpath("test_other.py").unlink()
+    assert session(SUITE, BASELINE, "test_mine.py").ret == pytest.ExitCode.OK
+    assert "3 stale (fail)" in session(SUITE, BASELINE).stdout.str()
+
+
+def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(session, pytester):
+    text = SUITE.replace("def test_one():", "def test_one():\n    assert not X").replace('"float32", ', "")
+    found = session(text + "\ndef test_new():\n    test_two('float32')\n", BASELINE, f"{UPDATE}=because")
+    said = found.stdout.str()
+    assert "2 of 3 rows changed in b.json: 1 created, 1 trimmed" in said
+    assert ONE in rows(pytester)
+    assert "because" in pytester.path.joinpath("b.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "ci", "said"),
+    [
+        ((BASELINE, f"{UPDATE}= "), "", f"{UPDATE} is empty"),
+        ((BASELINE, f"{UPDATE}=why"), "true", "a baseline that CI updates agrees with everything"),
+        ((f"{UPDATE}=why",), "", f"{UPDATE} needs --gradproof-baseline=FILE"),
+        (("--gradproof-baseline=no.json",), "", "create it: pytest --gradproof-baseline=no.json"),
+        (("--gradproof-baseline=bad.json",), "", "bad.json is damaged"),
+        (("--gradproof-baseline=bad.json", f"{UPDATE}=why"), "", "bad.json is damaged"),
+        (("--gradproof-baseline=.",), "", "--gradproof-baseline=.: "),
+        ((BASELINE, "--gradproof-seed=5"), "", "is of --gradproof-seed=0, and this session's is 5"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_a_usage_error_before_any_test(options, ci, said, session, pytester, monkeypatch):
+    monkeypatch.setenv("CI", ci)
+    pytester.path.joinpath("bad.json").write_text("{}", encoding="utf-8")
+    found = session("raise SystemExit('it ran')", *options)
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in found.stderr.str()
+
+
+def test_github_gets_annotations_and_a_summary_of_the_step(session, pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "step.md"))
+    text = session(SUITE.replace("2 * g", "3 * g"), BASELINE).stdout.str()
+    assert "\n::error title=worse%3A test_mine.py%3A%3Atest_one" in text
+    step = pytester.path.joinpath("step.md").read_text(encoding="utf-8")
+    assert step.startswith("## gradients against the baseline: FAILED")
+
+
+def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):
+    pytester.path.joinpath("test_mine.py").write_text(
+        SUITE.replace("test_one", "test_zero"), encoding="utf-8"
+    )
+    options = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", BASELINE, "--gradproof-report=out.csv")
+    found = pytester.runpytest_subprocess("-n", "2", *options)
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    assert "3 rows against b.json (no git: the first): 1 stale (fail), 1 new (warn)" in found.stdout.str()
+    assert "3 checked: 3 accurate" in found.stdout.str()
+    text = pytester.path.joinpath("out.csv").read_text(encoding="utf-8")
+    assert re.findall(r"test_mine.py::(\w+)", text) == ["test_two", "test_two", "test_zero"]
+
+
+def test_the_file_is_plain_json(session, pytester):
+    found = json.loads(pytester.path.joinpath("b.json").read_text(encoding="utf-8"))
+    assert [row["verdict"] for row in found["rows"]] == ["accurate"] * 3
