@@ -157,7 +157,7 @@ def test_the_reference_has_every_public_name():
 def test_the_options_of_the_plugin_that_are_shown_exist():
     group, shown = (
         Mock(),
-        {word for text in TEXTS.values() for word in re.findall(r"--gradproof-[a-z]+", text)},
+        {word for text in TEXTS.values() for word in re.findall(r"--gradproof-[a-z-]+", text)},
     )
     gradproof_pytest.pytest_addoption(Mock(getgroup=lambda *names: group))
     known = {name for call in group.addoption.call_args_list for name in call.args}
