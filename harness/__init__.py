@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from harness.exact import exact_value as exact_value
     from harness.layers import assert_layer as assert_layer
     from harness.layers import check_layer as check_layer
+    from harness.networks import assert_network as assert_network
+    from harness.networks import check_network as check_network
     from harness.result import GradientError as GradientError
     from harness.result import Result as Result
     from harness.runs.journal import read_records as read_records
@@ -43,6 +45,7 @@ _MODULES = {
     "harness.check": "assert_gradient check_gradient",
     "harness.exact": "Enclosure ExactError Undecided Unsupported exact_gradient exact_value",
     "harness.layers": "assert_layer check_layer",
+    "harness.networks": "assert_network check_network",
     "harness.result": "GradientError Result",
     "harness.runs.journal": "read_records",
     "harness.runs.record": "Cell Record",

@@ -21,22 +21,24 @@ from harness.subject import given
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
-from harness.subject.tested import First, Programs, under_test
+from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Limits
-from oracles.exact.program.errors import Undecided, Unsupported, first_line
+from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject, differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
+STANDS_FOR = "or pass spec=, a plain function that computes the same"
 
 # What a test of pytest has asked, by the name of the door: kept where its plugin takes them afterwards.
 answered: list[tuple[str, Result]] = []
 IN_TEST = "PYTEST_GRADPROOF"
 
 
+@given.known_keywords
 @leaving_no_trace
 @differentiating()
 def check_gradient(
@@ -46,6 +48,7 @@ def check_gradient(
     kwargs: Mapping[str, Any] | None = None,
     vjp: Function | None = None,
     residual_vjp: Function | None = None,
+    grad: Function | None = None,
     spec: Function | None = None,
     surrogate: Function | None = None,
     argnums: int | Sequence[int] | None = None,
@@ -68,18 +71,23 @@ def check_gradient(
 
     Args:
         f: A function of NumPy arrays, JAX arrays or torch tensors, or a `torch.nn.Module`, whose parameters
-            are then differentiated too. It returns an array, or a tree of them.
+            are then differentiated too. It returns an array, or a tree of them. Each run begins with the
+            same random state, so that torch's dropout has one mask.
         args: Its arguments, of any shape, in float64, float32, float16 or bfloat16, or trees of them (lists,
             tuples, dictionaries, JAX's pytrees). Integers are constants, and so are Python's numbers, unless
-            there is nothing else to differentiate or argnums names them.
+            there is nothing else to differentiate or argnums names them. What is on a device (CUDA, say) runs
+            there, and the truth is computed on the host.
         kwargs: Keyword arguments; not differentiated.
         vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, each
             in its structure. Without it that of the framework: JAX's or torch's own, custom rules as they
             stand.
         residual_vjp: The same as kernels have it: `f` returns (result, residuals), and the gradients are
             `residual_vjp(residuals, cotangent)`.
+        grad: The gradient under test without a cotangent, of a function that returns a single number:
+            `grad(*args, **kwargs)` returns what a `vjp` along 1 would.
         spec: The function that f is meant to be, where f is an iteration, an approximation or an opaque
-            kernel: its derivative is the truth. That f has its values is checked first.
+            kernel: its derivative is the truth. That f has its values is checked first. Of a module it is
+            a module with the same parameters, or takes them first, as a dictionary.
         surrogate: The function whose gradient is meant to be f's, where that is deliberately another one.
         argnums: Which arguments are differentiated; all floating ones if not given.
         cotangent: In the structure of the result; seeded, random and signed if not given (1 for a number).
@@ -117,25 +125,38 @@ def check_gradient(
     asked = Probe.chosen(probes)
     derivative = Derivative.of(mode, order)
     given.function("f", f)
-    optional = {"vjp": vjp, "residual_vjp": residual_vjp, "spec": spec, "surrogate": surrogate}
-    for name, function in optional.items():
+    by_hand = {"vjp": vjp, "residual_vjp": residual_vjp, "grad": grad}
+    for name, function in {**by_hand, "spec": spec, "surrogate": surrogate}.items():
         if function is not None:
             given.function(name, function)
     if spec and surrogate:
         raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
-    if vjp and residual_vjp:
-        raise ValueError("vjp and residual_vjp are both given; the gradient under test is one of them")
+    written = [name for name, function in by_hand.items() if function is not None]
+    if len(written) > 1:
+        raise ValueError(f"{' and '.join(written)} are both given; the gradient under test is one of them")
+    if written and derivative.steps[0] == FORWARD:
+        raise ValueError(
+            f"{written[0]} is given, and mode begins with forward: a gradient by hand is reverse"
+        )
+    if grad and cotangent is not None:
+        raise ValueError("grad and cotangent are both given; a gradient that takes one is passed as vjp=")
     finest = given.choice("resolution", resolution, Resolution)
     becomes = given.choice("upstream", upstream, Upstream)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
     seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
-    result = partial(Result, subject=_name(vjp or residual_vjp or f), seed=seed, allowed=allowed)
-    backward = vjp or residual_vjp
+    result = partial(Result, subject=_name(vjp or residual_vjp or grad or f), seed=seed, allowed=allowed)
+    backward = vjp or residual_vjp or (WithoutCotangent(grad) if grad else None)
     try:
         target = target_of(
             First(f) if residual_vjp else f, args, keywords, argnums, framework, backward is None
         )
+        if grad and target.results.shapes != ((),):
+            shapes = ", ".join(map(str, target.results.shapes))
+            raise ValueError(
+                f"grad= is the gradient of a single number, and the function returns shape {shapes}: return "
+                "a number (the sum of all is not taken), or pass vjp=, which takes a cotangent"
+            )
         if jit and target.framework.name != "jax":
             raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
         tested = under_test(target, derivative, backward, jit)
@@ -144,6 +165,7 @@ def check_gradient(
     question = question_of(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
         limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits),
+        linear=grad is None or len(derivative.steps) > 1,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
         probes=asked, resolution=finest,
     )  # fmt: skip
@@ -239,7 +261,7 @@ def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str)
     try:
         return answer(question, tested, arrays, name)
     except (Unsupported, Undecided) as reason:
-        return Answer((without_numbers(reason, name),))
+        return Answer((without_numbers(reason, name, question.is_plain),))
 
 
 def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
@@ -306,10 +328,11 @@ class _Watched:
         return self.tested.watch(directions, inputs, mend)
 
 
-def without_numbers(reason: Unsupported | Undecided, name: str) -> Part:
-    """What is known where nothing could be computed exactly: why."""
+def without_numbers(reason: Unsupported | Undecided, name: str, advise: bool = False) -> Part:
+    """What is known where nothing could be computed exactly: why, and to `advise`, what can stand for it."""
     verdict = Verdict.UNSUPPORTED if isinstance(reason, Unsupported) else Verdict.UNDECIDED
-    return Part(name, "", verdict, None, str(reason))
+    said = f"{reason}; {STANDS_FOR}" if advise and isinstance(reason, Opaque) else str(reason)
+    return Part(name, "", verdict, None, said)
 
 
 def _name(f: Function) -> str:

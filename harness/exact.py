@@ -23,6 +23,7 @@ from oracles.frameworks.framework import differentiating
 __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradient", "exact_value"]
 
 
+@given.known_keywords
 @leaving_no_trace
 @differentiating()
 def exact_value(
@@ -49,6 +50,7 @@ def exact_value(
     return found[0] if len(target.results.names) == 1 else tuple(found)
 
 
+@given.known_keywords
 @leaving_no_trace
 @differentiating()
 def exact_gradient(

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from harness.accepted import Upstream
 from harness.check import accepting, answers, asserting, question_of, without_numbers
 from harness.inputs.points import points
-from harness.proof.evidence import budget
+from harness.proof.evidence import Allowed, budget
 from harness.proof.materiality import Resolution
-from harness.proof.question import Probe, ValueRule
+from harness.proof.question import Part, Probe, ValueRule
 from harness.result import Fixed, Result
 from harness.subject import given
 from harness.subject.derivative import Derivative
@@ -30,6 +30,7 @@ from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating
 
 
+@given.known_keywords
 @leaving_no_trace
 @differentiating()
 def check_layer(
@@ -83,36 +84,87 @@ def check_layer(
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.
     """
-    asked = Probe.chosen(probes)
-    finest = given.choice("resolution", resolution, Resolution)
-    becomes = given.choice("upstream", upstream, Upstream)
-    samples, seed = given.integer("samples", samples), given.integer("seed", seed)
-    limits = Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits)
-    allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
+    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, probes, resolution, upstream, known)
     keywords = given.mapping("options", options)
-    result = partial(Result, subject=type(layer).__name__, seed=seed, allowed=allowed)
     array = np.asarray(x)
     if array.dtype.name not in FLOATS:
         raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}")
     with seeded_chance():
-        own = Layer(layer, array, t, keywords, seed, _names(constants))
+        own = Layer(layer, array, t, keywords, asked.seed, _names(constants))
         meant = partial(_with_target, spec, t) if spec else None
-        try:
-            target = target_of(own.call(own.forward), (array, *own.parameters), {}, None, "numpy")
-            question = question_of(
-                target, Derivative(), meant, cotangent=cotangent, seed=seed, limits=limits,
-                allowed=allowed,
-                value=ValueRule.NEAR if spec else ValueRule.NOTED,
-                linear=not own.is_loss, probes=asked, resolution=finest,
-            )  # fmt: skip
-            beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
-            written = under_test(target, Derivative(), own.backward)
-            tested = replace(written, graph=own.reused, reuses=True)
-            found = answers(question, tested, target, result, beside)
-        except (Unsupported, Undecided) as reason:
-            found = result((without_numbers(reason, "given"),))
-    found = replace(found, faults=(*found.faults, *own.faults), notes=(*found.notes, *own.notes))
-    return accepting(found, known, becomes, "check_layer")
+        return judged(own, (array, *own.parameters), None, meant, cotangent, asked, "check_layer")
+
+
+class Asked(NamedTuple):
+    """What is asked of the gradients of an object, whatever it is."""
+
+    seed: int
+    limits: Limits
+    allowed: Allowed
+    boundary: bool | Sequence[str]
+    samples: int
+    probes: tuple[Probe, ...]
+    resolution: Resolution
+    upstream: Upstream
+    known: Any
+
+    @classmethod
+    def of(
+        cls, seed: Any, bits_lost: Any, seconds: Any, boundary: Any, samples: Any, probes: Any,
+        resolution: Any, upstream: Any, known: Any,
+    ) -> Self:  # fmt: skip
+        """As users say it, in the order of the arguments of `check_layer`.
+
+        Raises:
+            ValueError: One is not what it must be.
+        """
+        return cls(
+            given.integer("seed", seed),
+            Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits),
+            budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost)),
+            boundary,
+            given.integer("samples", samples),
+            Probe.chosen(probes),
+            given.choice("resolution", resolution, Resolution),
+            given.choice("upstream", upstream, Upstream),
+            known,
+        )
+
+
+def judged(
+    own: Any,
+    args: Sequence[Any],
+    argnums: Sequence[int] | None,
+    meant: Callable[..., Any] | None,
+    cotangent: Any,
+    asked: Asked,
+    door: str,
+) -> Result:
+    """The answer about an object that is a function and its gradient: a `Layer` or a `Network`."""
+    function = own.call(own.forward)
+    result = partial(Result, subject=function.__name__, seed=asked.seed, allowed=asked.allowed)
+    try:
+        target = target_of(function, args, {}, argnums, "numpy")
+        question = question_of(
+            target, Derivative(), meant, cotangent=cotangent, seed=asked.seed, limits=asked.limits,
+            allowed=asked.allowed, value=ValueRule.NEAR if meant else ValueRule.NOTED,
+            linear=not own.is_loss, probes=asked.probes, resolution=asked.resolution,
+        )  # fmt: skip
+        others = asked.boundary is not False or asked.samples
+        beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()
+        written = under_test(target, Derivative(), own.backward)
+        found = answers(question, replace(written, graph=own.reused, reuses=True), target, result, beside)
+    except (Unsupported, Undecided) as reason:
+        found = result((without_numbers(reason, "given"),))
+    parts = tuple(p if p.passes else _with_reason(p, own.unmoved.get(p.name, "")) for p in found.parts)
+    faults, notes = (*found.faults, *own.faults), (*found.notes, *own.notes)
+    return accepting(
+        replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, door
+    )
+
+
+def _with_reason(part: Part, reason: str) -> Part:
+    return replace(part, diagnosis="; ".join(filter(None, [reason, part.diagnosis])))
 
 
 def _names(constants: Any) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.proof.evidence import OUTSIDE, Allowed
 from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
-from harness.verdicts import RIGHT, Outcome, Verdict, css
+from harness.verdicts import RIGHT, Outcome, Standing, Verdict, css
 from oracles.exact.program.formats import format_of
 
 if TYPE_CHECKING:
@@ -180,33 +180,59 @@ class Result:
         return f"<Result of {self.subject}: {said}>"
 
     def __str__(self) -> str:
-        """The worst part first, its worst elements, and why."""
+        """Why, the worst part first, each with its worst elements; or all that is right, a line for each."""
         shown = [part for part in sorted(self._shown, key=_badness) if part.verdict not in RIGHT]
-        shown = [part for part in shown if not part.remark] or [self._worst]
-        lines = [line for part in shown[:MOST_SHOWN] for line in self._of_part(part)]
+        shown = [part for part in shown if not part.remark]
+        first, *others = shown or [self._worst]
+        lines = [*self._of_part(first, self.faults)]
+        for before, part in zip(shown, others[: MOST_SHOWN - 1], strict=False):
+            lines += self._of_part(part, again=part.diagnosis == before.diagnosis)
         hidden = len(shown) - MOST_SHOWN
         lines += [f"and {hidden} more"] if hidden > 0 else []
+        lines += [] if shown else [self._in_a_line(part) for part in self._each_argument if part is not first]
         remarks = [part.diagnosis for part in self._shown if part.remark and part.of_value]
-        lines += [f"  {text}" for text in (*self.faults, *self.notes, *remarks)]
+        lines += [f"  {text}" for text in (*self.notes, *remarks)]
         return "\n".join(lines)
 
-    def _of_part(self, part: Part) -> list[str]:
-        point = "" if part.input == "given" else f", {part.input}"
-        title = f"{self.subject}/{part.name} [{part.dtype}, {part.shape}, seed {self.seed}{point}]"
+    @property
+    def _each_argument(self) -> list[Part]:
+        """The worst point of each argument, in their order."""
+        parts = [part for part in self._deciding if not part.of_value and part.verdict in RIGHT]
+        names = dict.fromkeys(part.name for part in parts)
+        return [min((part for part in parts if part.name == name), key=_badness) for name in names]
+
+    def _title(self, part: Part) -> str:
+        """What was checked, and the verdict."""
+        point = "" if part.input == "given" else part.input
+        kind = [part.dtype, str(part.shape)] if part.dtype else []
+        about = ", ".join([*kind, f"seed {self.seed}", *([point] if point else [])])
+        name = f"{self.subject}/{part.name}" if part.name else self.subject
         faulty = " (fail)" if self.faults and part.verdict in RIGHT else ""
-        lines = [f"{title}: {part.verdict.value or 'nothing compared'}{faulty}"]
+        return f"{name} [{about}]: {part.verdict.value or 'nothing compared'}{faulty}"
+
+    def _in_a_line(self, part: Part) -> str:
+        j = part.judgement
+        lost = ""
+        if j is not None and j.true_digits:
+            lost = f", {j.bits_lost:.1f} of {format_of(j.narrowest or part.dtype).digits} bits lost"
+        return f"{self._title(part)}{lost}{f'; {part.diagnosis}' if part.diagnosis else ''}"
+
+    def _of_part(self, part: Part, faults: tuple[str, ...] = (), again: bool = False) -> list[str]:
+        """Why, unless that was just said (`again`), the worst element and others, whose fault it is."""
+        reasons, elements = [*faults, *([] if again else [part.diagnosis])], []
         j = part.judgement
         if j is not None:
-            lines += ["  " + self._element(j, part.dtype)] if j.true_digits else []
+            elements += [self._element(j, part.dtype)] if j.true_digits else []
             shown = format_of(part.dtype).shortest
-            lines += [
-                f"  next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
+            elements += [
+                f"next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
                 f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
-                for e in j.more
+                for e in (j.more if part.verdict.standing is Standing.FAULTY and not part.excuse else ())
             ]
         whose = part.blame.why if part.blame else ""
         excuse = f"it passes with this warning: {part.excuse}" if part.excuse else ""
-        return [*lines, *(f"  {text}" for text in (part.diagnosis, whose, excuse) if text)]
+        said = filter(None, [*reasons, *elements, whose, excuse])
+        return [self._title(part), *(f"  {text}" for text in said)]
 
     def _element(self, j: Judgement, dtype: str) -> str:
         bound = None if math.isnan(j.bound_ulp) else j.bound_ulp

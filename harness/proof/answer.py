@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe
-from harness.proof.probed import probed
+from harness.proof.probed import ignoring, probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
@@ -86,6 +86,11 @@ def answered(
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
     own = [replace(p, blame=fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
+    if examined.opaque and (ignored := ignoring(runs, posed, seen)):
+        own = [
+            replace(p, diagnosis=f"{ignored}; {p.diagnosis}") if p.verdict.standing is Standing.FAULTY else p
+            for p in own
+        ]
     if name != GIVEN:
         own = _beside_their_rows(question, posed, seen, own)
     judged = [*own, *of_value]

@@ -20,7 +20,7 @@ from harness.proof.materiality import Comparison, Side, known_to_meet
 from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
-from harness.subject.derivative import Array
+from harness.subject.derivative import GRADIENT, Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
@@ -29,7 +29,7 @@ from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, filled, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.program import SYMMETRIC, Program
+from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS
 
@@ -40,6 +40,7 @@ NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 
 SECONDS = 20.0  # for the second witness
 
 SPEC = "name the function it belongs to as spec="
+IGNORES = "the backward does not use its cotangent"
 SURROGATE = "if the gradient is meant to be another function's, declare surrogate="
 
 
@@ -106,6 +107,8 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     if len(question.derivative.steps) > 1 and (promise := _promise(truth.specification)):
         return Formula(None, promise)
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
+    if question.derivative == GRADIENT and question.linear:
+        said = "; ".join(filter(None, [_ignoring(truth, program, found, agrees), said]))
     close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
     return Formula(tuple(agrees), said, near=bool(close and iterates))
@@ -225,6 +228,35 @@ def _accusation(
         f"{wrong} of {total} elements differ"
     )
     return f"{said}. {_hint(truth, found, which, element, advise)}".rstrip(". ")
+
+
+def _ignoring(truth: Truth, program: Recording, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> str:
+    """Which gradients are computed without the cotangent, in words; "" where none is, or it is always 0."""
+    cotangents = {v for v, k in zip(program.program.inputs, program.argument, strict=True) if k == 0}
+    names = [
+        truth.names[k]
+        for k, (e, agree) in enumerate(zip(found, agrees, strict=True))
+        if not (agree.all() or e.is_zero or _needed(program.program, k) & cotangents)
+    ]
+    if not names:
+        return ""
+    which = f" for {', '.join(names)}" if len(names) < len(truth.names) else ""
+    return ignores(which, [c.shape for c in truth.cotangents] == [()])
+
+
+def ignores(which: str, is_of_a_number: bool) -> str:
+    """What a backward does not do for `which` arguments, and what to do; a number's gradient needs none."""
+    advice = ", or pass a gradient that needs none as grad=" if is_of_a_number else ""
+    return f"{IGNORES}{which}: multiply by it{advice}"
+
+
+def _needed(program: Program, output: int) -> set[Var]:
+    """All values that an output is computed with."""
+    needed = {program.outputs[output]}
+    for equation in reversed(program.equations):
+        if equation.output in needed:
+            needed.update(equation.operands)
+    return needed
 
 
 def _relative(rule: arb, true: arb) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.proof.formula import IGNORES, ignores
 from harness.proof.judge import Judgement
-from harness.proof.observe import Gradients, Loaded, Observed, spread, structure
+from harness.proof.observe import Gradients, Loaded, Observed, same, spread, structure
 from harness.proof.probes import SCALES, Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.question import Blame, Part, Question, UnderTest
@@ -47,7 +48,8 @@ def probed(
         notes.append(f"not reproducible: two runs differ by {spread(seen.gradient.arrays, one.found):.2g}")
 
     def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
-        why = f"{said}: {found.diagnosis}"
+        ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
+        why = f"{said}: {'; '.join(filter(None, [ignored, found.diagnosis]))}"
         kept = (
             None
             if found.verdict is Verdict.MISCOMPUTED and not found.where
@@ -74,6 +76,20 @@ def probed(
         elif found.verdict not in RIGHT:
             parts.append(part(of, like, found, fault))
     return parts, notes
+
+
+def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:
+    """That a backward does not use its cotangent, in words; "" where none of these runs shows it.
+
+    Along a scaled cotangent it gives the bits of the first run, which are not all 0.
+    """
+    first = seen.gradient.arrays
+    alike = any(
+        one.probe in SCALES and not isinstance(one.found, Raised) and same(first, one.found) for one in runs
+    )
+    if not alike or not any(g is not None and g.any() for g in first):
+        return ""
+    return ignores("", [d.shape for d in posed.directions] == [()])
 
 
 def _judgements(

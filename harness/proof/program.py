@@ -222,7 +222,8 @@ def _why(examined: Examined, found: Judgement) -> str:
         return ""
     recording, cause = examined.recording, examined.formula.reason
     if examined.opaque:
-        cause = f"{found.reason}; the formula was not examined: {examined.opaque}"
+        cause = f"the formula was not examined: {examined.opaque}"
+        cause = f"{found.reason}; {cause}" if found.verdict is Verdict.IMPRECISE else cause
     elif recording is not None:
         cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
     if found.verdict is Verdict.IMPRECISE:

@@ -16,7 +16,7 @@ from harness.verdicts import RIGHT, Outcome, Verdict
 
 
 def failure_text(record: Record) -> str:
-    """One row: a line that names it, its worst element, the diagnosis, and how to reproduce it."""
+    """One row: a line that names it, the diagnosis, its worst element, and how to reproduce it."""
     return group_text([record])
 
 
@@ -31,11 +31,11 @@ def group_text(records: Sequence[Record]) -> str:
     argument = argument_of(first)
     name = f"{first.case}/{argument}" if argument else first.case
     lines = [f"{name} vs {first.oracle} [{', '.join(filter(None, about))}]: {label(first)}"]
+    lines += [first.diagnosis] if first.diagnosis else []
     for record in records:
         numbers = numbers_of(record)
         if numbers:
             lines.append(numbers if alone else f"{record.input} {_shapes(record)}: {numbers}")
-    lines += [first.diagnosis] if first.diagnosis else []
     lines += [f"blame: {first.blame}"] if first.blame else []
     lines.append(f"reproduce: {reproducer(records)}")
     return "\n  ".join(lines)

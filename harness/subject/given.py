@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from harness.selection import near_matches
+
+P = ParamSpec("P")
+R = TypeVar("R")
 Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, which names what a keyword that it does not have may have meant.
+
+    Raises:
+        TypeError: It is called with such a keyword.
+    """
+    names = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(f"there is no argument {name!r}; {near_matches(name, names)}")
+        return function(*args, **kwargs)
+
+    return called
 
 
 def integer(name: str, value: Any, least: int = 0) -> int:

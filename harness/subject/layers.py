@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,10 @@ class Layer:
         names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
         notes: What was seen on the way and is not wrong.
         faults: What moves the result, or looks like a gradient, and is not compared.
+        unmoved: Nothing here: see `Network`.
     """
+
+    unmoved: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -57,9 +61,10 @@ class Layer:
             raise ValueError(f"layer is the class {layer.__name__}; pass an object of it")
         missing = [name for name in ("forward", "backward") if not callable(getattr(layer, name, None))]
         if missing:
+            net = all(callable(getattr(layer, name, None)) for name in ("loss", "gradient"))
             raise ValueError(
                 f"{type(layer).__name__} has no {' and no '.join(missing)}; a layer has forward(x) and "
-                "backward(dout)"
+                f"backward(dout){'; check_network takes a network with loss and gradient' if net else ''}"
             )
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
         self.notes: dict[str, None] = {}

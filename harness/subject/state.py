@@ -51,8 +51,9 @@ class State:
         self._moved: list[Keeper] = []
 
     def settle(self) -> None:
-        """After one evaluation: what it moved of what the process shares is put back before each one."""
-        self._moved = [keeper for keeper in self._shared if keeper()]
+        """After an evaluation: what it moved of what the process shares is put back before each one."""
+        moved = [keeper for keeper in self._shared if keeper()]
+        self._moved += [keeper for keeper in moved if keeper not in self._moved]
 
     def restart(self) -> None:
         """Put back what an evaluation may depend on."""
@@ -90,7 +91,7 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     def kept(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if callable(one)}
-        gradients = [given.pop(name) for name in ("vjp", "residual_vjp") if name in given]
+        gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]
         state = State(given.values(), gradients)
         token = _now.set(state)
         try:

@@ -33,11 +33,18 @@ ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
 
 @dataclass(frozen=True)
 class Results:
-    """The structure of what a function returns: its tree, and the leaves in it that are not floating."""
+    """The structure of what a function returns.
+
+    Attributes:
+        tree: Its tree.
+        fixed: The leaves in it that are not floating.
+        names, shapes: Those of the others.
+    """
 
     tree: Tree
     fixed: tuple[Fixed, ...]
     names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class Target:
         """Another function of the same arrays, whose derivative is the truth; the function itself if None."""
         if specification is None:
             return self.flat
-        return replace(self.flat, function=specification)
+        alike = getattr(self.flat.function, "alike", None)  # of a module with its parameters
+        return replace(self.flat, function=alike(specification) if alike else specification)
 
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
@@ -166,8 +174,18 @@ def target_of(
     )
     results = _results(own, flat, arrays, natives)
     state.settle()
-    notes = tuple(dict.fromkeys([*filter(None, map(_converted, given, arrays)), *of_module]))
-    return Target(own, flat, results, arguments, _names(f, tree, places), arrays, active, natives, notes)
+    notes = [*filter(None, [*map(_converted, given, arrays), _elsewhere(natives)]), *of_module]
+    return Target(
+        own,
+        flat,
+        results,
+        arguments,
+        _names(f, tree, places),
+        arrays,
+        active,
+        natives,
+        tuple(dict.fromkeys(notes)),
+    )
 
 
 def _converted(given: Array, runs: Array) -> str:
@@ -178,6 +196,14 @@ def _converted(given: Array, runs: Array) -> str:
         f"what runs is {runs.dtype}, and it is judged at the numbers that {given.dtype} gives there: 64 bits "
         'are off in JAX; jax.config.update("jax_enable_x64", True) switches them on'
     )
+
+
+def _elsewhere(natives: Sequence[Any]) -> str:
+    """That arrays of several devices are checked on the default one, in words; "" where they are of one."""
+    devices = sorted({str(native.device) for native in natives if hasattr(native, "device")})
+    if len(devices) < 2:
+        return ""
+    return f"the arrays are on {' and '.join(devices)}, and are checked on the default device together"
 
 
 def _subject(
@@ -236,7 +262,7 @@ def _kind(leaf: Any) -> str:
     return str(leaf.dtype).removeprefix("torch.") if hasattr(leaf, "dtype") else type(leaf).__name__
 
 
-def _refuse_strange(leaves: Sequence[Any]) -> None:
+def _refuse_strange(leaves: Sequence[Any], where: str = "an argument is") -> None:
     """What stands for numbers while something else is traced has none; a nested tensor has no one shape."""
     for leaf in leaves:
         if getattr(leaf, "is_nested", False) is True:
@@ -245,11 +271,13 @@ def _refuse_strange(leaves: Sequence[Any]) -> None:
         home = f"{kind.__module__}.{kind.__name__}"
         if home.startswith("jax") and "Tracer" in kind.__name__:
             raise ValueError(
-                f"an argument is JAX's {kind.__name__}, which has no numbers: call this outside of jit, grad "
+                f"{where} JAX's {kind.__name__}, which has no numbers: call this outside of jit, grad "
                 "and vmap"
             )
-        if home == "torch._subclasses.fake_tensor.FakeTensor" or getattr(leaf, "is_meta", False) is True:
-            raise ValueError("an argument is a tensor without numbers (fake, or on the device meta)")
+        fake = home == "torch._subclasses.fake_tensor.FakeTensor"
+        if fake or getattr(leaf, "is_meta", False) is True:
+            what = "a fake tensor" if fake else "a tensor on the device meta"
+            raise ValueError(f"{where} {what}, which has a shape and no numbers; a check needs real ones")
 
 
 def _refuse_other_arrays(leaves: Sequence[Any]) -> None:
@@ -279,6 +307,7 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
             raise ValueError(f"{said}; {_other(others[0], own.name)}") from problem
         raise
     leaves, tree = flatten(own.name, result)
+    _refuse_strange(leaves, "the function returns")
     roots = {type(leaf).__module__.partition(".")[0].removesuffix("lib") for leaf in leaves}
     if own.name == "numpy" and roots & {"jax", "torch"}:
         raise ValueError(_other(min(roots & {"jax", "torch"}), own.name))
@@ -287,7 +316,9 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
         kinds = ", ".join(map(_kind, leaves)) or "nothing"
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
-    return Results(tree, fixed, tuple(n for n, moves in zip(tree.names, floating, strict=True) if moves))
+    own_names = tuple(name for name, moves in zip(tree.names, floating, strict=True) if moves)
+    shapes = tuple(tuple(np.shape(leaf)) for leaf, moves in zip(leaves, floating, strict=True) if moves)
+    return Results(tree, fixed, own_names, shapes)
 
 
 def _other(written: str, runs: str) -> str:

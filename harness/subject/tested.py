@@ -231,6 +231,22 @@ class First(Derived):
 
 
 @dataclass(frozen=True)
+class WithoutCotangent(Derived):
+    """A gradient of a single number, which takes no cotangent, as a backward that is given 1."""
+
+    gradient: Callable[..., Any]
+
+    def __call__(self, cotangent: Any, *args: Any, **kwargs: Any) -> Any:
+        """The gradient."""
+        return self.gradient(*args, **kwargs)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The gradient."""
+        return (self.gradient,)
+
+
+@dataclass(frozen=True)
 class AfterForward(Derived):
     """A gradient by hand, with the function that runs before it: `graph(*arrays)(cotangents)`."""
 

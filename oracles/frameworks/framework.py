@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.program.errors import ExactError, Unsupported, first_line
+from oracles.exact.program.errors import ExactError, Opaque, Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 
@@ -130,7 +130,7 @@ class Framework(ABC):
             alone = problem
         self._run(function, args, differentiate)
         line = _line(alone)
-        raise Unsupported(
+        raise Opaque(
             f"recording raises what running does not: {first_line(alone)}{f' (at {line})' if line else ''}"
         ) from alone
 

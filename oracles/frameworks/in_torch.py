@@ -282,16 +282,36 @@ def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> t
             "argnums= for the arguments alone"
         )
 
+    return _of_parameters(module), (active, *args)
+
+
+def _of_parameters(module: Any) -> Function:
+    """A module as a function of its parameters, a dictionary, and then its arguments."""
+
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
         for parameter in parameters.values():
             parameter.is_trained = True
         return functional_call(module, parameters, args, kwargs)
 
+    def alike(other: Function) -> Function:
+        """Another module as such a function; what is none takes the parameters first, as it is."""
+        if not isinstance(other, torch.nn.Module):
+            return other
+        names = dict(module.named_parameters()).keys(), dict(other.named_parameters()).keys()
+        if names[0] != names[1]:
+            raise ValueError(
+                f"the parameters of {type(module).__name__} are {', '.join(names[0])}, and those of the "
+                f"other module {', '.join(names[1]) or 'none'}; pass a module with the same, or a function "
+                "of (parameters, *args)"
+            )
+        return _of_parameters(other)
+
     own = inspect.signature(module.forward).parameters.values()
     positional = [p.name for p in own if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
     call.argument_names = ["parameters", *positional]  # type: ignore[attr-defined]
+    call.alike = alike  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
-    return call, (active, *args)
+    return call
 
 
 def _hooks_of(leaf: Any) -> list[Callable[[Any], Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.program.reach import OURS
 from oracles.frameworks.calls import Call, Mend, Watched, is_code
 
 
@@ -114,9 +115,8 @@ def _plain(value: Any) -> Any:
 
 def _line() -> str:
     """The line of the user's that is running."""
-    own = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
     home = os.path.dirname(np.__file__) + os.sep
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((home, own + "oracles", own + "harness")):
+    while frame is not None and frame.f_code.co_filename.startswith((home, *OURS)):
         frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""

@@ -438,7 +438,7 @@ def test_an_input_that_needs_no_gradient_is_never_a_pass():
 
 
 def test_a_meta_tensor_has_no_numbers():
-    with pytest.raises(ValueError, match="a tensor without numbers"):
+    with pytest.raises(ValueError, match="which has a shape and no numbers"):
         check_gradient(torch.sin, (torch.zeros(3, device="meta"),))
 
 
@@ -543,13 +543,13 @@ def test_a_gradient_that_is_wrong_elsewhere_is_found_by_drawing():
 # -- the answer -------------------------------------------------------------------------------------------
 
 
-def test_the_error_is_an_assertion_with_the_ten_worst_elements():
+def test_the_error_is_an_assertion_with_the_worst_elements():
     x = np.linspace(1, 2, 40)
     with pytest.raises(GradientError, match="wrong") as raised:
         assert_gradient(lambda x: x * x, (x,), vjp=lambda g, x: g * x * (2 + 1e-3 * x))
     assert isinstance(raised.value, AssertionError)
     lines = str(raised.value).splitlines()
-    assert sum(line.startswith(("  worst element", "  next")) for line in lines) == 10
+    assert sum(line.startswith(("  worst element", "  next")) for line in lines) == 4
     assert raised.value.result.verdict is Verdict.WRONG
     lost = raised.value.result.worst
     assert [lost.bits_lost, *(e.bits_lost for e in lost.more)] == sorted(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import harness
@@ -59,3 +60,19 @@ def test_examine_is_a_function_at_first():
 def test_examine_is_a_function_after_a_run_too():
     found = python("import harness; harness.run; assert callable(harness.examine), harness.examine")
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "unknown", "meant"),
+    [
+        ("check_gradient", (np.sin, (1.0,)), "argnum", "argnums"),
+        ("assert_gradient", (np.sin, (1.0,)), "vpj", "vjp"),
+        ("check_layer", (None, 1.0), "cotangents", "cotangent"),
+        ("assert_layer", (None, 1.0), "option", "options"),
+        ("exact_gradient", (np.sin, (1.0,)), "tangent", "tangents"),
+        ("exact_value", (np.sin, (1.0,)), "bit", "bits"),
+    ],
+)
+def test_an_unknown_keyword_gets_near_matches(name, args, unknown, meant):
+    with pytest.raises(TypeError, match=f"there is no argument '{unknown}'; near matches: {meant}, "):
+        getattr(harness, name)(*args, **{unknown: 0})

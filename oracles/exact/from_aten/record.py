@@ -16,7 +16,7 @@ from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Watch, laid_out
-from oracles.exact.program.errors import ExactError, Unsupported
+from oracles.exact.program.errors import ExactError, Opaque, Unsupported
 from oracles.exact.program.recording import Recording, declare_edges
 
 # How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
@@ -84,7 +84,7 @@ def _confirm(
         return
     differ = (new for old, new in zip(first.notes, again.notes, strict=False) if old != new)
     operator, *_, line = next(differ, ("its end", "the end"))
-    raise Unsupported(
+    raise Opaque(
         "the function computes something outside torch (through .numpy() or a Python number?): "
         f"nearby, {operator} at {line} gets another constant; use torch's operators all the way"
     )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
 from oracles.exact.from_aten.call import (
+    BLANK,
     ON_INTEGERS,
     SAVED,
     WITH_STATUS,
@@ -30,7 +31,7 @@ from oracles.exact.from_aten.call import (
 from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch, place_within, where
-from oracles.exact.program.errors import ExactError, Undecided, Unsupported
+from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
 from oracles.exact.program.program import Var
@@ -238,11 +239,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             exact = [leaf for leaf in leaves_of(computed) if leaf is None or isinstance(leaf, Tensor)]
             values: Any = [None if t is None else numbers(t) for t in exact or changed]
         elif rule is None:
-            raise Unsupported(_COMPLEX if any(t.is_complex() for t in found) else _missing(func))
+            raise Unsupported(_COMPLEX) if any(t.is_complex() for t in found) else Opaque(_missing(func))
         else:
             unused = unused_keywords(func)
             values = rule(call, *operands, **{k: v for k, v in named.items() if k not in unused})
         live = tracked or self._below is not None or any(v in self.memory.live for v in vars_)
+        live = live and base_of(func) not in BLANK  # what nothing has written depends on nothing
         pairs = [*zip(returned or changed, _padded(values, len(returned or changed)), strict=True)]
         for result, value in pairs + call.writes:
             if result is not None:
@@ -332,7 +334,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             return self.recorder.decide(var).item()
         value = constant_value(var)
         if value is None:
-            raise Unsupported(
+            raise Opaque(
                 "a number leaves the tensors (.item() or float()), and its derivative with it; "
                 "keep it a tensor, and log what is only logged outside the function"
             )
@@ -358,11 +360,8 @@ def _rule(func: Any, in_place: bool) -> Rule | None:
 
 
 def _missing(func: Any) -> str:
-    name = base_of(func)
-    return (
-        f"aten.{name} has no rule: define it with harness.register_rule (to add it to gradproof: "
-        f"RULES[{name!r}] in oracles/exact/from_aten/rules/elementwise.py)"
-    )
+    name = str(func._schema.name).replace("::", ".")
+    return f"{name} has no rule: say what it computes with gradproof.register_rule"
 
 
 def _padded(values: Any, count: int) -> list[Any]:

@@ -24,18 +24,10 @@ from torch.utils._pytree import TreeSpec, tree_unflatten
 from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
-from oracles.exact.program.errors import Unsupported, uncaught
+from oracles.exact.program.errors import Opaque, Unsupported, uncaught
+from oracles.exact.program.reach import OURS
 
-_EXACT = os.path.dirname(os.path.dirname(__file__))
-_RUNNER = os.path.join(os.path.dirname(_EXACT), "frameworks")  # it only calls autograd
-_HARNESS = os.path.join(os.path.dirname(os.path.dirname(_EXACT)), "harness")
-_OWN = (
-    os.path.dirname(torch.__file__) + os.sep,
-    _EXACT + os.sep,
-    _RUNNER + os.sep,
-    _HARNESS + os.sep,
-    contextlib.__file__,
-)
+_OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 
 
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
@@ -287,18 +279,16 @@ def explained() -> Iterator[None]:
         meaning = next((said for parts, said in MEANINGS if all(part in text for part in parts)), "")
         if not meaning:
             raise
-        raise Unsupported(f"{meaning} ({text})") from None
+        raise (Opaque if meaning == LEAVES else Unsupported)(f"{meaning} ({text})") from None
 
 
+LEAVES = "the function leaves torch through .numpy(); use torch's operators"
 MEANINGS = (
     (
         ("leaf Variable that requires grad", "in-place"),
         "the function changes its input in place; let it work on a clone",
     ),
-    (
-        ("numpy() on Tensor that requires grad",),
-        "the function leaves torch through .numpy(); use torch's operators",
-    ),
+    (("numpy() on Tensor that requires grad",), LEAVES),
     (
         ("nference tensor",),
         "the function uses a tensor that was made in inference mode, which has no derivative; make it "

@@ -22,11 +22,12 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.from_jaxpr.freedom import freedom_of
+from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
 from oracles.exact.program.registered import definition_of
@@ -131,7 +132,7 @@ class _Reader:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:
                 raise
-            raise Unsupported(f"{reason} (at {line[0]}:{line[1]})") from None
+            raise type(reason)(f"{reason} (at {line[0]}:{line[1]})") from None
         return found
 
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: str) -> Var:
@@ -193,7 +194,7 @@ def _rule(equation: Any) -> tuple[str, Rule]:
         return known
     own = None if name in RULES else definition_of("jax", name)
     if name not in RULES and own is None:
-        raise Unsupported(_missing(name))
+        raise _missing(name)
     return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
 
@@ -205,12 +206,16 @@ def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *opera
     return call.interpret(call.recorder, closed, operands)
 
 
-def _missing(name: str) -> str:
+def _missing(name: str) -> Unsupported:
     if name.startswith(("random_", "threefry", "rng_")):
-        return f"{name}: the function draws random numbers; draw them outside and pass them as an argument"
-    if "callback" in name or "ffi" in name or "pallas" in name:
-        return f"{name}: the function calls compiled or Python code that JAX does not see; write it in JAX"
-    return f"JAX's primitive {name} has no rule; say what it is with harness.register_rule"
+        return Unsupported(
+            f"{name}: the function draws random numbers; draw them outside and pass them as an argument"
+        )
+    if name == KERNEL:
+        return Opaque(f"{name}: a kernel that runs compiled cannot be looked into; with interpret=True it is")
+    if "callback" in name or "ffi" in name:
+        return Opaque(f"{name}: the function calls compiled or Python code that JAX does not see")
+    return Opaque(f"JAX's primitive {name} has no rule: say what it computes with gradproof.register_rule")
 
 
 _named = cache(str)  # NumPy writes the name of a dtype anew each time

@@ -22,11 +22,12 @@ from jax._src.scipy import special  # nor have the parts of its functions
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.from_jaxpr.kernels import with_kernels_read
+from oracles.exact.program.errors import Opaque
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.reach import OURS
 
-_JAX, _HERE = (os.path.dirname(path) + os.sep for path in (jax.__file__, os.path.dirname(__file__)))
-_RUNNER = os.path.join(os.path.dirname(_HERE[:-1]), "frameworks", "in_jax.py")  # it only calls jax.vjp
+_JAX = os.path.dirname(jax.__file__) + os.sep
 _fresh = count()
 _known, _apart, _counting = dtypes.canonicalize_value, 0, Lock()
 # Functions that leave a name in a trace only if they are jitted, as they are meanwhile.
@@ -136,7 +137,7 @@ def user_frame(files: Iterable[str]) -> int | None:
     for number, name in enumerate(files):
         if name == __file__:
             return None  # further out is who asked for the trace
-        if not name.startswith((_JAX, _HERE, _RUNNER)):
+        if not name.startswith((_JAX, *OURS)):
             return number
     return None
 
@@ -167,7 +168,7 @@ def _traced(
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
     try:
         with _named():
-            return jax.make_jaxpr(function)(*avals)
+            return with_kernels_read(jax.make_jaxpr(function)(*avals))
     except (
         jax.errors.ConcretizationTypeError,
         jax.errors.TracerArrayConversionError,
@@ -177,7 +178,7 @@ def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJax
         frames = traceback.extract_tb(error.__traceback__)[::-1]
         own = user_frame(f.filename for f in frames)
         at = "" if own is None else f" (at {frames[own].filename}:{frames[own].lineno})"
-        raise Unsupported(
+        raise Opaque(
             f"the function needs numbers while it is traced{at}: "
             "a Python `if` or `float()` on a traced value, or NumPy or compiled code. "
             "Use jnp.where, lax.cond, jax.numpy. JAX says: " + str(error).split("\n")[0]

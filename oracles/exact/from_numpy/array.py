@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.from_numpy.tape import Tape, unsupported, words
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.from_numpy.tape import Tape, opaque, unsupported, words
+from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.program import FLOATS, Array, Var
 
@@ -108,7 +108,7 @@ class TracedArray(NDArrayOperatorsMixin):
             return self.swapaxes(-1, -2)
         if name.startswith("__") or not hasattr(self.value, name):
             raise AttributeError(f"{type(self.value).__name__!r} object has no attribute {name!r}")
-        raise UnsupportedAttribute(str(unsupported(f"arrays under exact recording have no attribute {name}")))
+        raise UnsupportedAttribute(str(opaque(f"arrays under exact recording have no attribute {name}")))
 
     def __len__(self) -> int:
         return len(self.value)
@@ -177,7 +177,7 @@ class TracedArray(NDArrayOperatorsMixin):
             return self.tape.decide(var)
         numbers, known = self.tape.numbers(self.tokens)
         if not known.all():
-            raise unsupported(
+            raise opaque(
                 f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
                 "own functions (np.exp, not math.exp) and keep it an array; an array that it is written into "
                 "must be made inside the function, with the np of its module"
@@ -247,7 +247,7 @@ for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):
     setattr(TracedArray, f"__i{_name}__", _in_place(_name))
 
 
-class UnsupportedAttribute(Unsupported, AttributeError):
+class UnsupportedAttribute(Opaque, AttributeError):
     """An attribute that ndarray has and the traced array has not."""
 
 

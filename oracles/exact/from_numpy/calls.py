@@ -32,7 +32,7 @@ from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.memory import ALLOCATORS, MAKE_INSIDE, MOVES, WRITES, array, blank, move, write
 from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, spread, unsupported, words
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, opaque, spread, unsupported, words
 from oracles.exact.program.primitives import convert, select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import FLOATS, Var
@@ -46,9 +46,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if own is not None and method == "__call__":
         return own(*inputs, **kwargs)
     if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
-        raise unsupported(
-            f"the compiled function {_owner(ufunc)}{name} has no rule; write its formula in NumPy"
-        )
+        raise no_rule(f"the compiled function {_owner(ufunc)}{name}")
     tape = first_tape((inputs, kwargs))
     tape.recorder.calls(name, line())
     if _rule(ufunc) is None and name not in PREDICATES:
@@ -263,10 +261,7 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
 
 def no_rule(name: str) -> Exception:
     """What an operation without a rule raises."""
-    return unsupported(
-        f"{name} has no rule; define it with harness.register_rule (to add it to gradproof: one entry in "
-        "oracles/exact/from_numpy/rules, composed from program/functions.py and the primitives)"
-    )
+    return opaque(f"{name} has no rule: say what it computes with gradproof.register_rule")
 
 
 def _recorded(x: TracedArray) -> Any:

@@ -21,20 +21,17 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.reach import OURS
 from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1
 words = str.split  # names with blanks between them
 
-_EXACT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_ORACLES = os.path.dirname(_EXACT)
-_HARNESS = os.path.join(os.path.dirname(_ORACLES), "harness")
-_OURS = tuple(f + os.sep for f in (_EXACT, os.path.join(_ORACLES, "frameworks"), _HARNESS))
 _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 
@@ -197,6 +194,11 @@ def unsupported(message: str) -> Unsupported:
     return Unsupported(f"{message}; at {place()}")
 
 
+def opaque(message: str) -> Opaque:
+    """The same of what a plain function could stand for."""
+    return Opaque(f"{message}; at {place()}")
+
+
 def line() -> str:
     """The line of the user's code that is running: "file.py:12"."""
     frame, _ = _users()
@@ -241,4 +243,4 @@ def _recorded() -> Iterator[FrameType]:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_OURS)
+    return frame.f_code.co_filename.startswith(OURS)

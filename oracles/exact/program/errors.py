@@ -35,6 +35,10 @@ class Unsupported(ExactError):
     """An operation without a rule, or a value that would leave the balls."""
 
 
+class Opaque(Unsupported):
+    """No rule, or code outside the framework, for which a plain function may stand."""
+
+
 _raised: ContextVar[list[ExactError] | None] = ContextVar("raised", default=None)
 
 
@@ -57,7 +61,8 @@ def uncaught() -> Iterator[None]:
     recorded.
 
     Raises:
-        Undecided: The function caught a refusal, whether it then returned or raised an error of its own.
+        Undecided: The function caught a refusal and returned.
+        ExactError: The refusal, over which the function, or compiled code in it, raised an error of its own.
     """
     with listening() as raised:
         try:
@@ -69,6 +74,7 @@ def uncaught() -> Iterator[None]:
                 raise error.__cause__ from None  # NumPy puts its own error over ours where it wants a number
             if not raised:
                 raise
+            raise raised[0] from None
     if raised:
         raise Undecided(
             "the function catches what is refused here, so it may take another path than where it runs: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -16,10 +17,22 @@ from oracles.exact.program.trees import Derived
 # What computes is known by its rules, and what tests or shows computes nothing that is differentiated.
 FRAMEWORKS = {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
 TOOLS = {"_pytest", "pytest", "hypothesis", "pandas", "sympy", "mpmath", "matplotlib", "IPython", "rich"}
-NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS
+# They keep what they compile in objects that a check must not put back.
+COMPILERS = {"numba", "llvmlite", "triton", "cffi"}
+NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS | COMPILERS
 LARGE = 1000  # containers with more elements are not searched for code
 HOLDERS = (types.SimpleNamespace, argparse.Namespace)  # of the standard library, and the user's in them
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
+
+
+_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+# Where our own files lie, as the beginnings of their paths: a message names no line of these.
+OURS = (
+    os.path.join(_HOME, "harness", ""),
+    os.path.join(_HOME, "gradproof", ""),
+    os.path.join(_HOME, "gradproof_pytest.py"),
+    *(os.path.join(_HOME, "oracles", room, "") for room in ("exact", "frameworks")),
+)
 
 
 class Reach:

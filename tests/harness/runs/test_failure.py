@@ -37,9 +37,9 @@ def unmeasured(**fields):
 def test_a_failure_reads_as_in_the_design():
     assert failure_text(PLAIN) == (
         "softmax_loss/logits vs jax [float32, (32, 10), seed 3]: imprecise\n"
+        "  subtract at losses.py:55: 22 of 24 bits cancel\n"
         "  worst element [4, 7]: computed -0.1250001, true -0.12500003712345678901 "
         "(3.1 ulp; attainable 0.6, program bound 8.2), 14.2 of 24 bits lost (budget 12)\n"
-        "  subtract at losses.py:55: 22 of 24 bits cancel\n"
         "  reproduce: python -m harness report --case softmax_loss --oracle jax --dtype float32 --seed 3 "
         "--input saturated-20"
     )

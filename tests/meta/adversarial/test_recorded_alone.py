@@ -61,7 +61,7 @@ def test_what_recording_alone_raises_is_unsupported(name):
     for exact in (exact_gradient, exact_value):
         with pytest.raises(Unsupported, match=SAID) as raised:
             exact(function, (AT[framework],))
-        assert str(raised.value) == part.diagnosis
+        assert part.diagnosis.startswith(str(raised.value))
 
 
 class Watching(torch.autograd.Function):

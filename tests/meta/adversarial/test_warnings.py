@@ -7,8 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from jax.experimental import pallas as pl
 
 import harness
+import reference
+from tests.harness import book_layers
 
 ORDINARY = np.array([0.5, -1.0, 2.0])
 POINTS = {
@@ -132,3 +135,43 @@ def test_what_a_function_says_itself_arrives_too_and_is_an_error_where_the_calle
             f(x)
         with pytest.raises(UserWarning, match="as written"):
             ask()
+
+
+W, B = np.array([[0.5, -1.0], [2.0, 0.25]]), np.zeros(2)
+EXTREME = np.array([[1e300, 1e-310], [0.0, -0.0]])
+T = torch.tensor(W)
+QUIET = {
+    "a layer": lambda: harness.check_layer(book_layers.Affine(W, B), EXTREME, boundary=["zeros"]),
+    "a loss layer": lambda: harness.check_layer(book_layers.SoftmaxWithLoss(), W, np.array([0, 1])),
+    "a network": lambda: harness.check_network(
+        reference.TwoLayerNet(2, 2, 2, rng=0), 40 * W, np.array([0, 1])
+    ),
+    "grad": lambda: harness.check_gradient(
+        lambda x: np.sum(x * x), (EXTREME,), grad=lambda x: 2 * x, boundary=["huge"]
+    ),
+    "no cotangent": lambda: harness.check_gradient(lambda x: x * x, (W,), vjp=lambda g, x: 2 * x),
+    "nothing known": lambda: harness.check_gradient(lambda x: np.fft.fft(x).real, (W,), vjp=lambda g, x: g),
+    "dropout": lambda: harness.check_gradient(torch.nn.Dropout(), (T,), boundary=["zeros"]),
+    "a module and its spec": lambda: harness.check_gradient(LSTM, (T[None].float(),), spec=LSTM),
+    "a kernel": lambda: harness.check_gradient(kernel, (jnp.asarray(W, "float32"),), mode="forward"),
+    "another mode": lambda: harness.check_gradient(torch.sin, (T,), mode="forward-over-reverse"),
+    "infinite": lambda: harness.check_gradient(lambda x: 1 / x, (np.zeros(2),), vjp=lambda g, x: -g / x / x),
+    "huge": lambda: harness.check_gradient(torch.exp, (T * 1e3,), boundary=["huge", "subnormal"]),
+}  # fmt: skip
+LSTM = torch.nn.LSTM(2, 2)
+
+
+def cube(x_ref, o_ref):
+    o_ref[...] = x_ref[...] ** 3
+
+
+def kernel(x):
+    return pl.pallas_call(cube, out_shape=jax.ShapeDtypeStruct(x.shape, x.dtype), interpret=True)(x)
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_nor_other_doors(name):
+    """What NumPy warns of in the user's own functions (a division by zero) is off here."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        assert shown(QUIET[name]())

@@ -298,14 +298,14 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
         (lambda x: x.numpy(), "through .numpy"),
         (lambda x: NumPyExp.apply(x), "outside torch"),
         (lambda x: write_outside(x), "memory was changed outside torch"),
-        (lambda x: F.dropout(x, 0.5), "random numbers"),
+        (lambda x: x * torch.bernoulli(x * 0 + 0.5), "random numbers"),
         (lambda x: x * torch.rand(3), "random numbers"),
         (lambda x: x.add_(1), "changes its input"),
         (lambda x: x.detach().add_(1), "changes its input"),
         (lambda x: torch.complex(x, x).abs(), "complex numbers"),
         (
             lambda x: torch.special.airy_ai(x),
-            r"aten.special_airy_ai has no rule: define it",
+            r"aten.special_airy_ai has no rule: say what it computes",
         ),
         (lambda x: x.sum().detach().numpy(), "returns a ndarray"),
         (lambda x: replaced_data(x), "was its .data replaced"),
@@ -488,6 +488,12 @@ def test_dropout_in_evaluation_and_numbers_from_constants_are_fine() -> None:
     scale = torch.tensor(0.25, dtype=torch.float64)
     found = gradient(lambda x: (F.dropout(x, 0.5, training=False) * scale.item()).sum(), np.ones(2))
     np.testing.assert_array_equal(found, [0.25, 0.25])
+
+
+def test_dropout_in_training_is_its_mask() -> None:
+    torch.manual_seed(0)
+    found = gradient(lambda x: F.dropout(x, 0.75).sum(), np.ones(64))
+    assert set(found.tolist()) == {0.0, 4.0}
 
 
 def test_a_wrong_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

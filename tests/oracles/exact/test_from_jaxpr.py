@@ -402,7 +402,7 @@ REFUSED = {
     "complex numbers": (lambda x: jnp.fft.fft(x).real, "complex numbers: not yet"),
     "no rule": (
         lambda x: jnp.nextafter(x, 2.0),
-        r"nextafter has no rule; say what it is with harness.register_rule .*test_from_jaxpr.py:\d+",
+        r"nextafter has no rule: say what it computes with gradproof.register_rule .*test_from_jaxpr.py:\d+",
     ),
     "a narrow dtype": (lambda x: x.astype(jnp.float8_e4m3fn), "float8_e4m3fn: use one of bfloat16"),
     "psum over a positional axis": (lambda x: jax.lax.psum(x, 0), "psum has no rule"),

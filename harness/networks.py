@@ -1,0 +1,89 @@
+"""Networks of the book's kind: one call, one verdict on the gradient of every parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.accepted import Upstream
+from harness.check import asserting
+from harness.layers import Asked, judged
+from harness.proof.materiality import Resolution
+from harness.result import Result
+from harness.subject import given
+from harness.subject.networks import Network
+from harness.subject.state import leaving_no_trace
+from oracles.exact.from_numpy.proxy import seeded_chance
+from oracles.exact_oracle import LIMITS
+from oracles.frameworks.framework import differentiating
+
+
+@given.known_keywords
+@leaving_no_trace
+@differentiating()
+def check_network(
+    net: Any,
+    x: Any,
+    t: Any,
+    *,
+    spec: Callable[..., Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    bits_lost: float | None = None,
+    seconds: float = LIMITS.seconds,
+    boundary: bool | Sequence[str] = False,
+    samples: int = 0,
+    probes: bool | Sequence[str] = True,
+    resolution: str = Resolution.FORMAT,
+    upstream: str = Upstream.WARN,
+    known: Any = None,
+) -> Result:
+    """The verdict on the gradient of a network: of its loss, in every parameter.
+
+    Layers inside share the parameters' arrays, as the book's do. The network itself is not changed: every
+    question is asked of a copy, with the seed of `np.random` and `random` reset before each run.
+
+    Args:
+        net: An object with loss(x, t), gradient(x, t), which returns a dictionary, and params, a dictionary
+            of floating arrays with the same keys: the networks of "Deep Learning from Scratch".
+        x: Its input, of any shape and dtype; it is not differentiated.
+        t: The target.
+        spec: The loss that is meant, `spec(params, x, t)` of a dictionary, where the network's is not quite
+            it (1e-7 in its logarithm).
+        options: Keyword arguments of loss, such as {"train_flg": True}, as gradient computes it; gradient is
+            given those that it takes.
+        seed: Seeds the draws of the layers.
+        bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
+        seconds: The limit for the exact evaluations, counted in work, as in `check_gradient`.
+        boundary, samples, resolution, upstream, known: As in `check_gradient`.
+        probes: As in `check_layer`.
+
+    Raises:
+        ValueError: The object is no network, or an argument is not what it must be.
+    """
+    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, probes, resolution, upstream, known)
+    keywords, array = given.mapping("options", options), np.asarray(x)
+    with seeded_chance():
+        own = Network(net, array, t, keywords, asked.seed)
+        meant = partial(_of_parameters, given.function("spec", spec), own.names, t) if spec else None
+        args = (array, *own.parameters)
+        return judged(own, args, range(1, len(args)), meant, None, asked, "check_network")
+
+
+def _of_parameters(spec: Callable[..., Any], names: Sequence[str], t: Any, x: Any, *parameters: Any) -> Any:
+    return spec(dict(zip(names, parameters, strict=True)), x, t)
+
+
+assert_network = asserting(check_network)
+assert_network.__name__ = assert_network.__qualname__ = "assert_network"
+assert_network.__doc__ = """Check the gradient of a network, and raise if it is not right.
+
+    It takes what `check_network` takes, and returns its result.
+
+    Raises:
+        GradientError: A gradient is not right; an AssertionError whose text is the failure.
+        ValueError: As `check_network`.
+    """

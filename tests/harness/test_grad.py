@@ -1,0 +1,164 @@
+"""A gradient without a cotangent, and a backward that ignores its own."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from harness import assert_gradient, check_gradient, check_layer
+
+X = np.array([0.5, -1.25, 2.0])
+IGNORES = "the backward does not use its cotangent"
+AS_GRAD = "or pass a gradient that needs none as grad="
+
+
+def loss(x):
+    return (x * x).sum()
+
+
+LOADED = {"numpy": X, "torch": torch.tensor(X), "jax": jnp.asarray(X, "float32")}
+each = pytest.mark.parametrize("x", LOADED.values(), ids=LOADED)
+
+
+@each
+def test_a_gradient_that_takes_no_cotangent_is_judged(x):
+    assert assert_gradient(loss, (x,), grad=lambda x: 2 * x).subject == "<lambda>"
+    wrong = check_gradient(loss, (x,), grad=lambda x: 2.01 * x)
+    assert wrong.verdict == "wrong"
+    assert IGNORES not in str(wrong)
+
+
+def test_it_gives_one_gradient_for_each_argument_and_takes_keywords():
+    def f(x, y, scale):
+        return scale * np.sum(x * y)
+
+    def grad(x, y, scale):
+        return scale * y, scale * x
+
+    assert_gradient(f, (X, X + 1), kwargs={"scale": 3.0}, grad=grad)
+    found = check_gradient(f, (X, X + 1), kwargs={"scale": 3.0}, grad=lambda x, y, scale: (y * scale, x))
+    assert [(part.name, part.verdict) for part in found.parts[:2]] == [("x", "accurate"), ("y", "wrong")]
+
+
+def test_it_may_be_the_frameworks_compiled_and_at_other_points():
+    f = jax.grad(loss)
+    assert_gradient(loss, (LOADED["jax"],), grad=f, jit=True, boundary=["zeros"])
+
+
+@pytest.mark.parametrize("more", [{"order": 2}, {"mode": "forward-over-reverse"}])
+def test_it_is_differentiated_again(more):
+    x = LOADED["torch"]
+    assert check_gradient(lambda x: (x**3).sum(), (x,), grad=lambda x: 3 * x**2, **more).passed
+    assert not check_gradient(lambda x: (x**3).sum(), (x,), grad=lambda x: 3 * x, **more).passed
+
+
+@pytest.mark.parametrize(
+    ("f", "shapes"),
+    [(lambda x: x * x, "(3,)"), (lambda x: (x.sum(), x[0]), "(), ()"), (lambda x: x[:1], "(1,)")],
+)
+def test_only_a_single_number_has_such_a_gradient(f, shapes):
+    with pytest.raises(ValueError, match="grad= is the gradient of a single number") as raised:
+        check_gradient(f, (X,), grad=lambda x: 2 * x)
+    assert f"returns shape {shapes}: return a number (the sum of all is not taken)" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"grad": loss, "vjp": loss}, "vjp and grad are both given; the gradient under test is one of them"),
+        ({"grad": loss, "cotangent": np.ones(())}, "grad and cotangent are both given"),
+        ({"grad": 3}, "grad is a int; pass a function"),
+        ({"grad": loss, "mode": "forward"}, "grad is given, and mode begins with forward"),
+        ({"vjp": loss, "mode": ("forward", "reverse")}, "vjp is given, and mode begins with forward"),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(more, said):
+    """A gradient by hand was not looked at in forward mode, and the check passed."""
+    with pytest.raises(ValueError, match=said):
+        check_gradient(loss, (LOADED["jax"],), **more)
+
+
+def test_what_it_changes_is_put_back():
+    kept = {"calls": 0}
+
+    class Net:
+        def grad(self, x):
+            kept["calls"] += 1
+            self.last = x
+            return 2 * x
+
+    net = Net()
+    assert_gradient(loss, (X,), grad=net.grad)
+    assert vars(net) == {}
+
+
+# -- a cotangent that is not used -------------------------------------------------------------------------
+
+
+@jax.custom_vjp
+def ignoring_jax(x):
+    return x * x
+
+
+ignoring_jax.defvjp(lambda x: (x * x, x), lambda x, g: (2 * x,))
+
+
+class IgnoringTorch(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * ctx.saved_tensors[0]
+
+
+def opaque(g, x):
+    return np.fft.ifft(np.fft.fft(2 * x)).real
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "more"),
+    [
+        (lambda x: x * x, X, {"vjp": lambda g, x: 2 * x}),
+        (lambda x: x * x, X, {"vjp": opaque}),
+        (lambda x: (x * x, x), X, {"residual_vjp": lambda x, g: 2 * x}),
+        (lambda x: 3 * ignoring_jax(x), LOADED["jax"], {}),
+        (lambda x: 3 * IgnoringTorch.apply(x), LOADED["torch"], {}),
+    ],
+    ids=["numpy", "opaque", "residuals", "jax", "torch"],
+)
+def test_a_backward_that_does_not_use_its_cotangent_is_told_so_first(f, x, more):
+    found = check_gradient(f, (x,), **more)
+    assert found.verdict in {"wrong", "miscomputed"}
+    assert str(found).splitlines()[1].startswith(f"  {IGNORES}: multiply by it; ")
+
+
+@pytest.mark.parametrize("vjp", [lambda g, x: 2 * x, opaque])
+def test_of_a_number_grad_is_named_too(vjp):
+    text = str(check_gradient(loss, (X,), vjp=vjp))
+    assert f"{IGNORES}: multiply by it, {AS_GRAD}; " in text
+
+
+def test_the_argument_whose_gradient_does_not_use_it_is_named():
+    found = check_gradient(lambda x, y: x * y, (X, X), vjp=lambda g, x, y: (g * y, 1 * x))
+    assert f"{IGNORES} for y: multiply by it; the formula" in found.diagnosis
+
+
+@pytest.mark.parametrize("vjp", [lambda g, x: 0 * x, lambda g, x: 2.01 * g * x, lambda g, x: np.sign(g) * x])
+def test_other_mistakes_are_not_told_so(vjp):
+    assert IGNORES not in str(check_gradient(lambda x: x * x, (X,), vjp=vjp))
+
+
+def test_a_layer_that_does_not_use_dout_is_told_so():
+    class Layer:
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, dout):
+            return 2 * self.x
+
+    assert f"{IGNORES}: multiply by it; " in str(check_layer(Layer(), X))

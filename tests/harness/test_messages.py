@@ -1,0 +1,224 @@
+"""What a result says: the reason first, then few numbers; lines of the user; what can be done without us."""
+
+import ctypes
+import ctypes.util
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import harness
+from oracles.exact.program.reach import OURS
+
+X = np.array([0.5, -1.25, 2.0])
+T, J = torch.tensor(X), jnp.asarray(X, "float32")
+SPEC = "; or pass spec=, a plain function that computes the same"
+
+
+# -- the order --------------------------------------------------------------------------------------------
+
+
+def test_the_reason_comes_first_then_the_worst_element_and_three_more():
+    x = np.linspace(1, 2, 40)
+    found = harness.check_gradient(lambda x: x * x, (x,), vjp=lambda g, x: g * x * (2 + 1e-3 * x))
+    title, reason, worst, *more = str(found).splitlines()
+    assert title == "<lambda>/x [float64, (40,), seed 0]: wrong"
+    assert reason.startswith("  the formula gives ")
+    assert worst.startswith("  worst element [")
+    assert [line[:8] for line in more] == ["  next ["] * 3
+
+
+def test_a_fault_is_a_reason():
+    def vjp(g, x):
+        g *= 2 * x
+        return g
+
+    title, reason, worst, *_ = str(harness.check_gradient(lambda x: x * x, (X,), vjp=vjp)).splitlines()
+    assert title.endswith("accurate (fail)")
+    assert reason == "  the cotangent was overwritten: a gradient must leave its arguments alone"
+    assert worst.startswith("  worst element")
+
+
+def test_a_reason_of_several_arguments_is_said_once():
+    found = harness.check_gradient(lambda x, y: x * y, (X, X), vjp=lambda g, x, y: (1.1 * g * y, 1.1 * g * x))
+    assert [part.verdict for part in found.parts[:2]] == ["wrong", "wrong"]
+    assert str(found).count("the formula gives") == 1
+
+
+def test_what_is_not_proven_lists_no_further_elements():
+    def vjp(g, x):
+        try:
+            return g * np.cos(float(x[0]))
+        except Exception:
+            return g * np.cos(x)
+
+    found = harness.check_gradient(np.sin, (np.ones(5),), vjp=vjp)
+    assert found.verdict == "undecided"
+    assert found.worst.more
+    assert "next [" not in str(found)
+
+
+def test_of_a_right_gradient_every_argument_has_a_line():
+    def affine_vjp(g, x, w, b):
+        return g @ w.T, x.T @ g, g.sum(0)
+
+    args = (np.ones((2, 3)), np.full((3, 2), 0.7), np.ones(2))
+    for more in ({}, {"boundary": ["zeros"]}):
+        found = harness.check_gradient(lambda x, w, b: x @ w + b, args, vjp=affine_vjp, **more)
+        said = [line for line in str(found).splitlines() if not line.startswith(" ")]
+        assert sorted(re.match(r"affine_vjp/(\w)", line)[1] for line in said) == ["b", "w", "x"]
+        assert all(": accurate" in line for line in said)
+    assert re.fullmatch(r"affine_vjp/b \[float64, \(2,\), .*\]: accurate, 0\.0 of 53 bits lost", said[-1])
+
+
+# -- places, and what to do -------------------------------------------------------------------------------
+
+
+def through_ctypes(x):
+    library = ctypes.CDLL(ctypes.util.find_library("m"))
+    library.sin.restype, library.sin.argtypes = ctypes.c_double, [ctypes.c_double]
+    return np.array([library.sin(v) for v in x])
+
+
+def by_pointer(x):
+    return x * x.ctypes.data_as(ctypes.POINTER(ctypes.c_double))[0]
+
+
+class Opaque(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.from_numpy(np.sin(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * torch.cos(ctx.saved_tensors[0])
+
+
+@torch.library.custom_op("gradproof_tests::sine", mutates_args=())
+def custom(x: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.sin(x.detach().numpy()))
+
+
+custom.register_autograd(
+    lambda ctx, g: g * torch.cos(ctx.saved_tensors[0]),
+    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(inputs[0]),
+)
+
+
+@jax.custom_vjp
+def called_back(x):
+    return jax.pure_callback(np.sin, x, x)
+
+
+called_back.defvjp(lambda x: (called_back(x), x), lambda x, g: (g * jnp.cos(x),))
+
+# What cannot be looked into, and for which a plain function can stand.
+KERNELS = {
+    "ctypes": (through_ctypes, X, "float() would take"),
+    "a pointer": (by_pointer, X, "no attribute ctypes"),
+    "no rule of NumPy": (lambda x: np.fft.fft(x).real, X, "np.fft.fft has no rule: say what it computes"),
+    "a loop of Python's": (np.vectorize(lambda v: v * v), X, "a conversion to a plain array"),
+    "autograd.Function": (Opaque.apply, T, "the function computes something outside torch"),
+    "custom_op": (custom, T, "gradproof_tests.sine has no rule: say what it computes with gradproof.regi"),
+    "no rule of torch": (torch.special.airy_ai, T, "aten.special_airy_ai has no rule: say what it computes"),
+    "callback": (called_back, J, "pure_callback: the function calls compiled or Python code that JAX "),
+    "no rule of JAX": (lambda x: jnp.nextafter(x, 2 * x), J, "JAX's primitive nextafter has no rule: say "),
+    "NumPy in JAX": (lambda x: jnp.asarray(np.sin(x)), J, "the function needs numbers while it is traced"),
+}  # fmt: skip
+# What something else helps against.
+OTHERS = {
+    "branch": (lambda x: x if x[0] == 0.5 else 2 * x, X),
+    "chance": (lambda x: x * np.random.rand(3), X),  # noqa: NPY002
+    "complex": (lambda x: (x * 1j).imag, X),
+    "torch's chance": (lambda x: x * torch.rand(3), T),
+    "a torch module": (torch.nn.RReLU(), T),
+    "in place": (lambda x: x.mul_(2), T),
+    "JAX's chance": (lambda x: x * jax.random.normal(jax.random.key(0), (3,)), J),
+    "complex in JAX": (jnp.fft.fft, J),
+}
+by_hand = {"vjp": lambda g, x: g}
+
+
+def text_of(f, x, **more):
+    return str(harness.check_gradient(f, (x,), **(by_hand if x is X else {}), **more))
+
+
+@pytest.mark.parametrize(("f", "x", "said"), KERNELS.values(), ids=KERNELS)
+def test_what_cannot_be_looked_into_is_named_with_spec(f, x, said):
+    text = text_of(f, x)
+    assert ": unsupported\n  " in text
+    assert said in text
+    assert SPEC in text
+    assert_of_the_users(text)
+
+
+@pytest.mark.parametrize(("f", "x"), OTHERS.values(), ids=OTHERS)
+def test_what_something_else_helps_against_is_not(f, x):
+    text = text_of(f, x)
+    assert re.search(r": (unsupported|undecided)\n  \w", text)
+    assert "spec=" not in text
+    assert_of_the_users(text)
+
+
+def assert_of_the_users(text):
+    """No line and no file of ours."""
+    assert not any(home in text for home in OURS)
+    assert not re.search(
+        r"(?<!tests/)\b(harness|oracles)/|\b(target|tested|in_numpy|in_torch|in_jax|trees)\.py", text
+    )
+
+
+@pytest.mark.parametrize("f", [through_ctypes, Opaque.apply, custom, called_back])
+def test_with_spec_it_is_proven_and_spec_is_named_no_more(f):
+    x, sine, more = {
+        through_ctypes: (X, np.sin, {"vjp": lambda g, x: g * np.cos(x)}),
+        called_back: (J, jnp.sin, {}),
+    }.get(f, (T, torch.sin, {}))
+    found = harness.check_gradient(f, (x,), spec=sine, **more)
+    assert found.verdict == "accurate"
+    assert "spec=" not in str(found)
+    wrong = harness.check_gradient(f, (x,), spec=lambda x: 2 * sine(x), **more)
+    assert not wrong.passed
+
+
+def test_a_spec_that_cannot_be_looked_into_is_told_of_no_other():
+    transform = KERNELS["no rule of NumPy"][0]
+    found = harness.check_gradient(np.sin, (X,), spec=transform, **by_hand)
+    assert found.verdict == "unsupported"
+    assert "spec=" not in str(found)
+
+
+# -- compilers --------------------------------------------------------------------------------------------
+
+
+class Dispatcher:
+    """As numba's: it compiles at the first call, keeps that, and takes plain arrays alone."""
+
+    __module__ = "numba.core.dispatcher"
+    __name__ = "kernel"
+
+    def __init__(self, function):
+        self.function, self.compiled = function, {}
+
+    def __call__(self, *args):
+        if any(type(a) is not np.ndarray for a in args):
+            raise TypeError("can't unbox array from PyObject into native value.")
+        if not self.compiled:
+            assert not vars(self).get("was_compiled"), "what it compiled was taken away"
+            self.was_compiled = True
+        return self.compiled.setdefault(args[0].dtype, self.function)(*args)
+
+
+def test_what_a_compiler_keeps_is_left_alone():
+    kernel, backward = Dispatcher(np.sin), Dispatcher(lambda g, x: g * np.cos(x))
+    text = str(harness.check_gradient(kernel, (X,), vjp=backward))
+    assert "TypeError: can't unbox array from PyObject" in text
+    assert SPEC in text
+    assert kernel.compiled
+    found = harness.check_gradient(lambda x: kernel(x), (X,), vjp=backward, spec=np.sin)
+    assert (found.verdict, found.is_examined) == ("accurate", False)
+    assert not harness.check_gradient(kernel, (X,), vjp=lambda g, x: 1.01 * backward(g, x), spec=np.sin)

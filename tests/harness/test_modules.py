@@ -1,0 +1,166 @@
+"""torch's modules as they are trained: dropout, spec= of a module, scripts, tensors without numbers."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import rnn
+
+from harness import check_gradient, exact_gradient
+from harness.subject.target import _elsewhere
+
+D = torch.float64
+X = torch.tensor([[0.5, -1.25, 2.0], [0.75, 1.5, -0.25]], dtype=D)
+
+
+# -- dropout ----------------------------------------------------------------------------------------------
+
+
+class Redrawn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        mask = torch.empty_like(x).bernoulli_(0.5)
+        ctx.save_for_backward(mask)
+        return x * mask
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0]
+
+
+class Mistaken(Redrawn):
+    @staticmethod
+    def backward(ctx, g):
+        return g * torch.empty_like(g).bernoulli_(0.5)
+
+
+def block():
+    return nn.TransformerEncoderLayer(2, 1, 2, dropout=0.5, batch_first=True).double()
+
+
+DROPOUTS = {
+    "module": (nn.Dropout(), X),
+    "function": (lambda x: F.dropout(torch.sin(x)), X),
+    "in place": (lambda x: F.dropout(x * 1, inplace=True), X),
+    "in a network": (nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Dropout(0.3)).double(), X),
+    "alpha": (nn.AlphaDropout(), X),
+    "of channels": (nn.Dropout1d(), X[None]),
+    "transformer": (block(), torch.ones(1, 2, 2, dtype=D) + torch.eye(2, dtype=D)),
+    "between layers": (nn.GRU(3, 2, num_layers=2, dropout=0.5).double(), X[None]),
+    "a custom function's": (Redrawn.apply, X),
+}
+
+
+@pytest.mark.parametrize(("f", "x"), DROPOUTS.values(), ids=DROPOUTS)
+def test_dropout_has_one_mask_in_every_run(f, x):
+    state = torch.get_rng_state()
+    found = check_gradient(f, (x,))
+    assert (found.verdict, found.passed) == ("accurate", True)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("more", [{"order": 2}, {"samples": 1}])
+def test_so_has_it_in_other_derivatives_and_at_other_points(more):
+    assert check_gradient(lambda x: F.dropout(torch.sin(x)), (X,), **more).passed
+
+
+def test_the_mask_is_the_one_of_the_caller_s_generator():
+    torch.manual_seed(3)
+    kept = F.dropout(torch.ones_like(X)) / 2
+    torch.manual_seed(3)
+    found = exact_gradient(F.dropout, (X,), cotangent=np.ones((2, 3)))
+    np.testing.assert_array_equal(found.mid, 2 * kept.numpy())
+    assert 0 < kept.sum() < 6
+
+
+def test_a_backward_with_a_mask_of_its_own_is_wrong():
+    assert check_gradient(Mistaken.apply, (X,)).verdict == "wrong"
+    assert check_gradient(F.dropout, (X,), vjp=lambda g, x: 2 * g).verdict == "wrong"
+
+
+@pytest.mark.filterwarnings("ignore::harness.UpstreamWarning")
+def test_a_function_that_is_looked_at_alone_ends_no_replay():
+    """Blame runs sigmoid alone, which draws nothing; the runs after it still begin with the same mask."""
+    found = check_gradient(lambda x: torch.sigmoid(F.dropout(x, 0.2)), (40 + X,), boundary=["ones"])
+    own = {part.input: part for part in found.parts if not part.of_value}
+    assert own["given"].blame.owner == "torch"
+    assert own["ones"].verdict == "accurate"
+
+
+# -- spec= of a module ------------------------------------------------------------------------------------
+
+
+def test_a_native_module_is_its_own_specification():
+    lstm = nn.LSTM(3, 2)
+    found = check_gradient(lstm, (X[None].float(),), spec=lstm)
+    assert (found.verdict, found.passed) == ("accurate", True)
+    assert len([part for part in found.parts if part.name.startswith("parameters[")]) == 4
+
+
+def test_another_module_with_the_same_parameters_says_what_is_meant():
+    class Off(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 1.01
+
+    module = nn.Linear(3, 2).double()
+    assert check_gradient(module, (X,), spec=nn.Linear(3, 2).double()).passed  # at the same numbers
+    assert check_gradient(module, (X,), spec=lambda p, x: F.linear(x, p["weight"], p["bias"])).passed
+    assert not check_gradient(module, (X,), spec=Off(3, 2).double()).passed
+    with pytest.raises(ValueError, match=r"Linear are weight, bias, and those of the other module 0\.weight"):
+        check_gradient(module, (X,), spec=nn.Sequential(nn.Linear(3, 2)))
+
+
+def test_without_its_parameters_a_module_is_a_function_like_any():
+    module = nn.Linear(3, 2).double()
+    assert check_gradient(module, (X,), argnums=0, spec=module).passed
+    assert check_gradient(lambda x: module(x), (X,), spec=module).passed
+
+
+# -- what cannot be checked says what to do ---------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+@pytest.mark.parametrize("of", [lambda m: m, lambda m: nn.Sequential(nn.Linear(3, 3).double(), m)])
+def test_a_script_says_what_to_do(of):
+    module = of(torch.jit.script(nn.Linear(3, 2).double()))
+    text = str(check_gradient(module, (X,)))
+    assert "pass the module that it was made of, or argnums= for the arguments alone" in text
+    assert check_gradient(module, (X,), argnums=0).passed
+
+
+def on_meta(*shape):
+    return torch.empty(shape, device="meta")
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "more", "where"),
+    [
+        (torch.sin, (on_meta(2),), {}, "an argument is"),
+        (nn.Linear(2, 2, device="meta"), (X[:, :2],), {}, "an argument is"),
+        (lambda x, scale: x * scale, (X,), {"kwargs": {"scale": on_meta(3)}}, "an argument is"),
+        (lambda x: x.to("meta"), (X,), {}, "the function returns"),
+    ],
+)
+def test_a_tensor_without_numbers_is_refused(f, args, more, where):
+    said = f"{where} a tensor on the device meta, which has a shape and no numbers"
+    with pytest.raises(ValueError, match=said):
+        check_gradient(f, args, **more)
+
+
+def test_a_packed_sequence_and_a_constant_on_meta_do_not_hide():
+    assert check_gradient(lambda x: rnn.pad_sequence([x, x]), (X,)).passed
+    said = str(check_gradient(lambda x: (x, x.to("meta") * 2)[0], (X,)))
+    assert "accurate" in said
+
+
+def test_arrays_on_several_devices_are_named():
+    """No such device is here: what is said is tested, not what runs."""
+    two = [SimpleNamespace(device=name) for name in ("cuda:0", "cpu")]
+    assert (
+        _elsewhere(two) == "the arrays are on cpu and cuda:0, and are checked on the default device together"
+    )
+    assert _elsewhere(two[:1]) == ""
+    assert _elsewhere([np.ones(2), X]) == ""

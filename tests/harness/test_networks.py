@@ -1,0 +1,251 @@
+"""check_network on the book's networks: every parameter is compared, and the network stays what it was."""
+
+import copy
+from collections import OrderedDict
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import reference
+from harness import assert_network, check_layer, check_network
+from tests.harness import book_layers as book
+
+RNG = np.random.default_rng(0)
+X, T = RNG.normal(size=(4, 3)), np.array([0, 2, 1, 1])
+IMAGES = RNG.normal(size=(2, 1, 4, 4))
+
+
+class MultiLayerNet:
+    """As the book's: weights drawn in the constructor, layers that share them, weight decay."""
+
+    def __init__(self, sizes=(3, 2, 3), decay=0.1, ratio=0.0, norm=False):
+        self.params, self.layers, self.decay, self.count = {}, OrderedDict(), decay, len(sizes) - 1
+        for k, (n, m) in enumerate(pairwise(sizes), 1):
+            self.params[f"W{k}"], self.params[f"b{k}"] = np.random.randn(n, m), np.zeros(m)  # noqa: NPY002
+            self.layers[f"Affine{k}"] = book.Affine(self.params[f"W{k}"], self.params[f"b{k}"])
+            if k == self.count:
+                break
+            if norm:
+                self.params[f"gamma{k}"], self.params[f"beta{k}"] = np.full(m, 1.5), np.zeros(m)
+                self.layers[f"Norm{k}"] = book.BatchNormalization(
+                    self.params[f"gamma{k}"], self.params[f"beta{k}"]
+                )
+            self.layers[f"Activation{k}"] = book.Sigmoid()
+            if ratio:
+                self.layers[f"Dropout{k}"] = book.Dropout(ratio)
+        self.last = book.SoftmaxWithLoss()
+
+    def predict(self, x, train_flg):
+        for name, layer in self.layers.items():
+            flag = (train_flg,) if name.startswith(("Norm", "Dropout")) else ()
+            x = layer.forward(x, *flag)
+        return x
+
+    def loss(self, x, t, train_flg=False):
+        y = self.predict(x, train_flg)
+        decay = sum(0.5 * self.decay * np.sum(self.params[f"W{k}"] ** 2) for k in range(1, self.count + 1))
+        return self.last.forward(y, t) + decay
+
+    def gradient(self, x, t):
+        self.loss(x, t, train_flg=True)
+        dout = self.last.backward(1)
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        grads = {}
+        for k in range(1, self.count + 1):
+            affine = self.layers[f"Affine{k}"]
+            grads[f"W{k}"], grads[f"b{k}"] = affine.dW + self.decay * affine.W, affine.db
+            if f"gamma{k}" in self.params:
+                grads[f"gamma{k}"] = self.layers[f"Norm{k}"].dgamma
+                grads[f"beta{k}"] = self.layers[f"Norm{k}"].dbeta
+        return grads
+
+
+class ConvNet:
+    def __init__(self):
+        self.params = {
+            "W1": RNG.normal(size=(2, 1, 3, 3)), "b1": RNG.normal(size=2), "W2": RNG.normal(size=(8, 3)),
+            "b2": np.zeros(3),
+        }  # fmt: skip
+        p = self.params
+        self.layers = [book.Convolution(p["W1"], p["b1"]), book.Relu(), book.Affine(p["W2"], p["b2"])]
+        self.last = book.SoftmaxWithLoss()
+
+    def loss(self, x, t):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return self.last.forward(x, t)
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.last.backward()
+        for layer in self.layers[::-1]:
+            dout = layer.backward(dout)
+        first, _, second = self.layers
+        return {"W1": first.dW, "b1": first.db, "W2": second.dW, "b2": second.db}
+
+
+TRAIN = {"options": {"train_flg": True}}
+NETS = {
+    "reference": (lambda: reference.TwoLayerNet(3, 2, 3, rng=0), X, T, {}),
+    "layers": (MultiLayerNet, X, T, {}),
+    "one-hot": (MultiLayerNet, X, np.eye(3)[T], {}),
+    "dropout and norm": (lambda: MultiLayerNet(ratio=0.5, norm=True), X, T, TRAIN),
+    "three layers": (lambda: MultiLayerNet((3, 2, 1, 3)), X, T, {}),
+    "convolution": (ConvNet, IMAGES, T[:2], {}),
+}
+each_net = pytest.mark.parametrize(("make", "x", "t", "more"), NETS.values(), ids=NETS)
+
+
+@each_net
+def test_a_right_network_passes_with_a_row_for_each_parameter(make, x, t, more):
+    net = make()
+    net.gradient(x, t)  # it has been used, and its layers keep what they saw
+    before, given, state = copy.deepcopy(net), (x.copy(), t.copy()), np.random.get_state()[1].copy()  # noqa: NPY002
+    found = assert_network(net, x, t, probes=[], **more)
+    assert list(found.rows["argument"]) == list(net.params)
+    assert set(found.rows["verdict"]) == {"accurate"}
+    assert found.subject == type(net).__name__
+    for name, value in net.params.items():
+        np.testing.assert_array_equal(value, before.params[name])
+    np.testing.assert_equal((x, t), given)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+@pytest.mark.parametrize(("layer", "name"), [("Affine1", "b1"), ("Affine2", "b2")])
+def test_one_mistake_in_a_layer_is_found_where_it_is(layer, name):
+    net = MultiLayerNet()
+    net.layers[layer].wrong = True
+    found = check_network(net, X, T, probes=[])
+    wrong = [part.name for part in found.parts if part.verdict == "wrong"]
+    assert (found.passed, wrong) == (False, [name])
+    assert f"MultiLayerNet/{name} [" in str(found).splitlines()[0]
+
+
+def test_a_mistake_before_a_layer_is_seen_in_all_below():
+    net = MultiLayerNet()
+    net.layers["Activation1"].wrong = True
+    wrong = [part.name for part in check_network(net, X, T, probes=[]).parts if part.verdict == "wrong"]
+    assert wrong == ["W1", "b1"]
+
+
+def test_the_layers_stay_the_same_objects_with_the_same_arrays():
+    net = MultiLayerNet()
+    held = dict(net.params)
+    layers, kept = dict(net.layers), {name: dict(vars(layer)) for name, layer in net.layers.items()}
+    check_network(net, X, T, probes=[])
+    assert all(net.params[name] is value for name, value in held.items())
+    assert net.layers["Affine1"].W is net.params["W1"]
+    assert all(net.layers[name] is layer for name, layer in layers.items())
+    for name, layer in net.layers.items():
+        assert vars(layer).keys() == kept[name].keys()
+        assert all(vars(layer)[key] is value for key, value in kept[name].items())
+
+
+def test_the_small_number_of_the_book_is_named_and_spec_says_what_is_meant():
+    net = MultiLayerNet(decay=0.0)
+    net.last.small = 1e-7
+    found = check_network(net, X, T, probes=[])
+    assert found.verdict == "wrong"
+    assert (
+        "the derivative of the function without its 1e-07: name the function it belongs to as spec="
+        in str(found)
+    )
+
+    def meant(params, x, t):
+        hidden = 1 / (1 + np.exp(-(x @ params["W1"] + params["b1"])))
+        scores = hidden @ params["W2"] + params["b2"]
+        return -np.mean(np.log(book.softmax(scores)[np.arange(len(x)), t]))
+
+    assert assert_network(net, X, T, spec=meant).passed
+
+
+def with_gradients(change):
+    class Changed(MultiLayerNet):
+        def gradient(self, x, t):
+            return change(super().gradient(x, t))
+
+    return Changed()
+
+
+def test_a_parameter_without_a_gradient_is_named():
+    found = check_network(with_gradients(lambda g: {k: v for k, v in g.items() if k != "b1"}), X, T)
+    assert found.faults == ("gradient has no 'b1', which is in params",)
+    assert not found.passed
+    assert "no gradient (None)" in str(found)
+
+
+def test_a_gradient_without_a_parameter_is_named():
+    found = check_network(with_gradients(lambda g: {**g, "W9": 0}), X, T)
+    assert found.faults == ("gradient has 'W9', which is not in params",)
+    assert not found.passed
+
+
+def test_parameters_that_the_layers_hold_copies_of_are_named():
+    net = MultiLayerNet(decay=0.0)
+    net.layers["Affine1"].W = net.params["W1"].copy()
+    text = str(check_network(net, X, T, probes=[]))
+    assert "MultiLayerNet/W1 [float64, (3, 2), seed 0]: wrong" in text
+    assert "loss does not move with params['W1']: do the layers hold a copy of it?; " in text
+
+
+def test_a_kept_view_of_a_parameter_is_refused():
+    net = MultiLayerNet(decay=0.0)
+    net.layers["Affine1"].W = net.params["W1"][:, ::1]
+    with pytest.raises(ValueError, match=r"layers\['Affine1'\].W is a view of params\['W1'\]"):
+        check_network(net, X, T, probes=[])
+
+
+def test_gradients_that_add_up_over_calls_are_found_by_a_probe():
+    class Adding(MultiLayerNet):
+        sums = None
+
+        def gradient(self, x, t):
+            found = super().gradient(x, t)
+            self.sums = {k: v + (self.sums or found)[k] * (self.sums is not None) for k, v in found.items()}
+            return self.sums
+
+    assert check_network(Adding((3, 3)), X, T, probes=[]).passed
+    found = check_network(Adding((3, 3)), X, T)
+    assert "on an object that was used before" in str(found)
+
+
+def test_in_float32():
+    net = reference.TwoLayerNet(3, 2, 3, rng=0)
+    net.params = {name: value.astype("float32") for name, value in net.params.items()}
+    found = assert_network(net, X.astype("float32"), T)
+    assert set(found.rows["dtype"]) == {"float32"}
+
+
+class NoParams:
+    def loss(self, x, t):
+        return 0.0
+
+    gradient = loss
+
+
+class OfIntegers(MultiLayerNet):
+    def __init__(self):
+        super().__init__()
+        self.params["b1"] = np.zeros(2, int)
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (3.0, r"float has no loss\(x, t\) and no gradient\(x, t\) and no params; a network has"),
+        (NoParams(), "NoParams has no params; a network has"),
+        (MultiLayerNet, "net is the class MultiLayerNet; pass an object of it"),
+        (OfIntegers(), r"params\['b1'\] is int64; allowed are arrays of bfloat16"),
+        (with_gradients(lambda g: list(g.values())), "gradient returns a list; it returns a dictionary"),
+    ],
+)
+def test_what_is_no_network_says_what_one_is(net, said):
+    with pytest.raises(ValueError, match=said):
+        check_network(net, X, T, probes=[])
+
+
+def test_a_network_that_is_taken_for_a_layer_is_sent_on():
+    with pytest.raises(ValueError, match="check_network takes a network with loss and gradient"):
+        check_layer(MultiLayerNet(), X, T)
