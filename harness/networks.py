@@ -58,8 +58,12 @@ def check_network(
         seed: Seeds the draws of the layers.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations, counted in work, as in `check_gradient`.
-        boundary, samples, resolution, upstream, known: As in `check_gradient`.
+        boundary: As in `check_gradient`.
+        samples: As in `check_gradient`.
         probes: As in `check_layer`.
+        resolution: As in `check_gradient`.
+        upstream: As in `check_gradient`.
+        known: As in `check_gradient`.
 
     Raises:
         ValueError: The object is no network, or an argument is not what it must be.

@@ -41,7 +41,7 @@ def run(name: str, body: str, printed: list[str]) -> str:
     except Exception:
         return f"{name}: {traceback.format_exc()}"
     lines = [re.escape(line).replace(r"\.\.\.", ".*") for line in printed]
-    if not all(re.search(f"^{line}$", out.getvalue(), re.MULTILINE) for line in lines):
+    if lines and not re.search(r"^" + r"$\n(?:.*\n)*?^".join(lines) + "$", out.getvalue(), re.MULTILINE):
         return f"{name} says that it prints\n" + "\n".join(printed) + f"\nand it prints\n{out.getvalue()}"
     return ""
 
