@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ours("harness")
     file, reason = config.option.gradproof_baseline, config.option.gradproof_update_baseline
     if file:
-        session = ours("harness.gate.session").Session(config, file, reason)
+        session = ours("gradproof.session").Session(config, file, reason)
         config.pluginmanager.register(session, BASELINE)
     elif reason is not None:
         raise pytest.UsageError("--gradproof-update-baseline needs --gradproof-baseline=FILE")

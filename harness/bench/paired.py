@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 import reference
-from harness.cases import catalogue
+from harness.cases import catalogue, documents
+from harness.cases.case import Case
 from harness.runs.timing import paired
 from harness.subject.derivative import Array
 from oracles.exact_oracle import enclosed_gradient
@@ -89,9 +91,28 @@ def _against_the_loop(
     )  # fmt: skip
 
 
+def hand_derived(case: Case) -> Benchmark:
+    """A case of somebody else's: its gradient against its value. Nothing is promised of that."""
+    first = case.inputs[0].name
+    args, cotangent = case.draw(first, "float64", 0)
+    assert case.vjp is not None
+    vjp = case.vjp
+    measured = paired(lambda: case.function(*args), lambda: vjp(cotangent, *args))
+    return Benchmark(
+        case.name, "value", "its gradient", measured.time_s, measured.reference_time_s, 1 / measured.ratio,
+        1 / measured.ratio_high, 1 / measured.ratio_low, 0.0, note=f"float64, {first}",
+    )  # fmt: skip
+
+
 BENCHMARKS: tuple[Callable[[], Benchmark], ...] = (numerical_gradient, exact_gradient)
+
+
+def benchmarks() -> list[Callable[[], Benchmark]]:
+    """Ours, and one for each case that is not the document's and has a gradient."""
+    others = [case for name, case in catalogue().items() if name not in documents() and case.vjp]
+    return [*BENCHMARKS, *(partial(hand_derived, case) for case in others)]
 
 
 def run() -> Iterator[Benchmark]:
     """Every benchmark, as they are done."""
-    return (benchmark() for benchmark in BENCHMARKS)
+    return (benchmark() for benchmark in benchmarks())

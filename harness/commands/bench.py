@@ -17,7 +17,7 @@ BENCHMARK_COLUMNS = (
 
 def run_bench() -> ExitCode:
     """The paired benchmarks and the exact oracle's limits; fails where a promise is not kept."""
-    pairs = list(with_progress(paired.run(), len(paired.BENCHMARKS)))
+    pairs = list(with_progress(paired.run(), len(paired.benchmarks())))
     measured = list(with_progress(exact.run(), exact.COUNT))
     seen = list(with_progress(gate.run(), None))
     deliver([benchmarks(pairs), measurements(measured), powers(seen)])

@@ -11,7 +11,6 @@ import difflib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +22,9 @@ import msgspec
 from cyclopts import App, ArgumentCollection, Token
 
 from harness.selection import NothingSelected, UsageError, near_matches
+from harness.settings import CASES, TABLE, listed_cases, nearest
 
-FILE, TABLE, PREFIX = "pyproject.toml", "gradproof", "GRADPROOF_"
+PREFIX = "GRADPROOF_"
 ALLOWED: dict[Any, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -121,18 +121,14 @@ def _in_environment(types: Types) -> Iterator[Setting]:
 
 
 def _in_file(commands: Mapping[Command, Types], types: Types) -> Iterator[Setting]:
-    """The settings of the nearest file, upwards from the current directory, that has our table."""
-    here = Path.cwd()
-    for path in (folder / FILE for folder in (here, *here.parents)):
-        if not os.path.isfile(path):  # which, unlike Path.is_file, is no error where we may not look
-            continue
-        try:
-            tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool")
-        except (OSError, ValueError) as problem:
-            raise UsageError(f"{path} cannot be read as TOML: {problem}") from None
-        if isinstance(tool, dict) and TABLE in tool:
-            yield from _in_table(tool[TABLE], (), commands, types, path)
-            return
+    """The settings of the nearest file that has our table; `cases` are the catalogue's."""
+    found = nearest()
+    if found:
+        path, table = found
+        listed_cases()  # what is wrong with them is said whatever the command
+        if isinstance(table, dict):
+            table = {key: value for key, value in table.items() if key != CASES}
+        yield from _in_table(table, (), commands, types, path)
 
 
 def _in_table(
@@ -150,7 +146,7 @@ def _in_table(
             place = f"{key} = {json.dumps(value, default=str)} in {where}"
             yield Setting(group, name, _words(value, types[name], place, path.parent, strict=True), place)
         else:
-            inside = [c[-1] for c in commands if c[:-1] == group]
+            inside = [c[-1] for c in commands if c[:-1] == group] + ([] if group else [CASES])
             raise UsageError(f"unknown key {key!r} in {where}; {near_matches(name, [*types, *inside])}")
 
 

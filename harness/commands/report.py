@@ -15,7 +15,7 @@ from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, 
 from harness.runs.journal import Journal
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import DTYPES, cells_of, chosen_oracles, oracles, run
-from harness.selection import ALL, UsageError, listed, refuse_wrong_numbers
+from harness.selection import ALL, NothingSelected, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")
@@ -72,7 +72,10 @@ def _cells(options: ReportOptions) -> list[Cell]:
     if options.output and options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
     refuse_wrong_numbers(options.jobs, options.seed)
-    return cells_of(options.scope, options.seed, full=options.full)
+    found = cells_of(options.scope, options.seed, full=options.full)
+    if not found:
+        raise NothingSelected(f"no case of this selection is written for --oracle {options.scope.oracle}")
+    return found
 
 
 def _allowed(record: Record, verdicts: Sequence[str]) -> Record:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
+from harness.cases.plugins import listed_files
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.record import Cell, Record, Row, from_json, to_json
 from harness.selection import Untrusted, UsageError
@@ -35,13 +36,18 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def code_digest() -> str:
-    """A digest of the packages' own sources: what ran under another digest says nothing of this code."""
+    """A digest of the packages' own sources, and of the modules that pyproject.toml lists cases of.
+
+    What ran under another digest says nothing of this code.
+    """
     found = hashlib.sha256()
     for package in PACKAGES:
         root = Path(str(files(package)))
         for path in sorted(p for p in root.rglob("*") if p.suffix in {".py", ".toml"}):
             found.update(f"{package}/{path.relative_to(root).as_posix()}\0".encode())
             found.update(path.read_bytes())
+    for path in listed_files():
+        found.update(path.read_bytes())
     return found.hexdigest()[:16]
 
 

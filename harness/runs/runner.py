@@ -10,7 +10,7 @@ from functools import cache, partial
 
 from msgspec.structs import asdict, replace
 
-from harness.cases import catalogue
+from harness.cases import catalogue, documents
 from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
 from harness.runs.known import known_defects
@@ -23,6 +23,7 @@ from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
 from oracles.exact.program.errors import first_line
 
 DTYPES = ("float64", "float32")
+FRAMEWORKS = ("jax", "jax-jit", "torch", "torch-compile")  # in which the document's cases are written
 
 
 @cache
@@ -49,7 +50,8 @@ def plan(
     Those of one case and dtype stand together, since they share what is proven and compiled, and the cases
     with a heavy input come first, so that many processes end together.
     Without `full` an oracle that is slow has one cell per case, which says so, a sparse one is asked in the
-    first dtype at the case's most usual shape, and a heavy input in the first dtype.
+    first dtype at the case's most usual shape, and a heavy input in the first dtype. Somebody else's case has
+    no cells in a framework in which it is not written.
     """
     cells = []
     for name in sorted(cases, key=lambda case: not any(maker.heavy for maker in catalogue()[case].inputs)):
@@ -57,6 +59,8 @@ def plan(
         usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
         for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
             asked = oracles()[oracle]
+            if name not in documents() and oracle in FRAMEWORKS and asked.unsupported(catalogue()[name]):
+                continue  # nobody has written it in that framework
             first = dtype == dtypes[0]
             covered = (
                 (not asked.slow or (maker is makers[0] and first))

@@ -71,6 +71,13 @@ def _why(problem: ProcessExpired | TimeoutError, timeout_s: float) -> str:
     if code >= 0:
         return f"the process that ran it ended with exit code {code}"
     return (
-        f"the process that ran it was killed by {signal.Signals(-code).name}; look for a crash in native "
+        f"the process that ran it was killed by {_signal(-code)}; look for a crash in native "
         "code (SIGSEGV) or for too little memory (SIGKILL)"
     )
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Windows knows few of them
+        return f"signal {number}"

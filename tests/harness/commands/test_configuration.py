@@ -8,8 +8,9 @@ from cyclopts import App
 
 from harness.commands import cli
 from harness.commands import report as command
-from harness.commands.configuration import FILE, ConfiguredApp
+from harness.commands.configuration import ConfiguredApp
 from harness.selection import NothingSelected, UsageError
+from harness.settings import FILE
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-import harness.gate.session
+import gradproof.session
 from harness.gate import baseline as baselines
 from harness.runs.record import Row
 
 # A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
-LOADED = (harness.gate.session,)
+LOADED = (gradproof.session,)
 
 pytest_plugins = ["pytester"]
 

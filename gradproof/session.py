@@ -1,6 +1,6 @@
 """A session of pytest against its baseline: which checks came, which should have, and what follows.
 
-Only the pytest plugin imports this, where `--gradproof-baseline` is given.
+Only the pytest plugin imports this, where `--gradproof-baseline` is given; so it may import pytest.
 """
 
 from __future__ import annotations
