@@ -127,7 +127,7 @@ class SuiteWords(Words):
     def failure(self, record: Record) -> list[str]:
         """As for the catalogue."""
         title = f"{self.name(Row.of(record.cell), record.input, record.shapes)}: {label(record)}"
-        return [line for line in (title, numbers_of(record), record.diagnosis) if line]
+        return [line for line in (title, record.diagnosis, numbers_of(record)) if line]
 
     def reproduce(self, records: Sequence[Record]) -> str:
         """The test alone."""

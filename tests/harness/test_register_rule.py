@@ -98,6 +98,23 @@ def test_a_primitive_that_is_said_to_be_another_function_accuses_nobody():
     assert "not the function that it is taken for" in str(found)
 
 
+class Vectorized:
+    """As numba's: no ufunc, but called as one."""
+
+    nin, nout, __name__ = 1, 1, "cubed"
+
+    def __call__(self, x):
+        return x**3 if type(x) is np.ndarray else x.__array_ufunc__(self, "__call__", x)
+
+
+def test_what_a_compiler_has_vectorized():
+    cubed = Vectorized()
+    before = check_gradient(cubed, (X,), vjp=lambda g, x: 3 * g * x**2)
+    assert "the compiled function cubed has no rule: say what it computes with" in before.diagnosis
+    register_rule(cubed, lambda x: x * x * x)
+    assert check_gradient(cubed, (X,), vjp=lambda g, x: 3 * g * x**2).passed
+
+
 # -- torch ------------------------------------------------------------------------------------------------
 
 

@@ -46,7 +46,7 @@ def _key(operation: Any) -> tuple[str, Any]:
         return "jax", operation.name
     elif callable(operation) and hasattr(operation, "__name__"):
         root = str(getattr(operation, "__module__", "")).partition(".")[0]
-        if home == "numpy" or root in {"numpy", "scipy"}:
+        if home == "numpy" or root in {"numpy", "scipy"} or hasattr(operation, "nin"):  # a compiler's ufunc
             return "numpy", operation
     raise ValueError(
         f"{operation!r} is no operation that can have a rule: pass a function or ufunc of NumPy or SciPy, a "
