@@ -16,6 +16,8 @@ from harness.cases.plugins import CASES, ORACLES
 from harness.commands.cli import app, run
 from harness.inputs.corpus import CORPUS
 from harness.proof.question import Probe
+from harness.settings import CASES as LISTED
+from harness.settings import TABLE
 from harness.verdicts import JUDGED, ExitCode, Outcome
 from tests.meta.pages import PAGES, ROOT, STARTS, Block, blocks, failures
 
@@ -98,9 +100,10 @@ def test_the_configuration_that_is_shown_is_accepted(tmp_path, monkeypatch, caps
     assert run(["explain", "worse"]) == 0
 
 
-def test_the_entry_points_that_are_shown_are_the_ones_that_are_read():
-    (shown,) = blocks(ROOT / "docs/extending.md", "toml")
-    assert set(tomllib.loads(shown.body)["project"]["entry-points"]) == {ORACLES, CASES}
+def test_the_settings_and_entry_points_that_are_shown_are_those_that_are_read():
+    settings, points = (tomllib.loads(shown.body) for shown in blocks(ROOT / "docs/extending.md", "toml"))
+    assert settings == {"tool": {TABLE: {LISTED: ["mypackage.cases:CASES"]}}}
+    assert set(points["project"]["entry-points"]) == {ORACLES, CASES}
 
 
 @pytest.mark.parametrize("target", TARGETS)
