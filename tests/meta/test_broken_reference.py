@@ -125,10 +125,12 @@ def test_a_broken_gradient_accuses_no_framework_and_changes_no_truth(with_broken
 def test_a_broken_function_is_one_that_no_framework_computes(name, installed, capsys):
     """The value differs already, so a wrong specification is seen whatever the gradients are."""
     installed(longer(cases.catalogue()[name]))
-    assert run(report(name, oracle="numpy,jax,torch")) == 1
+    # The blame of a whole network's gradient takes JAX ten seconds, all of it to compile.
+    frameworks = ("torch",) if name.endswith("net") else ("jax", "torch")
+    assert run(report(name, oracle=",".join(("numpy", *frameworks)))) == 1
     found = {r.oracle: r for r in rows(capsys)}
     assert found["numpy"].outcome is Outcome.PASS
-    for framework in ("jax", "torch"):
+    for framework in frameworks:
         assert (found[framework].outcome, found[framework].verdict) == (Outcome.FAIL, Verdict.WRONG)
         assert found[framework].diagnosis.startswith("value: ")
 
