@@ -107,9 +107,10 @@ ruled.defvjp(lambda x, factor: (ruled(x, factor), (x, factor)), of_sine)
 
 
 def test_a_rule_of_kernels_is_proven_with_its_literals():
-    found = check_gradient(lambda x: ruled(x, 1.0), (jnp.asarray(X),))
+    found = check_gradient(lambda x: ruled(x, 1.0), (jnp.asarray(X),), probes=[])
     assert (found.verdict, found.is_examined, found.notes) == ("accurate", True, ())
-    assert check_gradient(lambda x: ruled(x, 1.01), (jnp.asarray(X),)).verdict == "wrong"
+    wrong = check_gradient(lambda x: ruled(x, 1.01), (jnp.asarray(X),), probes=[])
+    assert wrong.verdict == "wrong"
 
 
 def test_a_compiled_kernel_is_named():
