@@ -2,57 +2,167 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
+import json
+import math
 import sys
 import warnings
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from harness.accepted import UpstreamWarning
 from harness.check import check_gradient
+from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
+from harness.commands.phrasing import in_options
 from harness.inputs.corpus import CORPUS
+from harness.layers import check_layer
+from harness.networks import check_network
 from harness.proof.question import Probe
-from harness.result import Result
-from harness.selection import UsageError, listed
-from harness.subject.derivative import Array, signed
+from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the_reader_does
+from harness.report.tables import Table, frame_of
+from harness.result import COLUMNS, Result
+from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES
 
+FORMATS = ("text", *WRITERS, "jsonl")
+
 
 def run_check(name: str, options: CheckOptions) -> ExitCode:
-    """Import, draw or load the inputs, check, and print the result."""
+    """Import, draw or load the inputs, check, and show the result."""
     if options.dtype not in FLOATS:
         listed("--dtype", options.dtype, sorted(FLOATS))
     if options.framework:
         listed("--framework", options.framework, NAMES)
-    function = imported(name)
-    others: dict[str, Any] = {
-        other: imported(path)
-        for other in ("spec", "vjp", "residual_vjp", "surrogate")
-        if (path := getattr(options, other))
-    }
+    refuse_wrong_numbers(0, options.seed)
+    formats = _formats(options)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
-            found = check_gradient(
-                function, _arguments(options), **others, mode=options.mode, order=options.order,
-                seed=options.seed, bits_lost=options.bits_lost, boundary=_boundary(options.boundary),
-                framework=options.framework or _framework(function), samples=options.samples,
-                probes=_probes(options.probes), resolution=options.resolution, upstream=options.upstream,
-                known=options.known,
-            )  # fmt: skip
+            found = _of_layer(name, options) if options.layer else _of_function(name, options)
+    except UsageError:
+        raise
     except ValueError as problem:
-        raise UsageError(str(problem)) from problem
-    print(found)
+        raise UsageError(in_options(str(problem))) from problem
+    with whatever_the_reader_does():
+        _deliver(found, formats, options.output)
     return _exit_code(found)
+
+
+def _of_function(name: str, options: CheckOptions) -> Result:
+    function = imported(name)
+    return check_gradient(
+        function, arguments_of(options), kwargs=_kwargs(options.kwargs), argnums=_argnums(options.argnums),
+        framework=options.framework or framework_of(function), mode=options.mode, order=options.order,
+        **_others(options, "spec", "vjp", "residual_vjp", "grad", "surrogate"), **_common(options),
+    )  # fmt: skip
+
+
+def _of_layer(name: str, options: CheckOptions) -> Result:
+    """A layer or a network of the book's kind; a torch module is a function with parameters."""
+    for option in ("vjp", "residual_vjp", "grad", "surrogate", "argnums"):
+        if getattr(options, option):
+            raise UsageError(f"--{option.replace('_', '-')} is for functions; a layer has its own backward")
+    layer = named(name)
+    if isinstance(layer, type) or not (hasattr(layer, "forward") or hasattr(layer, "loss")):
+        layer = _made(name, layer, _kwargs(options.kwargs))
+    elif options.kwargs:
+        raise UsageError(f"--kwargs is for what makes a layer, and {name} is one")
+    if "torch" in sys.modules and isinstance(layer, sys.modules["torch"].nn.Module):
+        return check_gradient(
+            layer, arguments_of(options), framework="torch", mode=options.mode, order=options.order,
+            **_others(options, "spec"), **_common(options),
+        )  # fmt: skip
+    if (options.mode, options.order) != ("reverse", 1):
+        raise UsageError("--mode and --order are for functions; a layer has one gradient, its backward's")
+    given, about = arguments_of(options), {**_others(options, "spec"), **_common(options)}
+    if len(given) > 2:
+        raise UsageError(f"a layer takes x, and a loss or a network x and t; got {len(given)} arguments")
+    if hasattr(layer, "forward") or len(given) == 1:
+        return check_layer(layer, given[0], given[1] if len(given) == 2 else None, **about)
+    return check_network(layer, given[0], given[1], **about)
+
+
+def _made(name: str, maker: Any, kwargs: dict[str, Any]) -> Any:
+    if not callable(maker):
+        raise UsageError(f"{name} must be a layer, or what makes one, got a {type(maker).__name__}")
+    try:
+        return maker(**kwargs)
+    except TypeError as problem:
+        raise UsageError(
+            f"{name} cannot be called: {problem}; give --kwargs, or name a function that makes it"
+        ) from problem
+
+
+def _others(options: CheckOptions, *names: str) -> dict[str, Any]:
+    return {name: imported(path) for name in names if (path := getattr(options, name))}
+
+
+def _common(options: CheckOptions) -> dict[str, Any]:
+    seconds = {} if options.seconds is None else {"seconds": options.seconds}
+    return {
+        "seed": options.seed, "bits_lost": options.bits_lost, "boundary": _boundary(options.boundary),
+        "samples": options.samples, "probes": _probes(options.probes), "resolution": options.resolution,
+        "upstream": options.upstream, "known": options.known, **seconds,
+    }  # fmt: skip
+
+
+def _argnums(text: str) -> list[int] | None:
+    if not text:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--argnums is {text!r}; name arguments by their numbers, such as 0,2") from None
+
+
+def _kwargs(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError as problem:
+        raise UsageError(f"--kwargs is no JSON: {problem}; write '{{\"axis\": -1}}'") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"--kwargs is {text}; write a JSON object, '{{\"axis\": -1}}'")
+    return found
+
+
+def _formats(options: CheckOptions) -> list[str]:
+    if options.output and options.output.exists() and not options.output.is_dir():
+        raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
+    formats = listed("--format", options.format or (",".join(FORMATS) if options.output else "text"), FORMATS)
+    if options.output is None and len(formats) > 1:
+        raise UsageError(
+            f"--format {options.format} needs --output DIR: several formats do not share a screen"
+        )
+    return formats
+
+
+def _deliver(found: Result, formats: Sequence[str], output: Path | None) -> None:
+    if "text" in formats:
+        print(in_options(str(found)))
+    rows = [{str(name): _plain(v) for name, v in row.items()} for row in found.rows.to_dict("records")]
+    table = Table(
+        "check",
+        f"{found.subject}: {found.verdict.value or 'nothing compared'}",
+        frame_of(rows),
+        tuple(COLUMNS),
+    )
+    deliver([table], formats=[name for name in formats if name in WRITERS], output=output)
+    if "jsonl" in formats:
+        lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+        if output is None:
+            sys.stdout.write(lines)
+        else:
+            replace_file(output / "check.jsonl", lines)
+
+
+def _plain(value: Any) -> Any:
+    """For JSON, which has no NaN and no infinities: those are words, as in a run's file."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    return str(value) if isinstance(value, tuple) else value
 
 
 def _boundary(text: str) -> bool | list[str]:
@@ -67,88 +177,3 @@ def _exit_code(found: Result) -> ExitCode:
     if found.verdict is Verdict.NONE:
         return ExitCode.NOTHING_COMPARED
     return ExitCode.OK if found.passed else ExitCode.FAILED
-
-
-def imported(path: str) -> Callable[..., Any]:
-    """The function of `package.module:name`, or `package.module:Class.name`.
-
-    Raises:
-        UsageError: There is no such module, or no such function in it.
-    """
-    module, colon, name = path.partition(":")
-    if not (module and colon and name):
-        raise UsageError(f"{path!r} names no function; write package.module:function")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
-    try:
-        home = importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
-    try:
-        found: Any = reduce(getattr, name.split("."), home)
-    except AttributeError:
-        near = difflib.get_close_matches(name, vars(home), 3, 0.5)
-        also = f"; near matches: {', '.join(near)}" if near else ""
-        raise UsageError(f"{module} has no {name}{also}") from None
-    if not callable(found):
-        raise UsageError(f"{path} must be a function, got a {type(found).__name__}")
-    function: Callable[..., Any] = found
-    return function
-
-
-def _arguments(options: CheckOptions) -> list[Array]:
-    if options.inputs is not None:
-        return _loaded(options.inputs)
-    if not options.shape:
-        raise UsageError("no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz")
-    rng = np.random.default_rng(options.seed)
-    return [signed(rng, _dtype(options.dtype), _shape(text)) for text in options.shape]
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    if name != "bfloat16":
-        return np.dtype(name)
-    try:
-        import ml_dtypes
-    except ImportError:
-        raise UsageError("--dtype bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from None
-    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return found
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    """The shape of "32,64"; "()" is a single number."""
-    parts = [part for part in text.strip("() ").split(",") if part.strip()]
-    if not all(part.strip().isdigit() for part in parts):
-        raise UsageError(f"--shape is {text!r}; write 32,64, or () for a single number")
-    return tuple(map(int, parts))
-
-
-def _loaded(path: Path) -> list[Array]:
-    """The arrays of a file, in its order; nothing in it is executed."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise UsageError(
-                    f"--inputs {path} is not an .npz file; write one with numpy.savez(FILE, x, w)"
-                )
-            found = [np.asarray(file[name]) for name in file.files]
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None
-    except (ValueError, OSError, AttributeError) as problem:
-        raise UsageError(
-            f"--inputs {path} cannot be read: {problem}; write it with numpy.savez(FILE, x, w)"
-        ) from None
-    if not found:
-        raise UsageError(f"--inputs {path} holds no array")
-    return found
-
-
-def _framework(function: Callable[..., Any]) -> str:
-    """The framework whose modules the function's own module has imported; NumPy if none, or several."""
-    home = sys.modules.get(getattr(function, "__module__", "") or "")
-    known = vars(home).values() if home else ()
-    roots = {value.__name__.partition(".")[0] for value in known if isinstance(value, ModuleType)}
-    own = (getattr(function, "__module__", "") or "").partition(".")[0]
-    named = [name for name in ("jax", "torch") if name in roots | {own}]
-    return named[0] if len(named) == 1 else "numpy"

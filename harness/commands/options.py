@@ -75,8 +75,16 @@ class CheckOptions:
     """Its hand-written gradient, backward(cotangent, *args)."""
     residual_vjp: str = ""
     """The same for a function that returns (result, residuals): backward(residuals, cotangent)."""
+    grad: str = ""
+    """Its hand-written gradient without a cotangent, of a function that returns a single number."""
     surrogate: str = ""
     """The function whose gradient is meant to be its own."""
+    layer: bool = False
+    """The name is a layer, a torch module, or what makes one when it is called."""
+    argnums: str = ""
+    """Which arguments are differentiated, such as 0,2; by default all floating ones."""
+    kwargs: str = ""
+    """Keyword arguments as JSON, such as '{"axis": -1}'; of what makes the layer, with --layer."""
     shape: tuple[str, ...] = ()
     """The shape of an argument, such as 32,64, drawn by --seed; given again for the next argument."""
     dtype: str = "float64"
@@ -91,6 +99,8 @@ class CheckOptions:
     """1, 2 or 3."""
     seed: int = 0
     """Seeds the arguments and the cotangent."""
+    seconds: float | None = None
+    """The limit for the exact evaluations, counted in work that takes about so long."""
     bits_lost: float | None = None
     """The budget of lost bits; `explain budget` says what it is by default."""
     boundary: str = ""
@@ -105,6 +115,10 @@ class CheckOptions:
     """What becomes of digits that a library's own function loses: warn, or fail."""
     known: Path | None = None
     """A TOML file of findings that you accept, each with a reason and a link."""
+    format: str = ""
+    """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
+    output: Path | None = None
+    """A folder for the table: check.csv, check.md, check.jsonl."""
 
 
 @dataclass(frozen=True)

@@ -215,12 +215,13 @@ def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Pat
     for table in tables:
         for kind in formats:
             path = directory / f"{table.name}.{kind}"
-            _replace(path, WRITERS[kind](table))
+            replace_file(path, WRITERS[kind](table))
             written.append(path)
     return written
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -1,5 +1,6 @@
 """`python -m harness check`: functions by import path, drawn or loaded inputs, and an honest exit code."""
 
+import json
 import sys
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from harness import check_gradient
 from harness.commands.cli import run
+from harness.commands.phrasing import in_options
 
 KERNELS = """
 import numpy as np
@@ -38,6 +40,47 @@ def clipped(g, x):
     return 2 * np.clip(g, -10, 10) * x
 
 number = 3
+
+class Affine:
+    def __init__(self, width=2):
+        self.W = np.ones((3, width))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+class Loss:
+    def forward(self, x, t):
+        self.x, self.t = x, t
+        return np.sum((x - t) ** 2)
+
+    def backward(self, dout=1):
+        return 3 * (self.x - self.t)
+
+class Network:
+    def __init__(self, sizes):
+        self.params = {"W1": np.ones(sizes)}
+
+    def loss(self, x, t):
+        return np.sum((x @ self.params["W1"] - t) ** 2)
+
+    def gradient(self, x, t):
+        return {"W1": 2 * x.T @ (x @ self.params["W1"] - t)}
+
+affine = Affine()
+
+def scaled(x, y, *, by=1.0):
+    return by * x * y
+
+def slope(x):
+    return 2 * x
+
+def energy(x):
+    return np.sum(x * x)
 """
 SATURATED = ("myjax:tanh", "--inputs", "far.npz")
 IN_JAX = """
@@ -139,6 +182,26 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels:sofmax", "--shape", "3"), "mykernels has no sofmax; near matches: softmax"),
         (("mykernels:number", "--shape", "3"), "mykernels:number must be a function, got a int"),
         (SOFTMAX, "no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz"),
+        ((*SOFTMAX, "--shape", "3", "--grad", "mykernels:wrong"), "--vjp and --grad are both given"),
+        ((*SOFTMAX, "--shape", "3", "--seed", "-1"), "--seed must be an integer >= 0, got -1"),
+        ((*SOFTMAX, "--shape", "3", "--argnums", "x"), "--argnums is 'x'; name arguments by their numbers"),
+        ((*SOFTMAX, "--shape", "3", "--argnums", "4"), "--argnums has 4"),
+        ((*SOFTMAX, "--shape", "3", "--kwargs", "axis=1"), "--kwargs is no JSON"),
+        ((*SOFTMAX, "--shape", "3", "--kwargs", "[1]"), "--kwargs is [1]; write a JSON object"),
+        ((*SOFTMAX, "--shape", "3", "--seconds", "-1"), "--seconds must be a number >= 0, got -1"),
+        ((*SOFTMAX, "--shape", "3", "--format", "cvs"), "near matches: csv"),
+        ((*SOFTMAX, "--shape", "3", "--format", "csv,md"), "--format csv,md needs --output DIR"),
+        ((*SOFTMAX, "--shape", "3", "--output", "mykernels.py"), "--output mykernels.py is a file"),
+        ((*SOFTMAX, "--shape", "3", "--layer"), "--vjp is for functions"),
+        (
+            ("mykernels:affine", "--shape", "3", "--layer", "--order", "2"),
+            "--mode and --order are for functions",
+        ),
+        (("mykernels:affine", "--shape", "3"), "must be a function, got a Affine; --layer checks a layer"),
+        (("mykernels:number", "--shape", "3", "--layer"), "must be a layer, or what makes one, got a int"),
+        (("mykernels:softmax", "--shape", "3", "--layer"), "mykernels:softmax cannot be called"),
+        (("mykernels:affine", "--shape", "3", "--layer", "--kwargs", "{}", "--kwargs", "{}"), "--kwargs"),
+        ((*SOFTMAX, "--shape", "3", "--agrnums", "0"), "--argnums"),
         ((*SOFTMAX, "--shape", "3x4"), "--shape is '3x4'; write 32,64, or () for a single number"),
         ((*SOFTMAX, "--shape", "3", "--dtype", "float8"), "float8"),
         ((*SOFTMAX, "--shape", "3", "--framework", "mxnet"), "mxnet"),
@@ -207,3 +270,72 @@ def test_a_known_finding_is_read_from_a_file(check):
     np.savez("far.npz", np.array([1.0, 0.5], np.float32))
     assert check(*SATURATED, "--known", "known.toml")[0] == 1
     assert check(*SATURATED, "--known", "none.toml")[0] == 2
+
+
+def test_arguments_and_keyword_arguments_are_chosen(check):
+    scaled = ("mykernels:scaled", "--shape", "3", "--shape", "3", "--framework", "jax")
+    code, text = check(*scaled, "--argnums", "-1", "--kwargs", '{"by": 2.5}', "--format", "jsonl")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert (code, [(row["argument"], row["verdict"]) for row in rows]) == (0, [("y", "accurate")])
+
+
+def test_a_gradient_without_a_cotangent(check):
+    assert check("mykernels:energy", "--grad", "mykernels:slope", "--shape", "3")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["affine", "Affine"])
+def test_a_layer_is_an_object_or_what_makes_one(name, check):
+    code, text = check(f"mykernels:{name}", "--layer", "--shape", "4,3", "--format", "csv")
+    assert (code, len(text.splitlines())) == (0, 3)
+    assert "W" in text
+
+
+def test_a_layers_maker_takes_keyword_arguments_and_a_loss_its_target(check):
+    code, text = check(
+        "mykernels:Affine", "--layer", "--kwargs", '{"width": 5}', "--shape", "4,3", "--format", "md"
+    )
+    assert (code, "(3, 5)" in text) == (0, True)
+    code, text = check("mykernels:Loss", "--layer", "--shape", "3", "--shape", "3")
+    assert (code, "wrong" in text) == (1, True)
+
+
+def test_a_network_takes_its_target(check):
+    tokens = ("--layer", "--kwargs", '{"sizes": [3, 2]}', "--shape", "4,3", "--shape", "4,2")
+    code, text = check("mykernels:Network", *tokens, "--format", "jsonl")
+    assert (code, [json.loads(line)["argument"] for line in text.splitlines()]) == (0, ["W1"])
+
+
+def test_a_torch_module_is_a_layer_too(check):
+    code, text = check(
+        "torch.nn:Linear", "--layer", "--kwargs", '{"in_features": 3, "out_features": 2}',
+        "--shape", "4,3", "--dtype", "float32", "--format", "jsonl",
+    )  # fmt: skip
+    names = {json.loads(line)["argument"] for line in text.splitlines()}
+    assert (code, names) == (0, {"input", "parameters['weight']", "parameters['bias']"})
+
+
+def test_the_table_goes_into_a_folder_in_every_format(check, tmp_path):
+    code, text = check(*SOFTMAX, "--shape", "3", "--output", "out")
+    assert code == 0
+    assert "softmax" in text or "backward" in text
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "check.csv",
+        "check.jsonl",
+        "check.md",
+    ]
+    (row,) = (json.loads(line) for line in (tmp_path / "out/check.jsonl").read_text().splitlines())
+    assert (row["verdict"], row["shape"]) == ("accurate", "(3,)")
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("name it as spec=, or give vjp=.", "name it as --spec, or give --vjp."),
+        ('upstream="fail" lets it fail', "--upstream fail lets it fail"),
+        ("residual_vjp and vjp are both given", "--residual-vjp and --vjp are both given"),
+        ("bits_lost must be a number", "--bits-lost must be a number"),
+        ("the order is 3 and axis=1", "the order is 3 and axis=1"),
+    ],
+)
+def test_what_is_said_of_keywords_is_said_of_options(said, wanted):
+    assert in_options(said) == wanted

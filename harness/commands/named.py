@@ -1,0 +1,118 @@
+"""What the command `check` is given: a function or a layer by its import path, arrays by shapes or a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from harness.commands.options import CheckOptions
+from harness.selection import UsageError
+from harness.subject.derivative import Array, signed
+
+
+def imported(path: str) -> Callable[..., Any]:
+    """The function of `package.module:name`, or `package.module:Class.name`.
+
+    Raises:
+        UsageError: There is no such module, or no such function in it.
+    """
+    found = named(path)
+    if not callable(found):
+        layer = "; --layer checks a layer" if hasattr(found, "forward") else ""
+        raise UsageError(f"{path} must be a function, got a {type(found).__name__}{layer}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def named(path: str) -> Any:
+    """What `package.module:name` names.
+
+    Raises:
+        UsageError: There is no such module, or nothing of that name in it.
+    """
+    module, colon, name = path.partition(":")
+    if not (module and colon and name):
+        raise UsageError(f"{path!r} names no function; write package.module:function")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
+    try:
+        return reduce(getattr, name.split("."), home)
+    except AttributeError:
+        near = difflib.get_close_matches(name, vars(home), 3, 0.5)
+        also = f"; near matches: {', '.join(near)}" if near else ""
+        raise UsageError(f"{module} has no {name}{also}") from None
+
+
+def arguments_of(options: CheckOptions) -> list[Array]:
+    """The arguments, drawn by --shape or loaded from --inputs.
+
+    Raises:
+        UsageError: There are none, or they cannot be read.
+    """
+    if options.inputs is not None:
+        return _loaded(options.inputs)
+    if not options.shape:
+        raise UsageError("no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz")
+    rng = np.random.default_rng(options.seed)
+    return [signed(rng, _dtype(options.dtype), _shape(text)) for text in options.shape]
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    if name != "bfloat16":
+        return np.dtype(name)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise UsageError("--dtype bfloat16 needs the package ml_dtypes: pip install ml_dtypes") from None
+    found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return found
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """The shape of "32,64"; "()" is a single number."""
+    parts = [part for part in text.strip("() ").split(",") if part.strip()]
+    if not all(part.strip().isdigit() for part in parts):
+        raise UsageError(f"--shape is {text!r}; write 32,64, or () for a single number")
+    return tuple(map(int, parts))
+
+
+def _loaded(path: Path) -> list[Array]:
+    """The arrays of a file, in its order; nothing in it is executed."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise UsageError(
+                    f"--inputs {path} is not an .npz file; write one with numpy.savez(FILE, x, w)"
+                )
+            found = [np.asarray(file[name]) for name in file.files]
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None
+    except (ValueError, OSError, AttributeError) as problem:
+        raise UsageError(
+            f"--inputs {path} cannot be read: {problem}; write it with numpy.savez(FILE, x, w)"
+        ) from None
+    if not found:
+        raise UsageError(f"--inputs {path} holds no array")
+    return found
+
+
+def framework_of(function: Callable[..., Any]) -> str:
+    """The framework whose modules the function's own module has imported; NumPy if none, or several."""
+    home = sys.modules.get(getattr(function, "__module__", "") or "")
+    known = vars(home).values() if home else ()
+    roots = {value.__name__.partition(".")[0] for value in known if isinstance(value, ModuleType)}
+    own = (getattr(function, "__module__", "") or "").partition(".")[0]
+    named = [name for name in ("jax", "torch") if name in roots | {own}]
+    return named[0] if len(named) == 1 else "numpy"
