@@ -66,7 +66,7 @@ SAMPLES = (
     "at set|at add twice|at max|dynamic_update_slice|segment_sum|top_k|pad|conv1d|conv2d groups|"
     "conv_transpose|"
     "max pool|sum pool|gradient of max pool|scan|fori_loop|cond|switch|vmap cond|map|associative_scan|"
-    "checkpoint|custom_vjp|stop_gradient|inner gradient|jacfwd|jacrev|einsum|solve|hypot vmap|"
+    "checkpoint|custom_vjp|stop_gradient|jacfwd|jacrev|einsum|solve|hypot vmap|"
     "solve_triangular|slogdet|gelu|logsumexp where|nanmean|betainc|a column to a power"
 )
 RIGHT |= {f"sample: {name}": partial(_sample, name) for name in SAMPLES.split("|")}

@@ -35,6 +35,7 @@ def results(found):
     return found if isinstance(found, tuple | list) else (found,)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.*deprecated:DeprecationWarning")  # the calls are NumPy's of before
 @pytest.mark.parametrize("name", sorted(SAMPLES.keys() - STEPS))
 def test_numpy(name):
     """The truth of each function that has a rule is what NumPy computes, and its slope."""

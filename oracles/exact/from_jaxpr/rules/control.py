@@ -32,6 +32,17 @@ def _inline(name: str) -> Rule:
     return rule
 
 
+def _expanded(call: Eqn, *operands: Var) -> Sequence[Var]:
+    """An operation with rules of its own (`custom_root`, since JAX 0.12): what it says that it computes."""
+    primitive = call.params["_prim"]
+    given = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in operands]  # type: ignore[no-untyped-call]
+    with x64_for(any(v.dtype == "float64" for v in operands)):
+        closed = jax.make_jaxpr(lambda *flat: primitive.expand(*jax.tree.unflatten(primitive.in_tree, flat)))(
+            *given
+        )
+    return call.interpret(call.recorder, closed, operands)
+
+
 def _cond(call: Eqn, which: Var, *operands: Var) -> Sequence[Var]:
     branches = call.params["branches"]
     chosen = int(np.clip(int(call.recorder.decide(which)), 0, len(branches) - 1))
@@ -136,9 +147,11 @@ def _said_beside(call: Eqn, operands: Sequence[Var]) -> list[Var]:
 CONTROL: dict[str, Rule] = {
     **dict.fromkeys(("jit", "pjit", "checkpoint", "remat2"), _inline("jaxpr")),
     **dict.fromkeys(
-        ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"), _inline("call_jaxpr")
+        ("closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "eval_jaxpr"),
+        _inline("call_jaxpr"),
     ),
     "custom_vjp_call_jaxpr": _inline("fun_jaxpr"),
+    "call_hi_primitive": _expanded,
     "cond": _cond,
     "while": _while,
     "scan": _scan,
