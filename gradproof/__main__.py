@@ -23,9 +23,13 @@ def run() -> NoReturn:
     except Hidden as problem:
         print(f"gradproof: {problem}", file=sys.stderr)
         sys.exit(2)
-    from harness.commands.cli import main as command_line
+    try:
+        from harness.commands.cli import main as command_line
 
-    command_line()
+        command_line()
+    except KeyboardInterrupt:  # while it imports: later, the command line answers it
+        print("gradproof: interrupted; nothing was written", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class ExitCode(IntEnum):
     NOTHING_COMPARED = (3, "Nothing was compared: an empty selection is not a success.",
         "No case or input matches, or no row of the selection is judged.", "report --case sigmiod",
         "The message has near matches.")
-    INTERRUPTED = (130, "Interrupted.", "Ctrl-C; the rows written so far stay.",
+    INTERRUPTED = (130, "Interrupted.", "Ctrl-C; the message says which rows stay, and where.",
         "report --output DIR, then Ctrl-C", "Run it again, `gate` with --resume.")
     PIPE_CLOSED = (141, "The reader of a pipe went away before anything was decided.",
         "head, less; a command that had decided keeps its own code.", "report --format jsonl | head -1",

@@ -10,7 +10,8 @@ from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Changes, changes
 from harness.gate.delivery import print_changes
-from harness.report.delivery import whatever_the_reader_does, with_progress
+from harness.report.delivery import whatever_the_reader_does
+from harness.report.progress import with_progress
 from harness.report.screen import Screen
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.journal import read_header, read_records, refuse_other_code
@@ -84,8 +85,10 @@ def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
             raise UsageError(f"there is no saved run at {options.from_}; `gate` saves one")
         refuse_other_code(options.from_)
         return [r for r in read_records(options.from_) if is_chosen(Row.of(r.cell), globs)]
-    rows = run(cells, options.jobs, timeout_s=options.timeout)
-    return list({record.cell: record for record in with_progress(rows, len(cells))}.values())
+    rows = with_progress(
+        run(cells, options.jobs, timeout_s=options.timeout), len(cells), [cell.case for cell in cells]
+    )
+    return list({record.cell: record for record in rows}.values())
 
 
 def _changes(globs: Globs, options: BaselineOptions, measured: list[Record]) -> Changes:

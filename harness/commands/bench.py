@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from harness.bench import exact, gate, paired
-from harness.report.delivery import deliver, with_progress
+from harness.report.delivery import deliver
+from harness.report.progress import with_progress
 from harness.report.tables import Table, frame_of
 from harness.verdicts import ExitCode
 

@@ -180,7 +180,7 @@ def run(tokens: list[str] | None = None) -> ExitCode:
             raise
         return _say(f"{problem}: nothing more can be written there", ExitCode.FAILED)
     except KeyboardInterrupt:
-        return _say("interrupted; the rows written so far stay", ExitCode.INTERRUPTED)
+        return _say(f"interrupted; {_kept()}", ExitCode.INTERRUPTED)
     return result if isinstance(result, ExitCode) else ExitCode.OK
 
 
@@ -194,6 +194,16 @@ def main() -> NoReturn:
         # The reader of a pipe (head, less) went away; what it wanted it has. Silence the exit's own flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _kept() -> str:
+    """What an interrupted command leaves behind."""
+    journals = sys.modules.get("harness.runs.journal")  # an interrupted import may have left none
+    written = [j for j in getattr(getattr(journals, "Journal", None), "begun", ()) if j.rows]
+    if not written:
+        return "nothing was written"
+    rows = ", ".join(f"{j.rows} row{'s' if j.rows > 1 else ''} in {j.path}" for j in written)
+    return f"{rows} stay; a `gate` goes on from its file with --resume"
 
 
 def _say(message: str, code: ExitCode) -> ExitCode:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.delivery import with_progress
+from harness.report.progress import with_progress
 from harness.report.screen import Screen
 from harness.runs.runner import oracles
 from harness.verdicts import ExitCode

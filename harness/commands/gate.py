@@ -15,7 +15,8 @@ from harness.gate.finding import NO_RESULT, Level, ratio_of
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy, not_in
 from harness.gate.words import Words
-from harness.report.delivery import whatever_the_reader_does, with_progress
+from harness.report.delivery import whatever_the_reader_does
+from harness.report.progress import with_progress
 from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
 from harness.runs.record import Cell, Record, Row
@@ -135,7 +136,7 @@ def _fresh(options: GateOptions, cells: Sequence[Cell]) -> Iterator[Record]:
     timed = () if options.timing == "off" else DTYPES
     with Journal(options.save, options.resume) as journal:
         rows = run(left, options.jobs, timed, timeout_s=options.timeout, compared=untimed)
-        for record in with_progress(rows, len(left)):
+        for record in with_progress(rows, len(left), [cell.case for cell in left]):
             journal.write(record)
             yield record
 

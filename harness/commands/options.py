@@ -32,6 +32,8 @@ class ReportOptions:
     """undecided, unsupported, separated by commas: rows with such a verdict do not fail."""
     format: str = ""
     """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
+    table: str = ""
+    """The one table to show, such as timings or verdicts; csv shows one, by default the first."""
     output: Path | None = None
     """A folder for the tables (csv, md) and the rows as they come (records.jsonl)."""
     jobs: int = 0

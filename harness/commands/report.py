@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import msgspec
 
 from harness.book import documents, learning
 from harness.commands.options import ReportOptions
 from harness.report import tables
-from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, with_progress
+from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does
+from harness.report.progress import announced, with_progress
 from harness.runs.journal import Journal
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import DTYPES, cells_of, chosen_oracles, oracles, run
@@ -31,7 +33,8 @@ def run_report(options: ReportOptions) -> ExitCode:
     with ExitStack() as stack:
         sinks = _sinks(options, formats, stack)
         timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
-        for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells)):
+        names = [cell.case for cell in cells]
+        for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells), names):
             record = _allowed(found, allowed)
             records[record.case, record.input, record.dtype, record.oracle, record.seed] = record
             for write in sinks:
@@ -45,13 +48,18 @@ def run_report(options: ReportOptions) -> ExitCode:
     ]
     right = True
     if scope.case == scope.input == ALL:
-        printed = documents.reproduce()
+        printed = announced(documents.reproduce, "the document's outputs")
         right = all(row.equal for row in printed)
         steps = QUICK_STEPS if scope.quick else STEPS
         chosen = [oracles()[name] for name in chosen_oracles(scope)]
         learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
-        shown += [documents.table_of(printed), learning.table_of(learning.learn(learners, steps))]
+        learned = announced(partial(learning.learn, learners, steps), "learning")
+        shown += [documents.table_of(printed), learning.table_of(learned)]
     shown.append(tables.verdicts(frame))
+    if options.table:
+        shown = [table for table in shown if table.name == options.table and not table.frame.empty]
+        if not shown:
+            raise NothingSelected(f"--table {options.table}: this run has no rows in that table")
     with whatever_the_reader_does():
         deliver(shown, tables.summary(frame), formats, options.output)
     if any(r.outcome.failing for r in records.values()) or not right:
@@ -71,6 +79,10 @@ def _cells(options: ReportOptions) -> list[Cell]:
     """
     if options.output and options.output.exists() and not options.output.is_dir():
         raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
+    if options.table:
+        listed("--table", options.table, sorted(tables.NAMES))
+        if options.output:
+            raise UsageError("--table chooses for a screen, and --output DIR takes all tables: leave one out")
     refuse_wrong_numbers(options.jobs, options.seed)
     found = cells_of(options.scope, options.seed, full=options.full)
     if not found:

@@ -1,4 +1,4 @@
-"""How tables and rows reach the user: on a screen, in files (CSV, Markdown), with a progress bar.
+"""How tables reach the user: on a screen, in files (CSV, Markdown).
 
 A screen shows as many columns as fit, none of them cut, with a colour and a mark for every outcome.
 """
@@ -11,11 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -26,12 +23,13 @@ from harness.runs.failure import argument_of, group_text
 from harness.runs.record import Record
 from harness.verdicts import Outcome, Verdict
 
-Row = TypeVar("Row")
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
 WRITERS: dict[str, Callable[[Table], str]] = {
     "csv": lambda table: _plain(table.frame).to_csv(index=False),
     "md": lambda table: markdown(table),
 }
+
+ONE_TABLE = frozenset({"csv"})
 
 
 @contextmanager
@@ -47,7 +45,10 @@ def whatever_the_reader_does() -> Iterator[None]:
 def deliver(
     shown: Sequence[Table], summary: str = "", formats: Sequence[str] = ("text",), output: Path | None = None
 ) -> None:
-    """Show and write tables in every format asked for; the empty ones are left out."""
+    """Show and write tables in every format asked for; the empty ones are left out.
+
+    A stream of CSV is the first table alone: a reader of CSV takes two for one.
+    """
     console = Screen()
     shown = [table for table in shown if not table.frame.empty]
     files = [name for name in formats if name in WRITERS]
@@ -58,19 +59,12 @@ def deliver(
             console.print(summary)
     if output is None:
         for name in files:
-            sys.stdout.write("\n".join(WRITERS[name](table) for table in shown))
+            alone = shown[:1] if name in ONE_TABLE else shown
+            sys.stdout.write("\n".join(WRITERS[name](table) for table in alone))
     elif files:
         written = write_tables(shown, files, output)
         if "text" in formats:
             console.print(f"{len(written)} files in {output}")
-
-
-def with_progress(rows: Iterable[Row], total: int | None) -> Iterator[Row]:
-    """Pass the rows on; on a terminal, a bar on stderr with the time left. Piped: silence."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield from progress.track(rows, total=total, description="running")
 
 
 # -- a screen ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, ClassVar, Literal
 
 import msgspec
 
@@ -52,11 +52,21 @@ def code_digest() -> str:
 
 
 class Journal:
-    """A run's file, written line by line, each on the disk before the next: a killed run can go on."""
+    """A run's file, written line by line, each on the disk before the next: a killed run can go on.
+
+    Attributes:
+        begun: The files of this process, in order.
+        path: Where it is.
+        rows: How many this process has written.
+    """
+
+    begun: ClassVar[list[Journal]] = []
 
     def __init__(self, path: Path, go_on: bool = False) -> None:
         """Begin the file, or go on after the last whole line of the one that is there."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.rows = path, 0
+        Journal.begun.append(self)
         self._file: BinaryIO = path.open("r+b" if go_on else "wb")
         if go_on:
             whole = self._file.read().rfind(b"\n") + 1
@@ -68,6 +78,7 @@ class Journal:
     def write(self, record: Record) -> None:
         """Add the line of a record."""
         self._put(to_json(record))
+        self.rows += 1
 
     def _put(self, line: bytes) -> None:
         self._file.write(line + b"\n")

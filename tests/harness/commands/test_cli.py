@@ -1,5 +1,6 @@
 """The command line: exit codes, messages, and what reaches the screen and the files."""
 
+import io
 import json
 import re
 import signal
@@ -15,8 +16,9 @@ from harness.book import learning
 from harness.cases import catalogue
 from harness.commands import report as command
 from harness.commands.cli import run
+from harness.report import progress
 from harness.runs import runner
-from harness.runs.journal import read_records
+from harness.runs.journal import Journal, read_records
 from harness.runs.record import Record, from_json
 from harness.verdicts import ExitCode, Outcome, Verdict
 from harness.version import __version__
@@ -24,6 +26,12 @@ from harness.version import __version__
 SMALL = ["report", "--case", "relu", "--case", "softmax", "--oracle", "torch,fd", "--quick"]
 HARNESS = [sys.executable, "-m", "harness"]
 ANSI = "\x1b["
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """On a slow machine too."""
+    monkeypatch.setattr(progress, "EVERY_S", 1e6)
 
 
 def harness(*tokens, **options):
@@ -384,8 +392,8 @@ def test_a_terminal_gets_a_progress_bar_on_stderr(monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm-256color")
     run(SMALL)
     out, err = capsys.readouterr()
-    assert "running" in err
-    assert "running" not in out
+    assert "softmax" in err
+    assert "timing" not in out.splitlines()[0]
 
 
 def test_every_framework_missing_and_no_numpy_means_nothing_was_compared(monkeypatch, capsys):
@@ -451,7 +459,8 @@ def interrupted(tmp_path_factory):
     """A report that gets Ctrl-C after its third row."""
     directory = tmp_path_factory.mktemp("interrupted")
     path = directory / "records.jsonl"
-    tokens = ["report", "--oracle", "numpy,fd", "--output", str(directory)]
+    cases = words("--case relu --case softmax --case sigmoid --oracle numpy")
+    tokens = ["report", *cases, "--output", str(directory)]
     process = subprocess.Popen([*HARNESS, *tokens], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(2000):
         if path.exists() and path.read_bytes().count(b"\n") >= 4:  # a header, and three rows
@@ -470,5 +479,67 @@ def test_ctrl_c_gives_130_and_keeps_the_rows_written_so_far(interrupted):
     assert "rows:" not in out
 
 
-def test_ctrl_c_says_that_the_rows_stay(interrupted):
-    assert "interrupted; the rows written so far stay" in interrupted[1]
+def test_ctrl_c_says_how_many_rows_stay_and_where(interrupted):
+    _, err, _, records = interrupted
+    found = re.search(r"gradproof: interrupted; (\d+) rows in \S+records.jsonl stay", err)
+    assert int(found[1]) == len(records)
+
+
+@pytest.mark.parametrize("when", ["import", "run"])
+def test_ctrl_c_before_anything_was_written_says_so(when, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "begun", [])
+    monkeypatch.setattr(command, "run" if when == "run" else "run_report", interrupt)
+    assert run(SMALL) is ExitCode.INTERRUPTED
+    assert capsys.readouterr().err == "gradproof: interrupted; nothing was written\n"
+
+
+STOPPED = """
+import runpy, sys
+
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "harness.commands.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Stop())
+runpy.run_module(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["harness", "gradproof"])
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback(module):
+    tokens = [sys.executable, "-c", STOPPED, module]
+    found = subprocess.run(tokens, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr) == (130, "gradproof: interrupted; nothing was written\n")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "start"),
+    [
+        ((), "case,input,dtype,oracle"),
+        (("--table", "verdicts"), "oracle,dtype"),
+        (("--table", "timings"), "case,"),
+    ],
+)
+def test_csv_on_a_screen_is_one_table(tokens, start, capsys):
+    run([*words("report --case function_2 --oracle torch --quick --format csv"), *tokens])
+    out = capsys.readouterr().out
+    assert out.startswith(start)
+    frame = pd.read_csv(io.StringIO(out))
+    assert len(frame) == len(out.splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code", "said"),
+    [
+        ("--table verdict", ExitCode.USAGE, "near matches: verdicts"),
+        ("--table timings --output out", ExitCode.USAGE, "--output DIR takes all tables"),
+        ("--table learning", ExitCode.NOTHING_COMPARED, "this run has no rows in that table"),
+    ],
+)
+def test_a_table_that_there_is_not_says_so(tokens, code, said, capsys):
+    assert run(words(f"report --case function_2 --oracle torch --quick {tokens}")) is code
+    assert said in capsys.readouterr().err
