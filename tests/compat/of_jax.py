@@ -120,8 +120,26 @@ def _wrong_tangent() -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return sin, (_array(X, "float32"),)
 
 
-RIGHT |= {"custom_root": _while, "dot_product_attention": _attention}
+def _kernel(factor: float) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    jax, pl = import_module("jax"), import_module("jax.experimental.pallas")
+
+    def squares(x_ref: Any, o_ref: Any) -> None:
+        o_ref[...] = x_ref[...] * x_ref[...]
+
+    @jax.custom_vjp
+    def squared(x: Any) -> Any:
+        block, out = pl.BlockSpec((1, 3), lambda i: (i, 0)), jax.ShapeDtypeStruct(x.shape, x.dtype)
+        return pl.pallas_call(
+            squares, grid=(2,), in_specs=[block], out_specs=block, out_shape=out, interpret=True
+        )(x)
+
+    squared.defvjp(lambda x: (squared(x), x), lambda x, g: (factor * g * x,))
+    return squared, (_array(X, "float32"),)
+
+
+RIGHT |= {"custom_root": _while, "dot_product_attention": _attention, "pallas": partial(_kernel, 2.0)}
 WRONG: dict[str, Made] = {
     **{f"custom_vjp: {kind}": partial(_wrong, kind) for kind in ("sign", "factor", "dropped", "zero")},
     "custom_jvp": _wrong_tangent,
+    "pallas": partial(_kernel, 2.01),
 }
