@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gradproof-update-baseline", metavar="REASON",
         help="make the baseline agree with this session, for this reason; refused where CI is set",
     )  # fmt: skip
+    group.addoption(
+        "--gradproof-sarif", metavar="FILE", help="write what the baseline finds to FILE, as SARIF"
+    )
     add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
     add(
         "swap", action="store_true",
@@ -84,12 +87,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.gradproof_report = _absolute("--gradproof-report", report)
     if SWAP in config.stash:
         ours("harness")
+    if config.option.gradproof_sarif:
+        config.option.gradproof_sarif = _absolute("--gradproof-sarif", config.option.gradproof_sarif)
     file, reason = config.option.gradproof_baseline, config.option.gradproof_update_baseline
     if file:
         session = ours("gradproof.session").Session(config, file, reason)
         config.pluginmanager.register(session, BASELINE)
-    elif reason is not None:
-        raise pytest.UsageError("--gradproof-update-baseline needs --gradproof-baseline=FILE")
+    for option, given in (("sarif", config.option.gradproof_sarif), ("update-baseline", reason)):
+        if given is not None and not file:
+            raise pytest.UsageError(f"--gradproof-{option} needs --gradproof-baseline=FILE")
 
 
 def _absolute(option: str, name: str) -> str:

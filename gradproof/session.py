@@ -23,6 +23,7 @@ from harness.gate.delivery import SUMMARY, print_changes, print_findings, step_s
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy
+from harness.gate.sarif import sarif
 from harness.gate.suite import SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
 from harness.runs.fingerprint import differences, fingerprint
@@ -189,6 +190,8 @@ class Session:
             gate.findings, gate.rows, self._name(), f"{last.commit}: {last.reason}",
             differences(machine, last.fingerprint), SuiteWords(said=self._option),
         )  # fmt: skip
+        if self._config.option.gradproof_sarif:
+            Path(self._config.option.gradproof_sarif).write_text(sarif(self._told), encoding="utf-8")
         return self._code is ExitCode.FAILED
 
     @property

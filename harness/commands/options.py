@@ -50,7 +50,7 @@ class GateOptions:
     strict: bool = False
     """Fail on rows that the baseline does not have, too."""
     format: str = ""
-    """text, github, jsonl, csv, md; by default github where GITHUB_STEP_SUMMARY is set, else text."""
+    """text, github, jsonl, sarif, csv, md; by default github where GITHUB_STEP_SUMMARY is set, else text."""
     baseline: Path = BASELINE
     """The baseline's file."""
     save: Path = SAVED

@@ -14,13 +14,15 @@ from rich.text import Text
 from harness.gate import findings
 from harness.gate.changes import Change, Changes
 from harness.gate.finding import Finding, Level
+from harness.gate.places import place_of
+from harness.gate.sarif import sarif
 from harness.gate.words import Words
 from harness.report.delivery import WRITERS
 from harness.report.screen import Screen
 from harness.selection import listed
 from harness.verdicts import ExitCode
 
-FORMATS = ("text", "github", "jsonl", *WRITERS)
+FORMATS = ("text", "github", "jsonl", "sarif", *WRITERS)
 SUMMARY = "GITHUB_STEP_SUMMARY"
 # How many groups of findings a screen shows of each level; files and jsonl have all.
 MOST = {Level.FAIL: 40, Level.WARN: 10, Level.NOTE: 5}
@@ -55,6 +57,8 @@ def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     if kind == "jsonl":
         for finding in findings.worst_first(told.findings):
             sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.words)).decode() + "\n")
+    elif kind == "sarif":
+        sys.stdout.write(sarif(told))
     elif kind in WRITERS:
         sys.stdout.write(WRITERS[kind](findings.table_of(told)))
     else:
@@ -94,7 +98,9 @@ def workflow_commands(told: findings.Told) -> list[str]:
         groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
         for group in groups[:MOST_ANNOTATIONS]:
             title, *rest = findings.texts(group, told.words)
-            lines.append(f"::{command} title={_property(title)}::{_data(chr(10).join(rest) or title)}")
+            place = place_of(group[0], told.words)
+            at = f"file={_property(place.file)},line={place.line}," if place else ""
+            lines.append(f"::{command} {at}title={_property(title)}::{_data(chr(10).join(rest) or title)}")
     return lines
 
 

@@ -6,6 +6,7 @@ A row's case is the test, its oracle the check with its function, and its input 
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,19 @@ class SuiteWords(Words):
         what = first.row.case if first.kind is not Kind.STALE else file
         there = [what] if Path(file).exists() else []
         return f'{shlex.join(["pytest", *there])} {self.said} --gradproof-update-baseline="why"'
+
+    def home(self, row: Row) -> tuple[str, int] | None:
+        """The test."""
+        file, *names = row.case.split("::")
+        path = Path(file)
+        if not path.is_file():
+            return None
+        name = names[-1].partition("[")[0] if names else ""
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        starts = (
+            k for k, line in enumerate(lines, 1) if re.match(rf"\s*(async )?def {re.escape(name)}\b", line)
+        )
+        return file, next(starts, 1)
 
     def conclusion(self, code: ExitCode) -> str:
         """Without an exit code: that is pytest's."""

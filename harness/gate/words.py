@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cases import catalogue
 from harness.gate.finding import Finding, Kind
 from harness.runs.failure import failure_text, reproducer
 from harness.runs.record import Record, Row
 from harness.verdicts import ExitCode
 
+REFERENCE = "numpy"  # the oracle that runs the gradient by hand
 CONCLUSIONS = {
     ExitCode.OK: "passed",
     ExitCode.FAILED: "FAILED",
@@ -50,6 +53,19 @@ class Words:
         tokens = ["python", "-m", "harness", "baseline", "update", "/".join(row)]
         tokens += ["--baseline", str(self.baseline)] if self.baseline else []
         return f'{shlex.join(tokens)} --reason "why"'
+
+    def home(self, row: Row) -> tuple[str, int] | None:
+        """The gradient by hand: its file, if it is in the current directory, and its line."""
+        case = catalogue().get(row.case)
+        if case is None or row.oracle != REFERENCE:
+            return None
+        try:
+            function = case.vjp or case.function
+            file, line = inspect.getsourcefile(function) or "", inspect.getsourcelines(function)[1]
+        except (OSError, TypeError):  # it is no function that is written in a file
+            return None
+        path = Path(file).resolve()
+        return (path.relative_to(Path.cwd()).as_posix(), line) if path.is_relative_to(Path.cwd()) else None
 
     def conclusion(self, code: ExitCode) -> str:
         """The last line: the exit code in words, for whoever reads a log."""

@@ -131,6 +131,8 @@ def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(se
         ((BASELINE, f"{UPDATE}= "), "", f"{UPDATE} is empty"),
         ((BASELINE, f"{UPDATE}=why"), "true", "a baseline that CI updates agrees with everything"),
         ((f"{UPDATE}=why",), "", f"{UPDATE} needs --gradproof-baseline=FILE"),
+        (("--gradproof-sarif=a.sarif",), "", "--gradproof-sarif needs --gradproof-baseline=FILE"),
+        ((BASELINE, "--gradproof-sarif=no/a.sarif"), "", "no; make it first"),
         (("--gradproof-baseline=no.json",), "", "create it: pytest --gradproof-baseline=no.json"),
         (("--gradproof-baseline=bad.json",), "", "bad.json is damaged"),
         (("--gradproof-baseline=bad.json", f"{UPDATE}=why"), "", "bad.json is damaged"),
@@ -149,9 +151,20 @@ def test_what_cannot_be_is_a_usage_error_before_any_test(options, ci, said, sess
 def test_github_gets_annotations_and_a_summary_of_the_step(session, pytester, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "step.md"))
     text = session(SUITE.replace("2 * g", "3 * g"), BASELINE).stdout.str()
-    assert "\n::error title=worse%3A test_mine.py%3A%3Atest_one" in text
+    assert "\n::error file=test_mine.py,line=14,title=worse%3A test_mine.py%3A%3Atest_one" in text
     step = pytester.path.joinpath("step.md").read_text(encoding="utf-8")
     assert step.startswith("## gradients against the baseline: FAILED")
+
+
+def test_sarif_names_the_line_of_the_test(session, pytester):
+    session(SUITE.replace("2 * g", "3 * g"), BASELINE, "--gradproof-sarif=out.sarif")
+    (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
+    found = run["results"][0]
+    assert (found["ruleId"], found["level"]) == ("worse", "error")
+    (where,) = found["locations"]
+    assert where["physicalLocation"]["artifactLocation"] == {"uri": "test_mine.py"}
+    lines = [one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in run["results"]]
+    assert sorted(lines) == [14, 18, 18]
 
 
 def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):

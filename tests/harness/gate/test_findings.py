@@ -1,6 +1,7 @@
 """What a gate says: the worst first, what is the same once, nothing lost, and commands that can be pasted."""
 
 import io
+import re
 import shlex
 
 import msgspec
@@ -192,7 +193,7 @@ def test_a_screen_is_not_flooded_and_says_what_it_hides():
 def test_an_annotation_is_one_line_whatever_it_says(found):
     for line in workflow_commands(told(*found)):
         assert not {"\r", "\n"} & set(line)  # what ends a line for the runner
-        assert line.startswith(("::error title=", "::warning title="))
+        assert re.match(r"::(error|warning) (file=[^,]+,line=\d+,)?title=", line)
 
 
 def test_github_shows_ten_of_each_kind_so_no_more_are_written():
