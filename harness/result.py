@@ -22,6 +22,7 @@ COLUMNS = [
     "computed", "true", "true_digits", "dtype", "shape", "blame", "diagnosis",
 ]  # fmt: skip
 MOST_SHOWN = 10
+MOST_NEXT = 3  # elements beside the worst
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,9 @@ class Result:
             elements += [
                 f"next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
                 f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
-                for e in (j.more if part.verdict.standing is Standing.FAULTY and not part.excuse else ())
+                for e in (
+                    j.more[:MOST_NEXT] if part.verdict.standing is Standing.FAULTY and not part.excuse else ()
+                )
             ]
         whose = part.blame.why if part.blame else ""
         excuse = f"it passes with this warning: {part.excuse}" if part.excuse else ""

@@ -15,7 +15,7 @@ from harness.subject.derivative import Array
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
 
-MOST_ELEMENTS = 4  # that are named
+MOST_ELEMENTS = 10  # that are named; a message shows fewer
 # Per row of the table, how bad its verdict is.
 SEVERITIES = np.array([row.verdict.severity for row in TABLE])
 
