@@ -202,9 +202,31 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     return result if out is None else store(tape, out, result)
 
 
+# Before NumPy 2.4 its functions in C tell nobody their parameters.
+IN_C: dict[str, Callable[..., Any]] = {
+    "bincount": lambda x, /, weights=None, minlength=0: None,
+    "concatenate": lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": None,
+    "copyto": lambda dst, src, casting="same_kind", where=True: None,
+    "dot": lambda a, b, out=None: None,
+    "empty_like": lambda prototype, /, dtype=None, order="K", subok=True, shape=None, *, device=None: None,
+    "inner": lambda a, b, /: None,
+    "lexsort": lambda keys, axis=-1: None,
+    "packbits": lambda a, /, axis=None, bitorder="big": None,
+    "putmask": lambda a, /, mask, values: None,
+    "ravel_multi_index": lambda multi_index, dims, mode="raise", order="C": None,
+    "unpackbits": lambda a, /, axis=None, count=None, bitorder="big": None,
+    "unravel_index": lambda indices, shape, order="C": None,
+    "vdot": lambda a, b, /: None,
+    "where": lambda condition, x=None, y=None, /: None,
+}
+
+
 @functools.cache
 def _signature(function: Any) -> inspect.Signature:
-    return inspect.signature(function)
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return inspect.signature(IN_C[function.__name__])
 
 
 def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import inspect
 import math
 import random
 import re
@@ -20,6 +21,7 @@ import reference
 from harness.cases import catalogue
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.calls import IN_C
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from tests.oracles.exact.numpy_samples import POSITIVE, W, X, Y, draw
@@ -587,3 +589,9 @@ def test_a_stored_array_cannot_be_used_after_its_recording():
     record(lambda x: stored.append(x) or x, (W,), {})
     with pytest.raises(Unsupported, match="outlived its recording"):
         stored[0] + 1
+
+
+@pytest.mark.parametrize("name", IN_C)
+def test_the_parameters_of_a_function_in_c_are_those_that_newer_numpy_tells(name):
+    """Before 2.4 it tells none."""
+    assert str(inspect.signature(IN_C[name])) == str(inspect.signature(getattr(np, name)))
