@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter
@@ -14,8 +15,9 @@ from harness.selection import NothingSelected, Untrusted, UsageError
 from harness.verdicts import ExitCode
 from harness.version import __version__
 
+_CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
-    name="python -m harness",
+    name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
     help="Checks gradients with proof: every function against independent derivations.",
     help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
     "\n\nOptions not given: GRADPROOF_JOBS=2, then jobs = 2 in [tool.gradproof] of pyproject.toml.",

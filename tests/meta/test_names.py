@@ -41,6 +41,12 @@ def test_the_script_is_the_command_line():
     assert project["scripts"] == {"gradproof": "gradproof.__main__:main"}
 
 
+def test_a_usage_line_names_what_was_called(tmp_path):
+    for name in ("gradproof", "harness"):
+        called = "gradproof" if name == "gradproof" else "python -m harness"
+        assert run(tmp_path, "-m", name, "check", "--help").stdout.startswith(f"Usage: {called} check ")
+
+
 def run(folder, *command):
     return subprocess.run(
         [sys.executable, *command], cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
