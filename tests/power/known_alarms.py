@@ -289,6 +289,22 @@ CAUSES: tuple[Cause, ...] = (
         ([0.005],),
         "bfloat16",
     ),
+    Cause(
+        "wrong",
+        "the slope is that of the approximation which is coded, 1e-16 of it off",
+        {"jsp.ndtri": "float64"},
+        Call("jsp.ndtri"),
+        ([0.09634162],),
+        "float64",
+    ),
+    Cause(
+        "imprecise",
+        "the backward adds the logarithm of the cotangent, rounded to the dtype, to other logarithms",
+        {"torch.logcumsumexp": "bfloat16"},
+        Call("torch.logcumsumexp", {"dim": -1}),
+        ([-8.5, -3.203125, 0.0, 1.3984375, -1.6015625, 0.5, -1.3984375, -7.40625],),
+        "bfloat16",
+    ),
 )
 
 

@@ -211,8 +211,11 @@ def test_ours_sees_every_mutation_and_the_smallest_scale():
     assert (ours["finest scale"][wide] == mutations.FINEST).all()
     # Half an ulp of float32 is what counts in the narrower formats; in one cell (the network's b2) written
     # digits of the factor and of the forward add to it.
-    finest = ours["finest scale"][~wide].value_counts().to_dict()
-    assert finest == {24: len(ours[~wide]) - 1, 22: 1}
+    # What runs is what is judged: a factor of 1 + 2^-24 in a float32 program of JAX is 1.
+    in_jax = (ours["framework"] == "jax") & (ours["dtype"] == "float32")
+    assert (ours["finest scale"][in_jax] == 23).all()
+    finest = ours["finest scale"][~wide & ~in_jax].value_counts().to_dict()
+    assert finest == {24: len(ours[~wide & ~in_jax]) - 1, 22: 1}
 
 
 def test_every_rule_of_the_reference_and_each_argument_is_mutated_at_each_size_and_in_each_dtype():
