@@ -193,3 +193,13 @@ def test_interpolation_rounds_as_its_places_do(mode, size, align):
             probes=False,
         )
         assert found.verdict == "accurate", found
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum"])
+def test_what_nothing_has_written_depends_on_nothing(reduction):
+    """The loss of a far pair is 0: it is chosen from memory that was made like the input."""
+    x = torch.tensor([-4.13, -15.45, 10.86, -10.76, 6.2], dtype=torch.float64)
+    target = torch.tensor([-1.0, 1.0, -1.0, -1.0, 1.0], dtype=torch.float64)
+    options = {"reduction": reduction, "margin": 0.3}
+    found = harness.check_gradient(F.hinge_embedding_loss, (x, target), argnums=[0], kwargs=options)
+    assert found.passed
