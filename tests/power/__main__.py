@@ -25,6 +25,7 @@ from tests.power.detection import DRAWS, of_fault
 from tests.power.false_alarms import cells as alarm_cells
 from tests.power.false_alarms import of_cell as of_right_one
 from tests.power.faults import FAULTS
+from tests.power.known_alarms import CAUSES
 from tests.power.mutations import cells, of_cell
 from tests.power.subjects import SUBJECTS
 
@@ -62,7 +63,8 @@ def alarms(rows: list[Any], folder: Path) -> int:
     """Right gradients at random arguments; 1 where one is not passed and no cause of it is known."""
     report.keep(rows, folder, "false_alarms")
     table = pd.DataFrame(rows)
-    news = [*alarm_page.unknown(table), *alarm_page.stale(table)]
+    gone = (f"not {cause.said} any more: {cause.reproducer}" for cause in CAUSES if not cause.is_shown)
+    news = [*alarm_page.unknown(table), *alarm_page.stale(table), *gone]
     print(
         f"{table['checks'].sum()} checks of right gradients; without a cause, or no longer said: {len(news)}"
     )

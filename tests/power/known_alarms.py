@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
 import harness
 from harness.result import Result
 from tests.power.function import Call, loaded
@@ -48,6 +51,12 @@ class Cause(NamedTuple):
         """What ours says of it."""
         args = [loaded(self.call, x, self.dtype) for x in self.args]
         return harness.check_gradient(lambda *x: self.call(*x).sum(), args, argnums=0, upstream="fail")
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether its line still shows it."""
+        with jax.enable_x64(self.dtype == "float64"), np.errstate(all="ignore"):
+            return self.asked().verdict == self.said
 
 
 def _element(name: str, element: int, **keywords: Any) -> Call:

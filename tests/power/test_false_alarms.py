@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jax
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -66,8 +64,7 @@ QUICK_CAUSES = [cause for cause in CAUSES if SLOW.isdisjoint(cause.where)]
 
 @pytest.mark.parametrize("cause", QUICK_CAUSES, ids=lambda c: c.where and next(iter(c.where)))
 def test_each_cause_is_shown_by_its_line(cause):
-    with jax.enable_x64(cause.dtype == "float64"), np.errstate(all="ignore"):
-        assert cause.asked().verdict == cause.said
+    assert cause.is_shown
 
 
 def test_the_causes_are_of_functions_that_are_asked():
