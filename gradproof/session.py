@@ -47,6 +47,7 @@ class Session:
         """
         self._config, self._path = config, Path(file).absolute()
         self._option, self._seed = f"--gradproof-baseline={file}", int(config.option.gradproof_seed)
+        self._root = Path.cwd()  # tests may go elsewhere
         self._is_worker = hasattr(config, "workerinput")
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._fates: dict[str, tuple[Kind, str]] = {}  # of tests that have ended: what an absent row is
@@ -96,7 +97,7 @@ class Session:
     def hand_over(self, item: pytest.Item, report: pytest.TestReport, made: Iterable[Made]) -> None:
         """Put what a test has checked on its report, which xdist carries to the session."""
         test = item.stash.get(TEST, item.nodeid)
-        setattr(report, ROWS, (test, rows_of(made, test, self._seed)))
+        setattr(report, ROWS, (test, rows_of(made, test, self._seed, self._root)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep them, and how the test ended."""

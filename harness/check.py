@@ -25,6 +25,7 @@ from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
+from oracles.exact.program.program import Origin
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject, differentiating
@@ -332,7 +333,7 @@ def without_numbers(reason: Unsupported | Undecided, name: str, advise: bool = F
     """What is known where nothing could be computed exactly: why, and to `advise`, what can stand for it."""
     verdict = Verdict.UNSUPPORTED if isinstance(reason, Unsupported) else Verdict.UNDECIDED
     said = f"{reason}; {STANDS_FOR}" if advise and isinstance(reason, Opaque) else str(reason)
-    return Part(name, "", verdict, None, said)
+    return Part(name, "", verdict, None, said, guilty=Origin("", reason.line) if reason.line else None)
 
 
 def _name(f: Function) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told, texts, worst_first
-from harness.gate.places import place_of
+from harness.gate.places import Place, place_of
 from harness.version import __version__
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -48,7 +50,7 @@ class Region(msgspec.Struct, rename="camel"):
 
 
 class Artifact(msgspec.Struct):
-    """A file, relative to the folder of the run."""
+    """A file, relative to the folder of the run; a URI has other characters than a path."""
 
     uri: str
 
@@ -60,10 +62,11 @@ class Physical(msgspec.Struct, rename="camel"):
     region: Region
 
 
-class Location(msgspec.Struct, rename="camel"):
-    """Where a finding is."""
+class Location(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Where a finding is; the message names the operation that is written there."""
 
     physical_location: Physical
+    message: Text | None = None
 
 
 class Found(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -96,10 +99,14 @@ def sarif(told: Told) -> str:
     rules = [Rule(kind.value, Text(kind.entry.meaning), Text(kind.entry.advice)) for kind in Kind]
     results = []
     for finding in worst_first(told.findings):
-        place = place_of(finding, told.words)
-        where = [Location(Physical(Artifact(place.file), Region(place.line)))] if place else []
+        where = [_location(place)] if (place := place_of(finding, told.words)) else []
         message = Text("\n".join(texts([finding], told.words)))
         name = {"gradproof/row": "/".join(finding.row)}
         results.append(Found(finding.kind.value, LEVELS[finding.level], message, name, where))
     log = Log("2.1.0", [Run(Tool(Driver("gradproof", __version__, rules)), results)])
     return msgspec.json.format(msgspec.json.encode(log)).decode() + "\n"
+
+
+def _location(place: Place) -> Location:
+    line = Physical(Artifact(quote(place.file)), Region(place.line))
+    return Location(line, Text(place.operation) if place.operation else None)

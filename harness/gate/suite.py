@@ -21,7 +21,7 @@ from harness.gate.words import CONCLUSIONS, Words
 from harness.proof.question import Part
 from harness.result import Result
 from harness.runs.failure import label, numbers_of
-from harness.runs.record import Record, Row
+from harness.runs.record import Record, Row, whereabouts
 from harness.verdicts import ExitCode, Outcome, Verdict
 
 NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "computed", "true")
@@ -29,9 +29,16 @@ AT = " at "  # between an argument and the point, where that is not the given on
 NOT_HERE = frozenset({Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT})  # there is nothing to agree to
 
 
-def rows_of(made: Iterable[Made], test: str, seed: int) -> list[dict[str, Any]]:
-    """What a test has checked, as plain values that cross processes: the worst of each row."""
-    found = [record for one in made for record in _records(one, test, seed)]
+def rows_of(made: Iterable[Made], test: str, seed: int, root: Path) -> list[dict[str, Any]]:
+    """What a test has checked, as plain values that cross processes: the worst of each row.
+
+    Args:
+        made: The checks.
+        test: The test.
+        seed: The session's.
+        root: Where the session began: files are relative to it.
+    """
+    found = [record for one in made for record in _records(one, test, seed, root)]
     return [msgspec.to_builtins(record) for record in worst(found).values()]
 
 
@@ -67,18 +74,20 @@ def _is_of(row: Row, record: Record, point: str) -> bool:
     return same and row.input.partition(AT)[2] == point and record.dtype in {"", row.dtype}
 
 
-def _records(made: Made, test: str, seed: int) -> list[Record]:
+def _records(made: Made, test: str, seed: int, root: Path) -> list[Record]:
     if not made.results:
         return [_record(test, made.checker, "", made.verdict, Outcome.ALLOWED, seed, diagnosis=made.unproven)]
     return [
-        _of_part(test, f"{made.checker}({result.subject})", result, part, bool(made.unproven), seed)
+        _of_part(test, f"{made.checker}({result.subject})", result, part, bool(made.unproven), seed, root)
         for result in made.results
         for part in result.parts
         if not part.of_value or not (part.remark or part.passes)
     ]
 
 
-def _of_part(test: str, check: str, result: Result, part: Part, allowed: bool, seed: int) -> Record:
+def _of_part(
+    test: str, check: str, result: Result, part: Part, allowed: bool, seed: int, root: Path
+) -> Record:
     outcome = Outcome.PASS
     if part.excuse:
         outcome = Outcome.KNOWN
@@ -91,6 +100,7 @@ def _of_part(test: str, check: str, result: Result, part: Part, allowed: bool, s
         outcome, why = Outcome.FAIL, "; ".join(filter(None, (*result.faults, why)))
     point = part.probe or ("" if part.input == "given" else part.input)
     fields: dict[str, Any] = {"dtype": part.dtype, "diagnosis": why, "blame": str(part.blame or "")}
+    fields |= whereabouts(part.guilty, root)
     if (j := part.judgement) is not None:
         fields |= {name: float(getattr(j, name)) for name in NUMBERS}  # NumPy's floats are no plain values
         fields |= {"bound_ulp": None} if math.isnan(j.bound_ulp) else {}

@@ -85,7 +85,8 @@ def answered(
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
-    own = [replace(p, blame=fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
+    if fault:
+        own = [_blamed(p, fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
     if examined.opaque and (ignored := ignoring(runs, posed, seen)):
         own = [
             replace(p, diagnosis=f"{ignored}; {p.diagnosis}") if p.verdict.standing is Standing.FAULTY else p
@@ -97,7 +98,9 @@ def answered(
     elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
     if elsewhere:  # what was proven is of another program than what ran
         why = elsewhere[0].diagnosis
-        judged = [replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None) for p in judged]
+        judged = [
+            replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None, guilty=None) for p in judged
+        ]
     holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
     for one in runs:
         if holds or one.probe is None:
@@ -116,6 +119,11 @@ def whose(
     from harness.proof.blame import blame
 
     return blame(question, tested, posed, examined, found, answer)
+
+
+def _blamed(part: Part, fault: Blame) -> Part:
+    """The part with whose fault it is, which may know a line where the diagnosis knows none."""
+    return replace(part, blame=fault, guilty=part.guilty or fault.operation)
 
 
 def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: Sequence[Part]) -> list[Part]:
@@ -163,7 +171,7 @@ def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed
         parts.append(
             Part(
                 name, of, judgement.verdict, judgement, judgement.diagnosis, dtype, shape,
-                examined=not examined.opaque, near=near,
+                examined=not examined.opaque, near=near, guilty=judgement.guilty,
             )
         )  # fmt: skip
     return parts

@@ -71,7 +71,7 @@ def blame(
                 return None  # it is right where it is watched, or nobody can tell as quickly as that
             known: dict[object, bool | None] = {}
             for call in _causes(question, _suspects(ran.calls, found), is_cured, ask, known):
-                return Blame(call.owner, str(call), report_on(call.owner, call.name))
+                return Blame(call.owner, call.origin, report_on(call.owner, call.name))
     except Exception:  # what the caller's code raises where it is watched changes no verdict
         return None
     is_known = ran.complete and len(ran.calls) <= MOST_CALLS and None not in known.values()
@@ -87,8 +87,8 @@ def _suspects(calls: Sequence[Call], found: Sequence[Judgement]) -> tuple[list[C
     bad = [one for one in found if one.verdict.standing is Standing.FAULTY]
     if all(one.verdict is Verdict.WRONG for one in bad):
         calls = [call for call in calls if call.cotangents or call.tangents or call.coded]
-    said = " ".join(one.diagnosis for one in bad)
-    named = [call for call in calls[:MOST_CALLS] if call.place and call.place in said]
+    lines = {one.guilty.place for one in bad if one.guilty} - {None}
+    named = [call for call in calls[:MOST_CALLS] if call.place in lines]
     return named, [call for call in calls[:MOST_CALLS] if call not in named]
 
 

@@ -14,6 +14,7 @@ from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Numbers, Rul
 from harness.subject.derivative import Array
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import Origin
 
 MOST_ELEMENTS = 10  # that are named; a message shows fewer
 # Per row of the table, how bad its verdict is.
@@ -50,6 +51,8 @@ class Judgement:
         reason: Why, as the row of the table says it that decides at the worst element.
         narrowest: The narrowest format on the way of the derivative; "" where that is the gradient's.
         more: Where the verdict is not a right one, the next worst elements with the same one.
+        guilty: The operation that the diagnosis names, or that writes a gradient whose formula is wrong; None
+            where there is none, or nobody knows its line.
     """
 
     verdict: Verdict
@@ -71,6 +74,7 @@ class Judgement:
     reason: str = ""
     narrowest: str = ""
     more: tuple[Element, ...] = ()
+    guilty: Origin | None = None
 
 
 def judge(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> Judgement:

@@ -55,7 +55,10 @@ def probed(
             if found.verdict is Verdict.MISCOMPUTED and not found.where
             else replace(found, diagnosis=why)
         )
-        return Part(where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault)
+        return Part(
+            where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault,
+            guilty=found.guilty,
+        )  # fmt: skip
 
     if isinstance(one.found, Raised) and one.found.stopped:
         return [], [f"{said}: {one.found.text}; nothing is proven there"]

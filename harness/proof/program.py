@@ -25,7 +25,7 @@ from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
-from oracles.exact.rounding.diagnosis import diagnose
+from oracles.exact.rounding.diagnosis import Diagnosis, diagnose, written_at
 from oracles.exact.rounding.sampled import of_zeros
 
 
@@ -166,7 +166,7 @@ def verdicts(
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
     judged = judge_each(_evidence(truth, examined), computed, allowed)
-    found = [_told(examined, one) for one in judged]
+    found = [_told(truth, examined, one) for one in judged]
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found
     said = _not_legal_together(truth.along, truth, computed, allowed)
@@ -203,8 +203,9 @@ def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
     return found
 
 
-def _told(examined: Examined, found: Judgement) -> Judgement:
-    return replace(found, diagnosis=_why(examined, found) or found.diagnosis)
+def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
+    said = _why(truth, examined, found)
+    return replace(found, diagnosis=said.text or found.diagnosis, guilty=said.origin)
 
 
 def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
@@ -213,26 +214,30 @@ def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
     return replace(found, diagnosis=f"{label}: {found.diagnosis}" if label else found.diagnosis)
 
 
-def _why(examined: Examined, found: Judgement) -> str:
+def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
+    recording, cause, origin = examined.recording, examined.formula.reason, None
     if found.verdict is Verdict.WRONG:
-        return examined.formula.reason
+        of = truth.specification
+        return Diagnosis(cause, written_at(recording.program, found.argument, of) if recording else None)
     if found.verdict is Verdict.UNDECIDED:
-        return examined.formula.reason or _undecided(examined)
+        return Diagnosis(cause or _undecided(examined))
     if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
-        return ""
-    recording, cause = examined.recording, examined.formula.reason
+        return Diagnosis()
     if examined.opaque:
         cause = f"the formula was not examined: {examined.opaque}"
         cause = f"{found.reason}; {cause}" if found.verdict is Verdict.IMPRECISE else cause
     elif recording is not None:
-        cause = diagnose(recording.program, recording.values, examined.machine, found.argument, found.element)
+        cause, origin = diagnose(
+            recording.program, recording.values, examined.machine, found.argument, found.element
+        )
     if found.verdict is Verdict.IMPRECISE:
-        return cause
+        return Diagnosis(cause, origin)
     if not np.isfinite(found.computed):
         shown = "not a number" if np.isnan(found.computed) else "infinite"
-        return f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
+        said = f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
+        return Diagnosis(said, origin)
     off = f"{found.error_ulp:.3g} ulps off, where the rounding of its program allows {found.bound_ulp:.3g}"
-    return off + (f"; {cause}" if cause else "")
+    return Diagnosis(off + (f"; {cause}" if cause else ""), origin)
 
 
 def _undecided(examined: Examined) -> str:

@@ -14,6 +14,7 @@ from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.calls import Mend, Watched
@@ -106,12 +107,12 @@ class Blame:
 
     Attributes:
         owner: "yours", or the library: "torch", "jax", "numpy", "scipy". It is wholly the library's then.
-        operation: The library's function, and the line that calls it.
+        operation: The library's function, and the line that calls it; None where it is yours.
         report: Where that is reported; "" if nothing is known here.
     """
 
     owner: str
-    operation: str = ""
+    operation: Origin | None = None
     report: str = ""
 
     @property
@@ -210,6 +211,7 @@ class Part:
         examined: Whether the formula was looked into; otherwise the numbers alone decided.
         near: Whether it is wrong by little, where the forward iterates and may approximate what is meant.
         blame: Whose fault it is, where it is not right and that can be told.
+        guilty: The operation in the user's code where it goes wrong, with its line, as far as that is known.
         negligible: Whether what is imprecise, at a point that was not asked for, is nothing beside its row.
         excuse: Why it passes with a warning, though it is not right; "" where it does not.
     """
@@ -227,6 +229,7 @@ class Part:
     examined: bool = True
     near: bool = False
     blame: Blame | None = None
+    guilty: Origin | None = None
     negligible: bool = False
     excuse: str = ""
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from harness.verdicts import RIGHT, Outcome, Verdict
+from oracles.exact.program.program import Origin
+
+INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +46,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     value there; `true_digits` has twenty digits of it. `scaled_error` is the largest error relative to the
     largest element of its argument; on the exact oracle's own rows it is the proven error of the truth.
     `diagnosis` says in words why the verdict is not accurate, or why there is none; `blame` whose fault that
-    is: yours, or a library's, with its function and a public report. `first_call_time_s`
+    is: yours, or a library's, with its function and a public report. `operation` is where it goes wrong,
+    with its `file` and `line`, where that is known and a file of the project's. `first_call_time_s`
     covers loading, set-up, compilation and one value and gradient. The ratios are to the NumPy reference,
     measured in turns in the same process: the median of the rounds, with its 99 % interval; those of the
     reference are to a yardstick, the softmax of 100 numbers.
@@ -63,6 +68,9 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     where: str = ""
     diagnosis: str = ""
     blame: str = ""
+    operation: str = ""
+    file: str = ""
+    line: int = 0
     computed: float | None = None
     true: float | None = None
     true_digits: str = ""
@@ -83,6 +91,22 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def cell(self) -> Cell:
         """The cell this is the record of."""
         return Cell(self.case, self.input, self.dtype, self.oracle, self.seed)
+
+
+def whereabouts(guilty: Origin | None, root: Path) -> dict[str, Any]:
+    """The fields of a record that say where it goes wrong; none where the line is of no file below `root`.
+
+    What is installed, or hidden, below it is no file of the project's.
+    """
+    if guilty is None or guilty.place is None or guilty.place.number < 1:
+        return {}
+    file = (root / guilty.place.file).resolve()
+    if not (file.is_file() and file.is_relative_to(root.resolve())):
+        return {}
+    inside = file.relative_to(root.resolve())
+    if any(part.startswith(".") or part in INSTALLED for part in inside.parts):
+        return {}
+    return {"operation": guilty.operation, "file": inside.as_posix(), "line": guilty.place.number}
 
 
 def refuse_no_numbers(verdict: Verdict, bits_lost: float | None, proven_digits: float | None) -> None:

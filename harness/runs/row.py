@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from harness.proof.program import Examined, examine_derivative
 from harness.proof.question import Answer, Question, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
-from harness.runs.record import Cell, Record, Row
+from harness.runs.record import Cell, Record, Row, whereabouts
 from harness.runs.timing import Thunk, paired, yardstick
 from harness.subject.derivative import Array
 from harness.subject.tested import Programs
@@ -167,11 +168,13 @@ def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:
     diagnosis = "; ".join([*found.faults, *amiss, *said, *found.notes])
     if known and not found.faults and not amiss:
         outcome, diagnosis = _excused(outcome, known, diagnosis)
+    faulty = [p for p in gradients if p.verdict is kind]
     return {
         "verdict": kind,
         "outcome": outcome,
         "diagnosis": diagnosis,
-        "blame": next((str(p.blame) for p in gradients if p.blame and p.verdict is kind), ""),
+        "blame": next((str(p.blame) for p in faulty if p.blame), ""),
+        **whereabouts(next((p.guilty for p in faulty if p.guilty), None), Path.cwd()),
         "first_call_time_s": found.first_call_time_s,
         **(_numbers(worst) if worst else {}),
     }

@@ -11,6 +11,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from oracles.exact.program.program import Line, Origin
+
 Array = NDArray[Any]
 
 
@@ -22,7 +24,7 @@ class Call:
         number: Which one of its run, from 0.
         owner: The library: "torch", "jax", "numpy" or "scipy".
         name: The function, as "torch.softmax".
-        place: The line that calls it, as "loss.py:12"; "" if nobody knows.
+        place: The line that calls it; None if nobody knows.
         function: The function of its floating operands alone.
         operands: These, on the host.
         active: Which of them it is differentiated in; none where it runs for its value.
@@ -36,7 +38,7 @@ class Call:
     number: int
     owner: str
     name: str
-    place: str
+    place: Line | None
     function: Callable[..., Any]
     operands: tuple[Array, ...]
     active: tuple[int, ...] = ()
@@ -44,8 +46,10 @@ class Call:
     tangents: tuple[Array, ...] | None = None
     coded: bool = False
 
-    def __str__(self) -> str:
-        return f"{self.name} at {self.place}" if self.place else self.name
+    @property
+    def origin(self) -> Origin:
+        """The same for people: its name and its line."""
+        return Origin(self.name, self.place, self.number)
 
 
 # What a call is to give instead of what it computes; None: that. A call with cotangents is asked for the

@@ -21,6 +21,7 @@ from oracles.exact.from_jaxpr import x64_for
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.tracing import is_library, user_frame
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import Line
 from oracles.exact.program.registered import definition_of
 from oracles.frameworks.calls import Call, Mend, Watched
 
@@ -347,15 +348,15 @@ def _callers(codes: Sequence[Any]) -> int | None:
     return None if own is None or codes[own].co_filename == __file__ else own
 
 
-def _named(equations: Sequence[Any]) -> tuple[str, str]:
+def _named(equations: Sequence[Any]) -> tuple[str, Line | None]:
     """The function that the caller called, and the caller's line."""
     wrote = equations[0]
     codes, at = _frames(wrote)
     own = _callers(codes)
-    place = ""
+    place = None
     if own is not None:
         line = wrote.source_info.traceback.code_addr2line(codes[own], at[own])
-        place = f"{os.path.basename(codes[own].co_filename)}:{line}"
+        place = Line(codes[own].co_filename, line)
     inner = codes[: own if own is not None else len(codes)]
     named, file = _source(_jaxprs(wrote)[0]) if _jaxprs(wrote) else ("", "")
     for name, home in [*((c.co_name, c.co_filename) for c in reversed(inner)), (named, file)]:

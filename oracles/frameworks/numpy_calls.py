@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.program.program import Line
 from oracles.exact.program.reach import OURS
 from oracles.frameworks.calls import Call, Mend, Watched, is_code
 
@@ -113,10 +114,10 @@ def _plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, _Seen) else value
 
 
-def _line() -> str:
+def _line() -> Line | None:
     """The line of the user's that is running."""
     home = os.path.dirname(np.__file__) + os.sep
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith((home, *OURS)):
         frame = frame.f_back
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else ""
+    return Line(frame.f_code.co_filename, frame.f_lineno) if frame else None

@@ -151,20 +151,29 @@ def test_what_cannot_be_is_a_usage_error_before_any_test(options, ci, said, sess
 def test_github_gets_annotations_and_a_summary_of_the_step(session, pytester, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path / "step.md"))
     text = session(SUITE.replace("2 * g", "3 * g"), BASELINE).stdout.str()
-    assert "\n::error file=test_mine.py,line=14,title=worse%3A test_mine.py%3A%3Atest_one" in text
+    assert "\n::error file=test_mine.py,line=12,title=worse%3A test_mine.py%3A%3Atest_one" in text
     step = pytester.path.joinpath("step.md").read_text(encoding="utf-8")
     assert step.startswith("## gradients against the baseline: FAILED")
 
 
-def test_sarif_names_the_line_of_the_test(session, pytester):
-    session(SUITE.replace("2 * g", "3 * g"), BASELINE, "--gradproof-sarif=out.sarif")
+@pytest.mark.parametrize(
+    ("change", "kind", "lines", "message"),
+    [
+        (("2 * g", "3 * g"), "worse", [12, 12, 12], {"message": {"text": "multiply"}}),
+        (("x * x", "x * np.fft.fft(x).real"), "worse", [9, 9, 9], {}),
+        ((" check_gradient(", " (lambda *_, **__: 0)("), "missing", [14, 18, 18], {}),
+    ],
+)
+def test_sarif_names_the_line_of_the_guilty_operation_else_the_test(
+    change, kind, lines, message, session, pytester
+):
+    session(SUITE.replace(*change), "--gradproof-sarif=out.sarif", BASELINE)
     (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
-    found = run["results"][0]
-    assert (found["ruleId"], found["level"]) == ("worse", "error")
-    (where,) = found["locations"]
-    assert where["physicalLocation"]["artifactLocation"] == {"uri": "test_mine.py"}
-    lines = [one["locations"][0]["physicalLocation"]["region"]["startLine"] for one in run["results"]]
-    assert sorted(lines) == [14, 18, 18]
+    assert {(one["ruleId"], one["level"]) for one in run["results"]} == {(kind, "error")}
+    found = [one["locations"][0] for one in run["results"]]
+    assert sorted(one["physicalLocation"]["region"]["startLine"] for one in found) == lines
+    assert found[0]["physicalLocation"]["artifactLocation"] == {"uri": "test_mine.py"}
+    assert {"message": found[0]["message"]} == message if message else "message" not in found[0]
 
 
 def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):

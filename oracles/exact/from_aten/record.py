@@ -83,10 +83,11 @@ def _confirm(
     if again.notes == first.notes or guards[0] != guards[1]:
         return
     differ = (new for old, new in zip(first.notes, again.notes, strict=False) if old != new)
-    operator, *_, line = next(differ, ("its end", "the end"))
+    operator, *_, line = next(differ, ("its end", None))
     raise Opaque(
         "the function computes something outside torch (through .numpy() or a Python number?): "
-        f"nearby, {operator} at {line} gets another constant; use torch's operators all the way"
+        f"nearby, {operator} at {line or 'the end'} gets another constant; use torch's operators all the way",
+        line=line,
     )
 
 

@@ -34,7 +34,7 @@ from oracles.exact.from_aten.watch import Watch, place_within, where
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
-from oracles.exact.program.program import Var
+from oracles.exact.program.program import Line, Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
 
@@ -65,7 +65,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
-        self._lines: dict[int, str] = {}  # the user's line, by the number of the node of autograd's graph
+        self._lines: dict[int, Line | None] = {}  # the user's, by the number of the node of autograd's graph
 
     def begin(self, tensor: Tensor) -> None:
         """A floating argument is an input of the program."""
@@ -203,7 +203,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         except ExactError as error:
             if " in aten" in str(error):
                 raise
-            raise type(error)(f"{error} (in {str(func).rpartition('.')[0]}, called at {where()})") from None
+            name, line = str(func).rpartition(".")[0], where()
+            said = f"{error} (in {name}, called at {line.file}:{line.number})"
+            raise type(error)(said, line=line) from None
 
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         if torch.is_inference_mode_enabled() and is_composite(func):
@@ -268,12 +270,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         finally:
             self.depth -= 1
 
-    def _place(self) -> str:
+    def _place(self) -> Line | None:
         """The user's line that is running; of a backward kernel, the line whose derivative it is."""
         here = place_within(Watch.run.__code__)
         node: Any = torch._C._current_autograd_node()
         if node is not None:
-            return here or self._lines.get(node._sequence_nr(), "")
+            return here or self._lines.get(node._sequence_nr())
         self._lines[torch._C._autograd._get_sequence_nr() - 1] = here
         return here
 

@@ -25,6 +25,7 @@ from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, 
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
+from oracles.exact.program.program import Line
 from oracles.exact.program.reach import OURS
 
 _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
@@ -33,22 +34,22 @@ _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
 
 
-def where() -> str:
+def where() -> Line:
     """The user's line that is running: the innermost outside torch and this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return Line(frame.f_code.co_filename, frame.f_lineno)
 
 
-def place_within(outermost: CodeType) -> str:
-    """Likewise, as "file.py:line", of what was called from `outermost`; "" if nothing of it is the user's."""
+def place_within(outermost: CodeType) -> Line | None:
+    """Likewise of what was called from `outermost`; None if nothing of it is the user's."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not outermost:
         if not frame.f_code.co_filename.startswith(_OWN):
-            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+            return Line(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
-    return ""
+    return None
 
 
 @contextlib.contextmanager

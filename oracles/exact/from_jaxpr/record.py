@@ -11,7 +11,6 @@ functions known by name).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
@@ -28,7 +27,7 @@ from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.definitions import definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
 from oracles.exact.program.errors import Opaque, Unsupported
-from oracles.exact.program.program import FLOATS, Program, Var
+from oracles.exact.program.program import FLOATS, Line, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
 from oracles.exact.program.registered import definition_of
 
@@ -91,14 +90,14 @@ class _Reader:
         self.notes: dict[str, None] = {}
 
     def interpret(
-        self, recorder: Recorder, closed: ClosedJaxpr, operands: Sequence[Var], caller: str = ""
+        self, recorder: Recorder, closed: ClosedJaxpr, operands: Sequence[Var], caller: Line | None = None
     ) -> list[Var]:
         """Write the equations of a jaxpr, called at `caller`; the values of its outputs."""
         jaxpr = closed.jaxpr
         values: dict[Any, Var] = dict(zip(jaxpr.invars, operands, strict=True))
-        inherited = caller if _is_library(jaxpr) else ""
+        inherited = caller if _is_library(jaxpr) else None
 
-        def read(owner: Any, kind: str, atoms: Sequence[Any], place: str) -> list[Var]:
+        def read(owner: Any, kind: str, atoms: Sequence[Any], place: Line | None) -> list[Var]:
             return [
                 self._literal(recorder, a.val, a.aval, (id(owner), kind, k), place)
                 if isinstance(a, Literal)
@@ -110,14 +109,16 @@ class _Reader:
             values[v] = self._literal(recorder, number, v.aval, (id(jaxpr), "constant", k), caller)
         for equation in jaxpr.eqns:
             # What a library function does inside was perhaps traced for another line, and kept by JAX.
-            place = inherited or _place(equation)
+            place = inherited or _user_line(equation)
             found = self._apply(
                 recorder, equation, read(equation, "operand", equation.invars, place), place or caller
             )
             values.update(zip(equation.outvars, found, strict=True))
         return read(jaxpr, "result", jaxpr.outvars, caller)
 
-    def _apply(self, recorder: Recorder, equation: Any, operands: list[Var], place: str) -> Sequence[Var]:
+    def _apply(
+        self, recorder: Recorder, equation: Any, operands: list[Var], place: Line | None
+    ) -> Sequence[Var]:
         try:
             name, rule = _rule(equation)
             first = equation.outvars[0].aval if equation.outvars else None
@@ -132,10 +133,10 @@ class _Reader:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:
                 raise
-            raise type(reason)(f"{reason} (at {line[0]}:{line[1]})") from None
+            raise type(reason)(f"{reason} (at {line.file}:{line.number})", line=line) from None
         return found
 
-    def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: str) -> Var:
+    def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Var:
         """A constant; a single number as it was written, if that is known."""
         dtype = _dtype(aval)
         if self.partners is None or np.shape(value) or dtype not in FLOATS or is_as_written(value, dtype):
@@ -170,16 +171,11 @@ def _is_library(jaxpr: Any) -> bool:
     return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
 
 
-def _user_line(equation: Any) -> tuple[str, int] | None:
+def _user_line(equation: Any) -> Line | None:
     trace = equation.source_info.traceback
     codes, at = trace.raw_frames() if trace else ([], [])
     own = user_frame(code.co_filename for code in codes)
-    return None if own is None else (codes[own].co_filename, trace.code_addr2line(codes[own], at[own]))
-
-
-def _place(equation: Any) -> str:
-    line = _user_line(equation)
-    return f"{os.path.basename(line[0])}:{line[1]}" if line else ""
+    return None if own is None else Line(codes[own].co_filename, trace.code_addr2line(codes[own], at[own]))
 
 
 def _rule(equation: Any) -> tuple[str, Rule]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
-from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.program import FLOATS, Array, Line, Var
 from oracles.exact.program.reach import OURS
 from oracles.exact.program.recording import Recorder
 
@@ -134,7 +134,7 @@ class Tape:
                 self._decided[var] = self.recorder.decide(var)
             return self._decided[var]
         except Undecided as undecided:
-            raise Undecided(f"{undecided}; needed by {place()}") from None
+            raise Undecided(f"{undecided}; needed by {place()}", line=line()) from None
 
 
 def gather(x: Var, places: Tokens) -> Var:
@@ -191,18 +191,18 @@ def _as_view(x: Var, places: Tokens) -> Var | None:
 
 def unsupported(message: str) -> Unsupported:
     """The error, with the place in the user's code."""
-    return Unsupported(f"{message}; at {place()}")
+    return Unsupported(f"{message}; at {place()}", line=line())
 
 
 def opaque(message: str) -> Opaque:
     """The same of what a plain function could stand for."""
-    return Opaque(f"{message}; at {place()}")
+    return Opaque(f"{message}; at {place()}", line=line())
 
 
-def line() -> str:
-    """The line of the user's code that is running: "file.py:12"."""
+def line() -> Line:
+    """The line of the user's code that is running."""
     frame, _ = _users()
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return Line(frame.f_code.co_filename, frame.f_lineno)
 
 
 def place() -> str:

@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from oracles.exact.program.program import Line
+
 
 class ExactError(Exception):
-    """The exact oracle cannot answer; the message says why and what to do."""
+    """The exact oracle cannot answer; the message says why and what to do.
 
-    def __init__(self, *said: object) -> None:
+    Attributes:
+        line: The user's line that it is about, where that is known.
+    """
+
+    def __init__(self, *said: object, line: Line | None = None) -> None:
         super().__init__(*said)
+        self.line = line
         raised = _raised.get()
         if raised is not None:
             raised.append(self)

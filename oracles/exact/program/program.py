@@ -8,6 +8,7 @@ gives one array. Shapes are static. Floating values are balls when evaluated; in
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -169,18 +170,31 @@ def sum_of(*terms: Var | None) -> Var:
 SYMMETRIC = "(symmetric=True)"
 
 
+class Line(NamedTuple):
+    """A line of the user's code: the file as Python names it, and the number; as text "loss.py:12"."""
+
+    file: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.file)}:{self.number}"
+
+
 class Origin(NamedTuple):
     """Which call of the recorded code an equation comes from: a library function is one call.
 
     Attributes:
         operation: Its name where it was called (numpy's `exp`, JAX's `logistic`, ATen's `_softmax`).
-        place: The line of the user's code, "" if it is not known.
+        place: The line of the user's code, None if it is not known.
         call: Its number in the recording: all equations of one call have the same.
     """
 
     operation: str
-    place: str
-    call: int
+    place: Line | None
+    call: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.operation} at {self.place}" if self.place else self.operation
 
 
 class Equation(NamedTuple):
@@ -297,7 +311,7 @@ class Builder:
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         self.origin: Origin | None = None  # of the equations that are written now
 
-    def calls(self, operation: str, place: str) -> None:
+    def calls(self, operation: str, place: Line | None) -> None:
         """The equations from here on belong to a new call of this operation at this place."""
         self.origin = Origin(operation, place, 1 + (self.origin.call if self.origin else 0))
 

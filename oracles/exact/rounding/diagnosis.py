@@ -8,7 +8,9 @@ the result.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives.arithmetic import detach_
-from oracles.exact.program.program import PRIMITIVES, Array, Equation, Program
+from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import Bound, RoundingModel, bound
 
 BITS = 128
@@ -25,36 +27,64 @@ SHARE = 0.25  # of the error must pass through an operation that is named for it
 CANCELS = 4  # bits: what an ordinary sum loses
 
 
+class Diagnosis(NamedTuple):
+    """Where the digits went: in words, "" if nothing can be said; and the operation that is named."""
+
+    text: str = ""
+    origin: Origin | None = None
+
+
 def diagnose(
     program: Program, inputs: Sequence[Array], model: RoundingModel, output: int, element: tuple[int, ...]
-) -> str:
-    """One line on the element of one output, "" if nothing can be said."""
+) -> Diagnosis:
+    """One line on the element of one output."""
     found = bound(program, inputs, model, keep=True)
     try:
         if found.balls[output][element].is_finite():
             return _shares(program, inputs, found, output, element)
         return _events(found)
     except ExactError:
-        return ""
+        return Diagnosis()
 
 
-def place_of(equation: Equation) -> str:
-    """The operation and its line."""
-    origin = equation.origin
-    if origin is None:
-        return equation.called
-    return f"{origin.operation} at {origin.place}" if origin.place else origin.operation
+def written_at(gradient: Program, output: int, forward: Program) -> Origin | None:
+    """The last operation on the way to an output whose line is known: there that gradient is written.
+
+    Where some of it is on lines that the forward has not, as a rule by hand is, the last of those; the others
+    are what a framework derives from the forward.
+    """
+    derived = {e.origin.place for e in forward.equations if e.origin}
+    by_output = {e.output: e for e in gradient.equations}
+    waiting, seen = deque([gradient.outputs[output]]), set[Var]()
+    found: list[Origin] = []
+    while waiting:
+        v = waiting.popleft()
+        if v in seen or v not in by_output:
+            continue
+        seen.add(v)
+        if (origin := by_output[v].origin) is not None and origin.place:
+            found.append(origin)
+        waiting += by_output[v].operands
+    return next((one for one in found if one.place not in derived), found[0] if found else None)
 
 
-def _events(found: Bound) -> str:
+def _events(found: Bound) -> Diagnosis:
     if found.underflow:
-        return f"underflow: a number that is not 0 becomes 0 at {place_of(found.underflow)}"
-    return f"overflows at {place_of(found.overflow)}" if found.overflow else ""
+        said = f"underflow: a number that is not 0 becomes 0 at {_named(found.underflow)}"
+        return Diagnosis(said, found.underflow.origin)
+    if found.overflow:
+        return Diagnosis(f"overflows at {_named(found.overflow)}", found.overflow.origin)
+    return Diagnosis()
+
+
+def _named(equation: Equation) -> str:
+    """The operation and its line."""
+    return str(equation.origin or equation.called)
 
 
 def _shares(
     program: Program, inputs: Sequence[Array], found: Bound, output: int, element: tuple[int, ...]
-) -> str:
+) -> Diagnosis:
     whole = _without_detach(program)
     moving = [i for i, v in enumerate(whole.inputs) if v.dtype in FORMATS]
     backwards, values = adjoints(whole, moving)
@@ -62,7 +92,7 @@ def _shares(
     ones[output][element] = 1.0
     weights = dict(zip(values, evaluate(backwards, [*inputs, *ones], BITS), strict=True))
     by_output = {e.output: e for e in program.equations}
-    total, best, cancelled = 0.0, ("", 0.0), ("", 0.0)
+    total, passes, bits_lost, guilty = 0.0, 0.0, 0.0, None
     shares = []
     for v, weight in weights.items():
         equation, size = by_output[v], _numbers(weight)
@@ -77,16 +107,17 @@ def _shares(
                 passing = np.nan_to_num(size * radius)
             at = np.unravel_index(int(np.argmax(passing)), v.shape)
             bits = _cancelled(equation, found, at)
-            if bits > cancelled[1] and float(passing[at]) > 0:
-                cancelled = (place_of(equation), bits)
-                best = (place_of(equation), float(passing[at]))
-    if cancelled[1] >= CANCELS and best[1] >= SHARE * total:
+            if bits > bits_lost and float(passing[at]) > 0:
+                passes, bits_lost, guilty = float(passing[at]), bits, equation
+    if guilty is not None and bits_lost >= CANCELS and passes >= SHARE * total:
         digits = FORMATS[program.outputs[output].dtype].digits
-        return f"{cancelled[0]}: {round(min(cancelled[1], digits))} of {digits} bits cancel"
+        said = f"{_named(guilty)}: {round(min(bits_lost, digits))} of {digits} bits cancel"
+        return Diagnosis(said, guilty.origin)
     if not shares or not total > 0:
-        return ""
+        return Diagnosis()
     share, equation = max(shares, key=lambda pair: pair[0])
-    return f"{place_of(equation)} contributes {100 * share / total:.0f} % of the bound"
+    said = f"{_named(equation)} contributes {100 * share / total:.0f} % of the bound"
+    return Diagnosis(said, equation.origin)
 
 
 def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> float:

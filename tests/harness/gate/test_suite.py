@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from harness.verdicts import Outcome, Verdict
 from tests.harness.rows import record
 
 X = np.array([0.5, -1.25])
-TEST = "test_a.py::test_one"
+TEST, HERE = "test_a.py::test_one", Path(__file__).parent
 
 
 def product(x, y):
@@ -37,7 +38,7 @@ def made(vjp=right, x=X, unproven="", **options):
 
 
 def rows(*ones):
-    return {(r.oracle, r.input): r for r in records_of(json.loads(json.dumps(rows_of(ones, TEST, 3))))}
+    return {(r.oracle, r.input): r for r in records_of(json.loads(json.dumps(rows_of(ones, TEST, 3, HERE))))}
 
 
 def test_a_check_has_a_row_for_each_argument_which_crosses_processes():
@@ -49,6 +50,12 @@ def test_a_check_has_a_row_for_each_argument_which_crosses_processes():
     )  # fmt: skip
     assert (y.where, y.shapes, y.bound_ulp) == ("y[1]", "(2,)", None)
     assert y.diagnosis.startswith("the formula gives")
+    assert (y.operation, y.file, y.line) == (
+        "multiply",
+        Path(__file__).name,
+        wrong.__code__.co_firstlineno + 1,
+    )
+    assert (x.operation, x.file, x.line) == ("", "", 0)
 
 
 def test_of_many_checks_of_one_function_the_worst_is_kept():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from oracles.exact.program.primitives import arithmetic, arrays, taylor
-from oracles.exact.program.program import Builder
+from oracles.exact.program.program import Builder, Line, Origin
 from oracles.exact.rounding.bound import ROUNDING_MODELS
-from oracles.exact.rounding.diagnosis import diagnose, place_of
+from oracles.exact.rounding.diagnosis import diagnose, written_at
 
 
 class Lines:
@@ -21,11 +21,12 @@ class Lines:
 
     def __call__(self, name):
         self.line += 1
-        self.builder.calls(name, f"model.py:{self.line}")
+        self.builder.calls(name, Line("/home/me/model.py", self.line))
 
     def why(self, output, point, element=(), model="numpy"):
         program = self.builder.program([output])
-        return diagnose(program, [np.asarray(point)], ROUNDING_MODELS[model], 0, element)
+        text, self.named = diagnose(program, [np.asarray(point)], ROUNDING_MODELS[model], 0, element)
+        return text
 
 
 @pytest.mark.parametrize(("dtype", "point", "digits"), [("float64", 40.7, 53), ("float32", 20.0, 24)])
@@ -39,6 +40,7 @@ def test_one_minus_a_saturated_sigmoid_cancels_all_bits(dtype, point, digits):
     rest = 1.0 - s
     at("multiply")
     assert at.why(rest * s, point) == f"subtract at model.py:3: {digits} of {digits} bits cancel"
+    assert at.named[:2] == ("subtract", Line("/home/me/model.py", 3))
 
 
 def test_the_bits_that_cancel_are_counted():
@@ -74,6 +76,7 @@ def test_a_number_that_overflows_is_named():
     e = taylor.scalar("exp", at.x)
     at("div")
     assert at.why(e / e, np.float32(100)) == "overflows at exp at model.py:1"
+    assert at.named.place.number == 1
 
 
 def test_a_number_that_is_lost_to_underflow_is_named():
@@ -94,6 +97,7 @@ def test_without_cancellation_the_largest_share_is_named_in_per_cent():
     at("exp")
     text = at.why(taylor.scalar("exp", y), np.float32(60))
     assert text == "mul at model.py:1 contributes 90 % of the bound"
+    assert at.named.operation == "mul"
     only = Lines((), "float32")
     only("div")
     assert only.why(only.x / 3.0, np.float32(2)) == "div at model.py:1 contributes 100 % of the bound"
@@ -111,6 +115,7 @@ def test_nothing_is_said_of_what_is_exact_or_has_no_model():
     at = Lines((), "float32")
     at("reshape")
     assert at.why(-at.x, np.float32(1)) == ""
+    assert at.named is None
     x = Lines((2, 2), "float32")
     from oracles.exact.program.primitives.linear_algebra import inverse
 
@@ -118,13 +123,28 @@ def test_nothing_is_said_of_what_is_exact_or_has_no_model():
     assert x.why(inverse(x.x), np.eye(2, dtype=np.float32), (0, 0)) == ""
 
 
-def test_a_place_is_the_operation_and_its_line_as_far_as_they_are_known():
+def test_an_operation_and_its_line_are_named_as_far_as_they_are_known():
+    assert str(Origin("aten_mul", None)) == "aten_mul"
+    assert str(Origin("multiply", Line("/a/model.py", 7))) == "multiply at model.py:7"
     builder = Builder()
     x = builder.input((), "float32")
-    _ = x * 2.0
-    builder.calls("aten_mul", "")
-    _ = x * 3.0
-    builder.calls("multiply", "model.py:7")
-    _ = x * 4.0
-    places = [place_of(e) for e in builder.equations if e.primitive.name == "mul"]
-    assert places == ["mul", "aten_mul", "multiply at model.py:7"]
+    y = arithmetic.detach(x / 3.0)
+    found = diagnose(builder.program([y]), [np.ones(())], ROUNDING_MODELS["numpy"], 0, ())
+    assert found == ("div contributes 100 % of the bound", None)
+
+
+def test_an_output_is_written_at_the_last_operation_whose_line_is_known():
+    at = Lines((), "float32")
+    at("mul")
+    y = at.x * 3.0
+    at("add")
+    z = y + 1.0
+    at.builder.calls("convert", None)
+    gradient = at.builder.program([-z, y, at.x])
+    forward = Lines((), "float32")
+    found = [str(written_at(gradient, k, forward.builder.program([forward.x]))) for k in range(3)]
+    assert found == ["add at model.py:2", "mul at model.py:1", "None"]
+    forward.line = 1
+    forward("sin")
+    same = forward.builder.program([forward.x + 1.0])
+    assert [str(written_at(gradient, k, same)) for k in range(2)] == ["mul at model.py:1"] * 2

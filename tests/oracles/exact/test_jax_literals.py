@@ -250,7 +250,7 @@ def test_a_primitive_is_a_call_at_the_users_line():
     logistic = [o for o in found if o.operation == "logistic"]
     assert len(logistic) > 1
     assert len({o.call for o in logistic}) == 1
-    assert all(o.place.startswith("test_jax_literals.py:") for o in found)
+    assert {o.place.file for o in found} == {__file__}
     assert [o for o in found if o.operation == "mul"]
 
 
@@ -279,7 +279,7 @@ def test_a_backward_pass_is_at_the_line_of_its_forward():
 
 def test_a_line_of_the_caller_is_not_a_place():
     """The function is JAX's own: who records it is not who wrote it."""
-    assert {o.place for o in origins(jnp.tanh, ones("float32"))} == {""}
+    assert {o.place for o in origins(jnp.tanh, ones("float32"))} == {None}
 
 
 # -- traces are not kept ----------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def written(steps: list[tuple], dtype: str = "float64") -> Program:
     builder = Builder()
     values: list[Var] = [builder.input(SHAPE, dtype), builder.input(SHAPE, dtype)]
     for name, *operands in steps:
-        builder.calls(name, "here")  # as a library's function of that name
+        builder.calls(name, None)  # as a library's function of that name
         chosen = [values[k % len(values)] for k in operands]
         values.append((UNARY | BINARY)[name](*chosen))
     return builder.program([values[-1]])
