@@ -175,6 +175,12 @@ class Session:
         return False
 
     def _compare(self, came: list[Record]) -> bool:
+        self._told = self._against(came)
+        self._write_sarif(self._told)
+        return self._code is ExitCode.FAILED
+
+    def _against(self, came: list[Record]) -> Told:
+        """What is found of what came, against the baseline as it is now."""
         machine, last = fingerprint(), self._old.updates[-1]
 
         @cache
@@ -187,13 +193,14 @@ class Session:
         absent = self._absent()
         gate.close(absent, absent.__getitem__)
         self._elsewhere = len(self._old.rows) - len({*absent, *map(_row, came)} & self._old.rows.keys())
-        self._told = Told(
+        return Told(
             gate.findings, gate.rows, self._name(), f"{last.commit}: {last.reason}",
             differences(machine, last.fingerprint), SuiteWords(said=self._option),
         )  # fmt: skip
+
+    def _write_sarif(self, told: Told) -> None:
         if self._config.option.gradproof_sarif:
-            Path(self._config.option.gradproof_sarif).write_text(sarif(self._told), encoding="utf-8")
-        return self._code is ExitCode.FAILED
+            Path(self._config.option.gradproof_sarif).write_text(sarif(told), encoding="utf-8")
 
     @property
     def _code(self) -> ExitCode:
@@ -209,8 +216,10 @@ class Session:
             self._changed = changes(old, came, gone, fingerprint())
             if self._changed.said:
                 update = Update(self._reason or "", commit(), fingerprint())
-                new = Baseline(self._seed, (*old.updates, update), self._changed.rows)
-                baselines.write(self._path, new)
+                self._old = Baseline(self._seed, (*old.updates, update), self._changed.rows)
+                baselines.write(self._path, self._old)
+        if self._old.updates:
+            self._write_sarif(self._against(came))  # what nobody can agree to is left: a test that failed
         return False
 
     def _name(self) -> str:

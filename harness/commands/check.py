@@ -46,6 +46,13 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
         raise
     except ValueError as problem:
         raise UsageError(in_options(str(problem))) from problem
+    except Exception as problem:
+        if options.shape:
+            problem.add_note(
+                f"gradproof: the arguments were drawn by --shape {' --shape '.join(options.shape)}, in "
+                f"{options.dtype} where that names no dtype; labels below 10 are --shape 32:int64:10"
+            )
+        raise
     with whatever_the_reader_does():
         _deliver(found, formats, options.output)
     return _exit_code(found)

@@ -16,6 +16,9 @@ import numpy as np
 from harness.commands.options import CheckOptions
 from harness.selection import UsageError
 from harness.subject.derivative import Array, signed
+from oracles.exact.program.program import FLOATS
+
+INTEGERS = ("bool", "uint8", "int8", "int16", "int32", "int64")
 
 
 def imported(path: str) -> Callable[..., Any]:
@@ -66,7 +69,27 @@ def arguments_of(options: CheckOptions) -> list[Array]:
     if not options.shape:
         raise UsageError("no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz")
     rng = np.random.default_rng(options.seed)
-    return [signed(rng, _dtype(options.dtype), _shape(text)) for text in options.shape]
+    return [_drawn(rng, text, options.dtype) for text in options.shape]
+
+
+def _drawn(rng: np.random.Generator, text: str, usual: str) -> Array:
+    """An argument as --shape says it: 32,64 or 32:int64 or 32:int64:10, whose integers are below 10."""
+    shape, *kind = text.split(":")
+    name = kind[0] if kind else usual
+    if name not in {*FLOATS, *INTEGERS} or len(kind) > 2 or (len(kind) == 2 and name not in INTEGERS):
+        raise UsageError(
+            f"--shape is {text!r}; write 32,64, or 32,64:float32, or for integers below 10 32:int64:10; "
+            f"dtypes are {', '.join([*sorted(FLOATS), *INTEGERS])}"
+        )
+    if name in FLOATS:
+        return signed(rng, _dtype(name), _shape(shape))
+    below = kind[1] if len(kind) == 2 else "2"
+    most = 2 if name == "bool" else int(np.iinfo(name).max)
+    if not below.isdigit() or not 0 < int(below) <= most:
+        raise UsageError(
+            f"--shape is {text!r}; its integers are below a number from 1 to {most}, as 32:int64:10"
+        )
+    return rng.integers(0, int(below), _shape(shape)).astype(name)
 
 
 def _dtype(name: str) -> np.dtype[Any]:
@@ -84,7 +107,9 @@ def _shape(text: str) -> tuple[int, ...]:
     """The shape of "32,64"; "()" is a single number."""
     parts = [part for part in text.strip("() ").split(",") if part.strip()]
     if not all(part.strip().isdigit() for part in parts):
-        raise UsageError(f"--shape is {text!r}; write 32,64, or () for a single number")
+        raise UsageError(
+            f"--shape is {text!r}; write 32,64, or () for a single number, and a dtype after a colon"
+        )
     return tuple(map(int, parts))
 
 

@@ -88,9 +88,9 @@ class CheckOptions:
     kwargs: str = ""
     """Keyword arguments as JSON, such as '{"axis": -1}'; of what makes the layer, with --layer."""
     shape: tuple[str, ...] = ()
-    """The shape of an argument, such as 32,64, drawn by --seed; given again for the next argument."""
+    """Of an argument to draw: 32,64, or 32,64:float32, or labels below 10, 32:int64:10; once for each."""
     dtype: str = "float64"
-    """Of the drawn arguments: float64, float32, float16 or bfloat16."""
+    """Of the drawn arguments whose shape names none: float64, float32, float16 or bfloat16."""
     inputs: Path | None = None
     """An .npz file with the arguments in order, instead of shapes."""
     framework: str = ""

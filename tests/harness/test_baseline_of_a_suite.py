@@ -176,6 +176,14 @@ def test_sarif_names_the_line_of_the_guilty_operation_else_the_test(
     assert {"message": found[0]["message"]} == message if message else "message" not in found[0]
 
 
+def test_sarif_of_an_update_has_what_is_left_beside_the_new_baseline(session, pytester):
+    text = SUITE.replace("2 * g", "3 * g").replace("def test_one():", "def test_one():\n    assert not X")
+    session(text, BASELINE, f"{UPDATE}=because", "--gradproof-sarif=out.sarif")
+    (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["error"]
+    assert "the test failed before this check" in run["results"][0]["message"]["text"]
+
+
 def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):
     pytester.path.joinpath("test_mine.py").write_text(
         SUITE.replace("test_one", "test_zero"), encoding="utf-8"

@@ -61,6 +61,20 @@ class Loss:
     def backward(self, dout=1):
         return 3 * (self.x - self.t)
 
+class CrossEntropy:
+    def forward(self, x, t):
+        self.t, self.y = t, softmax(x)
+        return -np.sum(np.log(self.y[np.arange(len(t)), t]))
+
+    def backward(self, dout=1):
+        dx = self.y.copy()
+        dx[np.arange(len(self.t)), self.t] -= 1
+        return dx
+
+def bag():
+    import torch
+    return torch.nn.Embedding(5, 3)
+
 class Network:
     def __init__(self, sizes):
         self.params = {"W1": np.ones(sizes)}
@@ -203,6 +217,13 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels:affine", "--shape", "3", "--layer", "--kwargs", "{}", "--kwargs", "{}"), "--kwargs"),
         ((*SOFTMAX, "--shape", "3", "--agrnums", "0"), "--argnums"),
         ((*SOFTMAX, "--shape", "3x4"), "--shape is '3x4'; write 32,64, or () for a single number"),
+        (
+            (*SOFTMAX, "--shape", "3:int65"),
+            "write 32,64, or 32,64:float32, or for integers below 10 32:int64:10",
+        ),
+        ((*SOFTMAX, "--shape", "3:float32:9"), "--shape is '3:float32:9'; write 32,64"),
+        ((*SOFTMAX, "--shape", "3:int8:0"), "integers are below a number from 1 to 127, as 32:int64:10"),
+        ((*SOFTMAX, "--shape", "3:int64"), "no argument holds floating numbers"),
         ((*SOFTMAX, "--shape", "3", "--dtype", "float8"), "float8"),
         ((*SOFTMAX, "--shape", "3", "--framework", "mxnet"), "mxnet"),
         ((*SOFTMAX, "--shape", "3", "--order", "5"), "order is 5; it must be 1, 2 or 3"),
@@ -297,6 +318,29 @@ def test_a_layers_maker_takes_keyword_arguments_and_a_loss_its_target(check):
     assert (code, "(3, 5)" in text) == (0, True)
     code, text = check("mykernels:Loss", "--layer", "--shape", "3", "--shape", "3")
     assert (code, "wrong" in text) == (1, True)
+
+
+LABELS = (
+    ("mykernels:CrossEntropy", "4,3", "4:int64:3"),
+    ("torch.nn:CrossEntropyLoss", "4,3:float32", "4:int64:3"),
+    ("torch.nn:NLLLoss", "4,3", "4:int64"),
+    ("mykernels:bag", "4:int32:5"),
+)
+
+
+@pytest.mark.parametrize("tokens", LABELS, ids=lambda tokens: tokens[0])
+def test_labels_are_drawn_as_integers(tokens, check):
+    name, *shapes = tokens
+    code, text = check(name, "--layer", *(word for shape in shapes for word in ("--shape", shape)))
+    assert (code, "accurate" in text) == (0, True)
+
+
+def test_what_the_code_raises_is_told_how_its_arguments_were_drawn(check):
+    with pytest.raises(IndexError) as raised:
+        check("mykernels:CrossEntropy", "--layer", "--shape", "4,3", "--shape", "4")
+    (note,) = raised.value.__notes__
+    assert "drawn by --shape 4,3 --shape 4, in float64" in note
+    assert "labels below 10 are --shape 32:int64:10" in note
 
 
 def test_a_network_takes_its_target(check):
