@@ -18,10 +18,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 report: $(READY)  ## run every case against every oracle; tables to the screen and to reports/
-	$(BIN)/python -m harness report --output reports --jobs 2
+	$(BIN)/python -m gradproof report --output reports --jobs 2
 
 gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where anything got worse
-	$(BIN)/python -m harness gate --jobs 2
+	$(BIN)/python -m gradproof gate --jobs 2
 
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -52,10 +52,10 @@ scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of me
 	$(BIN)/python -m tests.harness.scale
 
 coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle proves
-	$(BIN)/python -m harness coverage
+	$(BIN)/python -m gradproof coverage
 
 bench: $(READY)  ## the paired benchmarks, and verdicts beside other checkers
-	$(BIN)/python -m harness bench
+	$(BIN)/python -m gradproof bench
 	$(BIN)/python -m tests.verdicts.bench
 	$(BIN)/python -m tests.verdicts.bench_check
 

@@ -109,7 +109,7 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
         )
     found = (value,) if isinstance(value, Known) else tuple(value) if isinstance(value, list | tuple) else ()
     if not found or not all(isinstance(one, Known) for one in found):
-        raise ValueError(f"known is {value!r}; pass a harness.Known, a list of them, or the path of a file")
+        raise ValueError(f"known is {value!r}; pass a gradproof.Known, a list of them, or the path of a file")
     return found
 
 
@@ -160,9 +160,9 @@ def accepted(parts: Sequence[Part], known: Sequence[Known], upstream: Upstream) 
 def _excuse(part: Part, upstream: Upstream) -> str:
     """Why a part that is imprecise passes; "" where it does not."""
     if part.blame and not part.blame.is_yours and upstream is Upstream.WARN:
-        return 'the fault is not yours; upstream="fail" lets it fail'
+        return 'the fault is not yours; upstream="fail" makes it fail'
     if part.negligible:
-        return "it is below half an ulp of the largest number of its row, at a point that was not asked for"
+        return "it is below half an ulp of the largest number of its row, at a point that boundary= added"
     return ""
 
 

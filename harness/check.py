@@ -23,7 +23,6 @@ from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
-from oracles.exact.enclose.refine import Limits
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact_oracle import LIMITS
@@ -165,7 +164,7 @@ def check_gradient(
         return accepting(result((without_numbers(reason, "given"),)), known, becomes)
     question = question_of(
         target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
-        limits=Limits(LIMITS.bits, seconds, LIMITS.zero_bits),
+        limits=replace(LIMITS, seconds=seconds, raised_by=("seconds",)),
         linear=grad is None or len(derivative.steps) > 1,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
         probes=asked, resolution=finest,

@@ -145,4 +145,8 @@ def exact_gradient(
 def _limits(max_bits: int, seconds: float, bits: int) -> Limits:
     """How far the precision may grow from the given one."""
     given.integer("bits, the starting precision,", bits, 32)
-    return Limits(given.integer("max_bits", max_bits, 32), given.number("seconds", seconds))
+    return Limits(
+        given.integer("max_bits", max_bits, 32),
+        given.number("seconds", seconds),
+        raised_by=("max_bits", "seconds"),
+    )

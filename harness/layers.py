@@ -120,7 +120,7 @@ class Asked(NamedTuple):
         """
         return cls(
             given.integer("seed", seed),
-            Limits(LIMITS.bits, given.number("seconds", seconds), LIMITS.zero_bits),
+            replace(LIMITS, seconds=given.number("seconds", seconds), raised_by=("seconds",)),
             budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost)),
             boundary,
             given.integer("samples", samples),

@@ -227,7 +227,7 @@ class Result:
             shown = format_of(part.dtype).shortest
             elements += [
                 f"next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
-                f"({e.error_ulp:.3g} ulp), {e.bits_lost:.1f} bits lost"
+                f"({e.error_ulp:.3g} ulp off, {e.bits_lost:.1f} bits lost)"
                 for e in (
                     j.more[:MOST_NEXT] if part.verdict.standing is Standing.FAULTY and not part.excuse else ()
                 )

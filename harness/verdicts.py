@@ -86,7 +86,7 @@ class Verdict(StrEnum):
         "The recording met an operation that no front end knows, or left the framework.",
         "an autograd.Function whose forward goes through .numpy()",
         "Say what the operation computes with register_rule, or pass a plain function as spec=; "
-        "`python -m harness list ops` shows what has a rule; or let it pass with --allow unsupported.")
+        "`python -m gradproof list ops` shows what has a rule; or let it pass with --allow unsupported.")
     CONVENTION = ("convention", Standing.RIGHT, "cyan",
         "The point is a kink, and what was computed is one of the legal slopes. It passes.",
         "T is the interval of all legal slopes there, and C lies in it.",

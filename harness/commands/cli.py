@@ -18,9 +18,10 @@ from harness.version import __version__
 _CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
     name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
-    help="Checks gradients with proof: every function against independent derivations.",
+    help="Checks a gradient, and proves the answer.",
     help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
-    "\n\nOptions not given: GRADPROOF_JOBS=2, then jobs = 2 in [tool.gradproof] of pyproject.toml.",
+    "\n\nAn option that is not given is read from the environment (GRADPROOF_JOBS=2), then from "
+    "[tool.gradproof] in pyproject.toml (jobs = 2).",
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
@@ -101,7 +102,7 @@ def update(*glob: str, reason: str = "", options: Baselines = BaselineOptions())
 
 @app.command
 def schema(of: str = "finding") -> ExitCode:
-    """Show the JSON Schema of a file or line that the harness writes.
+    """Show the JSON Schema of what `gate` and `report` write.
 
     Parameters
     ----------

@@ -90,15 +90,15 @@ class CheckOptions:
     shape: tuple[str, ...] = ()
     """Of an argument to draw: 32,64, or 32,64:float32, or labels below 10, 32:int64:10; once for each."""
     dtype: str = "float64"
-    """Of the drawn arguments whose shape names none: float64, float32, float16 or bfloat16."""
+    """The dtype of arguments whose shape names none: float64, float32, float16 or bfloat16."""
     inputs: Path | None = None
     """An .npz file with the arguments in order, instead of shapes."""
     framework: str = ""
     """numpy, jax or torch; by default what the function's module imports."""
     mode: str = "reverse"
-    """reverse, forward, or forward-over-reverse."""
+    """Which derivative: reverse, forward, or forward-over-reverse."""
     order: int = 1
-    """1, 2 or 3."""
+    """The order of the derivative: 1, 2 or 3."""
     seed: int = 0
     """Seeds the arguments and the cotangent."""
     seconds: float | None = None
@@ -110,7 +110,7 @@ class CheckOptions:
     samples: int = 0
     """How many more points to draw around the arguments."""
     probes: str = "all"
-    """What callers do with a gradient, done to a right one: all, none, or names such as expanded,twice."""
+    """Uses of the gradient to try once it is right: all, none, or names such as expanded,twice."""
     resolution: str = "format"
     """How small a difference between two formulas is wrong: format (what the dtype resolves) or exact."""
     upstream: str = "warn"

@@ -162,7 +162,7 @@ def note_unused(given: dict[str, Any], usual: dict[str, Any]) -> None:
     if settings.tolerances == 1 and not settings.quiet:
         names = ", ".join(name for name in usual if given[name] != usual[name])
         warnings.warn(
-            f"{names}: accepted and not used; the tolerance follows from the program",
+            f"{names}: accepted and ignored; the tolerance follows from the program",
             GradientWarning,
             stacklevel=4,
         )

@@ -24,8 +24,8 @@ from harness.verdicts import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0
-CREATE = 'python -m harness baseline update --reason "the first baseline"'
-RENEW = 'python -m harness baseline update --anew --reason "why"'
+CREATE = 'python -m gradproof baseline update --reason "the first baseline"'
+RENEW = 'python -m gradproof baseline update --anew --reason "why"'
 
 
 class Number(float):

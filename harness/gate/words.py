@@ -50,7 +50,7 @@ class Words:
         if first.kind in {Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT, Kind.MISSING}:
             return ""
         row = first.row if len(group) == 1 else first.row._replace(input="*")
-        tokens = ["python", "-m", "harness", "baseline", "update", "/".join(row)]
+        tokens = ["python", "-m", "gradproof", "baseline", "update", "/".join(row)]
         tokens += ["--baseline", str(self.baseline)] if self.baseline else []
         return f'{shlex.join(tokens)} --reason "why"'
 

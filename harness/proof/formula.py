@@ -39,9 +39,9 @@ ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
 
-SPEC = "name the function it belongs to as spec="
+SPEC = "pass the function that is meant as spec="
 IGNORES = "the backward does not use its cotangent"
-SURROGATE = "if the gradient is meant to be another function's, declare surrogate="
+SURROGATE = "if the gradient is meant to be another function's, pass that function as surrogate="
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,9 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     try:
         compared.explain(question.resolution)
     except Undecided as reason:
-        return Formula(None, f"it disagrees, but its numbers may stand for others, and then: {reason}")
+        return Formula(
+            None, f"it differs, and whether written digits or rounded data explain that is open: {reason}"
+        )
     agrees = compared.agrees
     if all(a.all() for a in agrees):
         return replace(_together(truth, found, agrees), notes=tuple(compared.notes))
@@ -262,7 +264,7 @@ def _needed(program: Program, output: int) -> set[Var]:
 def _relative(rule: arb, true: arb) -> str:
     if true.contains(0) or not rule.is_finite():
         return ""
-    return f" ({float(abs((rule - true) / true).mid()):.2g} of it off)"
+    return f" (relative error {float(abs((rule - true) / true).mid()):.2g})"
 
 
 def _hint(

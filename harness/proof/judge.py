@@ -212,16 +212,21 @@ def worst_element(
     budget: float,
     narrowest: str = "",
 ) -> str:
-    """The worst element: got, true, and the error beside what is allowed; None is "not known"."""
-    error = "" if error_ulp is None else f"{error_ulp:.3g} ulp"
+    """The worst element: got and true; below that, the error beside what is allowed. None is "not known"."""
+    error = "" if error_ulp is None else f"{error_ulp:.3g} ulp off"
     allowed = ", ".join(f"{name} {size:.3g}" for name, size in limits.items() if size is not None)
-    beside = "; ".join(filter(None, (error, allowed)))
-    text = (
-        f"worst element{' ' + at if at else ''}: computed {format_of(dtype).shortest(computed)}, true {true}"
+    lost = ""
+    if bits_lost is not None:
+        by = f": it casts to {narrowest}" if narrowest else ""
+        digits = format_of(narrowest or dtype).digits
+        lost = f"{bits_lost:.1f} of {digits} bits lost (budget {budget:g}{by})"
+    found = f"computed {format_of(dtype).shortest(computed)}, true {true}"
+    return "\n    ".join(
+        filter(
+            None,
+            (
+                f"worst element{' ' + at if at else ''}: {found}",
+                "; ".join(filter(None, (error, allowed, lost))),
+            ),
+        )
     )
-    text += f" ({beside})" if beside else ""
-    if bits_lost is None:
-        return text
-    by = f": it casts to {narrowest}" if narrowest else ""
-    digits = format_of(narrowest or dtype).digits
-    return f"{text}, {bits_lost:.1f} of {digits} bits lost (budget {budget:g}{by})"

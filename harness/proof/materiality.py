@@ -203,7 +203,7 @@ class Comparison:
         with precision(BITS):
             if any(t.contains(0) for _, t in pairs):
                 return f"{max(float(abs(e - t).mid()) for e, t in pairs):.2g}"
-            return f"{max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g} of it"
+            return f"a relative {max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g}"
 
 
 def known_to_meet(one: Array, other: Array) -> Mask:

@@ -76,9 +76,11 @@ class Examined:
         if other is None:
             return self
         if not other.is_users:
-            said = f"torch takes another path unwatched, so that its bound is not known: {other.text}"
+            said = f"torch runs other kernels while it is recorded, so its bound is not known: {other.text}"
             return replace(self, bound=None, note=self.note or said)
-        reason = f"the gradient takes another path where it is recorded, and what ran was not: {other.text}"
+        reason = (
+            f"the gradient takes another path where it is recorded, so what ran is not known: {other.text}"
+        )
         return replace(self, formula=Formula(None, reason), bound=None)
 
 

@@ -127,8 +127,8 @@ class Blame:
             return ""
         known = f"; reported: {self.report}" if self.report else ""
         return (
-            f"this is {self.owner}'s fault: {self.operation} is not right alone, on the operands that it "
-            f"got, and were it rounded correctly, this gradient would be right{known}"
+            f"this is {self.owner}'s fault: {self.operation} is not right on these operands by itself "
+            f"either, and with it rounded correctly this gradient is right{known}"
         )
 
     def __str__(self) -> str:

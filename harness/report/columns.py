@@ -1,6 +1,6 @@
 """Every column of every table: what it is called, how it is written, and what it means.
 
-`python -m harness explain COLUMN` shows the meaning; a table names its columns in the order of need.
+`python -m gradproof explain COLUMN` shows the meaning; a table names its columns in the order of need.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Column:
 # The fields of a record. The examples are of one row: softmax_loss by hand, float32, input `large`.
 RECORD = (
     Column("case", "The function whose gradient is looked at.",
-        "Named in the catalogue, which `python -m harness list` shows.", "softmax_loss",
+        "Named in the catalogue, which `python -m gradproof list` shows.", "softmax_loss",
         "Choose with --case; `*` and `?` work."),
     Column("input", "The point at which the gradient is taken, by name.",
         "Ordinary inputs are drawn from the seed; boundary inputs (zeros, ties, saturation, ...) are fixed.",
@@ -72,7 +72,7 @@ RECORD = (
         "float32: 24 bits, of which 12 may be lost", "Choose with --dtype."),
     Column("oracle", "Who computed the gradient.",
         "numpy: by hand; jax, torch: automatic, eager or compiled; exact: the truth; fd: differences.", "jax",
-        "Choose with --oracle; `python -m harness list` says what each needs."),
+        "Choose with --oracle; `python -m gradproof list` says what each needs."),
     Column("seed", "What the ordinary inputs and the cotangent are drawn from.",
         "The same seed gives the same numbers, whatever else is selected.", "0",
         "Try others with --seed; boundary inputs stay the same."),

@@ -77,7 +77,7 @@ def gradients(frame: pd.DataFrame, full: bool) -> Table:
         GRADIENT_COLUMNS,
         "bits_lost: beyond what the inputs allow; ulp: of the worst element, in units in its last place. "
         "exact: the truth; fd: finite differences, which inform and never decide. "
-        "`python -m harness explain WORD` explains every word",
+        "`python -m gradproof explain WORD` explains every word",
     )
 
 
@@ -134,7 +134,7 @@ def problems(frame: pd.DataFrame) -> Table:
         "Rows that are not simply right, with the reason",
         frame[~frame["outcome"].isin(QUIET)],
         (*GRADIENT_COLUMNS[:-1], "computed", "true_digits", "shapes", "seed", "blame", "diagnosis"),
-        "`python -m harness explain WORD` says what a verdict means and what to do",
+        "`python -m gradproof explain WORD` says what a verdict means and what to do",
     )
 
 

@@ -57,7 +57,7 @@ def label(record: Record) -> str:
 def reproducer(records: Sequence[Record]) -> str:
     """The command that runs exactly these rows again; it can be pasted into a shell."""
     first = records[0]
-    tokens = ["python", "-m", "harness", "report", "--case", glob.escape(first.case)]
+    tokens = ["python", "-m", "gradproof", "report", "--case", glob.escape(first.case)]
     tokens += ["--oracle", first.oracle, "--dtype", first.dtype, "--seed", str(first.seed)]
     for record in records:
         tokens += ["--input", glob.escape(record.input)]

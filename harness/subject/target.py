@@ -193,8 +193,8 @@ def _converted(given: Array, runs: Array) -> str:
     if given.dtype == runs.dtype or given.dtype.kind != "f":
         return ""
     return (
-        f"what runs is {runs.dtype}, and it is judged at the numbers that {given.dtype} gives there: 64 bits "
-        'are off in JAX; jax.config.update("jax_enable_x64", True) switches them on'
+        f"JAX runs this in {runs.dtype}, so the {given.dtype} numbers were rounded to it first; "
+        'jax.config.update("jax_enable_x64", True) keeps float64'
     )
 
 

@@ -63,9 +63,9 @@ def difference(run: Callable[[], Any]) -> Difference | None:
         return Difference(False, "it is compiled, and runs eagerly where it is recorded")
     for is_users, own, other in (True, free.calls, watched.calls), (False, free.kernels, watched.kernels):
         if own != other:
-            return Difference(
-                is_users, f"it calls {_told(own - other)}, and {_told(other - own)} where it is recorded"
-            )
+            calls = [(own - other, "where it runs"), (other - own, "where it is recorded")]
+            told = [f"{_told(names)} only {where}" for names, where in calls if names]
+            return Difference(is_users, f"it calls {' and '.join(told)}")
     return None
 
 
@@ -117,4 +117,4 @@ def _parts(event: Any) -> Iterable[Any]:
 
 
 def _told(names: Counter[str]) -> str:
-    return ", ".join(sorted(names)[:3]) or "nothing more"
+    return ", ".join(sorted(names)[:3])

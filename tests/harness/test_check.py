@@ -330,14 +330,16 @@ def test_a_specification_is_the_truth_instead_of_the_function():
     at = (np.array([0.75, 1.25]),)
     found = checked(rule, newton, at)
     assert found.verdict is Verdict.WRONG
-    assert found.diagnosis.endswith("then name the function it belongs to as spec=")
+    assert found.diagnosis.endswith("then pass the function that is meant as spec=")
     assert checked(rule, newton, at, spec=lambda x: 1 / np.sqrt(x)).passed
 
 
 def test_a_surrogate_is_the_function_whose_gradient_is_meant():
     found = checked(lambda g, x: g * 1.0, np.round)
     assert found.verdict is Verdict.WRONG
-    assert found.diagnosis.endswith("if the gradient is meant to be another function's, declare surrogate=")
+    assert found.diagnosis.endswith(
+        "if the gradient is meant to be another function's, pass that function as surrogate="
+    )
     assert checked(lambda g, x: g * 1.0, np.round, surrogate=lambda x: x * 1.0).passed
 
 

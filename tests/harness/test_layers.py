@@ -90,9 +90,9 @@ def test_the_book_s_small_number_is_named_with_what_to_do():
     with pytest.raises(GradientError, match="wrong") as raised:
         assert_layer(loss, x, np.array([0, 1]))
     text = str(raised.value)
-    assert "(5.6e-07 of it off)" in text  # 1e-7 over the probability 0.18
+    assert "(relative error 5.6e-07)" in text  # 1e-7 over the probability 0.18
     assert (
-        "the derivative of the function without its 1e-07: name the function it belongs to as spec=" in text
+        "the derivative of the function without its 1e-07: pass the function that is meant as spec=" in text
     )
 
     def meant(x, t):

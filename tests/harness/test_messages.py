@@ -24,10 +24,11 @@ SPEC = "; or pass spec=, a plain function that computes the same"
 def test_the_reason_comes_first_then_the_worst_element_and_three_more():
     x = np.linspace(1, 2, 40)
     found = harness.check_gradient(lambda x: x * x, (x,), vjp=lambda g, x: g * x * (2 + 1e-3 * x))
-    title, reason, worst, *more = str(found).splitlines()
+    title, reason, worst, error, *more = str(found).splitlines()
     assert title == "<lambda>/x [float64, (40,), seed 0]: wrong"
     assert reason.startswith("  the formula gives ")
     assert worst.startswith("  worst element [")
+    assert re.match(r"    \S+ ulp off; attainable \S+; \S+ of 53 bits lost \(budget 26\)$", error)
     assert [line[:8] for line in more] == ["  next ["] * 3
 
 

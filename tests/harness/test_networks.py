@@ -149,7 +149,7 @@ def test_the_small_number_of_the_book_is_named_and_spec_says_what_is_meant():
     found = check_network(net, X, T, probes=[])
     assert found.verdict == "wrong"
     assert (
-        "the derivative of the function without its 1e-07: name the function it belongs to as spec="
+        "the derivative of the function without its 1e-07: pass the function that is meant as spec="
         in str(found)
     )
 

@@ -93,7 +93,7 @@ def test_however_late_the_digit_that_is_broken_its_rows_are_wrong(factor, dtype,
     assert {(r.verdict, r.true) for r in zero} == {(Verdict.ACCURATE, 0)}
     wrong = [r for r in found if r not in zero]
     assert {r.verdict for r in wrong} == {Verdict.WRONG}
-    assert all(f"({factor - 1:.2g} of it off)" in r.diagnosis for r in wrong)
+    assert all(f"(relative error {factor - 1:.2g})" in r.diagnosis for r in wrong)
 
 
 def test_only_the_broken_case_fails(with_broken, capsys):
@@ -174,9 +174,9 @@ def test_a_failing_row_is_shown_first_with_its_reason(with_broken, capsys, monke
     text = " ".join(out.split())
     assert "softmax/x vs numpy [float64, " in text
     assert re.search(
-        r"the formula gives \S+ at x\[\d, \d\], the derivative is \S+ \(0\.01 of it off\); ", text
+        r"the formula gives \S+ at x\[\d, \d\], the derivative is \S+ \(relative error 0\.01\); ", text
     )
-    assert "reproduce: python -m harness report --case softmax --oracle numpy" in text
+    assert "reproduce: python -m gradproof report --case softmax --oracle numpy" in text
 
 
 def test_a_stale_entry_fails_the_command(monkeypatch, capsys):

@@ -126,7 +126,9 @@ def test_a_row_that_is_better(gates, installed):
     installed(broken(catalogue()["softmax"]))
     assert gates.update("softmax/numpy/float64/ordinary", reason="we know").code == 0
     installed()
-    green(gates.gate(), "better: softmax vs numpy", "wrong → accurate", "accept: python -m harness baseline")
+    green(
+        gates.gate(), "better: softmax vs numpy", "wrong → accurate", "accept: python -m gradproof baseline"
+    )
 
 
 # -- rows --------------------------------------------------------------------------------------------------

@@ -110,8 +110,8 @@ def test_a_hand_derived_gradient_that_is_off_by_one_part_in_a_million_million(ga
         "1 worse",
         r"softmax/x vs numpy \[float64, \(3, 4\), seed 0\]: wrong",
         r"worst element \[\d, \d\]: computed (\S+), true (?!\1)0\.\d{20}",
-        "reproduce: python -m harness report --case softmax",
-        "accept: python -m harness baseline update softmax/numpy/float64/ordinary",
+        "reproduce: python -m gradproof report --case softmax",
+        "accept: python -m gradproof baseline update softmax/numpy/float64/ordinary",
     )
 
 
@@ -172,7 +172,7 @@ def test_a_known_defect_that_is_no_more_stays_on_its_list(gates, monkeypatch):
 
 # -- the baseline's file -----------------------------------------------------------------------------------
 
-RENEW = "restore it, or write it anew: python -m harness baseline update --anew"
+RENEW = "restore it, or write it anew: python -m gradproof baseline update --anew"
 TAMPERED = {
     "NaN as a number": (('"bits_lost":0.0', '"bits_lost":NaN'), "is damaged"),
     "NaN as a string": (('"bits_lost":0.0', '"bits_lost":"nan"'), "bits_lost is nan, with the verdict"),
@@ -195,7 +195,7 @@ TAMPERED = {
 @pytest.mark.parametrize(("edit", "said"), TAMPERED.values(), ids=TAMPERED)
 def test_a_baseline_that_was_edited(edit, said, gates):
     gates.edit(*edit)
-    red(gates.gate(), said, "python -m harness baseline update")
+    red(gates.gate(), said, "python -m gradproof baseline update")
 
 
 def lines_of(gates):
@@ -227,7 +227,7 @@ def test_a_baseline_with_a_row_twice(gates):
         (b"{}", "is damaged: .*missing required field"),
         (b"\xff\xfe\x00binary", "is damaged"),
         (b"\xef\xbb\xbf", "is damaged"),
-        (None, "there is no baseline at .*create it: python -m harness baseline update"),
+        (None, "there is no baseline at .*create it: python -m gradproof baseline update"),
     ],
     ids=["empty", "null", "an empty object", "binary", "a byte order mark", "missing"],
 )

@@ -244,7 +244,7 @@ def test_a_program_of_another_gradient_is_wrong_with_both_numbers(case, dtype, f
     assert (record.outcome, record.verdict) == (Outcome.FAIL, Verdict.WRONG)
     number, where = r"-?[\d.]+(e[+-]\d+)?", rf"({'|'.join(catalogue()[case].differentiated)})\[[\d, ]+\]"
     assert re.match(
-        rf"the formula gives {number} at {where}, the derivative is {number} \({number} of it off\); "
+        rf"the formula gives {number} at {where}, the derivative is {number} \(relative error {number}\); "
         r"\d+ of \d+ elements differ",
         record.diagnosis,
     )
@@ -257,7 +257,7 @@ def test_one_element_of_a_program_is_enough():
 
     record = judged(changed(first), "softmax")
     assert (record.verdict, record.where) == (Verdict.WRONG, "x[0, 0]")
-    assert "(0.5 of it off); 1 of 12 elements differ" in record.diagnosis
+    assert "(relative error 0.5); 1 of 12 elements differ" in record.diagnosis
 
 
 def test_a_wrong_program_that_returns_the_right_numbers_is_wrong():

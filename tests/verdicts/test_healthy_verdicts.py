@@ -43,21 +43,21 @@ def test_an_overwritten_cotangent_is_named(name):
 def test_an_iteration_asks_for_its_specification(name):
     found = checked(name)
     assert found.diagnosis.startswith("from a distance (steps around 2^")
-    assert "name the function it belongs to as spec=" in found.diagnosis
+    assert "pass the function that is meant as spec=" in found.diagnosis
 
 
 @pytest.mark.parametrize("name", [n for n, case in CASES.items() if case.surrogate])
 def test_a_flat_forward_asks_for_a_surrogate(name):
     assert checked(name).diagnosis.endswith(
         "The forward is flat here (is it rounded?): if the gradient is meant to be another function's, "
-        "declare surrogate="
+        "pass that function as surrogate="
     )
 
 
 def test_the_books_gradient_belongs_to_the_loss_without_its_small_number():
     found = checked("the book's loss, numpy")
     assert found.diagnosis.endswith(
-        "It is the derivative of the function without its 1e-07: name the function it belongs to as spec="
+        "It is the derivative of the function without its 1e-07: pass the function that is meant as spec="
     )
     assert "24 of 24 elements differ" in found.diagnosis
 
@@ -65,8 +65,8 @@ def test_the_books_gradient_belongs_to_the_loss_without_its_small_number():
 @pytest.mark.parametrize("name", [n for n in CASES if n.startswith("three Newton steps")])
 def test_an_approximation_asks_for_what_it_approximates(name):
     assert checked(name).diagnosis.endswith(
-        "(0.0021 of it off); 6 of 6 elements differ. So close, the forward may be an approximation of what "
-        "is meant: then name the function it belongs to as spec="
+        "(relative error 0.0021); 6 of 6 elements differ. So close, the forward may be an approximation of "
+        "what is meant: then pass the function that is meant as spec="
     )
 
 

@@ -173,12 +173,14 @@ class Limits:
     is counted, so that a slow machine gives the same verdict; the clock ends only what hangs.
 
     Where no element is certainly nonzero, balls smaller than 2^-zero_bits are taken for 0, so that an exact
-    zero does not ask for thousands of bits.
+    zero does not ask for thousands of bits. `raised_by` are the keywords with which whoever asks can raise a
+    limit: "max_bits", "seconds".
     """
 
     bits: int = 4096
     seconds: float = 60.0
     zero_bits: int = 400
+    raised_by: tuple[str, ...] = ()
 
 
 def slopes(
@@ -260,7 +262,9 @@ def refine(
         if poles and poles.are_all and not _finite(results):
             raise Undecided(f"{problem} (at {now} bits; more would not help)")
         if 2 * now > limits.bits or not work.affords(program, 2 * now):
-            raise Undecided(f"{problem} (at {now} bits; raise max_bits or seconds)")
+            reached = "max_bits" if 2 * now > limits.bits else "seconds"
+            advice = f"; raise {reached}=" if reached in limits.raised_by else ""
+            raise Undecided(f"{problem} (at {now} bits{advice})")
         before, now = results, 2 * now
 
 

@@ -375,7 +375,7 @@ def test_the_table_goes_into_a_folder_in_every_format(check, tmp_path):
     ("said", "wanted"),
     [
         ("name it as spec=, or give vjp=.", "name it as --spec, or give --vjp."),
-        ('upstream="fail" lets it fail', "--upstream fail lets it fail"),
+        ('upstream="fail" makes it fail', "--upstream fail makes it fail"),
         ("residual_vjp and vjp are both given", "--residual-vjp and --vjp are both given"),
         ("bits_lost must be a number", "--bits-lost must be a number"),
         ("the order is 3 and axis=1", "the order is 3 and axis=1"),

@@ -163,7 +163,7 @@ def test_a_missing_baseline_has_the_command_that_creates_it(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     found = doctor._baseline()
     assert not found.fine
-    assert "python -m harness baseline update" in found.advice
+    assert "python -m gradproof baseline update" in found.advice
     doctor.BASELINE.parent.mkdir()
     doctor.BASELINE.touch()
     assert doctor._baseline().fine

@@ -97,7 +97,7 @@ def test_a_screen_shows_the_name_of_every_case_and_its_conclusion(found, width):
     text = console.file.getvalue()
     assert text.rstrip().endswith("gate: FAILED (exit code 1)")
     assert "relu" in text or any(f.kind is Kind.UNAVAILABLE for f in found)
-    assert not any(line.endswith(" ") for line in text.split("\n") if "harness" not in line)
+    assert not any(line.endswith(" ") for line in text.split("\n") if "gradproof" not in line)
 
 
 # -- in words ----------------------------------------------------------------------------------------------
@@ -120,9 +120,9 @@ def test_rows_that_are_worse_in_the_same_way_are_said_once():
     assert any(line.startswith("worst element [0]: computed 2, true 1.0000") for line in rest)
     assert "the same at 2 rows more: large [0], ties [0]" in rest
     reproduce, accept = rest[-2:]
-    assert reproduce.startswith("reproduce: python -m harness report --case relu --oracle jax")
+    assert reproduce.startswith("reproduce: python -m gradproof report --case relu --oracle jax")
     assert reproduce.count("--input") == 3
-    assert accept == "accept: python -m harness baseline update 'relu/jax/float64/*' --reason \"why\""
+    assert accept == "accept: python -m gradproof baseline update 'relu/jax/float64/*' --reason \"why\""
 
 
 def test_an_oracle_that_is_not_installed_is_said_once_with_what_to_do():
@@ -144,7 +144,7 @@ def test_what_nobody_can_agree_to_has_no_command_that_does(kind):
 def test_a_command_that_accepts_names_the_row_whatever_its_name(name):
     one = finding(input=name)
     words = shlex.split(Words().accept([one]))
-    assert words[:6] == ["python", "-m", "harness", "baseline", "update", "/".join(one.row)]
+    assert words[:6] == ["python", "-m", "gradproof", "baseline", "update", "/".join(one.row)]
     assert words[6:] == ["--reason", "why"]
 
 

@@ -245,7 +245,7 @@ def test_known_findings_of_a_file(tmp_path):
         (lambda: Known("accurate", "r", "l"), "allowed are wrong, miscomputed"),
         (lambda: Known("wrong", " ", "l"), "needs a reason"),
         (lambda: Known("wrong", "r", ""), "needs a link"),
-        (lambda: check_gradient(torch.tanh, (TX,), known=3), "pass a harness.Known"),
+        (lambda: check_gradient(torch.tanh, (TX,), known=3), "pass a gradproof.Known"),
     ],
 )
 def test_a_known_finding_says_what_why_and_where(wrong, said):

@@ -54,7 +54,7 @@ def test_only_the_wrong_elements_are_wrong_and_the_furthest_is_named():
     found = compared(lambda x: x * x, rule)
     assert wrong(found) == [[1]]
     assert found.reason == (
-        "the formula gives 5.62500000000 at x[1], the derivative is 3.75000000000 (0.5 of it off); "
+        "the formula gives 5.62500000000 at x[1], the derivative is 3.75000000000 (relative error 0.5); "
         "1 of 3 elements differ"
     )
 
@@ -63,7 +63,7 @@ def test_the_argument_that_is_wrong_is_named():
     found = compared(lambda x, y: x * y, lambda g, x, y: (g * y, g * x * 1.125), X, X + 1)
     assert wrong(found) == [[], [0, 1, 2]]
     assert " at y[" in found.reason
-    assert "(0.12 of it off); 3 of 6 elements differ" in found.reason
+    assert "(relative error 0.12); 3 of 6 elements differ" in found.reason
 
 
 # -- numbers that stand in the code -----------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_where_numbers_that_may_stand_for_others_decide_a_branch_nothing_is_said
     found = compared(f, lambda g, x: g * np.where(x * 10 * 0.1 < x, 3.0, 2.5), np.array([0.7, 1.3, 2.1]))
     assert found.agrees is None
     assert found.reason.startswith(
-        "it disagrees, but its numbers may stand for others, and then: cannot comp"
+        "it differs, and whether written digits or rounded data explain that is open: cannot comp"
     )
 
 

@@ -156,7 +156,7 @@ def test_problems_on_a_screen_say_what_is_the_same_once():
 @pytest.mark.parametrize("width", [40, 80, 160])
 def test_a_reproducer_stays_in_one_line_so_that_it_can_be_pasted(width):
     out = printed(tables.problems(tables.records_frame([row(diagnosis="d " * 90, **MEASURED)])), width)
-    command = "python -m harness report --case relu --oracle jax --dtype float64 --seed 0 --input zeros"
+    command = "python -m gradproof report --case relu --oracle jax --dtype float64 --seed 0 --input zeros"
     command = f"    reproduce: {command}"
     assert command in out.splitlines()
     assert all(len(line) <= width for line in out.splitlines() if line != command)

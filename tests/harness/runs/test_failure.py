@@ -38,9 +38,9 @@ def test_a_failure_reads_as_in_the_design():
     assert failure_text(PLAIN) == (
         "softmax_loss/logits vs jax [float32, (32, 10), seed 3]: imprecise\n"
         "  subtract at losses.py:55: 22 of 24 bits cancel\n"
-        "  worst element [4, 7]: computed -0.1250001, true -0.12500003712345678901 "
-        "(3.1 ulp; attainable 0.6, program bound 8.2), 14.2 of 24 bits lost (budget 12)\n"
-        "  reproduce: python -m harness report --case softmax_loss --oracle jax --dtype float32 --seed 3 "
+        "  worst element [4, 7]: computed -0.1250001, true -0.12500003712345678901\n"
+        "    3.1 ulp off; attainable 0.6, program bound 8.2; 14.2 of 24 bits lost (budget 12)\n"
+        "  reproduce: python -m gradproof report --case softmax_loss --oracle jax --dtype float32 --seed 3 "
         "--input saturated-20"
     )
 
@@ -94,7 +94,7 @@ def test_a_scalar_has_no_index_and_a_kink_no_proven_digits():
 def test_the_reproducer_runs_exactly_its_rows(capsys):
     rows = [unmeasured(oracle="numpy", input=name) for name in ("zeros", "saturated-20")]
     python, *tokens = shlex.split(reproducer(rows))
-    assert (python, *tokens[:2]) == ("python", "-m", "harness")
+    assert (python, *tokens[:2]) == ("python", "-m", "gradproof")
     assert cli.run([*tokens[2:], "--format", "jsonl"]) == 0
     found = [from_json(line) for line in capsys.readouterr().out.splitlines()]
     assert sorted(map(str, (r.cell for r in found))) == sorted(map(str, (r.cell for r in rows)))

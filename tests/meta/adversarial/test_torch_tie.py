@@ -129,7 +129,7 @@ HOOKED = [
 def test_a_hook_runs_as_in_training(hooked):
     found = check_gradient(*hooked(double))
     assert found.verdict == "wrong"
-    assert " of it off)" in found.diagnosis
+    assert "(relative error " in found.diagnosis
 
 
 @pytest.mark.parametrize("hooked", HOOKED)
@@ -681,7 +681,7 @@ def test_a_backward_that_calls_something_else_where_it_is_watched_is_undecided(n
     found = check_gradient(with_backward(OTHER_CALLS[name]), (X,))
     assert found.verdict == "undecided"
     assert (
-        "the gradient takes another path where it is recorded, and what ran was not: it calls"
+        "the gradient takes another path where it is recorded, so what ran is not known: it calls"
         in found.diagnosis
     )
 
@@ -698,7 +698,7 @@ def test_a_hook_that_sees_the_watcher():
 def test_a_forward_that_sees_the_watcher_and_keeps_its_value():
     found = check_gradient(lambda x: x.sin() if is_watched() else x.sin() + (x - x.detach()) * 1e-3, (X,))
     assert found.verdict == "undecided"
-    assert "it calls add, mul, sub, and nothing more where it is recorded" in found.diagnosis
+    assert "it calls add, mul, sub only where it runs" in found.diagnosis
 
 
 def is_traced():
