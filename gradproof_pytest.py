@@ -48,6 +48,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gradproof-sarif", metavar="FILE", help="write what the baseline finds to FILE, as SARIF"
     )
+    group.addoption(
+        "--gradproof-no-times", action="store_true", dest="gradproof_no_times",
+        help="with a baseline: neither measure nor compare how long gradients take",
+    )  # fmt: skip
     add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
     add(
         "swap", action="store_true",

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from harness import check as checking
 from harness.dropin.made import Made
 from harness.gate import baseline as baselines
 from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Changes, changes
+from harness.gate.clock import Clock
 from harness.gate.delivery import SUMMARY, print_changes, print_findings, step_summary, workflow_commands
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told
@@ -49,6 +51,8 @@ class Session:
         self._option, self._seed = f"--gradproof-baseline={file}", int(config.option.gradproof_seed)
         self._root = Path.cwd()  # tests may go elsewhere
         self._is_worker = hasattr(config, "workerinput")
+        alone = not self._is_worker and getattr(config.option, "dist", "no") == "no"  # else times are noise
+        self._is_timed = alone and not config.option.gradproof_no_times
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._fates: dict[str, tuple[Kind, str]] = {}  # of tests that have ended: what an absent row is
         self._collected: set[str] = set()
@@ -93,6 +97,18 @@ class Session:
             self._files.add(report.nodeid)
         elif report.skipped:
             self._skipped[report.nodeid] = _reason(report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """Time the checks of the test."""
+        test = item.stash.get(TEST, item.nodeid)
+        before = checking.timer
+        expected = (row for row in self._old.rows.values() if row.case == test)
+        checking.timer = Clock(expected) if self._is_timed else None
+        try:
+            return (yield)
+        finally:
+            checking.timer = before
 
     def hand_over(self, item: pytest.Item, report: pytest.TestReport, made: Iterable[Made]) -> None:
         """Put what a test has checked on its report, which xdist carries to the session."""
@@ -187,9 +203,11 @@ class Session:
         def same(update: int) -> bool:
             return not differences(machine, self._old.updates[update].fingerprint)
 
-        gate = Gate(self._old.rows, lambda row: same(row.update), Policy(timing="off"), self._seed)
+        policy = Policy(timing="" if self._is_timed else "off")
+        gate = Gate(self._old.rows, lambda row: same(row.update), policy, self._seed)
         for record in came:
             gate.take(record)
+        gate.confirm(list(gate.suspects.values()))  # each had its second look while the test ran
         absent = self._absent()
         gate.close(absent, absent.__getitem__)
         self._elsewhere = len(self._old.rows) - len({*absent, *map(_row, came)} & self._old.rows.keys())

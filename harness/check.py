@@ -15,6 +15,7 @@ from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
+from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
 from harness.subject import given
@@ -36,6 +37,8 @@ STANDS_FOR = "or pass spec=, a plain function that computes the same"
 # What a test of pytest has asked, by the name of the door: kept where its plugin takes them afterwards.
 answered: list[tuple[str, Result]] = []
 IN_TEST = "PYTEST_GRADPROOF"
+# What times a derivative against its function while a test runs: pytest's plugin sets it for a baseline.
+timer: Callable[[Result, Callable[[], Loaded]], tuple[float, float, float] | None] | None = None
 
 
 @given.known_keywords
@@ -208,11 +211,14 @@ def answers(
         found.append(_probing(_beside(question, tested, arrays, Probe.BESIDE)))
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     faults = dict.fromkeys(text for point in found for text in point.faults)
-    return result(
+    whole = result(
         tuple(part for point in found for part in point.parts),
         tuple(faults),
         tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes)])),
     )
+    if timer is not None and found[0].load is not None:
+        return replace(whole, time_ratio=timer(whole, found[0].load))
+    return whole
 
 
 def accepting(found: Result, known: Any, upstream: Upstream, door: str = "check_gradient") -> Result:

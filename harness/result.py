@@ -67,6 +67,8 @@ class Result:
         subject: What was checked, in words.
         seed: What seeded the cotangent.
         allowed: The budget of lost bits, by dtype.
+        time_ratio: How many times as long as the function its derivative takes, with the ends of a 99 %
+            interval; None where nobody asked for times.
     """
 
     parts: tuple[Part, ...]
@@ -75,6 +77,7 @@ class Result:
     subject: str = "the gradient"
     seed: int = 0
     allowed: Allowed = Fixed(math.nan)
+    time_ratio: tuple[float, float, float] | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -16,14 +16,16 @@ from typing import Any
 import msgspec
 
 from harness.dropin.made import Made
-from harness.gate.finding import Finding, Kind
+from harness.gate.finding import Finding, Kind, ratio_of
 from harness.gate.words import CONCLUSIONS, Words
+from harness.proof.answer import GIVEN
 from harness.proof.question import Part
 from harness.result import Result
 from harness.runs.failure import label, numbers_of
 from harness.runs.record import Record, Row, whereabouts
 from harness.verdicts import ExitCode, Outcome, Verdict
 
+RATIO = ("gradient_time_ratio", "gradient_time_ratio_low", "gradient_time_ratio_high")
 NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "computed", "true")
 AT = " at "  # between an argument and the point, where that is not the given one
 NOT_HERE = frozenset({Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT})  # there is nothing to agree to
@@ -43,13 +45,25 @@ def rows_of(made: Iterable[Made], test: str, seed: int, root: Path) -> list[dict
 
 
 def worst(records: Iterable[Record]) -> dict[Row, Record]:
-    """The worst record of each row: a test may check one function at many points."""
+    """The worst record of each row: a test may check one function at many points. It has the row's time."""
     found: dict[Row, Record] = {}
     for record in records:
         row = Row.of(record.cell)
-        if row not in found or _badness(record) < _badness(found[row]):
-            found[row] = record
+        first = found.setdefault(row, record)
+        kept = min(first, record, key=_badness)
+        ratio = ratio_of(first) or ratio_of(record)
+        found[row] = msgspec.structs.replace(kept, **_times(ratio)) if ratio else kept
     return found
+
+
+def _times(ratio: Iterable[float]) -> dict[str, float]:
+    return dict(zip(RATIO, ratio, strict=True))
+
+
+def timed_part(result: Result) -> Part | None:
+    """The part whose row has the time of a check: one call computes all, and its first argument has it."""
+    own = (part for part in result.parts if not (part.of_value or part.probe) and part.input == GIVEN)
+    return next(own, None)
 
 
 def _badness(record: Record) -> tuple[bool, int, float]:
@@ -98,13 +112,15 @@ def _of_part(
     why = part.diagnosis
     if result.faults and not part.remark:  # they are of all arguments together
         outcome, why = Outcome.FAIL, "; ".join(filter(None, (*result.faults, why)))
-    point = part.probe or ("" if part.input == "given" else part.input)
+    point = part.probe or ("" if part.input == GIVEN else part.input)
     fields: dict[str, Any] = {"dtype": part.dtype, "diagnosis": why, "blame": str(part.blame or "")}
     fields |= whereabouts(part.guilty, root)
     if (j := part.judgement) is not None:
         fields |= {name: float(getattr(j, name)) for name in NUMBERS}  # NumPy's floats are no plain values
         fields |= {"bound_ulp": None} if math.isnan(j.bound_ulp) else {}
         fields |= {"where": j.where, "true_digits": j.true_digits, "shapes": str(tuple(part.shape))}
+    if result.time_ratio is not None and part is timed_part(result):
+        fields |= _times(result.time_ratio)
     argument = f"{part.name}{AT}{point}" if point else part.name
     return _record(test, check, argument, part.verdict, outcome, seed, **fields)
 

@@ -107,7 +107,8 @@ def answered(
             found, more = probed(one, question, posed, examined, seen, name, whose)
             judged, notes = [*judged, *found], (*notes, *more)
     notes = tuple(dict.fromkeys(notes))
-    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero)
+    load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
+    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero, load)
 
 
 def whose(

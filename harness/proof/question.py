@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
 from harness.proof.materiality import Resolution
+from harness.proof.observe import Loaded
 from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
@@ -249,6 +250,7 @@ class Answer:
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         flat: Whether the truth is 0 in every element, so that a wrong factor does not show.
+        load: Loads what ran, to be run again; None where it is no gradient, or has faults.
     """
 
     parts: tuple[Part, ...]
@@ -256,3 +258,4 @@ class Answer:
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
     flat: bool = False
+    load: Callable[[], Loaded] | None = None

@@ -3,16 +3,16 @@
 import json
 import re
 
+import msgspec
 import pytest
 
 import gradproof.session
 from harness.gate import baseline as baselines
+from harness.gate import clock
 from harness.runs.record import Row
+from harness.runs.timing import Ratio
 
-# A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
-LOADED = (gradproof.session,)
-
-pytest_plugins = ["pytester"]
+pytest_plugins = ["tests.harness.sessions"]
 
 SUITE = """
 import numpy as np
@@ -39,18 +39,25 @@ UPDATE = "--gradproof-update-baseline"
 ONE = Row("test_mine.py::test_one", "check_gradient(back)", "float64", "x")
 
 
+first: list[bytes] = []  # the baseline of the suite, once it was made
+
+
 @pytest.fixture
-def session(pytester, monkeypatch):
-    """Run pytest on a suite, against the baseline of the first one."""
+def session(inside, pytester, monkeypatch):
+    """Run pytest on a suite, against the baseline of the first one, by default without times."""
     for name in ("CI", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "160")
 
-    def run(text, *options):
-        pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+    def run(text, *options, times=False):
+        return inside(text, *options, *([] if times else ["--gradproof-no-times"]))
 
-    assert run(SUITE, BASELINE, f"{UPDATE}=the first").ret == pytest.ExitCode.OK
+    path = pytester.path / "b.json"
+    if first:
+        path.write_bytes(first[0])
+    else:
+        assert run(SUITE, BASELINE, f"{UPDATE}=the first").ret == pytest.ExitCode.OK
+        first.append(path.read_bytes())
     return run
 
 
@@ -182,6 +189,52 @@ def test_sarif_of_an_update_has_what_is_left_beside_the_new_baseline(session, py
     (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
     assert [one["ruleId"] for one in run["results"]] == ["error"]
     assert "the test failed before this check" in run["results"][0]["message"]["text"]
+
+
+@pytest.fixture
+def clocked(session, monkeypatch):
+    """A session on the suite in which each gradient takes so many times as long; in the baseline it is 2."""
+
+    def run(ratio, *options):
+        look = ratio and Ratio(ratio, 0.95 * ratio, 1.05 * ratio)
+        monkeypatch.setattr(clock, "quick", lambda *_, **__: look)
+        return session(SUITE, BASELINE, *options, times=True)
+
+    assert "3 renewed" in run(2.0, f"{UPDATE}=times").stdout.str()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("ratio", "options", "said"),
+    [
+        (2.9, (), "nothing is worse"),
+        (3.1, (), "slower: test_mine.py::test_one: check_gradient(back) [float64, x]: 2 (1.9 to 2.1) → 3.1"),
+        (None, (), "not timed: test_mine.py::test_one: check_gradient(back) [float64], 1 row: not timed"),
+        (9.0, ("--gradproof-no-times",), "nothing is worse"),
+    ],
+)
+def test_a_slower_gradient_fails_as_in_the_gate_unless_times_are_not_wanted(ratio, options, said, clocked):
+    found = clocked(ratio, *options)
+    assert said in found.stdout.str()
+    assert found.ret == (pytest.ExitCode.OK if "nothing" in said else pytest.ExitCode.TESTS_FAILED)
+
+
+def test_an_update_without_times_keeps_them(clocked, pytester):
+    clocked(9.0, "--gradproof-no-times", f"{UPDATE}=because")
+    assert [row.time_ratio for row in rows(pytester).values()] == [2.0] * 3
+
+
+def test_on_another_machine_a_slower_gradient_warns(clocked, monkeypatch):
+    there = msgspec.structs.replace(gradproof.session.fingerprint(), processor="another")
+    monkeypatch.setattr(gradproof.session, "fingerprint", lambda: there)
+    found = clocked(4.0)
+    assert (found.ret, "3 slower (warn)" in found.stdout.str()) == (pytest.ExitCode.OK, True)
+
+
+def test_times_are_measured_and_kept_by_test(session, pytester, monkeypatch):
+    monkeypatch.setattr(clock, "BUDGET_S", 0.5)  # no call of a busy machine is so slow
+    session(SUITE, BASELINE, f"{UPDATE}=times", times=True)
+    assert all(row.time_ratio_low <= row.time_ratio <= row.time_ratio_high for row in rows(pytester).values())
 
 
 def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):

@@ -7,18 +7,13 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import jax.test_util
+import jax
 import pytest
-import torch.testing._internal.common_utils
+import torch
 
 import harness.dropin
-import harness.layers
-import harness.report.delivery
 
-# A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
-LOADED = (jax.test_util, torch.testing, harness.layers, harness.report.delivery)
-
-pytest_plugins = ["pytester"]
+pytest_plugins = ["tests.harness.sessions"]
 
 CHECKS = """
 import numpy as np
@@ -134,17 +129,6 @@ def session(pytester):
     def run(text, *options, name="test_mine.py"):
         pytester.path.joinpath(name).write_text(text, encoding="utf-8")
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *options)
-
-    return run
-
-
-@pytest.fixture
-def inside(pytester):
-    """Run pytest on a file in this process, which has everything loaded."""
-
-    def run(text, *options):
-        pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
 
     return run
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness import Known, UpstreamWarning, check_gradient
 from harness.dropin.made import Made
-from harness.gate.finding import Finding, Kind, Level
+from harness.gate.finding import Finding, Kind, Level, ratio_of
 from harness.gate.suite import SuiteWords, records_of, rows_of, spread
 from harness.runs.record import Row
 from harness.verdicts import Outcome, Verdict
@@ -65,6 +65,17 @@ def test_of_many_checks_of_one_function_the_worst_is_kept():
     found = rows(made(backward), made(backward, x=4 * X), made(backward))
     assert found["check_gradient(backward)", "y"].verdict is Verdict.WRONG
     assert len(found) == 2
+
+
+def test_the_time_of_a_check_stands_in_the_row_of_its_first_argument_whichever_check_is_the_worst():
+    quick = made(right, x=np.array([1.5, 2.5]))
+    (found,) = quick.results
+    timed = replace(quick, results=(replace(found, time_ratio=(2.0, 1.5, 2.5)),))
+    worse = replace(timed, results=(replace(found, faults=("it writes into x",)),))
+    for ones in ((timed,), (timed, worse), (worse, timed), (timed, made(right)), (made(right), timed)):
+        by_name = rows(*ones)
+        assert ratio_of(by_name["check_gradient(right)", "x"]) == (2.0, 1.5, 2.5)
+        assert ratio_of(by_name["check_gradient(right)", "y"]) is None
 
 
 def test_what_passes_all_the_same_is_known_or_left_to_the_original():

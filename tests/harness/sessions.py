@@ -1,0 +1,25 @@
+"""For tests of our pytest plugin: a session of pytest on one file, in this process, with all loaded."""
+
+import jax.test_util
+import pytest
+import torch.testing._internal.common_utils
+
+import gradproof.session
+import harness.layers
+import harness.report.delivery
+
+# A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
+LOADED = (jax.test_util, torch.testing, gradproof.session, harness.layers, harness.report.delivery)
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def inside(pytester):
+    """Run pytest on a file in this process, which has everything loaded."""
+
+    def run(text, *options):
+        pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
+
+    return run
