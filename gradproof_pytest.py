@@ -245,6 +245,8 @@ class Checks:
             report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in taken]
             if baseline := self._config.pluginmanager.get_plugin(BASELINE):
                 baseline.hand_over(item, report, taken)
+            if report.failed:
+                report.sections += [("gradient", text) for text in _unsaid(taken, report.longreprtext)]
             # JUnit takes those of the last report, which has the item's.
             item.user_properties += [("gradient", f"{one['checker']}: {_said(one)}") for one in found]
             report.user_properties = list(item.user_properties)
@@ -287,6 +289,12 @@ class Checks:
         except OSError as problem:
             print(f"\ngradproof: --gradproof-report: {problem}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _unsaid(made: list[Any], shown: str) -> list[str]:
+    """The checks that did not pass and that a failure does not show: `assert check_gradient(...)`."""
+    texts = [str(result) for one in made for result in one.results if not result.passed]
+    return [text for text in texts if text.partition("\n")[0] not in shown]
 
 
 def _said(check: dict[str, Any]) -> str:

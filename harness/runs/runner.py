@@ -59,8 +59,8 @@ def plan(
         usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
         for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
             asked = oracles()[oracle]
-            if name not in documents() and oracle in FRAMEWORKS and asked.unsupported(catalogue()[name]):
-                continue  # nobody has written it in that framework
+            if name not in documents() and oracle in FRAMEWORKS and _is_unwritten(asked, name):
+                continue
             first = dtype == dtypes[0]
             covered = (
                 (not asked.slow or (maker is makers[0] and first))
@@ -70,6 +70,11 @@ def plan(
             if full or covered:
                 cells.append(Cell(name, maker.name, dtype, oracle, seed))
     return cells
+
+
+def _is_unwritten(oracle: Oracle, case: str) -> bool:
+    """Whether nobody has written a case in a framework; nobody can where that is not installed."""
+    return bool(oracle.unavailable() or oracle.unsupported(catalogue()[case]))
 
 
 def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) -> list[InputMaker]:

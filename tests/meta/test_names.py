@@ -1,5 +1,7 @@
-"""The name of the distribution: `import gradproof`, `python -m gradproof`, the script; and who hides ours."""
+"""The name of the distribution: `import ast
+import gradproof`, `python -m gradproof`, the script; and who hides ours."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -34,6 +36,14 @@ def test_the_names_are_those_of_the_harness():
 def test_the_modules_are_those_of_the_harness(name):
     ours, theirs = getattr(gradproof, name), getattr(harness, name)
     assert all(getattr(ours, each) is getattr(theirs, each) for each in theirs.__all__)
+
+
+def test_type_checkers_see_each_name():
+    """They do not run `__getattr__`, and cannot compute `__all__`."""
+    tree = ast.parse((ROOT / "gradproof/__init__.py").read_text(encoding="utf-8"))
+    (checking,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.asname for node in checking.body for alias in node.names}
+    assert seen == {name for name in harness.__all__ if name != "__version__"}
 
 
 def test_the_script_is_the_command_line():

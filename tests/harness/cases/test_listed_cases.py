@@ -11,6 +11,7 @@ from harness.commands.cli import run
 from harness.runs.journal import code_digest
 from harness.runs.record import from_json
 from harness.verdicts import ExitCode
+from oracles.oracle import WrittenOracle
 
 CASES = """
 import numpy as np
@@ -81,6 +82,18 @@ def test_report_has_its_rows_and_none_in_frameworks_in_which_nobody_has_written_
     assert found["numpy", "float32"] == "accurate"
     assert run(["report", "--case", "cube", "--oracle", "jax"]) is ExitCode.NOTHING_COMPARED
     assert "no case of this selection is written for --oracle jax" in capsys.readouterr().err
+
+
+def test_they_need_no_framework(project, capsys, monkeypatch):
+    project("my_cases:CUBE")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # JAX and torch are not installed
+    monkeypatch.setattr(WrittenOracle, "functions", property(lambda self: {}["imports it"]))
+    assert run(["report", "--case", "cube", "--format", "jsonl"]) is ExitCode.OK
+    assert {from_json(line).oracle for line in capsys.readouterr().out.splitlines()} == {
+        "exact",
+        "numpy",
+        "fd",
+    }
 
 
 def test_gate_holds_its_rows(project, capsys, monkeypatch):
