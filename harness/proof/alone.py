@@ -68,6 +68,13 @@ class Alone:
         found = [*self._derivatives(ask), self._value_is_faulty()]
         return True if True in found else None if None in found else False
 
+    def is_of_another(self, ask: Ask) -> bool:
+        """Whether its derivative's formula is another function's."""
+        if self.question.cotangent is None:
+            return False
+        tested = under_test(self.target, self.question.derivative)
+        return any(p.verdict is Verdict.WRONG for p in ask(self.question, tested, self.target.arrays).parts)
+
     def _derivatives(self, ask: Ask) -> Iterator[bool | None]:
         """In all active operands, and in each of them, where the rounding of the others excuses nothing."""
         active = self.question.active
@@ -135,6 +142,14 @@ def is_faulty(call: Call, asked: Question, ask: Ask) -> bool | None:
         return Alone.of(call, asked).is_faulty(ask)
     except (ExactError, ValueError):
         return None
+
+
+def is_of_another(call: Call, asked: Question, ask: Ask) -> bool:
+    """Whether the formula of a call's derivative is wrong alone."""
+    try:
+        return Alone.of(call, asked).is_of_another(ask)
+    except (ExactError, ValueError):
+        return False
 
 
 def _rounded(true: Enclosure, dtype: str, like: Sequence[Array]) -> Array:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.proof.alone import PUSHFORWARD, Ask, Mending, is_faulty
+from harness.proof.alone import PUSHFORWARD, Ask, Mending, is_faulty, is_of_another
 from harness.proof.formula import Formula
 from harness.proof.judge import Judgement
 from harness.proof.program import Examined, verdicts
@@ -67,15 +67,36 @@ def blame(
             ran = tested.watch(posed.directions, posed.inputs, as_it_is)
             wrong = any(found[k].verdict is Verdict.WRONG for k in bad)
             sizes = sum(a.size for call in ran.calls for a in call.operands)
-            if is_right(ran) or (wrong and sizes > MOST_NUMBERS):
-                return None  # it is right where it is watched, or nobody can tell as quickly as that
+            if wrong and sizes > MOST_NUMBERS:
+                return None  # nobody can tell as quickly as that
             known: dict[object, bool | None] = {}
+            if is_right(ran):
+                return _source_of_formula(question, ran, found, ask) if wrong else None
             for call in _causes(question, _suspects(ran.calls, found), is_cured, ask, known):
-                return Blame(call.owner, call.origin, report_on(call.owner, call.name))
+                return _blamed(call)
     except Exception:  # what the caller's code raises where it is watched changes no verdict
         return None
     is_known = ran.complete and len(ran.calls) <= MOST_CALLS and None not in known.values()
     return Blame("yours") if is_known else None
+
+
+def _blamed(call: Call) -> Blame:
+    return Blame(call.owner, call.origin, report_on(call.owner, call.name))
+
+
+def _source_of_formula(
+    question: Question, ran: Watched, found: Sequence[Judgement], ask: Ask
+) -> Blame | None:
+    """Whose a wrong formula is that does not show in the numbers; None where nobody can tell.
+
+    A derivative in which no rule of the caller's has a part, of the caller's own function, is the library's.
+    """
+    if not (ran.derived and question.is_plain):
+        return None
+    for call in (call for calls in _suspects(ran.calls, found) for call in calls):
+        if is_of_another(call, question, ask):
+            return _blamed(call)
+    return None
 
 
 def _suspects(calls: Sequence[Call], found: Sequence[Judgement]) -> tuple[list[Call], list[Call]]:

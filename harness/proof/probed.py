@@ -74,9 +74,11 @@ def probed(
         # What cannot be examined there, and keeps its digits as it did at first, is as right as it was.
         allowed = question.allowed(found.narrowest or like.dtype.name)
         kept = found.verdict in OPEN and not found.bits_lost > allowed
+        if found.verdict in RIGHT:
+            continue
         if kept or _is_far(one, found, like.dtype.name):
             notes.append(f"{said}: {of} is {found.verdict.value}: {found.diagnosis}")
-        elif found.verdict not in RIGHT:
+        else:
             parts.append(part(of, like, found, fault))
     return parts, notes
 

@@ -13,6 +13,7 @@ from flint import arb
 from harness.proof.evidence import Allowed, Evidence, budget
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
+from harness.proof.materiality import Resolution, known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.subdifferential import Slopes, refutation
@@ -131,12 +132,38 @@ def examine_program(
         formula = compare(truth, recording, question)
     except Undecided as reason:
         return _opaque(truth, machine, f"the gradient program cannot be evaluated exactly: {reason}")
-    if formula.agrees is not None and not formula.is_right:
+    work, is_wrong = Work(question.limits.seconds), formula.agrees is not None and not formula.is_right
+    coded = _as_coded(question, truth, recording, machine, work) if is_wrong else None
+    if is_wrong and coded is None:
         # It is wrong, however it rounds.
         return Examined(machine, recording, formula, None, note="; ".join(recording.notes))
-    work = Work(question.limits.seconds)
-    balls = bound(recording.program, recording.values, machine, work)
+    formula, balls = coded or (formula, bound(recording.program, recording.values, machine, work))
     return Examined(machine, recording, formula, balls, zeros=_zeros(truth, recording, machine, balls, work))
+
+
+def _as_coded(
+    question: Question, truth: Truth, recording: Recording, machine: RoundingModel, work: Work
+) -> tuple[Formula, Bound] | None:
+    """What is known of a program that is the derivative of a library's code for a function.
+
+    The code may approximate the function, and its derivative is right where the truth is among what the
+    program may compute. None where it is not, or the program is another one.
+    """
+    if question.resolution is not Resolution.FORMAT:
+        return None
+    try:
+        coded = truth.coded()
+        found = coded and compare(coded, recording, question)
+        if not (found and found.is_right):
+            return None
+        balls = bound(recording.program, recording.values, machine, work)
+    except ExactError:
+        return None
+    pairs = zip(balls.balls, truth.enclosures, strict=True)
+    if not all(known_to_meet(b, e.balls).all() for b, e in pairs):
+        return None
+    note = "the formula is the derivative of the library's code, which approximates the function"
+    return replace(found, notes=(*found.notes, note)), balls
 
 
 def _zeros(

@@ -92,14 +92,15 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
 
     The same operations give the same numbers up to their rounding. A kernel may round more than its model
     allows, and then it does so where it is recorded too: by as much again the two may differ, where the model
-    bounds nothing by half of the digits. And no kernel is off by a hundredth: what is recorded is another
-    function then.
+    bounds nothing by half of the digits. And no kernel is off by a hundredth, or by half of the digits of a
+    format that has fewer: what is recorded is another function then.
     """
     beyond, bounded = _beyond(balls, value)
     if bounded.all() and not beyond.any():
         return ""
-    numbers = value.astype(np.float64)
-    far = beyond & bounded & np.isfinite(numbers) & (distance(true, numbers) > SMALL * np.abs(true.mid))
+    numbers, half = value.astype(np.float64), 2.0 ** -(format_of(value.dtype.name).digits / 2)
+    known = beyond & bounded & np.isfinite(numbers)
+    far = known & (distance(true, numbers) > max(SMALL, half) * np.abs(true.mid))
     if far.any():
         at = _first(far)
         here = float(numbers[at])
@@ -108,8 +109,8 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
     if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
         return ""
     found = ran[k].astype(np.float64)
-    half = 2.0 ** -(format_of(value.dtype.name).digits / 2) * np.abs(true.mid)
-    allowed = half if balls is None else _widths(balls, half)
+    most = half * np.abs(true.mid)
+    allowed = most if balls is None else _widths(balls, most)
     with np.errstate(all="ignore"):
         off = np.abs(found - numbers)
         differs = (off > allowed + 2 * distance(true, found)) | (np.isfinite(found) != np.isfinite(numbers))

@@ -42,6 +42,8 @@ class Truth:
         attainable, zero: a, and where the truth is 0 under every perturbation.
         along: The hulls along directions, which a gradient cannot leave, however legal each of its elements
             is. At kinks alone, in reverse mode.
+        coded: Gives the derivative of the specification's code, where it is an approximation that this knows
+            as what it approximates; None where it is no other.
     """
 
     forward: Program
@@ -58,6 +60,7 @@ class Truth:
     attainable: tuple[NDArray[np.float64], ...]
     zero: tuple[NDArray[np.bool_], ...]
     along: Slopes | None = None
+    coded: Callable[[], Truth | None] = lambda: None
 
     @property
     def inputs(self) -> list[Array]:
@@ -178,7 +181,12 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
         (name, np.empty(e.shape, dtype_named(d, arrays)))
         for name, e, d in zip(names, true.enclosures, true.dtypes, strict=True)
     )
-    true = replace(true, specification=at.forward.program)
+
+    def coded() -> Truth | None:
+        other = at.forward.as_coded()
+        return pose(replace(question, specify=lambda _: other), arrays).true if other else None
+
+    true = replace(true, specification=at.forward.program, coded=coded)
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 

@@ -75,8 +75,11 @@ class Watched:
         gradients: What it gave, on the host.
         calls: What it called, in order.
         complete: Whether all that it computes with was seen.
+        derived: Whether it is known that the library made the derivative, and no rule of the caller's has a
+            part in it.
     """
 
     gradients: tuple[Array | None, ...]
     calls: tuple[Call, ...]
     complete: bool
+    derived: bool = False

@@ -56,12 +56,12 @@ class _Torch(Framework):
         return Subject(load, run, gradient, values_by(self.on_host), gradient_by(self.on_host, primal))
 
     def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
-        from oracles.frameworks.torch_calls import TorchCalls, watched
+        from oracles.frameworks.torch_calls import TorchCalls, duplicate, watched
 
         def load(array: Array) -> Any:
-            return as_tensor(array.copy("K"), device or "cpu")
+            return duplicate(as_tensor(array, device or "cpu"))
 
-        calls = TorchCalls(mend, lambda tensor: self.on_host(tensor).copy(), load)
+        calls = TorchCalls(mend, lambda tensor: self.on_host(duplicate(tensor.detach())), load)
         return watched(derivative, tree_map(load, tuple(inputs)), calls)
 
     def device_of(self, args: Sequence[Any]) -> Any:

@@ -26,6 +26,7 @@ from oracles.exact.program.registered import definition_of
 from oracles.frameworks.calls import Call, Mend, Watched
 
 FOREIGN = frozenset({"pallas_call", "custom_partitioning"})
+SOLVE = "custom_linear_solve"  # pulled back by solvers that the caller gives
 PUBLIC = {"nn": "jax.nn", "numpy": "jnp", "scipy": "jax.scipy", "lax": "jax.lax", "ops": "jax.ops"}
 
 
@@ -241,7 +242,7 @@ def differentiated(
                 slot.cotangent = jax.numpy.asarray(next(waiting), slot.value.dtype)
         run.backward()
         arrays = tuple(_or_zeros(given[k].cotangent, given[k].value) for k in argnums)
-    return Watched(arrays, tuple(run.calls), run.complete)
+    return Watched(arrays, tuple(run.calls), run.complete, not _has_rules(closed))
 
 
 def pushed(
@@ -256,7 +257,7 @@ def pushed(
             given[k].tangent = jax.numpy.asarray(tangent)
         found = [s for s in run.forward(closed, given) if _is_floating(s.value)]
         arrays = tuple(_or_zeros(s.tangent, s.value) for s in found)
-    return Watched(arrays, tuple(run.calls), run.complete)
+    return Watched(arrays, tuple(run.calls), run.complete, not _has_rules(closed))
 
 
 def evaluated(derivative: Callable[..., Any], inputs: Sequence[Any], mend: Mend) -> Watched:
@@ -274,6 +275,21 @@ def _traced(function: Callable[..., Any], args: Sequence[Any]) -> tuple[ClosedJa
     """The jaxpr of a function, and its arguments."""
     loaded = list(map(jax.numpy.asarray, args))
     return jax.make_jaxpr(lambda *a: jax.tree.leaves(function(*a)))(*loaded), list(map(_Slot, loaded))
+
+
+def _has_rules(inner: Any) -> bool:
+    """Whether the caller may have a part in how some of it is differentiated."""
+    jaxpr = getattr(inner, "jaxpr", inner)
+    return any(
+        e.primitive.name == SOLVE
+        or (not _is_librarys(e) and (_is_ruled(e) or any(map(_has_rules, _jaxprs(e)))))
+        for e in jaxpr.eqns
+    )
+
+
+def _is_ruled(equation: Any) -> bool:
+    """Whether what is not the library's has a rule of its own: a primitive of the caller's has one too."""
+    return _is_custom(equation) or equation.primitive.name in FOREIGN or not _jaxprs(equation)
 
 
 def _or_zeros(derivative: Any, like: Any) -> Any:
@@ -304,15 +320,27 @@ def _read_elsewhere(jaxpr: Any, equations: Sequence[Any]) -> set[Any]:
 
 
 def _by_place(equations: Sequence[Any]) -> Iterator[list[Any]]:
-    """The equations, those together that one place in the caller's code wrote at once."""
-    for place, found in groupby(equations, _place):
+    """The equations, those together that one place in the caller's code wrote at once, or one function.
+
+    That is JAX's own, where no code of the caller's calls it: it is what is asked about.
+    """
+    for (place, name), found in groupby(equations, _writer):
         group = list(found)
         alone = any(not _is_librarys(e) or _inside(e) is not None or _is_of_rule(e) for e in group)
-        if place is None or alone:
+        if alone or not (place or name):
             yield from ([e] for e in group)
+            continue
+        if place is None:
+            yield group
             continue
         size = _period([e.primitive.name for e in group])  # a loop comes back to its place
         yield from (group[k : k + size] for k in range(0, len(group), size))
+
+
+def _writer(equation: Any) -> tuple[Any, str]:
+    """The place that wrote an equation, or else the function."""
+    place = _place(equation)
+    return place, "" if place else _public(equation)
 
 
 def _period(names: list[str]) -> int:
@@ -357,13 +385,20 @@ def _named(equations: Sequence[Any]) -> tuple[str, Line | None]:
     if own is not None:
         line = wrote.source_info.traceback.code_addr2line(codes[own], at[own])
         place = Line(codes[own].co_filename, line)
-    inner = codes[: own if own is not None else len(codes)]
-    named, file = _source(_jaxprs(wrote)[0]) if _jaxprs(wrote) else ("", "")
+    return _public(wrote) or f"lax.{wrote.primitive.name}", place
+
+
+def _public(equation: Any) -> str:
+    """The outermost public function of JAX that wrote an equation, as far as it is known; "" if none did."""
+    codes = _frames(equation)[0]
+    inner = codes[: _callers(codes)]
+    inside = _jaxprs(equation)
+    named, file = _source(inside[0]) if inside else ("", "")
     for name, home in [*((c.co_name, c.co_filename) for c in reversed(inner)), (named, file)]:
         module = _module(home)
         if module and _is_public(module, name):
-            return f"{module}.{name}", place
-    return f"lax.{wrote.primitive.name}", place
+            return f"{module}.{name}"
+    return ""
 
 
 def _module(file: str) -> str:
@@ -407,10 +442,15 @@ def _is_of_library(inner: Any) -> bool:
 
 
 def _is_in(file: str, line: str, equation: Any) -> bool:
-    """Whether the function that begins at a line wrote an equation, and no code of others within it."""
-    return any(
-        code.co_filename == file and str(code.co_firstlineno) == line for code in _within_library(equation)
-    )
+    """Whether the function that begins at a line wrote an equation, and no code of others within it.
+
+    JAX may know the way to it from where a part of that function was traced, and kept, and no further.
+    """
+    codes = _frames(equation)[0]
+    for code in codes:
+        if (code.co_filename, str(code.co_firstlineno)) == (file, line) or not is_library(code.co_filename):
+            return is_library(code.co_filename)
+    return bool(codes)
 
 
 def _jaxprs(equation: Any) -> list[Any]:

@@ -160,6 +160,13 @@ def watched(derivative: Callable[..., Any], inputs: Sequence[Any], calls: TorchC
     )
 
 
+def duplicate(tensor: Tensor) -> Tensor:
+    """A copy with the strides of the original, by which torch chooses kernels, gaps and repeats included."""
+    once = tensor[tuple(slice(None if step else 1) for step in tensor.stride())]
+    memory = torch.empty_strided(once.shape, once.stride(), dtype=tensor.dtype, device=tensor.device)
+    return memory.copy_(once).expand(tensor.shape)
+
+
 def _tangent(tensor: Tensor) -> Any:
     """Along what it moves; None if it does not."""
     with torch._C.DisableTorchFunction():

@@ -63,18 +63,12 @@ def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
 
 def _tensor(tensor: torch.Tensor) -> Keeper:
     """Its numbers, whether it requires grad, and its gradient."""
-    # What graphs have saved stays valid: `.data` has a version of its own.
-    memory, numbers, leaf = tensor.data, tensor.detach().clone(), tensor.is_leaf
+    leaf, of_numbers = tensor.is_leaf, _numbers(tensor) if _has_memory(tensor) else None
     requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
     of_gradient = None if gradient is None else _tensor(gradient)
 
     def put_back() -> bool:
-        moved = tensor.data_ptr() != memory.data_ptr() or tensor.shape != memory.shape
-        if moved:
-            tensor.data = memory
-        if not torch.equal(memory, numbers):
-            memory.copy_(numbers)
-            moved = True
+        moved = of_numbers is not None and of_numbers()
         if leaf and tensor.is_leaf and tensor.requires_grad != requires_grad:
             tensor.requires_grad_(requires_grad)
         if leaf and tensor.grad is not gradient:
@@ -83,6 +77,32 @@ def _tensor(tensor: torch.Tensor) -> Keeper:
         return (of_gradient is not None and of_gradient()) or moved
 
     return _unseen(put_back)
+
+
+def _numbers(tensor: torch.Tensor) -> Keeper:
+    # What graphs have saved stays valid: `.data` has a version of its own.
+    memory, numbers = tensor.data, tensor.detach().clone()
+
+    def put_back() -> bool:
+        moved = tensor.data_ptr() != memory.data_ptr() or tensor.shape != memory.shape
+        if moved:
+            tensor.data = memory
+        if not torch.equal(memory, numbers):
+            memory.copy_(numbers)
+            moved = True
+        return moved
+
+    return put_back
+
+
+def _has_memory(tensor: torch.Tensor) -> bool:
+    """Whether its numbers are its own: a class may wrap another tensor, and zeros may have no memory."""
+    try:
+        with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunctionSubclass():
+            tensor.untyped_storage().data_ptr()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _unseen(put_back: Keeper) -> Keeper:

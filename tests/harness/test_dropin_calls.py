@@ -10,6 +10,7 @@ import jax.test_util
 import numpy as np
 import pytest
 import torch
+from torch.testing._internal.logging_tensor import LoggingTensor
 
 from harness import dropin
 from harness.dropin.made import original
@@ -226,3 +227,11 @@ def test_a_function_warns_as_often_as_under_the_original(name, ask):
         return [(str(one.message), one.category, one.filename, one.lineno) for one in seen]
 
     assert seen_by(getattr(dropin, name)) == seen_by(original(name))
+
+
+def test_what_wraps_a_tensor_has_no_memory_to_be_put_back():
+    """torch's own tests give such tensors to gradcheck: Python crashed."""
+    x = LoggingTensor(torch.rand(2, dtype=torch.float64)).requires_grad_()
+    zeros = torch._efficientzerotensor((2,), dtype=torch.float64)
+    assert dropin.gradcheck(lambda x: x.exp() + zeros, (x,))
+    assert x.grad is None

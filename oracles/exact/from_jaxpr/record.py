@@ -24,7 +24,7 @@ from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
-from oracles.exact.from_jaxpr.rules.definitions import definition
+from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
@@ -67,8 +67,9 @@ def record(
     first = _Reader(pairs, exactly, trusting=not (differentiate or exactly))
     program, notes = read(first)
     written = partial(read, _Reader(pairs, exactly)) if first.trusted else None
-    ran = partial(executed, own, given)
-    return Recording(program, tuple(map(np.asarray, given)), owners, notes, ran, freedom_of(own), written)
+    coded = partial(read, _Reader(pairs, exactly, coding=True)) if first.named else None
+    ran, values = partial(executed, own, given), tuple(map(np.asarray, given))
+    return Recording(program, values, owners, notes, ran, freedom_of(own), written, coded)
 
 
 class _Reader:
@@ -78,15 +79,21 @@ class _Reader:
         partners: Finds the literals' partners in float64; None where literals are taken as they stand.
         exactly: Whether a literal without a partner is the number that stands there, and no ball.
         trusting: Whether a short literal is taken as it stands without looking for its partner.
-        trusted: Whether one was.
+        coding: Whether library functions that JAX differentiates as they are coded are written so.
+        trusted: Whether a short literal was taken as it stands.
+        named: Whether such a function was written as what it is known to be by its name.
         notes: The literals that are not known exactly, once each.
     """
 
     def __init__(
-        self, partners: Callable[[], Partners] | None, exactly: bool, trusting: bool = False
+        self,
+        partners: Callable[[], Partners] | None,
+        exactly: bool,
+        trusting: bool = False,
+        coding: bool = False,
     ) -> None:
-        self.partners, self.exactly, self.trusting = partners, exactly, trusting
-        self.trusted = False
+        self.partners, self.exactly, self.trusting, self.coding = partners, exactly, trusting, coding
+        self.trusted = self.named = False
         self.notes: dict[str, None] = {}
 
     def interpret(
@@ -120,7 +127,7 @@ class _Reader:
         self, recorder: Recorder, equation: Any, operands: list[Var], place: Line | None
     ) -> Sequence[Var]:
         try:
-            name, rule = _rule(equation)
+            name, rule = self._rule(equation)
             first = equation.outvars[0].aval if equation.outvars else None
             interpret = partial(self.interpret, caller=place)
             shape = getattr(first, "shape", ())
@@ -135,6 +142,19 @@ class _Reader:
                 raise
             raise type(reason)(f"{reason} (at {line.file}:{line.number})", line=line) from None
         return found
+
+    def _rule(self, equation: Any) -> tuple[str, Rule]:
+        """What is called, by name, and its rule."""
+        name = equation.primitive.name
+        _refuse_dtypes(equation, name)
+        is_code = name in CALLS  # and its derivative that of the code: no rule of its own comes with it
+        if not (self.coding and is_code) and (known := definition(equation)) is not None:
+            self.named |= is_code
+            return known
+        own = None if name in RULES else definition_of("jax", name)
+        if name not in RULES and own is None:
+            raise _missing(name)
+        return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Var:
         """A constant; a single number as it was written, if that is known."""
@@ -178,20 +198,12 @@ def _user_line(equation: Any) -> Line | None:
     return None if own is None else Line(codes[own].co_filename, trace.code_addr2line(codes[own], at[own]))
 
 
-def _rule(equation: Any) -> tuple[str, Rule]:
-    """What is called, by name, and its rule."""
-    name = equation.primitive.name
+def _refuse_dtypes(equation: Any, name: str) -> None:
     for v in equation.outvars:
         if (kind := _dtype(v.aval)).startswith("complex"):
             raise Unsupported(f"JAX's {name} on complex numbers: not yet")
         if "float" in kind and kind not in FLOATS:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
-    if (known := definition(equation)) is not None:
-        return known
-    own = None if name in RULES else definition_of("jax", name)
-    if name not in RULES and own is None:
-        raise _missing(name)
-    return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
 
 def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *operands: Var) -> list[Var]:

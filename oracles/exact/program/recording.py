@@ -51,6 +51,8 @@ class Recording:
         freedom: What its derivative may do beside its formula.
         written: The program and notes with its short literals as they were written; None where none is taken
             as it stands.
+        coded: The same with library functions as they are coded that `program` knows by their names; None
+            where it knows none.
     """
 
     program: Program
@@ -60,6 +62,7 @@ class Recording:
     executed: Callable[[], tuple[Array, ...]] = tuple
     freedom: Freedom = FREE
     written: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
+    coded: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
@@ -74,7 +77,7 @@ class Recording:
             return whole.giving(which), notes
 
         program = self.program.giving(which)
-        return replace(self, program=program, executed=executed, written=written and some)
+        return replace(self, program=program, executed=executed, written=written and some, coded=None)
 
     def as_written(self) -> Recording | None:
         """The same with its short literals as they were written; None where it is no other."""
@@ -82,6 +85,13 @@ class Recording:
             return None
         program, notes = self.written()
         return replace(self, program=program, notes=notes, written=None)
+
+    def as_coded(self) -> Recording | None:
+        """The same with library functions as they are coded; None where it is no other."""
+        if self.coded is None:
+            return None
+        program, notes = self.coded()
+        return replace(self, program=program, notes=notes, written=None, coded=None)
 
 
 class Recorder(Builder):

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from harness.subject.target import target_of
 from harness.subject.tested import under_test
 from harness.verdicts import Verdict
 from oracles.frameworks.calls import as_it_is
+from oracles.frameworks.torch_calls import duplicate
 from tests.harness.proof.torch_functions import pulled
 
 X = np.array([16.0, 0.5, -17.0], np.float32)
@@ -59,6 +61,11 @@ LIBRARYS = {
     "JAX, alone": (jax.nn.selu, JX, "jax: jax.nn.selu (https://github.com/jax-ml/jax/issues/39796)"),
     "JAX, in a composition": (lambda x: (2 * jax.nn.sigmoid(x)).sum(), JX, "jax: lax.logistic at test_blame"),
     "JAX, jitted by the caller": (jax.jit(lambda x: jnp.tanh(x).sum()), JX, "jax: lax.tanh at test_blame.py"),
+    "JAX, its own function": (
+        jax.nn.hard_sigmoid,
+        jnp.array([2.984375], "bfloat16"),
+        "jax: jax.nn.hard_sigmoid",
+    ),
 }
 YOURS = {
     "composed": (lambda x: hand(torch, x)[0], TX),
@@ -87,6 +94,29 @@ def test_a_kernel_that_a_backward_calls_is_its_librarys():
     verdict, found = blame_of(with_j1, torch.tensor([1.5, 2.5], dtype=torch.float64))
     assert verdict is Verdict.MISCOMPUTED
     assert found.startswith("torch: torch.special.bessel_j1 at")
+
+
+def test_a_function_that_jax_traces_in_parts_is_its():
+    found = blame_of(jax.scipy.special.expi, jnp.array([11.5], "float16"))
+    assert found == (Verdict.MISCOMPUTED, "jax: jax.scipy.special.expi")
+
+
+@jax.custom_vjp
+def passed_on(x):
+    return x
+
+
+passed_on.defvjp(lambda x: (x, None), lambda _, g: (g,))
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_a_wrong_formula_whose_numbers_are_right_is_jax_s_where_it_derived_all_of_it(mode):
+    i1, x = jax.scipy.special.i1, jnp.array([0.005], "bfloat16")
+    found = blame_of(lambda x: 2 * i1(x), x, mode=mode)
+    assert found[0] is Verdict.WRONG
+    assert found[1].startswith("jax: jax.scipy.special.i1 at test_blame.py")
+    if mode == "reverse":
+        assert blame_of(lambda x: i1(passed_on(x)), x) == (Verdict.WRONG, "")
 
 
 @pytest.mark.parametrize(("function", "x"), [(torch.tanh, TX), (jnp.tanh, JX)])
@@ -169,6 +199,34 @@ def test_who_accuses_all_functions_excuses_no_composition(monkeypatch):
 def test_who_accuses_none_blames_nobody_else(monkeypatch):
     monkeypatch.setattr(blaming, "is_faulty", lambda call, asked, ask: False)
     assert blame_of(torch.tanh, TX) == (Verdict.IMPRECISE, "yours")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+def test_a_call_has_the_strides_of_its_run_by_which_torch_chooses_kernels(dtype):
+    x = np.ones((4, 3), dtype)
+    gaps = np.repeat(x.T[..., None], 2, -1)[..., 0]
+    tested = under_test(target_of(torch.sin, (torch.ones(3, 4),), {}, None, "torch"), GRADIENT)
+    (call,) = tested.watch((gaps,), [x.T], as_it_is).calls
+    assert call.operands[0].strides == x.T.strides
+    assert call.cotangents[0].strides == gaps.strides
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda t: t.T,
+        lambda t: t[:, ::2],
+        lambda t: t[:1].expand(5, 6),
+        lambda t: t.unfold(0, 2, 1),
+        lambda t: t[:0],
+    ],
+)
+def test_an_operand_is_copied_as_it_lies_in_memory(layout):
+    tensor = layout(torch.arange(24.0).reshape(4, 6))
+    copy = duplicate(tensor)
+    assert torch.equal(copy, tensor)
+    assert copy.stride() == tensor.stride()
+    assert not tensor.numel() or copy.data_ptr() != tensor.data_ptr()
 
 
 def test_a_loop_of_jax_is_as_many_calls():

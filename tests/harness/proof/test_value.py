@@ -204,6 +204,25 @@ def test_a_right_gradient_of_a_kernel_whose_value_is_off_stays_right():
     assert "outside what its rounding allows" in str(found)
 
 
+def test_a_kernel_of_few_digits_may_be_off_by_more_than_a_hundredth():
+    """Of a short tensor torch sums the series of i0e in bfloat16: 4 ulps, and still that function."""
+    x = torch.tensor([0.0408], dtype=torch.bfloat16)
+    result = harness.check_gradient(lambda x: 2 * torch.special.i0e(x), (x,), probes=False)
+    assert [part.verdict for part in result.parts if part.of_value] == [Verdict.MISCOMPUTED]
+    assert result.verdict is not Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("weight", [None, 2.0])
+def test_a_loss_that_cancels_in_torch_is_inside_its_bound(weight):
+    x, weight = torch.tensor([-15.45, -17.0, 3.0]), weight and torch.tensor(weight)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+    result = harness.check_gradient(
+        lambda x: loss(x, torch.zeros(3), reduction="none", pos_weight=weight), (x,), probes=False
+    )
+    assert result.verdict is Verdict.ACCURATE
+    assert [part.verdict for part in result.parts if part.of_value] == [Verdict.ACCURATE]
+
+
 def test_a_value_that_only_approximates_its_specification_is_a_row_and_a_line():
     found = harness.check_gradient(
         lambda x: np.sin(x) * 1.005, (X,), vjp=lambda g, x: g * np.cos(x), spec=np.sin

@@ -605,3 +605,11 @@ def test_a_drop_in_stays_green_and_says_what_a_probe_found(monkeypatch):
         assert gradcheck(packed, (TX.clone().requires_grad_(),))
     assert "along a cotangent with gaps in memory" in " ".join(settings.made[-1].probed)
     assert settings.made[-1].verdict == "accurate"
+
+
+def test_a_probe_says_nothing_of_what_is_accurate_there():
+    x, none = torch.tensor([-15.4531], dtype=torch.float16), torch.zeros(1, dtype=torch.float16)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+    found = check_gradient(lambda x: loss(x, none, reduction="none"), (x,), probes=["scaled-up"])
+    assert found.passed
+    assert found.notes == ()

@@ -15,7 +15,9 @@ from harness.verdicts import Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record as record_aten
 from oracles.exact.from_jaxpr import record as record_jax
+from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS, Definition
 from oracles.exact.from_numpy import record as record_numpy
+from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.series import spence
@@ -139,6 +141,38 @@ def test_what_jax_codes_as_an_approximation_is_the_function(name, points):
         result = check_gradient(function, (jax.numpy.asarray(points),))
     assert result.verdict is Verdict.ACCURATE
     assert jax._src.scipy.special._spence.__class__.__name__ == "function"  # as it was
+
+
+def multiplied(function, factor):
+    """The function, in whose gradient there is a factor too many."""
+
+    @jax.custom_vjp
+    def same(x):
+        return x
+
+    same.defvjp(lambda x: (x, None), lambda _, g: (g * factor,))
+    return lambda x: same(function(x))
+
+
+def test_the_derivative_of_jax_s_code_of_a_function_is_right_where_rounding_hides_the_difference():
+    ndtri = jax.scipy.special.ndtri
+    with jax.enable_x64(True):
+        p = jax.numpy.asarray([0.09634162])  # there the code is an ulp off
+        result = check_gradient(ndtri, (p,), probes=False)
+        assert result.verdict is Verdict.ACCURATE
+        assert any("of the library's code, which approximates the function" in note for note in result.notes)
+        assert check_gradient(ndtri, (p,), probes=False, resolution="exact").verdict is Verdict.WRONG
+        wrong = check_gradient(multiplied(ndtri, 1 + 2.0**-49), (p,), probes=False)
+        assert wrong.verdict is Verdict.WRONG
+
+
+def test_the_derivative_of_a_worse_approximation_is_wrong(monkeypatch):
+    """The code may be off what it stands for by what its own rounding may be, and no more."""
+    other = Definition(1, 1, lambda call, p: fn.ndtri(p) * (1.0 + 1e-12))
+    monkeypatch.setitem(DEFINITIONS, "special._ndtri", other)
+    with jax.enable_x64(True):
+        result = check_gradient(jax.scipy.special.ndtri, (jax.numpy.asarray([0.3]),), probes=False)
+    assert result.verdict is Verdict.WRONG
 
 
 def normal_quantile(p):

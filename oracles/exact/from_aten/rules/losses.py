@@ -43,9 +43,9 @@ def _bce(x: Var, t: Var, weight: Var | None = None, reduction: int = MEAN) -> Va
 def _bce_logits(
     x: Var, t: Var, weight: Var | None = None, pos_weight: Var | None = None, reduction: int = MEAN
 ) -> Var:
-    yes = t * f.log_sigmoid(x)
-    yes = yes if pos_weight is None else yes * pos_weight
-    loss = -(yes + (1.0 - t) * f.log_sigmoid(-x))
+    """(1 - t) x - (1 + (p - 1) t) log sigmoid(x), which is how torch computes it: the two may cancel."""
+    yes = f.log_sigmoid(x)
+    loss = (1.0 - t) * x - (yes if pos_weight is None else ((pos_weight - 1.0) * t + 1.0) * yes)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 

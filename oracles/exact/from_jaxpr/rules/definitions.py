@@ -21,6 +21,7 @@ from oracles.exact.program.primitives.linear_algebra import solve
 from oracles.exact.program.program import FLOATS, Var
 from oracles.exact.program.signs import negative
 
+CALLS = frozenset({"jit", "pjit"})  # of functions that have no derivative rule of their own
 _HOME = os.path.dirname(jax.__file__) + os.sep
 
 
@@ -39,7 +40,7 @@ class Definition(NamedTuple):
 
 def definition(equation: Any) -> tuple[str, Rule] | None:
     """The function that an equation calls, and its definition; None if it is not one of DEFINITIONS."""
-    if equation.primitive.name not in {"jit", "pjit", "custom_jvp_call", "custom_vjp_call"}:
+    if equation.primitive.name not in CALLS | {"custom_jvp_call", "custom_vjp_call"}:
         return None
     inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
     about = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
