@@ -306,6 +306,10 @@ class _Watched:
     raised: bool = False
 
     @property
+    def home(self) -> Origin | None:
+        return self.tested.home
+
+    @property
     def rounding(self) -> str:
         return self.tested.rounding
 

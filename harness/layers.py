@@ -153,7 +153,9 @@ def judged(
         others = asked.boundary is not False or asked.samples
         beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()
         written = under_test(target, Derivative(), own.backward)
-        found = answers(question, replace(written, graph=own.reused, reuses=True), target, result, beside)
+        found = answers(
+            question, replace(written, graph=own.reused, reuses=True, rule=own.rule), target, result, beside
+        )
     except (Unsupported, Undecided) as reason:
         found = result((without_numbers(reason, "given"),))
     parts = tuple(p if p.passes else _with_reason(p, own.unmoved.get(p.name, "")) for p in found.parts)

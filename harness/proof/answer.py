@@ -19,6 +19,7 @@ from harness.proof.value import near_parts, value_parts
 from harness.subject.derivative import Array
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
+from oracles.exact.program.program import Origin
 
 GIVEN = "given"  # the point that was asked for
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
@@ -70,7 +71,7 @@ def answered(
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
-        parts = (*_misfits(seen, posed, name), *of_value)
+        parts = (*_misfits(seen, posed, name, tested.home), *of_value)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
     runs: list[Differing] = []
@@ -85,8 +86,12 @@ def answered(
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
-    if fault:
-        own = [_blamed(p, fault) if p.verdict.standing is Standing.FAULTY else p for p in own]
+    own = [
+        replace(p, blame=fault, guilty=_guilty(p, fault, tested, posed))
+        if p.verdict.standing is Standing.FAULTY
+        else p
+        for p in own
+    ]
     if examined.opaque and (ignored := ignoring(runs, posed, seen)):
         own = [
             replace(p, diagnosis=f"{ignored}; {p.diagnosis}") if p.verdict.standing is Standing.FAULTY else p
@@ -122,9 +127,17 @@ def whose(
     return blame(question, tested, posed, examined, found, answer)
 
 
-def _blamed(part: Part, fault: Blame) -> Part:
-    """The part with whose fault it is, which may know a line where the diagnosis knows none."""
-    return replace(part, blame=fault, guilty=part.guilty or fault.operation)
+def _guilty(part: Part, fault: Blame | None, tested: UnderTest, posed: Posed) -> Origin | None:
+    """Where to look: at the operation of the diagnosis, or of who is to be blamed; else at the rule by hand.
+
+    A wrong formula that is written nowhere but on the forward's lines (JAX gives a rule's operations the line
+    that calls the function) is the rule's.
+    """
+    found, home = part.guilty or (fault.operation if fault else None), tested.home
+    if found is None or home is None or part.verdict is not Verdict.WRONG:
+        return found or home
+    forward = {e.origin.place for e in posed.forward.program.equations if e.origin}
+    return home if found.place in forward else found
 
 
 def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: Sequence[Part]) -> list[Part]:
@@ -182,7 +195,7 @@ def _nothing(name: str, of: str, like: Array, why: str) -> Part:
     return Part(name, of, Verdict.NONE, None, f"nothing to compare: {why}", like.dtype.name, like.shape)
 
 
-def _misfits(seen: Observed, posed: Posed, name: str) -> list[Part]:
+def _misfits(seen: Observed, posed: Posed, name: str, home: Origin | None) -> list[Part]:
     """Parts that say why a result is no gradient."""
     parts = []
     for (of, like), truth in zip(posed.expected, posed.true.enclosures, strict=True):
@@ -191,5 +204,8 @@ def _misfits(seen: Observed, posed: Posed, name: str) -> list[Part]:
         if any(misfit.is_none for misfit in own) and truth.is_zero:
             said.append("if the function does not depend on it, leave it out of argnums")
         verdict = Verdict.WRONG if own else Verdict.NONE
-        parts.append(Part(name, of, verdict, None, "; ".join(said), like.dtype.name, like.shape))
+        guilty = home if own else None
+        parts.append(
+            Part(name, of, verdict, None, "; ".join(said), like.dtype.name, like.shape, guilty=guilty)
+        )
     return parts

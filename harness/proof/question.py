@@ -81,6 +81,10 @@ class UnderTest(Protocol):
     """A derivative under test: how it runs, and what program that is. Users' and oracles' answer alike."""
 
     @property
+    def home(self) -> Origin | None:
+        """Where the rule that a person wrote begins; None where nobody wrote one, or it is no Python."""
+
+    @property
     def rounding(self) -> str:
         """The rounding model's name."""
 

@@ -24,10 +24,11 @@ from harness.runs.known import KnownDefect
 from harness.runs.record import Cell, Record, Row, whereabouts
 from harness.runs.timing import Thunk, paired, yardstick
 from harness.subject.derivative import Array
-from harness.subject.tested import Programs
+from harness.subject.tested import Programs, home_of
 from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported, first_line
+from oracles.exact.program.program import Origin
 from oracles.exact_oracle import ExactOracle
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import framework
@@ -67,6 +68,11 @@ class OfOracle:
     case: Case
     oracle: Oracle
     dtype: str
+
+    @property
+    def home(self) -> Origin | None:
+        """Where the rule by hand begins."""
+        return home_of(self.case.vjp) if self.oracle.name == REFERENCE.name else None
 
     @property
     def rounding(self) -> str:

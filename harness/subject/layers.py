@@ -143,6 +143,12 @@ class Layer:
         """What the layer returns."""
         return self._forward(x, parameters)[1]
 
+    @property
+    def rule(self) -> Callable[..., Any]:
+        """The user's own backward."""
+        found: Callable[..., Any] = self.layer.backward
+        return found
+
     def backward(self, dout: Any, x: Any, *parameters: Any) -> tuple[Any, ...]:
         """The gradients of the input and the parameters."""
         return self._pulled(self._forward(x, parameters)[0], dout)

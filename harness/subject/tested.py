@@ -6,10 +6,12 @@ import inspect
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.target import Argument, Function, Target
+from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
 from oracles.frameworks.calls import Mend, Watched
@@ -46,6 +48,7 @@ class Tested:
             where nothing is held between the two.
         own: Whether the derivative is the framework's, and not written by hand.
         reuses: Whether `graph` runs on one object, which has run elsewhere before.
+        rule: What a person wrote, where that is known.
     """
 
     target: Target
@@ -56,6 +59,12 @@ class Tested:
     graph: Function | None = None
     own: bool = False
     reuses: bool = False
+    rule: Function | None = None
+
+    @property
+    def home(self) -> Origin | None:
+        """Where the rule that a person wrote begins, as far as Python tells."""
+        return home_of(self.rule)
 
     @property
     def rounding(self) -> str:
@@ -153,7 +162,25 @@ def under_test(
         function = Beside(own.primal(flat, target.active, steps[0] == FORWARD), function, count)
     value = (lambda *inputs: flat(*inputs[:count])) if len(steps) > 1 else flat
     held = graph if derivative == GRADIENT and not compiled else None
-    return Tested(target, value, function, primal, compiled, held, backward is None)
+    rule = backward or _rule_of(flat.function)
+    rule = rule.gradient if isinstance(rule, WithoutCotangent) else rule
+    return Tested(target, value, function, primal, compiled, held, backward is None, rule=rule)
+
+
+def _rule_of(function: Function) -> Function | None:
+    """The backward of a `jax.custom_vjp`, or of the `apply` of an `autograd.Function`."""
+    owner = getattr(function, "__self__", None)
+    found = getattr(function, "bwd", None) or getattr(owner, "backward", None)
+    return found if callable(found) else None
+
+
+def home_of(rule: Function | None) -> Origin | None:
+    """The name of a function and the line where it begins; None where it is none of Python's."""
+    rule = rule.func if isinstance(rule, partial) else rule
+    code = getattr(getattr(rule, "__wrapped__", rule), "__code__", None)
+    if not isinstance(code, types.CodeType):
+        return None
+    return Origin(code.co_name, Line(code.co_filename, code.co_firstlineno))
 
 
 @dataclass(frozen=True)
