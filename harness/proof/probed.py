@@ -66,7 +66,7 @@ def probed(
         expected, each, program = _judgements(one, question, posed, examined, seen)
     except ExactError as reason:
         return [], [*notes, f"{said}: nothing is proven: {reason}"]
-    parts, fault = [], None
+    parts, fault, open_ = [], None, dict[str, list[str]]()
     if program is not None:
         at, of_run = program
         fault = whose(one.question, one.tested, at, of_run, each)
@@ -77,10 +77,10 @@ def probed(
         if found.verdict in RIGHT:
             continue
         if kept or _is_far(one, found, like.dtype.name):
-            notes.append(f"{said}: {of} is {found.verdict.value}: {found.diagnosis}")
+            open_.setdefault(f"{found.verdict.value}: {found.diagnosis}", []).append(of)
         else:
             parts.append(part(of, like, found, fault))
-    return parts, notes
+    return parts, [*notes, *(f"{said}: {', '.join(names)}: {why}" for why, names in open_.items())]
 
 
 def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:

@@ -1,6 +1,7 @@
 """Gradients that are right as they are first run, and not as callers use them: each names its probe."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -12,7 +13,9 @@ import torch
 from harness import check_gradient, check_layer
 from harness.dropin import gradcheck
 from harness.dropin.made import GradientWarning, settings
+from harness.proof import probed
 from harness.proof.question import Probe
+from harness.verdicts import Verdict
 
 X = np.array([[0.5, -1.25, 2.0, 0.75], [1.5, -0.25, -3.0, 0.1]])
 Y = np.array([[1.5, 0.25, -2.5, 1.75], [0.5, -1.25, 3.5, 2.1]])
@@ -613,3 +616,23 @@ def test_a_probe_says_nothing_of_what_is_accurate_there():
     found = check_gradient(lambda x: loss(x, none, reduction="none"), (x,), probes=["scaled-up"])
     assert found.passed
     assert found.notes == ()
+
+
+def test_what_cannot_be_told_of_several_arguments_is_said_once(monkeypatch):
+    def vjp(g, x, y):  # other bits, and right ones
+        off = 1.0 if any(g.strides) else 1 + 2**-52
+        return g * y * off, g * x * off
+
+    def untold(*asked):
+        expected, each, program = judged(*asked)
+        return (
+            expected,
+            [replace(one, verdict=Verdict.UNDECIDED, diagnosis="who knows") for one in each],
+            program,
+        )
+
+    judged = probed._judgements
+    monkeypatch.setattr(probed, "_judgements", untold)
+    found = check_gradient(lambda x, y: x * y, (X, X + 1), vjp=vjp, probes=["expanded"])
+    assert found.passed
+    assert found.notes == (f"{Probe.EXPANDED.words}: x, y: undecided: who knows",)
