@@ -717,7 +717,10 @@ def test_torchs_own_other_path_is_named():
     )
     assert found.passed
     assert np.isnan(found.worst.bound_ulp)
-    assert "torch takes another path unwatched, so that its bound is not known: it calls " in found.notes[0]
+    assert (
+        "torch runs other kernels while it is recorded, so its bound is not known: it calls "
+        in found.notes[0]
+    )
 
 
 def pulled(function, x):
