@@ -14,7 +14,7 @@ from harness.proof.tied import bound_of
 from harness.proof.truth import pose
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dtype_named
 from harness.subject.target import Target, target_of
-from harness.subject.tested import under_test
+from harness.subject.tested import Tested, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError, Unsupported
@@ -72,7 +72,7 @@ class Alone:
         """Whether its derivative's formula is another function's."""
         if self.question.cotangent is None:
             return False
-        tested = under_test(self.target, self.question.derivative)
+        tested = self._tested(self.target)
         return any(p.verdict is Verdict.WRONG for p in ask(self.question, tested, self.target.arrays).parts)
 
     def _derivatives(self, ask: Ask) -> Iterator[bool | None]:
@@ -86,13 +86,17 @@ class Alone:
 
     def _is_faulty_in(self, active: tuple[int, ...], ask: Ask) -> bool | None:
         target = replace(self.target, active=active)
-        tested = under_test(target, self.question.derivative)
+        tested = self._tested(target)
         parts = ask(replace(self.question, active=active), tested, target.arrays).parts
         own = [p for p in parts if not p.of_value]
         if any(p.verdict.standing is Standing.FAULTY and p.examined for p in own):
             return True
         known = all(p.verdict.right or p.verdict is Verdict.NONE for p in own)
         return False if known else None
+
+    def _tested(self, target: Target) -> Tested:
+        """Its derivative, whose literals are the numbers that stand there, as they are in its truth."""
+        return replace(under_test(target, self.question.derivative), exactly=True)
 
     def rounded(self) -> tuple[Array, ...]:
         """The derivative, or the value where it is asked for no derivative, correctly rounded.

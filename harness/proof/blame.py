@@ -91,12 +91,12 @@ def _source_of_formula(
 
     A derivative in which no rule of the caller's has a part, of the caller's own function, is the library's.
     """
-    if not (ran.derived and question.is_plain):
+    if not (ran.derived and ran.complete and question.is_plain):
         return None
-    for call in (call for calls in _suspects(ran.calls, found) for call in calls):
-        if is_of_another(call, question, ask):
-            return _blamed(call)
-    return None
+    named, others = _suspects(ran.calls, found)
+    suspects = [*named, *others]
+    wrong = (call for call in suspects if len(suspects) == 1 or is_of_another(call, question, ask))
+    return next(map(_blamed, wrong), None)
 
 
 def _suspects(calls: Sequence[Call], found: Sequence[Judgement]) -> tuple[list[Call], list[Call]]:

@@ -49,6 +49,7 @@ class Tested:
         own: Whether the derivative is the framework's, and not written by hand.
         reuses: Whether `graph` runs on one object, which has run elsewhere before.
         rule: What a person wrote, where that is known.
+        exactly: Whether a literal is the number that stands there, whatever was written.
     """
 
     target: Target
@@ -60,6 +61,7 @@ class Tested:
     own: bool = False
     reuses: bool = False
     rule: Function | None = None
+    exactly: bool = False
 
     @property
     def home(self) -> Origin | None:
@@ -118,7 +120,7 @@ class Tested:
         """
         own = self.target.framework
         derivative = own.leaving_alone(self.derivative) if alone else self.derivative
-        both = own.record(derivative, [directions, *inputs], differentiate=False)
+        both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
         if self.graph and not self.own and not alone:
             whole = AfterForward(self.graph)
             return Programs(both, None, lambda: own.record(whole, [directions, *inputs], differentiate=False))

@@ -1,7 +1,7 @@
 """JAX's functions that a run calls: the equations of its jaxpr that one place in the caller's code wrote.
 
 The jaxpr is evaluated call by call, in the order in which JAX runs it eagerly; so is a function that the
-caller has jitted, and a rule of the caller's own. A loop or a branch is one step, into which nobody looks.
+caller has jitted, a rule of the caller's own, and the steps of a loop.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line
 from oracles.exact.program.registered import definition_of
 from oracles.frameworks.calls import Call, Mend, Watched
+from oracles.frameworks.jax_loops import unrolled
 
 FOREIGN = frozenset({"pallas_call", "custom_partitioning"})
 SOLVE = "custom_linear_solve"  # pulled back by solvers that the caller gives
@@ -77,6 +78,11 @@ class _Run:
             if inner is not None and not more:
                 known |= zip(first.outvars, self.forward(inner, list(map(read, first.invars))), strict=True)
                 continue
+            if not more and not _is_librarys(first):
+                steps = unrolled(first, list(map(read, first.invars)), self.forward, self._moved)
+                if steps is not None:
+                    known |= zip(first.outvars, steps, strict=True)
+                    continue
             written = {v for e in equations for v in e.outvars}
             later = _read_elsewhere(closed.jaxpr, equations)
             outs = [v for v in dict.fromkeys(v for e in equations for v in e.outvars) if v in later]
@@ -126,6 +132,22 @@ class _Run:
         slots = list(map(_Slot, found))
         self.steps.append(_Step([given[k] for k in moving], [slots[k] for k in kept], pull))
         return slots
+
+    def _moved(self, function: Callable[..., Any], read: list[_Slot]) -> _Slot:
+        """What moves numbers and computes none."""
+        values = [slot.value for slot in read]
+        if not all(map(_is_floating, values)):
+            return _Slot(function(*values))
+
+        def whole(*operands: Any) -> list[Any]:
+            return [function(*operands)]
+
+        if self.moves:
+            return self._pushed(whole, None, read, [0])[0]
+        found, back = jax.vjp(whole, *values)
+        slot = _Slot(found[0])
+        self.steps.append(_Step(read, [slot], _pulling(self, -1, found, [0], back)))
+        return slot
 
     def _pushed(
         self, whole: Callable[..., Any], call: Call | None, read: list[_Slot], kept: list[int]

@@ -15,6 +15,7 @@ WRITTEN_IN = {
     "in_torch.py": {"torch"},
     "torch_path.py": {"torch"},
     "jax_calls.py": {"jax"},
+    "jax_loops.py": {"jax"},
     "torch_calls.py": {"torch"},
     "torch_state.py": {"torch"},
 }

@@ -117,6 +117,8 @@ def test_a_wrong_formula_whose_numbers_are_right_is_jax_s_where_it_derived_all_o
     assert found[1].startswith("jax: jax.scipy.special.i1 at test_blame.py")
     if mode == "reverse":
         assert blame_of(lambda x: i1(passed_on(x)), x) == (Verdict.WRONG, "")
+        alone = blame_of(jax.scipy.special.log_ndtr, jnp.array([-14.5]))
+        assert alone == (Verdict.WRONG, "jax: jax.scipy.special.log_ndtr")
 
 
 @pytest.mark.parametrize(("function", "x"), [(torch.tanh, TX), (jnp.tanh, JX)])
@@ -136,7 +138,7 @@ def test_a_hand_written_gradient_in_numpy_is_yours():
 
 
 def test_nobody_is_blamed_where_it_cannot_be_seen():
-    assert blame_of(carried, JX) == (Verdict.IMPRECISE, "")  # the body of a loop
+    assert blame_of(carried, jnp.tile(JX, 22)) == (Verdict.IMPRECISE, "")  # a loop of 66 steps
 
     def strict(g, x):
         if type(x) is not np.ndarray:
@@ -168,6 +170,36 @@ GIVEN = {
 def test_the_callers_code_is_not_the_librarys_because_that_runs_it(name):
     function, options = GIVEN[name]
     assert blame_of(function, X if options else JX, **options)[1] in {"", "yours"}
+
+
+scan, cond = jax.lax.scan, jax.lax.cond
+LOOPS = {
+    "scan": (carried, "jax: lax.tanh at test_blame.py:"),
+    "scan, reversed": (
+        lambda x: scan(lambda c, v: (c + 1, jnp.tanh(v)), 0, x, reverse=True)[1],
+        "jax: lax.tanh at test_blame.py:",
+    ),
+    "a rule in a scan": (lambda x: scan(lambda c, v: (c + slope_of_its_own(v), None), 0.0, x)[0], "yours"),
+    "a branch": (lambda x: cond(x[0] > 0, jnp.tanh, jnp.sin, x), "jax: jax.lax.cond at test_blame.py:"),
+    "a rule in a branch": (lambda x: cond(x[0] > 0, slope_of_its_own, jnp.sin, x), "yours"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_of_jax_is_looked_into_step_by_step(name):
+    function, owner = LOOPS[name]
+    verdict, found = blame_of(function, JX)
+    assert verdict is Verdict.IMPRECISE
+    assert found.startswith(owner)
+
+
+def test_a_loop_that_ends_by_its_numbers_too():
+    def thrice(x):
+        return jax.lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] + jnp.tanh(x)), (0, 0 * x))[1]
+
+    verdict, found = blame_of(thrice, JX, mode="forward")
+    assert verdict is Verdict.IMPRECISE
+    assert found.startswith("jax: lax.tanh at test_blame.py:")
 
 
 def test_a_function_that_is_computed_again_is_looked_into():
