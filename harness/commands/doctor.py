@@ -67,6 +67,7 @@ def examine_machine() -> Iterator[Symptom]:
     yield from essential
     if any(finding.broken for finding in essential):
         return
+    yield _core()
     yield from (_framework("jax"), _framework("torch"), _blas(), _threads())
     yield from _load()
     yield from (_x64(), _xla(), clock := _clock(time.perf_counter))
@@ -81,6 +82,17 @@ def _essential(package: str, module: str) -> Symptom:
     except ImportError as problem:
         advice = f"nothing runs without it: pip install --force-reinstall {package}"
         return Symptom(package, f"cannot be imported: {problem}", False, advice, broken=True)
+
+
+def _core() -> Symptom:
+    from oracles.exact.core import library
+
+    problem = library.problem()
+    if not problem:
+        return Symptom("fast core", "compiled, and this thread rounds as it believes")
+    return Symptom(
+        "fast core", f"not used: {problem}", False, "verdicts are the same without it, and take longer"
+    )
 
 
 def _framework(name: str) -> Symptom:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.subject.derivative import Array
 from harness.verdicts import Entry, Verdict
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import FORMATS, format_of
 
@@ -69,7 +70,7 @@ class Evidence:
     attainable: NDArray[np.float64]
     zero: NDArray[np.bool_]
     formula: NDArray[np.bool_] | None
-    bound: Array | None
+    bound: Array | Pairs | None
     dtype: str
     narrowest: str = ""
     examined: bool = True
@@ -161,10 +162,12 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     )  # fmt: skip
 
 
-def _in_bound(balls: Array | None, got: Array) -> tuple[Mask, Mask, Mask]:
+def _in_bound(balls: Array | Pairs | None, got: Array) -> tuple[Mask, Mask, Mask]:
     """Which numbers lie in B, where B is bounded, and where its program rounds at all."""
     if balls is None:
         return np.ones(got.shape, bool), np.zeros(got.shape, bool), np.ones(got.shape, bool)
+    if isinstance(balls, Pairs):
+        return balls.contains(got), np.isfinite(balls.r), np.asarray(balls.r > 0)
     pairs = list(zip(balls.ravel().tolist(), got.ravel().tolist(), strict=True))
     inside = np.array([not math.isnan(v) and v in b for b, v in pairs], bool).reshape(got.shape)
     bounded = np.array([b.is_finite() for b, _ in pairs], bool).reshape(got.shape)
@@ -178,6 +181,13 @@ def meets(one: Array, other: Array) -> NDArray[np.bool_]:
     return np.array([bool(a.overlaps(b)) for a, b in pairs], bool).reshape(one.shape)
 
 
+def meeting(one: Enclosure, other: Enclosure) -> NDArray[np.bool_]:
+    """Where two enclosures overlap; where pairs of doubles cannot tell, their exact ends do."""
+    if one.pairs and other.pairs and (certain := one.pairs.meets(other.pairs)).all():
+        return certain
+    return meets(one.balls, other.balls)
+
+
 def distance(truth: Enclosure, numbers: Array) -> NDArray[np.float64]:
     """|computed - true|, at least: less the radius of the truth, which matters where it cancels to 0."""
     with np.errstate(all="ignore"):
@@ -185,10 +195,13 @@ def distance(truth: Enclosure, numbers: Array) -> NDArray[np.float64]:
         return np.where(np.isnan(gap), np.nan, np.maximum(gap, 0.0))
 
 
-def reach(balls: Array | None, at: tuple[int, ...], truth: Enclosure) -> float:
+def reach(balls: Array | Pairs | None, at: tuple[int, ...], truth: Enclosure) -> float:
     """How far from the truth the bound reaches; not a number where there is none."""
     if balls is None:
         return math.nan
+    if isinstance(balls, Pairs):
+        apart = (balls.h[at] - truth.mid[at]) + (balls.l[at] - truth.rest[at])
+        return float(abs(apart) + balls.r[at])
     if not balls[at].is_finite():
         return math.inf
     return float(abs(balls[at] - truth.balls[at].mid()).upper())

@@ -79,7 +79,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     Raises:
         Undecided: The program has no value in exact arithmetic, to any precision within the limits.
     """
-    found = refine(program.program, program.values, BITS, question.limits)
+    found = refine(program.program, program.values, BITS, question.limits, quickly=True)
     compared = Comparison(
         Side(program.program, program.values, found, question.given(program.argument, 1)),
         Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument)),

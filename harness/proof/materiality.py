@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.proof.evidence import Mask, meets
+from harness.proof.evidence import Mask, meeting, meets
 from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.literals import (
@@ -90,10 +91,18 @@ class Comparison:
         self.notes: list[str] = []
         self._own, self._spec, self._dtypes = own, spec, dtypes
         self._again, self._said = again, said
-        self._found, self._true = [e.balls for e in own.outputs], spec.outputs
-        self.agrees = [meets(e, t.balls) for e, t in zip(self._found, self._true, strict=True)]
+        self._true = spec.outputs
+        self.agrees = [meeting(e, t) for e, t in zip(own.outputs, self._true, strict=True)]
+
+    @cached_property
+    def _found(self) -> list[Array]:
+        return [e.balls for e in self._own.outputs]
+
+    @cached_property
+    def _pairs(self) -> list[tuple[list[Array], list[Array], list[NDArray[np.bool_]]]]:
+        """What may meet what, and where."""
         everywhere = [np.ones(t.shape, bool) for t in self._true]
-        self._pairs = [(self._found, [t.balls for t in self._true], everywhere)]
+        return [(self._found, [t.balls for t in self._true], everywhere)]
 
     @property
     def is_whole(self) -> bool:

@@ -20,6 +20,7 @@ from harness.proof.subdifferential import Slopes, refutation
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.program.balls import all_finite, filled
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
@@ -171,8 +172,8 @@ def _zeros(
 ) -> tuple[Array, ...] | None:
     """How far from 0 rounding carries the elements that are 0, sampled, where the bound of one has no end."""
     unbounded = (
-        zero.any() and not all_finite(balls[zero])
-        for zero, balls in zip(truth.zero, found.balls, strict=True)
+        zero.any() and not (isinstance(balls, Pairs) or all_finite(balls[zero]))
+        for zero, balls in zip(truth.zero, found.found, strict=True)
     )
     if any(unbounded):
         with suppress(Undecided):
@@ -219,7 +220,7 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
 
 
 def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
-    agrees, balls = examined.formula.agrees, examined.bound.balls if examined.bound else None
+    agrees, balls = examined.formula.agrees, examined.bound.found if examined.bound else None
     found = []
     for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True)):
         attainable = truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0)

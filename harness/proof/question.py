@@ -162,6 +162,7 @@ class Question:
         thorough: Whether the subject is run again, and along scaled cotangents.
         probes: What else is done with a derivative that is right; instead of `thorough`, whose share it has.
         resolution: How small a difference from the truth's formula counts.
+        digits: Whether the truth is proven to thirty digits, and not to as many as a verdict needs.
         blames: Whether it is asked whose fault a gradient is that is not right.
     """
 
@@ -181,6 +182,7 @@ class Question:
     thorough: bool = True
     probes: tuple[Probe, ...] = ()
     resolution: Resolution = Resolution.FORMAT
+    digits: bool = False
     blames: bool = True
 
     @property

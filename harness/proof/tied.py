@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.proof.evidence import distance
 from harness.proof.formula import SMALL
 from harness.subject.derivative import Array
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
@@ -58,16 +59,16 @@ def half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
     return half
 
 
-def bound_of(program: Recording, k: int, rounding: str) -> Array | None:
+def bound_of(program: Recording, k: int, rounding: str) -> Array | Pairs | None:
     """B of the result of that number; None if nothing is known of it."""
     try:
         result = program.program.giving(slice(k, k + 1))
-        return bound(result, program.values, ROUNDING_MODELS[rounding]).balls[0]
+        return bound(result, program.values, ROUNDING_MODELS[rounding]).found[0]
     except ExactError:
         return None
 
 
-def outside(balls: Array | None, value: Array, true: Enclosure) -> str:
+def outside(balls: Array | Pairs | None, value: Array, true: Enclosure) -> str:
     """What lies outside the bound of its program; "" if nothing does, or nothing is bounded."""
     beyond, _ = _beyond(balls, value)
     if not beyond.any():
@@ -76,10 +77,12 @@ def outside(balls: Array | None, value: Array, true: Enclosure) -> str:
     return f"{float(value[at])!r} where the truth is {true.shown(at)}, outside what its rounding allows"
 
 
-def _beyond(balls: Array | None, value: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _beyond(balls: Array | Pairs | None, value: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which elements are outside their bound, and which have a finite one."""
     if balls is None:
         return np.zeros(value.shape, bool), np.zeros(value.shape, bool)
+    if isinstance(balls, Pairs):
+        return ~balls.contains(value.astype(np.float64)), np.isfinite(balls.r)
     flat, numbers = balls.ravel().tolist(), value.astype(np.float64).ravel()
     finite = np.fromiter(map(arb.is_finite, flat), bool, len(flat))
     inside = np.fromiter(map(contains, flat, numbers.tolist()), bool, len(flat))
@@ -87,7 +90,7 @@ def _beyond(balls: Array | None, value: Array) -> tuple[NDArray[np.bool_], NDArr
     return beyond.reshape(value.shape), finite.reshape(value.shape)
 
 
-def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | None) -> str:
+def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: Array | Pairs | None) -> str:
     """Why what was recorded is not what ran, "" if it may be.
 
     The same operations give the same numbers up to their rounding. A kernel may round more than its model
@@ -125,7 +128,9 @@ def _first(where: Array) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(where)[0])
 
 
-def _widths(balls: Array, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+def _widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far apart two values in a ball can be; `otherwise` where it has no end."""
+    if isinstance(balls, Pairs):
+        return 2 * balls.r
     widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
     return np.where(np.isfinite(widths), widths, otherwise)

@@ -21,7 +21,7 @@ from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import attainable
+from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS, LIMITS
 
 
@@ -131,7 +131,7 @@ class Posed:
         Raises:
             Undecided: No precision within the limits narrows one.
         """
-        return refine(self.forward.program, self.forward.values, BITS, self.limits)
+        return refine(self.forward.program, self.forward.values, BITS, self.limits, quickly=True)
 
 
 def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False) -> Recorded:
@@ -176,7 +176,9 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
     at, names = recorded(question, arrays), [question.names[k] for k in question.active]
     if question.derivative.is_of_results:
         names = [f"result{path}" for path in question.results]
-    true = true_gradient(at.function, at.directions, at.wrt, names, question.limits, question.derivative.last)
+    true = true_gradient(
+        at.function, at.directions, at.wrt, names, question.limits, question.derivative.last, question.digits
+    )
     expected = tuple(
         (name, np.empty(e.shape, dtype_named(d, arrays)))
         for name, e, d in zip(names, true.enclosures, true.dtypes, strict=True)
@@ -197,6 +199,7 @@ def true_gradient(
     names: Sequence[str],
     limits: Limits = LIMITS,
     derive: Callable[[Program, Sequence[int]], Program] = vjp,
+    digits: bool = False,
 ) -> Truth:
     """The truth of a recorded specification.
 
@@ -207,6 +210,7 @@ def true_gradient(
         names: Of the derivative's parts: those inputs, or forward the outputs.
         limits: Of the evaluation.
         derive: Makes the derivative's program: `vjp`, or `jvp` for forward mode.
+        digits: Whether thirty digits are asked for, and not as many as a verdict needs.
 
     Raises:
         Undecided: No precision within the limits narrows an element, with the reason.
@@ -214,7 +218,7 @@ def true_gradient(
     """
     program = derive(recording.program, wrt)
     enclosures = slopes(
-        recording.program, program, recording.values, cotangents, wrt, BITS, limits, derive is jvp
+        recording.program, program, recording.values, cotangents, wrt, BITS, limits, derive is jvp, not digits
     )
     kinks = derive is vjp and any(e.kinks for e in enclosures)
     work = Work(limits.seconds)

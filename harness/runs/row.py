@@ -120,6 +120,7 @@ def question_of(case: Case, cell: Cell, oracle: Oracle = REFERENCE) -> Question:
         value=ValueRule.COUNTS,
         value_dtype=cell.dtype,
         thorough=oracle.decides,
+        digits=True,
     )
 
 

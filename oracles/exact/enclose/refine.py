@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.program.balls import KINKS, LOST, filled, from_integers, in_integers, precision
@@ -21,6 +24,7 @@ from oracles.exact.program.program import Array, Program
 Index = tuple[int, ...] | int
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
 READABLE = 12  # digits of an exponent
+NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
 
@@ -29,38 +33,58 @@ class Enclosure:
     """The true value of every element, each as a ball: a midpoint and a proven error.
 
     Attributes:
-        balls: Object array of Arb's balls; each contains the exact value.
+        found: The balls, each of which contains the exact value: an object array of Arb's, or pairs.
         bits: The precision at which they were computed.
         kinks: Where the point lies on a kink: there the ball is the hull of the legal one-sided values.
     """
 
-    balls: Array
+    found: Array | Pairs
     bits: int
     kinks: tuple[str, ...] = ()
 
     @property
+    def pairs(self) -> Pairs | None:
+        """The balls as pairs of doubles, where the fast core computed them."""
+        return self.found if isinstance(self.found, Pairs) else None
+
+    @cached_property
+    def balls(self) -> Array:
+        """Object array of Arb's balls."""
+        return self.found.balls if isinstance(self.found, Pairs) else self.found
+
+    def ball(self, index: Index = ()) -> arb:
+        """The ball of one element."""
+        return self.pairs.ball(index) if self.pairs else self.balls[index]
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
-        return self.balls.shape
+        return self.found.shape
 
     @property
     def mid(self) -> NDArray[np.float64]:
         """The float64 nearest to each ball's midpoint."""
-        return self._read(float)
+        return self.pairs.h if self.pairs else self._read(float)
 
     @property
     def rest(self) -> NDArray[np.float64]:
         """What `mid` leaves of each midpoint, as float64: `mid + rest` has about 106 bits."""
+        if self.pairs:
+            return self.pairs.l
         return self._read(lambda b: float(b - float(b)) if b.is_finite() else math.nan)
 
     @property
     def is_zero(self) -> bool:
         """Whether every element is exactly 0."""
+        if self.pairs:
+            return bool(self.pairs.is_zero().all())
         return all(b.is_zero() for b in self.balls.ravel().tolist())
 
     @property
     def wide(self) -> NDArray[np.bool_]:
         """Elements with hardly a proven digit: at a kink, the hulls of several legal values."""
+        if self.pairs:  # accepted by their digits, or as small beside the largest
+            return np.asarray(self.pairs.r > 2.0**-32 * np.abs(self.pairs.h))
         wide = [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]
         return np.array(wide, bool).reshape(self.shape)
 
@@ -70,11 +94,17 @@ class Enclosure:
 
         The midpoint has `bits` bits and `mid` only 53: the error of `mid` is this plus half an ulp.
         """
+        if self.pairs:
+            return self.pairs.r
         return self._read(lambda b: _up(b.rad()) if b.is_finite() else math.inf)
 
     @property
     def proven_error(self) -> float:
         """The largest radius off the kinks, relative to the largest element (at least the least float64)."""
+        if self.pairs and not self.kinks:
+            pairs = self.pairs
+            largest = max(float(np.max(np.abs(pairs.h) - pairs.r, initial=0.0)), 5e-324)
+            return float(np.max(pairs.r, initial=0.0)) / largest
         radius, size = arb(0), arb(2) ** -1074
         for ball in self.balls[~self.wide] if self.kinks else self.balls.ravel():
             radius = ball.rad() if not ball.rad() <= radius else radius
@@ -92,7 +122,7 @@ class Enclosure:
         Both ends of the ball round to what is given, so every digit is right. A ball that is too wide for one
         digit gives "?"; ask for more `bits`.
         """
-        ball = self.balls[index]
+        ball = self.ball(index)
         most = n or max(1, math.floor(self.bits * math.log10(2)))
         with precision(2 * self.bits + 64):
             for count in range(most, 0, -1):
@@ -104,7 +134,7 @@ class Enclosure:
     def shown(self, index: Index = (), n: int = 12) -> str:
         """The element by its proven digits, or, at a kink or where it is wide, by its ends."""
         text = self.digits(index, n)
-        ball = self.balls[index]
+        ball = self.ball(index)
         exponent = text.partition("e")[2]
         if len(exponent) > READABLE:  # of e^(1e200)
             return f"{'-' * text.startswith('-')}10^({Decimal(exponent):.4e})"
@@ -124,19 +154,27 @@ class Enclosure:
         numbers = np.asarray(array)
         if numbers.shape != self.shape:
             raise ValueError(f"the array has shape {numbers.shape}, the enclosure {self.shape}")
+        if self.pairs:
+            return self.pairs.contains(numbers.astype(np.float64))
         flat = zip(self.balls.ravel(), numbers.astype(np.float64).ravel().tolist(), strict=True)
         inside = [math.isfinite(v) and v in b for b, v in flat]
         return np.array(inside, bool).reshape(self.shape)
 
     def __getstate__(self) -> dict[str, Any]:
         """With its balls as integers: Arb's do not pickle."""
+        own = {"bits": self.bits, "kinks": self.kinks, "found": self.found}
+        if self.pairs:
+            return own
         plain = [in_integers(b) if isinstance(b, arb) else b for b in self.balls.ravel().tolist()]
-        return {**vars(self), "balls": (self.shape, plain)}
+        return {**own, "found": (self.shape, plain)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        shape, plain = state["balls"]
-        balls = [from_integers(one) if isinstance(one, tuple) else one for one in plain]
-        self.__dict__.update(state, balls=filled(balls, shape))
+        found = state["found"]
+        if isinstance(found, tuple):
+            shape, plain = found
+            balls = [from_integers(one) if isinstance(one, tuple) else one for one in plain]
+            found = filled(balls, shape)
+        self.__dict__.update(state, found=found)
 
     def _read(self, number: Callable[[arb], float]) -> NDArray[np.float64]:
         found = map(number, self.balls.ravel().tolist())
@@ -192,6 +230,7 @@ def slopes(
     bits: int,
     limits: Limits,
     forward: bool = False,
+    quickly: bool = False,
 ) -> list[Enclosure]:
     """A derivative of a function, enclosed.
 
@@ -202,12 +241,13 @@ def slopes(
         wrt: Which inputs of the function are differentiated.
         bits, limits: As for `refine`.
         forward: Whether the directions are tangents.
+        quickly: As for `refine`.
 
     Raises:
         Undecided: As `refine`; or the function jumps here.
     """
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
-    return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward)
+    return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
 
 
 def _asks_for_equality(function: Program) -> bool:
@@ -224,6 +264,7 @@ def refine(
     active: Sequence[int] = (),
     isolated: bool = False,
     forward: bool = False,
+    quickly: bool = False,
 ) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
@@ -232,11 +273,14 @@ def refine(
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
     around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
     tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
+    `quickly`, a hundred bits are enough where they prove half of `bits`, as a verdict needs: the fast core's.
 
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     work, now, before = Work(limits.seconds), bits, None
+    if quickly and not isolated and (found := _by_plan(program, inputs, bits, work)) is not None:
+        return found
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         try:
@@ -266,6 +310,26 @@ def refine(
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""
             raise Undecided(f"{problem} (at {now} bits{advice})")
         before, now = results, 2 * now
+
+
+def _by_plan(program: Program, inputs: Sequence[Array], bits: int, work: Work) -> list[Enclosure] | None:
+    """What the fast core gives, if every element is accepted as it would be of Arb; else None.
+
+    A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
+    whether another one is 0 is for more bits to say.
+    """
+    plan = planned(program)
+    results = plan.run(inputs) if plan and work.pays_a_run(program) else None
+    if results is None:
+        return None
+    for found in results:
+        size = np.abs(found.h)
+        largest = float(np.max(size, initial=0.0))
+        narrow = found.r <= np.maximum(2.0 ** -(bits // 2) * size, 2.0 ** -(bits - GUARD_BITS) * largest)
+        apart = (found.r < size) | found.is_zero() | (found.r < NOTHING)
+        if not (found.known and (narrow & apart).all()):
+            return None
+    return [Enclosure(found, bits) for found in results]
 
 
 def _finite(results: Sequence[Array] | None) -> bool:

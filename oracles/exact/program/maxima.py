@@ -39,11 +39,28 @@ class Fact(NamedTuple):
     slack: Array | None = None
 
 
+class Limit(NamedTuple):
+    """That every element of a result is at most, or at least, these numbers."""
+
+    at_most: bool
+    numbers: Array
+
+    def on(self, result: Array) -> Array:
+        """The result, narrowed."""
+        return each(_at_most if self.at_most else _at_least, result, self.numbers)
+
+    @property
+    def only(self) -> float | None:
+        """The one number that all are, where that is so."""
+        first = self.numbers.flat[0] if self.numbers.size else 0.0
+        return float(first) if all(b == first for b in self.numbers.ravel().tolist()) else None
+
+
 class Maxima:
     """Facts about the values of one evaluation, in the order of its equations.
 
     Each method is what one kind of primitive does with them: `(equation, operands, result)` gives the result,
-    narrowed by what is known of it.
+    or a limit of it. Operands whose numbers are not known are None.
     """
 
     def __init__(self, fused: bool) -> None:
@@ -95,19 +112,25 @@ class Maxima:
         """max(-inf, top) is top, as JAX writes it."""
         for k in (0, 1):
             fact, other = self.facts.get(equation.operands[k]), operands[1 - k]
-            if fact and fact.kind == "top" and all(b == arb("-inf") for b in other.ravel().tolist()):
+            if (
+                fact
+                and fact.kind == "top"
+                and other is not None
+                and all(b == arb("-inf") for b in other.ravel().tolist())
+            ):
                 self.facts[equation.output] = fact
         return result
 
     def chosen(self, equation: Equation, operands: list[Array], result: Array) -> Array:
         """What is chosen everywhere."""
-        if equation.output.is_float and operands[0].dtype == bool and operands[0].all():
+        chosen = operands[0]
+        if equation.output.is_float and chosen is not None and chosen.dtype == bool and chosen.all():
             fact = self.facts.get(equation.operands[1])
             if fact is not None:
                 self.facts[equation.output] = fact
         return result
 
-    def difference(self, equation: Equation, operands: list[Array], result: Array) -> Array:
+    def difference(self, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
         """x - max(x) is at most 0, and 0 somewhere."""
         fact = self._top_of(*equation.operands)
         if fact is None:
@@ -117,29 +140,29 @@ class Maxima:
             np.maximum.at(slack, fact.rows.ravel(), [_diameter(b) for b in operands[0].ravel().tolist()])
             slack *= 1 + 2 * format_of(equation.output.dtype).unit
         self.facts[equation.output] = fact._replace(kind="shifted", of=None, slack=slack)
-        return each(_at_most, result, slack[fact.rows])
+        return Limit(True, slack[fact.rows])
 
-    def exponential(self, equation: Equation, operands: list[Array], result: Array) -> Array:
+    def exponential(self, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
         """e^(x - max(x)), and its slope, is at most 1, and 1 somewhere."""
         fact = self.facts.get(equation.operands[0])
         if fact is None or fact.kind != "shifted" or equation.params["order"] > 1:
             return result
         slack = _rounded(fact.slack, equation.output.dtype)
         self.facts[equation.output] = fact._replace(kind="unit", slack=slack)
-        return each(_at_most, result, _powers(slack)[fact.rows])
+        return Limit(True, _powers(slack)[fact.rows])
 
-    def total(self, equation: Equation, operands: list[Array], result: Array) -> Array:
+    def total(self, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
         """The sum of numbers of which one is 1 is at least 1, where whole rows are summed."""
         fact = self.facts.get(equation.operands[0])
-        if fact is None or fact.kind != "unit" or result.dtype != object:
+        if fact is None or fact.kind != "unit" or not equation.output.is_float:
             return result
         axes = equation.params["axes"]
         rest = [i for i in range(fact.rows.ndim) if i not in axes]
-        cells = fact.rows.transpose(*rest, *axes).reshape(result.size, -1)
+        cells = fact.rows.transpose(*rest, *axes).reshape(equation.output.size, -1)
         if not (cells == cells[:, :1]).all() or cells.shape[1] != fact.length:
             return result
         assert fact.slack is not None
-        return each(_at_least, result, _powers(-fact.slack)[cells[:, 0]].reshape(result.shape))
+        return Limit(False, _powers(-fact.slack)[cells[:, 0]].reshape(equation.output.shape))
 
     def equal(self, equation: Equation, operands: list[Array], result: Array) -> Array:
         """Which elements may equal the largest of their row: at least one does."""
@@ -149,7 +172,7 @@ class Maxima:
         if fact is None:
             x, top, values = top, x, operands[1]
             fact = self._top_of(x, top)
-        if fact is None or values.dtype != object:
+        if fact is None or values is None or values.dtype != object:
             return result
         order = np.argsort(fact.rows.ravel(), kind="stable")
         rows = values.ravel()[order].reshape(-1, fact.length)

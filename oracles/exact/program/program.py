@@ -72,8 +72,8 @@ class Primitive:
             may compute (see `formats.Growth`). Absent where no rounding model is known.
         opened: `opened(*arrays, **params)` on three truth values (see `balls`), where rounding may turn a
             comparison. Absent where nothing can be said then.
-        rows: `rows(maxima, equation, operands, result)` gives the result, narrowed by what is known of the
-            rows of the operands (see `maxima`). Absent where that is forgotten.
+        rows: `rows(maxima, equation, operands, result)` gives the result, or a limit of it, by what is known
+            of the rows of the operands (see `maxima`). Absent where that is forgotten.
         comparison: What kind of comparison it is, if it is one.
         edge: `edge(equation)` gives how far each element is from where an order or comparison turns: 0 there.
         jumps: Whether its value may jump (steps, comparisons, orders).
@@ -91,7 +91,7 @@ class Primitive:
     transpose: Callable[[Equation, int, Var], Var] | None = None
     rounded: Callable[[Any, Equation, list[Array], Any], Array] | None = None
     opened: Callable[..., Array] | None = None
-    rows: Callable[[Any, Equation, list[Array], Array], Array] | None = None
+    rows: Callable[[Any, Equation, list[Array], Array], Any] | None = None
     comparison: Comparison | None = None
     edge: Callable[[Equation], list[Var]] | None = None
     jumps: bool = False

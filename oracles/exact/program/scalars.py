@@ -1,7 +1,8 @@
 """Scalar functions and all their derivatives, from Arb's power series: none is typed in by hand.
 
 The k-th Taylor coefficient of f at x is the k-th coefficient of f(x + t) as a power series in t, which Arb
-computes with proven bounds from the series x + t. A coefficient function has a coefficient function as its
+computes with proven bounds from the series x + t; elementary functions have recurrences (`jets`), which give
+them for a whole array, ten times as fast. A coefficient function has a coefficient function as its
 derivative, d/dx c_k = (k + 1) c_{k+1}, so one rule (in `primitives.taylor`) gives every order. The functions
 without a power series in Arb are in `series`.
 
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import flint
@@ -31,6 +32,7 @@ from flint import arb, arb_series
 
 from oracles.exact.program import series
 from oracles.exact.program.balls import ONE, each, filled, zeros
+from oracles.exact.program.jets import JETS, Jet
 from oracles.exact.program.program import Array
 
 Series = Callable[..., Any]
@@ -143,25 +145,50 @@ class Scalar:
         return of_series
 
 
-def _odd(series: Series) -> Series:
-    """An odd function from a series that keeps its digits for positive arguments only."""
-    return lambda s: series(s) if not (s[0] < 0) else -series(-s)
+def _cube_root(x: arb) -> arb:
+    if x.is_zero():
+        return x
+    return (x.log() / 3).exp() if not (x < 0) else -((-x).log() / 3).exp()
 
 
-# As series: to make one of a Python number takes longer than the sum.
-_ONE, _TWO = (arb_series([number], 2**16) for number in (1, 2))
+class _Values:
+    """What the recurrences of `jets` are written with, for flat arrays of balls."""
+
+    def number(self, above: int, below: int = 1) -> arb:
+        return arb(above) / below
+
+    def two_over_root_pi(self, sign: int) -> arb:
+        return 2 * sign / arb.pi().sqrt()
+
+    def logarithm(self, number: int, power: int) -> arb:
+        return arb(number).log() ** power
+
+    def magnitude(self, x: Array) -> Array:
+        return np.absolute(x)
+
+    def reciprocal(self, x: Array) -> Array:
+        return each(lambda b: ONE / b, x)
+
+    def exp2(self, x: Array) -> Array:
+        return each(arb.exp, np.asarray(x * self.logarithm(2, 1)))
+
+    def log2(self, x: Array) -> Array:
+        return np.asarray(each(arb.log, x) * self.logarithm(2, -1))
+
+    def log10(self, x: Array) -> Array:
+        return np.asarray(each(arb.log, x) * self.logarithm(10, -1))
+
+    def cbrt(self, x: Array) -> Array:
+        return each(_cube_root, x)
+
+    def __getattr__(self, name: str) -> Callable[[Array], Array]:
+        function = getattr(arb, name)
+        return lambda x: each(function, x)
 
 
-def _tanh(s: arb_series) -> arb_series:
-    return _ONE - _TWO / ((s + s).exp() + _ONE)
-
-
-def _exp(x: Array, order: int) -> list[Array]:
-    """e^(x + t) = e^x e^t: the series at 0, times e^x. Works on a whole array."""
-    e = each(arb.exp, x)
-    flint.ctx.cap = order + 1
-    at_zero = arb_series([0, 1], order + 1).exp()
-    return [e if at_zero[k] == 1 else np.asarray(e * at_zero[k]) for k in range(order + 1)]
+def _by_recurrence(jet: Jet) -> Callable[[Array, int], list[Array]]:
+    """The coefficients of a whole array at once, which has an axis meanwhile: NumPy unwraps those without."""
+    return lambda x, order: [np.reshape(c, x.shape) for c in jet(_Values(), x.reshape(-1), order)]
 
 
 def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
@@ -175,58 +202,40 @@ def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
 
 
 SCALARS: dict[str, Scalar] = {
-    "exp": Scalar(arrays=_exp, accuracy=vector(3), positive=True, own_slope=True),
-    "expm1": Scalar(lambda s: s.exp() - 1, arb.expm1, accuracy=vector(8, jax_half=4)),
-    "log": Scalar(lambda s: s.log(), arb.log, accuracy=vector(2)),
-    "log1p": Scalar(lambda s: (1 + s).log(), arb.log1p, accuracy=vector(4, "its float32, seen")),
-    "log2": Scalar(lambda s: s.log() / arb(2).log(), accuracy=vector(4)),
-    "log10": Scalar(lambda s: s.log() / arb(10).log(), accuracy=vector(4)),
-    "exp2": Scalar(lambda s: (s * arb(2).log()).exp(), accuracy=vector(4, "as its exp"), positive=True),
+    "exp": Scalar(accuracy=vector(3), positive=True, own_slope=True),
+    "expm1": Scalar(accuracy=vector(8, jax_half=4)),
+    "log": Scalar(accuracy=vector(2)),
+    "log1p": Scalar(accuracy=vector(4, "its float32, seen")),
+    "log2": Scalar(accuracy=vector(4)),
+    "log10": Scalar(accuracy=vector(4)),
+    "exp2": Scalar(accuracy=vector(4, "as its exp"), positive=True),
     "sqrt": Scalar(
-        lambda s: s.sqrt(),
-        arb.sqrt,
         accuracy=Accuracy(0.5, 1, 0.5, "ieee; torch's float64 reaches 0.75"),
         positive=True,
     ),
-    "rsqrt": Scalar(lambda s: s.rsqrt(), arb.rsqrt, accuracy=Accuracy(2, 3, 2, "seen"), positive=True),
-    "cbrt": Scalar(
-        _odd(lambda s: (s.log() / 3).exp()), accuracy=Accuracy(4, 4, 5, "numpy: svml; others: seen")
-    ),
+    "rsqrt": Scalar(accuracy=Accuracy(2, 3, 2, "seen"), positive=True),
+    "cbrt": Scalar(accuracy=Accuracy(4, 4, 5, "numpy: svml; others: seen")),
     "reciprocal": Scalar(
-        lambda s: 1 / s,
-        lambda x: ONE / x,
         accuracy=Accuracy(1, 1, 1, "ieee, and 1 where it is a multiplication by an approximate one"),
     ),
     "power": Scalar(series.power, series.power, arrays=_powers, own_slope=True),
     "real_power": Scalar(
         coefficients=series.real_power, mixed=series.real_power, accuracy=vector(2), positive=True
     ),
-    "sin": Scalar(lambda s: s.sin(), arb.sin, accuracy=vector(2)),
-    "cos": Scalar(lambda s: s.cos(), arb.cos, accuracy=vector(2)),
-    "tan": Scalar(lambda s: s.tan(), arb.tan, accuracy=vector(2)),
-    "sinh": Scalar(lambda s: (s.exp() - (-s).exp()) / 2, arb.sinh, accuracy=vector(4, "as its expm1")),
-    "cosh": Scalar(
-        lambda s: (s.exp() + (-s).exp()) / 2, arb.cosh, accuracy=vector(4, "as its exp"), positive=True
-    ),
-    "tanh": Scalar(_tanh, arb.tanh, accuracy=vector(10), levels=True),
-    "asin": Scalar(lambda s: s.asin(), arb.asin, accuracy=vector(4, jax_half=2)),
-    "acos": Scalar(lambda s: s.acos(), arb.acos, accuracy=vector(3, jax_half=2)),
-    "atan": Scalar(lambda s: s.atan(), arb.atan, accuracy=vector(2)),
-    "asinh": Scalar(
-        _odd(lambda s: (s + (s * s + 1).sqrt()).log()),
-        arb.asinh,
-        accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 2),
-    ),
-    "acosh": Scalar(
-        lambda s: (s + (s - 1).sqrt() * (s + 1).sqrt()).log(),
-        arb.acosh,
-        accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 3),
-    ),
-    "atanh": Scalar(
-        lambda s: ((1 + s).log() - (1 - s).log()) / 2, arb.atanh, accuracy=vector(4, "its float32, seen", 2)
-    ),
-    "erf": Scalar(lambda s: s.erf(), arb.erf, accuracy=ERF, levels=True),
-    "erfc": Scalar(lambda s: s.erfc(), arb.erfc, accuracy=ERF, positive=True, levels=True),
+    "sin": Scalar(accuracy=vector(2)),
+    "cos": Scalar(accuracy=vector(2)),
+    "tan": Scalar(accuracy=vector(2)),
+    "sinh": Scalar(accuracy=vector(4, "as its expm1")),
+    "cosh": Scalar(accuracy=vector(4, "as its exp"), positive=True),
+    "tanh": Scalar(accuracy=vector(10), levels=True),
+    "asin": Scalar(accuracy=vector(4, jax_half=2)),
+    "acos": Scalar(accuracy=vector(3, jax_half=2)),
+    "atan": Scalar(accuracy=vector(2)),
+    "asinh": Scalar(accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 2)),
+    "acosh": Scalar(accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 3)),
+    "atanh": Scalar(accuracy=vector(4, "its float32, seen", 2)),
+    "erf": Scalar(accuracy=ERF, levels=True),
+    "erfc": Scalar(accuracy=ERF, positive=True, levels=True),
     "erfinv": Scalar(coefficients=series.erfinv),
     "erfcinv": Scalar(coefficients=series.erfcinv),
     "digamma": Scalar(coefficients=series.digamma, accuracy=CROSSING._replace(jax_half=4)),
@@ -259,6 +268,9 @@ SCALARS: dict[str, Scalar] = {
         mixed=series.gamma_upper_mixed,
     ),
 }
+
+
+SCALARS.update({name: replace(SCALARS[name], arrays=_by_recurrence(jet)) for name, jet in JETS.items()})
 
 
 # -- what kernels lose besides: what is counted as one function, and by hand ------------------------------

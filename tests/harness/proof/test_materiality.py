@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import harness
 from harness.verdicts import Verdict
+from oracles.exact.core import library
 from oracles.exact.enclose.literals import BITS, moved, written
 from oracles.exact.program.balls import precision
 from tests.harness.proof.torch_functions import pulled
@@ -84,9 +85,11 @@ CORRECTLY_ROUNDED = {
 @pytest.mark.parametrize("name", CORRECTLY_ROUNDED)
 def test_a_shortcut_whose_value_is_correctly_rounded_is_right(name):
     function, backward, x = CORRECTLY_ROUNDED[name]
-    result = harness.check_gradient(function, (np.array(x),), vjp=backward)
-    assert result.verdict is Verdict.ACCURATE, result
+    with library.without():  # whose hundred bits may not tell them apart
+        result = harness.check_gradient(function, (np.array(x),), vjp=backward)
     assert "below what float64 resolves" in str(result)
+    for found in (result, harness.check_gradient(function, (np.array(x),), vjp=backward)):
+        assert found.verdict is Verdict.ACCURATE, found
 
 
 def test_a_clipped_tail_of_another_size_is_wrong():

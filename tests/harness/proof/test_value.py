@@ -234,10 +234,10 @@ def test_a_value_that_only_approximates_its_specification_is_a_row_and_a_line():
 
 
 def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_nothing_is_said(monkeypatch):
-    def undecided(*args):
+    def undecided(*args, **more):
         raise Undecided("too wide")
 
-    def unsupported(*args):
+    def unsupported(*args, **more):
         raise Unsupported("no rule")
 
     monkeypatch.setattr("harness.proof.value.refine", undecided)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from oracles.exact.core import library
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program import functions as fn
@@ -13,8 +14,8 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
-from oracles.exact.rounding import bound as module
-from oracles.exact.rounding.bound import attainable
+from oracles.exact.rounding import attainable as module
+from oracles.exact.rounding.attainable import attainable
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128
@@ -110,13 +111,23 @@ def test_many_elements_have_eight_perturbations(monkeypatch, size, wanted):
     x = np.zeros(size, np.float32)
     truth = Enclosure(zeros(x.shape), 64)
     monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args) or [truth.balls])
-    attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth])
+    with library.without():
+        attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth])
     assert len(seen) == wanted
+
+
+def test_the_core_and_arb_say_the_same():
+    x, ct = array([0.3, 0.7, -1.5]), array([1.0, -0.5, 2.0])
+    quick, zero = spread(lambda x: taylor.scalar("exp", x) * x, [x], ct)
+    with library.without():
+        slow, none = spread(lambda x: taylor.scalar("exp", x) * x, [x], ct)
+    assert np.allclose(quick, slow, rtol=1e-9, atol=0)
+    assert np.array_equal(zero, none)
 
 
 def test_running_out_of_work_is_not_taken_for_precision():
     x = array([1.0])
-    with pytest.raises(Exhausted, match="out of work after 0 of 8 perturbations"):
+    with library.without(), pytest.raises(Exhausted, match="out of work after 0 of 8 perturbations"):
         spread(lambda x: x * x, [x], x, work=Work(0.0))
 
 

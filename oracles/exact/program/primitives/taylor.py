@@ -12,7 +12,7 @@ from oracles.exact.program.balls import ONE, as_balls, each, filled
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import Format, Growth
-from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS
@@ -113,7 +113,7 @@ def _power_rounded(growth: Growth, equation: Equation, operands: list[Array], or
     return each(arb.union, grown, through)
 
 
-def _rows(maxima: Maxima, equation: Equation, operands: list[Array], result: Array) -> Array:
+def _rows(maxima: Maxima, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
     exp = equation.params["function"] == "exp"
     return maxima.exponential(equation, operands, result) if exp else result
 

@@ -1,0 +1,115 @@
+"""Builds the C core: its constants, proven by Arb, and the library, with the platform's own compiler.
+
+`python -m oracles.exact.core.build` builds it where it lies; the wheel's build hook does the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+from flint import arb, ctx
+
+HERE = Path(__file__).parent
+SOURCE, SMOOTH, TABLES = HERE / "core.c", HERE / "smooth.h", HERE / "tables.py"
+LIBRARY = HERE / ("_core.dll" if os.name == "nt" else "_core.so")
+# Nothing that changes what a floating operation gives; no instruction set beyond the platform's least.
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fPIC", "-shared"]
+FACTORIALS = 13
+BITS = 300
+
+
+def pair(number: arb) -> str:
+    """The pair of doubles that is nearest, as C: within 2^-106 of the number, relatively."""
+    high = float(number.mid())
+    return f"{{{high.hex()}, {float((number - high).mid()).hex()}}}"
+
+
+def leading(number: arb, bits: int) -> float:
+    """The first so many bits of a number, as a double."""
+    exponent = math.frexp(float(number.mid()))[1]
+    return math.ldexp(math.floor(float((number * arb(2) ** (bits - exponent)).mid())), exponent - bits)
+
+
+def constants() -> str:
+    """What core.c includes: powers of two by 64ths, log(2)/64 in parts, inverse factorials."""
+    before, ctx.prec = ctx.prec, BITS
+    try:
+        step = arb(2).log() / 64
+        first = leading(step, 32)
+        second = leading(step - first, 32)
+        rest = step - first - second
+        third = float(rest.mid())
+        powers = ", ".join(pair((step * j).exp()) for j in range(64))
+        inverse = ", ".join(pair(1 / arb(math.factorial(n))) for n in range(FACTORIALS))
+        return (
+            f"static const dd POWERS[64] = {{{powers}}};\n"
+            f"static const dd FACTORIAL[{FACTORIALS}] = {{{inverse}}};\n"
+            f"#define LOG2_64 {float((1 / step).mid()).hex()}\n"
+            f"#define LN_A {first.hex()}\n#define LN_B {second.hex()}\n"
+            f"#define LN_C {third.hex()}\n#define LN_D {float((rest - third).mid()).hex()}\n"
+        )
+    finally:
+        ctx.prec = before
+
+
+def taylor_tables() -> str:
+    """What smooth.h includes, by tables.py, loaded by itself: the package may not be installed yet."""
+    spec = spec_from_file_location("core_tables", TABLES)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    header: str = module.header()
+    return header
+
+
+def fingerprint() -> str:
+    """Which source a library was built from."""
+    parts = (SOURCE, SMOOTH, TABLES, Path(__file__))
+    return hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()[:16]
+
+
+def compiler() -> list[str]:
+    """The platform's C compiler, CC if it is set.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    asked = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    for command in (shlex.split(asked), ["cc"], ["gcc"], ["clang"]):
+        if shutil.which(command[0]):
+            return command
+    raise FileNotFoundError(f"no C compiler: {asked}, cc, gcc and clang were looked for; set CC")
+
+
+def build(library: Path = LIBRARY, source: Path = SOURCE, flags: Sequence[str] = FLAGS) -> Path:
+    """Compile the core, or a changed source of it as the tests do.
+
+    Raises:
+        FileNotFoundError: There is no compiler.
+        subprocess.CalledProcessError: It failed; its words went to stderr.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "constants.h").write_text(constants(), encoding="ascii")
+        Path(folder, "tables.h").write_text(taylor_tables(), encoding="ascii")
+        made = Path(folder, library.name)
+        named, folders = f'-DSOURCE="{fingerprint()}"', (f"-I{folder}", f"-I{HERE}")
+        command = [*compiler(), *flags, named, *folders, str(source), "-o", str(made), "-lm"]
+        subprocess.run(command, check=True)
+        shutil.move(made, library)
+    return library
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{build()}\n")

@@ -1,0 +1,636 @@
+/* Balls as pairs of doubles: a number h + l and a radius r, so that what is meant lies in [h+l-r, h+l+r].
+
+   The derivation of every bound is in README.md beside this file; tests/oracles/exact/core holds each against
+   Arb. IEEE 754 binary64, to nearest, without flushing, and no contraction (-ffp-contract=off) are believed.
+
+   A program is an array of instructions, run one after another over blocks of BLOCK elements, so that what an
+   instruction reads and writes stays in the first cache. What is not known has a radius that is not finite:
+   every radius is computed from the midpoint, so that a NaN or an overflow makes it one. */
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if FLT_EVAL_METHOD != 0 || defined(__FAST_MATH__)
+#error "the bounds here are those of IEEE 754 doubles, each operation rounded once"
+#endif
+
+#define BLOCK 256
+#define U2 0x1p-106
+#define FEW 0x1p-40          /* what is known to 2^-100 of 1 has few digits below */
+#define UP (1 + 0x1p-48)     /* more than sixteen roundings of a radius */
+#define SMALL 0x1p-960       /* products above have all their bits among the normal numbers */
+#define ETA 0x1p-1070        /* sixteen of the least number: more than what products and radii lose there */
+#define INLINE static inline __attribute__((always_inline))
+
+typedef struct { double h, l; } dd;
+typedef struct { double h, l, r; } ball;
+#include "constants.h"
+
+INLINE dd two_sum(double a, double b) {
+  double s = a + b, z = s - a;
+  return (dd){s, (a - (s - z)) + (b - z)};
+}
+INLINE dd fast_two_sum(double a, double b) { /* |a| >= |b| */
+  double s = a + b;
+  return (dd){s, b - (s - a)};
+}
+INLINE dd two_prod(double a, double b) { /* Dekker 1971; Veltkamp's splitting by 2^27 + 1 */
+  double p = a * b;
+  double c = 134217729.0 * a, ah = c - (c - a), al = a - ah;
+  double d = 134217729.0 * b, bh = d - (d - b), bl = b - bh;
+  return (dd){p, ((ah * bh - p) + ah * bl + al * bh) + al * bl};
+}
+INLINE dd add2(dd x, dd y) { /* Joldes, Muller, Popescu 2017, algorithm 6 */
+  dd s = two_sum(x.h, y.h), t = two_sum(x.l, y.l);
+  dd v = fast_two_sum(s.h, s.l + t.h);
+  return fast_two_sum(v.h, t.l + v.l);
+}
+INLINE dd mul2(dd x, dd y) { /* the same, algorithm 10 */
+  dd c = two_prod(x.h, y.h);
+  return fast_two_sum(c.h, c.l + (x.h * y.l + x.l * y.h));
+}
+INLINE dd neg2(dd x) { return (dd){-x.h, -x.l}; }
+INLINE ball with(dd x, double r) { return (ball){x.h, x.l, r}; }
+INLINE dd mid(ball x) { return (dd){x.h, x.l}; }
+/* What mul2 may be off by, up to ETA: see README, product. */
+INLINE double lost(double h) { return 10 * U2 * fabs(h); }
+
+INLINE ball add(ball x, ball y) {
+  dd z = add2(mid(x), mid(y));
+  double off = (x.l == 0) & (y.l == 0) ? 0.0 : 4 * U2;
+  return with(z, ((x.r + y.r) + off * fabs(z.h)) * UP);
+}
+INLINE ball negative(ball x) { return (ball){-x.h, -x.l, x.r}; }
+INLINE ball mul(ball x, ball y) {
+  dd z = mul2(mid(x), mid(y));
+  double ax = fabs(x.h), ay = fabs(y.h);
+  int zero = ((ax == 0) & (x.r == 0)) | ((ay == 0) & (y.r == 0));
+  int exact = (x.l == 0) & (y.l == 0) & (x.r == 0) & (y.r == 0) & (fabs(z.h) >= SMALL);
+  double r = ((ax * y.r + (ay + y.r) * x.r) * (1 + 0x1p-50) + lost(z.h) + ETA) * UP;
+  r = exact ? 0.0 * z.h * z.h : r; /* still NaN where the product overflowed */
+  return zero ? (ball){0, 0, 0.0 * (ax + ay + x.r + y.r)} : with(z, r); /* NaN beside what is not known */
+}
+INLINE ball quotient(ball x, ball y) {
+  double q = x.h / y.h;
+  dd p = mul2((dd){q, 0.0}, mid(y)), d = add2(mid(x), neg2(p));
+  dd z = fast_two_sum(q, d.h / y.h);
+  p = mul2(z, mid(y));
+  d = add2(mid(x), neg2(p));
+  double below = (fabs(y.h) * (1 - 0x1p-50) - y.r) * (1 - 0x1p-50);
+  double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r + ETA;
+  double r = (rest / below + ETA) * UP;
+  int known = below > 0x1p-400, zero = (x.h == 0) & (x.r == 0);
+  return zero & known ? (ball){0, 0, 0} : with(z, known ? r : INFINITY);
+}
+INLINE ball root(ball x) {
+  double s = sqrt(x.h);
+  dd p = two_prod(s, s), d = add2(mid(x), neg2(p));
+  dd z = fast_two_sum(s, d.h / (2 * s));
+  p = mul2(z, z);
+  d = add2(mid(x), neg2(p));
+  double below = (x.h * (1 - 0x1p-50) - x.r) * (1 - 0x1p-50);
+  double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + ETA;
+  double r = (rest / (sqrt(below) * (1 - 0x1p-50) + z.h * (1 - 0x1p-50))) * (1 + 0x1p-49) * UP;
+  if ((x.h == 0) & (x.r == 0)) return (ball){0, 0, 0};
+  return with(z, below > 0x1p-400 ? r : INFINITY);
+}
+
+/* e^x in three parts, so that a compiler can take several elements at once; the look-up of 2^(j/64) is between. */
+typedef struct { dd p; uint64_t whole; } reduced;
+INLINE reduced reduce(ball x) {
+  double big = 0x1.8p52, shifted = x.h * LOG2_64 + big, k = shifted - big;
+  uint64_t bits;
+  memcpy(&bits, &shifted, 8);
+  /* x - k log(2) / 64: LN_A and LN_B have 32 bits each, k has 17, so k LN_A and k LN_B are exact */
+  dd c = two_prod(k, LN_C);
+  c.l += k * LN_D;
+  dd t = add2(two_sum(x.h - k * LN_A, -(k * LN_B)), neg2(fast_two_sum(c.h, c.l)));
+  t = add2(t, (dd){x.l, 0.0});
+  double tail = FACTORIAL[6].h + t.h * (FACTORIAL[7].h + t.h * (FACTORIAL[8].h + t.h * (FACTORIAL[9].h
+              + t.h * (FACTORIAL[10].h + t.h * (FACTORIAL[11].h + t.h * FACTORIAL[12].h)))));
+  dd p = mul2(t, (dd){tail, 0.0});
+  p = mul2(add2(p, FACTORIAL[5]), t);
+  p = mul2(add2(p, FACTORIAL[4]), t);
+  p = mul2(add2(p, FACTORIAL[3]), t);
+  p = mul2(add2(p, FACTORIAL[2]), t);
+  p = mul2(add2(p, FACTORIAL[1]), t);
+  return (reduced){add2((dd){1.0, 0.0}, p), bits - UINT64_C(0x4338000000000000)};
+}
+INLINE ball raised(ball x, reduced t, dd power) {
+  dd p = mul2(t.p, power);
+  uint64_t high = ((t.whole - (t.whole & 63)) << 46) + (UINT64_C(1023) << 52);
+  double scale;
+  memcpy(&scale, &high, 8);
+  dd z = {p.h * scale, p.l * scale};
+  double r = (z.h * (x.r * (1 + x.r) * (1 + 0x1p-40) + 0x1p-100) + ETA) * UP;
+  r = (fabs(x.h) <= 700) & (x.r <= 0.5) ? r : INFINITY;
+  int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
+  z.h = one ? 1.0 : none ? 0.0 : z.h;
+  z.l = one | none ? 0.0 : z.l;
+  return with(z, one ? 0.0 : none ? 0x1p-1074 : r);
+}
+static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
+                         double *r) {
+  double ph[BLOCK], pl[BLOCK], th[BLOCK], tl[BLOCK];
+  uint64_t whole[BLOCK];
+  for (int64_t i = 0; i < count; i++) {
+    reduced t = reduce((ball){xh[i], xl[i], xr[i]});
+    ph[i] = t.p.h; pl[i] = t.p.l; whole[i] = t.whole;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    dd power = POWERS[whole[i] & 63];
+    th[i] = power.h; tl[i] = power.l;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    ball z = raised((ball){xh[i], xl[i], xr[i]}, (reduced){{ph[i], pl[i]}, whole[i]}, (dd){th[i], tl[i]});
+    h[i] = z.h; l[i] = z.l; r[i] = z.r;
+  }
+}
+INLINE int is_exactly(ball x, double number) { return (x.h == number) & (x.l == 0) & (x.r == 0); }
+/* log x, by any y near it and e^-y: y + log1p(w) with w = m e^-y - 1 at the midpoint m (README, logarithm) */
+INLINE ball corrected(ball x, double y, ball inverse) {
+  ball w = add(mul(with(mid(x), 0), inverse), (ball){-1, 0, 0});
+  double size = fabs(w.h) + w.r;
+  ball square = mul(w, w);
+  dd z = add2(mid(add((ball){y, 0, 0}, w)), (dd){-0.5 * square.h, -0.5 * square.l});
+  double low = x.h * (1 - 0x1p-50) - x.r; /* log(m + d) - log(m) <= d / (m - d) */
+  double r = (w.r * (1 + size) + square.r + size * size * size + 8 * U2 * (fabs(y) + size)
+              + x.r / low * (1 + 0x1p-50)) * UP;
+  int one = is_exactly(x, 1);
+  int known = (low > 0x1p-900) & (size < 0x1p-20) & (fabs(z.h) > FEW);
+  return with(one ? (dd){0, 0} : z, one ? 0.0 : known ? r : INFINITY);
+}
+static void logarithms(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
+                       double *r) {
+  double y[BLOCK], zero[BLOCK] = {0}, minus[BLOCK], eh[BLOCK], el[BLOCK], er[BLOCK];
+  for (int64_t i = 0; i < count; i++) { y[i] = log(xh[i]); minus[i] = -y[i]; }
+  exponentials(count, minus, zero, zero, eh, el, er);
+  for (int64_t i = 0; i < count; i++) {
+    ball z = corrected((ball){xh[i], xl[i], xr[i]}, y[i], (ball){eh[i], el[i], er[i]});
+    h[i] = z.h; l[i] = z.l; r[i] = z.r;
+  }
+}
+/* Whether x is certainly above y; never where anything of them is not known. */
+INLINE int above(ball x, ball y) {
+  dd d = add2(mid(x), neg2(mid(y)));
+  return d.h > (x.r + y.r + 8 * U2 * fabs(d.h)) * UP;
+}
+INLINE int same(ball x, ball y) {
+  return (x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0);
+}
+/* The ends of a ball, outwards; those of a double itself are that. */
+INLINE double slack(ball x) {
+  return (x.l == 0) & (x.r == 0) ? 0.0 * x.h : x.r + fabs(x.l) + (fabs(x.h) + x.r) * 0x1p-51 + ETA;
+}
+INLINE double upper(ball x) { return x.h + slack(x); }
+INLINE double lower(ball x) { return x.h - slack(x); }
+INLINE ball between(double low, double high) {
+  double m = 0.5 * low + 0.5 * high;
+  return (ball){m, 0, ((0.5 * high - 0.5 * low) + fabs(m) * 0x1p-51 + ETA) * UP};
+}
+INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the larger end */
+  double ux = upper(x), uy = upper(y), lx = lower(x), ly = lower(y), unknown = 0.0 * (ux + uy);
+  ball both = between((lx > ly ? lx : ly) + unknown, (ux > uy ? ux : uy) + unknown);
+  return lx >= uy ? x : ly >= ux ? y : both;
+}
+INLINE ball magnitude(ball x) { return x.h < 0 ? negative(x) : x; }
+
+/* Odd, so that of x with the sign that makes its midpoint positive: (1 - q) / (1 + q) with q = e^-2x. */
+static void tangents(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
+                     double *r) {
+  double yh[BLOCK], yl[BLOCK], yr[BLOCK], qh[BLOCK], ql[BLOCK], qr[BLOCK];
+  for (int64_t i = 0; i < count; i++) {
+    double twice = xh[i] < 0 ? 2 : -2;
+    yh[i] = twice * xh[i]; yl[i] = twice * xl[i]; yr[i] = 2 * xr[i];
+  }
+  exponentials(count, yh, yl, yr, qh, ql, qr);
+  for (int64_t i = 0; i < count; i++) {
+    ball q = {qh[i], ql[i], qr[i]}, one = {1, 0, 0};
+    ball t = quotient(add(one, negative(q)), add(one, q));
+    int down = xh[i] < 0;
+    t.r = (fabs(xh[i]) > FEW) | (t.r == 0) ? t.r : INFINITY;
+    h[i] = down ? -t.h : t.h; l[i] = down ? -t.l : t.l; r[i] = t.r;
+  }
+}
+
+typedef struct { int64_t at, plane, outer, inner; } operand; /* where; how far h, l, r are apart; strides */
+
+/* -- rounding: how a ball grows where its dtype rounds (formats.Growth, README, rounding) ------------------ */
+
+typedef struct {
+  double relative;         /* unit roundoffs of the result */
+  double great, small;     /* between which nothing can happen at the ends of the format */
+  double normal, overflow; /* the least normal number; where infinity begins */
+  double lost;             /* below the normal numbers */
+  double once;             /* whether an exact 1 stays, as exp(0) is exact in every library */
+} format;
+
+INLINE int not_negative(ball x) { return x.h - fabs(x.h) * 0x1p-50 - x.r >= 0; }
+/* The part of a ball that is not below 0, for a number that is not: [0, high] ends at 0 exactly. */
+INLINE ball nonnegative(ball x) {
+  double low = x.h - x.r, high = (x.h + x.r + (fabs(x.h) + x.r) * 0x1p-50) * UP;
+  if (!(low < 0)) return x;
+  if (!(high > 0)) high = 0.0 * (x.h + x.r);
+  double half = 0.5 * high + (high > 0 && high < 0x1p-1000 ? 0x1p-1074 : 0.0);
+  return (ball){half, 0, half};
+}
+/* The part that is not above a limit, for a number that is not: it ends there exactly. */
+INLINE ball at_most(ball x, double limit) {
+  ball below = add((ball){limit, 0, 0}, negative(x)), part = nonnegative(below);
+  dd z = two_sum(limit, -part.h);
+  int cut = part.h == part.r && !(below.h - below.r >= 0);
+  return cut ? with(z, part.r) : x;
+}
+INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
+INLINE ball widened(ball x, double by) { /* times 1 +- by */
+  return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r)) * UP);
+}
+INLINE ball grown(ball x, const format *f, int *unknown) {
+  if ((x.h == 0) & (x.r == 0)) return x;
+  if (f->once != 0 && (x.h == 1) & (x.l == 0) & (x.r == 0)) return x;
+  ball z = widened(x, f->relative);
+  double size = fabs(x.h), above = (size + z.r) * UP;
+  if ((size < f->great) & (size > f->small) & (4 * z.r < size)) return z;
+  *unknown |= !(above < f->overflow);
+  double below = size - z.r;
+  if (f->lost != 0 && !(below > f->normal)) z.r = (z.r + f->lost) * UP;
+  return not_negative(x) ? nonnegative(z) : z;
+}
+/* Whether a product with these cannot round: powers of two, and 0 as in a mask. */
+static int powers_of_two(const double *arena, const operand *o, int64_t size) {
+  const double *h = arena + o->at;
+  for (int64_t i = 0; i < size; i++) {
+    int exponent;
+    double part = frexp(h[i], &exponent);
+    if (h[o->plane + i] != 0 || h[2 * o->plane + i] != 0 || (h[i] != 0 && fabs(part) != 0.5)) return 0;
+  }
+  return 1;
+}
+
+typedef struct { const double *h, *l, *r; } view;
+INLINE ball get(view v, int64_t i) { return (ball){v.h[i], v.l[i], v.r[i]}; }
+
+#include "smooth.h"
+
+/* -- the interpreter ------------------------------------------------------------------------------------ */
+
+enum {
+  ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
+  LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY,
+  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST,
+  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
+#define NAMED(name) OF_##name,
+  SMOOTH(NAMED)
+};
+typedef struct {
+  int64_t op, n, cols, out, plane; /* elements of the result, in rows of cols */
+  operand in[4];
+  int64_t a, b, c;
+} instruction;
+
+typedef struct { double h[BLOCK], l[BLOCK], r[BLOCK]; } buffer;
+typedef struct { int64_t x[BLOCK]; } integers;
+
+/* Elements from `start` of an operand: where they lie, or copied together. */
+static view load(const double *arena, const operand *o, int64_t cols, int64_t start, int64_t count, buffer *to) {
+  const double *h = arena + o->at, *l = h + o->plane, *r = l + o->plane;
+  if (o->inner == 1 && o->outer == cols) return (view){h + start, l + start, r + start};
+  int64_t row = start / cols, col = start % cols;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t k = row * o->outer + col * o->inner;
+    to->h[i] = h[k]; to->l[i] = l[k]; to->r[i] = r[k];
+    if (++col == cols) { col = 0; row++; }
+  }
+  return (view){to->h, to->l, to->r};
+}
+static const int64_t *load_integers(const double *arena, const operand *o, int64_t cols, int64_t start,
+                                    int64_t count, integers *to) {
+  const int64_t *x = (const int64_t *)(arena + o->at);
+  if (o->inner == 1 && o->outer == cols) return x + start;
+  int64_t row = start / cols, col = start % cols;
+  for (int64_t i = 0; i < count; i++) {
+    to->x[i] = x[row * o->outer + col * o->inner];
+    if (++col == cols) { col = 0; row++; }
+  }
+  return to->x;
+}
+
+#define EACH(expression) for (int64_t i = 0; i < count; i++) { ball z = expression; h[i] = z.h; l[i] = z.l; r[i] = z.r; } break
+#define X get(x, i)
+#define Y get(y, i)
+#define COMPARED(when_above, when_below, when_same) \
+  for (int64_t i = 0; i < count; i++) { \
+    ball a = X, b = Y; \
+    int up = above(a, b), down = above(b, a), even = same(a, b); \
+    unknown |= !(up | down | even); \
+    integer[i] = up ? when_above : down ? when_below : when_same; \
+  } break
+
+static int elementwise(const instruction *q, double *arena) {
+  int unknown = 0;
+  buffer bx, by, bz;
+  integers ix, iy;
+  /* of a product: whether one factor makes it exact */
+  int exact = q->op == GROW && ((q->in[2].at >= 0 && powers_of_two(arena, &q->in[2], q->in[2].plane)) ||
+                                (q->in[3].at >= 0 && powers_of_two(arena, &q->in[3], q->in[3].plane)));
+  int with_integers = (q->op >= AND && q->op <= INTEGER) || q->op == SELECT;
+  for (int64_t start = 0; start < q->n; start += BLOCK) {
+    int64_t count = q->n - start < BLOCK ? q->n - start : BLOCK, last = q->op == SELECT || q->op == BLEND;
+    double *restrict h = arena + q->out + start, *restrict l = h + q->plane, *restrict r = l + q->plane;
+    int64_t *restrict integer = (int64_t *)(arena + q->out + start);
+    const int64_t *p = 0, *s = 0;
+    view x = {0}, y = {0};
+    if (with_integers) p = load_integers(arena, &q->in[0], q->cols, start, count, &ix);
+    else x = load(arena, &q->in[0], q->cols, start, count, &bx);
+    if (q->op >= AND && q->op <= XOR) s = load_integers(arena, &q->in[1], q->cols, start, count, &iy);
+    else if (q->in[1].at >= 0 && !with_integers && q->op < GROW) y = load(arena, &q->in[1], q->cols, start, count, &by);
+    view u = {0}, w = {0};
+    buffer bu;
+    if (last) {
+      u = load(arena, &q->in[q->op == SELECT ? 1 : 2], q->cols, start, count, &bu);
+      w = load(arena, &q->in[q->op == SELECT ? 2 : 3], q->cols, start, count, &bz);
+    }
+    switch (q->op) {
+      case ADD: EACH(add(X, Y));
+      case SUB: EACH(add(X, negative(Y)));
+      case MUL: EACH(mul(X, Y));
+      case DIV: EACH(quotient(X, Y));
+      case NEG: EACH(negative(X));
+      case ABS: EACH(magnitude(X));
+      case LARGER: EACH(larger(X, Y));
+      case SMALLER: EACH(negative(larger(negative(X), negative(Y))));
+      case EXP: exponentials(count, x.h, x.l, x.r, h, l, r); break;
+      case LOG: log_all(count, x, h, l, r); break;
+      case SQRT: EACH(root(X));
+      case TANH: tanh_all(count, x, h, l, r); break;
+      case SELECT: EACH(p[i] ? get(u, i) : get(w, i));
+      case BLEND:
+        for (int64_t i = 0; i < count; i++) {
+          ball a = X, b = Y, one = get(u, i), other = get(w, i);
+          int up = above(a, b), down = above(b, a);
+          unknown |= !(up | down | same(one, other));
+          ball z = down ? other : one;
+          h[i] = z.h; l[i] = z.l; r[i] = z.r;
+        }
+        break;
+      case GT: COMPARED(1, 0, 0);
+      case GE: COMPARED(1, 0, 1);
+      case LT: COMPARED(0, 1, 0);
+      case LE: COMPARED(0, 1, 1);
+      case EQ: COMPARED(0, 0, 1);
+      case NE: COMPARED(1, 1, 0);
+      case AND: for (int64_t i = 0; i < count; i++) integer[i] = p[i] & s[i]; break;
+      case OR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] | s[i]; break;
+      case XOR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] ^ s[i]; break;
+      case NOT: for (int64_t i = 0; i < count; i++) integer[i] = !p[i]; break;
+      case INTEGER: /* both parts are exact: 53 bits and the 11 below */
+        for (int64_t i = 0; i < count; i++) {
+          double whole = (double)p[i];
+          h[i] = whole; l[i] = fabs(whole) < 0x1p62 ? (double)(p[i] - (int64_t)whole) : 0.0;
+          r[i] = fabs(whole) < 0x1p62 ? 0.0 : INFINITY;
+        }
+        break;
+      case COPY: EACH(X);
+      case GROW: {
+        format f = *(const format *)(arena + q->in[1].at);
+        if (exact) f.relative = 0;
+        EACH(grown(X, &f, &unknown));
+      }
+      case WIDEN: { double by = arena[q->in[1].at]; EACH(widened(X, by)); }
+      case PAD: { double by = arena[q->in[1].at]; EACH(with(mid(X), (x.r[i] + by) * UP)); }
+      case NONNEGATIVE: EACH(nonnegative(X));
+      case AT_MOST: { double limit = arena[q->in[1].at]; EACH(at_most(X, limit)); }
+      case AT_LEAST: { double limit = arena[q->in[1].at]; EACH(at_least(X, limit)); }
+#define APPLIED(name) case OF_##name: name##_all(count, x, h, l, r); break;
+      SMOOTH(APPLIED)
+    }
+  }
+  return unknown;
+}
+
+/* Reductions: n results of a terms each, which lie b apart; the first of result i at (i / b) a b + i % b. */
+INLINE ball element(const double *arena, const operand *o, int64_t k) {
+  const double *h = arena + o->at + k;
+  return (ball){*h, h[o->plane], h[2 * o->plane]};
+}
+INLINE void put(double *arena, const instruction *q, int64_t i, ball z) {
+  double *h = arena + q->out + i;
+  h[0] = z.h; h[q->plane] = z.l; h[2 * q->plane] = z.r;
+}
+INLINE int64_t first_of(const instruction *q, int64_t i) { return (i / q->b) * q->a * q->b + i % q->b; }
+
+static int sum_rows(const instruction *q, double *arena) {
+  for (int64_t i = 0; i < q->n; i++) {
+    int64_t at = first_of(q, i), k = 0;
+    if (q->a == 1) { put(arena, q, i, element(arena, &q->in[0], at)); continue; }
+    dd s[4] = {{0}};
+    double size[4] = {0}, radius[4] = {0};
+    for (; k + 4 <= q->a; k += 4)
+      for (int j = 0; j < 4; j++) {
+        ball x = element(arena, &q->in[0], at + (k + j) * q->b);
+        s[j] = add2(s[j], mid(x));
+        size[j] += fabs(x.h);
+        radius[j] += x.r;
+      }
+    for (; k < q->a; k++) {
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      s[0] = add2(s[0], mid(x));
+      size[0] += fabs(x.h);
+      radius[0] += x.r;
+    }
+    dd z = add2(add2(s[0], s[1]), add2(s[2], s[3]));
+    double all = (size[0] + size[1]) + (size[2] + size[3]);
+    double r = (radius[0] + radius[1]) + (radius[2] + radius[3]) + 4 * U2 * (double)(q->a + 4) * all * (1 + 0x1p-40);
+    put(arena, q, i, with(z, r * (1 + (double)(q->a + 8) * 0x1p-51) * UP + 0.0 * z.h));
+  }
+  return 0;
+}
+/* What a sum of rounded terms loses in any order (primitives/sums): in[1] is the sum, in[2] the format's. */
+typedef struct { double lost, below, overflow; } terms;
+INLINE ball sum_grown(ball z, double size, int nonzero, int one_sign, const terms *t, int *unknown) {
+  size *= 1 + 0x1p-40;
+  *unknown |= !(size * (1 + t->lost) < t->overflow);
+  z.r = (z.r + t->lost * size + (nonzero ? t->below : 0.0)) * UP;
+  return one_sign ? nonnegative(z) : z;
+}
+static int sum_grows(const instruction *q, double *arena) {
+  terms t = *(const terms *)(arena + q->in[2].at);
+  int unknown = 0;
+  for (int64_t i = 0; i < q->n; i++) {
+    int64_t at = first_of(q, i);
+    double size = 0;
+    int one_sign = 1;
+    for (int64_t k = 0; k < q->a; k++) {
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      size += fabs(x.h) * (1 + 0x1p-50) + x.r;
+      one_sign &= not_negative(x);
+    }
+    ball z = element(arena, &q->in[1], i);
+    put(arena, q, i, sum_grown(z, size * (1 + (double)q->a * 0x1p-52), size > 0, one_sign, &t, &unknown));
+  }
+  return unknown;
+}
+static int matmul_grows(const instruction *q, double *arena) { /* in[0], in[1] the factors, in[2] the product */
+  terms t = *(const terms *)(arena + q->in[3].at);
+  int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
+  int unknown = 0;
+  for (int64_t b = 0; b < batches; b++)
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t start = 0; start < cols; start += BLOCK) {
+        int64_t count = cols - start < BLOCK ? cols - start : BLOCK;
+        double size[BLOCK] = {0}, some[BLOCK] = {0};
+        for (int64_t k = 0; k < inner; k++) {
+          ball x = element(arena, &q->in[0], (b * rows + i) * inner + k);
+          double ax = fabs(x.h) * (1 + 0x1p-50) + x.r;
+          if (ax == 0) continue;
+          const double *yh = arena + q->in[1].at + (b * inner + k) * cols + start;
+          const double *yr = yh + 2 * q->in[1].plane;
+          for (int64_t j = 0; j < count; j++) {
+            double ay = fabs(yh[j]) * (1 + 0x1p-50) + yr[j];
+            size[j] += ax * ay;
+            some[j] += ay != 0;
+          }
+        }
+        for (int64_t j = 0; j < count; j++) {
+          int64_t at = (b * rows + i) * cols + start + j;
+          ball z = element(arena, &q->in[2], at);
+          terms own = {t.lost, t.below * some[j], t.overflow};
+          put(arena, q, at, sum_grown(z, size[j] * (1 + (double)inner * 0x1p-51), 1, 0, &own, &unknown));
+        }
+      }
+  return unknown;
+}
+static int extreme(const instruction *q, double *arena, int sign) {
+  for (int64_t i = 0; i < q->n; i++) {
+    int64_t at = first_of(q, i), best = 0;
+    double low = -INFINITY, high = -INFINITY, unknown = 0.0;
+    ball top = {0};
+    for (int64_t k = 0; k < q->a; k++) {
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      if (sign < 0) x = negative(x);
+      unknown += 0.0 * (x.h + x.r);
+      if (k == 0 || lower(x) > low) { low = lower(x); top = x; best = k; }
+    }
+    for (int64_t k = 0; k < q->a; k++) { /* the largest end of the others */
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      double end = upper(sign < 0 ? negative(x) : x);
+      if (k != best && end > high) high = end;
+    }
+    if (high > low) top = between(low, high > upper(top) ? high : upper(top));
+    top.r += unknown;
+    put(arena, q, i, sign < 0 ? negative(top) : top);
+  }
+  return 0;
+}
+/* Which of a row is certainly the extreme one; -1 where several may be. c is the sign. */
+static int64_t winner(const instruction *q, const double *arena, int64_t at) {
+  int64_t best = 0;
+  double sign = (double)q->c;
+  ball top = element(arena, &q->in[0], at);
+  for (int64_t k = 1; k < q->a; k++) {
+    ball x = element(arena, &q->in[0], at + k * q->b);
+    if (sign * x.h > sign * top.h || (x.h == top.h && sign * x.l > sign * top.l)) { top = x; best = k; }
+  }
+  if (sign < 0) top = negative(top);
+  for (int64_t k = 0; k < q->a; k++) {
+    ball x = element(arena, &q->in[0], at + k * q->b);
+    if (k != best && !above(top, sign < 0 ? negative(x) : x)) return -1;
+  }
+  return best;
+}
+static int chosen(const instruction *q, double *arena) {
+  int64_t rows = q->op == WEIGHTS ? q->n / q->a : q->n;
+  for (int64_t i = 0; i < rows; i++) {
+    int64_t at = first_of(q, i), best = winner(q, arena, at);
+    if (best < 0) return 1;
+    if (q->op == MIXTURE) put(arena, q, i, element(arena, &q->in[1], at + best * q->b));
+    else
+      for (int64_t k = 0; k < q->a; k++) put(arena, q, at + k * q->b, (ball){k == best, 0, 0});
+  }
+  return 0;
+}
+static int moved(const instruction *q, double *arena) {
+  const int64_t *where = (const int64_t *)(arena + q->in[1].at);
+  if (q->op == TAKE)
+    for (int64_t i = 0; i < q->n; i++) {
+      if (where[i] >= q->in[0].plane) return 1;
+      put(arena, q, i, where[i] < 0 ? (ball){0, 0, 0} : element(arena, &q->in[0], where[i]));
+    }
+  else {
+    for (int64_t i = 0; i < q->n; i++) put(arena, q, i, (ball){0, 0, 0});
+    operand own = {q->out, q->plane, 0, 0};
+    for (int64_t i = 0; i < q->a; i++)
+      if (where[i] >= q->n) return 1;
+      else if (where[i] >= 0) {
+        ball z = element(arena, &own, where[i]), x = element(arena, &q->in[0], i);
+        put(arena, q, where[i], (z.h == 0) & (z.r == 0) ? x : add(z, x));
+      }
+  }
+  return 0;
+}
+static int running(const instruction *q, double *arena) {
+  for (int64_t i = 0; i < q->n / q->a; i++) {
+    int64_t at = first_of(q, i);
+    ball s = {0, 0, 0};
+    for (int64_t k = 0; k < q->a; k++) {
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      s = k ? add(s, x) : x;
+      put(arena, q, at + k * q->b, s);
+    }
+  }
+  return 0;
+}
+/* (batches, rows, a) times (batches, a, cols); c is rows. Each product and sum as above. */
+static int matrices(const instruction *q, double *arena) {
+  int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
+  for (int64_t t = 0; t < batches; t++)
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t start = 0; start < cols; start += BLOCK) {
+        int64_t count = cols - start < BLOCK ? cols - start : BLOCK;
+        double h[BLOCK] = {0}, l[BLOCK] = {0}, r[BLOCK] = {0};
+        for (int64_t k = 0; k < inner; k++) {
+          ball x = element(arena, &q->in[0], (t * rows + i) * inner + k);
+          const double *yh = arena + q->in[1].at + (t * inner + k) * cols + start;
+          const double *yl = yh + q->in[1].plane, *yr = yl + q->in[1].plane;
+          for (int64_t j = 0; j < count; j++) {
+            ball z = add((ball){h[j], l[j], r[j]}, mul(x, (ball){yh[j], yl[j], yr[j]}));
+            h[j] = z.h; l[j] = z.l; r[j] = z.r;
+          }
+        }
+        for (int64_t j = 0; j < count; j++) put(arena, q, (t * rows + i) * cols + start + j, (ball){h[j], l[j], r[j]});
+      }
+  return 0;
+}
+
+/* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must. */
+int64_t run(const instruction *program, int64_t count, double *arena) {
+  for (int64_t k = 0; k < count; k++) {
+    const instruction *q = program + k;
+    int unknown;
+    switch (q->op) {
+      case SUM: unknown = sum_rows(q, arena); break;
+      case TOP: unknown = extreme(q, arena, 1); break;
+      case BOTTOM: unknown = extreme(q, arena, -1); break;
+      case WEIGHTS: case MIXTURE: unknown = chosen(q, arena); break;
+      case TAKE: case SCATTER: unknown = moved(q, arena); break;
+      case CUMSUM: unknown = running(q, arena); break;
+      case MATMUL: unknown = matrices(q, arena); break;
+      case SUM_GROWS: unknown = sum_grows(q, arena); break;
+      case MATMUL_GROWS: unknown = matmul_grows(q, arena); break;
+      default: unknown = elementwise(q, arena);
+    }
+    if (unknown) return k + 1;
+  }
+  return 0;
+}
+
+/* 1 where this thread rounds to nearest and keeps subnormal numbers, as every bound here believes. */
+int as_believed(void) {
+  volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53, more = 0x1.8p-53;
+  volatile double subnormal = tiny * half, read = subnormal * one;
+  return subnormal > 0 && read + read == tiny && one + ulp == one && one + more > one && -one - ulp == -one;
+}
+
+const char *source(void) { return SOURCE; }

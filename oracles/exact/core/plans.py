@@ -1,0 +1,75 @@
+"""The plans that were made: one serves every program of the same structure.
+
+The structure is all that a plan is made from: shapes, dtypes, primitives with their parameters, constants,
+what goes where, and the calls that equations belong to. The numbers of the inputs are no part of it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from oracles.exact.core import library
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.rules import rule
+from oracles.exact.program.balls import in_integers
+from oracles.exact.program.program import Program, Var
+
+MOST = 128  # plans that are kept
+NONE = object()
+P = TypeVar("P")
+_made: OrderedDict[Hashable, Any] = OrderedDict()
+
+
+def planned(program: Program) -> Plan | None:
+    """The plan of a program; None where the core cannot be used."""
+    return once("exact", program, lambda: Plan(program, rule))
+
+
+def once(kind: Hashable, program: Program, make: Callable[[], P]) -> P | None:
+    """What `make` gives for a program, made once for each structure; None where the core cannot be used."""
+    if library.problem():
+        return None
+    own = vars(program).setdefault("plans", {})
+    if kind not in own:
+        key = (kind, structure(program))
+        found = _made.pop(key, NONE)  # whatever other threads do between, it is whole
+        own[kind] = _made[key] = make() if found is NONE else found
+        while len(_made) > MOST:
+            _made.popitem(last=False)
+    return own[kind]  # type: ignore[no-any-return]
+
+
+def structure(program: Program) -> Hashable:
+    """The same for programs that one plan serves."""
+    own = vars(program)
+    if "structure" not in own:
+        number: dict[Var, int] = {}
+        for v in program.inputs:
+            number[v] = len(number)
+        equations = []
+        for e in program.equations:
+            operands = tuple(number[v] for v in e.operands)
+            number[e.output] = len(number)
+            call = (e.origin.operation, e.origin.call) if e.origin else None
+            params = tuple((name, _plain(value)) for name, value in e.params.items())
+            equations.append((e.primitive.name, operands, params, e.output.shape, e.output.dtype, call))
+        own["structure"] = (
+            tuple((v.shape, v.dtype) for v in program.inputs),
+            tuple(equations),
+            tuple(number[v] for v in program.outputs),
+            tuple((number[v], _plain(expected)) for v, expected in program.guards),
+        )
+    return own["structure"]  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Hashable:
+    """A parameter as what compares."""
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.dtype == object:
+        return value.shape, tuple(in_integers(ball) for ball in value.ravel().tolist())
+    return value.shape, str(value.dtype), value.tobytes()

@@ -1,0 +1,165 @@
+"""Which instructions a primitive is. What is not here, or raises Unsupported, is Arb's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from oracles.exact.core.functions import Expression, Functions, power
+from oracles.exact.core.plan import Plan, Value
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.jets import JETS
+from oracles.exact.program.program import FLOATS, Equation
+
+Rule: TypeAlias = Callable[..., Value | None]
+
+# Coefficients of functions that have no recurrence: an instruction, and what it is divided by.
+GAMMAS = {
+    ("lgamma", 0): ("lgamma", 1),
+    ("lgamma", 1): ("digamma", 1),
+    ("lgamma", 2): ("trigamma", 2),
+    ("digamma", 0): ("digamma", 1),
+    ("digamma", 1): ("trigamma", 1),
+}
+
+
+def _arithmetic(operation: str) -> Rule:
+    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+        return plan.elementwise(operation, *values) if equation.output.is_float else None
+
+    return rule
+
+
+def _compare(operation: str) -> Rule:
+    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+        if any(v.node.integers for v in values):
+            return None
+        return plan.elementwise(operation, *values, integers=True)
+
+    return rule
+
+
+def _logic(operation: str) -> Rule:
+    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+        booleans = equation.output.dtype == "bool"
+        return plan.elementwise(operation, *values, integers=True) if booleans else None
+
+    return rule
+
+
+def _convert(plan: Plan, equation: Equation, value: Value) -> Value | None:
+    if equation.params["to"] not in FLOATS:
+        return None
+    known = value.node.known
+    if not value.node.integers:
+        return value
+    if isinstance(known, np.ndarray) and (np.abs(known) < 2**53).all():
+        found = plan.constant(known.astype(np.float64))
+        return Value(found.node, value.shape, value.whole)
+    return plan.elementwise("integer", value)
+
+
+def _select(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+    return plan.elementwise("select", *values) if equation.output.is_float else None
+
+
+def _taylor(plan: Plan, equation: Equation, x: Value, *parameters: Value) -> Value | None:
+    params = dict(equation.params)
+    function, order = params.pop("function"), params.pop("order")
+    if function == "power" and not params:
+        return power(plan, x, order, *parameters)
+    if parameters or params or x.node.integers:
+        return None
+    of, at = Functions(plan, len(x.shape)), Expression(plan, x)
+    found: Expression
+    if function in JETS:
+        found = JETS[function].coefficient(of, at, order)
+        return found.value
+    if (function, order) not in GAMMAS:
+        return None
+    name, divisor = GAMMAS[function, order]
+    found = getattr(of, name)(at) * of.number(1, divisor)
+    return found.value
+
+
+def _reduced(operation: str) -> Rule:
+    def rule(plan: Plan, equation: Equation, value: Value) -> Value | None:
+        if not equation.output.is_float:
+            return None
+        return plan.reduced(operation, value, equation.params["axes"])
+
+    return rule
+
+
+def _weights(plan: Plan, equation: Equation, value: Value) -> Value | None:
+    params = equation.params
+    return plan.along("weights", value, params["axes"], 1 if params["largest"] else -1)
+
+
+def _mixture(plan: Plan, equation: Equation, x: Value, t: Value) -> Value | None:
+    params = equation.params
+    return plan.reduced("mixture", x, params["axes"], t, sign=1 if params["largest"] else -1)
+
+
+def _concatenate(plan: Plan, equation: Equation, *parts: Value) -> Value | None:
+    """Each part in its place, added to zeros elsewhere: nothing is rounded."""
+    axis, shape = equation.params["axis"], equation.output.shape
+    if not equation.output.is_float or any(p.node.integers for p in parts):
+        return None
+    start, found = 0, None
+    for part in parts:
+        positions = np.full(shape, -1)
+        inside = (slice(None),) * axis + (slice(start, start + part.whole[axis]),)
+        positions[inside] = np.arange(int(np.prod(part.whole))).reshape(part.whole)
+        start += part.whole[axis]
+        own = plan.moved(part, positions)
+        found = own if found is None else plan.elementwise("add", found, own)
+    return found
+
+
+def _whole(plan: Plan, equation: Equation, *values: Value) -> Value:
+    return values[-1]
+
+
+RULES: dict[str, Rule] = {
+    **{name: _arithmetic(name) for name in ("add", "sub", "mul", "div", "neg", "abs")},
+    **{name: _compare(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+    **{name: _logic(name) for name in ("and", "or", "xor", "not")},
+    "scale": _arithmetic("mul"),
+    "maximum": _arithmetic("larger"),
+    "minimum": _arithmetic("smaller"),
+    "blend": _arithmetic("blend"),
+    "select": _select,
+    "convert": _convert,
+    "detach": _whole,
+    "edged": _whole,
+    "constant": lambda plan, equation: plan.constant(equation.params["value"]),
+    "taylor": _taylor,
+    "reduce_sum": _reduced("sum"),
+    "reduce_max": _reduced("top"),
+    "reduce_min": _reduced("bottom"),
+    "weights": _weights,
+    "mixture": _mixture,
+    "broadcast": lambda plan, equation, x: plan.repeated(x, equation.params["shape"]),
+    "reshape": lambda plan, equation, x: plan.reshaped(x, equation.params["shape"]),
+    "permute": lambda plan, equation, x: plan.permuted(x, equation.params["axes"]),
+    "take": lambda plan, equation, x, positions: plan.taken(x, positions),
+    "scatter_add": lambda plan, equation, x, where: plan.scattered(x, where, equation.params["shape"]),
+    "concatenate": _concatenate,
+    "cumsum": lambda plan, equation, x: plan.along("cumsum", x, (equation.params["axis"],)),
+    "matmul": lambda plan, equation, x, y: plan.product(x, y),
+}
+
+
+def rule(plan: Plan, equation: Equation, values: tuple[Value, ...]) -> Value | None:
+    """The value of an equation, written as instructions; None where it has none."""
+    own = RULES.get(equation.primitive.name)
+    if own is None:
+        return None
+    try:
+        found = own(plan, equation, *values)
+    except Unsupported:
+        return None
+    return found and Value(found.node, found.shape, equation.output.shape)

@@ -1,0 +1,297 @@
+/* Smooth functions, most of them from Taylor tables, which tables.py writes and Arb proves: see README, tables. */
+
+typedef struct {
+  double pairs[8][2], rest[9]; /* coefficients of (x - centre)^k: the first 8 as pairs */
+  double error, relative;      /* all that is lost is below error + relative |x - centre| */
+  double slope;                /* and what the first three terms of the slope leave of it, below this */
+  double bend, near, wide_bend, wide; /* the slope changes by at most bend r in balls of radius r <= near */
+} node;
+#include "tables.h"
+
+/* Where a table is asked: the distance from the node, as a ball. */
+typedef struct { const node *at; ball d; } place;
+
+static const ball ONE = {1, 0, 0}, HALF = {0.5, 0, 0}, UNKNOWN = {NAN, NAN, INFINITY};
+static const place NOWHERE = {ERF, {0, 0, INFINITY}};
+
+INLINE double radius_of(const node *at, dd d, double r) {
+  double bend = r <= at->near ? at->bend : r <= at->wide ? at->wide_bend : INFINITY;
+  double slope = fabs(at->pairs[1][0] + d.h * (2 * at->pairs[2][0] + d.h * (3 * at->pairs[3][0])));
+  double off = at->error + at->relative * fabs(d.h) + (r == 0 ? 0.0 : (slope + at->slope + bend * r) * r);
+  return (at->error == 0) & (d.h == 0) & (r == 0) ? 0.0 : (off + ETA) * UP;
+}
+INLINE ball taylor(place q) {
+  const node *at = q.at;
+  dd d = mid(q.d);
+  double tail = at->rest[8];
+  for (int k = 7; k >= 0; k--) tail = at->rest[k] + d.h * tail;
+  dd p = mul2(d, (dd){tail, 0.0});
+  for (int k = 7; k >= 1; k--) p = mul2(add2(p, (dd){at->pairs[k][0], at->pairs[k][1]}), d);
+  p = add2(p, (dd){at->pairs[0][0], at->pairs[0][1]});
+  return with(p, radius_of(at, d, q.d.r));
+}
+/* Nodes j / 64, j from `first` to `last`: every difference here is exact. */
+INLINE place uniform(const node *nodes, int64_t first, int64_t last, ball x) {
+  double j = rint(x.h * 64);
+  if (!((j >= (double)first) & (j <= (double)last))) return NOWHERE;
+  return (place){nodes + ((int64_t)j - first), with(two_sum(x.h - j * 0x1p-6, x.l), x.r)};
+}
+/* Nodes 2^e (1 + j / 64), from 2^low to 2^high: the number is rounded to its first seven bits. */
+INLINE place octaves(const node *nodes, int64_t low, int64_t high, ball x) {
+  int64_t bits, first = (1023 + low) << 6, last = (1023 + high) << 6;
+  double centre;
+  memcpy(&bits, &x.h, 8);
+  int64_t j = (bits + (INT64_C(1) << 45)) >> 46;
+  if (!((j >= first) & (j <= last))) return NOWHERE; /* a negative number too */
+  bits = j << 46;
+  memcpy(&centre, &bits, 8);
+  return (place){nodes + (j - first), with(two_sum(x.h - centre, x.l), x.r)};
+}
+/* x - k pi / 64, a ball, with k the nearest integer: PI_A and PI_B have 27 bits each and k has 26. */
+INLINE place turned(ball x, int64_t quarters) {
+  if (!(fabs(x.h) <= 0x1p21)) return NOWHERE;
+  double k = rint(x.h * PER_TURN);
+  dd c = two_prod(k, PI_C);
+  c = fast_two_sum(c.h, c.l + k * PI_D);
+  ball rest = with(neg2(c), fabs(c.h) * 0x1p-103);
+  ball d = add(with(two_sum(x.h - k * PI_A, -(k * PI_B)), 0), rest);
+  return (place){SINE + (((int64_t)k + 32 * quarters) & 127), add(d, (ball){x.l, 0, x.r})};
+}
+
+INLINE ball exponential(ball x) {
+  reduced t = reduce(x);
+  return raised(x, t, POWERS[t.whole & 63]);
+}
+INLINE ball logarithm(ball x) {
+  double y = log(x.h);
+  return corrected(x, y, exponential((ball){-y, 0, 0}));
+}
+INLINE ball scaled(ball x, double power) { return (ball){x.h * power, x.l * power, x.r * power}; }
+INLINE ball half(ball x) {
+  ball z = scaled(x, 0.5);
+  return (fabs(x.h) >= SMALL) | is_exactly(x, 0) ? z : with(mid(z), (z.r + ETA) * UP);
+}
+INLINE ball minus(ball x, ball y) { return add(x, negative(y)); }
+INLINE ball centre(ball x) { return with(mid(x), 0); }
+/* The value z at the midpoint, for a ball of radius r where the slope is at most so large. */
+INLINE ball spread(ball z, double slope, double r) {
+  return r == 0 ? z : with(mid(z), (z.r + slope * r * (1 + 0x1p-40) + ETA) * UP);
+}
+INLINE ball like(ball x, ball z) { return x.h < 0 ? negative(z) : z; }
+
+/* -- with one table: where it is asked, and what becomes of its answer ------------------------------------ */
+
+INLINE place erf_at(ball x) { return uniform(ERF, 0, 576, magnitude(x)); }
+INLINE ball erf_of(ball x, ball z) {
+  return like(x, fabs(x.h) - x.r > 9 ? (ball){1, 0, 0x1p-120} : z); /* erfc(9) < 2^-120 */
+}
+INLINE place erfc_at(ball x) { return x.h < 0.5 ? erf_at(x) : octaves(ERFCX, -1, 5, x); }
+INLINE ball erfc_of(ball x, ball z) {
+  if (x.h < 0.5) return minus(ONE, erf_of(x, z));
+  if (x.h - x.r > 26.4) return (ball){0, 0, 0x1p-1011}; /* erfc(26.4) < 2^-1011 */
+  return mul(exponential(negative(mul(x, x))), z);
+}
+INLINE place sin_at(ball x) { return turned(x, 0); }
+INLINE place cos_at(ball x) { return turned(x, 1); }
+INLINE ball itself(ball x, ball z) { (void)x; return z; }
+INLINE ball cos_of(ball x, ball z) { return is_exactly(x, 0) ? ONE : z; }
+INLINE place expm1_at(ball x) { return uniform(EXPM1, -32, 32, x); }
+INLINE ball expm1_of(ball x, ball z) {
+  return (fabs(x.h) <= 0.5) & (x.r <= 0.125) ? z : minus(exponential(x), ONE);
+}
+INLINE int log1p_near(ball x) { return (x.h >= -0.25) & (x.h <= 0.5) & (x.r <= 0.125); }
+INLINE place log1p_at(ball x) { return uniform(LOG1P, -16, 32, x); }
+INLINE ball log1p_of(ball x, ball z) { return log1p_near(x) ? z : logarithm(add(ONE, x)); }
+INLINE place atan_at(ball x) {
+  ball y = magnitude(x);
+  return uniform(ATAN, 0, 64, y.h <= 1 ? y : quotient(ONE, y));
+}
+INLINE ball atan_of(ball x, ball z) { return like(x, fabs(x.h) <= 1 ? z : minus(PI_HALF, z)); }
+
+/* Places next to each other at once: LANES columns of each coefficient, so that a compiler can use vectors. */
+#define LANES 8
+static void taylors(const place *q, ball *z) {
+  double c[25][LANES], dh[LANES], dl[LANES], tail[LANES], ph[LANES], pl[LANES];
+  for (int i = 0; i < LANES; i++) {
+    const double *from = &q[i].at->pairs[0][0];
+    for (int k = 0; k < 25; k++) c[k][i] = from[k];
+    dh[i] = q[i].d.h; dl[i] = q[i].d.l;
+    tail[i] = c[24][i];
+  }
+  for (int k = 23; k >= 16; k--)
+    for (int i = 0; i < LANES; i++) tail[i] = c[k][i] + dh[i] * tail[i];
+  for (int i = 0; i < LANES; i++) {
+    dd p = mul2((dd){dh[i], dl[i]}, (dd){tail[i], 0.0});
+    ph[i] = p.h; pl[i] = p.l;
+  }
+  for (int k = 7; k >= 1; k--)
+    for (int i = 0; i < LANES; i++) {
+      dd p = mul2(add2((dd){ph[i], pl[i]}, (dd){c[2 * k][i], c[2 * k + 1][i]}), (dd){dh[i], dl[i]});
+      ph[i] = p.h; pl[i] = p.l;
+    }
+  for (int i = 0; i < LANES; i++) {
+    dd p = add2((dd){ph[i], pl[i]}, (dd){c[0][i], c[1][i]});
+    z[i] = with(p, radius_of(q[i].at, mid(q[i].d), q[i].d.r));
+  }
+}
+#define BY_TABLE(name) \
+  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x))); } \
+  static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
+    place q[LANES]; \
+    ball z[LANES]; \
+    for (int64_t start = 0; start < count; start += LANES) { \
+      int64_t n = count - start < LANES ? count - start : LANES; \
+      for (int64_t i = 0; i < LANES; i++) q[i] = i < n ? name##_at(get(x, start + i)) : NOWHERE; \
+      taylors(q, z); \
+      for (int64_t i = 0; i < n; i++) { \
+        ball y = name##_of(get(x, start + i), z[i]); \
+        h[start + i] = y.h; l[start + i] = y.l; r[start + i] = y.r; \
+      } \
+    } \
+  }
+#define BY_ITSELF(name) \
+  static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
+    for (int64_t i = 0; i < count; i++) { \
+      ball z = name##_one(get(x, i)); \
+      h[i] = z.h; l[i] = z.l; r[i] = z.r; \
+    } \
+  }
+#define sin_of itself
+
+BY_TABLE(erf) BY_TABLE(erfc) BY_TABLE(sin) BY_TABLE(cos) BY_TABLE(expm1) BY_TABLE(log1p) BY_TABLE(atan)
+
+/* -- composed, each at the midpoint, with the largest slope in the ball ----------------------------------- */
+
+INLINE ball tan_one(ball x) { return quotient(sin_one(x), cos_one(x)); }
+INLINE ball sinh_one(ball x) {
+  ball y = magnitude(x), z;
+  if (y.h <= 0.5) {
+    ball e = expm1_one(centre(y));
+    double m = y.h + y.r;
+    if (!(m <= 1)) return UNKNOWN;
+    z = spread(half(add(e, quotient(e, add(ONE, e)))), 1 + 0.5431 * m * m, y.r); /* cosh m for m <= 1 */
+  } else {
+    ball e = exponential(y);
+    z = half(minus(e, quotient(ONE, e)));
+  }
+  return like(x, z);
+}
+INLINE ball cosh_one(ball x) {
+  if (is_exactly(x, 0)) return ONE;
+  ball y = magnitude(x), e = exponential(centre(y)), z = half(add(e, quotient(ONE, e)));
+  double most = (z.h + z.r) * (1 + 2 * y.r) * (1 + 0x1p-40); /* cosh(y + r) <= cosh(y) e^r, and r <= 1 */
+  double slope = fmin((y.h + y.r) * most, sqrt((most - 1) * (most + 1)) + 0x1p-20 * most) * (1 + 0x1p-40);
+  return y.r <= 1 ? spread(z, slope, y.r) : UNKNOWN;
+}
+INLINE ball asinh_one(ball x) {
+  ball y = centre(magnitude(x)), square = mul(y, y);
+  ball z = log1p_one(add(y, quotient(square, add(ONE, root(add(ONE, square))))));
+  double m = fabs(x.h) * (1 - 0x1p-40) - x.r;
+  return like(x, spread(z, m > 0 ? 1 / sqrt(1 + m * m) : 1, x.r));
+}
+INLINE ball acosh_one(ball x) {
+  ball y = minus(centre(x), ONE), z = log1p_one(add(y, root(mul(y, add(y, (ball){2, 0, 0})))));
+  double m = y.h * (1 - 0x1p-40) - x.r; /* below x - 1 */
+  return m > 0 ? spread(z, 1 / sqrt(m * (m + 2)), x.r) : is_exactly(x, 1) ? z : UNKNOWN;
+}
+INLINE ball atanh_one(ball x) {
+  ball y = centre(magnitude(x)), other = minus(ONE, y);
+  ball z = half(log1p_one(quotient(scaled(y, 2), other)));
+  double m = other.h * (1 - 0x1p-40) - x.r; /* below 1 - |x| */
+  return m > 0 ? like(x, spread(z, 1 / (m * (2 - m)), x.r)) : UNKNOWN;
+}
+/* sqrt(1 - x^2) / x, or where that is larger than 1 its reciprocal. */
+INLINE ball leg(ball y) { return root(mul(minus(ONE, y), add(ONE, y))); }
+INLINE double steep(ball y, double r) { /* 1 / sqrt(1 - x^2) */
+  double m = minus(ONE, y).h * (1 - 0x1p-40) - r;
+  return m > 0 ? 1 / sqrt(m * (2 - m)) : INFINITY;
+}
+INLINE ball asin_one(ball x) {
+  ball y = centre(magnitude(x));
+  ball z = y.h <= 0.7 ? atan_one(quotient(y, leg(y))) : minus(PI_HALF, atan_one(quotient(leg(y), y)));
+  return like(x, spread(z, steep(y, x.r), x.r));
+}
+INLINE ball acos_one(ball x) {
+  ball y = centre(magnitude(x)), z;
+  if (y.h <= 0.7) z = minus(PI_HALF, like(x, atan_one(quotient(y, leg(y)))));
+  else {
+    z = atan_one(quotient(leg(y), y));
+    if (x.h < 0) z = minus(scaled(PI_HALF, 2), z);
+  }
+  return spread(z, steep(y, x.r), x.r);
+}
+/* a^3 - z^3 = (a - z)(a^2 + a z + z^2), and a >= z (1 - s) where a^3 >= z^3 (1 - s) */
+INLINE ball cbrt_one(ball x) {
+  ball y = magnitude(x);
+  double s = cbrt(y.h);
+  ball p = {s, 0, 0}, d = minus(centre(y), mul(p, mul(p, p)));
+  dd z = fast_two_sum(s, d.h / (3 * s * s));
+  p = with(z, 0);
+  ball cube = mul(p, mul(p, p));
+  d = minus(y, cube);
+  double off = (fabs(d.h) * (1 + 0x1p-50) + d.r) * UP, share = off / cube.h * (1 + 0x1p-40);
+  double least = 3 * z.h * z.h * (1 - share) * (1 - share) * (1 - 0x1p-40);
+  if ((x.h == 0) & (x.r == 0)) return x;
+  return (share <= 0.5) & (y.h > 0x1p-800) ? like(x, with(z, (off / least + ETA) * UP)) : UNKNOWN;
+}
+/* From 1/16 to 256 by tables; Stirling's series beyond, whose last factor is the remainder's. */
+#define GAMMA_TABLE(nodes, x) taylor(octaves(nodes, -4, 8, x))
+INLINE ball stirling(const ball *factors, ball w) {
+  ball sum = factors[5];
+  for (int k = 4; k >= 0; k--) sum = add(factors[k], mul(w, sum));
+  double sixth = w.h * w.h * w.h * w.h * w.h * w.h * factors[6].h * (1 + 0x1p-40);
+  return with(mid(sum), (sum.r + fabs(sixth)) * UP);
+}
+INLINE double least_of(ball x) { return x.h * (1 - 0x1p-40) - x.r; }
+INLINE ball lgamma_one(ball x) {
+  if (x.h < 0.0625) return minus(GAMMA_TABLE(LGAMMA, add(ONE, x)), logarithm(x));
+  if (x.h <= 256) return GAMMA_TABLE(LGAMMA, x);
+  ball y = centre(x), v = quotient(ONE, y), l = logarithm(y);
+  ball z = add(minus(mul(minus(y, HALF), l), y), add(HALF_LOG_TWO_PI, mul(v, stirling(LGAMMA_FAR, mul(v, v)))));
+  double m = least_of(x);
+  return m > 1 ? spread(z, (l.h + l.r) * (1 + 0x1p-40) + x.r / m, x.r) : UNKNOWN;
+}
+INLINE ball digamma_one(ball x) {
+  if (x.h < 0.0625) return minus(GAMMA_TABLE(DIGAMMA, add(ONE, x)), quotient(ONE, x));
+  if (x.h <= 256) return GAMMA_TABLE(DIGAMMA, x);
+  ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
+  ball z = minus(logarithm(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w))));
+  double m = least_of(x);
+  return m > 1 ? spread(z, 1 / m + 1 / (m * m), x.r) : UNKNOWN;
+}
+INLINE ball trigamma_one(ball x) {
+  if (x.h < 0.0625) {
+    ball v = quotient(ONE, x);
+    return add(GAMMA_TABLE(TRIGAMMA, add(ONE, x)), mul(v, v));
+  }
+  if (x.h <= 256) return GAMMA_TABLE(TRIGAMMA, x);
+  ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
+  ball z = add(v, add(half(w), mul(mul(v, w), stirling(TRIGAMMA_FAR, w))));
+  double m = least_of(x);
+  return m > 1 ? spread(z, 1 / (m * m) + 2 / (m * m * m), x.r) : UNKNOWN;
+}
+BY_ITSELF(tan) BY_ITSELF(sinh) BY_ITSELF(cosh) BY_ITSELF(asinh) BY_ITSELF(acosh) BY_ITSELF(atanh)
+BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
+BY_ITSELF(lgamma) BY_ITSELF(digamma) BY_ITSELF(trigamma)
+
+/* log near 1, and tanh near 0, keep their digits there. */
+static void log_all(int64_t count, view x, double *h, double *l, double *r) {
+  logarithms(count, x.h, x.l, x.r, h, l, r);
+  for (int64_t i = 0; i < count; i++)
+    if ((x.h[i] >= 0.875) & (x.h[i] <= 1.125) & (x.r[i] <= 0.125)) {
+      ball z = log1p_one(minus(get(x, i), ONE));
+      h[i] = z.h; l[i] = z.l; r[i] = z.r;
+    }
+}
+static void tanh_all(int64_t count, view x, double *h, double *l, double *r) {
+  tangents(count, x.h, x.l, x.r, h, l, r);
+  for (int64_t i = 0; i < count; i++)
+    if ((fabs(x.h[i]) <= 0x1p-6) & (x.r[i] <= 0.0625)) {
+      ball e = expm1_one(scaled(get(x, i), 2)), z = quotient(e, add(e, (ball){2, 0, 0}));
+      h[i] = z.h; l[i] = z.l; r[i] = z.r;
+    }
+}
+
+#define SMOOTH(APPLY) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(tan) \
+  APPLY(sinh) APPLY(cosh) APPLY(asinh) APPLY(acosh) APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt) \
+  APPLY(lgamma) APPLY(digamma) APPLY(trigamma)

@@ -1,0 +1,339 @@
+"""B by the fast core: the plan of a program in which every ball grows as its dtype rounds.
+
+Each rule here is that of the primitive's `rounded`, on pairs; where one is missing, where a comparison may
+turn, or where a number may overflow, B is Arb's. The fused arithmetic of a compiler around a largest element
+(`maxima`) is Arb's as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from oracles.exact.core.functions import whole_exponent
+from oracles.exact.core.plan import Plan, Value
+from oracles.exact.core.plans import once
+from oracles.exact.core.rules import rule
+from oracles.exact.program.balls import precision
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
+from oracles.exact.program.maxima import Limit, Maxima
+from oracles.exact.program.primitives.sums import sum_units
+from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.scalars import (
+    CALLS,
+    LOGISTIC,
+    QUOTIENT_UNITS,
+    SCALARS,
+    SIGMOID_FLOOR,
+    SLACKS,
+    SLOPE_ULPS,
+)
+
+BITS = 96
+EXACT = """
+    neg abs maximum minimum blend select detach edged broadcast reshape permute take concatenate weights
+    mixture reduce_max reduce_min
+"""
+Rounded: TypeAlias = Callable[["BoundPlan", Equation, tuple[Value, ...], Format], Value]
+
+
+class BoundPlan(Plan):
+    """A program as its dtypes round.
+
+    Raises:
+        Unsupported: An operation has no rule here.
+    """
+
+    def __init__(self, program: Program, model: RoundingModel, leaving: set[Any]) -> None:
+        self.growth, self.leaving = Growth(model), leaving
+        largest = any(e.primitive.name == "reduce_max" for e in program.equations)
+        if largest and model.fuses:
+            raise Unsupported("fused maxima")
+        self.maxima = Maxima(False) if largest else None
+        super().__init__(program, rule)
+
+    def _emitted(self, equation: Equation) -> Value:
+        values = tuple(self._values[v] for v in equation.operands)
+        if not equation.output.is_float:
+            found = super()._emitted(equation)
+        else:
+            found = self._rounded(equation, values)
+        return self._limited(equation, values, found) if self.maxima else found
+
+    def _limited(self, equation: Equation, values: tuple[Value, ...], found: Value) -> Value:
+        """Narrowed by what is known of its rows."""
+        primitive = equation.primitive
+        if primitive.rows is None:
+            return found
+        known: list[Any] = [
+            self.known(v, o.dtype) if v.node.integers else None
+            for v, o in zip(values, equation.operands, strict=True)
+        ]
+        if any(k is None and v.node.integers for k, v in zip(known, values, strict=True)):
+            return found
+        limit = primitive.rows(self.maxima, equation, known, None)  # type: ignore[arg-type]
+        if not isinstance(limit, Limit):
+            return found
+        only = limit.only
+        if only is None:
+            raise Unsupported("limits that differ")
+        return self._with("at_most" if limit.at_most else "at_least", found, [only])
+
+    def _rounded(self, equation: Equation, values: tuple[Value, ...]) -> Value:
+        growth, leaves = self.growth, equation.output in self.leaving
+        target, name = growth.format(equation), growth.model.library
+        accuracy = CALLS.get(equation.called) if equation.origin else None
+        if accuracy is not None:
+            result = self._exactly(equation, values)
+            if not leaves:
+                return result
+            result = self.grown(result, target, 2 * accuracy.ulps(name, target.name), True)
+            if accuracy is LOGISTIC and SIGMOID_FLOOR[name]:
+                result = self._with("pad", result, [_above(SIGMOID_FLOOR[name] / float(target.overflow))])
+            return result
+        own = ROUNDED.get(equation.primitive.name)
+        if own is None:
+            raise Unsupported(f"no rule for the rounding of {equation.primitive.name}")
+        result = own(self, equation, values, target)
+        if target is WIDE_HALF and leaves:
+            return self.grown(result, format_of(equation.output.dtype), 0, True)
+        return result
+
+    def _exactly(self, equation: Equation, values: tuple[Value, ...]) -> Value:
+        """What exact arithmetic gives.
+
+        Raises:
+            Unsupported: It has no instruction.
+        """
+        found = rule(self, equation, values)
+        if found is None:
+            raise Unsupported(f"no instruction for {equation.primitive.name}")
+        return found
+
+    # -- what rules write with ------------------------------------------------------------------------------
+
+    def _with(self, operation: str, value: Value, numbers: list[float], *others: Value) -> Value:
+        """An operation with numbers of its own, element by element."""
+        given = self.constant(np.array(numbers)).node
+        operands = [(value.node, 0, 0), (given, 0, 0), *((o.node, 0, 0) for o in others)]
+        size = value.node.size
+        operands[0] = (value.node, size, 1)
+        return Value(self._node(operation, tuple(operands), size, size), value.shape, value.whole)
+
+    def grown(
+        self,
+        value: Value,
+        target: Format,
+        units: float,
+        inexact: bool,
+        once: bool = False,
+        factors: tuple[Value, ...] = (),
+    ) -> Value:
+        """As `Growth.grown`: so many unit roundoffs, and what happens at the ends of the format."""
+        flushed = self.growth.flushed(target)
+        least = float(target.least) if target.name != "float64" else 5e-324
+        lost = flushed or (_above(least / 2 * max(units, 1)) if inexact else 0.0)
+        overflow = float(target.overflow) if target.name != "float64" else 1.7976931348623157e308
+        numbers = [
+            units * target.unit, 2.0 ** (target.greatest_exponent - 1), 8 * target.normal,
+            target.normal, overflow, lost, float(once),
+        ]  # fmt: skip
+        if value.node.integers:
+            value = self.elementwise("integer", value)
+        return self._with("grow", value, numbers, *factors)
+
+    def widened(self, value: Value, by: float) -> Value:
+        """x (1 +- by)."""
+        return self._with("widen", value, [_above(by)])
+
+    def padded(self, value: Value, by: float) -> Value:
+        """x +- by."""
+        return self._with("pad", value, [_above(by)]) if by else value
+
+    def not_negative(self, value: Value) -> Value:
+        """What is not below 0."""
+        return self._with("nonnegative", value, [0.0])
+
+
+def _above(number: float) -> float:
+    return math.nextafter(number * (1 + 2.0**-50), math.inf) if number else 0.0
+
+
+def _basic(units: float, inexact: bool = True) -> Rounded:
+    def rounded(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+        return plan.grown(plan._exactly(equation, values), target, units, inexact)
+
+    return rounded
+
+
+def _mul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    x, y = values
+    product = plan._exactly(equation, values)
+    if x.key == y.key:
+        product = plan.not_negative(product)
+    factors = tuple(v for v in values if not v.node.integers)
+    return plan.grown(product, target, 1, True, factors=factors)
+
+
+def _constant(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    with precision(BITS):
+        assert equation.primitive.rounded is not None
+        return plan.constant(equation.primitive.rounded(plan.growth, equation, [], target))
+
+
+def _convert(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    source = FORMATS.get(equation.operands[0].dtype)
+    found = plan._exactly(equation, values)
+    if source is None:
+        known = values[0].node.known
+        largest = int(np.abs(known).max(initial=0)) if isinstance(known, np.ndarray) else None
+        boolean = equation.operands[0].dtype == "bool"
+        if not boolean and (largest is None or largest > 2**target.digits or largest >= target.overflow):
+            raise Unsupported("integers that may round")
+        return found
+    if source.digits <= target.digits and source.greatest_exponent <= target.greatest_exponent:
+        return found
+    return plan.grown(found, target, 1, True)
+
+
+def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    function, order = equation.params["function"], equation.params["order"]
+    entry, name = SCALARS[function], plan.growth.model.library
+    if function == "power":
+        return _power(plan, equation, values, target)
+    units = 2 * entry.accuracy.ulps(name, target.name)
+    x, *parameters = values
+    if order and not entry.own_slope:
+        x = plan.widened(x, SLOPE_ULPS * target.unit)
+        units += 2 * SLOPE_ULPS
+    elif not order and entry.accuracy.argument:
+        x = plan.widened(x, entry.accuracy.argument * target.unit)
+    found = plan._exactly(equation, (x, *parameters))
+    if not order and entry.accuracy.ones:
+        found = plan.padded(found, entry.accuracy.ones * target.unit)
+    slack = SLACKS.get((name, equation.called, function))
+    if slack and not order:
+        ones = slack.float32_units if target.name == "float32" else slack.units
+        found = plan.padded(found, ones * target.unit)
+        units += 2 * slack.ulps
+    if order and entry.levels:
+        found = plan.padded(found, SLOPE_ULPS * target.unit)
+    if order == 0 and entry.positive:
+        found = plan.not_negative(found)
+    return plan.grown(found, target, units, True, once=True)
+
+
+def _power(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    order, n = equation.params["order"], whole_exponent(values[1])
+    found = plan._exactly(equation, values)
+    if n < 0:
+        raise Unsupported("a power that is divided by")
+    if (n - order) % 2 == 0 and n - order >= 0:
+        found = plan.not_negative(found)
+    return plan.grown(found, target, 2 * n + 2 if n > 2 else 1 if not order else 2, True)
+
+
+def _sum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    (x,), axes = values, equation.params["axes"]
+    total = plan._exactly(equation, values)
+    whole = plan.written(x)
+    count = math.prod(whole.shape[a] for a in axes)
+    below = plan.growth.flushed(target) * max(count - 1, 0)
+    terms = _terms(plan, target, np.asarray(count), below)
+    inside = _in_one_piece(plan, whole, axes)
+    operands = ((inside[0].node, 0, 1), (total.node, 0, 1), (terms.node, 0, 0))
+    size = total.node.size
+    node = plan._node("sum_grows", operands, size, size, False, (count, inside[1], 0))
+    return plan.grown(Value(node, total.shape, total.whole), target, 0, False)
+
+
+def _in_one_piece(plan: BoundPlan, value: Value, axes: tuple[int, ...]) -> tuple[Value, int]:
+    """The value with the axes side by side, and how far elements along them are apart."""
+    shape = value.shape
+    if axes[-1] - axes[0] + 1 != len(axes):
+        order = (*(i for i in range(len(shape)) if i not in axes), *axes)
+        return plan.permuted(value, order), 1
+    return value, math.prod(shape[axes[-1] + 1 :])
+
+
+def _terms(plan: BoundPlan, target: Format, count: Array, below: float) -> Value:
+    overflow = float(target.overflow) if target.name != "float64" else math.inf
+    lost = float(sum_units(count, target))
+    return plan.constant(np.array([_above(lost), _above(below), min(overflow, 1.7976931348623157e308)]))
+
+
+def _matmul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    growth = plan.growth
+    if growth.flushed(target, product=True):
+        raise Unsupported("products that flush")
+    inner = FORMATS["float32"] if growth.model.wide_products and target.name == "bfloat16" else target
+    x, y = (plan.written(v) for v in values)
+    product = plan._exactly(equation, values)
+    count, (rows, columns) = x.whole[-1], product.whole[-2:]
+    terms = _terms(
+        plan, inner, np.asarray(count + 1), float(inner.least) if inner.name != "float64" else 5e-324
+    )
+    operands = (*((v.node, 0, 1) for v in (x, y, product)), (terms.node, 0, 0))
+    node = plan._node("matmul_grows", operands, product.node.size, columns, False, (count, 0, rows))
+    found = plan.grown(Value(node, product.shape, product.whole), inner, 0, False)
+    return found if inner is target else plan.grown(found, target, 1, True)
+
+
+def _scatter(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    positions = plan.known(values[1], "int64")
+    if positions is None:
+        raise Unsupported("positions that are computed")
+    inside = positions[positions >= 0]
+    if len(np.unique(inside)) < inside.size:
+        raise Unsupported("positions that repeat")
+    return plan._exactly(equation, values)
+
+
+def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """Moves and choices do not round."""
+    return plan._exactly(equation, values)
+
+
+ROUNDED: dict[str, Rounded] = {
+    **dict.fromkeys(EXACT.split(), _exact),
+    "constant": _constant,
+    "add": _basic(1, inexact=False),
+    "sub": _basic(1, inexact=False),
+    "mul": _mul,
+    "div": _basic(QUOTIENT_UNITS),
+    "scale": _basic(1),
+    "convert": _convert,
+    "taylor": _taylor,
+    "reduce_sum": _sum,
+    "matmul": _matmul,
+    "scatter_add": _scatter,
+}
+
+
+def planned_bound(
+    program: Program, model: RoundingModel, leaving: Callable[[Program], set[Any]]
+) -> BoundPlan | None:
+    """The plan of a program's bound, made once; None where the core cannot be used, or does not suffice."""
+
+    def make() -> BoundPlan | None:
+        try:
+            return BoundPlan(program, model, leaving(program))
+        except Unsupported:
+            return None
+
+    return once(model, program, make)
+
+
+def stored(program: Program, model: RoundingModel, inputs: Any) -> bool:
+    """Whether no input may be flushed before it is used."""
+    growth = Growth(model)
+    for v, x in zip(program.inputs, inputs, strict=True):
+        normal = growth.flushed(FORMATS[v.dtype]) if v.dtype in FORMATS else 0.0
+        sizes = np.abs(np.asarray(x, np.float64)) if normal else np.zeros(0)
+        if ((sizes > 0) & (sizes < normal)).any():
+            return False
+    return True

@@ -1,0 +1,156 @@
+"""What kernels decide (comparisons, choices, extremes) holds for every point of the balls."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from flint import arb
+from numpy.random import Generator
+
+from oracles.exact.core.pairs import Pairs, sum_of_numbers
+from oracles.exact.program.balls import precision
+from tests.oracles.exact.core.kernels import decided
+from tests.oracles.exact.core.operands import BITS, balls, numbers
+
+COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+WIDTH = 4  # of the rows that have an extreme element
+
+
+class Ends(NamedTuple):
+    """The least and the largest point of a ball; None where nothing is known of it."""
+
+    low: arb
+    high: arb
+
+
+def ends(x: Pairs) -> list[Ends | None]:
+    """The ends of each ball, exactly."""
+    with precision(BITS):
+        return [
+            Ends(arb(h) + low - r, arb(h) + low + r) if np.isfinite(r) else None
+            for h, low, r in zip(*(a.tolist() for a in (x.h, x.l, x.r)), strict=True)
+        ]
+
+
+def touching(rng: Generator, n: int) -> tuple[Pairs, Pairs]:
+    """Two arrays of balls: apart, overlapping, touching at one end, equal, or unknown."""
+    x = balls(rng, numbers(rng, n))
+    y = balls(rng, np.where(rng.random(n) < 0.3, x.h, numbers(rng, n)))
+    kind = rng.integers(0, 6, n)
+    both = x.r + y.r
+    edge = sum_of_numbers(x.h, np.where(rng.random(n) < 0.5, both, -both))
+    at_edge = (kind == 0) & np.isfinite(edge.h) & np.isfinite(edge.l)
+    same = kind == 1
+    x = Pairs(x.h, np.where(at_edge, 0.0, x.l), np.where(same & (rng.random(n) < 0.7), 0.0, x.r))
+    y = Pairs(
+        np.where(at_edge, edge.h * (1 + rng.integers(-1, 2, n) * 2.0**-52), np.where(same, x.h, y.h)),
+        np.where(at_edge, edge.l, np.where(same, x.l, y.l)),
+        np.where(same, x.r, y.r),
+    )
+    lost = rng.random(n) < 0.03
+    return x, Pairs(np.where(lost, np.nan, y.h), y.l, np.where(lost, rng.choice([np.nan, np.inf], n), y.r))
+
+
+def _holds(name: str, x: Ends, y: Ends) -> bool | None:
+    """Whether a comparison is certain to hold, or to fail; None where neither is."""
+    above, below = x.low > y.high, x.high < y.low
+    one = x.low == x.high == y.low == y.high
+    certain = {
+        "gt": (above, below or one),
+        "ge": (above or one, below),
+        "lt": (below, above or one),
+        "le": (below or one, above),
+        "eq": (one, above or below),
+        "ne": (above or below, one),
+    }
+    yes, no = certain[name]
+    return True if yes else False if no else None
+
+
+class Decided(NamedTuple):
+    """How many were decided, of how many that could be; and which are wrong."""
+
+    made: int
+    possible: int
+    wrong: list[int]
+
+
+def compared(name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """A comparison of n pairs of balls, one by one."""
+    x, y = touching(rng, n)
+    with precision(BITS):
+        certain = [
+            None if a is None or b is None else _holds(name, a, b)
+            for a, b in zip(ends(x), ends(y), strict=True)
+        ]
+    found = decided(name, x, y, rows=n, integers=True, core=core)
+    wrong = [
+        k for k, f in enumerate(found) if f is not None and (certain[k] is None or bool(f[0]) != certain[k])
+    ]
+    return Decided(sum(f is not None for f in found), sum(c is not None for c in certain), wrong)
+
+
+def blended(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """A choice by which of two balls is larger."""
+    (a, b), (x, y) = touching(rng, n), touching(rng, n)
+    found = decided("blend", a, b, x, y, rows=n, core=core)
+    wrong, possible = [], 0
+    with precision(BITS):
+        for k, (p, q, f) in enumerate(zip(ends(a), ends(b), found, strict=True)):
+            up = p is not None and q is not None and p.low > q.high
+            down = p is not None and q is not None and p.high < q.low
+            one = all(u[k] == v[k] for u, v in ((x.h, y.h), (x.l, y.l))) and x.r[k] == y.r[k] == 0
+            possible += up or down or one
+            if f is not None:
+                chosen = y if down else x
+                right = (up or down or one) and all(
+                    np.array_equal(u[0], v[k], equal_nan=True)
+                    for u, v in ((f.h, chosen.h), (f.l, chosen.l), (f.r, chosen.r))
+                )
+                wrong += [] if right else [k]
+    return Decided(sum(f is not None for f in found), possible, wrong)
+
+
+def extremes(operation: str, sign: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Which of each row is the largest (or, for the sign -1, the smallest)."""
+    x, t = (_interleaved(*touching(rng, n * WIDTH // 2)) for _ in range(2))
+    operands = (x, t) if operation == "mixture" else (x,)
+    found = decided(operation, *operands, rows=n, count=WIDTH, numbers=(WIDTH, 1, sign), core=core)
+    wrong, possible = [], 0
+    for k, (f, row) in enumerate(zip(found, _rows(ends(x)), strict=True)):
+        best = _winner(row, sign)
+        possible += best is not None
+        if f is None:
+            continue
+        right = best is not None and (
+            np.array_equal(f.h, np.arange(WIDTH) == best) and not f.l.any() and not f.r.any()
+            if operation == "weights"
+            else np.array_equal(
+                [f.h[0], f.l[0], f.r[0]], [v[k * WIDTH + best] for v in (t.h, t.l, t.r)], equal_nan=True
+            )
+        )
+        wrong += [] if right else [k]
+    return Decided(sum(f is not None for f in found), possible, wrong)
+
+
+def _interleaved(x: Pairs, y: Pairs) -> Pairs:
+    """What touches, side by side."""
+    return Pairs(*(np.stack(planes, 1).ravel() for planes in ((x.h, y.h), (x.l, y.l), (x.r, y.r))))
+
+
+def _rows(found: list[Ends | None]) -> Iterator[list[Ends | None]]:
+    return (found[k : k + WIDTH] for k in range(0, len(found), WIDTH))
+
+
+def _winner(row: list[Ends | None], sign: int) -> int | None:
+    with precision(BITS):
+        for k, one in enumerate(row):
+            others = [o for j, o in enumerate(row) if j != k]
+            if one is not None and all(
+                o is not None and (one.low > o.high if sign > 0 else one.high < o.low) for o in others
+            ):
+                return k
+    return None

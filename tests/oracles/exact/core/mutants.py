@@ -1,0 +1,85 @@
+"""The core with faults, to see that the tests of its kernels find each: one library, one fault at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from oracles.exact.core.build import FLAGS, SOURCE, build
+
+
+class Mutant(NamedTuple):
+    """A fault: an expression of core.c, and what stands in its place; and which trial must see it."""
+
+    seen_by: str
+    right: str
+    wrong: str
+
+
+RADII = "ax * y.r + (ay + y.r) * x.r"
+REST = "lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r"
+ABOVE = "(x.r + y.r + 8 * U2 * fabs(d.h)) * UP"
+MUTANTS = {
+    "two_sum as if sorted": Mutant("add", "(a - (s - z)) + (b - z)", "b - (s - a)"),
+    "two_prod split elsewhere": Mutant("mul", "134217729.0 * a", "1048577.0 * a"),
+    "add without rounding": Mutant("add", "(x.l == 0) & (y.l == 0) ? 0.0 : 4 * U2", "0.0"),
+    "add without a radius": Mutant("add", "((x.r + y.r) + off * fabs(z.h))", "(x.r + off * fabs(z.h))"),
+    "mul without rounding": Mutant("mul", "10 * U2 * fabs(h)", "0.0 * h"),
+    "mul without underflow": Mutant("mul", "lost(z.h) + ETA", "lost(z.h)"),
+    "mul exact among subnormal numbers": Mutant("mul", "(fabs(z.h) >= SMALL)", "(z.h == z.h)"),
+    "mul without a radius": Mutant("mul", RADII, "(ay + y.r) * x.r"),
+    "mul without the radii's product": Mutant("mul", RADII, "ax * y.r + ay * x.r"),
+    "0 by a huge number": Mutant(
+        "mul", "(ball){0, 0, 0.0 * (ax + ay + x.r + y.r)}", "with(z, 0.0 * (ax + ay + x.r + y.r))"
+    ),
+    "div without the radius of x": Mutant("div", REST, "lost(p.h) + fabs(z.h) * (1 + 0x1p-50) * y.r"),
+    "div without the radius of y": Mutant("div", REST, "lost(p.h) + x.r"),
+    "div by the middle of y": Mutant("div", "(fabs(y.h) * (1 - 0x1p-50) - y.r)", "fabs(y.h)"),
+    "sqrt without its radius": Mutant("sqrt", "lost(p.h) + x.r + ETA", "lost(p.h) + ETA"),
+    "sqrt over the middle of x": Mutant("sqrt", "(x.h * (1 - 0x1p-50) - x.r)", "x.h"),
+    "exp short of a term": Mutant("exp", "FACTORIAL[9].h", "0.0"),
+    "exp short of a factor": Mutant("exp", "mul2(add2(p, FACTORIAL[3]), t)", "mul2(p, t)"),
+    "exp without the low part": Mutant("exp", "add2(t, (dd){x.l, 0.0})", "t"),
+    "exp reduced roughly": Mutant("exp", "two_prod(k, LN_C)", "two_prod(0, LN_C)"),
+    "exp with its slope in the middle": Mutant("exp", "x.r * (1 + x.r)", "x.r"),
+    "log without the square": Mutant("log", "-0.5 * square.h", "0.0"),
+    "log without its radius": Mutant("log", "x.r / low * (1 + 0x1p-50)", "0.0"),
+    "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
+    "larger by one end": Mutant("larger", "(ux > uy ? ux : uy) + unknown", "ux + unknown"),
+    "abs without its low part's sign": Mutant(
+        "abs", "x.h < 0 ? negative(x) : x", "x.h < 0 ? with((dd){-x.h, x.l}, x.r) : x"
+    ),
+    "integers of 53 bits": Mutant("integer", "(double)(p[i] - (int64_t)whole)", "0.0"),
+    "sum without rounding": Mutant("sum", "4 * U2 * (double)(q->a + 4) * all", "0.0 * all"),
+    "sum without some radii": Mutant("sum", "(radius[2] + radius[3])", "radius[2]"),
+    "extreme with its own end": Mutant("top", "high > upper(top) ? high : upper(top)", "upper(top)"),
+    "scatter that overwrites": Mutant("scatter", "(z.h == 0) & (z.r == 0) ? x : add(z, x)", "x"),
+    "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
+    "above by the middle": Mutant("lt", ABOVE, "0.0"),
+    "same with radii": Mutant("eq", "(x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0)", "x.h == y.h"),
+    "blend at a tie": Mutant("blend", "same(one, other)", "1"),
+    "the largest at a tie": Mutant("weights", "!above(top, sign < 0 ? negative(x) : x)", "0"),
+}  # fmt: skip
+
+
+@contextmanager
+def compiled() -> Iterator[ctypes.CDLL]:
+    """A library that is the core, until `become(k)` makes it the k-th mutant, from 1."""
+    text = SOURCE.read_text(encoding="ascii")
+    for number, (name, mutant) in enumerate(MUTANTS.items(), 1):
+        assert text.count(mutant.right) == 1, f"{name}: core.c does not say once {mutant.right}"
+        chosen = f"(mutant == {number} ? {mutant.wrong} : {mutant.right})"
+        text = text.replace(mutant.right, chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "core.c")
+        switch = "static int mutant;\nvoid become(int number) { mutant = number; }\n"
+        source.write_text(switch + text, encoding="ascii")
+        flags = [f for f in FLAGS if not f.startswith("-O")]
+        library = ctypes.CDLL(str(build(Path(folder, "mutants.so"), source, flags)))
+        library.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
+        library.run.restype = ctypes.c_int64
+        yield library

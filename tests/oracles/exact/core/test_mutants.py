@@ -1,0 +1,52 @@
+"""The tests of the kernels are tested: each fault that is put into the core is seen by its trial."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from oracles.exact.core.build import compiler
+from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes
+from tests.oracles.exact.core.mutants import MUTANTS, compiled
+from tests.oracles.exact.core.trials import TRIALS
+
+
+def _compiler() -> bool:
+    try:
+        return bool(compiler())
+    except FileNotFoundError:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not _compiler(), reason="there is no C compiler here")
+
+
+@pytest.fixture(scope="module")
+def core() -> Iterator[ctypes.CDLL]:
+    with compiled() as library:
+        yield library
+
+
+def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
+    """What a trial of this name finds wrong."""
+    rng = np.random.default_rng(seed)
+    if name in COMPARISONS:
+        return compared(name, rng, 300, core).wrong
+    if name == "blend":
+        return blended(rng, 300, core).wrong
+    if name == "weights":
+        return extremes(name, 1, rng, 300, core).wrong
+    return TRIALS[name].hold(TRIALS[name].draw(rng, 1500), core).wrong
+
+
+@pytest.mark.parametrize("number", range(1, len(MUTANTS) + 1), ids=list(MUTANTS))
+def test_a_fault_in_the_core_is_seen(core, number):
+    mutant = list(MUTANTS.values())[number - 1]
+    seeds = range(4)
+    core.become(0)
+    assert not any(faults(mutant.seen_by, core, seed) for seed in seeds)
+    core.become(number)
+    assert any(faults(mutant.seen_by, core, seed) for seed in seeds)

@@ -1,0 +1,310 @@
+"""Plans against Arb: random programs, samples of every primitive and its derivatives, all kinds of inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import ml_dtypes
+import numpy as np
+import pytest
+from flint import arb
+
+from oracles.exact.core import library
+from oracles.exact.core.pairs import Pairs, of_balls
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.plans import structure
+from oracles.exact.core.rules import RULES, rule
+from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.primitives import arithmetic, arrays, choices, linear_algebra, orders, reductions
+from oracles.exact.program.primitives.taylor import scalar, taylor
+from oracles.exact.program.program import Builder, Program
+from tests.oracles.exact.core.agreement import bits_of, held, random_program
+from tests.oracles.exact.programs import SAMPLES, build
+
+pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
+
+
+def wrong(said: Counter[str]) -> list[str]:
+    return [what for what in said if what.startswith("wrong")]
+
+
+def written(function, *shapes, dtype="float64") -> Program:
+    builder = Builder()
+    return builder.program([function(*(builder.input(s, dtype) for s in shapes))])
+
+
+def run(function, *given):
+    program = written(function, *(np.shape(x) for x in given))
+    return Plan(program, rule).run(given)
+
+
+# -- programs --------------------------------------------------------------------------------------------
+
+
+def test_random_programs_agree_or_give_nothing():
+    total: Counter[str] = Counter()
+    rules, detours = set(), 0
+    for seed in range(200):
+        drawn = random_program(seed)
+        if drawn is None:
+            continue
+        said = held(*drawn)
+        assert not wrong(said), f"seed {seed}: {said}"
+        total += said
+        nodes = Plan(drawn[0], rule).nodes
+        detours += sum(n.operation == "detour" for n in nodes)
+        rules |= {e.primitive.name for e in drawn[0].equations}
+    assert total["agree"] > 500
+    assert total["undecided"] > 5
+    assert total["kink"] > 5
+    assert total["given up"] < 0.1 * total["agree"]
+    assert detours > 20
+    assert set(RULES) - rules <= {"constant", "and", "or", "xor", "not"}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_sample_and_its_gradient_agree(name):
+    function, points = SAMPLES[name]
+    program = build(function, points)
+    gradient = vjp(program, list(range(len(points))))
+    rng = np.random.default_rng(1)
+    cotangents = [rng.normal(size=v.shape) for v in program.outputs]
+    for one, given in ((program, points), (gradient, (*points, *cotangents))):
+        said = held(one, given, given, bits=300)
+        assert not wrong(said), said
+        assert said["agree"], said
+
+
+# -- what cannot be decided gives nothing ----------------------------------------------------------------
+
+
+def _zero(x):
+    return scalar("exp", scalar("log", x)) - x  # which is not known to be one
+
+
+UNDECIDED = {
+    "a comparison": lambda x: choices.select(choices.compare("lt", _zero(x), 0.0), x, -x),
+    "an equality": lambda x: choices.select(choices.compare("eq", _zero(x), 0.0), x, -x),
+    "a tie": lambda x: choices.blend(x, x, x * 2.0, x * 3.0, x),
+    "two largest": lambda x: x.builder.emit(
+        reductions.weights, (arrays.concatenate([x, x], 0),), (6,), x.dtype, axes=(0,), largest=True
+    ),
+    "two smallest": lambda x: x.builder.emit(
+        reductions.mixture, (arrays.concatenate([x, x], 0),) * 2, (), x.dtype, axes=(0,), largest=False
+    ),
+    "a step": lambda x: orders.take_along(x, orders.argsort(_zero(x), 0), 0),
+    "a kink of a detour": lambda x: (
+        fn.absolute(x) * x.builder.emit(choices.floor, (_zero(x),), x.shape, x.dtype)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_what_cannot_be_decided_gives_nothing(name):
+    x = np.array([0.1, 0.7, 0.3])
+    assert run(UNDECIDED[name], x) is None
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_guard_that_does_not_hold_gives_nothing(holds):
+    builder = Builder()
+    x = builder.input((3,), "float64")
+    builder.guards.append((choices.compare("lt", x, 0.0), np.array([False, True, holds])))
+    program = builder.program([x * x])
+    found = Plan(program, rule).run([np.array([1.0, -1.0, -2.0])])
+    assert (found is not None) == holds
+
+
+def test_what_overflows_is_unknown_and_does_not_spread():
+    (found,) = run(lambda x: scalar("exp", x) + 1.0, np.array([1.0, 1000.0, -1000.0]))
+    assert np.isfinite(found.r).tolist() == [True, False, True]
+
+
+# -- arenas ------------------------------------------------------------------------------------------------
+
+
+def _poisoned(plan: Plan, fill: float) -> np.ndarray:
+    """A new arena in which everything but the constants is this number."""
+    arena = plan._new()
+    poisoned = np.full_like(arena, fill)
+    for node in plan.nodes:
+        if node.operation == "constant":
+            place = slice(node.at, node.at + node.words)
+            poisoned[place] = arena[place]
+    return poisoned
+
+
+@pytest.mark.parametrize("fill", [np.nan, 1e308])
+def test_what_lay_in_an_arena_does_not_matter(fill):
+    for seed in range(60):
+        drawn = random_program(seed)
+        if drawn is None:
+            continue
+        program, given, _ = drawn
+        plan = Plan(program, rule)
+        first = bits_of(plan.run(given))
+        plan._arenas[:] = [_poisoned(plan, fill)]
+        assert bits_of(plan.run(given)) == first
+        assert bits_of(plan.run(given)) == first  # after its own numbers, and twice
+
+
+def test_another_point_between_changes_nothing():
+    function, points = SAMPLES["softmax"]
+    plan = Plan(build(function, points), rule)
+    first = bits_of(plan.run(points))
+    plan.run([p + 1e300 for p in points])
+    plan.run([p * np.nan for p in points])
+    assert bits_of(plan.run(points)) == first
+
+
+def test_two_threads_run_one_plan():
+    function, points = SAMPLES["log_softmax"]
+    plan = Plan(build(function, points), rule)
+    given = [[p + k for p in points] for k in range(8)]
+    alone = [bits_of(plan.run(g)) for g in given]
+    plan._arenas.clear()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda g: bits_of(plan.run(g)), given * 25))
+    assert together == alone * 25
+
+
+# -- inputs ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
+def test_numbers_of_each_dtype_are_taken_exactly(dtype):
+    x = np.array([0.1, 3.0, -7e-5]).astype(dtype)
+    (found,) = run(lambda v: v + 0.0, x)
+    assert found.h.tolist() == [float(v) for v in x]
+    assert not found.r.any()
+
+
+def test_balls_are_taken_with_all_their_radius():
+    with precision(300):
+        balls = filled([arb(1) / 3, arb(2, 1e-30), arb("1e-400"), arb("1e400")], (4,))
+    (found,) = run(lambda v: v * 1.0, balls)
+    assert np.isfinite(found.r).tolist() == [True, True, True, False]
+    with precision(2400):
+        kept = [bool(a.contains(b)) for a, b in zip(found.balls[:3], balls[:3], strict=True)]
+    assert all(kept)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [np.array([1, 2, 3]), np.array([1j, 2.0, 3.0]), np.array(["a", "b", "c"])],
+    ids=["int", "complex", "str"],
+)
+def test_what_is_no_floating_number_is_left_to_arb(given):
+    assert run(lambda v: v * v, given) is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_of_what_is_not_finite_nothing_is_known(bad):
+    (found,) = run(lambda v: fn.minimum(v, 0.0) * 0.0 + fn.maximum(v, 0.0), np.array([1.0, bad, -1.0]))
+    assert np.isfinite(found.r).tolist() == [True, False, True]
+
+
+def test_integers_beyond_what_doubles_hold_are_exact():
+    builder = Builder()
+    n = builder.input((3,), "int64")
+    program = builder.program([arithmetic.convert(n, "float64")])
+    given = np.array([2**53 + 1, -(2**61) + 3, 7])
+    (found,) = Plan(program, rule).run([given])
+    assert [int(h) + int(low) for h, low in zip(found.h, found.l, strict=True)] == given.tolist()
+    assert not found.r.any()
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "int64"])
+def test_large_unsigned_integers_are_left_to_arb(dtype):
+    builder = Builder()
+    x = builder.input((2,), "float64")
+    n = builder.constant(np.array([5, 2**63 + 5 if dtype == "uint64" else 2**60], dtype))
+    program = builder.program([x * arithmetic.convert(n, "float64")])
+    found = Plan(program, rule).run([np.ones(2)])
+    assert (found is None) == (dtype == "uint64")
+
+
+# -- structure ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3)])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * x + scalar("exp", x),
+        lambda x: arrays.reduce_sum(x, (0,)),
+        lambda x: orders.cumsum(x, 0),
+        lambda x: orders.cumsum(x.builder.broadcast(x.builder.constant(1.0), x.shape), 0),
+        lambda x: arrays.scatter_add(x, np.zeros(x.shape, int), (3,)),
+        lambda x: arrays.take(x, np.full((2,), -1)),
+        lambda x: arrays.concatenate([x, x], 0),
+        lambda x: linear_algebra.matmul(arrays.reshape(x, (2, 0)), arrays.reshape(x, (0, 3))),
+    ],
+)
+def test_arrays_without_elements(shape, function):
+    program = written(function, shape)
+    given = [np.zeros(shape)]
+    assert not wrong(held(program, given, given))
+
+
+@pytest.mark.parametrize("n", [*range(-64, 65, 7), -62, -56, -55])
+@pytest.mark.parametrize("order", [0, 1, 3, 7])
+def test_the_coefficients_of_a_power(n, order):
+    def coefficient(x):
+        exponents = x.builder.constant(np.full(x.shape, n))
+        return x.builder.emit(taylor, (x, exponents), x.shape, x.dtype, function="power", order=order)
+
+    program = written(coefficient, (2,))
+    given = [np.array([1.1, -0.9])]
+    assert held(program, given, given, bits=300) == Counter({"agree": 2})
+
+
+def test_programs_that_differ_have_plans_of_their_own():
+    def program(function):
+        return written(function, (2, 2))
+
+    long = np.arange(3000.0)
+    other = long.copy()
+    other[1500] += 1  # not in what repr shows
+    functions = [
+        lambda x: x + 1.0,
+        lambda x: x + 2.0,
+        lambda x: arrays.permute(x, (1, 0)),
+        lambda x: arrays.permute(x, (0, 1)),
+        lambda x: arrays.reduce_sum(x, (0,)),
+        lambda x: arrays.reduce_sum(x, (1,)),
+        lambda x: x[:, 0] - x[:, 1],
+        lambda x: x[:, 1] - x[:, 0],
+        lambda x: x[0, 0] * long,
+        lambda x: x[0, 0] * other,
+        lambda x: x * filled([arb(1)], ()),
+        lambda x: x * filled([arb(1, 1e-30)], ()),
+        lambda x: scalar("bessel_j", x, nu=0),
+        lambda x: scalar("bessel_j", x, nu=1),
+    ]
+    assert len({structure(program(f)) for f in functions}) == len(functions)
+
+
+def test_detours_that_differ_only_in_a_parameter_are_two():
+    (found,) = run(lambda x: scalar("bessel_j", x, nu=0) - scalar("bessel_j", x, nu=1), np.array([0.5]))
+    assert abs(found.h[0] - (0.9384698072408130 - 0.2422684576748739)) < 1e-15
+
+
+def test_pairs_around_balls_hold_them():
+    with precision(2400):
+        balls = filled(
+            [arb(2) ** -1100, arb(1) + arb(2) ** -200, arb(10) ** 300 + arb(1) / 3, arb(0, 1)], (4,)
+        )
+        pairs = of_balls(balls)
+        assert all(a.contains(b) for a, b in zip(pairs.balls, balls, strict=True))
+    assert (pairs.h + pairs.l == pairs.h).all()
+
+
+def test_of_an_unknown_ball_nothing_is_said():
+    unknown = Pairs(np.array([1.0, 1.0, np.nan]), np.zeros(3), np.array([np.nan, np.inf, np.inf]))
+    assert unknown.contains(np.array([5.0, 5.0, 5.0])).all()
+    assert all(ball.is_nan() for ball in unknown.balls)
+    assert not unknown.known

@@ -1,0 +1,74 @@
+"""The smooth functions of the C core: hundreds of balls each; more with `smooth_functions` as a program."""
+
+import numpy as np
+import pytest
+
+from oracles.exact.core import library
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.rules import GAMMAS, rule
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.jets import JETS
+from oracles.exact.program.primitives import scalar
+from oracles.exact.program.program import Builder
+from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked, value
+
+pytestmark = pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_holds_the_truth_with_enough_digits(name: str) -> None:
+    """Arb's value at a random point of each ball; exact arguments keep their digits."""
+    found = checked(name, 300, seed=1)
+    assert not found.outside
+    assert found.digits >= FUNCTIONS[name].digits
+    assert found.unknown <= 0.5
+
+
+ZERO_AT_ZERO = (
+    "erf",
+    "sin",
+    "tan",
+    "expm1",
+    "log1p",
+    "tanh",
+    "atan",
+    "sinh",
+    "asinh",
+    "atanh",
+    "asin",
+    "cbrt",
+)
+EXACT = {(name, 0.0): 0.0 for name in ZERO_AT_ZERO}
+EXACT |= {(name, 0.0): 1.0 for name in ("erfc", "cos", "cosh")}
+EXACT |= {(name, 1.0): 0.0 for name in ("log", "acosh", "acos")}
+
+
+@pytest.mark.parametrize(("name", "at"), EXACT)
+def test_exact_values(name: str, at: float) -> None:
+    """Where a function is a number, it has no radius."""
+    found = value(name, Pairs(np.array([at]), np.zeros(1), np.zeros(1)))
+    assert (*found.h, *found.l, *found.r) == (EXACT[name, at], 0.0, 0.0)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("ball", [(np.nan, 0.0, 0.0), (1.0, 0.0, np.nan), (1.0, 0.0, np.inf)])
+def test_what_is_not_known_stays_unknown(name: str, ball: tuple[float, float, float]) -> None:
+    """Neither a NaN nor an infinite radius gives a ball."""
+    assert not value(name, Pairs(*np.array(ball)[:, None])).known
+
+
+@pytest.mark.parametrize(("name", "order"), [*((n, k) for n in JETS for k in range(4)), *GAMMAS])
+def test_slopes_are_those_of_arb(name: str, order: int) -> None:
+    """Every coefficient as instructions, none of them Arb's, against Arb on the same program."""
+    points = np.array([1.5, 2.25, 37.0] if name == "acosh" else [0.3, 0.6875, 0.99])
+    builder = Builder()
+    program = builder.program([scalar(name, builder.input(points.shape, "float64"), order=order)])
+    plan = Plan(program, rule)
+    assert not [n for n in plan.nodes if n.operation == "detour"]
+    (found,) = plan.run([points]) or ()
+    (true,) = evaluate(program, [points], 300)
+    assert found.known
+    assert (found.r <= 2.0**-85 * np.abs(found.h)).all()
+    for ball, arbs in zip(found.balls.ravel(), true.ravel(), strict=True):
+        assert ball.overlaps(arbs)
