@@ -187,3 +187,23 @@ def test_jax_s_own_slope_of_spence_is_no_number_between_1_and_2(x, computed):
     assert not result.passed
     assert result.verdict in {Verdict.MISCOMPUTED, Verdict.WRONG}
     assert computed in str(result)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_the_order_of_polygamma_is_an_integer_in_its_derivatives_too(order):
+    """JAX adds 1 to it for each, in the dtype of x: rounded, it was none, and nothing was proven."""
+    result = check_gradient(
+        lambda x: jax.scipy.special.polygamma(order, x), (jax.numpy.asarray([0.7, 2.3]),), probes=False
+    )
+    assert result.verdict is Verdict.ACCURATE
+
+
+def test_only_sums_of_small_integers_are_exact():
+    def radius(x, y):
+        program = record_numpy(lambda a, b: a + b, (np.array([x]), np.array([y])), {}).program
+        (balls,) = bound(program, [np.array([x]), np.array([y])], ROUNDING_MODELS["numpy"]).balls
+        return float(balls[0].rad())
+
+    assert radius(2.0, 1.0) == radius(-64.0, 64.0) == 0
+    assert radius(2.5, 1.0) > 0
+    assert radius(65.0, 1.0) > 0

@@ -40,6 +40,8 @@ from oracles.exact.program.program import (
 )
 from oracles.exact.program.scalars import QUOTIENT_UNITS
 
+COUNTS = 64  # two of them are less than 2^8, below which bfloat16 has all integers
+
 # -- constants --------------------------------------------------------------------------------------------
 
 
@@ -104,6 +106,12 @@ def _basic(units: float, inexact: bool = True) -> Any:
     return rounded
 
 
+def _add_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """A sum of small integers is exact in every format: so is the order of a derivative, and stays one."""
+    total = equation.primitive.evaluate(*map(as_balls, operands))
+    return growth.grown(equation, total, 0 if all(map(_are_counts, operands)) else 1, False)
+
+
 def _mul_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
     """A product with a power of two is exact, above the subnormal numbers; a square is not negative."""
     x, y = map(as_balls, operands)
@@ -111,6 +119,10 @@ def _mul_rounded(growth: Growth, equation: Equation, operands: list[Array], targ
     if equation.operands[0] is equation.operands[1]:
         product = each(lambda b: (b * b) if b.rel_accuracy_bits() > 2 else (b * b).nonnegative_part(), x)
     return growth.grown(equation, product, 0 if any(map(_are_powers_of_two, operands)) else 1, True)
+
+
+def _are_counts(x: Array) -> bool:
+    return all(isinstance(b, arb) and b.is_exact() and b.is_integer() and abs(b) <= COUNTS for b in x.flat)
 
 
 def _are_powers_of_two(x: Array) -> bool:
@@ -126,7 +138,7 @@ add = Primitive(
     np.add,
     lambda e, tangents: sum_of(*tangents),
     lambda e, k, ct: ct,
-    _basic(1, inexact=False),
+    _add_rounded,
     terms=np.maximum,
 )
 sub = Primitive(
