@@ -27,6 +27,7 @@ MOST_SHOWN, MOST_REASONS = 10, 5
 COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "probed")
 SWAP = pytest.StashKey["Swap"]()
 BASELINE = "gradproof-baseline"
+OURS = {"harness", "oracles", "reference"}
 IN_TEST = "PYTEST_GRADPROOF"  # while a test runs, direct checks are kept for its report
 
 
@@ -166,6 +167,25 @@ def ours(name: str) -> ModuleType:
         if type(problem).__name__ != "Hidden":
             raise
         raise pytest.UsageError(f"{problem}, or leave gradproof out with -p no:gradproof") from None
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Say so where pytest will look for tests in our package, which has the name of their folder.
+
+    Raises:
+        CollectError: It does.
+    """
+    top = module_path.parent
+    while (top.parent / "__init__.py").is_file():
+        top = top.parent
+    loaded = sys.modules.get(top.name) if (top / "__init__.py").is_file() else None
+    file = getattr(loaded, "__file__", None)
+    if top.name in OURS and file and Path(file).parent.resolve() != top.resolve():
+        raise parent.CollectError(
+            f"pytest takes {top} for the package `{top.name}`, and gradproof's own ({Path(file).parent}) is "
+            f"loaded under this name. Put an empty __init__.py into {top.parent}, or rename {top.name}, or "
+            "leave gradproof out with -p no:gradproof"
+        )
 
 
 def _settings(config: pytest.Config) -> Any:

@@ -111,3 +111,15 @@ def test_a_distribution_that_overwrote_ours_is_named(tmp_path):
     code = f"import sys; sys.path.remove({str(ROOT)!r}); import gradproof"
     said = run(tmp_path, "-c", code).stderr.splitlines()[-1]
     assert "was overwritten by another distribution's; uninstall that one, then run `pip install" in said
+
+
+def test_tests_in_a_folder_with_the_name_of_our_package_are_told_what_to_do(tmp_path):
+    folder = tmp_path / "tests" / "harness"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "test_x.py").write_text("def test_a(): pass", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--gradproof-swap"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert f"pytest takes {folder} for the package `harness`" in said, said
+    (tmp_path / "tests" / "__init__.py").touch()
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
