@@ -12,6 +12,7 @@ from flint import arb
 
 from harness import check_gradient, exact_gradient
 from harness.verdicts import Verdict
+from oracles.exact.core.library import without
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record as record_aten
 from oracles.exact.from_jaxpr import record as record_jax
@@ -201,7 +202,8 @@ def test_the_order_of_polygamma_is_an_integer_in_its_derivatives_too(order):
 def test_only_sums_of_small_integers_are_exact():
     def radius(x, y):
         program = record_numpy(lambda a, b: a + b, (np.array([x]), np.array([y])), {}).program
-        (balls,) = bound(program, [np.array([x]), np.array([y])], ROUNDING_MODELS["numpy"]).balls
+        with without():  # the core, which knows no polygamma
+            (balls,) = bound(program, [np.array([x]), np.array([y])], ROUNDING_MODELS["numpy"]).balls
         return float(balls[0].rad())
 
     assert radius(2.0, 1.0) == radius(-64.0, 64.0) == 0
