@@ -258,6 +258,13 @@ INLINE ball grown(ball x, const format *f, int *unknown) {
   if (f->lost != 0 && !(below > f->normal)) z.r = (z.r + f->lost) * UP;
   return not_negative(x) ? nonnegative(z) : z;
 }
+/* Whether these are integers of at most 64, whose sums no format rounds. */
+static int counts(const double *arena, const operand *o, int64_t size) {
+  const double *h = arena + o->at;
+  for (int64_t i = 0; i < size; i++)
+    if (h[o->plane + i] != 0 || h[2 * o->plane + i] != 0 || !(fabs(h[i]) <= 64 && h[i] == rint(h[i]))) return 0;
+  return 1;
+}
 /* Whether a product with these cannot round: powers of two, and 0 as in a mask. */
 static int powers_of_two(const double *arena, const operand *o, int64_t size) {
   const double *h = arena + o->at;
@@ -328,13 +335,19 @@ static const int64_t *load_integers(const double *arena, const operand *o, int64
     integer[i] = up ? when_above : down ? when_below : when_same; \
   } break
 
+/* Whether the operation before GROW cannot round: a is 1 for a product with powers of two, 2 for a sum of counts. */
+static int is_exact(const instruction *q, const double *arena) {
+  if (q->a == 1)
+    return powers_of_two(arena, &q->in[2], q->in[2].plane) ||
+           (q->in[3].at >= 0 && powers_of_two(arena, &q->in[3], q->in[3].plane));
+  return q->a == 2 && counts(arena, &q->in[2], q->in[2].plane) && counts(arena, &q->in[3], q->in[3].plane);
+}
+
 static int elementwise(const instruction *q, double *arena) {
   int unknown = 0;
   buffer bx, by, bz;
   integers ix, iy;
-  /* of a product: whether one factor makes it exact */
-  int exact = q->op == GROW && ((q->in[2].at >= 0 && powers_of_two(arena, &q->in[2], q->in[2].plane)) ||
-                                (q->in[3].at >= 0 && powers_of_two(arena, &q->in[3], q->in[3].plane)));
+  int exact = q->op == GROW && is_exact(q, arena);
   int with_integers = (q->op >= AND && q->op <= INTEGER) || q->op == SELECT;
   for (int64_t start = 0; start < q->n; start += BLOCK) {
     int64_t count = q->n - start < BLOCK ? q->n - start : BLOCK, last = q->op == SELECT || q->op == BLEND;

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from oracles.exact.core.nodes import FUNCTIONS, Value
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.core.plan import FUNCTIONS, Plan, Value
+from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.errors import Unsupported
 
@@ -21,7 +22,7 @@ BITS = 300  # of constants
 class Expression:
     """A value of a plan, with the operators of a number."""
 
-    plan: Plan
+    plan: Writer
     value: Value
 
     def _with(self, operation: str, *others: Expression) -> Expression:
@@ -41,7 +42,7 @@ class Expression:
 class Functions:
     """The values of functions, as expressions. What is not here is Arb's."""
 
-    def __init__(self, plan: Plan, ndim: int) -> None:
+    def __init__(self, plan: Writer, ndim: int) -> None:
         self.plan, self.ndim = plan, ndim
 
     def _constant(self, ball: arb) -> Expression:
@@ -109,7 +110,7 @@ def whole_exponent(exponents: Value) -> int:
     return int(number)
 
 
-def power(plan: Plan, x: Value, order: int, exponents: Value) -> Value:
+def power(plan: Writer, x: Value, order: int, exponents: Value) -> Value:
     """The coefficient of x^n by multiplications, for one integer n that is known, -64 to 64."""
     n = whole_exponent(exponents)
     factor = math.prod(range(n, n - order, -1)) // math.factorial(order)  # a binomial coefficient: no rest

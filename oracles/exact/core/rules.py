@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import Expression, Functions, power
-from oracles.exact.core.plan import Plan, Value
+from oracles.exact.core.nodes import Value
+from oracles.exact.core.writer import Writer
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.program import FLOATS, Equation
@@ -26,14 +27,14 @@ GAMMAS = {
 
 
 def _arithmetic(operation: str) -> Rule:
-    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+    def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         return plan.elementwise(operation, *values) if equation.output.is_float else None
 
     return rule
 
 
 def _compare(operation: str) -> Rule:
-    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+    def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         if any(v.node.integers for v in values):
             return None
         return plan.elementwise(operation, *values, integers=True)
@@ -42,14 +43,14 @@ def _compare(operation: str) -> Rule:
 
 
 def _logic(operation: str) -> Rule:
-    def rule(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+    def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         booleans = equation.output.dtype == "bool"
         return plan.elementwise(operation, *values, integers=True) if booleans else None
 
     return rule
 
 
-def _convert(plan: Plan, equation: Equation, value: Value) -> Value | None:
+def _convert(plan: Writer, equation: Equation, value: Value) -> Value | None:
     if equation.params["to"] not in FLOATS:
         return None
     known = value.node.known
@@ -61,11 +62,11 @@ def _convert(plan: Plan, equation: Equation, value: Value) -> Value | None:
     return plan.elementwise("integer", value)
 
 
-def _select(plan: Plan, equation: Equation, *values: Value) -> Value | None:
+def _select(plan: Writer, equation: Equation, *values: Value) -> Value | None:
     return plan.elementwise("select", *values) if equation.output.is_float else None
 
 
-def _taylor(plan: Plan, equation: Equation, x: Value, *parameters: Value) -> Value | None:
+def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> Value | None:
     params = dict(equation.params)
     function, order = params.pop("function"), params.pop("order")
     if function == "power" and not params:
@@ -85,7 +86,7 @@ def _taylor(plan: Plan, equation: Equation, x: Value, *parameters: Value) -> Val
 
 
 def _reduced(operation: str) -> Rule:
-    def rule(plan: Plan, equation: Equation, value: Value) -> Value | None:
+    def rule(plan: Writer, equation: Equation, value: Value) -> Value | None:
         if not equation.output.is_float:
             return None
         return plan.reduced(operation, value, equation.params["axes"])
@@ -93,17 +94,17 @@ def _reduced(operation: str) -> Rule:
     return rule
 
 
-def _weights(plan: Plan, equation: Equation, value: Value) -> Value | None:
+def _weights(plan: Writer, equation: Equation, value: Value) -> Value | None:
     params = equation.params
     return plan.along("weights", value, params["axes"], 1 if params["largest"] else -1)
 
 
-def _mixture(plan: Plan, equation: Equation, x: Value, t: Value) -> Value | None:
+def _mixture(plan: Writer, equation: Equation, x: Value, t: Value) -> Value | None:
     params = equation.params
     return plan.reduced("mixture", x, params["axes"], t, sign=1 if params["largest"] else -1)
 
 
-def _concatenate(plan: Plan, equation: Equation, *parts: Value) -> Value | None:
+def _concatenate(plan: Writer, equation: Equation, *parts: Value) -> Value | None:
     """Each part in its place, added to zeros elsewhere: nothing is rounded."""
     axis, shape = equation.params["axis"], equation.output.shape
     if not equation.output.is_float or any(p.node.integers for p in parts):
@@ -119,7 +120,7 @@ def _concatenate(plan: Plan, equation: Equation, *parts: Value) -> Value | None:
     return found
 
 
-def _whole(plan: Plan, equation: Equation, *values: Value) -> Value:
+def _whole(plan: Writer, equation: Equation, *values: Value) -> Value:
     return values[-1]
 
 
@@ -153,7 +154,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def rule(plan: Plan, equation: Equation, values: tuple[Value, ...]) -> Value | None:
+def rule(plan: Writer, equation: Equation, values: tuple[Value, ...]) -> Value | None:
     """The value of an equation, written as instructions; None where it has none."""
     own = RULES.get(equation.primitive.name)
     if own is None:

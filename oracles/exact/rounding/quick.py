@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import whole_exponent
-from oracles.exact.core.plan import Plan, Value
+from oracles.exact.core.nodes import Value
+from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
 from oracles.exact.core.rules import rule
 from oracles.exact.program.balls import precision
@@ -34,6 +35,7 @@ from oracles.exact.program.scalars import (
 )
 
 BITS = 96
+SCALED, COUNTED = 1, 2  # what keeps an operation from rounding, as core.c calls it
 EXACT = """
     neg abs maximum minimum blend select detach edged broadcast reshape permute take concatenate weights
     mixture reduce_max reduce_min
@@ -88,7 +90,7 @@ class BoundPlan(Plan):
         target, name = growth.format(equation), growth.model.library
         accuracy = CALLS.get(equation.called) if equation.origin else None
         if accuracy is not None:
-            result = self._exactly(equation, values)
+            result = self.exactly(equation, values)
             if not leaves:
                 return result
             result = self.grown(result, target, 2 * accuracy.ulps(name, target.name), True)
@@ -103,7 +105,7 @@ class BoundPlan(Plan):
             return self.grown(result, format_of(equation.output.dtype), 0, True)
         return result
 
-    def _exactly(self, equation: Equation, values: tuple[Value, ...]) -> Value:
+    def exactly(self, equation: Equation, values: tuple[Value, ...]) -> Value:
         """What exact arithmetic gives.
 
         Raises:
@@ -116,13 +118,20 @@ class BoundPlan(Plan):
 
     # -- what rules write with ------------------------------------------------------------------------------
 
-    def _with(self, operation: str, value: Value, numbers: list[float], *others: Value) -> Value:
+    def as_balls(self, value: Value) -> Value:
+        """Integers as balls."""
+        return self.elementwise("integer", value) if value.node.integers else value
+
+    def _with(
+        self, operation: str, value: Value, numbers: list[float], *others: Value, number: int = 0
+    ) -> Value:
         """An operation with numbers of its own, element by element."""
         given = self.constant(np.array(numbers)).node
         operands = [(value.node, 0, 0), (given, 0, 0), *((o.node, 0, 0) for o in others)]
         size = value.node.size
         operands[0] = (value.node, size, 1)
-        return Value(self._node(operation, tuple(operands), size, size), value.shape, value.whole)
+        node = self.node(operation, tuple(operands), size, size, False, (number,))
+        return Value(node, value.shape, value.whole)
 
     def grown(
         self,
@@ -131,9 +140,13 @@ class BoundPlan(Plan):
         units: float,
         inexact: bool,
         once: bool = False,
-        factors: tuple[Value, ...] = (),
+        unless: int = 0,
+        operands: tuple[Value, ...] = (),
     ) -> Value:
-        """As `Growth.grown`: so many unit roundoffs, and what happens at the ends of the format."""
+        """As `Growth.grown`: so many unit roundoffs, and what happens at the ends of the format.
+
+        `unless` the operands are such that nothing rounds; `once`, an exact 1 stays one.
+        """
         flushed = self.growth.flushed(target)
         least = float(target.least) if target.name != "float64" else 5e-324
         lost = flushed or (_above(least / 2 * max(units, 1)) if inexact else 0.0)
@@ -142,9 +155,8 @@ class BoundPlan(Plan):
             units * target.unit, 2.0 ** (target.greatest_exponent - 1), 8 * target.normal,
             target.normal, overflow, lost, float(once),
         ]  # fmt: skip
-        if value.node.integers:
-            value = self.elementwise("integer", value)
-        return self._with("grow", value, numbers, *factors)
+        value = self.as_balls(value)
+        return self._with("grow", value, numbers, *map(self.as_balls, operands), number=unless)
 
     def widened(self, value: Value, by: float) -> Value:
         """x (1 +- by)."""
@@ -165,18 +177,22 @@ def _above(number: float) -> float:
 
 def _basic(units: float, inexact: bool = True) -> Rounded:
     def rounded(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
-        return plan.grown(plan._exactly(equation, values), target, units, inexact)
+        return plan.grown(plan.exactly(equation, values), target, units, inexact)
 
     return rounded
 
 
+def _add(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """A sum of small integers is exact in every format."""
+    return plan.grown(plan.exactly(equation, values), target, 1, False, unless=COUNTED, operands=values)
+
+
 def _mul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     x, y = values
-    product = plan._exactly(equation, values)
+    product = plan.exactly(equation, values)
     if x.key == y.key:
         product = plan.not_negative(product)
-    factors = tuple(v for v in values if not v.node.integers)
-    return plan.grown(product, target, 1, True, factors=factors)
+    return plan.grown(product, target, 1, True, unless=SCALED, operands=values)
 
 
 def _constant(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
@@ -187,7 +203,7 @@ def _constant(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], ta
 
 def _convert(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     source = FORMATS.get(equation.operands[0].dtype)
-    found = plan._exactly(equation, values)
+    found = plan.exactly(equation, values)
     if source is None:
         known = values[0].node.known
         largest = int(np.abs(known).max(initial=0)) if isinstance(known, np.ndarray) else None
@@ -212,7 +228,7 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
         units += 2 * SLOPE_ULPS
     elif not order and entry.accuracy.argument:
         x = plan.widened(x, entry.accuracy.argument * target.unit)
-    found = plan._exactly(equation, (x, *parameters))
+    found = plan.exactly(equation, (x, *parameters))
     if not order and entry.accuracy.ones:
         found = plan.padded(found, entry.accuracy.ones * target.unit)
     slack = SLACKS.get((name, equation.called, function))
@@ -229,7 +245,7 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
 
 def _power(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     order, n = equation.params["order"], whole_exponent(values[1])
-    found = plan._exactly(equation, values)
+    found = plan.exactly(equation, values)
     if n < 0:
         raise Unsupported("a power that is divided by")
     if (n - order) % 2 == 0 and n - order >= 0:
@@ -239,7 +255,7 @@ def _power(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targe
 
 def _sum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     (x,), axes = values, equation.params["axes"]
-    total = plan._exactly(equation, values)
+    total = plan.exactly(equation, values)
     whole = plan.written(x)
     count = math.prod(whole.shape[a] for a in axes)
     below = plan.growth.flushed(target) * max(count - 1, 0)
@@ -247,7 +263,7 @@ def _sum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target:
     inside = _in_one_piece(plan, whole, axes)
     operands = ((inside[0].node, 0, 1), (total.node, 0, 1), (terms.node, 0, 0))
     size = total.node.size
-    node = plan._node("sum_grows", operands, size, size, False, (count, inside[1], 0))
+    node = plan.node("sum_grows", operands, size, size, False, (count, inside[1], 0))
     return plan.grown(Value(node, total.shape, total.whole), target, 0, False)
 
 
@@ -272,13 +288,13 @@ def _matmul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
         raise Unsupported("products that flush")
     inner = FORMATS["float32"] if growth.model.wide_products and target.name == "bfloat16" else target
     x, y = (plan.written(v) for v in values)
-    product = plan._exactly(equation, values)
+    product = plan.exactly(equation, values)
     count, (rows, columns) = x.whole[-1], product.whole[-2:]
     terms = _terms(
         plan, inner, np.asarray(count + 1), float(inner.least) if inner.name != "float64" else 5e-324
     )
     operands = (*((v.node, 0, 1) for v in (x, y, product)), (terms.node, 0, 0))
-    node = plan._node("matmul_grows", operands, product.node.size, columns, False, (count, 0, rows))
+    node = plan.node("matmul_grows", operands, product.node.size, columns, False, (count, 0, rows))
     found = plan.grown(Value(node, product.shape, product.whole), inner, 0, False)
     return found if inner is target else plan.grown(found, target, 1, True)
 
@@ -290,18 +306,18 @@ def _scatter(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], tar
     inside = positions[positions >= 0]
     if len(np.unique(inside)) < inside.size:
         raise Unsupported("positions that repeat")
-    return plan._exactly(equation, values)
+    return plan.exactly(equation, values)
 
 
 def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     """Moves and choices do not round."""
-    return plan._exactly(equation, values)
+    return plan.exactly(equation, values)
 
 
 ROUNDED: dict[str, Rounded] = {
     **dict.fromkeys(EXACT.split(), _exact),
     "constant": _constant,
-    "add": _basic(1, inexact=False),
+    "add": _add,
     "sub": _basic(1, inexact=False),
     "mul": _mul,
     "div": _basic(QUOTIENT_UNITS),

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core import library
+from oracles.exact.core.nodes import Node, instruction
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.core.plan import Node, _instruction
 
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -51,7 +51,7 @@ def applied(
     arena = np.full(at + made.words, np.nan)
     for node in nodes:
         _write(arena, node)
-    code = np.array([_instruction(made)], np.int64)
+    code = np.array([instruction(made)], np.int64)
     core = core or library.loaded()
     assert core is not None, library.problem()
     if core.run(code.ctypes.data, 1, arena.ctypes.data):

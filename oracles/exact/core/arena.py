@@ -1,0 +1,79 @@
+"""The memory of a run: each node has its place in one array of doubles; integers lie there as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracles.exact.core.nodes import Node, Value
+from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
+from oracles.exact.program.balls import KINKS, LOST, exact, precision
+from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.program import Array
+
+BITS = 128  # of what takes a detour
+
+
+def as_integers(array: Array) -> NDArray[np.int64]:
+    """Integers and booleans in 64 bits.
+
+    Raises:
+        Unsupported: One does not fit.
+    """
+    if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
+        raise Unsupported("an integer above 2^63")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def store(arena: NDArray[np.float64], node: Node, given: Any) -> None:
+    """Write numbers into a node's place."""
+    place = arena[node.at : node.at + node.words]
+    if node.integers:
+        place.view(np.int64)[:] = as_integers(np.asarray(given)).ravel()
+        return
+    pairs = given if isinstance(given, Pairs) else None
+    if pairs is None:
+        array = np.asarray(given)
+        pairs = of_balls(array) if array.dtype == object else of_numbers(array)
+    for k, plane in enumerate((pairs.h, pairs.l, pairs.r)):
+        place[k * node.size : (k + 1) * node.size] = plane.ravel()
+
+
+def pairs_at(arena: NDArray[np.float64], value: Value) -> Pairs:
+    """The balls of a value."""
+    node = value.node
+    planes = arena[node.at : node.at + node.words].reshape(3, *value.shape)
+    h, low, r = (np.array(np.broadcast_to(p, value.whole)) for p in planes)
+    return Pairs(h, low, r)
+
+
+def integers_at(arena: NDArray[np.float64], value: Value) -> NDArray[np.int64]:
+    """The integers of a value."""
+    node = value.node
+    found = arena[node.at : node.at + node.size].view(np.int64).reshape(value.shape)
+    return np.array(np.broadcast_to(found, value.whole))
+
+
+def by_arb(arena: NDArray[np.float64], node: Node) -> bool:
+    """One equation in Arb's balls; whether it has a value and no kink."""
+    assert node.equation is not None
+    equation, values = node.equation
+    operands = []
+    for v, value in zip(equation.operands, values, strict=True):
+        if not value.node.integers:
+            operands.append(pairs_at(arena, value).balls)
+        else:
+            found = integers_at(arena, value)
+            operands.append(found if v.is_float else found.astype(v.dtype))
+    try:
+        with precision(BITS), KINKS.collected() as kinks, LOST.collected() as lost:
+            found = equation.primitive.evaluate(*operands, **equation.params)
+            found = exact(found) if equation.output.is_float else np.asarray(found)
+    except Undecided:
+        return False
+    if kinks or lost:
+        return False
+    store(arena, node, found)
+    return True

@@ -1,0 +1,206 @@
+"""What rules write instructions with.
+
+The same value is written once (value numbering), and a repeated axis is never written out for what works
+element by element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.core.arena import as_integers
+from oracles.exact.core.nodes import Node, Value, groups_of, strides
+from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import Array, Shape
+
+LOGIC = frozenset({"and", "or", "xor", "not", "integer"})
+
+
+class Writer:
+    """Nodes in the order in which they run."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._numbered: dict[Hashable, Node] = {}
+
+    def elementwise(self, operation: str, *values: Value, integers: bool = False, number: int = 0) -> Value:
+        """One operation, element by element, on values that are repeated to one shape."""
+        if operation not in LOGIC:
+            values = tuple(
+                self.elementwise("integer", v)
+                if v.node.integers and not (operation == "select" and k == 0)
+                else v
+                for k, v in enumerate(values)
+            )
+        whole = np.broadcast_shapes(*(v.whole for v in values))
+        shape = np.broadcast_shapes(*(v.shape for v in values))
+        groups = groups_of(shape, [v.shape for v in values])
+        if len(groups) > 2:
+            values = tuple(v if v.shape == shape else self.written(v, shape) for v in values)
+            groups = groups_of(shape, [v.shape for v in values])
+        columns = groups[-1][0] if groups else 1
+        operands = tuple((v.node, *strides([(n, has[k]) for n, has in groups])) for k, v in enumerate(values))
+        node = self.node(operation, operands, math.prod(shape), columns, integers, (number,))
+        return Value(node, shape, whole)
+
+    @staticmethod
+    def need_balls(*values: Value) -> None:
+        """What moves elements here moves balls only.
+
+        Raises:
+            Unsupported: One is integers.
+        """
+        if any(v.node.integers for v in values):
+            raise Unsupported("integers that are moved")
+
+    def written(self, value: Value, shape: Shape | None = None) -> Value:
+        """A value with all its repeated elements (along all axes, or to a shape) written out."""
+        shape = value.whole if shape is None else shape
+        if value.shape == shape:
+            return value
+        positions = np.arange(value.node.size).reshape(value.shape)
+        return self._taken(value, np.broadcast_to(positions, shape), value.whole)
+
+    def moved(self, value: Value, positions: Array, whole: Shape | None = None) -> Value:
+        """The elements at these positions (-1: a zero), of what is written out."""
+        return self._taken(self.written(value), positions, positions.shape if whole is None else whole)
+
+    def _taken(self, value: Value, positions: Array, whole: Shape) -> Value:
+        self.need_balls(value)
+        where = self.constant(np.ascontiguousarray(positions, np.int64))
+        operands = ((value.node, 0, 1), (where.node, 0, 1))
+        return Value(self.node("take", operands, positions.size, positions.size), positions.shape, whole)
+
+    def reduced(
+        self, operation: str, value: Value, axes: Sequence[int], *others: Value, sign: int = 0
+    ) -> Value:
+        """A reduction over axes; those that are not side by side are brought together."""
+        self.need_balls(value, *others)
+        shape, axes = value.whole, tuple(axes)
+        kept = tuple(n for i, n in enumerate(shape) if i not in axes)
+        count = math.prod(shape[a] for a in axes)
+        if not count:
+            raise Unsupported("a reduction of nothing")
+        values = [self.written(v) for v in (value, *others)]
+        if axes and axes[-1] - axes[0] + 1 != len(axes):
+            order = (*(i for i in range(len(shape)) if i not in axes), *axes)
+            values = [self.permuted(v, order) for v in values]
+            after = 1
+        else:
+            after = math.prod(shape[axes[-1] + 1 :]) if axes else 1
+        size = math.prod(kept)
+        node = self.node(
+            operation, tuple((v.node, 0, 1) for v in values), size, size, False, (count, after, sign)
+        )
+        return Value(node, kept, kept)
+
+    def along(self, operation: str, value: Value, axes: Sequence[int], sign: int = 0) -> Value:
+        """What has one result for each element of its rows along axes that lie side by side."""
+        self.need_balls(value)
+        axes = tuple(axes)
+        if not axes or axes[-1] - axes[0] + 1 != len(axes) or not math.prod(value.whole):
+            raise Unsupported("axes that lie apart")
+        value = self.written(value)
+        shape = value.shape
+        count, after = math.prod(shape[a] for a in axes), math.prod(shape[axes[-1] + 1 :])
+        size = math.prod(shape)
+        node = self.node(operation, ((value.node, 0, 1),), size, size, False, (count, after, sign))
+        return Value(node, shape, shape)
+
+    def permuted(self, value: Value, axes: Sequence[int]) -> Value:
+        """The axes in another order."""
+        whole = tuple(value.whole[a] for a in axes)
+        shape = tuple(value.shape[a] for a in axes)
+        long = [a for a in axes if value.shape[a] != 1]
+        if long == sorted(long):
+            return Value(value.node, shape, whole)
+        return self._taken(value, np.arange(value.node.size).reshape(value.shape).transpose(*axes), whole)
+
+    def reshaped(self, value: Value, shape: Shape) -> Value:
+        """The elements in C order in another shape."""
+        if math.prod(value.shape) == 1:
+            return Value(value.node, (1,) * len(shape), shape)
+        return Value(self.written(value).node, shape, shape)
+
+    def repeated(self, value: Value, shape: Shape) -> Value:
+        """The value repeated along new and one-element axes."""
+        lead = (1,) * (len(shape) - len(value.shape))
+        return Value(value.node, (*lead, *value.shape), shape)
+
+    def scattered(self, value: Value, positions: Value, shape: Shape) -> Value:
+        """Zeros of this shape with the elements added at their positions (-1: nowhere)."""
+        self.need_balls(value)
+        operands = ((self.written(value).node, 0, 1), (self.as_written(positions), 0, 1))
+        size = math.prod(shape)
+        return Value(
+            self.node("scatter", operands, size, size, False, (math.prod(value.whole),)), shape, shape
+        )
+
+    def as_written(self, positions: Value) -> Node:
+        """The node of integers, each with a place of its own."""
+        if positions.shape != positions.whole:
+            raise Unsupported("positions that are repeated")
+        return positions.node
+
+    def taken(self, value: Value, positions: Value) -> Value:
+        """The elements at positions that are computed."""
+        self.need_balls(value)
+        operands = ((self.written(value).node, 0, 1), (self.as_written(positions), 0, 1))
+        shape = positions.whole
+        return Value(self.node("take", operands, math.prod(shape), math.prod(shape)), shape, shape)
+
+    def product(self, x: Value, y: Value) -> Value:
+        """The product of the last two axes, batch by batch."""
+        self.need_balls(x, y)
+        (*batch, rows, inner), columns = x.whole, y.whole[-1]
+        shape = (*batch, rows, columns)
+        if not math.prod(shape) or not inner:
+            raise Unsupported("a product of nothing")
+        operands = ((self.written(x).node, 0, 1), (self.written(y).node, 0, 1))
+        node = self.node("matmul", operands, math.prod(shape), columns, False, (inner, 0, rows))
+        return Value(node, shape, shape)
+
+    def constant(self, value: Any) -> Value:
+        """Numbers, integers or Arb's balls that are given."""
+        array = np.asarray(value)
+        if array.dtype.kind in "iub":
+            known: Any = as_integers(array)
+            key: Hashable = ("integers", array.shape, known.tobytes())
+        else:
+            known = of_balls(array) if array.dtype == object else of_numbers(array)
+            key = ("balls", array.shape, known.h.tobytes(), known.l.tobytes(), known.r.tobytes())
+        node = Node("constant", (), array.size, array.size, array.dtype.kind in "iub", known=known)
+        return Value(self.numbered(key, node), array.shape, array.shape)
+
+    def known(self, value: Value, dtype: str) -> Array | None:
+        """The numbers of a constant: integers, or balls."""
+        known = value.node.known
+        if known is None:
+            return None
+        numbers = known.balls if isinstance(known, Pairs) else known.astype(dtype)
+        return np.broadcast_to(numbers.reshape(value.shape), value.whole)
+
+    def node(
+        self,
+        operation: str,
+        operands: Any,
+        size: int,
+        columns: int,
+        integers: bool = False,
+        numbers: Any = (),
+    ) -> Node:
+        """What this operation makes of these operands, each with its strides."""
+        key = (operation, tuple((id(n), a, b) for n, a, b in operands), size, columns, numbers)
+        return self.numbered(key, Node(operation, operands, size, columns, integers, numbers))
+
+    def numbered(self, key: Hashable, new: Node) -> Node:
+        """The node of this key, which is the new one if there was none."""
+        if key not in self._numbered:
+            self._numbered[key] = new
+            self.nodes.append(new)
+        return self._numbered[key]
