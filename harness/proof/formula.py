@@ -21,7 +21,7 @@ from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT, Array
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
@@ -179,7 +179,7 @@ def _with_literals(truth: Truth, program: Program) -> list[Array]:
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
     with KINKS.collected() as kinks:
-        hulls = evaluate(program, truth.inputs, BITS)
+        hulls = evaluate_quickly(program, truth.inputs, BITS)
     if kinks:
         hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)
     if all(known_to_meet(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
@@ -302,7 +302,7 @@ def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
     for number in {float(b): b for b in small}.values():
         without = replaced(truth.gradient, lambda b, _, n=number: arb(0) if b == n else b)  # type: ignore[misc]
         try:
-            other = evaluate(without, truth.inputs, BITS)
+            other = evaluate_quickly(without, truth.inputs, BITS)
         except (Undecided, ZeroDivisionError):
             continue
         finite = all(b.is_finite() for w in other for b in w.ravel())

@@ -18,7 +18,7 @@ from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outsid
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
@@ -163,7 +163,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
         compared = Comparison(
             Side(program.program, program.values, found, {}),
             Side(spec.program, spec.values, true, {}),
-            [v.dtype for v in spec.program.outputs], lambda other: evaluate(other, spec.values, BITS),
+            [v.dtype for v in spec.program.outputs], lambda other: evaluate_quickly(other, spec.values, BITS),
         )  # fmt: skip
         compared.explain(question.resolution)
     except ExactError:
