@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint docs wheel compat soundness scale coverage bench power clean
+.PHONY: help report gate test lint docs wheel wheels compat soundness scale coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -40,6 +40,12 @@ docs: $(READY)  ## the documentation, into site/
 wheel: $(READY)  ## build the wheel, install it in a fresh environment, and use it there
 	$(BIN)/python -m tests.wheel
 
+wheels:  ## build and inspect a wheel for each platform, in an environment of its own (minutes); they come to dist/
+	$(PYTHON) -m venv .cross
+	.cross/bin/pip install --quiet --constraint constraints.txt build hatchling hatch-fancy-pypi-readme numpy \
+		python-flint capstone==5.0.9 lief==1.0.0 wheel==0.48.0 ziglang==0.17.1
+	.cross/bin/python -m tests.wheels
+
 compat: $(READY)  ## build an environment of each supported set of versions, and run the suite of tests/compat there
 	$(BIN)/python -m tests.compat --jobs 2
 
@@ -51,6 +57,7 @@ soundness: $(READY)  ## a million enclosures against mpmath, a million of each k
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
 	$(BIN)/python -m tests.verdicts.kernels
+	$(BIN)/python -m tests.verdicts.both_cores
 
 scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of memory (half an hour)
 	$(BIN)/python -m tests.harness.scale
@@ -67,4 +74,4 @@ power: $(READY)  ## what is caught and what is not, measured; tables to reports/
 	$(BIN)/python -m tests.power --jobs 2
 
 clean:  ## remove the environment and the caches
-	rm -rf .venv .compat .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .compat .cross dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,12 +6,21 @@ makes that an error, for whoever publishes wheels.
 
 import os
 import subprocess
+import sys
 import sysconfig
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import mac_platforms
+
+
+def platform() -> str:
+    """This platform, as a tag has it. On a Mac Python's own may be universal2, which one library is not."""
+    if sys.platform == "darwin":
+        return next(mac_platforms())
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
 class CoreBuildHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -33,5 +42,5 @@ class CoreBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             self.app.display_warning(f"without the fast core, which could not be compiled: {reason}")
             return
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        build_data["tag"] = f"py3-none-{platform()}"
         build_data["artifacts"].append(f"/{library.relative_to(self.root).as_posix()}")

@@ -53,6 +53,18 @@ assert found.verdict == "wrong" and not found, found
 said = gradproof.check_gradient(mylib.opaque, (x,), vjp=lambda g, x: g).diagnosis
 assert "mylib" in said and "return np.array([float(v) for v in x])" in said, said
 """
+JUDGED = """
+import numpy as np, gradproof, mylib
+for dtype in ("float32", "float64"):
+    x = np.linspace(-3, 3, 12).astype(dtype)
+    for vjp in (mylib.gelu_backward, mylib.wrong_backward):
+        found = gradproof.check_gradient(mylib.gelu, (x,), vjp=vjp)
+        print(dtype, found.verdict, [f"{part.judgement.bits_lost:.1f}" for part in found.parts])
+"""
+DOCTOR = """
+from harness.commands.doctor import examine_machine
+print(next(finding for finding in examine_machine() if finding.what == "fast core"))
+"""
 SUITE = """
 import numpy as np
 import gradproof
@@ -148,6 +160,18 @@ def built(folder: Path) -> Path:
     return wheel
 
 
+def without_compiler(folder: Path) -> Path:
+    """The wheel as a machine builds it that has no compiler."""
+    (nothing := folder / "nothing").mkdir()
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    env = {**os.environ, "CC": str(nothing / "cc"), "PATH": str(nothing)}
+    subprocess.run(command, check=True, capture_output=True, env=env)
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.stem.endswith("-py3-none-any"), wheel.name
+    assert not [n for n in zipfile.ZipFile(wheel).namelist() if "/_core." in n], "a core of another machine"
+    return wheel
+
+
 def main() -> int:
     """Use it as its users do."""
     with TemporaryDirectory() as name:
@@ -160,9 +184,8 @@ def main() -> int:
             base = Environment(folder / "base", wheel, "pytest", *constraints)
             (base.packages / "mylib.py").write_text(LIBRARY, encoding="utf-8")
         with step("the fast core is used"):
-            base.runs(
-                "from oracles.exact.core import library; assert not library.problem(), library.problem()"
-            )
+            assert "compiled" in (said := base.run(base.python, "-c", DOCTOR)), said
+            judged = base.run(base.python, "-c", JUDGED)
         with step("an installed library is judged like a checkout, and its lines are named"):
             base.runs(USE)
         with step("the examples without a framework run"):
@@ -178,6 +201,14 @@ def main() -> int:
             said = base.run(base.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", code=1)
             assert "1 failed, 2 passed" in said, said
             assert re.search(r"\d checked: .*1 wrong", said), said
+        with step("without a compiler the verdicts are the same, and what the doctor says helps"):
+            (folder / "pure").mkdir()
+            plain = without_compiler(folder / "pure")
+            base.run(base.python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", plain)
+            assert "it was not built" in (said := base.run(base.python, "-c", DOCTOR)), said
+            assert base.run(base.python, "-c", JUDGED) == judged, judged
+            base.run(base.python, "-m", "oracles.exact.core.build")
+            assert "compiled" in (said := base.run(base.python, "-c", DOCTOR)), said
         with step("all frameworks are seen"):
             (folder / "full").mkdir()
             full = Environment(folder / "full", wheel, "--no-deps")

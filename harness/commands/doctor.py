@@ -90,9 +90,8 @@ def _core() -> Symptom:
     problem = library.problem()
     if not problem:
         return Symptom("fast core", "compiled, and this thread rounds as it believes")
-    return Symptom(
-        "fast core", f"not used: {problem}", False, "verdicts are the same without it, and take longer"
-    )
+    advice = "verdicts are the same without it, and take longer"
+    return Symptom("fast core", f"not used: {problem}", False, advice)
 
 
 def _framework(name: str) -> Symptom:

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def leading(number: arb, bits: int) -> float:
     return math.ldexp(math.floor(float((number * arb(2) ** (bits - exponent)).mid())), exponent - bits)
 
 
+@cache
 def constants() -> str:
     """What core.c includes: powers of two by 64ths, log(2)/64 in parts, inverse factorials."""
     before, ctx.prec = ctx.prec, BITS
@@ -63,6 +65,7 @@ def constants() -> str:
         ctx.prec = before
 
 
+@cache
 def taylor_tables() -> str:
     """What smooth.h includes, by tables.py, loaded by itself: the package may not be installed yet."""
     spec = spec_from_file_location("core_tables", TABLES)
@@ -87,29 +90,40 @@ def compiler() -> list[str]:
         FileNotFoundError: There is none.
     """
     asked = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
-    for command in (shlex.split(asked), ["cc"], ["gcc"], ["clang"]):
+    for command in (shlex.split(asked, posix=os.name != "nt"), ["cc"], ["gcc"], ["clang"]):
         if shutil.which(command[0]):
             return command
     raise FileNotFoundError(f"no C compiler: {asked}, cc, gcc and clang were looked for; set CC")
 
 
-def build(library: Path = LIBRARY, source: Path = SOURCE, flags: Sequence[str] = FLAGS) -> Path:
-    """Compile the core, or a changed source of it as the tests do.
+def build(
+    library: Path = LIBRARY,
+    source: Path = SOURCE,
+    flags: Sequence[str] = FLAGS,
+    command: Sequence[str] | None = None,
+) -> Path:
+    """Compile the core, or a changed source of it as the tests do, or for another platform by its compiler.
 
     Raises:
         FileNotFoundError: There is no compiler.
         subprocess.CalledProcessError: It failed; its words went to stderr.
     """
+    tool = command or compiler()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "constants.h").write_text(constants(), encoding="ascii")
         Path(folder, "tables.h").write_text(taylor_tables(), encoding="ascii")
         made = Path(folder, library.name)
         named, folders = f'-DSOURCE="{fingerprint()}"', (f"-I{folder}", f"-I{HERE}")
-        command = [*compiler(), *flags, named, *folders, str(source), "-o", str(made), "-lm"]
-        subprocess.run(command, check=True)
-        shutil.move(made, library)
+        subprocess.run([*tool, *flags, named, *folders, str(source), "-o", str(made), "-lm"], check=True)
+        # In one step, and as a new file: a process that runs the old one keeps it.
+        beside = library.with_name(f"{library.name}.{os.getpid()}")
+        shutil.copy(made, beside)
+        beside.replace(library)
     return library
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{build()}\n")
+    try:
+        sys.stdout.write(f"{build()}\n")
+    except (OSError, subprocess.CalledProcessError) as reason:
+        raise SystemExit(f"the core was not built: {reason}") from None

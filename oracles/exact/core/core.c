@@ -22,6 +22,11 @@
 #define UP (1 + 0x1p-48)     /* more than sixteen roundings of a radius */
 #define SMALL 0x1p-960       /* products above have all their bits among the normal numbers */
 #define ETA 0x1p-1070        /* sixteen of the least number: more than what products and radii lose there */
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct { double h, l; } dd;
@@ -618,7 +623,7 @@ static int matrices(const instruction *q, double *arena) {
 }
 
 /* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must. */
-int64_t run(const instruction *program, int64_t count, double *arena) {
+EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
   for (int64_t k = 0; k < count; k++) {
     const instruction *q = program + k;
     int unknown;
@@ -640,10 +645,10 @@ int64_t run(const instruction *program, int64_t count, double *arena) {
 }
 
 /* 1 where this thread rounds to nearest and keeps subnormal numbers, as every bound here believes. */
-int as_believed(void) {
+EXPORT int as_believed(void) {
   volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53, more = 0x1.8p-53;
   volatile double subnormal = tiny * half, read = subnormal * one;
   return subnormal > 0 && read + read == tiny && one + ulp == one && one + more > one && -one - ulp == -one;
 }
 
-const char *source(void) { return SOURCE; }
+EXPORT const char *source(void) { return SOURCE; }

@@ -10,33 +10,48 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.build import LIBRARY, SOURCE, fingerprint
+from oracles.exact.core.build import LIBRARY, SOURCE, compiler, fingerprint
 
 _off = 0
 
 
+BUILD = "python -m oracles.exact.core.build"
+
+
 @cache
-def loaded() -> ctypes.CDLL | None:
-    """The library; None where it was not built, or from another source."""
+def _opened() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or why there is none."""
+    if not LIBRARY.exists():
+        try:
+            compiler()
+        except FileNotFoundError as reason:
+            return None, f"it was not built, and cannot be: {reason}; then {BUILD}"
+        return None, f"it was not built: {BUILD}"
     try:
         library = ctypes.CDLL(str(LIBRARY))
-    except OSError:
-        return None
-    library.source.restype = ctypes.c_char_p
-    if SOURCE.exists() and library.source().decode() != fingerprint():
-        return None
+        library.source.restype = ctypes.c_char_p
+        built_from = library.source().decode()
+    except (OSError, AttributeError) as reason:
+        return None, f"it cannot be loaded ({reason}): {BUILD}"
+    if SOURCE.exists() and built_from != fingerprint():
+        return None, f"it was built from another source: {BUILD}"
     library.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
     library.run.restype = ctypes.c_int64
-    return library
+    return library, ""
+
+
+def loaded() -> ctypes.CDLL | None:
+    """The library; None where it was not built, or from another source."""
+    return _opened()[0]
 
 
 def problem() -> str:
-    """Why the core is not used, "" where it is."""
+    """Why the core is not used, "" where it is; this is asked before each run."""
     if _off:
         return "it is switched off"
-    library = loaded()
+    library, missing = _opened()
     if library is None:
-        return "it was not built for this source: python -m oracles.exact.core.build"
+        return missing
     if not library.as_believed():
         return "this thread does not round to nearest, or flushes subnormal numbers to zero"
     return ""
