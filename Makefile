@@ -53,7 +53,6 @@ soundness: $(READY)  ## a million enclosures against mpmath, a million of each k
 	$(BIN)/python -m tests.oracles.exact.soundness --draws 1000000
 	$(BIN)/python -m tests.oracles.exact.core.soundness --draws 1000000 --programs 20000
 	$(BIN)/python -m tests.oracles.exact.rounded --programs 100000
-	$(BIN)/python -m tests.oracles.exact.core.smooth_functions --draws 100000
 	$(BIN)/python -m tests.verdicts.soundness --checks 100000 --output reports
 	$(BIN)/python -m tests.verdicts.misses
 	$(BIN)/python -m tests.verdicts.kernels

@@ -250,7 +250,7 @@ INLINE ball at_most(ball x, double limit) {
 }
 INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
-  return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r)) * UP);
+  return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
 }
 INLINE ball grown(ball x, const format *f, int *unknown) {
   if ((x.h == 0) & (x.r == 0)) return x;

@@ -127,3 +127,33 @@ def power(plan: Writer, x: Value, order: int, exponents: Value) -> Value:
     whole = of.reciprocal(one) if left < 0 else one
     whole = whole if factor == 1 else whole * of.number(factor)
     return Value(whole.value.node, whole.value.shape, x.whole)
+
+
+def real_power(plan: Writer, x: Value, order: int, y: Value, along: int = 0) -> Value:
+    """The coefficient of t^order e^along of (x + t)^(y + e), for x > 0.
+
+    (y + e over k) x^(y - k) e^(e log x): a polynomial in e, times x^y = e^(y log x), times that series.
+    """
+    of = Functions(plan, max(len(x.shape), len(y.shape)))
+    base, exponent = Expression(plan, x), Expression(plan, y)
+    logarithm = of.log(base)
+    found: Expression = of.exp(exponent * logarithm)
+    if not (order or along):
+        return found.value
+    terms = [of.number(1)]
+    for k in range(order):
+        factor = exponent + of.number(-k)
+        longer = [t * factor for t in terms] + [of.number(0)]
+        for j, t in enumerate(terms):
+            longer[j + 1] = longer[j + 1] + t
+        terms = [t * of.number(1, k + 1) for t in longer][: along + 1]
+        found = found * of.reciprocal(base)
+    total: Expression | None = None
+    power = of.number(1)
+    for j in range(along + 1):
+        if along - j < len(terms):
+            term = terms[along - j] * power * of.number(1, math.factorial(j))
+            total = term if total is None else total + term
+        power = power * logarithm
+    assert total is not None
+    return (found * total).value

@@ -19,6 +19,7 @@ from oracles.exact.program.balls import in_integers
 from oracles.exact.program.program import Program, Var
 
 MOST = 128  # plans that are kept
+PLAIN = (str, bool, int, float, tuple, type(None))  # parameters that compare
 NONE = object()
 P = TypeVar("P")
 _made: OrderedDict[Hashable, Any] = OrderedDict()
@@ -67,9 +68,9 @@ def structure(program: Program) -> Hashable:
 
 
 def _plain(value: Any) -> Hashable:
-    """A parameter as what compares."""
+    """A parameter as what compares; like no other where that is not known."""
     if not isinstance(value, np.ndarray):
-        return repr(value)
+        return (type(value), value) if isinstance(value, PLAIN) else object()
     if value.dtype == object:
         return value.shape, tuple(in_integers(ball) for ball in value.ravel().tolist())
     return value.shape, str(value.dtype), value.tobytes()

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from oracles.exact.core.functions import Expression, Functions, power
+from oracles.exact.core.functions import Expression, Functions, power, real_power
 from oracles.exact.core.nodes import Value
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.errors import Unsupported
@@ -71,18 +71,20 @@ def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> V
     function, order = params.pop("function"), params.pop("order")
     if function == "power" and not params:
         return power(plan, x, order, *parameters)
+    if function == "real_power" and not any(v.node.integers for v in (x, parameters[0])):
+        return real_power(plan, x, order, parameters[0], **params)
     if parameters or params or x.node.integers:
         return None
     of, at = Functions(plan, len(x.shape)), Expression(plan, x)
     found: Expression
     if function in JETS:
-        found = JETS[function].coefficient(of, at, order)
+        found = JETS[function](of, at, order)[order]
         return found.value
     if (function, order) not in GAMMAS:
         return None
     name, divisor = GAMMAS[function, order]
-    found = getattr(of, name)(at) * of.number(1, divisor)
-    return found.value
+    found = getattr(of, name)(at)
+    return (found if divisor == 1 else found * of.number(1, divisor)).value
 
 
 def _reduced(operation: str) -> Rule:

@@ -4,14 +4,14 @@ typedef struct {
   double pairs[8][2], rest[9]; /* coefficients of (x - centre)^k: the first 8 as pairs */
   double error, relative;      /* all that is lost is below error + relative |x - centre| */
   double slope;                /* and what the first three terms of the slope leave of it, below this */
-  double bend, near, wide_bend, wide; /* the slope changes by at most bend r in balls of radius r <= near */
+  double bend, near, wide_bend, wide; /* half of the second derivative in balls of radius r <= near, <= wide */
 } node;
 #include "tables.h"
 
 /* Where a table is asked: the distance from the node, as a ball. */
 typedef struct { const node *at; ball d; } place;
 
-static const ball ONE = {1, 0, 0}, HALF = {0.5, 0, 0}, UNKNOWN = {NAN, NAN, INFINITY};
+static const ball ONE = {1, 0, 0}, HALF = {0.5, 0, 0}, NOTHING = {0, 0, 0}, UNKNOWN = {NAN, NAN, INFINITY};
 static const place NOWHERE = {ERF, {0, 0, INFINITY}};
 
 INLINE double radius_of(const node *at, dd d, double r) {
@@ -38,10 +38,10 @@ INLINE place uniform(const node *nodes, int64_t first, int64_t last, ball x) {
 }
 /* Nodes 2^e (1 + j / 64), from 2^low to 2^high: the number is rounded to its first seven bits. */
 INLINE place octaves(const node *nodes, int64_t low, int64_t high, ball x) {
-  int64_t bits, first = (1023 + low) << 6, last = (1023 + high) << 6;
+  uint64_t bits, first = (uint64_t)(1023 + low) << 6, last = (uint64_t)(1023 + high) << 6;
   double centre;
   memcpy(&bits, &x.h, 8);
-  int64_t j = (bits + (INT64_C(1) << 45)) >> 46;
+  uint64_t j = (bits + (UINT64_C(1) << 45)) >> 46;
   if (!((j >= first) & (j <= last))) return NOWHERE; /* a negative number too */
   bits = j << 46;
   memcpy(&centre, &bits, 8);
@@ -86,22 +86,24 @@ INLINE ball erf_of(ball x, ball z) {
   return like(x, fabs(x.h) - x.r > 9 ? (ball){1, 0, 0x1p-120} : z); /* erfc(9) < 2^-120 */
 }
 INLINE place erfc_at(ball x) { return x.h < 0.5 ? erf_at(x) : octaves(ERFCX, -1, 5, x); }
-INLINE ball erfc_of(ball x, ball z) {
+INLINE ball erfc_with(ball x) { return x.h < 0.5 ? NOTHING : negative(mul(x, x)); }
+INLINE ball erfc_of(ball x, ball z, ball e) {
   if (x.h < 0.5) return minus(ONE, erf_of(x, z));
   if (x.h - x.r > 26.4) return (ball){0, 0, 0x1p-1011}; /* erfc(26.4) < 2^-1011 */
-  return mul(exponential(negative(mul(x, x))), z);
+  return mul(e, z);
 }
 INLINE place sin_at(ball x) { return turned(x, 0); }
 INLINE place cos_at(ball x) { return turned(x, 1); }
 INLINE ball itself(ball x, ball z) { (void)x; return z; }
 INLINE ball cos_of(ball x, ball z) { return is_exactly(x, 0) ? ONE : z; }
+INLINE int expm1_near(ball x) { return (fabs(x.h) <= 0.5) & (x.r <= 0.125); }
 INLINE place expm1_at(ball x) { return uniform(EXPM1, -32, 32, x); }
-INLINE ball expm1_of(ball x, ball z) {
-  return (fabs(x.h) <= 0.5) & (x.r <= 0.125) ? z : minus(exponential(x), ONE);
-}
+INLINE ball expm1_with(ball x) { return expm1_near(x) ? NOTHING : x; }
+INLINE ball expm1_of(ball x, ball z, ball e) { return expm1_near(x) ? z : minus(e, ONE); }
 INLINE int log1p_near(ball x) { return (x.h >= -0.25) & (x.h <= 0.5) & (x.r <= 0.125); }
 INLINE place log1p_at(ball x) { return uniform(LOG1P, -16, 32, x); }
-INLINE ball log1p_of(ball x, ball z) { return log1p_near(x) ? z : logarithm(add(ONE, x)); }
+INLINE ball log1p_with(ball x) { return log1p_near(x) ? ONE : add(ONE, x); }
+INLINE ball log1p_of(ball x, ball z, ball y) { return log1p_near(x) ? z : y; }
 INLINE place atan_at(ball x) {
   ball y = magnitude(x);
   return uniform(ATAN, 0, 64, y.h <= 1 ? y : quotient(ONE, y));
@@ -134,19 +136,38 @@ static void taylors(const place *q, ball *z) {
     z[i] = with(p, radius_of(q[i].at, mid(q[i].d), q[i].d.r));
   }
 }
+INLINE void by_table(int64_t count, view x, place at(ball), ball *z) {
+  place q[LANES];
+  for (int64_t start = 0; start < count; start += LANES) {
+    for (int64_t i = 0; i < LANES; i++) q[i] = start + i < count ? at(get(x, start + i)) : NOWHERE;
+    taylors(q, z + start);
+  }
+}
 #define BY_TABLE(name) \
   INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x))); } \
   static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
-    place q[LANES]; \
-    ball z[LANES]; \
-    for (int64_t start = 0; start < count; start += LANES) { \
-      int64_t n = count - start < LANES ? count - start : LANES; \
-      for (int64_t i = 0; i < LANES; i++) q[i] = i < n ? name##_at(get(x, start + i)) : NOWHERE; \
-      taylors(q, z); \
-      for (int64_t i = 0; i < n; i++) { \
-        ball y = name##_of(get(x, start + i), z[i]); \
-        h[start + i] = y.h; l[start + i] = y.l; r[start + i] = y.r; \
-      } \
+    ball z[BLOCK]; \
+    by_table(count, x, name##_at, z); \
+    for (int64_t i = 0; i < count; i++) { \
+      ball y = name##_of(get(x, i), z[i]); \
+      h[i] = y.h; l[i] = y.l; r[i] = y.r; \
+    } \
+  }
+/* The same, with another function of an argument of its own, all of a block at once. */
+#define BY_TABLE_AND(name, one, all) \
+  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x)), one(name##_with(x))); } \
+  static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
+    ball z[BLOCK]; \
+    double ah[BLOCK], al[BLOCK], ar[BLOCK]; \
+    for (int64_t i = 0; i < count; i++) { \
+      ball a = name##_with(get(x, i)); \
+      ah[i] = a.h; al[i] = a.l; ar[i] = a.r; \
+    } \
+    all(count, ah, al, ar, h, l, r); \
+    by_table(count, x, name##_at, z); \
+    for (int64_t i = 0; i < count; i++) { \
+      ball y = name##_of(get(x, i), z[i], (ball){h[i], l[i], r[i]}); \
+      h[i] = y.h; l[i] = y.l; r[i] = y.r; \
     } \
   }
 #define BY_ITSELF(name) \
@@ -158,7 +179,9 @@ static void taylors(const place *q, ball *z) {
   }
 #define sin_of itself
 
-BY_TABLE(erf) BY_TABLE(erfc) BY_TABLE(sin) BY_TABLE(cos) BY_TABLE(expm1) BY_TABLE(log1p) BY_TABLE(atan)
+BY_TABLE(erf) BY_TABLE(sin) BY_TABLE(cos) BY_TABLE(atan)
+BY_TABLE_AND(erfc, exponential, exponentials) BY_TABLE_AND(expm1, exponential, exponentials)
+BY_TABLE_AND(log1p, logarithm, logarithms)
 
 /* -- composed, each at the midpoint, with the largest slope in the ball ----------------------------------- */
 
@@ -234,45 +257,46 @@ INLINE ball cbrt_one(ball x) {
   if ((x.h == 0) & (x.r == 0)) return x;
   return (share <= 0.5) & (y.h > 0x1p-800) ? like(x, with(z, (off / least + ETA) * UP)) : UNKNOWN;
 }
-/* From 1/16 to 256 by tables; Stirling's series beyond, whose last factor is the remainder's. */
-#define GAMMA_TABLE(nodes, x) taylor(octaves(nodes, -4, 8, x))
+/* log Gamma and its derivatives: from 1/16 to 256 by tables, Stirling's series beyond, with seven factors. */
+INLINE ball gamma_argument(ball x) { return x.h < 0.0625 ? add(ONE, x) : x; }
 INLINE ball stirling(const ball *factors, ball w) {
   ball sum = factors[5];
   for (int k = 4; k >= 0; k--) sum = add(factors[k], mul(w, sum));
-  double sixth = w.h * w.h * w.h * w.h * w.h * w.h * factors[6].h * (1 + 0x1p-40);
-  return with(mid(sum), (sum.r + fabs(sixth)) * UP);
+  double seventh = w.h * w.h * w.h * w.h * w.h * w.h * factors[6].h * (1 + 0x1p-40);
+  return with(mid(sum), (sum.r + fabs(seventh)) * UP);
 }
-INLINE double least_of(ball x) { return x.h * (1 - 0x1p-40) - x.r; }
-INLINE ball lgamma_one(ball x) {
-  if (x.h < 0.0625) return minus(GAMMA_TABLE(LGAMMA, add(ONE, x)), logarithm(x));
-  if (x.h <= 256) return GAMMA_TABLE(LGAMMA, x);
+/* The value z far away, for a slope that is at most so large at m, the lower end of the ball. */
+#define FAR(z, slope) double m = x.h * (1 - 0x1p-40) - x.r; return m > 1 ? spread(z, slope, x.r) : UNKNOWN
+INLINE ball lgamma_far(ball x) {
   ball y = centre(x), v = quotient(ONE, y), l = logarithm(y);
   ball z = add(minus(mul(minus(y, HALF), l), y), add(HALF_LOG_TWO_PI, mul(v, stirling(LGAMMA_FAR, mul(v, v)))));
-  double m = least_of(x);
-  return m > 1 ? spread(z, (l.h + l.r) * (1 + 0x1p-40) + x.r / m, x.r) : UNKNOWN;
+  FAR(z, (l.h + l.r) * (1 + 0x1p-40) + x.r / m);
 }
-INLINE ball digamma_one(ball x) {
-  if (x.h < 0.0625) return minus(GAMMA_TABLE(DIGAMMA, add(ONE, x)), quotient(ONE, x));
-  if (x.h <= 256) return GAMMA_TABLE(DIGAMMA, x);
+INLINE ball digamma_far(ball x) {
   ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
-  ball z = minus(logarithm(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w))));
-  double m = least_of(x);
-  return m > 1 ? spread(z, 1 / m + 1 / (m * m), x.r) : UNKNOWN;
+  FAR(minus(logarithm(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w)))), 1 / m + 1 / (m * m));
 }
-INLINE ball trigamma_one(ball x) {
-  if (x.h < 0.0625) {
-    ball v = quotient(ONE, x);
-    return add(GAMMA_TABLE(TRIGAMMA, add(ONE, x)), mul(v, v));
-  }
-  if (x.h <= 256) return GAMMA_TABLE(TRIGAMMA, x);
-  ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
-  ball z = add(v, add(half(w), mul(mul(v, w), stirling(TRIGAMMA_FAR, w))));
-  double m = least_of(x);
-  return m > 1 ? spread(z, 1 / (m * m) + 2 / (m * m * m), x.r) : UNKNOWN;
+INLINE ball trigamma_far(ball x) {
+  ball v = quotient(ONE, centre(x)), w = mul(v, v);
+  FAR(add(v, add(half(w), mul(mul(v, w), stirling(TRIGAMMA_FAR, w)))), 1 / (m * m) + 2 / (m * m * m));
 }
+INLINE place lgamma_at(ball x) { return octaves(LGAMMA, -4, 8, gamma_argument(x)); }
+INLINE place digamma_at(ball x) { return octaves(DIGAMMA, -4, 8, gamma_argument(x)); }
+INLINE place trigamma_at(ball x) { return octaves(TRIGAMMA, -4, 8, gamma_argument(x)); }
+INLINE ball lgamma_of(ball x, ball z) {
+  return x.h < 0.0625 ? minus(z, logarithm(x)) : x.h <= 256 ? z : lgamma_far(x);
+}
+INLINE ball digamma_of(ball x, ball z) {
+  return x.h < 0.0625 ? minus(z, quotient(ONE, x)) : x.h <= 256 ? z : digamma_far(x);
+}
+INLINE ball trigamma_of(ball x, ball z) {
+  ball v = quotient(ONE, x);
+  return x.h < 0.0625 ? add(z, mul(v, v)) : x.h <= 256 ? z : trigamma_far(x);
+}
+BY_TABLE(lgamma) BY_TABLE(digamma) BY_TABLE(trigamma)
+
 BY_ITSELF(tan) BY_ITSELF(sinh) BY_ITSELF(cosh) BY_ITSELF(asinh) BY_ITSELF(acosh) BY_ITSELF(atanh)
 BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
-BY_ITSELF(lgamma) BY_ITSELF(digamma) BY_ITSELF(trigamma)
 
 /* log near 1, and tanh near 0, keep their digits there. */
 static void log_all(int64_t count, view x, double *h, double *l, double *r) {

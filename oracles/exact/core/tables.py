@@ -57,7 +57,7 @@ class Table(NamedTuple):
         terms = sum(((k + 1) * abs(c[k + 1]) * half**k for k in range(3)), arb(0))
         numbers.append(_up(terms * 2**-49 + 4 * self.largest(4, low, high) * half**3))
         for reach in (node.half, node.wide):
-            numbers += [_up(2 * self.largest(2, low - reach, high + reach)), _down(reach)]
+            numbers += [_up(self.largest(2, low - reach, high + reach)), _down(reach)]
         return numbers
 
     def _error(

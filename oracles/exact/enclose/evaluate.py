@@ -84,7 +84,7 @@ def evaluate(
     factor = _factor(bits)
     with precision(bits):
         values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
-        coefficients: dict[Series, list[Array]] = {}
+        coefficients: dict[Series, Sequence[Array]] = {}
         for number, equation in enumerate(program.equations):
             if work is not None:
                 work.spend(program.costs[number] * factor, "equation", number, len(program.equations))
@@ -126,7 +126,7 @@ def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> li
     return evaluate(program, inputs, bits)
 
 
-def _series(equation: Equation, operands: list[Array], highest: int) -> list[Array]:
+def _series(equation: Equation, operands: list[Array], highest: int) -> Sequence[Array]:
     """The coefficients of the function that one of them is asked of, up to the highest that is asked."""
     params = {name: value for name, value in equation.params.items() if name not in {"function", "order"}}
     return taylor_coefficients(operands, equation.params["function"], highest, params)

@@ -11,12 +11,25 @@ Derivatives, 2nd ed., 2008, chapter 13).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 Slopes: TypeAlias = Callable[..., list[Any]]
+
+
+class Lazy(Sequence[Any]):
+    """Coefficients of which each is computed when it is asked for: a slope seldom needs the value."""
+
+    def __init__(self, get: Callable[[int], Any], count: int) -> None:
+        self._get, self._count = cache(get), count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, k: Any) -> Any:
+        return self._get(range(self._count)[k])
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,27 +39,28 @@ class Jet:
     Attributes:
         name: What `of` calls its value.
         slopes: `slopes(of, x, value, order)` gives the coefficients 1 to `order`, at least 1; `value()` the
-            0th, which is computed only if it is asked for.
+            0th, for those that need it.
     """
 
     name: str
     slopes: Slopes
 
-    def __call__(self, of: Any, x: Any, order: int) -> list[Any]:
+    def __call__(self, of: Any, x: Any, order: int) -> Lazy:
         """The coefficients 0 to `order`."""
-        y = getattr(of, self.name)(x)
-        return [y, *self.slopes(of, x, lambda: y, order)] if order else [y]
+        value = cache(lambda: getattr(of, self.name)(x))
+        slopes = cache(lambda: self.slopes(of, x, value, order))
+        return Lazy(lambda k: slopes()[k - 1] if k else value(), order + 1)
 
-    def coefficient(self, of: Any, x: Any, order: int) -> Any:
-        """The last one alone: a slope seldom needs the value."""
-        value = partial(getattr(of, self.name), x)
-        return self.slopes(of, x, value, order)[-1] if order else value()
+
+def _times(of: Any, c: Any, above: int, below: int = 1) -> Any:
+    """A coefficient times a fraction, which is often 1."""
+    return c if above == below else c * of.number(above, below)
 
 
 def exp(of: Any, x: Any, value: Any, order: int) -> list[Any]:
     """y' = y."""
     y = value()
-    return [y * of.number(1, math.factorial(k)) for k in range(1, order + 1)]
+    return [_times(of, y, 1, math.factorial(k)) for k in range(1, order + 1)]
 
 
 def expm1(of: Any, x: Any, value: Any, order: int) -> list[Any]:
@@ -57,7 +71,7 @@ def expm1(of: Any, x: Any, value: Any, order: int) -> list[Any]:
 def exp2(of: Any, x: Any, value: Any, order: int) -> list[Any]:
     """y' = y log 2."""
     y = value()
-    return [y * of.logarithm(2, k) * of.number(1, math.factorial(k)) for k in range(1, order + 1)]
+    return [_times(of, y * of.logarithm(2, k), 1, math.factorial(k)) for k in range(1, order + 1)]
 
 
 def log(of: Any, x: Any, value: Any, order: int) -> list[Any]:
@@ -133,7 +147,7 @@ def _turning(other: str, signs: tuple[int, int]) -> Slopes:
             if k % 2 not in known:
                 known[k % 2] = values[k % 2]()
             sign = math.prod(signs[i % 2] for i in range(k))
-            found.append(known[k % 2] * of.number(sign, math.factorial(k)))
+            found.append(_times(of, known[k % 2], sign, math.factorial(k)))
         return found
 
     return slopes
@@ -171,7 +185,7 @@ def _convolved(a: list[Any], b: list[Any], k: int) -> Any:
 
 def _integrated(of: Any, slopes: list[Any]) -> list[Any]:
     """The coefficients from 1 on of a function whose slope has these."""
-    return [b * of.number(1, k) for k, b in enumerate(slopes, 1)]
+    return [_times(of, b, 1, k) for k, b in enumerate(slopes, 1)]
 
 
 def _arc(sign: int) -> Slopes:
@@ -193,13 +207,13 @@ def _root_arc(one: int, sign: int, whole: int = 1) -> Slopes:
     def slopes(of: Any, x: Any, value: Any, order: int) -> list[Any]:
         """With u = y': q u' = -sign x u for q = one + sign x^2, and u = whole / sqrt(q)."""
         q = _square(of, x, one, sign)
-        first = _inverse_root(of, x, one, sign) * of.number(whole)
+        first = _times(of, _inverse_root(of, x, one, sign), whole)
         found = [first]
         if order > 1:
             r = of.reciprocal(q)
             for k in range(order - 1):
-                inner = x * found[-1] * of.number(2 * k + 1)
-                inner = inner + found[-2] * of.number(k) if k else inner
+                inner = _times(of, x * found[-1], 2 * k + 1)
+                inner = inner + _times(of, found[-2], k) if k else inner
                 found.append(inner * r * of.number(-sign, k + 1))
         return _integrated(of, found)
 

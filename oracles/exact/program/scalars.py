@@ -22,7 +22,7 @@ precision its exp2 (14 and 101 ulps) and its bfloat16 asin near the smallest nor
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ from flint import arb, arb_series
 
 from oracles.exact.program import series
 from oracles.exact.program.balls import ONE, each, filled, zeros
-from oracles.exact.program.jets import JETS, Jet
+from oracles.exact.program.jets import JETS, Jet, Lazy
 from oracles.exact.program.program import Array
 
 Series = Callable[..., Any]
@@ -101,7 +101,7 @@ class Scalar:
     series: Series | None = None
     value: Series | None = None
     coefficients: Coefficients | None = None
-    arrays: Callable[..., list[Array] | None] | None = None
+    arrays: Callable[..., Sequence[Array] | None] | None = None
     mixed: Coefficients | None = None
     accuracy: Accuracy = OTHER
     positive: bool = False
@@ -186,9 +186,14 @@ class _Values:
         return lambda x: each(function, x)
 
 
-def _by_recurrence(jet: Jet) -> Callable[[Array, int], list[Array]]:
+def _by_recurrence(jet: Jet) -> Callable[[Array, int], Lazy]:
     """The coefficients of a whole array at once, which has an axis meanwhile: NumPy unwraps those without."""
-    return lambda x, order: [np.reshape(c, x.shape) for c in jet(_Values(), x.reshape(-1), order)]
+
+    def coefficients(x: Array, order: int) -> Lazy:
+        found = jet(_Values(), x.reshape(-1), order)
+        return Lazy(lambda k: np.reshape(found[k], x.shape), order + 1)
+
+    return coefficients
 
 
 def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:

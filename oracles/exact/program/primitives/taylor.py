@@ -24,7 +24,7 @@ def _taylor_coefficient(*operands: Array, function: str, order: int, **static: A
 
 def taylor_coefficients(
     operands: Sequence[Array], function: str, order: int, static: dict[str, Any]
-) -> list[Array]:
+) -> Sequence[Array]:
     """The arrays c_0 to c_order of the function at every element, from one series each."""
     entry, x = SCALARS[function], as_balls(operands[0])
     if entry.arrays is not None:

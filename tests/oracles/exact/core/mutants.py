@@ -49,14 +49,16 @@ MUTANTS = {
     "log without the square": Mutant("log", "-0.5 * square.h", "0.0"),
     "log without its radius": Mutant("log", "x.r / low * (1 + 0x1p-50)", "0.0"),
     "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
-    "larger by one end": Mutant("larger", "(ux > uy ? ux : uy) + unknown", "ux + unknown"),
+    "larger up to one end": Mutant("larger", "(ux > uy ? ux : uy)", "ux"),
+    "larger at the lower end": Mutant("larger", "lx >= uy", "lx >= ly"),
     "abs without its low part's sign": Mutant(
         "abs", "x.h < 0 ? negative(x) : x", "x.h < 0 ? with((dd){-x.h, x.l}, x.r) : x"
     ),
     "integers of 53 bits": Mutant("integer", "(double)(p[i] - (int64_t)whole)", "0.0"),
     "sum without rounding": Mutant("sum", "4 * U2 * (double)(q->a + 4) * all", "0.0 * all"),
     "sum without some radii": Mutant("sum", "(radius[2] + radius[3])", "radius[2]"),
-    "extreme with its own end": Mutant("top", "high > upper(top) ? high : upper(top)", "upper(top)"),
+    "extreme up to its own end": Mutant("top", "high > upper(top) ? high : upper(top)", "upper(top)"),
+    "extreme that is not asked": Mutant("bottom", "high > low", "0"),
     "scatter that overwrites": Mutant("scatter", "(z.h == 0) & (z.r == 0) ? x : add(z, x)", "x"),
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
     "above by the middle": Mutant("lt", ABOVE, "0.0"),

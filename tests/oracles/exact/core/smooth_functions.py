@@ -1,11 +1,8 @@
-"""Each smooth function of the C core against Arb, at a random point of each ball.
-
-python -m tests.oracles.exact.core.smooth_functions --draws 100000
-"""
+"""Each smooth function of the C core against Arb, at a random point of each ball."""
 
 from __future__ import annotations
 
-import argparse
+import ctypes
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -66,9 +63,9 @@ FUNCTIONS = {
 }
 
 
-def value(name: str, x: Pairs) -> Pairs:
+def value(name: str, x: Pairs, core: ctypes.CDLL | None = None) -> Pairs:
     """The function at balls."""
-    found = applied(name, x)
+    found = applied(name, x, core=core)
     assert isinstance(found, Pairs)
     return found
 
@@ -102,11 +99,11 @@ class Found(NamedTuple):
     digits: float
 
 
-def checked(name: str, count: int, seed: int) -> Found:
+def checked(name: str, count: int, seed: int, core: ctypes.CDLL | None = None) -> Found:
     """A function at so many balls; the digits are those that all but one in a hundred have."""
     of, rng = FUNCTIONS[name], np.random.default_rng(seed)
     x = operands(of, count, rng)
-    y = value(name, x)
+    y = value(name, x, core)
     part = rng.choice([-1.0, -0.5, 0.0, 0.5, 1.0], count)
     outside = []
     with precision(of.bits):
@@ -123,26 +120,3 @@ def checked(name: str, count: int, seed: int) -> Found:
 
 def _columns(x: Pairs) -> tuple[list[float], ...]:
     return x.h.tolist(), x.l.tolist(), x.r.tolist()
-
-
-def main() -> int:
-    """Test every function; 1 where a ball does not hold the truth."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", choices=list(FUNCTIONS), default=list(FUNCTIONS))
-    arguments, bad = parser.parse_args(), 0
-    for name in arguments.only:
-        found = checked(name, arguments.draws, arguments.seed)
-        bad += len(found.outside)
-        print("\n".join(found.outside[:5]), end="\n" * bool(found.outside))
-        print(
-            f"{name}: {arguments.draws} balls, {len(found.outside)} without the truth, "
-            f"{found.unknown:.1%} unknown, {found.digits:.0f} bits",
-            flush=True,
-        )
-    return bool(bad)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

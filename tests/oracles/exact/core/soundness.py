@@ -1,4 +1,5 @@
-"""A million draws of each kernel of the core against Arb, and random programs by plan: nothing is wrong.
+"""A million draws of each kernel of the core against Arb (a tenth of it of each smooth function), and random
+programs by plan: nothing is wrong.
 
     python -m tests.oracles.exact.core.soundness --draws 1000000 --programs 20000
 
@@ -23,6 +24,7 @@ from oracles.exact.core import library
 from oracles.exact.core.build import FLAGS, SOURCE, build, compiler
 from tests.oracles.exact.core.agreement import held, random_program
 from tests.oracles.exact.core.decisions import COMPARISONS, Decided, blended, compared, extremes
+from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked
 from tests.oracles.exact.core.trials import TRIALS
 
 AT_ONCE = 20_000
@@ -41,6 +43,14 @@ def kernels(draws: int, seed: int, core: ctypes.CDLL | None = None) -> int:
             count, unknown, own = count + len(draw.truths), unknown + found.unknown, own + len(found.wrong)
         print(f"{name}: {count} results, {own} wrong, {unknown / count:.1%} not known", flush=True)
         wrong += own
+    for name in FUNCTIONS:
+        smooth = checked(name, max(draws // 10, 300), seed, core)
+        print("\n".join(smooth.outside[:5]), end="\n" * bool(smooth.outside))
+        print(
+            f"{name}: {len(smooth.outside)} wrong, {smooth.unknown:.1%} not known, {smooth.digits:.0f} bits",
+            flush=True,
+        )
+        wrong += len(smooth.outside)
     return wrong
 
 

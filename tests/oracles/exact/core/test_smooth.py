@@ -1,4 +1,7 @@
-"""The smooth functions of the C core: hundreds of balls each; more with `smooth_functions` as a program."""
+"""The smooth functions of the C core: hundreds of balls each; more with `soundness` as a program."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,3 +75,50 @@ def test_slopes_are_those_of_arb(name: str, order: int) -> None:
     assert (found.r <= 2.0**-85 * np.abs(found.h)).all()
     for ball, arbs in zip(found.balls.ravel(), true.ravel(), strict=True):
         assert ball.overlaps(arbs)
+
+
+@pytest.mark.parametrize("along", range(3))
+@pytest.mark.parametrize("order", range(3))
+def test_powers_are_those_of_arb(order: int, along: int) -> None:
+    """x^y and its slopes along both."""
+    x, y = np.array([0.3, 2.0, 17.5, 1.0]), np.array([0.5, -1.25, 3.0, 0.75])
+    builder = Builder()
+    base, exponent = (builder.input((4,), "float64") for _ in "xy")
+    kept = {"along": along} if along else {}
+    program = builder.program([scalar("real_power", base, exponent, order=order, **kept)])
+    plan = Plan(program, rule)
+    assert not [n for n in plan.nodes if n.operation == "detour"]
+    (found,) = plan.run([x, y]) or ()
+    (true,) = evaluate(program, [x, y], 300)
+    assert (found.r <= 2.0**-90 * np.maximum(np.abs(found.h), 2.0**-10)).all()
+    for ball, arbs in zip(found.balls, true, strict=True):
+        assert ball.overlaps(arbs)
+
+
+@pytest.mark.parametrize("name", ["erf", "sin", "cos", "log", "atan", "acosh", "lgamma"])
+def test_a_slope_alone_does_not_compute_the_value(name: str) -> None:
+    """Neither in a plan, nor in Arb's balls."""
+    builder = Builder()
+    plan = Plan(builder.program([scalar(name, builder.input((2,), "float64"), order=1)]), rule)
+    assert name not in {n.operation for n in plan.nodes}
+    if name in JETS:
+        asked = JETS[name](Never(name), np.array([2.0, 3.0]), 1)
+        assert asked[1].shape == (2,)
+        with pytest.raises(LookupError):
+            asked[0]
+
+
+class Never:
+    """Functions of numbers, one of which raises."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def number(self, above: int, below: int = 1) -> float:
+        """A fraction."""
+        return above / below
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name == self.name:
+            raise LookupError(name)
+        return lambda x: abs(x) + 1
