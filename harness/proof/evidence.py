@@ -183,9 +183,12 @@ def meets(one: Array, other: Array) -> NDArray[np.bool_]:
 
 def meeting(one: Enclosure, other: Enclosure) -> NDArray[np.bool_]:
     """Where two enclosures overlap; where pairs of doubles cannot tell, their exact ends do."""
-    if one.pairs and other.pairs and (certain := one.pairs.meets(other.pairs)).all():
-        return certain
-    return meets(one.balls, other.balls)
+    if not (one.pairs and other.pairs):
+        return meets(one.balls, other.balls)
+    found, apart = one.pairs.meets(other.pairs), one.pairs.misses(other.pairs)
+    for at in map(tuple, np.argwhere(~(found | apart))):
+        found[at] = bool(one.ball(at).overlaps(other.ball(at)))
+    return found
 
 
 def distance(truth: Enclosure, numbers: Array) -> NDArray[np.float64]:

@@ -16,11 +16,11 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
-from harness.proof.materiality import Comparison, Side, known_to_meet
+from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet
 from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
-from harness.subject.derivative import GRADIENT, Array
+from harness.subject.derivative import GRADIENT
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
@@ -172,19 +172,21 @@ def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
     return Formula(off_kinks, said)
 
 
-def _with_literals(truth: Truth, program: Program) -> list[Array]:
+def _with_literals(truth: Truth, program: Program) -> list[Enclosure]:
     """T by its program with longer literals as balls.
 
     It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
     with KINKS.collected() as kinks:
-        hulls = evaluate_quickly(program, truth.inputs, BITS)
+        hulls = enclosed(evaluate_quickly(program, truth.inputs, BITS))
     if kinks:
-        hulls = resolve(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS)
-    if all(known_to_meet(h, t.balls).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
+        balls = [h.balls for h in hulls]
+        hulls = enclosed(resolve(program, truth.inputs, truth.wrt, balls, LITERAL_BITS))
+    if all(known_to_meet(h, t).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
-    return limits_along_rays(program, truth.inputs, truth.wrt, hulls, LITERAL_BITS) or hulls
+    balls = [h.balls for h in hulls]
+    return enclosed(limits_along_rays(program, truth.inputs, truth.wrt, balls, LITERAL_BITS) or balls)
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
@@ -302,10 +304,9 @@ def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
     for number in {float(b): b for b in small}.values():
         without = replaced(truth.gradient, lambda b, _, n=number: arb(0) if b == n else b)  # type: ignore[misc]
         try:
-            other = evaluate_quickly(without, truth.inputs, BITS)
+            other = enclosed(evaluate_quickly(without, truth.inputs, BITS))
         except (Undecided, ZeroDivisionError):
             continue
-        finite = all(b.is_finite() for w in other for b in w.ravel())
-        if finite and all(meets(e.balls, w).all() for e, w in zip(found, other, strict=True)):
+        if all(known_to_meet(e, w).all() for e, w in zip(found, other, strict=True)):
             return f"{float(number):.6g}"
     return ""

@@ -16,8 +16,9 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.proof.evidence import Mask, meeting, meets
+from harness.proof.evidence import Mask, meeting
 from harness.subject.derivative import Array
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.literals import (
     Change,
@@ -85,7 +86,7 @@ class Comparison:
         own: Side,
         spec: Side,
         dtypes: Sequence[str],
-        again: Callable[[Program], list[Array]],
+        again: Callable[[Program], list[Enclosure]],
         said: str = "the formula differs from the derivative",
     ) -> None:
         self.notes: list[str] = []
@@ -99,10 +100,10 @@ class Comparison:
         return [e.balls for e in self._own.outputs]
 
     @cached_property
-    def _pairs(self) -> list[tuple[list[Array], list[Array], list[NDArray[np.bool_]]]]:
+    def _pairs(self) -> list[tuple[Sequence[Enclosure], Sequence[Enclosure], list[Mask]]]:
         """What may meet what, and where."""
         everywhere = [np.ones(t.shape, bool) for t in self._true]
-        return [(self._found, [t.balls for t in self._true], everywhere)]
+        return [(self._own.outputs, self._true, everywhere)]
 
     @property
     def is_whole(self) -> bool:
@@ -144,10 +145,10 @@ class Comparison:
         """
         if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
             return
-        own = evaluate_quickly(replaced(self._own.program, change), self._own.inputs, BITS)
+        own = enclosed(evaluate_quickly(replaced(self._own.program, change), self._own.inputs, BITS))
         spec = self._again(replaced(self._spec.program, change))
         close = [
-            known_to_meet(s, t.balls) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
+            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
         self._pairs.append((own, spec, close))
@@ -188,10 +189,11 @@ class Comparison:
             names.append(name)
             ulps, mask = format_of(name).ulp(true.mid), self.agrees[k].copy()
             for own, spec, ok in self._pairs:
+                e, t = own[k], spec[k]
                 with precision(BITS):
-                    for at in map(tuple, np.argwhere(~mask & ok[k] & _may_be_within(own[k], spec[k], ulps))):
+                    for at in map(tuple, np.argwhere(~mask & ok[k] & ~_certainly_beyond(e, t, ulps))):
                         half = arb(float(ulps[at])) / 2  # of the least number too
-                        mask[at] = _apart(own[k][at], spec[k][at]) <= half
+                        mask[at] = _apart(e.ball(at), t.ball(at)) <= half
             found.append(mask)
         self._accept(found, f", which is below what {_listed(list(dict.fromkeys(names)))} resolves")
 
@@ -214,32 +216,38 @@ class Comparison:
             return f"a relative {max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g}"
 
 
-def known_to_meet(one: Array, other: Array) -> Mask:
-    """Where two arrays of balls overlap that say something: what is not finite meets everything."""
-    pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
-    known = np.array([a.is_finite() and b.is_finite() for a, b in pairs], bool).reshape(one.shape)
-    return known & meets(one, other)
+def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
+    """Balls as enclosures, at the bits of a verdict."""
+    return [Enclosure(one, BITS) for one in found]
 
 
-def _within(balls: Array, true: Enclosure, room: float) -> Mask:
+def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
+    """Where two overlap that say something: what is not finite meets everything."""
+    return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
+
+
+def _within(balls: Enclosure, true: Enclosure, room: float) -> Mask:
     """Where a ball is within so much of the truth, relative to it."""
-    pairs = zip(balls.ravel().tolist(), true.balls.ravel().tolist(), strict=True)
-    found = [room == np.inf or bool(abs(b - t).upper() <= room * abs(t)) for b, t in pairs]
-    return np.array(found, bool).reshape(true.shape)
+    if room == np.inf:
+        return np.ones(true.shape, bool)
+    size, width = np.abs(true.mid), true.radius
+    with np.errstate(all="ignore"):
+        beyond = _certainly_beyond(balls, true, room * (size + width))
+        reach = np.abs(balls.mid - true.mid) + balls.radius + width + 2.0**-50 * (size + np.abs(balls.mid))
+        found = np.asarray(reach <= room * (size - width) * (1 - 2.0**-50))
+    for at in map(tuple, np.argwhere(~(beyond | found))):
+        one, other = balls.ball(at), true.ball(at)
+        found[at] = bool(abs(one - other).upper() <= room * abs(other))
+    return found
 
 
-def _may_be_within(one: Array, other: Array, room: NDArray[np.float64]) -> Mask:
-    """Where two arrays of balls may come as near as that, by doubles."""
-    (m, r), (n, s) = (
-        tuple(np.array([f(b) for b in balls.flat], float).reshape(balls.shape) for f in (float, _radius))
-        for balls in (one, other)
-    )
-    slack = 2.0**-50 * (np.abs(m) + np.abs(n))
-    return np.asarray(~(np.abs(m - n) > room + (r + s) * (1 + 2.0**-50) + slack))
-
-
-def _radius(ball: arb) -> float:
-    return float(ball.rad())
+def _certainly_beyond(one: Enclosure, other: Enclosure, room: NDArray[np.float64]) -> Mask:
+    """Where two are certainly further apart than that, by doubles."""
+    m, n = one.mid, other.mid
+    slack = 2.0**-50 * (np.abs(m) + np.abs(n) + room)
+    with np.errstate(all="ignore"):
+        gap = np.abs((m - n) + (one.rest - other.rest))
+        return np.asarray(gap > room + (one.radius + other.radius) * (1 + 2.0**-50) + slack)
 
 
 def _apart(one: arb, other: arb) -> arb:
@@ -264,7 +272,7 @@ def _moved(side: Side, seed: int) -> list[Array]:
         moved(x, v.dtype, seed) if i in side.data else x
         for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
     ]
-    return evaluate_quickly(with_moved_data(side.program, seed), inputs, BITS)
+    return [e.balls for e in enclosed(evaluate_quickly(with_moved_data(side.program, seed), inputs, BITS))]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from flint import arb
 from harness.proof.evidence import Allowed, Evidence, budget
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Resolution, known_to_meet
+from harness.proof.materiality import Resolution, enclosed, known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.subdifferential import Slopes, refutation
@@ -160,8 +160,8 @@ def _as_coded(
         balls = bound(recording.program, recording.values, machine, work)
     except ExactError:
         return None
-    pairs = zip(balls.balls, truth.enclosures, strict=True)
-    if not all(known_to_meet(b, e.balls).all() for b, e in pairs):
+    pairs = zip(enclosed(balls.found), truth.enclosures, strict=True)
+    if not all(known_to_meet(b, e).all() for b, e in pairs):
         return None
     note = "the formula is the derivative of the library's code, which approximates the function"
     return replace(found, notes=(*found.notes, note)), balls

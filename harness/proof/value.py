@@ -11,7 +11,7 @@ import numpy as np
 from harness.proof.evidence import Evidence
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Comparison, Side
+from harness.proof.materiality import Comparison, Side, enclosed
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
 from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outside
@@ -163,7 +163,8 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
         compared = Comparison(
             Side(program.program, program.values, found, {}),
             Side(spec.program, spec.values, true, {}),
-            [v.dtype for v in spec.program.outputs], lambda other: evaluate_quickly(other, spec.values, BITS),
+            [v.dtype for v in spec.program.outputs],
+            lambda other: enclosed(evaluate_quickly(other, spec.values, BITS)),
         )  # fmt: skip
         compared.explain(question.resolution)
     except ExactError:

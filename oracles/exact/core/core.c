@@ -154,29 +154,6 @@ static void exponentials(int64_t count, const double *xh, const double *xl, cons
   }
 }
 INLINE int is_exactly(ball x, double number) { return (x.h == number) & (x.l == 0) & (x.r == 0); }
-/* log x, by any y near it and e^-y: y + log1p(w) with w = m e^-y - 1 at the midpoint m (README, logarithm) */
-INLINE ball corrected(ball x, double y, ball inverse) {
-  ball w = add(mul(with(mid(x), 0), inverse), (ball){-1, 0, 0});
-  double size = fabs(w.h) + w.r;
-  ball square = mul(w, w);
-  dd z = add2(mid(add((ball){y, 0, 0}, w)), (dd){-0.5 * square.h, -0.5 * square.l});
-  double low = x.h * (1 - 0x1p-50) - x.r; /* log(m + d) - log(m) <= d / (m - d) */
-  double r = (w.r * (1 + size) + square.r + size * size * size + 8 * U2 * (fabs(y) + size)
-              + x.r / low * (1 + 0x1p-50)) * UP;
-  int one = is_exactly(x, 1);
-  int known = (low > 0x1p-900) & (size < 0x1p-20) & (fabs(z.h) > FEW);
-  return with(one ? (dd){0, 0} : z, one ? 0.0 : known ? r : INFINITY);
-}
-static void logarithms(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
-                       double *r) {
-  double y[BLOCK], zero[BLOCK] = {0}, minus[BLOCK], eh[BLOCK], el[BLOCK], er[BLOCK];
-  for (int64_t i = 0; i < count; i++) { y[i] = log(xh[i]); minus[i] = -y[i]; }
-  exponentials(count, minus, zero, zero, eh, el, er);
-  for (int64_t i = 0; i < count; i++) {
-    ball z = corrected((ball){xh[i], xl[i], xr[i]}, y[i], (ball){eh[i], el[i], er[i]});
-    h[i] = z.h; l[i] = z.l; r[i] = z.r;
-  }
-}
 /* Whether x is certainly above y; never where anything of them is not known. */
 INLINE int above(ball x, ball y) {
   dd d = add2(mid(x), neg2(mid(y)));

@@ -69,6 +69,12 @@ class Pairs:
         slack = 2.0**-104 * (np.abs(self.h) + np.abs(other.h))
         return np.asarray(apart + slack <= (self.r + other.r) * (1 - 2.0**-50))
 
+    def misses(self, other: Pairs) -> NDArray[np.bool_]:
+        """Where they certainly hold no common number; False says nothing."""
+        apart = np.abs((self.h - other.h) + (self.l - other.l))
+        slack = 2.0**-104 * (np.abs(self.h) + np.abs(other.h))
+        return np.asarray(apart > (self.r + other.r) * (1 + 2.0**-50) + slack)
+
 
 def of_numbers(numbers: Any) -> Pairs:
     """The balls of radius 0 around floating numbers; around NaN and infinities nothing is known.

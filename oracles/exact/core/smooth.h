@@ -62,10 +62,6 @@ INLINE ball exponential(ball x) {
   reduced t = reduce(x);
   return raised(x, t, POWERS[t.whole & 63]);
 }
-INLINE ball logarithm(ball x) {
-  double y = log(x.h);
-  return corrected(x, y, exponential((ball){-y, 0, 0}));
-}
 INLINE ball scaled(ball x, double power) { return (ball){x.h * power, x.l * power, x.r * power}; }
 INLINE ball half(ball x) {
   ball z = scaled(x, 0.5);
@@ -100,10 +96,36 @@ INLINE int expm1_near(ball x) { return (fabs(x.h) <= 0.5) & (x.r <= 0.125); }
 INLINE place expm1_at(ball x) { return uniform(EXPM1, -32, 32, x); }
 INLINE ball expm1_with(ball x) { return expm1_near(x) ? NOTHING : x; }
 INLINE ball expm1_of(ball x, ball z, ball e) { return expm1_near(x) ? z : minus(e, ONE); }
-INLINE int log1p_near(ball x) { return (x.h >= -0.25) & (x.h <= 0.5) & (x.r <= 0.125); }
-INLINE place log1p_at(ball x) { return uniform(LOG1P, -16, 32, x); }
-INLINE ball log1p_with(ball x) { return log1p_near(x) ? ONE : add(ONE, x); }
-INLINE ball log1p_of(ball x, ball z, ball y) { return log1p_near(x) ? z : y; }
+/* log x = log m + e log 2 with m = x 2^-e from 3/4 to 3/2; m - 1 is exact. */
+INLINE int64_t exponent_of(double h) {
+  uint64_t bits;
+  memcpy(&bits, &h, 8);
+  return (int64_t)((bits - UINT64_C(0x3fe8000000000000) + (UINT64_C(1024) << 52)) >> 52) - 1024;
+}
+INLINE double power_of_two(int64_t e) {
+  uint64_t bits = (uint64_t)(1023 + e) << 52;
+  double power;
+  memcpy(&power, &bits, 8);
+  return power;
+}
+INLINE place log_at(ball x) {
+  if (!((x.h > 0x1p-1000) & (x.h < 0x1p1000))) return NOWHERE;
+  double scale = power_of_two(-exponent_of(x.h));
+  return uniform(LOG1P, -16, 32, with(two_sum(x.h * scale - 1, x.l * scale), 0));
+}
+/* log(m + d) - log(m) <= d / (m - d) for the midpoint m */
+INLINE ball log_spread(ball z, double m, double r) {
+  double low = m * (1 - 0x1p-50) - r;
+  return low > 0 ? spread(z, (1 / low) * (1 + 0x1p-50), r) : UNKNOWN;
+}
+INLINE ball log_of(ball x, ball z) {
+  if (!(z.r < INFINITY)) return UNKNOWN;
+  double e = (double)exponent_of(x.h);
+  return log_spread(e == 0 ? z : add(z, mul((ball){e, 0, 0}, LOG_TWO)), x.h, x.r);
+}
+INLINE int log1p_near(ball x) { return (x.h >= -0.25) & (x.h <= 0.5); }
+INLINE place log1p_at(ball x) { return log1p_near(x) ? uniform(LOG1P, -16, 32, centre(x)) : log_at(add(ONE, x)); }
+INLINE ball log1p_of(ball x, ball z) { return log1p_near(x) ? log_spread(z, 1 + x.h, x.r) : log_of(add(ONE, x), z); }
 INLINE place atan_at(ball x) {
   ball y = magnitude(x);
   return uniform(ATAN, 0, 64, y.h <= 1 ? y : quotient(ONE, y));
@@ -181,7 +203,7 @@ INLINE void by_table(int64_t count, view x, place at(ball), ball *z) {
 
 BY_TABLE(erf) BY_TABLE(sin) BY_TABLE(cos) BY_TABLE(atan)
 BY_TABLE_AND(erfc, exponential, exponentials) BY_TABLE_AND(expm1, exponential, exponentials)
-BY_TABLE_AND(log1p, logarithm, logarithms)
+BY_TABLE(log) BY_TABLE(log1p)
 
 /* -- composed, each at the midpoint, with the largest slope in the ball ----------------------------------- */
 
@@ -268,13 +290,13 @@ INLINE ball stirling(const ball *factors, ball w) {
 /* The value z far away, for a slope that is at most so large at m, the lower end of the ball. */
 #define FAR(z, slope) double m = x.h * (1 - 0x1p-40) - x.r; return m > 1 ? spread(z, slope, x.r) : UNKNOWN
 INLINE ball lgamma_far(ball x) {
-  ball y = centre(x), v = quotient(ONE, y), l = logarithm(y);
+  ball y = centre(x), v = quotient(ONE, y), l = log_one(y);
   ball z = add(minus(mul(minus(y, HALF), l), y), add(HALF_LOG_TWO_PI, mul(v, stirling(LGAMMA_FAR, mul(v, v)))));
   FAR(z, (l.h + l.r) * (1 + 0x1p-40) + x.r / m);
 }
 INLINE ball digamma_far(ball x) {
   ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
-  FAR(minus(logarithm(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w)))), 1 / m + 1 / (m * m));
+  FAR(minus(log_one(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w)))), 1 / m + 1 / (m * m));
 }
 INLINE ball trigamma_far(ball x) {
   ball v = quotient(ONE, centre(x)), w = mul(v, v);
@@ -284,7 +306,7 @@ INLINE place lgamma_at(ball x) { return octaves(LGAMMA, -4, 8, gamma_argument(x)
 INLINE place digamma_at(ball x) { return octaves(DIGAMMA, -4, 8, gamma_argument(x)); }
 INLINE place trigamma_at(ball x) { return octaves(TRIGAMMA, -4, 8, gamma_argument(x)); }
 INLINE ball lgamma_of(ball x, ball z) {
-  return x.h < 0.0625 ? minus(z, logarithm(x)) : x.h <= 256 ? z : lgamma_far(x);
+  return x.h < 0.0625 ? minus(z, log_one(x)) : x.h <= 256 ? z : lgamma_far(x);
 }
 INLINE ball digamma_of(ball x, ball z) {
   return x.h < 0.0625 ? minus(z, quotient(ONE, x)) : x.h <= 256 ? z : digamma_far(x);
@@ -298,15 +320,7 @@ BY_TABLE(lgamma) BY_TABLE(digamma) BY_TABLE(trigamma)
 BY_ITSELF(tan) BY_ITSELF(sinh) BY_ITSELF(cosh) BY_ITSELF(asinh) BY_ITSELF(acosh) BY_ITSELF(atanh)
 BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
 
-/* log near 1, and tanh near 0, keep their digits there. */
-static void log_all(int64_t count, view x, double *h, double *l, double *r) {
-  logarithms(count, x.h, x.l, x.r, h, l, r);
-  for (int64_t i = 0; i < count; i++)
-    if ((x.h[i] >= 0.875) & (x.h[i] <= 1.125) & (x.r[i] <= 0.125)) {
-      ball z = log1p_one(minus(get(x, i), ONE));
-      h[i] = z.h; l[i] = z.l; r[i] = z.r;
-    }
-}
+/* tanh near 0 keeps its digits there. */
 static void tanh_all(int64_t count, view x, double *h, double *l, double *r) {
   tangents(count, x.h, x.l, x.r, h, l, r);
   for (int64_t i = 0; i < count; i++)

@@ -197,7 +197,7 @@ def _constants() -> list[str]:
         number = _double(_leading(rest, 27) if part in "AB" else rest)
         rest -= number
         parts.append(f"#define PI_{part} {number.hex()}")
-    numbers = {"PI_HALF": arb.pi() / 2, "HALF_LOG_TWO_PI": (2 * arb.pi()).log() / 2}
+    numbers = {"PI_HALF": arb.pi() / 2, "LOG_TWO": arb(2).log(), "HALF_LOG_TWO_PI": (2 * arb.pi()).log() / 2}
     bernoulli = [(2 * k, arb.bernoulli(2 * k)) for k in range(1, 8)]
     series = {
         "LGAMMA_FAR": [b / (n * (n - 1)) for n, b in bernoulli],

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
 from oracles.exact.program.balls import all_finite, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
@@ -113,8 +114,8 @@ def evaluate(
         return [values[v] for v in program.outputs]
 
 
-def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> list[Array]:
-    """The same by the fast core, to a hundred bits, where that decides everything.
+def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> list[Array | Pairs]:
+    """The same by the fast core, to a hundred bits and as pairs, where that decides everything.
 
     Raises:
         Undecided: As `evaluate`.
@@ -122,8 +123,8 @@ def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> li
     plan = planned(program)
     found = plan.run(inputs) if plan else None
     if found is not None and all(one.known for one in found):
-        return [one.balls for one in found]
-    return evaluate(program, inputs, bits)
+        return list(found)
+    return list(evaluate(program, inputs, bits))
 
 
 def _series(equation: Equation, operands: list[Array], highest: int) -> Sequence[Array]:

@@ -45,7 +45,7 @@ FUNCTIONS = {
     "cos": Smooth(arb.cos, -(2.0**21), 2.0**21, _TURNS, 100),
     "tan": Smooth(arb.tan, -20, 20, _TURNS[:7], 98),
     "expm1": Smooth(arb.expm1, -40, 40, (0.0, 0.5, -0.5), 98),
-    "log": Smooth(arb.log, 0, 10, (0.0, 1.0, 0.875, 1.125), good=(1e-3, 10)),
+    "log": Smooth(arb.log, 0, 10, (0.0, 0.75, 1.0, 1.5, 3.0), 101, (1e-300, 10)),
     "log1p": Smooth(arb.log1p, -1, 5, (0.0, 0.5, -0.25, -1.0), good=(-1 + 1e-9, 5)),
     "tanh": Smooth(arb.tanh, -20, 20, (0.0, 1 / 64, -1 / 64), 94),
     "atan": Smooth(arb.atan, -30, 30, (0.0, 1.0, -1.0), 101),
