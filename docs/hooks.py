@@ -33,7 +33,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Lead a link out of docs/ to the page that it is here; `[1 2] [3 4]` in a table is no link."""
     if page.file.src_uri.startswith("reports/"):
         return markdown.replace("] [", "] \\[")
-    return markdown.replace("](../reports/", "](reports/").replace("](../C", "](C")
+    for folder in ("reports/", "oracles/", "C"):
+        markdown = markdown.replace(f"](../{folder}", f"]({folder}")
+    return markdown
 
 
 def words() -> str:
