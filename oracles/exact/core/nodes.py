@@ -22,7 +22,6 @@ OPERATIONS = (
 )
 CODES = {name: code for code, name in enumerate(f"{OPERATIONS} {SMOOTH}".split())}
 FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", *SMOOTH.split()})
-WIDTH = 5 + 4 * 4 + 3  # 64-bit words of an instruction
 NOWHERE = -1
 
 

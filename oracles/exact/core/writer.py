@@ -28,14 +28,11 @@ class Writer:
         self.nodes: list[Node] = []
         self._numbered: dict[Hashable, Node] = {}
 
-    def elementwise(self, operation: str, *values: Value, integers: bool = False, number: int = 0) -> Value:
+    def elementwise(self, operation: str, *values: Value, integers: bool = False) -> Value:
         """One operation, element by element, on values that are repeated to one shape."""
         if operation not in LOGIC:
             values = tuple(
-                self.elementwise("integer", v)
-                if v.node.integers and not (operation == "select" and k == 0)
-                else v
-                for k, v in enumerate(values)
+                v if operation == "select" and k == 0 else self.as_balls(v) for k, v in enumerate(values)
             )
         whole = np.broadcast_shapes(*(v.whole for v in values))
         shape = np.broadcast_shapes(*(v.shape for v in values))
@@ -45,7 +42,7 @@ class Writer:
             groups = groups_of(shape, [v.shape for v in values])
         columns = groups[-1][0] if groups else 1
         operands = tuple((v.node, *strides([(n, has[k]) for n, has in groups])) for k, v in enumerate(values))
-        node = self.node(operation, operands, math.prod(shape), columns, integers, (number,))
+        node = self.node(operation, operands, math.prod(shape), columns, integers)
         return Value(node, shape, whole)
 
     @staticmethod
@@ -66,9 +63,9 @@ class Writer:
         positions = np.arange(value.node.size).reshape(value.shape)
         return self._taken(value, np.broadcast_to(positions, shape), value.whole)
 
-    def moved(self, value: Value, positions: Array, whole: Shape | None = None) -> Value:
+    def moved(self, value: Value, positions: Array) -> Value:
         """The elements at these positions (-1: a zero), of what is written out."""
-        return self._taken(self.written(value), positions, positions.shape if whole is None else whole)
+        return self._taken(self.written(value), positions, positions.shape)
 
     def _taken(self, value: Value, positions: Array, whole: Shape) -> Value:
         self.need_balls(value)
@@ -87,17 +84,25 @@ class Writer:
         if not count:
             raise Unsupported("a reduction of nothing")
         values = [self.written(v) for v in (value, *others)]
-        if axes and axes[-1] - axes[0] + 1 != len(axes):
-            order = (*(i for i in range(len(shape)) if i not in axes), *axes)
-            values = [self.permuted(v, order) for v in values]
-            after = 1
-        else:
-            after = math.prod(shape[axes[-1] + 1 :]) if axes else 1
+        pieces = [self.in_one_piece(v, axes) for v in values]
+        values, after = [v for v, _ in pieces], pieces[0][1]
         size = math.prod(kept)
         node = self.node(
             operation, tuple((v.node, 0, 1) for v in values), size, size, False, (count, after, sign)
         )
         return Value(node, kept, kept)
+
+    def in_one_piece(self, value: Value, axes: tuple[int, ...]) -> tuple[Value, int]:
+        """What is written out, with these axes side by side, and how far elements along them are apart."""
+        shape = value.shape
+        if axes and axes[-1] - axes[0] + 1 != len(axes):
+            order = (*(i for i in range(len(shape)) if i not in axes), *axes)
+            return self.permuted(value, order), 1
+        return value, math.prod(shape[axes[-1] + 1 :]) if axes else 1
+
+    def as_balls(self, value: Value) -> Value:
+        """Integers as balls."""
+        return self.elementwise("integer", value) if value.node.integers else value
 
     def along(self, operation: str, value: Value, axes: Sequence[int], sign: int = 0) -> Value:
         """What has one result for each element of its rows along axes that lie side by side."""

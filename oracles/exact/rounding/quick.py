@@ -118,10 +118,6 @@ class BoundPlan(Plan):
 
     # -- what rules write with ------------------------------------------------------------------------------
 
-    def as_balls(self, value: Value) -> Value:
-        """Integers as balls."""
-        return self.elementwise("integer", value) if value.node.integers else value
-
     def _with(
         self, operation: str, value: Value, numbers: list[float], *others: Value, number: int = 0
     ) -> Value:
@@ -260,20 +256,11 @@ def _sum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target:
     count = math.prod(whole.shape[a] for a in axes)
     below = plan.growth.flushed(target) * max(count - 1, 0)
     terms = _terms(plan, target, np.asarray(count), below)
-    inside = _in_one_piece(plan, whole, axes)
-    operands = ((inside[0].node, 0, 1), (total.node, 0, 1), (terms.node, 0, 0))
+    inside, after = plan.in_one_piece(whole, axes)
+    operands = ((inside.node, 0, 1), (total.node, 0, 1), (terms.node, 0, 0))
     size = total.node.size
-    node = plan.node("sum_grows", operands, size, size, False, (count, inside[1], 0))
+    node = plan.node("sum_grows", operands, size, size, False, (count, after, 0))
     return plan.grown(Value(node, total.shape, total.whole), target, 0, False)
-
-
-def _in_one_piece(plan: BoundPlan, value: Value, axes: tuple[int, ...]) -> tuple[Value, int]:
-    """The value with the axes side by side, and how far elements along them are apart."""
-    shape = value.shape
-    if axes[-1] - axes[0] + 1 != len(axes):
-        order = (*(i for i in range(len(shape)) if i not in axes), *axes)
-        return plan.permuted(value, order), 1
-    return value, math.prod(shape[axes[-1] + 1 :])
 
 
 def _terms(plan: BoundPlan, target: Format, count: Array, below: float) -> Value:
