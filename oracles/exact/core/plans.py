@@ -19,7 +19,7 @@ from oracles.exact.program.balls import in_integers
 from oracles.exact.program.program import Program, Var
 
 MOST = 128  # plans that are kept
-PLAIN = (str, bool, int, float, tuple, type(None))  # parameters that compare
+PLAIN = (str, bool, int, float, type(None))  # parameters that compare
 NONE = object()
 P = TypeVar("P")
 _made: OrderedDict[Hashable, Any] = OrderedDict()
@@ -69,6 +69,8 @@ def structure(program: Program) -> Hashable:
 
 def _plain(value: Any) -> Hashable:
     """A parameter as what compares; like no other where that is not known."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     if not isinstance(value, np.ndarray):
         return (type(value), value) if isinstance(value, PLAIN) else object()
     if value.dtype == object:

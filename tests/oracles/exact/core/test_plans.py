@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.core import library
+from oracles.exact.core import library, plans
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import structure
@@ -308,3 +308,15 @@ def test_of_an_unknown_ball_nothing_is_said():
     assert unknown.contains(np.array([5.0, 5.0, 5.0])).all()
     assert all(ball.is_nan() for ball in unknown.balls)
     assert not unknown.known
+
+
+def test_parameters_compare_by_what_they_hold_and_else_like_no_others():
+    def key(value):
+        return plans._plain(value)
+
+    held = (np.arange(3), (1, 2.0))
+    assert hash(key(held)) == hash(key((np.arange(3), (1, 2.0))))
+    assert key(held) == key((np.arange(3), (1, 2.0)))
+    assert key(held) != key((np.arange(4), (1, 2.0)))
+    assert key((1,)) != key((True,))
+    assert key((slice(1),)) != key((slice(1),))
