@@ -41,12 +41,18 @@ def store(arena: NDArray[np.float64], node: Node, given: Any) -> None:
         place[k * node.size : (k + 1) * node.size] = plane.ravel()
 
 
-def pairs_at(arena: NDArray[np.float64], value: Value) -> Pairs:
-    """The balls of a value."""
+def midpoints(arena: NDArray[np.float64], node: Node) -> NDArray[np.float64]:
+    """Where the two halves of a node's midpoints lie, a row each."""
+    return arena[node.at : node.at + 2 * node.size].reshape(2, node.size)
+
+
+def pairs_at(arena: NDArray[np.float64], value: Value, copied: bool = True) -> Pairs:
+    """The balls of a value; not `copied`, as they stand there until the next run."""
     node = value.node
     planes = arena[node.at : node.at + node.words].reshape(3, *value.shape)
-    h, low, r = (np.array(np.broadcast_to(p, value.whole)) for p in planes)
-    return Pairs(h, low, r)
+    if value.shape != value.whole:
+        planes = np.broadcast_to(planes, (3, *value.whole))
+    return Pairs(*(planes.copy() if copied else planes))
 
 
 def integers_at(arena: NDArray[np.float64], value: Value) -> NDArray[np.int64]:

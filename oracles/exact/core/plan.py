@@ -7,16 +7,17 @@ result, and the whole program is Arb's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core import library
-from oracles.exact.core.arena import BITS, by_arb, integers_at, pairs_at, store
+from oracles.exact.core.arena import BITS, by_arb, integers_at, midpoints, pairs_at, store
 from oracles.exact.core.nodes import CODES, Node, Value, instruction
-from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.pairs import Numbers, Pairs
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -115,14 +116,45 @@ class Plan(Writer):
 
     def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
         """The outputs at numbers (floats, Arb's balls, or Pairs); None where something is not decided."""
+        with self._arena() as arena:
+            if not self._given(arena, inputs) or not self._decided(arena):
+                return None
+            return [pairs_at(arena, v) for v in self.outputs]
+
+    def around(
+        self, inputs: Sequence[Any], moved: Mapping[int, tuple[Numbers, Numbers]], runs: int
+    ) -> list[Pairs] | None:
+        """The outputs of several runs, one after another along a new first axis.
+
+        Args:
+            inputs: As for `run`.
+            moved: For some of them the midpoints in each run instead, high parts and low ones.
+            runs: How many.
+        """
+        found = [[np.empty((runs, *v.whole)) for _ in range(3)] for v in self.outputs]
+        with self._arena() as arena:
+            if not self._given(arena, inputs):
+                return None
+            places = [midpoints(arena, self.inputs[i].node) for i in moved]
+            outputs = [pairs_at(arena, v, copied=False) for v in self.outputs]
+            for k in range(runs):
+                for place, (high, low) in zip(places, moved.values(), strict=True):
+                    place[0], place[1] = high[k].ravel(), low[k].ravel()
+                if not self._decided(arena):
+                    return None
+                for own, one in zip(found, outputs, strict=True):
+                    own[0][k], own[1][k], own[2][k] = one.h, one.l, one.r
+        return [Pairs(*own) for own in found]
+
+    @contextmanager
+    def _arena(self) -> Iterator[NDArray[np.float64]]:
+        """An arena that is nobody else's meanwhile, whichever thread asks."""
         try:
-            arena = self._arenas.pop()  # nobody else's, whichever thread asks
+            arena = self._arenas.pop()
         except IndexError:
             arena = self._new()
         try:
-            return self._run(arena, inputs)
-        except Unsupported:
-            return None
+            yield arena
         finally:
             if self.words <= KEPT:
                 self._arenas.append(arena)
@@ -135,19 +167,24 @@ class Plan(Writer):
                 store(arena, node, node.known)
         return arena
 
-    def _run(self, arena: NDArray[np.float64], inputs: Sequence[Any]) -> list[Pairs] | None:
-        for value, given in zip(self.inputs, inputs, strict=True):
-            store(arena, value.node, given)
-        for step in self.steps:
-            if isinstance(step, Node):
-                if not by_arb(arena, step):
-                    return None
-            elif not library.run(step, arena):
-                return None
-        for value, expected in self.guards:
-            if not np.array_equal(integers_at(arena, value), expected):
-                return None
-        return [pairs_at(arena, v) for v in self.outputs]
+    def _given(self, arena: NDArray[np.float64], inputs: Sequence[Any]) -> bool:
+        """Write the inputs; whether all of them have a place."""
+        try:
+            for value, given in zip(self.inputs, inputs, strict=True):
+                store(arena, value.node, given)
+        except Unsupported:
+            return False
+        return True
+
+    def _decided(self, arena: NDArray[np.float64]) -> bool:
+        """Run the instructions; whether everything could be decided."""
+        try:
+            for step in self.steps:
+                if not (by_arb(arena, step) if isinstance(step, Node) else library.run(step, arena)):
+                    return False
+        except Unsupported:
+            return False
+        return all(np.array_equal(integers_at(arena, v), expected) for v, expected in self.guards)
 
 
 def _key(params: dict[str, Any]) -> Hashable:

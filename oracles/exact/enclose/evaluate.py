@@ -37,11 +37,11 @@ class Work:
 
     def affords(self, program: Program, bits: int) -> bool:
         """Whether one evaluation more is within it."""
-        return sum(program.costs) * _factor(bits) <= self.left
+        return program.cost * _factor(bits) <= self.left
 
-    def pays_a_run(self, program: Program) -> bool:
-        """Count one run of the program's plan, if it is within it."""
-        cost = sum(program.costs) / QUICK
+    def pays_runs(self, program: Program, runs: int = 1) -> bool:
+        """Count so many runs of the program's plan, if they are within it."""
+        cost = runs * program.cost / QUICK
         if cost > self.left:
             return False
         self.left -= cost

@@ -319,7 +319,7 @@ def _by_plan(program: Program, inputs: Sequence[Array], bits: int, work: Work) -
     whether another one is 0 is for more bits to say.
     """
     plan = planned(program)
-    results = plan.run(inputs) if plan and work.pays_a_run(program) else None
+    results = plan.run(inputs) if plan and work.pays_runs(program) else None
     if results is None:
         return None
     for found in results:

@@ -268,6 +268,11 @@ class Program:
         return [equation.cost for equation in self.equations]
 
     @cached_property
+    def cost(self) -> float:
+        """How much work all of them are."""
+        return sum(self.costs)
+
+    @cached_property
     def last_uses(self) -> dict[int, list[Var]]:
         """For each equation, by its number, the values that nothing after it needs."""
         last: dict[Var, int] = {}

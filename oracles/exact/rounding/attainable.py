@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ PERTURBATIONS = 16
 # Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one
 # element has probability 4e-11.
 MANY, FEWER = 2**16, 8
+AT_ONCE = 2**14  # elements of all perturbations that are looked at together
 
 
 def attainable(
@@ -92,22 +93,28 @@ def _by_plan(
     largest = [np.zeros(t.shape) for t in truth]
     blurred = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    moved: list[Any] = list(inputs)
     shapes = tuple(half.shape for half in steps.values())
-    for seed in seeds:
-        for (i, half), up in zip(steps.items(), _ups(seed, shapes), strict=True):
-            moved[i] = sum_of_numbers(np.asarray(inputs[i], np.float64), np.where(up, half, -half))
-        around = plan.run(moved) if work is None or work.pays_a_run(program) else None
+    at_once = max(1, AT_ONCE // max(sum(map(math.prod, shapes)), sum(t.h.size for t in here), 1))
+    for first in range(0, len(seeds), at_once):
+        own_seeds = seeds[first : first + at_once]
+        ups = zip(*(_ups(seed, shapes) for seed in own_seeds), strict=True)
+        moved = {}
+        for (i, half), up in zip(steps.items(), ups, strict=True):
+            there = sum_of_numbers(np.asarray(inputs[i], np.float64), np.where(np.stack(up), half, -half))
+            moved[i] = there.h, there.l
+        paid = work is None or work.pays_runs(program, len(own_seeds))
+        around = plan.around(inputs, moved, len(own_seeds)) if paid else None
         if around is None:
             return None
         for k, (there, own) in enumerate(zip(around, here, strict=True)):
-            np.maximum(largest[k], np.abs((there.h - own.h) + (there.l - own.l)), out=largest[k])
-            np.maximum(blurred[k], there.r + own.r, out=blurred[k])
+            far = np.abs((there.h - own.h) + (there.l - own.l))
+            np.maximum(largest[k], far.max(0), out=largest[k])
+            np.maximum(blurred[k], (there.r + own.r).max(0), out=blurred[k])
             if zero[k].any():
                 nothing = there.is_zero()
                 if (zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any():
                     return None  # whether it is 0 is for more bits to say
-                zero[k] &= nothing
+                zero[k] &= nothing.all(0)
     for own, change, blur, v in zip(here, largest, blurred, program.outputs, strict=True):
         if not (blur <= (change + format_of(v.dtype).ulp(own.h) / 2) / 16).all():
             return None
@@ -226,7 +233,7 @@ def _moved(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], se
 
 
 @lru_cache(maxsize=256)  # of small arrays, drawing takes longer than moving
-def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
+def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[Mask]:
     """Which numbers of arrays of these shapes go up."""
     rng = np.random.default_rng(seed)
     return [np.asarray(rng.integers(0, 2, shape), bool) for shape in shapes]

@@ -87,7 +87,7 @@ def bound(
         if not v.dtype.startswith(("bool", "int", "uint")):
             format_of(v.dtype)
     if not keep and (plan := planned_bound(program, model, _leaving)) and stored(program, model, inputs):
-        pairs = plan.run(inputs) if work is None or work.pays_a_run(program) else None
+        pairs = plan.run(inputs) if work is None or work.pays_runs(program) else None
         if pairs is not None and all(p.known for p in pairs):
             return Bound(list(pairs))
     with precision(BITS):

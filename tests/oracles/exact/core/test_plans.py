@@ -160,6 +160,28 @@ def test_another_point_between_changes_nothing():
     assert bits_of(plan.run(points)) == first
 
 
+@pytest.mark.parametrize("name", ["softmax", "maximum", "log_softmax"])
+def test_several_runs_at_once_give_what_each_gives_alone(name):
+    function, points = SAMPLES[name]
+    plan = Plan(build(function, points), rule)
+    moved = [np.stack([points[-1] + 2.0**-k for k in range(1, 5)]), np.full((4, *points[-1].shape), 2.0**-60)]
+    together = plan.around(points, {len(points) - 1: tuple(moved)}, 4)
+    for k in range(4):
+        last = Pairs(moved[0][k], moved[1][k], np.zeros(points[-1].shape))
+        alone = plan.run([*points[:-1], last])
+        assert bits_of(alone) == bits_of([Pairs(t.h[k], t.l[k], t.r[k]) for t in together])
+
+
+def test_several_runs_give_nothing_where_one_takes_another_branch():
+    builder = Builder()
+    x = builder.input((3,), "float64")
+    builder.guards.append((choices.compare("gt", x, x * 0.0), np.array([True, True, True])))
+    plan, given = Plan(builder.program([x * x]), rule), np.array([1.0, 2.0, 3.0])
+    nothing = np.zeros((2, 3))
+    assert plan.around([given], {0: (np.stack([given, given]), nothing)}, 2) is not None
+    assert plan.around([given], {0: (np.stack([given, given - 1.5]), nothing)}, 2) is None
+
+
 def test_two_threads_run_one_plan():
     function, points = SAMPLES["log_softmax"]
     plan = Plan(build(function, points), rule)
