@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 from harness.proof.evidence import Allowed, Evidence, budget
 from harness.proof.formula import Formula, compare
@@ -28,7 +29,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
 from oracles.exact.rounding.diagnosis import Diagnosis, diagnose, written_at
-from oracles.exact.rounding.sampled import of_zeros
+from oracles.exact.rounding.sampled import Zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Examined:
         opaque: Why nobody could look into it, "" where it was recorded. What is bounded is the truth's own
             program then.
         value: The program of the function's value, where the derivative gives it too.
-        zeros: How far from 0 rounding carries what is 0, sampled; None where it was not, for it is bounded.
+        zeros: Tells how far from 0 rounding carries what is 0; None where that is bounded.
         note: What is worth saying of all this.
     """
 
@@ -53,7 +54,7 @@ class Examined:
     bound: Bound | None
     opaque: str = ""
     value: Recording | None = None
-    zeros: tuple[Array, ...] | None = None
+    zeros: Zeros | None = None
     note: str = ""
 
     def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
@@ -169,16 +170,13 @@ def _as_coded(
 
 def _zeros(
     truth: Truth, recording: Recording, machine: RoundingModel, found: Bound, work: Work
-) -> tuple[Array, ...] | None:
-    """How far from 0 rounding carries the elements that are 0, sampled, where the bound of one has no end."""
+) -> Zeros | None:
+    """What tells how far rounding carries elements that are 0; None where their bound has an end."""
     unbounded = (
         zero.any() and not (isinstance(balls, Pairs) or all_finite(balls[zero]))
         for zero, balls in zip(truth.zero, found.found, strict=True)
     )
-    if any(unbounded):
-        with suppress(Undecided):
-            return tuple(of_zeros(recording.program, recording.values, machine, work))
-    return None
+    return Zeros(recording.program, recording.values, machine, work) if any(unbounded) else None
 
 
 def _opaque(truth: Truth, machine: RoundingModel, reason: str) -> Examined:
@@ -195,7 +193,7 @@ def verdicts(
     truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Allowed = budget
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
-    judged = judge_each(_evidence(truth, examined), computed, allowed)
+    judged = judge_each(_evidence(truth, examined, computed), computed, allowed)
     found = [_told(truth, examined, one) for one in judged]
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found
@@ -219,18 +217,27 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 
 
-def _evidence(truth: Truth, examined: Examined) -> list[Evidence]:
+def _evidence(truth: Truth, examined: Examined, computed: Sequence[Array]) -> list[Evidence]:
     agrees, balls = examined.formula.agrees, examined.bound.found if examined.bound else None
+    sampled = _carried(truth, examined.zeros, computed) if examined.zeros else None
     found = []
     for k, (name, dtype) in enumerate(zip(truth.names, truth.dtypes, strict=True)):
         attainable = truth.attainable[k] + (format_of(dtype).normal if examined.machine.flushes else 0.0)
         agree = None if agrees is None else agrees[k]
         within = None if balls is None else balls[k]
         one = (name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype)
-        carried = None if examined.zeros is None else examined.zeros[k]
+        carried = None if sampled is None else sampled[k]
         narrowest = truth.narrowest[k]
         found.append(Evidence(*one, narrowest, examined=not examined.opaque, carried=carried))
     return found
+
+
+def _carried(truth: Truth, zeros: Zeros, computed: Sequence[Array]) -> list[NDArray[np.float64]] | None:
+    sizes = []
+    for zero, numbers in zip(truth.zero, computed, strict=True):
+        size = np.abs(numbers.astype(np.float64))
+        sizes.append(np.where(zero & np.isfinite(size), size, 0.0))
+    return zeros.carried(sizes)
 
 
 def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:

@@ -10,6 +10,7 @@ number, and accuse none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from flint import arb
@@ -25,21 +26,42 @@ from oracles.exact.rounding.bound import BITS, Run
 RUNS = 8
 
 
-def of_zeros(
-    program: Program, inputs: Sequence[Array], model: RoundingModel, work: Work
-) -> list[NDArray[np.float64]]:
-    """Per output, the largest number that its sampled runs gave: how far from 0, where it exactly is 0.
+@dataclass
+class Zeros:
+    """How far from 0 rounding carries those results of a program that exactly are 0.
 
-    Raises:
-        Undecided: Rounding may take another branch, or the work is done.
+    Attributes:
+        program, inputs, model: What runs.
+        work: What is spent on it.
     """
-    largest = [np.zeros(v.shape) for v in program.outputs]
-    with precision(BITS):
-        for seed in range(RUNS):
-            for k, balls in enumerate(_Sampled(program, model, seed).all(inputs, work, keep=False).balls):
-                sizes = np.array([float(abs(b.mid())) for b in balls.ravel().tolist()]).reshape(balls.shape)
-                np.maximum(largest[k], sizes, out=largest[k])
-    return largest
+
+    program: Program
+    inputs: Sequence[Array]
+    model: RoundingModel
+    work: Work
+    _largest: list[NDArray[np.float64]] = field(default_factory=list)
+    _runs: int = 0
+
+    def carried(self, sizes: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]] | None:
+        """Per output, the largest number that sampled runs gave: as many runs as these sizes take.
+
+        None where rounding may take another branch, or the work is done.
+        """
+        largest = self._largest or [np.zeros(v.shape) for v in self.program.outputs]
+        try:
+            with precision(BITS):
+                while self._runs < RUNS and any(np.any(s > m) for s, m in zip(sizes, largest, strict=True)):
+                    run = _Sampled(self.program, self.model, self._runs)
+                    found = run.all(self.inputs, self.work, keep=False).balls
+                    largest = [np.maximum(m, _sizes(balls)) for m, balls in zip(largest, found, strict=True)]
+                    self._runs, self._largest = self._runs + 1, largest
+        except Undecided:
+            self._runs = RUNS
+        return self._largest or None
+
+
+def _sizes(balls: Array) -> NDArray[np.float64]:
+    return np.array([float(abs(b.mid())) for b in balls.ravel().tolist()]).reshape(balls.shape)
 
 
 class _Sampled(Run):
@@ -54,8 +76,16 @@ class _Sampled(Run):
         if result.dtype != object:
             return result
         balls = result.ravel().tolist()
-        if not all(b.is_finite() for b in balls):
+        if not all(b.is_finite() or _is_infinity(b) for b in balls):
             raise Undecided(f"{equation.called} may give infinity")
         ups = self._rng.integers(0, 2, len(balls)).tolist()
-        ends = [arb(b.mid()) + (b.rad() if up else -b.rad()) for b, up in zip(balls, ups, strict=True)]
+        ends = [
+            (arb(b.mid()) + (b.rad() if up else -b.rad())) if b.is_finite() else b
+            for b, up in zip(balls, ups, strict=True)
+        ]
         return filled(ends, result.shape)
+
+
+def _is_infinity(ball: arb) -> bool:
+    """Whether it certainly is infinite, as a mask's -inf is, and not only too large to be known."""
+    return ball == arb("inf") or ball == arb("-inf")
