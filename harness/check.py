@@ -215,6 +215,7 @@ def answers(
         tuple(part for point in found for part in point.parts),
         tuple(faults),
         tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes)])),
+        sights=tuple(point.sight for point in found if point.sight),
     )
     if timer is not None and found[0].load is not None:
         return replace(whole, time_ratio=timer(whole, found[0].load))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ class Result:
         allowed: The budget of lost bits, by dtype.
         time_ratio: How many times as long as the function its derivative takes, with the ends of a 99 %
             interval; None where nobody asked for times.
+        sights: What each point was judged by, as `to_html` and `plot` show it; pickling leaves it out.
     """
 
     parts: tuple[Part, ...]
@@ -78,6 +79,10 @@ class Result:
     seed: int = 0
     allowed: Allowed = Fixed(math.nan)
     time_ratio: tuple[float, float, float] | None = None
+    sights: tuple[Any, ...] = field(default=(), compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "sights": ()}
 
     @property
     def verdict(self) -> Verdict:
@@ -249,6 +254,22 @@ class Result:
             at, j.computed, j.true_digits.strip("?"), dtype, j.error_ulp, limits, j.bits_lost, budget,
             j.narrowest,
         )  # fmt: skip
+
+    def to_html(self, command: str = "") -> str:
+        """One self-contained page: the error over the input, the tensor, the source with its shares.
+
+        It evaluates the gradient at some 200 other numbers, which takes seconds.
+
+        Args:
+            command: What shows all this again; the page names it.
+
+        Raises:
+            MissingLibrary: A library of the extra `html` is not installed; the message says what to install.
+        """
+        from harness.page.document import page
+        from harness.page.of_result import document
+
+        return page(document(self, command))
 
     def _repr_html_(self) -> str:
         """For notebooks: the verdict, the table, and the text of what fails."""

@@ -14,12 +14,14 @@ from harness.accepted import UpstreamWarning
 from harness.check import check_gradient
 from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
-from harness.commands.phrasing import in_options
+from harness.commands.phrasing import as_command, in_options
 from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
+from harness.page.library import MissingLibrary, confirm
 from harness.proof.question import Probe
 from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the_reader_does
+from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
 from harness.result import COLUMNS, Result
 from harness.selection import UsageError, listed, refuse_wrong_numbers
@@ -27,6 +29,7 @@ from harness.verdicts import ExitCode, Verdict
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES
 
+WHERE = frozenset({"format", "output", "html"})
 FORMATS = ("text", *WRITERS, "jsonl")
 
 
@@ -38,6 +41,7 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
         listed("--framework", options.framework, NAMES)
     refuse_wrong_numbers(0, options.seed)
     formats = _formats(options)
+    _confirm_page(options.html)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
@@ -55,7 +59,23 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
         raise
     with whatever_the_reader_does():
         _deliver(found, formats, options.output)
+        if options.html:
+            again = as_command("check", name, options, WHERE)
+            replace_file(options.html, announced(lambda: found.to_html(again), f"the page of {name}"))
+            print(f"the page is {options.html}", file=sys.stderr)
     return _exit_code(found)
+
+
+def _confirm_page(file: Path | None) -> None:
+    """Refuse what cannot be written, before anything is computed."""
+    if file is None:
+        return
+    if file.is_dir() or not file.absolute().parent.is_dir():
+        raise UsageError(f"--html is {file}; name a file in a folder that is there")
+    try:
+        confirm()
+    except MissingLibrary as problem:
+        raise UsageError(f"--html: {problem}") from None
 
 
 def _of_function(name: str, options: CheckOptions) -> Result:

@@ -121,6 +121,8 @@ class CheckOptions:
     """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
     output: Path | None = None
     """A folder for the table: check.csv, check.md, check.jsonl."""
+    html: Path | None = None
+    """A file for a page that explains the gradient: error over the input, tensor, source."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+import shlex
+from dataclasses import MISSING, fields
+from typing import Any
 
 from harness.commands.options import CheckOptions
 
@@ -20,3 +22,16 @@ def in_options(text: str) -> str:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def as_command(command: str, name: str, options: Any, unsaid: frozenset[str]) -> str:
+    """The command line with these options; without those that say where the result goes (`unsaid`)."""
+    words = ["gradproof", command, name]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name in unsaid or value == (field.default if field.default is not MISSING else None):
+            continue
+        each = value if isinstance(value, tuple) else (value,)
+        for one in each:
+            words += [_option(field.name), *([] if one is True else [str(one)])]
+    return shlex.join(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +23,24 @@ from oracles.exact.program.program import Origin
 
 GIVEN = "given"  # the point that was asked for
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that a derivative was judged by at one point, for who wants to look at every element of it.
+
+    Attributes:
+        question, tested: What was asked, and of what.
+        posed, examined, seen: The truth, the program, and what ran.
+        name: Of the point.
+    """
+
+    question: Question
+    tested: UnderTest
+    posed: Posed
+    examined: Examined
+    seen: Observed
+    name: str
 
 
 def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = GIVEN) -> Answer:
@@ -113,7 +131,8 @@ def answered(
             judged, notes = [*judged, *found], (*notes, *more)
     notes = tuple(dict.fromkeys(notes))
     load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
-    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero, load)
+    sight = Sight(question, tested, posed, examined, seen, name)
+    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero, load, sight)
 
 
 def whose(

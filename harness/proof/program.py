@@ -193,7 +193,7 @@ def verdicts(
     truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Allowed = budget
 ) -> list[Judgement]:
     """The verdict on each computed gradient, with the reason in words."""
-    judged = judge_each(_evidence(truth, examined, computed), computed, allowed)
+    judged = judge_each(evidence_of(truth, examined, computed), computed, allowed)
     found = [_told(truth, examined, one) for one in judged]
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found
@@ -217,7 +217,8 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 
 
-def _evidence(truth: Truth, examined: Examined, computed: Sequence[Array]) -> list[Evidence]:
+def evidence_of(truth: Truth, examined: Examined, computed: Sequence[Array]) -> list[Evidence]:
+    """What is known of each part, beside what was computed."""
     agrees, balls = examined.formula.agrees, examined.bound.found if examined.bound else None
     sampled = _carried(truth, examined.zeros, computed) if examined.zeros else None
     found = []

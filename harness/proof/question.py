@@ -257,6 +257,7 @@ class Answer:
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         flat: Whether the truth is 0 in every element, so that a wrong factor does not show.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
+        sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
 
     parts: tuple[Part, ...]
@@ -265,3 +266,4 @@ class Answer:
     first_call_time_s: float | None = None
     flat: bool = False
     load: Callable[[], Loaded] | None = None
+    sight: Any = None

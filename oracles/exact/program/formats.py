@@ -82,7 +82,11 @@ class Format:
         if not np.isfinite(number):
             return str(number)
         written = (f"{number:.{digits}g}" for digits in range(1, 18))
-        return next((text for text in written if self.rounded(float(text)) == number), repr(number))
+        read = float if self.digits == 53 else self._read
+        return next((text for text in written if read(text) == number), repr(number))
+
+    def _read(self, text: str) -> float:
+        return self.rounded(float(text))
 
 
 FORMATS = {

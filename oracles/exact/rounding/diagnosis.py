@@ -82,9 +82,35 @@ def _named(equation: Equation) -> str:
     return str(equation.origin or equation.called)
 
 
-def _shares(
+class Contribution(NamedTuple):
+    """What one operation adds to the error of one element of a result, to first order.
+
+    Attributes:
+        equation: The operation.
+        share: What its own rounding adds, of the bound.
+        passes: For a sum: how much of the error in what is added comes through it to the result.
+        bits: For a sum: how many leading bits cancel in it, where the most comes through.
+    """
+
+    equation: Equation
+    share: float
+    passes: float = 0.0
+    bits: float = 0.0
+
+
+def contributions(
     program: Program, inputs: Sequence[Array], found: Bound, output: int, element: tuple[int, ...]
-) -> Diagnosis:
+) -> list[Contribution]:
+    """Of every operation on the way to an element.
+
+    Args:
+        program, inputs: What ran.
+        found: Its bound, with all values kept.
+        output, element: Of which result, and where.
+
+    Raises:
+        ExactError: The adjoints cannot be evaluated.
+    """
     whole = _without_detach(program)
     moving = [i for i, v in enumerate(whole.inputs) if v.dtype in FORMATS]
     backwards, values = adjoints(whole, moving)
@@ -92,32 +118,38 @@ def _shares(
     ones[output][element] = 1.0
     weights = dict(zip(values, evaluate(backwards, [*inputs, *ones], BITS), strict=True))
     by_output = {e.output: e for e in program.equations}
-    total, passes, bits_lost, guilty = 0.0, 0.0, 0.0, None
-    shares = []
+    each = []
     for v, weight in weights.items():
         equation, size = by_output[v], _numbers(weight)
-        if v in found.local:
-            with np.errstate(invalid="ignore"):
-                share = float(np.nansum(size * found.local[v]))
-            total += share
-            shares.append((share, equation))
+        with np.errstate(invalid="ignore"):
+            share = float(np.nansum(size * found.local[v])) if v in found.local else 0.0
+        passes, bits = 0.0, 0.0
         if equation.primitive.terms and size.size:
             radius = np.array([float(b.rad()) for b in found.values[v].ravel()]).reshape(v.shape)
             with np.errstate(invalid="ignore"):
                 passing = np.nan_to_num(size * radius)
             at = np.unravel_index(int(np.argmax(passing)), v.shape)
-            bits = _cancelled(equation, found, at)
-            if bits > bits_lost and float(passing[at]) > 0:
-                passes, bits_lost, guilty = float(passing[at]), bits, equation
-    if guilty is not None and bits_lost >= CANCELS and passes >= SHARE * total:
+            passes, bits = float(passing[at]), _cancelled(equation, found, at)
+        each.append(Contribution(equation, share, passes, bits))
+    return each
+
+
+def _shares(
+    program: Program, inputs: Sequence[Array], found: Bound, output: int, element: tuple[int, ...]
+) -> Diagnosis:
+    each = contributions(program, inputs, found, output, element)
+    total = sum(one.share for one in each)
+    sums = [one for one in each if one.bits > 0 and one.passes > 0]
+    guilty = max(sums, key=lambda one: one.bits, default=None)
+    if guilty and guilty.bits >= CANCELS and guilty.passes >= SHARE * total:
         digits = FORMATS[program.outputs[output].dtype].digits
-        said = f"{_named(guilty)}: {round(min(bits_lost, digits))} of {digits} bits cancel"
-        return Diagnosis(said, guilty.origin)
-    if not shares or not total > 0:
+        said = f"{_named(guilty.equation)}: {round(min(guilty.bits, digits))} of {digits} bits cancel"
+        return Diagnosis(said, guilty.equation.origin)
+    if not total > 0:
         return Diagnosis()
-    share, equation = max(shares, key=lambda pair: pair[0])
-    said = f"{_named(equation)} contributes {100 * share / total:.0f} % of the bound"
-    return Diagnosis(said, equation.origin)
+    largest = max(each, key=lambda one: one.share)
+    said = f"{_named(largest.equation)} contributes {100 * largest.share / total:.0f} % of the bound"
+    return Diagnosis(said, largest.equation.origin)
 
 
 def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> float:

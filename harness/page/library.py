@@ -1,0 +1,72 @@
+"""The libraries of the extra `html`, imported where they are used; without one the error says what to do."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+LIBRARIES = ("altair", "jinja2", "vl_convert")
+ADVICE = "pip install 'gradproof[html]'"
+
+
+class MissingLibrary(ImportError):
+    """A page or a picture was asked for, and a library that makes it is not installed."""
+
+
+def library(name: str) -> ModuleType:
+    """A library of the extra.
+
+    Raises:
+        MissingLibrary: It is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as problem:
+        raise MissingLibrary(f"pages and pictures need {name}, which is not here: {ADVICE}") from problem
+
+
+def svg(spec: dict[str, Any]) -> str:
+    """A chart as SVG."""
+    return str(library("vl_convert").vegalite_to_svg(json.dumps(spec)))
+
+
+def png(spec: dict[str, Any], scale: float = 2.0) -> bytes:
+    """A chart as PNG."""
+    return bytes(library("vl_convert").vegalite_to_png(json.dumps(spec), scale=scale))
+
+
+def confirm() -> None:
+    """Say so at once if a library is missing, before seconds are spent on what a page shows.
+
+    Raises:
+        MissingLibrary: One is not installed.
+    """
+    for name in LIBRARIES:
+        library(name)
+
+
+@cache
+def drawing() -> str:
+    """Vega as one script, for a page that asks no network. Making it takes seconds, so it is kept."""
+    converter = library("vl_convert")
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "gradproof")
+    kept = folder / f"vega-{converter.__version__}.js"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except OSError:
+        pass
+    made = str(converter.javascript_bundle())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+            file.write(made)
+        os.replace(file.name, kept)
+    except OSError:
+        pass  # a home that cannot be written into: it is made again next time
+    return made

@@ -1,0 +1,91 @@
+"""The page of one answer: a row for each argument at each point, the worst with all its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from harness.page.document import Document
+from harness.page.leaf import Leaves, grow, row
+from harness.proof.answer import Sight
+from harness.proof.evidence import Allowed
+from harness.proof.question import Part
+from harness.subject.tested import Tested
+from harness.verdicts import Verdict
+
+
+class Found(Protocol):
+    """What is taken of an answer (`harness.result.Result`, which this room does not know)."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """What is known of each argument at each point."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What is wrong apart from size."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is worth saying."""
+
+    @property
+    def sights(self) -> Sequence[Sight]:
+        """What each point was judged by."""
+
+    @property
+    def subject(self) -> str:
+        """What was checked."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst."""
+
+    @property
+    def seed(self) -> int:
+        """Of the cotangent."""
+
+    @property
+    def allowed(self) -> Allowed:
+        """The budget, by dtype."""
+
+
+def document(found: Found, command: str = "") -> Document:
+    """What the page of an answer shows."""
+    leaves = Leaves()
+    add(leaves, found, found.subject)
+    said = tuple(text for text in (*found.faults, *found.notes) if text)
+    title = f"{found.subject}: {found.verdict.value or 'nothing compared'}{' (fail)' if found.faults else ''}"
+    return Document(title, leaves, said, command)
+
+
+def add(leaves: Leaves, found: Found, function: str, **about: Any) -> None:
+    """Add an answer's rows: those of the given point with everything, the others with their elements."""
+    by_point = {sight.name: sight for sight in found.sights}
+    values: dict[str, Part] = {}
+    for part in found.parts:
+        known = values.get(part.input)
+        if part.of_value and (known is None or part.verdict.severity < known.verdict.severity):
+            values[part.input] = part
+    for part in found.parts:
+        if part.of_value and (part.verdict.right or part.remark):
+            continue  # it is said beside the gradient
+        sight, value = by_point.get(part.input), values.get(part.input)
+        judged_as = (part.judgement.narrowest if part.judgement else "") or part.dtype
+        told = row(
+            part, found.allowed(judged_as) if part.dtype else 0.0, function=function, seed=found.seed,
+            system=system_of(sight) if sight else _system(found), **about,
+        )  # fmt: skip
+        if value and not part.of_value:
+            told["value"] = row(value, 0.0)
+        grow(leaves, told, part, sight, whole=part.input == "given")
+
+
+def system_of(sight: Sight) -> str:
+    """Where it runs."""
+    compiled = isinstance(sight.tested, Tested) and sight.tested.compiled
+    return f"{sight.tested.rounding}{'-jit' if compiled else ''}"
+
+
+def _system(found: Found) -> str:
+    return next((system_of(sight) for sight in found.sights), "")

@@ -1,0 +1,192 @@
+"""The error over the input: one element of an argument goes over all numbers of its dtype, the rest stays.
+
+A function that works on each element alone is asked at many numbers at once, in the same array.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from harness.page.axis import between, ordinals, places, spread
+from harness.page.elements import COLUMNS as OF_ELEMENT
+from harness.page.elements import elements
+from harness.proof.answer import Sight, answer
+from harness.subject.derivative import Array
+from harness.subject.state import leaving_no_trace
+from harness.subject.tested import Tested
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.from_numpy.proxy import seeded_chance
+from oracles.exact.program.balls import as_balls
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.formats import format_of
+from oracles.frameworks.framework import differentiating, without_errors
+
+COUNT = 200  # points of a sweep
+START = 96  # of them at first, evenly; the others go where something happens
+ROUNDS = 6
+FEWEST = 16
+WORK = 2e6  # additions that a sweep may take: some seconds
+CALL = 4000  # that one more check takes beside its program
+COLUMNS = ("x", "place", *OF_ELEMENT[1:])
+Point = list[Any]
+Measure = Callable[[Sequence[float]], dict[float, Point]]
+
+
+def sweep(sight: Sight, part: int, element: tuple[int, ...]) -> dict[str, Any] | None:
+    """The points, worst verdicts and numbers as a row has them; None where there is no one input to move.
+
+    Args:
+        sight: The question, at its point.
+        part, element: Which element of the gradient is looked at, and moved in its argument.
+    """
+    question = sight.question
+    if question.derivative.is_of_results or not sight.posed.inputs:
+        return None
+    at = sight.posed.inputs[question.active[part]]
+    if at.shape != sight.posed.expected[part][1].shape or not at.size:
+        return None
+    own = elements(sight, part)
+    if own is None:
+        return None
+    measure, count = _measure(sight, part, element)
+    if count < FEWEST:
+        return None
+    tested, dtype, given = sight.tested, at.dtype.name, float(at[element])
+    functions = (tested.value, tested.derivative) if isinstance(tested, Tested) else (None, None)
+    found = {given: [*_placed(given, dtype), *own.told(element)[1:]]}
+
+    @leaving_no_trace
+    def measured(function: Any, vjp: Any = None) -> list[Point]:
+        with warnings.catch_warnings(), differentiating(), seeded_chance(), without_errors():
+            warnings.simplefilter("ignore")
+            return _refined(measure, found, dtype, count)
+
+    name = question.names[question.active[part]]
+    return {
+        "argument": f"{name}[{', '.join(map(str, element))}]" if element else name,
+        "dtype": dtype,
+        "digits": own.digits,
+        "budget": own.budget,
+        "given": _placed(given, dtype),
+        "points": measured(functions[0], vjp=functions[1]),
+    }
+
+
+def _placed(number: float, dtype: str) -> Point:
+    """How a number is written, and where it is drawn, to a fraction of a pixel."""
+    place = float(places(np.array([number]), dtype)[0])
+    return [format_of(dtype).shortest(number), round(place, 5)]
+
+
+def _measure(sight: Sight, part: int, element: tuple[int, ...]) -> tuple[Measure, int]:
+    """What judges the element at other numbers, and how many of them are worth their time."""
+    if _is_elementwise(sight):
+        return partial(_in_one_array, sight, element), COUNT
+    each = CALL + sum(sight.posed.true.gradient.costs)
+    return partial(_one_by_one, sight, part, element), min(COUNT, int(WORK / each))
+
+
+def _is_elementwise(sight: Sight) -> bool:
+    """Whether each element of the only array moves its own element of the only result, and no other."""
+    posed = sight.posed
+    results, inputs = posed.true.forward.outputs, posed.inputs
+    if not (len(inputs) == len(results) == len(posed.directions) == 1 and inputs[0].ndim):
+        return False
+    if results[0].shape != inputs[0].shape or len(posed.true.values) != 1:
+        return False
+    for at in (0, inputs[0].size - 1):
+        one = np.zeros(inputs[0].shape)
+        one.flat[at] = 1.0
+        with suppress(ExactError, ZeroDivisionError):
+            (found,) = evaluate_quickly(posed.true.gradient, [*posed.true.values, one], 64)
+            balls = found.balls if isinstance(found, Pairs) else as_balls(found)
+            if all(k == at or ball.is_zero() for k, ball in enumerate(balls.ravel().tolist())):
+                continue
+        return False
+    return True
+
+
+def _one_by_one(
+    sight: Sight, part: int, element: tuple[int, ...], numbers: Sequence[float]
+) -> dict[float, Point]:
+    question = replace(sight.question, probes=(), thorough=False, blames=False)
+    given = sight.posed.inputs[: len(question.names)]
+    found = {}
+    for x in numbers:
+        moved = [a.copy("K") for a in given]
+        moved[question.active[part]][element] = x
+        found[x] = _judged(question, sight, moved, {element: x}, part)[x]
+    return found
+
+
+def _in_one_array(sight: Sight, element: tuple[int, ...], numbers: Sequence[float]) -> dict[float, Point]:
+    """In an array of so many elements and as many axes as the given one; one by one if it is not taken."""
+    (given,), (along,) = sight.posed.inputs, sight.posed.directions
+    shape = (*(1 for _ in given.shape[1:]), len(numbers))
+    question = replace(
+        sight.question, probes=(), thorough=False, blames=False,
+        cotangent=np.full(shape, along[element], along.dtype),
+    )  # fmt: skip
+    where = {(*(0 for _ in shape[1:]), k): x for k, x in enumerate(numbers)}
+    found = _judged(question, sight, [np.array(numbers, given.dtype).reshape(shape)], where, 0)
+    if any(point[-1] for point in found.values()):
+        return found
+    return _one_by_one(sight, 0, element, numbers)
+
+
+def _judged(
+    question: Any, sight: Sight, arrays: Sequence[Array], numbers: dict[tuple[int, ...], float], part: int
+) -> dict[float, Point]:
+    """The points at these elements; without numbers where there is no truth, or the function raises."""
+    placed = partial(_placed, dtype=arrays[question.active[part]].dtype.name)
+    blank: Point = [None] * (len(OF_ELEMENT) - 2)
+    try:
+        found = answer(question, sight.tested, arrays, "sweep")
+    except ExactError:
+        return {x: [*placed(x), *blank, "undecided"] for x in numbers.values()}
+    except Exception:  # what the user's function raises at a number that nobody asked for is no news
+        return {x: [*placed(x), *blank, ""] for x in numbers.values()}
+    each = found.sight and elements(found.sight, part)
+    if each is None:
+        worst = min((p.verdict for p in found.parts), key=lambda v: v.severity)
+        return {x: [*placed(x), *blank, worst.value] for x in numbers.values()}
+    return {x: [*placed(x), *each.told(at)[1:]] for at, x in numbers.items()}
+
+
+def _refined(measure: Measure, given: dict[float, Point], dtype: str, count: int) -> list[Point]:
+    """Evenly at first, then halfway between neighbours that differ; the given point is known."""
+    found = measure([x for x in spread(min(START, count), dtype).tolist() if x not in given]) | given
+    for _ in range(ROUNDS):
+        room = count - len(found)
+        numbers = sorted(found)
+        gaps = [
+            (_unlike(found[low], found[high]), low, high)
+            for low, high in itertools.pairwise(numbers)
+            if np.ptp(ordinals(np.array([low, high]), dtype)) > 2.0**-8
+        ]
+        widest = sorted(gaps, key=lambda gap: -gap[0])[: max(room // 2, 1)]
+        new = {between(low, high, dtype) for unlike, low, high in widest if unlike > 1} - found.keys()
+        if room <= 0 or not new:
+            break
+        found |= measure(sorted(new))
+    return [found[x] for x in sorted(found)]
+
+
+def _unlike(one: Point, other: Point) -> float:
+    """How much two neighbours differ: in bits of error, and in the verdict, which counts as much as many."""
+    bits = [_bits(point[COLUMNS.index("error_ulp")]) for point in (one, other)]
+    return abs(bits[0] - bits[1]) + (20.0 if one[-1] != other[-1] else 0.0)
+
+
+def _bits(ulps: float | None) -> float:
+    return 64.0 if ulps is None else math.log2(1 + ulps)

@@ -1,0 +1,137 @@
+"""The page in a real browser: read, filtered, sorted, pointed at and typed at, on a desk and on a phone.
+
+It is asked of the Chromium of the system, and skipped where there is none.
+"""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import harness
+from harness.page import sweep
+from tests.harness.page.subjects import X, called, data_of, gelu, gelu_backward
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+DRAWN = """document.body.dataset.ready && [...document.querySelectorAll("main:not([hidden]) .chart")]
+    .every(chart => chart.dataset.ready)"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as running:
+        found = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def html():
+    gelu.__name__ = gelu_backward.__name__ = "<script>gelu"
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sweep, "COUNT", 24)
+            patch.setattr(sweep, "START", 20)
+            found = harness.check_gradient(gelu, (X,), vjp=gelu_backward, boundary=["zeros", "saturated-40"])
+            return found.to_html("gradproof check <script>gelu")
+    finally:
+        gelu.__name__, gelu_backward.__name__ = "gelu", "gelu_backward"
+
+
+class Page:
+    """An open page, with what the console said and what was asked of the network."""
+
+    def __init__(self, browser, file, width, scheme="light"):
+        self.trouble = []
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page.on("console", lambda said: self.trouble.append(said.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        self.page.on("request", lambda asked: asked.url.startswith("file:") or self.trouble.append(asked.url))
+        self.page.set_default_timeout(5000)
+        self.page.goto(file.as_uri())
+        self.wait()
+
+    def wait(self):
+        """Until every chart is drawn."""
+        for _ in range(300):
+            if self.page.evaluate(DRAWN):
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError(f"not drawn: {self.trouble}")
+
+
+@pytest.fixture
+def opened(browser, html, tmp_path):
+    file = tmp_path / "page.html"
+    file.write_text(html, encoding="utf-8")
+    pages = []
+
+    def opening(width, scheme="light"):
+        pages.append(Page(browser, file, width, scheme))
+        return pages[-1]
+
+    yield opening
+    for one in pages:
+        one.page.close()
+        assert one.trouble == []
+
+
+def test_rows_are_filtered_and_sorted_in_place_and_lead_to_their_pages(opened):
+    one = opened(1440)
+    page = one.page
+    assert page.locator("h1").inner_text() == "<script>gelu: imprecise"
+    assert page.locator("#home .rows tbody tr").count() == 3
+    page.keyboard.press("/")
+    page.keyboard.type("zeros")
+    assert page.locator("#home .rows tbody tr").count() == 1
+    page.locator("#filter").fill("")
+    page.locator(".rows th button", has_text="Point").click()
+    assert page.locator("#home .rows tbody td.input").all_inner_texts() == ["given", "saturated-40", "zeros"]
+    page.locator(".rows th button", has_text="Point").click()
+    assert page.locator("#home .rows tbody td.input").first.inner_text() == "zeros"
+    page.select_option('[aria-label="verdict"]', "accurate")
+    assert page.locator("#home .rows tbody tr").count() == 2
+    page.locator("#home .rows tbody tr a").first.click()
+    one.wait()
+    assert page.locator("#leaf h2").inner_text() == "<script>gelu / x"
+    assert page.locator("#home").is_hidden()
+    page.keyboard.press("Escape")
+    assert page.locator("#home").is_visible()
+
+
+def test_a_dot_says_its_numbers_and_a_cell_what_it_holds(opened, html):
+    one = opened(1440)
+    page, data = one.page, data_of(html)
+    row = data["rows"][0]
+    points = [called(data["columns"]["point"], p) for p in data["sweeps"][row["sweep"]]["points"]]
+    given = next(p for p in points if p["x"] == "-7")
+    dots = page.locator("#first figure .mark-symbol.role-mark path[aria-label*='-7;']")
+    box = dots.first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(100)
+    said = page.locator("#vg-tooltip-element").inner_text()
+    assert given["computed"] in said
+    assert given["true"] in said
+    cells = [called(data["columns"]["cell"], c) for c in data["tensors"][row["tensor"]]["cells"]]
+    rectangles = page.locator("#first .heat .mark-rect.role-mark path")
+    rectangles.nth(4).click()
+    assert cells[4]["true"] in page.locator("#first .told").inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert cells[3]["true"] in page.locator("#first .told").inner_text()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark")])
+def test_a_phone_shows_it_in_its_width_in_the_dark_too(opened, width, scheme):
+    page = opened(width, scheme).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ink, paper = (
+        page.evaluate(f"getComputedStyle(document.body).{name}.match(/\\d+/g).map(Number)")
+        for name in ("color", "backgroundColor")
+    )
+    assert (np.mean(ink) > np.mean(paper)) == (scheme == "dark")
+    assert page.locator("#first .why").inner_text().startswith("tanh at subjects.py")
