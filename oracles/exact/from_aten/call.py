@@ -135,28 +135,40 @@ class OperatorCall:
     Attributes:
         recorder: Writes the equations.
         func: The operator.
-        args: The operator's own positional arguments, with real tensors.
+        given: The operator's own positional arguments, with real tensors, whose numbers are this run's.
         kwargs: Its own keyword arguments.
-        results: The tensors it returned when it ran, flat; their shapes and dtypes are the rule's to meet.
+        returned: The tensors it returned when it ran, flat; their shapes and dtypes are the rule's to meet.
         writes: Further tensors that it changes, which its schema does not say, and their new values.
     """
 
     recorder: Recorder
     func: Any
-    args: tuple[Any, ...]
+    given: tuple[Any, ...]
     kwargs: dict[str, Any]
-    results: list[Tensor]
+    returned: list[Tensor]
     writes: list[tuple[Tensor, Var]] = field(default_factory=list)
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The arguments as they are in this run."""
+        self.recorder.looked = True
+        return self.given
+
+    @property
+    def results(self) -> list[Tensor]:
+        """The results as they are in this run."""
+        self.recorder.looked = True
+        return self.returned
 
     @property
     def shape(self) -> Shape:
         """The shape of the first result."""
-        return tuple(self.results[0].shape)
+        return tuple(self.returned[0].shape)
 
     @property
     def dtype(self) -> str:
         """The dtype of the first result."""
-        return name_of(self.results[0].dtype)
+        return name_of(self.returned[0].dtype)
 
     def constant(self, value: Any) -> Var:
         """A constant of the result's dtype; infinities are allowed."""

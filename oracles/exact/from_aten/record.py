@@ -6,17 +6,20 @@ translates each operator by its rule (`rules.RULES`). `memory` knows what each t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_map
 
+from oracles.exact.from_aten import kept
+from oracles.exact.from_aten.memory import numbers
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Watch, laid_out
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported
+from oracles.exact.program.program import Line, Program
 from oracles.exact.program.recording import Recording, declare_edges
 
 # How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
@@ -49,18 +52,54 @@ def record(
     trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
     named = tree_map(_as_tensor, kwargs or {})
     leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
+    argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
+    kind = kept.kind_of(function, leaves, differentiate)
+    again = _recorded_before(kind, function, leaves, specs, named)
+    if again is not None:
+        (program, once), ran = again
+        values = tuple(numbers(leaf) for own in leaves for leaf in own if _is_floating(leaf))
+        return Recording(program, values, argument, _said(once), executed=lambda: ran)
     mode = OperatorRecorder(moves=differentiate)
     outputs = mode.run(function, leaves, specs, named)
-    _confirm(mode, function, leaves, specs, named)
+    does_the_same = _confirm(mode, function, leaves, specs, named)
     outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
-    argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
-    program, values, ran = mode.recorder.program(outputs), tuple(mode.recorder.values), mode.executed
-    notes = tuple(
+    program, values, executed = mode.recorder.program(outputs), tuple(mode.recorder.values), mode.executed
+    if does_the_same:
+        kept.keep(kind, mode, program)
+    return Recording(program, values, argument, _said(tuple(mode.once)), executed=lambda: executed)
+
+
+def _said(once: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(
         f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, and "
         "torch does not say so"
-        for name in mode.once
+        for name in once
     )
-    return Recording(program, values, argument, notes, executed=lambda: ran)
+
+
+def _recorded_before(
+    kind: Hashable,
+    function: Callable[..., Any],
+    leaves: list[list[Any]],
+    specs: list[TreeSpec],
+    named: Any,
+) -> tuple[tuple[Program, tuple[str, ...]], tuple[Any, ...]] | None:
+    """The program of a run that did what the function does here and nearby, and what it returns here."""
+    if not kept.known(kind):
+        return None
+    watch = Watch(checked=True)
+    try:
+        results = watch.run(function, leaves, specs, named)
+    except Exception:
+        return None  # recorded anew, it says why
+    one = kept.found(kind, watch)
+    if one is None:
+        return None
+    nearby, _ = _nearby_where_it_runs(function, leaves, specs, named)
+    if nearby.lines != watch.lines:
+        return None
+    ran = tuple(numbers(leaf) for leaf in tree_leaves(results) if leaf is not None)
+    return (one.program, one.once), ran
 
 
 def _confirm(
@@ -69,21 +108,26 @@ def _confirm(
     leaves: list[list[Any]],
     specs: list[TreeSpec],
     named: Any,
-) -> None:
-    """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing."""
+) -> bool:
+    """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing.
+
+    Returns:
+        Whether it does the same there, to the letter.
+    """
     watch, nearby = _nearby_where_it_runs(function, leaves, specs, named)
-    if watch.notes == first.notes:
-        return
+    if watch.lines == first.lines:
+        return True
     again = OperatorRecorder(moves=first.moves)
     try:
         again.run(function, nearby, specs, named)
     except ExactError:
-        return
+        return False
     guards = [[value.tolist() for _, value in mode.recorder.guards] for mode in (first, again)]
-    if again.notes == first.notes or guards[0] != guards[1]:
-        return
-    differ = (new for old, new in zip(first.notes, again.notes, strict=False) if old != new)
-    operator, *_, line = next(differ, ("its end", None))
+    if again.lines == first.lines or guards[0] != guards[1]:
+        return False
+    differ = (new for old, new in zip(first.lines, again.lines, strict=False) if old != new)
+    operator, *_, line = next(differ, ("end", None))
+    line = line if isinstance(line, Line) else None
     raise Opaque(
         "the function computes something outside torch (through .numpy() or a Python number?): "
         f"nearby, {operator} at {line or 'the end'} gets another constant; use torch's operators all the way",

@@ -30,11 +30,11 @@ from oracles.exact.from_aten.call import (
 )
 from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
 from oracles.exact.from_aten.rules import RULES
-from oracles.exact.from_aten.watch import Watch, place_within, where
+from oracles.exact.from_aten.watch import Watch, where
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
-from oracles.exact.program.program import Line, Var
+from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
 
@@ -50,12 +50,14 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     Attributes:
         moves: Whether the program will be differentiated; if not, nothing is held fixed.
+        rules: The rule of each operator, by whether it works in place.
         executed: The numbers that the run returned.
     """
 
     def __init__(self, moves: bool = True) -> None:
         super().__init__()
         self.moves = moves
+        self.rules: dict[tuple[Any, bool], Rule | None] = {}
         self.executed: tuple[Any, ...] = ()
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
@@ -65,7 +67,6 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
-        self._lines: dict[int, Line | None] = {}  # the user's, by the number of the node of autograd's graph
 
     def begin(self, tensor: Tensor) -> None:
         """A floating argument is an input of the program."""
@@ -86,6 +87,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._followed = True
         outputs = [self.read(leaf) for leaf in leaves]
         self._refuse_silent(outputs)
+        super().end(result)
         self.executed = tuple(map(numbers, leaves))
         return outputs
 
@@ -112,6 +114,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def mark(self, ctx: Any) -> None:
         """What a custom function's forward has marked as non-differentiable."""
+        super().mark(ctx)
         name = type(ctx).__name__.removesuffix("Backward")
         marked = tensors_of(getattr(ctx, "non_differentiable", None) or ())
         self._marked |= {id(t): (t, name) for t in marked}
@@ -181,6 +184,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def forget(self, key: int) -> None:
         """It is read as a constant then."""
+        self.notes.complete = False
         super().forget(key)
         del self.memory.stores[key]
 
@@ -210,11 +214,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         if torch.is_inference_mode_enabled() and is_composite(func):
             raise Unsupported(f"aten.{base_of(func)} in inference mode; use torch.no_grad() in the function")
-        rule, tensors = _rule(func, bool(changed)), tensors_of((args, kwargs))
+        rule, tensors = rule_of(func, bool(changed)), tensors_of((args, kwargs))
+        self.rules[func, bool(changed)] = rule
         tracked = not self.moves or self.depth > 0
         tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
         self._followed = tracked or self._entering
-        self.recorder.calls(_plain_name(func, bool(changed)), self._place())
+        self.recorder.calls(_plain_name(func, bool(changed)), self.place)
         own = definition_of("torch", func._schema.name) if rule is None else None
         if own is not None:
             return self._as_defined(own, args, kwargs)
@@ -263,21 +268,13 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def _as_defined(self, definition: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run what the user says that an operator is, and record that: nothing in it is held fixed."""
+        self.notes.complete = False
         self.depth += 1
         try:
             with self:
                 return definition(*args, **kwargs)
         finally:
             self.depth -= 1
-
-    def _place(self) -> Line | None:
-        """The user's line that is running; of a backward kernel, the line whose derivative it is."""
-        here = place_within(Watch.run.__code__)
-        node: Any = torch._C._current_autograd_node()
-        if node is not None:
-            return here or self._lines.get(node._sequence_nr())
-        self._lines[torch._C._autograd._get_sequence_nr() - 1] = here
-        return here
 
     def _put(
         self, func: Any, tensor: Tensor, value: Any, live: bool, changed: list[Tensor], tracked: bool
@@ -317,6 +314,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             status = not tensor.is_floating_point() and base_of(func).startswith(WITH_STATUS)
             if tensor.numel() and not status:
                 return None
+            self.notes.complete = False
             value = numbers(tensor)
         if not isinstance(value, Var):
             value = constant(self.recorder, np.asarray(value), name_of(tensor.dtype))
@@ -349,8 +347,12 @@ def _plain_name(func: Any, in_place: bool) -> str:
     return base.removesuffix("_") if in_place and not base.endswith("__") else base
 
 
-def _rule(func: Any, in_place: bool) -> Rule | None:
-    """The rule of an operator: of this overload, or of all; an in-place operator has its twin's."""
+def rule_of(func: Any, in_place: bool) -> Rule | None:
+    """The rule of an operator: of this overload, or of all; an in-place operator has its twin's.
+
+    Raises:
+        Unsupported: It draws random numbers.
+    """
     base = base_of(func)
     for name in (base, base.removesuffix("_")) if in_place else (base,):
         for key in (f"{name}.{func._schema.overload_name}", name):

@@ -9,7 +9,6 @@ import contextlib
 import os
 import sys
 import threading
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from types import CodeType, FrameType
@@ -19,11 +18,12 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionMeta, once_differentiable
-from torch.utils._pytree import TreeSpec, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
 
-from oracles.exact.from_aten.call import BLANK, base_of, leaves_of, tensors_of, written
-from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
+from oracles.exact.from_aten.call import BLANK, base_of, tensors_of, written
+from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
+from oracles.exact.from_aten.notes import Notes, digest
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
 from oracles.exact.program.program import Line
 from oracles.exact.program.reach import OURS
@@ -132,23 +132,26 @@ class Watch(DispatchMode):
     Memory from outside that the run changes (buffers of batch norm, counters) is put back in the end.
 
     Attributes:
-        notes: For each operator: its name, every number, the checksum of every tensor from outside, the line.
-        made: The memory that the run made.
+        lines: What each operator was given and gave (see `notes`), in which modes, and the user's line.
+        notes: What tells tensors.
+        place: The user's line whose operator runs; of a backward kernel, the line whose derivative it is.
         depth: How deep the run is inside the `forward`s of custom functions.
         within: Likewise inside `backward`s that are differentiated themselves.
         once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checked: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.notes: list[tuple[Any, ...]] = []
-        self.made: dict[int, torch.UntypedStorage] = {}
+        self.lines: list[tuple[Any, ...]] = []
+        self.notes = Notes(checked)
+        self.place: Line | None = None
         self.depth = self.within = 0
         self.once: dict[str, None] = {}
         self.parts: set[int] = set()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self._saved: list[tuple[Tensor, Tensor]] = []
+        self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
 
     def run(
         self, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
@@ -160,7 +163,7 @@ class Watch(DispatchMode):
         with torch.inference_mode(False), torch.enable_grad(), eagerly():
             fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
             pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
-            self.parts = {key_of(copy) for leaf, copy in pairs if _is_part(leaf)}
+            self.parts = {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
             for tensor in tensors_of(fresh):
                 self.begin(tensor)
             args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
@@ -180,6 +183,7 @@ class Watch(DispatchMode):
 
     def end(self, result: Any) -> Any:
         """What the run returns."""
+        self.lines.append(("end", self.notes.told(tensors_of(tree_leaves(result)))))
         return result
 
     def frozen(self, value: Any) -> Any:
@@ -188,6 +192,8 @@ class Watch(DispatchMode):
 
     def mark(self, ctx: Any) -> None:
         """The context of a custom function whose forward has run, if it has one."""
+        if getattr(ctx, "non_differentiable", None):
+            self.notes.complete = False
 
     def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
         """A custom function has made these results of these operands."""
@@ -198,50 +204,67 @@ class Watch(DispatchMode):
 
     def forget(self, key: int) -> None:
         """Memory that turns out to be filled from outside."""
-        del self.made[key], self._blank[key]
+        del self.notes.made[key], self._blank[key]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        changed = written(func, args, kwargs)
-        self._save(changed)
-        self._note(func, args, kwargs)
+        operands, changed = tensors_of((args, kwargs)), written(func, args, kwargs)
+        self.place = self._place()
+        self._fill(operands)
+        modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), self.depth, self.within
+        given = self.notes.told((args, kwargs))
+        saved = [self.notes.told(whole) for whole in self._save(changed)]
         results = self.apply(func, args, kwargs, changed)
-        self._keep(tensors_of(results), but=tensors_of((args, kwargs)))
+        found = tensors_of(results)
+        self._keep(found, but=operands)
         self._keep(changed)
         for tensor in changed:
             self._blank.pop(key_of(tensor), None)
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.notes.complete = False
         if base_of(func) in BLANK:
-            self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in tensors_of(results)}
+            self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in found}
+        exact = [digest(t) for t in self._exact(operands, found)]
+        self.lines.append((func, modes, given, saved, self.notes.told(results), exact, self.place))
         return results
+
+    def _place(self) -> Line | None:
+        here = place_within(Watch.run.__code__)
+        node: Any = torch._C._current_autograd_node()
+        if node is not None:
+            return here or self._places.get(node._sequence_nr())
+        self._places[torch._C._autograd._get_sequence_nr() - 1] = here
+        return here
+
+    def _fill(self, operands: Sequence[Tensor]) -> None:
+        """What is blank no more, but was filled by no operator: C++'s at::tensor does so."""
+        for tensor in operands if self._blank else ():
+            key = key_of(tensor)
+            if key in self._blank and self._blank[key] != mark_of(tensor.untyped_storage()):
+                self.forget(key)
+
+    def _exact(self, operands: Sequence[Tensor], found: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Whole numbers made of whole numbers, which a record may hold as they are."""
+        if any(t.is_floating_point() or t.is_complex() for t in (*operands, *found)):
+            return ()
+        return [t for t in found if has_memory(t) and key_of(t) not in self._blank]
 
     def _keep(self, tensors: Sequence[Tensor], but: Sequence[Tensor] = ()) -> None:
         """What an operator returns was made in the run, but for views of what was there before."""
         before = {key_of(t) for t in but}
         for tensor in tensors:
             if has_memory(tensor) and key_of(tensor) not in before:
-                self.made[key_of(tensor)] = tensor.untyped_storage()
+                self.notes.make(tensor)
 
-    def _save(self, changed: Sequence[Tensor]) -> None:
-        for tensor in changed:
-            if key_of(tensor) not in self.made:
-                whole = whole_of(tensor)
-                self._saved.append((whole, whole.clone()))
-
-    def _note(self, func: Any, args: Any, kwargs: Any) -> None:
-        seen: list[Any] = [str(func)]
-        for leaf in leaves_of((args, kwargs)):
-            if not isinstance(leaf, Tensor):
-                seen.append(repr(leaf))
-                continue
-            key = key_of(leaf)
-            if key in self._blank and self._blank[key] != mark_of(leaf.untyped_storage()):
-                self.forget(key)  # filled, but not by an operator: C++'s at::tensor does so
-            if key not in self.made and not leaf.is_meta:
-                seen.append(zlib.crc32(numbers(leaf).tobytes()))
-        self.notes.append((*seen, where()))
+    def _save(self, changed: Sequence[Tensor]) -> list[Tensor]:
+        """What is to be put back: memory from outside, of which all becomes known."""
+        found = [whole_of(t) for t in changed if has_memory(t) and key_of(t) not in self.notes.made]
+        self._saved += [(whole, whole.clone()) for whole in found]
+        return found
 
 
-def _is_part(leaf: Tensor) -> bool:
+def is_part(leaf: Tensor) -> bool:
+    """Whether it is a view of a larger tensor."""
     return has_memory(leaf) and leaf.untyped_storage().nbytes() > leaf.numel() * leaf.element_size()
 
 

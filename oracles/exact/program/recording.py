@@ -95,11 +95,17 @@ class Recording:
 
 
 class Recorder(Builder):
-    """A builder that knows its inputs' numbers, so that a branch in the recorded code can be decided."""
+    """A builder that knows its inputs' numbers, so that a branch in the recorded code can be decided.
+
+    Attributes:
+        values: The numbers of the inputs.
+        looked: Whether what was written depends on numbers, its inputs' or others that a rule looked at.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.values: list[Array] = []
+        self.looked = False
         self._seen: dict[int, dict[Var, Array]] = {}
 
     def input_at(self, value: Any, dtype: str) -> Var:
@@ -110,6 +116,7 @@ class Recorder(Builder):
 
     def given(self, x: Var) -> Array | None:
         """The numbers of an input."""
+        self.looked = True
         return next((value for v, value in zip(self.inputs, self.values, strict=True) if v is x), None)
 
     def depends(self, var: Var) -> bool:
@@ -141,6 +148,7 @@ class Recorder(Builder):
         known = self.known(var)
         if known is not None:
             return known
+        self.looked = True
         if len(self.guards) >= MOST_DECISIONS:
             raise Undecided(
                 f"the code decides more than {MOST_DECISIONS} branches: a loop that ends by rounding or "

@@ -45,8 +45,9 @@ def pulled(
 
     own, named = [inside(v) for v in operands], {k: inside(v) for k, v in kwargs.items()}
     func = getattr(torch.ops.aten, forward).default
-    found = FORWARD[forward](OperatorCall(inner, func, (), {}, [call.args[0]]), *own, **named)
+    found = FORWARD[forward](OperatorCall(inner, func, (), {}, [call.given[0]]), *own, **named)
     out = found[0] if isinstance(found, (tuple, list)) else found
+    call.recorder.looked |= inner.looked
     program = vjp(inner.program([out]), [inner.inputs.index(own[i]) for i in wrt])
     return inlined(call.recorder, program, [*outer, gradient])
 

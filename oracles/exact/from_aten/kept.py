@@ -1,0 +1,120 @@
+"""Recordings that are kept: one serves every later run that does the same.
+
+A recording may outlive nothing that it depends on. So the function runs again each time, only watched, at the
+point and nearby; where both runs are noted as those were that the recording was made of (see `notes`), it is
+the recording of these, too. What reads more of a run than is noted is recorded each time: decisions by the
+numbers, numbers that a rule takes from what torch computed, random numbers, results that are marked.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from types import MethodType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from oracles.exact.from_aten.memory import strange
+from oracles.exact.from_aten.notes import digest
+from oracles.exact.from_aten.recorder import OperatorRecorder, rule_of
+from oracles.exact.from_aten.watch import Watch, is_part
+from oracles.exact.program.program import Program
+from oracles.exact.program.reach import OURS
+from oracles.exact.program.trees import Derived
+
+MOST, OF_ONE_KIND = 128, 4
+SMALL = 2**16  # elements of all arguments, and of a program's constants; recording larger ones costs nothing
+DEPTH = 8  # functions of ours around the user's
+
+
+class Kept(NamedTuple):
+    """A recording without its point.
+
+    Attributes:
+        lines: What the run did that it was made of.
+        program, once: What was recorded.
+        rules: Which rules it was written by, by the operator and whether it worked in place.
+    """
+
+    lines: list[tuple[Any, ...]]
+    program: Program
+    once: tuple[str, ...]
+    rules: dict[tuple[Any, bool], Any]
+
+
+_kept: OrderedDict[Hashable, list[Kept]] = OrderedDict()
+
+
+def kind_of(function: Callable[..., Any], leaves: Sequence[Sequence[Any]], moves: bool) -> Hashable:
+    """What recordings that may serve one another have in common; None where none is kept.
+
+    Inside another recording or mode none is: it would see other runs the next time.
+    """
+    if _get_current_dispatch_mode() is not None:
+        return None
+    tensors = [leaf for own in leaves for leaf in own if isinstance(leaf, Tensor)]
+    if any(map(strange, tensors)) or sum(t.numel() for t in tensors) > SMALL:
+        return None
+    return moves, _root(function), tuple(tuple(map(_told, own)) for own in leaves)
+
+
+def known(kind: Hashable) -> bool:
+    """Whether there is a recording of this kind."""
+    return kind is not None and kind in _kept
+
+
+def found(kind: Hashable, run: Watch) -> Kept | None:
+    """The recording of what this run did; None where there is none."""
+    if not run.notes.complete:
+        return None
+    for one in _kept.get(kind, ()):
+        if one.lines == run.lines and one.once == tuple(run.once):
+            return one if all(rule_of(*which) is rule for which, rule in one.rules.items()) else None
+    return None
+
+
+def keep(kind: Hashable, run: OperatorRecorder, program: Program) -> None:
+    """Keep what a run has recorded, where all that it depends on is noted."""
+    lasting = kind is not None and run.notes.complete and not run.recorder.looked and not program.guards
+    constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
+    if not lasting or constants > SMALL:
+        return
+    own = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :]
+    _kept[kind] = [*own, Kept(run.lines, program, tuple(run.once), run.rules)]
+    while len(_kept) > MOST:
+        _kept.popitem(last=False)
+
+
+def _told(leaf: Any) -> Hashable:
+    """An argument, but for the numbers of a floating one."""
+    if not isinstance(leaf, Tensor):
+        return None  # what the function does with it is in its run
+    fixed = None if leaf.is_floating_point() or strange(leaf) else digest(leaf)
+    layout = leaf.stride() if leaf.layout == torch.strided else None
+    return leaf.dtype, leaf.shape, layout, leaf.device, is_part(leaf), fixed
+
+
+def _root(function: Any) -> Hashable:
+    """The user's function inside ours. It only spares runs that nothing would be found for."""
+    for _ in range(DEPTH):
+        code = getattr(function, "__code__", None)
+        if isinstance(function, Derived):
+            function = function.origins[0]
+        elif isinstance(function, partial):
+            function = function.func
+        elif isinstance(function, MethodType):
+            function = function.__func__
+        elif code is not None and code.co_filename.startswith(OURS):
+            cells = (cell.cell_contents for cell in function.__closure__ or ())
+            inner = next((one for one in cells if callable(one)), None)
+            if inner is None:
+                return id(code)
+            function = inner
+        else:
+            break
+    own = getattr(function, "__self__", None)
+    return id(code) if code else (id(own), getattr(function, "__name__", ""), id(type(function)))

@@ -1,0 +1,89 @@
+"""What a run did, as far as a record reads it: two runs with equal notes have one program.
+
+Every tensor is its memory, by the order in which the run met it, and how it looks at that; what comes from
+outside the run is its numbers too. Everything else that an operator is given is what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, strange
+
+CHANGED = "changed outside torch"
+_PLAIN = (torch.dtype, type(None))
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}  # by the bytes of an element
+
+
+class Notes:
+    """The memory that a run has met, and how its tensors are told.
+
+    Attributes:
+        checked: Whether it is noticed that something else than an operator wrote what the run had made.
+        made: The memory that the run made.
+        complete: Whether all that a record reads of this run is told.
+    """
+
+    def __init__(self, checked: bool) -> None:
+        self.checked = checked
+        self.made: dict[int, torch.UntypedStorage] = {}
+        self.complete = True
+        self._met: dict[int, tuple[int, torch.UntypedStorage]] = {}  # held, so that no address serves twice
+        self._marks: dict[int, int] = {}
+
+    def make(self, tensor: Tensor) -> None:
+        """The run made this tensor's memory, or wrote it."""
+        key, storage = key_of(tensor), tensor.untyped_storage()
+        self.made[key] = storage
+        self._meet(key, storage)
+        if self.checked:
+            self._marks[key] = mark_of(storage)
+
+    def told(self, tree: Any) -> Hashable:
+        """Arguments or results."""
+        if isinstance(tree, Tensor):
+            return self._tensor(tree)
+        if isinstance(tree, (tuple, list)):
+            return tuple([self.told(part) for part in tree])
+        if isinstance(tree, dict):
+            return tuple([(name, self.told(part)) for name, part in tree.items()])
+        return tree if isinstance(tree, _PLAIN) else repr(tree)
+
+    def _meet(self, key: int, storage: torch.UntypedStorage) -> tuple[int, torch.UntypedStorage]:
+        return self._met.setdefault(key, (len(self._met), storage))
+
+    def _tensor(self, tensor: Tensor) -> Hashable:
+        if kind := strange(tensor) or ("complex numbers" if tensor.is_complex() else ""):
+            self.complete = False
+            return (kind, None if key_of(tensor) in self.made else digest(tensor))
+        if not has_memory(tensor):
+            self.complete = False
+            return ("nowhere", tensor.shape, None if tensor.is_meta else digest(tensor))
+        key = key_of(tensor)
+        number, storage = self._meet(key, tensor.untyped_storage())
+        how = (
+            number, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset(),
+            tensor.requires_grad, tensor.is_leaf, type(tensor),
+        )  # fmt: skip
+        if key not in self.made:
+            return (*how, tensor.device, digest(tensor))
+        if self.checked and mark_of(storage) != self._marks[key]:
+            return (*how, CHANGED)
+        return how
+
+
+def digest(tensor: Tensor) -> bytes:
+    """What tells a tensor's numbers from all others."""
+    found = tensor.detach()
+    if found.is_complex():
+        found = torch.view_as_real(found.resolve_conj())
+    if strange(found) or found.is_neg() or found._is_zerotensor():
+        array = numbers(found)
+    else:
+        array = found.cpu().view(_BITS[found.element_size()]).numpy()
+    return blake2b(array.tobytes(), digest_size=16).digest()

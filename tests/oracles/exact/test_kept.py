@@ -1,0 +1,453 @@
+"""Recordings that are kept: whatever a function reads, a change of it is seen, as if nothing were kept."""
+
+from __future__ import annotations
+
+import os
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch.autograd.function import once_differentiable
+
+from gradproof import check_gradient
+from oracles.exact.core.plans import structure
+from oracles.exact.from_aten import kept, record
+from oracles.exact.from_aten.mode import DispatchMode
+from oracles.exact.from_aten.rules import RULES
+from oracles.exact.program.errors import ExactError
+from oracles.frameworks.in_torch import pullback
+
+X = torch.tensor([[0.3, -1.2, 0.7], [2.1, 0.4, -0.6]])
+LATER = torch.tensor([[0.9, 0.2, -0.4], [1.1, -0.8, 0.5]])
+ROW = torch.tensor([1.5, -0.5, 2.0])
+now = SimpleNamespace()
+FACTOR = 2.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(kept, "_kept", type(kept._kept)())
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """How many recordings were kept ones."""
+    found, counted = kept.found, []
+
+    def counting(*args):
+        one = found(*args)
+        counted.extend([one] if one is not None else [])
+        return one
+
+    monkeypatch.setattr(kept, "found", counting)
+    return counted
+
+
+def of(function, args, differentiate=True):
+    """All that a recording says."""
+    try:
+        one = record(function, args, differentiate=differentiate)
+    except ExactError as reason:
+        return type(reason), str(reason)
+    values = [v.tobytes() for v in (*one.values, *one.executed())]
+    return structure(one.program), values, one.argument, one.notes
+
+
+def programs(function, args):
+    """The function's, and its gradient's."""
+    shapes = [y.shape for y in _several(function(*(a.clone().requires_grad_() for a in args)))]
+    pull = pullback(lambda *own: _several(function(*own)), tuple(range(len(args))))
+    cotangents = tuple(torch.full(s, 0.75) for s in shapes)
+    return of(function, args), of(pull, (cotangents, *args), differentiate=False)
+
+
+def _several(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def compared(function, change, args=(X,), later=(LATER,)):
+    """What is recorded after a change beside what was kept, and with nothing kept; and that it is another."""
+    kept._kept.clear()
+    before = programs(function, args)
+    change()
+    after = programs(function, later)
+    kept._kept.clear()
+    assert after == programs(function, later)
+    return [a[0] != b[0] for a, b in zip(before, after, strict=True)]
+
+
+# -- a recording is kept ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.softmax(x, -1),
+        lambda x: torch.nn.functional.layer_norm(x, (3,), ROW, -ROW),
+        torch.nn.functional.gelu,
+        lambda x: (x @ x.T).relu().sum(0).exp(),
+        lambda x: x.clone().mul_(ROW).add_(x),
+        torch.nn.Linear(3, 2),
+        lambda x: torch.where(x > 0, x, x.tanh()),
+    ],
+)
+def test_it_serves_other_numbers(function, served):
+    compared(function, lambda: None)
+    assert len(served) == 2
+    assert served[0] is not served[1]
+
+
+def test_verdicts_are_the_same(served):
+    def wrong(g, x):
+        return g * torch.sigmoid(x)
+
+    for vjp in (None, wrong):
+        first = [str(check_gradient(torch.nn.functional.silu, (x,), vjp=vjp)) for x in (X, LATER)]
+        assert served
+        kept._kept.clear()
+        assert first == [str(check_gradient(torch.nn.functional.silu, (x,), vjp=vjp)) for x in (X, LATER)]
+
+
+def test_many_are_not_kept(monkeypatch):
+    monkeypatch.setattr(kept, "MOST", 4)
+    for k in range(1, 9):
+        record(lambda x: x * ROW[:1], (torch.ones(k),))
+    assert len(kept._kept) == 4
+    for k in range(9):
+        record(lambda x, k=k: x * float(k), (X,))
+    assert max(map(len, kept._kept.values())) <= kept.OF_ONE_KIND
+
+
+def test_large_ones_are_not_kept(monkeypatch):
+    monkeypatch.setattr(kept, "SMALL", 6)
+    record(lambda x: x * 2, (X,))
+    assert len(kept._kept) == 1
+    record(lambda x: x * 2, (torch.ones(7),))
+    record(lambda x: x[:1] * torch.arange(8.0), (torch.ones(3),))
+    assert len(kept._kept) == 1
+
+
+# -- whatever a function reads ----------------------------------------------------------------------------
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", ROW.clone())
+        self.weight = torch.nn.Parameter(ROW.clone())
+
+    def forward(self, x):
+        return x * self.scale * self.weight
+
+
+class Twice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * now.slope
+
+
+def test_numbers_of_all_kinds(monkeypatch):
+    now.factor, now.numbers, now.array, now.tensor = 2.0, [2.0], np.array([1.0, 2.0, 3.0]), ROW.clone()
+    environment, closed = "GRADPROOF_TEST_FACTOR", 2.0
+    monkeypatch.setenv(environment, "2.0")
+
+    def close(number):
+        nonlocal closed
+        closed = number
+
+    def strided():
+        now.tensor = torch.stack([ROW, ROW + 1], -1)[:, 0]
+
+    cases = [
+        (lambda x: x * FACTOR, lambda: monkeypatch.setitem(globals(), "FACTOR", 3.0)),
+        (lambda x: x * closed, lambda: close(3.0)),
+        (lambda x: x * now.factor, lambda: setattr(now, "factor", 3.0)),
+        (lambda x: x * now.factor, lambda: setattr(now, "factor", -0.0)),
+        (lambda x: x * now.numbers[0], lambda: now.numbers.__setitem__(0, 3.0)),
+        (lambda x: x * float(now.array[1]), lambda: now.array.__setitem__(1, 9.0)),
+        (lambda x: x * torch.from_numpy(now.array), lambda: now.array.__setitem__(2, 9.0)),
+        (lambda x: x * now.tensor, lambda: now.tensor.mul_(2)),
+        (lambda x: x * now.tensor, lambda: now.tensor.numpy().__setitem__(0, 8.0)),
+        (lambda x: x * now.tensor[0].item(), lambda: now.tensor.add_(1)),
+        (lambda x: x * float(os.environ[environment]), lambda: os.environ.__setitem__(environment, "5")),
+    ]
+    for number, (function, change) in enumerate(cases):
+        if number == 3:
+            now.factor = 0.0
+        assert all(compared(function, change)), number
+
+
+def test_modules():
+    module = Scaled()
+    assert all(compared(module, lambda: module.scale.mul_(2)))
+    assert all(compared(module, lambda: setattr(module.weight, "data", module.weight.data + 1)))
+    assert all(compared(module, lambda: setattr(module, "scale", torch.ones(3))))
+    dropout = torch.nn.Dropout(0.5)
+    assert all(compared(dropout, dropout.eval))
+    norm = torch.nn.BatchNorm1d(3)
+    assert all(compared(norm, norm.eval))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x - 2 * x if now.other else 2 * x - x,
+        lambda x: x[0] / x[1] if now.other else x[1] / x[0],
+        lambda x: (lambda a, b: a - b if now.other else b - a)(x.exp(), x.sin()),
+        lambda x: (lambda a, b: (a, b) if now.other else (b, a))(x.exp(), x.sin()),
+        lambda x: x * (x.data if now.other else x),
+        lambda x: (x.exp(), x.sin()) if now.other else (x.sin(), x.exp()),
+        lambda x: x * (x.detach() if now.other else x),
+        lambda x: x * (x.detach() if now.other else x.view_as(x)),
+        lambda x: torch.no_grad()(torch.exp)(x) * x if now.other else torch.exp(x) * x,
+        lambda x: x.sum(0 if now.other else (0,), keepdim=now.other),
+        lambda x: x.clone().mul_(x).add_(x) if now.other else x.clone().mul(x).add(x).sin(),
+        lambda x: x.T.reshape(2, 3) * ROW if now.other else x.reshape(2, 3) * ROW,
+        lambda x: x * torch.ones(3, dtype=torch.float64 if now.other else torch.float32),
+        lambda x: x.to(torch.float64 if now.other else torch.float32).exp(),
+        lambda x: x * (ROW if now.other else ROW.clone().requires_grad_()),
+        lambda x: Twice.apply(x) if now.other else x * 2,
+        lambda x: x[torch.tensor([0, 1] if now.other else [1, 0])],
+        lambda x: x[:, torch.tensor([1, 0, 2] if now.other else [1, 0, 1])],
+        lambda x: x * torch.ones(2, 3).tril(1 if now.other else 0),
+        lambda x: x * (torch.arange(3) + (1 if now.other else 2)),
+    ],
+)
+def test_what_goes_where(function):
+    now.slope, now.other = 5, False
+    seen = compared(function, lambda: setattr(now, "other", True))
+    now.other = True
+    back = compared(function, lambda: setattr(now, "other", False))
+    assert seen == back
+    assert any(seen)
+
+
+def test_what_shares_memory():
+    def function(x):
+        first, second = now.pair
+        first.mul_(2)
+        return x * second.clone()
+
+    now.pair = ROW.clone(), ROW.clone()
+    apart = of(function, (X,))
+    now.pair = (now.pair[0],) * 2
+    shared = of(function, (X,))
+    kept._kept.clear()
+    assert shared == of(function, (X,))
+    assert shared[0] != apart[0]
+
+
+def test_what_lies_beside_what_is_written():
+    def function(x):
+        now.part.mul_(1)
+        return x * now.beside
+
+    whole = torch.arange(6.0)
+    now.part, now.beside = whole[:3], whole[3:]
+    assert all(compared(function, lambda: whole[4].fill_(9.0)))
+
+
+def test_what_is_turned_off_and_on_again():
+    def function(x):
+        x.requires_grad_(now.on)
+        y = x.exp()
+        x.requires_grad_(True)
+        return x * y
+
+    now.on = True
+    first = of(function, (X,))
+    now.on = False
+    assert of(function, (X,))[0] != first[0]
+
+
+def test_whole_numbers_from_an_operator_that_nobody_knows():
+    library = torch.library.Library("gradproof_kept", "FRAGMENT")
+    library.define("places(Tensor x) -> Tensor")
+    library.impl("places", lambda x: x + now.shift, "CPU")
+    where = torch.tensor([0, 1])
+    now.shift = 0
+    compared(lambda x: x[:, torch.ops.gradproof_kept.places(where)], lambda: setattr(now, "shift", 1))
+
+
+def test_another_line():
+    def function(x):
+        if now.other:
+            return torch.exp(x)
+        return torch.exp(x)
+
+    places = []
+    for now.other in (False, True):
+        (equation,) = record(function, (X,)).program.equations
+        places.append(equation.origin.place)
+    assert places[0] != places[1]
+
+
+def test_settings_of_torch():
+    try:
+        wide = compared(lambda x: x * torch.full((3,), 0.1), lambda: torch.set_default_dtype(torch.float64))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(wide)
+
+    def partly(x):
+        with torch.set_grad_enabled(now.on):
+            y = x.exp()
+        return y * x
+
+    now.on = True
+    assert any(compared(partly, lambda: setattr(now, "on", False)))
+
+
+def test_random_numbers():
+    def seeded(x):
+        with torch.random.fork_rng():
+            torch.manual_seed(now.seed)
+            return x * torch.rand(3)
+
+    now.seed = 1
+    compared(seeded, lambda: setattr(now, "seed", 2))
+    compared(lambda x: x * random.Random(now.seed).random(), lambda: setattr(now, "seed", 3))
+    dropped = torch.nn.functional.dropout
+
+    def masked(x):
+        with torch.random.fork_rng():
+            torch.manual_seed(now.seed)
+            return dropped(x, 0.5)
+
+    assert any(compared(masked, lambda: setattr(now, "seed", 5)))
+
+
+def test_arguments():
+    def by_layout(x):
+        return x * 2 if x.is_contiguous() else x * 3
+
+    assert all(compared(by_layout, lambda: None, later=(LATER.T.contiguous().T,)))
+    assert all(compared(lambda x: x.sum(), lambda: None, later=(LATER[:, :2],)))
+    assert all(compared(lambda x: x * 2, lambda: None, later=(LATER.double(),)))
+    assert of(lambda x, k: x[k], (X, torch.tensor([0, 1]))) != of(
+        lambda x, k: x[k], (X, torch.tensor([1, 1]))
+    )
+    for index in ([0, 1], [1, 1], [0, 1]):
+        one = record(lambda x, k: x[k], (X, torch.tensor(index)))
+        assert one.executed()[0].tolist() == X[index].double().tolist()
+
+
+def test_decisions_by_the_numbers():
+    def branches(x):
+        return x * 2 if x.sum() > 1 else x * 3
+
+    low, high = torch.tensor([0.1, 0.2]), torch.tensor([1.0, 2.0])
+    assert of(branches, (low,))[0] != of(branches, (high,))[0]
+    assert not kept._kept
+    assert of(lambda x: x[x > 1.5], (low * 9,))[0] != of(lambda x: x[x > 1.5] * 1, (low + 2,))[0]
+    assert not kept._kept
+
+
+def test_numbers_outside_torch():
+    def away(x):
+        return x * (float(x.detach().numpy().sum()) if now.away else 2.5)
+
+    now.away = False
+    at = torch.tensor([1.0, 1.5])  # whose sum is the number that was recorded
+    first = of(away, (at,))
+    now.away = True
+    again = of(away, (at,))
+    assert first[0] != again[0]
+    assert "outside torch" in again[1]
+
+
+def test_memory_that_is_written_outside_torch():
+    def written(x):
+        made = x * 2
+        made.detach().numpy()[...] *= 3 if now.writes else 1
+        return made + x
+
+    now.writes = False
+    first = of(written, (X,))
+    now.writes = True
+    again = of(written, (X,))
+    assert "changed outside torch" in again[1]
+    assert first != again
+
+
+# -- rules, hooks, custom functions ------------------------------------------------------------------------
+
+
+def test_another_rule(monkeypatch):
+    first = of(torch.exp, (X,))
+    monkeypatch.setitem(RULES, "exp", lambda call, x: x * 2.0)
+    again = of(torch.exp, (X,))
+    assert first[0] != again[0]
+
+
+def test_hooks_and_rules_by_hand():
+    def hooked(x):
+        y = x * 2
+        if now.hooked:
+            y.register_hook(lambda g: g * 3)
+        return y.exp()
+
+    now.hooked, now.slope = False, 2
+    assert compared(hooked, lambda: setattr(now, "hooked", True)) == [False, True]
+    assert compared(lambda x: Twice.apply(x), lambda: setattr(now, "slope", 5)) == [False, True]
+
+
+def test_marks_of_custom_functions():
+    class Marked(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x.exp()
+            if now.marked:
+                ctx.mark_non_differentiable(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    now.marked = False
+    compared(lambda x: Marked.apply(x) * x, lambda: setattr(now, "marked", True))
+    now.marked = True
+    compared(lambda x: Marked.apply(x) * x, lambda: setattr(now, "marked", False))
+
+
+def test_a_backward_for_one_derivative_alone():
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return now.backward(ctx, g)
+
+    def slope(x):
+        (g,) = torch.autograd.grad(Once.apply(x).sum(), x, create_graph=True)
+        return g * x
+
+    def plain(ctx, g):
+        return g * 2
+
+    now.backward = plain
+    first = of(slope, (X,))
+    Once.backward = staticmethod(once_differentiable(plain))
+    again = of(slope, (X,))
+    kept._kept.clear()
+    assert again == of(slope, (X,))
+    assert first != again
+
+
+def test_a_mode_around_it_keeps_nothing():
+    class Around(DispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            return func(*args, **(kwargs or {}))
+
+    with Around():
+        record(torch.exp, (X,))
+    assert not kept._kept
