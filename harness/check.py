@@ -21,7 +21,7 @@ from harness.result import Fixed, GradientError, Result
 from harness.subject import given
 from harness.subject.derivative import FORWARD, Derivative
 from harness.subject.state import leaving_no_trace
-from harness.subject.target import Target, target_of
+from harness.subject.target import Target, directions_as_pairs, target_of
 from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
@@ -185,6 +185,8 @@ def question_of(
 ) -> Question:
     """The question that a user asks of a function at its arguments; `exactly` as for `Framework.record`."""
     own, meaning = target.framework, target.meaning(specification)
+    if about.get("cotangent") is not None and target.is_complex:
+        about["cotangent"] = _directions(about["cotangent"], derivative, own.conjugates)
     return Question(
         lambda arrays: own.record(meaning, arrays, True, exactly),
         target.names,
@@ -194,6 +196,14 @@ def question_of(
         custom=derivative.steps[-1] != FORWARD,
         **about,
     )
+
+
+def _directions(given: Any, derivative: Derivative, conjugates: bool) -> Any:
+    """What derivatives are contracted with, complex numbers as pairs: cotangents in their convention."""
+    steps = [step != FORWARD and conjugates for step in derivative.steps]
+    if len(steps) == 1 or not isinstance(given, list | tuple):
+        return directions_as_pairs(given, steps[0])
+    return [directions_as_pairs(one, told) for one, told in zip(given, steps, strict=False)]
 
 
 def answers(

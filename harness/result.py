@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from harness.proof.evidence import OUTSIDE, Allowed
 from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
+from harness.subject.target import ComplexName, place_of
 from harness.verdicts import RIGHT, Outcome, Standing, Verdict, css
+from oracles.exact.program.complex import OF_PARTS
 from oracles.exact.program.formats import format_of
 
 if TYPE_CHECKING:
@@ -171,7 +173,7 @@ class Result:
             j = part.judgement
             numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
             told: dict[str, Any] = {"input": part.input, "argument": part.name, "verdict": part.verdict.value}
-            told |= {"dtype": part.dtype, "shape": part.shape, "diagnosis": part.diagnosis}
+            told |= dict(zip(("dtype", "shape"), _kind(part), strict=True)) | {"diagnosis": part.diagnosis}
             told |= {"blame": str(part.blame or "")}
             rows.append({**dict.fromkeys(COLUMNS), **numbers, **told})
         return pd.DataFrame(rows, columns=COLUMNS)
@@ -213,7 +215,7 @@ class Result:
     def _title(self, part: Part) -> str:
         """What was checked, and the verdict."""
         point = "" if part.input == "given" else part.input
-        kind = [part.dtype, str(part.shape)] if part.dtype else []
+        kind = [*map(str, _kind(part))] if part.dtype else []
         about = ", ".join([*kind, f"seed {self.seed}", *([point] if point else [])])
         name = f"{self.subject}/{part.name}" if part.name else self.subject
         faulty = " (fail)" if self.faults and part.verdict in RIGHT else ""
@@ -231,10 +233,10 @@ class Result:
         reasons, elements = [*faults, *([] if again else [part.diagnosis])], []
         j = part.judgement
         if j is not None:
-            elements += [self._element(j, part.dtype)] if j.true_digits else []
+            elements += [self._element(j, part.name, part.dtype)] if j.true_digits else []
             shown = format_of(part.dtype).shortest
             elements += [
-                f"next {list(e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
+                f"next {_place(part, e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
                 f"({e.error_ulp:.3g} ulp off, {e.bits_lost:.1f} bits lost)"
                 for e in (
                     j.more[:MOST_NEXT] if part.verdict.standing is Standing.FAULTY and not part.excuse else ()
@@ -245,10 +247,10 @@ class Result:
         said = filter(None, [*reasons, *elements, whose, excuse])
         return [self._title(part), *(f"  {text}" for text in said)]
 
-    def _element(self, j: Judgement, dtype: str) -> str:
+    def _element(self, j: Judgement, name: str, dtype: str) -> str:
         bound = None if math.isnan(j.bound_ulp) else j.bound_ulp
         limits = {"attainable": j.attainable_ulp, "program bound": bound}
-        at = f"[{', '.join(map(str, j.element))}]" if j.element else ""
+        at = place_of(ComplexName("") if isinstance(name, ComplexName) else "", j.element)
         budget = self.allowed(j.narrowest or dtype)
         return worst_element(
             at, j.computed, j.true_digits.strip("?"), dtype, j.error_ulp, limits, j.bits_lost, budget,
@@ -277,6 +279,18 @@ class Result:
         title = html.escape(f"{self.subject}: {self.verdict.value or 'nothing compared'}")
         text = "" if self.passed and not self.notes else f"<pre>{html.escape(str(self))}</pre>"
         return f'<b style="color:{color}">{title}</b>{self.rows.to_html(index=False)}{text}'
+
+
+def _kind(part: Part) -> tuple[str, tuple[int, ...]]:
+    """Its dtype and shape, as the user's arrays have them."""
+    if isinstance(part.name, ComplexName) and part.shape:
+        return OF_PARTS[part.dtype], part.shape[:-1]
+    return part.dtype, part.shape
+
+
+def _place(part: Part, at: tuple[int, ...]) -> str:
+    """Which element, without the name; of complex numbers which part of it."""
+    return place_of(ComplexName(""), at) if isinstance(part.name, ComplexName) else str(list(at))
 
 
 def _fails(part: Part) -> bool:

@@ -195,10 +195,12 @@ def _differentiable(func: Function, tensors: Sequence[Any]) -> Function | None:
     if not places:
         return None
 
+    from oracles.frameworks.in_torch import is_trained
+
     def differentiable(*args: Any) -> Any:
         for leaf in args:
             if getattr(leaf, "requires_grad", False):
-                leaf.is_trained = True
+                is_trained(leaf)
         results = func(*args)
         return tuple(results[k] for k in places) if several else results
 

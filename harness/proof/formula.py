@@ -21,6 +21,7 @@ from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT
+from harness.subject.target import place_of
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
@@ -223,7 +224,7 @@ def _accusation(
     advise: bool,
 ) -> str:
     e, t = found[which], truth.enclosures[which]
-    name = truth.names[which] + (f"[{', '.join(map(str, element))}]" if element else "")
+    name = place_of(truth.names[which], element)
     wrong = sum(int((~a).sum()) for a in agrees)
     total = sum(a.size for a in agrees)
     said = (

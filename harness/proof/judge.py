@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Numbers, Rule, decide, facts, reach
 from harness.subject.derivative import Array
+from harness.subject.target import place_of
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Origin
@@ -160,7 +161,7 @@ def _described(
         row.verdict,
         number,
         at,
-        f"{known.name}[{', '.join(map(str, at))}]" if at else known.name,
+        place_of(known.name, at),
         float(got[at]),
         float(mid[at]),
         truth.shown(at, 20),
@@ -190,7 +191,7 @@ def _convention(known: Evidence, got: Array, legal: Array) -> str:
     ball: Any = known.truth.balls[at]
     low, high = float(ball.lower()), float(ball.upper())
     near, far = sorted((low, high), key=abs)
-    where = f"{known.name}[{', '.join(map(str, at))}]" if at else known.name
+    where = place_of(known.name, at)
     count = int(np.sum(legal))
     more = f", and {count - 1} more elements at kinks" if count > 1 else ""
     if abs(near) < 2**-24 * abs(far):  # Arb's radii have 30 bits

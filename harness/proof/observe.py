@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.subject.derivative import Array
+from harness.subject.target import ComplexName
 from oracles.exact.program.formats import format_of
 from oracles.frameworks.framework import Gradient, Native, Subject
 
@@ -170,6 +171,8 @@ def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> li
             found.append(Misfit(name, "no gradient (None), which is not a zero gradient", True))
         elif got.dtype.kind in "OSU" and not got.shape:
             found.append(Misfit(name, f"a {type(got.item()).__name__} instead of an array"))
+        elif isinstance(name, ComplexName) and got.dtype.kind != "c" and got.shape == argument.shape[:-1]:
+            found.append(Misfit(name, f"dtype {got.dtype}: real numbers, and the argument is complex"))
         elif got.shape != argument.shape:
             found.append(Misfit(name, f"shape {got.shape} instead of {argument.shape}"))
         elif got.dtype != argument.dtype:

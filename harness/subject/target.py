@@ -15,7 +15,7 @@ from harness.subject.derivative import Array
 from harness.subject.state import current
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
-from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_floating
+from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_complex, is_floating
 from oracles.frameworks.framework import (
     NAMES,
     Framework,
@@ -23,12 +23,30 @@ from oracles.frameworks.framework import (
     as_called,
     framework,
     framework_of,
+    on_host,
     without_errors,
 )  # fmt: skip
 
 Function = Callable[..., Any]
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
 ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
+
+
+class ComplexName(str):
+    """The name of a complex array, which is one of pairs here."""
+
+    def at(self, index: tuple[int, ...]) -> str:
+        """What an element of the pairs is called."""
+        *place, part = index
+        of = f"{self}[{', '.join(map(str, place))}]" if place else str(self)
+        return f"{of}.{('real', 'imag')[part]}"
+
+
+def place_of(name: str, at: tuple[int, ...]) -> str:
+    """An element in words: "x[2, 3]"; of complex numbers "x[2, 3].imag"."""
+    if isinstance(name, ComplexName):
+        return name.at(at)
+    return f"{name}[{', '.join(map(str, at))}]" if at else name
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,7 @@ class Results:
     Attributes:
         tree: Its tree.
         fixed: The leaves in it that are not floating.
-        names, shapes: Those of the others.
+        names, shapes: Those of the others, complex ones as pairs.
     """
 
     tree: Tree
@@ -70,7 +88,7 @@ class Target:
         flat: The function.
         results: What it returns.
         arguments: The differentiated arguments, in the order of argnums.
-        names, arrays: The arrays' names, and they themselves on the host.
+        names, arrays: The arrays' names, and they themselves on the host; complex ones as pairs.
         active: Which of them are differentiated.
         natives: The arrays as they were given, which say where to run.
         notes: What of this is to be said.
@@ -85,6 +103,11 @@ class Target:
     active: tuple[int, ...]
     natives: tuple[Any, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether some argument or result is complex."""
+        return bool(self.flat.complex) or any(isinstance(name, ComplexName) for name in self.results.names)
 
     def meaning(self, specification: Function | None) -> Flat:
         """Another function of the same arrays, whose derivative is the truth; the function itself if None."""
@@ -158,29 +181,31 @@ def target_of(
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     natives = tuple(leaves[k] for k in places)
     given = tuple(own.on_host(native) for native in natives)
-    arrays = given if exactly else tuple(map(own.as_run, natives, given))
+    runs = given if exactly else tuple(map(own.as_run, natives, given))
+    complex_ = tuple(k for k, array in enumerate(runs) if array.dtype.kind == "c")
+    arrays = tuple(as_pairs(array) if k in complex_ else array for k, array in enumerate(runs))
     # Several arguments in the order that argnums has: so come the gradients of a hand-written backward.
     active = tuple(
         at
         for k in chosen
         for at, place in enumerate(places)
-        if place < len(owners) and owners[place] == k and is_floating(leaves[place])
+        if place < len(owners) and owners[place] == k and is_moving(leaves[place])
     )
-    held = tuple(k for k, place in enumerate(places) if k not in active and is_floating(leaves[place]))
-    flat = Flat(f, tree, fixed, held, state.restart)
+    held = tuple(k for k, place in enumerate(places) if k not in active and is_moving(leaves[place]))
+    flat = Flat(f, tree, fixed, held, complex_, own.joined, own.split, state.restart)
     arguments = tuple(
-        Argument(k, parts[k][1], tuple(is_floating(leaf) or type(leaf) is float for leaf in parts[k][0]))
+        Argument(k, parts[k][1], tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]))
         for k in chosen
     )
     results = _results(own, flat, arrays, natives)
     state.settle()
-    notes = [*filter(None, [*map(_converted, given, arrays), _elsewhere(natives)]), *of_module]
+    notes = [*filter(None, [*map(_converted, given, runs), _elsewhere(natives)]), *of_module]
     return Target(
         own,
         flat,
         results,
         arguments,
-        _names(f, tree, places),
+        tuple(ComplexName(name) if k in complex_ else name for k, name in enumerate(_names(f, tree, places))),
         arrays,
         active,
         natives,
@@ -188,9 +213,37 @@ def target_of(
     )
 
 
+def is_moving(leaf: Any) -> bool:
+    """Whether a leaf is an array that can be differentiated: of real or of complex floating numbers."""
+    return is_floating(leaf) or dtype_of(leaf).startswith("complex")
+
+
+def as_pairs(numbers: Array) -> Array:
+    """Complex numbers as pairs along a last axis, in the same memory.
+
+    Raises:
+        Unsupported: Their parts are no float32 or float64.
+    """
+    kind = {"complex64": np.float32, "complex128": np.float64}.get(numbers.dtype.name)
+    if kind is None:
+        raise Unsupported(f"{numbers.dtype}: use complex64 or complex128")
+    size = np.dtype(kind).itemsize
+    shape, steps = (*numbers.shape, 2), (*numbers.strides, size)
+    return np.lib.stride_tricks.as_strided(numbers.real, shape, steps)
+
+
+def directions_as_pairs(given: Any, conjugated: bool) -> Any:
+    """A tree of cotangents or tangents, the complex ones as pairs."""
+    leaves, tree = flatten("numpy", given)
+    if not any(map(is_complex, leaves)):
+        return given
+    hosts = [np.array(on_host(leaf)) if is_complex(leaf) else leaf for leaf in leaves]
+    return tree.filled([as_pairs(h.conj() if conjugated else h) if is_complex(h) else h for h in hosts])
+
+
 def _converted(given: Array, runs: Array) -> str:
     """What the framework makes of an array, in words; "" if it takes it as it is."""
-    if given.dtype == runs.dtype or given.dtype.kind != "f":
+    if given.dtype == runs.dtype or given.dtype.kind not in "fc":
         return ""
     return (
         f"JAX runs this in {runs.dtype}, so the {given.dtype} numbers were rounded to it first; "
@@ -220,7 +273,7 @@ def _subject(
 
 def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None) -> list[int]:
     """The differentiated arguments: those with floating arrays; Python numbers only if nothing else is."""
-    floating = [k for k, own in enumerate(leaves) if any(map(is_floating, own))]
+    floating = [k for k, own in enumerate(leaves) if any(map(is_moving, own))]
     numbers = [k for k, own in enumerate(leaves) if any(type(leaf) is float for leaf in own)]
     if not floating and not numbers:
         kinds = ", ".join(_kind(x) for own in leaves for x in own) or "none"
@@ -285,7 +338,7 @@ def _refuse_other_arrays(leaves: Sequence[Any]) -> None:
     for leaf in leaves:
         kind = type(leaf)
         subclass = isinstance(leaf, np.ndarray) and kind not in {np.ndarray, np.memmap}
-        foreign = is_floating(leaf) and kind.__module__.partition(".")[0] not in ARRAYS
+        foreign = is_moving(leaf) and kind.__module__.partition(".")[0] not in ARRAYS
         if subclass or (foreign and not hasattr(leaf, "__torch_function__")):
             raise ValueError(
                 f"an argument is a {kind.__module__.partition('.')[0]} {kind.__name__}, whose operations may "
@@ -311,14 +364,17 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
     roots = {type(leaf).__module__.partition(".")[0].removesuffix("lib") for leaf in leaves}
     if own.name == "numpy" and roots & {"jax", "torch"}:
         raise ValueError(_other(min(roots & {"jax", "torch"}), own.name))
-    floating = [is_floating(leaf) or type(leaf) is float for leaf in leaves]
+    floating = [is_moving(leaf) or type(leaf) in {float, complex} for leaf in leaves]
     if not any(floating):
         kinds = ", ".join(map(_kind, leaves)) or "nothing"
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
-    own_names = tuple(name for name, moves in zip(tree.names, floating, strict=True) if moves)
-    shapes = tuple(tuple(np.shape(leaf)) for leaf, moves in zip(leaves, floating, strict=True) if moves)
-    return Results(tree, fixed, own_names, shapes)
+    found = [
+        (ComplexName(name) if is_complex(leaf) else name, (*np.shape(leaf), *(2,) * is_complex(leaf)))
+        for name, leaf, moves in zip(tree.names, leaves, floating, strict=True)
+        if moves
+    ]
+    return Results(tree, fixed, tuple(name for name, _ in found), tuple(shape for _, shape in found))
 
 
 def _other(written: str, runs: str) -> str:

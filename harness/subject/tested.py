@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
-from harness.subject.target import Argument, Function, Target
+from harness.subject.target import Argument, ComplexName, Function, Target
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten
+from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten, is_complex
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
@@ -151,6 +151,13 @@ def under_test(
     graph: Function | None = None
     if backward is not None:
         written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)
+        if target.is_complex:
+            written = OfComplex(
+                backward, flat, results.tree, results.fixed, target.arguments,
+                tuple(isinstance(name, ComplexName) for name in results.names),
+                tuple(k in flat.complex for k in target.active),
+                own.conjugates,
+            )  # fmt: skip
         pullback: Function = written
         graph, primal = written.graph, False
     else:
@@ -363,3 +370,33 @@ class HandWritten(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
+
+
+@dataclass(frozen=True)
+class OfComplex(HandWritten):
+    """The same where some arrays stand for complex numbers: what a person wrote takes and gives those.
+
+    Attributes:
+        results, gradients: Which cotangents and which gradients are complex.
+        conjugates: Whether a gradient is dL/da - i dL/db, and not dL/da + i dL/db.
+    """
+
+    results: tuple[bool, ...]
+    gradients: tuple[bool, ...]
+    conjugates: bool
+
+    def _from(
+        self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        pairs = zip(cotangents, self.results, strict=True)
+        given = [self._told(self.flat.joined(c)) if of_complex else c for c, of_complex in pairs]
+        found = super()._from(residuals, given, arrays)
+        if len(found) != len(self.gradients):
+            return found
+        return tuple(
+            self.flat.split(self._told(g)) if of_complex and is_complex(g) else g
+            for g, of_complex in zip(found, self.gradients, strict=True)
+        )
+
+    def _told(self, numbers: Any) -> Any:
+        return numbers.conj() if self.conjugates else numbers

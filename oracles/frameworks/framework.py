@@ -103,11 +103,14 @@ class Framework(ABC):
         gives_primal: Whether its own derivatives return the function's value beside them, which may be
             another than the function's: a `custom_vjp` writes both.
         has_strides: Whether a function can see how an array lies in memory.
+        conjugates: Whether its gradient of a complex argument is dL/da - i dL/db for a + ib, as JAX has it;
+            torch has dL/da + i dL/db.
     """
 
     name: ClassVar[str]
     gives_primal: ClassVar[bool] = False
     has_strides: ClassVar[bool] = True
+    conjugates: ClassVar[bool] = False
 
     def record(
         self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool = False
@@ -233,6 +236,14 @@ class Framework(ABC):
     def as_run(self, native: Any, array: Array) -> Array:
         """What runs where this array is given, which is `array` on the host: JAX may convert it."""
         return array
+
+    def joined(self, pairs: Any) -> Any:
+        """Pairs along the last axis as complex numbers, whose memory they share where that is possible."""
+        raise NotImplementedError
+
+    def split(self, numbers: Any) -> Any:
+        """Complex numbers as pairs along a last axis."""
+        raise NotImplementedError
 
     def zeros_like(self, array: Any) -> Any:
         """Zeros in an array's shape and dtype."""

@@ -23,6 +23,7 @@ class _Jax(Framework):
     name = "jax"
     gives_primal = True
     has_strides = False
+    conjugates = True
 
     def _record(
         self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
@@ -110,6 +111,12 @@ class _Jax(Framework):
             if isinstance(native, jax.Array)
             else array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
         )
+
+    def joined(self, pairs: Any) -> Any:
+        return jax.lax.complex(pairs[..., 0], pairs[..., 1])
+
+    def split(self, numbers: Any) -> Any:
+        return jax.numpy.stack([jax.numpy.real(numbers), jax.numpy.imag(numbers)], -1)
 
     def zeros_like(self, array: Any) -> Any:
         return jax.numpy.zeros_like(array)

@@ -92,7 +92,7 @@ class _Torch(Framework):
             return np.asarray(array)
         kind = type(array)
         own = "" if kind in PLAIN else f"a {kind.__module__}.{kind.__name__}, and no plain torch.Tensor"
-        own = own or ("" if array.is_complex() else strange(array))
+        own = own or strange(array)
         if own:
             raise Unsupported(f"{own}: not yet; pass real, dense tensors")
         name_of(array.dtype)
@@ -104,6 +104,19 @@ class _Torch(Framework):
 
     def leaf(self, array: Any) -> Any:
         return _leaf(array)
+
+    def joined(self, pairs: Any) -> Any:
+        """A view where the pairs lie side by side."""
+        steps = (*pairs.stride()[:-1], pairs.storage_offset())
+        if pairs.stride(-1) == 1 and all(step % 2 == 0 for step in steps):
+            numbers = torch.view_as_complex(pairs)
+        else:
+            numbers = torch.complex(pairs[..., 0], pairs[..., 1])
+        numbers.pairs = pairs  # type: ignore[attr-defined]
+        return numbers
+
+    def split(self, numbers: Any) -> Any:
+        return torch.view_as_real(torch.as_tensor(numbers).resolve_conj())
 
     def zeros_like(self, array: Any) -> Any:
         return torch.zeros_like(array)
@@ -199,6 +212,11 @@ def _leaf(given: Any) -> Any:
     return leaf.requires_grad_() if leaf.is_floating_point() else leaf
 
 
+def is_trained(leaf: Any) -> None:
+    """Mark a leaf: without a gradient it stays where it is. One of complex numbers is a leaf of pairs."""
+    getattr(leaf, "pairs", leaf).is_trained = True
+
+
 def _trained(leaf: Any, gradient: Any) -> Any:
     """A gradient as an optimizer has it: a parameter without one stays where it is."""
     return torch.zeros_like(leaf) if gradient is None and hasattr(leaf, "is_trained") else gradient
@@ -290,7 +308,7 @@ def _of_parameters(module: Any) -> Function:
 
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
         for parameter in parameters.values():
-            parameter.is_trained = True
+            is_trained(parameter)
         return functional_call(module, parameters, args, kwargs)
 
     def alike(other: Function) -> Function:

@@ -52,6 +52,9 @@ class TorchCalls(TorchFunctionMode):
                 return func(*args, **kwargs)
         leaves, tree = tree_flatten((args, kwargs))
         places = [k for k, leaf in enumerate(leaves) if _is_floating(leaf)]
+        if any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in leaves):
+            self.complete = False  # complex calls cannot be mended
+            return func(*args, **kwargs)
         if not places or not _computes(func, kwargs):
             self.complete &= not places or not _writes(func, kwargs)
             return func(*args, **kwargs)

@@ -190,11 +190,15 @@ def test_the_original_decides_with_the_tolerance_that_it_was_given(settings):
     assert gradcheck(Off.apply, (tensor(3),), atol=0.1)
 
 
-def test_complex_numbers_are_left_to_the_original(settings):
-    settings.quiet = True
+def test_complex_numbers_are_proven(settings):
     x = torch.tensor([1 + 2j, 0.5j], dtype=torch.complex128, requires_grad=True)
-    assert gradcheck(lambda x: x * x, (x,))
-    assert settings.made[0].unproven
+    y = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    assert gradcheck(lambda x, y: x * x.conj() + y, (x, y), check_forward_ad=True)
+    assert gradcheck(lambda x, y: 2 * x, (x, y))  # of y it is 0
+    assert gradcheck(torch.fft.fft, (y,))
+    assert gradgradcheck(lambda x: x.exp(), (x,), check_fwd_over_rev=True)
+    assert gradgradcheck(lambda x: x.exp(), (x,), (x * 2).detach().requires_grad_())
+    assert [made.unproven for made in settings.made] == [""] * 5
 
 
 def test_tolerances_are_noted_once(settings):

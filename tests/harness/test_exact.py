@@ -199,7 +199,6 @@ def test_a_wrong_argument_is_named_with_what_is_allowed(problem, call):
     [
         ("nan", np.exp, np.array([1.0, np.nan])),
         ("inf", np.exp, np.array([np.inf])),
-        ("complex", np.exp, np.array([1j])),
         ("has no gradient", np.argmax, X),
         ("random", lambda x: x * np.random.default_rng(0).normal(), X),
         ("object", np.exp, np.array([object()])),

@@ -10,12 +10,14 @@ import numpy as np
 from oracles.exact.core.functions import Expression, Functions, power, real_power
 from oracles.exact.core.nodes import Value
 from oracles.exact.core.writer import Writer
+from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.program import FLOATS, Equation
 
 Rule: TypeAlias = Callable[..., Value | None]
 
+PROVEN_BITS = 192
 # Coefficients of functions that have no recurrence: an instruction, and what it is divided by.
 GAMMAS = {
     ("lgamma", 0): ("lgamma", 1),
@@ -122,8 +124,18 @@ def _concatenate(plan: Writer, equation: Equation, *parts: Value) -> Value | Non
     return found
 
 
+def _proven(plan: Writer, equation: Equation) -> Value:
+    """Numbers that depend on nothing, as Arb knows them with more bits than a pair has."""
+    with precision(PROVEN_BITS):
+        return plan.constant(equation.primitive.evaluate(**equation.params))
+
+
 def _whole(plan: Writer, equation: Equation, *values: Value) -> Value:
     return values[-1]
+
+
+def _first(plan: Writer, equation: Equation, *values: Value) -> Value:
+    return values[0]
 
 
 RULES: dict[str, Rule] = {
@@ -138,7 +150,9 @@ RULES: dict[str, Rule] = {
     "convert": _convert,
     "detach": _whole,
     "edged": _whole,
+    "rough": _first,
     "constant": lambda plan, equation: plan.constant(equation.params["value"]),
+    **dict.fromkeys(("pi", "cosines"), _proven),
     "taylor": _taylor,
     "reduce_sum": _reduced("sum"),
     "reduce_max": _reduced("top"),

@@ -130,7 +130,7 @@ def _samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        samples = entry.sample_inputs("cpu", dtype, requires_grad=dtype.is_floating_point)
+        samples = entry.sample_inputs("cpu", dtype, requires_grad=dtype.is_floating_point or dtype.is_complex)
         return list(itertools.islice(samples, most))
 
 

@@ -173,7 +173,8 @@ class OperatorCall:
     def constant(self, value: Any) -> Var:
         """A constant of the result's dtype; infinities are allowed."""
         kind = "float64" if self.dtype in FLOATS else self.dtype
-        return constant(self.recorder, np.asarray(value).astype(kind), self.dtype)
+        found: Var = constant(self.recorder, np.asarray(value).astype(kind), self.dtype)
+        return found
 
     def full(self, value: Any) -> Var:
         """One number in the shape of the result."""
@@ -215,25 +216,14 @@ def promoted(rule: Rule) -> Rule:
     return convert_all
 
 
-def as_one(name: str, compute: Callable[[Var], Var], x: Var) -> Var:
-    """compute(x), which the kernel that is recorded computes as one library function of this name."""
-    builder, outer = x.builder, x.builder.origin
-    if outer is None:
-        return compute(x)
-    builder.calls(name, outer.place)
-    result = compute(x)
-    builder.calls(outer.operation, outer.place)
-    return result
-
-
 def logistic(x: Var) -> Var:
     """1 / (1 + e^-x) inside a kernel."""
-    return as_one("logistic", f.logistic, x)
+    return f.as_one("logistic", f.logistic, x)
 
 
 def softplus(x: Var) -> Var:
     """log(1 + e^x) inside a kernel, which does not let e^x overflow."""
-    return as_one("log1p_exp", f.softplus, x)
+    return f.as_one("log1p_exp", f.softplus, x)
 
 
 def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:

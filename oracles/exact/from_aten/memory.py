@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import ctypes
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from flint import arb
 from torch import Tensor
 
+from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
+from oracles.exact.program.complex import OF_PARTS, REAL, Complex
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
 from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
+Value: TypeAlias = Var | Complex
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
 
@@ -33,7 +37,7 @@ class Store:
 
     storage: torch.UntypedStorage  # held, so that its address stays its own
     dtype: torch.dtype
-    var: Var | None  # None: a result without an exact value
+    var: Value | None  # None: a result without an exact value
     live: bool
     mark: int
 
@@ -49,19 +53,23 @@ class Memory:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.stores: dict[int, Store] = {}
-        self.live: set[Var] = set()
-        self._outside: dict[Any, tuple[Array, Var]] = {}
+        self.live: set[Value] = set()
+        self._outside: dict[Any, tuple[Array, Value]] = {}
         self.inputs: set[int] = set()
 
     def knows(self, tensor: Tensor) -> bool:
         """Whether something recorded wrote this tensor's memory."""
         return key_of(tensor) in self.stores
 
-    def read(self, tensor: Tensor, detached: bool = False) -> Var:
-        """The value of a tensor; `detached`: held fixed."""
+    def read(self, tensor: Tensor, detached: bool = False) -> Any:
+        """The value of a tensor, complex ones as pairs; `detached`: held fixed."""
+        if tensor.is_conj() or tensor.is_neg():
+            return self._read_lazily(tensor, detached)
         store = self.stores.get(key_of(tensor))
         if store is None:
             return self._constant(tensor)
+        if store.dtype != tensor.dtype and tensor.layout == torch.strided:
+            self._as_dtype(store, tensor.dtype)
         if store.dtype != tensor.dtype or tensor.layout != torch.strided:
             raise Unsupported(f"a {tensor.layout} view as {tensor.dtype} of {store.dtype} has no exact value")
         if store.mark != mark_of(store.storage):
@@ -72,17 +80,43 @@ class Memory:
             raise Unsupported(_NO_VALUE)
         if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
             raise Unsupported("autograd follows this tensor, the record does not (was its .data replaced?)")
-        var = _view(store.var, tensor)
+        var = each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:
-                return detach(var)
+                return each_part(detach, var)
             self.live.add(var)
         return var
 
-    def create(self, tensor: Tensor, var: Var | None) -> None:
+    def _read_lazily(self, tensor: Tensor, detached: bool) -> Any:
+        """A view that stands for the conjugate, or the negative, of what is in memory."""
+        conjugated, negative = tensor.is_conj(), tensor.is_neg()
+        plain = torch._conj(tensor) if conjugated else tensor
+        plain = torch._neg_view(plain) if negative else plain
+        found = self.read(plain, detached)
+        value = cx.conj(found) if conjugated else found
+        value = -value if negative else value
+        if found in self.live:
+            self.live.add(value)
+        return value
+
+    def _as_dtype(self, store: Store, dtype: torch.dtype) -> None:
+        """Memory of complex numbers is memory of real ones, two each."""
+        name, own = str(dtype).removeprefix("torch."), str(store.dtype).removeprefix("torch.")
+        if REAL.get(own) == name and isinstance(store.var, Complex):
+            both = concatenate([reshape(v, (v.size, 1)) for v in (store.var.re, store.var.im)], 1)
+            store.var = reshape(both, (both.size,))
+        elif OF_PARTS.get(own) == name and isinstance(store.var, Var) and store.var.size % 2 == 0:
+            store.var = Complex(store.var[0::2], store.var[1::2])
+        else:
+            return
+        store.dtype = dtype
+        if store.live:
+            self.live.add(store.var)
+
+    def create(self, tensor: Tensor, var: Value | None) -> None:
         """A new tensor with this value (None: with one that no rule knows)."""
         storage = tensor.untyped_storage()
-        flat = None if var is None else _flat(var, tensor, _count(tensor))
+        flat = None if var is None else each_part(lambda part: _flat(part, tensor, _count(tensor)), var)
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
 
     def prepare_write(self, tensor: Tensor) -> None:
@@ -93,35 +127,56 @@ class Memory:
             whole = whole_of(tensor)
             self.create(whole, self._constant(whole))
 
-    def write(self, tensor: Tensor, var: Var | None, tracked: bool) -> None:
+    def write(self, tensor: Tensor, var: Value | None, tracked: bool) -> None:
         """A tensor gets this value in place. Where autograd is not told, the derivative stays as it was."""
         store = self.stores[key_of(tensor)]
-        if store.var is None or var is None:
+        if store.dtype != tensor.dtype:
+            self._as_dtype(store, tensor.dtype)
+        if (
+            store.var is None
+            or var is None
+            or store.dtype != tensor.dtype
+            or tensor.is_neg()
+            or tensor.is_conj()
+        ):
             raise Unsupported(_NO_VALUE)
-        count, live = store.var.size, var in self.live
+        old, count, live = store.var, store.var.size, var in self.live
         if tensor.numel() == count:
-            new = _flat(var, tensor, count)
+            new = each_part(lambda part: _flat(part, tensor, count), var)
         else:
             where = np.arange(count)
             where[_positions(tensor, count).ravel()] = np.arange(count, count + var.size)
-            new = take(concatenate([store.var, reshape(var, (var.size,))], 0), where)
+
+            def inside(memory: Var, part: Var) -> Var:
+                return take(concatenate([memory, reshape(part, (part.size,))], 0), where)
+
+            new = each_part(inside, old, var)
             live = live or store.live
         if store.live and not tracked and new.is_float:
-            new, live = store.var + detach(new - store.var), True
+            new, live = each_part(lambda v, w: v + detach(w - v), old, new), True
         store.var, store.live, store.mark = new, live, mark_of(store.storage)
 
-    def _constant(self, tensor: Tensor) -> Var:
+    def _constant(self, tensor: Tensor) -> Value:
         values = numbers(tensor)
         key = (key_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
         before = self._outside.get(key)
-        if before is not None and np.array_equal(before[0], values, equal_nan=values.dtype.kind == "f"):
+        if before is not None and np.array_equal(before[0], values, equal_nan=values.dtype.kind in "fc"):
             return before[1]
         self._outside[key] = values, constant(self.builder, values, name_of(tensor.dtype))
         return self._outside[key][1]
 
 
-def constant(builder: Builder, values: Array, dtype: str) -> Var:
+def each_part(function: Callable[..., Var], *values: Value) -> Any:
+    """A function of real values; of complex ones of both parts."""
+    if not any(isinstance(v, Complex) for v in values):
+        return function(*values)
+    return Complex(*(function(*(getattr(v, part) for v in values)) for part in ("re", "im")))
+
+
+def constant(builder: Builder, values: Array, dtype: str) -> Any:
     """A constant; an infinity is the ball that is it (masks hold them)."""
+    if dtype in REAL:
+        return cx.constant(builder, values, dtype, constant)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         values = filled([arb(float(v)) for v in values.ravel()], values.shape)
     return builder.constant(values, dtype)
@@ -135,15 +190,17 @@ def numbers(tensor: Tensor) -> Array:
     if tensor._is_zerotensor():
         return np.zeros(tensor.shape)
     found = tensor.detach().cpu()
-    return np.array((found.double() if found.is_floating_point() else found).numpy())
+    if tensor.is_complex():
+        return np.array(found.to(torch.complex128).numpy(force=True))
+    return np.array((found.double() if found.is_floating_point() else found).numpy(force=found.is_neg()))
 
 
 def strange(tensor: Tensor) -> str:
     """What kind of a tensor it is whose memory is not its numbers one by one; "" for others."""
     if tensor.is_nested:
         return "a nested tensor"
-    if tensor.is_complex():
-        return f"complex numbers (shape {tuple(tensor.shape)})"
+    if tensor.dtype == torch.complex32:
+        return f"complex numbers in half precision (shape {tuple(tensor.shape)})"
     if tensor.is_quantized:
         return f"a quantized tensor ({tensor.dtype})"
     if tensor.layout != torch.strided:
@@ -162,6 +219,11 @@ def name_of(dtype: torch.dtype) -> str:
     if dtype.is_floating_point and name not in FLOATS:
         raise Unsupported(f"{name}: not yet; known are {', '.join(sorted(FLOATS))}")
     return name
+
+
+def is_moving(tensor: Tensor) -> bool:
+    """Whether it can be differentiated: it holds real or complex floating numbers."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def has_memory(tensor: Tensor) -> bool:

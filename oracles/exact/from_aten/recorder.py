@@ -28,17 +28,25 @@ from oracles.exact.from_aten.call import (
     unused_keywords,
     with_leaves,
 )
-from oracles.exact.from_aten.memory import Memory, constant, has_memory, key_of, name_of, numbers
+from oracles.exact.from_aten.memory import (
+    Memory,
+    constant,
+    has_memory,
+    is_moving,
+    key_of,
+    name_of,
+    numbers,
+)
 from oracles.exact.from_aten.rules import RULES
+from oracles.exact.from_aten.rules.complex import of_complex
 from oracles.exact.from_aten.watch import Watch, where
+from oracles.exact.program.complex import REAL, Complex, as_complex, vars_of
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
-
-_COMPLEX = "complex numbers: not yet; work with the real and the imaginary part"
 
 
 class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
@@ -67,10 +75,13 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
+        self._resolved: dict[int, tuple[Tensor, Tensor]] = {}  # written out below autograd, and lazily
 
     def begin(self, tensor: Tensor) -> None:
         """A floating argument is an input of the program."""
         super().begin(tensor)
+        if tensor.is_complex():
+            raise Unsupported("an argument of complex numbers is recorded as pairs of real ones")
         if tensor.is_floating_point():
             var = self.recorder.input_at(numbers(tensor), name_of(tensor.dtype))
             self.memory.live.add(var)
@@ -91,26 +102,30 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self.executed = tuple(map(numbers, leaves))
         return outputs
 
-    def read(self, tensor: Tensor) -> Var:
+    def read(self, tensor: Tensor) -> Any:
         """The value of a tensor, held fixed where autograd would not differentiate it."""
         if not self.moves:
             return self.memory.read(tensor)
         if torch.is_grad_enabled() and not self.depth:
             self._refuse_lost(tensor)
-        seen = tensor.requires_grad or any(tensor is t for t in self._below or ())
+        seen = self._as_followed(tensor).requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
         var = self.memory.read(tensor, detached=not free)
         if not free and torch.is_grad_enabled() and id(tensor) in self._marked:
             self._hold(tensor, var)
         return var
 
-    def _hold(self, tensor: Tensor, var: Var) -> None:
+    def _as_followed(self, leaf: Any) -> Any:
+        """The tensor that autograd saw: torch writes out a lazy conjugate or negative below it."""
+        return self._resolved[id(leaf)][1] if id(leaf) in self._resolved else leaf
+
+    def _hold(self, tensor: Tensor, var: Any) -> None:
         """A marked tensor is read as that."""
         whole = self.memory.read(tensor)
-        if self.recorder.depends(whole) or self.recorder.reach([whole], self._held):
-            self._held.add(var)
+        if self._depends(whole) or self.recorder.reach(vars_of(whole), self._held):
+            self._held.update(vars_of(var))
             if self._followed:
-                self._silent[var] = self._marked[id(tensor)][1]
+                self._silent |= dict.fromkeys(vars_of(var), self._marked[id(tensor)][1])
 
     def mark(self, ctx: Any) -> None:
         """What a custom function's forward has marked as non-differentiable."""
@@ -134,13 +149,16 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
                 "gradient out and says nothing; detach() it after the call if a constant is meant"
             )
 
+    def _depends(self, value: Any) -> bool:
+        return any(map(self.recorder.depends, vars_of(value)))
+
     def _refuse_lost(self, tensor: Tensor) -> None:
         """Autograd knows no gradient of the operator that made this, and its value is not constant.
 
         A constant would be a silent zero. What steps, or depends on a shape alone (`zeros_like`), is one.
         """
         operator = self._lost.get(key_of(tensor))
-        if operator and self.recorder.depends(self.memory.read(tensor)):
+        if operator and self._depends(self.memory.read(tensor)):
             raise Unsupported(
                 f"torch gives no gradient through {operator}, though its value depends on what is "
                 "differentiated; call it under torch.no_grad() if a constant is meant"
@@ -150,8 +168,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         """In a custom backward that is differentiated: autograd does not follow something that counts."""
 
         def counts(tensor: Tensor) -> bool:
-            store = self.memory.stores.get(key_of(tensor)) if tensor.is_floating_point() else None
-            return store is not None and store.live and self.recorder.depends(self.memory.read(tensor))
+            store = self.memory.stores.get(key_of(tensor)) if is_moving(tensor) else None
+            return store is not None and store.live and self._depends(self.memory.read(tensor))
 
         if any(not t.requires_grad and counts(t) for t in tensors) and any(map(counts, results)):
             raise Unsupported(
@@ -161,7 +179,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def frozen(self, value: Any) -> Any:
         """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
-        if self.moves and isinstance(value, Tensor) and value.is_floating_point() and not value.requires_grad:
+        if self.moves and isinstance(value, Tensor) and is_moving(value) and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
             if not self.depth and store is not None and store.live:
                 self._entering = True
@@ -203,6 +221,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             if self._marked and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
                 self.spread(tensors_of((args, kwargs)), tensors_of(results) or changed)
             self._follow(args, results)
+            if func is torch.ops.aten.clone.default and (args[0].is_conj() or args[0].is_neg()):
+                self._resolved[id(results)] = results, args[0]
             return results
         except ExactError as error:
             if " in aten" in str(error):
@@ -217,7 +237,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         rule, tensors = rule_of(func, bool(changed)), tensors_of((args, kwargs))
         self.rules[func, bool(changed)] = rule
         tracked = not self.moves or self.depth > 0
-        tracked = tracked or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        tracked = tracked or (
+            torch.is_grad_enabled() and any(self._as_followed(t).requires_grad for t in tensors)
+        )
         self._followed = tracked or self._entering
         self.recorder.calls(_plain_name(func, bool(changed)), self.place)
         own = definition_of("torch", func._schema.name) if rule is None else None
@@ -226,9 +248,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         for tensor in changed:
             self.memory.prepare_write(tensor)
         operands, named = self._operands(func, args, kwargs)
-        vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var)]
+        vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var | Complex)]
         integers = not any(v.is_float for v in vars_)
-        known = integers and all(self.recorder.known(v) is not None for v in vars_)
+        known = integers and all(isinstance(v, Var) and self.recorder.known(v) is not None for v in vars_)
         results = func(*args, **kwargs)
         found = tensors_of(results) or changed
         whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
@@ -245,8 +267,10 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if known and whole:
             exact = [leaf for leaf in leaves_of(computed) if leaf is None or isinstance(leaf, Tensor)]
             values: Any = [None if t is None else numbers(t) for t in exact or changed]
+        elif any(isinstance(v, Complex) for v in vars_) or any(t.is_complex() for t in found):
+            values = of_complex(call, _plain_name(func, bool(changed)), operands, named)
         elif rule is None:
-            raise Unsupported(_COMPLEX) if any(t.is_complex() for t in found) else Opaque(_missing(func))
+            raise Opaque(_missing(func))
         else:
             unused = unused_keywords(func)
             values = rule(call, *operands, **{k: v for k, v in named.items() if k not in unused})
@@ -261,7 +285,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         for tensor in changed:
             self._lost.pop(key_of(tensor), None)
         follows = self.moves and tracked and not (self.depth or changed)
-        follows = follows and any(t.is_floating_point() for t in found)
+        follows = follows and any(map(is_moving, found))
+        if self._resolved:
+            args, kwargs = with_leaves(self._as_followed, (args, kwargs))
         if follows and not gives_gradient(func, args, kwargs):
             self._lost |= {key_of(t): str(func._schema.name).replace("::", ".") for t in found}
         return results
@@ -306,33 +332,36 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             return leaf
         return torch.from_numpy(np.array(self.recorder.decide(self.read(leaf)))).to(leaf.dtype)
 
-    def _as_var(self, func: Any, tensor: Tensor, value: Any) -> Var | None:
+    def _as_var(self, func: Any, tensor: Tensor, value: Any) -> Any:
         """What a rule gave, checked and in the dtype of the tensor it is for; None if it gave nothing."""
-        if tensor.is_complex():
-            raise Unsupported(_COMPLEX)
         if value is None:
             status = not tensor.is_floating_point() and base_of(func).startswith(WITH_STATUS)
             if tensor.numel() and not status:
                 return None
             self.notes.complete = False
             value = numbers(tensor)
-        if not isinstance(value, Var):
+        if not isinstance(value, Var | Complex):
             value = constant(self.recorder, np.asarray(value), name_of(tensor.dtype))
         if value.shape != tuple(tensor.shape):
             raise Undecided(
                 f"exact arithmetic gives shape {value.shape} where torch computed {tuple(tensor.shape)}"
             )
-        return convert(value, name_of(tensor.dtype))
+        return as_complex(value, kind) if (kind := name_of(tensor.dtype)) in REAL else convert(value, kind)
 
     def _number(self, func: Any, args: Any) -> Any:
         """A Python number read from a tensor: a guard if it is an integer or boolean."""
         if func._schema.name == "aten::equal":
             x, y = (self.read(a) for a in args)
-            return x.shape == y.shape and bool(self.recorder.decide(compare("eq", x, y)).all())
+            same = x.shape == y.shape and len(vars_of(x)) == len(vars_of(y))
+            pairs = zip(vars_of(x), vars_of(y), strict=False)
+            return same and all(self.recorder.decide(compare("eq", v, w)).all() for v, w in pairs)
         var = self.read(args[0])
         if not var.is_float:
             return self.recorder.decide(var).item()
-        value = constant_value(var)
+        known = [constant_value(v) for v in vars_of(var)]
+        value = None if any(k is None for k in known) else known[0]
+        if value is not None and len(known) == 2:
+            return complex(*(float(k.item()) for k in known if k is not None))
         if value is None:
             raise Opaque(
                 "a number leaves the tensors (.item() or float()), and its derivative with it; "

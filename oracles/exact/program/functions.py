@@ -6,7 +6,7 @@ Exact arithmetic neither overflows nor cancels for good, so the plain formula is
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,20 @@ from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 from oracles.exact.program.signs import minus_zeros, negative
+
+# -- calls ------------------------------------------------------------------------------------------------
+
+
+def as_one(name: str, compute: Callable[[Var], Var], x: Var) -> Var:
+    """compute(x), which the kernel that is recorded computes as one library function of this name."""
+    builder, outer = x.builder, x.builder.origin
+    if outer is None:
+        return compute(x)
+    builder.calls(name, outer.place)
+    result = compute(x)
+    builder.calls(outer.operation, outer.place)
+    return result
+
 
 # -- sigmoids and soft functions --------------------------------------------------------------------------
 
@@ -142,12 +156,14 @@ def square(x: Var) -> Var:
 def atan2(y: Operand, x: Operand) -> Var:
     """The angle of (x, y): from y/x where |x| is larger, from x/y elsewhere: neither divides by zero."""
     y, x = _pair(y, x)
-    turn = pi(x.builder, x.dtype)
-    # The sign of a zero says on which side of the cut it lies.
-    side = negative(y) if minus_zeros(y) is not None else negative(select(compare("gt", x, 0.0), 1.0, y))
+    turn, lies = pi(x.builder, x.dtype), compare("gt", absolute(detach(x)), absolute(detach(y)))
+    # The sign of a zero says on which side of the cut it lies; far to the right of it, no matter which.
+    right, minus = compare("gt", detach(x), absolute(detach(y))), minus_zeros(y)
+    side = negative(select(right, 1.0, y), minus)
     half = select(side, -0.5 * turn, 0.5 * turn)
-    flat = scalar("atan", y / x) + select(compare("lt", x, 0.0), 2.0 * half, 0.0)
-    return select(compare("gt", absolute(detach(x)), absolute(detach(y))), flat, half - scalar("atan", x / y))
+    left = compare("lt", select(lies, x, 1.0), 0.0)
+    flat = scalar("atan", y / x) + select(left, 2.0 * half, 0.0)
+    return select(lies, flat, half - scalar("atan", x / y))
 
 
 def xlogy(x: Operand, y: Operand) -> Var:

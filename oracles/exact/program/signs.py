@@ -13,9 +13,12 @@ from oracles.exact.program.program import Array, Var
 _MOVES = (broadcast_, reshape_, permute_, take_)
 
 
-def negative(x: Var) -> Var:
-    """Whether x is below 0 or is -0.0, as `signbit` says; undecided at a zero whose sign is not known."""
-    minus = minus_zeros(x)
+def negative(x: Var, minus: Array | None = None) -> Var:
+    """Whether x is below 0 or is -0.0, as `signbit` says; undecided at a zero whose sign is not known.
+
+    `minus`: where a zero in it would be -0.0, if that is known of what it was made of.
+    """
+    minus = minus_zeros(x) if minus is None else np.broadcast_to(minus, x.shape)
     if minus is None:
         return compare("lt", x.builder.emit(signed_, (x,), x.shape, x.dtype), 0.0)
     below = compare("lt", x, 0.0)

@@ -62,6 +62,16 @@ def is_floating(leaf: Any) -> bool:
     return dtype_of(leaf) in FLOATS
 
 
+def is_complex(leaf: Any) -> bool:
+    """Whether a leaf is an array of complex numbers, or one of them."""
+    return type(leaf) is complex or dtype_of(leaf).startswith("complex")
+
+
+def as_it_is(value: Any) -> Any:
+    """The value."""
+    return value
+
+
 class Derived(ABC):
     """A function that is made of the user's, and calls nothing else that could change."""
 
@@ -89,11 +99,15 @@ class Fixed(NamedTuple):
 class Flat(Derived):
     """A function of trees as one of the arrays in them; its results are the floating ones.
 
+    A complex array is one of real numbers here, pairs along a last axis, and so are complex results.
+
     Attributes:
         function: The function.
         tree: The tree of (args, kwargs).
         fixed: Its leaves that are no arrays.
         held: Which of the arrays are not differentiated: torch's custom functions may ask, and refuse.
+        complex: Which of the arrays are pairs that stand for complex numbers.
+        joined, split: Pairs as complex numbers, and complex numbers as pairs, in the framework.
         restart: Called before each evaluation, which so starts from the same state.
     """
 
@@ -101,12 +115,16 @@ class Flat(Derived):
     tree: Tree
     fixed: tuple[Fixed, ...]
     held: tuple[int, ...] = ()
+    complex: tuple[int, ...] = ()
+    joined: Callable[[Any], Any] = as_it_is
+    split: Callable[[Any], Any] = as_it_is
     restart: Callable[[], None] = field(default=lambda: None, compare=False)
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
         leaves, _ = flatten(self.tree.framework, self.result(*arrays))
-        return tuple(leaf for leaf in leaves if is_floating(leaf) or type(leaf) is float)
+        real = (self.split(leaf) if is_complex(leaf) else leaf for leaf in leaves)
+        return tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
 
     def result(self, *arrays: Any) -> Any:
         """What the function returns."""
@@ -118,6 +136,8 @@ class Flat(Derived):
         """The arguments of the function with these arrays."""
         if self.tree.framework == "torch":
             arrays = tuple(a.detach() if k in self.held else a for k, a in enumerate(arrays))
+        if self.complex:
+            arrays = tuple(self.joined(a) if k in self.complex else a for k, a in enumerate(arrays))
         leaves, fixed = iter(arrays), {f.place: f.leaf for f in self.fixed}
         count = len(self.tree.names)
         args, kwargs = self.tree.filled([fixed[k] if k in fixed else next(leaves) for k in range(count)])

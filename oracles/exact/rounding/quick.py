@@ -304,6 +304,7 @@ def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targe
 ROUNDED: dict[str, Rounded] = {
     **dict.fromkeys(EXACT.split(), _exact),
     "constant": _constant,
+    **dict.fromkeys(("pi", "cosines"), _basic(1)),
     "add": _add,
     "sub": _basic(1, inexact=False),
     "mul": _mul,

@@ -365,9 +365,9 @@ UNSUPPORTED = {
     "a sparse result": (lambda: lambda x: x.to_sparse(), (X,), "a torch.sparse_coo"),
     "a quantized tensor inside": (
         lambda: partial(lambda q, x: x * q.dequantize().double(), quantized()), (X,), "a quantized tensor"),
-    "a complex result": (lambda: lambda x: torch.complex(x, x), (X,), "complex128, which has no gradient"),
-    "complex numbers inside": (lambda: lambda x: torch.fft.rfft(x).abs(), (X,), "complex numbers: not yet"),
-    "a complex argument beside": (lambda: lambda z, x: (z * x).real, (X.to(torch.cdouble), X), "complex"),
+    "complex numbers without a rule": (
+        lambda: lambda z: torch.linalg.eigvals(z),
+        (torch.ones(2, 2).to(torch.cdouble),), "of complex numbers has no rule"),
     "a reentrant checkpoint": (
         lambda: lambda x: checkpoint(sine, x, use_reentrant=True), (X,), "use_reentrant=False has"),
     "a class of its own": (lambda: torch.sin, (X.as_subclass(OfItsOwn),), "OfItsOwn, and no plain"),
@@ -419,7 +419,6 @@ ERRORS = {
     "NumPy arrays": (lambda x: torch.sin(x), (X.numpy(),), 'pass framework="torch"'),
     "NumPy arrays that become tensors": (
         lambda x: torch.as_tensor(x).sin(), (X.numpy(),), 'pass framework="torch"'),
-    "complex numbers": (lambda z: z.abs(), (X.to(torch.cdouble),), "no argument holds floating numbers"),
     "quantized": (lambda q: q.dequantize(), (quantized(),), r"floating numbers.*dtypes: quint8"),
     "eight bits": (lambda x: x.double(), (X.to(torch.float8_e4m3fn),), "floating numbers.*float8_e4m3fn"),
     "without numbers": (torch.sin, (torch.zeros(2, device="meta"),), "which has a shape and no numbers"),

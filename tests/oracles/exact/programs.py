@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program import fourier
 from oracles.exact.program import functions as fn
+from oracles.exact.program.complex import Complex, div
 from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
@@ -106,6 +108,8 @@ SAMPLES: dict[str, Sample] = {
     "cumprod": Sample(lambda x: fn.cumprod(x, 1), (WITH_ZEROS,)),
     "cummax": Sample(lambda x: fn.cummax(x, 1, reverse=True), (X,)),
     "cumlogsumexp": Sample(lambda x: fn.cumlogsumexp(x, 1), (X,)),
+    "complex quotient": Sample(lambda x, y: div(Complex(x, y), Complex(y, x)).im, (X, Y)),
+    "transform": Sample(lambda x, y: fourier.transform(Complex(x, y), (1, 0), True).re, (X, Y)),
     "matmul": Sample(linear_algebra.matmul, (STACK, STACK2)),
     "einsum": Sample(lambda x, y, z: linear_algebra.einsum("ij,kj,kl->il", x, y, z), (X, Y, X)),
     "einsum diagonal": Sample(lambda x: linear_algebra.einsum("ii->i", x), (A,)),

@@ -17,7 +17,7 @@ from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.program import Array, Var
 
 
-def _added(product: Rule) -> Rule:
+def added(product: Rule) -> Rule:
     """beta c + alpha (a b)."""
 
     def rule(c: Var, a: Var, b: Var, *, beta: float = 1, alpha: float = 1) -> Var:
@@ -221,11 +221,11 @@ RULES: dict[str, Rule] = {
     "bmm": promoted(la.matmul),
     "mv": promoted(lambda a, x: la.einsum("ij,j->i", a, x)),
     **dict.fromkeys(("dot", "vdot"), promoted(lambda x, y: la.einsum("i,i->", x, y))),
-    "addmm": promoted(_added(la.matmul)),
-    "baddbmm": promoted(_added(la.matmul)),
-    "addbmm": promoted(_added(lambda a, b: reduce_sum(la.matmul(a, b), (0,)))),
-    "addmv": promoted(_added(lambda a, x: la.einsum("ij,j->i", a, x))),
-    "addr": promoted(_added(lambda x, y: la.einsum("i,j->ij", x, y))),
+    "addmm": promoted(added(la.matmul)),
+    "baddbmm": promoted(added(la.matmul)),
+    "addbmm": promoted(added(lambda a, b: reduce_sum(la.matmul(a, b), (0,)))),
+    "addmv": promoted(added(lambda a, x: la.einsum("ij,j->i", a, x))),
+    "addr": promoted(added(lambda x, y: la.einsum("i,j->ij", x, y))),
     "linalg_cross": promoted(_cross),
     "_trilinear": plain(_trilinear),
     "linalg_solve_triangular": plain(_solve_triangular),

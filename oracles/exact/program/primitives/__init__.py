@@ -4,7 +4,7 @@ To add an operation, define it here (or compose it from those that are here) and
 rules are written with most is at hand in the package itself.
 """
 
-from oracles.exact.program.primitives import linear_algebra, orders, sorting, spectral
+from oracles.exact.program.primitives import linear_algebra, orders, roughness, sorting, spectral
 from oracles.exact.program.primitives.arithmetic import convert, detach, pi
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.taylor import scalar
@@ -16,6 +16,7 @@ __all__ = [
     "linear_algebra",
     "orders",
     "pi",
+    "roughness",
     "scalar",
     "select",
     "sorting",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from flint import arb
+from flint import arb, fmpq
 
 from oracles.exact.program.balls import (
     LOST,
@@ -59,6 +59,19 @@ def _constant_rounded(growth: Growth, equation: Equation, operands: list[Array],
 
 constant = Primitive("constant", lambda value: value, rounded=_constant_rounded)
 pi_ = Primitive("pi", lambda: filled([arb.pi()], ()), rounded=once)
+
+
+def _cosines(*, turns: Array, of: int) -> Array:
+    """cos(2 pi k / n), of whole numbers k."""
+    known = {k: arb.cos_pi_fmpq(fmpq(2 * k, of)) for k in np.unique(turns).tolist()}
+    return filled([known[k] for k in turns.ravel().tolist()], turns.shape)
+
+
+def _cosines_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    return growth.grown(equation, _cosines(**equation.params), 1, True)
+
+
+cosines_ = Primitive("cosines", _cosines, rounded=_cosines_rounded)
 # its value, held fixed: no derivative
 detach_ = Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
 

@@ -1,0 +1,355 @@
+"""What ATen's operators are on complex numbers, which are pairs of real values (`program.complex`).
+
+An operator that is linear with real coefficients runs by its rule on both parts; others are named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from oracles.exact.from_aten.call import (
+    INDICES,
+    OperatorCall,
+    Rule,
+    leaves_of,
+    unused_keywords,
+    with_leaves,
+    words,
+)
+from oracles.exact.from_aten.rules import RULES
+from oracles.exact.from_aten.rules.linalg import added
+from oracles.exact.from_aten.rules.moving import MOVERS
+from oracles.exact.from_aten.rules.reductions import axes, norm
+from oracles.exact.program import complex as cx
+from oracles.exact.program import fourier
+from oracles.exact.program import functions as f
+from oracles.exact.program.complex import REAL, Complex
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.primitives import convert, scalar
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.program import Var
+
+
+def of_complex(call: OperatorCall, name: str, operands: Sequence[Any], named: dict[str, Any]) -> Any:
+    """The results of an operator that takes or gives complex numbers.
+
+    Raises:
+        Unsupported: It has no rule for them.
+    """
+    overload = f"{name}.{call.func._schema.overload_name}"
+    for key in (overload, name):
+        if key in COMPLEX:
+            return COMPLEX[key](call, *operands, **_used(call, named))
+        if key in APART:
+            return _apart(call, RULES.get(overload) or RULES[name], operands, _used(call, named))
+    raise Unsupported(
+        f"aten.{name} of complex numbers has no rule; work with the real and the imaginary part"
+    )
+
+
+def _used(call: OperatorCall, named: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in named.items() if k not in unused_keywords(call.func)}
+
+
+@dataclass
+class _PartCall(OperatorCall):
+    """The call as one part sees it: its results are real."""
+
+    @property
+    def dtype(self) -> str:
+        """That of the parts of the first result."""
+        return REAL.get(kind_of(self), kind_of(self))
+
+
+def kind_of(call: OperatorCall) -> str:
+    """The dtype of the first result, complex or not."""
+    return str(call.results[0].dtype).removeprefix("torch.")
+
+
+def _apart(call: OperatorCall, rule: Rule, operands: Sequence[Any], named: dict[str, Any]) -> Any:
+    """The rule on all real parts, and on all imaginary parts; those of real operands are zeros."""
+    one = _PartCall(call.recorder, call.func, call.args, call.kwargs, call.results)
+    names = [a.name for a in call.func._schema.arguments]
+    kind = REAL.get(kind_of(call), "float64")
+
+    def floating(leaf: Any) -> Any:
+        return convert(leaf, kind) if isinstance(leaf, Var) else leaf
+
+    pairs = zip(names, operands, strict=False)
+    operands = [x if name in INDICES else with_leaves(floating, x) for name, x in pairs]
+
+    def real(leaf: Any) -> Any:
+        return leaf.re if isinstance(leaf, Complex) else leaf.real if isinstance(leaf, complex) else leaf
+
+    def imaginary(leaf: Any) -> Any:
+        if isinstance(leaf, Var) and leaf.is_float:
+            return leaf.builder.broadcast(leaf.builder.constant(0.0, leaf.dtype), leaf.shape)
+        return leaf.im if isinstance(leaf, Complex) else leaf.imag if isinstance(leaf, complex) else leaf
+
+    found = [rule(one, *with_leaves(p, tuple(operands)), **with_leaves(p, named)) for p in (real, imaginary)]
+    if isinstance(found[0], tuple | list):
+        return [Complex(*both) for both in zip(*found, strict=True)]
+    return Complex(*found)
+
+
+def promoted(rule: Rule) -> Rule:
+    """A rule of its operands alone, all of which are complex; numbers stay as they are."""
+
+    def convert_all(call: OperatorCall, *args: Any, **kwargs: Any) -> Any:
+        kinds = [v.dtype for v in leaves_of((args, kwargs)) if isinstance(v, Complex)]
+        kind = kind_of(call) if kind_of(call) in REAL else max(kinds)
+
+        def one(value: Any) -> Any:
+            return cx.as_complex(value, kind) if isinstance(value, Var | Complex) else value
+
+        return rule(*with_leaves(one, args), **with_leaves(one, kwargs))
+
+    return convert_all
+
+
+def _added(x: Any, y: Any, alpha: Any = 1) -> Any:
+    return cx.add(x, y if alpha == 1 else y * alpha)
+
+
+def _power(x: Any, y: Any) -> Any:
+    """Of a number, which has a logarithm, or of a tensor."""
+    if isinstance(x, Complex):
+        return cx.power(x, y)
+    logarithm = np.log(complex(x))
+    return cx.exp(cx.mul(y, complex(logarithm)))
+
+
+def _fill(call: OperatorCall, value: Any) -> Any:
+    """One number everywhere."""
+    if isinstance(value, Complex):
+        return value.apart(lambda v: call.recorder.broadcast(v, call.shape))
+    numbers = np.full(call.shape, complex(value)) if not isinstance(value, Var) else None
+    if numbers is None:
+        return cx.as_complex(call.recorder.broadcast(value, call.shape), kind_of(call))
+    kind = REAL[kind_of(call)]
+    return Complex(*(call.recorder.constant(np.array(v), kind) for v in (numbers.real, numbers.imag)))
+
+
+def _where(call: OperatorCall, condition: Var, x: Any, y: Any) -> Any:
+    kind = kind_of(call)
+    x, y = (cx.as_complex(v, kind) if isinstance(v, Var | Complex) else _fill(call, v) for v in (x, y))
+    return cx.choose(condition, x, y)
+
+
+def _size_norm(call: OperatorCall, x: Complex, order: Any = 2, dim: Any = None, keepdim: bool = False) -> Var:
+    """The norm of the sizes."""
+    if order is None or float(order) == 2:
+        return scalar("sqrt", reduce_sum(cx.squared_size(x), axes(x.re, dim), keepdim))
+    return norm(cx.absolute(x), order, dim, keepdim)
+
+
+def _mean(x: Complex, dim: Any = None, keepdim: bool = False) -> Complex:
+    return x.apart(lambda v: f.mean(v, axes(v, dim), keepdim))
+
+
+def _variance(x: Complex, dim: Any = None, correction: float | None = None, keepdim: bool = False) -> Var:
+    """That of both parts together."""
+    lost = 1.0 if correction is None else float(correction)
+    re, im = (f.variance(v, axes(v, dim), lost, keepdim) for v in (x.re, x.im))
+    return re + im
+
+
+def _product(x: Complex, dim: Any = None, keepdim: bool = False) -> Complex:
+    return cx.product(x, axes(x.re, dim), keepdim)
+
+
+def _row(v: Var, k: int, dim: int) -> Var:
+    return index(v, lambda p: p.take([k], dim))
+
+
+def _cumprod(x: Complex, dim: int) -> Complex:
+    """Row by row."""
+    if not x.ndim:
+        return x
+    rows = [x.apart(partial(_row, k=k, dim=dim)) for k in range(x.shape[dim])]
+    for k in range(1, len(rows)):
+        rows[k] = cx.mul(rows[k - 1], rows[k])
+    return cx.joined(rows, dim) if rows else x
+
+
+def _mv(a: Complex, x: Complex) -> Complex:
+    found = cx.matmul(a, x.apart(lambda v: reshape(v, (*v.shape, 1))))
+    return found.apart(lambda v: reshape(v, v.shape[:-1]))
+
+
+def _dot(x: Complex, y: Complex) -> Complex:
+    """Of two vectors."""
+    row, column = x.apart(lambda v: reshape(v, (1, v.size))), y.apart(lambda v: reshape(v, (v.size, 1)))
+    return cx.matmul(row, column).apart(lambda v: reshape(v, ()))
+
+
+def _outer(x: Complex, y: Complex) -> Complex:
+    return cx.mul(x.apart(lambda v: reshape(v, (v.size, 1))), y.apart(lambda v: reshape(v, (1, v.size))))
+
+
+def _both(predicate: Rule, how: str) -> Rule:
+    """A predicate of real numbers, of both parts or of one."""
+
+    def rule(call: OperatorCall, x: Complex) -> Var:
+        each = [predicate(call, v) for v in (x.re, x.im)]
+        return call.recorder.elementwise(how, *each, dtype="bool")
+
+    return rule
+
+
+def _slope(of: Callable[[Any], Any]) -> Rule:
+    """The backward of a holomorphic function from its value: g times the conjugate of its slope."""
+    rule = promoted(lambda g, y: cx.mul(g, cx.conj(of(y))))
+    return lambda call, g, y: rule(call, g, y)
+
+
+def _vectors(b: Any, a: Any, shape: Any) -> bool:
+    return bool(b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]))
+
+
+def _solve_ex(call: OperatorCall, a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> Any:
+    if _vectors(b, a, call.shape):
+        column = cx.as_complex(b, kind_of(call)).apart(lambda v: reshape(v, (*v.shape, 1)))
+        return cx.solve(a, column, left).apart(lambda v: reshape(v, call.shape))
+    return cx.solve(a, b, left)
+
+
+# -- spectra ----------------------------------------------------------------------------------------------
+
+
+def _normalized(x: Any, lengths: Sequence[int], how: int) -> Any:
+    """ATen's fft_norm_mode: none, by the root of the number of elements, or by that number."""
+    count = float(np.prod(lengths, dtype=int))
+    if how == 0:
+        return x
+    if how == 2:
+        return cx.div(x, count) if isinstance(x, Complex) else x / count
+    like = cx.vars_of(x)[0]
+    root = scalar("sqrt", like.builder.constant(count, like.dtype))
+    return cx.div(x, root) if isinstance(x, Complex) else x / root
+
+
+def _c2c(x: Complex, dim: Sequence[int], normalization: int, forward: bool) -> Any:
+    found = fourier.transform(x, dim, forward)
+    return _normalized(found, [x.shape[d] for d in dim], normalization)
+
+
+def _r2c(x: Var, dim: Sequence[int], normalization: int, onesided: bool) -> Any:
+    whole = fourier.transform(cx.pair(x, 0.0), dim, True)
+    if onesided:
+        last = dim[-1] % x.ndim
+        kept = x.shape[last] // 2 + 1
+        whole = whole.apart(lambda v: index(v, lambda p: p.take(range(kept), last)))
+    return _normalized(whole, [x.shape[d] for d in dim], normalization)
+
+
+def _c2r(x: Complex, dim: Sequence[int], normalization: int, last_dim_size: int) -> Any:
+    found = fourier.real_inverse(x, dim, last_dim_size)
+    return _normalized(found, [found.shape[d] for d in dim], normalization)
+
+
+APART = frozenset(MOVERS) | frozenset(
+    words(
+        "sum cumsum trace nansum index_add scatter_add index_put _index_put_impl_ put copy _to_copy clone"
+        " lift_fresh_copy positive zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta"
+        " _unsafe_masked_index_put_accumulate col2im"
+    )
+)
+_ELEMENTWISE = words(
+    "acos acosh asin asinh atan atanh cos cosh exp exp2 expm1 log log10 log1p log2 neg reciprocal rsqrt"
+    " sin sinh sqrt square tan tanh"
+)
+
+
+def _alone(function: Callable[[Complex], Any]) -> Rule:
+    return lambda call, x: function(x if isinstance(x, Complex) else cx.as_complex(x, kind_of(call)))
+
+
+COMPLEX: dict[str, Rule] = {
+    **{name: _alone(cx.ELEMENTWISE[name]) for name in _ELEMENTWISE},
+    "abs": _alone(cx.absolute),
+    "angle": _alone(cx.angle),
+    "sgn": _alone(cx.sign),
+    "sigmoid": _alone(cx.logistic),
+    **dict.fromkeys(("conj_physical", "_conj_physical"), _alone(cx.conj)),
+    "complex": lambda call, re, im: cx.pair(re, im),
+    "polar": lambda call, size, angle: cx.polar(size, angle),
+    "add": promoted(_added),
+    "sub": promoted(lambda x, y, alpha=1: _added(x, y, -alpha)),
+    "rsub": promoted(lambda x, y, alpha=1: _added(y, x, -alpha)),
+    "mul": lambda call, x, y: cx.mul(*(_in(v, call) for v in (x, y))),
+    "div": lambda call, x, y: cx.div(*(_in(v, call) for v in (x, y))),
+    **dict.fromkeys(("pow", "float_power"), promoted(_power)),
+    "addcmul": promoted(lambda x, a, b, value=1: cx.add(x, cx.mul(cx.mul(a, b), value))),
+    "addcdiv": promoted(lambda x, a, b, value=1: cx.add(x, cx.mul(cx.div(a, b), value))),
+    "lerp": promoted(lambda x, y, weight: cx.add(x, cx.mul(y - x, weight))),
+    "eq": lambda call, x, y: cx.equal("eq", x, y),
+    "ne": lambda call, x, y: cx.equal("ne", x, y),
+    "where": _where,
+    "masked_fill": lambda call, x, mask, value: _where(call, mask, value, x),
+    "isnan": _both(RULES["isnan"], "or"),
+    "isinf": _both(RULES["isinf"], "or"),
+    "isfinite": _both(RULES["isfinite"], "and"),
+    "mean": promoted(_mean),
+    "prod": promoted(_product),
+    "cumprod": promoted(_cumprod),
+    "var": promoted(_variance),
+    "std": promoted(lambda *args, **kwargs: scalar("sqrt", _variance(*args, **kwargs))),
+    "var_mean": promoted(
+        lambda x, dim=None, correction=None, keepdim=False: (
+            _variance(x, dim, correction, keepdim),
+            _mean(x, dim, keepdim),
+        )
+    ),
+    "std_mean": promoted(
+        lambda x, dim=None, correction=None, keepdim=False: (
+            scalar("sqrt", _variance(x, dim, correction, keepdim)),
+            _mean(x, dim, keepdim),
+        )
+    ),
+    **dict.fromkeys(("linalg_vector_norm", "norm"), _size_norm),
+    "dist": promoted(lambda x, y, p=2: norm(cx.absolute(x - y), p)),
+    "tanh_backward": _slope(lambda y: 1.0 - cx.square(y)),
+    "sigmoid_backward": _slope(lambda y: y - cx.square(y)),
+    **dict.fromkeys(("full", "full_like", "new_full", "fill", "scalar_tensor"),
+                    lambda call, first, *rest, **_: _fill(call, rest[-1] if rest else first)),
+    **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda call, *_, **__: _fill(call, 1.0)),
+    "constant_pad_nd": lambda call, x, pad, value=0.0: _padded(call, x, pad, value),
+    "mm": promoted(cx.matmul),
+    "bmm": promoted(cx.matmul),
+    "mv": promoted(_mv),
+    "dot": promoted(_dot),
+    "vdot": promoted(lambda x, y: _dot(cx.conj(x), y)),
+    "addmm": promoted(added(cx.matmul)),
+    "baddbmm": promoted(added(cx.matmul)),
+    "addbmm": promoted(added(lambda a, b: cx.matmul(a, b).apart(lambda v: reduce_sum(v, (0,))))),
+    "addmv": promoted(added(_mv)),
+    "addr": promoted(added(_outer)),
+    "_linalg_solve_ex": _solve_ex,
+    "linalg_inv_ex": _alone(cx.inverse),
+    "_fft_c2c": lambda call, *args: _c2c(*args),
+    "_fft_r2c": lambda call, *args: _r2c(*args),
+    "_fft_c2r": lambda call, *args: _c2r(*args),
+}  # fmt: skip
+
+
+def _in(x: Any, call: OperatorCall) -> Any:
+    """An operand in the precision of the result; a real one stays real."""
+    kind = kind_of(call)
+    if isinstance(x, Complex):
+        return cx.as_complex(x, kind)
+    return convert(x, REAL[kind]) if isinstance(x, Var) else x
+
+
+def _padded(call: OperatorCall, x: Complex, pad: Sequence[int], value: Any) -> Any:
+    out = _apart(call, RULES["constant_pad_nd"], (x, pad, 0.0), {})
+    if value == 0:
+        return out
+    inside = torch.constant_pad_nd(torch.ones(x.shape), list(pad), 0.0).numpy() > 0
+    return cx.choose(call.recorder.constant(inside), out, _fill(call, value))

@@ -1,0 +1,56 @@
+"""What a kernel may lose beside what its formula loses here: a value as it is, and more around it in B."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from oracles.exact.program.balls import as_balls, each
+from oracles.exact.program.derive import Tangents, zeros_like
+from oracles.exact.program.formats import Format, Growth
+from oracles.exact.program.primitives.sums import sizes_of
+from oracles.exact.program.program import Array, Equation, Primitive, Var
+
+SIZES: dict[str, Any] = {}  # how large what is added up in a kernel is, by its kind and its operands
+
+
+def _quotient(a: Array, b: Array, c: Array, d: Array) -> Array:
+    """|a + bi| / |c + di|, from above."""
+    below = np.array([float((abs(x) + abs(y)).lower()) for x, y in zip(c.flat, d.flat, strict=True)])
+    with np.errstate(all="ignore"):
+        found = 1.5 * (sizes_of(a) + sizes_of(b)).ravel() / np.maximum(below, 0.0)
+    return np.where(np.isfinite(found), found, np.inf).reshape(a.shape)
+
+
+def _spectrum(re: Array, im: Array, *, axis: int) -> Array:
+    """The sum of all sizes along the axis."""
+    return np.asarray(np.add.reduce(sizes_of(re) + sizes_of(im), axis=axis, keepdims=True))
+
+
+SIZES |= {"quotient": _quotient, "spectrum": _spectrum}
+
+
+def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    params = dict(equation.params)
+    units, size = params.pop("units"), SIZES[params.pop("kind")]
+    value, *terms = map(as_balls, operands)
+    lost = np.broadcast_to(units * target.unit * size(*terms, **params), value.shape)
+    return each(lambda b, by: b + arb(0, by) if by else b, value, lost)
+
+
+def _jvp(equation: Equation, tangents: Tangents) -> Var:
+    return tangents[0] if tangents[0] is not None else zeros_like(equation.output)
+
+
+rough_ = Primitive("rough", lambda x, *_, **__: x, _jvp, rounded=_rounded)
+
+
+def rough(x: Var, kind: str, terms: Sequence[Var], units: float, **params: Any) -> Var:
+    """x itself, which a kernel may compute with `units` more unit roundoffs of a size: see SIZES.
+
+    Its tangent is x's: what a kernel's derivative loses is another kernel's.
+    """
+    return x.builder.emit(rough_, (x, *terms), x.shape, x.dtype, kind=kind, units=units, **params)

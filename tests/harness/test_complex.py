@@ -1,0 +1,277 @@
+"""Complex numbers through the doors: conventions, functions, kernels that people write, and wrong ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from harness import check_gradient, exact_gradient
+from harness.verdicts import Verdict
+
+GENERATOR = torch.Generator().manual_seed(0)
+
+
+def tensor(*shape, dtype=torch.complex64):
+    return torch.randn(shape, dtype=dtype, generator=GENERATOR)
+
+
+def checked(f, args, **options):
+    return check_gradient(f, args, probes=False, **options)
+
+
+Z, W = tensor(4), tensor(4)
+
+# -- torch ------------------------------------------------------------------------------------------------
+
+UNARY = (
+    "abs acos acosh angle asin asinh atan atanh cos cosh exp expm1 log log10 log1p log2 neg reciprocal rsqrt "
+    "sgn sigmoid sin sinh sqrt square tan tanh conj_physical real imag view_as_real mean sum prod var std"
+)
+FUNCTIONS = {name: getattr(torch, name) for name in UNARY.split()} | {
+    "add": lambda z, w: z + 2j * w - 1j,
+    "a number with alpha": lambda z, w: torch.add(z, w, alpha=2j),
+    "mul": lambda z, w: z * w.conj() * 2j,
+    "div": lambda z, w: (z / w + 1j / z) / 2j,
+    "powers": lambda z, w: z**3 + z**-2 + z**0.5 + z**w + 2**z + z ** (1 + 1j),
+    "addcmul": lambda z, w: torch.addcmul(z, z, w, value=2) + torch.addcdiv(z, w, z) + torch.lerp(z, w, 0.3),
+    "cumulated": lambda z, w: z.cumsum(0) * w.cumprod(0),
+    "where": lambda z, w: torch.where(z.real > w.real, z, w * 1j) + z.masked_fill(z.imag > 0, 2j),
+    "moved": lambda z, w: torch.cat([z.flip(0), w[[0, 0, 2]], z.real]).reshape(1, -1).T,
+    "padded": lambda z, w: torch.nn.functional.pad(z * w, (1, 2), value=1.0),
+    "norms": lambda z, w: z.norm() + torch.linalg.vector_norm(w, 3) + torch.dist(z, w),
+    "matrices": lambda z, w: torch.outer(z, w.conj()) @ w + torch.mv(torch.outer(w, z), z.conj()),
+    "batches": lambda z, w: torch.bmm(z.reshape(2, 2, 1), w.conj().reshape(2, 1, 2)),
+    "addmm": lambda z, w: torch.addmm(z, torch.outer(z, w), torch.outer(w, w), alpha=2j, beta=0.5),
+    "dots": lambda z, w: torch.dot(z, w) + torch.vdot(z, w) + torch.einsum("i,i->", z, w.conj()),
+    "solve": lambda z, w: torch.linalg.solve(torch.outer(z, z.conj()) + torch.eye(4), w),
+    "inverse": lambda z, w: torch.linalg.inv(torch.outer(z, w) + 2 * torch.eye(4)),
+    "polar": lambda z, w: torch.polar(z.abs(), w.angle()) + torch.complex(z.imag, w.real),
+    "views": lambda z, w: torch.view_as_complex(torch.view_as_real(z * w).flip(-1)).conj().imag,
+    "written into": lambda z, w: z.clone().mul_(w).add_(1j).conj(),
+    "a part written into": lambda z, w: written_into(z, w),
+    "spectra": lambda z, w: torch.fft.ifft(torch.fft.fft(z, norm="ortho") * w),
+    "real spectra": lambda z, w: torch.fft.irfft(torch.fft.rfft(z.real, n=6) * w, n=7, norm="forward"),
+    "more axes": lambda z, w: torch.fft.fft2(torch.outer(z, w), s=(3, 5)).abs(),
+    "Hermitian": lambda z, w: torch.fft.hfft(z) * 2 + torch.fft.ihfft(w.real, n=6).abs().sum(),
+    "real results": lambda z, w: (z * w.conj()).real.sum(),
+}  # fmt: skip
+
+
+def written_into(z, w):
+    out = z.clone()
+    out.real[1:] *= 2
+    torch.view_as_real(out)[:, 1] -= w.real
+    return out
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_torch_is_proven(name):
+    f = FUNCTIONS[name]
+    found = (
+        checked(f, (Z, W) if f.__code__.co_argcount == 2 else (Z,))
+        if hasattr(f, "__code__")
+        else checked(f, (Z,))
+    )
+    assert found.verdict is Verdict.ACCURATE, str(found)
+    assert found.value.verdict.right
+
+
+def test_twice_forward_and_in_double_precision():
+    z = tensor(3, dtype=torch.complex128)
+    for options in ({"order": 2}, {"mode": "forward"}, {"mode": "forward-over-reverse"}):
+        assert checked(lambda z: (z.exp() * z.conj()).abs(), (z,), **options).passed
+    assert checked(lambda z: z * z, (z,), cotangent=tensor(3, dtype=torch.complex128)).passed
+
+
+def test_torch_has_the_conjugate():
+    """Of L = Re z^2 the gradient is dL/da + i dL/db = 2 conj(z); exactly, pairs of these."""
+    z = torch.tensor([1 + 2j])
+    (found,) = torch.autograd.grad((lambda z: (z * z).real.sum())(leaf := z.clone().requires_grad_()), leaf)
+    assert found.item() == 2 - 4j
+    exact = exact_gradient(lambda z: (z * z).real.sum(), (z,))
+    assert [float(b.mid()) for b in exact.balls.ravel()] == [2, -4]
+
+
+class Square(torch.autograd.Function):
+    """z^2, whose backward is to be 2 conj(z) g."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return z * z
+
+    @staticmethod
+    def backward(ctx, g):
+        return ctx.of(g, *ctx.saved_tensors)
+
+
+def square_with(rule):
+    own = type("Square", (Square,), {"backward": staticmethod(lambda ctx, g: rule(g, *ctx.saved_tensors))})
+    return own.apply
+
+
+RULES = {
+    "right": (lambda g, z: 2 * z.conj() * g, Verdict.ACCURATE),
+    "the other convention": (lambda g, z: 2 * z * g, Verdict.WRONG),
+    "half of it": (lambda g, z: z.conj() * g, Verdict.WRONG),
+    "without the imaginary part": (lambda g, z: (2 * z.conj() * g).real, Verdict.WRONG),
+    "of the conjugate": (lambda g, z: 2 * z * g.conj(), Verdict.WRONG),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_backward_by_hand_is_judged(name):
+    rule, verdict = RULES[name]
+    assert checked(square_with(rule), (Z,)).verdict is verdict
+    assert checked(lambda z: z * z, (Z,), vjp=rule).verdict is verdict
+
+
+def test_a_message_names_the_part_and_the_users_dtype():
+    found = str(checked(square_with(lambda g, z: 2 * z * g), (tensor(2, 3),)))
+    assert "[complex64, (2, 3), seed 0]: wrong" in found
+    assert "].imag" in found or "].real" in found
+
+
+def test_a_gradient_that_is_real_is_no_gradient_of_a_complex_argument():
+    found = checked(lambda z: z * z, (Z,), vjp=lambda g, z: (2 * z.conj() * g).real)
+    assert "real numbers, and the argument is complex" in str(found)
+
+
+def transform_with(rule):
+    class Transform(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, z):
+            return torch.fft.fft(z)
+
+        @staticmethod
+        def backward(ctx, g):
+            return rule(g)
+
+    return Transform.apply
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"),
+    [
+        (lambda g: torch.fft.ifft(g, norm="forward"), Verdict.ACCURATE),
+        (lambda g: torch.fft.fft(g.conj()).conj(), Verdict.ACCURATE),
+        (torch.fft.ifft, Verdict.WRONG),  # 1/n too much
+        (torch.fft.fft, Verdict.WRONG),  # the transpose without its conjugate
+    ],
+)
+def test_a_backward_of_a_transform_is_judged(rule, verdict):
+    assert checked(transform_with(rule), (Z,)).verdict is verdict
+
+
+# -- kernels that people write ----------------------------------------------------------------------------
+
+T, D = 4, 6
+TURNS = torch.polar(
+    torch.ones(T, D // 2), torch.outer(torch.arange(T).float(), 100 ** -(torch.arange(0, D, 2) / D))
+)
+
+
+def rotated(x):
+    pairs = torch.view_as_complex(x.reshape(T, D // 2, 2))
+    return torch.view_as_real(pairs * TURNS).flatten(-2)
+
+
+def rotary_attention(q, k, v):
+    return torch.softmax(rotated(q) @ rotated(k).T / D**0.5, -1) @ v
+
+
+class Spectral(torch.nn.Module):
+    """A layer of a Fourier neural operator."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(tensor(2, 3, 3))
+
+    def forward(self, x):
+        modes = torch.fft.rfft(x)
+        out = torch.zeros(*x.shape[:-2], 3, modes.shape[-1], dtype=torch.cfloat)
+        out[..., :3] = torch.einsum("...ix,iox->...ox", modes[..., :3], self.w)
+        return torch.fft.irfft(out, n=x.shape[-1])
+
+
+def recurrence(poles, b, c, u):
+    state, found = torch.zeros_like(poles), []
+    for t in range(u.shape[0]):
+        state = poles * state + b * u[t]
+        found.append((c * state).sum().real)
+    return torch.stack(found)
+
+
+def expectation(angle):
+    c, s = torch.cos(angle / 2).to(torch.cfloat), torch.sin(angle / 2).to(torch.cfloat)
+    state = torch.stack([torch.stack([c, -1j * s]), torch.stack([-1j * s, c])]) @ torch.tensor([1, 0j])
+    return torch.vdot(state, torch.diag(torch.tensor([1, -1 + 0j])) @ state).real
+
+
+def real(*shape):
+    return tensor(*shape, dtype=torch.float32)
+
+
+KERNELS = {
+    "attention with rotary embeddings": (rotary_attention, (real(T, D), real(T, D), real(T, D))),
+    "spectral convolution": (Spectral(), (real(2, 2, 8),)),
+    "a loss of spectra": (
+        lambda x, y: (torch.fft.rfft2(x).abs() - torch.fft.rfft2(y).abs()).square().mean(),
+        (real(4, 4), real(4, 4))),
+    "complex normalization": (
+        lambda z: z / torch.sqrt((z.abs() ** 2).mean(-1, keepdim=True) + 1e-5), (tensor(2, 3),)),
+    "a complex recurrence": (recurrence, (tensor(3) / 4, tensor(3), tensor(3), real(4))),
+    "an expectation": (expectation, (real(),)),
+    "a complex layer": (torch.nn.Linear(3, 2, dtype=torch.cfloat), (tensor(2, 3),)),
+    "a complex convolution": (torch.nn.functional.conv1d, (tensor(1, 2, 4), tensor(2, 2, 2))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_is_proven(name):
+    f, args = KERNELS[name]
+    found = check_gradient(f, args, probes=["strided", "twice"])
+    assert found.passed, str(found)
+
+
+# -- points -----------------------------------------------------------------------------------------------
+
+
+def test_cuts_and_poles():
+    on_the_cut = torch.tensor([-1 + 0j, 2 + 0j])
+    assert checked(torch.log, (on_the_cut,)).passed
+    assert checked(torch.sqrt, (on_the_cut,)).passed
+    assert checked(torch.angle, (torch.tensor([2 + 0j, -1j, 3j]),)).passed
+    assert checked(torch.sgn, (torch.tensor([0j, 1 + 1j]),)).verdict is Verdict.UNDECIDED
+    assert checked(torch.abs, (torch.tensor([0j, 1 + 1j]),)).passed
+
+
+def test_how_an_argument_lies_in_memory():
+    z = tensor(3, 4)
+    for one in (z.T, z[:, 1::2], z.conj(), z[0, 0], torch.empty(0, 2, dtype=torch.cfloat)):
+        assert checked(lambda z: z.exp(), (one,)).passed or not one.numel()
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "said"),
+    [
+        (torch.linalg.eigvals, (torch.eye(2) + 1j,), "aten.linalg_eig of complex numbers has no rule"),
+        (lambda z: z * z.sum().item(), (Z,), "a number leaves the tensors"),
+    ],
+)  # fmt: skip
+def test_what_has_no_rule_is_named(f, args, said):
+    found = checked(f, args)
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert said in str(found)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
+def test_half_precision_is_refused():
+    found = checked(torch.exp, (torch.zeros(2, dtype=torch.complex32),))
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert "complex numbers in half precision" in str(found)
+
+
+def test_constants_beside():
+    assert checked(lambda c, n, z: z * c + n, (2j, torch.tensor(3), Z)).passed
+    assert checked(lambda w, z: z * w, (W, Z), argnums=1).passed
+    assert checked(lambda z: z * torch.tensor(np.array([1j, 2, 3, 4])), (Z,)).passed
