@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.subject.derivative import Array
 from harness.subject.state import current
+from oracles.exact.program.complex import REAL
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_complex, is_floating
@@ -224,10 +225,9 @@ def as_pairs(numbers: Array) -> Array:
     Raises:
         Unsupported: Their parts are no float32 or float64.
     """
-    kind = {"complex64": np.float32, "complex128": np.float64}.get(numbers.dtype.name)
-    if kind is None:
+    if numbers.dtype.name not in REAL:
         raise Unsupported(f"{numbers.dtype}: use complex64 or complex128")
-    size = np.dtype(kind).itemsize
+    size = np.dtype(REAL[numbers.dtype.name]).itemsize
     shape, steps = (*numbers.shape, 2), (*numbers.strides, size)
     return np.lib.stride_tricks.as_strided(numbers.real, shape, steps)
 
@@ -277,7 +277,7 @@ def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None
     numbers = [k for k, own in enumerate(leaves) if any(type(leaf) is float for leaf in own)]
     if not floating and not numbers:
         kinds = ", ".join(_kind(x) for own in leaves for x in own) or "none"
-        allowed = ", ".join(sorted(FLOATS))
+        allowed = ", ".join([*sorted(FLOATS), *REAL])
         raise ValueError(
             f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
             f"allowed are {allowed}"
