@@ -69,12 +69,12 @@ class _PartCall(OperatorCall):
 
 def kind_of(call: OperatorCall) -> str:
     """The dtype of the first result, complex or not."""
-    return str(call.results[0].dtype).removeprefix("torch.")
+    return str(call.returned[0].dtype).removeprefix("torch.")
 
 
 def _apart(call: OperatorCall, rule: Rule, operands: Sequence[Any], named: dict[str, Any]) -> Any:
     """The rule on all real parts, and on all imaginary parts; those of real operands are zeros."""
-    one = _PartCall(call.recorder, call.func, call.args, call.kwargs, call.results)
+    one = _PartCall(call.recorder, call.func, call.given, call.kwargs, call.returned)
     names = [a.name for a in call.func._schema.arguments]
     kind = REAL.get(kind_of(call), "float64")
 

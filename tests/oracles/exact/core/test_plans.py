@@ -62,7 +62,8 @@ def test_random_programs_agree_or_give_nothing():
     assert total["kink"] > 5
     assert total["given up"] < 0.1 * total["agree"]
     assert detours > 20
-    assert set(RULES) - rules <= {"constant", "and", "or", "xor", "not"}
+    samples = {"pi", "cosines", "rough"}  # have some of their own
+    assert set(RULES) - rules - samples <= {"constant", "and", "or", "xor", "not"}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
