@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Alone:
             Unsupported, ValueError: It cannot be asked.
         """
         framework = "numpy" if call.owner == "scipy" else call.owner
+        call = _of_what_is_finite(call, framework)
         target = target_of(
             call.function, call.operands, {}, call.active or None, framework, trained=False, exactly=True
         )
@@ -156,6 +158,45 @@ def is_of_another(call: Call, asked: Question, ask: Ask) -> bool:
         return Alone.of(call, asked).is_of_another(ask)
     except (ExactError, ValueError):
         return False
+
+
+def _of_what_is_finite(call: Call, framework: str) -> Call:
+    """The same call in its finite numbers: what is infinite, as a mask's -inf is, stands in the function."""
+    masks = [{end: a == end for end in (np.inf, -np.inf) if (a == end).any()} for a in call.operands]
+    if not any(masks):
+        return call
+    choose = CHOOSE[framework]()
+
+    def function(*operands: Any) -> Any:
+        whole = list(operands)
+        for k, own in enumerate(masks):
+            for end, mask in own.items():
+                whole[k] = choose(mask, end, whole[k])
+        return call.function(*whole)
+
+    finite = [a.copy("K") for a in call.operands]
+    for one in finite:
+        one[np.isinf(one)] = 0
+    return replace(call, function=function, operands=tuple(finite))
+
+
+def _in_torch() -> Callable[..., Any]:
+    import torch
+
+    return lambda mask, end, x: torch.where(torch.as_tensor(mask), end, x)
+
+
+def _in_jax() -> Callable[..., Any]:
+    import jax.numpy as jnp
+
+    return jnp.where
+
+
+CHOOSE: dict[str, Callable[[], Callable[..., Any]]] = {
+    "numpy": lambda: np.where,
+    "torch": _in_torch,
+    "jax": _in_jax,
+}
 
 
 def _rounded(true: Enclosure, dtype: str, like: Sequence[Array]) -> Array:

@@ -116,7 +116,8 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
 def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if ufunc.__name__ not in REDUCTIONS:
         raise no_rule(f"np.{ufunc.__name__}.reduce")
-    return REDUCTIONS[ufunc.__name__](inputs[0], **{"axis": 0, **kwargs})
+    given = {name: value for name, value in kwargs.items() if name != "dtype" or value is not None}
+    return REDUCTIONS[ufunc.__name__](inputs[0], **{"axis": 0, **given})
 
 
 def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

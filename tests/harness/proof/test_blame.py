@@ -24,6 +24,10 @@ from tests.harness.proof.torch_functions import pulled
 X = np.array([16.0, 0.5, -17.0], np.float32)
 TX, JX = torch.tensor(X), jnp.asarray(X)
 SMALL = torch.tensor([0.001, 0.5])
+ROWS, SEEN = (
+    np.array([[20.0, -0.5, 0.0], [25.0, 1.0, -2.0]], np.float32),
+    np.array([[1, 1, 0], [1, 1, 1]], bool),
+)
 
 
 def hand(xp, x):
@@ -59,6 +63,11 @@ LIBRARYS = {
     "in a composition": (lambda x: (2 * torch.sigmoid(x)).sum(), TX, "torch: torch.sigmoid at test_blame.py"),
     "a Python function": (F.tanhshrink, SMALL, "torch: torch.nn.functional.tanhshrink"),
     "one of two layers": (lambda x: torch.sigmoid(torch.tanh(x) @ torch.ones(3, 3)), TX, "torch: torch.tanh"),
+    "beside a mask of -inf": (
+        lambda x: torch.softmax(x.masked_fill(~torch.tensor(SEEN), -torch.inf), -1),
+        torch.tensor(ROWS),
+        "torch: torch.softmax at test_blame.py",
+    ),
     "JAX, alone": (jax.nn.selu, JX, "jax: jax.nn.selu (https://github.com/jax-ml/jax/issues/39796)"),
     "JAX, in a composition": (lambda x: (2 * jax.nn.sigmoid(x)).sum(), JX, "jax: lax.logistic at test_blame"),
     "JAX, jitted by the caller": (jax.jit(lambda x: jnp.tanh(x).sum()), JX, "jax: lax.tanh at test_blame.py"),
@@ -139,6 +148,18 @@ def test_a_hand_written_gradient_in_numpy_is_yours():
 
     assert blame_of(lambda x: 1 / (1 + np.exp(-x)), X, vjp=backward) == (Verdict.IMPRECISE, "yours")
     assert blame_of(np.tanh, X, vjp=lambda g, x: 2 * g) == (Verdict.WRONG, "yours")
+
+
+def test_a_hand_written_gradient_of_masked_rows_is_yours():
+    def softmax(x):
+        e = np.exp((x := np.where(SEEN, x, -np.inf)) - x.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True)
+
+    def backward(g, x):
+        y = softmax(x)
+        return y * (g - (g * y).sum(-1, keepdims=True))
+
+    assert blame_of(softmax, ROWS, vjp=backward) == (Verdict.IMPRECISE, "yours")
 
 
 def test_nobody_is_blamed_where_it_cannot_be_seen():
