@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,23 @@ class Evidence:
     narrowest: str = ""
     examined: bool = True
     carried: Numbers | None = None
+
+    def part(self, here: slice) -> Evidence:
+        """What is known of some elements, counted in C order."""
+
+        def own(x: Any) -> Any:
+            return None if x is None else x.reshape(-1)[here]
+
+        assert self.truth.pairs is not None
+        return replace(
+            self,
+            truth=Enclosure(own(self.truth.pairs), self.truth.bits),
+            attainable=own(self.attainable),
+            zero=own(self.zero),
+            formula=own(self.formula),
+            bound=own(self.bound),
+            carried=own(self.carried),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Origin
 
 MOST_ELEMENTS = 10  # that are named; a message shows fewer
+MANY = 2**18  # elements that are judged at once
 # Per row of the table, how bad its verdict is.
 SEVERITIES = np.array([row.verdict.severity for row in TABLE])
 
@@ -114,6 +115,8 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
             Verdict.ACCURATE, number, where=known.name, bits_lost=0.0, error_ulp=0.0, max_abs_error=0.0,
             max_rel_error=0.0, scaled_error=0.0,
         )  # fmt: skip
+    if computed.size > MANY and known.truth.pairs:
+        return _judged_in_parts(number, known, computed, allowed)
     found = facts(known, computed, allowed)
     row = decide(found)
     severity = SEVERITIES[row]
@@ -129,6 +132,40 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
         off = _in_ulps(float(found.error[e]), float(ulp[e]))
         more.append(Element(e, float(found.got[e]), known.truth.shown(e, 20), off, float(lost[e])))
     return replace(_described(number, known, TABLE[row[at]], at, found, lost), more=tuple(more))
+
+
+def _judged_in_parts(number: int, known: Evidence, computed: Array, allowed: float) -> Judgement:
+    """The same part by part, so that what is asked of each element is never in memory for all of them."""
+    flat, parts = computed.reshape(-1), []
+    for first in range(0, flat.size, MANY):
+        here = slice(first, first + MANY)
+        part = _judged(number, known.part(here), flat[here], allowed)
+        parts.append(_moved(part, known.name, first, computed.shape))
+    worst = worst_argument(parts)
+    others = [one for part in parts if part.verdict is worst.verdict for one in (_shown(part), *part.more)]
+    others.sort(key=lambda one: (-_most(one.bits_lost), -_most(one.error_ulp)))
+    own = [one for one in others if one.at != worst.element][: MOST_ELEMENTS - 1]
+    size = np.abs(known.truth.mid)
+    largest = max(float(np.max(size, where=np.isfinite(size), initial=0.0)), format_of(known.dtype).normal)
+    with np.errstate(all="ignore"):
+        scaled = float(np.float64(worst.max_abs_error) / largest)
+    return replace(worst, more=() if worst.verdict.right else tuple(own), scaled_error=scaled)
+
+
+def _moved(part: Judgement, name: str, first: int, shape: tuple[int, ...]) -> Judgement:
+    """A judgement of flat elements from `first`, as one of the whole array."""
+
+    def place(at: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(int(i) for i in np.unravel_index(first + at[0], shape))
+
+    at = place(part.element)
+    more = tuple(one._replace(at=place(one.at)) for one in part.more)
+    return replace(part, element=at, where=f"{name}[{', '.join(map(str, at))}]", more=more)
+
+
+def _shown(part: Judgement) -> Element:
+    """The worst element, as one among others."""
+    return Element(part.element, part.computed, part.true_digits, part.error_ulp, part.bits_lost)
 
 
 def _largest(size: NDArray[np.float64], count: int) -> list[tuple[int, ...]]:

@@ -25,7 +25,17 @@ HERE = Path(__file__).parent
 SOURCE, SMOOTH, TABLES = HERE / "core.c", HERE / "smooth.h", HERE / "tables.py"
 LIBRARY = HERE / ("_core.dll" if os.name == "nt" else "_core.so")
 # Nothing that changes what a floating operation gives; no instruction set beyond the platform's least.
-FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-fPIC", "-shared"]
+FLAGS = [
+    "-std=c11",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-fast-math",
+    "-fno-trapping-math",
+    "-fno-math-errno",
+    "-fno-strict-aliasing",
+    "-fPIC",
+    "-shared",
+]
 FACTORIALS = 13
 BITS = 300
 

@@ -17,6 +17,7 @@
 #endif
 
 #define BLOCK 256
+#define LANES 8 /* taken at once where that needs arrays of their own */
 #define U2 0x1p-106
 #define FEW 0x1p-40          /* what is known to 2^-100 of 1 has few digits below */
 #define UP (1 + 0x1p-48)     /* more than sixteen roundings of a radius */
@@ -28,6 +29,12 @@
 #define EXPORT
 #endif
 #define INLINE static inline __attribute__((always_inline))
+/* What is worth twice as wide vectors where a processor has them: the same operations on the same numbers. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && !defined(__clang__)
+#define VECTORS __attribute__((noinline, target_clones("avx2", "default")))
+#else
+#define VECTORS __attribute__((noinline))
+#endif
 
 typedef struct { double h, l; } dd;
 typedef struct { double h, l, r; } ball;
@@ -67,6 +74,10 @@ INLINE ball add(ball x, ball y) {
   double off = (x.l == 0) & (y.l == 0) ? 0.0 : 4 * U2;
   return with(z, ((x.r + y.r) + off * fabs(z.h)) * UP);
 }
+/* One or the other, part by part: no branch, so that a compiler can take several elements at once. */
+INLINE ball either(int first, ball x, ball y) {
+  return (ball){first ? x.h : y.h, first ? x.l : y.l, first ? x.r : y.r};
+}
 INLINE ball negative(ball x) { return (ball){-x.h, -x.l, x.r}; }
 INLINE ball mul(ball x, ball y) {
   dd z = mul2(mid(x), mid(y));
@@ -75,7 +86,8 @@ INLINE ball mul(ball x, ball y) {
   int exact = (x.l == 0) & (y.l == 0) & (x.r == 0) & (y.r == 0) & (fabs(z.h) >= SMALL);
   double r = ((ax * y.r + (ay + y.r) * x.r) * (1 + 0x1p-50) + lost(z.h) + ETA) * UP;
   r = exact ? 0.0 * z.h * z.h : r; /* still NaN where the product overflowed */
-  return zero ? (ball){0, 0, 0.0 * (ax + ay + x.r + y.r)} : with(z, r); /* NaN beside what is not known */
+  double none = 0.0 * (ax + ay + x.r + y.r); /* NaN beside what is not known */
+  return either(zero, (ball){0, 0, none}, with(z, r));
 }
 INLINE ball quotient(ball x, ball y) {
   double q = x.h / y.h;
@@ -87,7 +99,7 @@ INLINE ball quotient(ball x, ball y) {
   double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r + ETA;
   double r = (rest / below + ETA) * UP;
   int known = below > 0x1p-400, zero = (x.h == 0) & (x.r == 0);
-  return zero & known ? (ball){0, 0, 0} : with(z, known ? r : INFINITY);
+  return either(zero & known, (ball){0, 0, 0}, with(z, known ? r : INFINITY));
 }
 INLINE ball root(ball x) {
   double s = sqrt(x.h);
@@ -98,8 +110,7 @@ INLINE ball root(ball x) {
   double below = (x.h * (1 - 0x1p-50) - x.r) * (1 - 0x1p-50);
   double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + ETA;
   double r = (rest / (sqrt(below) * (1 - 0x1p-50) + z.h * (1 - 0x1p-50))) * (1 + 0x1p-49) * UP;
-  if ((x.h == 0) & (x.r == 0)) return (ball){0, 0, 0};
-  return with(z, below > 0x1p-400 ? r : INFINITY);
+  return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, with(z, below > 0x1p-400 ? r : INFINITY));
 }
 
 /* e^x in three parts, so that a compiler can take several elements at once; the look-up of 2^(j/64) is between. */
@@ -136,8 +147,8 @@ INLINE ball raised(ball x, reduced t, dd power) {
   z.l = one | none ? 0.0 : z.l;
   return with(z, one ? 0.0 : none ? 0x1p-1074 : r);
 }
-static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
-                         double *r) {
+VECTORS static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr,
+                                 double *restrict h, double *restrict l, double *restrict r) {
   double ph[BLOCK], pl[BLOCK], th[BLOCK], tl[BLOCK];
   uint64_t whole[BLOCK];
   for (int64_t i = 0; i < count; i++) {
@@ -175,13 +186,13 @@ INLINE ball between(double low, double high) {
 INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the larger end */
   double ux = upper(x), uy = upper(y), lx = lower(x), ly = lower(y), unknown = 0.0 * (ux + uy);
   ball both = between((lx > ly ? lx : ly) + unknown, (ux > uy ? ux : uy) + unknown);
-  return lx >= uy ? x : ly >= ux ? y : both;
+  return either(lx >= uy, x, either(ly >= ux, y, both));
 }
 INLINE ball magnitude(ball x) { return x.h < 0 ? negative(x) : x; }
 
 /* Odd, so that of x with the sign that makes its midpoint positive: (1 - q) / (1 + q) with q = e^-2x. */
-static void tangents(int64_t count, const double *xh, const double *xl, const double *xr, double *h, double *l,
-                     double *r) {
+VECTORS static void tangents(int64_t count, const double *xh, const double *xl, const double *xr,
+                             double *restrict h, double *restrict l, double *restrict r) {
   double yh[BLOCK], yl[BLOCK], yr[BLOCK], qh[BLOCK], ql[BLOCK], qr[BLOCK];
   for (int64_t i = 0; i < count; i++) {
     double twice = xh[i] < 0 ? 2 : -2;
@@ -213,32 +224,30 @@ INLINE int not_negative(ball x) { return x.h - fabs(x.h) * 0x1p-50 - x.r >= 0; }
 /* The part of a ball that is not below 0, for a number that is not: [0, high] ends at 0 exactly. */
 INLINE ball nonnegative(ball x) {
   double low = x.h - x.r, high = (x.h + x.r + (fabs(x.h) + x.r) * 0x1p-50) * UP;
-  if (!(low < 0)) return x;
-  if (!(high > 0)) high = 0.0 * (x.h + x.r);
-  double half = 0.5 * high + (high > 0 && high < 0x1p-1000 ? 0x1p-1074 : 0.0);
-  return (ball){half, 0, half};
+  high = high > 0 ? high : 0.0 * (x.h + x.r);
+  double half = 0.5 * high + ((high > 0) & (high < 0x1p-1000) ? 0x1p-1074 : 0.0);
+  return either(low < 0, (ball){half, 0, half}, x);
 }
 /* The part that is not above a limit, for a number that is not: it ends there exactly. */
 INLINE ball at_most(ball x, double limit) {
   ball below = add((ball){limit, 0, 0}, negative(x)), part = nonnegative(below);
   dd z = two_sum(limit, -part.h);
-  int cut = part.h == part.r && !(below.h - below.r >= 0);
-  return cut ? with(z, part.r) : x;
+  int cut = (part.h == part.r) & !(below.h - below.r >= 0);
+  return either(cut, with(z, part.r), x);
 }
 INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
   return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
 }
-INLINE ball grown(ball x, const format *f, int *unknown) {
-  if ((x.h == 0) & (x.r == 0)) return x;
-  if (f->once != 0 && (x.h == 1) & (x.l == 0) & (x.r == 0)) return x;
-  ball z = widened(x, f->relative);
-  double size = fabs(x.h), above = (size + z.r) * UP;
-  if ((size < f->great) & (size > f->small) & (4 * z.r < size)) return z;
-  *unknown |= !(above < f->overflow);
-  double below = size - z.r;
-  if (f->lost != 0 && !(below > f->normal)) z.r = (z.r + f->lost) * UP;
-  return not_negative(x) ? nonnegative(z) : z;
+INLINE ball grown(ball x, format f, int64_t *unknown) {
+  ball z = widened(x, f.relative), ended = z;
+  double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r;
+  int stays = ((x.h == 0) & (x.r == 0)) | ((f.once != 0) & (x.h == 1) & (x.l == 0) & (x.r == 0));
+  int inside = (size < f.great) & (size > f.small) & (4 * z.r < size);
+  *unknown |= !(stays | inside | (above < f.overflow));
+  ended.r = (f.lost != 0) & !(below > f.normal) ? (z.r + f.lost) * UP : z.r;
+  ended = either(not_negative(x), nonnegative(ended), ended);
+  return either(stays, x, either(inside, z, ended));
 }
 /* Whether these are integers of at most 64, whose sums no format rounds. */
 static int counts(const double *arena, const operand *o, int64_t size) {
@@ -251,9 +260,9 @@ static int counts(const double *arena, const operand *o, int64_t size) {
 static int powers_of_two(const double *arena, const operand *o, int64_t size) {
   const double *h = arena + o->at;
   for (int64_t i = 0; i < size; i++) {
-    int exponent;
-    double part = frexp(h[i], &exponent);
-    if (h[o->plane + i] != 0 || h[2 * o->plane + i] != 0 || (h[i] != 0 && fabs(part) != 0.5)) return 0;
+    uint64_t bits;
+    memcpy(&bits, h + i, 8);
+    if ((bits << 12) != 0 || h[o->plane + i] != 0 || h[2 * o->plane + i] != 0) return 0;
   }
   return 1;
 }
@@ -282,15 +291,21 @@ typedef struct {
 typedef struct { double h[BLOCK], l[BLOCK], r[BLOCK]; } buffer;
 typedef struct { int64_t x[BLOCK]; } integers;
 
-/* Elements from `start` of an operand: where they lie, or copied together. */
+/* Elements from `start` of an operand: where they lie, or copied together, row by row. */
 static view load(const double *arena, const operand *o, int64_t cols, int64_t start, int64_t count, buffer *to) {
   const double *h = arena + o->at, *l = h + o->plane, *r = l + o->plane;
-  if (o->inner == 1 && o->outer == cols) return (view){h + start, l + start, r + start};
   int64_t row = start / cols, col = start % cols;
-  for (int64_t i = 0; i < count; i++) {
-    int64_t k = row * o->outer + col * o->inner;
-    to->h[i] = h[k]; to->l[i] = l[k]; to->r[i] = r[k];
-    if (++col == cols) { col = 0; row++; }
+  if (o->inner == 1 && (o->outer == cols || col + count <= cols)) {
+    int64_t k = row * o->outer + col;
+    return (view){h + k, l + k, r + k};
+  }
+  for (int64_t i = 0; i < count;) {
+    int64_t k = row * o->outer + col * o->inner, next = i + cols - col < count ? i + cols - col : count;
+    if (o->inner == 0)
+      for (; i < next; i++) { to->h[i] = h[k]; to->l[i] = l[k]; to->r[i] = r[k]; }
+    else
+      for (; i < next; i++, k += o->inner) { to->h[i] = h[k]; to->l[i] = l[k]; to->r[i] = r[k]; }
+    col = 0; row++;
   }
   return (view){to->h, to->l, to->r};
 }
@@ -306,16 +321,56 @@ static const int64_t *load_integers(const double *arena, const operand *o, int64
   return to->x;
 }
 
-#define EACH(expression) for (int64_t i = 0; i < count; i++) { ball z = expression; h[i] = z.h; l[i] = z.l; r[i] = z.r; } break
+/* What works on a block, element by element, as functions: of their arguments a compiler knows that none is
+   written where another is read, and takes several elements at once. */
+#define TO double *restrict h, double *restrict l, double *restrict r
 #define X get(x, i)
 #define Y get(y, i)
-#define COMPARED(when_above, when_below, when_same) \
-  for (int64_t i = 0; i < count; i++) { \
-    ball a = X, b = Y; \
-    int up = above(a, b), down = above(b, a), even = same(a, b); \
-    unknown |= !(up | down | even); \
-    integer[i] = up ? when_above : down ? when_below : when_same; \
-  } break
+#define EACH(expression) for (int64_t i = 0; i < count; i++) { ball z = expression; h[i] = z.h; l[i] = z.l; r[i] = z.r; }
+#define ONE_OPERAND(name, expression) VECTORS static void name(int64_t count, view x, TO) { EACH(expression) }
+#define TWO_OPERANDS(name, expression) VECTORS static void name(int64_t count, view x, view y, TO) { EACH(expression) }
+#define WITH_NUMBER(name, expression) \
+  VECTORS static void name(int64_t count, view x, double number, TO) { EACH(expression) }
+ONE_OPERAND(negatives, negative(X))
+ONE_OPERAND(magnitudes, magnitude(X))
+ONE_OPERAND(roots, root(X))
+ONE_OPERAND(copies, X)
+ONE_OPERAND(nonnegatives, nonnegative(X))
+TWO_OPERANDS(sums, add(X, Y))
+TWO_OPERANDS(differences, add(X, negative(Y)))
+TWO_OPERANDS(products, mul(X, Y))
+TWO_OPERANDS(quotients, quotient(X, Y))
+TWO_OPERANDS(larger_ones, larger(X, Y))
+TWO_OPERANDS(smaller_ones, negative(larger(negative(X), negative(Y))))
+WITH_NUMBER(widened_ones, widened(X, number))
+WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP))
+WITH_NUMBER(at_most_ones, at_most(X, number))
+WITH_NUMBER(at_least_ones, at_least(X, number))
+
+/* Comparisons: whether any is not certain. */
+#define COMPARED(name, when_above, when_below, when_same) \
+  VECTORS static int name(int64_t count, view x, view y, int64_t *restrict integer) { \
+    int64_t unknown = 0; \
+    for (int64_t i = 0; i < count; i++) { \
+      ball a = X, b = Y; \
+      int64_t up = above(a, b), down = above(b, a), even = same(a, b); \
+      unknown |= !(up | down | even); \
+      integer[i] = up ? when_above : down ? when_below : when_same; \
+    } \
+    return unknown != 0; \
+  }
+COMPARED(gt, 1, 0, 0)
+COMPARED(ge, 1, 0, 1)
+COMPARED(lt, 0, 1, 0)
+COMPARED(le, 0, 1, 1)
+COMPARED(eq, 0, 0, 1)
+COMPARED(ne, 1, 1, 0)
+
+VECTORS static int grow(int64_t count, view x, format f, TO) {
+  int64_t unknown = 0;
+  EACH(grown(X, f, &unknown))
+  return unknown != 0;
+}
 
 /* Whether the operation before GROW cannot round: a is 1 for a product with powers of two, 2 for a sum of counts. */
 static int is_exact(const instruction *q, const double *arena) {
@@ -348,19 +403,19 @@ static int elementwise(const instruction *q, double *arena) {
       w = load(arena, &q->in[q->op == SELECT ? 2 : 3], q->cols, start, count, &bz);
     }
     switch (q->op) {
-      case ADD: EACH(add(X, Y));
-      case SUB: EACH(add(X, negative(Y)));
-      case MUL: EACH(mul(X, Y));
-      case DIV: EACH(quotient(X, Y));
-      case NEG: EACH(negative(X));
-      case ABS: EACH(magnitude(X));
-      case LARGER: EACH(larger(X, Y));
-      case SMALLER: EACH(negative(larger(negative(X), negative(Y))));
+      case ADD: sums(count, x, y, h, l, r); break;
+      case SUB: differences(count, x, y, h, l, r); break;
+      case MUL: products(count, x, y, h, l, r); break;
+      case DIV: quotients(count, x, y, h, l, r); break;
+      case NEG: negatives(count, x, h, l, r); break;
+      case ABS: magnitudes(count, x, h, l, r); break;
+      case LARGER: larger_ones(count, x, y, h, l, r); break;
+      case SMALLER: smaller_ones(count, x, y, h, l, r); break;
       case EXP: exponentials(count, x.h, x.l, x.r, h, l, r); break;
       case LOG: log_all(count, x, h, l, r); break;
-      case SQRT: EACH(root(X));
+      case SQRT: roots(count, x, h, l, r); break;
       case TANH: tanh_all(count, x, h, l, r); break;
-      case SELECT: EACH(p[i] ? get(u, i) : get(w, i));
+      case SELECT: for (int64_t i = 0; i < count; i++) { ball z = p[i] ? get(u, i) : get(w, i); h[i] = z.h; l[i] = z.l; r[i] = z.r; } break;
       case BLEND:
         for (int64_t i = 0; i < count; i++) {
           ball a = X, b = Y, one = get(u, i), other = get(w, i);
@@ -370,12 +425,12 @@ static int elementwise(const instruction *q, double *arena) {
           h[i] = z.h; l[i] = z.l; r[i] = z.r;
         }
         break;
-      case GT: COMPARED(1, 0, 0);
-      case GE: COMPARED(1, 0, 1);
-      case LT: COMPARED(0, 1, 0);
-      case LE: COMPARED(0, 1, 1);
-      case EQ: COMPARED(0, 0, 1);
-      case NE: COMPARED(1, 1, 0);
+      case GT: unknown |= gt(count, x, y, integer); break;
+      case GE: unknown |= ge(count, x, y, integer); break;
+      case LT: unknown |= lt(count, x, y, integer); break;
+      case LE: unknown |= le(count, x, y, integer); break;
+      case EQ: unknown |= eq(count, x, y, integer); break;
+      case NE: unknown |= ne(count, x, y, integer); break;
       case AND: for (int64_t i = 0; i < count; i++) integer[i] = p[i] & s[i]; break;
       case OR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] | s[i]; break;
       case XOR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] ^ s[i]; break;
@@ -387,17 +442,18 @@ static int elementwise(const instruction *q, double *arena) {
           r[i] = fabs(whole) < 0x1p62 ? 0.0 : INFINITY;
         }
         break;
-      case COPY: EACH(X);
+      case COPY: copies(count, x, h, l, r); break;
       case GROW: {
         format f = *(const format *)(arena + q->in[1].at);
         if (exact) f.relative = 0;
-        EACH(grown(X, &f, &unknown));
+        unknown |= grow(count, x, f, h, l, r);
+        break;
       }
-      case WIDEN: { double by = arena[q->in[1].at]; EACH(widened(X, by)); }
-      case PAD: { double by = arena[q->in[1].at]; EACH(with(mid(X), (x.r[i] + by) * UP)); }
-      case NONNEGATIVE: EACH(nonnegative(X));
-      case AT_MOST: { double limit = arena[q->in[1].at]; EACH(at_most(X, limit)); }
-      case AT_LEAST: { double limit = arena[q->in[1].at]; EACH(at_least(X, limit)); }
+      case WIDEN: widened_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      case PAD: padded_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      case NONNEGATIVE: nonnegatives(count, x, h, l, r); break;
+      case AT_MOST: at_most_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      case AT_LEAST: at_least_ones(count, x, arena[q->in[1].at], h, l, r); break;
 #define APPLIED(name) case OF_##name: name##_all(count, x, h, l, r); break;
       SMOOTH(APPLIED)
     }
@@ -416,29 +472,56 @@ INLINE void put(double *arena, const instruction *q, int64_t i, ball z) {
 }
 INLINE int64_t first_of(const instruction *q, int64_t i) { return (i / q->b) * q->a * q->b + i % q->b; }
 
-static int sum_rows(const instruction *q, double *arena) {
-  for (int64_t i = 0; i < q->n; i++) {
-    int64_t at = first_of(q, i), k = 0;
-    if (q->a == 1) { put(arena, q, i, element(arena, &q->in[0], at)); continue; }
-    dd s[4] = {{0}};
-    double size[4] = {0}, radius[4] = {0};
-    for (; k + 4 <= q->a; k += 4)
-      for (int j = 0; j < 4; j++) {
-        ball x = element(arena, &q->in[0], at + (k + j) * q->b);
-        s[j] = add2(s[j], mid(x));
-        size[j] += fabs(x.h);
-        radius[j] += x.r;
-      }
-    for (; k < q->a; k++) {
-      ball x = element(arena, &q->in[0], at + k * q->b);
-      s[0] = add2(s[0], mid(x));
-      size[0] += fabs(x.h);
-      radius[0] += x.r;
+/* LANES sums side by side, of terms that lie `apart`; `lanes` of them are wanted. */
+typedef struct { double h[LANES], l[LANES], size[LANES], radius[LANES]; } sums_of;
+VECTORS static void add_up(sums_of *s, int64_t terms, int64_t apart, const double *restrict h, int64_t plane) {
+  for (int64_t k = 0; k < terms; k++, h += apart)
+    for (int j = 0; j < LANES; j++) {
+      dd z = add2((dd){s->h[j], s->l[j]}, (dd){h[j], h[plane + j]});
+      s->h[j] = z.h; s->l[j] = z.l;
+      s->size[j] += fabs(h[j]);
+      s->radius[j] += h[2 * plane + j];
     }
-    dd z = add2(add2(s[0], s[1]), add2(s[2], s[3]));
-    double all = (size[0] + size[1]) + (size[2] + size[3]);
-    double r = (radius[0] + radius[1]) + (radius[2] + radius[3]) + 4 * U2 * (double)(q->a + 4) * all * (1 + 0x1p-40);
-    put(arena, q, i, with(z, r * (1 + (double)(q->a + 8) * 0x1p-51) * UP + 0.0 * z.h));
+}
+static void add_one(sums_of *s, int j, const double *h, int64_t plane) {
+  dd z = add2((dd){s->h[j], s->l[j]}, (dd){h[0], h[plane]});
+  s->h[j] = z.h; s->l[j] = z.l;
+  s->size[j] += fabs(h[0]);
+  s->radius[j] += h[2 * plane];
+}
+INLINE ball summed(dd z, double size, double radius, int64_t terms) {
+  double r = radius + 4 * U2 * (double)(terms + 8) * size * (1 + 0x1p-40);
+  return with(z, r * (1 + (double)(terms + 12) * 0x1p-51) * UP + 0.0 * z.h);
+}
+static int sum_rows(const instruction *q, double *arena) {
+  const operand *o = &q->in[0];
+  int64_t lanes = q->b < LANES ? q->b : LANES;
+  for (int64_t i = 0; i < q->n; i += lanes) { /* of neighbours that lie side by side, LANES at once */
+    const double *h = arena + o->at + first_of(q, i);
+    int64_t left = q->b - i % q->b;
+    lanes = left < LANES ? left : LANES;
+    sums_of s = {{0}};
+    if (q->a == 1)
+      for (int64_t j = 0; j < lanes; j++) put(arena, q, i + j, element(arena, o, first_of(q, i) + j));
+    else if (q->b == 1) {
+      int64_t whole = q->a / LANES, k = whole * LANES;
+      add_up(&s, whole, LANES, h, o->plane);
+      for (; k < q->a; k++) add_one(&s, (int)(k % LANES), h + k, o->plane);
+      for (int n = LANES / 2; n; n /= 2)
+        for (int j = 0; j < n; j++) {
+          dd z = add2((dd){s.h[j], s.l[j]}, (dd){s.h[j + n], s.l[j + n]});
+          s.h[j] = z.h; s.l[j] = z.l;
+          s.size[j] += s.size[j + n];
+          s.radius[j] += s.radius[j + n];
+        }
+      put(arena, q, i, summed((dd){s.h[0], s.l[0]}, s.size[0], s.radius[0], q->a));
+    } else {
+      if (lanes == LANES) add_up(&s, q->a, q->b, h, o->plane);
+      else
+        for (int64_t k = 0; k < q->a; k++)
+          for (int j = 0; j < lanes; j++) add_one(&s, j, h + k * q->b + j, o->plane);
+      for (int64_t j = 0; j < lanes; j++) put(arena, q, i + j, summed((dd){s.h[j], s.l[j]}, s.size[j], s.radius[j], q->a));
+    }
   }
   return 0;
 }

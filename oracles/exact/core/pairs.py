@@ -37,6 +37,23 @@ class Pairs:
         return self.h.shape
 
     @property
+    def size(self) -> int:
+        """How many balls there are."""
+        return self.h.size
+
+    @property
+    def flat(self) -> Pairs:
+        """The balls in one row."""
+        return Pairs(self.h.reshape(-1), self.l.reshape(-1), self.r.reshape(-1))
+
+    def reshape(self, shape: Shape) -> Pairs:
+        """The balls in another shape."""
+        return Pairs(self.h.reshape(shape), self.l.reshape(shape), self.r.reshape(shape))
+
+    def __getitem__(self, index: Any) -> Pairs:
+        return Pairs(self.h[index], self.l[index], self.r[index])
+
+    @property
     def known(self) -> bool:
         """Whether every element has a ball."""
         return bool(np.isfinite(self.h).all() and np.isfinite(self.r).all())

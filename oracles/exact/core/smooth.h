@@ -133,8 +133,7 @@ INLINE place atan_at(ball x) {
 INLINE ball atan_of(ball x, ball z) { return like(x, fabs(x.h) <= 1 ? z : minus(PI_HALF, z)); }
 
 /* Places next to each other at once: LANES columns of each coefficient, so that a compiler can use vectors. */
-#define LANES 8
-static void taylors(const place *q, ball *z) {
+VECTORS static void taylors(const place *q, ball *z) {
   double c[25][LANES], dh[LANES], dl[LANES], tail[LANES], ph[LANES], pl[LANES];
   for (int i = 0; i < LANES; i++) {
     const double *from = &q[i].at->pairs[0][0];

@@ -53,7 +53,7 @@ class Limit(NamedTuple):
     def only(self) -> float | None:
         """The one number that all are, where that is so."""
         first = self.numbers.flat[0] if self.numbers.size else 0.0
-        return float(first) if all(b == first for b in self.numbers.ravel().tolist()) else None
+        return float(first) if (self.numbers == first).all() else None
 
 
 class Maxima:

@@ -16,14 +16,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.pairs import of_balls, sum_of_numbers
+from oracles.exact.core.blocks import flat
+from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import KINKS, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
-from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.formats import FORMATS, Format, format_of
 from oracles.exact.program.program import Array, Program, Shape, Var
 
 Numbers: TypeAlias = NDArray[np.float64]
@@ -89,36 +90,79 @@ def _by_plan(
     plan = planned(program)
     if plan is None or any(t.kinks for t in truth):
         return None
-    here = [t.pairs or of_balls(t.balls) for t in truth]
-    largest = [np.zeros(t.shape) for t in truth]
-    blurred = [np.zeros(t.shape) for t in truth]
-    zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    shapes = tuple(half.shape for half in steps.values())
-    at_once = max(1, AT_ONCE // max(sum(map(math.prod, shapes)), sum(t.h.size for t in here), 1))
-    for first in range(0, len(seeds), at_once):
-        own_seeds = seeds[first : first + at_once]
-        ups = zip(*(_ups(seed, shapes) for seed in own_seeds), strict=True)
-        moved = {}
-        for (i, half), up in zip(steps.items(), ups, strict=True):
-            there = sum_of_numbers(np.asarray(inputs[i], np.float64), np.where(np.stack(up), half, -half))
-            moved[i] = there.h, there.l
-        paid = work is None or work.pays_runs(program, len(own_seeds))
-        around = plan.around(inputs, moved, len(own_seeds)) if paid else None
-        if around is None:
+    if work is not None and not work.pays_runs(program, len(seeds)):
+        return None
+    here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
+    numbers, halves = [flat(x) for x in inputs], [steps.get(i) for i in range(len(inputs))]
+    largest = [np.zeros(t.size) for t in here]
+    zero = [t.contains(np.zeros(t.size)) for t in here]
+    formats = [format_of(v.dtype) for v in program.outputs]
+    for block in plan.blocks:
+        around = Changes(block.made(here), block.made(largest), block.made(zero), formats)
+        given = block.given(numbers)
+        own = block.given(
+            [x if half is None else flat(half) for x, half in zip(numbers, halves, strict=True)]
+        )
+        moving = {i: (np.asarray(given[i], np.float64), own[i]) for i in steps}
+        size = max(sum(half.size for _, half in moving.values()), sum(t.size for t in around.here), 1)
+        at_once = max(1, AT_ONCE // size)
+        for first in range(0, len(seeds), at_once):
+            some = seeds[first : first + at_once]
+            if not around.add(block.around(given, _shifted(moving, some), len(some))):
+                return None
+        if not around.sharp:
             return None
-        for k, (there, own) in enumerate(zip(around, here, strict=True)):
+    shapes = [t.shape for t in truth]
+    return [np.reshape(x, s) for x, s in zip(largest, shapes, strict=True)], [
+        np.reshape(x, s) for x, s in zip(zero, shapes, strict=True)
+    ]
+
+
+def _shifted(
+    moving: Mapping[int, tuple[Numbers, Numbers]], seeds: range
+) -> dict[int, tuple[Numbers, Numbers]]:
+    """Numbers half an ulp up or down, exactly: the high parts and the low ones, a row for each seed."""
+    shapes = tuple(half.shape for _, half in moving.values())
+    ups = zip(*(_ups(seed, shapes) for seed in seeds), strict=True)
+    found = {}
+    for (i, (x, half)), up in zip(moving.items(), ups, strict=True):
+        there = sum_of_numbers(x, np.where(np.stack(up), half, -half))
+        found[i] = there.h, there.l
+    return found
+
+
+class Changes:
+    """The largest changes so far of some elements of the truth, and which stay 0."""
+
+    def __init__(
+        self,
+        here: Sequence[Pairs],
+        largest: Sequence[Numbers],
+        zero: Sequence[Mask],
+        formats: Sequence[Format],
+    ) -> None:
+        self.here, self.largest, self.zero, self.formats = here, largest, zero, formats
+        self.blurred = [np.zeros(t.size) for t in here]
+
+    def add(self, around: Sequence[Pairs] | None) -> bool:
+        """Take in more truths nearby, a row each; whether they are known, and where they are 0."""
+        for k, there in enumerate(around or ()):
+            own = self.here[k]
             far = np.abs((there.h - own.h) + (there.l - own.l))
-            np.maximum(largest[k], far.max(0), out=largest[k])
-            np.maximum(blurred[k], (there.r + own.r).max(0), out=blurred[k])
-            if zero[k].any():
+            np.maximum(self.largest[k], far.max(0), out=self.largest[k])
+            np.maximum(self.blurred[k], (there.r + own.r).max(0), out=self.blurred[k])
+            if self.zero[k].any():
                 nothing = there.is_zero()
-                if (zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any():
-                    return None  # whether it is 0 is for more bits to say
-                zero[k] &= nothing.all(0)
-    for own, change, blur, v in zip(here, largest, blurred, program.outputs, strict=True):
-        if not (blur <= (change + format_of(v.dtype).ulp(own.h) / 2) / 16).all():
-            return None
-    return largest, zero
+                if (self.zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any():
+                    return False  # whether it is 0 is for more bits to say
+                self.zero[k] &= nothing.all(0)
+        return around is not None
+
+    @property
+    def sharp(self) -> bool:
+        """Whether each change is known to a sixteenth of a."""
+        parts = zip(self.here, self.largest, self.blurred, self.formats, strict=True)
+        return all((blur <= (change + f.ulp(own.h) / 2) / 16).all() for own, change, blur, f in parts)
 
 
 def _by_arb(
@@ -233,7 +277,7 @@ def _moved(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], se
 
 
 @lru_cache(maxsize=256)  # of small arrays, drawing takes longer than moving
-def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[Mask]:
+def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
     """Which numbers of arrays of these shapes go up."""
     rng = np.random.default_rng(seed)
     return [np.asarray(rng.integers(0, 2, shape), bool) for shape in shapes]

@@ -57,6 +57,7 @@ class BoundPlan(Plan):
             raise Unsupported("fused maxima")
         self.maxima = Maxima(False) if largest else None
         super().__init__(program, rule)
+        self.maxima = None  # as large as the arrays, and asked while the plan is written
 
     def _emitted(self, equation: Equation) -> Value:
         values = tuple(self._values[v] for v in equation.operands)

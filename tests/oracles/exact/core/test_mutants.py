@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from oracles.exact.core.build import compiler
+from oracles.exact.core.build import SOURCE, compiler
 from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes
-from tests.oracles.exact.core.mutants import MUTANTS, compiled
+from tests.oracles.exact.core.kernels import applied
+from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS
 
 
@@ -27,6 +28,13 @@ pytestmark = pytest.mark.skipif(not _compiler(), reason="there is no C compiler 
 @pytest.fixture(scope="module")
 def core() -> Iterator[ctypes.CDLL]:
     with compiled() as library:
+        yield library
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[ctypes.CDLL]:
+    """The core without vectors."""
+    with built(SOURCE) as library:
         yield library
 
 
@@ -50,3 +58,13 @@ def test_a_fault_in_the_core_is_seen(core, number):
     assert not any(faults(mutant.seen_by, core, seed) for seed in seeds)
     core.become(number)
     assert any(faults(mutant.seen_by, core, seed) for seed in seeds)
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_several_elements_at_once_are_what_one_at_a_time_is(plain, name):
+    trial = TRIALS[name]
+    draw = trial.draw(np.random.default_rng(5), 700)
+    at_once = applied(trial.operation, *draw.operands, **draw.options)
+    one_by_one = applied(trial.operation, *draw.operands, core=plain, **draw.options)
+    for plane in ("h", "l", "r"):
+        assert np.array_equal(getattr(at_once, plane), getattr(one_by_one, plane), equal_nan=True)

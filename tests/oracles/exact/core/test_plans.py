@@ -11,6 +11,7 @@ import pytest
 from flint import arb
 
 from oracles.exact.core import library, plans
+from oracles.exact.core.layout import Layout
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import structure
@@ -127,12 +128,11 @@ def test_what_overflows_is_unknown_and_does_not_spread():
 # -- arenas ------------------------------------------------------------------------------------------------
 
 
-def _poisoned(plan: Plan, fill: float) -> np.ndarray:
-    """A new arena in which everything but the constants is this number."""
-    arena = plan._new()
-    poisoned = np.full_like(arena, fill)
-    for node in plan.nodes:
-        if node.operation == "constant":
+def _poisoned(layout: Layout, fill: float) -> np.ndarray:
+    """An arena in which everything but the constants is this number."""
+    with layout.arena() as arena:
+        poisoned = np.full_like(arena, fill)
+        for node in layout.constants:
             place = slice(node.at, node.at + node.words)
             poisoned[place] = arena[place]
     return poisoned
@@ -147,7 +147,8 @@ def test_what_lay_in_an_arena_does_not_matter(fill):
         program, given, _ = drawn
         plan = Plan(program, rule)
         first = bits_of(plan.run(given))
-        plan._arenas[:] = [_poisoned(plan, fill)]
+        (only,) = plan.blocks
+        only.layout._arenas[:] = [_poisoned(only.layout, fill)]
         assert bits_of(plan.run(given)) == first
         assert bits_of(plan.run(given)) == first  # after its own numbers, and twice
 
@@ -165,12 +166,13 @@ def test_another_point_between_changes_nothing():
 def test_several_runs_at_once_give_what_each_gives_alone(name):
     function, points = SAMPLES[name]
     plan = Plan(build(function, points), rule)
-    moved = [np.stack([points[-1] + 2.0**-k for k in range(1, 5)]), np.full((4, *points[-1].shape), 2.0**-60)]
-    together = plan.around(points, {len(points) - 1: tuple(moved)}, 4)
+    last = points[-1].ravel()
+    moved = np.stack([last + 2.0**-k for k in range(1, 5)]), np.full((4, last.size), 2.0**-60)
+    together = plan.blocks[0].around([p.ravel() for p in points], {len(points) - 1: moved}, 4)
     for k in range(4):
-        last = Pairs(moved[0][k], moved[1][k], np.zeros(points[-1].shape))
-        alone = plan.run([*points[:-1], last])
-        assert bits_of(alone) == bits_of([Pairs(t.h[k], t.l[k], t.r[k]) for t in together])
+        there = Pairs(moved[0][k], moved[1][k], np.zeros(last.size)).reshape(points[-1].shape)
+        alone = plan.run([*points[:-1], there])
+        assert bits_of([x.flat for x in alone]) == bits_of([Pairs(t.h[k], t.l[k], t.r[k]) for t in together])
 
 
 def test_several_runs_give_nothing_where_one_takes_another_branch():
@@ -179,8 +181,8 @@ def test_several_runs_give_nothing_where_one_takes_another_branch():
     builder.guards.append((choices.compare("gt", x, x * 0.0), np.array([True, True, True])))
     plan, given = Plan(builder.program([x * x]), rule), np.array([1.0, 2.0, 3.0])
     nothing = np.zeros((2, 3))
-    assert plan.around([given], {0: (np.stack([given, given]), nothing)}, 2) is not None
-    assert plan.around([given], {0: (np.stack([given, given - 1.5]), nothing)}, 2) is None
+    assert plan.blocks[0].around([given], {0: (np.stack([given, given]), nothing)}, 2) is not None
+    assert plan.blocks[0].around([given], {0: (np.stack([given, given - 1.5]), nothing)}, 2) is None
 
 
 def test_two_threads_run_one_plan():
@@ -188,7 +190,7 @@ def test_two_threads_run_one_plan():
     plan = Plan(build(function, points), rule)
     given = [[p + k for p in points] for k in range(8)]
     alone = [bits_of(plan.run(g)) for g in given]
-    plan._arenas.clear()
+    plan.blocks[0].layout._arenas.clear()
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda g: bits_of(plan.run(g)), given * 25))
     assert together == alone * 25

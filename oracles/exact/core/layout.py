@@ -1,0 +1,102 @@
+"""Where the nodes of a plan lie in memory, and the calls into C that compute them.
+
+A buffer serves again once nothing needs what is in it. What has no instruction is computed by Arb, between
+two calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracles.exact.core import library
+from oracles.exact.core.arena import by_arb, store
+from oracles.exact.core.nodes import CODES, Node, instruction
+from oracles.exact.program.errors import Unsupported
+
+KEPT = 2**20  # words of an arena that is kept for the next run
+GIVEN = ("constant", "input")
+
+
+class Layout:
+    """Nodes in the order in which they run, each with its place in one array of doubles.
+
+    Args:
+        nodes: All of them; they learn where they lie.
+        stay: Those whose numbers are read at the end, or kept for other nodes.
+    """
+
+    def __init__(self, nodes: Sequence[Node], stay: Sequence[Node]) -> None:
+        self.constants = [node for node in nodes if node.operation == "constant" and node.known is not None]
+        self.words = 0
+        self._calls: list[NDArray[np.int64] | Node] = []
+        self._arenas: list[NDArray[np.float64]] = []
+        self._place(nodes, {id(node) for node in stay})
+
+    def _place(self, nodes: Sequence[Node], stays: set[int]) -> None:
+        last: dict[int, int] = {}
+        for number, node in enumerate(nodes):
+            for operand, _, _ in node.operands:
+                last[id(operand)] = number
+        free: dict[int, list[int]] = {}
+        code: list[list[int]] = []
+        for number, node in enumerate(nodes):
+            spare = free.get(node.words) if node.operation not in GIVEN else None
+            if spare:
+                node.at = spare.pop()
+            else:
+                node.at, self.words = self.words, self.words + node.words
+            if node.operation == "detour":
+                self._call(code)
+                self._calls.append(node)
+            elif node.operation in CODES:
+                code.append(instruction(node))
+            for operand in {id(o): o for o, _, _ in node.operands}.values():
+                gone = last[id(operand)] == number and id(operand) not in stays
+                if gone and operand.operation not in GIVEN:
+                    free.setdefault(operand.words, []).append(operand.at)
+        self._call(code)
+
+    def _call(self, code: list[list[int]]) -> None:
+        if code:
+            self._calls.append(np.array(code, np.int64))
+            code.clear()
+
+    @contextmanager
+    def arena(self) -> Iterator[NDArray[np.float64]]:
+        """The memory of one run, with the constants, which nothing overwrites."""
+        try:
+            arena = self._arenas.pop()  # nobody else's, whichever thread asks
+        except IndexError:
+            arena = np.empty(max(self.words, 1))
+            for node in self.constants:
+                store(arena, node, node.known)
+        try:
+            yield arena
+        finally:
+            if self.words <= KEPT:
+                self._arenas.append(arena)
+
+    @staticmethod
+    def given(arena: NDArray[np.float64], numbers: Iterable[tuple[Node, Any]]) -> bool:
+        """Write what nodes are given; whether all of them have a place."""
+        try:
+            for node, x in numbers:
+                store(arena, node, x)
+        except Unsupported:
+            return False
+        return True
+
+    def run(self, arena: NDArray[np.float64]) -> bool:
+        """Compute all nodes; whether everything could be decided."""
+        try:
+            return all(
+                by_arb(arena, call) if isinstance(call, Node) else library.run(call, arena)
+                for call in self._calls
+            )
+        except Unsupported:
+            return False

@@ -1,0 +1,138 @@
+"""A plan in blocks gives what it gives at once, bit by bit; it is cut where rows need no other rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from oracles.exact.core import blocks, library
+from oracles.exact.core.blocks import Rows
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.rules import rule
+from oracles.exact.program import functions as fn
+from oracles.exact.program.derive import vjp
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.formats import RoundingModel
+from oracles.exact.program.primitives import arrays, linear_algebra, orders
+from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.program import Builder, Program
+from oracles.exact.rounding.quick import BoundPlan
+from tests.oracles.exact.core.agreement import bits_of, random_program
+from tests.oracles.exact.programs import SAMPLES, build
+
+pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
+
+
+@pytest.fixture(autouse=True)
+def one_row_a_block(monkeypatch):
+    monkeypatch.setattr(blocks, "LARGE", 0)
+    monkeypatch.setattr(blocks, "WORDS", 1)
+    monkeypatch.setattr(blocks, "BEFORE", 40)
+
+
+def cut(plan: Plan) -> list[Rows]:
+    return [block for block in plan.blocks if isinstance(block, Rows)]
+
+
+def at_once(plan: Plan, given) -> list | None:
+    whole = blocks.at_once(plan.nodes, plan.inputs, plan.outputs, plan.guards)
+    return whole.run([blocks.flat(x) for x in given])
+
+
+def same(plan: Plan, given) -> bool:
+    found, whole = plan.run(given), at_once(plan, given)
+    if found is None or whole is None:
+        return found is whole
+    return bits_of([x.flat for x in found]) == bits_of(whole)
+
+
+def written(function, *shapes) -> Program:
+    builder = Builder()
+    return builder.program([function(*(builder.input(s, "float64") for s in shapes))])
+
+
+def test_random_programs():
+    seen = 0
+    for seed in range(400):
+        drawn = random_program(seed)
+        if drawn is None:
+            continue
+        program, given, _ = drawn
+        plan = Plan(program, rule)
+        seen += bool(cut(plan))
+        assert same(plan, given), seed
+    assert seen > 50
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_their_gradients_and_their_bounds(name):
+    function, points = SAMPLES[name]
+    program = build(function, points)
+    gradient = vjp(program, [i for i, v in enumerate(program.inputs) if v.is_float])
+    given = [*points, *(np.full(v.shape, 0.75) for v in gradient.inputs[len(points) :])]
+    assert same(Plan(program, rule), points)
+    assert same(Plan(gradient, rule), given)
+    try:
+        bounds = BoundPlan(gradient, RoundingModel("numpy"), {e.output for e in gradient.equations})
+    except Unsupported:
+        return
+    found, whole = bounds.run(given), at_once(bounds, given)
+    if found is None or whole is None:
+        assert whole is None  # what overflows in one block ends it
+        return
+    for own, other in zip(found, whole, strict=True):
+        assert np.array_equal(own.h.ravel(), other.h)
+        assert (own.r.ravel() <= other.r).all()  # a block of powers of two does not round
+
+
+ROW = (6, 4)
+CUTS = {
+    "all elements": (lambda x: scalar("exp", x) * x, 24, [ROW]),
+    "rows": (lambda x: fn.softmax(x, 1), 6, [ROW]),
+    "rows within matrices": (lambda x: fn.softmax(x, 2), 6, [(2, 3, 4)]),
+    "matrices": (lambda x, y: linear_algebra.matmul(fn.softmax(x, 2), y), 2, [(2, 3, 4), (2, 4, 3)]),
+    "rows of one matrix": (lambda x, w: linear_algebra.matmul(scalar("exp", x), w), 6, [ROW, (4, 3)]),
+    "a weight for each column": (lambda x, w: fn.softmax(x * w, 1), 6, [ROW, (4,)]),
+    "a number for each row": (lambda x, c: fn.softmax(x, 1) * c, 6, [ROW, (6, 1)]),
+    "a running sum": (lambda x: orders.cumsum(scalar("exp", x), axis=1), 6, [ROW]),
+    "rows turned around": (lambda x: scalar("exp", orders.flip(x, 1)), 6, [ROW]),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_what_is_cut_where(name):
+    function, rows, shapes = CUTS[name]
+    plan = Plan(written(function, *shapes), rule)
+    given = [np.random.default_rng(k).normal(size=s) for k, s in enumerate(shapes)]
+    assert len(cut(plan)) == rows
+    assert same(plan, given)
+
+
+WHOLE = {
+    "a sum over rows": (lambda x: arrays.reduce_sum(scalar("exp", x), axes=(0,)), [ROW]),
+    "rows in another order": (lambda x: scalar("exp", orders.flip(x, 0)), [ROW]),
+    "one number for all": (lambda x: x / arrays.reduce_sum(x * x, axes=(0, 1)), [ROW]),
+    "a matrix by itself": (lambda x: linear_algebra.matmul(x, x), [(4, 4)]),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_is_not_cut(name):
+    function, shapes = WHOLE[name]
+    assert not cut(Plan(written(function, *shapes), rule))
+
+
+def test_the_last_block_takes_rows_again_so_that_all_are_as_long(monkeypatch):
+    monkeypatch.setattr(blocks, "WORDS", 200)
+    plan = Plan(written(lambda x: fn.softmax(x, 1), (7, 5)), rule)
+    given = [np.random.default_rng(0).normal(size=(7, 5))]
+    assert [block.first for block in cut(plan)] == [0, 3, 4]
+    assert same(plan, given)
+
+
+def test_one_block_that_is_not_decided_ends_the_plan():
+    plan = Plan(written(lambda x: fn.maximum(x, 0.0) * fn.copysign(x, x), (8,)), rule)
+    given = np.linspace(-1, 1, 8)
+    assert plan.run([given]) is not None or not cut(plan)
+    given[5] = 0.0
+    assert plan.run([given]) is None
