@@ -236,11 +236,15 @@ def as_tensor(array: Any, device: str = "cpu") -> Any:
     whole = np.asarray(array)
     if any(s < 0 for s in whole.strides):  # PyTorch has no negative strides
         whole = np.ascontiguousarray(whole)
-    half = whole.dtype.name == "bfloat16"
-    with warnings.catch_warnings():
-        # A broadcast view is read-only, and its strides are what is to be tried; nothing writes.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        tensor = torch.from_numpy(whole.view(np.int16) if half else whole)
+    half = whole.dtype.kind == "V" and whole.dtype.name == "bfloat16"
+    given = whole.view(np.int16) if half else whole
+    if whole.flags.writeable:
+        tensor = torch.from_numpy(given)
+    else:
+        with warnings.catch_warnings():
+            # A broadcast view is read-only, and its strides are what is to be tried; nothing writes.
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            tensor = torch.from_numpy(given)
     return (tensor.view(torch.bfloat16) if half else tensor).to(device)
 
 

@@ -20,9 +20,12 @@ def jvp(program: Program, wrt: Sequence[int]) -> Program:
 
     Its inputs are the program's inputs, then one tangent for each input in `wrt`.
     """
-    builder, primal, tangents = _linearize(program, wrt)
-    outputs = [tangents.get(v) or zeros_like(primal[v]) for v in program.outputs]
-    return builder.program(outputs)
+
+    def derived() -> Program:
+        builder, primal, tangents = _linearize(program, wrt)
+        return builder.program([tangents.get(v) or zeros_like(primal[v]) for v in program.outputs])
+
+    return _once(program, "jvp", wrt, derived)
 
 
 def vjp(program: Program, wrt: Sequence[int]) -> Program:
@@ -30,8 +33,22 @@ def vjp(program: Program, wrt: Sequence[int]) -> Program:
 
     Its inputs are the program's inputs, then one cotangent for each output.
     """
-    builder, _, tangents = _linearize(program, wrt)
-    return _transposed(program, builder, tangents, builder.inputs[len(program.inputs) :])
+
+    def derived() -> Program:
+        builder, _, tangents = _linearize(program, wrt)
+        return _transposed(program, builder, tangents, builder.inputs[len(program.inputs) :])
+
+    return _once(program, "vjp", wrt, derived)
+
+
+def _once(program: Program, kind: str, wrt: Sequence[int], derived: Callable[[], Program]) -> Program:
+    """A derivative, derived once: a program stays what it is."""
+    known = vars(program).setdefault("derivatives", {})
+    key = kind, tuple(wrt)
+    if key not in known:
+        known[key] = derived()
+    found: Program = known[key]
+    return found
 
 
 def _transposed(
