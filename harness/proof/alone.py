@@ -22,6 +22,7 @@ from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS
 from oracles.frameworks.calls import Call
+from oracles.frameworks.framework import framework as framework_named
 
 Ask = Callable[[Question, UnderTest, Sequence[Array]], Answer]
 PUSHFORWARD = Derivative((FORWARD,))
@@ -165,7 +166,7 @@ def _of_what_is_finite(call: Call, framework: str) -> Call:
     masks = [{end: a == end for end in (np.inf, -np.inf) if (a == end).any()} for a in call.operands]
     if not any(masks):
         return call
-    choose = CHOOSE[framework]()
+    choose = framework_named(framework).where
 
     def function(*operands: Any) -> Any:
         whole = list(operands)
@@ -178,25 +179,6 @@ def _of_what_is_finite(call: Call, framework: str) -> Call:
     for one in finite:
         one[np.isinf(one)] = 0
     return replace(call, function=function, operands=tuple(finite))
-
-
-def _in_torch() -> Callable[..., Any]:
-    import torch
-
-    return lambda mask, end, x: torch.where(torch.as_tensor(mask), end, x)
-
-
-def _in_jax() -> Callable[..., Any]:
-    import jax.numpy as jnp
-
-    return jnp.where
-
-
-CHOOSE: dict[str, Callable[[], Callable[..., Any]]] = {
-    "numpy": lambda: np.where,
-    "torch": _in_torch,
-    "jax": _in_jax,
-}
 
 
 def _rounded(true: Enclosure, dtype: str, like: Sequence[Array]) -> Array:

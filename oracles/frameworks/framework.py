@@ -249,6 +249,10 @@ class Framework(ABC):
         """Zeros in an array's shape and dtype."""
         raise NotImplementedError
 
+    def where(self, mask: Array, number: float, array: Any) -> Any:
+        """The array with this number where the mask is."""
+        raise NotImplementedError
+
     def leaving_alone(self, gradient: Function) -> Function:
         """The gradient given copies: one that writes into its arguments shows its formula all the same."""
         return gradient

@@ -121,6 +121,9 @@ class _Jax(Framework):
     def zeros_like(self, array: Any) -> Any:
         return jax.numpy.zeros_like(array)
 
+    def where(self, mask: Array, number: float, array: Any) -> Any:
+        return jax.numpy.where(mask, number, array)
+
 
 FRAMEWORK = _Jax()
 

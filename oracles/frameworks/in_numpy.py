@@ -44,6 +44,9 @@ class _NumPy(Framework):
     def zeros_like(self, array: Any) -> Array:
         return np.zeros_like(array)
 
+    def where(self, mask: Array, number: float, array: Any) -> Array:
+        return np.where(mask, number, array)
+
     def leaving_alone(self, gradient: Function) -> Function:
         def copying(directions: Any, *args: Any) -> Any:
             return gradient(tuple(d.copy("K") for d in directions), *(a.copy("K") for a in args))

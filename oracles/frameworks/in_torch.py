@@ -121,6 +121,9 @@ class _Torch(Framework):
     def zeros_like(self, array: Any) -> Any:
         return torch.zeros_like(array)
 
+    def where(self, mask: Array, number: float, array: Any) -> Any:
+        return torch.where(torch.as_tensor(mask), number, array)
+
     def leaving_alone(self, gradient: Function) -> Function:
         def copying(directions: Any, *args: Any) -> Any:
             return gradient(tuple(d.clone() for d in directions), *(a.clone() for a in args))
