@@ -64,7 +64,15 @@ def with_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
 
 def tensors_of(tree: Any) -> list[Tensor]:
     """All tensors among arguments or results, in order."""
-    return [leaf for leaf in leaves_of(tree) if isinstance(leaf, Tensor)]
+    if isinstance(tree, Tensor):
+        return [tree]
+    found: list[Tensor] = []
+    for part in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (tuple, list)) else ():
+        if isinstance(part, Tensor):
+            found.append(part)
+        elif isinstance(part, (tuple, list, dict)):
+            found += tensors_of(part)
+    return found
 
 
 def written(func: Any, args: Any, kwargs: Any) -> list[Tensor]:

@@ -6,7 +6,7 @@ outside the run is its numbers too. Everything else that an operator is given is
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -38,24 +38,22 @@ class Notes:
 
     def make(self, tensor: Tensor) -> None:
         """The run made this tensor's memory, or wrote it."""
-        key, storage = key_of(tensor), tensor.untyped_storage()
+        storage = tensor.untyped_storage()
+        key = storage._cdata
         self.made[key] = storage
-        self._meet(key, storage)
+        self._met.setdefault(key, (len(self._met), storage))
         if self.checked:
             self._marks[key] = mark_of(storage)
 
-    def told(self, tree: Any) -> Hashable:
-        """Arguments or results."""
-        if isinstance(tree, Tensor):
-            return self._tensor(tree)
-        if isinstance(tree, (tuple, list)):
-            return tuple([self.told(part) for part in tree])
-        if isinstance(tree, dict):
-            return tuple([(name, self.told(part)) for name, part in tree.items()])
-        return tree if isinstance(tree, _PLAIN) else repr(tree)
-
-    def _meet(self, key: int, storage: torch.UntypedStorage) -> tuple[int, torch.UntypedStorage]:
-        return self._met.setdefault(key, (len(self._met), storage))
+    def told(self, parts: Iterable[Any]) -> Hashable:
+        """Arguments or results, in order."""
+        return tuple([
+            self._tensor(part) if isinstance(part, Tensor)
+            else part if isinstance(part, _PLAIN)
+            else self.told(part) if isinstance(part, (tuple, list))
+            else repr(part)
+            for part in parts
+        ])  # fmt: skip
 
     def _tensor(self, tensor: Tensor) -> Hashable:
         if kind := strange(tensor) or ("complex numbers" if tensor.is_complex() else ""):
@@ -64,8 +62,9 @@ class Notes:
         if not has_memory(tensor):
             self.complete = False
             return ("nowhere", tensor.shape, None if tensor.is_meta else digest(tensor))
-        key = key_of(tensor)
-        number, storage = self._meet(key, tensor.untyped_storage())
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        number, _ = self._met.setdefault(key, (len(self._met), storage))
         how = (
             number, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset(),
             tensor.requires_grad, tensor.is_leaf, type(tensor),

@@ -6,7 +6,9 @@ translates each operator by its rule (`rules.RULES`). `memory` knows what each t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from oracles.exact.program.recording import Recording, declare_edges
 
 # How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
 STEPS = (2.0**-18, 0.0, -0.0)
+FEW = 2**12  # elements
 
 
 def record(
@@ -144,9 +147,11 @@ def _nearby_where_it_runs(
         Unsupported: There are none.
     """
     problem: Exception | None = None
+    shares = iter(_shares(tuple(tuple(leaf.shape) for own in leaves for leaf in own if _is_floating(leaf))))
+    by = [[next(shares) if _is_floating(leaf) else None for leaf in own] for own in leaves]
     for step in STEPS:
-        rng, watch = np.random.default_rng(0), Watch()
-        nearby = [[_nearby(leaf, rng, step) for leaf in own] for own in leaves]
+        watch = Watch()
+        nearby = [list(map(partial(_nearby, step), *pairs)) for pairs in zip(leaves, by, strict=True)]
         try:
             watch.run(function, nearby, specs, named)
         except Exception as raised:
@@ -173,12 +178,24 @@ def _as_tensor(leaf: Any) -> Any:
     return torch.from_numpy(array)
 
 
-def _nearby(leaf: Any, rng: np.random.Generator, step: float) -> Any:
+def _nearby(step: float, leaf: Any, by: Tensor | None) -> Any:
     """Every number a little closer to zero, or with a negative step further away; zeros a little above."""
-    if not _is_floating(leaf):
+    if by is None:
         return leaf
-    by = torch.from_numpy(rng.uniform(0.5, 1.0, tuple(leaf.shape)))
     least = 2 * torch.finfo(leaf.dtype).eps
-    step = np.copysign(max(abs(step), least), step)
+    step = math.copysign(max(abs(step), least), step)
     moved = leaf.detach().double() * (1 - step * by) if leaf.any() else step * by
     return laid_out(leaf.detach()).copy_(moved)
+
+
+def _shares(shapes: tuple[tuple[int, ...], ...]) -> list[Tensor]:
+    """By which share of a step each number of arrays of these shapes is moved."""
+    return (_few_shares if sum(map(math.prod, shapes)) <= FEW else _drawn_shares)(shapes)
+
+
+def _drawn_shares(shapes: tuple[tuple[int, ...], ...]) -> list[Tensor]:
+    rng = np.random.default_rng(0)
+    return [torch.from_numpy(rng.uniform(0.5, 1.0, shape)) for shape in shapes]
+
+
+_few_shares = lru_cache(maxsize=64)(_drawn_shares)  # to make a generator takes longer than to draw

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
+from functools import cache, wraps
 from types import CodeType, FrameType
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionMeta, once_differentiable
 from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
 
-from oracles.exact.from_aten.call import BLANK, base_of, tensors_of, written
+from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.from_aten.notes import Notes, digest
@@ -207,25 +207,29 @@ class Watch(DispatchMode):
         del self.notes.made[key], self._blank[key]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        operands, changed = tensors_of((args, kwargs)), written(func, args, kwargs)
+        kwargs, notes = kwargs or {}, self.notes
+        writes, is_random, is_blank = _about(func)
+        operands, changed = tensors_of((args, kwargs)), written(func, args, kwargs) if writes else []
         self.place = self._place()
-        self._fill(operands)
+        if self._blank:
+            self._fill(operands)
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), self.depth, self.within
-        given = self.notes.told((args, kwargs))
-        saved = [self.notes.told(whole) for whole in self._save(changed)]
+        given = notes.told(args), tuple(kwargs), notes.told(kwargs.values())
+        saved = notes.told(self._save(changed)) if changed else ()
         results = self.apply(func, args, kwargs, changed)
         found = tensors_of(results)
         self._keep(found, but=operands)
-        self._keep(changed)
-        for tensor in changed:
-            self._blank.pop(key_of(tensor), None)
-        if torch.Tag.nondeterministic_seeded in func.tags:
-            self.notes.complete = False
-        if base_of(func) in BLANK:
+        if changed:
+            self._keep(changed)
+            for tensor in changed:
+                self._blank.pop(key_of(tensor), None)
+        if is_random:
+            notes.complete = False
+        if is_blank:
             self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in found}
         exact = [digest(t) for t in self._exact(operands, found)]
-        self.lines.append((func, modes, given, saved, self.notes.told(results), exact, self.place))
+        returned = notes.told(results if isinstance(results, (tuple, list)) else (results,))
+        self.lines.append((func, modes, given, saved, returned, exact, self.place))
         return results
 
     def _place(self) -> Line | None:
@@ -238,20 +242,21 @@ class Watch(DispatchMode):
 
     def _fill(self, operands: Sequence[Tensor]) -> None:
         """What is blank no more, but was filled by no operator: C++'s at::tensor does so."""
-        for tensor in operands if self._blank else ():
+        for tensor in operands:
             key = key_of(tensor)
             if key in self._blank and self._blank[key] != mark_of(tensor.untyped_storage()):
                 self.forget(key)
 
     def _exact(self, operands: Sequence[Tensor], found: Sequence[Tensor]) -> Sequence[Tensor]:
         """Whole numbers made of whole numbers, which a record may hold as they are."""
-        if any(t.is_floating_point() or t.is_complex() for t in (*operands, *found)):
-            return ()
+        for tensor in (*operands, *found):
+            if tensor.is_floating_point() or tensor.is_complex():
+                return ()
         return [t for t in found if has_memory(t) and key_of(t) not in self._blank]
 
     def _keep(self, tensors: Sequence[Tensor], but: Sequence[Tensor] = ()) -> None:
         """What an operator returns was made in the run, but for views of what was there before."""
-        before = {key_of(t) for t in but}
+        before = list(map(key_of, but))
         for tensor in tensors:
             if has_memory(tensor) and key_of(tensor) not in before:
                 self.notes.make(tensor)
@@ -261,6 +266,13 @@ class Watch(DispatchMode):
         found = [whole_of(t) for t in changed if has_memory(t) and key_of(t) not in self.notes.made]
         self._saved += [(whole, whole.clone()) for whole in found]
         return found
+
+
+@cache
+def _about(func: Any) -> tuple[bool, bool, bool]:
+    """Whether an operator may write into an argument, draws random numbers, and leaves its result blank."""
+    writes = func._schema.is_mutable or base_of(func) in HIDDEN_WRITES
+    return writes, torch.Tag.nondeterministic_seeded in func.tags, base_of(func) in BLANK
 
 
 def is_part(leaf: Tensor) -> bool:
