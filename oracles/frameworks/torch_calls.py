@@ -44,9 +44,12 @@ class TorchCalls(TorchFunctionMode):
         self.calls: list[Call] = []
         self.complete = True
         self._inside = 0  # custom backwards that are running
+        self._asked = 0  # what calls are to give is being found out: that is no part of the run
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if self._asked:
+            return func(*args, **kwargs)
         if func in BACKWARDS:
             with self._in_custom(args):
                 return func(*args, **kwargs)
@@ -94,6 +97,14 @@ class TorchCalls(TorchFunctionMode):
                 out.register_hook(lambda g, k=k: self._reached(number, found, k, g))
         return result
 
+    def _given(self, call: Call) -> tuple[Array, ...]:
+        """What a call is to give for its derivative, found out unseen."""
+        self._asked += 1
+        try:
+            return self.mend(call) or ()
+        finally:
+            self._asked -= 1
+
     def _reached(self, number: int, results: Sequence[Tensor], k: int, cotangent: Tensor) -> None:
         call = self.calls[number]
         known = call.cotangents or tuple(self.to_host(torch.zeros_like(r)) for r in results)
@@ -114,7 +125,7 @@ class TorchCalls(TorchFunctionMode):
             def backward(ctx: Any, *cotangents: Any) -> Any:
                 own = replace(call, cotangents=tuple(calls.to_host(c) for c in cotangents))
                 calls.calls[call.number] = own
-                gradients = iter(calls.mend(own) or ())
+                gradients = iter(calls._given(own))
                 ours = range(len(tensors))
                 return tuple(calls.to_torch(next(gradients)) if k in call.active else None for k in ours)
 
@@ -124,7 +135,7 @@ class TorchCalls(TorchFunctionMode):
 
     def _dual(self, call: Call, result: Any, values: Sequence[Array]) -> Any:
         """The result with other numbers, which move otherwise."""
-        pairs = zip(values, self.mend(call) or (), strict=True)
+        pairs = zip(values, self._given(call), strict=True)
         with torch._C.DisableTorchFunction():
             waiting = iter([make_dual(self.to_torch(v), self.to_torch(t)) for v, t in pairs])  # type: ignore[no-untyped-call]
         return tree_map(lambda leaf: next(waiting) if _is_floating(leaf) else leaf, result)
