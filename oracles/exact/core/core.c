@@ -550,6 +550,14 @@ static int sum_grows(const instruction *q, double *arena) {
   }
   return unknown;
 }
+VECTORS static void add_sizes(int64_t count, double ax, const double *h, const double *r, double *restrict size,
+                              int64_t *restrict some) {
+  for (int64_t j = 0; j < count; j++) {
+    double ay = fabs(h[j]) * (1 + 0x1p-50) + r[j];
+    size[j] += ax * ay;
+    some[j] += ay != 0;
+  }
+}
 static int matmul_grows(const instruction *q, double *arena) { /* in[0], in[1] the factors, in[2] the product */
   terms t = *(const terms *)(arena + q->in[3].at);
   int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
@@ -558,23 +566,19 @@ static int matmul_grows(const instruction *q, double *arena) { /* in[0], in[1] t
     for (int64_t i = 0; i < rows; i++)
       for (int64_t start = 0; start < cols; start += BLOCK) {
         int64_t count = cols - start < BLOCK ? cols - start : BLOCK;
-        double size[BLOCK] = {0}, some[BLOCK] = {0};
+        double size[BLOCK] = {0};
+        int64_t some[BLOCK] = {0};
         for (int64_t k = 0; k < inner; k++) {
           ball x = element(arena, &q->in[0], (b * rows + i) * inner + k);
           double ax = fabs(x.h) * (1 + 0x1p-50) + x.r;
           if (ax == 0) continue;
-          const double *yh = arena + q->in[1].at + (b * inner + k) * cols + start;
-          const double *yr = yh + 2 * q->in[1].plane;
-          for (int64_t j = 0; j < count; j++) {
-            double ay = fabs(yh[j]) * (1 + 0x1p-50) + yr[j];
-            size[j] += ax * ay;
-            some[j] += ay != 0;
-          }
+          const double *y = arena + q->in[1].at + (b * inner + k) * cols + start;
+          add_sizes(count, ax, y, y + 2 * q->in[1].plane, size, some);
         }
         for (int64_t j = 0; j < count; j++) {
           int64_t at = (b * rows + i) * cols + start + j;
           ball z = element(arena, &q->in[2], at);
-          terms own = {t.lost, t.below * some[j], t.overflow};
+          terms own = {t.lost, t.below * (double)some[j], t.overflow};
           put(arena, q, at, sum_grown(z, size[j] * (1 + (double)inner * 0x1p-51), 1, 0, &own, &unknown));
         }
       }
@@ -660,9 +664,11 @@ static int running(const instruction *q, double *arena) {
   }
   return 0;
 }
+VECTORS static void add_to(int64_t count, view x, TO) { EACH(add((ball){h[i], l[i], r[i]}, X)) }
 /* (batches, rows, a) times (batches, a, cols); c is rows. Each product and sum as above. */
 static int matrices(const instruction *q, double *arena) {
   int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
+  buffer bx, by;
   for (int64_t t = 0; t < batches; t++)
     for (int64_t i = 0; i < rows; i++)
       for (int64_t start = 0; start < cols; start += BLOCK) {
@@ -670,12 +676,11 @@ static int matrices(const instruction *q, double *arena) {
         double h[BLOCK] = {0}, l[BLOCK] = {0}, r[BLOCK] = {0};
         for (int64_t k = 0; k < inner; k++) {
           ball x = element(arena, &q->in[0], (t * rows + i) * inner + k);
-          const double *yh = arena + q->in[1].at + (t * inner + k) * cols + start;
-          const double *yl = yh + q->in[1].plane, *yr = yl + q->in[1].plane;
-          for (int64_t j = 0; j < count; j++) {
-            ball z = add((ball){h[j], l[j], r[j]}, mul(x, (ball){yh[j], yl[j], yr[j]}));
-            h[j] = z.h; l[j] = z.l; r[j] = z.r;
-          }
+          const double *y = arena + q->in[1].at + (t * inner + k) * cols + start;
+          for (int64_t j = 0; j < count; j++) { bx.h[j] = x.h; bx.l[j] = x.l; bx.r[j] = x.r; }
+          view factor = {bx.h, bx.l, bx.r}, row = {y, y + q->in[1].plane, y + 2 * q->in[1].plane};
+          products(count, factor, row, by.h, by.l, by.r);
+          add_to(count, (view){by.h, by.l, by.r}, h, l, r);
         }
         for (int64_t j = 0; j < count; j++) put(arena, q, (t * rows + i) * cols + start + j, (ball){h[j], l[j], r[j]});
       }
