@@ -20,6 +20,7 @@ from harness.subject.derivative import Array
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.program.program import Origin
+from oracles.exact.program.recording import shown
 
 GIVEN = "given"  # the point that was asked for
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
@@ -50,6 +51,10 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         Unsupported, Undecided: There is no truth here.
         ValueError: The cotangent does not fit.
     """
+    return shown(partial(_answer, question, tested, arrays, name))
+
+
+def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str) -> Answer:
     if not any(arrays[k].size for k in question.active):
         given = [(question.names[k], arrays[k]) for k in question.active]
         return Answer(tuple(_nothing(name, of, a, f"the shape is {a.shape}") for of, a in given))

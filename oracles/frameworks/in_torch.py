@@ -143,7 +143,12 @@ def pullback(
     gradient is None where autograd has none. `nested` ones are differentiated again.
     """
     run = graph(function, argnums, nested)
-    return lambda cotangent, *args: run(*args)(cotangent, nested)
+
+    def pull(cotangent: Any, *args: Any) -> tuple[Any, ...]:
+        return run(*args)(cotangent, nested)
+
+    pull.contains = function  # type: ignore[attr-defined]
+    return pull
 
 
 def graph(

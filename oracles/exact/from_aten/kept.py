@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,19 +32,27 @@ SMALL = 2**16  # elements of all arguments, and of a program's constants; record
 DEPTH = 8  # functions of ours around the user's
 
 
-class Kept(NamedTuple):
+@dataclass(eq=False)
+class Kept:
     """A recording without its point.
 
     Attributes:
         lines: What the run did that it was made of.
         program, once: What was recorded.
         rules: Which rules it was written by, by the operator and whether it worked in place.
+        function: Of a gradient: the recording of the function that its run begins with, where that is known.
     """
 
     lines: list[tuple[Any, ...]]
     program: Program
     once: tuple[str, ...]
     rules: dict[tuple[Any, bool], Any]
+    function: Kept | None = None
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether it would be written by the same rules now."""
+        return all(rule_of(*which) is rule for which, rule in self.rules.items())
 
 
 _kept: OrderedDict[Hashable, list[Kept]] = OrderedDict()
@@ -62,31 +71,30 @@ def kind_of(function: Callable[..., Any], leaves: Sequence[Sequence[Any]], moves
     return moves, _root(function), tuple(tuple(map(_told, own)) for own in leaves)
 
 
-def known(kind: Hashable) -> bool:
-    """Whether there is a recording of this kind."""
-    return kind is not None and kind in _kept
+def latest(kind: Hashable) -> Kept | None:
+    """The last recording of this kind; None where there is none."""
+    return None if kind is None or kind not in _kept else _kept[kind][-1]
 
 
 def found(kind: Hashable, run: Watch) -> Kept | None:
     """The recording of what this run did; None where there is none."""
-    if not run.notes.complete:
-        return None
-    for one in _kept.get(kind, ()):
-        if one.lines == run.lines and one.once == tuple(run.once):
-            return one if all(rule_of(*which) is rule for which, rule in one.rules.items()) else None
-    return None
+    own = _kept.get(kind, ()) if run.notes.complete else ()
+    same = (one for one in own if one.lines == run.lines and one.once == tuple(run.once))
+    one = next(same, None)
+    return one if one is not None and one.is_ruled else None
 
 
-def keep(kind: Hashable, run: OperatorRecorder, program: Program) -> None:
+def keep(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None:
     """Keep what a run has recorded, where all that it depends on is noted."""
     lasting = kind is not None and run.notes.complete and not run.recorder.looked and not program.guards
     constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
     if not lasting or constants > SMALL:
-        return
-    own = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :]
-    _kept[kind] = [*own, Kept(run.lines, program, tuple(run.once), run.rules)]
+        return None
+    own, new = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :], Kept(run.lines, program, tuple(run.once), run.rules)
+    _kept[kind] = [*own, new]
     while len(_kept) > MOST:
         _kept.popitem(last=False)
+    return new
 
 
 def _told(leaf: Any) -> Hashable:

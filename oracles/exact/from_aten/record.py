@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Watch, laid_out
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported
 from oracles.exact.program.program import Line, Program
-from oracles.exact.program.recording import Recording, declare_edges
+from oracles.exact.program.recording import Claim, Recording, claims, declare_edges
 
 # How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
 STEPS = (2.0**-18, 0.0, -0.0)
@@ -53,76 +53,126 @@ def record(
         Undecided: A branch that no precision decides.
     """
     trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
-    named = tree_map(_as_tensor, kwargs or {})
-    leaves, specs = [own for own, _ in trees], [spec for _, spec in trees]
-    argument = tuple(k for k, own in enumerate(leaves) for leaf in own if _is_floating(leaf))
-    kind = kept.kind_of(function, leaves, differentiate)
-    again = _recorded_before(kind, function, leaves, specs, named)
-    if again is not None:
-        (program, once), ran = again
-        values = tuple(numbers(leaf) for own in leaves for leaf in own if _is_floating(leaf))
-        return Recording(program, values, argument, _said(once), executed=lambda: ran)
-    mode = OperatorRecorder(moves=differentiate)
-    outputs = mode.run(function, leaves, specs, named)
-    does_the_same = _confirm(mode, function, leaves, specs, named)
-    outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
-    program, values, executed = mode.recorder.program(outputs), tuple(mode.recorder.values), mode.executed
-    if does_the_same:
-        kept.keep(kind, mode, program)
-    return Recording(program, values, argument, _said(tuple(mode.once)), executed=lambda: executed)
+    run = _Run(function, [own for own, _ in trees], [s for _, s in trees], tree_map(_as_tensor, kwargs or {}))
+    kind, taken = kept.kind_of(function, run.leaves, differentiate), claims()
+    before = kept.latest(kind)
+    if before is not None and differentiate and taken is not None and before.is_ruled:
+        # The run of its gradient, which is to come, shows whether it is that still.
+        taken.append(Claim(function, before, lambda: run.as_before(kind, before) is not None))
+        return run.recorded(before.program, before.once, run.executed)
+    known = run.as_before(kind) if before is not None else None
+    if known is not None:
+        one, executed = known
+    else:
+        mode = OperatorRecorder(moves=differentiate)
+        outputs = run.under(mode)
+        does_the_same = _confirm(mode, run)
+        outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
+        program, executed = mode.recorder.program(outputs), mode.executed
+        new = kept.keep(kind, mode, program) if does_the_same else None
+        if new is None:
+            return run.recorded(program, tuple(mode.once), lambda: executed)
+        one = new
+    if taken is not None and differentiate:
+        taken.append(Claim(function, one, lambda: True, holds=True))
+    elif taken:
+        _show(taken, getattr(function, "contains", None), one)
+    return run.recorded(one.program, one.once, lambda: executed)
 
 
-def _said(once: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(
-        f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, and "
-        "torch does not say so"
-        for name in once
-    )
+def _show(taken: Sequence[Claim], function: Any, gradient: kept.Kept) -> None:
+    """The run of a gradient was the one that is kept: so is that of the function inside it."""
+    for claim in taken:
+        if claim.function is function:
+            claim.holds = claim.holds or gradient.function is claim.kept or claim.shows()
+            if claim.holds:
+                gradient.function = claim.kept
 
 
-def _recorded_before(
-    kind: Hashable,
-    function: Callable[..., Any],
-    leaves: list[list[Any]],
-    specs: list[TreeSpec],
-    named: Any,
-) -> tuple[tuple[Program, tuple[str, ...]], tuple[Any, ...]] | None:
-    """The program of a run that did what the function does here and nearby, and what it returns here."""
-    if not kept.known(kind):
-        return None
-    watch = Watch(checked=True)
-    try:
-        results = watch.run(function, leaves, specs, named)
-    except Exception:
-        return None  # recorded anew, it says why
-    one = kept.found(kind, watch)
-    if one is None:
-        return None
-    nearby, _ = _nearby_where_it_runs(function, leaves, specs, named)
-    if nearby.lines != watch.lines:
-        return None
-    ran = tuple(numbers(leaf) for leaf in tree_leaves(results) if leaf is not None)
-    return (one.program, one.once), ran
+class _Run(NamedTuple):
+    """A function of tensors at its arguments: trees as their leaves and their shape."""
+
+    function: Callable[..., Any]
+    leaves: list[list[Any]]
+    specs: list[TreeSpec]
+    named: Any
+
+    def under(self, watch: Watch) -> Any:
+        """Run it."""
+        return watch.run(self.function, self.leaves, self.specs, self.named)
+
+    def executed(self) -> tuple[Any, ...]:
+        """What it returns where it is watched."""
+        return tuple(numbers(leaf) for leaf in tree_leaves(self.under(Watch())) if leaf is not None)
+
+    def recorded(
+        self, program: Program, once: tuple[str, ...], executed: Callable[[], tuple[Any, ...]]
+    ) -> Recording:
+        """A program as the recording of this."""
+        notes = tuple(
+            f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, "
+            "and torch does not say so"
+            for name in once
+        )
+        floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
+        values = tuple(numbers(leaf) for _, leaf in floating)
+        return Recording(program, values, tuple(k for k, _ in floating), notes, executed)
+
+    def as_before(
+        self, kind: Hashable, one: kept.Kept | None = None
+    ) -> tuple[kept.Kept, tuple[Any, ...]] | None:
+        """The kept recording (`one`, if only that counts) that this is, here and nearby, and its results."""
+        watch = Watch(checked=True)
+        try:
+            results = self.under(watch)
+            found = kept.found(kind, watch)
+            if found is None or (one is not None and found is not one):
+                return None
+            nearby, _ = self.nearby()
+        except Exception:
+            return None  # recorded anew, it says why
+        if nearby.lines != watch.lines:
+            return None
+        return found, tuple(numbers(leaf) for leaf in tree_leaves(results) if leaf is not None)
+
+    def nearby(self) -> tuple[Watch, _Run]:
+        """It at other arguments, run: as far off as may be, for the function may have a domain.
+
+        Raises:
+            Unsupported: There are none.
+        """
+        problem: Exception | None = None
+        shapes = tuple(tuple(leaf.shape) for own in self.leaves for leaf in own if _is_floating(leaf))
+        shares = iter(_shares(shapes))
+        by = [[next(shares) if _is_floating(leaf) else None for leaf in own] for own in self.leaves]
+        for step in STEPS:
+            pairs = zip(self.leaves, by, strict=True)
+            near = self._replace(leaves=[list(map(partial(_nearby, step), *own)) for own in pairs])
+            watch = Watch()
+            try:
+                near.under(watch)
+            except Exception as raised:
+                problem = raised
+            else:
+                return watch, near
+        raise Unsupported(
+            "the function raises at each point nearby, so what it computes outside torch cannot be seen: "
+            f"{type(problem).__name__}: {problem}"
+        )
 
 
-def _confirm(
-    first: OperatorRecorder,
-    function: Callable[..., Any],
-    leaves: list[list[Any]],
-    specs: list[TreeSpec],
-    named: Any,
-) -> bool:
+def _confirm(first: OperatorRecorder, run: _Run) -> bool:
     """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing.
 
     Returns:
         Whether it does the same there, to the letter.
     """
-    watch, nearby = _nearby_where_it_runs(function, leaves, specs, named)
+    watch, near = run.nearby()
     if watch.lines == first.lines:
         return True
     again = OperatorRecorder(moves=first.moves)
     try:
-        again.run(function, nearby, specs, named)
+        near.under(again)
     except ExactError:
         return False
     guards = [[value.tolist() for _, value in mode.recorder.guards] for mode in (first, again)]
@@ -135,32 +185,6 @@ def _confirm(
         "the function computes something outside torch (through .numpy() or a Python number?): "
         f"nearby, {operator} at {line or 'the end'} gets another constant; use torch's operators all the way",
         line=line,
-    )
-
-
-def _nearby_where_it_runs(
-    function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
-) -> tuple[Watch, list[list[Any]]]:
-    """A run with other arguments, and these: as far off as may be, for the function may have a domain.
-
-    Raises:
-        Unsupported: There are none.
-    """
-    problem: Exception | None = None
-    shares = iter(_shares(tuple(tuple(leaf.shape) for own in leaves for leaf in own if _is_floating(leaf))))
-    by = [[next(shares) if _is_floating(leaf) else None for leaf in own] for own in leaves]
-    for step in STEPS:
-        watch = Watch()
-        nearby = [list(map(partial(_nearby, step), *pairs)) for pairs in zip(leaves, by, strict=True)]
-        try:
-            watch.run(function, nearby, specs, named)
-        except Exception as raised:
-            problem = raised
-        else:
-            return watch, nearby
-    raise Unsupported(
-        "the function raises at each point nearby, so what it computes outside torch cannot be seen: "
-        f"{type(problem).__name__}: {problem}"
     )
 
 

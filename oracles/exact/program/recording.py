@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import edged, select_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
 
+R = TypeVar("R")
 DECIDING_BITS = (128, 512, 2048)
 MOST_DECISIONS = 5_000  # far more than halving down to the smallest float64 takes
 
@@ -92,6 +94,51 @@ class Recording:
             return None
         program, notes = self.coded()
         return replace(self, program=program, notes=notes, written=None, coded=None)
+
+
+@dataclass
+class Claim:
+    """A recording that is taken for the function's, since it was so before, until a run shows whether it is.
+
+    Attributes:
+        function: The function.
+        kept: The recording, as the front end keeps it.
+        shows: Runs the function, and says whether it still does what was recorded.
+        holds: Whether a run has shown it.
+    """
+
+    function: Any
+    kept: Any
+    shows: Callable[[], bool]
+    holds: bool = False
+
+
+_claims: ContextVar[list[Claim] | None] = ContextVar("_claims", default=None)
+
+
+def claims() -> list[Claim] | None:
+    """What is taken for granted so far, and will be shown; None where nothing may be."""
+    return _claims.get()
+
+
+def shown(work: Callable[[], R]) -> R:
+    """What `work` gives, once all that it took for granted is shown; else what it gives without.
+
+    A gradient's run contains that of its function, so that one run shows both.
+    """
+    taken: list[Claim] = []
+    token, raised = _claims.set(taken), None
+    try:
+        found = work()
+    except Exception as problem:
+        raised = problem
+    finally:
+        _claims.reset(token)
+    if not all(one.holds or one.shows() for one in taken):
+        return work()
+    if raised is not None:
+        raise raised
+    return found
 
 
 class Recorder(Builder):

@@ -16,6 +16,7 @@ from oracles.exact.core.plans import structure
 from oracles.exact.from_aten import kept, record
 from oracles.exact.from_aten.mode import DispatchMode
 from oracles.exact.from_aten.rules import RULES
+from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import ExactError
 from oracles.frameworks.in_torch import pullback
 
@@ -127,6 +128,66 @@ def test_large_ones_are_not_kept(monkeypatch):
     record(lambda x: x * 2, (torch.ones(7),))
     record(lambda x: x[:1] * torch.arange(8.0), (torch.ones(3),))
     assert len(kept._kept) == 1
+
+
+def gives_up(x):
+    return torch.from_numpy(x.detach().numpy()) * x
+
+
+BRANCHES = {
+    "another function": lambda x: x.exp() if now.other else x.sin(),
+    "another number": lambda x: x * (3.0 if now.other else 2.0),
+    "raises": lambda x: x.exp() if not now.other else x.exp() + now.missing,
+    "unsupported": lambda x: x.exp() if not now.other else gives_up(x),
+    "where it is recorded alone": lambda x: x.exp() if not (now.other and x.requires_grad) else x.sin(),
+    "a kink": lambda x: x.exp() if not now.other else (x - x).abs(),
+    "no gradient": lambda x: x.exp() if not now.other else x.detach() + 0 * x,
+    "a hook": lambda x: _hooked(x * 2),
+}
+
+
+def _hooked(y):
+    if now.other and y.requires_grad:
+        y.register_hook(lambda g: g * 3)
+    return y
+
+
+def said(function, vjp, point):
+    try:
+        return str(check_gradient(function, (point,), vjp=vjp))
+    except AttributeError as raised:
+        return repr(raised)
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_checks_say_the_same_of_what_has_changed(name):
+    function = BRANCHES[name]
+    by_hand = lambda g, x: g * x.exp()  # noqa: E731
+    for vjp in (None, by_hand) if name in {"another function", "raises"} else (None,):
+        now.other = False
+        said(function, vjp, X)
+        now.other = True
+        found = said(function, vjp, LATER)
+        kept._kept.clear()
+        assert found == said(function, vjp, LATER)
+
+
+def test_one_run_shows_a_function_and_its_gradient(monkeypatch):
+    runs = []
+    own = Watch.run
+    monkeypatch.setattr(
+        Watch, "run", lambda self, *args: runs.append(type(self).__name__) or own(self, *args)
+    )
+    counts = []
+    for vjp in (None, lambda g, x: g * x.exp()):
+        for point in (X, LATER):
+            runs.clear()
+            assert check_gradient(lambda x: x.exp(), (point,), vjp=vjp).passed
+            counts.append(runs.copy())
+    one, both = ["OperatorRecorder", "Watch"], ["Watch", "Watch"]
+    assert counts[0] == one + one
+    assert counts[1] == both  # the gradient's, here and nearby
+    assert sorted(counts[3]) == both + both  # a gradient by hand runs no function
 
 
 # -- whatever a function reads ----------------------------------------------------------------------------
