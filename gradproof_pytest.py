@@ -27,6 +27,7 @@ MOST_SHOWN, MOST_REASONS = 10, 5
 COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "probed")
 SWAP = pytest.StashKey["Swap"]()
 BASELINE = "gradproof-baseline"
+PAGE = ".html"
 OURS = {"harness", "oracles", "reference"}
 IN_TEST = "PYTEST_GRADPROOF"  # while a test runs, direct checks are kept for its report
 
@@ -53,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--gradproof-no-times", action="store_true", dest="gradproof_no_times",
         help="with a baseline: neither measure nor compare how long gradients take",
     )  # fmt: skip
-    add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl)")
+    add("report", metavar="FILE", help="write every check to FILE (.csv, .md, .jsonl, .html)")
     add(
         "swap", action="store_true",
         help="replace the checkers of torch (gradcheck, gradgradcheck) and JAX (check_grads, check_vjp, "
@@ -86,10 +87,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if not str(seed).isdigit():
         raise pytest.UsageError(f"--gradproof-seed is {seed!r}; it is a whole number, or `random`")
     report = config.option.gradproof_report
-    if report and Path(report).suffix not in {".csv", ".md", ".jsonl"}:
-        raise pytest.UsageError(f"--gradproof-report is {report}; its name ends in .csv, .md or .jsonl")
+    if report and Path(report).suffix not in {".csv", ".md", ".jsonl", PAGE}:
+        raise pytest.UsageError(
+            f"--gradproof-report is {report}; its name ends in .csv, .md, .jsonl or .html"
+        )
     if report:
         config.option.gradproof_report = _absolute("--gradproof-report", report)
+    if report and Path(report).suffix == PAGE:
+        try:
+            ours("harness.page.library").confirm()
+        except ImportError as problem:
+            raise pytest.UsageError(f"--gradproof-report: {problem}") from None
     if SWAP in config.stash:
         ours("harness")
     if config.option.gradproof_sarif:
@@ -235,6 +243,7 @@ class Checks:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._by_test: dict[str, list[dict[str, Any]]] = {}
+        self._rows: dict[str, list[Any]] = {}  # of the page, by test
 
     @property
     def _checks(self) -> list[dict[str, Any]]:
@@ -263,6 +272,8 @@ class Checks:
             made = ours("harness.dropin.made")
             taken = made.taken()
             report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in taken]
+            if str(self._config.option.gradproof_report).endswith(PAGE):
+                report.gradproof_rows = ours("gradproof.page").rows_of(taken, item.nodeid)
             if baseline := self._config.pluginmanager.get_plugin(BASELINE):
                 baseline.hand_over(item, report, taken)
             if report.failed:
@@ -274,10 +285,12 @@ class Checks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect them, in the process that shows the summary."""
-        checks = self._by_test.setdefault(report.nodeid, [])
+        checks, rows = self._by_test.setdefault(report.nodeid, []), self._rows.setdefault(report.nodeid, [])
         if report.when == "setup":
             checks.clear()  # it may run again, after it failed
+            rows.clear()
         checks += getattr(report, "gradproof", ())
+        rows += getattr(report, "gradproof_rows", ())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Counts by verdict, the ten worst checks, and why some were not proven."""
@@ -305,7 +318,11 @@ class Checks:
         if not path or hasattr(self._config, "workerinput"):
             return
         try:
-            _write(Path(path), self._checks)
+            if path.endswith(PAGE):
+                rows = [row for _, rows in sorted(self._rows.items()) for row in rows]
+                ours("gradproof.page").write(Path(path), rows, self._config.invocation_params.args)
+            else:
+                _write(Path(path), self._checks)
         except OSError as problem:
             print(f"\ngradproof: --gradproof-report: {problem}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED

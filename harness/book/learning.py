@@ -43,7 +43,10 @@ class Digits:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """How one source's run went; the differences are to the first source's run, step by step."""
+    """How one source's run went; the differences are to the first source's run, step by step.
+
+    `losses` and `apart` have a number for each step: the loss, and how far it is from the first source's.
+    """
 
     source: str
     steps: int = 0
@@ -54,6 +57,8 @@ class Learned:
     max_parameter_difference: float | None = None
     time_s: float | None = None
     reason: str = ""
+    losses: tuple[float, ...] = ()
+    apart: tuple[float, ...] = ()
 
 
 def unavailable() -> str:
@@ -108,11 +113,13 @@ def _learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
         time_s = perf_counter() - start
         baseline = baseline or (history.loss, net.params)
         losses, weights = baseline
-        drift = float(np.max(np.abs(history.loss - losses)))
+        gaps = np.abs(history.loss - losses)
+        drift = float(np.max(gaps))
         apart = max(float(np.max(np.abs(net.params[k] - weights[k]))) for k in net.params)
         first, last = float(history.loss[0]), float(history.loss[-1])
         accuracy = float(net.accuracy(data.x_test, data.t_test))
-        rows.append(Learned(oracle.name, steps, first, last, accuracy, drift, apart, time_s))
+        curves = tuple(history.loss.tolist()), tuple(gaps.tolist())
+        rows.append(Learned(oracle.name, steps, first, last, accuracy, drift, apart, time_s, "", *curves))
     return rows
 
 
@@ -132,7 +139,7 @@ def gradient_source(oracle: Oracle) -> GradientSource:
 
 def table_of(rows: Sequence[Learned]) -> Table:
     """The four steps of learning on real digits, per gradient source."""
-    frame = frame_of(asdict(row) for row in rows)
+    frame = frame_of({name: value for name, value in asdict(row).items() if name in COLUMNS} for row in rows)
     return Table(
         "learning",
         "Learning: TwoLayerNet(784, 100, 10) on 4,000 MNIST digits, 1,000 held out",

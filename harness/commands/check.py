@@ -14,11 +14,11 @@ from harness.accepted import UpstreamWarning
 from harness.check import check_gradient
 from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
+from harness.commands.pages import confirmed
 from harness.commands.phrasing import as_command, in_options
 from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
-from harness.page.library import MissingLibrary, confirm
 from harness.proof.question import Probe
 from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the_reader_does
 from harness.report.progress import announced
@@ -60,7 +60,7 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
     with whatever_the_reader_does():
         _deliver(found, formats, options.output)
         if options.html:
-            again = as_command("check", name, options, WHERE)
+            again = as_command(["check", name], options, WHERE)
             replace_file(options.html, announced(lambda: found.to_html(again), f"the page of {name}"))
             print(f"the page is {options.html}", file=sys.stderr)
     return _exit_code(found)
@@ -72,10 +72,7 @@ def _confirm_page(file: Path | None) -> None:
         return
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise UsageError(f"--html is {file}; name a file in a folder that is there")
-    try:
-        confirm()
-    except MissingLibrary as problem:
-        raise UsageError(f"--html: {problem}") from None
+    confirmed("--html")
 
 
 def _of_function(name: str, options: CheckOptions) -> Result:

@@ -31,7 +31,8 @@ class ReportOptions:
     allow: str = ""
     """undecided, unsupported, separated by commas: rows with such a verdict do not fail."""
     format: str = ""
-    """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
+    """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them; and html, a
+    page of all this with charts, svg and png, the charts alone, where they are named, with --output."""
     table: str = ""
     """The one table to show, such as timings or verdicts; csv shows one, by default the first."""
     output: Path | None = None

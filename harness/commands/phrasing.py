@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import MISSING, fields
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from harness.commands.options import CheckOptions
@@ -24,14 +25,19 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def as_command(command: str, name: str, options: Any, unsaid: frozenset[str]) -> str:
+def as_command(command: Sequence[str], options: Any, unsaid: frozenset[str]) -> str:
     """The command line with these options; without those that say where the result goes (`unsaid`)."""
-    words = ["gradproof", command, name]
+    return shlex.join(["gradproof", *command, *_words(options, unsaid)])
+
+
+def _words(options: Any, unsaid: frozenset[str]) -> list[str]:
+    words: list[str] = []
+    usual = type(options)()
     for field in fields(options):
         value = getattr(options, field.name)
-        if field.name in unsaid or value == (field.default if field.default is not MISSING else None):
-            continue
-        each = value if isinstance(value, tuple) else (value,)
-        for one in each:
-            words += [_option(field.name), *([] if one is True else [str(one)])]
-    return shlex.join(words)
+        if is_dataclass(value):
+            words += _words(value, unsaid)
+        elif field.name not in unsaid and value != getattr(usual, field.name):
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [_option(field.name), *([] if one is True else [str(one)])]
+    return words

@@ -11,6 +11,7 @@ import msgspec
 
 from harness.book import documents, learning
 from harness.commands.options import ReportOptions
+from harness.commands.pages import confirmed, write_pages
 from harness.report import tables
 from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does
 from harness.report.progress import announced, with_progress
@@ -21,6 +22,7 @@ from harness.selection import ALL, NothingSelected, UsageError, listed, refuse_w
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
 FORMATS = ("text", *WRITERS, "jsonl")
+PAGES = ("html", "svg", "png")  # where they are named
 STEPS, QUICK_STEPS = 300, 50
 
 
@@ -46,7 +48,7 @@ def run_report(options: ReportOptions) -> ExitCode:
         tables.finite_differences(frame, options.full),
         tables.timings(frame, options.full),
     ]
-    right = True
+    right, learned = True, list[learning.Learned]()
     if scope.case == scope.input == ALL:
         printed = announced(documents.reproduce, "the document's outputs")
         right = all(row.equal for row in printed)
@@ -62,6 +64,8 @@ def run_report(options: ReportOptions) -> ExitCode:
             raise NothingSelected(f"--table {options.table}: this run has no rows in that table")
     with whatever_the_reader_does():
         deliver(shown, tables.summary(frame), formats, options.output)
+        if pages := [name for name in formats if name in PAGES]:
+            write_pages(options, frame, shown, learned, pages)
     if any(r.outcome.failing for r in records.values()) or not right:
         return ExitCode.FAILED
     if not any(r.outcome.compared for r in records.values()):
@@ -99,7 +103,11 @@ def _allowed(record: Record, verdicts: Sequence[str]) -> Record:
 
 def _formats(options: ReportOptions) -> list[str]:
     default = ",".join(FORMATS) if options.output else "text"
-    formats = listed("--format", options.format or default, FORMATS)
+    formats = listed("--format", options.format or default, (*FORMATS, *PAGES))
+    if pages := [name for name in formats if name in PAGES]:
+        confirmed(f"--format {pages[0]}")
+        if options.output is None:
+            raise UsageError(f"--format {pages[0]} needs --output DIR")
     if options.output is None and len(formats) > 1:
         raise UsageError(
             f"--format {options.format} needs --output DIR: several formats do not share a screen"

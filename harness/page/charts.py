@@ -67,7 +67,7 @@ def over_input(dtype: str, legend: bool = False) -> Any:
         .add_params(under)
     )  # fmt: skip
     given = alt.Chart(alt.NamedData("given")).mark_rule(strokeWidth=1, color=GRAY).encode(x=x)
-    return _styled(alt.layer(given, *drawn_lines, dots).properties(width=640, height=230))
+    return styled(alt.layer(given, *drawn_lines, dots).properties(width=640, height=230))
 
 
 def heat(digits: int) -> Any:
@@ -89,7 +89,7 @@ def heat(digits: int) -> Any:
         ),
         worst.encode(x=x, y=y), cursor.encode(x=x, y=y),
     )  # fmt: skip
-    return _styled(whole)
+    return styled(whole)
 
 
 def multiples(digits: int) -> Any:
@@ -107,7 +107,7 @@ def multiples(digits: int) -> Any:
             tooltip=_tooltip(("input", "point"), ("at", "element"), *NUMBERS),
         )
     )  # fmt: skip
-    return _styled(dots.properties(width=110, height=64))
+    return styled(dots.properties(width=110, height=64))
 
 
 def verdicts(channel: str, legend: bool = False) -> Any:
@@ -141,7 +141,8 @@ def _tooltip(*fields: tuple[str, str]) -> list[Any]:
     return [alt.Tooltip(f"{name}:N", title=title) for name, title in fields]
 
 
-def _styled(chart: Any) -> Any:
+def styled(chart: Any) -> Any:
+    """In a font and colours for light and dark paper."""
     return (
         chart.configure(background="transparent", font=FONT)
         .configure_view(stroke=GRAY, strokeOpacity=0.4)

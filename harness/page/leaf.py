@@ -7,14 +7,14 @@ from typing import Any
 
 from harness.page.elements import elements, rounded
 from harness.page.source import source
-from harness.page.sweep import sweep
+from harness.page.sweep import WORK, sweep
 from harness.page.tensor import tensor
 from harness.proof.answer import Sight
 from harness.proof.question import Part
 from harness.verdicts import Outcome, Verdict
 from oracles.exact.program.formats import FORMATS, format_of
 
-SMALL_ROWS, SMALL_COLUMNS = 8, 16  # of a point's picture beside others
+SMALL = (8, 16)  # rows and columns of a point's picture beside others
 
 
 @dataclass
@@ -57,32 +57,32 @@ def outcome_of(part: Part) -> str:
     return (Outcome.PASS if part.verdict.right else Outcome.FAIL).value
 
 
-def grow(leaves: Leaves, told: dict[str, Any], part: Part, sight: Sight | None, whole: bool = True) -> None:
-    """Add a row with its pictures; the source if it is `whole` or not right, a sweep if it is `whole`.
+def pictures(part: Part, sight: Sight | None, whole: bool = True, work: float = WORK) -> dict[str, Any]:
+    """What a row's page shows beside its numbers: tensor, source, sweep, as far as there are such.
 
     Args:
-        leaves: What it is added to.
-        told: The row.
-        part: What it is of.
+        part: What the row is of.
         sight: What it was judged by; None where nothing was compared.
-        whole: Whether it is a page's main row, and not one beside it.
+        whole: Whether it is a page's main row: one beside it has no sweep, and a source if it is not right.
+        work: As of `sweep`.
     """
-    leaves.rows.append(told)
     names = [name for name, _ in sight.posed.expected] if sight else []
     if sight is None or part.of_value or part.probe or part.judgement is None or part.name not in names:
-        return
-    number = names.index(part.name)
-    found = elements(sight, number)
-    if found is not None and found.computed.size:
-        size = () if whole else (SMALL_ROWS, SMALL_COLUMNS)
-        told["tensor"] = _kept(leaves.tensors, tensor(found, *size))
-    at, place = part.judgement.element, part.guilty.place if part.guilty else None
-    if (whole or not part.verdict.right) and (lines := source(sight, number, at, place)) is not None:
-        told["source"] = _kept(leaves.sources, lines)
-    if whole and (over := sweep(sight, number, at)) is not None:
-        told["sweep"] = _kept(leaves.sweeps, {**over, "system": told.get("system", "")})
+        return {}
+    number, at = names.index(part.name), part.judgement.element
+    found, place = elements(sight, number), part.guilty.place if part.guilty else None
+    drawn = {
+        "tensor": tensor(found, *(() if whole else SMALL)) if found and found.computed.size else None,
+        "source": source(sight, number, at, place) if whole or not part.verdict.right else None,
+        "sweep": sweep(sight, number, at, work) if whole else None,
+    }
+    return {kind: one for kind, one in drawn.items() if one is not None}
 
 
-def _kept(found: list[dict[str, Any]], one: dict[str, Any]) -> int:
-    found.append(one)
-    return len(found) - 1
+def grow(leaves: Leaves, told: dict[str, Any], drawn: dict[str, Any]) -> None:
+    """Add a row, and what its page shows."""
+    leaves.rows.append(told)
+    for kind, one in drawn.items():
+        kept: list[dict[str, Any]] = getattr(leaves, f"{kind}s")
+        kept.append(one)
+        told[kind] = len(kept) - 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from harness.page.document import Document
-from harness.page.leaf import Leaves, grow, row
-from harness.proof.answer import Sight
+from harness.page.leaf import Leaves, grow, pictures, row
+from harness.proof.answer import GIVEN, Sight
 from harness.proof.evidence import Allowed
 from harness.proof.question import Part
 from harness.subject.tested import Tested
@@ -53,14 +53,15 @@ class Found(Protocol):
 def document(found: Found, command: str = "") -> Document:
     """What the page of an answer shows."""
     leaves = Leaves()
-    add(leaves, found, found.subject)
+    for told, drawn in rows(found, found.subject):
+        grow(leaves, told, drawn)
     said = tuple(text for text in (*found.faults, *found.notes) if text)
     title = f"{found.subject}: {found.verdict.value or 'nothing compared'}{' (fail)' if found.faults else ''}"
     return Document(title, leaves, said, command)
 
 
-def add(leaves: Leaves, found: Found, function: str, **about: Any) -> None:
-    """Add an answer's rows: those of the given point with everything, the others with their elements."""
+def rows(found: Found, function: str, whole: bool = True) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """An answer's rows, each with its pictures: those of the given point with all, if they are `whole`."""
     by_point = {sight.name: sight for sight in found.sights}
     values: dict[str, Part] = {}
     for part in found.parts:
@@ -74,11 +75,11 @@ def add(leaves: Leaves, found: Found, function: str, **about: Any) -> None:
         judged_as = (part.judgement.narrowest if part.judgement else "") or part.dtype
         told = row(
             part, found.allowed(judged_as) if part.dtype else 0.0, function=function, seed=found.seed,
-            system=system_of(sight) if sight else _system(found), **about,
+            system=system_of(sight) if sight else _system(found),
         )  # fmt: skip
         if value and not part.of_value:
             told["value"] = row(value, 0.0)
-        grow(leaves, told, part, sight, whole=part.input == "given")
+        yield told, pictures(part, sight, whole and part.input == GIVEN)
 
 
 def system_of(sight: Sight) -> str:

@@ -42,12 +42,13 @@ Point = list[Any]
 Measure = Callable[[Sequence[float]], dict[float, Point]]
 
 
-def sweep(sight: Sight, part: int, element: tuple[int, ...]) -> dict[str, Any] | None:
+def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK) -> dict[str, Any] | None:
     """The points, worst verdicts and numbers as a row has them; None where there is no one input to move.
 
     Args:
         sight: The question, at its point.
         part, element: Which element of the gradient is looked at, and moved in its argument.
+        work: Additions that may be spent on numbers one by one.
     """
     question = sight.question
     if question.derivative.is_of_results or not sight.posed.inputs:
@@ -58,7 +59,7 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...]) -> dict[str, Any] |
     own = elements(sight, part)
     if own is None:
         return None
-    measure, count = _measure(sight, part, element)
+    measure, count = _measure(sight, part, element, work)
     if count < FEWEST:
         return None
     tested, dtype, given = sight.tested, at.dtype.name, float(at[element])
@@ -88,12 +89,12 @@ def _placed(number: float, dtype: str) -> Point:
     return [format_of(dtype).shortest(number), round(place, 5)]
 
 
-def _measure(sight: Sight, part: int, element: tuple[int, ...]) -> tuple[Measure, int]:
+def _measure(sight: Sight, part: int, element: tuple[int, ...], work: float) -> tuple[Measure, int]:
     """What judges the element at other numbers, and how many of them are worth their time."""
     if _is_elementwise(sight):
         return partial(_in_one_array, sight, element), COUNT
     each = CALL + sum(sight.posed.true.gradient.costs)
-    return partial(_one_by_one, sight, part, element), min(COUNT, int(WORK / each))
+    return partial(_one_by_one, sight, part, element), min(COUNT, int(work / each))
 
 
 def _is_elementwise(sight: Sight) -> bool:
@@ -119,7 +120,7 @@ def _is_elementwise(sight: Sight) -> bool:
 def _one_by_one(
     sight: Sight, part: int, element: tuple[int, ...], numbers: Sequence[float]
 ) -> dict[float, Point]:
-    question = replace(sight.question, probes=(), thorough=False, blames=False)
+    question = replace(sight.question, probes=(), thorough=False, blames=False, digits=False)
     given = sight.posed.inputs[: len(question.names)]
     found = {}
     for x in numbers:
@@ -134,7 +135,7 @@ def _in_one_array(sight: Sight, element: tuple[int, ...], numbers: Sequence[floa
     (given,), (along,) = sight.posed.inputs, sight.posed.directions
     shape = (*(1 for _ in given.shape[1:]), len(numbers))
     question = replace(
-        sight.question, probes=(), thorough=False, blames=False,
+        sight.question, probes=(), thorough=False, blames=False, digits=False,
         cotangent=np.full(shape, along[element], along.dtype),
     )  # fmt: skip
     where = {(*(0 for _ in shape[1:]), k): x for k, x in enumerate(numbers)}

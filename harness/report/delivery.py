@@ -149,12 +149,13 @@ def _fitting(cells: dict[Column, list[Text]], width: int) -> list[Column]:
 def problem_texts(frame: pd.DataFrame) -> list[tuple[Outcome, str]]:
     """The texts of the rows of a frame of records, in its order, each with its outcome."""
     groups: dict[tuple[object, ...], list[Record]] = {}
-    for record in _records(frame):
+    for record in records_of(frame):
         groups.setdefault(_key(record), []).append(record)
     return [(records[0].outcome, _text(records)) for records in groups.values()]
 
 
-def _records(frame: pd.DataFrame) -> Iterable[Record]:
+def records_of(frame: pd.DataFrame) -> Iterable[Record]:
+    """The records of a frame, in its order."""
     names = Record.__struct_fields__
     return (
         Record(**dict(zip(names, row, strict=True))) for row in zip(*(frame[n] for n in names), strict=True)

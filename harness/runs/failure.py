@@ -6,11 +6,12 @@ import glob
 import re
 import shlex
 from collections.abc import Sequence
+from functools import cache
 
 from harness.cases import catalogue
 from harness.proof.evidence import budget
 from harness.proof.judge import worst_element
-from harness.runs.record import Record
+from harness.runs.record import Cell, Record
 from harness.runs.runner import oracles, plan
 from harness.verdicts import RIGHT, Outcome, Verdict
 
@@ -69,10 +70,15 @@ def _needs_full(record: Record) -> bool:
     oracle = oracles().get(record.oracle)
     if oracle is None or record.case not in catalogue():
         return False
-    asked = plan(
-        [record.case], [record.oracle], [record.dtype], record.seed, inputs=[glob.escape(record.input)]
+    return bool(oracle.slow) or record.cell not in _asked(
+        record.case, record.oracle, record.dtype, record.seed
     )
-    return bool(oracle.slow) or record.cell not in asked
+
+
+@cache
+def _asked(case: str, oracle: str, dtype: str, seed: int) -> frozenset[Cell]:
+    """The cells of the default run."""
+    return frozenset(plan([case], [oracle], [dtype], seed))
 
 
 def numbers_of(record: Record) -> str:

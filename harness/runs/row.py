@@ -147,18 +147,28 @@ def _row(case: Case, oracle: Oracle, cell: Cell, known: KnownDefect | None) -> R
     if case.vjp is None:
         return _record(cell, shapes=shapes, **_without_gradient(case, oracle, cell))
     at = posed(case, cell.input, cell.dtype, cell.seed)
-    question, under_test = question_of(case, cell, oracle), OfOracle(case, oracle, cell.dtype)
     fields: dict[str, Any] = {"shapes": shapes, "proven_digits": at.true.proven_digits}
     if oracle.decides:
-        of_program = (case, cell.input, cell.dtype, cell.seed, oracle.eager)
-        found = answered(question, under_test, at, lambda alone: examined(*of_program, alone))
-        return _record(cell, **fields, **_judged(found, known))
+        return _record(cell, **fields, **_judged(answer_of(case, oracle, cell), known))
+    under_test = OfOracle(case, oracle, cell.dtype)
     seen = observe(under_test.subject(), at.inputs, at.directions, at.labels, at.expected, thoroughly=False)
     fields["first_call_time_s"] = seen.first_call_time_s
     if oracle.name == EXACT.name:
         said = f"{at.true.proven_digits:.0f} digits proven"
         return _record(cell, **fields, **_truth(said), scaled_error=at.true.proven_error)
     return _record(cell, **fields, **_estimated(at, seen))
+
+
+def answer_of(case: Case, oracle: Oracle, cell: Cell) -> Answer:
+    """What is found of an oracle's gradient at one point.
+
+    Raises:
+        Unsupported, Undecided: There is no truth here.
+    """
+    at, under_test = posed(case, cell.input, cell.dtype, cell.seed), OfOracle(case, oracle, cell.dtype)
+    of_program = (case, cell.input, cell.dtype, cell.seed, oracle.eager)
+    question = question_of(case, cell, oracle)
+    return answered(question, under_test, at, lambda alone: examined(*of_program, alone))
 
 
 def _judged(found: Answer, known: KnownDefect | None) -> dict[str, Any]:

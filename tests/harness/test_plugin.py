@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import harness.dropin
+from tests.harness.page.subjects import data_of
 
 pytest_plugins = ["tests.harness.sessions"]
 
@@ -160,6 +161,21 @@ def test_the_report_has_a_row_for_each_check(suffix, inside, pytester):
     assert "check_layer" in text
 
 
+def test_the_report_as_a_page_has_their_pictures(inside, pytester, monkeypatch):
+    monkeypatch.setattr("harness.page.document.drawing", lambda: "")
+    monkeypatch.setattr("harness.page.sweep.COUNT", 16)
+    inside(CHECKS, "--gradproof-report=out.html")
+    data = data_of(pytester.path.joinpath("out.html").read_text(encoding="utf-8"))
+    found = {row["function"].partition("::")[2]: row for row in data["rows"]}
+    assert {"test_right", "test_wrong", "test_layer"} <= found.keys()
+    right, wrong = found["test_right"], found["test_wrong"]
+    assert (right["verdict"], wrong["verdict"]) == ("accurate", "wrong")
+    assert "sweep" not in right
+    assert data["sweeps"][wrong["sweep"]]["points"]
+    assert data["sources"][wrong["source"]]["listings"]
+    assert wrong["command"] == "pytest test_mine.py::test_wrong"
+
+
 DIRECT = """
 import os
 import numpy as np
@@ -220,7 +236,7 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--gradproof-report=out.txt", "its name ends in .csv, .md or .jsonl"),
+        ("--gradproof-report=out.txt", "its name ends in .csv, .md, .jsonl or .html"),
         ("--gradproof-report=no/such/out.csv", "no/such; make it first"),
         ("--gradproof-report=.csv/out.csv", ".csv; make it first"),
         ("--gradproof-seed=first", "--gradproof-seed is 'first'; it is a whole number, or `random`"),

@@ -1,8 +1,13 @@
 // The data is text: every word of it goes into the page by textContent, and none of it is run.
 const data = JSON.parse(document.getElementById("data").textContent);
+const pictures = await unpacked(document.getElementById("leaves").textContent);
 const home = document.getElementById("home"), leaf = document.getElementById("leaf");
-const rows = data.rows.map((row, number) => ({ ...row, number }));
+const rows = pictures.rows.map((row, number) => ({ ...row, number }));
 
+async function unpacked(letters) {
+  const bytes = Uint8Array.from(atob(letters), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 function el(tag, about = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(about)) {
@@ -45,7 +50,7 @@ function lost(row) {
 
 function line(row) {
   const cells = {
-    verdict: el("span", { class: "verdict", tone: tone(row.verdict) }, `${mark(row)} ${word(row)}`), function: link(row, name(row)),
+    verdict: el("span", { class: "said", tone: tone(row.verdict) }, `${mark(row)} ${word(row)}`), function: link(row, name(row)),
     system: row.system || "", dtype: row.dtype || "", input: row.input || "", bits_lost: lost(row), error_ulp: short(row.error_ulp), where: row.where || "",
   };
   return el("tr", {}, COLUMNS.filter(([id]) => varied.has(id)).map(([id]) => el("td", { class: id }, cells[id])));
@@ -168,14 +173,14 @@ function over(row) {
   const known = new Map([...ours, ...of].map((r) => [r.system || "", r]).reverse());
   const each = [...known.values()].reverse().filter((r, k, all) => all.findIndex((o) => o.sweep === r.sweep) === k);
   if (!each.length) return "";
-  const names = data.columns.point, legend = [...new Set(each.flatMap((r) => data.sweeps[r.sweep].points.map((p) => p[names.indexOf("verdict")])))].filter(Boolean);
+  const names = data.columns.point, legend = [...new Set(each.flatMap((r) => pictures.sweeps[r.sweep].points.map((p) => p[names.indexOf("verdict")])))].filter(Boolean);
   return el("section", {}, el("h3", {}, "Error over the input"),
-    el("p", { class: "soft" }, `${data.sweeps[each[0].sweep].argument} goes over all numbers of its dtype, the other inputs stay; the upright line is at ${data.sweeps[each[0].sweep].given[0]}. Point at a dot for its numbers.`),
-    el("p", { class: "legend" }, legend.map((w) => el("span", { class: "verdict", tone: tone(w) }, w))),
+    el("p", { class: "soft" }, `${pictures.sweeps[each[0].sweep].argument} goes over all numbers of its dtype, the other inputs stay; the upright line is at ${pictures.sweeps[each[0].sweep].given[0]}. Point at a dot for its numbers.`),
+    el("p", { class: "legend" }, legend.map((w) => el("span", { class: "said", tone: tone(w) }, w))),
     each.map((r) => {
-      const sweep = data.sweeps[r.sweep];
+      const sweep = pictures.sweeps[r.sweep];
       const points = sweep.points.map((p) => ({ ...called(names, p), budget: sweep.budget, digits: sweep.digits }));
-      return el("figure", {}, each.length > 1 ? el("figcaption", {}, r.system) : "",
+      return el("figure", {}, each.length > 1 ? el("figcaption", {}, `${r.system}${r.input && r.input !== "given" ? `, at ${r.input}` : ""}`) : "",
         chart(data.charts[`over ${sweep.dtype}`], { points, given: [{ place: sweep.given[1] }] }, `bits of error over ${sweep.argument}, ${r.system}`, { width: "fit", height: each.length > 1 ? 150 : 230 }), numbersOf(sweep, r.system));
     }));
 }
@@ -191,7 +196,7 @@ function numbersOf(sweep, system) {
 }
 
 function tensorOf(row) {
-  const tensor = data.tensors[row.tensor];
+  const tensor = pictures.tensors[row.tensor];
   if (!tensor || tensor.elements < 2) return "";
   const cells = tensor.cells.map((c) => called(data.columns.cell, c));
   const told = el("p", { class: "told", role: "status" });
@@ -223,7 +228,7 @@ function tensorOf(row) {
 }
 
 function sourceOf(row) {
-  const source = data.sources[row.source];
+  const source = pictures.sources[row.source];
   if (!source) return "";
   const bar = (one) => one ? el("td", { class: "number share" }, `${(100 * one.share).toFixed(one.share && one.share < 0.1 ? 1 : 0)} %`, shareOf(one.share)) : el("td", { class: "share" });
   const bits = (one) => el("td", { class: "number" }, one && one.bits >= 0.5 ? `${one.bits.toFixed(0)}` : "");
@@ -249,11 +254,11 @@ function others(row, whole) {
   const beside = rows.filter((r) => same(r, row) && r.argument === row.argument && !r.probe);
   const points = beside.filter((r) => r.tensor !== undefined).toSorted(byBadness).toSorted((a, b) => (b.input === "given") - (a.input === "given"));
   if (beside.length < 2 || (points.length < 2 && !whole)) return "";
-  const elements = points.flatMap((r, order) => data.tensors[r.tensor].cells.map((c, k) => ({ ...called(data.columns.cell, c), input: r.input, order, number: k, digits: r.digits })));
+  const elements = points.flatMap((r, order) => pictures.tensors[r.tensor].cells.map((c, k) => ({ ...called(data.columns.cell, c), input: r.input, order, number: k, digits: r.digits })));
   const parts = [el("h3", {}, "At other points")];
   if (points.length > 1) parts.push(el("p", { class: "soft" }, "Bits of error of each element of the gradient, a point a picture."), chart(data.charts[`points ${row.digits}`], { elements }, "bits of error at each point", { facets: true }));
   if (whole) parts.push(el("table", { class: "rows" }, el("tbody", {}, beside.toSorted(byBadness).map((r) => el("tr", {},
-    el("td", {}, el("span", { class: "verdict", tone: tone(r.verdict) }, `${mark(r)} ${word(r)}`)),
+    el("td", {}, el("span", { class: "said", tone: tone(r.verdict) }, `${mark(r)} ${word(r)}`)),
     el("td", {}, r.number === row.number ? r.input : link(r, r.input)),
     el("td", { class: "bits_lost" }, lost(r)), el("td", { class: "where" }, r.diagnosis || ""))))));
   return el("section", {}, parts);

@@ -1,5 +1,7 @@
 """What the pages of these tests show."""
 
+import base64
+import gzip
 import json
 import re
 
@@ -33,7 +35,9 @@ X = np.array([[-7.0, -3.0, 0.0], [0.5, 1.0, 3.0]])
 
 def data_of(html):
     """What stands in a page as data."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)[1])
+    (plain,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    (packed,) = re.findall(r'<script [^>]* id="leaves">(.*?)</script>', html, re.S)
+    return json.loads(plain) | json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
 def called(names, values):
