@@ -72,6 +72,8 @@ class _Run:
         def read(atom: Any) -> _Slot:
             return _Slot(atom.val) if isinstance(atom, Literal) else known[atom]
 
+        if any(_is_complex(v.aval) for e in closed.jaxpr.eqns for v in e.outvars):
+            raise Unsupported("calls of complex numbers cannot be mended")
         for equations in _by_place(closed.jaxpr.eqns):
             (first, *more) = equations
             inner = _inside(first)
@@ -494,6 +496,10 @@ def _inside(equation: Any) -> ClosedJaxpr | None:
         return None
     found = equation.params["jaxpr"]
     return found if isinstance(found, ClosedJaxpr) else ClosedJaxpr(found, ())
+
+
+def _is_complex(aval: Any) -> bool:
+    return str(getattr(aval, "dtype", "")).startswith("complex")
 
 
 def _is_floating(value: Any) -> bool:

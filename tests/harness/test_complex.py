@@ -1,11 +1,16 @@
 """Complex numbers through the doors: conventions, functions, kernels that people write, and wrong ones."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
 
 from harness import check_gradient, exact_gradient
+from harness.subject.target import target_of
 from harness.verdicts import Verdict
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.derive import vjp
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -160,6 +165,123 @@ def transform_with(rule):
 )
 def test_a_backward_of_a_transform_is_judged(rule, verdict):
     assert checked(transform_with(rule), (Z,)).verdict is verdict
+
+
+# -- JAX --------------------------------------------------------------------------------------------------
+
+JZ, JW = (jnp.asarray(v.numpy()) for v in (Z, W))
+
+
+def matrix(z, w):
+    return jnp.outer(z, z.conj()) + 2 * jnp.eye(4) + 1j * jnp.outer(w, z)
+
+
+OF_JAX = {
+    "unary": lambda z: jnp.abs(z) + jnp.angle(z) + jnp.exp(z) + jnp.log(z) * jnp.sqrt(z) + jax.nn.sigmoid(z),
+    "trigonometric": lambda z: jnp.sin(z) + jnp.cos(z) * jnp.tan(z) + jnp.sinh(z) + jnp.cosh(z) * jnp.tanh(z),
+    "inverse": lambda z: jnp.arcsin(z) + jnp.arccos(z) + jnp.arctan(z) + jnp.arcsinh(z) + jnp.arctanh(z),
+    "logarithms": lambda z: jnp.log1p(z) + jnp.log2(z) + jnp.log10(z) + jnp.expm1(z) + jnp.exp2(z),
+    "arithmetic": lambda z, w: (z * w - 1j) / (w + z.conj()) + z**3 + z**-2 + z**w + 2**z + z.real,
+    "products": lambda z, w: jnp.outer(z, w.conj()) @ w + jnp.einsum("i,j,j->i", z, w, z) + jnp.vdot(z, w),
+    "reductions": lambda z: z.sum() + z.prod() + z.mean() + z.var() + z.std() + jnp.linalg.norm(z),
+    "running": lambda z: jnp.cumsum(z) * jnp.cumprod(z),
+    "moved": lambda z, w: jnp.concatenate([z, w[::-1]]).reshape(2, 4).T,
+    "choices": lambda z, w: jnp.where(z.real > 0, z, w * 1j) + jnp.roll(z, 1),
+    "written into": lambda z, w: z.at[1:].set(w[:3]).at[0].add(2j),
+    "padded": lambda z: jnp.pad(z, (1, 2), constant_values=1j),
+    "a scan": lambda z, w: jax.lax.scan(lambda c, x: (c * x + 1j, c), z[0], w)[1],
+    "a branch": lambda z, w: jax.lax.cond(z[0].real > 0, lambda: z, lambda: w),
+    "batched": lambda z, w: jax.vmap(jax.jit(lambda a, b: a * b))(z, w),
+    "a convolution": lambda z, w: jnp.convolve(z, w),
+    "spectra": lambda z, w: jnp.fft.ifft(jnp.fft.fft(z, norm="ortho") * w),
+    "real spectra": lambda z, w: jnp.fft.irfft(jnp.fft.rfft(z.real, n=6) * w, n=7),
+    "more axes": lambda z, w: jnp.fft.fft2(jnp.outer(z, w), s=(3, 5)),
+    "solve": lambda z, w: jnp.linalg.solve(matrix(z, w), w),
+    "determinants": lambda z, w: jnp.linalg.det(matrix(z, w)) + jnp.linalg.slogdet(matrix(z, w))[1],
+    "Cholesky": lambda z: jnp.linalg.cholesky(jnp.outer(z, z.conj()) + jnp.eye(4)),
+    "q and r": lambda z, w: jnp.linalg.qr(matrix(z, w)[:, :2]),
+    "a gradient": lambda z: jax.grad(lambda z: (jnp.abs(z) ** 2).sum())(z),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_JAX)
+def test_a_function_of_jax_has_its_value_and_gradient(name):
+    """Compiled as a whole: apart, JAX compiles each operation, which takes long."""
+    f = OF_JAX[name]
+    target = target_of(f, (JZ, JW)[: f.__code__.co_argcount], {}, None, None)
+    count = len(target.results.shapes)
+    cotangents = [
+        np.cos(np.arange(np.prod(shape, dtype=int))).reshape(shape) for shape in target.results.shapes
+    ]
+
+    def both(given, *arrays):
+        values, pull = jax.vjp(target.flat, *arrays)
+        return values, pull(tuple(g.astype(v.dtype) for g, v in zip(given, values, strict=True)))
+
+    theirs = jax.tree.leaves(jax.jit(both)(tuple(map(jnp.asarray, cotangents)), *target.arrays))
+    recording = target.framework.record(target.flat, target.arrays, True)
+    derived = vjp(recording.program, target.active)
+    ours = evaluate(recording.program, recording.values, 128)
+    ours += evaluate(derived, [*recording.values, *(c.astype(np.float32) for c in cotangents)], 128)
+    for balls, numbers in zip(ours, theirs, strict=True):
+        mids = np.array([float(b.mid()) for b in balls.ravel()]).reshape(numbers.shape)
+        assert np.allclose(mids, numbers, 1e-4, 1e-4)
+    assert len(ours) == count + len(target.active)
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "spectra", "a scan"])
+def test_a_function_of_jax_is_proven(name):
+    found = checked(OF_JAX[name], (JZ, JW), jit=True)
+    assert found.verdict is Verdict.ACCURATE, str(found)
+    assert found.value.verdict.right
+
+
+def test_jax_has_no_conjugate():
+    """Of L = Re z^2 the gradient is dL/da - i dL/db = 2 z, where torch has 2 conj(z)."""
+    z = jnp.array([1 + 2j])
+    assert jax.grad(lambda z: (z * z).real.sum())(z)[0] == 2 + 4j
+    exact = exact_gradient(lambda z: (z * z).real.sum(), (z,))
+    assert [float(b.mid()) for b in exact.balls.ravel()] == [2, -4]
+
+
+def jax_with(rule):
+    @jax.custom_vjp
+    def square(z):
+        return z * z
+
+    square.defvjp(lambda z: (z * z, z), lambda z, g: (rule(g, z),))
+    return square
+
+
+OF_JAX_RULES = {
+    "right": (lambda g, z: 2 * z * g, Verdict.ACCURATE),
+    "torch's convention": (lambda g, z: 2 * z.conj() * g, Verdict.WRONG),
+    "half of it": (lambda g, z: z * g, Verdict.WRONG),
+    "without the imaginary part": (lambda g, z: (2 * z * g).real + 0j, Verdict.WRONG),
+}
+
+
+@pytest.mark.parametrize("name", OF_JAX_RULES)
+def test_a_rule_of_jax_is_judged(name):
+    rule, verdict = OF_JAX_RULES[name]
+    assert checked(jax_with(rule), (JZ,)).verdict is verdict
+    assert checked(lambda z: z * z, (JZ,), vjp=rule).verdict is verdict
+
+
+def test_every_way_through_jax():
+    for options in ({"order": 2}, {"mode": "forward"}, {"mode": "forward-over-reverse"}):
+        assert checked(lambda z: z * z.conj() * z, (JZ,), **options, jit=True).passed
+    assert checked(lambda z: z * z, (JZ,), cotangent=JW).passed
+    assert checked(lambda z: z * z, (np.array([1 + 2j]),), framework="jax").passed
+
+
+def test_what_jax_itself_has_wrong():
+    """sign(z) = z / |z| moves, and acosh' = 1 / (sqrt(z - 1) sqrt(z + 1)), not 1 / sqrt(z^2 - 1)."""
+    assert checked(jnp.sign, (JZ,), jit=True).verdict is Verdict.WRONG
+    both_sides = jnp.array([-1.4 + 0.2j, 1.4 - 0.2j])
+    found = checked(jnp.arccosh, (both_sides,), jit=True)
+    assert found.verdict is Verdict.WRONG
+    assert "2 of 4 elements differ" in str(found)
 
 
 # -- kernels that people write ----------------------------------------------------------------------------

@@ -201,6 +201,16 @@ def test_complex_numbers_are_proven(settings):
     assert [made.unproven for made in settings.made] == [""] * 5
 
 
+def test_complex_numbers_are_proven_in_jax(settings):
+    z, w = jnp.array([1 + 2j, 0.5j]), jnp.array([0.3 - 1j, 2.0])
+    check_grads(lambda z, w: jnp.exp(z) * w.conj(), (z, w), order=1)
+    check_vjp(lambda z: z * z, lambda z: (z * z, lambda g: (2 * z * g,)), (z,))
+    with pytest.raises(AssertionError):
+        check_vjp(lambda z: z * z, lambda z: (z * z, lambda g: (2 * z.conj() * g,)), (z,))
+    check_jvp(lambda z: z * z, lambda p, t: (p[0] * p[0], 2 * p[0] * t[0]), (z,))
+    assert [made.unproven for made in settings.made] == [""] * 4
+
+
 def test_tolerances_are_noted_once(settings):
     with pytest.warns(GradientWarning, match="atol: accepted and ignored; the tolerance follows "):
         gradcheck(torch.sin, (tensor(3),), atol=0.5)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
-from oracles.exact.program.complex import OF_PARTS, REAL, Complex
+from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
@@ -164,13 +163,6 @@ class Memory:
             return before[1]
         self._outside[key] = values, constant(self.builder, values, name_of(tensor.dtype))
         return self._outside[key][1]
-
-
-def each_part(function: Callable[..., Var], *values: Value) -> Any:
-    """A function of real values; of complex ones of both parts."""
-    if not any(isinstance(v, Complex) for v in values):
-        return function(*values)
-    return Complex(*(function(*(getattr(v, part) for v in values)) for part in ("re", "im")))
 
 
 def constant(builder: Builder, values: Array, dtype: str) -> Any:

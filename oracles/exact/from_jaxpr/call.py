@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from flint import arb
 
+from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert
@@ -35,7 +36,7 @@ class Eqn(NamedTuple):
     interpret: Callable[..., list[Var]]
 
 
-Rule: TypeAlias = Callable[..., Var | Sequence[Var]]
+Rule: TypeAlias = Callable[..., Any]  # a value, real or complex, or several
 
 
 def promoted(dtype: str, *operands: Var) -> list[Var]:
@@ -51,3 +52,10 @@ def constant(recorder: Builder, value: Any, dtype: str) -> Var:
     if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
         array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
     return recorder.constant(array, dtype)
+
+
+def constant_of_any(recorder: Builder, value: Any, dtype: str) -> Any:
+    """The same of complex numbers, too."""
+    if dtype in cx.REAL:
+        return cx.constant(recorder, np.asarray(value, np.complex128), dtype, constant)
+    return constant(recorder, value, dtype)

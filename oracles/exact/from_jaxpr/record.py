@@ -19,13 +19,16 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
+from oracles.exact.from_jaxpr.rules.complex import complex_rule
+from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
+from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -127,14 +130,14 @@ class _Reader:
         self, recorder: Recorder, equation: Any, operands: list[Var], place: Line | None
     ) -> Sequence[Var]:
         try:
-            name, rule = self._rule(equation)
+            name, rule = self._rule(equation, any(isinstance(v, Complex) for v in operands))
             first = equation.outvars[0].aval if equation.outvars else None
             interpret = partial(self.interpret, caller=place)
             shape = getattr(first, "shape", ())
             call = Eqn(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
             recorder.calls(name, place)
             found = rule(call, *operands)
-            found = [found] if isinstance(found, Var) else found
+            found = [found] if isinstance(found, Var | Complex) else found
             _compare(name, found, equation.outvars)
         except Unsupported as reason:
             line = _user_line(equation)
@@ -143,12 +146,14 @@ class _Reader:
             raise type(reason)(f"{reason} (at {line.file}:{line.number})", line=line) from None
         return found
 
-    def _rule(self, equation: Any) -> tuple[str, Rule]:
+    def _rule(self, equation: Any, of_complex: bool) -> tuple[str, Rule]:
         """What is called, by name, and its rule."""
         name = equation.primitive.name
         _refuse_dtypes(equation, name)
+        if (of_complex or any(_dtype(v.aval) in REAL for v in equation.outvars)) and name not in CONTROL:
+            return name, complex_rule(name)
         is_code = name in CALLS  # and its derivative that of the code: no rule of its own comes with it
-        if not (self.coding and is_code) and (known := definition(equation)) is not None:
+        if not of_complex and not (self.coding and is_code) and (known := definition(equation)) is not None:
             self.named |= is_code
             return known
         own = None if name in RULES else definition_of("jax", name)
@@ -156,17 +161,17 @@ class _Reader:
             raise _missing(name)
         return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
-    def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Var:
+    def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Any:
         """A constant; a single number as it was written, if that is known."""
         dtype = _dtype(aval)
         if self.partners is None or np.shape(value) or dtype not in FLOATS or is_as_written(value, dtype):
-            return constant(recorder, value, dtype)
+            return constant_of_any(recorder, value, dtype)
         if self.trusting and is_short(value, dtype):
             self.trusted = True
-            return constant(recorder, value, dtype)
+            return constant_of_any(recorder, value, dtype)
         known = meant(value, dtype, self.partners().get(slot))
         if known is None or (self.exactly and known.dtype == object):
-            return constant(recorder, value, dtype)
+            return constant_of_any(recorder, value, dtype)
         if known.dtype == object:
             at = f" (at {place})" if place else ""
             self.notes[
@@ -200,9 +205,7 @@ def _user_line(equation: Any) -> Line | None:
 
 def _refuse_dtypes(equation: Any, name: str) -> None:
     for v in equation.outvars:
-        if (kind := _dtype(v.aval)).startswith("complex"):
-            raise Unsupported(f"JAX's {name} on complex numbers: not yet")
-        if "float" in kind and kind not in FLOATS:
+        if "float" in (kind := _dtype(v.aval)) and kind not in FLOATS:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
 
 

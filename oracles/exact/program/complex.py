@@ -7,17 +7,15 @@ and roots are principal ones: they jump where `atan2` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
-from oracles.exact.program.primitives import linear_algebra as la
-from oracles.exact.program.primitives.arrays import concatenate, constant_value, index, reduce_sum
+from oracles.exact.program.primitives.arrays import constant_value, reduce_sum
 from oracles.exact.program.primitives.choices import edged
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Array, Builder, Operand, Shape, Var
@@ -114,6 +112,13 @@ def parts(x: Number) -> tuple[Any, Any]:
         return x, None
     array = np.asarray(x)
     return (array.real, array.imag) if array.dtype.kind == "c" else (array, None)
+
+
+def each_part(function: Callable[..., Any], *values: Complex | Var) -> Any:
+    """A function of real values; of complex ones of both parts."""
+    if not any(isinstance(v, Complex) for v in values):
+        return function(*values)
+    return Complex(*(function(*(getattr(v, part) for v in values)) for part in ("re", "im")))
 
 
 def vars_of(x: Complex | Var) -> list[Var]:
@@ -424,90 +429,6 @@ ELEMENTWISE: dict[str, Callable[[Complex], Any]] = {
     "logistic": logistic, "neg": neg, "real": real, "reciprocal": reciprocal, "rsqrt": rsqrt, "sign": sign,
     "sin": sin, "sinh": sinh, "sqrt": sqrt, "square": square, "tan": tan, "tanh": tanh,
 }  # fmt: skip
-
-
-# -- arrays -----------------------------------------------------------------------------------------------
-
-
-def bilinear(product: Callable[[Any, Any], Var], x: Number, y: Number) -> Complex:
-    """What is linear in both operands, with real coefficients: a product of any kind."""
-    (a, b), (c, d) = parts(x), parts(y)
-    if b is None or d is None:
-        return pair(product(a, c), product(a, d) if b is None else product(b, c))
-    return pair(product(a, c) - product(b, d), product(a, d) + product(b, c))
-
-
-def matmul(x: Complex | Var, y: Complex | Var) -> Complex:
-    """x y over the last two axes, as one product of real matrices: its terms are added in any order."""
-    if isinstance(x, Var) or isinstance(y, Var):
-        return bilinear(la.matmul, x, y)
-    wide = concatenate([x.re, x.im], -1)
-    tall = concatenate([concatenate([y.re, y.im], -1), concatenate([-y.im, y.re], -1)], -2)
-    found, n = la.matmul(wide, tall), y.shape[-1]
-    return Complex(index(found, lambda p: p[..., :n]), index(found, lambda p: p[..., n:]))
-
-
-def transpose(x: Complex) -> Complex:
-    """The last two axes exchanged."""
-    return x.apart(la.transpose)
-
-
-def adjoint(x: Complex) -> Complex:
-    """The conjugate of the transpose."""
-    return conj(transpose(x))
-
-
-def embedded(a: Complex) -> Var:
-    """The real matrix [[a, -b], [b, a]], which multiplies and inverts as a + ib does."""
-    return concatenate([concatenate([a.re, -a.im], -1), concatenate([a.im, a.re], -1)], -2)
-
-
-def solve(a: Complex | Var, b: Complex | Var, left: bool = True) -> Complex:
-    """The x of a x = b, or of x a = b."""
-    kind = next(v.dtype for v in (a, b) if isinstance(v, Complex))
-    a, b = as_complex(a, kind), as_complex(b, kind)
-    if not left:
-        return transpose(solve(transpose(a), transpose(b)))
-    n = a.shape[-1]
-    found = la.solve(embedded(a), concatenate([b.re, b.im], -2))
-    return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
-
-
-def inverse(a: Complex) -> Complex:
-    """The inverse of (..., n, n)."""
-    n = a.shape[-1]
-    found = la.inverse(embedded(a))
-    return Complex(index(found, lambda p: p[..., :n, :n]), index(found, lambda p: p[..., n:, :n]))
-
-
-def product(x: Complex, axes: Sequence[int], keepdims: bool = False) -> Complex:
-    """The product over axes, by halves: zeros are no exception."""
-    axes = sorted(a % x.ndim for a in axes)
-    rest = [a for a in range(x.ndim) if a not in axes]
-    left = tuple(x.shape[a] for a in rest)
-
-    def row(v: Var) -> Var:
-        return index(v, lambda p: p.transpose(*rest, *axes).reshape(*left, -1))
-
-    y = x.apart(row)
-    while (n := y.shape[-1]) > 1:
-        half = n // 2
-        both = mul(y[..., :half], y[..., half : 2 * half])
-        y = joined([both, y[..., -1:]], -1) if n % 2 else both
-    kept = tuple(1 if a in axes else m for a, m in enumerate(x.shape)) if keepdims else left
-    if not y.shape[-1]:
-        return pair(y.builder.broadcast(y.builder.constant(1.0, y.re.dtype), kept), 0.0)
-    return y.apart(lambda v: index(v, lambda p: p.reshape(kept)))
-
-
-def joined(xs: Sequence[Complex], axis: int) -> Complex:
-    """One after another along an axis."""
-    return Complex(concatenate([x.re for x in xs], axis), concatenate([x.im for x in xs], axis))
-
-
-def total(xs: Sequence[Complex]) -> Complex:
-    """The sum of several."""
-    return reduce(add, xs)
 
 
 def constant(

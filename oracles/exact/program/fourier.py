@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from oracles.exact.program import complex as cx
+from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arithmetic import cosines_
@@ -72,7 +73,7 @@ def _direct(x: Complex, forward: bool) -> Complex:
         return x
     roots = _roots(x.builder, np.outer(np.arange(n), np.arange(n)), n, x.re.dtype, forward)
     flat = x.apart(lambda v: reshape(v, (v.size // n, n)))
-    return cx.matmul(flat, roots).apart(lambda v: reshape(v, x.shape))
+    return ca.matmul(flat, roots).apart(lambda v: reshape(v, x.shape))
 
 
 def real_inverse(x: Complex, axes: Sequence[int], length: int) -> Var:
@@ -86,7 +87,7 @@ def real_inverse(x: Complex, axes: Sequence[int], length: int) -> Var:
     x = x.apart(lambda v: _resized(v, last, half))
     mirrored = np.arange(length - half, 0, -1)
     rest = cx.conj(x.apart(lambda v: index(v, lambda p: p.take(mirrored, last))))
-    return transform(cx.joined([x, rest], last), (last,), False).re
+    return transform(ca.joined([x, rest], last), (last,), False).re
 
 
 def _resized(x: Var, axis: int, n: int) -> Var:

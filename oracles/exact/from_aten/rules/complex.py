@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from oracles.exact.from_aten.rules.linalg import added
 from oracles.exact.from_aten.rules.moving import MOVERS
 from oracles.exact.from_aten.rules.reductions import axes, norm
 from oracles.exact.program import complex as cx
+from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program import fourier
 from oracles.exact.program import functions as f
 from oracles.exact.program.complex import REAL, Complex
@@ -161,32 +161,18 @@ def _variance(x: Complex, dim: Any = None, correction: float | None = None, keep
 
 
 def _product(x: Complex, dim: Any = None, keepdim: bool = False) -> Complex:
-    return cx.product(x, axes(x.re, dim), keepdim)
-
-
-def _row(v: Var, k: int, dim: int) -> Var:
-    return index(v, lambda p: p.take([k], dim))
-
-
-def _cumprod(x: Complex, dim: int) -> Complex:
-    """Row by row."""
-    if not x.ndim:
-        return x
-    rows = [x.apart(partial(_row, k=k, dim=dim)) for k in range(x.shape[dim])]
-    for k in range(1, len(rows)):
-        rows[k] = cx.mul(rows[k - 1], rows[k])
-    return cx.joined(rows, dim) if rows else x
+    return ca.product(x, axes(x.re, dim), keepdim)
 
 
 def _mv(a: Complex, x: Complex) -> Complex:
-    found = cx.matmul(a, x.apart(lambda v: reshape(v, (*v.shape, 1))))
+    found = ca.matmul(a, x.apart(lambda v: reshape(v, (*v.shape, 1))))
     return found.apart(lambda v: reshape(v, v.shape[:-1]))
 
 
 def _dot(x: Complex, y: Complex) -> Complex:
     """Of two vectors."""
     row, column = x.apart(lambda v: reshape(v, (1, v.size))), y.apart(lambda v: reshape(v, (v.size, 1)))
-    return cx.matmul(row, column).apart(lambda v: reshape(v, ()))
+    return ca.matmul(row, column).apart(lambda v: reshape(v, ()))
 
 
 def _outer(x: Complex, y: Complex) -> Complex:
@@ -216,8 +202,8 @@ def _vectors(b: Any, a: Any, shape: Any) -> bool:
 def _solve_ex(call: OperatorCall, a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> Any:
     if _vectors(b, a, call.shape):
         column = cx.as_complex(b, kind_of(call)).apart(lambda v: reshape(v, (*v.shape, 1)))
-        return cx.solve(a, column, left).apart(lambda v: reshape(v, call.shape))
-    return cx.solve(a, b, left)
+        return ca.solve(a, column, left).apart(lambda v: reshape(v, call.shape))
+    return ca.solve(a, b, left)
 
 
 # -- spectra ----------------------------------------------------------------------------------------------
@@ -298,7 +284,7 @@ COMPLEX: dict[str, Rule] = {
     "isfinite": _both(RULES["isfinite"], "and"),
     "mean": promoted(_mean),
     "prod": promoted(_product),
-    "cumprod": promoted(_cumprod),
+    "cumprod": promoted(lambda x, dim: ca.cumulated(x, dim) if x.ndim else x),
     "var": promoted(_variance),
     "std": promoted(lambda *args, **kwargs: scalar("sqrt", _variance(*args, **kwargs))),
     "var_mean": promoted(
@@ -321,18 +307,18 @@ COMPLEX: dict[str, Rule] = {
                     lambda call, first, *rest, **_: _fill(call, rest[-1] if rest else first)),
     **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda call, *_, **__: _fill(call, 1.0)),
     "constant_pad_nd": lambda call, x, pad, value=0.0: _padded(call, x, pad, value),
-    "mm": promoted(cx.matmul),
-    "bmm": promoted(cx.matmul),
+    "mm": promoted(ca.matmul),
+    "bmm": promoted(ca.matmul),
     "mv": promoted(_mv),
     "dot": promoted(_dot),
     "vdot": promoted(lambda x, y: _dot(cx.conj(x), y)),
-    "addmm": promoted(added(cx.matmul)),
-    "baddbmm": promoted(added(cx.matmul)),
-    "addbmm": promoted(added(lambda a, b: cx.matmul(a, b).apart(lambda v: reduce_sum(v, (0,))))),
+    "addmm": promoted(added(ca.matmul)),
+    "baddbmm": promoted(added(ca.matmul)),
+    "addbmm": promoted(added(lambda a, b: ca.matmul(a, b).apart(lambda v: reduce_sum(v, (0,))))),
     "addmv": promoted(added(_mv)),
     "addr": promoted(added(_outer)),
     "_linalg_solve_ex": _solve_ex,
-    "linalg_inv_ex": _alone(cx.inverse),
+    "linalg_inv_ex": _alone(ca.inverse),
     "_fft_c2c": lambda call, *args: _c2c(*args),
     "_fft_r2c": lambda call, *args: _r2c(*args),
     "_fft_c2r": lambda call, *args: _c2r(*args),

@@ -6,14 +6,17 @@ Calls are followed, loops unrolled; a branch or the end of a loop is decided by 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.tracing import x64_for
+from oracles.exact.program.complex import Complex, each_part
+from oracles.exact.program.complex_arrays import solve as solve_complex
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach, select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
@@ -21,6 +24,7 @@ from oracles.exact.program.primitives.linear_algebra import solve, transpose
 from oracles.exact.program.program import SYMMETRIC, Array, Var
 
 LONGEST = 100_000  # steps of a loop
+WIDE = {"float64", "complex128"}
 
 
 def _inline(name: str) -> Rule:
@@ -36,7 +40,7 @@ def _expanded(call: Eqn, *operands: Var) -> Sequence[Var]:
     """An operation with rules of its own (`custom_root`, since JAX 0.12): what it says that it computes."""
     primitive = call.params["_prim"]
     given = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in operands]  # type: ignore[no-untyped-call]
-    with x64_for(any(v.dtype == "float64" for v in operands)):
+    with x64_for(any(v.dtype in WIDE for v in operands)):
         closed = jax.make_jaxpr(lambda *flat: primitive.expand(*jax.tree.unflatten(primitive.in_tree, flat)))(
             *given
         )
@@ -65,8 +69,12 @@ def _while(call: Eqn, *operands: Var) -> Sequence[Var]:
     raise Unsupported(f"a loop of more than {LONGEST} steps")
 
 
-def _where(leading: Array, x: Var, y: Var) -> Var:
+def _where(leading: Array, x: Any, y: Any) -> Any:
     """x or y by a mask over the leading axes."""
+    return each_part(partial(_where_real, leading), x, y)
+
+
+def _where_real(leading: Array, x: Var, y: Var) -> Var:
     mask = np.broadcast_to(leading.reshape(leading.shape + (1,) * (x.ndim - leading.ndim)), x.shape)
     return select(x.builder.constant(mask.copy()), x, y)
 
@@ -100,13 +108,18 @@ def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
         found.reverse()
     if not found:
         avals = [v.aval for v in call.outvars[carried:]]
-        return [*state, *(constant(recorder, np.zeros(a.shape), str(a.dtype)) for a in avals)]
-    stacked = [concatenate([reshape(y, (1, *y.shape)) for y in ys], 0) for ys in zip(*found, strict=True)]
-    return [*state, *stacked]
+        return [*state, *(constant_of_any(recorder, np.zeros(a.shape), str(a.dtype)) for a in avals)]
+    return [*state, *(each_part(_stacked, *ys) for ys in zip(*found, strict=True))]
 
 
-def _rows(x: Var) -> list[Var]:
+def _stacked(*rows: Var) -> Var:
+    return concatenate([reshape(y, (1, *y.shape)) for y in rows], 0)
+
+
+def _rows(x: Any) -> list[Any]:
     """The slices along the first axis, by halves, so that the transpose adds up small arrays."""
+    if isinstance(x, Complex):
+        return [Complex(*both) for both in zip(_rows(x.re), _rows(x.im), strict=True)]
     n = x.shape[0]
     if n <= 1:
         return [reshape(x, x.shape[1:])] if n else []
@@ -125,13 +138,17 @@ def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
         raise Unsupported("custom_linear_solve for several arrays at once: not yet")
     (b,), consts = right, operands[: lengths.matvec]
     basis = np.eye(b.size).reshape(b.size, *b.shape)
-    with x64_for(b.dtype == "float64"):
+    with x64_for(b.dtype in WIDE):
         columns = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(matvec), (None,) * len(consts) + (0,)))(
             *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts), basis.astype(b.dtype)
         )
-    (found,) = call.interpret(call.recorder, columns, [*consts, constant(call.recorder, basis, b.dtype)])
-    matrix = transpose(reshape(found, (b.size, b.size)))
-    x = reshape(solve(matrix, reshape(b, (b.size, 1))), b.shape)
+    (found,) = call.interpret(
+        call.recorder, columns, [*consts, constant_of_any(call.recorder, basis, b.dtype)]
+    )
+    matrix = each_part(lambda v: transpose(reshape(v, (b.size, b.size))), found)
+    column = each_part(lambda v: reshape(v, (b.size, 1)), b)
+    solved = (solve_complex if isinstance(column, Complex) else solve)(matrix, column)
+    x = each_part(lambda v: reshape(v, b.shape), solved)
     return [x, *_said_beside(call, operands)]
 
 
@@ -141,7 +158,7 @@ def _said_beside(call: Eqn, operands: Sequence[Var]) -> list[Var]:
         return []
     before, ends = lengths.matvec + lengths.vecmat, sum(lengths)
     given = [*operands[before : before + lengths.solve], *operands[ends:]]
-    return [detach(y) for y in call.interpret(call.recorder, algorithm, given)[1:]]
+    return [each_part(detach, y) for y in call.interpret(call.recorder, algorithm, given)[1:]]
 
 
 CONTROL: dict[str, Rule] = {

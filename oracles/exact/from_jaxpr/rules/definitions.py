@@ -8,7 +8,6 @@ but not the names of its arguments, and is followed as it is coded.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -59,7 +58,7 @@ def definition(equation: Any) -> tuple[str, Rule] | None:
     if (found.takes, found.gives) != (arguments, len(equation.outvars)):
         return None
 
-    def rule(call: Eqn, *operands: Var) -> Var | Sequence[Var]:
+    def rule(call: Eqn, *operands: Var) -> Any:
         own = operands[len(operands) - arguments :]
         real = [v if k in found.whole else _real(call, v) for k, v in enumerate(own)]
         return found.rule(call, *promoted(call.dtype, *real))

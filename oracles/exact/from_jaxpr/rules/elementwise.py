@@ -125,7 +125,8 @@ def _folded(function: Callable[..., Any]) -> Rule:
 def _pow(call: Eqn, x: Var, y: Var) -> Var:
     """By integer powers where the exponent is a whole number that depends on no input."""
     if not x.is_float:
-        return _folded(np.power)(call, x, y)  # type: ignore[return-value]
+        found: Var = _folded(np.power)(call, x, y)
+        return found
     if not y.is_float:
         return scalar("power", x, y)
     whole = _whole_numbers(call.recorder, y)

@@ -109,7 +109,7 @@ def _targets(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
     return _positions(windows, x.shape, indices, sizes, p["mode"])
 
 
-def _scatter_add(call: Eqn, x: Var, indices: Var, updates: Var) -> Var | Sequence[Var]:
+def _scatter_add(call: Eqn, x: Var, indices: Var, updates: Var) -> Any:
     if not x.is_float:
         return _scatter_by(lambda old, new: old + new)(call, x, indices, updates)
     return x + scatter_add(updates, _targets(call, x, indices, updates), x.shape)
