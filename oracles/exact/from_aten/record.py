@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_map
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
 
 from oracles.exact.from_aten import kept
 from oracles.exact.from_aten.memory import numbers
@@ -103,7 +103,9 @@ class _Run(NamedTuple):
 
     def executed(self) -> tuple[Any, ...]:
         """What it returns where it is watched."""
-        return tuple(numbers(leaf) for leaf in tree_leaves(self.under(Watch())) if leaf is not None)
+        watch = Watch(checked=True)
+        self.under(watch)
+        return watch.executed
 
     def recorded(
         self, program: Program, once: tuple[str, ...], executed: Callable[[], tuple[Any, ...]]
@@ -124,7 +126,7 @@ class _Run(NamedTuple):
         """The kept recording (`one`, if only that counts) that this is, here and nearby, and its results."""
         watch = Watch(checked=True)
         try:
-            results = self.under(watch)
+            self.under(watch)
             found = kept.found(kind, watch)
             if found is None or (one is not None and found is not one):
                 return None
@@ -133,7 +135,7 @@ class _Run(NamedTuple):
             return None  # recorded anew, it says why
         if nearby.lines != watch.lines:
             return None
-        return found, tuple(numbers(leaf) for leaf in tree_leaves(results) if leaf is not None)
+        return found, watch.executed
 
     def nearby(self) -> tuple[Watch, _Run]:
         """It at other arguments, run: as far off as may be, for the function may have a domain.

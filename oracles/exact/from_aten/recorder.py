@@ -66,7 +66,6 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         super().__init__()
         self.moves = moves
         self.rules: dict[tuple[Any, bool], Rule | None] = {}
-        self.executed: tuple[Any, ...] = ()
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None

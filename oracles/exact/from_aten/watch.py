@@ -21,7 +21,7 @@ from torch.autograd.function import FunctionMeta, once_differentiable
 from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
 
 from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_of, written
-from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, whole_of
+from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.from_aten.notes import Notes, digest
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
@@ -139,6 +139,7 @@ class Watch(DispatchMode):
         within: Likewise inside `backward`s that are differentiated themselves.
         once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
+        executed: The numbers that the run returned, where it is `checked` (see `notes`).
     """
 
     def __init__(self, checked: bool = False) -> None:
@@ -149,6 +150,7 @@ class Watch(DispatchMode):
         self.depth = self.within = 0
         self.once: dict[str, None] = {}
         self.parts: set[int] = set()
+        self.executed: tuple[Any, ...] = ()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self._saved: list[tuple[Tensor, Tensor]] = []
         self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
@@ -183,7 +185,10 @@ class Watch(DispatchMode):
 
     def end(self, result: Any) -> Any:
         """What the run returns."""
-        self.lines.append(("end", self.notes.told(tensors_of(tree_leaves(result)))))
+        tensors = tensors_of(tree_leaves(result))
+        self.lines.append(("end", self.notes.told(tensors)))
+        if self.notes.checked:  # now, while what the run has written stands there
+            self.executed = tuple(map(numbers, tensors))
         return result
 
     def frozen(self, value: Any) -> Any:

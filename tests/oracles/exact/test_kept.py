@@ -304,6 +304,18 @@ def test_what_shares_memory():
     assert shared[0] != apart[0]
 
 
+def test_a_result_in_memory_that_is_put_back(served):
+    buffer = torch.zeros(2, 3)
+
+    def function(x):
+        buffer.copy_(x.detach())
+        return buffer.view_as(buffer)
+
+    for point in (X, LATER):
+        assert record(function, (point,)).executed()[0].tolist() == point.double().tolist()
+    assert served
+
+
 def test_what_lies_beside_what_is_written():
     def function(x):
         now.part.mul_(1)
