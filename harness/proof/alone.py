@@ -17,6 +17,7 @@ from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dty
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
 from harness.verdicts import Standing, Verdict
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.rounding.attainable import attainable
@@ -124,7 +125,7 @@ class Alone:
         program, values = recording.program, recording.values
         true = refine(program, values, BITS, self.question.limits, quickly=True)
         moving = [i for i, v in enumerate(program.inputs) if v.is_float]
-        excused, zero = attainable(program, values, moving, true, 0)
+        excused, zero = attainable(program, values, moving, true, 0, work=Work(self.question.limits.seconds))
         evidence = [
             Evidence("value", e, a, z, np.ones(e.shape, bool), bound_of(recording, k, name), v.dtype)
             for k, (e, a, z, v) in enumerate(zip(true, excused, zero, program.outputs, strict=True))

@@ -23,6 +23,10 @@ from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import shown
 
 GIVEN = "given"  # the point that was asked for
+BEYOND = (
+    "whose fault it is cannot be told: above order 1 only a function that is one call of a library's, with "
+    "no rule of yours, is checked alone"
+)
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 
@@ -109,6 +113,9 @@ def answered(
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
+    faulty = any(p.verdict.standing is Standing.FAULTY for p in own)
+    if faulty and fault is None and question.blames and len(question.derivative.steps) > 1:
+        notes = (*notes, BEYOND)
     own = [
         replace(p, blame=fault, guilty=_guilty(p, fault, tested, posed))
         if p.verdict.standing is Standing.FAULTY

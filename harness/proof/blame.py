@@ -20,6 +20,7 @@ from harness.proof.question import Blame, Question, UnderTest
 from harness.proof.reports import report_on
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT
+from harness.subject.tested import Tested, under_test
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.frameworks.calls import Call, Watched, as_it_is
 from oracles.frameworks.framework import without_errors
@@ -48,8 +49,10 @@ def blame(
         found: What was found of each part of the derivative.
         ask: Answers a question.
     """
-    if question.derivative not in {GRADIENT, PUSHFORWARD} or examined.opaque:
+    if examined.opaque:
         return None
+    if question.derivative not in {GRADIENT, PUSHFORWARD}:
+        return _of_one_call(question, tested, posed, found)
     bad = [k for k, one in enumerate(found) if one.verdict.standing is Standing.FAULTY]
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in posed.true.enclosures))
     numbers_alone = replace(examined, formula=agrees)
@@ -78,6 +81,32 @@ def blame(
         return None
     is_known = ran.complete and len(ran.calls) <= MOST_CALLS and None not in known.values()
     return Blame("yours") if is_known else None
+
+
+def _of_one_call(
+    question: Question, tested: UnderTest, posed: Posed, found: Sequence[Judgement]
+) -> Blame | None:
+    """Whose a derivative of a derivative is; None where nobody can tell.
+
+    It is the library's where the whole function is one call of it, whose derivatives are its own: the
+    question is about that call alone. How several share what is lost cannot be seen: the library pulls back
+    inside.
+    """
+    if not isinstance(tested, Tested):
+        return None
+    count = len(tested.target.arrays)
+    first = replace(question.derivative, steps=question.derivative.steps[:1])
+    own = len(tested.target.results.names if first == GRADIENT else tested.target.active)
+    directions, arrays = posed.inputs[count : count + own], posed.inputs[:count]
+    try:
+        with without_errors():
+            ran = under_test(tested.target, first).watch(tuple(directions), arrays, as_it_is)
+    except Exception:  # as above
+        return None
+    wrong = any(one.verdict is Verdict.WRONG for one in found)
+    its_own = ran.derived or not (wrong or ran.ruled)
+    alone = tested.own and question.is_plain and ran.complete and len(ran.calls) == 1
+    return _blamed(ran.calls[0]) if alone and its_own else None
 
 
 def _blamed(call: Call) -> Blame:

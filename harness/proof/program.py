@@ -100,7 +100,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     try:
         programs = tested.record(posed.directions, posed.inputs, alone)
     except Unsupported as reason:
-        return _opaque(truth, machine, str(reason))
+        return _opaque(question, truth, machine, str(reason))
     except Undecided as reason:
         return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(question, truth, programs.gradient, machine)
@@ -133,7 +133,9 @@ def examine_program(
     try:
         formula = compare(truth, recording, question)
     except Undecided as reason:
-        return _opaque(truth, machine, f"the gradient program cannot be evaluated exactly: {reason}")
+        return _opaque(
+            question, truth, machine, f"the gradient program cannot be evaluated exactly: {reason}"
+        )
     work, is_wrong = Work(question.limits.seconds), formula.agrees is not None and not formula.is_right
     coded = _as_coded(question, truth, recording, machine, work) if is_wrong else None
     if is_wrong and coded is None:
@@ -179,14 +181,13 @@ def _zeros(
     return Zeros(recording.program, recording.values, machine, work) if any(unbounded) else None
 
 
-def _opaque(truth: Truth, machine: RoundingModel, reason: str) -> Examined:
+def _opaque(question: Question, truth: Truth, machine: RoundingModel, reason: str) -> Examined:
     """A program that nobody can look into: nothing is known of it but how the truth's own would round."""
     note = f"the formula was not examined, so the numbers alone decide: {reason}"
     recording = Recording(truth.gradient, tuple(truth.inputs), ())
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
-    return Examined(
-        machine, recording, agrees, bound(truth.gradient, truth.inputs, machine), reason, note=note
-    )
+    balls = bound(truth.gradient, truth.inputs, machine, Work(question.limits.seconds))
+    return Examined(machine, recording, agrees, balls, reason, note=note)
 
 
 def verdicts(

@@ -18,7 +18,7 @@ from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outsid
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
@@ -92,7 +92,8 @@ def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: 
         return [_part(name, Verdict.WRONG, said)]
     program, true = posed.forward.program, posed.values
     wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
-    excused, zero = attainable(program, posed.forward.values, wrt, true, 0)
+    work = Work(question.limits.seconds)
+    excused, zero = attainable(program, posed.forward.values, wrt, true, 0, work=work)
     evidence = [
         replace(_evidence(e, v.dtype), attainable=a, zero=z)
         for e, a, z, v in zip(true, excused, zero, program.outputs, strict=True)

@@ -77,9 +77,11 @@ class Watched:
         complete: Whether all that it computes with was seen.
         derived: Whether it is known that the library made the derivative, and no rule of the caller's has a
             part in it.
+        ruled: Whether a rule of the caller's was seen to have a part in it.
     """
 
     gradients: tuple[Array | None, ...]
     calls: tuple[Call, ...]
     complete: bool
     derived: bool = False
+    ruled: bool = False

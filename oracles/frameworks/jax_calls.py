@@ -266,7 +266,8 @@ def differentiated(
                 slot.cotangent = jax.numpy.asarray(next(waiting), slot.value.dtype)
         run.backward()
         arrays = tuple(_or_zeros(given[k].cotangent, given[k].value) for k in argnums)
-    return Watched(arrays, tuple(run.calls), run.complete, not _has_rules(closed))
+    ruled = _has_rules(closed)
+    return Watched(arrays, tuple(run.calls), run.complete, not ruled, ruled)
 
 
 def pushed(
@@ -281,7 +282,8 @@ def pushed(
             given[k].tangent = jax.numpy.asarray(tangent)
         found = [s for s in run.forward(closed, given) if _is_floating(s.value)]
         arrays = tuple(_or_zeros(s.tangent, s.value) for s in found)
-    return Watched(arrays, tuple(run.calls), run.complete, not _has_rules(closed))
+    ruled = _has_rules(closed)
+    return Watched(arrays, tuple(run.calls), run.complete, not ruled, ruled)
 
 
 def evaluated(derivative: Callable[..., Any], inputs: Sequence[Any], mend: Mend) -> Watched:

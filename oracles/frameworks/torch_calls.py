@@ -36,13 +36,14 @@ class TorchCalls(TorchFunctionMode):
         to_host, to_torch: Tensors to NumPy's arrays, and back.
         calls: What was called so far.
         complete: Whether nothing else was computed with.
+        ruled: Whether a custom backward ran.
     """
 
     def __init__(self, mend: Mend, to_host: Callable[[Any], Array], to_torch: Callable[[Any], Any]) -> None:
         super().__init__()
         self.mend, self.to_host, self.to_torch = mend, to_host, to_torch
         self.calls: list[Call] = []
-        self.complete = True
+        self.complete, self.ruled = True, False
         self._inside = 0  # custom backwards that are running
         self._asked = 0  # what calls are to give is being found out: that is no part of the run
 
@@ -145,6 +146,7 @@ class TorchCalls(TorchFunctionMode):
         """Sees the calls of custom backwards too: autograd runs them in this thread."""
         handles: list[Any] = []
         for node in _custom_nodes(args):
+            self.ruled = True
             handles.append(node.register_prehook(lambda gradients: self._enter()))
             handles.append(node.register_hook(lambda inputs, outputs: self._exit()))
         try:
@@ -169,9 +171,8 @@ def watched(derivative: Callable[..., Any], inputs: Sequence[Any], calls: TorchC
     with eagerly(), calls:
         found = derivative(*inputs)
     parts = found if isinstance(found, tuple | list) else (found,)
-    return Watched(
-        tuple(None if g is None else calls.to_host(g) for g in parts), tuple(calls.calls), calls.complete
-    )
+    arrays = tuple(None if g is None else calls.to_host(g) for g in parts)
+    return Watched(arrays, tuple(calls.calls), calls.complete, ruled=calls.ruled)
 
 
 def duplicate(tensor: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from oracles.exact.program.program import Array, Equation, Program, Var
 from oracles.exact.program.scalars import CALLS, LOGISTIC, SIGMOID_FLOOR
 from oracles.exact.rounding.quick import planned_bound, stored
 
+SECONDS = 60.0  # of work, where nobody says how much
 GROWING = 4  # times the work of an evaluation: each ball grows, too
 BITS = 96  # float64 has 53: what the midpoints themselves lose is 2^-43 of what is bounded
 
@@ -86,8 +87,9 @@ def bound(
     for v in (*program.inputs, *(e.output for e in program.equations)):
         if not v.dtype.startswith(("bool", "int", "uint")):
             format_of(v.dtype)
+    work = work or Work(SECONDS)
     if not keep and (plan := planned_bound(program, model, _leaving)) and stored(program, model, inputs):
-        pairs = plan.run(inputs) if work is None or work.pays_runs(program) else None
+        pairs = plan.run(inputs) if work.pays_runs(program) else None
         if pairs is not None and all(p.known for p in pairs):
             return Bound(list(pairs))
     with precision(BITS):

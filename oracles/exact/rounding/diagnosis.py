@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives.arithmetic import detach_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
-from oracles.exact.rounding.bound import Bound, RoundingModel, bound
+from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
 
 BITS = 128
 SHARE = 0.25  # of the error must pass through an operation that is named for its cancellation
@@ -116,7 +116,7 @@ def contributions(
     backwards, values = adjoints(whole, moving)
     ones = [np.zeros(v.shape) for v in whole.outputs]
     ones[output][element] = 1.0
-    weights = dict(zip(values, evaluate(backwards, [*inputs, *ones], BITS), strict=True))
+    weights = dict(zip(values, evaluate(backwards, [*inputs, *ones], BITS, Work(SECONDS)), strict=True))
     by_output = {e.output: e for e in program.equations}
     each = []
     for v, weight in weights.items():

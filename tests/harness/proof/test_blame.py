@@ -141,6 +141,31 @@ def test_in_forward_mode_too(function, x):
     assert found.partition(":")[0] in {"torch", "jax"}
 
 
+def of_its_own(x):
+    return sigmoid_of_its_own(x)
+
+
+SECOND = {
+    "one call": (torch.tanh, TX, "torch: torch.tanh"),
+    "one call, in a function": (lambda x: torch.sigmoid(x), TX, "torch: torch.sigmoid at test_blame.py"),
+    "two calls": (lambda x: 2 * torch.sigmoid(x), TX, ""),
+    "a custom backward": (of_its_own, TX, ""),
+    "JAX, one call": (jnp.tanh, JX, "jax: lax.tanh"),
+    "JAX, a custom backward": (logistic, JX, ""),
+}
+
+
+@pytest.mark.parametrize("name", SECOND)
+def test_a_second_derivative_of_one_call_is_its_librarys(name):
+    function, x, owner = SECOND[name]
+    found = check_gradient(function, (x,), order=2, upstream="fail", probes=False)
+    (part,) = [p for p in found.parts if not p.of_value]
+    assert part.verdict is Verdict.IMPRECISE
+    blamed = str(part.blame or "")
+    assert blamed.startswith(owner) if owner else not blamed
+    assert any("cannot be told" in note for note in found.notes) is not bool(owner)
+
+
 def test_a_hand_written_gradient_in_numpy_is_yours():
     def backward(g, x):
         y = 1 / (1 + np.exp(-x))

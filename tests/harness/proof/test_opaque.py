@@ -12,7 +12,10 @@ import torch
 import torch.nn.functional as F
 
 import harness
+from harness.proof import program
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.enclose.evaluate import RATE
+from oracles.exact_oracle import LIMITS
 from tests.harness.proof.torch_functions import pulled
 
 FAILS = {Verdict.MISCOMPUTED, Verdict.IMPRECISE}
@@ -204,3 +207,13 @@ def test_a_wrong_gradient_of_it_is_found(factor):
     x = torch.tensor(LOG_RATIOS)
     result = harness.check_gradient(changed(ppo_in_torch, lambda gradient: factor * gradient), (x,))
     assert result.verdict in {*FAILS, Verdict.WRONG}, result
+
+
+def test_the_bound_of_what_was_not_examined_takes_as_much_work_as_any(monkeypatch):
+    given, bound = [], program.bound
+    monkeypatch.setattr(program, "bound", lambda *args: given.append(args[3:]) or bound(*args))
+    function, x = bag("sum")(torch.float64)
+    found = harness.check_gradient(function, (x,), probes=False)
+    assert found.notes
+    ((work,),) = given
+    assert work.left <= LIMITS.seconds * RATE

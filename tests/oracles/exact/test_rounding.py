@@ -554,6 +554,12 @@ def test_the_limit_of_work_is_kept_and_says_where():
     assert found.problem == "out of work at equation 0 of 3"
 
 
+def test_there_is_a_limit_where_none_is_given(monkeypatch):
+    monkeypatch.setattr("oracles.exact.rounding.bound.SECONDS", 0.0)
+    found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], ROUNDING_MODELS["numpy"], keep=True)
+    assert found.problem == "out of work at equation 0 of 3"
+
+
 def test_what_is_kept_says_how_much_each_ball_grew():
     x = np.array([3.0], np.float32)
     program = build(lambda x: (x * 1.1) * 4.0, x)
