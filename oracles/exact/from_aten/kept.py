@@ -37,13 +37,14 @@ class Kept:
     """A recording without its point.
 
     Attributes:
-        lines: What the run did that it was made of.
+        lines, exact: What the run did that it was made of.
         program, once: What was recorded.
         rules: Which rules it was written by, by the operator and whether it worked in place.
         function: Of a gradient: the recording of the function that its run begins with, where that is known.
     """
 
     lines: list[tuple[Any, ...]]
+    exact: list[bytes]
     program: Program
     once: tuple[str, ...]
     rules: dict[tuple[Any, bool], Any]
@@ -79,8 +80,8 @@ def latest(kind: Hashable) -> Kept | None:
 def found(kind: Hashable, run: Watch) -> Kept | None:
     """The recording of what this run did; None where there is none."""
     own = _kept.get(kind, ()) if run.notes.complete else ()
-    same = (one for one in own if one.lines == run.lines and one.once == tuple(run.once))
-    one = next(same, None)
+    did = run.lines, run.exact, tuple(run.once)
+    one = next((one for one in own if (one.lines, one.exact, one.once) == did), None)
     return one if one is not None and one.is_ruled else None
 
 
@@ -90,7 +91,8 @@ def keep(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None
     constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
     if not lasting or constants > SMALL:
         return None
-    own, new = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :], Kept(run.lines, program, tuple(run.once), run.rules)
+    own = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :]
+    new = Kept(run.lines, run.exact, program, tuple(run.once), run.rules)
     _kept[kind] = [*own, new]
     while len(_kept) > MOST:
         _kept.popitem(last=False)

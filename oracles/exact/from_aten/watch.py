@@ -133,6 +133,7 @@ class Watch(DispatchMode):
 
     Attributes:
         lines: What each operator was given and gave (see `notes`), in which modes, and the user's line.
+        exact: What tells whole numbers that were made of whole numbers: a record may hold them as they are.
         notes: What tells tensors.
         place: The user's line whose operator runs; of a backward kernel, the line whose derivative it is.
         depth: How deep the run is inside the `forward`s of custom functions.
@@ -145,6 +146,7 @@ class Watch(DispatchMode):
     def __init__(self, checked: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.lines: list[tuple[Any, ...]] = []
+        self.exact: list[bytes] = []
         self.notes = Notes(checked)
         self.place: Line | None = None
         self.depth = self.within = 0
@@ -232,9 +234,9 @@ class Watch(DispatchMode):
             notes.complete = False
         if is_blank:
             self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in found}
-        exact = [digest(t) for t in self._exact(operands, found)]
+        self.exact += [digest(t) for t in self._exact(operands, found)]
         returned = notes.told(results if isinstance(results, (tuple, list)) else (results,))
-        self.lines.append((func, modes, given, saved, returned, exact, self.place))
+        self.lines.append((func, modes, given, saved, returned, self.place))
         return results
 
     def _place(self) -> Line | None:
@@ -253,7 +255,7 @@ class Watch(DispatchMode):
                 self.forget(key)
 
     def _exact(self, operands: Sequence[Tensor], found: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Whole numbers made of whole numbers, which a record may hold as they are."""
+        """Whole numbers made of whole numbers."""
         for tensor in (*operands, *found):
             if tensor.is_floating_point() or tensor.is_complex():
                 return ()

@@ -449,6 +449,15 @@ def test_memory_that_is_written_outside_torch():
     assert first != again
 
 
+def test_whole_numbers_that_move_nearby_are_no_constants():
+    ties = torch.tensor([2.0, 2.0, 1.0])
+
+    def function(x):
+        return x * ((x == x.amax()) | (x < 0))
+
+    assert isinstance(of(function, (ties,))[0], tuple)
+
+
 # -- rules, hooks, custom functions ------------------------------------------------------------------------
 
 
