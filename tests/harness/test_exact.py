@@ -11,6 +11,7 @@ import torch
 
 import harness
 from harness.exact import exact_gradient, exact_value
+from oracles.exact.core import library
 
 X = np.array([[0.3, -1.2, 2.0], [0.7, 0.1, -0.4]])
 C = np.array([[1.0, -0.5, 0.25], [0.5, 2.0, -1.0]])
@@ -231,3 +232,25 @@ def test_a_function_that_overwrites_its_input_is_an_error():
 
     with pytest.raises(harness.ExactError, match="writes into argument 0"):
         exact_gradient(overwrites, (X.copy(),))
+
+
+@pytest.mark.parametrize("framework", FUNCTIONS)
+@pytest.mark.parametrize(("digits", "quick"), [(1, True), (18, True), (19, False), (60, False)])
+def test_so_many_digits_are_proven(framework, digits, quick):
+    function, array = FUNCTIONS[framework]
+    found = exact_gradient(function, (array(X),), cotangent=C, framework=framework, digits=digits)
+    assert bool(found.pairs) is (quick and not library.problem())
+    assert (found.proven_digits >= digits).all()
+    value = exact_value(function, (array(X),), framework=framework, digits=digits)
+    assert (value.proven_digits >= digits).all()
+
+
+def test_where_a_hundred_bits_do_not_prove_the_digits_more_are_taken():
+    found = exact_gradient(lambda x: np.sin(x) - np.sin(x + 1e-16) + 0 * x, (np.array([1e-3]),), digits=18)
+    assert (found.proven_digits >= 18).all()
+
+
+@pytest.mark.parametrize("digits", [0, -3, 1.5, "many"])
+def test_digits_that_are_no_number_of_digits(digits):
+    with pytest.raises(ValueError, match=r"digits must be an integer >= 1, got "):
+        exact_gradient(np.sin, (X,), digits=digits)

@@ -69,14 +69,19 @@ INLINE dd mid(ball x) { return (dd){x.h, x.l}; }
 /* What mul2 may be off by, up to ETA: see README, product. */
 INLINE double lost(double h) { return 10 * U2 * fabs(h); }
 
-INLINE ball add(ball x, ball y) {
-  dd z = add2(mid(x), mid(y));
-  double off = (x.l == 0) & (y.l == 0) ? 0.0 : 4 * U2;
-  return with(z, ((x.r + y.r) + off * fabs(z.h)) * UP);
-}
 /* One or the other, part by part: no branch, so that a compiler can take several elements at once. */
 INLINE ball either(int first, ball x, ball y) {
   return (ball){first ? x.h : y.h, first ? x.l : y.l, first ? x.r : y.r};
+}
+/* Whether one of two balls that are known is an infinity. */
+INLINE int infinite(ball x, ball y) {
+  return ((fabs(x.h) == INFINITY) | (fabs(y.h) == INFINITY)) & (x.r + y.r < INFINITY);
+}
+INLINE ball add(ball x, ball y) {
+  dd z = add2(mid(x), mid(y));
+  double off = (x.l == 0) & (y.l == 0) ? 0.0 : 4 * U2, end = x.h + y.h;
+  ball sum = with(z, ((x.r + y.r) + off * fabs(z.h)) * UP);
+  return either(infinite(x, y) & (fabs(end) == INFINITY), (ball){end, 0, 0}, sum);
 }
 INLINE ball negative(ball x) { return (ball){-x.h, -x.l, x.r}; }
 INLINE ball mul(ball x, ball y) {
@@ -145,7 +150,8 @@ INLINE ball raised(ball x, reduced t, dd power) {
   int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
   z.h = one ? 1.0 : none ? 0.0 : z.h;
   z.l = one | none ? 0.0 : z.l;
-  return with(z, one ? 0.0 : none ? 0x1p-1074 : r);
+  int nothing = (x.h == -INFINITY) & (x.r == 0);
+  return with(z, one | nothing ? 0.0 : none ? 0x1p-1074 : r);
 }
 VECTORS static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr,
                                  double *restrict h, double *restrict l, double *restrict r) {
@@ -168,14 +174,15 @@ INLINE int is_exactly(ball x, double number) { return (x.h == number) & (x.l == 
 /* Whether x is certainly above y; never where anything of them is not known. */
 INLINE int above(ball x, ball y) {
   dd d = add2(mid(x), neg2(mid(y)));
-  return d.h > (x.r + y.r + 8 * U2 * fabs(d.h)) * UP;
+  int apart = d.h > (x.r + y.r + 8 * U2 * fabs(d.h)) * UP;
+  return apart | (infinite(x, y) & (x.h > y.h));
 }
 INLINE int same(ball x, ball y) {
   return (x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0);
 }
 /* The ends of a ball, outwards; those of a double itself are that. */
 INLINE double slack(ball x) {
-  return (x.l == 0) & (x.r == 0) ? 0.0 * x.h : x.r + fabs(x.l) + (fabs(x.h) + x.r) * 0x1p-51 + ETA;
+  return (x.l == 0) & (x.r == 0) ? 0.0 : x.r + fabs(x.l) + (fabs(x.h) + x.r) * 0x1p-51 + ETA;
 }
 INLINE double upper(ball x) { return x.h + slack(x); }
 INLINE double lower(ball x) { return x.h - slack(x); }
@@ -186,7 +193,8 @@ INLINE ball between(double low, double high) {
 INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the larger end */
   double ux = upper(x), uy = upper(y), lx = lower(x), ly = lower(y), unknown = 0.0 * (ux + uy);
   ball both = between((lx > ly ? lx : ly) + unknown, (ux > uy ? ux : uy) + unknown);
-  return either(lx >= uy, x, either(ly >= ux, y, both));
+  ball z = either(lx >= uy, x, either(ly >= ux, y, both));
+  return with(mid(z), z.r + 0.0 * (x.r + y.r)); /* of what is not known nothing is, beside infinity either */
 }
 INLINE ball magnitude(ball x) { return x.h < 0 ? negative(x) : x; }
 
@@ -242,7 +250,7 @@ INLINE ball widened(ball x, double by) { /* times 1 +- by */
 INLINE ball grown(ball x, format f, int64_t *unknown) {
   ball z = widened(x, f.relative), ended = z;
   double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r;
-  int stays = ((x.h == 0) & (x.r == 0)) | ((f.once != 0) & (x.h == 1) & (x.l == 0) & (x.r == 0));
+  int stays = (((x.h == 0) | (size == INFINITY)) & (x.r == 0)) | ((f.once != 0) & (x.h == 1) & (x.l == 0) & (x.r == 0));
   int inside = (size < f.great) & (size > f.small) & (4 * z.r < size);
   *unknown |= !(stays | inside | (above < f.overflow));
   ended.r = (f.lost != 0) & !(below > f.normal) ? (z.r + f.lost) * UP : z.r;
@@ -343,7 +351,7 @@ TWO_OPERANDS(quotients, quotient(X, Y))
 TWO_OPERANDS(larger_ones, larger(X, Y))
 TWO_OPERANDS(smaller_ones, negative(larger(negative(X), negative(Y))))
 WITH_NUMBER(widened_ones, widened(X, number))
-WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP))
+WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP + 0.0 * x.h[i]))
 WITH_NUMBER(at_most_ones, at_most(X, number))
 WITH_NUMBER(at_least_ones, at_least(X, number))
 
@@ -592,7 +600,7 @@ static int extreme(const instruction *q, double *arena, int sign) {
     for (int64_t k = 0; k < q->a; k++) {
       ball x = element(arena, &q->in[0], at + k * q->b);
       if (sign < 0) x = negative(x);
-      unknown += 0.0 * (x.h + x.r);
+      unknown += x.h == x.h ? 0.0 * x.r : NAN;
       if (k == 0 || lower(x) > low) { low = lower(x); top = x; best = k; }
     }
     for (int64_t k = 0; k < q->a; k++) { /* the largest end of the others */

@@ -23,7 +23,8 @@ class Pairs:
     """Balls: element by element the number is within r of h + l.
 
     Attributes:
-        h, l: The midpoint: h is the double nearest to it, l what that leaves.
+        h, l: The midpoint: h is the double nearest to it, l what that leaves. An infinite h with radius 0 is
+            that infinity, as it stands in masks.
         r: The radius; not finite where nothing is known.
     """
 
@@ -94,7 +95,7 @@ class Pairs:
 
 
 def of_numbers(numbers: Any) -> Pairs:
-    """The balls of radius 0 around floating numbers; around NaN and infinities nothing is known.
+    """The balls of radius 0 around floating numbers; around NaN nothing is known.
 
     Raises:
         Unsupported: They are no real floating numbers.
@@ -104,15 +105,16 @@ def of_numbers(numbers: Any) -> Pairs:
         raise Unsupported(f"{array.dtype} for a floating value")
     wide = array.astype(np.float64)
     none = np.zeros(wide.shape)
-    with np.errstate(invalid="ignore"):
-        return Pairs(wide, none, wide - wide)
+    return Pairs(wide, none, np.where(np.isnan(wide), np.nan, none))
 
 
 def sum_of_numbers(x: Numbers, y: Numbers) -> Pairs:
-    """x + y, exactly: Moller and Knuth's sum of two."""
+    """x + y, exactly: Moller and Knuth's sum of two; infinities stay."""
     s = x + y
-    z = s - x
-    return Pairs(s, (x - (s - z)) + (y - z), np.zeros(s.shape))
+    with np.errstate(invalid="ignore"):
+        z = s - x
+        low = (x - (s - z)) + (y - z)
+    return Pairs(s, np.where(np.isinf(x), 0.0, low), np.zeros(s.shape))
 
 
 def of_balls(balls: Array) -> Pairs:
@@ -133,7 +135,8 @@ def _ball(h: float, low: float, r: float) -> arb:
 
 def _pair(ball: arb) -> tuple[float, float, float]:
     if not ball.is_finite():
-        return np.nan, np.nan, np.inf
+        infinite = ball.is_exact() and not ball.is_nan()
+        return (float(ball), 0.0, 0.0) if infinite else (np.nan, np.nan, np.inf)
     high = float(ball)
     rest = ball - high
     low = float(rest)

@@ -258,8 +258,9 @@ def _are_hulls(balls: Array) -> NDArray[np.bool_]:
 
 
 def _halves(x: Array, dtype: str) -> Numbers:
-    """Half an ulp of every number of an input."""
-    return np.asarray(FORMATS[dtype].ulp(np.asarray(x, np.float64)) / 2)
+    """Half an ulp of every number of an input; an infinity is no rounded number."""
+    numbers = np.asarray(x, np.float64)
+    return np.where(np.isinf(numbers), 0.0, FORMATS[dtype].ulp(numbers) / 2)
 
 
 def _ends(x: Array, half: Numbers) -> tuple[Array, Array]:
