@@ -95,7 +95,7 @@ class Pairs:
 
 
 def of_numbers(numbers: Any) -> Pairs:
-    """The balls of radius 0 around floating numbers; around NaN nothing is known.
+    """The balls of radius 0 around floating numbers; around NaN and infinities, as inputs, nothing is known.
 
     Raises:
         Unsupported: They are no real floating numbers.
@@ -105,7 +105,8 @@ def of_numbers(numbers: Any) -> Pairs:
         raise Unsupported(f"{array.dtype} for a floating value")
     wide = array.astype(np.float64)
     none = np.zeros(wide.shape)
-    return Pairs(wide, none, np.where(np.isnan(wide), np.nan, none))
+    with np.errstate(invalid="ignore"):
+        return Pairs(wide, none, wide - wide)
 
 
 def sum_of_numbers(x: Numbers, y: Numbers) -> Pairs:
