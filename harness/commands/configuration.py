@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -58,7 +58,7 @@ class ConfiguredApp(App):
             NothingSelected: A pattern matches nothing.
         """
         used: list[Setting] = []
-        self.config = (partial(_fill_in, dict(_commands(self)), used),)
+        self.config = (partial(_fill_in, self._known, used),)
         try:
             return super().__call__(tokens, **options)
         except (UsageError, NothingSelected) as problem:
@@ -67,6 +67,11 @@ class ConfiguredApp(App):
             if named:
                 problem.args = (f"{said} (set by {', '.join(named)})",)
             raise
+
+    @cached_property
+    def _known(self) -> dict[Command, Types]:
+        """All commands with their options; cyclopts takes long to look at them."""
+        return dict(_commands(self))
 
 
 def _commands(app: App, group: Command = ()) -> Iterator[tuple[Command, Types]]:
