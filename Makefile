@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint docs wheel wheels compat soundness scale coverage bench power clean
+.PHONY: help report gate test lint docs pictures wheel wheels compat soundness scale coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -36,6 +36,9 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 
 docs: $(READY)  ## the documentation, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: $(READY)  ## draw the pictures of README and docs anew
+	$(BIN)/python -m tests.meta.pictures
 
 wheel: $(READY)  ## build the wheel, install it in a fresh environment, and use it there
 	$(BIN)/python -m tests.wheel

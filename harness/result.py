@@ -273,8 +273,35 @@ class Result:
 
         return page(document(self, command))
 
+    def plot(self, what: str = "input", argument: str = "") -> Any:
+        """A chart of the worst gradient at the given point, as Altair's `Chart`: `.save("x.svg")` writes it.
+
+        Args:
+            what: "input": the error over all numbers of one input, for which the gradient is evaluated at
+                some 200 of them; "tensor": the bits lost in each element; "points": the error at each point.
+            argument: Whose gradient; of the worst one if not given.
+
+        Raises:
+            MissingLibrary: A library of the extra `html` is not installed; the message says what to install.
+            ValueError: There is no such chart, or nothing to draw it from.
+        """
+        from harness.page.plot import plot
+
+        return plot(self, what, argument)
+
     def _repr_html_(self) -> str:
-        """For notebooks: the verdict, the table, and the text of what fails."""
+        """For notebooks: the page of the worst row, compactly; without the extra `html` the table."""
+        from harness.page.library import MissingLibrary
+
+        try:
+            from harness.page.notebook import card
+
+            return card(self, str(self))
+        except MissingLibrary:
+            return self._table()
+
+    def _table(self) -> str:
+        """The verdict, the table, and the text of what fails."""
         color = css((self.verdict if self.passed or not self.verdict.right else Outcome.FAIL).style)
         title = html.escape(f"{self.subject}: {self.verdict.value or 'nothing compared'}")
         text = "" if self.passed and not self.notes else f"<pre>{html.escape(str(self))}</pre>"

@@ -26,13 +26,14 @@ NUMBERS = (
     ("computed", "computed"), ("true", "true"), ("error_ulp", "ulps off"), ("attainable_ulp", "attainable"),
     ("bound_ulp", "program bound"), ("bits_lost", "bits lost"), ("verdict", "verdict"),
 )  # fmt: skip
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 
-def over_input(dtype: str, legend: bool = False) -> Any:
+def over_input(dtype: str, present: Sequence[str] = ()) -> Any:
     """The error in bits over one number of a dtype, with what may be lost; its data is `points`, `given`.
 
-    Each point has a `budget` and its format's `digits` beside the numbers of a sweep.
+    Each point has a `budget` and its format's `digits` beside the numbers of a sweep. The verdicts that are
+    `present` have a legend; a page has its own.
     """
     alt = library("altair")
     where, labels = ticks(dtype)
@@ -61,7 +62,7 @@ def over_input(dtype: str, legend: bool = False) -> Any:
         base.transform_calculate(bits=_whole("error_ulp"))
         .mark_point(filled=True, opacity=0.9)
         .encode(
-            x=x, y=y, size=size, color=verdicts("color", legend), shape=verdicts("shape", legend),
+            x=x, y=y, size=size, color=verdicts("color", present), shape=verdicts("shape", present),
             tooltip=_tooltip(("x", "input"), *NUMBERS),
         )
         .add_params(under)
@@ -110,13 +111,14 @@ def multiples(digits: int) -> Any:
     return styled(dots.properties(width=110, height=64))
 
 
-def verdicts(channel: str, legend: bool = False) -> Any:
-    """A verdict as a colour or a shape."""
+def verdicts(channel: str, present: Sequence[str] = ()) -> Any:
+    """A verdict as a colour or a shape, with a legend of those that are `present`."""
     alt = library("altair")
-    looks = [look[0 if channel == "color" else 1] for look in LOOKS.values()]
+    looks = {v.value: look[0 if channel == "color" else 1] for v, look in LOOKS.items()}
+    named = {word: look for word, look in looks.items() if word in present} or looks
     made = (alt.Color if channel == "color" else alt.Shape)("verdict:N", title=None)
-    made = made.scale(domain=[v.value for v in LOOKS], range=looks)
-    return made if legend else made.legend(None)
+    made = made.scale(domain=list(named), range=list(named.values()))
+    return made if present else made.legend(None)
 
 
 def drawn(chart: Any, **data: Sequence[dict[str, Any]]) -> Any:
@@ -153,5 +155,6 @@ def styled(chart: Any) -> Any:
         .configure_legend(
             labelColor=GRAY, titleColor=GRAY, titleFontWeight="normal", orient="top", labelFontSize=12,
         )
+        .configure_title(color=GRAY, anchor="start", fontWeight="normal", fontSize=13)
         .configure_header(labelColor=GRAY, titleColor=GRAY, labelFontSize=12)
     )  # fmt: skip

@@ -17,17 +17,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from harness.page.charts import GRAY, LOOKS, heat, multiples, over_input
 from harness.page.leaf import Leaves
-from harness.page.library import drawing, library
+from harness.page.library import TEMPLATES, drawing, template
 from harness.page.sweep import COLUMNS as POINT
 from harness.page.tensor import CELL
 from harness.verdicts import SEVERITY, Outcome, Verdict
 
-TEMPLATES = Path(__file__).parent / "templates"
 PACKAGES = ("gradproof", "numpy", "torch", "jax", "jaxlib", "scipy", "python-flint")
 
 
@@ -76,14 +74,9 @@ def page(document: Document) -> str:
     Raises:
         MissingLibrary: A library of the extra `html` is not installed.
     """
-    jinja = library("jinja2")
-    environment = jinja.Environment(
-        loader=jinja.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     scripts = [_inside(drawing()), _inside((TEMPLATES / "page.js").read_text(encoding="utf-8"))]
     return str(
-        environment.get_template("page.html").render(
+        template("page.html").render(
             title=document.title,
             counts=_counts(document.leaves.rows),
             notes=document.notes,

@@ -33,7 +33,8 @@ def row(part: Part, budget: float, **about: Any) -> dict[str, Any]:
     judged_as = (j.narrowest if j else "") or part.dtype
     told: dict[str, Any] = {
         "argument": part.name, "input": part.input, "verdict": part.verdict.value, "dtype": part.dtype,
-        "shape": str(part.shape), "outcome": outcome_of(part), "diagnosis": part.diagnosis, "budget": budget,
+        "shape": str(part.shape), "outcome": outcome_of(part).value, "diagnosis": part.diagnosis,
+        "budget": budget,
         "digits": format_of(judged_as).digits if judged_as in FORMATS else None,
         "probe": str(part.probe), "blame": part.blame.why if part.blame else "", "excuse": part.excuse,
         "examined": part.examined, "kind": "value" if part.of_value else "gradient",
@@ -48,13 +49,13 @@ def row(part: Part, budget: float, **about: Any) -> dict[str, Any]:
     return {**about, **told}
 
 
-def outcome_of(part: Part) -> str:
+def outcome_of(part: Part) -> Outcome:
     """In the report's words: whether it passes, fails, or only says something."""
     if part.verdict is Verdict.NONE or (part.remark and not part.verdict.right):
-        return Outcome.INFO.value
+        return Outcome.INFO
     if part.excuse:
-        return Outcome.KNOWN.value
-    return (Outcome.PASS if part.verdict.right else Outcome.FAIL).value
+        return Outcome.KNOWN
+    return Outcome.PASS if part.verdict.right else Outcome.FAIL
 
 
 def pictures(part: Part, sight: Sight | None, whole: bool = True, work: float = WORK) -> dict[str, Any]:

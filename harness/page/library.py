@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+TEMPLATES = Path(__file__).parent / "templates"
 LIBRARIES = ("altair", "jinja2", "vl_convert")
 ADVICE = "pip install 'gradproof[html]'"
 
@@ -29,6 +30,16 @@ def library(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as problem:
         raise MissingLibrary(f"pages and pictures need {name}, which is not here: {ADVICE}") from problem
+
+
+def template(name: str) -> Any:
+    """A template of this room; what is filled into it is escaped."""
+    jinja = library("jinja2")
+    environment = jinja.Environment(
+        loader=jinja.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(name)
 
 
 def svg(spec: dict[str, Any]) -> str:

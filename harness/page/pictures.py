@@ -14,12 +14,13 @@ from harness.page.sweep import COLUMNS
 KINDS = ("svg", "png")
 
 
-def over(sweep: dict[str, Any], legend: bool = True) -> Any:
+def over(sweep: dict[str, Any]) -> Any:
     """The error over the input, of one sweep."""
     more = {"budget": sweep["budget"], "digits": sweep["digits"]}
     points = [{**dict(zip(COLUMNS, point, strict=True)), **more} for point in sweep["points"]]
     given = [{"place": sweep["given"][1]}]
-    return drawn(over_input(sweep["dtype"], legend), points=points, given=given)
+    present = {point["verdict"] for point in points if point["computed"] is not None}
+    return drawn(over_input(sweep["dtype"], sorted(present)), points=points, given=given)
 
 
 def over_inputs(leaves: Leaves) -> Iterator[tuple[str, dict[str, Any]]]:

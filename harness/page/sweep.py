@@ -131,37 +131,67 @@ def _one_by_one(
 
 
 def _in_one_array(sight: Sight, element: tuple[int, ...], numbers: Sequence[float]) -> dict[float, Point]:
-    """In an array of so many elements and as many axes as the given one; one by one if it is not taken."""
+    """In an array of so many elements and as many axes as the given one; where that has no truth, by halves.
+
+    A number at which the function has no value (the logarithm of -1) is not asked about.
+    """
     (given,), (along,) = sight.posed.inputs, sight.posed.directions
-    shape = (*(1 for _ in given.shape[1:]), len(numbers))
+    numbers = list(numbers)
+    known = _has_value(sight, np.array(numbers, given.dtype).reshape(_row(given.ndim, len(numbers))))
+    found = {x: _blank(x, given.dtype.name, "") for x, there in zip(numbers, known, strict=True) if not there}
+    some = [x for x, there in zip(numbers, known, strict=True) if there]
+    if len(some) < 2:
+        return {**found, **_one_by_one(sight, 0, element, some)}
+    shape = _row(given.ndim, len(some))
     question = replace(
         sight.question, probes=(), thorough=False, blames=False, digits=False,
         cotangent=np.full(shape, along[element], along.dtype),
     )  # fmt: skip
-    where = {(*(0 for _ in shape[1:]), k): x for k, x in enumerate(numbers)}
-    found = _judged(question, sight, [np.array(numbers, given.dtype).reshape(shape)], where, 0)
-    if any(point[-1] for point in found.values()):
-        return found
-    return _one_by_one(sight, 0, element, numbers)
+    where = {(*(0 for _ in shape[1:]), k): x for k, x in enumerate(some)}
+    judged = _judged(question, sight, [np.array(some, given.dtype).reshape(shape)], where, 0)
+    if all(point[COLUMNS.index("computed")] is None for point in judged.values()):
+        halves = (some[: len(some) // 2], some[len(some) // 2 :])
+        judged = {x: p for half in halves for x, p in _in_one_array(sight, element, half).items()}
+    return {**found, **judged}
+
+
+def _row(axes: int, size: int) -> tuple[int, ...]:
+    """The shape of so many elements in so many axes."""
+    return (*(1 for _ in range(axes - 1)), size)
+
+
+def _has_value(sight: Sight, array: Array) -> list[bool]:
+    """At which elements an elementwise function has a value; at all, where it does not take the array."""
+    try:
+        subject = sight.tested.subject()
+        (value,) = subject.fetch_value(subject.value(subject.load(array.copy())))
+        found: list[bool] = (~np.isnan(np.asarray(value, float))).ravel().tolist()
+    except Exception:  # what it raises in another shape than the given one is no news
+        return [True] * array.size
+    return found if len(found) == array.size else [True] * array.size
 
 
 def _judged(
     question: Any, sight: Sight, arrays: Sequence[Array], numbers: dict[tuple[int, ...], float], part: int
 ) -> dict[float, Point]:
     """The points at these elements; without numbers where there is no truth, or the function raises."""
-    placed = partial(_placed, dtype=arrays[question.active[part]].dtype.name)
-    blank: Point = [None] * (len(OF_ELEMENT) - 2)
+    dtype = arrays[question.active[part]].dtype.name
     try:
         found = answer(question, sight.tested, arrays, "sweep")
     except ExactError:
-        return {x: [*placed(x), *blank, "undecided"] for x in numbers.values()}
+        return {x: _blank(x, dtype, "undecided") for x in numbers.values()}
     except Exception:  # what the user's function raises at a number that nobody asked for is no news
-        return {x: [*placed(x), *blank, ""] for x in numbers.values()}
+        return {x: _blank(x, dtype, "") for x in numbers.values()}
     each = found.sight and elements(found.sight, part)
     if each is None:
         worst = min((p.verdict for p in found.parts), key=lambda v: v.severity)
-        return {x: [*placed(x), *blank, worst.value] for x in numbers.values()}
-    return {x: [*placed(x), *each.told(at)[1:]] for at, x in numbers.items()}
+        return {x: _blank(x, dtype, worst.value) for x in numbers.values()}
+    return {x: [*_placed(x, dtype), *each.told(at)[1:]] for at, x in numbers.items()}
+
+
+def _blank(number: float, dtype: str, verdict: str) -> Point:
+    """A point without numbers."""
+    return [*_placed(number, dtype), *[None] * (len(OF_ELEMENT) - 2), verdict]
 
 
 def _refined(measure: Measure, given: dict[float, Point], dtype: str, count: int) -> list[Point]:

@@ -57,13 +57,19 @@ def document(records: Sequence[Record], sections: Sequence[Section], command: st
 
 
 def wanted(records: Sequence[Record]) -> Iterator[Wanted]:
-    """Of each function, system and dtype the worst row, and the usual input with its error over the input."""
+    """Of each function, system and dtype the worst row, and the usual input with its error over the input.
+
+    Heavy inputs, which take seconds each, have none.
+    """
     seen = set[tuple[str, str, str]]()
     for record in records:
         group = record.case, record.oracle, record.dtype
         if record.verdict not in JUDGED or record.computed is None:
             continue
-        usual = record.input == catalogue()[record.case].inputs[0].name
+        case = catalogue()[record.case]
+        if case.input(record.input).heavy:
+            continue
+        usual = record.input == case.inputs[0].name
         if usual or group not in seen:
             yield Wanted(record.cell, usual)
         seen.add(group)

@@ -24,6 +24,7 @@ from oracles.exact.program.program import Array, Program
 Index = tuple[int, ...] | int
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
 READABLE = 12  # digits of an exponent
+DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
@@ -179,6 +180,13 @@ class Enclosure:
     def _read(self, number: Callable[[arb], float]) -> NDArray[np.float64]:
         found = map(number, self.balls.ravel().tolist())
         return np.fromiter(found, np.float64, self.balls.size).reshape(self.shape)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the elements by their proven digits, in rows and columns."""
+        from oracles.exact.enclose.notebook import table
+
+        texts = [self.shown(tuple(at), DIGITS) for at in list(np.ndindex(self.shape))[:SHOWN]]
+        return table(self.shape, texts, float(np.min(self.proven_digits, initial=math.inf)), self.kinks)
 
     def __repr__(self) -> str:
         shown = [_shown(b) for b in self.balls.ravel()[:6]]

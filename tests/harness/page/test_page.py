@@ -79,6 +79,15 @@ def test_a_function_that_mixes_elements_is_asked_one_number_at_a_time():
         assert here["true"] == there["true"]
 
 
+def test_a_number_without_a_truth_takes_no_other_along():
+    found = harness.check_gradient(np.sqrt, (np.array([2.0, 3.0]),), vjp=lambda g, x: g / np.sqrt(x) / 2)
+    over = sweep.sweep(found.sights[0], 0, (0,))
+    points = [called(sweep.COLUMNS, p) for p in over["points"]]
+    assert {p["verdict"] for p in points if float(p["x"]) > 1e-300} == {"accurate"}
+    assert {p["verdict"] for p in points if float(p["x"]) < 0} == {""}
+    assert len([p for p in points if p["computed"] is not None]) >= 10
+
+
 def test_the_lines_of_the_source_share_the_error(html):
     source = data_of(html)["sources"][0]
     by_text = {line["text"].strip(): line for one in source["listings"] for line in one["lines"]}
