@@ -284,6 +284,57 @@ def test_what_jax_itself_has_wrong():
     assert "2 of 4 elements differ" in str(found)
 
 
+# -- NumPy ------------------------------------------------------------------------------------------------
+
+NZ, NW = (v.numpy().astype(np.complex128) for v in (Z, W))
+BY_HAND = {
+    "right": (lambda g, z: 2 * z.conj() * g, Verdict.ACCURATE),
+    "JAX's convention": (lambda g, z: 2 * z * g, Verdict.WRONG),
+    "half of it": (lambda g, z: z.conj() * g, Verdict.WRONG),
+    "without the imaginary part": (lambda g, z: (2 * z.conj() * g).real + 0j, Verdict.WRONG),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_gradient_by_hand_is_judged_in_torchs_convention(name):
+    rule, verdict = BY_HAND[name]
+    assert checked(lambda z: z * z, (NZ,), vjp=rule).verdict is verdict
+
+
+def transformed_back(g, z):
+    return np.fft.ifft(g) * len(z)
+
+
+@pytest.mark.parametrize(
+    ("f", "vjp", "verdict"),
+    [
+        (np.fft.fft, transformed_back, Verdict.ACCURATE),
+        (np.fft.fft, lambda g, z: np.fft.ifft(g), Verdict.WRONG),  # 1/n too much
+        (lambda z: np.abs(z), lambda g, z: g * z / np.abs(z), Verdict.ACCURATE),
+        (lambda z: np.angle(z), lambda g, z: 1j * g * z / np.abs(z) ** 2, Verdict.ACCURATE),
+        (lambda z: np.outer(z, NW) @ z, lambda g, z: (NW.conj() @ z.conj()) * g + NW.conj() * (z.conj() @ g),
+         Verdict.ACCURATE),
+    ],
+)  # fmt: skip
+def test_a_function_of_numpy_and_its_gradient(f, vjp, verdict):
+    found = checked(f, (NZ,), vjp=vjp)
+    assert found.verdict is verdict, str(found)
+
+
+def test_a_gradient_of_a_number():
+    assert checked(lambda z: (np.abs(z) ** 2).sum(), (NZ,), grad=lambda z: 2 * z).passed
+
+
+def test_what_is_written_into_a_part_is_refused():
+    def f(z):
+        out = z.copy()
+        out.real[0] = 1
+        return out
+
+    found = checked(f, (NZ,), vjp=lambda g, z: g)
+    assert found.verdict is Verdict.UNSUPPORTED
+
+
 # -- kernels that people write ----------------------------------------------------------------------------
 
 T, D = 4, 6

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from oracles.exact.from_numpy.tape import Tape, opaque, unsupported, words
+from oracles.exact.program.complex import REAL, Complex, as_complex
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import compare, convert
-from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.program import FLOATS, Array
 
 METHODS = frozenset(
     words(
@@ -24,6 +25,7 @@ METHODS = frozenset(
         "min nonzero prod put ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
     )
 )
+MOVING = FLOATS | REAL.keys()
 LAYOUT = frozenset(words("flags strides itemsize nbytes"))
 
 
@@ -71,7 +73,7 @@ class TracedArray(NDArrayOperatorsMixin):
     @property
     def is_float(self) -> bool:
         """Whether its elements are balls."""
-        return self.dtype.name in FLOATS
+        return self.dtype.name in MOVING
 
     @property
     def is_scalar(self) -> bool:
@@ -79,7 +81,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return not isinstance(self.value, np.ndarray)
 
     @property
-    def recorded(self) -> Var:
+    def recorded(self) -> Any:
         """The recorded value of the whole array."""
         return self.tape.read(self.tokens, self.dtype.name)
 
@@ -90,8 +92,19 @@ class TracedArray(NDArrayOperatorsMixin):
 
     @property
     def real(self) -> TracedArray:
-        """Itself: there are no complex arrays here."""
-        return self
+        """As NumPy's, but what is written into that of a complex array is refused."""
+        return self._part("re") if self.dtype.kind == "c" else self
+
+    @property
+    def imag(self) -> Any:
+        """Likewise."""
+        return self._part("im") if self.dtype.kind == "c" else np.zeros_like(self)
+
+    def _part(self, name: str) -> TracedArray:
+        value = np.array(self.value.real if name == "re" else self.value.imag)
+        value.flags.writeable = False
+        own: Any = value if isinstance(self.value, np.ndarray) else value[()]
+        return TracedArray(self.tape, own, self.tape.register(getattr(self.recorded, name), value))
 
     @property
     def flat(self) -> Any:
@@ -254,7 +267,7 @@ class UnsupportedAttribute(Opaque, AttributeError):
 # -- making them ------------------------------------------------------------------------------------------
 
 
-def wrap(tape: Tape, value: Any, var: Var) -> Any:
+def wrap(tape: Tape, value: Any, var: Any) -> Any:
     """What NumPy got and what was recorded, as one; plain NumPy where the record is a constant integer."""
     dtype = np.asarray(value).dtype
     check_dtype(dtype)
@@ -265,7 +278,14 @@ def wrap(tape: Tape, value: Any, var: Var) -> Any:
         raise AssertionError(f"a rule gives shape {var.shape} where NumPy has {np.shape(value)}")
     if isinstance(value, np.ndarray) and value.base is not None:
         value = value.copy(order="K")
-    return TracedArray(tape, value, tape.register(convert(var, dtype.name), value))
+    return TracedArray(tape, value, tape.register(in_dtype(var, dtype.name), value))
+
+
+def in_dtype(x: Any, dtype: str) -> Any:
+    """A recorded value in another dtype: as NumPy has it, the real part of a complex one in a real dtype."""
+    if dtype in REAL:
+        return as_complex(x, dtype)
+    return convert(x.re if isinstance(x, Complex) else x, dtype)
 
 
 def together(tape: Tape, value: Any, tokens: Any) -> Any:
@@ -278,9 +298,8 @@ def together(tape: Tape, value: Any, tokens: Any) -> Any:
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Refuse what has no exact counterpart."""
-    if dtype.name not in FLOATS and dtype.kind not in "iub":
-        hint = "; complex numbers: not yet" if dtype.kind == "c" else ""
-        raise unsupported(f"dtype {dtype} has no exact counterpart{hint}")
+    if dtype.name not in MOVING and dtype.kind not in "iub":
+        raise unsupported(f"dtype {dtype} has no exact counterpart")
 
 
 def lift(tape: Tape, x: Any, dtype: np.dtype[Any]) -> TracedArray:
@@ -296,7 +315,7 @@ def lift(tape: Tape, x: Any, dtype: np.dtype[Any]) -> TracedArray:
     check_dtype(numbers.dtype)
     with np.errstate(all="ignore"):
         value = numbers.astype(dtype)
-    return TracedArray(tape, value, tape.literal(numbers if dtype.name in FLOATS else value, dtype.name))
+    return TracedArray(tape, value, tape.literal(numbers if dtype.name in MOVING else value, dtype.name))
 
 
 def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = "unsafe") -> Any:
@@ -308,11 +327,11 @@ def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = 
         value = value[()]
     if dtype == x.dtype:
         return TracedArray(x.tape, value, np.array(x.tokens, order=order))
-    if x.is_float and dtype.name not in FLOATS:
+    if x.is_float and dtype.name not in MOVING:
         numbers, known = x.tape.numbers(x.tokens)
         if known.all():
             return numbers.astype(dtype)
-    return wrap(x.tape, value, convert(x.recorded, dtype.name))
+    return wrap(x.tape, value, in_dtype(x.recorded, dtype.name))
 
 
 def holds_traced(tree: Any) -> bool:

@@ -17,12 +17,14 @@ import numpy as np
 
 from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import (
+    MOVING,
     TracedArray,
     any_moving,
     cast,
     check_dtype,
     first_tape,
     holds_traced,
+    in_dtype,
     lift,
     swap,
     values,
@@ -31,12 +33,15 @@ from oracles.exact.from_numpy.array import (
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.memory import ALLOCATORS, MAKE_INSIDE, MOVES, WRITES, array, blank, move, write
 from oracles.exact.from_numpy.rules import RULES
+from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, opaque, spread, unsupported, words
-from oracles.exact.program.primitives import convert, select
+from oracles.exact.program.complex import Complex, choose, each_part
+from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import scatter_add
-from oracles.exact.program.program import FLOATS, Var
+from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
+from oracles.exact.program.trees import flatten
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -79,15 +84,17 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
         raise unsupported(f"np.{name} with {', '.join(kwargs)}")
     with np.errstate(all="ignore"):
         value = ufunc(*values(inputs), **kwargs)
-    if not any_moving(tape, inputs) and np.asarray(value).dtype.name not in FLOATS:
+    if not any_moving(tape, inputs) and np.asarray(value).dtype.name not in MOVING:
         return ufunc(*decided(inputs), **kwargs)
     loop = ufunc.resolve_dtypes((*map(_kind, inputs), *(None,) * ufunc.nout))[: ufunc.nin]
     if kwargs.get("dtype") is not None:
         loop = (np.dtype(kwargs["dtype"]),) * ufunc.nin
-    rule = _rule(ufunc)
-    assert rule is not None
+    of_complex = any(dtype.kind == "c" for dtype in loop)
+    rule = COMPLEX_UFUNCS.get(name) if of_complex else _rule(ufunc)
+    if rule is None:
+        raise no_rule(f"np.{name} of complex numbers")
     recorded = rule(*(_operand(tape, x, dtype) for x, dtype in zip(inputs, loop, strict=True)))
-    if isinstance(recorded, Var):
+    if isinstance(recorded, Var | Complex):
         return wrap(tape, value, recorded)
     return tuple(wrap(tape, v, r) for v, r in zip(value, recorded, strict=True))
 
@@ -95,16 +102,16 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
 def _kind(x: Any) -> Any:
     """The dtype, or for a number in the code int or float, which take the dtype of the others."""
     x = x.value if isinstance(x, TracedArray) else x
-    return type(x) if type(x) in {int, float} else np.asarray(x).dtype
+    return type(x) if type(x) in {int, float, complex} else np.asarray(x).dtype
 
 
-def _operand(tape: Tape, x: Any, dtype: np.dtype[Any]) -> Var:
+def _operand(tape: Tape, x: Any, dtype: np.dtype[Any]) -> Any:
     """x as a recorded value in the dtype of the loop; a number in the code is taken as it is written."""
     check_dtype(dtype)
     if isinstance(x, TracedArray):
-        return convert(x.recorded, dtype.name)
+        return in_dtype(x.recorded, dtype.name)
     numbers = np.asarray(x)
-    return tape.constant(numbers if dtype.name in FLOATS else numbers.astype(dtype), dtype.name)
+    return tape.constant(numbers if dtype.name in MOVING else numbers.astype(dtype), dtype.name)
 
 
 def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
@@ -140,7 +147,8 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     flat = places.ravel()
     new = [np.ravel(np.broadcast_to(b, places.shape)).copy() for b in rest]  # they may be the target's
     if ufunc.__name__ in {"add", "subtract"} and target.is_float:
-        added = scatter_add(lift(tape, new[0], target.dtype).recorded, flat, target.shape)
+        given = lift(tape, new[0], target.dtype).recorded
+        added = each_part(lambda v: scatter_add(v, flat, target.shape), given)
         value = np.array(target.value)
         ufunc.at(value, decided(key), values(rest[0]))
         total = wrap(
@@ -244,6 +252,10 @@ def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs:
     if not any_moving(tape, (args, kwargs)):
         with np.errstate(all="ignore"):
             return function(*decided(args), **{k: decided(v) for k, v in kwargs.items()})
+    if _holds_complex((args, kwargs)):
+        if name not in COMPLEX_RULES:
+            raise no_rule(f"np.{name} of complex numbers")
+        return apply(tape, function, COMPLEX_RULES[name], args, kwargs)
     if name not in RULES:
         own = definition_of("numpy", function)
         if own is None:
@@ -257,7 +269,7 @@ def apply(tape: Tape, function: Any, rule: Any, args: tuple[Any, ...], kwargs: d
     with np.errstate(all="ignore"):
         value = function(*values(args), **values(kwargs))
     recorded = rule(*swap(args, _recorded), **swap(kwargs, _recorded))
-    if isinstance(recorded, Var):
+    if isinstance(recorded, Var | Complex):
         return wrap(tape, value, recorded)
     parts = [wrap(tape, v, r) for v, r in zip(value, recorded, strict=True)]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
@@ -273,13 +285,27 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
     if isinstance(where, TracedArray) and tape.recorder.known(where.recorded) is None:
         np.copyto(out.value, source.value, "same_kind", where.value)
         flags = spread(where.recorded, out.shape)
-        old, new = out.recorded, tape.recorder.broadcast(lift(tape, source, out.dtype).recorded, out.shape)
-        out.tokens[...] = tape.register(select(flags, new, old), out.value)
+        new = lift(tape, source, out.dtype).recorded
+        old, new = out.recorded, each_part(lambda v: tape.recorder.broadcast(v, out.shape), new)
+        chosen = choose(flags, new, old) if isinstance(old, Complex) else select(flags, new, old)
+        out.tokens[...] = tape.register(chosen, out.value)
         return out
     where = decided(where)
     np.copyto(out.value, source.value, "same_kind", where)
     np.copyto(out.tokens, lift(tape, source, out.dtype).tokens, where=where)
     return out
+
+
+def _holds_complex(tree: Any) -> bool:
+    """Whether an array in it, traced or not, is complex."""
+    found: list[bool] = []
+    swap(tree, lambda x: found.append(x.dtype.kind == "c"))
+    return any(found) or any(np.iscomplexobj(leaf) for leaf in flatten("numpy", tree)[0] if _is_plain(leaf))
+
+
+def _is_plain(leaf: Any) -> bool:
+    kind: Any = type(leaf)  # a traced array says that it is an ndarray
+    return kind is not TracedArray and isinstance(leaf, np.ndarray | np.generic | complex)
 
 
 def no_rule(name: str) -> Exception:
@@ -305,8 +331,10 @@ def _where(tape: Tape, condition: Any, *choices: Any) -> Any:
     value = np.where(condition.value, *values(choices))
     shape, builder = value.shape, tape.recorder
     flags = condition if condition.dtype == bool else condition != 0
-    x, y = (builder.broadcast(lift(tape, c, value.dtype).recorded, shape) for c in choices)
-    return wrap(tape, value, select(spread(flags.recorded, shape), x, y))
+    x, y = (lift(tape, c, value.dtype).recorded for c in choices)
+    x, y = (each_part(lambda v: builder.broadcast(v, shape), c) for c in (x, y))
+    where = spread(flags.recorded, shape)
+    return wrap(tape, value, choose(where, x, y) if isinstance(x, Complex) else select(where, x, y))
 
 
 def _select(tape: Tape, condlist: Any, choicelist: Any, default: Any = 0) -> Any:
@@ -356,7 +384,15 @@ def _nan_to_num(
     return result
 
 
+def _angle(tape: Tape, z: Any, deg: bool = False) -> Any:
+    angle = np.arctan2(z.imag, z.real)
+    return np.degrees(angle) if deg else angle
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
+    "real": lambda tape, val: val.real,
+    "imag": lambda tape, val: val.imag,
+    "angle": _angle,
     "where": _where,
     "select": _select,
     "take": _take,

@@ -21,6 +21,7 @@ from oracles.exact.from_numpy.array import (
     wrap,
 )
 from oracles.exact.from_numpy.tape import Tape, spread, unsupported, words
+from oracles.exact.program.complex import choose, each_part
 from oracles.exact.program.primitives import compare, select
 from oracles.exact.program.primitives.arrays import reshape, take
 from oracles.exact.program.program import Array, Var
@@ -32,7 +33,8 @@ def get(x: TracedArray, key: Any) -> Any:
     value = x.value[known]
     if not moving:
         return _settled(TracedArray(x.tape, value, x.tokens[known]))
-    return wrap(x.tape, value, take(x.recorded, _positions(x.shape, known, moving)))
+    positions = _positions(x.shape, known, moving)
+    return wrap(x.tape, value, each_part(lambda v: take(v, positions), x.recorded))
 
 
 def put(x: TracedArray, key: Any, new: Any) -> None:
@@ -54,7 +56,8 @@ def _put_where(x: TracedArray, mask: TracedArray, new: Any) -> None:
     source = lift(x.tape, new, x.dtype)
     x.value[mask.value] = source.value
     flags = mask[(..., *(None,) * (x.ndim - mask.ndim))]
-    chosen = select(spread(flags.recorded, x.shape), source.recorded, x.recorded)
+    pick: Any = choose if x.dtype.kind == "c" else select
+    chosen = pick(spread(flags.recorded, x.shape), source.recorded, x.recorded)
     x.tokens[...] = x.tape.register(chosen, x.value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import (
+    MOVING,
     TracedArray,
     cast,
     check_dtype,
@@ -22,7 +23,6 @@ from oracles.exact.from_numpy.array import (
 )
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
-from oracles.exact.program.program import FLOATS
 
 # Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.
 MOVES: dict[str, tuple[int, ...]] = {
@@ -32,6 +32,7 @@ MOVES: dict[str, tuple[int, ...]] = {
             "matrix_transpose linalg.matrix_transpose moveaxis permute_dims ravel repeat reshape resize roll "
             "rollaxis rot90 squeeze swapaxes take take_along_axis tile transpose tril triu unstack "
             "broadcast_to split block array_split hsplit vsplit dsplit concatenate stack hstack vstack "
+            "fft.fftshift fft.ifftshift "
             "dstack column_stack lib.stride_tricks.sliding_window_view"
         ),
         (0,),
@@ -134,7 +135,7 @@ def filled(tape: Tape, value: Any, fill: Any) -> Any:
 
 def literals(tape: Tape, value: Any) -> Any:
     """A new array of floats that stand in the code; what holds no floats stays NumPy's own."""
-    if not isinstance(value, np.ndarray) or value.dtype.name not in FLOATS:
+    if not isinstance(value, np.ndarray) or value.dtype.name not in MOVING:
         return value
     return lift(tape, value.copy(order="K"), value.dtype)
 
@@ -152,9 +153,9 @@ def array(tape: Tape, source: Any, dtype: Any = None, order: Any = "K", ndmin: i
         tokens = np.array(tokens_of(tape, source, value.dtype))
     else:
         value = np.array(source, dtype, order=order, ndmin=ndmin)
-        if value.dtype.name not in FLOATS and value.dtype.kind not in "iub":
+        if value.dtype.name not in MOVING and value.dtype.kind not in "iub":
             return value
-        written = np.array(source, order=order, ndmin=ndmin) if value.dtype.name in FLOATS else value
+        written = np.array(source, order=order, ndmin=ndmin) if value.dtype.name in MOVING else value
         return TracedArray(tape, value, tape.literal(written, value.dtype.name))
     again = {"copy": None, "order": order, "ndmin": ndmin}
     return TracedArray(tape, np.array(value, **again), np.array(tokens, **again))

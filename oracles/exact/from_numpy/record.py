@@ -19,7 +19,7 @@ from oracles.exact.from_numpy.memory import array
 from oracles.exact.from_numpy.proxy import substituted, without_chance
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.program.errors import Unsupported, uncaught
-from oracles.exact.program.program import FLOATS, Array, Var
+from oracles.exact.program.program import FLOATS, Array
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 
@@ -81,10 +81,12 @@ def record(
     return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran)
 
 
-def _output(tape: Tape, leaf: Any) -> Var:
+def _output(tape: Tape, leaf: Any) -> Any:
     """What the function returns, recorded; a plain array is a constant."""
-    if isinstance(leaf, TracedArray):
+    if isinstance(leaf, TracedArray) and leaf.dtype.kind != "c":
         return leaf.recorded
+    if np.iscomplexobj(leaf.value if isinstance(leaf, TracedArray) else leaf):
+        raise Unsupported("a result of complex numbers is recorded as pairs of real ones")
     array = np.asarray(leaf)
     if array.dtype.name in FLOATS or array.dtype.kind in "iub":
         return tape.constant(array, array.dtype.name)
@@ -96,10 +98,9 @@ def _output(tape: Tape, leaf: Any) -> Var:
 def _check(k: int, leaf: Any) -> None:
     array = np.asarray(leaf)
     if array.dtype.name not in FLOATS:
-        hint = (
-            "complex numbers: not yet" if array.dtype.kind == "c" else f"one of {', '.join(sorted(FLOATS))}"
+        raise Unsupported(
+            f"argument {k} has dtype {array.dtype}; allowed is one of {', '.join(sorted(FLOATS))}"
         )
-        raise Unsupported(f"argument {k} has dtype {array.dtype}; allowed is {hint}")
     finite = np.isfinite(array)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

@@ -21,6 +21,8 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.exact.program.complex import REAL, Complex
+from oracles.exact.program.complex import constant as complex_constant
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
@@ -54,14 +56,14 @@ class Tape:
         self.recorder = Recorder()
         self.open = True
         self._bases: list[int] = []
-        self._values: list[Var] = []
+        self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
         self._decided: dict[Var, Array] = {}
 
     # -- values to tokens ---------------------------------------------------------------------------------
 
-    def register(self, var: Var, like: Any, numbers: Array | None = None) -> Tokens:
+    def register(self, var: Var | Complex, like: Any, numbers: Array | None = None) -> Tokens:
         """Tokens for the elements of a value, laid out in memory as `like` is."""
         if not self.open:
             raise unsupported("a traced array outlived its recording; do not store it outside the function")
@@ -73,9 +75,11 @@ class Tape:
         self._next += var.size
         return tokens
 
-    def constant(self, numbers: Any, dtype: str) -> Var:
+    def constant(self, numbers: Any, dtype: str) -> Any:
         """The numbers as they are written, exactly; NaN and infinities too, which nothing may depend on."""
         array = np.array(numbers)
+        if dtype in REAL:
+            return complex_constant(self.recorder, array, dtype, lambda _, v, kind: self.constant(v, kind))
         if dtype in FLOATS:
             array = array.astype(np.float64)
             if not np.isfinite(array).all():
@@ -87,14 +91,25 @@ class Tape:
 
     def literal(self, numbers: Array, dtype: str) -> Tokens:
         """Tokens for numbers that stand in the code."""
-        if not np.any(numbers) and not (dtype in FLOATS and np.signbit(numbers.astype(np.float64)).any()):
+        if not np.any(numbers) and not _has_minus(numbers, dtype):
             return np.zeros_like(numbers, np.int64, subok=False)
         return self.register(self.constant(numbers, dtype), numbers, np.array(numbers))
 
     # -- tokens to values ---------------------------------------------------------------------------------
 
-    def read(self, tokens: Tokens, dtype: str) -> Var:
-        """The value whose elements the tokens stand for."""
+    def read(self, tokens: Tokens, dtype: str) -> Any:
+        """The value whose elements the tokens stand for, complex ones as pairs."""
+        if dtype in REAL:
+            return Complex(*(self._read(tokens, REAL[dtype], part) for part in ("re", "im")))
+        return self._read(tokens, dtype)
+
+    def _read(self, tokens: Tokens, dtype: str, part: str = "") -> Var:
+        """What real elements the tokens stand for, or a part of complex ones."""
+
+        def value(i: int) -> Var:
+            found = self._values[i]
+            return getattr(found, part) if isinstance(found, Complex) else found
+
         blank = np.zeros((), dtype if dtype not in FLOATS else np.float64)
         if tokens.size == 0 or not tokens.any():
             return self.recorder.broadcast(self.recorder.constant(blank, dtype), tokens.shape)
@@ -103,9 +118,9 @@ class Tape:
             raise unsupported("an element of np.empty is read before it is written")
         last = bisect_right(self._bases, highest) - 1
         if lowest >= self._bases[last]:
-            return gather(self._values[last], tokens - self._bases[last])
+            return gather(value(last), tokens - self._bases[last])
         first = max(bisect_right(self._bases, lowest) - 1, 0)
-        bases, values = np.array(self._bases[first : last + 1]), self._values[first : last + 1]
+        bases, values = np.array(self._bases[first : last + 1]), [value(i) for i in range(first, last + 1)]
         owner = np.searchsorted(bases, tokens, side="right") - 1
         used = np.unique(owner[tokens > 0])
         parts = [reshape(values[i], (values[i].size,)) for i in used]
@@ -117,7 +132,8 @@ class Tape:
     def numbers(self, tokens: Tokens) -> tuple[Array, NDArray[np.bool_]]:
         """For the elements that are literals their numbers (0 for the others), and which ones are."""
         flat = tokens.ravel()
-        known, found = flat == ZERO, np.zeros(flat.shape)
+        kinds = {n.dtype.kind for n in self._numbers if n is not None}
+        known, found = flat == ZERO, np.zeros(flat.shape, complex if "c" in kinds else float)
         owner = np.searchsorted(np.array([0, *self._bases]), flat, side="right") - 2
         for i in np.unique(owner[flat > 0]):
             literal = self._numbers[i]
@@ -135,6 +151,12 @@ class Tape:
             return self._decided[var]
         except Undecided as undecided:
             raise Undecided(f"{undecided}; needed by {place()}", line=line()) from None
+
+
+def _has_minus(numbers: Array, dtype: str) -> bool:
+    """Whether a zero among them is -0.0."""
+    parts = (numbers.real, numbers.imag) if numbers.dtype.kind == "c" else (numbers,)
+    return (dtype in FLOATS or dtype in REAL) and any(np.signbit(p.astype(np.float64)).any() for p in parts)
 
 
 def gather(x: Var, places: Tokens) -> Var:

@@ -84,13 +84,13 @@ def real_inverse(x: Complex, axes: Sequence[int], length: int) -> Var:
     *others, last = (a % x.ndim for a in axes)
     x = transform(x, others, False)
     half = length // 2 + 1
-    x = x.apart(lambda v: _resized(v, last, half))
+    x = x.apart(lambda v: resized(v, last, half))
     mirrored = np.arange(length - half, 0, -1)
     rest = cx.conj(x.apart(lambda v: index(v, lambda p: p.take(mirrored, last))))
     return transform(ca.joined([x, rest], last), (last,), False).re
 
 
-def _resized(x: Var, axis: int, n: int) -> Var:
+def resized(x: Var, axis: int, n: int) -> Var:
     """Cut off, or filled with zeros."""
     if x.shape[axis] >= n:
         return index(x, lambda p: p.take(range(n), axis))

@@ -70,7 +70,104 @@ _TWO = (
 remainder floor_divide heaviside vdot inner outer kron divmod"
 )
 
+
+def _parts(found: Any) -> Any:
+    """Complex results as pairs of real ones."""
+    if isinstance(found, tuple):
+        return tuple(part for one in found for part in _parts(one))
+    return (found.real, found.imag) if np.iscomplexobj(found) else (found,)
+
+
+def _of_complex(function: Callable[..., Any], *args: Any) -> Sample:
+    """A function of complex numbers: of x + iy, and what else it takes."""
+    return Sample(lambda x, y: _parts(function(x + 1j * y, *args)), (X, Y))
+
+
+def _square(function: Callable[..., Any]) -> Sample:
+    return Sample(lambda a, b: _parts(function(a + 1j * b)), (A, A.T / 2))
+
+
+Z = X[:, ::-1] - 1j * Y
+_COMPLEX = (
+    "exp expm1 exp2 log log2 log10 log1p sqrt reciprocal sin cos tan sinh cosh tanh arcsin arccos arctan "
+    "arcsinh arccosh arctanh absolute conjugate negative positive square sign sum mean nansum nanmean cumsum "
+    "diff trace prod cumprod var std linalg.norm"
+)
+_COMPLEX_PAIRS = "add subtract multiply divide power float_power outer kron vdot inner vecdot linalg.vecdot"
+
+
+def _named(name: str) -> Any:
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+COMPLEX: dict[str, Sample] = {
+    **{f"complex {n}": _of_complex(_named(n)) for n in _COMPLEX.split()},
+    **{
+        f"complex {n}": _of_complex(lambda z, n=n: np.where(getattr(np, n)(z, Z), z, 2 * z))
+        for n in ("equal", "not_equal")
+    },
+    **{f"complex {n}": _of_complex(_named(n), Z) for n in _COMPLEX_PAIRS.split()},
+    "complex cross": _of_complex(lambda z: (np.cross(z.T, Z.T), np.linalg.cross(z.T, Z.T))),
+    "complex products": _of_complex(
+        lambda z: (z @ Z.T, np.dot(z, Z.T), np.linalg.matmul(z, Z.T), np.tensordot(z, Z, 2), z[0] @ Z[1])
+    ),
+    "complex tensordot": _of_complex(lambda z: np.linalg.tensordot(z, Z)),
+    "complex linalg.outer": _of_complex(lambda z: np.linalg.outer(z[0], Z[1])),
+    "complex einsum": _of_complex(lambda z: (np.einsum("ij,kj->ik", z, Z), np.einsum("ij->j", z))),
+    "complex where": _of_complex(lambda z: np.where(z.real > 0, z, 2j)),
+    "complex writes": _of_complex(lambda z: _written(z)),
+    "complex linalg.trace": _square(np.linalg.trace),
+    "complex linalg.solve": _square(lambda a: (np.linalg.solve(a, Z[:, :2]), np.linalg.solve(a, Z[:, 0]))),
+    "complex linalg.inv": _square(np.linalg.inv),
+    "complex linalg.det": _square(np.linalg.det),
+    "complex linalg.slogdet": _square(lambda a: tuple(np.linalg.slogdet(a))),
+    "complex linalg.cholesky": _square(
+        lambda a: (np.linalg.cholesky(a @ a.conj().T), np.linalg.cholesky(a @ a.conj().T, upper=True))
+    ),
+    "complex linalg.qr": _square(lambda a: (*np.linalg.qr(a), np.linalg.qr(a[:, :2], "r"))),
+    "complex linalg.matrix_power": _square(
+        lambda a: (np.linalg.matrix_power(a, 3), np.linalg.matrix_power(a, -2))
+    ),
+    **{
+        f"fft.{n}": _of_complex(
+            lambda z, n=n: (_named(f"fft.{n}")(z, norm="ortho"), _named(f"fft.{n}")(z, 5, 0))
+        )
+        for n in ("fft", "ifft", "irfft", "hfft")
+    },
+    **{
+        f"fft.{n}": _of_complex(
+            lambda z, n=n: (_named(f"fft.{n}")(z), _named(f"fft.{n}")(z, (5, 2), (0, 1), norm="forward"))
+        )
+        for n in ("fft2", "ifft2", "fftn", "ifftn", "irfft2", "irfftn")
+    },
+    **{
+        f"fft.{n}": Sample(
+            lambda x, n=n: _parts((_named(f"fft.{n}")(x), _named(f"fft.{n}")(x, norm="ortho"))), (X,)
+        )
+        for n in ("rfft", "rfft2", "rfftn", "ihfft")
+    },
+    **{
+        f"fft.{n} of real numbers": Sample(lambda x, n=n: _parts(_named(f"fft.{n}")(x)), (X,))
+        for n in ["fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "irfft", "irfft2", "irfftn", "hfft"]
+    },
+    "fft.fftshift": Sample(lambda x: np.fft.fftshift(np.fft.ifftshift(x), 0), (X,)),
+}
+
+
+def _written(z: Any) -> Any:
+    out = np.zeros((4, 4), complex)
+    out[1:] = z * 2
+    out[0] = 1j
+    out[:, 0] += z[0, 0]
+    np.add.at(out, ([0, 0], [1, 1]), z[0, :2])
+    return out
+
+
 SAMPLES: dict[str, Sample] = {
+    **COMPLEX,
     **{
         n: Sample(lambda x, n=n: getattr(np, n)(x), (p,))
         for names, p in _BY_NAME.values()

@@ -8,8 +8,10 @@ import pytest
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.rules import RULES as FUNCTIONS
+from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import RUNNING, UFUNCS
 from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.complex import Complex
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Var
@@ -55,6 +57,8 @@ def test_derivatives_are_the_differences_and_both_modes_agree(name):
 
 def _broken(rule):
     def off(result):
+        if isinstance(result, Complex):
+            return Complex(off(result.re), result.im)
         if not isinstance(result, Var):
             return type(result)(map(off, result))
         if result.dtype == "bool":
@@ -68,7 +72,7 @@ def _noted(rule, used):
     return lambda *args, **kwargs: used.append(1) or rule(*args, **kwargs)
 
 
-RULES = [(t, n) for t in (UFUNCS, FUNCTIONS, RUNNING) for n in t]
+RULES = [(t, n) for t in (UFUNCS, FUNCTIONS, RUNNING, COMPLEX_UFUNCS, COMPLEX_RULES) for n in t]
 
 
 @pytest.fixture(scope="module")

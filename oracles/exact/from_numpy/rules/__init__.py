@@ -3,6 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from oracles.exact.from_numpy.rules import linalg, order, reductions
+from oracles.exact.from_numpy.rules import complex, linalg, order, reductions
 
-RULES: dict[str, Callable[..., Any]] = {**reductions.RULES, **order.RULES, **linalg.RULES}
+RULES: dict[str, Callable[..., Any]] = {**reductions.RULES, **order.RULES, **linalg.RULES, **complex.FFT}

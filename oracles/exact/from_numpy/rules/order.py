@@ -152,7 +152,6 @@ RULES: dict[str, Rule] = {
     "fix": lambda x: fn.step("trunc", x),
     "sinc": _sinc,
     "i0": lambda x: scalar("bessel_i", floating(x), nu=0, scaled=False),
-    "real": lambda x: x,
     "isclose": _isclose,
     "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
