@@ -35,6 +35,7 @@ from oracles.exact.program.scalars import (
 )
 
 BITS = 96
+MOST_KINDS = 64  # of places, by how many terms they get
 SCALED, COUNTED = 1, 2  # what keeps an operation from rounding, as core.c calls it
 EXACT = """
     neg abs maximum minimum blend select detach edged broadcast reshape permute take concatenate weights
@@ -251,14 +252,17 @@ def _power(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targe
 
 
 def _sum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
-    (x,), axes = values, equation.params["axes"]
-    total = plan.exactly(equation, values)
-    whole = plan.written(x)
+    return _summed(plan, values[0], plan.exactly(equation, values), equation.params["axes"], target)
+
+
+def _summed(plan: BoundPlan, terms: Value, total: Value, axes: tuple[int, ...], target: Format) -> Value:
+    """The total of terms along axes, as far off as these many may be in any order."""
+    whole = plan.written(terms)
     count = math.prod(whole.shape[a] for a in axes)
     below = plan.growth.flushed(target) * max(count - 1, 0)
-    terms = _terms(plan, target, np.asarray(count), below)
+    lost = _terms(plan, target, np.asarray(count), below)
     inside, after = plan.in_one_piece(whole, axes)
-    operands = ((inside.node, 0, 1), (total.node, 0, 1), (terms.node, 0, 0))
+    operands = ((inside.node, 0, 1), (total.node, 0, 1), (lost.node, 0, 0))
     size = total.node.size
     node = plan.node("sum_grows", operands, size, size, False, (count, after, 0))
     return plan.grown(Value(node, total.shape, total.whole), target, 0, False)
@@ -288,13 +292,40 @@ def _matmul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
 
 
 def _scatter(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """What goes to one place is a sum: places that get as many terms are the rows of one."""
     positions = plan.known(values[1], "int64")
     if positions is None:
         raise Unsupported("positions that are computed")
-    inside = positions[positions >= 0]
-    if len(np.unique(inside)) < inside.size:
-        raise Unsupported("positions that repeat")
-    return plan.exactly(equation, values)
+    total = plan.exactly(equation, values)
+    places = np.arange(math.prod(total.whole))
+    found, rest = [], places.copy()
+    for at, table in _terms_of(positions, len(places)):
+        sums = _summed(plan, plan.moved(values[0], table), plan.moved(total, at), (1,), target)
+        back = np.full(len(places), -1)
+        back[at], rest[at] = np.arange(len(at)), -1
+        found.append(plan.moved(sums, back))
+    if not found:
+        return total
+    whole = plan.moved(total, rest)
+    for one in found:
+        whole = plan.elementwise("add", whole, one)  # to zeros
+    return plan.reshaped(whole, total.whole)
+
+
+def _terms_of(positions: Array, places: int) -> list[tuple[Array, Array]]:
+    """Places to which so many terms go, two at the least, and these terms, a row for each place.
+
+    Raises:
+        Unsupported: They are of too many kinds.
+    """
+    where = positions.ravel()
+    order = np.argsort(where, kind="stable")[np.count_nonzero(where < 0) :]
+    counts = np.bincount(where[order], minlength=places)
+    ends, kinds = np.cumsum(counts), [int(n) for n in np.unique(counts) if n > 1]
+    if len(kinds) > MOST_KINDS:
+        raise Unsupported("positions that repeat in very many ways")
+    rows = ((n, np.flatnonzero(counts == n)) for n in kinds)
+    return [(at, order[ends[at, None] - n + np.arange(n)]) for n, at in rows]
 
 
 def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:

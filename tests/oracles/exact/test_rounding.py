@@ -273,6 +273,24 @@ def test_matrix_products_are_inside_fused_or_not(dtype, data, rng):
     assert float(found.rad()) <= 1.01 * allowed + 1e-320
 
 
+@pytest.mark.parametrize("library_name", ROUNDING_MODELS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_added_at_repeated_positions_is_bounded_by_a_plan_as_by_arb(dtype, library_name):
+    rng, model = np.random.default_rng(0), ROUNDING_MODELS[library_name]
+    for size, places in ((1, 3), (6, 2), (9, 4), (12, 1)):
+        builder = Builder()
+        x = builder.input((size,), dtype)
+        program = builder.program([arrays.scatter_add(x * x, rng.integers(-1, places, size), (places,))])
+        numbers = [np.array([FORMATS[dtype].rounded(v) for v in rng.normal(size=size)])]
+        fast = bound(program, numbers, model)
+        with library.without():
+            slow = bound(program, numbers, model)
+        assert isinstance(fast.found[0], Pairs)
+        for one, other in zip(fast.balls[0], slow.balls[0], strict=True):
+            assert abs(one.mid() - other.mid()) <= 2.0**-40 * other.rad()
+            assert (1 - 2.0**-20) * other.rad() <= one.rad() <= 1.05 * other.rad()
+
+
 def test_a_wide_product_of_bfloat16_is_rounded_once():
     x = np.full((1, 64), 1.5).astype(DTYPES["bfloat16"])
     narrow, wide = (ball(linear_algebra.matmul, x, x.T, model=ROUNDING_MODELS[m]) for m in ("numpy", "jax"))
