@@ -141,6 +141,8 @@ def _times(scale: float, array: Array) -> Array:
 def _overwritten(names: Sequence[str], before: Sequence[Array], after: Sequence[Array]) -> list[str]:
     found = []
     for name, old, new in zip(names, before, after, strict=True):
+        if old.tobytes() == new.tobytes():
+            continue
         if not np.array_equal(old, new, equal_nan=new.dtype.kind not in "iub"):
             found.append(f"{name} was overwritten: a gradient must leave its arguments alone")
             new[...] = old  # what is asked next is asked at the same point
@@ -225,6 +227,9 @@ def same(one: Sequence[Array | None], other: Sequence[Array | None], ends: bool 
         if a is None or b is None:
             if a is not b:
                 return False
+            continue
+        alike = type(a) is type(b) is np.ndarray and a.dtype == b.dtype and a.shape == b.shape
+        if alike and a.tobytes() == b.tobytes():
             continue
         x, y = np.ma.getdata(a).astype(np.float64), np.ma.getdata(b).astype(np.float64)
         equal = (x == y) | (np.isnan(x) & np.isnan(y))

@@ -39,6 +39,7 @@ class Probe(StrEnum):
     """
 
     words: str
+    __hash__ = str.__hash__  # Enum's own is Python code
 
     def __new__(cls, name: str, words: str) -> Self:
         """A member with its words; its value is the name alone."""

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -418,6 +418,8 @@ def _parameters(function: Function) -> list[str]:
     owner = getattr(function, "__self__", None)
     rule = isinstance(owner, type) and hasattr(owner, "setup_context")  # the apply of an autograd.Function
     told = owner.forward if rule else getattr(function, "forward", function)  # type: ignore[union-attr]
+    if type(told) is FunctionType and not {"__signature__", "__wrapped__"} & vars(told).keys():
+        return list(told.__code__.co_varnames[: told.__code__.co_argcount])[rule:]  # without `ctx`
     try:
         found = [
             p.name

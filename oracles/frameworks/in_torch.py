@@ -34,7 +34,7 @@ class _Torch(Framework):
     def _record(
         self, function: Function, args: Sequence[Any], differentiate: bool, exactly: bool
     ) -> Recording:
-        return record(function, tree_map(_as_given, tuple(args)), {}, differentiate=differentiate)
+        return record(function, [_as_given(arg) for arg in args], {}, differentiate=differentiate)
 
     def subject(
         self, value: Function, gradient: Function, device: Any = None, wide: bool = True, primal: bool = False
@@ -256,8 +256,11 @@ def as_tensor(array: Any, device: str = "cpu") -> Any:
     return (tensor.view(torch.bfloat16) if half else tensor).to(device)
 
 
-def _as_given(leaf: Any) -> Any:
-    return as_tensor(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
+def _as_given(arg: Any) -> Any:
+    """An array, or arrays in tuples, as tensors."""
+    if isinstance(arg, np.ndarray | np.generic):
+        return as_tensor(arg)
+    return tuple(map(_as_given, arg)) if type(arg) is tuple else arg
 
 
 def as_trained(

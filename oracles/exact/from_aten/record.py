@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from oracles.exact.from_aten import kept
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.from_aten.recorder import OperatorRecorder
-from oracles.exact.from_aten.watch import Watch, laid_out
+from oracles.exact.from_aten.watch import Tree, Watch, laid_out
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported
 from oracles.exact.program.program import Line, Program
 from oracles.exact.program.recording import Claim, Recording, claims, declare_edges
@@ -52,8 +53,9 @@ def record(
             input, or something computed outside torch.
         Undecided: A branch that no precision decides.
     """
-    trees = [tree_flatten(tree_map(_as_tensor, arg)) for arg in args]
-    run = _Run(function, [own for own, _ in trees], [s for _, s in trees], tree_map(_as_tensor, kwargs or {}))
+    taken_apart = [_leaves_of(arg) for arg in args]
+    leaves, trees = [own for own, _ in taken_apart], [tree for _, tree in taken_apart]
+    run = _Run(function, leaves, trees, tree_map(_as_tensor, kwargs) if kwargs else {})
     kind, taken = kept.kind_of(function, run.leaves, differentiate), claims()
     before = kept.latest(kind)
     if before is not None and differentiate and taken is not None and before.is_ruled:
@@ -94,12 +96,12 @@ class _Run(NamedTuple):
 
     function: Callable[..., Any]
     leaves: list[list[Any]]
-    specs: list[TreeSpec]
+    trees: list[Tree]
     named: Any
 
     def under(self, watch: Watch) -> Any:
         """Run it."""
-        return watch.run(self.function, self.leaves, self.specs, self.named)
+        return watch.run(self.function, self.leaves, self.trees, self.named)
 
     def executed(self) -> tuple[Any, ...]:
         """What it returns where it is watched."""
@@ -188,6 +190,16 @@ def _confirm(first: OperatorRecorder, run: _Run) -> bool:
         f"nearby, {operator} at {line or 'the end'} gets another constant; use torch's operators all the way",
         line=line,
     )
+
+
+def _leaves_of(arg: Any) -> tuple[list[Any], Tree]:
+    """The leaves of an argument, arrays as tensors, and what makes it of them; torch's own walk is slow."""
+    if isinstance(arg, (np.ndarray, Tensor)):
+        return [_as_tensor(arg)], itemgetter(0)
+    if type(arg) is tuple and all(isinstance(part, (np.ndarray, Tensor)) for part in arg):
+        return list(map(_as_tensor, arg)), tuple
+    found, spec = tree_flatten(tree_map(_as_tensor, arg))
+    return found, partial(tree_unflatten, treespec=spec)
 
 
 def _is_floating(leaf: Any) -> bool:

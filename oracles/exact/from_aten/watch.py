@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionMeta, once_differentiable
-from torch.utils._pytree import TreeSpec, tree_leaves, tree_unflatten
+from torch.utils._pytree import tree_leaves
 
 from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
@@ -31,6 +31,7 @@ from oracles.exact.program.reach import OURS
 _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 
 
+Tree: TypeAlias = Callable[[list[Any]], Any]  # makes an argument of its leaves
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
 
 
@@ -158,7 +159,7 @@ class Watch(DispatchMode):
         self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
 
     def run(
-        self, function: Callable[..., Any], leaves: list[list[Any]], specs: list[TreeSpec], named: Any
+        self, function: Callable[..., Any], leaves: list[list[Any]], trees: list[Tree], named: Any
     ) -> Any:
         """Call the function on fresh tensors that require grad, in torch's default mode.
 
@@ -170,7 +171,7 @@ class Watch(DispatchMode):
             self.parts = {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
             for tensor in tensors_of(fresh):
                 self.begin(tensor)
-            args = [tree_unflatten(own, spec) for own, spec in zip(fresh, specs, strict=True)]
+            args = [tree(own) for own, tree in zip(fresh, trees, strict=True)]
             try:
                 with explained(), uncaught(), differentiated(self), self:
                     result = function(*args, **named)

@@ -63,10 +63,10 @@ class Format:
 
         Beyond the largest number it is what it is there.
         """
-        _, exponent = np.frexp(np.where(np.isfinite(numbers), numbers, 0.0))
-        exponent = np.where(numbers == 0, self.least_exponent, exponent - 1)
-        exponent = np.where(np.isfinite(numbers), exponent, self.greatest_exponent)
-        exponent = np.clip(exponent, self.least_exponent, self.greatest_exponent)
+        bits = np.asarray(numbers, np.float64).view(np.int64)
+        # Below every exponent where a number is 0 or subnormal, above all where it is no number.
+        exponent = (bits >> 52 & 0x7FF) - 1023
+        exponent = np.minimum(np.maximum(exponent, self.least_exponent), self.greatest_exponent)
         return np.asarray(np.ldexp(1.0, exponent - (self.digits - 1)), np.float64)
 
     def rounded(self, number: float) -> float:
