@@ -26,7 +26,7 @@ gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where 
 	$(BIN)/python -m gradproof gate --jobs 2
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal  # else each Python that a test starts compiles it all
 
 lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/ruff format --check .

@@ -1,6 +1,10 @@
 """What every test needs."""
 
 import gc
+import os
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +20,30 @@ def _brief_times():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timing, "BUDGET_S", 0.01)
         yield
+
+
+def pytest_configure(config):
+    """What JAX compiles is kept in pytest's cache: a quarter of all time. JAX knows it by its whole program.
+
+    Processes that tests start read it, and do not write: some of them are killed.
+    """
+    if hasattr(config, "cache"):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("jax"))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"
+
+
+def pytest_collection_finish(session):
+    """This process writes, once the tests have imported JAX."""
+    if hasattr(session.config, "cache") and "jax" in sys.modules:
+        import jax
+        from jax._src.lru_cache import LRUCache
+
+        def in_one_step(kept, key, value):
+            """JAX would write in place, and another worker read a half of it."""
+            with tempfile.TemporaryDirectory(dir=kept.path) as folder:
+                put(LRUCache(folder, max_size=-1), key, value)
+                (made,) = Path(folder).iterdir()
+                made.replace(Path(kept.path, made.name))
+
+        put, LRUCache.put = LRUCache.put, in_one_step
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
