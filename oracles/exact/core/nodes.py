@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.program.program import Equation, Shape
+from oracles.exact.program.program import Array, Equation, Shape
 
 # As the enumeration of core.c, and the list of smooth.h.
 SMOOTH = (
@@ -35,7 +35,7 @@ class Node:
         size, columns: How many elements, and how many in a row.
         integers: Whether they are integers and booleans, and no balls.
         numbers: The instruction's own three.
-        known: Of a constant.
+        known: Of a constant; `balls` as it was given, if that was Arb's.
         equation: Of a detour.
         at: Where its elements lie in the arena, once it is known.
     """
@@ -47,6 +47,7 @@ class Node:
     integers: bool = False
     numbers: tuple[int, ...] = ()
     known: Pairs | NDArray[np.int64] | None = None
+    balls: Array | None = None
     equation: tuple[Equation, tuple[Value, ...]] | None = None
     at: int = NOWHERE
 

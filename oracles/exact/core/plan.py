@@ -15,6 +15,7 @@ import numpy as np
 
 from oracles.exact.core.arena import BITS
 from oracles.exact.core.blocks import Block, flat, in_blocks
+from oracles.exact.core.elements import Elements, Mask
 from oracles.exact.core.nodes import Node, Value
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.writer import Writer
@@ -89,6 +90,16 @@ class Plan(Writer):
             for to, what in zip(block.made(whole), own, strict=True):
                 to.h[:], to.l[:], to.r[:] = what.h, what.l, what.r
         return [x.reshape(v.whole) for x, v in zip(whole, self.outputs, strict=True)]
+
+    def elements(self, wanted: Sequence[Mask], most: float) -> Elements | None:
+        """Some elements of the outputs, for Arb; None where that is more than so many operations."""
+        if any(v.shape != v.whole for v in self.outputs):
+            return None
+        try:
+            found = Elements(self.nodes, self.inputs, self.outputs, wanted)
+        except Unsupported:
+            return None
+        return found if found.cost <= most else None
 
     @cached_property
     def blocks(self) -> Sequence[Block]:

@@ -179,7 +179,10 @@ class Writer:
         else:
             known = of_balls(array) if array.dtype == object else of_numbers(array)
             key = ("balls", array.shape, known.h.tobytes(), known.l.tobytes(), known.r.tobytes())
-        node = Node("constant", (), array.size, array.size, array.dtype.kind in "iub", known=known)
+        balls = array if array.dtype == object else None
+        node = Node(
+            "constant", (), array.size, array.size, array.dtype.kind in "iub", known=known, balls=balls
+        )
         return Value(self.numbered(key, node), array.shape, array.shape)
 
     def known(self, value: Value, dtype: str) -> Array | None:

@@ -13,7 +13,9 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.blocks import flat
+from oracles.exact.core.elements import narrowed
+from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
@@ -26,6 +28,7 @@ SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller i
 READABLE = 12  # digits of an exponent
 DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
+FEW = 8  # of so much work, single elements are a part; and so many times the bits they may ask for
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
 
@@ -287,7 +290,7 @@ def refine(
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     work, now, before = Work(limits.seconds), bits, None
-    if quickly and not isolated and (found := _by_plan(program, inputs, bits, work)) is not None:
+    if quickly and not isolated and (found := _by_plan(program, inputs, bits, limits, work)) is not None:
         return found
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
@@ -320,24 +323,48 @@ def refine(
         before, now = results, 2 * now
 
 
-def _by_plan(program: Program, inputs: Sequence[Array], bits: int, work: Work) -> list[Enclosure] | None:
+def _by_plan(
+    program: Program, inputs: Sequence[Array], bits: int, limits: Limits, work: Work
+) -> list[Enclosure] | None:
     """What the fast core gives, if every element is accepted as it would be of Arb; else None.
 
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
-    whether another one is 0 is for more bits to say.
+    whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves.
     """
     plan = planned(program)
     results = plan.run(inputs) if plan and work.pays_runs(program) else None
-    if results is None:
+    if plan is None or results is None:
         return None
-    for found in results:
-        size = np.abs(found.h)
-        largest = float(np.max(size, initial=0.0))
-        narrow = found.r <= np.maximum(2.0 ** -(bits // 2) * size, 2.0 ** -(bits - GUARD_BITS) * largest)
-        apart = (found.r < size) | found.is_zero() | (found.r < NOTHING)
-        if not (found.known and (narrow & apart).all()):
-            return None
+    sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]
+    largest = [float(np.max(size, initial=0.0)) for size in sizes]
+    open_ = [
+        ~_accepted(found, size, bits, most) for found, size, most in zip(results, sizes, largest, strict=True)
+    ]
+    if not any(mask.any() for mask in open_):
+        return [Enclosure(found, bits) for found in results]
+    masks = [mask.ravel() for mask in open_]
+    elements = plan.elements(masks, min(program.cost / FEW, work.left / FEW))
+    if elements is None:
+        return None
+    small = [2.0 ** -(bits - GUARD_BITS) * most or 2.0**-limits.zero_bits for most in largest]
+
+    def enough(k: int, ball: arb) -> bool:
+        return bool(ball.is_finite() and (ball.rel_accuracy_bits() >= bits // 2 or ball.rad() <= small[k]))
+
+    balls = narrowed(elements, [flat(x) for x in inputs], bits, FEW * bits, enough)
+    if balls is None:
+        return None
+    work.left -= FEW * elements.cost
+    for found, mask, own in zip(results, open_, balls, strict=True):
+        there = of_balls(own)
+        found.h[mask], found.l[mask], found.r[mask] = there.h, there.l, there.r
     return [Enclosure(found, bits) for found in results]
+
+
+def _accepted(found: Pairs, size: NDArray[np.float64], bits: int, largest: float) -> NDArray[np.bool_]:
+    narrow = found.r <= np.maximum(2.0 ** -(bits // 2) * size, 2.0 ** -(bits - GUARD_BITS) * largest)
+    apart = (found.r < size) | found.is_zero() | (found.r < NOTHING)
+    return np.asarray(narrow & apart & np.isfinite(found.h))
 
 
 def _finite(results: Sequence[Array] | None) -> bool:

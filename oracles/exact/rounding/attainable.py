@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core.blocks import flat
+from oracles.exact.core.elements import Elements
 from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import is_known
@@ -33,6 +34,7 @@ PERTURBATIONS = 16
 # Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one
 # element has probability 4e-11.
 MANY, FEWER = 2**16, 8
+FEW = 8  # of so much work, single elements are a part
 AT_ONCE = 2**14  # elements of all perturbations that are looked at together
 
 
@@ -86,36 +88,77 @@ def _by_plan(
     seeds: range,
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]] | None:
-    """By the fast core, where that can tell each change to a sixteenth of a; else None."""
+    """By the fast core; where that does not tell a to a sixteenth, by Arb: if for few elements, else None."""
     plan = planned(program)
     if plan is None or any(t.kinks for t in truth):
         return None
     if work is not None and not work.pays_runs(program, len(seeds)):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
-    numbers, halves = [flat(x) for x in inputs], [steps.get(i) for i in range(len(inputs))]
+    numbers, halves = [flat(x) for x in inputs], {i: flat(half) for i, half in steps.items()}
     largest = [np.zeros(t.size) for t in here]
     zero = [t.contains(np.zeros(t.size)) for t in here]
+    open_ = [np.zeros(t.size, bool) for t in here]
     formats = [format_of(v.dtype) for v in program.outputs]
     for block in plan.blocks:
-        around = Changes(block.made(here), block.made(largest), block.made(zero), formats)
+        around = Changes(*(block.made(x) for x in (here, largest, zero, open_)))
         given = block.given(numbers)
-        own = block.given(
-            [x if half is None else flat(half) for x, half in zip(numbers, halves, strict=True)]
-        )
-        moving = {i: (np.asarray(given[i], np.float64), own[i]) for i in steps}
+        own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
+        moving = {i: (np.asarray(given[i], np.float64), own[i]) for i in halves}
         size = max(sum(half.size for _, half in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
         for first in range(0, len(seeds), at_once):
             some = seeds[first : first + at_once]
-            if not around.add(block.around(given, _shifted(moving, some), len(some))):
+            runs = block.around(given, _shifted(moving, some), len(some))
+            if runs is None:
                 return None
-        if not around.sharp:
+            around.add(runs)
+        around.see(formats)
+    if any(mask.any() for mask in open_):
+        elements = plan.elements(
+            open_, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
+        )
+        if elements is None:
             return None
+        moving = {i: (np.asarray(numbers[i], np.float64), half) for i, half in halves.items()}
+        _by_elements(elements, numbers, moving, seeds, max(t.bits for t in truth), here, largest, zero)
+        if work is not None:
+            work.left -= len(seeds) * elements.cost
     shapes = [t.shape for t in truth]
     return [np.reshape(x, s) for x, s in zip(largest, shapes, strict=True)], [
         np.reshape(x, s) for x, s in zip(zero, shapes, strict=True)
     ]
+
+
+def _by_elements(
+    elements: Elements,
+    numbers: Sequence[Any],
+    moving: Mapping[int, tuple[Numbers, Numbers]],
+    seeds: range,
+    bits: int,
+    here: Sequence[Pairs],
+    largest: Sequence[Numbers],
+    zero: Sequence[Mask],
+) -> None:
+    """The changes of some elements by balls of as many bits as the truth, written where they belong."""
+    true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
+    far = [np.zeros(t.size) for t in true]
+    still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
+    for seed in seeds:
+        there = {
+            i: Pairs(high[0], low[0], np.zeros(high[0].size))
+            for i, (high, low) in _shifted(moving, range(seed, seed + 1)).items()
+        }
+        try:
+            around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
+        except Undecided:
+            continue  # across a branch: another program than the one that is asked about
+        with precision(bits):
+            for k, balls in enumerate(around):
+                np.maximum(far[k], _distance(balls, true[k]), out=far[k])
+                still[k] &= np.array([ball.contains(0) for ball in balls], bool)
+    for k, mask in enumerate(elements.wanted):
+        largest[k][mask], zero[k][mask] = far[k], still[k]
 
 
 def _shifted(
@@ -132,37 +175,30 @@ def _shifted(
 
 
 class Changes:
-    """The largest changes so far of some elements of the truth, and which stay 0."""
+    """The largest changes so far of some elements of the truth, which stay 0, and which are open."""
 
     def __init__(
-        self,
-        here: Sequence[Pairs],
-        largest: Sequence[Numbers],
-        zero: Sequence[Mask],
-        formats: Sequence[Format],
+        self, here: Sequence[Pairs], largest: Sequence[Numbers], zero: Sequence[Mask], open_: Sequence[Mask]
     ) -> None:
-        self.here, self.largest, self.zero, self.formats = here, largest, zero, formats
+        self.here, self.largest, self.zero, self.open = here, largest, zero, open_
         self.blurred = [np.zeros(t.size) for t in here]
 
-    def add(self, around: Sequence[Pairs] | None) -> bool:
-        """Take in more truths nearby, a row each; whether they are known, and where they are 0."""
-        for k, there in enumerate(around or ()):
+    def add(self, around: Sequence[Pairs]) -> None:
+        """Take in more truths nearby, a row each. Whether a ball around 0 is 0 is for more bits to say."""
+        for k, there in enumerate(around):
             own = self.here[k]
             far = np.abs((there.h - own.h) + (there.l - own.l))
             np.maximum(self.largest[k], far.max(0), out=self.largest[k])
             np.maximum(self.blurred[k], (there.r + own.r).max(0), out=self.blurred[k])
             if self.zero[k].any():
                 nothing = there.is_zero()
-                if (self.zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any():
-                    return False  # whether it is 0 is for more bits to say
+                self.open[k] |= (self.zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any(0)
                 self.zero[k] &= nothing.all(0)
-        return around is not None
 
-    @property
-    def sharp(self) -> bool:
-        """Whether each change is known to a sixteenth of a."""
-        parts = zip(self.here, self.largest, self.blurred, self.formats, strict=True)
-        return all((blur <= (change + f.ulp(own.h) / 2) / 16).all() for own, change, blur, f in parts)
+    def see(self, formats: Sequence[Format]) -> None:
+        """Which changes are not known to a sixteenth of a."""
+        for k, (own, dtype) in enumerate(zip(self.here, formats, strict=True)):
+            self.open[k] |= ~(self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) / 16)
 
 
 def _by_arb(
