@@ -126,12 +126,12 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     right = SEVERITY[int(severity.min())].right
     at, *rest = _largest(size, 1 if right else MOST_ELEMENTS)
     lost = np.where(known.zero & found.finite, 0.0, found.lost)
-    ulp = format_of(known.dtype).ulp(known.truth.mid)
     more = []
     for e in rest:
-        off = _in_ulps(float(found.error[e]), float(ulp[e]))
+        off = _in_ulps(float(found.error[e]), float(format_of(known.dtype).ulp(known.truth.mid[e])))
         more.append(Element(e, float(found.got[e]), known.truth.shown(e, 20), off, float(lost[e])))
-    return replace(_described(number, known, TABLE[row[at]], at, found, lost), more=tuple(more))
+    described = _described(number, known, TABLE[row[at]], at, found, lost)
+    return replace(described, more=tuple(more)) if more else described
 
 
 def _judged_in_parts(number: int, known: Evidence, computed: Array, allowed: float) -> Judgement:
@@ -217,9 +217,8 @@ def _described(
 
 
 def _in_ulps(error: float, ulp: float) -> float:
-    """A ratio that may be beyond float64, where the ulp is that of 0."""
-    with np.errstate(over="ignore"):
-        return float(np.float64(error) / np.float64(ulp))
+    """A ratio; infinite beyond float64, where the ulp is that of 0."""
+    return error / ulp
 
 
 def _convention(known: Evidence, got: Array, legal: Array) -> str:

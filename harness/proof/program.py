@@ -244,6 +244,8 @@ def _carried(truth: Truth, zeros: Zeros, computed: Sequence[Array]) -> list[NDAr
 
 def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
     said = _why(truth, examined, found)
+    if not said.text and said.origin is found.guilty:
+        return found
     return replace(found, diagnosis=said.text or found.diagnosis, guilty=said.origin)
 
 

@@ -6,7 +6,7 @@ outside the run is its numbers too. Everything else that an operator is given is
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -27,19 +27,29 @@ class Notes:
         checked: Whether it is noticed that something else than an operator wrote what the run had made.
         made: The memory that the run made.
         complete: Whether all that a record reads of this run is told.
+        operands, keys: The tensors that were told since the last operator began, and their memory.
     """
 
     def __init__(self, checked: bool) -> None:
         self.checked = checked
         self.made: dict[int, torch.UntypedStorage] = {}
         self.complete = True
+        self.operands: list[Tensor] = []
+        self.keys: set[int] = set()
         self._met: dict[int, tuple[int, torch.UntypedStorage]] = {}  # held, so that no address serves twice
         self._marks: dict[int, int] = {}
 
-    def make(self, tensor: Tensor) -> None:
-        """The run made this tensor's memory, or wrote it."""
+    def given(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Hashable:
+        """What an operator is given."""
+        self.operands, self.keys = [], set()
+        return self.told(args), (tuple(kwargs), self.told(kwargs.values())) if kwargs else ()
+
+    def make(self, tensor: Tensor, unless: Container[int] = ()) -> None:
+        """The run made this tensor's memory, or wrote it; not so `unless` it is that of others."""
         storage = tensor.untyped_storage()
         key = storage._cdata
+        if key in unless:
+            return
         self.made[key] = storage
         self._met.setdefault(key, (len(self._met), storage))
         if self.checked:
@@ -56,14 +66,17 @@ class Notes:
         ])  # fmt: skip
 
     def _tensor(self, tensor: Tensor) -> Hashable:
+        self.operands.append(tensor)
         if kind := strange(tensor) or ("complex numbers" if tensor.is_complex() else ""):
             self.complete = False
+            self.keys.add(key_of(tensor))
             return (kind, None if key_of(tensor) in self.made else digest(tensor))
         if not has_memory(tensor):
             self.complete = False
             return ("nowhere", tensor.shape, None if tensor.is_meta else digest(tensor))
         storage = tensor.untyped_storage()
         key = storage._cdata
+        self.keys.add(key)
         number, _ = self._met.setdefault(key, (len(self._met), storage))
         how = (
             number, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset(),

@@ -9,7 +9,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache, wraps
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
@@ -217,16 +217,17 @@ class Watch(DispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, notes = kwargs or {}, self.notes
         writes, is_random, is_blank = _about(func)
-        operands, changed = tensors_of((args, kwargs)), written(func, args, kwargs) if writes else []
+        changed = written(func, args, kwargs) if writes else []
         self.place = self._place()
         if self._blank:
-            self._fill(operands)
+            self._fill(tensors_of((args, kwargs)))
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled(), self.depth, self.within
-        given = notes.told(args), tuple(kwargs), notes.told(kwargs.values())
+        given = notes.given(args, kwargs)
+        operands, keys = notes.operands, notes.keys
         saved = notes.told(self._save(changed)) if changed else ()
         results = self.apply(func, args, kwargs, changed)
         found = tensors_of(results)
-        self._keep(found, but=operands)
+        self._keep(found, keys)
         if changed:
             self._keep(changed)
             for tensor in changed:
@@ -262,12 +263,11 @@ class Watch(DispatchMode):
                 return ()
         return [t for t in found if has_memory(t) and key_of(t) not in self._blank]
 
-    def _keep(self, tensors: Sequence[Tensor], but: Sequence[Tensor] = ()) -> None:
-        """What an operator returns was made in the run, but for views of what was there before."""
-        before = list(map(key_of, but))
+    def _keep(self, tensors: Sequence[Tensor], but: Container[int] = ()) -> None:
+        """What an operator returns was made in the run, `but` for views of what was there before."""
         for tensor in tensors:
-            if has_memory(tensor) and key_of(tensor) not in before:
-                self.notes.make(tensor)
+            if has_memory(tensor):
+                self.notes.make(tensor, but)
 
     def _save(self, changed: Sequence[Tensor]) -> list[Tensor]:
         """What is to be put back: memory from outside, of which all becomes known."""

@@ -242,7 +242,14 @@ class Program:
 
     def giving(self, which: slice) -> Program:
         """The program of some of the outputs, without the equations that they and the guards do not need."""
-        outputs = self.outputs[which]
+        known = vars(self).setdefault("parts", {})
+        key = which.indices(len(self.outputs))
+        if key not in known:
+            known[key] = self._giving(self.outputs[which])
+        found: Program = known[key]
+        return found
+
+    def _giving(self, outputs: tuple[Var, ...]) -> Program:
         kept, needed = [], {*outputs, *(v for v, _ in self.guards)}
         for equation in reversed(self.equations):
             if equation.output in needed:
@@ -261,6 +268,11 @@ class Program:
             if equation.output in needed:
                 needed.update(equation.operands)
         return depends & needed
+
+    @cached_property
+    def dtypes(self) -> frozenset[str]:
+        """Those of all values."""
+        return frozenset(v.dtype for v in (*self.inputs, *(e.output for e in self.equations)))
 
     @cached_property
     def costs(self) -> list[float]:

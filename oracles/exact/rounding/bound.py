@@ -84,9 +84,9 @@ def bound(
     Raises:
         ValueError: A value has a floating dtype that no rounding model is known for.
     """
-    for v in (*program.inputs, *(e.output for e in program.equations)):
-        if not v.dtype.startswith(("bool", "int", "uint")):
-            format_of(v.dtype)
+    for dtype in program.dtypes:
+        if not dtype.startswith(("bool", "int", "uint")):
+            format_of(dtype)
     work = work or Work(SECONDS)
     if not keep and (plan := planned_bound(program, model, _leaving)) and stored(program, model, inputs):
         pairs = plan.run(inputs) if work.pays_runs(program) else None
