@@ -25,8 +25,9 @@ report: $(READY)  ## run every case against every oracle; tables to the screen a
 gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where anything got worse
 	$(BIN)/python -m gradproof gate --jobs 2
 
+# Python's bytecode is kept, whatever the shell says: else each Python that a test starts compiles all of ours again.
 test: $(READY)  ## run the tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal  # else each Python that a test starts compiles it all
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/ruff format --check .

@@ -58,7 +58,7 @@ def test_arguments_are_the_seed_s_and_in_the_dtype():
 
 
 # JAX compiles these for 3 to 9 seconds; `make power` asks them like the others.
-SLOW = {"jax.nn.dot_product_attention", "jax.nn.standardize", "F.poisson_nll_loss"}
+SLOW = {"jax.nn.dot_product_attention", "jax.nn.standardize", "jsp.log_ndtr", "jsp.i1", "F.poisson_nll_loss"}
 QUICK_CAUSES = [cause for cause in CAUSES if SLOW.isdisjoint(cause.where)]
 
 

@@ -10,7 +10,12 @@ from harness.verdicts import Verdict
 from tests.verdicts.kernels import DTYPES, KERNELS, SIZES, against, checked, supports
 
 # Each in one dtype, and in the next one at large inputs; JAX compiles for a second: every other kernel of it.
-SLOW = {("jax attention with -inf", "bfloat16", "large")}  # ten seconds of balls; `make soundness` has it
+# Seconds, of balls and of JAX's compiler; `make soundness` has them.
+SLOW = {
+    ("jax attention with -inf", "bfloat16", "large"),
+    ("jax contrastive", "bfloat16", "large"),
+    ("jax associative scan", "float64", "ordinary"),
+}
 CELLS = [
     (name, dtype, size)
     for number, (name, kernel) in enumerate(KERNELS.items())

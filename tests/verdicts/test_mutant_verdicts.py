@@ -54,5 +54,5 @@ def test_as_many_elements_are_named_as_are_wrong(framework, dtype):
 
 
 def test_the_slow_command_runs_and_misses_none(capsys):
-    assert misses.main(((2, 4),), ("float64",)) == 0
-    assert "('mutant', 'wrong'): 99" in capsys.readouterr().out
+    assert misses.main(((2, 4),), ("float64",), ("numpy", "torch")) == 0  # JAX compiles for seconds
+    assert "('mutant', 'wrong'): 66" in capsys.readouterr().out

@@ -432,8 +432,9 @@ def test_an_impossible_output_folder_is_a_usage_error(tmp_path, capsys):
 
 @pytest.fixture(scope="module")
 def closed_pipe():
-    """`list` into a pipe that nobody reads."""
-    process = subprocess.Popen([*HARNESS, "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """A command into a pipe that nobody reads; `explain` imports the least."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*HARNESS, "explain"], **pipes)
     process.stdout.close()
     err = process.stderr.read()
     process.stderr.close()
@@ -448,10 +449,10 @@ def test_a_reader_that_goes_away_is_no_failed_check(closed_pipe):
     assert closed_pipe[0] != ExitCode.FAILED
 
 
-def test_head_of_a_report_is_its_head():
-    command = f"{' '.join(HARNESS)} list | head -1"
+def test_head_of_a_command_is_its_head():
+    command = f"{' '.join(HARNESS)} explain | head -1"
     found = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
-    assert (found.stdout, found.stderr) == ("Cases\n", "")
+    assert (found.stdout, found.stderr) == ("verdicts\n", "")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from oracles.exact.program.balls import precision
 from oracles.exact.program.scalars import SCALARS
 from tests.oracles.exact import soundness
 
-EVALUATIONS = 10_000  # `make soundness` has a million
+EVALUATIONS = 3_000  # `make soundness` has a million
 
 
 def test_every_enclosure_contains_what_mpmath_computes():
