@@ -58,7 +58,45 @@ FUNCTIONS = {name: getattr(torch, name) for name in UNARY.split()} | {
     "more axes": lambda z, w: torch.fft.fft2(torch.outer(z, w), s=(3, 5)).abs(),
     "Hermitian": lambda z, w: torch.fft.hfft(z) * 2 + torch.fft.ihfft(w.real, n=6).abs().sum(),
     "real results": lambda z, w: (z * w.conj()).real.sum(),
+    "logarithms of sums": lambda z, w: (
+        torch.logaddexp(z, w) + torch.logsumexp(z, 0) + torch.logcumsumexp(w, 0)),
+    "sinc and scales": lambda z, w: torch.sinc(z) + torch.ldexp(w, torch.arange(4)) + torch.ldexp(w, z),
+    "cast": lambda z, w: z.to(torch.complex128) * w + torch.eye(4, dtype=torch.cfloat)[0],
+    "filled": lambda z, w: z.index_fill(0, torch.tensor([1]), 2j) + torch.nn.functional.pad(
+        w[None, :2], (1, 1), mode="circular")[0],
+    "renormalized": lambda z, w: torch.renorm(torch.outer(z, w), 2, 0, 0.5),
+    "cross": lambda z, w: torch.linalg.cross(z[:3], w[1:].conj()),
+    "Cholesky": lambda z, w: torch.linalg.cholesky(gram(z)) @ torch.linalg.cholesky(gram(w), upper=True),
+    "of a factor": lambda z, w: torch.cholesky_solve(gram(w), low := torch.linalg.cholesky(gram(z)))
+        + torch.cholesky_inverse(low),
+    "LU": lambda z, w: sum(torch.linalg.lu(square(z, w))),
+    "LU's factors": lambda z, w: torch.lu_unpack(*torch.linalg.lu_factor(square(z, w)))[1],
+    "solved by LU": lambda z, w: torch.linalg.lu_solve(
+        *torch.linalg.lu_factor(square(z, w)), gram(w), left=False),
+    "solved by adjoints": lambda z, w: torch.linalg.lu_solve(
+        *torch.linalg.lu_factor(square(z, w)), gram(w), adjoint=True),
+    "determinants": lambda z, w: torch.linalg.det(square(z, w)) + torch.logdet(gram(z)),
+    "sizes of determinants": lambda z, w: torch.slogdet(square(z, w))[1],
+    "q and r": lambda z, w: torch.linalg.qr(square(z, w)[:, :3]),
+    "reflections": lambda z, w: torch.ormqr(*FACTORS, torch.outer(z, w)),
+    "a product of reflections": lambda z, w: torch.linalg.householder_product(square(z, w), w / 9),
+    "triangles": lambda z, w: torch.linalg.solve_triangular(square(z, w), gram(z), upper=True)
+        + torch.triangular_solve(gram(z), square(z, w), transpose=True)[0],
+    "pseudoinverses": lambda z, w: torch.linalg.pinv(square(z, w)[:, :2])
+        + torch.linalg.lstsq(square(z, w)[:, :2], gram(w)).solution,
+    "powers of a matrix": lambda z, w: torch.linalg.matrix_power(square(z, w), -2),
 }  # fmt: skip
+
+
+FACTORS = torch.geqrf(torch.outer(Z, W) + torch.eye(4))
+
+
+def square(z, w):
+    return torch.outer(z, w) + torch.diag(w.conj()) + 2 * torch.eye(4)
+
+
+def gram(z):
+    return torch.outer(z, z.conj()) + torch.eye(4)
 
 
 def written_into(z, w):

@@ -113,7 +113,13 @@ class Memory:
             self.live.add(store.var)
 
     def create(self, tensor: Tensor, var: Value | None) -> None:
-        """A new tensor with this value (None: with one that no rule knows)."""
+        """A new tensor with this value (None: with one that no rule knows); it may be lazy, too."""
+        if var is not None and (tensor.is_conj() or tensor.is_neg()):
+            stored = cx.conj(var) if isinstance(var, Complex) and tensor.is_conj() else var
+            stored = -stored if tensor.is_neg() else stored
+            if var in self.live:
+                self.live.add(stored)
+            var = stored
         storage = tensor.untyped_storage()
         flat = None if var is None else each_part(lambda part: _flat(part, tensor, _count(tensor)), var)
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))

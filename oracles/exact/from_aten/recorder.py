@@ -334,7 +334,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
     def _as_var(self, func: Any, tensor: Tensor, value: Any) -> Any:
         """What a rule gave, checked and in the dtype of the tensor it is for; None if it gave nothing."""
         if value is None:
-            status = not tensor.is_floating_point() and base_of(func).startswith(WITH_STATUS)
+            status = not is_moving(tensor) and base_of(func).startswith(WITH_STATUS)
             if tensor.numel() and not status:
                 return None
             self.notes.complete = False

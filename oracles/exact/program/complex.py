@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, reduce_sum
 from oracles.exact.program.primitives.choices import edged
 from oracles.exact.program.primitives.roughness import rough
@@ -235,9 +235,8 @@ def polar(size: Var, angle: Var) -> Complex:
 
 
 def is_zero(x: Complex) -> Var:
-    """Where both parts are 0."""
-    zeros = [compare("eq", v, 0.0) for v in (x.re, x.im)]
-    return x.builder.elementwise("and", *zeros, dtype="bool")
+    """Where both parts are 0, which one that is not decides."""
+    return compare("eq", squared_size(x), 0.0)
 
 
 def sign(x: Complex) -> Complex:
@@ -420,6 +419,13 @@ def atan(x: Complex) -> Complex:
 def logistic(x: Complex) -> Complex:
     """1 / (1 + e^-x)."""
     return div(1.0, exp(-x) + 1.0)
+
+
+def logaddexp(x: Complex, y: Complex) -> Complex:
+    """A logarithm of e^x + e^y: the larger one, and the principal logarithm of what the other adds."""
+    larger = compare("ge", detach(x.re), detach(y.re))
+    top, other = choose(larger, x, y), choose(larger, y, x)
+    return top + log1p(exp(other - top))
 
 
 ELEMENTWISE: dict[str, Callable[[Complex], Any]] = {

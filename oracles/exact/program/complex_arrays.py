@@ -123,9 +123,14 @@ def product(x: Complex, axes: Sequence[int], keepdims: bool = False) -> Complex:
 
 def cumulated(x: Complex, axis: int) -> Complex:
     """Running products."""
+    return running(mul, x, axis)
+
+
+def running(combine: Callable[[Complex, Complex], Complex], x: Complex, axis: int) -> Complex:
+    """What is combined so far, row by row."""
     rows = [x.apart(partial(_row, k=k, axis=axis)) for k in range(x.shape[axis])]
     for k in range(1, len(rows)):
-        rows[k] = mul(rows[k - 1], rows[k])
+        rows[k] = combine(rows[k - 1], rows[k])
     return joined(rows, axis) if rows else x
 
 
@@ -169,6 +174,12 @@ def lu(a: Complex, pivot: bool = True) -> tuple[Complex, Array]:
 def _exchanged(a: Var, rows: Array) -> Var:
     """The rows of a in this order, batch by batch."""
     return take_along(a, a.builder.constant(np.broadcast_to(rows[..., None], a.shape).copy()), -2)
+
+
+def triangle(a: Complex, lower: bool, strict: bool = False, unit: bool = False) -> Complex:
+    """One triangle, as `linear_algebra.triangle`."""
+    re = la.triangle(a.re, lower, strict=strict, unit=unit)
+    return Complex(re, la.triangle(a.im, lower, strict=strict or unit))
 
 
 def det(a: Complex) -> Complex:
@@ -215,6 +226,26 @@ def qr(a: Complex) -> tuple[Complex, Complex]:
         q = q - _outer(matmul(q, _upright(column)) * _upright(tau), conj(column))
         r = r - _outer(_upright(column) * _upright(conj(tau)), _row_times(conj(column), r))
     return q, r.apart(lambda u: la.triangle(u, lower=False))
+
+
+def reflections(v: Complex, tau: Complex) -> Complex:
+    """The product (m, m) of the reflections 1 - tau_j v_j v_j^H; v_j is 0 above row j and 1 at it."""
+    *batch, m, _ = v.shape
+    eye = np.broadcast_to(np.eye(m), (*batch, m, m)).copy()
+    q = as_complex(v.builder.constant(eye, v.re.dtype), v.dtype)
+    for j in range(tau.shape[-1]):
+        column = v[..., j + 1 :, j]
+        one = as_complex(v.builder.constant(np.ones((*batch, 1)), v.re.dtype), v.dtype)
+        column = joined([one, column], -1).apart(partial(_below, count=j))
+        q = q - _outer(matmul(q, _upright(column)) * _upright(tau[..., j : j + 1]), conj(column))
+    return q
+
+
+def pinv(a: Complex) -> Complex:
+    """(a^H a)^-1 a^H for full column rank, a^H (a a^H)^-1 for full row rank."""
+    if a.shape[-2] < a.shape[-1]:
+        return adjoint(pinv(adjoint(a)))
+    return solve(matmul(adjoint(a), a), adjoint(a))
 
 
 def _below(v: Var, count: int) -> Var:

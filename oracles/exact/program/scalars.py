@@ -31,7 +31,7 @@ import numpy as np
 from flint import arb, arb_series
 
 from oracles.exact.program import series
-from oracles.exact.program.balls import ONE, each, filled, zeros
+from oracles.exact.program.balls import ONE, all_finite, each, filled, zeros
 from oracles.exact.program.jets import JETS, Jet, Lazy
 from oracles.exact.program.program import Array
 
@@ -202,8 +202,17 @@ def _powers(x: Array, order: int, exponents: Array) -> list[Array] | None:
     if n < 0 or not (exponents == n).all():
         return None
     return [
-        np.asarray(x ** int(n - k) * math.comb(n, k)) if k <= n else zeros(x.shape) for k in range(order + 1)
+        np.asarray(_power(x, int(n - k)) * math.comb(n, k)) if k <= n else zeros(x.shape)
+        for k in range(order + 1)
     ]
+
+
+def _power(x: Array, n: int) -> Array:
+    """x^n; a ball around 0 itself is multiplied out, for Arb's power of it is NaN."""
+    found = np.asarray(x**n)
+    if all_finite(found):
+        return found
+    return each(lambda b, p: p if p.is_finite() or not b.is_finite() else math.prod([b] * n), x, found)
 
 
 SCALARS: dict[str, Scalar] = {

@@ -3,10 +3,11 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
+import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.scalars import SCALARS
 from tests.oracles.exact import soundness
 
@@ -87,3 +88,12 @@ def test_a_power_of_a_ball_above_zero_is_enclosed_and_below_zero_unknown():
     assert ball.is_finite()
     assert power.taylor(arb(-2), 0, arb(1.5))[0].is_nan()
     assert power.taylor(arb(-2), 1, arb(3))[1] == 12
+
+
+def test_a_ball_around_zero_has_powers():
+    """Arb's power of it is NaN."""
+    for radius in (1e-30, 2.0):
+        for n in (2, 3, 4):
+            (found,) = SCALARS["power"].arrays(filled([arb(0, radius)], ()), 0, np.array(n))
+            assert found.item().contains(arb(radius) ** n)
+            assert found.item().is_finite()

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from oracles.exact.from_aten.call import (
+    BLANK,
     INDICES,
     OperatorCall,
     Rule,
+    base_of,
     leaves_of,
     unused_keywords,
     with_leaves,
     words,
 )
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules import RULES
-from oracles.exact.from_aten.rules.linalg import added
+from oracles.exact.from_aten.rules.linalg import added, cross, permutation
 from oracles.exact.from_aten.rules.moving import MOVERS
 from oracles.exact.from_aten.rules.reductions import axes, norm
 from oracles.exact.program import complex as cx
@@ -30,8 +34,10 @@ from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program import fourier
 from oracles.exact.program import functions as f
 from oracles.exact.program.complex import REAL, Complex
-from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import convert, scalar
+from oracles.exact.program.errors import Undecided, Unsupported, listening
+from oracles.exact.program.factorizations import exchanges, order_of
+from oracles.exact.program.primitives import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.program import Var
 
@@ -92,6 +98,10 @@ def _apart(call: OperatorCall, rule: Rule, operands: Sequence[Any], named: dict[
             return leaf.builder.broadcast(leaf.builder.constant(0.0, leaf.dtype), leaf.shape)
         return leaf.im if isinstance(leaf, Complex) else leaf.imag if isinstance(leaf, complex) else leaf
 
+    if any(x != 0 for name, x in zip(names, operands, strict=False) if name == "fill"):
+        raise Unsupported(
+            f"aten.{base_of(call.func)} of complex numbers that fills with another number than 0"
+        )
     found = [rule(one, *with_leaves(p, tuple(operands)), **with_leaves(p, named)) for p in (real, imaginary)]
     if isinstance(found[0], tuple | list):
         return [Complex(*both) for both in zip(*found, strict=True)]
@@ -129,11 +139,9 @@ def _fill(call: OperatorCall, value: Any) -> Any:
     """One number everywhere."""
     if isinstance(value, Complex):
         return value.apart(lambda v: call.recorder.broadcast(v, call.shape))
-    numbers = np.full(call.shape, complex(value)) if not isinstance(value, Var) else None
-    if numbers is None:
+    if isinstance(value, Var):
         return cx.as_complex(call.recorder.broadcast(value, call.shape), kind_of(call))
-    kind = REAL[kind_of(call)]
-    return Complex(*(call.recorder.constant(np.array(v), kind) for v in (numbers.real, numbers.imag)))
+    return cx.constant(call.recorder, np.full(call.shape, complex(value)), kind_of(call), constant)
 
 
 def _where(call: OperatorCall, condition: Var, x: Any, y: Any) -> Any:
@@ -195,15 +203,186 @@ def _slope(of: Callable[[Any], Any]) -> Rule:
     return lambda call, g, y: rule(call, g, y)
 
 
+def _cast(call: OperatorCall, x: Any, *_: Any, **__: Any) -> Any:
+    """In the dtype of the result: of a real one, the real part."""
+    kind = kind_of(call)
+    return cx.as_complex(x, kind) if kind in REAL else convert(x.re, kind)
+
+
+def _copied(call: OperatorCall, x: Any, source: Any, *_: Any) -> Any:
+    found = _cast(call, source)
+    return cx.each_part(lambda v: call.recorder.broadcast(v, call.shape), found)
+
+
+def _index_fill(call: OperatorCall, x: Complex, dim: int, where: Var, value: Any) -> Complex:
+    index_ = torch.from_numpy(call.decided(where).copy())
+    hit = torch.zeros(x.shape, dtype=torch.bool).index_fill(dim, index_, True).numpy()
+    return cx.choose(call.recorder.constant(hit), _fill(call, value), x)
+
+
+def _sinc(x: Complex) -> Complex:
+    """sin(pi x) / (pi x), 1 at 0."""
+    turned = cx.mul(x, pi(x.builder, x.re.dtype))
+    return cx.choose(cx.is_zero(x), 1.0, cx.div(cx.sin(turned), turned))
+
+
+def _logsumexp(x: Complex, dim: Any = None, keepdim: bool = False) -> Complex:
+    over = axes(x.re, dim)
+    return cx.log(cx.exp(x).apart(lambda v: reduce_sum(v, over, keepdim)))
+
+
+def _renorm(x: Complex, p: float, dim: int, maxnorm: float) -> Complex:
+    """Each slice shortened to the largest norm; 1e-7 is in torch's definition."""
+    size = norm(cx.absolute(x), p, [d for d in range(x.ndim) if d != dim % x.ndim], True)
+    return cx.mul(x, select(compare("gt", size, maxnorm), maxnorm / (size + 1e-7), 1.0))
+
+
+# -- matrices ---------------------------------------------------------------------------------------------
+
+
+def _cholesky(call: OperatorCall, a: Complex, upper: bool = False, check_errors: bool = False) -> Complex:
+    """Of one triangle; a matrix that is Hermitian to rounding is meant to stay so when it moves."""
+    real = call.args[0].detach()
+    if torch.allclose(real, real.mH):
+        a = cx.div(a + ca.adjoint(a), 2.0)
+    elif upper:
+        a = ca.adjoint(a)
+    low = ca.cholesky(a)
+    return ca.adjoint(low) if upper else low
+
+
+def _gram(low: Complex, upper: bool) -> Complex:
+    """The matrix whose factor this is."""
+    low = ca.adjoint(ca.triangle(low, lower=False)) if upper else ca.triangle(low, lower=True)
+    return ca.matmul(low, ca.adjoint(low))
+
+
+def _lu_factor(call: OperatorCall, a: Complex, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    factors, rows = ca.lu(a, pivot)
+    return factors, exchanges(rows, min(a.shape[-2:])) + 1
+
+
+def _lu(call: OperatorCall, a: Complex, *, pivot: bool = True) -> Any:
+    factors, rows = ca.lu(a, pivot)
+    return permutation(rows), *_halves(factors)
+
+
+def _halves(factors: Complex) -> tuple[Complex, Complex]:
+    k = min(factors.shape[-2:])
+    return ca.triangle(factors[..., :k], True, unit=True), ca.triangle(factors[..., :k, :], False)
+
+
+def _lu_unpack(
+    call: OperatorCall, factors: Complex, pivots: Var, unpack_data: bool = True, unpack_pivots: bool = True
+) -> Any:
+    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
+    halves = _halves(factors) if unpack_data else (None, None)
+    return permutation(rows) if unpack_pivots else None, *halves
+
+
+def _lu_solve(
+    call: OperatorCall, factors: Complex, pivots: Var, b: Complex, *, left: bool = True, adjoint: bool = False
+) -> Complex:
+    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
+    low, up = _halves(factors)
+    order = call.recorder.constant(permutation(rows), factors.re.dtype)
+    a = ca.matmul(order, ca.matmul(low, up))
+    return ca.solve(ca.adjoint(a) if adjoint else a, b, left)
+
+
+def _saved(call: OperatorCall, a: Complex) -> tuple[Any, Any]:
+    """The factors and exchanges that a kernel saves for its backward; of a complex matrix as it lies."""
+    try:
+        with listening():
+            factors, rows = ca.lu(a)
+    except Undecided:
+        return None, None
+    return factors, call.recorder.constant(exchanges(rows, a.shape[-1]) + 1)
+
+
+def _det(call: OperatorCall, a: Complex) -> tuple[Any, ...]:
+    return ca.det(a), *_saved(call, a)
+
+
+def _slogdet(call: OperatorCall, a: Complex) -> tuple[Any, ...]:
+    det = ca.det(a)
+    return cx.sign(det), scalar("log", cx.absolute(det)), *_saved(call, a)
+
+
+def _qr(call: OperatorCall, a: Complex, mode: str = "reduced") -> tuple[Complex, Complex]:
+    q, r = ca.qr(a)
+    k = min(a.shape[-2:])
+    return (q, r) if mode == "complete" else (q[..., :k], r[..., :k, :])
+
+
+def _ormqr(
+    call: OperatorCall, v: Complex, tau: Complex, c: Complex, left: bool = True, transpose: bool = False
+) -> Complex:
+    q = ca.reflections(v, tau)
+    q = ca.adjoint(q) if transpose else q
+    return ca.matmul(q, c) if left else ca.matmul(c, q)
+
+
+def _solve_triangular(
+    call: OperatorCall, a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Complex:
+    kind = kind_of(call)
+    a, b = cx.as_complex(a, kind), cx.as_complex(b, kind)
+    return ca.solve(ca.triangle(a, not upper, unit=unitriangular), b, left)
+
+
+def _triangular_solve(
+    call: OperatorCall,
+    b: Complex,
+    a: Complex,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
+) -> tuple[Complex, Complex]:
+    half = ca.triangle(a, not upper, unit=unitriangular)
+    return ca.solve(ca.transpose(half) if transpose else half, b), a
+
+
+def _pinv(
+    call: OperatorCall, a: Complex, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
+) -> Any:
+    """The pseudoinverse that keeps all singular values; smaller ones than a tolerance are not cut here."""
+    real = call.args[0].detach()
+    given = [v for v in (call.kwargs.get("atol"), call.kwargs.get("rtol")) if v is not None]
+    if given and any(torch.linalg.matrix_rank(real, **call.kwargs).flatten() < min(real.shape[-2:])):
+        raise Unsupported("linalg.pinv that drops singular values below a tolerance: not yet")
+    if hermitian:
+        strict = ca.triangle(a, lower=True, strict=True)
+        diagonal = la.triangle(la.triangle(a.re, lower=True), lower=False)
+        a = strict + ca.adjoint(strict) + diagonal
+    return ca.pinv(a)
+
+
+def _lstsq(call: OperatorCall, a: Complex, b: Complex, *_: Any, **__: Any) -> tuple[Any, Any]:
+    """The x of least |a x - b|^2, and that square, column by column (where torch gives it)."""
+    if (call.results[2] < min(a.shape[-2:])).any():
+        raise Unsupported("linalg.lstsq that drops singular values below a tolerance: not yet")
+    vectors = b.ndim == a.ndim - 1
+    b = b.apart(lambda v: reshape(v, (*v.shape, 1))) if vectors else b
+    x = ca.matmul(ca.pinv(a), b)
+    left = reduce_sum(cx.squared_size(ca.matmul(a, x) - b), (b.ndim - 2,))
+    fits = left.shape == tuple(call.results[1].shape)
+    return x.apart(lambda v: reshape(v, call.shape)), left if fits else None
+
+
 def _vectors(b: Any, a: Any, shape: Any) -> bool:
     return bool(b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]))
 
 
-def _solve_ex(call: OperatorCall, a: Any, b: Any, *, left: bool = True, check_errors: bool = False) -> Any:
+def _solve_ex(
+    call: OperatorCall, a: Any, b: Any, *, left: bool = True, check_errors: bool = False
+) -> tuple[Any, ...]:
+    kind = kind_of(call)
+    a, b = cx.as_complex(a, kind), cx.as_complex(b, kind)
     if _vectors(b, a, call.shape):
-        column = cx.as_complex(b, kind_of(call)).apart(lambda v: reshape(v, (*v.shape, 1)))
-        return ca.solve(a, column, left).apart(lambda v: reshape(v, call.shape))
-    return ca.solve(a, b, left)
+        column = b.apart(lambda v: reshape(v, (*v.shape, 1)))
+        return ca.solve(a, column, left).apart(lambda v: reshape(v, call.shape)), *_saved(call, a)
+    return ca.solve(a, b, left), *_saved(call, a)
 
 
 # -- spectra ----------------------------------------------------------------------------------------------
@@ -242,9 +421,9 @@ def _c2r(x: Complex, dim: Sequence[int], normalization: int, last_dim_size: int)
 
 APART = frozenset(MOVERS) | frozenset(
     words(
-        "sum cumsum trace nansum index_add scatter_add index_put _index_put_impl_ put copy _to_copy clone"
+        "sum cumsum trace nansum index_add scatter_add index_put _index_put_impl_ put clone"
         " lift_fresh_copy positive zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta"
-        " _unsafe_masked_index_put_accumulate col2im"
+        " _unsafe_masked_index _unsafe_masked_index_put_accumulate col2im"
     )
 )
 _ELEMENTWISE = words(
@@ -305,6 +484,7 @@ COMPLEX: dict[str, Rule] = {
     "sigmoid_backward": _slope(lambda y: y - cx.square(y)),
     **dict.fromkeys(("full", "full_like", "new_full", "fill", "scalar_tensor"),
                     lambda call, first, *rest, **_: _fill(call, rest[-1] if rest else first)),
+    **dict.fromkeys(BLANK, lambda call, *_, **__: _fill(call, complex(np.nan, np.nan))),
     **dict.fromkeys(("ones", "ones_like", "new_ones"), lambda call, *_, **__: _fill(call, 1.0)),
     "constant_pad_nd": lambda call, x, pad, value=0.0: _padded(call, x, pad, value),
     "mm": promoted(ca.matmul),
@@ -317,6 +497,33 @@ COMPLEX: dict[str, Rule] = {
     "addbmm": promoted(added(lambda a, b: ca.matmul(a, b).apart(lambda v: reduce_sum(v, (0,))))),
     "addmv": promoted(added(_mv)),
     "addr": promoted(added(_outer)),
+    **dict.fromkeys(("_to_copy", "to"), _cast),
+    "copy": _copied,
+    "index_fill": _index_fill,
+    "ldexp": promoted(lambda x, n: cx.mul(x, cx.exp2(n) if isinstance(n, Complex) else 2.0**n)),
+    "sinc": _alone(_sinc),
+    "logsumexp": promoted(_logsumexp),
+    "logaddexp": promoted(cx.logaddexp),
+    "logcumsumexp": promoted(lambda x, dim: ca.running(cx.logaddexp, x, dim) if x.ndim else x),
+    "renorm": lambda call, *args: _renorm(*args),
+    "eye": lambda call, *_: cx.as_complex(call.recorder.constant(np.eye(*call.shape)), kind_of(call)),
+    "linalg_cross": promoted(lambda x, y, *, dim=-1: ca.bilinear(partial(cross, dim=dim), x, y)),
+    **dict.fromkeys(("cholesky", "linalg_cholesky_ex"), _cholesky),
+    "cholesky_inverse": lambda call, low, upper=False: ca.inverse(_gram(low, upper)),
+    "cholesky_solve": lambda call, b, low, upper=False: ca.solve(_gram(low, upper), b),
+    "linalg_lu_factor_ex": _lu_factor,
+    "linalg_lu": _lu,
+    "lu_unpack": _lu_unpack,
+    "linalg_lu_solve": _lu_solve,
+    "_linalg_det": _det,
+    "_linalg_slogdet": _slogdet,
+    "linalg_qr": _qr,
+    "linalg_householder_product": lambda call, v, tau: ca.reflections(v, tau)[..., : v.shape[-1]],
+    "ormqr": _ormqr,
+    "linalg_solve_triangular": _solve_triangular,
+    "triangular_solve": _triangular_solve,
+    "linalg_pinv": _pinv,
+    "linalg_lstsq": _lstsq,
     "_linalg_solve_ex": _solve_ex,
     "linalg_inv_ex": _alone(ca.inverse),
     "_fft_c2c": lambda call, *args: _c2c(*args),

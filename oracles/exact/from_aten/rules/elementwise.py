@@ -195,9 +195,9 @@ def _nan_to_num(
 ) -> Var:
     """Constants for what is not finite; the largest number of the dtype for an infinity if none is given."""
     largest = float(torch.finfo(getattr(torch, x.dtype)).max)
-    x = select(_is("is_nan")(x), 0.0 if nan is None else float(nan), x)
-    x = select(_is("is_infinite", 1)(x), largest if posinf is None else float(posinf), x)
-    return select(_is("is_infinite", -1)(x), -largest if neginf is None else float(neginf), x)
+    x = select(_is("is_nan")(x), 0.0 if nan is None else nan, x)
+    x = select(_is("is_infinite", 1)(x), largest if posinf is None else posinf, x)
+    return select(_is("is_infinite", -1)(x), -largest if neginf is None else neginf, x)
 
 
 def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, re
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
 
 
@@ -30,7 +33,9 @@ def added(product: Rule) -> Rule:
     return rule
 
 
-def _cross(x: Var, y: Var, *, dim: int = -1) -> Var:
+def cross(x: Var, y: Var, *, dim: int = -1) -> Var:
+    """The product of vectors of three."""
+
     def turn(v: Var, by: int) -> Var:
         return index(v, lambda p: np.roll(p, by, dim))
 
@@ -125,6 +130,45 @@ def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var,
 # -- factorizations: LU with its row exchanges, QR and its reflections ------------------------------------
 
 
+def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Var]:
+    """Values, ascending, and vectors; a matrix that is symmetric to rounding is meant to stay so."""
+    real = call.args[0].detach()
+    if torch.allclose(real, real.mT):
+        a = (a + la.transpose(a)) * 0.5
+    return eigh(a, uplo == "L", _of_eigh(a.dtype))
+
+
+def _svd(
+    call: OperatorCall, a: Var, full_matrices: bool = False, compute_uv: bool = True, *, driver: Any = None
+) -> tuple[Var | None, Var, Var | None]:
+    if not compute_uv:
+        return None, singular_values(a), None
+    if full_matrices and a.shape[-2] != a.shape[-1]:
+        raise Unsupported(
+            "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
+        )
+    return svd(a, _of_svd(a.dtype))
+
+
+@cache
+def _of_eigh(dtype: str) -> Callable[[Array], Array]:
+    """torch's own eigenvectors, in its precision."""
+    kind = getattr(torch, dtype)
+    return lambda numbers: np.asarray(torch.linalg.eigh(torch.from_numpy(numbers).to(kind))[1].double())
+
+
+@cache
+def _of_svd(dtype: str) -> Callable[[Array], Array]:
+    """torch's own singular vectors, of the shorter side in columns."""
+    kind = getattr(torch, dtype)
+
+    def vectors(numbers: Array) -> Array:
+        u, _, vt = torch.linalg.svd(torch.from_numpy(numbers).to(kind), full_matrices=False)
+        return np.asarray((u if numbers.shape[-2] <= numbers.shape[-1] else vt.mT).double())
+
+    return vectors
+
+
 def _lu_factor(call: OperatorCall, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:
     factors, rows = lu(a, pivot)
     return factors, exchanges(rows, min(a.shape[-2:])) + 1
@@ -207,6 +251,8 @@ def _ormqr(v: Var, tau: Var, c: Var, left: bool = True, transpose: bool = False)
 
 
 RULES: dict[str, Rule] = {
+    "_linalg_eigh": _eigh,
+    "_linalg_svd": _svd,
     "linalg_lu_factor_ex": _lu_factor,
     "linalg_lu": _lu,
     "_linalg_det": _det,
@@ -226,7 +272,7 @@ RULES: dict[str, Rule] = {
     "addbmm": promoted(added(lambda a, b: reduce_sum(la.matmul(a, b), (0,)))),
     "addmv": promoted(added(lambda a, x: la.einsum("ij,j->i", a, x))),
     "addr": promoted(added(lambda x, y: la.einsum("i,j->ij", x, y))),
-    "linalg_cross": promoted(_cross),
+    "linalg_cross": promoted(cross),
     "_trilinear": plain(_trilinear),
     "linalg_solve_triangular": plain(_solve_triangular),
     "triangular_solve": plain(_triangular_solve),

@@ -5,7 +5,8 @@ Arb isolates the eigenvalues with a proof (acb_mat_eig_simple); equal ones have 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb
@@ -70,14 +71,13 @@ eigenvalues_ = Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp, cost=cub
 eigenvectors_ = Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp, cost=cubed)
 
 
+Vectors: TypeAlias = Callable[[Array], Array]
+
+
 def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
     """1 or -1 for each column, so that it points as LAPACK's does; any choice is an eigenvector."""
     numbers = np.array([float(b.mid()) for b in as_balls(a).ravel()]).reshape(a.shape)
-    if of == "eigh":
-        theirs = np.linalg.eigh(numbers)[1]
-    else:
-        u, _, vt = np.linalg.svd(numbers, full_matrices=False)
-        theirs = u if a.shape[-2] <= a.shape[-1] else np.swapaxes(vt, -1, -2)
+    theirs = of(numbers)
     ours = np.array([float(b.mid()) for b in vectors.ravel()]).reshape(vectors.shape)
     signs = np.where((ours * theirs).sum(-2) < 0, -1, 1)
     return filled([arb(int(s)) for s in signs.ravel()], signs.shape)
@@ -86,19 +86,33 @@ def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
 signs_ = Primitive("lapack_signs", _signs)
 
 
-def _signed(vectors: Var, a: Var, of: str) -> Var:
+def vectors_of_eigh(numbers: Array) -> Array:
+    """As NumPy's LAPACK has them."""
+    return np.asarray(np.linalg.eigh(numbers)[1])
+
+
+def vectors_of_svd(numbers: Array) -> Array:
+    """Those of the shorter side, in columns."""
+    u, _, vt = np.linalg.svd(numbers, full_matrices=False)
+    return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vt, -1, -2))
+
+
+def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
     shape = (*vectors.shape[:-2], vectors.shape[-1])
     signs = a.builder.emit(signs_, (vectors, a), shape, a.dtype, of=of)
     return vectors * reshape(signs, (*shape[:-1], 1, shape[-1]))
 
 
-def eigh(a: Var, lower: bool = True) -> tuple[Var, Var]:
-    """The eigenvalues, ascending, and eigenvectors in columns of the symmetric matrix with this triangle."""
+def eigh(a: Var, lower: bool = True, of: Vectors = vectors_of_eigh) -> tuple[Var, Var]:
+    """The eigenvalues, ascending, and eigenvectors in columns of the symmetric matrix with this triangle.
+
+    `of` gives those of a library, whose signs they have.
+    """
     strict = triangle(a, lower, strict=True)
     whole = triangle(a, lower) + transpose(strict)
     w = a.builder.emit(eigenvalues_, (whole,), a.shape[:-1], a.dtype)
     v = a.builder.emit(eigenvectors_, (whole,), a.shape, a.dtype)
-    return w, _signed(v, whole, "eigh")
+    return w, _signed(v, whole, of)
 
 
 def singular_values(a: Var) -> Var:
@@ -108,14 +122,16 @@ def singular_values(a: Var) -> Var:
     return scalar("sqrt", flip(w, -1))
 
 
-def svd(a: Var) -> tuple[Var, Var, Var]:
+def svd(a: Var, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
     """u, s and v^T of a = u diag(s) v^T, largest first, with as many vectors as there are singular values.
+
+    `of` gives those of a library, of the shorter side, whose signs they have.
 
     The vectors of the shorter side are eigenvectors of a a^T (a^T a); the others follow: v = a^T u / s.
     """
     wide = a.shape[-2] <= a.shape[-1]
     b, s = a if wide else transpose(a), singular_values(a)
     gram = matmul(b, transpose(b))
-    short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, "svd")
+    short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, of)
     long = matmul(transpose(b), short) / reshape(s, (*s.shape[:-1], 1, s.shape[-1]))
     return (short, s, transpose(long)) if wide else (long, s, transpose(short))

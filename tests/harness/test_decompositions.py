@@ -1,0 +1,78 @@
+"""Eigenvalues and singular values through the doors: right, without a derivative, and a wrong backward."""
+
+import pytest
+import torch
+
+from harness import check_gradient
+from harness.verdicts import Verdict
+
+A = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+S = A[:3] + A[:3].T
+
+
+def svd(a):
+    return torch.linalg.svd(a, full_matrices=False)
+
+
+def whitened(a):
+    u, s, _ = svd(a)
+    return (u / (s + 0.1)) @ u.T
+
+
+FUNCTIONS = {
+    "eigenvalues": (lambda s: torch.linalg.eigvalsh(s, UPLO="U"), S),
+    "eigenvectors": (lambda s: torch.linalg.eigh(s), S),
+    "singular values": (torch.linalg.svdvals, A),
+    "singular vectors": (svd, A),
+    "of a wide matrix": (svd, A.T),
+    "in batches": (torch.linalg.svdvals, torch.stack([A, 2 * A])),
+    "the nuclear norm": (lambda a: torch.linalg.matrix_norm(a, "nuc"), A),
+    "the spectral norm": (lambda a: torch.linalg.matrix_norm(a, 2), A),
+    "the condition": (lambda s: torch.linalg.cond(s), S),
+    "whitened": (whitened, A),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_decomposition_is_proven(name):
+    function, at = FUNCTIONS[name]
+    found = check_gradient(function, (at,), probes=False)
+    assert found.verdict is Verdict.ACCURATE, str(found)
+    assert found.value.verdict.right
+
+
+@pytest.mark.parametrize(
+    ("function", "at"),
+    [(torch.linalg.eigvalsh, torch.eye(3).double()), (torch.linalg.svdvals, torch.ones(3, 3).double())],
+)
+def test_equal_values_have_no_derivative(function, at):
+    found = check_gradient(function, (at,), probes=False)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "equal ones have no derivative" in str(found)
+
+
+class Nuclear(torch.autograd.Function):
+    """The sum of the singular values, whose gradient is u v^T."""
+
+    @staticmethod
+    def forward(ctx, a):
+        u, s, v = svd(a)
+        ctx.save_for_backward(u, v)
+        return s.sum()
+
+    @staticmethod
+    def backward(ctx, g):
+        u, v = ctx.saved_tensors
+        return g * u @ v
+
+
+class Shrunk(Nuclear):
+    @staticmethod
+    def backward(ctx, g):
+        u, v = ctx.saved_tensors
+        return g * 0.999 * u @ v
+
+
+def test_a_backward_by_hand_is_judged():
+    assert check_gradient(Nuclear.apply, (A,), probes=False).verdict is Verdict.ACCURATE
+    assert check_gradient(Shrunk.apply, (A,), probes=False).verdict is Verdict.WRONG
