@@ -24,6 +24,7 @@ from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, directions_as_pairs, target_of
 from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
+from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact_oracle import LIMITS
@@ -69,6 +70,7 @@ def check_gradient(
     resolution: str = Resolution.FORMAT,
     upstream: str = Upstream.WARN,
     known: Any = None,
+    threads: int | None = None,
 ) -> Result:
     """The verdict on the gradient of `f` at these arguments.
 
@@ -121,6 +123,8 @@ def check_gradient(
             not your fault: "warn" lets it pass with an `UpstreamWarning`, "fail" does not.
         known: A finding that you accept with a reason and a link: a `Known`, a list of them, or the path of a
             TOML file. It passes with a warning; once it is not found any more, the check fails.
+        threads: How many threads evaluate a large array, of about 20,000 elements and more, whose rows (or
+            elements) know nothing of each other; one if not given. The verdict is the same.
 
     Raises:
         ValueError: An argument of this function is not what it must be.
@@ -146,6 +150,7 @@ def check_gradient(
     finest = given.choice("resolution", resolution, Resolution)
     becomes = given.choice("upstream", upstream, Upstream)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
+    count = None if threads is None else given.integer("threads", threads, 1)
     seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
     result = partial(Result, subject=_name(vjp or residual_vjp or grad or f), seed=seed, allowed=allowed)
@@ -173,7 +178,8 @@ def check_gradient(
         probes=asked, resolution=finest,
     )  # fmt: skip
     beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
-    return accepting(answers(question, tested, target, result, beside), known, becomes)
+    with in_threads(count):
+        return accepting(answers(question, tested, target, result, beside), known, becomes)
 
 
 def question_of(

@@ -26,6 +26,7 @@ from harness.report.tables import Table, frame_of
 from harness.result import COLUMNS, Result
 from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode, Verdict
+from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES
 
@@ -40,12 +41,16 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
     if options.framework:
         listed("--framework", options.framework, NAMES)
     refuse_wrong_numbers(0, options.seed)
+    if options.threads < 1:
+        raise UsageError(f"--threads must be an integer >= 1, got {options.threads}")
     formats = _formats(options)
     _confirm_page(options.html)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
-            found = _of_layer(name, options) if options.layer else _of_function(name, options)
+            check = _of_layer if options.layer else _of_function
+            with in_threads(options.threads):
+                found = announced(lambda: check(name, options), name)
     except UsageError:
         raise
     except ValueError as problem:

@@ -118,6 +118,8 @@ class CheckOptions:
     """What becomes of digits that a library's own function loses: warn, or fail."""
     known: Path | None = None
     """A TOML file of findings that you accept, each with a reason and a link."""
+    threads: int = 1
+    """Threads that evaluate a large array."""
     format: str = ""
     """text, csv, md, jsonl, separated by commas; by default text, and with --output all of them."""
     output: Path | None = None

@@ -8,7 +8,10 @@ A block of rows fits into the cache, and blocks can run in several threads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,6 +29,9 @@ WORDS = 2**16  # of a block
 BEFORE = 2**13  # words of what has no rows, and is computed for each block
 NARROWED = frozenset({"nonnegative", "at_most", "at_least"})
 Guards: TypeAlias = Sequence[tuple[Value, Array]]
+
+
+_threads: ContextVar[int] = ContextVar("threads", default=1)
 
 
 class Read(NamedTuple):
@@ -320,6 +326,28 @@ class Rows(Block):
 
 def _row(node: Node) -> Value:
     return Value(node, (node.size,), (node.size,))
+
+
+@contextmanager
+def in_threads(count: int | None) -> Iterator[None]:
+    """Blocks run in so many threads inside; in one, unless somebody says more; None says nothing."""
+    token = _threads.set(_threads.get() if count is None else count)
+    try:
+        yield
+    finally:
+        _threads.reset(token)
+
+
+def every(blocks: Sequence[Block], work: Callable[[Block], bool]) -> bool:
+    """Whether all blocks come out well; none is begun after one that does not."""
+    count = min(_threads.get(), len(blocks))
+    if count <= 1:
+        return all(map(work, blocks))
+    with ThreadPoolExecutor(count) as pool:
+        running = [pool.submit(work, block) for block in blocks]
+        well = all(one.result() for one in running)
+        pool.shutdown(cancel_futures=True)
+    return well
 
 
 def flat(numbers: Any) -> Any:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.core.arena import BITS
-from oracles.exact.core.blocks import Block, flat, in_blocks
+from oracles.exact.core.blocks import Block, every, flat, in_blocks
 from oracles.exact.core.elements import Elements, Mask
 from oracles.exact.core.nodes import Node, Value
-from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -78,18 +78,28 @@ class Plan(Writer):
 
     def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
         """The outputs at numbers (floats, Arb's balls, or Pairs); None where something is not decided."""
-        numbers = [flat(x) for x in inputs]
+        numbers = self.flat(inputs)
         if len(self.blocks) == 1:
             found = self.blocks[0].run(numbers)
             return found and [x.reshape(v.whole) for x, v in zip(found, self.outputs, strict=True)]
         whole = [Pairs(*np.empty((3, math.prod(v.whole)))) for v in self.outputs]
-        for block in self.blocks:
+
+        def work(block: Block) -> bool:
             own = block.run(block.given(numbers))
-            if own is None:
-                return None
-            for to, what in zip(block.made(whole), own, strict=True):
+            for to, what in zip(block.made(whole), own or (), strict=own is not None):
                 to.h[:], to.l[:], to.r[:] = what.h, what.l, what.r
+            return own is not None
+
+        if not every(self.blocks, work):
+            return None
         return [x.reshape(v.whole) for x, v in zip(whole, self.outputs, strict=True)]
+
+    def flat(self, inputs: Sequence[Any]) -> list[Any]:
+        """The numbers of each input in one row, as blocks read them, in threads no balls of Arb's."""
+        numbers = [flat(x) for x in inputs]
+        if len(self.blocks) == 1:
+            return numbers
+        return [x if isinstance(x, Pairs) or x.dtype != object else of_balls(x) for x in numbers]
 
     def elements(self, wanted: Sequence[Mask], most: float) -> Elements | None:
         """Some elements of the outputs, for Arb; None where that is more than so many operations."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.blocks import flat
+from oracles.exact.core.blocks import Block, every, flat
 from oracles.exact.core.elements import Elements
 from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
@@ -95,12 +95,13 @@ def _by_plan(
     if work is not None and not work.pays_runs(program, len(seeds)):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
-    numbers, halves = [flat(x) for x in inputs], {i: flat(half) for i, half in steps.items()}
+    numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
     largest = [np.zeros(t.size) for t in here]
     zero = [t.contains(np.zeros(t.size)) for t in here]
     open_ = [np.zeros(t.size, bool) for t in here]
     formats = [format_of(v.dtype) for v in program.outputs]
-    for block in plan.blocks:
+
+    def work_on(block: Block) -> bool:
         around = Changes(*(block.made(x) for x in (here, largest, zero, open_)))
         given = block.given(numbers)
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
@@ -111,9 +112,13 @@ def _by_plan(
             some = seeds[first : first + at_once]
             runs = block.around(given, _shifted(moving, some), len(some))
             if runs is None:
-                return None
+                return False
             around.add(runs)
         around.see(formats)
+        return True
+
+    if not every(plan.blocks, work_on):
+        return None
     if any(mask.any() for mask in open_):
         elements = plan.elements(
             open_, program.cost / FEW if work is None else min(program.cost, work.left) / FEW

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from harness.check import check_gradient
 from oracles.exact.core import blocks, library
 from oracles.exact.core.blocks import Rows
 from oracles.exact.core.plan import Plan
@@ -136,3 +138,33 @@ def test_one_block_that_is_not_decided_ends_the_plan():
     assert plan.run([given]) is not None or not cut(plan)
     given[5] = 0.0
     assert plan.run([given]) is None
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_threads_give_the_same(monkeypatch, count):
+    plan = Plan(written(lambda x: fn.softmax(x, 1), (40, 5)), rule)
+    given = [np.random.default_rng(0).normal(size=(40, 5))]
+    alone = bits_of(plan.run(given))
+    with blocks.in_threads(count):
+        with blocks.in_threads(None):
+            pass
+        assert bits_of(plan.run(given)) == alone
+        monkeypatch.setattr(blocks, "ThreadPoolExecutor", lambda _: pytest.fail("one thread was asked for"))
+        with blocks.in_threads(1):
+            assert bits_of(plan.run(given)) == alone
+
+
+def test_in_threads_a_block_that_is_not_decided_ends_the_plan():
+    plan = Plan(written(lambda x: fn.copysign(x, x), (64,)), rule)
+    given = np.linspace(1, 2, 64)
+    given[40] = 0.0
+    with blocks.in_threads(3):
+        assert plan.run([given]) is None
+
+
+def test_a_check_in_threads_says_the_same():
+    x = torch.randn((64, 33), generator=torch.Generator().manual_seed(0))
+    alone, together = (check_gradient(lambda x: torch.softmax(x, -1), (x,), threads=n) for n in (1, 3))
+    assert str(together) == str(alone)
+    with pytest.raises(ValueError, match="threads must be an integer >= 1, got 0"):
+        check_gradient(torch.sin, (x,), threads=0)
