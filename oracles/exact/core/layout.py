@@ -38,26 +38,23 @@ class Layout:
         self._place(nodes, {id(node) for node in stay})
 
     def _place(self, nodes: Sequence[Node], stays: set[int]) -> None:
-        last: dict[int, int] = {}
-        for number, node in enumerate(nodes):
-            for operand, _, _ in node.operands:
-                last[id(operand)] = number
+        last = {id(operand): k for k, node in enumerate(nodes) for operand, _, _ in node.operands}
         free: dict[int, list[int]] = {}
         code: list[list[int]] = []
         for number, node in enumerate(nodes):
-            spare = free.get(node.words) if node.operation not in GIVEN else None
+            words = node.words
+            spare = free.get(words) if node.operation not in GIVEN else None
             if spare:
                 node.at = spare.pop()
             else:
-                node.at, self.words = self.words, self.words + node.words
+                node.at, self.words = self.words, self.words + words
             if node.operation == "detour":
                 self._call(code)
                 self._calls.append(node)
             elif node.operation in CODES:
                 code.append(instruction(node))
-            for operand in {id(o): o for o, _, _ in node.operands}.values():
-                gone = last[id(operand)] == number and id(operand) not in stays
-                if gone and operand.operation not in GIVEN:
+            for key, operand in {id(o): o for o, _, _ in node.operands}.items():
+                if last[key] == number and key not in stays and operand.operation not in GIVEN:
                     free.setdefault(operand.words, []).append(operand.at)
         self._call(code)
 

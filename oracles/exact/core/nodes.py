@@ -87,7 +87,7 @@ def groups_of(shape: Shape, own: Sequence[Shape]) -> list[tuple[int, tuple[bool,
     for axis, n in enumerate(shape):
         if n == 1:
             continue
-        has = tuple(s[axis] == n for s in own)
+        has = tuple([s[axis] == n for s in own])
         if found and found[-1][1] == has:
             found[-1] = (found[-1][0] * n, has)
         else:

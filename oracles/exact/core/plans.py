@@ -53,10 +53,10 @@ def structure(program: Program) -> Hashable:
             number[v] = len(number)
         equations = []
         for e in program.equations:
-            operands = tuple(number[v] for v in e.operands)
+            operands = tuple([number[v] for v in e.operands])
             number[e.output] = len(number)
             call = (e.origin.operation, e.origin.call) if e.origin else None
-            params = tuple((name, _plain(value)) for name, value in e.params.items())
+            params = tuple([(name, _plain(value)) for name, value in e.params.items()])
             equations.append((e.primitive.name, operands, params, e.output.shape, e.output.dtype, call))
         own["structure"] = (
             tuple((v.shape, v.dtype) for v in program.inputs),
@@ -70,7 +70,7 @@ def structure(program: Program) -> Hashable:
 def _plain(value: Any) -> Hashable:
     """A parameter as what compares; like no other where that is not known."""
     if isinstance(value, tuple):
-        return tuple(map(_plain, value))
+        return (int, value) if set(map(type, value)) <= {int} else tuple(map(_plain, value))
     if not isinstance(value, np.ndarray):
         return (type(value), value) if isinstance(value, PLAIN) else object()
     if value.dtype == object:

@@ -16,7 +16,7 @@ from oracles.exact.core.arena import as_integers
 from oracles.exact.core.nodes import Node, Value, groups_of, strides
 from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.program import Array, Shape
+from oracles.exact.program.program import Array, Shape, broadcast
 
 LOGIC = frozenset({"and", "or", "xor", "not", "integer"})
 
@@ -31,17 +31,20 @@ class Writer:
     def elementwise(self, operation: str, *values: Value, integers: bool = False) -> Value:
         """One operation, element by element, on values that are repeated to one shape."""
         if operation not in LOGIC:
-            values = tuple(
-                v if operation == "select" and k == 0 else self.as_balls(v) for k, v in enumerate(values)
-            )
-        whole = np.broadcast_shapes(*(v.whole for v in values))
-        shape = np.broadcast_shapes(*(v.shape for v in values))
-        groups = groups_of(shape, [v.shape for v in values])
+            values = tuple([
+                self.as_balls(v) if v.node.integers and not (operation == "select" and k == 0) else v
+                for k, v in enumerate(values)
+            ])  # fmt: skip
+        own = [v.shape for v in values]
+        whole, shape = broadcast([v.whole for v in values]), broadcast(own)
+        groups = groups_of(shape, own)
         if len(groups) > 2:
             values = tuple(v if v.shape == shape else self.written(v, shape) for v in values)
             groups = groups_of(shape, [v.shape for v in values])
         columns = groups[-1][0] if groups else 1
-        operands = tuple((v.node, *strides([(n, has[k]) for n, has in groups])) for k, v in enumerate(values))
+        operands = tuple([
+            (v.node, *strides([(n, has[k]) for n, has in groups])) for k, v in enumerate(values)
+        ])  # fmt: skip
         node = self.node(operation, operands, math.prod(shape), columns, integers)
         return Value(node, shape, whole)
 
@@ -203,7 +206,7 @@ class Writer:
         numbers: Any = (),
     ) -> Node:
         """What this operation makes of these operands, each with its strides."""
-        key = (operation, tuple((id(n), a, b) for n, a, b in operands), size, columns, numbers)
+        key = (operation, tuple([(id(n), a, b) for n, a, b in operands]), size, columns, numbers)
         return self.numbered(key, Node(operation, operands, size, columns, integers, numbers))
 
     def numbered(self, key: Hashable, new: Node) -> Node:

@@ -105,8 +105,8 @@ def _by_plan(
         around = Changes(*(block.made(x) for x in (here, largest, zero, open_)))
         given = block.given(numbers)
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
-        moving = {i: (np.asarray(given[i], np.float64), own[i]) for i in halves}
-        size = max(sum(half.size for _, half in moving.values()), sum(t.size for t in around.here), 1)
+        moving = {i: _both(given[i], own[i]) for i in halves}
+        size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
         for first in range(0, len(seeds), at_once):
             some = seeds[first : first + at_once]
@@ -125,7 +125,7 @@ def _by_plan(
         )
         if elements is None:
             return None
-        moving = {i: (np.asarray(numbers[i], np.float64), half) for i, half in halves.items()}
+        moving = {i: _both(numbers[i], half) for i, half in halves.items()}
         _by_elements(elements, numbers, moving, seeds, max(t.bits for t in truth), here, largest, zero)
         if work is not None:
             work.left -= len(seeds) * elements.cost
@@ -138,7 +138,7 @@ def _by_plan(
 def _by_elements(
     elements: Elements,
     numbers: Sequence[Any],
-    moving: Mapping[int, tuple[Numbers, Numbers]],
+    moving: Mapping[int, tuple[Pairs, Pairs]],
     seeds: range,
     bits: int,
     here: Sequence[Pairs],
@@ -166,16 +166,22 @@ def _by_elements(
         largest[k][mask], zero[k][mask] = far[k], still[k]
 
 
-def _shifted(
-    moving: Mapping[int, tuple[Numbers, Numbers]], seeds: range
-) -> dict[int, tuple[Numbers, Numbers]]:
-    """Numbers half an ulp up or down, exactly: the high parts and the low ones, a row for each seed."""
-    shapes = tuple(half.shape for _, half in moving.values())
-    ups = zip(*(_ups(seed, shapes) for seed in seeds), strict=True)
+def _both(numbers: Array, half: Numbers) -> tuple[Pairs, Pairs]:
+    """Numbers half an ulp up, and down, exactly."""
+    x = np.asarray(numbers, np.float64)
+    return sum_of_numbers(x, half), sum_of_numbers(x, -half)
+
+
+def _shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[int, tuple[Numbers, Numbers]]:
+    """Numbers that go up or down: the high parts and the low ones, a row for each seed."""
+    shapes = tuple(up.shape for up, _ in moving.values())
+    draws = zip(*(_ups(seed, shapes) for seed in seeds), strict=True)
     found = {}
-    for (i, (x, half)), up in zip(moving.items(), ups, strict=True):
-        there = sum_of_numbers(x, np.where(np.stack(up), half, -half))
-        found[i] = there.h, there.l
+    for (i, (up, down)), drawn in zip(moving.items(), draws, strict=True):
+        goes_up = np.stack(drawn)
+        exact = not (up.l.any() or down.l.any())  # but for float64
+        low = np.broadcast_to(up.l, goes_up.shape) if exact else np.where(goes_up, up.l, down.l)
+        found[i] = np.where(goes_up, up.h, down.h), low
     return found
 
 
@@ -192,9 +198,10 @@ class Changes:
         """Take in more truths nearby, a row each. Whether a ball around 0 is 0 is for more bits to say."""
         for k, there in enumerate(around):
             own = self.here[k]
-            far = np.abs((there.h - own.h) + (there.l - own.l))
-            np.maximum(self.largest[k], far.max(0), out=self.largest[k])
-            np.maximum(self.blurred[k], (there.r + own.r).max(0), out=self.blurred[k])
+            far = there.h - own.h
+            far += there.l - own.l
+            np.maximum(self.largest[k], np.abs(far, out=far).max(0), out=self.largest[k])
+            np.maximum(self.blurred[k], there.r.max(0) + own.r, out=self.blurred[k])
             if self.zero[k].any():
                 nothing = there.is_zero()
                 self.open[k] |= (self.zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any(0)
