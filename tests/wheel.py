@@ -50,6 +50,13 @@ assert "site-packages" in harness.__file__ and "site-packages" in mylib.__file__
 assert gradproof.check_gradient(lambda x: mylib.gelu(x), (x,), vjp=mylib.gelu_backward).passed
 found = gradproof.check_gradient(mylib.gelu, (x,), vjp=mylib.wrong_backward)
 assert found.verdict == "wrong" and not found, found
+try:
+    page = found.to_html()
+except ImportError as missing:
+    assert "pip install 'gradproof[html]'" in str(missing), missing
+else:
+    assert "<script" in page and "mylib" in found._repr_html_()
+assert "wrong" in found._repr_html_()
 said = gradproof.check_gradient(mylib.opaque, (x,), vjp=lambda g, x: g).diagnosis
 assert "mylib" in said and "return np.array([float(v) for v in x])" in said, said
 """
@@ -151,6 +158,7 @@ def built(folder: Path) -> Path:
     assert {f"{r}/py.typed" for r in roots if "." not in r} <= set(names)
     assert any(n.startswith("oracles/exact/core/_core.") for n in names), "the fast core was not compiled"
     assert not wheel.stem.endswith("-any"), f"{wheel.name} holds compiled code"
+    assert {"page.html", "page.css", "page.js", "notebook.html"} <= {n.rpartition("/")[2] for n in names}
     metadata = zipfile.ZipFile(wheel).read(next(n for n in names if n.endswith("METADATA"))).decode()
     for field in ("Project-URL: Homepage", "Classifier: Typing :: Typed", "Keywords: ", "License-File: "):
         assert field in metadata, field

@@ -58,13 +58,16 @@ def outcome_of(part: Part) -> Outcome:
     return Outcome.PASS if part.verdict.right else Outcome.FAIL
 
 
-def pictures(part: Part, sight: Sight | None, whole: bool = True, work: float = WORK) -> dict[str, Any]:
+def pictures(
+    part: Part, sight: Sight | None, whole: bool = True, explained: bool = True, work: float = WORK
+) -> dict[str, Any]:
     """What a row's page shows beside its numbers: tensor, source, sweep, as far as there are such.
 
     Args:
         part: What the row is of.
         sight: What it was judged by; None where nothing was compared.
-        whole: Whether it is a page's main row: one beside it has no sweep, and a source if it is not right.
+        whole: Whether it is a page's main row, which has a sweep.
+        explained: Whether its source is shown.
         work: As of `sweep`.
     """
     names = [name for name, _ in sight.posed.expected] if sight else []
@@ -74,7 +77,7 @@ def pictures(part: Part, sight: Sight | None, whole: bool = True, work: float = 
     found, place = elements(sight, number), part.guilty.place if part.guilty else None
     drawn = {
         "tensor": tensor(found, *(() if whole else SMALL)) if found and found.computed.size else None,
-        "source": source(sight, number, at, place) if whole or not part.verdict.right else None,
+        "source": source(sight, number, at, place) if explained else None,
         "sweep": sweep(sight, number, at, work) if whole else None,
     }
     return {kind: one for kind, one in drawn.items() if one is not None}

@@ -14,6 +14,7 @@ from harness.page.source import source
 from harness.verdicts import Verdict
 
 MOST = 12  # rows
+SIZE = (12, 24)  # rows and columns of the tensor
 
 
 def card(found: Found, text: str) -> str:
@@ -31,7 +32,7 @@ def card(found: Found, text: str) -> str:
     else:
         own = elements(sight, number)
         if own is not None and own.computed.size > 1:
-            picture = svg(tensor_of(own).to_dict())
+            picture = svg(tensor_of(own, *SIZE).to_dict())
         place = part.guilty.place if part.guilty else None
         assert part.judgement is not None
         told = source(sight, number, part.judgement.element, place)

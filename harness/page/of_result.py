@@ -13,6 +13,8 @@ from harness.proof.question import Part
 from harness.subject.tested import Tested
 from harness.verdicts import Verdict
 
+MOST = 4  # arguments with their error over the input
+
 
 class Found(Protocol):
     """What is taken of an answer (`harness.result.Result`, which this room does not know)."""
@@ -61,7 +63,11 @@ def document(found: Found, command: str = "") -> Document:
 
 
 def rows(found: Found, function: str, whole: bool = True) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """An answer's rows, each with its pictures: those of the given point with all, if they are `whole`."""
+    """An answer's rows, each with its pictures: those of the given point with all, if they are `whole`.
+
+    The source is shown of these, and where an argument is first found not right.
+    """
+    explained, swept = set[str](), 0
     by_point = {sight.name: sight for sight in found.sights}
     values: dict[str, Part] = {}
     for part in found.parts:
@@ -79,7 +85,11 @@ def rows(found: Found, function: str, whole: bool = True) -> Iterator[tuple[dict
         )  # fmt: skip
         if value and not part.of_value:
             told["value"] = row(value, 0.0)
-        yield told, pictures(part, sight, whole and part.input == GIVEN)
+        main = part.input == GIVEN
+        swept = swept + (whole and main)
+        first = not part.verdict.right and part.name not in explained
+        explained |= set() if part.verdict.right else {part.name}
+        yield told, pictures(part, sight, whole and main and swept <= MOST, main or first)
 
 
 def system_of(sight: Sight) -> str:

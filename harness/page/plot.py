@@ -63,9 +63,9 @@ def worst(found: Found, argument: str = "") -> tuple[Part, Sight, int]:
     return part, sights[GIVEN], order.index(part.name)
 
 
-def tensor_of(own: Elements) -> Any:
-    """The tensor by bits lost."""
-    told = tensor(own)
+def tensor_of(own: Elements, *most: int) -> Any:
+    """The tensor by bits lost, in at most so many rows and columns."""
+    told = tensor(own, *most)
     side = max(5, min(SIDE, WIDEST // told["columns"]))
     chart = drawn(heat(own.digits), cells=[_called(cell) for cell in told["cells"]], cursor=[])
     return chart.properties(width=side * told["columns"], height=side * told["rows"])

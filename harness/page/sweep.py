@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ COUNT = 200  # points of a sweep
 START = 96  # of them at first, evenly; the others go where something happens
 ROUNDS = 6
 FEWEST = 16
-WORK = 2e6  # additions that a sweep may take: some seconds
+SECONDS = 5.0  # after which no more numbers are asked about one by one
+WORK = 8e5  # additions that a sweep may take: some seconds
 CALL = 4000  # that one more check takes beside its program
 COLUMNS = ("x", "place", *OF_ELEMENT[1:])
 Point = list[Any]
@@ -59,7 +61,7 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK)
     own = elements(sight, part)
     if own is None:
         return None
-    measure, count = _measure(sight, part, element, work)
+    measure, count, at_once = _measure(sight, part, element, work)
     if count < FEWEST:
         return None
     tested, dtype, given = sight.tested, at.dtype.name, float(at[element])
@@ -70,7 +72,7 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK)
     def measured(function: Any, vjp: Any = None) -> list[Point]:
         with warnings.catch_warnings(), differentiating(), seeded_chance(), without_errors():
             warnings.simplefilter("ignore")
-            return _refined(measure, found, dtype, count)
+            return _refined(measure, found, dtype, count, at_once)
 
     name = question.names[question.active[part]]
     return {
@@ -89,12 +91,12 @@ def _placed(number: float, dtype: str) -> Point:
     return [format_of(dtype).shortest(number), round(place, 5)]
 
 
-def _measure(sight: Sight, part: int, element: tuple[int, ...], work: float) -> tuple[Measure, int]:
-    """What judges the element at other numbers, and how many of them are worth their time."""
+def _measure(sight: Sight, part: int, element: tuple[int, ...], work: float) -> tuple[Measure, int, bool]:
+    """What judges the element at other numbers, how many of them, and whether that is done at once."""
     if _is_elementwise(sight):
-        return partial(_in_one_array, sight, element), COUNT
+        return partial(_in_one_array, sight, element), COUNT, True
     each = CALL + sum(sight.posed.true.gradient.costs)
-    return partial(_one_by_one, sight, part, element), min(COUNT, int(work / each))
+    return partial(_one_by_one, sight, part, element), min(COUNT, int(work / each)), False
 
 
 def _is_elementwise(sight: Sight) -> bool:
@@ -194,20 +196,29 @@ def _blank(number: float, dtype: str, verdict: str) -> Point:
     return [*_placed(number, dtype), *[None] * (len(OF_ELEMENT) - 2), verdict]
 
 
-def _refined(measure: Measure, given: dict[float, Point], dtype: str, count: int) -> list[Point]:
-    """Evenly at first, then halfway between neighbours that differ; the given point is known."""
-    found = measure([x for x in spread(min(START, count), dtype).tolist() if x not in given]) | given
+def _refined(
+    measure: Measure, given: dict[float, Point], dtype: str, count: int, at_once: bool
+) -> list[Point]:
+    """Evenly at first, then halfway between neighbours that differ; the given point is known.
+
+    What is asked one by one is asked coarsely first, and no finer once the time is over.
+    """
+    found, end = dict(given), perf_counter() + SECONDS
+    evenly = spread(min(START, count), dtype).tolist()
+    for step in (1,) if at_once else (8, 4, 2, 1):
+        found |= measure([x for x in evenly[::step] if x not in found])
+        if not at_once and perf_counter() > end:
+            break
     for _ in range(ROUNDS):
         room = count - len(found)
-        numbers = sorted(found)
         gaps = [
             (_unlike(found[low], found[high]), low, high)
-            for low, high in itertools.pairwise(numbers)
+            for low, high in itertools.pairwise(sorted(found))
             if np.ptp(ordinals(np.array([low, high]), dtype)) > 2.0**-8
         ]
         widest = sorted(gaps, key=lambda gap: -gap[0])[: max(room // 2, 1)]
         new = {between(low, high, dtype) for unlike, low, high in widest if unlike > 1} - found.keys()
-        if room <= 0 or not new:
+        if room <= 0 or not new or (not at_once and perf_counter() > end):
             break
         found |= measure(sorted(new))
     return [found[x] for x in sorted(found)]

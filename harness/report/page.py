@@ -25,7 +25,7 @@ from harness.verdicts import JUDGED
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 
-SHARE = 8  # of the work of a sweep that one of many gets
+SHARE = 3  # of the work of a sweep that one of many gets
 NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp")
 
 
@@ -123,7 +123,7 @@ def _pictures(one: Wanted) -> dict[str, Any]:
     if not judged:
         return {}
     worst = judged[worst_argument([p.judgement for p in judged.values() if p.judgement]).argument]
-    drawn = pictures(worst, found.sight, one.whole, WORK / SHARE)
+    drawn = pictures(worst, found.sight, one.whole, work=WORK / SHARE)
     if "sweep" in drawn:
         drawn["sweep"]["system"] = cell.oracle
     return drawn

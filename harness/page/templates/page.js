@@ -142,7 +142,7 @@ function facts(pairs) {
 function drawLeaf(place, row, whole) {
   const value = row.value;
   const meaning = data.verdicts[row.verdict] || {};
-  const about = [row.system, row.dtype, row.shape, row.input === "given" ? "" : row.input, row.probe].filter(Boolean).join(", ");
+  const about = [row.system, row.dtype, row.shape, row.input === "given" ? "" : row.input, row.probe, row.seed === undefined ? "" : `seed ${row.seed}`].filter(Boolean).join(", ");
   const at = shown.findIndex((r) => r.number === row.number);
   const step = (k, text) => shown[at + k] && at >= 0 ? el("a", { href: `#row-${shown[at + k].number}` }, text) : "";
   const command = row.command || data.command;

@@ -99,9 +99,9 @@ def test_rows_are_filtered_and_sorted_in_place_and_lead_to_their_pages(opened):
     page.locator("#home .rows tbody tr a").first.click()
     one.wait()
     assert page.locator("#leaf h2").inner_text() == "<script>gelu / x"
-    assert page.locator("#home").is_hidden()
+    page.locator("#home").wait_for(state="hidden")
     page.keyboard.press("Escape")
-    assert page.locator("#home").is_visible()
+    page.locator("#home").wait_for(state="visible")
 
 
 def test_a_dot_says_its_numbers_and_a_cell_what_it_holds(opened, html):
