@@ -35,7 +35,7 @@ PERTURBATIONS = 16
 # element has probability 4e-11.
 MANY, FEWER = 2**16, 8
 FEW = 8  # of so much work, single elements are a part
-AT_ONCE = 2**14  # elements of all perturbations that are looked at together
+AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
 
 def attainable(
@@ -179,9 +179,11 @@ def _shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[in
     found = {}
     for (i, (up, down)), drawn in zip(moving.items(), draws, strict=True):
         goes_up = np.stack(drawn)
-        exact = not (up.l.any() or down.l.any())  # but for float64
-        low = np.broadcast_to(up.l, goes_up.shape) if exact else np.where(goes_up, up.l, down.l)
-        found[i] = np.where(goes_up, up.h, down.h), low
+        if up.l.any() or down.l.any():  # of float64
+            found[i] = np.where(goes_up, up.h, down.h), np.where(goes_up, up.l, down.l)
+        else:  # so few bits that the sum is exact, and a third of the time
+            high = goes_up * (up.h - down.h)
+            found[i] = np.add(high, down.h, out=high), np.broadcast_to(up.l, high.shape)
     return found
 
 
