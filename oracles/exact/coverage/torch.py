@@ -56,6 +56,43 @@ def coverage(named: str = "", every: int = 1, most: int = MOST) -> Iterator[tupl
         torch.set_default_dtype(before)
 
 
+def complex_coverage(named: str = "", every: int = 1, most: int = MOST) -> Iterator[tuple[str, str]]:
+    """The same of the entries that are differentiable in complex128, as functions of pairs of numbers."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        for entry in op_db[::every]:
+            name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
+            dtypes: Any = entry.supported_backward_dtypes("cpu") & entry.dtypes  # type: ignore[no-untyped-call]
+            asked = named in ("", name) and "jiterator" not in name
+            if not asked or not entry.supports_autograd or torch.complex128 not in dtypes:
+                continue
+            for sample in _samples(entry, torch.complex128, most):
+                one = _of_pairs(_differentiated(entry, entry.op, sample))
+                if one is not None and (theirs := _torch(one)) is not None:
+                    yield name, _examined(one, theirs)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _of_pairs(sample: Sample) -> Sample | None:
+    """Complex arguments and results as pairs; None where something is sparse, or nothing moves."""
+    if not sample.leaves or any(leaf.layout != torch.strided for leaf in sample.leaves):
+        return None
+    kinds = [leaf.is_complex() for leaf in sample.leaves]
+
+    def function(*pairs: Tensor) -> list[Tensor]:
+        leaves = [torch.view_as_complex(x) if k else x for x, k in zip(pairs, kinds, strict=True)]
+        return [
+            torch.view_as_real(y.resolve_conj()) if y.is_complex() else y for y in sample.function(*leaves)
+        ]
+
+    whole = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x for x in sample.leaves]
+    return Sample(function, [x.detach().clone().requires_grad_() for x in whole])
+
+
 def _examined(sample: Sample, theirs: Theirs) -> str:
     if (size := sum(x.numel() for x in sample.leaves)) > LARGEST:
         return f"too large: more than {LARGEST} numbers ({size})"

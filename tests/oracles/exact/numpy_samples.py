@@ -223,6 +223,20 @@ SAMPLES: dict[str, Sample] = {
     "linalg.matrix_power": Sample(
         lambda a: (np.linalg.matrix_power(a, 3), np.linalg.matrix_power(a, -2)), (A,)
     ),
+    "linalg.eigh": Sample(lambda a: (*np.linalg.eigh(a), np.linalg.eigvalsh(a, "U")), (SPD,)),
+    "linalg.svd": Sample(
+        lambda a, x: (*np.linalg.svd(a), *np.linalg.svd(x, full_matrices=False), np.linalg.svdvals(x)), (A, X)
+    ),
+    "linalg.svd of values": Sample(lambda x: np.linalg.svd(x, compute_uv=False), (STACK,)),
+    "linalg.pinv": Sample(lambda x: (np.linalg.pinv(x), np.linalg.pinv(x.T)), (X,)),
+    "linalg.cond": Sample(lambda a: tuple(np.linalg.cond(a, p) for p in (None, 2, -2, "fro", 1)), (A,)),
+    "linalg.norm by singular values": Sample(
+        lambda x: (*(np.linalg.norm(x, o) for o in (2, -2, "nuc")), np.linalg.norm(x, "nuc", (0, 1), True)),
+        (X,),
+    ),
+    "interp": Sample(
+        lambda x, f: (np.interp(x, [-1.5, 0.1, 1.2], f[:3]), np.interp(0.4, np.arange(4.0), f)), (X, W)
+    ),
     "linalg.multi_dot": Sample(lambda a, b: np.linalg.multi_dot([a, b, b.T]), (A, X)),
     "linalg.qr": Sample(
         lambda a, b: (

@@ -423,7 +423,7 @@ APART = frozenset(MOVERS) | frozenset(
     words(
         "sum cumsum trace nansum index_add scatter_add index_put _index_put_impl_ put clone"
         " lift_fresh_copy positive zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta"
-        " _unsafe_masked_index _unsafe_masked_index_put_accumulate col2im"
+        " unfold_backward _unsafe_masked_index _unsafe_masked_index_put_accumulate col2im"
     )
 )
 _ELEMENTWISE = words(

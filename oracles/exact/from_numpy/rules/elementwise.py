@@ -10,6 +10,7 @@ import numpy as np
 
 from oracles.exact.from_numpy.rules.linalg import matmul, vecdot
 from oracles.exact.from_numpy.rules.reductions import flags
+from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
@@ -138,6 +139,7 @@ SCIPY: dict[str, Rule] = {
     "ndtr": fn.ndtr,
     "log_ndtr": fn.log_ndtr,
     "ndtri": fn.ndtri,
+    **SPECIAL,
 }
 # What a finite number answers; literals that are not finite answer for themselves.
 PREDICATES = {"isnan": False, "isinf": False, "isfinite": True, "isnat": False}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.rules.reductions import Axis, Rule, axes_of, floating, kept, pair
+from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, floating, kept, pair
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.program import functions as fn
 from oracles.exact.program.factorizations import qr
@@ -16,6 +16,7 @@ from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, without
+from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Operand, Var
 
 
@@ -163,7 +164,9 @@ def _norm(x: Var, ord: Any = None, axis: Axis = None, keepdims: Any = False) -> 
         return whole if keep else reshape(whole, without(x.shape, axes))
     if ord == "fro":
         return _vector_norm(x, axes, None, keep)
-    raise unsupported(f"numpy.linalg.norm with ord={ord!r} of a matrix, which needs singular values")
+    if ord in {2, -2, "nuc"}:
+        return _spectral_norm(x, ord, axes, keep)
+    raise unsupported(f"numpy.linalg.norm with ord={ord!r} of a matrix")
 
 
 def _solve(a: Operand, b: Operand) -> Var:
@@ -183,6 +186,47 @@ def _slogdet(a: Var) -> tuple[Var, Var]:
 def _cholesky(a: Var, /, *, upper: bool = False) -> Var:
     low = la.cholesky(la.transpose(floating(a)) if upper else floating(a))
     return la.transpose(low) if upper else low
+
+
+def _eigh(a: Var, UPLO: str = "L") -> tuple[Var, Var]:
+    return eigh(floating(a), UPLO.upper() == "L")
+
+
+def _svd(a: Var, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    if hermitian:
+        raise unsupported("numpy.linalg.svd with hermitian=True")
+    if not compute_uv:
+        return singular_values(floating(a))
+    if full_matrices and a.shape[-2] != a.shape[-1]:
+        raise unsupported(
+            "numpy.linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
+        )
+    return svd(floating(a))
+
+
+def _pinv(a: Var, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE) -> Var:
+    """Of full rank: (a^T a)^-1 a^T, or a^T (a a^T)^-1; no singular value is cut off."""
+    if rcond is not None or rtol is not NO_VALUE or hermitian:
+        raise unsupported("numpy.linalg.pinv with rcond, rtol or hermitian")
+    a = floating(a)
+    if a.shape[-2] < a.shape[-1]:
+        return la.transpose(_pinv(la.transpose(a)))
+    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
+
+
+def _cond(x: Var, p: Any = None) -> Var:
+    if p in {None, 2, -2}:
+        s = singular_values(floating(x))
+        largest, least = s[..., 0], s[..., -1]
+        return least / largest if p == -2 else largest / least
+    return _norm(x, p, (-2, -1)) * _norm(la.inverse(floating(x)), p, (-2, -1))
+
+
+def _spectral_norm(x: Var, order: Any, axes: tuple[int, ...], keep: bool) -> Var:
+    """The largest or the smallest singular value, or the sum of all."""
+    s = singular_values(index(x, lambda p: np.moveaxis(p, axes, (-2, -1))))
+    found = reduce_sum(s, (s.ndim - 1,)) if order == "nuc" else s[..., 0 if order == 2 else -1]
+    return reshape(found, [1 if a in axes else n for a, n in enumerate(x.shape)]) if keep else found
 
 
 def _matrix_power(a: Var, n: int) -> Var:
@@ -216,6 +260,12 @@ RULES: dict[str, Rule] = {
     "linalg.slogdet": _slogdet,
     "linalg.cholesky": _cholesky,
     "linalg.matrix_power": _matrix_power,
+    "linalg.eigh": _eigh,
+    "linalg.eigvalsh": lambda a, UPLO="L": _eigh(a, UPLO)[0],
+    "linalg.svd": _svd,
+    "linalg.svdvals": lambda x, /: singular_values(floating(x)),
+    "linalg.pinv": _pinv,
+    "linalg.cond": _cond,
     "linalg.qr": _qr,
     "dot": _dot,
     "vdot": _vdot,

@@ -136,6 +136,19 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
     return scatter_add(weights, places, (max(minlength, int(places.max(initial=-1)) + 1),))
 
 
+def _interp(
+    x: Operand, xp: Operand, fp: Operand, left: Any = None, right: Any = None, period: Any = None
+) -> Var:
+    """From the first value on, along each piece as far as x goes: so outside it is that at the end."""
+    if (left, right, period) != (None, None, None):
+        raise unsupported("np.interp with left, right or period")
+    like = next(v for v in (x, xp, fp) if isinstance(v, Var))
+    x, xp, fp = (floating(like.builder.as_var(v, "float64")) for v in (x, xp, fp))
+    widths = xp[1:] - xp[:-1]
+    way = fn.clamp(index(x, lambda p: p[..., None]) - xp[:-1], 0.0, widths)
+    return reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
+
+
 RULES: dict[str, Rule] = {
     "argmax": _where_extreme(1),
     "argmin": _where_extreme(-1),
@@ -156,6 +169,7 @@ RULES: dict[str, Rule] = {
     "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
     "convolve": _convolve,
+    "interp": _interp,
     "correlate": _correlate,
     "bincount": _bincount,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from flint import arb
 
 from oracles.exact.program.balls import as_balls, each
 from oracles.exact.program.derive import Tangents, zeros_like
-from oracles.exact.program.formats import Format, Growth
+from oracles.exact.program.formats import UNKNOWN, Format, Growth
 from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
@@ -30,13 +31,15 @@ def _spectrum(re: Array, im: Array, *, axis: int) -> Array:
     return np.asarray(np.add.reduce(sizes_of(re) + sizes_of(im), axis=axis, keepdims=True))
 
 
-SIZES |= {"quotient": _quotient, "spectrum": _spectrum}
+SIZES |= {"quotient": _quotient, "spectrum": _spectrum, "itself": sizes_of}
 
 
 def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
     params = dict(equation.params)
     units, size = params.pop("units"), SIZES[params.pop("kind")]
     value, *terms = map(as_balls, operands)
+    if math.isinf(units):
+        return each(lambda b: UNKNOWN, value)
     lost = np.broadcast_to(units * target.unit * size(*terms, **params), value.shape)
     return each(lambda b, by: b + arb(0, by) if by else b, value, lost)
 
