@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,8 +70,12 @@ class Alone:
 
         None where that is not known: nothing is proven, or the formula was not examined.
         """
-        found = [*self._derivatives(ask), self._value_is_faulty()]
-        return True if True in found else None if None in found else False
+        known = True
+        for found in chain(self._derivatives(ask), self._values()):
+            if found:
+                return True
+            known &= found is not None
+        return False if known else None
 
     def is_of_another(self, ask: Ask) -> bool:
         """Whether its derivative's formula is another function's."""
@@ -118,6 +123,9 @@ class Alone:
             )
             dtypes = tuple(v.dtype for v in recording.program.outputs)
         return tuple(_rounded(e, d, self.target.arrays) for e, d in zip(found, dtypes, strict=True))
+
+    def _values(self) -> Iterator[bool]:
+        yield self._value_is_faulty()
 
     def _value_is_faulty(self) -> bool:
         """Judged as a gradient is: by what half an ulp of the operands excuses."""

@@ -59,7 +59,7 @@ def blame(
 
     def is_right(ran: Watched) -> bool:
         numbers = [g for g in ran.gradients if g is not None]
-        judged = verdicts(posed.true, numbers_alone, numbers, question.allowed)
+        judged = verdicts(posed.true, numbers_alone, numbers, question.allowed, reasons=False)
         return all(judged[k].verdict in RIGHT for k in bad)
 
     def is_cured(by: Collection[int]) -> bool:

@@ -191,11 +191,15 @@ def _opaque(question: Question, truth: Truth, machine: RoundingModel, reason: st
 
 
 def verdicts(
-    truth: Truth, examined: Examined, computed: Sequence[Array], allowed: Allowed = budget
+    truth: Truth,
+    examined: Examined,
+    computed: Sequence[Array],
+    allowed: Allowed = budget,
+    reasons: bool = True,
 ) -> list[Judgement]:
-    """The verdict on each computed gradient, with the reason in words."""
+    """The verdict on each computed gradient, with the reason in words, or without."""
     judged = judge_each(evidence_of(truth, examined, computed), computed, allowed)
-    found = [_told(truth, examined, one) for one in judged]
+    found = [_told(truth, examined, one) for one in judged] if reasons else judged
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found
     said = _not_legal_together(truth.along, truth, computed, allowed)

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 import harness
 from harness import Known, UpstreamWarning, assert_gradient, check_gradient, check_layer
 from harness.proof import blame as blaming
+from harness.proof import program
+from harness.proof.alone import Alone
 from harness.proof.reports import report_on, reports
 from harness.subject.derivative import GRADIENT
 from harness.subject.target import target_of
@@ -164,6 +166,17 @@ def test_a_second_derivative_of_one_call_is_its_librarys(name):
     blamed = str(part.blame or "")
     assert blamed.startswith(owner) if owner else not blamed
     assert any("cannot be told" in note for note in found.notes) is not bool(owner)
+
+
+def test_a_call_that_is_not_right_is_asked_no_further_and_no_reasons(monkeypatch):
+    asked, told = [], []
+    monkeypatch.setattr(Alone, "_value_is_faulty", lambda self: asked.append(self) or False)
+    diagnose = program.diagnose
+    monkeypatch.setattr(program, "diagnose", lambda *args: told.append(args) or diagnose(*args))
+    _, found = blame_of(torch.sigmoid, TX)
+    assert found.startswith("torch: torch.sigmoid")
+    assert not asked
+    assert len(told) == 2  # of the gradient, and of the call alone
 
 
 def test_a_hand_written_gradient_in_numpy_is_yours():
