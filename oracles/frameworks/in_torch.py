@@ -242,7 +242,7 @@ def as_tensor(array: Any, device: str = "cpu") -> Any:
     if isinstance(array, torch.Tensor):
         return array.to(device)
     whole = np.asarray(array)
-    if any(s < 0 for s in whole.strides):  # PyTorch has no negative strides
+    if whole.strides and min(whole.strides) < 0:  # PyTorch has no negative strides
         whole = np.ascontiguousarray(whole)
     half = whole.dtype.kind == "V" and whole.dtype.name == "bfloat16"
     given = whole.view(np.int16) if half else whole

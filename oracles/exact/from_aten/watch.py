@@ -309,21 +309,29 @@ def laid_out(tensor: Tensor) -> Tensor:
     return memory.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
 
 
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
+class _Explained:
+    """A context that is entered some twenty times in a check, so it is no generator."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        text = str(error) if isinstance(error, RuntimeError) else ""
+        meaning = next((said for parts, said in MEANINGS if text and all(part in text for part in parts)), "")
+        if meaning:
+            raise (Opaque if meaning == LEAVES else Unsupported)(f"{meaning} ({text})") from None
+
+
+_EXPLAINED = _Explained()
+
+
+def explained() -> _Explained:
     """Say what torch's message means here, where it refuses what is no fault of the gradient.
 
     Raises:
         Unsupported: It does.
     """
-    try:
-        yield
-    except RuntimeError as error:
-        text = str(error)
-        meaning = next((said for parts, said in MEANINGS if all(part in text for part in parts)), "")
-        if not meaning:
-            raise
-        raise (Opaque if meaning == LEAVES else Unsupported)(f"{meaning} ({text})") from None
+    return _EXPLAINED
 
 
 LEAVES = "the function leaves torch through .numpy(); use torch's operators"

@@ -122,7 +122,9 @@ class Flat(Derived):
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
-        leaves, _ = flatten(self.tree.framework, self.result(*arrays))
+        result, framework = self.result(*arrays), self.tree.framework
+        one = framework != "jax" and not isinstance(result, dict | list | tuple)  # JAX knows other nodes
+        leaves = [result] if one else flatten(framework, result)[0]
         real = (self.split(leaf) if is_complex(leaf) else leaf for leaf in leaves)
         return tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
 
