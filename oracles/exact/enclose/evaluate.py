@@ -17,7 +17,7 @@ from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
 from oracles.exact.program.program import Array, Equation, Program, Series
 
 RATE = 3e7  # additions of balls that stand for a second
-QUICK = 8  # times as many in the fast core, at the least
+QUICK = 16  # times as many in the fast core, at the least: without wide vectors, too
 GUARD, LEAST_SECONDS = 20, 30  # a clock of so many times the seconds, of 30 at the least
 # Sees an equation with the values of its operands and of its output.
 Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]

@@ -8,6 +8,7 @@ lost of a sign, and at the two ends of the format overflow and underflow.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from flint import arb
@@ -15,6 +16,17 @@ from numpy.typing import NDArray
 
 from oracles.exact.program.balls import ZERO, as_balls, each, exact, filled, precision
 from oracles.exact.program.program import Array, Equation, Var
+
+
+@cache
+def _power(exponent: int) -> arb:
+    return arb(2) ** exponent
+
+
+@cache
+def _overflow(digits: int, greatest_exponent: int) -> arb:
+    with precision(64):
+        return (2 - arb(2) ** -digits) * arb(2) ** greatest_exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Format:
     @property
     def least(self) -> arb:
         """The smallest number above 0; below float64's own for nobody."""
-        return arb(2) ** (self.least_exponent - self.digits + 1)
+        return _power(self.least_exponent - self.digits + 1)
 
     @property
     def largest(self) -> arb:
@@ -55,8 +67,7 @@ class Format:
     @property
     def overflow(self) -> arb:
         """Where rounding to nearest gives infinity: half an ulp above the largest number."""
-        with precision(64):
-            return (2 - arb(2) ** -self.digits) * arb(2) ** self.greatest_exponent
+        return _overflow(self.digits, self.greatest_exponent)
 
     def ulp(self, numbers: Array) -> NDArray[np.float64]:
         """The distance between neighbours at each number (an array of float64); at 0 the least number.
