@@ -112,6 +112,11 @@ class Result:
         return all(part.examined for part in self.parts)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no gradient has an element, so that there is nothing to compare, and nothing wrong."""
+        return bool(self.parts) and not self.faults and all(0 in part.shape for part in self.parts)
+
+    @property
     def is_near(self) -> bool:
         """Whether all that is wrong is so by little, where the forward iterates, and may approximate."""
         found = [p for p in self.parts if p.verdict is Verdict.WRONG and not p.remark]

@@ -17,6 +17,7 @@ from harness.proof.question import Answer, Blame, Part, Question, UnderTest, Val
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.derivative import Array
+from harness.subject.target import shape_of
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.program.program import Origin
@@ -61,7 +62,7 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
 def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str) -> Answer:
     if not any(arrays[k].size for k in question.active):
         given = [(question.names[k], arrays[k]) for k in question.active]
-        return Answer(tuple(_nothing(name, of, a, f"the shape is {a.shape}") for of, a in given))
+        return Answer(tuple(_nothing(name, of, a, f"the shape is {shape_of(of, a)}") for of, a in given))
     posed = pose(question, arrays)
     if any(d.size for d in posed.directions) and not any(map(np.any, posed.directions)):
         along = "tangent" if question.derivative.is_of_results else "cotangent"

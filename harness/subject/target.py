@@ -43,6 +43,11 @@ class ComplexName(str):
         return f"{of}.{('real', 'imag')[part]}"
 
 
+def shape_of(name: str, array: Array) -> tuple[int, ...]:
+    """That of an array, as the user has it."""
+    return array.shape[:-1] if isinstance(name, ComplexName) else array.shape
+
+
 def place_of(name: str, at: tuple[int, ...]) -> str:
     """An element in words: "x[2, 3]"; of complex numbers "x[2, 3].imag"."""
     if isinstance(name, ComplexName):

@@ -116,7 +116,10 @@ class _Torch(Framework):
         return numbers
 
     def split(self, numbers: Any) -> Any:
-        return torch.view_as_real(torch.as_tensor(numbers).resolve_conj())
+        tensor = torch.as_tensor(numbers).resolve_conj()
+        if not tensor.numel():  # of its gradient torch wants strides that nothing empty has to have
+            return torch.stack([tensor.real, tensor.imag], -1)
+        return torch.view_as_real(tensor)
 
     def zeros_like(self, array: Any) -> Any:
         return torch.zeros_like(array)

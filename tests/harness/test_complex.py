@@ -460,6 +460,7 @@ def test_how_an_argument_lies_in_memory():
     z = tensor(3, 4)
     for one in (z.T, z[:, 1::2], z.conj(), z[0, 0], torch.empty(0, 2, dtype=torch.cfloat)):
         assert checked(lambda z: z.exp(), (one,)).passed or not one.numel()
+    assert checked(lambda z, w: (z * w[:0], w), (torch.empty(0, dtype=torch.cfloat), W)).passed
 
 
 @pytest.mark.parametrize(

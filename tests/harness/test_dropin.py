@@ -201,6 +201,17 @@ def test_complex_numbers_are_proven(settings):
     assert [made.unproven for made in settings.made] == [""] * 5
 
 
+def test_a_lone_empty_gradient_is_right_and_not_counted(settings):
+    settings.fallback = "error"
+    empty = torch.zeros(0, 3, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(torch.sin, (empty,))
+    assert gradgradcheck(torch.sin, (empty,))
+    check_grads(jnp.sin, (jnp.zeros((0, 3)),), order=1)
+    assert not settings.made
+    assert gradcheck(torch.mul, (empty, tensor(3)))
+    assert [made.unproven for made in settings.made] == [""]
+
+
 def test_complex_numbers_are_proven_in_jax(settings):
     z, w = jnp.array([1 + 2j, 0.5j]), jnp.array([0.3 - 1j, 2.0])
     check_grads(lambda z, w: jnp.exp(z) * w.conj(), (z, w), order=1)
