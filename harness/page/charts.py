@@ -29,11 +29,11 @@ NUMBERS = (
 FONT = "Roboto, system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
 
 
-def over_input(dtype: str, present: Sequence[str] = ()) -> Any:
+def over_input(dtype: str, present: Sequence[str] = (), of: str = "") -> Any:
     """The error in bits over one number of a dtype, with what may be lost; its data is `points`, `given`.
 
     Each point has a `budget` and its format's `digits` beside the numbers of a sweep. The verdicts that are
-    `present` have a legend; a page has its own.
+    `present` have a legend; a page has its own. The names of the data end in `of`, for charts side by side.
     """
     alt = library("altair")
     where, labels = ticks(dtype)
@@ -42,7 +42,7 @@ def over_input(dtype: str, present: Sequence[str] = ()) -> Any:
     x = x.axis(values=where, labelExpr=f"{''.join(said)}''", labelOverlap="greedy", grid=False)
     top = alt.Scale(domain=[0, 1.03 * format_of(dtype).digits], nice=False)
     y = alt.Y("bits:Q", title="bits of error").scale(top)
-    base = alt.Chart(alt.NamedData("points"))
+    base = alt.Chart(alt.NamedData(f"points{of}"))
     limit = "datum.attainable_ulp * pow(2, datum.budget)"
     lines = [
         (LINES[0], "datum.attainable_ulp == null ? null : " + _bits("datum.attainable_ulp")),
@@ -56,7 +56,7 @@ def over_input(dtype: str, present: Sequence[str] = ()) -> Any:
         .encode(x=x, y=y, strokeDash=dash)
         for what, bits in lines
     ]
-    under = alt.selection_point("under", on="pointerover", clear="pointerout", fields=["x"])
+    under = alt.selection_point(f"under{of}", on="pointerover", clear="pointerout", fields=["x"])
     size = alt.when(under, empty=False).then(alt.value(160)).otherwise(alt.value(40))
     dots = (
         base.transform_calculate(bits=_whole("error_ulp"))
@@ -67,7 +67,7 @@ def over_input(dtype: str, present: Sequence[str] = ()) -> Any:
         )
         .add_params(under)
     )  # fmt: skip
-    given = alt.Chart(alt.NamedData("given")).mark_rule(strokeWidth=1, color=GRAY).encode(x=x)
+    given = alt.Chart(alt.NamedData(f"given{of}")).mark_rule(strokeWidth=1, color=GRAY).encode(x=x)
     return styled(alt.layer(given, *drawn_lines, dots).properties(width=640, height=230))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.page.charts import drawn, over_input
+from harness.page.charts import drawn, over_input, styled
 from harness.page.leaf import Leaves
 from harness.page.library import library, png, svg
 from harness.page.sweep import COLUMNS
@@ -16,11 +16,7 @@ KINDS = ("svg", "png")
 
 def over(sweep: dict[str, Any]) -> Any:
     """The error over the input, of one sweep."""
-    more = {"budget": sweep["budget"], "digits": sweep["digits"]}
-    points = [{**dict(zip(COLUMNS, point, strict=True)), **more} for point in sweep["points"]]
-    given = [{"place": sweep["given"][1]}]
-    present = {point["verdict"] for point in points if point["computed"] is not None}
-    return drawn(over_input(sweep["dtype"], sorted(present)), points=points, given=given)
+    return drawn(over_input(sweep["dtype"], _present([sweep])), **_data(sweep, ""))
 
 
 def over_inputs(leaves: Leaves) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -32,9 +28,28 @@ def over_inputs(leaves: Leaves) -> Iterator[tuple[str, dict[str, Any]]]:
             found = {**leaves.sweeps[row["sweep"]], "title": f"{row['function']}, {row['system']}"}
             together.setdefault((row["function"], row["dtype"]), []).append(found)
     for (function, dtype), sweeps in together.items():
-        charts = [over(one).properties(title=one["title"], height=150) for one in sweeps]
-        spec = charts[0] if len(charts) == 1 else alt.vconcat(*charts)
-        yield f"over-the-input-{function}-{dtype}", spec.to_dict()
+        charts: list[Any] = []
+        data: dict[str, list[dict[str, Any]]] = {}
+        for number, one in enumerate(sweeps):
+            chart = over_input(dtype, _present(sweeps), str(number)).properties(
+                title=one["title"], height=150
+            )
+            chart.config = alt.Undefined  # the whole has it
+            charts.append(chart)
+            data |= _data(one, str(number))
+        yield f"over-the-input-{function}-{dtype}", drawn(styled(alt.vconcat(*charts)), **data).to_dict()
+
+
+def _present(sweeps: Sequence[dict[str, Any]]) -> list[str]:
+    """The verdicts that are drawn."""
+    computed = COLUMNS.index("computed")
+    return sorted({p[-1] for one in sweeps for p in one["points"] if p[computed] is not None})
+
+
+def _data(sweep: dict[str, Any], of: str) -> dict[str, list[dict[str, Any]]]:
+    more = {"budget": sweep["budget"], "digits": sweep["digits"]}
+    points = [{**dict(zip(COLUMNS, point, strict=True)), **more} for point in sweep["points"]]
+    return {f"points{of}": points, f"given{of}": [{"place": sweep["given"][1]}]}
 
 
 def write(spec: dict[str, Any], file: Path) -> None:

@@ -201,15 +201,16 @@ function tensorOf(row) {
   const cells = tensor.cells.map((c) => called(data.columns.cell, c));
   const told = el("p", { class: "told", role: "status" });
   const side = Math.max(5, Math.min(30, Math.floor(Math.min(leafWidth(), 720) / tensor.columns)));
+  const argument = row.argument || (row.where || "").split("[")[0];
   let at = Math.max(0, cells.findIndex((c) => c.worst)), view = null;
   const point = (k) => {
     at = k;
     const c = cells[k];
-    told.textContent = `${row.argument}[${c.at}]: computed ${c.computed}, true ${c.true}; ${short(c.error_ulp) || "infinitely many"} ulps off, ${short(c.bits_lost)} bits lost, ${c.verdict}`;
+    told.textContent = `${argument}[${c.at}]: computed ${c.computed}, true ${c.true}; ${short(c.error_ulp) || "infinitely many"} ulps off, ${short(c.bits_lost)} bits lost, ${c.verdict}`;
     if (view) view.data("cursor", [{ row: c.row, column: c.column }]).run();
   };
   const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  const picture = chart(data.charts[`heat ${row.digits}`], { cells, cursor: [{ row: cells[at].row, column: cells[at].column }] }, `bits lost in ${row.argument}`,
+  const picture = chart(data.charts[`heat ${row.digits}`], { cells, cursor: [{ row: cells[at].row, column: cells[at].column }] }, `bits lost in ${argument}`,
     { width: side * tensor.columns, height: side * tensor.rows }, (found) => {
       view = found;
       view.addEventListener("click", (_, item) => { const k = item && item.datum ? cells.findIndex((c) => c.row === item.datum.row && c.column === item.datum.column) : -1; if (k >= 0) point(k); });
@@ -237,8 +238,8 @@ function sourceOf(row) {
   const listing = (one) => el("figure", {}, el("figcaption", {}, `${one.function} (${one.file})`), el("div", { class: "scroll", tabindex: "0" },
     el("table", { class: "listing code" }, head.cloneNode(true), el("tbody", {}, one.lines.map((l) => el("tr", { class: l.guilty ? "guilty" : null },
       el("td", { class: "number" }, `${l.guilty ? "▶ " : ""}${l.number}`), bar(l.forward), bits(l.forward), bar(l.backward), bits(l.backward), el("td", {}, l.text), el("td", { class: "soft" }, ops(l))))))));
-  const elsewhere = source.elsewhere.length ? el("figure", {}, el("figcaption", {}, "operations whose line is not known"), el("table", { class: "listing code" }, head.cloneNode(true),
-    el("tbody", {}, source.elsewhere.map((l) => el("tr", {}, el("td"), bar(l.forward), bits(l.forward), bar(l.backward), bits(l.backward), el("td", {}, l.operation), el("td")))))) : "";
+  const elsewhere = source.elsewhere.length ? el("figure", {}, el("figcaption", {}, "operations whose line is not known"), el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "listing code" }, head.cloneNode(true),
+    el("tbody", {}, source.elsewhere.map((l) => el("tr", {}, el("td"), bar(l.forward), bits(l.forward), bar(l.backward), bits(l.backward), el("td", {}, l.operation), el("td"))))))) : "";
   return el("section", {}, el("h3", {}, "The source"),
     el("p", { class: "soft" }, `Each line's share of the error bound at ${row.where || "the worst element"}, of the function's value (forward) and of its gradient (backward), and how many leading bits cancel there. ${source.note}`),
     source.listings.map(listing), elsewhere);
@@ -259,7 +260,7 @@ function others(row, whole) {
   if (points.length > 1) parts.push(el("p", { class: "soft" }, "Bits of error of each element of the gradient, a point a picture."), chart(data.charts[`points ${row.digits}`], { elements }, "bits of error at each point", { facets: true }));
   if (whole) parts.push(el("table", { class: "rows" }, el("tbody", {}, beside.toSorted(byBadness).map((r) => el("tr", {},
     el("td", {}, el("span", { class: "said", tone: tone(r.verdict) }, `${mark(r)} ${word(r)}`)),
-    el("td", {}, r.number === row.number ? r.input : link(r, r.input)),
+    el("td", { class: "input" }, r.number === row.number ? r.input : link(r, r.input)),
     el("td", { class: "bits_lost" }, lost(r)), el("td", { class: "where" }, r.diagnosis || ""))))));
   return el("section", {}, parts);
 }

@@ -11,6 +11,8 @@ from harness.page import document, sweep
 from harness.page.document import Document, packed, page
 from harness.page.elements import rounded
 from harness.page.leaf import Leaves, grow
+from harness.page.library import svg
+from harness.page.pictures import over_inputs
 from harness.report.page import row, wanted
 from harness.report.sections import learning_section, power_section, times_section
 from harness.report.tables import records_frame, timings
@@ -57,6 +59,20 @@ def test_a_report_writes_its_page_and_its_charts(tmp_path, capsys):
     (chart,) = (tmp_path / "charts").glob("over*.svg")
     assert chart.name == "over-the-input-sigmoid-float64.svg"
     assert chart.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_picture_has_the_systems_of_a_function_one_below_the_other():
+    leaves = Leaves()
+    for system in ("jax", "torch"):
+        told = {"function": "f", "system": system, "dtype": "float64", "verdict": "accurate"}
+        point = ["1", 0.5, "2", system, 0.5, 1.0, 2.0, 0.0, "accurate"]
+        over = {"dtype": "float64", "digits": 53, "budget": 26, "given": ["1", 0.5], "points": [point]}
+        grow(leaves, told, {"sweep": over})
+    ((name, spec),) = over_inputs(leaves)
+    assert name == "over-the-input-f-float64"
+    assert [one["title"] for one in spec["vconcat"]] == ["f, jax", "f, torch"]
+    assert [spec["datasets"][f"points{k}"][0]["true"] for k in range(2)] == ["jax", "torch"]
+    assert svg(spec).count("f, ") >= 2
 
 
 def test_pages_are_written_where_they_are_named_and_need_a_folder(capsys):
