@@ -30,6 +30,10 @@ FUNCTIONS = {
     "the spectral norm": (lambda a: torch.linalg.matrix_norm(a, 2), A),
     "the condition": (lambda s: torch.linalg.cond(s), S),
     "whitened": (whitened, A),
+    "an exponential": (torch.linalg.matrix_exp, S / 2),
+    "exponentials in batches": (torch.linalg.matrix_exp, torch.stack([S, S / 3])),
+    "a unitary one": (lambda s: torch.linalg.matrix_exp(1j * s) @ torch.ones(3).cdouble(), S),
+    "of a complex matrix": (torch.linalg.matrix_exp, S * (1 + 0.5j) + 0.2j),
 }
 
 

@@ -101,6 +101,12 @@ def inverse(a: Complex) -> Complex:
     return Complex(index(found, lambda p: p[..., :n, :n]), index(found, lambda p: p[..., n:, :n]))
 
 
+def exponential(a: Complex) -> Complex:
+    """e^a of (..., n, n)."""
+    n, found = a.shape[-1], la.exponential(embedded(a))
+    return Complex(index(found, lambda p: p[..., :n, :n]), index(found, lambda p: p[..., n:, :n]))
+
+
 def product(x: Complex, axes: Sequence[int], keepdims: bool = False) -> Complex:
     """The product over axes, by halves: zeros are no exception."""
     axes = sorted(a % x.ndim for a in axes)

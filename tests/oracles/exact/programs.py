@@ -119,6 +119,11 @@ SAMPLES: dict[str, Sample] = {
     "solve": Sample(linear_algebra.solve, (A, X)),
     "inverse": Sample(linear_algebra.inverse, (A,)),
     "det": Sample(linear_algebra.det, (A,)),
+    "matrix_exp": Sample(lambda a: linear_algebra.exponential(a * 0.25), (A,)),
+    "matrix_exp along": Sample(
+        lambda a, e: a.builder.emit(linear_algebra.exponential_along_, (a * 0.25, e), a.shape, a.dtype),
+        (A, A.T),
+    ),
     "eigenvalues": Sample(lambda a: spectral.eigh(a)[0], (SYMMETRIC,)),
     "eigenvectors": Sample(lambda a: spectral.eigh(a)[1], (SYMMETRIC,)),
     "singular values": Sample(spectral.singular_values, (X,)),

@@ -20,6 +20,7 @@ LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
 MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
+MATRICES |= {"matrix_exp", "matrix_exp_along"}
 CONSTANT = {"constant", "pi", "cosines", "detach", "signed", "weights", "lapack_signs", "edge_rate"}
 CONSTANT |= STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
@@ -33,6 +34,7 @@ LINEAR = MOVES | {
     "cumsum",
     "scatter_add",
     "matmul",
+    "matrix_exp_along",
     "solve",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}

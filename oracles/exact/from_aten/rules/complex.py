@@ -511,6 +511,7 @@ COMPLEX: dict[str, Rule] = {
     **dict.fromkeys(("cholesky", "linalg_cholesky_ex"), _cholesky),
     "cholesky_inverse": lambda call, low, upper=False: ca.inverse(_gram(low, upper)),
     "cholesky_solve": lambda call, b, low, upper=False: ca.solve(_gram(low, upper), b),
+    "linalg_matrix_exp": _alone(ca.exponential),
     "linalg_lu_factor_ex": _lu_factor,
     "linalg_lu": _lu,
     "lu_unpack": _lu_unpack,

@@ -253,6 +253,7 @@ def _ormqr(v: Var, tau: Var, c: Var, left: bool = True, transpose: bool = False)
 RULES: dict[str, Rule] = {
     "_linalg_eigh": _eigh,
     "_linalg_svd": _svd,
+    "linalg_matrix_exp": plain(la.exponential),
     "linalg_lu_factor_ex": _lu_factor,
     "linalg_lu": _lu,
     "_linalg_det": _det,

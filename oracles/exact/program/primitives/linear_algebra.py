@@ -17,10 +17,10 @@ from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth
 from oracles.exact.program.primitives.arithmetic import scale
-from oracles.exact.program.primitives.arrays import index, permute, reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
-from oracles.exact.program.program import Array, Equation, Primitive, Var
+from oracles.exact.program.program import Array, Equation, Primitive, Var, sum_of
 
 
 def transpose(x: Var) -> Var:
@@ -208,6 +208,66 @@ def det(a: Var) -> Var:
 def trace(a: Var) -> Var:
     """The sum of the diagonal of (..., n, n)."""
     return reduce_sum(index(a, lambda p: np.diagonal(p, axis1=-2, axis2=-1)), (a.ndim - 2,))
+
+
+# -- exponentials -----------------------------------------------------------------------------------------
+
+
+def _exponential(a: Array) -> Array:
+    return batched(lambda m: _entries(matrix(m).exp()), a)
+
+
+def _exponential_along(a: Array, e: Array) -> Array:
+    """The block above the diagonal of the exponential of [[a, e], [0, a]]."""
+
+    def one(a: Array, e: Array) -> Array:
+        n = len(a)
+        wide = zeros((2 * n, 2 * n))
+        wide[:n, :n], wide[:n, n:], wide[n:, n:] = a, e, a
+        return _entries(matrix(wide).exp())[:n, n:]
+
+    return batched(one, a, e)
+
+
+def _exponential_along_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """Linear in e; along a it is that of the matrix whose exponential it is a block of (Mathias, 1996)."""
+    (a, e), (ta, te) = equation.operands, tangents
+    terms = [] if te is None else [_along(a, te)]
+    if ta is not None:
+        n, none = a.shape[-1], index(a, lambda p: np.full(p.shape, -1))
+        wide = concatenate([concatenate([a, e], -1), concatenate([none, a], -1)], -2)
+        zero = index(ta, lambda p: np.full(p.shape, -1))
+        moved = concatenate([concatenate([ta, zero], -1), concatenate([zero, ta], -1)], -2)
+        terms.append(index(_along(wide, moved), lambda p: p[..., :n, n:]))
+    return sum_of(*terms)
+
+
+exponential_along_ = Primitive(
+    "matrix_exp_along",
+    _exponential_along,
+    _exponential_along_jvp,
+    lambda e, k, ct: _along(transpose(e.operands[0]), ct),
+    cost=cubed,
+)
+
+
+def _along(a: Var, e: Var) -> Var:
+    return a.builder.emit(exponential_along_, (a, e), a.shape, a.dtype)
+
+
+def _exponential_jvp(equation: Equation, tangents: Tangents) -> Var:
+    """The derivative of Fréchet (Najfeld and Havel, Derivatives of the matrix exponential, 1995)."""
+    (a,), (ta,) = equation.operands, tangents
+    assert ta is not None
+    return _along(a, ta)
+
+
+exponential_ = Primitive("matrix_exp", _exponential, _exponential_jvp, cost=cubed)
+
+
+def exponential(a: Var) -> Var:
+    """e^a of (..., n, n)."""
+    return a.builder.emit(exponential_, (a,), a.shape, a.dtype)
 
 
 # -- triangles --------------------------------------------------------------------------------------------
