@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Before anything is loaded: threads of two workers that wait for each other do so busily, and then torch's
+# softmax of 32 numbers takes 5 ms.
+os.environ["OMP_NUM_THREADS"] = "1"
 # Millions of objects, of JAX and of the tests, live until the end: looking through them often wastes time.
 gc.set_threshold(20_000, 20, 100)
 
