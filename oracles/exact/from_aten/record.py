@@ -60,7 +60,7 @@ def record(
     before = kept.latest(kind)
     if before is not None and differentiate and taken is not None and before.is_ruled:
         # The run of its gradient, which is to come, shows whether it is that still.
-        taken.append(Claim(function, before, lambda: run.as_before(kind, before) is not None))
+        taken.append(Claim(function, run.leaves, before, lambda: run.as_before(kind, before) is not None))
         return run.recorded(before.program, before.once, run.executed)
     known = run.as_before(kind) if before is not None else None
     if known is not None:
@@ -76,19 +76,29 @@ def record(
             return run.recorded(program, tuple(mode.once), lambda: executed)
         one = new
     if taken is not None and differentiate:
-        taken.append(Claim(function, one, lambda: True, holds=True))
+        taken.append(Claim(function, run.leaves, one, lambda: True, holds=True))
     elif taken:
-        _show(taken, getattr(function, "contains", None), one)
+        _show(taken, run, one)
     return run.recorded(one.program, one.once, lambda: executed)
 
 
-def _show(taken: Sequence[Claim], function: Any, gradient: kept.Kept) -> None:
-    """The run of a gradient was the one that is kept: so is that of the function inside it."""
+def _show(taken: Sequence[Claim], run: _Run, gradient: kept.Kept) -> None:
+    """The run of a gradient was the one that is kept: so is that of the function in it, at its arguments."""
+    function = getattr(run.function, "contains", None)
     for claim in taken:
-        if claim.function is function:
+        if claim.function is function and _are_same(claim.at, run.leaves[1:]):
             claim.holds = claim.holds or gradient.function is claim.kept or claim.shows()
             if claim.holds:
                 gradient.function = claim.kept
+
+
+def _are_same(some: list[list[Any]], others: list[list[Any]]) -> bool:
+    """Whether these are the same numbers in the same places."""
+    return [len(own) for own in some] == [len(own) for own in others] and all(
+        isinstance(x, Tensor) and isinstance(y, Tensor) and x.dtype == y.dtype and torch.equal(x, y)
+        for own, other in zip(some, others, strict=True)
+        for x, y in zip(own, other, strict=True)
+    )
 
 
 class _Run(NamedTuple):

@@ -101,13 +101,14 @@ class Claim:
     """A recording that is taken for the function's, since it was so before, until a run shows whether it is.
 
     Attributes:
-        function: The function.
+        function, at: The function and its arguments.
         kept: The recording, as the front end keeps it.
         shows: Runs the function, and says whether it still does what was recorded.
         holds: Whether a run has shown it.
     """
 
     function: Any
+    at: Any
     kept: Any
     shows: Callable[[], bool]
     holds: bool = False

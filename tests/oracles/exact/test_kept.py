@@ -18,6 +18,7 @@ from oracles.exact.from_aten.mode import DispatchMode
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import ExactError
+from oracles.exact.program.recording import claims, shown
 from oracles.frameworks.in_torch import pullback
 
 X = torch.tensor([[0.3, -1.2, 0.7], [2.1, 0.4, -0.6]])
@@ -188,6 +189,27 @@ def test_one_run_shows_a_function_and_its_gradient(monkeypatch):
     assert counts[0] == one + one
     assert counts[1] == both  # the gradient's, here and nearby
     assert sorted(counts[3]) == both + both  # a gradient by hand runs no function
+
+
+def test_a_gradient_shows_its_function_where_it_ran_alone():
+    def function(x):
+        return (x.exp(),)
+
+    pull, ran = pullback(function, (0,)), []
+    for point in (X, LATER):
+        record(function, (point,))
+        record(pull, ((ROW.expand(2, 3),), point), differentiate=False)
+
+    def work():
+        for point in (X, LATER):
+            record(function, (point,))
+        for claim in claims():
+            claim.shows = lambda claim=claim: ran.append(claim) or True
+        record(pull, ((ROW.expand(2, 3),), LATER), differentiate=False)
+        return [claim.holds for claim in claims()]
+
+    assert shown(work) == [False, True]
+    assert len(ran) == 2  # the first at its own point; the second for the first time
 
 
 # -- whatever a function reads ----------------------------------------------------------------------------
