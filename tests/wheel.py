@@ -55,7 +55,7 @@ try:
 except ImportError as missing:
     assert "pip install 'gradproof[html]'" in str(missing), missing
 else:
-    assert "<script" in page and "mylib" in found._repr_html_()
+    assert "<script" in page
 assert "wrong" in found._repr_html_()
 said = gradproof.check_gradient(mylib.opaque, (x,), vjp=lambda g, x: g).diagnosis
 assert "mylib" in said and "return np.array([float(v) for v in x])" in said, said

@@ -60,7 +60,8 @@ class Elements:
     def bound_ulp(self, at: tuple[int, ...]) -> float:
         """How far from the truth its program may end, in ulps; NaN where that is not known."""
         far = reach(self.evidence.bound, at, self.truth)
-        return float(far / format_of(self.dtype).ulp(self.truth.mid[at]))
+        with np.errstate(over="ignore"):  # beyond float64, where the ulp is that of 0
+            return float(far / format_of(self.dtype).ulp(self.truth.mid[at]))
 
     def told(self, at: tuple[int, ...]) -> list[Any]:
         """One element as plain values, in the order of COLUMNS."""

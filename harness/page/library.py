@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIBRARIES = ("altair", "jinja2", "vl_convert")
+PART = re.compile(r"\b(?:clip|gradient_)\d+\b")
 ADVICE = "pip install 'gradproof[html]'"
 
 
@@ -43,8 +46,15 @@ def template(name: str) -> Any:
 
 
 def svg(spec: dict[str, Any]) -> str:
-    """A chart as SVG."""
-    return str(library("vl_convert").vegalite_to_svg(json.dumps(spec)))
+    """A chart as SVG, the same for the same chart.
+
+    Vega numbers its parts over all charts of a process; here they are named by what is drawn, so that two
+    pictures on one page have names of their own.
+    """
+    text = str(library("vl_convert").vegalite_to_svg(json.dumps(spec)))
+    own = hashlib.sha256(PART.sub("", text).encode()).hexdigest()[:8]
+    names = list(dict.fromkeys(PART.findall(text)))
+    return PART.sub(lambda found: f"g{own}-{names.index(found[0])}", text)
 
 
 def png(spec: dict[str, Any], scale: float = 2.0) -> bytes:

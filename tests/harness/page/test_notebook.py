@@ -23,6 +23,7 @@ def test_a_notebook_shows_the_worst_row_compactly_and_without_scripts(imprecise)
     assert "t = np.tanh(u)" in card
     assert f"{imprecise.worst.error_ulp:.3g}" in card
     assert len(card) < 40_000
+    assert imprecise._repr_html_() == card
 
 
 def test_without_the_extra_a_notebook_shows_the_table(imprecise, monkeypatch):
