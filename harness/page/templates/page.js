@@ -18,7 +18,7 @@ function el(tag, about = {}, ...children) {
   made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return made;
 }
-const word = (row) => row.verdict || "nothing compared";
+const word = (row) => row.verdict || (row.outcome && row.outcome !== "info" ? row.outcome : "nothing compared");
 const tone = (verdict) => (data.verdicts[verdict] || {}).color || "#868c96";
 const mark = (row) => (data.outcomes[row.outcome] || {}).mark || "";
 const severity = (row) => (data.verdicts[row.verdict] || { severity: 99 }).severity;
