@@ -52,7 +52,8 @@ def pairs_at(arena: NDArray[np.float64], value: Value, copied: bool = True) -> P
     planes = arena[node.at : node.at + node.words].reshape(3, *value.shape)
     if value.shape != value.whole:
         planes = np.broadcast_to(planes, (3, *value.whole))
-    return Pairs(*(planes.copy() if copied else planes))
+    planes = planes.copy() if copied else planes
+    return Pairs(*(planes[k, ...] for k in range(3)))  # of a single number, too, an array that is read later
 
 
 def integers_at(arena: NDArray[np.float64], value: Value) -> NDArray[np.int64]:

@@ -162,6 +162,12 @@ def test_another_point_between_changes_nothing():
     assert bits_of(plan.run(points)) == first
 
 
+def test_several_runs_of_a_single_number_are_not_the_first_one_again():
+    plan = Plan(written(lambda x: x * x, ()), rule)
+    (found,) = plan.blocks[0].around([np.array([3.0])], {0: (np.array([[1.0], [2.0]]), np.zeros((2, 1)))}, 2)
+    assert found.h.tolist() == [[1.0], [4.0]]
+
+
 @pytest.mark.parametrize("name", ["softmax", "maximum", "log_softmax"])
 def test_several_runs_at_once_give_what_each_gives_alone(name):
     function, points = SAMPLES[name]
