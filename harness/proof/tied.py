@@ -96,14 +96,20 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
     The same operations give the same numbers up to their rounding. A kernel may round more than its model
     allows, and then it does so where it is recorded too: by as much again the two may differ, where the model
     bounds nothing by half of the digits. And no kernel is off by a hundredth, or by half of the digits of a
-    format that has fewer: what is recorded is another function then.
+    format that has fewer, of the largest element where nothing bounds it: what is recorded is another
+    function then.
     """
     beyond, bounded = _beyond(balls, value)
     if bounded.all() and not beyond.any():
         return ""
     numbers, half = value.astype(np.float64), 2.0 ** -(format_of(value.dtype.name).digits / 2)
     known = beyond & bounded & np.isfinite(numbers)
-    far = known & (distance(true, numbers) > max(SMALL, half) * np.abs(true.mid))
+    off, least, size = distance(true, numbers), max(SMALL, half), np.abs(true.mid)
+    far = known & (off > least * size)
+    # Where nothing bounds a kernel (LAPACK's vectors), its errors are as large as its largest elements.
+    unknown = ~bounded & np.isfinite(numbers) & np.isfinite(size)
+    largest = np.max(size, initial=0.0, where=np.isfinite(size))
+    far |= unknown & (off > least * largest)
     if far.any():
         at = _first(far)
         here = float(numbers[at])

@@ -5,6 +5,7 @@ import torch
 
 from harness import check_gradient
 from harness.verdicts import Verdict
+from oracles.exact.from_aten.rules import linalg
 
 A = torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 S = A[:3] + A[:3].T
@@ -75,6 +76,15 @@ class Shrunk(Nuclear):
     def backward(ctx, g):
         u, v = ctx.saved_tensors
         return g * 0.999 * u @ v
+
+
+def test_vectors_of_another_sign_accuse_nobody(monkeypatch):
+    """No model bounds them: a value far from the recorded one says that another function was recorded."""
+    own = linalg._of_svd
+    monkeypatch.setattr(linalg, "_of_svd", lambda dtype: lambda numbers: -own(dtype)(numbers))
+    found = check_gradient(lambda a: svd(2 * a), (A,), probes=False)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "is not the function that it is taken for" in str(found)
 
 
 def test_a_backward_by_hand_is_judged():
