@@ -87,7 +87,7 @@ def product(x, y):
 
 
 def rooted(x, y):  # no truth is known of it: the original decides
-    return torch.linalg.svd(x[None] * y[:, None])[1]
+    return torch.linalg.eigvals(torch.diag(x * y)).real
 
 
 def stopped(x, y):  # torch's own gradient is not its derivative

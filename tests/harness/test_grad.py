@@ -116,7 +116,7 @@ class IgnoringTorch(torch.autograd.Function):
 
 
 def opaque(g, x):
-    return np.fft.ifft(np.fft.fft(2 * x)).real
+    return np.ldexp(*np.frexp(2 * x))
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ KERNELS = {
     "ctypes": (through_ctypes, X, "float() would take"),
     "a pointer": (by_pointer, X, "no attribute ctypes"),
     "no rule of NumPy": (
-        lambda x: np.linalg.eigvalsh(np.diag(x)), X, "np.linalg.eigvalsh has no rule: say what it computes"),
+        lambda x: np.frexp(x)[0], X, "np.frexp has no rule: say what it computes"),
     "a loop of Python's": (np.vectorize(lambda v: v * v), X, "a conversion to a plain array"),
     "autograd.Function": (Opaque.apply, T, "the function computes something outside torch"),
     "an operator": (Custom.apply, T, "gradproof_tests.sine has no rule: say what it computes with"),

@@ -150,7 +150,7 @@ QUIET = {
         lambda x: np.sum(x * x), (EXTREME,), grad=lambda x: 2 * x, boundary=["huge"]
     ),
     "no cotangent": lambda: harness.check_gradient(lambda x: x * x, (W,), vjp=lambda g, x: 2 * x),
-    "nothing known": lambda: harness.check_gradient(lambda x: np.fft.fft(x).real, (W,), vjp=lambda g, x: g),
+    "nothing known": lambda: harness.check_gradient(lambda x: np.frexp(x)[0], (W,), vjp=lambda g, x: g),
     "dropout": lambda: harness.check_gradient(torch.nn.Dropout(), (T,), boundary=["zeros"]),
     "a module and its spec": lambda: harness.check_gradient(LSTM, (T[None].float(),), spec=LSTM),
     "a kernel": lambda: harness.check_gradient(kernel, (jnp.asarray(W, "float32"),), mode="forward"),
