@@ -41,6 +41,7 @@ class Kept:
         program, once: What was recorded.
         rules: Which rules it was written by, by the operator and whether it worked in place.
         function: Of a gradient: the recording of the function that its run begins with, where that is known.
+        is_steady: Whether the last run of its kind was this one, so that the next one may well be, too.
     """
 
     lines: list[tuple[Any, ...]]
@@ -49,6 +50,7 @@ class Kept:
     once: tuple[str, ...]
     rules: dict[tuple[Any, bool], Any]
     function: Kept | None = None
+    is_steady: bool = False
 
     @property
     def is_ruled(self) -> bool:

@@ -58,13 +58,14 @@ def record(
     run = _Run(function, leaves, trees, tree_map(_as_tensor, kwargs) if kwargs else {})
     kind, taken = kept.kind_of(function, run.leaves, differentiate), claims()
     before = kept.latest(kind)
-    if before is not None and differentiate and taken is not None and before.is_ruled:
+    if before is not None and differentiate and taken is not None and before.is_steady and before.is_ruled:
         # The run of its gradient, which is to come, shows whether it is that still.
-        taken.append(Claim(function, run.leaves, before, lambda: run.as_before(kind, before) is not None))
+        taken.append(Claim(function, run.leaves, before, lambda: run.is_still(kind, before)))
         return run.recorded(before.program, before.once, run.executed)
     known = run.as_before(kind) if before is not None else None
-    if known is not None:
+    if known is not None and before is not None:
         one, executed = known
+        before.is_steady = one is before
     else:
         mode = OperatorRecorder(moves=differentiate)
         outputs = run.under(mode)
@@ -148,6 +149,11 @@ class _Run(NamedTuple):
         if nearby.lines != watch.lines:
             return None
         return found, watch.executed
+
+    def is_still(self, kind: Hashable, one: kept.Kept) -> bool:
+        """Whether this recording is that of the function now."""
+        one.is_steady = self.as_before(kind, one) is not None
+        return one.is_steady
 
     def nearby(self) -> tuple[Watch, _Run]:
         """It at other arguments, run: as far off as may be, for the function may have a domain.

@@ -12,6 +12,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from gradproof import check_gradient
+from harness.proof import answer
 from oracles.exact.core.plans import structure
 from oracles.exact.from_aten import kept, record
 from oracles.exact.from_aten.mode import DispatchMode
@@ -166,7 +167,8 @@ def test_checks_say_the_same_of_what_has_changed(name):
     by_hand = lambda g, x: g * x.exp()  # noqa: E731
     for vjp in (None, by_hand) if name in {"another function", "raises"} else (None,):
         now.other = False
-        said(function, vjp, X)
+        for point in (X, LATER, X):
+            said(function, vjp, point)
         now.other = True
         found = said(function, vjp, LATER)
         kept._kept.clear()
@@ -181,14 +183,26 @@ def test_one_run_shows_a_function_and_its_gradient(monkeypatch):
     )
     counts = []
     for vjp in (None, lambda g, x: g * x.exp()):
-        for point in (X, LATER):
+        for point in (X, LATER, X + 1):
             runs.clear()
             assert check_gradient(lambda x: x.exp(), (point,), vjp=vjp).passed
             counts.append(runs.copy())
     one, both = ["OperatorRecorder", "Watch"], ["Watch", "Watch"]
     assert counts[0] == one + one
-    assert counts[1] == both  # the gradient's, here and nearby
-    assert sorted(counts[3]) == both + both  # a gradient by hand runs no function
+    assert counts[1] == both + both
+    assert counts[2] == both  # the gradient's, here and nearby
+    assert counts[5] == both + both  # a gradient by hand runs no function
+
+
+def test_what_changes_each_time_is_not_taken_for_granted(monkeypatch):
+    answers, own = [], answer._answer
+    monkeypatch.setattr(answer, "_answer", lambda *args: answers.append(1) or own(*args))
+    for now.factor in (1.0, 2.0, 3.0, 4.0):
+        assert check_gradient(lambda x: x * now.factor, (X,)).passed
+    assert len(answers) == 4
+    for now.factor in (4.0, 4.0, 5.0, 6.0):
+        assert check_gradient(lambda x: x * now.factor, (X,)).passed
+    assert len(answers) <= 10  # one in vain, and what it asks for its blame
 
 
 def test_a_gradient_shows_its_function_where_it_ran_alone():
@@ -199,6 +213,7 @@ def test_a_gradient_shows_its_function_where_it_ran_alone():
     for point in (X, LATER):
         record(function, (point,))
         record(pull, ((ROW.expand(2, 3),), point), differentiate=False)
+    kept.latest(kept.kind_of(function, [[X]], True)).is_steady = True
 
     def work():
         for point in (X, LATER):
