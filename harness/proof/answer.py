@@ -114,8 +114,8 @@ def answered(
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
-    faulty = any(p.verdict.standing is Standing.FAULTY for p in own)
-    if faulty and fault is None and question.blames and len(question.derivative.steps) > 1:
+    loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} for p in own)
+    if loses and fault is None and question.blames and len(question.derivative.steps) > 1:
         notes = (*notes, BEYOND)
     own = [
         replace(p, blame=fault, guilty=_guilty(p, fault, tested, posed))
