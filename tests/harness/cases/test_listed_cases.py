@@ -53,6 +53,7 @@ def project(tmp_path, monkeypatch):
     inside.mkdir()
     monkeypatch.chdir(inside)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # within a second it would stand for a change
     (tmp_path / "my_cases.py").write_text(CASES, encoding="utf-8")
 
     def listing(*names):
