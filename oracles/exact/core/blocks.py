@@ -339,15 +339,18 @@ def in_threads(count: int | None) -> Iterator[None]:
 
 
 def every(blocks: Sequence[Block], work: Callable[[Block], bool]) -> bool:
-    """Whether all blocks come out well; none is begun after one that does not."""
+    """Whether all blocks come out well; none is begun after one that does not.
+
+    In threads the last one waits for all others: some of its rows are those of the one before.
+    """
     count = min(_threads.get(), len(blocks))
     if count <= 1:
         return all(map(work, blocks))
     with ThreadPoolExecutor(count) as pool:
-        running = [pool.submit(work, block) for block in blocks]
+        running = [pool.submit(work, block) for block in blocks[:-1]]
         well = all(one.result() for one in running)
         pool.shutdown(cancel_futures=True)
-    return well
+    return well and work(blocks[-1])
 
 
 def flat(numbers: Any) -> Any:

@@ -22,7 +22,7 @@ from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.refine import FEW, Enclosure
 from oracles.exact.program.balls import KINKS, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, Format, format_of
@@ -34,7 +34,6 @@ PERTURBATIONS = 16
 # Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one
 # element has probability 4e-11.
 MANY, FEWER = 2**16, 8
-FEW = 8  # of so much work, single elements are a part
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -152,6 +154,20 @@ def test_threads_give_the_same(monkeypatch, count):
         monkeypatch.setattr(blocks, "ThreadPoolExecutor", lambda _: pytest.fail("one thread was asked for"))
         with blocks.in_threads(1):
             assert bits_of(plan.run(given)) == alone
+
+
+def test_in_threads_the_last_block_whose_rows_another_has_waits_for_all_others():
+    ended = []
+
+    def work(block):
+        time.sleep(0.0 if block == "last" else 0.02)
+        ended.append(block)
+        return True
+
+    with blocks.in_threads(4):
+        assert blocks.every(["first", "second", "last"], work)
+    assert sorted(ended[:2]) == ["first", "second"]
+    assert ended[2:] == ["last"]
 
 
 def test_in_threads_a_block_that_is_not_decided_ends_the_plan():
