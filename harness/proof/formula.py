@@ -208,7 +208,9 @@ def _furthest(
         if agree.all():
             continue
         size = float(np.max(np.abs(t.mid), initial=0.0)) or 1.0
-        gap = np.where(agree, -1.0, np.abs(e.mid - t.mid) / size)
+        with np.errstate(all="ignore"):
+            apart = np.abs(e.mid - t.mid) / size
+        gap = np.where(agree, -1.0, np.where(np.isnan(apart), np.inf, apart))  # beyond float64 both
         at = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
         if float(gap[at]) > best:
             best, where = float(gap[at]), (k, at)  # type: ignore[assignment]

@@ -407,3 +407,12 @@ def test_a_value_beside_a_specification_that_is_zero_there_is_another_function()
     found = checked(f=lambda x: x * 0.0 + 0.1, spec=lambda x: x * 0.0, vjp=lambda g, x: 0 * x)
     assert found.verdict is Verdict.WRONG
     assert "the function is not the specification: its value is 0.1 " in found.diagnosis
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_gradient_that_overflows_as_the_truth_does_is_right_and_one_of_another_function_is_wrong():
+    x = np.array([800.0, 1.0])
+    right = check_gradient(np.exp, (x,), vjp=lambda g, x: g * np.exp(x))
+    assert right.passed, right
+    wrong = check_gradient(np.exp, (x,), vjp=lambda g, x: 2 * g * np.exp(x))
+    assert "2 of 2 elements differ" in wrong.diagnosis

@@ -357,6 +357,8 @@ def _by_plan(
     work.left -= FEW * elements.cost
     for found, mask, own in zip(results, open_, balls, strict=True):
         there = of_balls(own)
+        if not there.known:  # beyond float64, as e^800: no pair holds it, and a ball of Arb's does
+            return None
         found.h[mask], found.l[mask], found.r[mask] = there.h, there.l, there.r
     return [Enclosure(found, bits) for found in results]
 

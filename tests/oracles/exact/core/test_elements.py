@@ -172,3 +172,12 @@ def test_a_comparison_that_is_not_certain_gives_nothing():
     plan = Plan(builder.program([choices.select(above, x, -x)]), rule)
     with pytest.raises(Undecided, match="cannot compare"):
         plan.elements([np.ones(2, bool)], 1e6).at([np.array([0.1, 0.2])], 128)
+
+
+def test_what_no_pair_holds_stays_a_ball_and_its_nearest_float64_is_infinite():
+    x = np.array([800.0, 1e300, 1.0])
+    program = vjp(build(lambda x: scalar("exp", x), (x,)), [0])
+    (found,) = refine(program, [x, np.full(3, -0.75)], 256, Limits(), quickly=True)
+    assert found.pairs is None
+    assert found.mid[:2].tolist() == [-np.inf, -np.inf]
+    assert found.mid[2] == pytest.approx(-0.75 * np.e)
