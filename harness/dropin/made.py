@@ -14,6 +14,7 @@ from typing import Any, assert_never
 
 from harness.check import IN_TEST, answered
 from harness.checkers import HOMES
+from harness.proof.answer import FAULTY, blaming
 from harness.proof.question import Probe
 from harness.result import Result
 from harness.verdicts import Verdict
@@ -238,7 +239,7 @@ def decide(
     unproven = ""
     for number, question in enumerate(questions):
         try:
-            with unheard():
+            with unheard(), blaming(FAULTY if settings.strict else FAULTY - {Verdict.IMPRECISE}):
                 whole = question()
         except Exception as problem:  # whatever it is, the suite under test must not turn red for it
             unproven = first_line(problem)

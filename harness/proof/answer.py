@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -29,6 +31,19 @@ BEYOND = (
     "no rule of yours, is checked alone"
 )
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
+FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
+
+_blamed: ContextVar[frozenset[Verdict]] = ContextVar("blamed", default=FAULTY)
+
+
+@contextmanager
+def blaming(verdicts: Iterable[Verdict]) -> Iterator[None]:
+    """Inside it is asked of these verdicts alone whose fault they are: that takes several checks."""
+    token = _blamed.set(frozenset(verdicts))
+    try:
+        yield
+    finally:
+        _blamed.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,7 @@ def answered(
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
-    loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} for p in own)
+    loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} & _blamed.get() for p in own)
     if loses and fault is None and question.blames and len(question.derivative.steps) > 1:
         notes = (*notes, BEYOND)
     own = [
@@ -152,7 +167,7 @@ def whose(
     question: Question, tested: UnderTest, posed: Posed, examined: Examined, found: Sequence[Judgement]
 ) -> Blame | None:
     """Whose fault it is that parts of a derivative are not right; None where they are, or nobody can tell."""
-    if not question.blames or all(j.verdict.standing is not Standing.FAULTY for j in found):
+    if not question.blames or all(j.verdict not in _blamed.get() for j in found):
         return None
     from harness.proof.blame import blame
 

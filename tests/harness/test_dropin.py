@@ -155,6 +155,17 @@ def test_an_imprecise_gradient_warns_and_raises_where_that_is_asked_for(settings
         gradcheck(torch.sigmoid, (saturated,))
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_whose_fault_it_is_is_asked_only_where_a_test_turns_red(strict, settings, monkeypatch):
+    asked = []
+    monkeypatch.setattr("harness.proof.blame.blame", lambda *of: asked.append(of))
+    settings.strict = strict
+    saturated = torch.tensor([0.5, 40.7], dtype=torch.float64, requires_grad=True)
+    with pytest.raises(GradcheckError) if strict else pytest.warns(GradientWarning):
+        gradcheck(torch.sigmoid, (saturated,))
+    assert bool(asked) is strict
+
+
 class ThroughNumpy(torch.autograd.Function):
     """A kernel that nobody can look into."""
 

@@ -18,6 +18,7 @@ from oracles.exact.program.program import Array, Equation, Program, Series
 
 RATE = 3e7  # additions of balls that stand for a second
 QUICK = 16  # times as many in the fast core, at the least: without wide vectors, too
+WRITING = 10_000  # as many as writing an equation of the fast core's plan takes
 GUARD, LEAST_SECONDS = 20, 30  # a clock of so many times the seconds, of 30 at the least
 # Sees an equation with the values of its operands and of its output.
 Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
@@ -39,9 +40,12 @@ class Work:
         """Whether one evaluation more is within it."""
         return program.cost * _factor(bits) <= self.left
 
-    def pays_runs(self, program: Program, runs: int = 1) -> bool:
-        """Count so many runs of the program's plan, if they are within it."""
-        cost = runs * program.cost / QUICK
+    def pays_plan(self, program: Program, runs: int = 1) -> bool:
+        """Count the program's plan and so many runs of it, if they are within it.
+
+        It counts as if it was written now: whether another check has left it changes no verdict.
+        """
+        cost = len(program.equations) * WRITING + runs * program.cost / QUICK
         if cost > self.left:
             return False
         self.left -= cost

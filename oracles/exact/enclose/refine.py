@@ -331,8 +331,8 @@ def _by_plan(
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
     whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves.
     """
-    plan = planned(program)
-    results = plan.run(inputs) if plan and work.pays_runs(program) else None
+    plan = planned(program) if work.pays_plan(program) else None
+    results = plan.run(inputs) if plan else None
     if plan is None or results is None:
         return None
     sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]

@@ -88,10 +88,10 @@ def _by_plan(
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]] | None:
     """By the fast core; where that does not tell a to a sixteenth, by Arb: if for few elements, else None."""
-    plan = planned(program)
-    if plan is None or any(t.kinks for t in truth):
+    if any(t.kinks for t in truth) or not (work is None or work.pays_plan(program, len(seeds))):
         return None
-    if work is not None and not work.pays_runs(program, len(seeds)):
+    plan = planned(program)
+    if plan is None:
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
     numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}

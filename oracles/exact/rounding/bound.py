@@ -88,8 +88,9 @@ def bound(
         if not dtype.startswith(("bool", "int", "uint")):
             format_of(dtype)
     work = work or Work(SECONDS)
-    if not keep and (plan := planned_bound(program, model, _leaving)) and stored(program, model, inputs):
-        pairs = plan.run(inputs) if work.pays_runs(program) else None
+    quick = not keep and stored(program, model, inputs) and work.pays_plan(program)
+    if quick and (plan := planned_bound(program, model, _leaving)):
+        pairs = plan.run(inputs)
         if pairs is not None and all(p.known for p in pairs):
             return Bound(list(pairs))
     with precision(BITS):

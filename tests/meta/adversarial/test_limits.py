@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import harness
+from oracles.exact.core import plans
+from oracles.exact.core.plan import Plan
 from oracles.exact.enclose import evaluate
 from oracles.exact.program import recording
 from oracles.exact.program.errors import Undecided
@@ -86,6 +88,29 @@ def test_the_work_that_is_asked_for_is_what_decides():
     with pytest.raises(Undecided, match=r"out of work at equation \d+ of \d+ .*; raise seconds="):
         harness.exact_gradient(iterated, (x,), seconds=1e-4)
     assert harness.exact_gradient(iterated, (x,), seconds=10).shape == (100,)
+
+
+def test_a_plan_counts_as_work_whether_it_is_written_or_kept(monkeypatch):
+    def chain(x):
+        for _ in range(40):
+            x = np.sin(x)
+        return x
+
+    def checked(seconds):
+        return harness.check_gradient(chain, (np.array([0.4]),), vjp=vjp, seconds=seconds)
+
+    def vjp(g, x):
+        for _ in range(40):
+            g, x = g * np.cos(x), np.sin(x)
+        return g
+
+    written = []
+    monkeypatch.setattr(plans, "Plan", lambda *of: written.append(of) or Plan(*of))
+    few = str(checked(0.01))
+    assert not written, "a plan of more work than the limit was written"
+    checked(10)
+    assert written
+    assert str(checked(0.01)) == few
 
 
 def test_what_hangs_is_ended_by_the_clock(monkeypatch):

@@ -611,6 +611,33 @@ def test_kernels_against_torch(function: Callable[..., Tensor], shapes: list[tup
     agrees(function, *(draw(*shape) for shape in shapes))
 
 
+@pytest.mark.parametrize(
+    ("labels", "lengths", "sizes", "options"),
+    [
+        ([[1, 1, 2], [1, 2, 3], [4, 4, 4]], (6, 5, 6), (3, 2, 3), {"reduction": "none"}),
+        ([1, 1, 2, 1, 2, 4], (6, 4, 5), (3, 2, 1), {"blank": 3}),
+        ([[1, 1, 2], [1, 2, 3], [4, 4, 4]], (6, 5, 4), (3, 2, 3), {"zero_infinity": True}),
+        ([[1, 2], [1, 2], [4, 3]], (6, 5, 6), (0, 2, 1), {"reduction": "sum"}),
+    ],
+)
+def test_sequences_of_several_lengths_go_together(labels, lengths, sizes, options):
+    agrees(
+        lambda x: F.ctc_loss(x.log_softmax(-1), torch.tensor(labels), lengths, sizes, **options),
+        draw(6, 3, 5),
+    )
+
+
+def test_a_batch_of_sequences_is_no_longer_a_program_than_one():
+    def program(count):
+        targets, size = torch.ones((count, 2), dtype=torch.int64), (2,) * count
+        found = record(lambda x: F.ctc_loss(x, targets, (5,) * count, size), (draw(5, count, 3),), {})
+        return vjp(found.program, [0])
+
+    one, many = program(1), program(16)
+    assert len(many.equations) < 1.1 * len(one.equations)
+    assert many.cost < 16 * one.cost
+
+
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"step_function"}))
 def test_the_catalogue(name: str) -> None:
     case = catalogue()[name]

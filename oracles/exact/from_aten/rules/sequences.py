@@ -102,36 +102,68 @@ def _ctc(
     blank: int = 0,
     zero_infinity: bool = False,
 ) -> Var:
-    """-log of the probability of all alignments (Graves et al., 2006, equations 6 to 8), in probabilities."""
-    times, counts = _numbers(call, lengths), _numbers(call, sizes)
+    """-log of the probability of all alignments (Graves et al., 2006, equations 6 to 8), in probabilities.
+
+    All sequences go step by step together: a program's length is what it costs to write it.
+    """
+    times, counts = (np.array(_numbers(call, value)) for value in (lengths, sizes))
     labels, starts = call.decided(targets), np.cumsum([0, *counts])
-    losses = []
-    for n, (time, count) in enumerate(zip(times, counts, strict=True)):
-        row = labels[n, :count] if labels.ndim == 2 else labels[starts[n] : starts[n + 1]]
-        path = np.full(2 * count + 1, blank)
-        path[1::2] = row
-        total = _alignments(scores[:time, n], path, blank)
-        possible = count + int((row[1:] == row[:-1]).sum()) <= time
-        if not possible and not zero_infinity:
-            raise Unsupported(
-                f"ctc_loss of sequence {n} is infinite: its target does not fit; set zero_infinity"
-            )
-        losses.append(reshape(-scalar("log", total) if possible else total * 0.0, (1,)))
-    return reshape(concatenate(losses, 0), call.shape)
+    rows = [
+        labels[n, :count] if labels.ndim == 2 else labels[starts[n] : starts[n + 1]]
+        for n, count in enumerate(counts)
+    ]
+    repeated = np.array([int((row[1:] == row[:-1]).sum()) for row in rows])
+    possible = (counts + repeated <= times) & (times > 0)
+    if not (zero_infinity or possible.all()):
+        n = int(np.argmin(possible))
+        raise Unsupported(f"ctc_loss of sequence {n} is infinite: its target does not fit; set zero_infinity")
+    if not possible.any():
+        return scores.builder.constant(np.zeros(call.shape), scores.dtype)
+    own = np.flatnonzero(possible)
+    totals = _alignments(scores, own, times[own], [rows[n] for n in own], blank)
+    place = np.full(len(rows), -1)
+    place[own] = np.arange(len(own))
+    return reshape(take(-scalar("log", totals), place), call.shape)
 
 
-def _alignments(scores: Var, path: Array, blank: int) -> Var:
-    """The probability of the path: step by step it stays, moves on, or skips a blank between two labels."""
-    size = len(path)
-    jump = (np.arange(size) > 1) & (path != blank) & (path != np.roll(path, 2))
-    back = [np.where(np.arange(size) >= k, np.arange(size) - k, -1) for k in (0, 1, 2)]
+def _alignments(scores: Var, own: Array, times: Array, rows: Sequence[Array], blank: int) -> Var:
+    """The probability of each row of labels, of the sequences `own`, that have so many times.
+
+    Step by step a path stays, moves on, or skips a blank between two labels.
+    """
+    width, classes = 2 * max(map(len, rows)) + 1, scores.shape[2]
+    paths = np.full((len(rows), width), -1)
+    for path, row in zip(paths, rows, strict=True):
+        path[: 2 * len(row) + 1] = blank
+        path[1 : 2 * len(row) : 2] = row
+    at, first = np.arange(width), np.arange(len(rows))[:, None] * width
+    jump = (at > 1) & (paths != blank) & (paths != np.roll(paths, 2, 1))
+    back = [np.where((at >= k) & (paths >= 0), first + at - k, -1) for k in (0, 1, 2)]
     back[2] = np.where(jump, back[2], -1)
-    first = np.where(np.arange(size) < 2, path, -1)
-    alpha = take(scalar("exp", scores[0]), first)
-    for t in range(1, scores.shape[0]):
-        reached = take(alpha, back[0]) + take(alpha, back[1]) + take(alpha, back[2])
-        alpha = reached * scalar("exp", take(scores[t], path))
-    return alpha[-1] if size == 1 else alpha[-1] + alpha[-2]
+    step = np.arange(scores.shape[0])[: times.max(), None, None]
+    read = (paths >= 0) & (step < times[:, None])
+    places = (step * scores.shape[1] + own[:, None]) * classes + paths
+    emitted = _steps(scalar("exp", take(scores, np.where(read, places, -1))))
+    size = np.array([2 * len(row) for row in rows])
+    last, before = first[:, 0] + size, np.where(size > 0, first[:, 0] + size - 1, -1)
+    alpha = take(emitted[0], np.where(at < 2, first + at, -1))
+    order, found = [], []
+    for t in range(len(emitted)):
+        if t:
+            alpha = (take(alpha, back[0]) + take(alpha, back[1]) + take(alpha, back[2])) * emitted[t]
+        ending = np.flatnonzero(times == t + 1)
+        if ending.size:
+            order.append(ending)
+            found.append(take(alpha, last[ending]) + take(alpha, before[ending]))
+    return take(concatenate(found, 0), np.argsort(np.concatenate(order)))
+
+
+def _steps(x: Var) -> list[Var]:
+    """The rows of x, by halves: the gradient of a part is as large as what it is a part of."""
+    if x.shape[0] == 1:
+        return [reshape(x, x.shape[1:])]
+    half = x.shape[0] // 2
+    return [*_steps(x[:half]), *_steps(x[half:])]
 
 
 def _numbers(call: OperatorCall, value: Any) -> list[int]:
