@@ -66,6 +66,7 @@ def check_gradient(
     jit: bool = False,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
+    search: int = 0,
     probes: bool | Sequence[str] = True,
     resolution: str = Resolution.FORMAT,
     upstream: str = Upstream.WARN,
@@ -111,6 +112,9 @@ def check_gradient(
             element and none; a list of names, such as ["zeros", "ties"], those of `harness.inputs.corpus`.
             Where there is no derivative, that only informs.
         samples: How many more points to draw around the given one.
+        search: How many inputs to ask in search of the worst, beginning with these arguments and the boundary
+            values: other numbers, ties, shapes, layouts, cotangents. The result's `finding` has it, shrunk,
+            with a line and a test to paste. What fails is kept in `.gradproof/search` for the next search.
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
             False, or a list of names: "expanded", "strided" and "transposed" cotangents, "scaled-up" and
             "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs" at
@@ -150,6 +154,7 @@ def check_gradient(
     finest = given.choice("resolution", resolution, Resolution)
     becomes = given.choice("upstream", upstream, Upstream)
     samples, seed = given.integer("samples", samples), given.integer("seed", seed)
+    inputs = given.integer("search", search)
     count = None if threads is None else given.integer("threads", threads, 1)
     seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
     allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
@@ -179,7 +184,51 @@ def check_gradient(
     )  # fmt: skip
     beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
     with in_threads(count):
-        return accepting(answers(question, tested, target, result, beside), known, becomes)
+        found = answers(question, tested, target, result, beside)
+        if inputs:
+            from harness.search.paste import of_function
+
+            told = {
+                **by_hand, "spec": spec, "surrogate": surrogate, "argnums": argnums, "bits_lost": bits_lost,
+                "mode": None if mode == "reverse" else mode,
+                "order": None if order == 1 else order, "seed": seed or None, "jit": jit or None,
+            }  # fmt: skip
+            options = {name: value for name, value in told.items() if value is not None}
+            found = searching(
+                found, question, tested, target, inputs, partial(of_function, f, target, options)
+            )
+        return accepting(found, known, becomes)
+
+
+def searching(
+    found: Result,
+    question: Question,
+    tested: UnderTest,
+    target: Target,
+    count: int,
+    code: Callable[..., Any],
+    **about: Any,
+) -> Result:
+    """The same with the worst of so many inputs; `code` writes the check of one, `about` what may change."""
+    from harness.search.database import FOLDER, place
+    from harness.search.search import FOUND, Searched
+    from harness.search.search import search as searched
+
+    def ask(own: Question, point: Any) -> Answer:
+        along = own if point.cotangent is None else replace(own, cotangent=list(point.cotangent))
+        return _beside(along, tested, point.arrays, FOUND)
+
+    whole = Searched(question, tested, target, ask, question.seed, **about)
+    finding = searched(whole, count, code, place(FOLDER, found.subject, target.arrays))
+    own = finding.answer or Answer(())
+    return replace(
+        found,
+        parts=(*found.parts, *own.parts),
+        faults=tuple(dict.fromkeys([*found.faults, *own.faults])),
+        notes=tuple(dict.fromkeys([*found.notes, *own.notes, *finding.notes])),
+        sights=(*found.sights, *([own.sight] if own.sight else [])),
+        finding=finding,
+    )
 
 
 def question_of(

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from harness.accepted import Upstream
-from harness.check import accepting, answers, asserting, question_of, without_numbers
+from harness.check import accepting, answers, asserting, question_of, searching, without_numbers
 from harness.inputs.points import points
 from harness.proof.evidence import Allowed, budget
 from harness.proof.materiality import Resolution
-from harness.proof.question import Part, Probe, ValueRule
+from harness.proof.question import Part, Probe, Question, ValueRule
 from harness.result import Fixed, Result
 from harness.subject import given
 from harness.subject.derivative import Derivative
 from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
-from harness.subject.target import target_of
-from harness.subject.tested import under_test
+from harness.subject.target import Target, target_of
+from harness.subject.tested import Tested, under_test
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy.proxy import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -46,6 +46,7 @@ def check_layer(
     seconds: float = LIMITS.seconds,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
+    search: int = 0,
     probes: bool | Sequence[str] = True,
     resolution: str = Resolution.FORMAT,
     constants: Sequence[str] = (),
@@ -74,6 +75,7 @@ def check_layer(
             at the least, so that a slow or busy one gives the same verdict.
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
+        search: As in `check_gradient`; parameters are searched too.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
         resolution: As in `check_gradient`.
         constants: Attributes that move the result and are no parameters; what else does so and leaves no
@@ -84,7 +86,7 @@ def check_layer(
     Raises:
         ValueError: The object is no layer, or an argument is not what it must be.
     """
-    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, probes, resolution, upstream, known)
+    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords = given.mapping("options", options)
     array = np.asarray(x)
     if array.dtype.name not in FLOATS:
@@ -92,7 +94,10 @@ def check_layer(
     with seeded_chance():
         own = Layer(layer, array, t, keywords, asked.seed, _names(constants))
         meant = partial(_with_target, spec, t) if spec else None
-        return judged(own, (array, *own.parameters), None, meant, cotangent, asked, "check_layer")
+        told = {"spec": spec, "options": options, "constants": constants or None}
+        return judged(
+            own, layer, (array, *own.parameters), None, meant, cotangent, asked, "layer", (t,), told
+        )
 
 
 class Asked(NamedTuple):
@@ -103,6 +108,7 @@ class Asked(NamedTuple):
     allowed: Allowed
     boundary: bool | Sequence[str]
     samples: int
+    search: int
     probes: tuple[Probe, ...]
     resolution: Resolution
     upstream: Upstream
@@ -110,8 +116,8 @@ class Asked(NamedTuple):
 
     @classmethod
     def of(
-        cls, seed: Any, bits_lost: Any, seconds: Any, boundary: Any, samples: Any, probes: Any,
-        resolution: Any, upstream: Any, known: Any,
+        cls, seed: Any, bits_lost: Any, seconds: Any, boundary: Any, samples: Any, search: Any,
+        probes: Any, resolution: Any, upstream: Any, known: Any,
     ) -> Self:  # fmt: skip
         """As users say it, in the order of the arguments of `check_layer`.
 
@@ -124,6 +130,7 @@ class Asked(NamedTuple):
             budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost)),
             boundary,
             given.integer("samples", samples),
+            given.integer("search", search),
             Probe.chosen(probes),
             given.choice("resolution", resolution, Resolution),
             given.choice("upstream", upstream, Upstream),
@@ -133,14 +140,24 @@ class Asked(NamedTuple):
 
 def judged(
     own: Any,
+    thing: Any,
     args: Sequence[Any],
     argnums: Sequence[int] | None,
     meant: Callable[..., Any] | None,
     cotangent: Any,
     asked: Asked,
     door: str,
+    more: Sequence[Any],
+    told: Mapping[str, Any],
 ) -> Result:
-    """The answer about an object that is a function and its gradient: a `Layer` or a `Network`."""
+    """The answer about an object that is a function and its gradient: a `Layer` or a `Network`.
+
+    Args:
+        own, thing: It, and what the user has.
+        args, argnums, meant, cotangent, asked: What is asked.
+        door: "layer" or "network".
+        more, told: What else the check was given, for a check of another input as code.
+    """
     function = own.call(own.forward)
     result = partial(Result, subject=function.__name__, seed=asked.seed, allowed=asked.allowed)
     try:
@@ -153,16 +170,31 @@ def judged(
         others = asked.boundary is not False or asked.samples
         beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()
         written = under_test(target, Derivative(), own.backward)
-        found = answers(
-            question, replace(written, graph=own.reused, reuses=True, rule=own.rule), target, result, beside
-        )
+        tested = replace(written, graph=own.reused, reuses=True, rule=own.rule)
+        found = answers(question, tested, target, result, beside)
+        if asked.search:
+            found = _searched(own, thing, question, tested, target, found, asked, door, more, told)
     except (Unsupported, Undecided) as reason:
         found = result((without_numbers(reason, "given"),))
     parts = tuple(p if p.passes else _with_reason(p, own.unmoved.get(p.name, "")) for p in found.parts)
     faults, notes = (*found.faults, *own.faults), (*found.notes, *own.notes)
     return accepting(
-        replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, door
+        replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, f"check_{door}"
     )
+
+
+def _searched(
+    own: Any, thing: Any, question: Question, tested: Tested, target: Target, found: Result, asked: Asked,
+    door: str, more: Sequence[Any], told: Mapping[str, Any],
+) -> Result:  # fmt: skip
+    from harness.search.paste import of_object
+
+    given = [one for one in more if one is not None]
+    options = {name: value for name, value in told.items() if value is not None}
+    options |= {"seed": asked.seed} if asked.seed else {}
+    code = partial(of_object, thing, door, target, own.names, given, options)
+    pinned = frozenset(range(1, len(target.arrays)))
+    return searching(found, question, tested, target, asked.search, code, pinned=pinned, shapes=not given)
 
 
 def _with_reason(part: Part, reason: str) -> Part:

@@ -36,6 +36,7 @@ def check_network(
     seconds: float = LIMITS.seconds,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
+    search: int = 0,
     probes: bool | Sequence[str] = True,
     resolution: str = Resolution.FORMAT,
     upstream: str = Upstream.WARN,
@@ -60,6 +61,7 @@ def check_network(
         seconds: The limit for the exact evaluations, counted in work, as in `check_gradient`.
         boundary: As in `check_gradient`.
         samples: As in `check_gradient`.
+        search: As in `check_layer`.
         probes: As in `check_layer`.
         resolution: As in `check_gradient`.
         upstream: As in `check_gradient`.
@@ -68,13 +70,14 @@ def check_network(
     Raises:
         ValueError: The object is no network, or an argument is not what it must be.
     """
-    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, probes, resolution, upstream, known)
+    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords, array = given.mapping("options", options), np.asarray(x)
     with seeded_chance():
         own = Network(net, array, t, keywords, asked.seed)
         meant = partial(_of_parameters, given.function("spec", spec), own.names, t) if spec else None
         args = (array, *own.parameters)
-        return judged(own, args, range(1, len(args)), meant, None, asked, "check_network")
+        told = {"spec": spec, "options": options}
+        return judged(own, net, args, range(1, len(args)), meant, None, asked, "network", (t,), told)
 
 
 def _of_parameters(spec: Callable[..., Any], names: Sequence[str], t: Any, x: Any, *parameters: Any) -> Any:

@@ -24,6 +24,7 @@ COLUMNS = [
     "computed", "true", "true_digits", "dtype", "shape", "blame", "diagnosis",
 ]  # fmt: skip
 MOST_SHOWN = 10
+AGAIN = "  again: "  # begins the line with code
 MOST_NEXT = 3  # elements beside the worst
 
 
@@ -72,6 +73,7 @@ class Result:
         time_ratio: How many times as long as the function its derivative takes, with the ends of a 99 %
             interval; None where nobody asked for times.
         sights: What each point was judged by, as `to_html` and `plot` show it; pickling leaves it out.
+        finding: What `search=` found, with a `line` and a `test` to paste; None where nobody searched.
     """
 
     parts: tuple[Part, ...]
@@ -82,9 +84,10 @@ class Result:
     allowed: Allowed = Fixed(math.nan)
     time_ratio: tuple[float, float, float] | None = None
     sights: tuple[Any, ...] = field(default=(), compare=False)
+    finding: Any = field(default=None, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "sights": ()}
+        return {**self.__dict__, "sights": (), "finding": None}
 
     @property
     def verdict(self) -> Verdict:
@@ -208,6 +211,7 @@ class Result:
         lines += [] if shown else [self._in_a_line(part) for part in self._each_argument if part is not first]
         remarks = [part.diagnosis for part in self._shown if part.remark and part.of_value]
         lines += [f"  {text}" for text in (*self.notes, *remarks)]
+        lines += [f"{AGAIN}{self.finding.line}"] if self.finding and self.finding.line else []
         return "\n".join(lines)
 
     @property

@@ -23,7 +23,7 @@ from harness.proof.question import Probe
 from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the_reader_does
 from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
-from harness.result import COLUMNS, Result
+from harness.result import AGAIN, COLUMNS, Result
 from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.core.blocks import in_threads
@@ -133,8 +133,8 @@ def _common(options: CheckOptions) -> dict[str, Any]:
     seconds = {} if options.seconds is None else {"seconds": options.seconds}
     return {
         "seed": options.seed, "bits_lost": options.bits_lost, "boundary": _boundary(options.boundary),
-        "samples": options.samples, "probes": _probes(options.probes), "resolution": options.resolution,
-        "upstream": options.upstream, "known": options.known, **seconds,
+        "samples": options.samples, "search": options.search, "probes": _probes(options.probes),
+        "resolution": options.resolution, "upstream": options.upstream, "known": options.known, **seconds,
     }  # fmt: skip
 
 
@@ -170,7 +170,10 @@ def _formats(options: CheckOptions) -> list[str]:
 
 def _deliver(found: Result, formats: Sequence[str], output: Path | None) -> None:
     if "text" in formats:
-        print(in_options(str(found)))
+        said = (t if t.startswith(AGAIN) else in_options(t) for t in str(found).splitlines())
+        print("\n".join(said))
+        if found.finding and found.finding.test:
+            print(f"\nAs a test:\n\n{found.finding.test}")
     rows = [{str(name): _plain(v) for name, v in row.items()} for row in found.rows.to_dict("records")]
     table = Table(
         "check",

@@ -66,6 +66,25 @@ def check(function: str, *, options: Annotated[CheckOptions, FLAT] = CheckOption
     return run_check(function, options)
 
 
+@app.command
+def search(
+    function: str, *, evaluations: int = 2000, options: Annotated[CheckOptions, FLAT] = CheckOptions()
+) -> ExitCode:
+    """Look for the input at which a gradient is worst, and shrink it; a `check` that searches.
+
+    Parameters
+    ----------
+    function
+        The function, such as mypackage.kernels:fused_softmax. Without --shape it takes three numbers for each
+        argument that has no default.
+    evaluations
+        How many inputs are asked.
+    """
+    from harness.commands.search import run_search
+
+    return run_search(function, evaluations, options)
+
+
 baseline_app = App(name="baseline", help="Show what a run would change in the baseline, or change it.")
 app.command(baseline_app)
 

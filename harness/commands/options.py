@@ -110,6 +110,8 @@ class CheckOptions:
     """Boundary values to try beside the arguments: all, or names such as zeros,ties."""
     samples: int = 0
     """How many more points to draw around the arguments."""
+    search: int = 0
+    """How many inputs to ask in search of the worst one; it is shrunk, and kept in .gradproof/search."""
     probes: str = "all"
     """Uses of the gradient to try once it is right: all, none, or names such as expanded,twice."""
     resolution: str = "format"

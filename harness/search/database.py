@@ -1,0 +1,87 @@
+"""What was found stays for the next run: a file of JSON for each function, which is read and never run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.search.point import Point, plain, repeated, strided, transposed
+from harness.subject.derivative import Array
+from oracles.exact.program.trees import is_floating
+
+FOLDER = Path(".gradproof/search")
+MOST = 16  # inputs that are kept of one function
+LARGEST = 4096  # numbers of an input that is kept
+LAYOUTS = {"gaps": strided, "transposed": transposed, "repeated": repeated}
+
+
+def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path:
+    """The file of a function at arrays of these dtypes."""
+    kinds = "-".join(a.dtype.name for a in arrays)
+    short = re.sub(r"[^\w.]+", "_", subject)[:60]
+    return folder / f"{short}-{zlib.crc32(f'{subject} {kinds}'.encode()):08x}.json"
+
+
+def load(file: Path, like: Sequence[Array]) -> list[Point]:
+    """The inputs that a file holds; what is not one, or of other dtypes, is left out."""
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return [point for one in held["inputs"] if (point := _read(one, like))]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def keep(file: Path, points: Iterable[Point]) -> None:
+    """Write the inputs that fail, in place of those that were kept; without any there is no file."""
+    kept = [_written(p) for p in points if p.size <= LARGEST][:MOST]
+    if not kept:
+        file.unlink(missing_ok=True)
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps({"inputs": kept}, indent=1) + "\n", encoding="utf-8")
+    partial.replace(file)
+
+
+def _written(point: Point) -> dict[str, Any]:
+    along = None if point.cotangent is None else list(map(_array, point.cotangent))
+    return {"arrays": list(map(_array, point.arrays)), "cotangent": along}
+
+
+def _array(array: Array) -> dict[str, Any]:
+    flat = array.astype(np.float64).ravel() if is_floating(array) else array.ravel()
+    numbers = [x.hex() if isinstance(x, float) else x for x in flat.tolist()]
+    layout = "gaps"
+    if plain(array):
+        layout = ""
+    elif array.shape[0] > 1 and array.strides[0] == 0:
+        layout = "repeated"
+    elif array.flags.f_contiguous:
+        layout = "transposed"
+    return {"shape": array.shape, "dtype": array.dtype.name, "layout": layout, "numbers": numbers}
+
+
+def _read(one: dict[str, Any], like: Sequence[Array]) -> Point | None:
+    kinds = {a.dtype.name: a.dtype for a in like}
+    arrays = [_as_array(a, kinds) for a in one["arrays"]]
+    if [a.dtype.name for a in arrays] != [a.dtype.name for a in like]:
+        return None
+    along = one["cotangent"]
+    given = None if along is None else tuple(_as_array(a, kinds) for a in along)
+    return Point(tuple(arrays), given, "kept from an earlier run")
+
+
+def _as_array(held: dict[str, Any], kinds: dict[str, Any]) -> Array:
+    numbers = [float.fromhex(x) if isinstance(x, str) else x for x in held["numbers"]]
+    dtype = kinds.get(held["dtype"]) or np.dtype(str(held["dtype"]))
+    if dtype.hasobject:
+        raise ValueError("an array of objects")
+    array = np.array(numbers, dtype).reshape([int(n) for n in held["shape"]])
+    return LAYOUTS[held["layout"]](array) if held["layout"] else array

@@ -1,0 +1,224 @@
+"""The neighbours of an input: one change of its numbers, ties, shapes, layouts or cotangent at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.search.numbers import drawn, stepped
+from harness.search.point import Point, floating, repeated, strided, transposed
+from harness.subject.derivative import Array, signed
+from oracles.exact.program.trees import is_floating
+
+Random = np.random.Generator
+LENGTHS = (1, 2, 3, 4, 5, 8)
+DOUBLINGS = 17  # an axis may have 2^17 elements: more than float16 can count
+MOST = 2**18  # numbers of an input
+
+
+@dataclass(frozen=True)
+class Space:
+    """What of an input may be changed.
+
+    Attributes:
+        pinned: The arrays whose shapes stay: parameters.
+        shapes: Whether other shapes are tried.
+        cotangents: Whether other cotangents are tried.
+        layouts: Whether the framework's arrays have other layouts.
+    """
+
+    pinned: frozenset[int] = frozenset()
+    shapes: bool = True
+    cotangents: bool = True
+    layouts: bool = True
+
+
+def neighbour(rng: Random, of: Point, space: Space, along: tuple[Array, ...]) -> Point:
+    """An input with a few changes; mostly one.
+
+    Args:
+        rng: Draws.
+        of: An input.
+        space: What may be changed.
+        along: What its derivative was contracted with.
+    """
+    found = of
+    for _ in range(rng.geometric(0.6)):
+        found = _changed(rng, found, space, along if found.cotangent is None else found.cotangent)
+    return found
+
+
+def _changed(rng: Random, of: Point, space: Space, along: tuple[Array, ...]) -> Point:
+    kind = rng.random()
+    if kind < 0.10 and space.shapes:
+        return _resized(rng, of, space)
+    if kind < 0.18 and space.layouts:
+        return _laid_out(rng, of)
+    if kind < 0.26 and space.cotangents and along:
+        return _along(rng, of, along)
+    k = int(rng.integers(len(of.arrays)))
+    array = of.arrays[k]
+    if not array.size:
+        return of
+    if not is_floating(array):
+        return of.having(k, _integers(rng, array), "other integers")
+    story, change = NUMBERS[int(rng.integers(len(NUMBERS)))]
+    return of.having(k, change(rng, array.copy("K")), story)
+
+
+# -- numbers ----------------------------------------------------------------------------------------------
+
+
+def _some(rng: Random, array: Array) -> Array:
+    """A mask of at least one element, mostly few."""
+    share = rng.choice([0.0, 0.3, 0.6])
+    mask = np.asarray(rng.random(array.shape) < share)
+    mask.reshape(-1)[int(rng.integers(array.size))] = True
+    return mask
+
+
+def _put(array: Array, mask: Array, values: Array) -> Array:
+    return np.where(mask, values, array).astype(array.dtype)
+
+
+def _elements(rng: Random, array: Array) -> Array:
+    mask = _some(rng, array)
+    return _put(array, mask, drawn(rng, array.dtype, array.size).reshape(array.shape))
+
+
+def _one_for_some(rng: Random, array: Array) -> Array:
+    return _put(array, _some(rng, array), drawn(rng, array.dtype, 1)[0])
+
+
+def _steps(rng: Random, array: Array) -> Array:
+    return _put(array, _some(rng, array), stepped(rng, np.ascontiguousarray(array)).reshape(array.shape))
+
+
+def _constant(rng: Random, array: Array) -> Array:
+    value = drawn(rng, array.dtype, 1)[0] if rng.random() < 0.5 else array.reshape(-1)[0]
+    return np.full(array.shape, value, array.dtype)
+
+
+def _size(rng: Random, array: Array) -> Array:
+    """All of one size, the signs as they are."""
+    return np.copysign(np.abs(np.float64(drawn(rng, array.dtype, 1)[0])), array).astype(array.dtype)
+
+
+def _scaled(rng: Random, array: Array) -> Array:
+    factor = 2.0 ** rng.integers(-60, 60) if rng.random() < 0.3 else 2.0 ** rng.integers(-6, 7)
+    with np.errstate(all="ignore"):
+        found = (array.astype(np.float64) * factor).astype(array.dtype)
+    return np.where(np.isfinite(found.astype(np.float64)), found, array).astype(array.dtype)
+
+
+def _ties(rng: Random, array: Array) -> Array:
+    """Some elements equal to another one, or to the largest."""
+    flat = array.reshape(-1)
+    other = flat[int(rng.integers(array.size))] if rng.random() < 0.5 else flat.max()
+    return _put(array, _some(rng, array), other)
+
+
+def _rounded(rng: Random, array: Array) -> Array:
+    return np.round(array.astype(np.float64)).astype(array.dtype)
+
+
+def _signs(rng: Random, array: Array) -> Array:
+    return _put(array, _some(rng, array), -array)
+
+
+def _fresh(rng: Random, array: Array) -> Array:
+    return signed(rng, array.dtype, array.shape)
+
+
+NUMBERS: tuple[tuple[str, Callable[[Random, Array], Array]], ...] = (
+    ("other elements", _elements),
+    ("other elements", _elements),
+    ("some elements of one number", _one_for_some),
+    ("elements some steps on", _steps),
+    ("elements some steps on", _steps),
+    ("one number everywhere", _constant),
+    ("numbers of one size", _size),
+    ("all numbers times a power of two", _scaled),
+    ("ties", _ties),
+    ("integers", _rounded),
+    ("other signs", _signs),
+    ("ordinary numbers", _fresh),
+)
+
+
+def _integers(rng: Random, array: Array) -> Array:
+    """Permuted, one repeated, or drawn between the least and the largest."""
+    flat = array.reshape(-1)
+    found = [
+        rng.permutation(flat),
+        np.full(flat.shape, flat[int(rng.integers(flat.size))]),
+        rng.integers(int(flat.min()), int(flat.max()) + 1, flat.shape),
+    ][int(rng.integers(3))]
+    return np.asarray(found.reshape(array.shape), array.dtype)
+
+
+# -- shapes, layouts, cotangents ---------------------------------------------------------------------------
+
+
+def _resized(rng: Random, of: Point, space: Space) -> Point:
+    """The axes that go together in another length, which may be large."""
+    groups = of.groups(space.pinned)
+    if not groups:
+        return of
+    axes = groups[int(rng.integers(len(groups)))]
+    wanted, kind = int(rng.choice(LENGTHS)), rng.random()
+    if kind < 0.2:
+        wanted = int(rng.choice([0, 2 ** int(rng.integers(4, DOUBLINGS + 1))]))
+    elif kind < 0.4:
+        wanted = 4 * of.arrays[axes[0][0]].shape[axes[0][1]]
+    found = of.resized(axes, wanted)
+    return found if found.size <= MOST else of
+
+
+def _laid_out(rng: Random, of: Point) -> Point:
+    story, change = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
+    chosen = floating(of.arrays)
+    if not chosen:
+        return of
+    if rng.random() < 0.5:
+        chosen = [chosen[int(rng.integers(len(chosen)))]]
+    found = tuple(change(a) if k in chosen else a for k, a in enumerate(of.arrays))
+    return Point(found, of.cotangent, story)
+
+
+LAYOUTS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("gaps in memory", strided),
+    ("the other order of memory", transposed),
+    ("a row shown many times", repeated),
+)
+
+
+def _along(rng: Random, of: Point, along: tuple[Array, ...]) -> Point:
+    """One element of the cotangent alone, one number everywhere, another size, or other numbers."""
+
+    def changed(array: Array) -> Array:
+        kind = int(rng.integers(4))
+        if not array.size or not is_floating(array):
+            return array
+        if kind == 0:
+            found = np.zeros_like(array, order="C")
+            found.reshape(-1)[int(rng.integers(array.size))] = 1
+            return found
+        if kind == 1:
+            return np.ones_like(array, order="C")
+        return _scaled(rng, array) if kind == 2 else signed(rng, array.dtype, array.shape)
+
+    return of.along(tuple(map(changed, along)), "another cotangent")
+
+
+def draws(rng: Random, of: Point, count: int) -> Iterator[Point]:
+    """Inputs in which every number is drawn anew."""
+    for _ in range(count):
+        found = [
+            drawn(rng, a.dtype, a.size).reshape(a.shape) if is_floating(a) else _integers(rng, a)
+            if a.size and a.dtype.kind in "iu" else a
+            for a in of.arrays
+        ]  # fmt: skip
+        yield Point(tuple(found), None, "a draw of all numbers")

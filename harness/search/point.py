@@ -1,0 +1,103 @@
+"""An input: a function's arrays with their shapes and layouts, and what its derivative is taken along."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.subject.derivative import Array, Arrays
+from oracles.exact.program.trees import is_floating
+
+Axis = tuple[int, int]  # of which array, and which
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """An input of a gradient.
+
+    Attributes:
+        arrays: The function's, on the host; layouts are theirs.
+        cotangent: What the derivative is contracted with; None for what is drawn or given otherwise.
+        story: How it came about, in words.
+    """
+
+    arrays: Arrays
+    cotangent: Arrays | None = None
+    story: str = ""
+
+    def having(self, k: int, array: Array, story: str = "") -> Point:
+        """The same with another array; a cotangent stays where the shape does."""
+        found = tuple(array if k == i else a for i, a in enumerate(self.arrays))
+        kept = self.cotangent if array.shape == self.arrays[k].shape else None
+        return Point(found, kept, story or self.story)
+
+    def resized(self, axes: Sequence[Axis], wanted: int, last: bool = False) -> Point:
+        """These axes in another length: the first elements, or the last; repeated where there are too few."""
+        found = list(self.arrays)
+        for k, axis in axes:
+            n = found[k].shape[axis]
+            where = np.arange(n - wanted, n) if last else np.arange(wanted) % max(n, 1)
+            found[k] = np.take(found[k], where, axis) if n else found[k]
+        return Point(tuple(found), None, f"{wanted} elements along axes")
+
+    def groups(self, pinned: Collection[int]) -> list[list[Axis]]:
+        """The axes that may be resized together: all of one length, and those of a batch, the longest first.
+
+        A length that a pinned array has is one of a batch only.
+        """
+        held = {n for k in pinned for n in self.arrays[k].shape}
+        free = [(k, axis) for k, a in enumerate(self.arrays) if k not in pinned for axis in range(a.ndim)]
+        found: dict[tuple[int, bool], list[Axis]] = {}
+        for k, axis in free:
+            n = self.arrays[k].shape[axis]
+            if n not in held:
+                found.setdefault((n, False), []).append((k, axis))
+            if axis == 0:
+                found.setdefault((n, True), []).append((k, axis))
+        return [group for _, group in sorted(found.items(), reverse=True)]
+
+    def along(self, cotangent: Arrays | None, story: str) -> Point:
+        """The same along another cotangent."""
+        return replace(self, cotangent=cotangent, story=story)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others: numbers, shapes and layouts."""
+        return tuple(
+            (a.shape, a.strides if a.size > 1 else (), a.tobytes())
+            for a in (*self.arrays, *(self.cotangent or ()))
+        )
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return sum(a.size for a in self.arrays)
+
+
+def floating(arrays: Sequence[Array]) -> list[int]:
+    """Which arrays hold floating numbers, and some."""
+    return [k for k, a in enumerate(arrays) if is_floating(a) and a.size]
+
+
+def plain(array: Array) -> bool:
+    """Whether it lies in memory as it is read."""
+    return bool(array.flags.c_contiguous)
+
+
+def strided(array: Array) -> Array:
+    """The same numbers with gaps in memory."""
+    if not array.ndim:
+        return array
+    return np.repeat(array[..., None], 2, -1)[..., 0]
+
+
+def transposed(array: Array) -> Array:
+    """The same numbers in the other order of memory."""
+    return np.asfortranarray(array)
+
+
+def repeated(array: Array) -> Array:
+    """Its first row, shown in place of each: a view of stride 0."""
+    return np.broadcast_to(array[:1], array.shape) if array.ndim and array.shape[0] else array
