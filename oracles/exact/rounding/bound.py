@@ -10,7 +10,7 @@ go either way, both sides are inside (`opened`). Infinity is a value.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,7 @@ class Bound:
         overflow, underflow: The first equation that may overflow, and the first that may lose a number that
             is not 0 to it.
         problem: Why the balls are unbounded, "" if they come from the evaluation.
+        undecided: The equation at which that is so, if it is one.
     """
 
     found: list[Array | Pairs]
@@ -62,6 +63,7 @@ class Bound:
     overflow: Equation | None = None
     underflow: Equation | None = None
     problem: str = ""
+    undecided: Equation | None = None
 
     @cached_property
     def balls(self) -> list[Array]:
@@ -99,7 +101,7 @@ def bound(
             return run.all(inputs, work, keep)
         except Undecided as reason:
             wide = [np.full(v.shape, UNKNOWN, object) for v in program.outputs]
-            return run.found(wide, str(reason))
+            return replace(run.found(wide, str(reason)), undecided=run.at)
 
 
 class Run:
@@ -111,6 +113,7 @@ class Run:
         largest = any(e.primitive.rows is Maxima.top for e in program.equations)
         self.maxima = Maxima(model.fuses) if largest else None
         self.leaving = _leaving(program)
+        self.at: Equation | None = None  # what is evaluated now
 
     def all(self, inputs: Sequence[Array], work: Work | None, keep: bool) -> Bound:
         program, values, self.growth.keeping = self.program, self.values, keep
@@ -120,9 +123,11 @@ class Run:
         for number, equation in enumerate(program.equations):
             if work is not None:
                 work.spend(GROWING * program.costs[number], "equation", number, len(program.equations))
+            self.at = equation
             values[equation.output] = self._one(equation, [values[v] for v in equation.operands])
             for v in last.get(number, ()):
                 del values[v]
+        self.at = None
         for v, expected in program.guards:
             if not np.array_equal(booleans(values[v]), expected):
                 raise Undecided("rounding may take another branch than exact arithmetic")

@@ -74,6 +74,9 @@ def _events(found: Bound) -> Diagnosis:
         return Diagnosis(said, found.underflow.origin)
     if found.overflow:
         return Diagnosis(f"overflows at {_named(found.overflow)}", found.overflow.origin)
+    if found.undecided and not found.undecided.output.is_float:
+        said = f"rounding decides what {_named(found.undecided)} gives: {found.problem}"
+        return Diagnosis(said, found.undecided.origin)
     return Diagnosis()
 
 
