@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import jax
 import numpy as np
 from flint import arb
 
@@ -48,6 +49,10 @@ def constant(recorder: Builder, value: Any, dtype: str) -> Var:
     """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
     if dtype.startswith("key"):
         raise Unsupported("the function uses random numbers; pass them as an argument")
+    if isinstance(value, getattr(jax, "Ref", ())):
+        raise Unsupported(
+            "the function reads a mutable array that was made outside; pass its value as an argument"
+        )
     array = np.array(value)  # not JAX's own, which it knows as long as it lives
     if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
         array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)

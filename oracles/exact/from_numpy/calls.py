@@ -182,9 +182,9 @@ def _rule(ufunc: np.ufunc) -> Rule | None:
 
 
 def _owner(ufunc: np.ufunc) -> str:
-    for module in ("scipy.special", "ml_dtypes"):
+    for module in ("scipy.special", "scipy.special._ufuncs", "ml_dtypes"):
         if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
-            return f"{module}."
+            return f"{module.removesuffix('._ufuncs')}."
     return ""
 
 

@@ -30,7 +30,7 @@ import flint
 import numpy as np
 from flint import arb, arb_series
 
-from oracles.exact.program import series
+from oracles.exact.program import cylinders, hypergeometric, series
 from oracles.exact.program.balls import ONE, all_finite, each, filled, zeros
 from oracles.exact.program.jets import JETS, Jet, Lazy
 from oracles.exact.program.program import Array
@@ -215,6 +215,10 @@ def _power(x: Array, n: int) -> Array:
     return each(lambda b, p: p if p.is_finite() or not b.is_finite() else math.prod([b] * n), x, found)
 
 
+def _cylinder(kind: str) -> Scalar:
+    return Scalar(coefficients=cylinders.cylinder(kind), mixed=cylinders.cylinder_mixed(kind))
+
+
 SCALARS: dict[str, Scalar] = {
     "exp": Scalar(accuracy=vector(3), positive=True, own_slope=True),
     "expm1": Scalar(accuracy=vector(8, jax_half=4)),
@@ -268,7 +272,23 @@ SCALARS: dict[str, Scalar] = {
     "fresnel_s": Scalar(lambda s: s.fresnel_s(), arb.fresnel_s),
     "fresnel_c": Scalar(lambda s: s.fresnel_c(), arb.fresnel_c),
     "erfi": Scalar(lambda s: s.erfi(), arb.erfi),
-    "hyp1f1": Scalar(coefficients=series.hyp1f1),
+    "sinh_integral": Scalar(lambda s: s.shi(), arb.shi),
+    "cosh_integral": Scalar(lambda s: s.chi(), arb.chi, accuracy=CROSSING),
+    "airy_ai": Scalar(lambda s: s.airy_ai(), arb.airy_ai),
+    "airy_bi": Scalar(lambda s: s.airy_bi(), arb.airy_bi),
+    "bessel_jv": _cylinder("bessel_j"),
+    "bessel_yv": _cylinder("bessel_y"),
+    "bessel_iv": _cylinder("bessel_i"),
+    "bessel_kv": _cylinder("bessel_k"),
+    "kelvin": Scalar(coefficients=cylinders.kelvin),
+    "struve": Scalar(coefficients=cylinders.struve),
+    "hyp0f1": Scalar(coefficients=hypergeometric.hyp0f1),
+    "hyp1f1": Scalar(coefficients=hypergeometric.hyp1f1, mixed=hypergeometric.hyp1f1_mixed),
+    "hyp2f1": Scalar(coefficients=hypergeometric.hyp2f1),
+    "hyperu": Scalar(coefficients=hypergeometric.hyperu),
+    "hermite": Scalar(coefficients=hypergeometric.hermite),
+    "elliptic": Scalar(coefficients=hypergeometric.elliptic),
+    "wright_omega": Scalar(coefficients=hypergeometric.wright_omega),
     "sinc": Scalar(coefficients=series.sinc),
     "spence": Scalar(coefficients=series.spence, accuracy=CROSSING),
     "gamma_lower": Scalar(

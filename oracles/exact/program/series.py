@@ -257,12 +257,3 @@ def gamma_upper_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
 def expint(x: arb, order: int, n: arb) -> list[arb]:
     """E_n, whose derivative is -E_{n-1} (DLMF 8.19.13)."""
     return [arb(-1) ** k / math.factorial(k) * x.expint(n - k) for k in range(order + 1)]
-
-
-def hyp1f1(x: arb, order: int, a: arb, b: arb) -> list[arb]:
-    """M(a, b, x), whose derivative is a/b M(a + 1, b + 1, x) (DLMF 13.3.15)."""
-    factor, found = arb(1), []
-    for k in range(order + 1):
-        found.append(factor * x.hypgeom_1f1(a + k, b + k))
-        factor = factor * (a + k) / ((b + k) * (k + 1))
-    return found

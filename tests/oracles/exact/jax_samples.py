@@ -34,6 +34,33 @@ def scanned(carry: Any, rows: Any) -> Any:
     return lax.scan(lambda c, x: (jnp.tanh(c * x + 0.1), c * x), carry, rows, reverse=True)
 
 
+def written(x: Any) -> Any:
+    cell = jax.new_ref(x)
+    place = jnp.argmax(x)
+    cell[place] = cell[place] * x[0]
+    cell[jnp.array([0, 2])] += x[:2]
+    cell[1:3] = cell[1:3] ** 2
+    return cell[...]
+
+
+def written_in_a_loop(x: Any) -> Any:
+    cell = jax.new_ref(jnp.zeros(()))
+
+    def step(i: Any, carried: Any) -> Any:
+        cell[...] += jnp.sin(x[i]) * cell[...] + x[i]
+        return carried
+
+    lax.fori_loop(0, 4, step, 0)
+    return jax.freeze(cell)
+
+
+def written_in_a_branch(x: Any) -> Any:
+    cell = jax.new_ref(x)
+    lax.cond(x[0] > 0, lambda: cell.__setitem__(0, x[1] * x[2]), lambda: cell.__setitem__(1, x[3] * x[3]))
+    jax.jit(lambda c, y: c.__setitem__(slice(2), y[:2] * c[1:3]))(cell, x)
+    return cell[...]
+
+
 @jax.custom_vjp
 def ruled(x: Any) -> Any:
     return jnp.sin(x)
@@ -130,7 +157,30 @@ SAMPLES: dict[str, tuple[Callable[..., Any], Any]] = {
     "inner gradient": (jax.grad(lambda x: (jnp.sinc(x) * jax.nn.sigmoid(x)).sum()), ROW),
     "jacfwd": (jax.jacfwd(lambda x: jnp.cumprod(x) * x[0]), ROW),
     "jacrev": (jax.jacrev(jax.nn.softmax), ROW),
+    "reduce": (lambda x: lax.reduce(x, 0.0, lambda a, b: a + b + a * b, (1,)), X),
+    "reduce of two": (
+        lambda x: lax.reduce(
+            (x, x * x), (0.0, -jnp.inf), lambda a, b: (a[0] + b[0], jnp.logaddexp(a[1], b[1])), (0, 1)
+        ),
+        X,
+    ),
+    # -- mutable arrays
+    "written by position": (written, ROW),
+    "written in a loop": (written_in_a_loop, ROW),
+    "written in a branch and a call": (written_in_a_branch, ROW),
+    "written under vmap": (jax.vmap(written), X),
     # -- linear algebra
+    "linear solve of two": (
+        lambda x, y: lax.custom_linear_solve(
+            lambda v: (2 * v[0], SQUARE @ v[1]),
+            (x, y),
+            lambda _, b: (b[0] / 2, jnp.linalg.solve(SQUARE, b[1])),
+            lambda _, b: (b[0] / 2, jnp.linalg.solve(SQUARE.T, b[1])),
+        ),
+        ROW,
+        draw(3),
+    ),
+    "ragged_dot": (lambda x, y: lax.ragged_dot(x, y, jnp.array([2, 1])), X, draw(2, 4, 2)),
     "einsum": (lambda a, b: jnp.einsum("bij,bkj->ikb", a, b), draw(2, 3, 4), draw(2, 5, 4)),
     "solve": (jnp.linalg.solve, SQUARE, draw(3, 2)),
     "solve a vector, batched": (jnp.linalg.solve, np.stack([SQUARE, SQUARE.T]), draw(3)),
@@ -161,7 +211,16 @@ SAMPLES: dict[str, tuple[Callable[..., Any], Any]] = {
     ),
     "nanmean": (lambda x: jnp.nanmean(jnp.where(MASK, x, jnp.nan) * 2), X),
     "floor_divide": (lambda x, y: jnp.mod(x, y) + jnp.floor_divide(x, y), ROW, draw(4)[::-1] + 0.3),
-    "bits": (lambda x: x * ((jnp.arange(4) >> 1) & 1), ROW),
+    "bits": (
+        lambda x: (
+            x
+            * ((jnp.arange(4) >> 1) & 1)
+            * lax.clz(jnp.arange(4))
+            * lax.bitcast_convert_type(jnp.arange(-2, 2, dtype=jnp.int32), jnp.uint8)[:, 0]
+            * lax.bitcast_convert_type(jnp.arange(4), jnp.uint64)
+        ),
+        ROW,
+    ),
     "betainc": (lambda x: jax.scipy.special.betainc(1.5, 2.5, x), abs(ROW) / 3),
     "gamma": (jax.scipy.special.gamma, np.array([-0.5, -1.3, 2.2])),
     "a column to a power": (lambda x: x**3.0 + jnp.power(x, -1.0), ROW),

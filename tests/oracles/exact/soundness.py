@@ -23,6 +23,7 @@ from oracles.exact.program.balls import precision
 from oracles.exact.program.scalars import SCALARS
 
 x = sympy.Symbol("x")
+HALF, TURN = sympy.Rational(1, 2), sympy.exp(sympy.I * sympy.pi / 4)
 ORDERS = 3
 COMPARED_DIGITS = 60
 WORKING_DIGITS = 800  # symbolic derivatives of tanh and the like cancel near saturation and near 0
@@ -91,6 +92,62 @@ FUNCTIONS: dict[str, Function] = {
     "fresnel_s": Function(sympy.fresnels(x), -20, 20, cost=20, digits=200),
     "fresnel_c": Function(sympy.fresnelc(x), -20, 20, cost=20, digits=200),
     "erfi": Function(sympy.erfi(x), -30, 30, cost=10, digits=200),
+    "sinh_integral": Function(sympy.Shi(x), -60, 60, cost=20, digits=200),
+    "cosh_integral": Function(sympy.Chi(x), 0, 60, cost=20, digits=200),
+    "airy_ai": Function(sympy.airyai(x), -30, 30, cost=40, digits=100),
+    "airy_bi": Function(sympy.airybi(x), -30, 30, cost=40, digits=100),
+    "bessel_jv": Function(sympy.besselj(HALF / 2, x), 0, 60, cost=60, parameters=(0.25,), digits=100),
+    "bessel_yv": Function(sympy.bessely(HALF / 2, x), 0, 60, cost=60, parameters=(0.25,), digits=100),
+    "bessel_iv": Function(sympy.besseli(HALF / 2, x), 0, 60, cost=60, parameters=(0.25,), digits=100),
+    "bessel_kv": Function(sympy.besselk(HALF / 2, x), 0, 60, cost=60, parameters=(0.25,), digits=100),
+    "kelvin": Function(
+        (sympy.besselj(0, x * TURN**3) + sympy.besselj(0, x * TURN**-3)) / 2,
+        -30,
+        30,
+        cost=60,
+        static={"kind": "ber"},
+        digits=200,
+    ),
+    "struve": Function(
+        (x / 2) ** (5 * HALF / 2)
+        * sympy.hyper([1], [3 * HALF, 7 * HALF / 2], -(x**2) / 4)
+        / (sympy.gamma(3 * HALF) * sympy.gamma(7 * HALF / 2)),
+        0,
+        60,
+        cost=60,
+        parameters=(0.25,),
+        static={"modified": False},
+        digits=200,
+    ),
+    "hyp0f1": Function(sympy.hyper([], [3 * HALF / 2], x), -60, 60, cost=40, parameters=(0.75,), digits=200),
+    "hyp2f1": Function(
+        sympy.hyper([HALF, 3 * HALF], [9 * HALF / 2], x),
+        -0.9,
+        0.9,
+        cost=60,
+        parameters=(0.5, 1.5, 2.25),
+        digits=90,
+    ),
+    "hyperu": Function(
+        sympy.gamma(-HALF) / sympy.gamma(HALF / 2) * sympy.hyper([3 * HALF / 2], [3 * HALF], x)
+        + sympy.gamma(HALF) / sympy.gamma(3 * HALF / 2) * x**-HALF * sympy.hyper([HALF / 2], [HALF], x),
+        0,
+        30,
+        cost=60,
+        parameters=(0.75, 1.5),
+        digits=200,
+    ),
+    "hermite": Function(sympy.hermite(4, x), -30, 30, parameters=(4,)),
+    "elliptic": Function(
+        sympy.elliptic_f(x, HALF / 2),
+        -1.5,
+        1.5,
+        cost=60,
+        parameters=(0.25,),
+        static={"kind": "f"},
+        digits=120,
+    ),
+    "wright_omega": Function(sympy.LambertW(sympy.exp(x)), -200, 1e4, cost=20, digits=200),
     "hyp1f1": Function(
         sympy.hyper([sympy.Rational(3, 2)], [sympy.Rational(5, 2)], x),
         -60,
@@ -143,13 +200,23 @@ class Checked(NamedTuple):
 def _coefficient(name: str, order: int) -> Callable[[Any], Any]:
     """f^(order) / order! for mpmath."""
     expression = sympy.diff(FUNCTIONS[name].expression, x, order) / sympy.factorial(order)
-    modules = [{"lowergamma": _lower, "uppergamma": mpmath.gammainc, "Ei": mpmath.ei}, "mpmath"]
+    modules = [NAMES, "mpmath"]
     found: Callable[[Any], Any] = sympy.lambdify(x, expression, modules)
     return found
 
 
 def _lower(a: Any, z: Any) -> Any:
     return mpmath.gammainc(a, 0, z)
+
+
+NAMES = {  # what SymPy's functions are called in mpmath
+    "lowergamma": _lower,
+    "uppergamma": mpmath.gammainc,
+    "Ei": mpmath.ei,
+    "elliptic_f": mpmath.ellipf,
+    "airyaiprime": lambda z: mpmath.airyai(z, derivative=1),
+    "airybiprime": lambda z: mpmath.airybi(z, derivative=1),
+}
 
 
 def points(name: str, rng: random.Random) -> float:

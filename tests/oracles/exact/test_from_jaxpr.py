@@ -195,6 +195,7 @@ MEETS = {
     "special._spence": (jax.scipy.special.spence, abs(ROW)),
     "special.log_ndtr": (jax.scipy.special.log_ndtr, ROW),
     "special.hyp1f1": (jax.scipy.special.hyp1f1, abs(ROW), abs(ROW), ROW),
+    "special.hyp2f1": (jax.scipy.special.hyp2f1, abs(ROW), abs(ROW), abs(ROW), ROW / 4),
     "special._dawsn": (jax.scipy.special.dawsn, ROW),
     "special._erfcx": (jax.scipy.special.erfcx, ROW),
     "special.sici": (jax.scipy.special.sici, ROW),
@@ -260,22 +261,35 @@ def test_parameters_of_special_functions_move():
     assert close(gradient(jax.scipy.special.gammainc, 0.9, 1.3)[0], slope)
 
 
-@pytest.mark.parametrize("name", ["gamma_lower", "gamma_upper", "hurwitz_zeta", "real_power"])
-def test_mixed_coefficients_contain_mpmath(name):
-    def function(x, a):
-        if name == "hurwitz_zeta":
-            return mpmath.zeta(a, x)
-        if name == "real_power":
-            return x**a
-        return mpmath.gammainc(a, *((0, x) if name == "gamma_lower" else (x, mpmath.inf)), regularized=True)
+MIXED = {  # of the zeta function mpmath's differences take seconds
+    "gamma_lower": (lambda x, a: mpmath.gammainc(a, 0, x, regularized=True), [(2.3, 1.7), (11.5, 4.1)], 3),
+    "gamma_upper": (
+        lambda x, a: mpmath.gammainc(a, x, mpmath.inf, regularized=True), [(2.3, 1.7), (11.5, 4.1)], 3),
+    "hurwitz_zeta": (lambda x, a: mpmath.zeta(a, x), [(2.3, 1.7)], 2),
+    "real_power": (lambda x, a: x**a, [(2.3, 1.7), (11.5, 4.1)], 3),
+    "bessel_jv": (lambda x, a: mpmath.besselj(a, x), [(2.3, 1.7)], 2),
+    "bessel_iv": (lambda x, a: mpmath.besseli(a, x), [(2.3, 1.7)], 2),
+    "bessel_yv": (lambda x, a: mpmath.bessely(a, x), [(2.3, 1.7)], 2),
+    "bessel_kv": (lambda x, a: mpmath.besselk(a, x), [(2.3, 1.7)], 2),
+    "hyp1f1 a": (lambda x, a: mpmath.hyp1f1(a, 0.75, x), [(2.3, 1.75)], 2),
+    "hyp1f1 b": (lambda x, b: mpmath.hyp1f1(0.75, b, x), [(2.3, 1.75)], 2),
+}  # fmt: skip
 
-    # Of the zeta function mpmath's differences take seconds.
-    points, orders = ([(2.3, 1.7)], 2) if name == "hurwitz_zeta" else ([(2.3, 1.7), (11.5, 4.1)], 3)
+
+@pytest.mark.parametrize("name", MIXED)
+def test_mixed_coefficients_contain_mpmath(name):
+    function, points, orders = MIXED[name]
+    scalar, _, parameter = name.partition(" ")
     for x, a in points:
         for k in range(orders):
             for j in range(1, 3):
+                parameters, along = (arb(a),), j
+                if parameter:
+                    first = parameter == "a"
+                    parameters = (arb(a), arb(0.75)) if first else (arb(0.75), arb(a))
+                    along = (j, 0) if first else (0, j)
                 with precision(128):
-                    ball = SCALARS[name].taylor(arb(x), k, arb(a), along=j)[k]
+                    ball = SCALARS[scalar].taylor(arb(x), k, *parameters, along=along)[k]
                 with mpmath.workdps(50):
                     truth = mpmath.diff(function, (mpmath.mpf(x), mpmath.mpf(a)), (k, j))
                     truth /= math.factorial(k) * math.factorial(j)
@@ -344,6 +358,29 @@ def test_a_linear_solve_is_its_equation_and_not_its_algorithm():
     assert found.astype(float).tolist() == [[-0.25, -0.25], [-0.125, -0.125]]
 
 
+def _windows(x):
+    return jax.lax.reduce_window(x, 1.0, jax.lax.mul, (2,), (1,), "SAME")
+
+
+def _two_windows(x):
+    def both(a, b):
+        return a[0] * b[0], jnp.logaddexp(a[1], b[1])
+
+    return jax.lax.reduce_window((x, x * x), (1.0, -jnp.inf), both, (2, 3), (1, 2), "SAME")
+
+
+@pytest.mark.parametrize(("function", "x"), [(_windows, ROW), (_two_windows, X)])
+def test_windows_of_any_function_have_their_tangents(function, x):
+    """JAX has no gradient of them."""
+    recording = record(function, (x,), {})
+    along = np.cos(x)
+    found = evaluate(jvp(recording.program, [0]), [x, along], BITS)
+    with jax.enable_x64(True):
+        wanted = jax.tree.leaves(jax.jvp(function, (jnp.asarray(x),), (jnp.asarray(along),))[1])
+    for balls, numbers in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(balls.astype(float), numbers, rtol=1e-13, atol=1e-13)
+
+
 def test_literals_are_taken_as_written():
     assert gradient(lambda x: 0.1 * x, np.float64(2.0)).item() == arb(0.1)
     assert gradient(lambda x: 0.1 * x, np.float32(2.0)).item() == arb(float(np.float32(0.1)))
@@ -395,6 +432,7 @@ def test_leaves_of_structures():
 
 # -- what is refused --------------------------------------------------------------------------------------
 
+OUTSIDE = jax.new_ref(np.ones(4))
 REFUSED = {
     "a branch in Python": (lambda x: x if x.max() > 0 else -x, r"test_from_jaxpr.py:\d+\).*jnp.where"),
     "float()": (lambda x: float(x[0]) * x, "needs numbers while it is traced"),
@@ -405,6 +443,16 @@ REFUSED = {
     "no rule": (
         lambda x: jnp.nextafter(x, 2.0),
         r"nextafter has no rule: say what it computes with gradproof.register_rule .*test_from_jaxpr.py:\d+",
+    ),
+    "a mutable array from outside": (
+        lambda x: x * OUTSIDE[...], "mutable array that was made outside",
+    ),
+    "a sum from a half": (
+        lambda x: jax.lax.reduce_window(x, 0.5, jax.lax.add, (2,), (1,), "SAME"),
+        "initial value more than once",
+    ),
+    "the bits of a number": (
+        lambda x: jax.lax.bitcast_convert_type(x, jnp.int64) * x, "bits of a number that is rounded",
     ),
     "a narrow dtype": (lambda x: x.astype(jnp.float8_e4m3fn), "float8_e4m3fn: use one of bfloat16"),
     "psum over a positional axis": (lambda x: jax.lax.psum(x, 0), "psum has no rule"),

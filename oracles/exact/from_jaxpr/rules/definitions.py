@@ -107,6 +107,7 @@ DEFINITIONS: dict[str, Definition] = {
     "special._spence": Definition(1, 1, lambda call, x: scalar("spence", x)),
     "special.log_ndtr": Definition(1, 1, lambda call, x: f.log_ndtr(x)),
     "special.hyp1f1": Definition(3, 1, lambda call, a, b, x: scalar("hyp1f1", x, a, b)),
+    "special.hyp2f1": Definition(4, 1, lambda call, a, b, c, x: scalar("hyp2f1", x, a, b, c)),
     "special._dawsn": Definition(1, 1, lambda call, x: _dawson(x)),
     "special._erfcx": Definition(1, 1, lambda call, x: f.erfcx(x)),
     "special.sici": Definition(

@@ -156,6 +156,25 @@ def _shifted_unsigned(x: Array, by: Array) -> Array:
     return np.asarray(np.right_shift(x.view(unsigned), by.view(unsigned))).view(x.dtype)
 
 
+def _leading_zeros(x: Array) -> Array:
+    bits = 8 * x.dtype.itemsize
+    unsigned = x.view(f"u{x.dtype.name.removeprefix('u')}")
+    lengths = [bits - int(v).bit_length() for v in unsigned.ravel().tolist()]
+    return np.array(lengths, x.dtype).reshape(x.shape)
+
+
+def _bits(call: Eqn, x: Var) -> Var:
+    """The same bits in another dtype, of integers; a narrower one gets an axis, and a wider one takes it."""
+    if x.is_float:
+        raise Unsupported(
+            f"bitcast_convert_type of {x.dtype}: the bits of a number that is rounded are no function of it"
+        )
+    own, new = np.ascontiguousarray(call.recorder.decide(x)), np.dtype(call.dtype)
+    if own.dtype.itemsize > new.itemsize:
+        own = own[..., None]
+    return constant(call.recorder, own.view(new).reshape(call.shape), call.dtype)
+
+
 def _round(call: Eqn, x: Var) -> Var:
     """To the nearest integer; halves to even, or away from zero."""
     if int(call.params["rounding_method"]) == 1:
@@ -221,4 +240,6 @@ ELEMENTWISE: dict[str, Rule] = {
     "shift_right_arithmetic": _folded(np.right_shift),
     "shift_right_logical": _folded(_shifted_unsigned),
     "population_count": _folded(np.bitwise_count),
+    "clz": _folded(_leading_zeros),
+    "bitcast_convert_type": _bits,
 }

@@ -65,12 +65,13 @@ def _windows(
 
 def _reduce_window(reduce: Callable[[Var, Sequence[int]], Var], neutral: float) -> Rule:
     def rule(call: Eqn, x: Var, *_: Var) -> Var:
-        return reduce(_filled(x, _of_call(call, x), _extreme(x, neutral)), range(x.ndim, 2 * x.ndim))
+        return reduce(_filled(x, positions_of(call, x), _extreme(x, neutral)), range(x.ndim, 2 * x.ndim))
 
     return rule
 
 
-def _of_call(call: Eqn, x: Var) -> Array:
+def positions_of(call: Eqn, x: Var) -> Array:
+    """The positions (*places, *window) in x that a call's windows cover; -1 in the padding."""
     p, ones = call.params, (1,) * x.ndim
     base, dilation = p.get("base_dilation") or ones, p.get("window_dilation") or ones
     return _windows(x.shape, p["window_dimensions"], p["window_strides"], p["padding"], base, dilation)
@@ -86,7 +87,7 @@ def _extreme(x: Var, neutral: float) -> Var:
 
 def _chosen(call: Eqn, x: Var) -> Var:
     """The position in x of each window's largest element (or smallest, as the parameters say)."""
-    at = _of_call(call, x)
+    at = positions_of(call, x)
     flat = at.reshape(*at.shape[: x.ndim], -1)
     sign = -1 if "le" in str(call.params["select_prim"]) else 1
     found = argmax(_filled(x if sign > 0 else -x, flat, constant(call.recorder, -np.inf, x.dtype)), -1)

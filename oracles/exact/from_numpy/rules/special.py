@@ -6,26 +6,14 @@ Where one is off by thousands in places (the tails of gammainc), nothing bounds 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 
+from oracles.exact.from_numpy.rules.cylinders import CYLINDERS
+from oracles.exact.from_numpy.rules.hypergeometric import HYPERGEOMETRIC, binomial, gamma
+from oracles.exact.from_numpy.rules.off import UNKNOWN, Rule, off
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import compare, detach, pi, scalar, select
-from oracles.exact.program.primitives.roughness import rough
+from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.program import Var
-
-Rule = Callable[..., Any]
-
-
-def _off(ulps: float, function: Callable[..., Var]) -> Rule:
-    """The function, off by so many ulps of itself, two unit roundoffs each."""
-
-    def rule(*args: Var) -> Var:
-        found = function(*args)
-        return rough(found, "itself", (found,), 2 * ulps)
-
-    return rule
 
 
 def _dawson(x: Var) -> Var:
@@ -33,19 +21,8 @@ def _dawson(x: Var) -> Var:
     return scalar("sqrt", pi(x.builder, x.dtype)) / 2.0 * scalar("exp", -f.square(x)) * scalar("erfi", x)
 
 
-def _gamma(x: Var) -> Var:
-    """e^lgamma with its sign, which changes from one pole to the next."""
-    size, below = scalar("exp", scalar("lgamma", x)), compare("lt", detach(x), 0.0)
-    poles = f.step("ceil", select(below, -detach(x), 0.5))
-    return select(below, size * (1.0 - 2.0 * f.remainder(poles, 2.0, "floor")), size)
-
-
 def _log_beta(a: Var, b: Var) -> Var:
     return scalar("lgamma", a) + scalar("lgamma", b) - scalar("lgamma", a + b)
-
-
-def _binom(n: Var, k: Var) -> Var:
-    return _gamma(n + 1.0) / (_gamma(k + 1.0) * _gamma(n - k + 1.0))
 
 
 def _boxcox(x: Var, power: Var) -> Var:
@@ -102,49 +79,108 @@ def _student(df: Var, t: Var) -> Var:
     return select(compare("lt", t, 0.0), tail, 1.0 - tail)
 
 
+def _successes(k: Var, n: Var, p: Var) -> Var:
+    """The share of more than k successes among n."""
+    k, n = (f.step("floor", v) if v.is_float else convert(v, p.dtype) for v in (k, n))
+    return _beta_lower(k + 1.0, n - k, p)
+
+
+def _failures(k: Var, n: Var, p: Var) -> Var:
+    """The share of at most k failures before n successes."""
+    k, n = (f.step("floor", v) if v.is_float else convert(v, p.dtype) for v in (k, n))
+    return _beta_lower(n, k + 1.0, p)
+
+
+def _fisher(a: Var, b: Var, x: Var) -> Var:
+    return _beta_lower(a / 2.0, b / 2.0, a * x / (b + a * x))
+
+
+def _zeta(s: Var) -> Var:
+    one = s.builder.broadcast(s.builder.constant(1.0, s.dtype), s.shape)
+    return scalar("hurwitz_zeta", one, s)
+
+
+def _degrees(function: str) -> Callable[[Var], Var]:
+    return lambda x: scalar(function, x * (pi(x.builder, x.dtype) / 180.0))
+
+
+def _radian(degrees: Var, minutes: Var, seconds: Var) -> Var:
+    turn = pi(seconds.builder, seconds.dtype) / 180.0
+    return (degrees + minutes / 60.0 + seconds / 3600.0) * turn
+
+
+def _sign_of_gamma(x: Var) -> Var:
+    return f.step("sign", gamma(detach(x)))
+
+
 def _bessel(nu: int, scaled: bool) -> Callable[[Var], Var]:
     return lambda x: scalar("bessel_i", x, nu=nu, scaled=scaled)
 
 
-UNKNOWN = math.inf
 SPECIAL: dict[str, Rule] = {
-    "erfi": _off(275, lambda x: scalar("erfi", x)),
-    "dawsn": _off(132, _dawson),
-    "exp10": _off(2, lambda x: scalar("exp", x * scalar("log", x.builder.constant(10.0, x.dtype)))),
-    "exprel": _off(3, _exprel),
-    "logit": _off(3, lambda x: scalar("log", x / (1.0 - x))),
-    "gamma": _off(8, _gamma),
-    "rgamma": _off(7, lambda x: 1.0 / _gamma(x)),
-    "i0": _off(6, _bessel(0, False)),
-    "i1": _off(21, _bessel(1, False)),
-    "i0e": _off(11, _bessel(0, True)),
-    "i1e": _off(11, _bessel(1, True)),
-    "exp1": _off(16, lambda x: scalar("expint", x, 1)),
-    "expn": _off(24, lambda n, x: scalar("expint", x, n)),
-    "sici": lambda x: (scalar("sine_integral", x), _off(135, lambda x: scalar("cosine_integral", x))(x)),
-    "fresnel": lambda x: tuple(_off(1020, lambda x, n=n: scalar(f"fresnel_{n}", x))(x) for n in "sc"),
-    "gammainc": _off(UNKNOWN, _lower),
-    "gammaincc": _off(UNKNOWN, _upper),
-    "chdtr": _off(UNKNOWN, lambda v, x: _lower(v / 2.0, x / 2.0)),
-    "chdtrc": _off(UNKNOWN, lambda v, x: _upper(v / 2.0, x / 2.0)),
-    "gdtr": _off(UNKNOWN, lambda a, b, x: _lower(b, a * x)),
-    "gdtrc": _off(UNKNOWN, lambda a, b, x: _upper(b, a * x)),
-    "pdtr": _off(UNKNOWN, lambda k, m: _upper(f.step("floor", k) + 1.0, m)),
-    "pdtrc": _off(UNKNOWN, lambda k, m: _lower(f.step("floor", k) + 1.0, m)),
-    "betainc": _off(115, _beta_lower),
-    "betaincc": _off(UNKNOWN, lambda a, b, x: 1.0 - _beta_lower(a, b, x)),
-    "stdtr": _off(60, _student),
-    "beta": _off(720, lambda a, b: scalar("exp", _log_beta(a, b))),
-    "betaln": _off(UNKNOWN, _log_beta),
-    "hyp1f1": _off(UNKNOWN, lambda a, b, x: scalar("hyp1f1", x, a, b)),
-    "binom": _off(450, _binom),
-    "poch": _off(550, lambda z, m: _gamma(z + m) / _gamma(z)),
-    "boxcox": _off(15, _boxcox),
-    "boxcox1p": _off(19, lambda x, power: _transformed(scalar("log1p", x), power)),
-    "inv_boxcox": _off(19, lambda y, power: scalar("exp", _inverse_boxcox(y, power))),
-    "inv_boxcox1p": _off(19, lambda y, power: scalar("expm1", _inverse_boxcox(y, power))),
+    "erfi": off(275, lambda x: scalar("erfi", x)),
+    "dawsn": off(132, _dawson),
+    "exp10": off(2, lambda x: scalar("exp", x * scalar("log", x.builder.constant(10.0, x.dtype)))),
+    "exprel": off(3, _exprel),
+    "logit": off(3, lambda x: scalar("log", x / (1.0 - x))),
+    "gamma": off(8, gamma),
+    "rgamma": off(7, lambda x: 1.0 / gamma(x)),
+    "i0": off(6, _bessel(0, False)),
+    "i1": off(21, _bessel(1, False)),
+    "i0e": off(11, _bessel(0, True)),
+    "i1e": off(11, _bessel(1, True)),
+    "exp1": off(16, lambda x: scalar("expint", x, 1)),
+    "expn": off(24, lambda n, x: scalar("expint", x, n)),
+    "sici": lambda x: (scalar("sine_integral", x), off(135, lambda x: scalar("cosine_integral", x))(x)),
+    "fresnel": lambda x: tuple(off(1020, lambda x, n=n: scalar(f"fresnel_{n}", x))(x) for n in "sc"),
+    "gammainc": off(UNKNOWN, _lower),
+    "gammaincc": off(UNKNOWN, _upper),
+    "chdtr": off(UNKNOWN, lambda v, x: _lower(v / 2.0, x / 2.0)),
+    "chdtrc": off(UNKNOWN, lambda v, x: _upper(v / 2.0, x / 2.0)),
+    "gdtr": off(UNKNOWN, lambda a, b, x: _lower(b, a * x)),
+    "gdtrc": off(UNKNOWN, lambda a, b, x: _upper(b, a * x)),
+    "pdtr": off(UNKNOWN, lambda k, m: _upper(f.step("floor", k) + 1.0, m)),
+    "pdtrc": off(UNKNOWN, lambda k, m: _lower(f.step("floor", k) + 1.0, m)),
+    "betainc": off(115, _beta_lower),
+    "betaincc": off(UNKNOWN, lambda a, b, x: 1.0 - _beta_lower(a, b, x)),
+    "stdtr": off(60, _student),
+    "beta": off(720, lambda a, b: scalar("exp", _log_beta(a, b))),
+    "betaln": off(UNKNOWN, _log_beta),
+    "binom": off(450, binomial),
+    "poch": off(550, lambda z, m: gamma(z + m) / gamma(z)),
+    "boxcox": off(15, _boxcox),
+    "boxcox1p": off(19, lambda x, power: _transformed(scalar("log1p", x), power)),
+    "inv_boxcox": off(19, lambda y, power: scalar("exp", _inverse_boxcox(y, power))),
+    "inv_boxcox1p": off(19, lambda y, power: scalar("expm1", _inverse_boxcox(y, power))),
     "huber": _huber,
-    "pseudo_huber": _off(10, _pseudo_huber),
-    "rel_entr": _off(3, _relative_entropy),
-    "kl_div": _off(UNKNOWN, lambda x, y: _relative_entropy(x, y) - x + y),
+    "pseudo_huber": off(10, _pseudo_huber),
+    "rel_entr": off(3, _relative_entropy),
+    "kl_div": off(UNKNOWN, lambda x, y: _relative_entropy(x, y) - x + y),
+    "_zeta": off(12, lambda s, q: scalar("hurwitz_zeta", q, s)),
+    "_riemann_zeta": off(4, lambda s: _zeta(s)),
+    "zetac": off(9, lambda s: _zeta(s) - 1.0),
+    "shichi": lambda x: (
+        off(8, lambda x: scalar("sinh_integral", x))(x),
+        off(8, lambda x: scalar("cosh_integral", f.absolute(x)))(x),
+    ),
+    "wrightomega": off(12, lambda x: scalar("wright_omega", x)),
+    "loggamma": off(UNKNOWN, lambda x: scalar("lgamma", x)),
+    "gammasgn": _sign_of_gamma,
+    "cosm1": off(UNKNOWN, lambda x: scalar("cos", x) - 1.0),
+    "powm1": off(3, lambda x, y: f.power(x, y) - 1.0),
+    "sindg": off(2, _degrees("sin")),
+    "cosdg": off(2, _degrees("cos")),
+    "tandg": off(2, _degrees("tan")),
+    "cotdg": off(UNKNOWN, lambda x: 1.0 / _degrees("tan")(x)),
+    "radian": off(4, _radian),
+    "round": lambda x: f.step("round", x),
+    "ndtri_exp": off(UNKNOWN, lambda y: f.ndtri(scalar("exp", y))),
+    "bdtr": off(20, lambda k, n, p: 1.0 - _successes(k, n, p)),
+    "bdtrc": off(20, _successes),
+    "nbdtr": off(20, _failures),
+    "nbdtrc": off(20, lambda k, n, p: 1.0 - _failures(k, n, p)),
+    "fdtr": off(30, _fisher),
+    "fdtrc": off(30, lambda a, b, x: 1.0 - _fisher(a, b, x)),
+    **HYPERGEOMETRIC,
+    **CYLINDERS,
 }

@@ -40,21 +40,33 @@ def taylor_coefficients(
 
 
 def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
-    """d c_k = (k + 1) c_{k+1} dx, and likewise along the parameter where its derivatives are known."""
+    """d c_k = (k + 1) c_{k+1} dx, and likewise along each parameter where its derivatives are known."""
     (x, *parameters), (tx, *others) = equation.operands, tangents
     params = dict(equation.params)
     function, order, along = params.pop("function"), params.pop("order"), params.pop("along", 0)
-    terms: list[Var | None] = [None, None]
+    terms: list[Var | None] = [None]
     if tx is not None:
         kept = {"along": along} if along else {}
         slope = scalar(function, x, *parameters, order=order + 1, **kept, **params)
         terms[0] = scale(tx, slope if order == 0 else slope * float(order + 1))
-    if any(t is not None for t in others):
-        if SCALARS[function].mixed is None or len(others) > 1:
+    for k, tangent in enumerate(others):
+        if tangent is None:
+            continue
+        if SCALARS[function].mixed is None:
             raise Unsupported(f"{function} has no rule for the derivative with respect to its parameter")
-        slope = scalar(function, x, *parameters, order=order, along=along + 1, **params)
-        terms[1] = scale(sum_of(*others), slope if along == 0 else slope * float(along + 1))
+        next_one, factor = _further(along, k, len(others))
+        slope = scalar(function, x, *parameters, order=order, along=next_one, **params)
+        terms.append(scale(tangent, slope if factor == 1 else slope * float(factor)))
     return sum_of(*terms)
+
+
+def _further(along: Any, which: int, count: int) -> tuple[Any, int]:
+    """The order in the parameters, one more in one of them (a number where there is one), and that."""
+    if count == 1:
+        return along + 1, along + 1
+    orders = list(along or (0,) * count)
+    orders[which] += 1
+    return tuple(orders), orders[which]
 
 
 def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
