@@ -23,6 +23,7 @@ from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.literals import (
     Change,
     changes,
+    decided,
     has_data,
     is_rounded,
     literals,
@@ -145,14 +146,23 @@ class Comparison:
         """
         if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
             return
-        own = enclosed(evaluate_quickly(replaced(self._own.program, change), self._own.inputs, BITS))
-        spec = self._again(replaced(self._spec.program, change))
+        try:
+            own, spec = self._both(replaced, change)
+        except Undecided:
+            own, spec = self._both(decided, change)
         close = [
             known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
+
+    def _both(
+        self, how: Callable[[Program, Change], Program], change: Change
+    ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
+        """The outputs of the two with other numbers."""
+        own = evaluate_quickly(how(self._own.program, change), self._own.inputs, BITS)
+        return enclosed(own), self._again(how(self._spec.program, change))
 
     def _rounded_data(self) -> None:
         """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.

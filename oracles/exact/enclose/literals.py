@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from oracles.exact.program.balls import as_balls, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import constant
-from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.program import Array, Equation, Program, Var
 
 # Two float64 ulps, since what stands there was often computed: 1 / sqrt(2 pi) is rounded three times.
 ULPS = 2
@@ -37,8 +37,26 @@ def replaced(program: Program, change: Change) -> Program:
     """The program with other numbers for those that stand in it."""
     return _with(
         program,
-        lambda e: filled([change(_number(e), e.output.dtype)], ()) if _is_literal(e) else None,
+        lambda e: _changed(e, change) if _is_literal(e) else None,
     )
+
+
+def decided(program: Program, change: Change) -> Program:
+    """The same, with every comparison decided by the numbers that stand there.
+
+    `x * c < c` at x = 1 is false, and of balls in the place of c nobody can tell.
+    """
+    equations, moved = [], dict[Var, Var]()
+    for e in program.equations:
+        equations.append(e)
+        if e.output.is_float:
+            out = e.output
+            moved[out] = Var(out.builder, out.shape, out.dtype, out.linear)
+            params = {"value": _changed(e, change)} if _is_literal(e) else e.params
+            operands = tuple(moved.get(v, v) for v in e.operands)
+            equations.append(e._replace(operands=operands, output=moved[out], params=params))
+    outputs = tuple(moved.get(v, v) for v in program.outputs)
+    return Program(program.inputs, equations, outputs, program.guards).giving(slice(None))
 
 
 def changes(program: Program, change: Change) -> bool:
@@ -146,6 +164,10 @@ def _is_literal(equation: Equation) -> bool:
     """A number that was written; the unbounded rate of a declared edge (see `recording`) is none."""
     out = equation.output
     return equation.primitive is constant and out.is_float and not out.ndim and _number(equation).is_finite()
+
+
+def _changed(equation: Equation, change: Change) -> Array:
+    return filled([change(_number(equation), equation.output.dtype)], ())
 
 
 def _is_data(equation: Equation) -> bool:

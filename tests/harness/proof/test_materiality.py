@@ -352,6 +352,28 @@ def test_a_primal_below_what_float32_resolves_is_the_function(factor, verdict):
     assert result.verdict.value == verdict, result
 
 
+# -- comparisons of what is written --------------------------------------------------------------------------
+
+
+HALF = 0.7071067811865476  # its last digit explains what another one rounds to
+
+
+def at_a_seam(x):
+    """The same function on both sides of |x| = 1, where the two sides of the comparison are one number."""
+    scaled = x * HALF
+    return np.where(np.abs(scaled) < HALF, x * scaled, scaled * x)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.ACCURATE), (1.001, Verdict.WRONG)])
+def test_a_comparison_of_written_numbers_is_decided_as_they_stand(factor, verdict):
+    def vjp(g, x):
+        slope = factor * 0.7071067811865475
+        return g * 2 * x * np.where(np.abs(x * HALF) < HALF, slope, slope)
+
+    found = harness.check_gradient(at_a_seam, (np.array([1.0, -1.0, 0.5]),), vjp=vjp, probes=False)
+    assert found.verdict is verdict, found
+
+
 # -- the choice ----------------------------------------------------------------------------------------------
 
 
