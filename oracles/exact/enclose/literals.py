@@ -6,7 +6,7 @@ function is asked again with their numbers as balls, or moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,7 @@ from oracles.exact.program.program import Array, Equation, Program, Var
 ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
+COMPUTED = 2.0**-40  # of the largest of an array: the cosines of angles of thousands of turns are off by that
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
@@ -130,6 +131,36 @@ def moved(array: Array, dtype: str, seed: int) -> Array:
             for b, step, long in zip(flat, steps.tolist(), _long(flat, dtype).tolist(), strict=True)
         ]
     return filled(found, balls.shape)
+
+
+def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
+    """How large the numbers are that stand in arrays of these programs."""
+    arrays = (e.params["value"] for program in programs for e in program.equations if _is_data(e))
+    return frozenset(abs(float(b.mid())) for array in arrays for b in as_balls(array).ravel().tolist())
+
+
+def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
+    """The program with numbers of float64 arrays moved that may have been computed, but for the known sizes.
+
+    By so much of the largest of their array: a matrix of cosines is off by ulps of its angles.
+    """
+
+    def other(equation: Equation) -> Array | None:
+        if not _is_data(equation) or equation.output.dtype != "float64":
+            return None
+        array: Array = equation.params["value"]
+        if not _is_finite(array):
+            return None
+        balls = as_balls(array)
+        flat = balls.ravel().tolist()
+        numbers = np.array([float(b.mid()) for b in flat])
+        step = COMPUTED * np.max(np.abs(numbers), initial=0.0)
+        alone = _long(flat, "float64") & [abs(n) not in known for n in numbers.tolist()]
+        steps = np.where(alone, step, 0.0) * (_sides(numbers, seed) if seed else 1.0)
+        with precision(BITS):
+            return filled([b + arb(by) for b, by in zip(flat, steps.tolist(), strict=True)], balls.shape)
+
+    return _with(program, other)
 
 
 def _sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:

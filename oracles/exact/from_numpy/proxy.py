@@ -139,6 +139,13 @@ class Place(NamedTuple):
 class Search(Reach):
     """Each variable that the code reaches, and what was in it."""
 
+    # Written in Python over NumPy: its code is followed as the user's.
+    FOLLOWED = "numpy.polynomial"
+
+    def is_user(self, module: str | None) -> bool:
+        """Whether a module's code is followed."""
+        return super().is_user(module) or (module or "").startswith(self.FOLLOWED)
+
     def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
 
