@@ -198,8 +198,8 @@ class TracedArray(NDArrayOperatorsMixin):
         if not known.all():
             raise opaque(
                 f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
-                "own functions (np.exp, not math.exp) and keep it an array; an array that it is written into "
-                "must be made inside the function, with the np of its module"
+                "own functions and keep it an array; an array that it is written into must be made inside "
+                "the function, with the np of its module"
             )
         return numbers.astype(self.dtype)
 

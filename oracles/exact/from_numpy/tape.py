@@ -121,10 +121,10 @@ class Tape:
         if lowest >= self._bases[last]:
             return gather(value(last), tokens - self._bases[last])
         first = max(bisect_right(self._bases, lowest) - 1, 0)
-        bases, values = np.array(self._bases[first : last + 1]), [value(i) for i in range(first, last + 1)]
+        bases = np.array(self._bases[first : last + 1])
         owner = np.searchsorted(bases, tokens, side="right") - 1
         used = np.unique(owner[tokens > 0])
-        parts = [reshape(values[i], (values[i].size,)) for i in used]
+        parts = [reshape(v, (v.size,)) for v in (value(first + int(i)) for i in used)]
         start = np.zeros(len(bases), np.int64)
         start[used] = np.cumsum([0, *(p.size for p in parts[:-1])])
         places = np.where(tokens > 0, tokens - bases[owner] + start[owner], -1)
