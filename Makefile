@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test lint docs pictures wheel wheels compat soundness scale coverage bench power clean
+.PHONY: help report gate test lint docs pictures wheel wheels compat soundness scale atlas coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -64,6 +64,9 @@ soundness: $(READY)  ## a million enclosures against mpmath, a million of each k
 
 scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of memory (half an hour)
 	$(BIN)/python -m tests.harness.scale
+
+atlas: $(READY)  ## how accurate the gradients of JAX and PyTorch are, function by function
+	$(BIN)/python -m gradproof atlas --jobs 2 --output reports --format text,csv,html
 
 coverage: $(READY)  ## how many functions of JAX and PyTorch the exact oracle proves
 	$(BIN)/python -m gradproof coverage

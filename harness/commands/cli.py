@@ -10,7 +10,14 @@ from typing import Annotated, NoReturn
 from cyclopts import App, CycloptsError, Parameter
 
 from harness.commands.configuration import ConfiguredApp
-from harness.commands.options import FLAT, BaselineOptions, CheckOptions, GateOptions, ReportOptions
+from harness.commands.options import (
+    FLAT,
+    AtlasOptions,
+    BaselineOptions,
+    CheckOptions,
+    GateOptions,
+    ReportOptions,
+)
 from harness.selection import NothingSelected, Untrusted, UsageError
 from harness.verdicts import ExitCode
 from harness.version import __version__
@@ -169,6 +176,38 @@ def coverage() -> ExitCode:
     return run_coverage()
 
 
+atlas_app = App(
+    name="atlas", help="Show how accurate the gradients of torch and JAX are, function by function."
+)
+app.command(atlas_app)
+
+
+@atlas_app.default
+def atlas(*, options: Annotated[AtlasOptions, FLAT] = AtlasOptions()) -> ExitCode:
+    """Measure the gradients of torch's and JAX's functions, and the values of NumPy's and SciPy's.
+
+    Each in four dtypes and two orders, at ordinary numbers, boundary values and over a whole dtype: verdicts,
+    the worst point, bits lost, ulps, and time against the function. All take half an hour on two cores.
+    """
+    from harness.commands.atlas import run_atlas
+
+    return run_atlas(options)
+
+
+@atlas_app.command(name="diff")
+def atlas_diff(old: Path, new: Path) -> ExitCode:
+    """Say what is better and what is worse in one atlas.csv than in another; fails if something is worse.
+
+    Parameters
+    ----------
+    old, new
+        The files.
+    """
+    from harness.commands.atlas import run_diff
+
+    return run_diff(old, new)
+
+
 @app.command
 def bench() -> ExitCode:
     """Run the paired benchmarks and show how many times faster each is."""
@@ -225,7 +264,7 @@ def _kept() -> str:
     if not written:
         return "nothing was written"
     rows = ", ".join(f"{j.rows} row{'s' if j.rows > 1 else ''} in {j.path}" for j in written)
-    return f"{rows} stay; a `gate` goes on from its file with --resume"
+    return f"{rows} stay; `gate` and `atlas` go on from there with --resume"
 
 
 def _say(message: str, code: ExitCode) -> ExitCode:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from harness.selection import BASELINE, SAVED, TIMEOUT_S, Scope
+from harness.selection import ALL, BASELINE, SAVED, TIMEOUT_S, Scope
 
 FLAT = Parameter(name="*")  # an option is called as its field, without the name of what holds it
 From = Annotated[Path | None, Parameter(name="from")]
@@ -144,3 +144,26 @@ class BaselineOptions:
     """Processes that compare at once; 0 is this one."""
     timeout: float = TIMEOUT_S
     """Seconds that the rows of one case and dtype may take."""
+
+
+@dataclass(frozen=True)
+class AtlasOptions:
+    """Which functions, in which dtypes, and where the rows go."""
+
+    functions: tuple[str, ...] = ALL
+    """Only functions that match this pattern, such as `special.*`, `torch.fft.*` or `jax.nn.gelu`; may be
+    given again."""
+    dtype: str = ""
+    """Only these, separated by commas: float64, float32, float16, bfloat16."""
+    quick: bool = False
+    """A tenth of the points."""
+    format: str = ""
+    """text, csv, html, separated by commas; by default text, and with --output text and csv."""
+    output: Path | None = None
+    """A folder for the summary (atlas.csv), the page (atlas.html) and the rows as they come (atlas.jsonl)."""
+    resume: bool = False
+    """Go on with the run in the folder, if it was killed."""
+    jobs: int = 1
+    """Processes that measure at once; 0 is this one, where nothing is stopped."""
+    timeout: float = 120.0
+    """Seconds that one function may take; then its row says so."""

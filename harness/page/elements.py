@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.proof.answer import Sight
-from harness.proof.evidence import TABLE, Evidence, decide, facts, reach
+from harness.proof.evidence import TABLE, Allowed, Evidence, decide, facts, reach
 from harness.proof.program import evidence_of
+from harness.proof.tied import bound_of
+from harness.subject.derivative import Array
 from harness.verdicts import Verdict
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.recording import Recording
+from oracles.exact.rounding.attainable import attainable
+from oracles.exact_oracle import LIMITS
 
 Numbers = NDArray[np.float64]
 DIGITS = 20
@@ -85,14 +91,39 @@ def elements(sight: Sight, part: int) -> Elements | None:
         return None
     judged_as = evidence.narrowest or evidence.dtype
     budget = sight.question.allowed(judged_as)
+    return _elements(evidence, got, budget, format_of(judged_as).digits)
+
+
+def _elements(evidence: Evidence, got: Array, budget: float, digits: int) -> Elements:
     found = facts(evidence, got, budget)
     ulp = format_of(evidence.dtype).ulp(evidence.truth.mid)
     with np.errstate(all="ignore"):
         lost = np.where(evidence.zero & found.finite, 0.0, found.lost)
         return Elements(
             evidence.dtype, found.got, evidence.truth, evidence, found.error / ulp,
-            evidence.attainable / ulp, lost, decide(found), budget, format_of(judged_as).digits,
+            evidence.attainable / ulp, lost, decide(found), budget, digits,
         )  # fmt: skip
+
+
+def of_value(
+    forward: Recording, truth: Enclosure, number: int, computed: Array, rounding: str, allowed: Allowed
+) -> Elements:
+    """Those of one result of a function: its value, compared as a gradient is.
+
+    Args:
+        forward: The function, recorded at its point.
+        truth: The true value of that result.
+        number: Which result it is.
+        computed: What ran.
+        rounding: The name of the rounding model.
+        allowed: The budget.
+    """
+    program, dtype = forward.program.giving(slice(number, number + 1)), forward.program.outputs[number].dtype
+    wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
+    (excused,), (zero,) = attainable(program, forward.values, wrt, [truth], 0, work=Work(LIMITS.seconds))
+    agrees = np.ones(truth.shape, bool)
+    known = Evidence("value", truth, excused, zero, agrees, bound_of(forward, number, rounding), dtype)
+    return _elements(known, computed, allowed(dtype), format_of(dtype).digits)
 
 
 def rounded(number: Any) -> float | None:

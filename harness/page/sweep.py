@@ -21,6 +21,7 @@ from harness.page.axis import between, ordinals, places, spread
 from harness.page.elements import COLUMNS as OF_ELEMENT
 from harness.page.elements import elements
 from harness.proof.answer import Sight, answer
+from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.subject.state import leaving_no_trace
 from harness.subject.tested import Tested
@@ -66,7 +67,7 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK)
         return None
     tested, dtype, given = sight.tested, at.dtype.name, float(at[element])
     functions = (tested.value, tested.derivative) if isinstance(tested, Tested) else (None, None)
-    found = {given: [*_placed(given, dtype), *own.told(element)[1:]]}
+    found = {given: [*placed(given, dtype), *own.told(element)[1:]]}
 
     @leaving_no_trace
     def measured(function: Any, vjp: Any = None) -> list[Point]:
@@ -80,12 +81,12 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK)
         "dtype": dtype,
         "digits": own.digits,
         "budget": own.budget,
-        "given": _placed(given, dtype),
+        "given": placed(given, dtype),
         "points": measured(functions[0], vjp=functions[1]),
     }
 
 
-def _placed(number: float, dtype: str) -> Point:
+def placed(number: float, dtype: str) -> Point:
     """How a number is written, and where it is drawn, to a fraction of a pixel."""
     place = float(places(np.array([number]), dtype)[0])
     return [format_of(dtype).shortest(number), round(place, 5)]
@@ -93,30 +94,38 @@ def _placed(number: float, dtype: str) -> Point:
 
 def _measure(sight: Sight, part: int, element: tuple[int, ...], work: float) -> tuple[Measure, int, bool]:
     """What judges the element at other numbers, how many of them, and whether that is done at once."""
-    if _is_elementwise(sight):
+    if is_elementwise(sight.posed):
         return partial(_in_one_array, sight, element), COUNT, True
     each = CALL + sum(sight.posed.true.gradient.costs)
     return partial(_one_by_one, sight, part, element), min(COUNT, int(work / each)), False
 
 
-def _is_elementwise(sight: Sight) -> bool:
-    """Whether each element of the only array moves its own element of the only result, and no other."""
-    posed = sight.posed
+def is_elementwise(posed: Posed, most: int = 1) -> bool:
+    """Whether each element of each array moves its own element of the only result, and no other.
+
+    There are `most` arrays at the most. Of a second derivative, whose direction is an array too, say nothing.
+    """
     results, inputs = posed.true.forward.outputs, posed.inputs
-    if not (len(inputs) == len(results) == len(posed.directions) == 1 and inputs[0].ndim):
+    alike = all(a.shape == results[0].shape and a.ndim for a in inputs)
+    if not (1 <= len(inputs) <= most and len(results) == len(posed.directions) == 1 and alike):
         return False
-    if results[0].shape != inputs[0].shape or len(posed.true.values) != 1:
+    if len(posed.true.values) != len(inputs):
         return False
-    for at in (0, inputs[0].size - 1):
+    for at in sorted({0, min(1, inputs[0].size - 1), inputs[0].size - 1}):
         one = np.zeros(inputs[0].shape)
         one.flat[at] = 1.0
         with suppress(ExactError, ZeroDivisionError):
-            (found,) = evaluate_quickly(posed.true.gradient, [*posed.true.values, one], 64)
-            balls = found.balls if isinstance(found, Pairs) else as_balls(found)
-            if all(k == at or ball.is_zero() for k, ball in enumerate(balls.ravel().tolist())):
+            found = evaluate_quickly(posed.true.gradient, [*posed.true.values, one], 64)
+            if all(_is_alone(balls, at) for balls in found):
                 continue
         return False
     return True
+
+
+def _is_alone(found: Array | Pairs, at: int) -> bool:
+    """Whether all elements but one are 0."""
+    balls = found.balls if isinstance(found, Pairs) else as_balls(found)
+    return all(k == at or ball.is_zero() for k, ball in enumerate(balls.ravel().tolist()))
 
 
 def _one_by_one(
@@ -188,12 +197,12 @@ def _judged(
     if each is None:
         worst = min((p.verdict for p in found.parts), key=lambda v: v.severity)
         return {x: _blank(x, dtype, worst.value) for x in numbers.values()}
-    return {x: [*_placed(x, dtype), *each.told(at)[1:]] for at, x in numbers.items()}
+    return {x: [*placed(x, dtype), *each.told(at)[1:]] for at, x in numbers.items()}
 
 
 def _blank(number: float, dtype: str, verdict: str) -> Point:
     """A point without numbers."""
-    return [*_placed(number, dtype), *[None] * (len(OF_ELEMENT) - 2), verdict]
+    return [*placed(number, dtype), *[None] * (len(OF_ELEMENT) - 2), verdict]
 
 
 def _refined(

@@ -77,7 +77,11 @@ class Journal:
 
     def write(self, record: Record) -> None:
         """Add the line of a record."""
-        self._put(to_json(record))
+        self.add(to_json(record))
+
+    def add(self, line: bytes) -> None:
+        """Add a line."""
+        self._put(line)
         self.rows += 1
 
     def _put(self, line: bytes) -> None:

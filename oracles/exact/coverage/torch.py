@@ -69,8 +69,8 @@ def complex_coverage(named: str = "", every: int = 1, most: int = MOST) -> Itera
             asked = named in ("", name) and "jiterator" not in name
             if not asked or not entry.supports_autograd or torch.complex128 not in dtypes:
                 continue
-            for sample in _samples(entry, torch.complex128, most):
-                one = _of_pairs(_differentiated(entry, entry.op, sample))
+            for sample in samples(entry, torch.complex128, most):
+                one = _of_pairs(differentiated(entry, entry.op, sample))
                 if one is not None and (theirs := _torch(one)) is not None:
                     yield name, _examined(one, theirs)
     finally:
@@ -142,28 +142,31 @@ def _moving(entry: Any, most: int) -> Iterator[Sample]:
     def on_a_copy(x: Tensor, *args: Any, **kwargs: Any) -> Any:
         return in_place(x.clone(), *args, **kwargs)
 
-    for number, sample in enumerate(_samples(entry, torch.float64, most)):
-        yield _differentiated(entry, entry.op, sample)
+    for number, sample in enumerate(samples(entry, torch.float64, most)):
+        yield differentiated(entry, entry.op, sample)
         if in_place and number < FEW and isinstance(sample.input, Tensor):
-            yield _differentiated(entry, on_a_copy, sample)
+            yield differentiated(entry, on_a_copy, sample)
 
 
-def _differentiated(entry: Any, op: Callable[..., Any], sample: Any) -> Sample:
+def differentiated(entry: Any, op: Callable[..., Any], sample: Any, widened: bool = True) -> Sample:
+    """A sample as a function of what OpInfo differentiates; `widened`, what is float32 in it is float64."""
+
     def call(first: Any, *args: Any, **kwargs: Any) -> Any:
         return sample.output_process_fn_grad(entry.gradcheck_wrapper(op, first, *args, **kwargs))
 
-    return _of(sample, call, lambda t: t.requires_grad, lambda t: t, lambda t: t)
+    return _of(sample, call, lambda t: t.requires_grad, lambda t: t, lambda t: t, widened)
 
 
 def _whole(entry: Any, most: int) -> Iterator[Sample]:
     """As functions of floating numbers, which they make integers of."""
     for dtype in INTEGERS:
         if dtype in entry.dtypes:
-            for sample in _samples(entry, dtype, most):
+            for sample in samples(entry, dtype, most):
                 yield _of(sample, entry.op, lambda t: t.dtype == dtype, Tensor.double, lambda t: t.to(dtype))  # noqa: B023
 
 
-def _samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
+def samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
+    """OpInfo's own, drawn anew."""
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -177,10 +180,11 @@ def _of(
     moves: Callable[[Tensor], bool],
     outside: Callable[[Tensor], Tensor],
     inside: Callable[[Tensor], Tensor],
+    widened: bool = True,
 ) -> Sample:
     """The sample as a function of those of its tensors that move."""
     leaves, spec = tree_flatten((sample.input, sample.args, sample.kwargs))
-    leaves = [_wide(leaf) for leaf in leaves]
+    leaves = [_wide(leaf) for leaf in leaves] if widened else leaves
     moving = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and moves(leaf)]
 
     def function(*moved: Tensor) -> list[Tensor]:

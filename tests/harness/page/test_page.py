@@ -69,8 +69,8 @@ def test_what_a_sweep_says_of_a_number_a_check_says_too(html):
 def test_a_function_that_mixes_elements_is_asked_one_number_at_a_time():
     mixed = harness.check_gradient(softmax, (X,), vjp=softmax_backward).sights[0]
     alone = harness.check_gradient(gelu, (X,), vjp=gelu_backward).sights[0]
-    assert not sweep._is_elementwise(mixed)
-    assert sweep._is_elementwise(alone)
+    assert not sweep.is_elementwise(mixed.posed)
+    assert sweep.is_elementwise(alone.posed)
     one = sweep._one_by_one(alone, 0, (0, 0), [-6.0, 2.0])
     many = sweep._in_one_array(alone, (0, 0), [-6.0, 2.0])
     for x in one:

@@ -286,3 +286,10 @@ def test_equal_numbers_that_stay_equal_are_no_branch_for_one_point():
 def test_a_function_that_jumps_at_that_point_has_no_slope():
     with pytest.raises(Undecided, match="the function jumps where two numbers are equal"):
         isolated(named(lambda x: x * 3.0, 1.0), [0.0])
+
+
+def test_beside_a_number_beyond_float64_the_others_are_no_wider():
+    """2^2.7e154 needs 600 bits; that 2^1e10 is larger than any float64 must not stand for them."""
+    found = value(lambda x: scalar("exp2", x), [2.7e154, 1e10, 1.0])
+    assert found.mid[:2].tolist() == [np.inf, np.inf]
+    assert found.proven_digits.min() > 15

@@ -1,0 +1,132 @@
+"""What is asked of a function at arrays of any size: its derivative, or its own value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.atlas.at_once import Mask, Open
+from harness.page.elements import Elements, elements, of_value
+from harness.proof.answer import Sight, answer
+from harness.proof.question import Question
+from harness.proof.truth import recorded
+from harness.subject.derivative import Array
+from harness.subject.target import Target
+from harness.subject.tested import Tested
+from harness.verdicts import Verdict
+from oracles.exact.core.plans import planned
+from oracles.exact.enclose.refine import refine
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.program import Program
+from oracles.exact_oracle import BITS
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """A derivative along the cotangent 1, at every level."""
+
+    question: Question
+    tested: Tested
+
+    def has_value(self, arrays: Sequence[Array]) -> Mask:
+        """Where the function has a value."""
+        subject = self.tested.subject()
+        inner = [np.ones_like(arrays[0]) for _ in self.question.derivative.steps[1:] for _ in arrays]
+        (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
+        return ~np.isnan(np.asarray(value, np.float64))
+
+    def unknown(self, arrays: Sequence[Array]) -> Mask:
+        """Where the truth has no finite value in a hundred bits."""
+        try:
+            at = recorded(self._along_ones(arrays), arrays)
+            program = self.question.derivative.last(at.function.program, at.wrt)
+        except ExactError:
+            return np.zeros(arrays[0].shape, bool)
+        return unknown(program, [*at.function.values, *at.directions], arrays[0])
+
+    def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
+        """The elements of each gradient."""
+        found = answer(self._along_ones(arrays), self.tested, arrays, "at once")
+        gradients = [part for part in found.parts if not part.of_value]
+        each = [elements(found.sight, k) for k in range(len(gradients))] if found.sight else []
+        known = [one for one in each if one is not None]
+        worst = min(gradients, key=lambda part: part.verdict.severity)
+        if found.sight is None or len(known) < len(gradients):
+            return Open(worst.verdict, worst.diagnosis)
+        if all(part.verdict is Verdict.UNDECIDED for part in gradients):
+            return Open(worst.verdict, worst.diagnosis, self._as_recorded(found.sight))
+        return known
+
+    def _as_recorded(self, sight: Sight) -> Mask | None:
+        """Where the value lies in the bound of what was recorded."""
+        with suppress(ExactError):
+            (truth,), (value,) = sight.posed.values, sight.seen.value
+            rounding, allowed = self.tested.rounding, self.question.allowed
+            own = of_value(sight.posed.forward, truth, 0, value, rounding, allowed)
+            return np.array([own.verdict(at).right for at in np.ndindex(own.shape)])
+        return None
+
+    def _along_ones(self, arrays: Sequence[Array]) -> Question:
+        one: Any = np.ones_like(arrays[0])
+        if len(self.question.derivative.steps) > 1:
+            inner = one if len(self.question.active) == 1 else tuple(one.copy() for _ in self.question.active)
+            one = [one.copy(), *(inner for _ in self.question.derivative.steps[1:])]
+        return replace(self.question, cotangent=one)
+
+
+@dataclass(frozen=True)
+class Values:
+    """A function's own value."""
+
+    question: Question
+    target: Target
+
+    def has_value(self, arrays: Sequence[Array]) -> Mask:
+        """Where the function has a value."""
+        (value,) = self._run(arrays)
+        return ~np.isnan(np.asarray(value, np.float64))
+
+    def unknown(self, arrays: Sequence[Array]) -> Mask:
+        """Where the truth has no finite value in a hundred bits."""
+        try:
+            forward = self.question.specify(arrays)
+        except ExactError:
+            return np.zeros(arrays[0].shape, bool)
+        return unknown(forward.program, forward.values, arrays[0])
+
+    def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
+        """The elements of each result."""
+        forward = self.question.specify(arrays)
+        true = refine(forward.program, forward.values, BITS, self.question.limits, quickly=True)
+        found, rounding = self._run(arrays), self.target.framework.name
+        wanted, got = [v.shape for v in forward.program.outputs], [v.shape for v in found]
+        if wanted != got:
+            return Open(Verdict.UNDECIDED, f"shapes {got}, and {wanted} where it is recorded")
+        return [
+            of_value(forward, truth, k, value, rounding, self.question.allowed)
+            for k, (truth, value) in enumerate(zip(true, found, strict=True))
+        ]
+
+    def is_defined(self, arrays: Sequence[Array]) -> bool:
+        """Whether no result is outside of the function's domain."""
+        return not any(np.isnan(np.asarray(value, np.float64)).any() for value in self._run(arrays))
+
+    def _run(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+        own = self.target.subject(self.target.flat, self.target.flat)
+        found: tuple[Array, ...] = own.fetch_value(own.value(*(own.load(a.copy("K")) for a in arrays)))
+        return found
+
+
+def unknown(program: Program, inputs: Sequence[Array], like: Array) -> Mask:
+    """Where a program of single numbers has no finite result in the fast core."""
+    there = np.zeros(like.shape, bool)
+    with suppress(ExactError):
+        plan = planned(program)
+        for balls in (plan.run(inputs) if plan else None) or ():
+            if balls.size == like.size:
+                there |= ~np.isfinite(balls.r.reshape(like.shape))
+    return there

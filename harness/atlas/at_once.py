@@ -1,0 +1,117 @@
+"""A function of single numbers at many of them, in one array; what has no truth there is set apart.
+
+Arrays have few sizes, filled up with their last number: JAX compiles each operation for each size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.page.elements import Elements
+from harness.subject.derivative import Array
+from harness.verdicts import Verdict
+from oracles.exact.program.errors import ExactError
+
+CALLS = 10  # that a function of single numbers may take
+SIZES = (1, 4, 16, 64, 192, 384, 576)
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Open:
+    """Nothing is known of an array as a whole, and why; `rest` is where it may be, if that is asked again."""
+
+    verdict: Verdict
+    why: str
+    rest: Mask | None = None
+
+
+class Asked(Protocol):
+    """What is asked at arrays of any size."""
+
+    def has_value(self, arrays: Sequence[Array]) -> Mask:
+        """Where the function has a value."""
+
+    def unknown(self, arrays: Sequence[Array]) -> Mask:
+        """Where the truth has no finite value in a hundred bits: poles, and what overflows."""
+
+    def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
+        """The elements of each result.
+
+        Raises:
+            ExactError: There is no truth.
+        """
+
+
+@dataclass
+class AtOnce:
+    """The question about many numbers.
+
+    Attributes:
+        asked: What is asked.
+        axes: How many axes its arrays have.
+        judged: Told of arrays that have numbers: each result's elements, of which the first ones are the
+            given numbers.
+        open: Told of numbers of which nothing is known: the verdict, why, and they.
+        calls: How many more may be asked.
+    """
+
+    asked: Asked
+    axes: int
+    judged: Callable[[list[Elements], Sequence[Array]], None]
+    open: Callable[[Verdict, str, Sequence[Array]], None]
+    calls: int = CALLS
+
+    def ask(self, columns: Sequence[Array]) -> None:
+        """Judge all these numbers, one of each array at a time.
+
+        What is not a number is outside of the function's domain, and not asked about.
+
+        Raises:
+            Exception: What the function raises at an array of another shape than the given one.
+        """
+        there = self.asked.has_value(self._shaped(columns)).ravel()[: columns[0].size]
+        columns = [column[there] for column in columns]
+        if columns[0].size:
+            unknown = self.asked.unknown(self._shaped(columns)).ravel()[: columns[0].size]
+            self._ask_apart(columns, ~unknown)
+
+    def _ask_apart(self, columns: Sequence[Array], mask: Mask) -> None:
+        for part in (mask, ~mask):
+            if part.any():
+                self._ask([column[part] for column in columns])
+
+    def _ask(self, columns: Sequence[Array]) -> None:
+        size = columns[0].size
+        self.calls -= 1
+        if self.calls < 0:
+            self.open(Verdict.UNDECIDED, "more would take too long", columns)
+            return
+        try:
+            found = self.asked.at(self._shaped(columns))
+        except ExactError as reason:
+            if size == 1:
+                self.open(Verdict.UNDECIDED, str(reason), columns)
+            else:
+                self._ask_apart(columns, np.arange(size) < size // 2)
+            return
+        if not isinstance(found, Open):
+            self.judged(found, columns)
+            return
+        rest = np.zeros(size, bool) if found.rest is None else found.rest.ravel()[:size]
+        if rest.all() or not rest.any():
+            self.open(found.verdict, found.why, columns)
+        else:
+            self.open(found.verdict, found.why, [column[~rest] for column in columns])
+            self._ask([column[rest] for column in columns])
+
+    def _shaped(self, columns: Sequence[Array]) -> list[Array]:
+        size = columns[0].size
+        room = min((s for s in SIZES if s >= size), default=size)
+        shape = (*(1 for _ in range(self.axes - 1)), room)
+        return [np.concatenate([c, np.repeat(c[-1:], room - size)]).reshape(shape) for c in columns]

@@ -1,0 +1,149 @@
+"""What `atlas` and `atlas diff` do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import msgspec
+
+from harness.atlas.compare import compared
+from harness.atlas.measure import SYSTEMS, Asked, failed, measured, subjects_of
+from harness.atlas.row import DTYPES, Measured
+from harness.atlas.saved import Atlas, in_order, journal_of, read, text_of, versions
+from harness.atlas.show import print_atlas, print_changes
+from harness.commands.options import AtlasOptions
+from harness.commands.pages import confirmed
+from harness.commands.phrasing import as_command
+from harness.report.delivery import replace_file, whatever_the_reader_does
+from harness.report.progress import with_progress
+from harness.report.screen import Screen
+from harness.runs.journal import Journal, refuse_other_code
+from harness.runs.runner import oracles
+from harness.runs.workers import spread
+from harness.selection import NothingSelected, UsageError, listed, near_matches, refuse_wrong_numbers
+from harness.verdicts import ExitCode
+
+FORMATS = ("text", "csv", "html")
+QUICK = 0.1
+
+
+def run_atlas(options: AtlasOptions) -> ExitCode:
+    """Measure what is chosen, show it, and write it."""
+    formats = _formats(options)
+    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
+    asked = _asked(options, drawn="html" in formats)
+    found = list(_measured(options, asked))
+    if not any(one.row.points for one in found):
+        said = next((one.row.note for one in found if one.row.note), "no kernel in these dtypes")
+        raise NothingSelected(f"nothing was compared: {said}")
+    atlas = Atlas(versions(), tuple(one.row for one in found))
+    with whatever_the_reader_does():
+        if "text" in formats:
+            print_atlas(Screen(), atlas)
+        if "csv" in formats and options.output is None:
+            sys.stdout.write(text_of(atlas))
+        if options.output is not None:
+            _write(options, options.output, formats, atlas, found)
+    return ExitCode.OK
+
+
+def run_diff(old: Path, new: Path) -> ExitCode:
+    """Say what changed."""
+    before, after = read(old), read(new)
+    changes = compared(before, after)
+    with whatever_the_reader_does():
+        print_changes(Screen(), before, after, changes)
+    return ExitCode.FAILED if any(change.is_worse for change in changes) else ExitCode.OK
+
+
+def _formats(options: AtlasOptions) -> list[str]:
+    formats = listed("--format", options.format or ("text,csv" if options.output else "text"), FORMATS)
+    if "html" in formats:
+        if options.output is None:
+            raise UsageError("--format html needs --output DIR")
+        confirmed("--format html")
+    if options.output is None and len(formats) > 1:
+        raise UsageError(f"--format {options.format} needs --output DIR: they do not share a screen")
+    if options.resume and options.output is None:
+        raise UsageError("--resume needs --output DIR, the folder of the run that is to go on")
+    return formats
+
+
+def _asked(options: AtlasOptions, drawn: bool) -> list[Asked]:
+    """The functions that the patterns choose, of the systems that are installed.
+
+    Raises:
+        NothingSelected: A pattern matches nothing; the message has near matches.
+    """
+    dtypes = tuple(listed("--dtype", options.dtype, DTYPES)) if options.dtype else DTYPES
+    every = {
+        name: system for system in SYSTEMS if not _missing(system) for name in subjects_of(system).names()
+    }
+    chosen = set[str]()
+    for pattern in options.functions:
+        matched = {name for name in every if _matches(name, pattern)}
+        if not matched:
+            raise NothingSelected(f"no function matches {pattern!r}; {near_matches(pattern, list(every))}")
+        chosen |= matched
+    work = QUICK if options.quick else 1.0
+    return [Asked(system, name, dtypes, work, drawn) for name, system in every.items() if name in chosen]
+
+
+def _missing(system: str) -> str:
+    return "" if system == "numpy" else oracles()[system].unavailable()
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """A pattern is of the whole name, or of its last parts: `special.*` is torch's, JAX's and SciPy's."""
+    parts = name.split(".")
+    return any(fnmatchcase(".".join(parts[k:]), pattern) for k in range(len(parts)))
+
+
+def _measured(options: AtlasOptions, asked: list[Asked]) -> Iterator[Measured]:
+    """The rows in order, those of a run that goes on among them."""
+    names = [one.name for one in asked]
+    path = options.output / "atlas.jsonl" if options.output else None
+    go_on = bool(options.resume and path and path.exists())
+    found: list[Measured] = []
+    with ExitStack() as stack:
+        if path:
+            if go_on:
+                refuse_other_code(path)
+                found += journal_of(path, names)
+            journal = stack.enter_context(Journal(path, go_on))
+        done = {one.row.function for one in found}
+        rest = [one for one in asked if one.name not in done]
+        for rows in with_progress(_each(rest, options), len(rest), [one.name for one in rest]):
+            found += rows
+            if path:
+                for row in rows:
+                    journal.add(msgspec.json.encode(row))
+    yield from in_order(found, names)
+
+
+def _each(asked: list[Asked], options: AtlasOptions) -> Iterator[list[Measured]]:
+    if options.jobs == 0:
+        yield from map(measured, asked)
+        return
+    yield from spread(_batch, ([one] for one in asked), options.jobs, failed, options.timeout)
+
+
+def _batch(asked: list[Asked]) -> list[list[Measured]]:
+    return [measured(one) for one in asked]
+
+
+def _write(
+    options: AtlasOptions, folder: Path, formats: list[str], atlas: Atlas, found: list[Measured]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if "csv" in formats:
+        replace_file(folder / "atlas.csv", text_of(atlas))
+    if "html" in formats:
+        from harness.atlas.page import page_of
+
+        again = as_command(["atlas"], options, frozenset({"format", "output", "jobs", "resume", "timeout"}))
+        replace_file(folder / "atlas.html", page_of(found, again))

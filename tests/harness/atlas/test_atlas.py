@@ -1,0 +1,241 @@
+"""The atlas: what is counted of a function, what is written, what another version changes, the command."""
+
+import re
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from harness.atlas import measure
+from harness.atlas.compare import compared
+from harness.atlas.measure import Asked, measured
+from harness.atlas.numbers import of_one, of_several
+from harness.atlas.row import Measured, Row
+from harness.atlas.saved import Atlas, read, text_of
+from harness.commands import atlas as command
+from harness.commands.cli import run
+from harness.report import progress
+from harness.selection import Untrusted
+from harness.verdicts import ExitCode, Verdict
+from oracles.exact.coverage.jax_subjects import subjects as of_jax
+from oracles.exact.coverage.numpy_subjects import subjects as of_numpy
+from oracles.exact.coverage.subject import Subject
+
+
+class Late(torch.autograd.Function):
+    """x^2 with the gradient of 2 x^2 above 1e10."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * 2 * x * torch.where(x > 1e10, 2.0, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setattr(progress, "EVERY_S", 1e6)
+
+
+def rows_of(monkeypatch, system, function, *arrays, **more):
+    made = SimpleNamespace(subjects=lambda name, dtype: [Subject(name, function, arrays)])
+    monkeypatch.setattr(measure, "subjects_of", lambda system: made)
+    found = measured(Asked(system, "f", (str(arrays[0].dtype).removeprefix("torch."),), **more))
+    return {one.row.order: one for one in found}
+
+
+# -- one function -----------------------------------------------------------------------------------------
+
+
+def test_a_function_of_one_number_is_asked_over_all_numbers_of_its_dtype():
+    for name in ("float64", "float32", "float16"):
+        numbers = of_one(np.array([1.25, -0.5], name))
+        assert numbers.dtype == name
+        assert len(numbers) > 500
+        assert np.isfinite(numbers).all()
+        assert {1.25, -0.5, float(np.finfo(name).max), 20.0} <= set(numbers.tolist())
+        assert np.signbit(numbers[numbers == 0]).tolist() == [True, False]
+
+
+def test_a_function_of_two_numbers_is_asked_at_each_boundary_value_beside_ordinary_ones():
+    x, y = of_several([np.array([1.25, -0.5]), np.array([3.0, 4.0])])
+    pairs = set(zip(x.tolist(), y.tolist(), strict=True))
+    assert {(1.25, 3.0), (20.0, 3.0), (-20.0, 4.0), (1.25, 40.0), (1.0, 1.0)} <= pairs
+
+
+def test_where_a_rule_is_wrong_its_row_says_so_at_the_number(monkeypatch):
+    x = torch.tensor([0.5, -1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    found = rows_of(monkeypatch, "torch", Late.apply, x, work=0.1, drawn=True)
+    row = found[1].row
+    assert row.worst is Verdict.WRONG
+    assert float(row.where) > 1e10
+    assert 0 < row.wrong < row.points / 2
+    assert row.wrong + row.accurate + row.imprecise + row.miscomputed + row.undecided == row.points
+    assert row.bits_lost_50 == 0
+    assert row.time_ratio > 0
+    points = found[1].sweep["points"]
+    assert {p[0] for p in points if p[-1] == "wrong"} >= {row.where}
+    assert found[2].row.worst is Verdict.WRONG
+
+
+def test_a_pole_and_what_has_no_value_take_no_other_number_along(monkeypatch):
+    monkeypatch.setattr(measure, "ORDERS", {"torch": (1,)})
+    x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float32, requires_grad=True)
+    row = rows_of(monkeypatch, "torch", torch.log, x)[1].row
+    assert row.undecided == 2  # both zeros
+    assert row.accurate > 250
+
+
+def test_a_function_of_an_array_is_asked_at_boundary_values(monkeypatch):
+    x = np.array([0.5, 1.5, 3.0])
+    made = rows_of(monkeypatch, "jax", lambda x: [jnp.cumsum(x)], jnp.asarray(x, "float32"), work=0.4)
+    assert made[1].row.worst is Verdict.ACCURATE
+    assert made[1].row.points == 3 * 3
+    assert re.fullmatch(r"2 of \d+ points", made[1].row.note)
+
+
+def test_what_a_function_raises_is_the_note_of_its_row(monkeypatch):
+    def refuses(x):
+        raise NotImplementedError("no kernel for this")
+
+    row = rows_of(monkeypatch, "torch", refuses, torch.ones(3, requires_grad=True))[1].row
+    assert row.points == 0
+    assert row.note == "NotImplementedError: no kernel for this"
+
+
+def test_the_subjects_of_jax_and_numpy_are_in_the_dtype_that_is_asked_for():
+    (own,) = of_jax("jax.numpy.logaddexp", "bfloat16")
+    assert [str(a.dtype) for a in own.arrays] == ["bfloat16", "bfloat16"]
+    assert str(own.function(*own.arrays)[0].dtype) == "bfloat16"
+    (own,) = of_numpy("numpy.concatenate", "float16")
+    assert own.function(*own.arrays).dtype == "float16"
+
+
+# -- files ------------------------------------------------------------------------------------------------
+
+ROW = Row(
+    function="torch.tanh", dtype="float32", order=1, points=500, accurate=490, imprecise=10,
+    worst=Verdict.IMPRECISE, where="-9.1", bits_lost_50=0.0, bits_lost_99=3.5, bits_lost_worst=24.0,
+    ulps_50=0.4, ulps_99=60.0, time_ratio=1.6, note="one, two",
+)  # fmt: skip
+ATLAS = Atlas({"torch": "2.13.0", "machine": "Linux x86_64"}, (ROW,))
+
+
+def test_an_atlas_is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "atlas.csv"
+    file.write_text(text_of(ATLAS), encoding="utf-8")
+    assert file.read_text(encoding="utf-8").splitlines()[0] == "# torch 2.13.0; machine Linux x86_64"
+    found = read(file)
+    assert found.rows[0] == msgspec.structs.replace(ROW, ulps_worst=None)
+    assert found.versions["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda t: t[30:], lambda t: t.replace("imprecise,-9.1", "slightly off,-9.1")]
+)
+def test_a_damaged_atlas_is_refused(tmp_path, damage):
+    (tmp_path / "atlas.csv").write_text(damage(text_of(ATLAS)), encoding="utf-8")
+    with pytest.raises(Untrusted, match=r"atlas.csv"):
+        read(tmp_path / "atlas.csv")
+
+
+# -- two versions -----------------------------------------------------------------------------------------
+
+
+def changed(**fields):
+    return Atlas({"torch": "2.14.0"}, (msgspec.structs.replace(ROW, **fields),))
+
+
+def test_what_a_new_release_makes_worse_and_better_is_told_with_its_place():
+    worse = changed(worst=Verdict.MISCOMPUTED, where="300", miscomputed=5, accurate=485, bits_lost_99=9.0)
+    (change,) = compared(ATLAS, worse)
+    assert (change.kind, change.is_worse) == ("worse", True)
+    assert change.said == "imprecise is miscomputed; 99 % lose at most 9.0 bits, not 3.5 at 300"
+    (change,) = compared(worse, ATLAS)
+    assert (change.kind, change.is_worse) == ("better", False)
+    assert "miscomputed is imprecise" in change.said
+    spread = changed(imprecise=60, accurate=440)
+    assert [c.said for c in compared(ATLAS, spread)] == ["2% of the elements were faulty, 12% are at -9.1"]
+    assert compared(ATLAS, changed()) == []
+
+
+def test_what_is_slower_new_or_gone_is_told_and_is_not_worse():
+    other = Atlas(
+        {}, (msgspec.structs.replace(ROW, time_ratio=4.0), msgspec.structs.replace(ROW, function="new"))
+    )
+    assert [(c.kind, c.is_worse) for c in compared(ATLAS, other)] == [("new", False), ("slower", False)]
+    assert [c.kind for c in compared(other, ATLAS)] == ["gone", "faster"]
+
+
+def test_atlas_diff_fails_where_something_is_worse(tmp_path, capsys):
+    for name, atlas in (("old", ATLAS), ("new", changed(worst=Verdict.WRONG, wrong=10, imprecise=0))):
+        (tmp_path / f"{name}.csv").write_text(text_of(atlas), encoding="utf-8")
+    old, new = (str(tmp_path / f"{name}.csv") for name in ("old", "new"))
+    assert run(["atlas", "diff", old, new]) is ExitCode.FAILED
+    said = capsys.readouterr().out
+    assert "torch 2.13.0 to 2.14.0" in said
+    assert "torch.tanh float32: imprecise is wrong" in said
+    assert run(["atlas", "diff", new, old]) is ExitCode.OK
+    assert "better" in capsys.readouterr().out
+
+
+# -- the command ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def values_alone(monkeypatch):
+    """PyTorch's catalogue takes seconds to be imported, and JAX to compile."""
+    monkeypatch.setattr(command, "SYSTEMS", ("numpy",))
+
+
+def test_the_atlas_of_special_functions(values_alone, tmp_path, capsys):
+    options = ["--dtype", "float64", "--quick", "--jobs", "0", "--output", str(tmp_path)]
+    assert run(["atlas", "--functions", "special.e*", *options]) is ExitCode.OK
+    said = capsys.readouterr().out
+    assert "scipy.special.erfcx" in said
+    assert re.search(r"\d+ functions, \d+ rows by their worst point: ", said)
+    rows = {row.function: row for row in read(tmp_path / "atlas.csv").rows}
+    assert rows["scipy.special.erf"].worst is Verdict.ACCURATE
+    assert rows["scipy.special.erf"].points > 40
+    assert all(name.startswith("scipy.special.e") for name in rows)
+
+
+def test_a_run_that_was_killed_goes_on(values_alone, tmp_path, monkeypatch, capsys):
+    options = ["--dtype", "float64", "--quick", "--jobs", "0", "--output", str(tmp_path), "--format", "csv"]
+    assert run(["atlas", "--functions", "numpy.exp*", *options]) is ExitCode.OK
+    with (tmp_path / "atlas.jsonl").open("ab") as journal:
+        journal.write(b'{"row":{"function":"numpy.si')
+    asked = []
+
+    def counted(one):
+        asked.append(one.name)
+        return [Measured(msgspec.structs.replace(ROW, function=one.name))]
+
+    monkeypatch.setattr(command, "measured", counted)
+    chosen = ["--functions", "numpy.exp*", "--functions", "numpy.sin"]
+    assert run(["atlas", *chosen, *options, "--resume"]) is ExitCode.OK
+    assert asked == ["numpy.sin"]
+    assert {row.function for row in read(tmp_path / "atlas.csv").rows} >= {
+        "numpy.exp",
+        "numpy.expm1",
+        "numpy.sin",
+    }
+
+
+def test_a_pattern_that_matches_nothing_has_near_matches(values_alone, capsys):
+    assert run(["atlas", "--functions", "special.erfcy"]) is ExitCode.NOTHING_COMPARED
+    assert "scipy.special.erfc" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [["--format", "csv,text"], ["--format", "html"], ["--resume"], ["--jobs", "-1"]]
+)
+def test_options_that_do_not_fit_are_refused(options):
+    assert run(["atlas", *options]) is ExitCode.USAGE
