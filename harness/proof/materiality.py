@@ -23,12 +23,15 @@ from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.literals import (
     Change,
     changes,
+    decided,
     has_data,
     is_rounded,
     literals,
     moved,
     replaced,
     rounded,
+    sizes_in,
+    with_computed_moved,
     with_moved_data,
     written,
 )
@@ -40,6 +43,7 @@ from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
 NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
+TINY = 2.0**-32  # beside the largest element
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
 
@@ -119,9 +123,13 @@ class Comparison:
         if not self.is_whole:
             self._with_literals(rounded)
         if resolution is Resolution.FORMAT:
-            for rule in (self._written_digits, self._rounded_data, self._below_the_format):
+            for rule in self._rules:
                 if not self.is_whole:
                     rule()
+
+    @property
+    def _rules(self) -> tuple[Callable[[], None], ...]:
+        return self._written_digits, self._rounded_data, self._computed_data, self._below_the_format
 
     def _written_digits(self) -> None:
         """A literal of seven digits or more is any number that is written so."""
@@ -145,14 +153,23 @@ class Comparison:
         """
         if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
             return
-        own = enclosed(evaluate_quickly(replaced(self._own.program, change), self._own.inputs, BITS))
-        spec = self._again(replaced(self._spec.program, change))
+        try:
+            own, spec = self._both(replaced, change)
+        except Undecided:
+            own, spec = self._both(decided, change)
         close = [
             known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
+
+    def _both(
+        self, how: Callable[[Program, Change], Program], change: Change
+    ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
+        """The outputs of the two with other numbers."""
+        own = evaluate_quickly(how(self._own.program, change), self._own.inputs, BITS)
+        return enclosed(own), self._again(how(self._spec.program, change))
 
     def _rounded_data(self) -> None:
         """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.
@@ -161,24 +178,42 @@ class Comparison:
         each number would count for itself, and a whole matrix of them hides real errors.
         """
         names = list(dict.fromkeys([*_data(self._own), *_data(self._spec)]))
-        if not names:
+        if names:
+            self._by_moves(_moved, f": the rounding of {_listed(names)} explains that")
+
+    def _computed_data(self) -> None:
+        """Arrays that only one of the two programs has were computed out of sight: a matrix of cosines, say.
+
+        They are moved by as much as that may have lost. What both have is the same number in both.
+        """
+        own, spec = sizes_in([self._own.program]), sizes_in([self._spec.program])
+        if own == spec:
             return
+
+        def moves(side: Side, seed: int) -> list[Array]:
+            program = with_computed_moved(side.program, seed, spec if side is self._own else own)
+            return [e.balls for e in enclosed(evaluate_quickly(program, side.inputs, BITS))]
+
+        self._by_moves(moves, ": how the arrays in the code were computed explains that")
+
+    def _by_moves(self, moves: Callable[[Side, int], list[Array]], why: str) -> None:
+        """What differs by at most twice as much as moved numbers change it, differs by nothing."""
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
         most = [np.zeros(t.shape) for t in self._true]
         for seed in range(MOVES):
             with suppress(Undecided), precision(BITS):
-                pairs = zip(_moved(self._own, seed), _moved(self._spec, seed), strict=True)
+                pairs = zip(moves(self._own, seed), moves(self._spec, seed), strict=True)
                 for k, (e, s) in enumerate(pairs):
                     by = _each(arb.abs_lower, (e - s) - before[k])
                     change = _each(arb.abs_upper, s - self._true[k].balls)
                     smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
                     np.maximum(most[k], by, out=most[k], where=smooth & np.isfinite(by))
         found = [
-            (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~t.wide
+            (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~_is_hull(t)
             for m, b, t in zip(most, before, self._true, strict=True)
         ]
-        self._accept(found, f": the rounding of {_listed(names)} explains that")
+        self._accept(found, why)
 
     def _below_the_format(self) -> None:
         """Half an ulp of the true element apart, or half a float32 ulp where its dtype is coarser.
@@ -229,6 +264,11 @@ def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
 def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
     """Where two overlap that say something: what is not finite meets everything."""
     return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
+
+
+def _is_hull(true: Enclosure) -> Mask:
+    """Where the truth is a hull of several slopes, and not 0 to within what is tiny beside the others."""
+    return np.asarray(true.wide & ~(true.radius <= TINY * np.max(np.abs(true.mid), initial=0.0)))
 
 
 def _within(balls: Enclosure, true: Enclosure, room: float) -> Mask:

@@ -13,7 +13,7 @@ from harness import check_gradient, register_rule
 from harness.verdicts import Verdict
 from oracles.exact.program import registered
 
-X = np.array([0.5, -1.25, 1.5])  # neighbours are less than pi apart: unwrap leaves them
+X = np.array([0.5, -1.25, 1.5])
 
 
 @pytest.fixture(autouse=True)
@@ -44,15 +44,16 @@ def test_a_ufunc_of_scipy():
 
 
 def test_a_function_of_numpy():
-    def unwrapped(x):
-        return np.unwrap(x) * x
+    def sorted_once(x):
+        return np.unique(x) * x
 
     def vjp(g, x):
         return 2 * g * x
 
-    assert check_gradient(unwrapped, (X,), vjp=vjp).verdict is Verdict.UNSUPPORTED
-    register_rule(np.unwrap, lambda x: 1.0 * x)
-    assert check_gradient(unwrapped, (X,), vjp=vjp).passed
+    x = np.sort(X)
+    assert check_gradient(sorted_once, (x,), vjp=vjp).verdict is Verdict.UNSUPPORTED
+    register_rule(np.unique, lambda x: 1.0 * x)
+    assert check_gradient(sorted_once, (x,), vjp=vjp).passed
 
 
 # -- JAX --------------------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def test_a_rule_may_branch_on_what_is_certain(operator):
     [
         (lambda x: x, lambda x: x, "is no operation that can have a rule: pass a function or ufunc of NumPy"),
         ("sinh", lambda x: x, "'sinh' is no operation that can have a rule"),
-        (np.unwrap, 3, "definition is a int; it is a function"),
+        (np.unique, 3, "definition is a int; it is a function"),
     ],
     ids=["the user's", "a name", "no function"],
 )
@@ -181,6 +182,6 @@ def test_what_has_no_rule_to_give_says_what_has(operation, definition, said):
 
 
 def test_a_rule_is_given_once():
-    register_rule(np.unwrap, lambda x: x)
+    register_rule(np.unique, lambda x: x)
     with pytest.raises(ValueError, match="is registered already; a rule is given once"):
-        register_rule(np.unwrap, lambda x: x)
+        register_rule(np.unique, lambda x: x)

@@ -672,25 +672,79 @@ static int running(const instruction *q, double *arena) {
   }
   return 0;
 }
-VECTORS static void add_to(int64_t count, view x, TO) { EACH(add((ball){h[i], l[i], r[i]}, X)) }
-/* (batches, rows, a) times (batches, a, cols); c is rows. Each product and sum as above. */
+/* -- products of matrices (README, matrix products) ------------------------------------------------------ */
+
+#define TERMS 32 /* of a dot product, summed before they are added to it as a ball */
+#define WIDE 32  /* columns at once */
+
+/* Factors as products need them: h is top + rest, each of half its bits. */
+typedef struct {
+  double h[TERMS * WIDE], top[TERMS * WIDE], rest[TERMS * WIDE], l[TERMS * WIDE], r[TERMS * WIDE];
+  double least; /* the least size of what is not 0 */
+  int low;      /* whether any has a low part */
+} factors;
+INLINE void take_in(factors *f, int64_t k, ball x) {
+  double c = 134217729.0 * x.h, size = fabs(x.h);
+  f->h[k] = x.h; f->top[k] = c - (c - x.h); f->rest[k] = x.h - f->top[k]; f->l[k] = x.l; f->r[k] = x.r;
+  f->low |= x.l != 0;
+  f->least = (size > 0) & (size < f->least) ? size : f->least;
+  f->least = (x.r > 0) & (x.r < f->least) ? x.r : f->least;
+}
+typedef struct { double s[LANES], c[LANES], lost[LANES], size[LANES], radius[LANES]; } dots;
+VECTORS static dots dot(int64_t terms, const factors *restrict x, const factors *restrict y, int64_t from) {
+  double s[LANES] = {0}, c[LANES] = {0}, lost[LANES] = {0}, size[LANES] = {0}, radius[LANES] = {0};
+  for (int64_t k = 0, i = from; k < terms; k++, i += WIDE)
+    for (int j = 0; j < LANES; j++) {
+      double h = x->h[k], top = x->top[k], rest = x->rest[k], yt = y->top[i + j], yr = y->rest[i + j];
+      double p = h * y->h[i + j], e = ((top * yt - p) + top * yr + rest * yt) + rest * yr;
+      dd z = two_sum(s[j], p);
+      double d = z.l + (e + (h * y->l[i + j] + x->l[k] * y->h[i + j]));
+      s[j] = z.h; c[j] += d;
+      lost[j] += fabs(c[j]); size[j] += fabs(p);
+      radius[j] += fabs(h) * y->r[i + j] + (fabs(y->h[i + j]) + y->r[i + j]) * x->r[k];
+    }
+  dots all;
+  for (int j = 0; j < LANES; j++) {
+    all.s[j] = s[j]; all.c[j] = c[j]; all.lost[j] = lost[j]; all.size[j] = size[j]; all.radius[j] = radius[j];
+  }
+  return all;
+}
+INLINE ball summed_dot(const dots *z, int j, int tiny, int low) {
+  dd s = two_sum(z->s[j], z->c[j]);
+  double off = 3 * 0x1p-53 * z->lost[j] + (low ? 9 * U2 : 0.0) * z->size[j] + z->radius[j];
+  int exact = !tiny & (z->lost[j] == 0) & (z->radius[j] == 0) & (!low | (z->size[j] == 0));
+  return with(s, exact ? 0.0 * s.h : (off * (1 + 0x1p-46) + TERMS * ETA) * UP + 0.0 * s.h);
+}
+/* (batches, rows, a) times (batches, a, cols); c is rows. */
 static int matrices(const instruction *q, double *arena) {
   int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
-  buffer bx, by;
+  static const ball zero = {0, 0, 0};
+  factors x, y;
+  if (inner == 0)
+    for (int64_t i = 0; i < q->n; i++) put(arena, q, i, zero);
   for (int64_t t = 0; t < batches; t++)
-    for (int64_t i = 0; i < rows; i++)
-      for (int64_t start = 0; start < cols; start += BLOCK) {
-        int64_t count = cols - start < BLOCK ? cols - start : BLOCK;
-        double h[BLOCK] = {0}, l[BLOCK] = {0}, r[BLOCK] = {0};
-        for (int64_t k = 0; k < inner; k++) {
-          ball x = element(arena, &q->in[0], (t * rows + i) * inner + k);
-          const double *y = arena + q->in[1].at + (t * inner + k) * cols + start;
-          for (int64_t j = 0; j < count; j++) { bx.h[j] = x.h; bx.l[j] = x.l; bx.r[j] = x.r; }
-          view factor = {bx.h, bx.l, bx.r}, row = {y, y + q->in[1].plane, y + 2 * q->in[1].plane};
-          products(count, factor, row, by.h, by.l, by.r);
-          add_to(count, (view){by.h, by.l, by.r}, h, l, r);
+    for (int64_t start = 0; start < cols; start += WIDE)
+      for (int64_t first = 0; first < inner; first += TERMS) {
+        int64_t terms = inner - first < TERMS ? inner - first : TERMS, count = cols - start < WIDE ? cols - start : WIDE;
+        y.least = INFINITY; y.low = 0;
+        for (int64_t k = 0; k < terms; k++)
+          for (int64_t j = 0; j < WIDE; j++)
+            take_in(&y, k * WIDE + j, j < count ? element(arena, &q->in[1], (t * inner + first + k) * cols + start + j) : zero);
+        for (int64_t i = 0; i < rows; i++) {
+          int64_t row = t * rows + i;
+          x.least = INFINITY; x.low = 0;
+          for (int64_t k = 0; k < terms; k++) take_in(&x, k, element(arena, &q->in[0], row * inner + first + k));
+          int tiny = x.least * y.least < SMALL, low = x.low | y.low;
+          for (int64_t from = 0; from < count; from += LANES) {
+            dots z = dot(terms, &x, &y, from);
+            for (int64_t j = from; j < from + LANES && j < count; j++) {
+              int64_t at = row * cols + start + j;
+              operand own = {q->out, q->plane, 0, 0};
+              ball part = summed_dot(&z, (int)(j - from), tiny, low);
+              put(arena, q, at, first ? add(element(arena, &own, at), part) : part);
+            }
+          }
         }
-        for (int64_t j = 0; j < count; j++) put(arena, q, (t * rows + i) * cols + start + j, (ball){h[j], l[j], r[j]});
       }
   return 0;
 }

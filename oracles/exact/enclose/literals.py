@@ -6,7 +6,7 @@ function is asked again with their numbers as balls, or moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from oracles.exact.program.balls import as_balls, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import constant
-from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.program import Array, Equation, Program, Var
 
 # Two float64 ulps, since what stands there was often computed: 1 / sqrt(2 pi) is rounded three times.
 ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
+COMPUTED = 2.0**-40  # of the largest of an array: the cosines of angles of thousands of turns are off by that
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
@@ -37,8 +38,26 @@ def replaced(program: Program, change: Change) -> Program:
     """The program with other numbers for those that stand in it."""
     return _with(
         program,
-        lambda e: filled([change(_number(e), e.output.dtype)], ()) if _is_literal(e) else None,
+        lambda e: _changed(e, change) if _is_literal(e) else None,
     )
+
+
+def decided(program: Program, change: Change) -> Program:
+    """The same, with every comparison decided by the numbers that stand there.
+
+    `x * c < c` at x = 1 is false, and of balls in the place of c nobody can tell.
+    """
+    equations, moved = [], dict[Var, Var]()
+    for e in program.equations:
+        equations.append(e)
+        if e.output.is_float:
+            out = e.output
+            moved[out] = Var(out.builder, out.shape, out.dtype, out.linear)
+            params = {"value": _changed(e, change)} if _is_literal(e) else e.params
+            operands = tuple(moved.get(v, v) for v in e.operands)
+            equations.append(e._replace(operands=operands, output=moved[out], params=params))
+    outputs = tuple(moved.get(v, v) for v in program.outputs)
+    return Program(program.inputs, equations, outputs, program.guards).giving(slice(None))
 
 
 def changes(program: Program, change: Change) -> bool:
@@ -114,6 +133,36 @@ def moved(array: Array, dtype: str, seed: int) -> Array:
     return filled(found, balls.shape)
 
 
+def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
+    """How large the numbers are that stand in arrays of these programs."""
+    arrays = (e.params["value"] for program in programs for e in program.equations if _is_data(e))
+    return frozenset(abs(float(b.mid())) for array in arrays for b in as_balls(array).ravel().tolist())
+
+
+def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
+    """The program with numbers of float64 arrays moved that may have been computed, but for the known sizes.
+
+    By so much of the largest of their array: a matrix of cosines is off by ulps of its angles.
+    """
+
+    def other(equation: Equation) -> Array | None:
+        if not _is_data(equation) or equation.output.dtype != "float64":
+            return None
+        array: Array = equation.params["value"]
+        if not _is_finite(array):
+            return None
+        balls = as_balls(array)
+        flat = balls.ravel().tolist()
+        numbers = np.array([float(b.mid()) for b in flat])
+        step = COMPUTED * np.max(np.abs(numbers), initial=0.0)
+        alone = _long(flat, "float64") & [abs(n) not in known for n in numbers.tolist()]
+        steps = np.where(alone, step, 0.0) * (_sides(numbers, seed) if seed else 1.0)
+        with precision(BITS):
+            return filled([b + arb(by) for b, by in zip(flat, steps.tolist(), strict=True)], balls.shape)
+
+    return _with(program, other)
+
+
 def _sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
     """1 or -1 for each number, by a hash of it (the finaliser of splitmix64)."""
     mixed = numbers.view(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
@@ -146,6 +195,10 @@ def _is_literal(equation: Equation) -> bool:
     """A number that was written; the unbounded rate of a declared edge (see `recording`) is none."""
     out = equation.output
     return equation.primitive is constant and out.is_float and not out.ndim and _number(equation).is_finite()
+
+
+def _changed(equation: Equation, change: Change) -> Array:
+    return filled([change(_number(equation), equation.output.dtype)], ())
 
 
 def _is_data(equation: Equation) -> bool:

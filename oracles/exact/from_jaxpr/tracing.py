@@ -42,7 +42,7 @@ def trace(
     """The jaxpr of the function of its floating leaves, and what traces it with all of them in float64.
 
     It is traced as the caller's JAX runs it: in 64 bits if that is set, and with float64 arrays in any case.
-    The second gives None where it would be the same, or is not possible.
+    The second gives the same one where all of them are, and None where that is not possible.
     """
     leaves = jax.tree.leaves(args)
     arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
@@ -53,7 +53,7 @@ def trace(
     @cache
     def wide() -> ClosedJaxpr | None:
         if floating <= {"float64"}:
-            return None
+            return own  # a narrower literal in it is rounded because the source says so
         with suppress(Exception), x64_for(True):  # code for one dtype only may raise anything in another
             return _traced(function, args, kwargs, "float64")
         return None

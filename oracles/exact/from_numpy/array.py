@@ -181,19 +181,25 @@ class TracedArray(NDArrayOperatorsMixin):
         """As NumPy's, in place."""
         self[...] = np.sort(self, axis, **kwargs)
 
+    def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+        """As NumPy's, in place: sorted, which is one of the orders that it may leave."""
+        self.sort(axis)
+
     # -- where numbers would leave: integers and booleans are decided; of floats only literals are exact ---
 
     def exact_value(self, what: str) -> Array:
         """The numbers themselves, where they are exact."""
         var = self.recorded
         if not var.is_float:
-            return self.tape.decide(var)
+            return self.tape.decide(var) if self.tape.depends(var) else np.array(self.value)
         numbers, known = self.tape.numbers(self.tokens)
+        if not known.all() and not self.tape.depends(var):
+            return np.array(self.value)  # computed from numbers in the code: what NumPy makes of them
         if not known.all():
             raise opaque(
                 f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
-                "own functions (np.exp, not math.exp) and keep it an array; an array that it is written into "
-                "must be made inside the function, with the np of its module"
+                "own functions and keep it an array; an array that it is written into must be made inside "
+                "the function, with the np of its module"
             )
         return numbers.astype(self.dtype)
 
@@ -206,6 +212,8 @@ class TracedArray(NDArrayOperatorsMixin):
         if self.size != 1:
             return bool(self.value)  # NumPy's own error
         flag = self.recorded
+        if not self.tape.depends(flag):
+            return bool(self.value)
         if flag.dtype != "bool":
             flag = compare("ne", flag, self.tape.constant(0, flag.dtype))
         return bool(self.tape.decide(flag))
@@ -218,6 +226,8 @@ class TracedArray(NDArrayOperatorsMixin):
     def __int__(self) -> int:
         if self.size != 1:
             raise TypeError("only length-1 arrays can be converted to Python scalars")
+        if not self.tape.depends(self.recorded):
+            return int(self.value)
         return int(self.tape.decide(convert(self.recorded, "int64")))
 
     def __float__(self) -> float:

@@ -30,13 +30,25 @@ from oracles.exact.from_numpy.array import (
     values,
     wrap,
 )
+from oracles.exact.from_numpy.follow import followed
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.memory import ALLOCATORS, MAKE_INSIDE, MOVES, WRITES, array, blank, move, write
+from oracles.exact.from_numpy.memory import (
+    ALLOCATORS,
+    MAKE_INSIDE,
+    MOVES,
+    WRITES,
+    array,
+    asarray,
+    blank,
+    move,
+    write,
+)
 from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, opaque, spread, unsupported, words
 from oracles.exact.program.complex import Complex, choose, each_part
+from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import Var
@@ -59,6 +71,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if method not in METHODS:
         raise no_rule(f"np.{name}.{method}")
     outs = kwargs.pop("out", None) or ()
+    if outs and all(o is ... for o in outs):  # an array, also of no axes
+        result = call_ufunc(ufunc, method, inputs, kwargs)
+        if isinstance(result, tuple):
+            return tuple(asarray(tape, r) for r in result)
+        return asarray(tape, result)
     where = kwargs.pop("where", True) if method == "__call__" else True
     if any(isinstance(o, TracedArray) and o.is_scalar for o in outs):
         raise TypeError("return arrays must be of ArrayType")
@@ -252,16 +269,38 @@ def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs:
     if not any_moving(tape, (args, kwargs)):
         with np.errstate(all="ignore"):
             return function(*decided(args), **{k: decided(v) for k, v in kwargs.items()})
-    if _holds_complex((args, kwargs)):
-        if name not in COMPLEX_RULES:
-            raise no_rule(f"np.{name} of complex numbers")
+    if _holds_complex((args, kwargs)) and name in COMPLEX_RULES:
         return apply(tape, function, COMPLEX_RULES[name], args, kwargs)
+    if _holds_complex((args, kwargs)) and name in RULES:
+        raise no_rule(f"np.{name} of complex numbers")
     if name not in RULES:
         own = definition_of("numpy", function)
-        if own is None:
-            raise no_rule(f"np.{name}")
-        return own(*args, **kwargs)
+        return _follow(tape, name, function, args, kwargs) if own is None else own(*args, **kwargs)
     return apply(tape, function, RULES[name], args, kwargs)
+
+
+def _depends(tape: Tape, tree: Any) -> bool:
+    """Whether a traced array in it is computed from an input."""
+    found: list[bool] = []
+    swap(tree, lambda x: found.append(tape.depends(x.recorded)))
+    return any(found)
+
+
+def _exactly(tree: Any) -> Any:
+    return swap(tree, lambda x: x.exact_value("a function without a rule"))
+
+
+def _follow(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the function's own code computes, where that is in Python and can be recorded."""
+    if not _depends(tape, (args, kwargs)):
+        return function(*_exactly(args), **_exactly(kwargs))
+    code = followed(tape, function)
+    if code is None:
+        raise no_rule(f"np.{name}")
+    try:
+        return code(*args, **kwargs)
+    except (Opaque, AttributeError):
+        raise no_rule(f"np.{name}") from None
 
 
 def apply(tape: Tape, function: Any, rule: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import random
+import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -23,9 +24,11 @@ from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.array import holds_traced
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
+from oracles.exact.from_numpy.libraries import loaded
 from oracles.exact.from_numpy.memory import ALLOCATORS
 from oracles.exact.from_numpy.tape import Tape, unsupported
 from oracles.exact.program.reach import LARGE, Reach
+from oracles.exact.program.registered import definition_of, registered_functions
 
 _here = ContextVar("here", default=False)  # whether this thread is the one that records
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
@@ -56,6 +59,40 @@ class Function:
         return getattr(self.__function, name)
 
 
+def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:
+    """A library's function: of recorded numbers what it is said to be, of others itself."""
+
+    def new(*args: Any, **kwargs: Any) -> Any:
+        return (definition if holds_traced((args, kwargs)) else function)(*args, **kwargs)
+
+    return Function(function, new)
+
+
+@functools.cache
+def _of_libraries(with_scipy: bool, operations: tuple[Any, ...]) -> dict[int, Any]:
+    """Modules and functions of Python's and SciPy's libraries, by identity, and what replaces them.
+
+    `operations` are those of SciPy's functions that a user has said something of.
+    """
+    found: dict[int, Any] = {}
+    parts: dict[str, Module] = {}
+    for module, table in loaded().items():
+        said = {
+            f.__name__: definition_of("numpy", f) for f in operations if vars(module).get(f.__name__) is f
+        }
+        pairs = {name: getattr(module, name, None) for name in {**table, **said}}
+        own = {
+            name: _where_traced(function, said.get(name) or table[name])
+            for name, function in pairs.items()
+            if function is not None
+        }
+        found |= {id(pairs[name]): new for name, new in own.items()}
+        found[id(module)] = parts[module.__name__.rpartition(".")[2]] = Module(module, own)
+    if with_scipy:
+        found[id(sys.modules["scipy"])] = Module(sys.modules["scipy"], parts)
+    return found
+
+
 class Substitutes:
     """What is put in place of NumPy's modules and functions, by the identity of the original."""
 
@@ -65,7 +102,8 @@ class Substitutes:
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         by_strides = Function(stride_tricks.as_strided, as_strided)
         strides = Module(stride_tricks, {"as_strided": by_strides})
-        self._by_id: dict[int, Any] = {id(getattr(np, name)): new for name, new in own.items()}
+        self._by_id: dict[int, Any] = {**_of_libraries("scipy" in sys.modules, registered_functions())}
+        self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = by_strides
         chance = np.random if is_seeded() else Refused(np.random, "np.random")
         attributes = {**own, "random": chance, "lib": Module(np.lib, {"stride_tricks": strides})}
@@ -138,6 +176,13 @@ class Place(NamedTuple):
 
 class Search(Reach):
     """Each variable that the code reaches, and what was in it."""
+
+    # Written in Python over NumPy: its code is followed as the user's.
+    FOLLOWED = "numpy.polynomial"
+
+    def is_user(self, module: str | None) -> bool:
+        """Whether a module's code is followed."""
+        return super().is_user(module) or (module or "").startswith(self.FOLLOWED)
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them

@@ -21,7 +21,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.program.complex import REAL, Complex
+from oracles.exact.program.complex import REAL, Complex, vars_of
 from oracles.exact.program.complex import constant as complex_constant
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare
@@ -60,6 +60,7 @@ class Tape:
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
         self._decided: dict[Var, Array] = {}
+        self._fixed: set[Var] = set()  # known to depend on no input
 
     # -- values to tokens ---------------------------------------------------------------------------------
 
@@ -120,10 +121,10 @@ class Tape:
         if lowest >= self._bases[last]:
             return gather(value(last), tokens - self._bases[last])
         first = max(bisect_right(self._bases, lowest) - 1, 0)
-        bases, values = np.array(self._bases[first : last + 1]), [value(i) for i in range(first, last + 1)]
+        bases = np.array(self._bases[first : last + 1])
         owner = np.searchsorted(bases, tokens, side="right") - 1
         used = np.unique(owner[tokens > 0])
-        parts = [reshape(values[i], (values[i].size,)) for i in used]
+        parts = [reshape(v, (v.size,)) for v in (value(first + int(i)) for i in used)]
         start = np.zeros(len(bases), np.int64)
         start[used] = np.cumsum([0, *(p.size for p in parts[:-1])])
         places = np.where(tokens > 0, tokens - bases[owner] + start[owner], -1)
@@ -142,6 +143,21 @@ class Tape:
                 known |= here
                 found[here] = literal[flat[here] - self._bases[i]]
         return found.reshape(tokens.shape), known.reshape(tokens.shape)
+
+    def depends(self, value: Var | Complex) -> bool:
+        """Whether a value is computed from an input, or only from numbers that stand in the code."""
+        waiting, passed = list(vars_of(value)), []
+        while waiting:
+            var = waiting.pop()
+            if var in self._fixed:
+                continue
+            equation = self.recorder.definitions.get(var)
+            if equation is None:
+                return True
+            passed.append(var)
+            waiting += [v for v in equation.operands if v not in passed]
+        self._fixed.update(passed)
+        return False
 
     def decide(self, var: Var) -> Array:
         """The value of an integer or boolean, with a guard that the program holds only where it is this."""
@@ -255,13 +271,19 @@ def _users() -> tuple[FrameType, str]:
 
 
 def _recorded() -> Iterator[FrameType]:
-    """The frames of the code that is recorded, from the innermost: those between ours."""
+    """The frames of the code that is recorded, from the innermost: those between ours.
+
+    Where they are NumPy's alone, whose code is followed, those that called it come after them.
+    """
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
-    while frame is not None and not _is_ours(frame):
-        yield frame
-        frame = frame.f_back
+    only_numpy = True
+    while only_numpy and frame is not None:
+        while frame is not None and _is_ours(frame):
+            frame = frame.f_back
+        while frame is not None and not _is_ours(frame):
+            only_numpy = only_numpy and str(frame.f_globals.get("__name__")).startswith("numpy")
+            yield frame
+            frame = frame.f_back
 
 
 def _is_ours(frame: FrameType) -> bool:

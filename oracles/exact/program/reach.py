@@ -117,8 +117,13 @@ class Reach:
             return []
         names = names_in(function.__code__)
         found = [known[n] for n in names if n in known]
-        modules = [m for m in found if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
-        return found + [vars(m)[n] for m in modules for n in names if n in vars(m)]
+        modules = [m for m in found if isinstance(m, types.ModuleType)]
+        for module in modules:  # package.module.function
+            inside = [vars(module)[n] for n in names if n in vars(module)]
+            users = [m for m in inside if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
+            modules += [m for m in users if m not in modules]
+            found += inside if self.is_user(module.__name__) else []
+        return found
 
 
 def names_in(code: types.CodeType) -> set[str]:

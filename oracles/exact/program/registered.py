@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 Definition = Callable[..., Any]
@@ -33,6 +34,17 @@ def register_rule(operation: Any, definition: Definition) -> None:
 def definition_of(framework: str, operation: Any) -> Definition | None:
     """What a user said that an operation is, None if nobody did."""
     return _definitions.get((framework, operation))
+
+
+def registered_functions() -> tuple[Any, ...]:
+    """Those of SciPy's functions that are written in Python: such a call is seen only by its name."""
+    return tuple(
+        operation
+        for framework, operation in _definitions
+        if framework == "numpy"
+        and isinstance(operation, FunctionType)
+        and "scipy" in str(operation.__module__)
+    )
 
 
 def _key(operation: Any) -> tuple[str, Any]:

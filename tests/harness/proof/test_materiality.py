@@ -334,6 +334,61 @@ def test_a_held_argument_is_data_and_named():
     assert "the rounding of labels explains that" in str(result)
 
 
+N = 8
+ANGLES = np.outer(np.arange(N), np.arange(N)) / N
+
+
+def cosines(x):
+    return np.cos(2 * np.pi * ANGLES) @ x
+
+
+def backward_of_cosines(factor=1.0, off=0.0):
+    def backward(g, x):
+        matrix = np.cos(2 * np.pi * ANGLES)
+        matrix[1, 2] += off
+        return factor * (matrix.T @ g)
+
+    return backward
+
+
+def test_a_matrix_that_the_code_computed_is_known_as_well_as_that():
+    """Against NumPy's own transform, which has proven roots of unity."""
+    found = harness.check_gradient(
+        cosines, (numbers(N),), vjp=backward_of_cosines(), spec=lambda x: np.fft.fft(x).real
+    )
+    assert found.verdict is Verdict.ACCURATE, found
+    assert "how the arrays in the code were computed explains that" in str(found)
+
+
+@pytest.mark.parametrize("broken", [{"factor": 1 + 2.0**-30}, {"off": 1e-9}])
+def test_what_is_further_off_is_another_formula(broken):
+    found = harness.check_gradient(
+        cosines, (numbers(N),), vjp=backward_of_cosines(**broken), spec=lambda x: np.fft.fft(x).real
+    )
+    assert found.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_matrix_that_numpy_computed_is_so_in_every_framework(framework):
+    matrix = np.cos(2 * np.pi * ANGLES)
+    if framework == "torch":
+        own, x = torch.from_numpy(matrix), torch.from_numpy(numbers(N))
+        found = harness.check_gradient(lambda x: own @ x, (x,), spec=lambda x: torch.fft.fft(x).real)
+    else:
+        with jax.enable_x64(True):
+            x = jnp.asarray(numbers(N))
+            found = harness.check_gradient(lambda x: matrix @ x, (x,), spec=lambda x: jnp.fft.fft(x).real)
+    assert found.verdict is Verdict.ACCURATE, found
+
+
+def test_a_matrix_that_both_programs_have_excuses_no_factor():
+    weights = numbers(N, N, seed=3)
+    found = harness.check_gradient(
+        lambda x: weights @ x, (numbers(N),), vjp=lambda g, x: (1 + 2.0**-45) * (weights.T @ g)
+    )
+    assert found.verdict is Verdict.WRONG
+
+
 # -- the value of a custom rule ------------------------------------------------------------------------------
 
 
@@ -350,6 +405,28 @@ def test_a_primal_below_what_float32_resolves_is_the_function(factor, verdict):
     f.defvjp(forward, lambda x, g: (g * jnp.cos(x),))
     result = harness.check_gradient(f, (in_jax(numbers(5), "float32"),))
     assert result.verdict.value == verdict, result
+
+
+# -- comparisons of what is written --------------------------------------------------------------------------
+
+
+HALF = 0.7071067811865476  # its last digit explains what another one rounds to
+
+
+def at_a_seam(x):
+    """The same function on both sides of |x| = 1, where the two sides of the comparison are one number."""
+    scaled = x * HALF
+    return np.where(np.abs(scaled) < HALF, x * scaled, scaled * x)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.ACCURATE), (1.001, Verdict.WRONG)])
+def test_a_comparison_of_written_numbers_is_decided_as_they_stand(factor, verdict):
+    def vjp(g, x):
+        slope = factor * 0.7071067811865475
+        return g * 2 * x * np.where(np.abs(x * HALF) < HALF, slope, slope)
+
+    found = harness.check_gradient(at_a_seam, (np.array([1.0, -1.0, 0.5]),), vjp=vjp, probes=False)
+    assert found.verdict is verdict, found
 
 
 # -- the choice ----------------------------------------------------------------------------------------------

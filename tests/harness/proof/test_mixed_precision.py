@@ -118,3 +118,35 @@ def test_each_argument_has_its_own_way():
     arrays = [ROWS, ROWS]
     question = Question(lambda a: record(function, tuple(map(torch.tensor, a)), {}), ("x", "w"), (0, 1))
     assert pose(question, arrays).true.narrowest == ("bfloat16", "")
+
+
+# -- a float64 function with a narrower part -----------------------------------------------------------------
+
+
+PARTS = {
+    "gelu": lambda x, narrow: jax.nn.gelu(x.astype(narrow)),
+    "a number": lambda x, narrow: x.astype(narrow) * 0.1,
+    "a matrix product": lambda x, narrow: jnp.tanh(
+        0.7978846 * jnp.dot(x[None], jnp.ones((3, 2), narrow), preferred_element_type=narrow)
+    ),
+}
+
+
+@pytest.mark.parametrize("narrow", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", PARTS)
+def test_numbers_in_a_narrower_part_of_a_float64_function_are_what_stands_there(name, narrow):
+    with jax.enable_x64(True):
+        x = jnp.array([0.5, -1.0, 2.0])
+        result = harness.check_gradient(lambda x: PARTS[name](x, narrow).astype(x.dtype), (x,))
+    assert result.verdict is Verdict.ACCURATE, result
+
+
+def test_a_rule_has_the_decimal_of_a_number_in_a_narrower_part_or_is_wrong():
+    def ruled(factor):
+        f = jax.custom_vjp(lambda x: (x.astype(jnp.float32) * 0.1).astype(x.dtype))
+        f.defvjp(lambda x: (f(x), None), lambda _, g: (g * factor,))
+        return harness.check_gradient(f, (jnp.array([0.5, -1.0, 2.0]),)).verdict
+
+    with jax.enable_x64(True):
+        assert ruled(0.1) is Verdict.ACCURATE
+        assert ruled(0.1001) is Verdict.WRONG

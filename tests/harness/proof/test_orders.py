@@ -1,5 +1,6 @@
 """Orders that rounding may turn: what a right gradient says where sorted numbers come close."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -51,3 +52,12 @@ def test_where_rounding_turns_the_order_that_is_what_loses_the_digits(made):
     assert "rounding decides what" in result.diagnosis
     assert "sort at test_orders.py:" in result.diagnosis
     assert "cannot order [3.0" in result.diagnosis
+
+
+def test_the_largest_of_a_softmax_is_that_of_its_scores_though_its_sum_is_wider():
+    def chosen(x):
+        first = jnp.argmax(jax.nn.softmax(x, -1), -1)  # a sum in float32, cast to bfloat16
+        return jax.nn.one_hot(first, 3, dtype=x.dtype) * x
+
+    result = harness.check_gradient(chosen, (jnp.array([[1, 1, 0]], jnp.bfloat16),), probes=False)
+    assert result.verdict is Verdict.CONVENTION, result

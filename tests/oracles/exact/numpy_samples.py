@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import polynomial
 
 
 class Sample(NamedTuple):
@@ -455,6 +456,77 @@ SAMPLES: dict[str, Sample] = {
             x[:, [0, 0]],
         ),
         (X,),
+    ),
+    "quantile": Sample(
+        lambda x: (
+            np.quantile(x, 0.3),
+            np.quantile(x, [0.3, 0.85], axis=1, keepdims=True),
+            np.percentile(x, 30, axis=0, method="midpoint"),
+            np.nanquantile(x, 0.4, method="lower"),
+            np.nanpercentile(x, 40, method="higher"),
+        ),
+        (X,),
+    ),
+    "average returned": Sample(
+        lambda x, w: (*np.average(x, axis=1, weights=w, returned=True), *np.average(x, 0, returned=True)),
+        (X, W),
+    ),
+    "ediff1d": Sample(np.ediff1d, (X,)),
+    "lstsq": Sample(
+        lambda a, b: (*np.linalg.lstsq(a, b)[:2], *np.linalg.lstsq(a.T, b[:3])[:2], np.linalg.lstsq(a, b)[3]),
+        (X.T, W),
+    ),
+    "out=...": Sample(lambda x: np.add(x, 1, out=...), (X,)),
+    # -- written in Python, and followed
+    "polynomials": Sample(
+        lambda c, x: (
+            np.polyval(c, x),
+            np.poly1d([1.0, 2.0, 3.0])(x),
+            np.polyder(c),
+            np.polyint(c),
+            np.polyadd(c, x),
+            np.polysub(c, x),
+            np.polydiv(x, c)[0],
+            np.poly(c),
+            np.vander(c),
+        ),
+        (W[:3], V),
+    ),
+    "polyfit": Sample(lambda t, y: np.polyfit(t, y, 2), (V, draw((5,), 31))),
+    "numpy.polynomial": Sample(
+        lambda c, x: (
+            polynomial.Polynomial(c)(x),
+            polynomial.Chebyshev([1.0, 2.0, 3.0])(x),
+            polynomial.polynomial.polyval(x, c),
+            polynomial.legendre.legval(x, c),
+            polynomial.hermite.hermval(x, c),
+            polynomial.laguerre.lagval(x, c),
+            polynomial.polynomial.polymul(c, x),
+            polynomial.Polynomial(c).deriv()(x),
+            polynomial.Polynomial(c).integ()(x),
+            polynomial.chebyshev.chebvander(x, 3),
+        ),
+        (W[:3], V),
+    ),
+    "followed": Sample(
+        lambda x: (
+            np.cov(x),
+            np.corrcoef(x),
+            *np.gradient(x),
+            np.piecewise(x, [x < 0, x >= 0], [lambda v: v * v, lambda v: 3 * v]),
+            np.trim_zeros(x[0]),
+        ),
+        (X,),
+    ),
+    "what NumPy computes of constants": Sample(
+        lambda v: (
+            v
+            * polynomial.legendre.leggauss(5)[0]
+            * np.sort(np.linalg.eigvals(np.array([[2.0, 1.0], [1.0, 3.0]])))[0]
+            * float(np.sqrt(np.array([2.0]))[0])
+            * int(np.log2(np.array(8.0)))
+        ),
+        (V,),
     ),
     # -- writes
     **{

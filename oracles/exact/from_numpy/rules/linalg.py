@@ -12,9 +12,9 @@ from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.program import functions as fn
 from oracles.exact.program.factorizations import qr
+from oracles.exact.program.primitives import compare, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import reductions as red
-from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, without
 from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Operand, Var
@@ -214,6 +214,27 @@ def _pinv(a: Var, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_
     return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
 
 
+def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Var]:
+    """Of full rank: (a^T a)^-1 a^T b, or a^T (a a^T)^-1 b; no singular value is cut off, which is decided."""
+    a, b = pair(a, b)
+    a, b = floating(a), floating(b)
+    rows, columns = a.shape
+    s = singular_values(a)
+    cut = float(np.finfo(np.float64).eps * max(a.shape) if rcond is None else rcond)
+    recorder: Any = a.builder
+    if not recorder.decide(compare("gt", s[-1], s[0] * max(cut, 0.0))):
+        raise unsupported("numpy.linalg.lstsq of a matrix that has not full rank")
+    right = reshape(b, (*b.shape, 1)) if b.ndim == 1 else b
+    if rows >= columns:
+        x = la.solve(la.matmul(la.transpose(a), a), la.matmul(la.transpose(a), right))
+    else:
+        x = la.matmul(la.transpose(a), la.solve(la.matmul(a, la.transpose(a)), right))
+    rest = reduce_sum(fn.square(right - la.matmul(a, x)), (0,))
+    rest = rest if rows > columns else index(rest, lambda p: p[:0])
+    rank = a.builder.constant(np.array(min(rows, columns)), "int64")
+    return (reshape(x, (columns,)) if b.ndim == 1 else x), rest, rank, s
+
+
 def _cond(x: Var, p: Any = None) -> Var:
     if p in {None, 2, -2}:
         s = singular_values(floating(x))
@@ -266,6 +287,7 @@ RULES: dict[str, Rule] = {
     "linalg.svdvals": lambda x, /: singular_values(floating(x)),
     "linalg.pinv": _pinv,
     "linalg.cond": _cond,
+    "linalg.lstsq": _lstsq,
     "linalg.qr": _qr,
     "dot": _dot,
     "vdot": _vdot,

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, every, floating, kept, pair
+from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, axes_of, every, floating, kept, pair
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, sorting
-from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, scatter_add, take
+from oracles.exact.program.primitives.arrays import (
+    concatenate,
+    index,
+    keeping,
+    reduce_sum,
+    reshape,
+    scatter_add,
+    take,
+    without,
+)
 from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.program import Operand, Var
 
@@ -149,7 +159,42 @@ def _interp(
     return reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
 
 
+def _quantile(
+    x: Var, q: Any, axis: Any = None, overwrite_input: Any = False, method: str = "linear",
+    keepdims: Any = False, *, weights: Any = None, hundredth: bool = False,
+) -> Var:  # fmt: skip
+    """Of the sorted elements the one at q (n - 1), or between its neighbours."""
+    if isinstance(q, Var) or weights is not None or method not in {"linear", "lower", "higher", "midpoint"}:
+        raise unsupported(f"np.quantile with weights, method={method!r} or a q that depends on the data")
+    x, axes = floating(x), axes_of(x, axis)
+    left = without(x.shape, axes)
+    rows = index(x, lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
+    ordered, n, found = sorting.sort(rows, -1), rows.shape[-1], []
+    for one in np.asarray(q, np.float64).ravel().tolist():
+        at = (one / 100.0 if hundredth else one) * (n - 1)
+        below = min(int(np.floor(at)), n - 1)
+        low, high = ordered[..., below], ordered[..., min(int(np.ceil(at)), n - 1)]
+        share = x.builder.constant(one, x.dtype) / (100.0 if hundredth else 1.0) * float(n - 1) - float(below)
+        between = {"lower": low, "higher": high, "midpoint": (low + high) / 2.0}
+        value = between.get(method) or low + (high - low) * share
+        found.append(reshape(value, keeping(x.shape, axes)) if kept(keepdims) else value)
+    if not np.ndim(q):
+        return found[0]
+    stacked = concatenate([reshape(v, (1, *v.shape)) for v in found], 0)
+    return reshape(stacked, (*np.shape(q), *found[0].shape))
+
+
+def _ediff1d(ary: Operand, to_end: Any = None, to_begin: Any = None) -> Var:
+    if to_end is not None or to_begin is not None:
+        raise unsupported("np.ediff1d with to_end or to_begin; use np.concatenate")
+    assert isinstance(ary, Var)
+    return _diff(reshape(ary, (ary.size,)))
+
+
 RULES: dict[str, Rule] = {
+    "quantile": _quantile,
+    "percentile": partial(_quantile, hundredth=True),
+    "ediff1d": _ediff1d,
     "argmax": _where_extreme(1),
     "argmin": _where_extreme(-1),
     # Equal elements in their own order, whatever `kind` is.
@@ -174,4 +219,4 @@ RULES: dict[str, Rule] = {
     "bincount": _bincount,
 }
 # A finite number is no NaN, so these are their namesakes.
-RULES |= {f"nan{name}": RULES[name] for name in words("argmax argmin cumsum cumprod")}
+RULES |= {f"nan{name}": RULES[name] for name in words("argmax argmin cumsum cumprod quantile percentile")}

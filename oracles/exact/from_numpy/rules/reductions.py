@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.tape import spread, unsupported, words
+from oracles.exact.from_numpy.tape import spread, words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as red
@@ -133,16 +133,24 @@ def _var(
 
 def _average(
     x: Var, axis: Axis = None, weights: Any = None, returned: Any = False, keepdims: Any = False
-) -> Var:
-    if returned:
-        raise unsupported("np.average with returned=True; compute np.sum(weights) apart")
+) -> Any:
+    """The weighted mean, and by `returned` the sum of the weights."""
     if weights is None:
-        return _mean(x, axis, keepdims=keepdims)
+        found = _mean(x, axis, keepdims=keepdims)
+        return (
+            (found, _spread(_count(x, axes_of(x, axis), kept(keepdims), True), found)) if returned else found
+        )
     x, w = pair(x, weights)
     axes, keep = axes_of(x, axis), kept(keepdims)
     w = w if w.shape == x.shape else reshape(w, [n if a in axes else 1 for a, n in enumerate(x.shape)])
     w = x.builder.broadcast(w, x.shape)
-    return reduce_sum(x * w, axes, keep) / reduce_sum(w, axes, keep)
+    total = reduce_sum(w, axes, keep)
+    found = reduce_sum(x * w, axes, keep) / total
+    return (found, total) if returned else found
+
+
+def _spread(count: Operand, like: Var) -> Var:
+    return like.builder.broadcast(like.builder.as_var(count, like.dtype), like.shape)
 
 
 def _ptp(x: Var, axis: Axis = None, keepdims: Any = False) -> Var:

@@ -166,9 +166,11 @@ def _same_along(x: Var, axis: int) -> bool:
 
 def _positive(x: Var) -> bool:
     """Whether x is certainly above 0: an exponential, or a sum of them."""
-    kept = (broadcast_, reshape_, detach_, permute_, reduce_sum_)
+    kept = (broadcast_, reshape_, detach_, permute_, reduce_sum_, convert_)
     equation = x.builder.definitions.get(x)
     while equation and equation.primitive in kept and equation.operands[0].size:
+        if not (equation.output.is_float and equation.operands[0].is_float):
+            return False  # 0.5 is 0 as an integer
         equation = x.builder.definitions.get(equation.operands[0])
     return equation is not None and _is_exp(equation)
 

@@ -104,7 +104,13 @@ def test_a_sum_is_this_narrow(name, options, most):
 def test_a_matrix_product_is_this_narrow():
     z = applied("matmul", X, Y, columns=30, numbers=(30, 0, 30))
     sizes = (X.h.reshape(30, 30) @ Y.h.reshape(30, 30)).ravel()
-    assert (z.r * 2.0**106 / sizes).max() <= 4 * 30
+    assert (z.r * 2.0**106 / sizes).max() <= 5 * 30
+
+
+def test_a_long_dot_product_is_narrower_than_its_products_and_sums_one_after_another():
+    x, y = (Pairs(p.h, np.zeros(900), np.zeros(900)) for p in (X, Y))
+    z = applied("matmul", x, y, size=1, columns=1, numbers=(900, 0, 1))
+    assert z.r[0] * 2.0**106 <= 900 * (x.h @ y.h)
 
 
 # -- exact numbers stay exact -------------------------------------------------------------------------------

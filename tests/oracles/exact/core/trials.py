@@ -206,15 +206,25 @@ def _largest(row: Sequence[arb]) -> arb:
 
 def _products(rng: Generator, n: int) -> Draw:
     batches, rows, inner, columns = (int(rng.integers(1, k)) for k in (3, 5, 6, 7))
-    if rng.random() < 0.05:
-        columns = 300  # more than one block
+    kind = rng.integers(0, 12)
+    if kind == 0:
+        inner, columns = int(rng.integers(31, 70)), int(rng.integers(31, 36))  # parts of it
+    if kind > 4:
+        batches, rows, inner, columns = n // 8, 1, int(rng.integers(1, 3)), 1  # many short ones
+    far = 40 if rng.random() < 0.7 else 540  # also where products are among the subnormal numbers
     x, y = (
         balls(
             rng,
-            np.where(rng.random(size) < 0.2, 0.0, rng.normal(size=size) * 2.0 ** rng.integers(-40, 40, size)),
+            np.where(
+                rng.random(size) < 0.2, 0.0, rng.normal(size=size) * 2.0 ** rng.integers(-far, 40, size)
+            ),
         )
         for size in (batches * rows * inner, batches * inner * columns)
     )
+    if rng.random() < 0.5:
+        x.r[:] = y.r[:] = 0
+        if rng.random() < 0.5:
+            x.l[:] = y.l[:] = 0
     a = np.array(points(rng, x), object).reshape(batches, rows, inner)
     b = np.array(points(rng, y), object).reshape(batches, inner, columns)
     with precision(BITS):

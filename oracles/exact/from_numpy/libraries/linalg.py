@@ -1,0 +1,188 @@
+"""scipy.linalg, by numpy.linalg: the flags that say which triangle is read, or how it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.array import TracedArray, wrap
+from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.program import complex_arrays as ca
+from oracles.exact.program.complex import Complex
+from oracles.exact.program.factorizations import exchanges, lu, order_of
+from oracles.exact.program.primitives import linear_algebra as la
+from oracles.exact.program.primitives.spectral import eigh
+from oracles.exact.program.program import Array
+
+# Flags that change nothing of what is computed.
+HINTS = {"check_finite", "overwrite_a", "overwrite_b", "overwrite_c", "lapack_driver", "lwork", "driver"}
+
+
+def _scipy() -> Any:
+    return import_module("scipy.linalg")
+
+
+def _named(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the flags that change nothing."""
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **{name: value for name, value in kwargs.items() if name not in HINTS})
+
+    return plain
+
+
+def _adjoint(a: Any) -> Any:
+    return np.swapaxes(np.conj(a), -1, -2)
+
+
+def _symmetric(a: Any, lower: bool, conjugate: bool) -> Any:
+    """The matrix whose one triangle this is."""
+    triangle, strict = (np.tril(a), np.tril(a, -1)) if lower else (np.triu(a), np.triu(a, 1))
+    return triangle + (_adjoint(strict) if conjugate else np.swapaxes(strict, -1, -2))
+
+
+_STRUCTURES: dict[str | None, Callable[[Any, bool], Any]] = {
+    **dict.fromkeys(("sym", "symmetric"), lambda a, lower: _symmetric(a, lower, False)),
+    **dict.fromkeys(
+        ("her", "hermitian", "pos", "positive definite"), lambda a, lower: _symmetric(a, lower, True)
+    ),
+    **dict.fromkeys(("gen", "general"), lambda a, lower: a),
+    None: lambda a, lower: a,
+    "upper triangular": lambda a, lower: np.triu(a),
+    "lower triangular": lambda a, lower: np.tril(a),
+}
+
+
+def _solve(a: Any, b: Any, lower: bool = False, assume_a: Any = None, transposed: bool = False) -> Any:
+    if assume_a not in _STRUCTURES:
+        raise unsupported(f"scipy.linalg.solve with assume_a={assume_a!r}")
+    matrix = _STRUCTURES[assume_a](a, lower)
+    return np.linalg.solve(np.swapaxes(matrix, -1, -2) if transposed else matrix, b)
+
+
+def _solve_triangular(
+    a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Any:
+    matrix = np.tril(a, -unit_diagonal) if lower else np.triu(a, int(unit_diagonal))
+    matrix = matrix + np.eye(a.shape[-1]) if unit_diagonal else matrix
+    return np.linalg.solve(_turned(matrix, trans), b)
+
+
+def _turned(matrix: Any, trans: Any) -> Any:
+    if trans in (0, "N"):
+        return matrix
+    return np.swapaxes(matrix, -1, -2) if trans in (1, "T") else _adjoint(matrix)
+
+
+def _cholesky(a: Any, lower: bool = False) -> Any:
+    return np.linalg.cholesky(a, upper=not lower)
+
+
+def _cho_factor(a: Any, lower: bool = False) -> Any:
+    """What stands in the other triangle stays."""
+    factor = _cholesky(a, lower)
+    return factor + (np.triu(a, 1) if lower else np.tril(a, -1)), lower
+
+
+def _cho_solve(c_and_lower: Any, b: Any) -> Any:
+    c, lower = c_and_lower
+    factor = np.tril(c) if lower else _adjoint(np.triu(c))
+    return np.linalg.solve(factor @ _adjoint(factor), b)
+
+
+def _lu_factor(a: Any) -> Any:
+    if a.dtype.kind == "c" or a.ndim != 2 or not isinstance(a, TracedArray):
+        raise unsupported("scipy.linalg.lu of complex numbers or batches")
+    factors, rows = lu(a.recorded)
+    return wrap(a.tape, _scipy().lu_factor(a.value)[0], factors), exchanges(rows, min(a.shape))
+
+
+def _lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> Any:
+    factors, swaps = _lu_factor(a)
+    k = min(a.shape)
+    low = np.tril(factors, -1)[:, :k] + np.eye(a.shape[0], k)
+    high, rows = np.triu(factors)[:k], order_of(swaps, a.shape[0])
+    if permute_l:
+        return low[np.argsort(rows)], high
+    return (np.argsort(rows) if p_indices else np.eye(a.shape[0])[:, rows]), low, high
+
+
+def _lu_solve(lu_and_piv: Any, b: Any, trans: int = 0) -> Any:
+    factors, swaps = lu_and_piv
+    n, rows = factors.shape[0], order_of(np.asarray(swaps), factors.shape[0])
+    product = (np.tril(factors, -1) + np.eye(n)) @ np.triu(factors)
+    if trans == 0:
+        return np.linalg.solve(product, b[rows])
+    return np.linalg.solve(_turned(product, trans), b)[np.argsort(rows)]
+
+
+def _qr(a: Any, mode: str = "full", pivoting: bool = False) -> Any:
+    if pivoting or mode not in {"full", "r", "economic"}:
+        raise unsupported(f"scipy.linalg.qr with mode={mode!r}, pivoting={pivoting}")
+    q, r = np.linalg.qr(a, "reduced" if mode == "economic" else "complete")
+    return (r,) if mode == "r" else (q, r)
+
+
+def _eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, type: int = 1) -> Any:
+    if b is not None:
+        raise unsupported("scipy.linalg.eigh of two matrices")
+    side: Any = "L" if lower else "U"
+    if eigvals_only:
+        return np.linalg.eigvalsh(a, side)
+    if a.dtype.kind == "c" or a.ndim != 2:
+        raise unsupported("scipy.linalg.eigh of complex numbers or batches")
+    both = zip(_scipy().eigh(a.value, lower=lower), eigh(a.recorded, lower, _vectors), strict=True)
+    return tuple(wrap(a.tape, value, recorded) for value, recorded in both)
+
+
+def _vectors(numbers: Array) -> Array:
+    """As SciPy's driver of LAPACK has them, which is another one than NumPy's."""
+    return np.asarray(_scipy().eigh(numbers)[1])
+
+
+def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    if not compute_uv:
+        return np.linalg.svd(a, compute_uv=False)
+    return tuple(np.linalg.svd(a, full_matrices))
+
+
+def _expm(a: Any) -> Any:
+    recorded = a.recorded
+    found = ca.exponential(recorded) if isinstance(recorded, Complex) else la.exponential(recorded)
+    return wrap(a.tape, _scipy().expm(a.value), found)
+
+
+def _lstsq(a: Any, b: Any, cond: Any = None) -> Any:
+    x, rest, rank, s = np.linalg.lstsq(a, b, cond)
+    return x, (rest[0] if np.ndim(b) == 1 and np.size(rest) else rest), rank, s
+
+
+def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    return np.linalg.norm(a, ord, axis, keepdims)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "solve": _solve,
+    "solve_triangular": _solve_triangular,
+    "inv": np.linalg.inv,
+    "det": np.linalg.det,
+    "pinv": np.linalg.pinv,
+    "norm": _norm,
+    "lstsq": _lstsq,
+    "cholesky": _cholesky,
+    "cho_factor": _cho_factor,
+    "cho_solve": _cho_solve,
+    "lu": _lu,
+    "lu_factor": _lu_factor,
+    "lu_solve": _lu_solve,
+    "qr": _qr,
+    "eigh": _eigh,
+    "eigvalsh": lambda a, b=None, *, lower=True: _eigh(a, b, lower=lower, eigvals_only=True),
+    "svd": _svd,
+    "svdvals": lambda a: np.linalg.svd(a, compute_uv=False),
+    "expm": _expm,
+}
+LINALG: dict[str, Callable[..., Any]] = {name: _named(function) for name, function in _FUNCTIONS.items()}

@@ -1,0 +1,62 @@
+"""Python's `math`, of recorded numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+
+def _special(name: str) -> Callable[..., Any]:
+    def function(x: Any) -> Any:
+        return getattr(import_module("scipy.special"), name)(x)
+
+    return function
+
+
+def _log(x: Any, base: Any = None) -> Any:
+    return np.log(x) if base is None else np.log(x) / np.log(base)
+
+
+def _distance(p: Any, q: Any) -> Any:
+    return np.sqrt(sum((a - b) * (a - b) for a, b in zip(p, q, strict=True)))
+
+
+def _product(numbers: Any, *, start: Any = 1) -> Any:
+    for number in numbers:
+        start = start * number
+    return start
+
+
+def _hypot(*numbers: Any) -> Any:
+    if len(numbers) == 2:
+        return np.hypot(*numbers)
+    return np.sqrt(sum(x * x for x in numbers))
+
+
+_SAME = (
+    "sqrt exp exp2 expm1 log2 log10 log1p cbrt sin cos tan sinh cosh tanh degrees radians fabs copysign fmod"
+)
+_ARCS = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+MATH: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in _SAME.split()},
+    **{name: getattr(np, theirs) for name, theirs in _ARCS.items()},
+    "atan2": np.arctan2,
+    "log": _log,
+    "pow": np.power,
+    "hypot": _hypot,
+    "dist": _distance,
+    "prod": _product,
+    "fsum": lambda numbers: sum(numbers),
+    "floor": lambda x: int(np.floor(x)),
+    "ceil": lambda x: int(np.ceil(x)),
+    "trunc": lambda x: int(np.trunc(x)),
+    "modf": np.modf,
+    **{name: _special(name) for name in ("erf", "erfc", "gamma")},
+    "lgamma": _special("gammaln"),
+    "isnan": np.isnan,
+    "isinf": np.isinf,
+    "isfinite": np.isfinite,
+}

@@ -1,0 +1,284 @@
+"""Functions of Python's and SciPy's libraries: values are theirs, derivatives those of differences."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy
+import scipy.fft
+import scipy.linalg
+import scipy.special
+from scipy.special import logsumexp
+
+from harness import check_gradient, register_rule
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.libraries import LIBRARIES
+from oracles.exact.from_numpy.libraries import linalg as of_linalg
+from oracles.exact.program import registered
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Unsupported
+from tests.oracles.exact.numpy_samples import POSITIVE, SPD, UNIT, A, Sample, V, W, X
+from tests.oracles.exact.numpy_tools import BITS, directions, inner, leaves, middle
+
+sc, la, fft = scipy.special, scipy.linalg, scipy.fft
+P, U, M, B = abs(V), UNIT[0], X[:, :3] + 3 * np.eye(3), X[:, :2]
+
+
+def parts(found):
+    return (found.real, found.imag) if np.iscomplexobj(found) else (found,)
+
+
+def scalars(name, numbers):
+    function = getattr(math, name)
+    return Sample(lambda v: np.array([function(x) for x in v]), (numbers,))
+
+
+def cosines(name, **kwargs):
+    function = getattr(fft, name)
+    return Sample(lambda x: tuple(function(x, type=k, **kwargs) for k in (1, 2, 3, 4)), (X,))
+
+
+UNARY = "exp exp2 expm1 cbrt sin cos tan atan sinh cosh tanh asinh degrees radians fabs erf erfc gamma lgamma"
+SAMPLES = {
+    **{f"math.{name}": scalars(name, V) for name in UNARY.split()},
+    **{f"math.{name}": scalars(name, P) for name in ["sqrt", "log", "log2", "log10", "log1p"]},
+    **{f"math.{name}": scalars(name, U) for name in ["asin", "acos", "atanh"]},
+    "math.acosh": scalars("acosh", P + 1),
+    "math of two": Sample(
+        lambda v, w: np.array(
+            [
+                math.atan2(v[0], w[0]),
+                math.hypot(v[1], w[1]),
+                math.pow(abs(v[2]), w[2]),
+                math.copysign(v[3], w[3]),
+                math.fmod(v[0], w[1]),
+                math.log(abs(v[0]), 3.0),
+                math.dist(v[:2], w[:2]),
+                math.prod(v),
+                math.fsum(w),
+                math.hypot(*v[:3]),
+                math.modf(v[0])[0],
+                v[0] * math.floor(w[0]) + v[1] * math.ceil(w[1]),
+                v[2] * math.trunc(w[2]) * math.isfinite(v[0]) + math.isnan(v[0]) + math.isinf(w[0]),
+            ]
+        ),
+        (V, W),
+    ),
+    "polygamma": Sample(
+        lambda x: (sc.polygamma(2, x), sc.polygamma([0, 1, 3, 0, 2], x), sc.polygamma(0, x)), (P,)
+    ),
+    "spherical": Sample(
+        lambda v: tuple(
+            getattr(sc, f"spherical_{k}n")(2, v if k != "k" else abs(v), d)
+            for k in "jyik"
+            for d in (False, True)
+        ),
+        (V,),
+    ),
+    "logsumexp": Sample(
+        lambda x: (sc.logsumexp(x), sc.logsumexp(x, axis=1, b=POSITIVE, keepdims=True), logsumexp(x[0])), (X,)
+    ),
+    "softmax": Sample(lambda x: (sc.softmax(x), sc.softmax(x, axis=0), sc.log_softmax(x, axis=1)), (X,)),
+    "multigammaln": Sample(lambda x: sc.multigammaln(x + 3, 3), (P,)),
+    "comb": Sample(
+        lambda x: (sc.comb(x + 4, x), sc.comb(x, 2.0, repetition=True), sc.perm(x + 4, x), sc.factorial(x)),
+        (P,),
+    ),
+    "linalg.solve": Sample(
+        lambda a, b: (
+            la.solve(a, b),
+            la.solve(a, b[:, 0], transposed=True),
+            la.solve(a, b, assume_a="sym"),
+            la.solve(a, b, assume_a="pos", lower=True),
+            la.solve(a, b, assume_a="upper triangular"),
+            la.solve(a, b, assume_a="lower triangular", check_finite=False),
+        ),
+        (SPD, B),
+    ),
+    "linalg.solve_triangular": Sample(
+        lambda a, b: tuple(
+            la.solve_triangular(a, b, trans=t, lower=low, unit_diagonal=u)
+            for t in (0, "T", 2)
+            for low in (False, True)
+            for u in (False, True)
+        ),
+        (A, B),
+    ),
+    "linalg": Sample(
+        lambda a: (
+            la.inv(a),
+            la.det(a),
+            la.pinv(a),
+            la.norm(a),
+            la.norm(a, 1),
+            la.expm(a / 8),
+            la.svdvals(a),
+        ),
+        (A,),
+    ),
+    "linalg.lstsq": Sample(lambda a, b: (*la.lstsq(a, b[:, 0])[:2], la.lstsq(a, b)[0]), (X[:, :2], B)),
+    "linalg.cholesky": Sample(
+        lambda a, b: (
+            la.cholesky(a),
+            la.cholesky(a, lower=True),
+            la.cho_factor(a)[0],
+            la.cho_factor(a, lower=True)[0],
+            la.cho_solve(la.cho_factor(a), b),
+            la.cho_solve(la.cho_factor(a, True), b),
+        ),
+        (SPD, B),
+    ),
+    "linalg.lu": Sample(
+        lambda a, b: (
+            *la.lu(a)[1:],
+            *la.lu(a, permute_l=True),
+            la.lu_factor(a)[0],
+            la.lu_solve(la.lu_factor(a), b),
+            la.lu_solve(la.lu_factor(a), b, trans=1),
+            a[la.lu(a, p_indices=True)[0]],
+            la.lu(a)[0] @ a,
+        ),
+        (A[::-1].copy(), B),
+    ),
+    "linalg.qr": Sample(lambda a: (*la.qr(a), *la.qr(a[:, :2], mode="economic"), *la.qr(a, mode="r")), (A,)),
+    "linalg.eigh": Sample(
+        lambda a: (*la.eigh(a), la.eigh(a, eigvals_only=True), la.eigvalsh(a, lower=False)), (SPD,)
+    ),
+    "linalg.svd": Sample(lambda a: (*la.svd(a), la.svd(a, compute_uv=False)), (A,)),
+    "fft": Sample(
+        lambda x: tuple(
+            part
+            for y in (
+                fft.fft(x),
+                fft.ifft(x, 5, 0, "ortho"),
+                fft.rfft(x),
+                fft.ihfft(x),
+                fft.fft2(x),
+                fft.ifft2(x),
+                fft.rfft2(x),
+                fft.fftn(x, norm="forward"),
+                fft.ifftn(x),
+                fft.rfftn(x),
+                fft.fftshift(fft.fft(x)),
+                fft.ifftshift(x),
+                fft.irfft(fft.rfft(x)),
+                fft.hfft(x),
+                fft.irfft2(fft.rfft2(x)),
+                fft.irfftn(fft.rfftn(x)),
+            )
+            for part in parts(y)
+        ),
+        (X,),
+    ),
+    **{
+        f"{name} {norm}": cosines(name, norm=norm)
+        for name in ("dct", "idct", "dst", "idst")
+        for norm in ("backward", "ortho", "forward")
+    },
+    "dct and lengths": Sample(lambda x: (fft.dct(x, n=6), fft.dst(x, n=2, axis=0)), (X,)),
+    "dctn": Sample(
+        lambda x: (fft.dctn(x), fft.idctn(x, s=(2, 5)), fft.dstn(x, axes=(0,), norm="ortho"), fft.idstn(x)),
+        (X,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_values_are_the_library_s(name):
+    function, points = SAMPLES[name]
+    wanted = leaves(function(*points))
+    recording = record(function, points, {})
+    found = evaluate(recording.program, recording.values, BITS)
+    for balls, numbers in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(middle(balls), numbers, rtol=1e-12, atol=1e-12)
+        assert balls.shape == numbers.shape
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_derivatives_are_the_differences(name):
+    function, points = SAMPLES[name]
+    recording = record(function, points, {})
+    v, u = directions(points, 0), directions([np.empty(o.shape) for o in recording.program.outputs], 1)
+    wrt = range(len(points))
+    forward = inner(evaluate(jvp(recording.program, wrt), [*points, *v], BITS), u)
+    backward = inner(v, evaluate(vjp(recording.program, wrt), [*points, *u], BITS))
+    with precision(BITS):
+        step = 2.0**-40
+        ends = [
+            [np.asarray(exact(p) + exact(s * step * d)) for p, d in zip(points, v, strict=True)]
+            for s in (1, -1)
+        ]
+        above, below = (inner(evaluate(recording.program, end, BITS), u) for end in ends)
+        assert forward.overlaps(backward)
+        assert abs((above - below) / (2 * step) - forward) < 1e-18 * (1 + abs(forward))
+
+
+def test_every_function_is_run(monkeypatch):
+    """What no sample runs is not known to be right."""
+    met = set()
+
+    def noting(key, definition):
+        return lambda *args, **kwargs: met.add(key) or definition(*args, **kwargs)
+
+    from oracles.exact.from_numpy import proxy
+
+    for library, table in LIBRARIES.items():
+        for name in table:
+            monkeypatch.setitem(table, name, noting((library, name), table[name]))
+    proxy._of_libraries.cache_clear()
+    for function, points in SAMPLES.values():
+        record(function, points, {})
+    proxy._of_libraries.cache_clear()
+    known = {(library, name) for library, table in LIBRARIES.items() for name in table}
+    assert known - met <= {("math", "fmod"), ("math", "cbrt"), ("math", "exp2")}
+
+
+def test_plain_numbers_stay_the_library_s_own():
+    found = record(lambda v: v * math.exp(1.0) * la.det(np.eye(2)) * math.floor(2.5), (V,), {})
+    assert found.values[0].tolist() == V.tolist()
+
+
+@pytest.mark.parametrize(("function", "message"), [
+    (lambda x: la.solve(A, x, assume_a="banded"), "assume_a='banded'"),
+    (lambda x: la.qr(x[:, None] * x, pivoting=True), "pivoting=True"),
+    (lambda x: la.eigh(x[:, None] * x, A), "eigh of two matrices"),
+    (lambda x: sc.comb(x, 2, exact=True), "comb with exact=True"),
+    (lambda x: fft.dct(x[:1], type=1), "DCT-I of fewer than 2"),
+    (lambda x: la.lu(x[:, None] * x + 1j), "lu of complex numbers"),
+])  # fmt: skip
+def test_what_is_refused_is_named(function, message):
+    with pytest.raises(Unsupported, match=message):
+        record(function, (P[:3],), {})
+
+
+def test_a_gradient_through_a_library_is_judged():
+    def loss(a, b):
+        return la.cho_solve(la.cho_factor(a), b).sum() + math.exp(b[0])
+
+    def backward(g, a, b, factor=1.0):
+        ones = la.cho_solve(la.cho_factor(a), np.ones(3))
+        inner = np.outer(ones, la.cho_solve(la.cho_factor(a), b))
+        upper = np.triu(inner + inner.T) - np.diag(np.diag(inner))
+        return -factor * g * upper, g * (ones + np.array([math.exp(b[0]), 0.0, 0.0]))
+
+    assert check_gradient(loss, (SPD, W[:3]), vjp=backward).passed
+    off = check_gradient(loss, (SPD, W[:3]), vjp=lambda g, a, b: backward(g, a, b, 1.001))
+    assert off.verdict.name == "WRONG"
+
+
+def test_a_function_of_scipy_s_that_has_none_is_registered(monkeypatch):
+    monkeypatch.setattr(registered, "_definitions", {})
+    register_rule(la.logm, lambda a: a - np.eye(2))  # to first order
+
+    def near(x):
+        return la.logm(np.eye(2) + 1e-9 * x)
+
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = evaluate(vjp(record(near, (x,), {}).program, [0]), [x, np.ones((2, 2))], BITS)
+    assert float(found[0][0, 0].mid()) == pytest.approx(1e-9)
+
+
+def test_the_table_of_linear_algebra_has_names_that_scipy_has():
+    assert all(hasattr(la, name) for name in of_linalg.LINALG)
