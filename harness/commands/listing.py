@@ -73,8 +73,12 @@ def _print_operations() -> None:
     for name, read in (
         ("", operations.scalar_functions),
         ("", operations.numpy_operations),
+        ("", operations.numpy_complex),
+        ("", operations.scipy_operations),
         ("jax", operations.jax_operations),
+        ("jax", operations.jax_complex),
         ("torch", operations.torch_operations),
+        ("torch", operations.torch_complex),
     ):
         missing = oracles()[name].unavailable() if name else ""
         if missing:

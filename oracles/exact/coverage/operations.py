@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def jax_operations() -> Operations:
     from oracles.exact.from_jaxpr import RULES
 
     every = {p.name for p in vars(primitives).values() if type(p).__name__.endswith("Primitive")}
-    return _against(every, RULES, "jax")
+    return _against(every - set(jax_complex().covered), RULES, "jax")
 
 
 def torch_operations() -> Operations:
@@ -70,7 +71,45 @@ def torch_operations() -> Operations:
             view = any(r.alias_info and not r.alias_info.is_write for r in operator._schema.returns)
             if torch.Tag.core in operator.tags and not view and not operator.__name__.startswith("sym_"):
                 every.add(operator._schema.name.removeprefix("aten::"))
-    return _against(every, RULES, "torch")
+    return _against(every - set(torch_complex().covered), RULES, "torch")
+
+
+def scipy_operations() -> Operations:
+    """SciPy's special functions, and its functions in Python; without a rule, of its ufuncs."""
+    from oracles.exact.from_numpy.libraries import LIBRARIES
+    from oracles.exact.from_numpy.rules.elementwise import SCIPY
+
+    ufuncs = {name for name, f in vars(import_module("scipy.special")).items() if isinstance(f, np.ufunc)}
+    of_python = {
+        f"{library.removeprefix('scipy.')}.{name}" if library != "scipy.special" else name
+        for library, table in LIBRARIES.items()
+        if library != "math"
+        for name in table
+    }
+    public = {name for name in SCIPY if not name.startswith("_")}
+    return _against(ufuncs, public | of_python, "scipy")
+
+
+def numpy_complex() -> Operations:
+    """NumPy's functions of complex numbers."""
+    from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
+
+    return _against((), {*COMPLEX_RULES, *COMPLEX_UFUNCS}, "numpy, complex")
+
+
+def jax_complex() -> Operations:
+    """JAX's primitives on complex numbers."""
+    from oracles.exact.from_jaxpr.rules.complex import APART, COMPLEX
+    from oracles.exact.from_jaxpr.rules.control import CONTROL
+
+    return _against((), {*APART, *COMPLEX, *CONTROL}, "jax, complex")
+
+
+def torch_complex() -> Operations:
+    """ATen's operators on complex numbers."""
+    from oracles.exact.from_aten.rules.complex import APART, COMPLEX
+
+    return _against((), {*APART, *COMPLEX}, "torch, complex")
 
 
 def _against(every: Iterable[str], rules: Iterable[str], front_end: str = "numpy") -> Operations:

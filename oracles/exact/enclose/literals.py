@@ -23,7 +23,7 @@ from oracles.exact.program.program import Array, Equation, Program, Var
 ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
-COMPUTED = 2.0**-40  # of the largest of an array: the cosines of angles of thousands of turns are off by that
+COMPUTED = 2.0**-42  # of the largest of an array: cosines of angles of hundreds of turns are off by that
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype

@@ -101,7 +101,7 @@ def catches_float(x):
 
 def catches_math(x):
     try:
-        return np.array([math.sin(t) for t in x])
+        return np.array([math.sin(float(t)) for t in x])
     except harness_errors:
         return x * 1.0
 
