@@ -218,7 +218,7 @@ class Comparison:
     def _below_the_format(self) -> None:
         """Half an ulp of the true element apart, or half a float32 ulp where its dtype is coarser.
 
-        Beyond float64, where there are no ulps, it is the same share of the element.
+        Beyond float64 both are the same infinity, in any dtype.
         """
         finest = "float32"
         found, names = [], []
@@ -231,9 +231,10 @@ class Comparison:
                 with precision(BITS):
                     for at in map(tuple, np.argwhere(~mask & ok[k] & ~_certainly_beyond(e, t, ulps))):
                         half = arb(float(ulps[at])) / 2  # of the least number too
-                        if not np.isfinite(true.mid[at]):
-                            half = abs(t.ball(at)).lower() / 2 ** format_of(name).digits
-                        mask[at] = _apart(e.ball(at), t.ball(at)) <= half
+                        if np.isfinite(true.mid[at]):
+                            mask[at] = _apart(e.ball(at), t.ball(at)) <= half
+                        else:
+                            mask[at] = _is_same_infinity(e.ball(at), t.ball(at))
             found.append(mask)
         self._accept(found, f", which is below what {_listed(list(dict.fromkeys(names)))} resolves")
 
@@ -298,6 +299,12 @@ def _certainly_beyond(one: Enclosure, other: Enclosure, room: NDArray[np.float64
 def _apart(one: arb, other: arb) -> arb:
     """How far two balls are apart at the least."""
     return abs(one - other).lower() if one.is_finite() and other.is_finite() else arb("inf")
+
+
+def _is_same_infinity(one: arb, other: arb) -> bool:
+    """Whether both are certainly beyond float64, with the same sign."""
+    largest = float(np.finfo(np.float64).max)
+    return bool((one > largest and other > largest) or (one < -largest and other < -largest))
 
 
 def _each(measure: Callable[[arb], arb], balls: Array | arb) -> NDArray[np.float64]:

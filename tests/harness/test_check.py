@@ -415,7 +415,7 @@ def test_a_gradient_that_overflows_as_the_truth_does_is_right_and_one_of_another
     right = check_gradient(np.exp, (x,), vjp=lambda g, x: g * np.exp(x))
     assert right.passed, right
     wrong = check_gradient(np.exp, (x,), vjp=lambda g, x: 2 * g * np.exp(x))
-    assert "2 of 2 elements differ" in wrong.diagnosis
+    assert "1 of 2 elements differ" in wrong.diagnosis
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -144,10 +144,14 @@ def _by_elements(
     largest: Sequence[Numbers],
     zero: Sequence[Mask],
 ) -> None:
-    """The changes of some elements by balls of as many bits as the truth, written where they belong."""
+    """The changes of some elements by balls of as many bits as they need, written where they belong.
+
+    That may be several times those of the truth, whose pairs of doubles are of single elements by more.
+    """
     true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
+    most = FEW * bits
     for seed in seeds:
         there = {
             i: Pairs(high[0], low[0], np.zeros(high[0].size))
@@ -155,6 +159,9 @@ def _by_elements(
         }
         try:
             around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
+            while bits < most and _are_blurred(around, true):
+                bits *= 2
+                around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
         with precision(bits):
@@ -163,6 +170,14 @@ def _by_elements(
                 still[k] &= np.array([ball.contains(0) for ball in balls], bool)
     for k, mask in enumerate(elements.wanted):
         largest[k][mask], zero[k][mask] = far[k], still[k]
+
+
+def _are_blurred(around: Sequence[Array], true: Sequence[Array]) -> bool:
+    """Whether some ball is too wide to tell how far it is from the truth."""
+    pairs = ((b, t) for found, own in zip(around, true, strict=True) for b, t in zip(found, own, strict=True))
+    return any(
+        b.rad() > abs(t) * 2.0**-60 and 16 * b.rad() > abs(b - t) for b, t in pairs if not t.contains(0)
+    )
 
 
 def _both(numbers: Array, half: Numbers) -> tuple[Pairs, Pairs]:

@@ -7,7 +7,7 @@ import pytest
 
 from oracles.exact.core import library
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp
@@ -135,3 +135,12 @@ def test_it_is_the_same_each_time():
     x = array([0.3, 0.7])
     first, second = (spread(lambda x: taylor.scalar("exp", x), [x], x)[0] for _ in range(2))
     assert np.array_equal(first, second)
+
+
+def test_what_cancels_beyond_the_bits_of_its_truth_has_no_noise_for_a():
+    """erfcx' at 1e20 is a difference of which 2^-133 is left: half an ulp of x moves it by an ulp of it."""
+    x, one = np.array([1e20]), np.array([1.0])
+    program = vjp(build(fn.erfcx, x), [0])
+    (truth,) = refine(program, [x, one], BITS, Limits(), quickly=True)
+    (found,), _ = attainable(program, [x, one], [0], [truth])
+    assert found[0] <= 4 * np.spacing(abs(truth.mid[0]))
