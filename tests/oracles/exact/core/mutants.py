@@ -23,8 +23,10 @@ class Mutant(NamedTuple):
 RADII = "ax * y.r + (ay + y.r) * x.r"
 REST = "lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r"
 ABOVE = "(x.r + y.r + 8 * U2 * fabs(d.h)) * UP"
-OF_TERMS = "fabs(h) * y->r[i + j] + (fabs(y->h[i + j]) + y->r[i + j]) * x->r[k]"
-OF_MIDPOINTS = "fabs(h) * y->r[i + j] + fabs(y->h[i + j]) * x->r[k]"
+OF_TERMS = "fabs(xh[k]) * yr[i + j] + (fabs(yh[i + j]) + yr[i + j]) * xr[k]"
+OF_MIDPOINTS = "fabs(xh[k]) * yr[i + j] + fabs(yh[i + j]) * xr[k]"
+PLAIN = "(rest == 0) & (x.l == 0) & (x.r == 0)"
+LOW_PARTS = "(xh[k] * yl[i + j] + xl[k] * yh[i + j])"
 MUTANTS = {
     "two_sum as if sorted": Mutant("add", "(a - (s - z)) + (b - z)", "b - (s - a)"),
     "two_prod split elsewhere": Mutant("mul", "134217729.0 * a", "1048577.0 * a"),
@@ -62,11 +64,13 @@ MUTANTS = {
     "matrices without rounding": Mutant("matmul", "3 * 0x1p-53 * z->lost[j]", "0.0 * z->lost[j]"),
     "matrices without rounding of low parts": Mutant("matmul", "(low ? 9 * U2 : 0.0)", "0.0"),
     "matrices without underflow": Mutant("matmul", "(off * (1 + 0x1p-46) + TERMS * ETA)", "off"),
-    "matrices exact among subnormal numbers": Mutant("matmul", "x.least * y.least < SMALL", "0"),
-    "matrices without a radius": Mutant("matmul", OF_TERMS, "fabs(h) * y->r[i + j]"),
-    "matrices without the other radius": Mutant("matmul", OF_TERMS, "fabs(y->h[i + j]) * x->r[k]"),
+    "matrices exact among subnormal numbers": Mutant("matmul", "x->least * y->least < SMALL", "0"),
+    "matrices without a radius": Mutant("matmul", OF_TERMS, "fabs(xh[k]) * yr[i + j]"),
+    "matrices without the other radius": Mutant("matmul", OF_TERMS, "fabs(yh[i + j]) * xr[k]"),
     "matrices without the radii's product": Mutant("matmul", OF_TERMS, OF_MIDPOINTS),
-    "matrices without a low part": Mutant("matmul", "x->l[k] * y->h[i + j]", "0.0"),
+    "matrices of whole numbers as of halves": Mutant("matmul", PLAIN, "(x.l == 0) & (x.r == 0)"),
+    "matrices of balls as of numbers": Mutant("matmul", PLAIN, "(rest == 0) & (x.l == 0)"),
+    "matrices without a low part": Mutant("matmul", LOW_PARTS, "xh[k] * yl[i + j]"),
     "scatter that overwrites": Mutant("scatter", "(z.h == 0) & (z.r == 0) ? x : add(z, x)", "x"),
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
     "above by the middle": Mutant("lt", ABOVE, "0.0"),

@@ -225,6 +225,14 @@ def _products(rng: Generator, n: int) -> Draw:
         x.r[:] = y.r[:] = 0
         if rng.random() < 0.5:
             x.l[:] = y.l[:] = 0
+    for factor in (x, y):
+        if rng.random() < 0.2:  # numbers of half the bits
+            with np.errstate(over="ignore"):
+                factor.h[:] = np.ldexp(
+                    np.rint(np.ldexp(np.frexp(factor.h)[0], 24)), np.frexp(factor.h)[1] - 24
+                )
+            factor.l[:] = 0
+            factor.r[:] = np.where(rng.random() < 0.7, 0.0, factor.r)
     a = np.array(points(rng, x), object).reshape(batches, rows, inner)
     b = np.array(points(rng, y), object).reshape(batches, inner, columns)
     with precision(BITS):
