@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from harness.search.point import Point, plain, repeated, strided, transposed
+from harness.search.point import Point, laid_out, layout_of
 from harness.subject.derivative import Array
 from oracles.exact.program.trees import is_floating
 
 FOLDER = Path(".gradproof/search")
 MOST = 16  # inputs that are kept of one function
 LARGEST = 4096  # numbers of an input that is kept
-LAYOUTS = {"gaps": strided, "transposed": transposed, "repeated": repeated}
 
 
 def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path:
@@ -58,14 +57,7 @@ def _written(point: Point) -> dict[str, Any]:
 def _array(array: Array) -> dict[str, Any]:
     flat = array.astype(np.float64).ravel() if is_floating(array) else array.ravel()
     numbers = [x.hex() if isinstance(x, float) else x for x in flat.tolist()]
-    layout = "gaps"
-    if plain(array):
-        layout = ""
-    elif array.shape[0] > 1 and array.strides[0] == 0:
-        layout = "repeated"
-    elif array.flags.f_contiguous:
-        layout = "transposed"
-    return {"shape": array.shape, "dtype": array.dtype.name, "layout": layout, "numbers": numbers}
+    return {"shape": array.shape, "dtype": array.dtype.name, "layout": layout_of(array), "numbers": numbers}
 
 
 def _read(one: dict[str, Any], like: Sequence[Array]) -> Point | None:
@@ -84,4 +76,4 @@ def _as_array(held: dict[str, Any], kinds: dict[str, Any]) -> Array:
     if dtype.hasobject:
         raise ValueError("an array of objects")
     array = np.array(numbers, dtype).reshape([int(n) for n in held["shape"]])
-    return LAYOUTS[held["layout"]](array) if held["layout"] else array
+    return laid_out(array, held["layout"])

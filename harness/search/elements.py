@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.search.numbers import at_ordinals, drawn, ordinals, stepped
 from harness.search.point import Point
-from harness.search.worse import Elements
+from harness.search.worse import RIGHT, Elements
 from harness.subject.derivative import Array
 from oracles.exact.program.program import Program
 from oracles.exact.program.trees import is_floating
 
+Mask = NDArray[np.bool_]
 BATCH = 256  # inputs at once
 LEADS = 32  # the most promising that are followed
 # fmt: off
@@ -67,17 +69,19 @@ class Cloud:
     rows: list[tuple[float, float, tuple[float, ...]]] = field(default_factory=list)
     edges: dict[int, int] = field(default_factory=dict)
 
-    def draw(self, rng: np.random.Generator, count: int) -> list[Array]:
-        """So many inputs: near those that promise most, where kinds of numbers meet, and anywhere."""
-        found = []
-        near = self._near(rng, count // 2)
-        between = self._between(count // 4)
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[list[Array], Mask]:
+        """So many inputs: near those that promise most, where kinds of numbers meet, and anywhere.
+
+        Which of them are where kinds meet is told, too.
+        """
+        found, near, between = [], self._near(rng, count // 2), self._between(count // 4)
         for k, a in enumerate(self.like.arrays):
-            parts = [near[k]] if near else []
-            parts += [between] if between is not None else []
-            have = sum(len(p) for p in parts)
-            found.append(np.concatenate([*parts, drawn(rng, a.dtype, count - have)]).astype(a.dtype))
-        return found
+            known = [*([near[k]] if near else []), between]
+            have = sum(map(len, known))
+            found.append(np.concatenate([*known, drawn(rng, a.dtype, count - have)]).astype(a.dtype))
+        edge = np.zeros(count, bool)
+        edge[have - len(between) : have] = True
+        return found, edge
 
     def _near(self, rng: np.random.Generator, count: int) -> list[Array]:
         if not self.rows:
@@ -90,16 +94,12 @@ class Cloud:
             found.append(np.where(moved, stepped(rng, own), own).astype(a.dtype))
         return found
 
-    def _between(self, count: int) -> Array | None:
+    def _between(self, count: int) -> Array:
         """Half way between neighbours at which different kinds of numbers come out."""
-        if len(self.like.arrays) > 1 or len(self.edges) < 2:
-            return None
         seen = sorted(self.edges)
-        gaps = [(a, b) for a, b in pairwise(seen) if self.edges[a] != self.edges[b]]
-        gaps = sorted((g for g in gaps if g[1] - g[0] > 1), key=lambda g: g[0] - g[1])[:count]
-        if not gaps:
-            return None
-        return at_ordinals(np.array([a + (b - a) // 2 for a, b in gaps]), self.like.arrays[0].dtype)
+        gaps = [(a, b) for a, b in pairwise(seen) if self.edges[a] != self.edges[b] and b - a > 1]
+        widest = sorted(gaps, key=lambda gap: gap[0] - gap[1])[:count]
+        return at_ordinals(np.array([a + (b - a) // 2 for a, b in widest], int), self.like.arrays[0].dtype)
 
     def shaped(self, columns: Sequence[Array]) -> Point:
         """These inputs as one array for each argument, of as many axes as the given ones have."""
@@ -129,6 +129,19 @@ class Cloud:
         for i in which:
             arrays = tuple(c[i : i + 1].reshape((1,) * axes) for c in columns)
             yield Point(arrays, None, "a number that many at once led to")
+
+
+def leads(columns: Sequence[Array], found: Elements) -> list[int]:
+    """The inputs of one element that look as if they failed: the worst one, and the one nearest to 1."""
+    count = len(columns[0])
+    failing = np.flatnonzero(found.ranks[:count] > RIGHT)
+    if not failing.size:
+        return []
+    worst = failing[np.lexsort((found.lost[failing], found.ranks[failing]))[-1]]
+    with np.errstate(all="ignore"):
+        sizes = [np.abs(np.log2(np.abs(c[failing].astype(np.float64)))) for c in columns]
+    nearest = failing[int(np.argmin(np.sum(sizes, axis=0)))]
+    return list(dict.fromkeys([int(worst), int(nearest)]))
 
 
 def kinds_of(*arrays: Array) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from harness.proof.question import Answer
-from harness.search.elements import BATCH, Cloud, acts_by_element, is_possible, kinds_of
+from harness.search.elements import BATCH, Cloud, acts_by_element, is_possible, kinds_of, leads
 from harness.search.moves import Space, neighbour
 from harness.search.point import Point
 from harness.search.worse import NOTHING, OPEN, Score, elements, reason, score
@@ -122,18 +122,20 @@ class Hunt:
         count = min(BATCH, (self.count - self.spent) // 2)
         if count < LEAST:
             return True
-        columns = cloud.draw(self.rng, count)
+        columns, edge = cloud.draw(self.rng, count)
         try:
             values = self.run(cloud.shaped(columns).arrays)
-            kinds = kinds_of(*(v.ravel()[: len(columns[0])] for v in values))
+            kinds = kinds_of(*(v.ravel()[:count] for v in values))
         except Exception:  # what a function refuses is no news
             return False
-        if any(v.size < len(columns[0]) for v in values):
+        if any(v.size < count for v in values):
             return False
         if len(columns) == 1:
             cloud.saw_kinds(columns[0], kinds)
-        numbers = [np.isfinite(v.astype(np.float64)).ravel()[: len(columns[0])] for v in values]
-        taken = np.logical_and.reduce(numbers)
+        sizes = np.abs([v.astype(np.float64).ravel()[:count] for v in values]).max(axis=0)
+        taken = np.isfinite(sizes) | (
+            edge & (sizes == np.inf)
+        )  # a value may overflow where its slope does not
         self.spent += count
         return (yield from self._asked(cloud, [c[taken] for c in columns]))
 
@@ -155,11 +157,11 @@ class Hunt:
         found = elements(answer.sight)
         cloud.saw(columns, found)
         whole = score(answer)
-        at = int(np.lexsort((found.lost, found.ranks))[::-1][0]) % len(columns[0])
-        if Score(int(found.ranks.max()), float(found.lost[at])) > self.best or whole > self.best:
-            before = self.best
-            for single in cloud.singles(columns, [at]):
-                yield from self._failing(self.at(single))
-            if self.best == before and whole.fails:
-                yield from self._failing(Seen(point, answer, whole, self.spent))
+        before, failed = self.best, False
+        for single in cloud.singles(columns, leads(columns, found)):
+            for seen in self._failing(self.at(single)):
+                failed = True
+                yield seen
+        if not failed and whole.fails and whole > before:
+            yield from self._failing(Seen(point, answer, whole, self.spent))
         return True

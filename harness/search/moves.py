@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.search.numbers import drawn, stepped
-from harness.search.point import Point, floating, repeated, strided, transposed
+from harness.search.point import LAYOUTS, Point, floating, laid_out
 from harness.subject.derivative import Array, signed
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.trees import is_floating
 
 Random = np.random.Generator
 LENGTHS = (1, 2, 3, 4, 5, 8)
-DOUBLINGS = 17  # an axis may have 2^17 elements: more than float16 can count
+# How often an axis doubles, at the most: of few digits up to more elements than the format can count.
+DOUBLINGS, DOUBLINGS_OF_FEW_DIGITS = 11, 17
 MOST = 2**18  # numbers of an input
 
 
@@ -165,34 +167,29 @@ def _integers(rng: Random, array: Array) -> Array:
 def _resized(rng: Random, of: Point, space: Space) -> Point:
     """The axes that go together in another length, which may be large."""
     groups = of.groups(space.pinned)
-    if not groups:
+    if not groups or not floating(of.arrays):
         return of
     axes = groups[int(rng.integers(len(groups)))]
+    few = min(format_of(of.arrays[k].dtype.name).digits for k in floating(of.arrays)) <= 11
+    most = DOUBLINGS_OF_FEW_DIGITS if few else DOUBLINGS
     wanted, kind = int(rng.choice(LENGTHS)), rng.random()
-    if kind < 0.2:
-        wanted = int(rng.choice([0, 2 ** int(rng.integers(4, DOUBLINGS + 1))]))
-    elif kind < 0.4:
-        wanted = 4 * of.arrays[axes[0][0]].shape[axes[0][1]]
+    if kind < 0.1:
+        wanted = int(rng.choice([0, 2 ** int(rng.integers(4, most + 1))]))
+    elif kind < 0.3:
+        wanted = min(4 * of.arrays[axes[0][0]].shape[axes[0][1]], 2**most)
     found = of.resized(axes, wanted)
     return found if found.size <= MOST else of
 
 
 def _laid_out(rng: Random, of: Point) -> Point:
-    story, change = LAYOUTS[int(rng.integers(len(LAYOUTS)))]
+    layout = list(LAYOUTS)[int(rng.integers(len(LAYOUTS)))]
     chosen = floating(of.arrays)
     if not chosen:
         return of
     if rng.random() < 0.5:
         chosen = [chosen[int(rng.integers(len(chosen)))]]
-    found = tuple(change(a) if k in chosen else a for k, a in enumerate(of.arrays))
-    return Point(found, of.cotangent, story)
-
-
-LAYOUTS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("gaps in memory", strided),
-    ("the other order of memory", transposed),
-    ("a row shown many times", repeated),
-)
+    found = tuple(laid_out(a, layout) if k in chosen else a for k, a in enumerate(of.arrays))
+    return Point(found, of.cotangent, f"a layout: {layout}")
 
 
 def _along(rng: Random, of: Point, along: tuple[Array, ...]) -> Point:

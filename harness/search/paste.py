@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 
 LIBRARIES = {"numpy": "np", "torch": "torch", "jax": "jnp"}
-UNNAMED = {"module": "module", "layer": "layer", "network": "net"}  # what an object is called in code
+UNNAMED = {"gradient": "f", "network": "net"}  # what a thing without a name is called in code
 IMPORTS = {"np": "import numpy as np", "torch": "import torch", "jnp": "import jax.numpy as jnp"}
 
 
@@ -89,20 +89,26 @@ def expression(tree: Any, framework: str) -> str:
 
 def named(thing: Any, door: str = "") -> tuple[str, str]:
     """How a function is called in code, and the import that gives it; no import where nothing does."""
-    module, name = getattr(thing, "__module__", "") or "", getattr(thing, "__qualname__", "") or ""
-    homes = {module: sys.modules.get(module)}
-    if module.partition(".")[0] in LIBRARIES:  # which have them in other places
-        homes |= {n: m for n, m in sys.modules.items() if name in getattr(m, "__dict__", ())}
-    public = (n for n in homes if n != "__main__" and not re.search(r"\b_", n))
-    for home in sorted(public, key=lambda n: (n.count("."), n)):
-        if name and _found(homes[home], name) is thing:
-            return name, f"from {home} import {name.partition('.')[0]}"
-    short = name.rpartition(".")[2]
-    return (short if short.isidentifier() else UNNAMED.get(door, "f")), ""
+    module, path = (getattr(thing, name, "") or "" for name in ("__module__", "__qualname__"))
+    if callable(thing) and (not module or module.partition(".")[0] in LIBRARIES):
+        if found := min(_names(thing), key=lambda one: (one[0].count("."), one), default=None):
+            return found[1], f"from {found[0]} import {found[1]}"
+    elif path and module != "__main__" and _found(sys.modules.get(module), path) is thing:
+        return path, f"from {module} import {path.partition('.')[0]}"
+    short = getattr(thing, "__name__", "")
+    return (short if short.isidentifier() else UNNAMED.get(door, door or "f")), ""
 
 
-def _found(home: Any, name: str) -> Any:
-    for part in name.split("."):
+def _names(thing: Any) -> Iterator[tuple[str, str]]:
+    """The public modules of the libraries that have a thing, each with its name there."""
+    for module, home in list(sys.modules.items()):
+        if module.partition(".")[0] in LIBRARIES and not re.search(r"\b_", module):
+            own = getattr(home, "__dict__", {})
+            yield from ((module, name) for name, held in own.items() if held is thing and name[0] != "_")
+
+
+def _found(home: Any, path: str) -> Any:
+    for part in path.split("."):
         home = getattr(home, part, None)
     return home
 
@@ -134,7 +140,7 @@ class Code:
         told = []
         for key, value in self.options.items():
             if isinstance(value, Callable):  # type: ignore[arg-type]
-                own, more = named(value)
+                own, more = named(value, key)
                 told.append(f"{key}={own}")
                 imports += [more] if more else []
             else:
@@ -200,8 +206,8 @@ def of_function(f: Any, target: Target, options: Mapping[str, Any], point: Point
         own["kwargs"] = kwargs
     if point.cotangent is not None:
         own["cotangent"] = point.cotangent[0] if len(point.cotangent) == 1 else point.cotangent
-    if any(part.blame and not part.blame.is_yours for part in answer.parts):
-        own["upstream"] = "fail"
+    if framework != "numpy" and not any(part.blame and part.blame.is_yours for part in answer.parts):
+        own["upstream"] = "fail"  # also where it is not known here, and may be when it is asked again
     return Code(f, "gradient", [args], own, framework, before, called)
 
 

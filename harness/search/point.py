@@ -28,8 +28,9 @@ class Point:
     story: str = ""
 
     def having(self, k: int, array: Array, story: str = "") -> Point:
-        """The same with another array; a cotangent stays where the shape does."""
-        found = tuple(array if k == i else a for i, a in enumerate(self.arrays))
+        """The same with another array, laid out as the old one; a cotangent stays where the shape does."""
+        own = array if array is self.arrays[k] else laid_out(array, layout_of(self.arrays[k]))
+        found = tuple(own if k == i else a for i, a in enumerate(self.arrays))
         kept = self.cotangent if array.shape == self.arrays[k].shape else None
         return Point(found, kept, story or self.story)
 
@@ -39,7 +40,8 @@ class Point:
         for k, axis in axes:
             n = found[k].shape[axis]
             where = np.arange(n - wanted, n) if last else np.arange(wanted) % max(n, 1)
-            found[k] = np.take(found[k], where, axis) if n else found[k]
+            taken = np.take(found[k], where, axis) if n else found[k]
+            found[k] = laid_out(taken, layout_of(found[k]))
         return Point(tuple(found), None, f"{wanted} elements along axes")
 
     def groups(self, pinned: Collection[int]) -> list[list[Axis]]:
@@ -81,6 +83,20 @@ def floating(arrays: Sequence[Array]) -> list[int]:
     return [k for k, a in enumerate(arrays) if is_floating(a) and a.size]
 
 
+def layout_of(array: Array) -> str:
+    """How an array lies in memory: "" as it is read, or one of LAYOUTS."""
+    if plain(array):
+        return ""
+    if array.shape[0] > 1 and array.strides[0] == 0:
+        return "repeated"
+    return "transposed" if array.flags.f_contiguous else "gaps"
+
+
+def laid_out(array: Array, layout: str) -> Array:
+    """The same numbers in a layout."""
+    return LAYOUTS[layout](array) if layout else array
+
+
 def plain(array: Array) -> bool:
     """Whether it lies in memory as it is read."""
     return bool(array.flags.c_contiguous)
@@ -101,3 +117,6 @@ def transposed(array: Array) -> Array:
 def repeated(array: Array) -> Array:
     """Its first row, shown in place of each: a view of stride 0."""
     return np.broadcast_to(array[:1], array.shape) if array.ndim and array.shape[0] else array
+
+
+LAYOUTS = {"gaps": strided, "transposed": transposed, "repeated": repeated}

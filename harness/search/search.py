@@ -26,6 +26,7 @@ from harness.subject.target import Target
 SHRINKING = 500  # inputs that are asked for a smaller one
 SHRINKING_OPEN = 60  # the same where nothing is proven
 FOUND = "search"  # what the input is called in a result
+QUICK = 1.0  # seconds' worth of work that one input may take
 MOST_OPEN = 3  # inputs that are named where nothing is proven
 Ask = Callable[[Question, Point], Answer]
 
@@ -116,7 +117,9 @@ class Searched:
 
     def hunt(self, count: int) -> Hunt:
         """The hunt for so many inputs."""
-        quick = replace(self.question, thorough=False, blames=False, probes=())
+        own = self.question.limits
+        limits = replace(own, seconds=min(own.seconds, QUICK))
+        quick = replace(self.question, limits=limits, thorough=False, blames=False, probes=())
         rng = np.random.default_rng([self.seed, 2])
         return Hunt(lambda point: self.ask(quick, point), self._run, self.space, rng, count)
 
@@ -156,7 +159,8 @@ def kind(why: str) -> str:
 
 def shown(point: Point) -> str:
     """An input in words."""
-    return ", ".join(np.array2string(a, separator=", ", threshold=8) for a in point.arrays)
+    told = (np.array2string(a, separator=", ", threshold=8) for a in point.arrays)
+    return ", ".join(" ".join(text.split()) for text in told)
 
 
 def search(

@@ -61,10 +61,25 @@ class Shrinking:
             for candidate in step(found):
                 if self.spent >= self.count:
                     return found
-                if weight(candidate) < weight(found) and self._fails(candidate):
+                if self._weight(candidate) < self._weight(found) and self._fails(candidate):
                     found, going = candidate, True
                     break
         return found
+
+    def _weight(self, of: Point) -> tuple[float, ...]:
+        """What a reader has to take in: a cotangent, odd layouts, how many numbers, which, and how far off.
+
+        Parameters as they were given need not be read.
+        """
+        own = [a for k, a in enumerate(of.arrays) if k not in self.pinned or a is not self.given.arrays[k]]
+        odd = sum(not plain(a) for a in own)
+        size, longest, far = sum(a.size for a in own), 0, 0.0
+        if size <= FEW:
+            for a in filter(is_floating, own):
+                efforts = [effort(number, a.dtype.name) for number in a.astype(np.float64).ravel().tolist()]
+                longest, far = longest + sum(n for n, _ in efforts), far + sum(d for _, d in efforts)
+        distinct = sum(len(np.unique(a)) for a in own)
+        return (of.cotangent is not None, odd, size, longest, distinct, far)
 
     def _fails(self, point: Point) -> bool:
         key = hash(point.key)
@@ -89,20 +104,9 @@ class Shrinking:
     def _as_given(self, of: Point) -> Iterator[Point]:
         for k in self.pinned:
             if of.arrays[k] is not self.given.arrays[k]:
-                yield of.having(k, self.given.arrays[k])
-
-
-def weight(of: Point) -> tuple[float, ...]:
-    """What a reader has to take in: an extra cotangent, odd layouts, how many numbers, and which."""
-    odd = sum(not plain(a) for a in of.arrays)
-    distinct = sum(len(np.unique(a)) for a in of.arrays)
-    longest, size = 0, 0.0
-    if of.size <= FEW:
-        for a in filter(is_floating, of.arrays):
-            for number in a.astype(np.float64).ravel().tolist():
-                own = effort(number, a.dtype.name)
-                longest, size = longest + own[0], size + own[1]
-    return (of.cotangent is not None, odd, of.size, longest, distinct, size)
+                arrays = list(of.arrays)
+                arrays[k] = self.given.arrays[k]
+                yield Point(tuple(arrays), of.cotangent, of.story)
 
 
 def plainer(of: Point) -> Iterator[Point]:
@@ -111,7 +115,9 @@ def plainer(of: Point) -> Iterator[Point]:
         yield of.along(None, of.story)
     for k, a in enumerate(of.arrays):
         if not plain(a):
-            yield of.having(k, np.ascontiguousarray(a).reshape(a.shape))
+            arrays = list(of.arrays)
+            arrays[k] = np.ascontiguousarray(a).reshape(a.shape)
+            yield Point(tuple(arrays), of.cotangent, of.story)
 
 
 def _alike(of: Point) -> Iterator[Point]:

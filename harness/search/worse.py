@@ -17,6 +17,9 @@ from harness.verdicts import Standing, Verdict
 WORST = len(Verdict)
 
 
+RIGHT, OPEN = 1, 0
+
+
 class Score(NamedTuple):
     """How bad what was seen at an input is; the larger the worse.
 
@@ -31,7 +34,7 @@ class Score(NamedTuple):
     @property
     def fails(self) -> bool:
         """Whether the gradient is proven not to be right."""
-        return self.rank > 1
+        return self.rank > RIGHT
 
     @property
     def is_worst(self) -> bool:
@@ -39,7 +42,6 @@ class Score(NamedTuple):
         return self.rank == WORST
 
 
-RIGHT, OPEN = 1, 0
 NOTHING = Score()
 
 
