@@ -231,6 +231,8 @@ def _each_argument(question: Question, tested: Tested, posed: Posed, first: Grad
         if isinstance(graph, Raised):  # the function itself may need the others to be differentiable
             continue
         found = _pulled(own, graph, posed.directions)
+        if not isinstance(found, Raised) and found[0] is None and not np.any(first[at]):
+            continue  # no gradient: nothing depends on it
         if not _is(first[at : at + 1], found):
             asked = replace(question, active=(k,))
             yield Differing(Probe.ONE_ARGUMENT, found, asked, alone, posed.directions, question.names[k])

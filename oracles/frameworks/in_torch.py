@@ -143,7 +143,8 @@ def pullback(
     """`pull(cotangent, *args)`: the gradients of a function of tensors for the arguments in `argnums`.
 
     The cotangent is a tuple where the function returns several tensors; None of one that is not used. A
-    gradient is None where autograd has none. `nested` ones are differentiated again.
+    gradient is None where autograd has none, and zero where others have one and no result depends on its
+    argument, as in JAX. `nested` ones are differentiated again.
     """
     run = graph(function, argnums, nested)
 
@@ -177,6 +178,8 @@ def graph(
                 found: tuple[Any, ...] = torch.autograd.grad(
                     outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
                 )
+                if any(gradient is not None for gradient in found):
+                    found = tuple(_or_nothing(one, g, outputs) for one, g in zip(active, found, strict=True))
                 return tuple(map(_trained, active, found))
 
         return pull
@@ -231,6 +234,25 @@ def is_trained(leaf: Any) -> None:
 def _trained(leaf: Any, gradient: Any) -> Any:
     """A gradient as an optimizer has it: a parameter without one stays where it is."""
     return torch.zeros_like(leaf) if gradient is None and hasattr(leaf, "is_trained") else gradient
+
+
+def _or_nothing(leaf: Any, gradient: Any, outputs: Sequence[Any]) -> Any:
+    """A gradient; zeros where there is none and no output depends on the leaf."""
+    return torch.zeros_like(leaf) if gradient is None and not _depend(outputs, leaf) else gradient
+
+
+def _depend(outputs: Sequence[Any], leaf: Any) -> bool:
+    """Whether the graph of any of them leads to the leaf."""
+    wanted = torch.autograd.graph.get_gradient_edge(leaf).node
+    waiting, seen = [out.grad_fn for out in outputs], set[Any]()
+    while waiting:
+        node = waiting.pop()
+        if node is wanted:
+            return True
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return False
 
 
 def load_forward_mode() -> None:

@@ -351,13 +351,40 @@ def test_torch_is_recognised_and_differentiates():
 
     x = torch.tensor(X)
     assert check_gradient(lambda x: x.exp(), (x,)).passed
-    found = check_gradient(lambda x, y: x.exp(), (x, torch.tensor(Y)))
+    found = check_gradient(lambda x, y: x.detach() * y.detach(), (x, torch.tensor(Y)))
     assert (found.verdict, found.passed) == (Verdict.WRONG, False)
     assert found.diagnosis == (
         "no gradient (None), which is not a zero gradient; if the function does not depend on it, leave it "
         "out of argnums"
     )
-    assert str(found).splitlines()[0].endswith("/y [float64, (3,), seed 0]: wrong")
+    assert str(found).splitlines()[0].endswith("/x [float64, (3,), seed 0]: wrong")
+
+
+def test_an_argument_of_torch_on_which_nothing_depends_has_the_gradient_zero_as_in_jax():
+    import torch
+
+    def loss(new, old):
+        return torch.exp(new - old.detach()).sum()
+
+    class Forgotten(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return x * w
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[1], None
+
+    args = (torch.tensor(X), torch.tensor(Y))
+    assert check_gradient(loss, args).verdict is Verdict.ACCURATE
+    assert check_gradient(loss, args, order=2).verdict is Verdict.ACCURATE
+    assert check_gradient(loss, (args[0].float(), args[1].float())).passed
+    found = check_gradient(Forgotten.apply, args)
+    assert (found.verdict, found.diagnosis) == (
+        Verdict.WRONG,
+        "no gradient (None), which is not a zero gradient",
+    )
 
 
 @pytest.mark.parametrize("jit", [False, True])
