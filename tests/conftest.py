@@ -4,9 +4,18 @@ import gc
 import os
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.sampling import draws
+
+if find_spec("hypothesis"):  # where tests/compat runs it is not
+    from hypothesis import settings
+
+    settings.register_profile("tests", settings(), max_examples=draws(30, 100))  # unless a test says how many
+    settings.load_profile("tests")
 
 # Before anything is loaded: threads of two workers that wait for each other do so busily, and then torch's
 # softmax of 32 numbers takes 5 ms.

@@ -246,7 +246,7 @@ OF_JAX = {
 def test_a_function_of_jax_has_its_value_and_gradient(name):
     """Compiled as a whole: apart, JAX compiles each operation, which takes long."""
     f = OF_JAX[name]
-    target = target_of(f, (JZ, JW)[: f.__code__.co_argcount], {}, None, None)
+    target = target_of(jax.jit(f), (JZ, JW)[: f.__code__.co_argcount], {}, None, None)
     count = len(target.results.shapes)
     cotangents = [
         np.cos(np.arange(np.prod(shape, dtype=int))).reshape(shape) for shape in target.results.shapes

@@ -12,8 +12,10 @@ from harness.verdicts import Outcome, Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle
 from tests.oracles.drawn_anew import shaped_cases
+from tests.sampling import sample
 
 JAX, TORCH, NUMPY, EXACT = JaxOracle(), TorchOracle(), NumpyOracle(), ExactOracle()
+COMPILED = JaxOracle(compiled=True)
 each_case = pytest.mark.parametrize("name", catalogue())
 seeds = st.integers(0, 2**32 - 1)
 
@@ -47,10 +49,11 @@ def test_torch_agrees_on_every_shape(name, data, seed, dtype):
 
 
 @each_case
-@settings(max_examples=2, deadline=None)  # each new shape is compiled
+@pytest.mark.parametrize("oracle", sample([COMPILED, JAX], 2), ids=lambda o: o.name)
+@settings(max_examples=2, deadline=None)  # each new shape is compiled: as a whole, or each operation
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
-def test_jax_agrees_on_every_shape(name, data, seed, dtype):
-    agrees(JAX, data.draw(shaped_cases(name)), dtype, seed)
+def test_jax_agrees_on_every_shape(name, oracle, data, seed, dtype):
+    agrees(oracle, data.draw(shaped_cases(name)), dtype, seed)
 
 
 @pytest.mark.parametrize("functions", [jax_functions, torch_functions], ids=lambda m: m.__name__)
@@ -59,7 +62,7 @@ def test_each_framework_writes_the_whole_catalogue_and_nothing_else(functions):
 
 
 @each_case
-@pytest.mark.parametrize("oracle", [NUMPY, JAX, TORCH, EXACT], ids=lambda o: o.name)
+@pytest.mark.parametrize("oracle", [NUMPY, TORCH, EXACT, *sample([COMPILED, JAX], 2)], ids=lambda o: o.name)
 def test_the_cotangent_is_used_and_used_linearly(name, oracle):
     """A framework asked for the gradient of the sum would pass a cotangent of ones only."""
     case = catalogue()[name]

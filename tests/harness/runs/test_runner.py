@@ -92,7 +92,8 @@ def test_a_cell_is_plain_data_that_another_process_can_read():
     assert msgspec.json.decode(msgspec.json.encode(cell), type=Cell) == cell
 
 
-CELLS = plan(["function_2", "step_function"], ["exact", "numpy", "torch", "fd"], ["float64"])
+# Without a framework: a process that is started would load it.
+CELLS = plan(["function_2", "step_function"], ["exact", "numpy", "fd"], ["float64"])
 
 
 def timed(record):
@@ -194,8 +195,14 @@ ORDINARY = [
 ]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "input_name"), ORDINARY, ids=["-".join(p) for p in ORDINARY])
+THIRTY = [
+    (name, input_name, dtype)
+    for name, input_name in ORDINARY
+    for dtype in (DTYPES[:1] if catalogue()[name].input(input_name).heavy else DTYPES)
+]
+
+
+@pytest.mark.parametrize(("name", "input_name", "dtype"), THIRTY, ids=["-".join(p) for p in THIRTY])
 def test_at_ordinary_inputs_thirty_digits_of_the_truth_are_proven(name, input_name, dtype):
     record = run_cell(Cell(name, input_name, dtype, "exact", 0))
     assert (record.outcome, record.verdict) == (Outcome.INFO, "truth")

@@ -7,13 +7,14 @@ the rule replaced by passing its cotangent on unchanged where the shapes allow i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 
 from oracles.exact.program import derive
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.program import PRIMITIVES, Primitive
+from oracles.exact.program.program import PRIMITIVES, Primitive, Program
 from tests.oracles.exact.programs import SAMPLES, build
 from tests.oracles.exact.test_derive import both_modes, remainder_check
 
@@ -53,16 +54,22 @@ def passed_on(rule: Callable) -> Callable:
 MUTATIONS = {"jvp": (sign, factor, dropped_term), "transpose": (sign, factor, passed_on)}
 
 
-def samples_with(name: str) -> Iterator[str]:
-    """The samples whose program or derivative uses a primitive."""
-    for sample, (function, points) in SAMPLES.items():
-        program = build(function, points)
-        wrt = range(len(points))
-        used = {e.primitive.name for e in program.equations}
-        for derived in (derive.vjp, derive.jvp):
-            used |= {e.primitive.name for e in derived(program, wrt).equations}
-        if name in used:
-            yield sample
+@cache
+def programs_of(sample: str) -> tuple[Program, ...]:
+    """The program of a sample, and its derivatives in reverse and forward."""
+    function, points = SAMPLES[sample]
+    program, wrt = build(function, points), range(len(points))
+    return program, derive.vjp(program, wrt), derive.jvp(program, wrt)
+
+
+@cache
+def samples_of_each() -> dict[str, list[str]]:
+    """For each primitive the samples whose program or derivative uses it; asked before a rule is broken."""
+    found: dict[str, list[str]] = {}
+    for sample in SAMPLES:
+        for name in {e.primitive.name for p in programs_of(sample) for e in p.equations}:
+            found.setdefault(name, []).append(sample)
+    return found
 
 
 def caught(sample: str) -> str:
@@ -83,7 +90,7 @@ def caught(sample: str) -> str:
 @pytest.mark.parametrize(("name", "kind"), RULES)
 def test_each_broken_rule_is_caught(name, kind, monkeypatch, record_property):
     original: Primitive = PRIMITIVES[name]
-    using = list(samples_with(name))
+    using = samples_of_each().get(name)
     assert using, f"no sample uses {name}"
     for mutation in MUTATIONS[kind]:
         broken = dataclasses.replace(original, **{kind: mutation(getattr(original, kind))})
@@ -101,8 +108,9 @@ def _has_terms(name: str) -> bool:
 
 
 def _operands(name: str) -> tuple:
-    for function, points in SAMPLES.values():
-        for equation in derive.jvp(build(function, points), range(len(points))).equations:
+    for sample in SAMPLES:
+        _, _, forward = programs_of(sample)
+        for equation in forward.equations:
             if equation.primitive.name == name:
                 return equation.operands
     return ()

@@ -27,10 +27,11 @@ from oracles.exact.program.primitives import (
 from oracles.exact.program.program import PRIMITIVES, Array, Builder, Program
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
 from tests.oracles.exact.floats import DTYPES, as_arb, fraction, nearest, numbers, of_bits, plain, rows
+from tests.sampling import draws
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)
 NARROW = pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-steady = settings(derandomize=True, deadline=None, max_examples=80)
+steady = settings(derandomize=True, deadline=None, max_examples=draws(25, 80))
 RANDOM = st.randoms(use_true_random=False)
 JAX = ROUNDING_MODELS["jax"]
 BASIC = {

@@ -1,0 +1,10 @@
+"""What a part is asked of is asked as a whole where that is wanted."""
+
+from tests import sampling
+
+
+def test_a_part_is_each_so_many_th_and_the_whole_is_all(monkeypatch):
+    monkeypatch.setattr(sampling, "WHOLE", False)
+    assert (sampling.sample("abcde", 2), sampling.draws(3, 8)) == (["a", "c", "e"], 3)
+    monkeypatch.setattr(sampling, "WHOLE", True)
+    assert (sampling.sample("abcde", 2), sampling.draws(3, 8)) == (list("abcde"), 8)
