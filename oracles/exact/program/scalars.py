@@ -30,7 +30,7 @@ import flint
 import numpy as np
 from flint import arb, arb_series
 
-from oracles.exact.program import cylinders, hypergeometric, series
+from oracles.exact.program import cylinders, hypergeometric, inverses, series
 from oracles.exact.program.balls import ONE, all_finite, each, filled, zeros
 from oracles.exact.program.jets import JETS, Jet, Lazy
 from oracles.exact.program.program import Array
@@ -288,6 +288,9 @@ SCALARS: dict[str, Scalar] = {
     "hyperu": Scalar(coefficients=hypergeometric.hyperu),
     "hermite": Scalar(coefficients=hypergeometric.hermite),
     "elliptic": Scalar(coefficients=hypergeometric.elliptic),
+    "gamma_lower_inverse": Scalar(coefficients=inverses.gamma_lower),
+    "gamma_upper_inverse": Scalar(coefficients=inverses.gamma_upper),
+    "beta_lower_inverse": Scalar(coefficients=inverses.beta_lower),
     "wright_omega": Scalar(coefficients=hypergeometric.wright_omega),
     "sinc": Scalar(coefficients=series.sinc),
     "spence": Scalar(coefficients=series.spence, accuracy=CROSSING),

@@ -147,6 +147,11 @@ FUNCTIONS: dict[str, Function] = {
         static={"kind": "f"},
         digits=120,
     ),
+    "gamma_lower_inverse": Function(-sympy.log(1 - x), 0.001, 0.999, cost=20, parameters=(1,), digits=200),
+    "gamma_upper_inverse": Function(-sympy.log(x), 0.001, 0.999, cost=20, parameters=(1,), digits=200),
+    "beta_lower_inverse": Function(
+        1 - (1 - x) ** sympy.Rational(2, 5), 0.001, 0.999, cost=20, parameters=(1, 2.5), digits=200
+    ),
     "wright_omega": Function(sympy.LambertW(sympy.exp(x)), -200, 1e4, cost=20, digits=200),
     "hyp1f1": Function(
         sympy.hyper([sympy.Rational(3, 2)], [sympy.Rational(5, 2)], x),

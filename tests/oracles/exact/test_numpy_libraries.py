@@ -11,6 +11,7 @@ import scipy.special
 from scipy.special import logsumexp
 
 from harness import check_gradient, register_rule
+from oracles.exact.coverage import operations
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.libraries import LIBRARIES
@@ -282,3 +283,13 @@ def test_a_function_of_scipy_s_that_has_none_is_registered(monkeypatch):
 
 def test_the_table_of_linear_algebra_has_names_that_scipy_has():
     assert all(hasattr(la, name) for name in of_linalg.LINALG)
+
+
+def test_what_is_covered_names_scipy_s_functions_and_complex_numbers():
+    scipys = operations.scipy_operations()
+    assert {"jv", "linalg.solve", "fft.dct", "logsumexp"} <= set(scipys.covered)
+    assert "wofz" in scipys.missing
+    assert "linalg.solve" in operations.numpy_complex().covered
+    assert "fft" in operations.jax_complex().covered
+    assert "fft" not in operations.jax_operations().missing
+    assert "_fft_c2c" in operations.torch_complex().covered

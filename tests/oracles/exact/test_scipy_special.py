@@ -56,6 +56,18 @@ def fisher(a, b, x):
     return mpmath.betainc(a / 2, b / 2, 0, a * x / (b + a * x), True)
 
 
+def inverse(name, function):
+    """Where a function has a value, by mpmath's search from SciPy's number on."""
+
+    def inverted(*args):
+        *held, y = args
+        start = getattr(scipy.special, name)(*map(float, args))
+        found = mpmath.findroot(lambda t: function(*held, t) - y, (start, start * (1 + 1e-9)), tol=1e-150)
+        return found.real
+
+    return inverted
+
+
 # What it is, and where: the last argument moves, or the one that is named.
 FUNCTIONS = {
     "erfi": (mpmath.erfi, (SIGNED,)),
@@ -151,6 +163,13 @@ FUNCTIONS = {
     "_riemann_zeta": (mpmath.zeta, (POSITIVE + 1,)),
     "zetac": (lambda s: mpmath.zeta(s) - 1, (POSITIVE + 1,)),
     "shichi": ((mpmath.shi, mpmath.chi), (POSITIVE,)),
+    "gammaincinv": (inverse("gammaincinv", lower), (POSITIVE[::-1], UNIT)),
+    "gammainccinv": (inverse("gammainccinv", lambda a, x: 1 - lower(a, x)), (POSITIVE[::-1], UNIT)),
+    "chdtri": (inverse("chdtri", lambda v, x: 1 - lower(v / 2, x / 2)), (POSITIVE[::-1] + 1, UNIT)),
+    "betaincinv": (
+        inverse("betaincinv", lambda a, b, x: mpmath.betainc(a, b, 0, x, True)),
+        (POSITIVE, POSITIVE[::-1], UNIT)),
+    "fdtri": (inverse("fdtri", fisher), (POSITIVE + 1, POSITIVE[::-1] + 1, UNIT)),
     "wrightomega": (lambda x: mpmath.lambertw(mp.exp(x)), (SIGNED,)),
     "loggamma": (mpmath.loggamma, (POSITIVE,)),
     "gammasgn": (lambda x: mp.sign(mpmath.gamma(x)), (HALVES,)),

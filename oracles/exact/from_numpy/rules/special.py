@@ -100,6 +100,11 @@ def _zeta(s: Var) -> Var:
     return scalar("hurwitz_zeta", one, s)
 
 
+def _fisher_inverse(a: Var, b: Var, p: Var) -> Var:
+    share = scalar("beta_lower_inverse", p, a / 2.0, b / 2.0)
+    return b * share / (a * (1.0 - share))
+
+
 def _degrees(function: str) -> Callable[[Var], Var]:
     return lambda x: scalar(function, x * (pi(x.builder, x.dtype) / 180.0))
 
@@ -163,6 +168,11 @@ SPECIAL: dict[str, Rule] = {
         off(8, lambda x: scalar("sinh_integral", x))(x),
         off(8, lambda x: scalar("cosh_integral", f.absolute(x)))(x),
     ),
+    "gammaincinv": off(UNKNOWN, lambda a, y: scalar("gamma_lower_inverse", y, a)),
+    "gammainccinv": off(UNKNOWN, lambda a, y: scalar("gamma_upper_inverse", y, a)),
+    "chdtri": off(UNKNOWN, lambda v, p: 2.0 * scalar("gamma_upper_inverse", p, v / 2.0)),
+    "betaincinv": off(UNKNOWN, lambda a, b, y: scalar("beta_lower_inverse", y, a, b)),
+    "fdtri": off(UNKNOWN, _fisher_inverse),
     "wrightomega": off(12, lambda x: scalar("wright_omega", x)),
     "loggamma": off(UNKNOWN, lambda x: scalar("lgamma", x)),
     "gammasgn": _sign_of_gamma,
