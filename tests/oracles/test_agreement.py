@@ -12,7 +12,7 @@ from harness.verdicts import Outcome, Verdict
 from oracles import JaxOracle, NumpyOracle, TorchOracle, jax_functions, torch_functions
 from oracles.exact_oracle import ExactOracle
 from tests.oracles.drawn_anew import shaped_cases
-from tests.sampling import sample
+from tests.sampling import draws, sample
 
 JAX, TORCH, NUMPY, EXACT = JaxOracle(), TorchOracle(), NumpyOracle(), ExactOracle()
 COMPILED = JaxOracle(compiled=True)
@@ -35,14 +35,14 @@ def agrees(oracle, case, dtype, seed):
 
 
 @each_case
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=draws(4, 8), deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_the_hand_derived_gradient_agrees_on_every_shape(name, data, seed, dtype):
     agrees(NUMPY, data.draw(shaped_cases(name)), dtype, seed)
 
 
 @each_case
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=draws(4, 8), deadline=None)
 @given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float64", "float32"]))
 def test_torch_agrees_on_every_shape(name, data, seed, dtype):
     agrees(TORCH, data.draw(shaped_cases(name)), dtype, seed)

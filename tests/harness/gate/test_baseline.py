@@ -32,9 +32,10 @@ from tests.harness.rows import (
     records,
     timed,
 )
+from tests.sampling import draws
 
 # A busy machine draws slowly, which says nothing of the rows.
-FEWER = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+FEWER = settings(max_examples=draws(15, 40), suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = [f.name for f in msgspec.structs.fields(Expected) if f.type == Number | None]
 
 

@@ -18,6 +18,7 @@ from harness.proof.truth import pose
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.from_numpy import record
 from oracles.exact.program.balls import filled
+from tests.sampling import sample
 
 POINT = np.array([9.0, -9.0, 2.0])
 
@@ -124,6 +125,7 @@ def test_what_the_frameworks_choose_at_ties_is_legal(dtype):
         lambda t: torch.linalg.vector_norm(t, float("inf")),
     ):
         assert check_gradient(function, (t,)).verdict in RIGHT
+    of_jax_s = (lambda x: jnp.max(jnp.abs(x), -1), jnp.max, lambda x: jnp.ptp(x, -1))
     with jax.enable_x64(True):
-        for of_jax in (jnp.max, lambda x: jnp.max(jnp.abs(x), -1), lambda x: jnp.ptp(x, -1)):
+        for of_jax in of_jax_s if dtype == "float64" else sample(of_jax_s, 3):  # each is compiled in each
             assert check_gradient(of_jax, (jnp.array(tied, dtype),)).verdict in RIGHT

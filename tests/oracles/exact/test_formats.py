@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from oracles.exact.program.formats import FORMATS, format_of
 from tests.oracles.exact.floats import DTYPES, fraction, nearest, numbers, of_bits
+from tests.sampling import draws
 
 EVERY = pytest.mark.parametrize("dtype", DTYPES)
-steady = settings(derandomize=True, deadline=None, max_examples=200)
+steady = settings(derandomize=True, deadline=None, max_examples=draws(60, 200))
 
 
 def limits(dtype):

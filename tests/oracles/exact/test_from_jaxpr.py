@@ -28,6 +28,7 @@ from oracles.exact.program.primitives import convert
 from oracles.exact.program.scalars import SCALARS
 from oracles.jax_functions import FUNCTIONS
 from tests.oracles.exact.jax_samples import ROW, SAMPLES, X
+from tests.sampling import sample
 
 BITS = 192
 
@@ -83,14 +84,17 @@ def test_forward_and_reverse_agree_as_enclosures(name):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "jax.nn.silu",
-        "jax.numpy.linalg.inv",
-        "jax.scipy.special.expn",
-        "jax.scipy.stats.gamma.cdf",
-        "jax.lax.igammac",
-    ],
+    "name",  # of which `make coverage` asks all
+    sample(
+        [
+            "jax.numpy.linalg.inv",
+            "jax.nn.silu",
+            "jax.scipy.special.expn",
+            "jax.lax.igammac",
+            "jax.scipy.stats.gamma.cdf",
+        ],
+        3,
+    ),
 )
 def test_the_coverage_is_proven(name):
     with jax.enable_x64(True):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from tests.oracles.exact.numpy_tools import middle
+from tests.sampling import draws
 
 SLICES = st.tuples(st.integers(-3, 3), st.integers(-4, 4), st.sampled_from([1, 2, -1, -2])).map(
     lambda t: slice(*t)
@@ -70,7 +71,7 @@ def play(x, moves, log):
     return arrays
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=draws(60, 200), deadline=None)
 @given(moves=st.lists(st.tuples(STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
 def test_views_and_writes_in_place_are_those_of_numpy(moves):
     x, expected_log, log = np.arange(12.0).reshape(3, 4) - 5, [], []
