@@ -12,7 +12,7 @@ from harness.proof.evidence import budget
 from harness.verdicts import Outcome, Standing, Verdict
 from oracles.exact.program.formats import format_of
 
-ORDERS = {0: "value", 1: "gradient", 2: "second derivative"}
+ORDERS = {0: "value", 1: "", 2: "second derivative"}
 
 
 def page_of(found: Sequence[Measured], command: str) -> str:
@@ -28,7 +28,7 @@ def page_of(found: Sequence[Measured], command: str) -> str:
         grow(leaves, told(one.row, command), drawn)
     notes = (
         "The gradients of torch and JAX, eager and along 1, and the values of NumPy and SciPy, on a CPU.",
-        f"{len(functions)} functions.",
+        f"{len(functions)} functions, each in several dtypes, and its gradient in turn.",
     )
     return page(Document("Atlas of gradients", leaves, notes, command))
 
@@ -37,14 +37,15 @@ def told(row: Row, command: str) -> dict[str, Any]:
     """A row as a page has it."""
     facts = [
         ["elements judged", f"{row.points:,}: {', '.join(f'{n} {v.value}' for v, n in row.counts.items())}"],
-        ["bits lost", _spread(row, "bits_lost")],
-        ["ulps", _spread(row, "ulps")],
+        ["their bits lost", _spread(row, "bits_lost")],
+        ["their ulps off", _spread(row, "ulps")],
         ["time", f"{row.time_ratio:.3g} times its function" if row.time_ratio else ""],
     ]
     own = [word for word in command.split() if not word.startswith("--functions")]
     return {
-        "function": row.function, "dtype": row.dtype, "input": ORDERS[row.order], "verdict": row.worst.value,
-        "outcome": _outcome(row.worst).value, "diagnosis": row.note, "where": row.where,
+        "function": row.function, "dtype": row.dtype, "argument": ORDERS[row.order],
+        "verdict": row.worst.value, "outcome": _outcome(row.worst).value,
+        "diagnosis": row.note, "where": row.where,
         "bits_lost": row.bits_lost_worst, "error_ulp": row.ulps_worst, "digits": format_of(row.dtype).digits,
         "budget": budget(row.dtype), "facts": facts, "kind": "value" if row.order == 0 else "gradient",
         "command": f"{' '.join(own[:2])} --functions {row.function} --dtype {row.dtype}",

@@ -64,13 +64,28 @@ function list(body) {
   const compare = COLUMNS.find(([id]) => id === asked.sort)[2] ||
     ((a, b) => String(a[asked.sort] ?? "").localeCompare(String(b[asked.sort] ?? "")) || byBadness(a, b));
   shown.sort((a, b) => asked.way * compare(a, b));
-  body.replaceChildren(...shown.map(line));
+  body.replaceChildren();
+  more(body);
   document.getElementById("many").textContent = `${shown.length} of ${rows.length} rows`;
   for (const button of document.querySelectorAll(".rows th button")) {
     if (button.dataset.id === asked.sort) button.dataset.way = asked.way; else delete button.dataset.way;
     button.parentElement.setAttribute("aria-sort", button.dataset.id !== asked.sort ? "none" : asked.way > 0 ? "ascending" : "descending");
   }
 }
+
+// Of thousands of rows those near the window are in the page, and all when it is printed.
+const AT_ONCE = 200;
+let waiting = null;
+
+function more(body, count = AT_ONCE) {
+  waiting?.disconnect();
+  const there = body.children.length, last = Math.min(shown.length, there + count);
+  body.append(...shown.slice(there, last).map(line));
+  if (last === shown.length) return;
+  waiting = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) more(body); }, { rootMargin: "1200px" });
+  waiting.observe(body.lastElementChild);
+}
+addEventListener("beforeprint", () => { const body = document.querySelector("#home .rows tbody"); if (body) more(body, Infinity); });
 
 function matrix() {
   const kinds = [...new Set(rows.map((row) => `${row.system || ""}\u0000${row.dtype || ""}`))];

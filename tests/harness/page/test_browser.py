@@ -3,6 +3,7 @@
 It is asked of the Chromium of the system, and skipped where there is none.
 """
 
+import random
 import shutil
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 import harness
 from harness.page import sweep
+from harness.page.document import Document, page
+from harness.page.leaf import Leaves, grow
 from tests.harness.page.subjects import X, called, data_of, gelu, gelu_backward
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -135,3 +138,44 @@ def test_a_phone_shows_it_in_its_width_in_the_dark_too(opened, width, scheme):
     )
     assert (np.mean(ink) > np.mean(paper)) == (scheme == "dark")
     assert page.locator("#first .why").inner_text().startswith("tanh at subjects.py")
+
+
+def large():
+    """A report of 2,000 rows, some of them with their error over the input."""
+    rng, leaves = random.Random(0), Leaves()
+    for k in range(2000):
+        told = {"function": f"package.function_{k // 8}", "system": f"system {k % 2}", "dtype": "float64"}
+        told |= {"input": f"point {k // 2 % 4}", "verdict": "imprecise", "outcome": "info", "digits": 53}
+        told |= {"bits_lost": rng.random(), "error_ulp": rng.random(), "where": f"x[{k}]"}
+        told["diagnosis"] = f"tanh at kernels.py:{rng.randrange(900)} contributes {rng.randrange(99)} %"
+        points = [
+            ["1", j / 100 - 1, "0.5", repr(rng.random()), *(rng.random() for _ in range(4)), "wrong"]
+            for j in range(200 if k % 100 == 0 else 0)
+        ]
+        over = {"argument": "x", "dtype": "float64", "digits": 53, "budget": 26, "given": ["1", 0.5]}
+        grow(leaves, told, {"sweep": {**over, "points": points}} if points else {})
+    return page(Document("large", leaves))
+
+
+def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, tmp_path):
+    file = tmp_path / "large.html"
+    file.write_text(large(), encoding="utf-8")
+    assert file.stat().st_size < 4_000_000
+    own = browser.new_page(viewport={"width": 1440, "height": 900})
+    try:
+        session = own.context.new_cdp_session(own)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # a busy machine is not counted
+        own.goto(file.as_uri())
+        own.wait_for_function("document.body.dataset.ready")
+        taken = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
+        assert taken["TaskDuration"] < 2
+        rows = own.locator("#home .rows tbody tr")
+        assert rows.count() < 1000
+        assert own.locator("#many").inner_text() == "2000 of 2000 rows"
+        before = rows.count()
+        rows.last.scroll_into_view_if_needed()
+        own.wait_for_function(f"document.querySelectorAll('#home .rows tbody tr').length > {before}")
+        own.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert rows.count() == 2000
+    finally:
+        own.close()
