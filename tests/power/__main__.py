@@ -27,6 +27,8 @@ from tests.power.false_alarms import of_cell as of_right_one
 from tests.power.faults import FAULTS
 from tests.power.known_alarms import CAUSES
 from tests.power.mutations import cells, of_cell
+from tests.power.searching import EVALUATIONS
+from tests.power.searching import of_fault as of_search
 from tests.power.subjects import SUBJECTS
 
 DTYPES = ("float64", "float32")
@@ -72,8 +74,19 @@ def alarms(rows: list[Any], folder: Path) -> int:
     return 1 if news else 0
 
 
+def searches(rows: list[Any], folder: Path) -> int:
+    """What the search finds of the reports; 1 where it accuses one that is legal."""
+    report.keep(rows, folder, "power_search")
+    found = [r for r in rows if r["found at"]]
+    accused = [r["id"] for r in found if r["legal"]]
+    missed = [r["id"] for r in rows if not r["found at"] and not r["legal"]]
+    print(f"the search finds {len(found)} of {len(rows)} reports; not {missed}; it accuses {accused}")
+    return 1 if accused else 0
+
+
 PARTS: dict[str, Callable[[list[Any], Path], int]] = {
     "faults": faults,
+    "search": searches,
     "mutations": mutations,
     "defects": defects,
     "alarms": alarms,
@@ -96,14 +109,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
     parser.add_argument("--draws", type=int, default=DRAWS, help="ordinary draws for each fault")
+    parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="inputs that a search asks")
     parser.add_argument("--seeds", type=int, default=0, help="draws for each right gradient")
     parser.add_argument("--output", type=Path, default=Path("reports"), help="the folder for the tables")
     parser.add_argument("--only", choices=PARTS, help="one part")
     asked = parser.parse_args()
-    if min(asked.jobs, asked.draws) < 1 or asked.seeds < 0:
-        parser.error("--jobs and --draws must be 1 or more, --seeds 0 (as in the table) or more")
+    if min(asked.jobs, asked.draws, asked.evaluations) < 1 or asked.seeds < 0:
+        parser.error(
+            "--jobs, --draws and --evaluations must be 1 or more, --seeds 0 (as in the table) or more"
+        )
     work: dict[str, tuple[Callable[..., list[Any]], Iterable[Iterable[Any]]]] = {
         "faults": (of_fault, (range(len(FAULTS)), repeat(asked.draws))),
+        "search": (of_search, (range(len(FAULTS)), repeat(asked.evaluations))),
         "mutations": (of_cell, zip(*cells(), strict=True)),
         "defects": (of_function, zip(*product(SUBJECTS, DTYPES), strict=True)),
         "alarms": (of_right_one, (*zip(*alarm_cells(), strict=True), repeat(asked.seeds))),

@@ -35,17 +35,17 @@ def home(fault: Fault) -> str:
     return next(name for name in ("numpy", "torch", "jax") if fault.subject(name) is not None)
 
 
-def result(fault: Fault, right: bool, args: Arrays) -> Result:
-    """Our answer, whole."""
+def result(fault: Fault, right: bool, args: Arrays, **options: Any) -> Result:
+    """Our answer, whole; with more options of a check."""
     framework = home(fault)
     subject, argnums = fault.subject(framework, right), tuple(range(fault.moves))
     with warnings.catch_warnings(), np.errstate(all="ignore"), jax.enable_x64(True):
         warnings.simplefilter("ignore")
         if framework == "numpy":
             forward, vjp = subject
-            return check(forward, args, vjp=vjp, argnums=argnums)
+            return check(forward, args, vjp=vjp, argnums=argnums, **options)
         given = tuple(loaded(framework, a) for a in args)
-        return check(subject, given, argnums=argnums, mode=fault.mode, order=fault.order)
+        return check(subject, given, argnums=argnums, mode=fault.mode, order=fault.order, **options)
 
 
 OPEN = frozenset({Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE})

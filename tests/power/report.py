@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from tests.power import alarm_page
+from tests.power import alarm_page, search_page
 from tests.power.checkers import CHECKERS
 from tests.power.detection import ACCUSES, CANNOT, FOUND, REGIMES
 from tests.power.faults import FAULTS
 from tests.power.left_out import LEFT_OUT
 from tests.power.mutation_page import section, table
 
-TABLES = ("power", "power_mutations", "false_alarms")
+TABLES = ("power", "power_mutations", "false_alarms", "power_search")
 LETTERS = {FOUND: "yes", ACCUSES: "both", CANNOT: ""}
 
 
@@ -35,7 +35,7 @@ def counts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame, searches: pd.DataFrame) -> str:
     """The whole page in Markdown."""
     faults = [f for f in FAULTS if f.id in set(rows["id"])]
     real = [f for f in faults if not f.legal]
@@ -57,6 +57,8 @@ def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame) -> s
         f"Each checker is asked where it can be: `gradcheck` and `check_grads` need a function in their "
         f"framework, and the slow one a Jacobian that fits. Ours gives the expected verdict at the trigger "
         f"for {_as_expected(rows)} of {len(faults)}.",
+        "",
+        *search_page.section(searches),
         "",
         *section(mutations),
         "",
@@ -110,4 +112,4 @@ def write(folder: Path) -> None:
     """Write power.md and false_alarms.md from the rows that are kept there."""
     tables = [pd.read_csv(folder / f"{name}.csv", keep_default_na=False) for name in TABLES]
     (folder / "power.md").write_text(page(*tables))
-    (folder / "false_alarms.md").write_text(alarm_page.page(tables[-1]))
+    (folder / "false_alarms.md").write_text(alarm_page.page(tables[2]))

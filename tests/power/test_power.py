@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.power import checkers, functions, mutations, reference_rules, report
+from tests.power import checkers, functions, mutations, reference_rules, report, search_page, searching
 from tests.power.defects import number, of_function
 from tests.power.detection import ACCUSES, CANNOT, FOUND, MISSED, arguments, boundary, draws, outcome
 from tests.power.faults import FAULTS
@@ -28,7 +28,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 DEFECTS = (REPORTS / "defects.md").read_text()
 LARGE = {"GB147"}  # 70,000 elements: in `make power` alone
 BY_ID = {fault.id: fault for fault in FAULTS}
-ROWS, MUTATIONS, ALARMS = (
+ROWS, MUTATIONS, ALARMS, SEARCHES = (
     pd.read_csv(REPORTS / f"{name}.csv", keep_default_na=False) for name in report.TABLES
 )
 
@@ -98,7 +98,7 @@ def test_the_three_regimes():
 
 
 def test_the_page_says_what_the_rows_say():
-    assert (REPORTS / "power.md").read_text() == report.page(ROWS, MUTATIONS, ALARMS)
+    assert (REPORTS / "power.md").read_text() == report.page(ROWS, MUTATIONS, ALARMS, SEARCHES)
 
 
 def test_ours_finds_all_at_the_trigger_and_nearly_all_without_knowing_it():
@@ -106,6 +106,29 @@ def test_ours_finds_all_at_the_trigger_and_nearly_all_without_knowing_it():
     assert ours["trigger"] == ours["asked"] == sum(not f.legal for f in FAULTS)
     assert ours["boundary"] >= 0.85 * ours["asked"]
     assert ours["legal ones accused"] == 0
+
+
+def test_the_search_finds_nearly_all_reports_in_both_halves_and_accuses_nothing_legal():
+    found = search_page.counts(SEARCHES)
+    assert found["asked"].sum() == sum(not f.legal for f in FAULTS)
+    assert found["found"].sum() >= 61
+    assert (found["asked"] - found["found"]).max() <= 1
+    assert found["legal ones accused"].sum() == 0
+    text = " ".join((REPORTS.parent / "docs/evidence.md").read_text().split())
+    tuned, held = (f"{row['found']} of {row['asked']}" for row in found.to_dict("records"))
+    at = SEARCHES["found at"][SEARCHES["found at"] > 0]
+    assert f"finds {len(at)} of the {found['asked'].sum()} within 5,000 inputs" in text
+    assert f"half of them within {int(at.median())}." in text
+    assert f"({tuned})" in text
+    assert f"it finds {held}, one of them" in text
+
+
+@pytest.mark.parametrize("number", ["GB024", "GB055", "GB026"])
+def test_a_sample_of_the_search_is_measured_again(number):
+    row = SEARCHES.set_index("id").loc[number]
+    again = searching.searched(BY_ID[number], int(row["found at"]))
+    assert (again["found at"], again["input"]) == (row["found at"], row["input"])
+    assert again["input"] != "trigger"
 
 
 @pytest.mark.parametrize("number", ["GB001", "GB024", "GB152"])
