@@ -118,14 +118,16 @@ class Comparison:
         """Look for what explains the differences.
 
         Raises:
-            Undecided: With longer literals as balls, which is always asked, there is no value.
+            Undecided: With longer literals as balls, which is always asked, there is no value, or a comparison
+                is open: as the numbers stand, the two may take another side than the one that is meant.
         """
-        if not self.is_whole:
-            self._with_literals(rounded)
+        open_ = None if self.is_whole else self._with_literals(rounded)
         if resolution is Resolution.FORMAT:
             for rule in self._rules:
                 if not self.is_whole:
                     rule()
+        if open_ and not self.is_whole:
+            raise open_
 
     @property
     def _rules(self) -> tuple[Callable[[], None], ...]:
@@ -143,8 +145,10 @@ class Comparison:
         with suppress(Undecided):
             self._with_literals(written, f": the last digits of {_listed(names)} explain that", NEAR)
 
-    def _with_literals(self, change: Change, why: str = "", room: float = np.inf) -> None:
+    def _with_literals(self, change: Change, why: str = "", room: float = np.inf) -> Undecided | None:
         """With other numbers for literals, they may meet: where these still say what is true.
+
+        Gives the reason where these leave a comparison open, which is then decided as the numbers stand.
 
         Args:
             change: The other numbers.
@@ -152,10 +156,12 @@ class Comparison:
             room: How far they may move a result, relative to it.
         """
         if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
-            return
+            return None
+        open_ = None
         try:
             own, spec = self._both(replaced, change)
-        except Undecided:
+        except Undecided as reason:
+            open_ = reason
             own, spec = self._both(decided, change)
         close = [
             known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
@@ -163,6 +169,7 @@ class Comparison:
         ]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
+        return open_
 
     def _both(
         self, how: Callable[[Program, Change], Program], change: Change
