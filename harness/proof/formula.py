@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,15 +21,15 @@ from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet
 from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
-from harness.subject.derivative import GRADIENT
+from harness.subject.derivative import GRADIENT, REVERSE
 from harness.subject.target import place_of
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
-from oracles.exact.enclose.witness import jumps, sides_with_rule
+from oracles.exact.enclose.witness import jumps, leaps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, filled, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
@@ -107,8 +108,12 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
             return Formula(
                 None, "; ".join([at_distance, *([f"{SPEC}, or {SURROGATE}"] if question.is_plain else [])])
             )
-    if len(question.derivative.steps) > 1 and (promise := _promise(truth.specification)):
-        return Formula(None, promise)
+    if len(question.derivative.steps) > 1:
+        if promise := _promise(truth.specification):
+            return Formula(None, promise)
+        if question.derivative.steps[-1] == REVERSE and _leaps(truth, agrees):
+            name = place_of(truth.names[which], element)
+            return Formula(None, f"the derivative before it jumps at {name}, so there is no further one")
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
     if question.derivative == GRADIENT and question.linear:
         said = "; ".join(filter(None, [_ignoring(truth, program, found, agrees), said]))
@@ -131,6 +136,18 @@ def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Ma
         bool((agree | (np.abs(e.mid - t.mid) < format_of(dtype).ulp(np.array(size)))).all())
         for e, t, agree, dtype in zip(found, truth.enclosures, agrees, truth.dtypes, strict=True)
     )
+
+
+def _leaps(truth: Truth, agrees: Sequence[Mask]) -> bool:
+    """Whether what is differentiated jumps wherever the formula differs, as far as work allows."""
+    work = Work(SECONDS)
+    given = truth.forward, truth.values, truth.cotangents
+    with suppress(Exhausted):
+        for moving, agree in zip(truth.wrt, agrees, strict=True):
+            for element in map(tuple, np.argwhere(~agree)):
+                if not leaps(*given, moving, element, work):
+                    return False
+    return True
 
 
 def _promise(specification: Program) -> str:

@@ -118,8 +118,8 @@ class Comparison:
         """Look for what explains the differences.
 
         Raises:
-            Undecided: With longer literals as balls, which is always asked, there is no value, or a comparison
-                is open: as the numbers stand, the two may take another side than the one that is meant.
+            Undecided: With longer literals as balls, which is always asked, there is no value, or a
+                comparison is open: as the numbers stand, it may take another side than the one that is meant.
         """
         open_ = None if self.is_whole else self._with_literals(rounded)
         if resolution is Resolution.FORMAT:

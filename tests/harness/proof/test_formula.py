@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+import harness
 from harness.proof.formula import SPEC, SURROGATE, compare
 from harness.proof.question import Question
 from harness.proof.truth import true_gradient
+from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import Limits
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided
@@ -255,3 +258,32 @@ def test_at_an_isolated_point_numbers_still_stand_for_others(third, wrongs):
 
     found = compared(forward, lambda g, x: third * g, np.array([0.0]), cotangent=np.array([2.0]))
     assert wrong(found) == [wrongs]
+
+
+# -- where the derivative before jumps -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", [[0.0, 1.0], [0.0, 0.0, 0.0]])
+def test_a_second_derivative_where_the_first_jumps_is_not_there_and_so_never_wrong(x):
+    """exp(-|x|) has the slopes 1 and -1 beside 0: torch's second derivative there is 0, beside it 1."""
+    found = harness.check_gradient(
+        lambda x: torch.exp(-x.abs()), (torch.tensor(x, dtype=torch.float64),), order=2, probes=False
+    )
+    assert found.verdict is Verdict.UNDECIDED
+    assert "jumps at x[" in str(found)
+
+
+def test_a_wrong_second_derivative_beside_such_a_jump_is_wrong():
+    class Tent(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.exp(-x.abs())
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return -g * x.sign() * torch.exp(-x.abs() * 1.01)
+
+    x = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    assert harness.check_gradient(Tent.apply, (x,), order=2, probes=False).verdict is Verdict.WRONG

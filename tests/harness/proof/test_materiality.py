@@ -423,7 +423,9 @@ def at_a_seam(x):
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.ACCURATE), (1.001, Verdict.UNDECIDED)])
-def test_a_comparison_of_written_numbers_is_decided_as_they_stand_to_pass_and_never_to_accuse(factor, verdict):
+def test_a_comparison_of_written_numbers_is_decided_as_they_stand_to_pass_and_never_to_accuse(
+    factor, verdict
+):
     def vjp(g, x):
         slope = factor * 0.7071067811865475
         return g * 2 * x * np.where(np.abs(x * HALF) < HALF, slope, slope)
