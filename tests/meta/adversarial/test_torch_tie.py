@@ -755,22 +755,21 @@ def test_where_another_profiler_is_at_work_nothing_is_known():
     assert "what it calls cannot be seen" in found.text
 
 
-OPTIMIZED = torch.ones(3, dtype=D, requires_grad=True)
-OPTIMIZER = torch.optim.SGD([OPTIMIZED], lr=0.1, momentum=0.9)
-
-
 def test_an_optimizer_step_inside_is_taken_back():
+    optimized = torch.ones(3, dtype=D, requires_grad=True)
+    optimizer = torch.optim.SGD([optimized], lr=0.1, momentum=0.9)
+
     def function(x):
-        OPTIMIZER.zero_grad()
-        (OPTIMIZED * x.detach()).sum().backward()
-        OPTIMIZER.step()
-        return x * OPTIMIZED.detach()
+        optimizer.zero_grad()
+        (optimized * x.detach()).sum().backward()
+        optimizer.step()
+        return x * optimized.detach()
 
     found = check_gradient(function, (X,))
     assert found.verdict in {"accurate", "unsupported"}
-    assert torch.equal(OPTIMIZED, torch.ones(3, dtype=D))
-    assert not OPTIMIZER.state
-    assert OPTIMIZED.grad is None
+    assert torch.equal(optimized, torch.ones(3, dtype=D))
+    assert not optimizer.state
+    assert optimized.grad is None
 
 
 @pytest.mark.parametrize("f", [lambda x: x.prod(), lambda x: x.cumprod(0), lambda x: x.sin().prod()])
