@@ -202,10 +202,16 @@ def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: 
 
 
 def _unused(posed: Posed) -> list[str]:
-    """The parameters on which nothing depends."""
+    """The parameters on which nothing depends, and of several arguments those whose gradient is zero."""
     pairs = zip(posed.expected, posed.true.enclosures, strict=True)
-    names = [name for (name, _), e in pairs if name.startswith(PARAMETERS) and e.is_zero]
-    return [f"no gradient, since nothing here depends on it: {name}" for name in names]
+    names = [name for (name, _), e in pairs if e.is_zero]
+    return [
+        f"no gradient, since nothing here depends on it: {name}"
+        if name.startswith(PARAMETERS)
+        else f"the derivative of {name} is 0 in every element, where a wrong factor does not show"
+        for name in names
+        if name.startswith(PARAMETERS) or not posed.true.is_zero
+    ]
 
 
 def _narrowed(posed: Posed) -> list[str]:
