@@ -3,6 +3,7 @@
 import re
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
@@ -41,7 +42,11 @@ class Late(torch.autograd.Function):
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
+    """JAX's own setting stays, too: the atlas asks in 64 bits, in a process of its own."""
+    before = jax.config.jax_enable_x64
     monkeypatch.setattr(progress, "EVERY_S", 1e6)
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 def rows_of(monkeypatch, system, function, *arrays, **more):

@@ -166,7 +166,7 @@ def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, 
         session = own.context.new_cdp_session(own)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})  # a busy machine is not counted
         own.goto(file.as_uri())
-        own.wait_for_function("document.body.dataset.ready")
+        own.locator("body[data-ready]").wait_for(state="attached")  # no eval: the page forbids it
         taken = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
         assert taken["TaskDuration"] < 2
         rows = own.locator("#home .rows tbody tr")
@@ -174,7 +174,7 @@ def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, 
         assert own.locator("#many").inner_text() == "2000 of 2000 rows"
         before = rows.count()
         rows.last.scroll_into_view_if_needed()
-        own.wait_for_function(f"document.querySelectorAll('#home .rows tbody tr').length > {before}")
+        playwright.expect(rows).not_to_have_count(before)
         own.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert rows.count() == 2000
     finally:
