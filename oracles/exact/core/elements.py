@@ -20,6 +20,7 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import ZERO, certain_extreme, filled, precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Array
+from oracles.exact.program.series import lgamma
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -40,6 +41,7 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "integer": arb,
     "copy": lambda x: x,
     "select": lambda p, x, y: x if p else y,
+    "lgamma": lambda x: lgamma(x, 0)[0],  # below 0 too, where Arb has none
     **{
         name: getattr(arb, name)
         for name in [
@@ -62,7 +64,6 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
             "atanh",
             "asin",
             "acos",
-            "lgamma",
             "digamma",
         ]
     },

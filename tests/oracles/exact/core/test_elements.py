@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 from flint import arb
 
+import harness
+from harness.verdicts import Verdict
 from oracles.exact.core import library
 from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
@@ -181,3 +184,16 @@ def test_what_no_pair_holds_stays_a_ball_and_its_nearest_float64_is_infinite():
     assert found.pairs is None
     assert found.mid[:2].tolist() == [-np.inf, -np.inf]
     assert found.mid[2] == pytest.approx(-0.75 * np.e)
+
+
+def test_lgamma_below_zero_has_its_attainable_error_near_a_zero_of_its_own():
+    """SciPy's gammaln(-2.457...) is 7.5e-17, and 3e16 of its ulps are attainable: no error can be shown there."""
+    gammaln, psi = scipy.special.gammaln, scipy.special.psi
+    args = np.array([2.0]), np.array([-2.4570247382208006])
+    found = harness.check_gradient(
+        lambda a, x: a * gammaln(x),
+        args,
+        vjp=lambda g, a, x: (g * gammaln(x), g * a * psi(x)),
+        argnums=(0, 1),
+    )
+    assert found.verdict is Verdict.ACCURATE, found
