@@ -6,8 +6,8 @@ import numpy as np
 
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
-from oracles.exact.program.balls import precision
-from oracles.exact.program.derive import vjp
+from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.derive import jvp, vjp
 
 BITS = 256
 
@@ -34,6 +34,23 @@ def directions(arrays, seed):
 def inner(xs, ys):
     with precision(BITS):
         return sum(np.sum(np.asarray(x) * y) for x, y in zip(xs, ys, strict=True))
+
+
+def slopes(function, points):
+    """<u, Jv>, <J'u, v>, and (f(x + hv) - f(x - hv)) / 2h, as near as h^2: in 256 bits with h = 2^-40."""
+    recording = record(function, points, {})
+    v, u = directions(points, 0), directions([np.empty(o.shape) for o in recording.program.outputs], 1)
+    wrt = range(len(points))
+    forward = inner(evaluate(jvp(recording.program, wrt), [*points, *v], BITS), u)
+    backward = inner(v, evaluate(vjp(recording.program, wrt), [*points, *u], BITS))
+    with precision(BITS):
+        step = 2.0**-40
+        ends = [
+            [np.asarray(exact(p) + exact(s * step * d)) for p, d in zip(points, v, strict=True)]
+            for s in (1, -1)
+        ]
+        above, below = (inner(evaluate(recording.program, end, BITS), u) for end in ends)
+        return forward, backward, (above - below) / (2 * step)
 
 
 def value(function, *args):
