@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from harness.cases import catalogue
 from harness.commands.coverage import by_function, count_proven, faults
+from oracles.exact.core.plans import planned
 from oracles.exact.coverage.disagreements import EXPLAINED
 from oracles.exact.coverage.torch import coverage
 from oracles.exact.enclose.evaluate import evaluate
@@ -636,6 +637,19 @@ def test_a_batch_of_sequences_is_no_longer_a_program_than_one():
     one, many = program(1), program(16)
     assert len(many.equations) < 1.1 * len(one.equations)
     assert many.cost < 16 * one.cost
+
+
+@pytest.mark.parametrize("likely", [1.0, 5.0])
+def test_what_is_unlikely_in_many_steps_is_no_work_for_more_bits(likely):
+    """All paths of 200 steps over 50 labels have e^-780 and less, here and there far less."""
+    targets = torch.randint(1, 50, (2, 12), generator=torch.Generator().manual_seed(0))
+    x = draw(200, 2, 50) * likely
+    found = record(lambda x: F.ctc_loss(x.log_softmax(-1), targets, (200, 180), (12, 9)), (x,), {})
+    plan = planned(vjp(found.program, [0]))
+    assert plan is not None
+    (gradient,) = plan.run([x.numpy(), np.ones(())]) or [None]
+    assert gradient is not None
+    assert (gradient.r <= 2.0**-80).all()
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"step_function"}))

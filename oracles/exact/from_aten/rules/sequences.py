@@ -13,6 +13,7 @@ from oracles.exact.from_aten.rules.moving import reduce_groups, refuse_frequenci
 from oracles.exact.from_aten.rules.reductions import norm
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, take
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
@@ -92,6 +93,8 @@ def _segment_reduce(
 
 # -- connectionist temporal classification ----------------------------------------------------------------
 
+SHRUNK = 4  # steps: a path that is as unlikely as e^-170 a step still has a probability that is a double
+
 
 def _ctc(
     call: OperatorCall,
@@ -102,7 +105,7 @@ def _ctc(
     blank: int = 0,
     zero_infinity: bool = False,
 ) -> Var:
-    """-log of the probability of all alignments (Graves et al., 2006, equations 6 to 8), in probabilities.
+    """-log of the probability of all alignments (Graves et al., 2006, equations 6 to 8).
 
     All sequences go step by step together: a program's length is what it costs to write it.
     """
@@ -120,14 +123,16 @@ def _ctc(
     if not possible.any():
         return scores.builder.constant(np.zeros(call.shape), scores.dtype)
     own = np.flatnonzero(possible)
-    totals = _alignments(scores, own, times[own], [rows[n] for n in own], blank)
+    found = _alignments(call, scores, own, times[own], [rows[n] for n in own], blank)
     place = np.full(len(rows), -1)
     place[own] = np.arange(len(own))
-    return reshape(take(-scalar("log", totals), place), call.shape)
+    return reshape(take(-found, place), call.shape)
 
 
-def _alignments(scores: Var, own: Array, times: Array, rows: Sequence[Array], blank: int) -> Var:
-    """The probability of each row of labels, of the sequences `own`, that have so many times.
+def _alignments(
+    call: OperatorCall, scores: Var, own: Array, times: Array, rows: Sequence[Array], blank: int
+) -> Var:
+    """log of the probability of each row of labels, of the sequences `own`, that have so many times.
 
     Step by step a path stays, moves on, or skips a blank between two labels.
     """
@@ -142,20 +147,47 @@ def _alignments(scores: Var, own: Array, times: Array, rows: Sequence[Array], bl
     back[2] = np.where(jump, back[2], -1)
     step = np.arange(scores.shape[0])[: times.max(), None, None]
     read = (paths >= 0) & (step < times[:, None])
-    places = (step * scores.shape[1] + own[:, None]) * classes + paths
-    emitted = _steps(scalar("exp", take(scores, np.where(read, places, -1))))
+    places = np.where(read, (step * scores.shape[1] + own[:, None]) * classes + paths, -1)
     size = np.array([2 * len(row) for row in rows])
     last, before = first[:, 0] + size, np.where(size > 0, first[:, 0] + size - 1, -1)
-    alpha = take(emitted[0], np.where(at < 2, first + at, -1))
-    order, found = [], []
+    begin = np.where(at < 2, first + at, -1)
+    most = FORMATS[scores.dtype].greatest_exponent
+    shrunk = _shrunk(call.given[0].detach().double().cpu().numpy().ravel()[places], most, begin, back)
+    emitted = _steps(scalar("exp", take(scores, places)))
+    alpha, two = take(emitted[0], begin), scores.builder.constant(np.array(2.0), scores.dtype)
+    order, found, halved = [], [], np.zeros(len(rows))
     for t in range(len(emitted)):
         if t:
             alpha = (take(alpha, back[0]) + take(alpha, back[1]) + take(alpha, back[2])) * emitted[t]
+        if t in shrunk:
+            alpha = alpha * scores.builder.constant(2.0 ** -shrunk[t][:, None], scores.dtype)
+            halved = halved + shrunk[t]
         ending = np.flatnonzero(times == t + 1)
         if ending.size:
             order.append(ending)
-            found.append(take(alpha, last[ending]) + take(alpha, before[ending]))
+            ended = take(alpha, last[ending]) + take(alpha, before[ending])
+            found.append(scalar("log", ended) + scalar("log", two) * halved[ending])
     return take(concatenate(found, 0), np.argsort(np.concatenate(order)))
+
+
+@np.errstate(all="ignore")
+def _shrunk(scores: Array, most: int, begin: Array, back: Sequence[Array]) -> dict[int, Array]:
+    """By which powers of two the probabilities of all paths are made smaller, after which steps.
+
+    150 steps over 100 labels come to e^-690, a part of that is no double any more (Rabiner, 1989, section
+    V.A). Any powers give the same logarithm in the end: the scores may be rounded, or of another run.
+    """
+    emitted, powers = np.exp(scores), {}
+    alpha = np.append(emitted[0], 0.0)[begin]
+    for t in range(1, len(emitted)):
+        padded = np.append(alpha, 0.0)
+        alpha = (padded[back[0]] + padded[back[1]] + padded[back[2]]) * emitted[t]
+        if t % SHRUNK == 0:
+            total = alpha.sum(1)
+            known = (total > 0) & np.isfinite(total)
+            powers[t] = np.clip(np.floor(np.log2(total, out=np.zeros(len(total)), where=known)), -most, most)
+            alpha = alpha * 2.0 ** -powers[t][:, None]
+    return powers
 
 
 def _steps(x: Var) -> list[Var]:
