@@ -639,6 +639,19 @@ def test_a_batch_of_sequences_is_no_longer_a_program_than_one():
     assert many.cost < 16 * one.cost
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("lengths", [[4, 4, 2], [1, 4, 2]])
+def test_packed_sequences(lengths, batch_first):
+    torch.manual_seed(0)
+    layer = nn.GRU(2, 3, batch_first=batch_first).double().requires_grad_(False)
+
+    def function(x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), batch_first, False)
+        return nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first, 0.5)[0]
+
+    agrees(function, draw(3, 4, 2) if batch_first else draw(4, 3, 2))
+
+
 @pytest.mark.parametrize("likely", [1.0, 5.0])
 def test_what_is_unlikely_in_many_steps_is_no_work_for_more_bits(likely):
     """All paths of 200 steps over 50 labels have e^-780 and less, here and there far less."""

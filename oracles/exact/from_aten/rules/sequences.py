@@ -1,7 +1,8 @@
-"""What ATen's operators on sequences are: bags and segments, CTC, LSTM."""
+"""What ATen's operators on sequences are: bags and segments, CTC, packed sequences, LSTM."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules.moving import reduce_groups, refuse_frequencies
 from oracles.exact.from_aten.rules.reductions import norm
 from oracles.exact.program import functions as f
@@ -203,6 +205,32 @@ def _numbers(call: OperatorCall, value: Any) -> list[int]:
     return found
 
 
+# -- packed sequences -------------------------------------------------------------------------------------
+
+
+def _pack(call: OperatorCall, x: Var, lengths: Var, batch_first: bool) -> list[Var]:
+    """Step by step the rows of the sequences that last so long, and how many these are; the longest first."""
+    lasting = call.decided(lengths)
+    sizes = (lasting > np.arange(lasting.max())[:, None]).sum(1)
+    rows = _rows(sizes, x.shape, batch_first)
+    return [reshape(take(x, rows), (len(rows), *x.shape[2:])), constant(call.recorder, sizes, "int64")]
+
+
+def _unpack(call: OperatorCall, x: Var, shape: Sequence[int], sizes: Var, batch_first: bool) -> Var:
+    """The packed rows where they came from, 0 elsewhere."""
+    place = np.full(shape, -1)
+    place.ravel()[_rows(call.decided(sizes), shape, batch_first)] = np.arange(x.size).reshape(x.shape[0], -1)
+    return take(x, place)
+
+
+def _rows(sizes: Array, shape: Sequence[int], batch_first: bool) -> Array:
+    """The places of each packed row's numbers."""
+    at = [(n, t) if batch_first else (t, n) for t, size in enumerate(sizes) for n in range(size)]
+    width = math.prod(shape[2:])
+    first = np.ravel_multi_index(np.array(at).T, tuple(shape[:2])) * width
+    return first[:, None] + np.arange(width)
+
+
 # -- LSTM -------------------------------------------------------------------------------------------------
 
 
@@ -256,6 +284,8 @@ RULES: dict[str, Rule] = {
     "_embedding_bag": _embedding_bag,
     "segment_reduce": _segment_reduce,
     "_ctc_loss": _ctc,
+    "_pack_padded_sequence": _pack,
+    "_pack_padded_sequence_backward": _unpack,
     "mkldnn_rnn_layer": _lstm_layer,
     "_weight_norm_interface": plain(_weight_norm),
     "_weight_norm_interface_backward": plain(_weight_norm_backward),
