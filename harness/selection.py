@@ -25,6 +25,10 @@ class Untrusted(ValueError):
     """A file that was read is damaged, or not what it must be: nothing follows from it."""
 
 
+class Unreachable(RuntimeError):
+    """A cluster stayed away for so long that the run ends; the rows that were written stay."""
+
+
 class NothingSelected(ValueError):
     """A selection that is well formed and matches nothing."""
 
@@ -83,14 +87,12 @@ def near_matches(name: str, names: Sequence[str]) -> str:
     return f"near matches: {', '.join(near)}"
 
 
-def refuse_wrong_numbers(jobs: int, seed: int = 0, timeout: float = 1.0) -> None:
+def refuse_wrong_numbers(seed: int = 0, timeout: float = 1.0) -> None:
     """Refuse what no run can have.
 
     Raises:
         UsageError: A number is out of its range.
     """
-    if jobs < 0:
-        raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {jobs}")
     if seed < 0:
         raise UsageError(f"--seed must be an integer >= 0, got {seed}")
     if not timeout > 0:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ from harness.inputs.points import points
 from harness.page.elements import Elements, elements
 from harness.page.sweep import CALL, is_elementwise
 from harness.proof.question import Question
-from harness.proof.truth import pose
+from harness.proof.truth import pose, recorded
 from harness.result import Result
 from harness.subject.derivative import REVERSE, Array, Derivative
 from harness.subject.state import leaving_no_trace
@@ -48,6 +48,7 @@ WORK = 6e4  # additions that a row's points may take, beyond the first
 COST = {"torch": 1, "jax": 3, "numpy": 1}  # JAX compiles much
 SECONDS, BITS = 2.0, 1024  # of work for one truth, and its precision, at the most
 NOTE = 90  # letters of a reason
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Asked:
         dtypes: In which dtypes.
         work: How much of the usual work is done; a test does little.
         drawn: Whether its error over the input is kept, for a page.
+        timed: Whether its gradient is timed here, too; else `ratios` does so later.
     """
 
     system: str
@@ -66,6 +68,7 @@ class Asked:
     dtypes: tuple[str, ...] = DTYPES
     work: float = 1.0
     drawn: bool = False
+    timed: bool = True
 
 
 def subjects_of(system: str) -> Any:
@@ -152,21 +155,47 @@ def _measure(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Count a subject's points; of the first one also what stands beside the counts."""
 
+    def ask(target: Target, question: Question) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        if order == 0:
+            return _values(target, question, asked, one, first, tally)
+        tested = under_test(target, question.derivative)
+        return _gradients(target, question, tested, asked, one, first, tally)
+
+    return _asking(one.subject, asked.system, order, ask)
+
+
+def _asking(subject: Any, system: str, order: int, ask: Callable[[Target, Question], R]) -> R:
+    """Ask about a subject's derivative, in its framework's state, which is put back."""
+
     @leaving_no_trace
     @differentiating()
-    def run(function: Any) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        target = target_of(function, one.subject.arrays, {}, None, asked.system, order > 0)
+    def run(function: Any) -> R:
+        target = target_of(function, subject.arrays, {}, None, system, order > 0)
         derivative = Derivative((REVERSE,) * max(order, 1))
         limits = replace(LIMITS, seconds=SECONDS, bits=BITS)
         question = question_of(target, derivative, limits=limits)
         question = replace(question, thorough=False, blames=False, digits=False)
         with without_errors():
-            if order == 0:
-                return _values(target, question, asked, one, first, tally)
-            tested = under_test(target, derivative)
-            return _gradients(target, question, tested, asked, one, first, tally)
+            return ask(target, question)
 
-    return run(one.subject.function)
+    return run(subject.function)
+
+
+def ratios(asked: Asked) -> dict[str, float]:
+    """How many times as long as the function its gradient takes, by dtype, where that can be measured."""
+
+    def timed(target: Target, question: Question) -> float | None:
+        along = recorded(question, target.arrays).directions
+        return time_ratio(under_test(target, question.derivative).subject(), target.arrays, along)
+
+    found = {}
+    for dtype in asked.dtypes:
+        with warnings.catch_warnings(), suppress(Exception):  # what it is has been said by its row
+            warnings.simplefilter("ignore")
+            first = _chosen(subjects_of(asked.system), asked.name, dtype)[0]
+            if ratio := _asking(first, asked.system, 1, timed):
+                found[dtype] = ratio
+    return found
 
 
 def _values(
@@ -211,7 +240,8 @@ def _gradients(
     given = answers(question, tested, target, result)
     sight = given.sights[0] if given.sights else None
     if sight is not None and first and len(question.derivative.steps) == 1:
-        about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
+        if asked.timed:
+            about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
         alone = len(question.active) == len(target.arrays)
         one.elementwise = alone and is_elementwise(sight.posed, len(target.arrays))
         if one.elementwise:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
 
 from harness.atlas.compare import compared
-from harness.atlas.measure import SYSTEMS, Asked, failed, measured, subjects_of
+from harness.atlas.measure import SYSTEMS, Asked, failed, measured, ratios, subjects_of
 from harness.atlas.row import DTYPES, Measured
 from harness.atlas.saved import Atlas, in_order, journal_of, read, text_of, versions
 from harness.atlas.show import print_atlas, print_changes
@@ -21,9 +22,10 @@ from harness.commands.phrasing import as_command
 from harness.report.delivery import replace_file, whatever_the_reader_does
 from harness.report.progress import with_progress
 from harness.report.screen import Screen
+from harness.runs.jobs import Job
 from harness.runs.journal import Journal, refuse_other_code
 from harness.runs.runner import oracles
-from harness.runs.workers import spread
+from harness.runs.workers import Workers, spread
 from harness.selection import NothingSelected, UsageError, listed, near_matches, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
@@ -34,9 +36,10 @@ QUICK = 0.1
 def run_atlas(options: AtlasOptions) -> ExitCode:
     """Measure what is chosen, show it, and write it."""
     formats = _formats(options)
-    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
+    refuse_wrong_numbers(timeout=options.timeout)
+    workers = Workers(options.jobs, options.scheduler)
     asked = _asked(options, drawn="html" in formats)
-    found = list(_measured(options, asked))
+    found = list(_measured(options, asked, workers))
     if not any(one.row.points for one in found):
         said = next((one.row.note for one in found if one.row.note), "no kernel in these dtypes")
         raise NothingSelected(f"nothing was compared: {said}")
@@ -90,7 +93,10 @@ def _asked(options: AtlasOptions, drawn: bool) -> list[Asked]:
             raise NothingSelected(f"no function matches {pattern!r}; {near_matches(pattern, list(every))}")
         chosen |= matched
     work = QUICK if options.quick else 1.0
-    return [Asked(system, name, dtypes, work, drawn) for name, system in every.items() if name in chosen]
+    timed = not options.scheduler
+    return [
+        Asked(system, name, dtypes, work, drawn, timed) for name, system in every.items() if name in chosen
+    ]
 
 
 def _missing(system: str) -> str:
@@ -103,7 +109,7 @@ def _matches(name: str, pattern: str) -> bool:
     return any(fnmatchcase(".".join(parts[k:]), pattern) for k in range(len(parts)))
 
 
-def _measured(options: AtlasOptions, asked: list[Asked]) -> Iterator[Measured]:
+def _measured(options: AtlasOptions, asked: list[Asked], workers: Workers) -> Iterator[Measured]:
     """The rows in order, those of a run that goes on among them."""
     names = [one.name for one in asked]
     path = options.output / "atlas.jsonl" if options.output else None
@@ -117,23 +123,59 @@ def _measured(options: AtlasOptions, asked: list[Asked]) -> Iterator[Measured]:
             journal = stack.enter_context(Journal(path, go_on))
         done = {one.row.function for one in found}
         rest = [one for one in asked if one.name not in done]
-        for rows in with_progress(_each(rest, options), len(rest), [one.name for one in rest]):
+        for rows in with_progress(_each(rest, workers, options.timeout), len(rest), [o.name for o in rest]):
             found += rows
             if path:
                 for row in rows:
                     journal.add(msgspec.json.encode(row))
+        if options.scheduler:
+            for timed in _timed(asked, in_order(found, names), options.timeout):
+                found.append(timed)
+                if path:
+                    journal.add(msgspec.json.encode(timed))
     yield from in_order(found, names)
 
 
-def _each(asked: list[Asked], options: AtlasOptions) -> Iterator[list[Measured]]:
-    if options.jobs == 0:
+def _each(asked: list[Asked], workers: Workers, timeout: float) -> Iterator[list[Measured]]:
+    if not workers.are_others:
         yield from map(measured, asked)
         return
-    yield from spread(_batch, ([one] for one in asked), options.jobs, failed, options.timeout)
+    yield from spread(MEASURING, ([one] for one in asked), workers, timeout)
+
+
+def _timed(asked: list[Asked], found: list[Measured], timeout: float) -> Iterator[Measured]:
+    """The rows that a cluster measured, with their times, which are taken on this machine, alone."""
+    rows = {
+        one.row.key: one for one in found if one.row.order == 1 and one.row.points and not one.row.time_ratio
+    }
+    wanted = [
+        replace(one, dtypes=own)
+        for one in asked
+        if (own := tuple(d for d in one.dtypes if (one.name, d, 1) in rows))
+    ]
+    names = [f"time of {one.name}" for one in wanted]
+    times = spread(TIMING, ([one] for one in wanted), Workers(1), timeout)
+    for name, ratio in with_progress(times, len(wanted), names):
+        for dtype, number in ratio.items():
+            before = rows[name, dtype, 1]
+            row = msgspec.structs.replace(before.row, time_ratio=number)
+            yield msgspec.structs.replace(before, row=row)
 
 
 def _batch(asked: list[Asked]) -> list[list[Measured]]:
     return [measured(one) for one in asked]
+
+
+def _ratios(asked: list[Asked]) -> list[tuple[str, dict[str, float]]]:
+    return [(one.name, ratios(one)) for one in asked]
+
+
+MEASURING = Job(
+    _batch, list[Measured], failed, lambda asked, rows: all(one.row.function == asked.name for one in rows)
+)
+TIMING = Job(
+    _ratios, tuple[str, dict[str, float]], lambda one, _: (one.name, {}), lambda one, t: t[0] == one.name
+)
 
 
 def _write(
@@ -145,5 +187,7 @@ def _write(
     if "html" in formats:
         from harness.atlas.page import page_of
 
-        again = as_command(["atlas"], options, frozenset({"format", "output", "jobs", "resume", "timeout"}))
+        again = as_command(
+            ["atlas"], options, frozenset({"format", "output", "jobs", "scheduler", "resume", "timeout"})
+        )
         replace_file(folder / "atlas.html", page_of(found, again))

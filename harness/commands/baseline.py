@@ -17,6 +17,7 @@ from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.journal import read_header, read_records, refuse_other_code
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import cells_of, gated_cells, run
+from harness.runs.workers import Workers
 from harness.selection import NothingSelected, Scope, UsageError, near_matches, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
@@ -73,7 +74,8 @@ def is_chosen(row: Row, globs: Globs) -> bool:
 
 def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
     """A record for each chosen row, from a saved run or a fresh one."""
-    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
+    refuse_wrong_numbers(timeout=options.timeout)
+    workers = Workers(options.jobs)
     old = _old(globs, options)
     cells = _planned(globs, old)
     gone = any(is_chosen(row, globs) for row in old.rows)
@@ -86,7 +88,7 @@ def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
         refuse_other_code(options.from_)
         return [r for r in read_records(options.from_) if is_chosen(Row.of(r.cell), globs)]
     rows = with_progress(
-        run(cells, options.jobs, timeout_s=options.timeout), len(cells), [cell.case for cell in cells]
+        run(cells, workers, timeout_s=options.timeout), len(cells), [cell.case for cell in cells]
     )
     return list({record.cell: record for record in rows}.values())
 

@@ -40,17 +40,34 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
         listed("--dtype", options.dtype, sorted(FLOATS))
     if options.framework:
         listed("--framework", options.framework, NAMES)
-    refuse_wrong_numbers(0, options.seed)
+    refuse_wrong_numbers(options.seed)
     if options.threads < 1:
         raise UsageError(f"--threads must be an integer >= 1, got {options.threads}")
     formats = _formats(options)
     _confirm_page(options.html)
+    found = announced(lambda: checked(name, options), name)
+    with whatever_the_reader_does():
+        _deliver(found, formats, options.output)
+        if options.html:
+            again = as_command(["check", name], options, WHERE)
+            replace_file(options.html, announced(lambda: found.to_html(again), f"the page of {name}"))
+            print(f"the page is {options.html}", file=sys.stderr)
+    return _exit_code(found)
+
+
+def checked(name: str, options: CheckOptions) -> Result:
+    """Import what is named, and check it.
+
+    Raises:
+        UsageError: It is not there, or an option does not fit.
+        Exception: Whatever it raises.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
             check = _of_layer if options.layer else _of_function
             with in_threads(options.threads):
-                found = announced(lambda: check(name, options), name)
+                return check(name, options)
     except UsageError:
         raise
     except ValueError as problem:
@@ -62,13 +79,6 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
                 f"{options.dtype} where that names no dtype; labels below 10 are --shape 32:int64:10"
             )
         raise
-    with whatever_the_reader_does():
-        _deliver(found, formats, options.output)
-        if options.html:
-            again = as_command(["check", name], options, WHERE)
-            replace_file(options.html, announced(lambda: found.to_html(again), f"the page of {name}"))
-            print(f"the page is {options.html}", file=sys.stderr)
-    return _exit_code(found)
 
 
 def _confirm_page(file: Path | None) -> None:

@@ -17,8 +17,9 @@ from harness.commands.options import (
     CheckOptions,
     GateOptions,
     ReportOptions,
+    SearchOptions,
 )
-from harness.selection import NothingSelected, Untrusted, UsageError
+from harness.selection import NothingSelected, Unreachable, Untrusted, UsageError
 from harness.verdicts import ExitCode
 from harness.version import __version__
 
@@ -75,7 +76,10 @@ def check(function: str, *, options: Annotated[CheckOptions, FLAT] = CheckOption
 
 @app.command
 def search(
-    function: str, *, evaluations: int = 2000, options: Annotated[CheckOptions, FLAT] = CheckOptions()
+    function: str,
+    *,
+    extent: Annotated[SearchOptions, FLAT] = SearchOptions(),
+    options: Annotated[CheckOptions, FLAT] = CheckOptions(),
 ) -> ExitCode:
     """Look for the input at which a gradient is worst, and shrink it; a `check` that searches.
 
@@ -84,12 +88,10 @@ def search(
     function
         The function, such as mypackage.kernels:fused_softmax. Without --shape it takes three numbers for each
         argument that has no default.
-    evaluations
-        How many inputs are asked.
     """
     from harness.commands.search import run_search
 
-    return run_search(function, evaluations, options)
+    return run_search(function, extent, options)
 
 
 baseline_app = App(name="baseline", help="Show what a run would change in the baseline, or change it.")
@@ -236,6 +238,8 @@ def run(tokens: list[str] | None = None) -> ExitCode:
         return _say(str(problem), ExitCode.NOTHING_COMPARED)
     except Untrusted as problem:
         return _say(str(problem), ExitCode.FAILED)
+    except Unreachable as problem:
+        return _say(f"{problem}; {_kept()}", ExitCode.FAILED)
     except OSError as problem:
         if isinstance(problem, BrokenPipeError):
             raise

@@ -21,6 +21,7 @@ from harness.runs.fingerprint import Fingerprint, differences, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import DTYPES, covers, gated_cells, run
+from harness.runs.workers import Workers
 from harness.selection import BASELINE, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
@@ -60,7 +61,7 @@ class Past:
 def run_gate(options: GateOptions) -> ExitCode:
     """Run, or read a saved run; compare with the baseline; show what is found, worst first."""
     _check(options)
-    kind = format_of(options.format)
+    kind, workers = format_of(options.format), Workers(options.jobs, options.scheduler)
     past = Past.of_run(options.against) if options.against else Past.of(options.baseline)
     machine = _machine_of(options)
 
@@ -77,11 +78,11 @@ def run_gate(options: GateOptions) -> ExitCode:
             gate.take(record)
         gate.leave_unconfirmed()
     else:
-        for record in _fresh(options, cells):
+        for record in _fresh(options, cells, workers):
             gate.take(record)
         # The suspects are timed a second time, now that everything else is done.
         suspects = list(gate.suspects.values())
-        gate.confirm(run([], options.jobs, DTYPES, timeout_s=options.timeout, compared=suspects))
+        gate.confirm(run([], workers, DTYPES, timeout_s=options.timeout, compared=suspects))
     planned = {Row.of(cell) for cell in cells}
     gate.close((row for row in past.rows if covers(options.scope, row)), not_in(planned))
     other = next((m for m in reversed(past.machines) if m), None)
@@ -98,7 +99,7 @@ def run_gate(options: GateOptions) -> ExitCode:
 def _check(options: GateOptions) -> None:
     if options.timing:
         listed("--timing", options.timing, TIMINGS)
-    refuse_wrong_numbers(options.jobs, timeout=options.timeout)
+    refuse_wrong_numbers(timeout=options.timeout)
     if options.against and not options.from_:
         raise UsageError(
             "--against compares with --from; name the run to compare: --from RUN --against OTHER"
@@ -124,7 +125,7 @@ def _machine_of(options: GateOptions) -> Fingerprint | None:
     return header.fingerprint if header else None
 
 
-def _fresh(options: GateOptions, cells: Sequence[Cell]) -> Iterator[Record]:
+def _fresh(options: GateOptions, cells: Sequence[Cell], workers: Workers) -> Iterator[Record]:
     """The records of a run, saved as they come; those that a killed run has saved come first."""
     done: dict[Cell, Record] = {}
     if options.resume:
@@ -135,7 +136,7 @@ def _fresh(options: GateOptions, cells: Sequence[Cell]) -> Iterator[Record]:
     untimed = [r for r in done.values() if ratio_of(r) is None] if options.timing != "off" else []
     timed = () if options.timing == "off" else DTYPES
     with Journal(options.save, options.resume) as journal:
-        rows = run(left, options.jobs, timed, timeout_s=options.timeout, compared=untimed)
+        rows = run(left, workers, timed, timeout_s=options.timeout, compared=untimed)
         for record in with_progress(rows, len(left), [cell.case for cell in left]):
             journal.write(record)
             yield record

@@ -39,6 +39,8 @@ class ReportOptions:
     """A folder for the tables (csv, md) and the rows as they come (records.jsonl)."""
     jobs: int = 0
     """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+    scheduler: str = ""
+    """The address of a Dask scheduler, tcp://HOST:PORT: its cluster compares, in place of --jobs."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class GateOptions:
     """With --from: compare with this saved run instead of the baseline."""
     jobs: int = 1
     """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+    scheduler: str = ""
+    """The address of a Dask scheduler, tcp://HOST:PORT: its cluster compares, in place of --jobs."""
     timeout: float = TIMEOUT_S
     """Seconds that the rows of one case and dtype may take; then each runs alone, and what hangs fails."""
 
@@ -131,6 +135,20 @@ class CheckOptions:
 
 
 @dataclass(frozen=True)
+class SearchOptions:
+    """How much is searched, and where."""
+
+    evaluations: int = 2000
+    """How many inputs are asked, by each hunt."""
+    hunts: int = 1
+    """Hunts, each with a seed of its own, from --seed on; what they find is compared, and the worst shown."""
+    jobs: int = 0
+    """Processes that hunt at once; 0 is this one."""
+    scheduler: str = ""
+    """The address of a Dask scheduler, tcp://HOST:PORT: its cluster hunts, in place of --jobs."""
+
+
+@dataclass(frozen=True)
 class BaselineOptions:
     """Which baseline, and which run it is made to agree with."""
 
@@ -165,5 +183,7 @@ class AtlasOptions:
     """Go on with the run in the folder, if it was killed."""
     jobs: int = 1
     """Processes that measure at once; 0 is this one, where nothing is stopped."""
+    scheduler: str = ""
+    """The address of a Dask scheduler, tcp://HOST:PORT: its cluster measures, in place of --jobs."""
     timeout: float = 120.0
     """Seconds that one function may take; then its row says so."""

@@ -19,6 +19,7 @@ from harness.report.page import document
 from harness.report.progress import with_progress
 from harness.report.sections import learning_section, power_section, section, times_section
 from harness.report.tables import Table
+from harness.runs.workers import Workers
 from harness.selection import UsageError
 
 POWER = Path("reports/power.csv")
@@ -42,13 +43,12 @@ def write_pages(
     shown: Sequence[Table],
     learned: Sequence[Learned],
     formats: Sequence[str],
+    workers: Workers,
 ) -> None:
     """Write `report.html`, and into `charts` every chart in the other formats."""
     assert options.output is not None
-    command = as_command(["report"], options, frozenset({"format", "output", "jobs", "table"}))
-    whole = document(
-        list(records_of(frame)), _sections(shown, learned, options.output), command, options.jobs
-    )
+    command = as_command(["report"], options, frozenset({"format", "output", "jobs", "scheduler", "table"}))
+    whole = document(list(records_of(frame)), _sections(shown, learned, options.output), command, workers)
     options.output.mkdir(parents=True, exist_ok=True)
     if "html" in formats:
         replace_file(options.output / "report.html", page(whole))

@@ -18,6 +18,7 @@ from harness.report.progress import announced, with_progress
 from harness.runs.journal import Journal
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import DTYPES, cells_of, chosen_oracles, oracles, run
+from harness.runs.workers import Workers
 from harness.selection import ALL, NothingSelected, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
@@ -30,18 +31,21 @@ def run_report(options: ReportOptions) -> ExitCode:
     """Run the selection, show and write its tables, and say by the exit code what came out."""
     formats = _formats(options)
     allowed = listed("--allow", options.allow, ALLOWABLE) if options.allow else []
+    workers = Workers(options.jobs, options.scheduler)
     scope, cells = options.scope, _cells(options)
-    records = {}
+    records = dict[Cell, Record]()
     with ExitStack() as stack:
         sinks = _sinks(options, formats, stack)
         timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
         names = [cell.case for cell in cells]
-        for found in with_progress(run(cells, options.jobs, timed, options.full), len(cells), names):
+        for found in with_progress(run(cells, workers, timed, options.full), len(cells), names):
             record = _allowed(found, allowed)
-            records[record.case, record.input, record.dtype, record.oracle, record.seed] = record
+            records[record.cell] = record
             for write in sinks:
                 write(record)
-    frame = tables.records_frame(list(records.values()))
+    # Whoever was done first, of equally bad rows the first planned is shown first.
+    planned = {cell: place for place, cell in enumerate(cells)}
+    frame = tables.records_frame(sorted(records.values(), key=lambda r: planned.get(r.cell, len(cells))))
     shown = [
         tables.gradients(frame, options.full),
         tables.problems(frame),
@@ -65,7 +69,7 @@ def run_report(options: ReportOptions) -> ExitCode:
     with whatever_the_reader_does():
         deliver(shown, tables.summary(frame), formats, options.output)
         if pages := [name for name in formats if name in PAGES]:
-            write_pages(options, frame, shown, learned, pages)
+            write_pages(options, frame, shown, learned, pages, workers)
     if any(r.outcome.failing for r in records.values()) or not right:
         return ExitCode.FAILED
     if not any(r.outcome.compared for r in records.values()):
@@ -87,7 +91,7 @@ def _cells(options: ReportOptions) -> list[Cell]:
         listed("--table", options.table, sorted(tables.NAMES))
         if options.output:
             raise UsageError("--table chooses for a screen, and --output DIR takes all tables: leave one out")
-    refuse_wrong_numbers(options.jobs, options.seed)
+    refuse_wrong_numbers(options.seed)
     found = cells_of(options.scope, options.seed, full=options.full)
     if not found:
         raise NothingSelected(f"no case of this selection is written for --oracle {options.scope.oracle}")

@@ -17,10 +17,11 @@ from harness.proof.judge import worst_argument
 from harness.report import tables
 from harness.report.progress import with_progress
 from harness.runs.failure import reproducer
+from harness.runs.jobs import Job
 from harness.runs.record import Cell, Record
 from harness.runs.row import answer_of
 from harness.runs.runner import oracles
-from harness.runs.workers import spread
+from harness.runs.workers import Workers, spread
 from harness.verdicts import JUDGED
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
@@ -37,18 +38,20 @@ class Wanted:
     whole: bool
 
 
-def document(records: Sequence[Record], sections: Sequence[Section], command: str, jobs: int) -> Document:
+def document(
+    records: Sequence[Record], sections: Sequence[Section], command: str, workers: Workers
+) -> Document:
     """What the page of a report shows.
 
     Args:
         records: The rows, worst first.
         sections: What stands below them.
         command: What runs the report again.
-        jobs: Processes that draw; 0 is this one.
+        workers: Where pictures are drawn.
     """
     asked = list(wanted(records))
     names = [f"pictures of {one.cell.case}" for one in asked]
-    drawn = dict(with_progress(_drawn(asked, jobs), len(asked), names))
+    drawn = dict(with_progress(_drawn(asked, workers), len(asked), names))
     leaves = Leaves()
     for record in records:
         grow(leaves, row(record), drawn.get(record.cell, {}))
@@ -96,18 +99,23 @@ def row(record: Record) -> dict[str, Any]:
     return {**told, "facts": facts}
 
 
-def _drawn(wanted: Sequence[Wanted], jobs: int) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    if jobs == 0:
+def _drawn(wanted: Sequence[Wanted], workers: Workers) -> Iterator[tuple[Cell, dict[str, Any]]]:
+    if not workers.are_others:
         yield from ((one.cell, _pictures(one)) for one in wanted)
         return
     together: dict[tuple[str, str], list[Wanted]] = {}
     for one in wanted:
         together.setdefault((one.cell.case, one.cell.dtype), []).append(one)
-    yield from spread(_draw, together.values(), jobs, lambda one, _: (one.cell, {}))
+    yield from spread(DRAWING, together.values(), workers)
 
 
 def _draw(wanted: list[Wanted]) -> list[tuple[Cell, dict[str, Any]]]:
     return [(one.cell, _pictures(one)) for one in wanted]
+
+
+DRAWING = Job(
+    _draw, tuple[Cell, dict[str, Any]], lambda one, _: (one.cell, {}), lambda one, drawn: drawn[0] == one.cell
+)
 
 
 def _pictures(one: Wanted) -> dict[str, Any]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, partial
+from typing import Any
 
 from msgspec.structs import asdict, replace
 
 from harness.cases import catalogue, documents
 from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
+from harness.runs.jobs import Job
 from harness.runs.known import known_defects
 from harness.runs.record import Cell, Record, Row
 from harness.runs.row import EXACT, REFERENCE, examine, is_timed, times
-from harness.runs.workers import spread
+from harness.runs.workers import HERE, Workers, spread
 from harness.selection import TIMEOUT_S, Scope, listed, matching
 from harness.verdicts import Outcome
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
@@ -152,7 +154,7 @@ def _is_boundary(row: Row) -> bool:
 
 def run(
     cells: Iterable[Cell],
-    jobs: int = 0,
+    workers: Workers = HERE,
     timed: Collection[str] = DTYPES,
     full: bool = False,
     timeout_s: float = TIMEOUT_S,
@@ -160,31 +162,36 @@ def run(
 ) -> Iterator[Record]:
     """The record of every cell, as they are done; each case's first input is timed.
 
-    With `jobs` the comparisons are spread over so many processes first, the cells of one case and dtype
-    together, since they share what is proven and compiled; then each row is timed, alone, and its record
-    comes a second time, complete. A process that dies or outlasts `timeout_s` seconds gives an error row.
+    With workers the comparisons are spread over them first, the cells of one case and dtype together, since
+    they share what is proven and compiled; then each row is timed on this machine, alone, and its record
+    comes a second time, complete. A cell that kills its process, or outlasts `timeout_s` seconds, gives an
+    error row.
 
     Args:
         cells: As `plan` orders them. They are read as they are needed, and no record is kept but those of
             the rows that are timed.
-        jobs: Processes; 0 is this one, where nothing is stopped and a crash ends the run.
+        workers: Where; in this process nothing is stopped, and a crash ends the run.
         timed: The dtypes in which rows are timed.
         full: Whether slow oracles run, and all inputs are timed.
         timeout_s: The most that the cells of one case and dtype, or one that failed alone, may take.
         compared: Records of an earlier run that lack only their times.
     """
     untimed = [record for record in compared if to_be_timed(record, full)]
-    if jobs == 0:
+    if not workers.are_others:
         for record in itertools.chain(untimed, (run_cell(cell, full) for cell in cells)):
             yield with_times(record, full) if record.dtype in timed else record
         return
     groups = (list(group) for _, group in itertools.groupby(cells, key=_together))
-    for record in spread(partial(_run_cells, full=full), groups, jobs, _lost, timeout_s):
+    for record in spread(_job(partial(_run_cells, full=full)), groups, workers, timeout_s):
         if record.dtype in timed and to_be_timed(record, full):
             untimed.append(record)
         yield record
     kept = (list(group) for _, group in itertools.groupby(untimed, key=_together))
-    yield from spread(partial(_with_times, full=full), kept, 1, _lost, timeout_s)
+    yield from spread(_job(partial(_with_times, full=full)), kept, Workers(1), timeout_s)
+
+
+def _job(do: Callable[[list[Any]], list[Record]]) -> Job[Any, Record]:
+    return Job(do, Record, _lost, lambda row, record: record.cell == _cell(row))
 
 
 def run_cell(cell: Cell, full: bool = False) -> Record:
@@ -209,8 +216,11 @@ def _with_times(records: list[Record], full: bool) -> list[Record]:
 
 def _lost(row: Cell | Record, why: str) -> Record:
     """The record of a row whose process did not live to give one."""
-    cell = row.cell if isinstance(row, Record) else row
-    return Record(**asdict(cell), outcome=Outcome.ERROR, diagnosis=why)
+    return Record(**asdict(_cell(row)), outcome=Outcome.ERROR, diagnosis=why)
+
+
+def _cell(row: Cell | Record) -> Cell:
+    return row.cell if isinstance(row, Record) else row
 
 
 def to_be_timed(record: Record, full: bool = False) -> bool:

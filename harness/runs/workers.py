@@ -1,83 +1,137 @@
-"""Work spread over processes so that none is lost: one that dies or hangs costs an item, which says so."""
+"""Work spread over processes, here or on a cluster, so that none is lost: a death costs one item."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from itertools import chain
+from typing import Generic
 
-from pebble import ProcessExpired, ProcessPool
+from harness.runs.jobs import Failure, Fate, Item, Job, Pool, Result, Unit
+from harness.selection import TIMEOUT_S, UsageError
 
-from harness.selection import TIMEOUT_S
+DEATHS = 3  # of its process, that an item may cause
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
-# A process is replaced after so many batches: what compilers keep for ever (jax: each traced function) goes.
-BATCHES_A_PROCESS = 100
+@dataclass(frozen=True)
+class Workers:
+    """Where work runs: in so many processes, or on the cluster of a Dask scheduler; without both, here.
+
+    Attributes:
+        jobs: Processes of this machine.
+        scheduler: The address of a scheduler, such as tcp://10.0.0.1:8786; "" is none.
+    """
+
+    jobs: int = 0
+    scheduler: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can have.
+
+        Raises:
+            UsageError: A number or an address is none, or what talks to a scheduler is not installed.
+        """
+        if self.jobs < 0:
+            raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {self.jobs}")
+        if self.scheduler and not self.scheduler.startswith(("tcp://", "tls://")):
+            raise UsageError(f"--scheduler is {self.scheduler!r}; write tcp://HOST:PORT, or tls://HOST:PORT")
+        if self.scheduler and find_spec("distributed") is None:
+            raise UsageError("--scheduler needs Dask: pip install 'gradproof[cluster]'")
+
+    @property
+    def are_others(self) -> bool:
+        """Whether work leaves this process."""
+        return bool(self.jobs or self.scheduler)
+
+    def pool(self) -> AbstractContextManager[Pool]:
+        """Their pool."""
+        if self.scheduler:
+            from harness.runs.cluster import Cluster
+
+            return Cluster(self.scheduler)
+        from harness.runs.processes import Processes
+
+        return Processes(self.jobs)
+
+
+HERE = Workers()
 
 
 def spread(
-    work: Callable[[list[Item]], list[Result]],
-    batches: Iterable[list[Item]],
-    jobs: int,
-    failed: Callable[[Item, str], Result],
-    timeout_s: float = TIMEOUT_S,
+    job: Job[Item, Result], batches: Iterable[list[Item]], workers: Workers, timeout_s: float = TIMEOUT_S
 ) -> Iterator[Result]:
     """The results of all items, in the order in which their batches are done; few batches wait at a time.
 
     A batch whose process dies, or that takes longer than `timeout_s` seconds, is begun again, item by item,
-    each with the same limit; an item that then fails alone has the result `failed(item, why)`.
+    each with the same limit. An item that is late alone, or whose process dies three times, fails.
 
     Args:
-        work: A function of a module, which any process can import: the results of a batch, one an item.
+        job: What is done.
         batches: Read as they are needed, so there may be any number.
-        jobs: How many processes work at once.
-        failed: The result of an item that killed its process or outlasted the limit, with the reason.
+        workers: Where; not here.
         timeout_s: The most that a batch, or an item alone, may take, in seconds.
     """
-    coming, again = iter(batches), deque[list[Item]]()
-    working: dict[Future[list[Result]], list[Item]] = {}
-    pool = ProcessPool(jobs, BATCHES_A_PROCESS, context=multiprocessing.get_context("spawn"))
-    try:
+    coming = iter(batches)
+    first = next(coming, None)
+    if first is None:
+        return
+    line = _Line(job, chain([first], coming), timeout_s)
+    with workers.pool() as pool:
         while True:
-            while len(working) < 2 * jobs and (batch := again.popleft() if again else next(coming, None)):
-                working[pool.schedule(work, [batch], timeout=timeout_s)] = batch
-            if not working:
+            while pool.held < pool.room and (unit := line.next()):
+                pool.begin(unit)
+            if not pool.held:
                 return
-            finished = wait(working, return_when=FIRST_COMPLETED).done
-            for done in [future for future in working if future in finished]:  # in the order they were begun
-                batch = working.pop(done)
-                try:
-                    yield from done.result()
-                except (ProcessExpired, TimeoutError) as problem:
-                    if len(batch) > 1:
-                        again.extend([item] for item in batch)
-                    else:
-                        yield failed(batch[0], _why(problem, timeout_s))
-    finally:
-        # At the end nothing is running; before it (Ctrl-C) what runs is not waited for.
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+            for unit, found in pool.ended():
+                if isinstance(found, bytes):
+                    line.over(unit)
+                    yield from job.results(unit.items, found)
+                else:
+                    yield from line.failing(unit, found)
 
 
-def _why(problem: ProcessExpired | TimeoutError, timeout_s: float) -> str:
-    if isinstance(problem, TimeoutError):
-        return f"took longer than {timeout_s:g} s and was stopped; --timeout allows more"
-    code = problem.exitcode or 0
-    if code >= 0:
-        return f"the process that ran it ended with exit code {code}"
-    return (
-        f"the process that ran it was killed by {_signal(-code)}; look for a crash in native "
-        "code (SIGSEGV) or for too little memory (SIGKILL)"
-    )
+@dataclass
+class _Line(Generic[Item, Result]):
+    """What is still to be done."""
 
+    job: Job[Item, Result]
+    coming: Iterator[list[Item]]
+    timeout_s: float
+    again: deque[Unit[Item]] = field(default_factory=deque)
+    suspects: deque[Unit[Item]] = field(default_factory=deque)
+    at_trial: bool = False  # whether a suspect is at work
 
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # Windows knows few of them
-        return f"signal {number}"
+    def next(self) -> Unit[Item] | None:
+        """The next unit; None where none is to be begun now."""
+        if self.suspects and not self.at_trial:
+            self.at_trial = True
+            return self.suspects.popleft()
+        if self.again:
+            return self.again.popleft()
+        items = next(self.coming, None)
+        return Unit(items, self.job.request(items), self.timeout_s) if items else None
+
+    def over(self, unit: Unit[Item]) -> None:
+        """A unit is not at work any more."""
+        if unit.suspect:
+            self.at_trial = False
+
+    def failing(self, unit: Unit[Item], failure: Failure) -> Iterator[Result]:
+        """Begin a unit again, whole or item by item; or the result of its one item, which failed."""
+        self.over(unit)
+        deaths = unit.deaths + (failure.fate is Fate.DIED)
+        suspect = unit.suspect or failure.fate is Fate.KILLED
+        line = self.suspects if suspect else self.again
+        if failure.fate is Fate.LOST:
+            line.append(unit)
+        elif len(unit.items) > 1:
+            line.extend(
+                Unit([one], self.job.request([one]), self.timeout_s, deaths, suspect) for one in unit.items
+            )
+        elif failure.fate is Fate.DIED and deaths < DEATHS:
+            line.append(Unit(unit.items, unit.request, self.timeout_s, deaths, suspect))
+        else:
+            yield self.job.failed(unit.items[0], failure.why)

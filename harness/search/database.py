@@ -6,7 +6,10 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,47 @@ MOST = 16  # inputs that are kept of one function
 LARGEST = 4096  # numbers of an input that is kept
 
 
-def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path:
-    """The file of a function at arrays of these dtypes."""
+@dataclass(frozen=True)
+class Elsewhere:
+    """What other hunts for the same found.
+
+    Attributes:
+        asked, hunts: How many inputs they asked, and how many they were.
+        found: The inputs that fail, as `written` gives them.
+    """
+
+    asked: int
+    hunts: int
+    found: tuple[str, ...]
+
+    def points(self, like: Sequence[Array]) -> list[Point]:
+        """Those inputs; what is not one, or of other dtypes, is left out."""
+        return [point for text in self.found for point in _points(f'{{"inputs": [{text}]}}', like)]
+
+
+NOTHING = Elsewhere(0, 0, ())
+_elsewhere: ContextVar[Elsewhere | None] = ContextVar("elsewhere", default=NOTHING)
+
+
+@contextmanager
+def among_others(found: Elsewhere | None) -> Iterator[None]:
+    """Search on from what others found; with None as one of many, which keeps nothing."""
+    token = _elsewhere.set(found)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+def others() -> Elsewhere | None:
+    """What others found; None where this is one of many."""
+    return _elsewhere.get()
+
+
+def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path | None:
+    """The file of a function at arrays of these dtypes; None for one of many hunts."""
+    if others() is None:
+        return None
     kinds = "-".join(a.dtype.name for a in arrays)
     short = re.sub(r"[^\w.]+", "_", subject)[:60]
     return folder / f"{short}-{zlib.crc32(f'{subject} {kinds}'.encode()):08x}.json"
@@ -31,15 +73,21 @@ def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path:
 def load(file: Path, like: Sequence[Array]) -> list[Point]:
     """The inputs that a file holds; what is not one, or of other dtypes, is left out."""
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-        return [point for one in held["inputs"] if (point := _read(one, like))]
-    except (OSError, ValueError, KeyError, TypeError):
+        return _points(file.read_text(encoding="utf-8"), like)
+    except OSError:
+        return []
+
+
+def _points(text: str, like: Sequence[Array]) -> list[Point]:
+    try:
+        return [point for one in json.loads(text)["inputs"] if (point := _read(one, like))]
+    except (ValueError, KeyError, TypeError):
         return []
 
 
 def keep(file: Path, points: Iterable[Point]) -> None:
     """Write the inputs that fail, in place of those that were kept; without any there is no file."""
-    kept = [_written(p) for p in points if p.size <= LARGEST][:MOST]
+    kept = [_plain(p) for p in points if p.size <= LARGEST][:MOST]
     if not kept:
         file.unlink(missing_ok=True)
         return
@@ -49,7 +97,12 @@ def keep(file: Path, points: Iterable[Point]) -> None:
     partial.replace(file)
 
 
-def _written(point: Point) -> dict[str, Any]:
+def written(point: Point) -> str:
+    """An input as text."""
+    return json.dumps(_plain(point))
+
+
+def _plain(point: Point) -> dict[str, Any]:
     along = None if point.cotangent is None else list(map(_array, point.cotangent))
     return {"arrays": list(map(_array, point.arrays)), "cotangent": along}
 

@@ -42,6 +42,7 @@ class Finding:
         steps: How many more were asked to shrink it.
         open: Where nothing can be proven: the inputs, each with the reason.
         code: The check of that input as code.
+        hunts: How many hunts it took.
     """
 
     answer: Answer | None
@@ -51,12 +52,16 @@ class Finding:
     steps: int
     open: tuple[tuple[Point, str], ...]
     code: Code | None = None
+    hunts: int = 1
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth saying, in words."""
-        said = [f"search: {self.evaluations:,} inputs, none of which fails"]
-        if self.answer:
+        of = f" in {self.hunts} hunts" if self.hunts > 1 else ""
+        said = [f"search: {self.evaluations:,} inputs{of}, none of which fails"]
+        if self.answer and of:
+            said = [f"search: the worst one of {self.evaluations:,} inputs{of}, shrunk, is {FOUND!r}"]
+        elif self.answer:
             said = [
                 f"search: of {self.evaluations:,} inputs number {self.first} was the first that failed; the "
                 f"worst one, shrunk, is {FOUND!r}",
@@ -174,7 +179,8 @@ def search(
         code: A check of an input as code.
         file: Keeps what fails for the next run.
     """
-    kept = database.load(file, about.target.arrays) if file else []
+    arrays, beside = about.target.arrays, database.others() or database.NOTHING
+    kept = [*(database.load(file, arrays) if file else []), *beside.points(arrays)]
     hunt, worst, first = about.hunt(count), None, 0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -188,10 +194,11 @@ def search(
         if worst is None:
             if kept and file:
                 database.keep(file, [])
-            return Finding(None, None, hunt.spent, 0, 0, open_)
+            return Finding(None, None, hunt.spent + beside.asked, 0, 0, open_, None, max(1, beside.hunts))
         point, steps = about.smallest(hunt, worst)
         answer = about.ask(replace(about.question, probes=()), point)
     if file:
         others = [p for p in kept if p.key != point.key and score(hunt.ask(p)).fails]
         database.keep(file, [point, *others])
-    return Finding(answer, point, hunt.spent, first, steps, open_, code(point, answer))
+    asked, hunts = hunt.spent + beside.asked, max(1, beside.hunts)
+    return Finding(answer, point, asked, first, steps, open_, code(point, answer), hunts)

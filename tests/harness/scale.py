@@ -15,6 +15,7 @@ from time import perf_counter
 from harness.cases import catalogue
 from harness.runs.record import Cell
 from harness.runs.runner import plan, run
+from harness.runs.workers import Workers
 
 ORACLES = ("exact", "numpy", "jax-jit", "torch", "fd")
 
@@ -58,7 +59,7 @@ def main() -> None:
             yield cell
 
     start, done = perf_counter(), 0
-    for record in run(counted(), asked.jobs, timed=()):
+    for record in run(counted(), Workers(asked.jobs), timed=()):
         waiting.remove(hash(record.cell))  # KeyError: it came twice, or was never asked for
         done += 1
         if done % (asked.cells // 10) == 0:

@@ -1,11 +1,12 @@
 """What README and docs/ show is run: Python blocks whole, command lines at least parsed, names looked up."""
 
+import importlib
 import inspect
 import re
 import shlex
 import subprocess
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from unittest.mock import Mock
 
 import pytest
@@ -68,7 +69,7 @@ def test_each_user_has_a_page_with_code():
 
 def test_every_line_of_a_shell_block_is_known_to_this_test():
     """A line that begins otherwise would be promised and not tested."""
-    known = {"gradproof", "make", "pytest", "pip"}
+    known = {"gradproof", "make", "pytest", "pip", "dask"}
     assert [line for line in LINES if line[0] not in known] == []
     assert COMMANDS
     assert TARGETS
@@ -79,9 +80,15 @@ def test_a_command_line_parses(tokens):
     command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     assert command.__name__.strip("_").split("_")[-1] in tokens[:2] or tokens == ("--version",)
     given = {t.removeprefix("--").replace("-", "_") for t in tokens if t.startswith("--")}
-    taken = asdict(bound.arguments["options"]) if "options" in bound.arguments else {}
+    taken = {k: v for one in bound.arguments.values() if is_dataclass(one) for k, v in asdict(one).items()}
     fields = {*bound.arguments, *taken, *taken.get("scope", ())}
     assert given <= {name.rstrip("_") for name in fields} | {"help", "version"}
+
+
+@pytest.mark.parametrize("tokens", sorted(words[1:] for words in LINES if words[0] == "dask"), ids=" ".join)
+def test_a_line_for_dask_parses(tokens):
+    command = importlib.import_module(f"distributed.cli.dask_{tokens[0]}").main
+    assert command.make_context(tokens[0], list(tokens[1:])).params
 
 
 QUICK = [t for t in COMMANDS if t[0] in {"list", "explain", "--version"} or "--case" in t]

@@ -6,32 +6,26 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import product, repeat
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
+from harness.runs.workers import Workers, spread
 from tests.power import alarm_page, report
-from tests.power.defect import page
-from tests.power.defects import of_function
-from tests.power.detection import DRAWS, of_fault
-from tests.power.false_alarms import cells as alarm_cells
-from tests.power.false_alarms import of_cell as of_right_one
+from tests.power.defect import Defect, page
+from tests.power.detection import DRAWS
 from tests.power.faults import FAULTS
 from tests.power.known_alarms import CAUSES
-from tests.power.mutations import cells, of_cell
+from tests.power.parts import MEASURING, Asked, Rows, everything
 from tests.power.searching import EVALUATIONS
-from tests.power.searching import of_fault as of_search
 from tests.power.subjects import SUBJECTS
 
-DTYPES = ("float64", "float32")
+LONGEST_S = 3600.0  # for one row, or a fault's
 
 
 def faults(rows: list[Any], folder: Path) -> int:
@@ -56,7 +50,7 @@ def mutations(rows: list[Any], folder: Path) -> int:
 
 def defects(rows: list[Any], folder: Path) -> int:
     """The installed frameworks' own functions."""
-    (folder / "defects.md").write_text(page(rows))
+    (folder / "defects.md").write_text(page([Defect(**row | {"x": tuple(row["x"])}) for row in rows]))
     print(f"{len(rows)} live defects in {len(SUBJECTS)} functions")
     return 0
 
@@ -94,20 +88,34 @@ PARTS: dict[str, Callable[[list[Any], Path], int]] = {
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[Executor]:
-    """Processes of one thread each, which share what JAX compiles: most of the time of its cells."""
+def sharing_what_jax_compiles() -> Iterator[None]:
+    """Among the processes of this machine: it is most of the time of JAX's cells."""
     with TemporaryDirectory() as kept:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = kept
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-        with ProcessPoolExecutor(jobs, get_context("spawn"), threadpool_limits, (1,)) as pool:
-            yield pool
+        yield
+
+
+def finished(
+    asked: list[Asked], workers: Workers, lost: list[str]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Each part with all its rows in their order, as soon as it is done; calls that failed go to `lost`."""
+    left = Counter(one.part for one in asked)
+    found: dict[str, dict[int, Rows]] = {part: {} for part in left}
+    for own in spread(MEASURING, ([one] for one in asked), workers, LONGEST_S):
+        lost += [own.lost] if own.lost else []
+        found[own.part][own.place] = own
+        left[own.part] -= 1
+        if not left[own.part]:
+            yield own.part, [row for _, rows in sorted(found.pop(own.part).items()) for row in rows.rows]
 
 
 def main() -> int:
     """Measure all of it, or one part; 1 where ours is not what it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="how many processes")
+    parser.add_argument("--scheduler", default="", help="the address of a Dask scheduler, in place of --jobs")
     parser.add_argument("--draws", type=int, default=DRAWS, help="ordinary draws for each fault")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS, help="inputs that a search asks")
     parser.add_argument("--seeds", type=int, default=0, help="draws for each right gradient")
@@ -118,27 +126,16 @@ def main() -> int:
         parser.error(
             "--jobs, --draws and --evaluations must be 1 or more, --seeds 0 (as in the table) or more"
         )
-    work: dict[str, tuple[Callable[..., list[Any]], Iterable[Iterable[Any]]]] = {
-        "faults": (of_fault, (range(len(FAULTS)), repeat(asked.draws))),
-        "search": (of_search, (range(len(FAULTS)), repeat(asked.evaluations))),
-        "mutations": (of_cell, zip(*cells(), strict=True)),
-        "defects": (of_function, zip(*product(SUBJECTS, DTYPES), strict=True)),
-        "alarms": (of_right_one, (*zip(*alarm_cells(), strict=True), repeat(asked.seeds))),
-    }
     start = time.monotonic()
-    with processes(asked.jobs) as pool:
+    whole = everything(asked.draws, asked.evaluations, asked.seeds)
+    chosen = [one for one in whole if asked.only in {None, one.part}]
+    workers, lost = Workers(asked.jobs, asked.scheduler), list[str]()
+    with sharing_what_jax_compiles():
         # All is begun at once: no process waits for the end of a part.
-        begun = {
-            name: pool.map(function, *lists)
-            for name, (function, lists) in work.items()
-            if asked.only in {None, name}
-        }
-        worst = max(
-            PARTS[name]([row for own in lists for row in own], asked.output) for name, lists in begun.items()
-        )
+        worst = max(PARTS[part](rows, asked.output) for part, rows in finished(chosen, workers, lost))
     report.write(asked.output)
-    print(f"{time.monotonic() - start:.0f} s")
-    return worst
+    print(*(f"without rows: {one}" for one in lost), f"{time.monotonic() - start:.0f} s", sep="\n")
+    return max(worst, bool(lost))
 
 
 if __name__ == "__main__":

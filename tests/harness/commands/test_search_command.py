@@ -1,5 +1,8 @@
 """The command `search`: a check that looks for the worst input, and prints it as code."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from harness.commands.cli import run
@@ -32,3 +35,27 @@ def test_a_search_of_nothing_is_refused(capsys):
     assert "--evaluations must be an integer >= 1, got 0" in capsys.readouterr().err
     assert run(["search", "builtins:max"]) == 2
     assert "add --shape 32,64 for each argument" in capsys.readouterr().err
+
+
+def test_many_hunts_find_the_same_here_and_in_processes(capsys):
+    options = ["--vjp", f"{SUBJECTS}:softplus_vjp", "--evaluations", "40", "--probes", "none"]
+    hunts = ["search", f"{SUBJECTS}:softplus", *options, "--hunts", "2"]
+    assert run(hunts) == 1
+    here = capsys.readouterr().out
+    assert re.match(r"seed 0: number \d+ of 40 inputs failed first; .* bits lost at \[710\.", here)
+    assert "\nseed 1: number " in here
+    assert "search: the worst one of " in here
+    assert " inputs in 2 hunts, shrunk, is 'search'" in here
+    database = next(Path(".gradproof/search").iterdir())
+    database.unlink()
+    assert run([*hunts, "--jobs", "1"]) == 1
+    assert capsys.readouterr().out == here
+    assert database.exists()
+
+
+def test_hunts_that_find_nothing_say_how_many_inputs_they_asked(capsys):
+    options = ["--vjp", f"{SUBJECTS}:right_softplus_vjp", "--evaluations", "20", "--probes", "none"]
+    assert run(["search", f"{SUBJECTS}:softplus", *options, "--hunts", "2"]) == 0
+    assert re.search(r"search: \d\d inputs in 2 hunts, none of which fails", capsys.readouterr().out)
+    assert run(["search", f"{SUBJECTS}:softplus", "--hunts", "0"]) == 2
+    assert "--hunts must be an integer >= 1, got 0" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from harness.cases import catalogue
 from harness.runs import runner
 from harness.runs.record import Cell
 from harness.runs.runner import DTYPES, oracles, plan, run, run_cell, with_times
+from harness.runs.workers import Workers
 from harness.verdicts import Outcome
 
 TIMES = [name for name in runner.Record.__struct_fields__ if "time" in name]
@@ -108,7 +109,7 @@ def alone():
 
 @pytest.fixture(scope="module")
 def spread():
-    return list(run(CELLS, jobs=2))
+    return list(run(CELLS, Workers(2)))
 
 
 def test_one_job_gives_one_record_a_cell_in_order(alone):
@@ -149,9 +150,9 @@ def test_with_two_jobs_each_row_that_can_be_timed_is_timed_once(spread):
 
 def test_two_jobs_without_timing_stop_after_the_comparisons(monkeypatch):
     monkeypatch.setattr(
-        runner, "spread", lambda work, groups, *_: (r for group in groups for r in work(group))
+        runner, "spread", lambda job, groups, *_: (r for group in groups for r in job.do(group))
     )
-    assert [r.cell for r in run(CELLS[:3], jobs=2, timed=())] == CELLS[:3]
+    assert [r.cell for r in run(CELLS[:3], Workers(2), timed=())] == CELLS[:3]
 
 
 def test_records_come_as_they_are_done(monkeypatch):
@@ -251,7 +252,7 @@ def test_cells_are_read_as_they_are_needed_and_records_come_as_they_are_done():
             read.append(seed)
             yield Cell("step_function", "zeros", "float64", "numpy", seed)
 
-    records = run(cells(), jobs=0, timed=())
+    records = run(cells(), timed=())
     for done in range(5):
         assert next(records).seed == done
         assert len(read) == done + 1

@@ -4,43 +4,31 @@ import os
 import signal
 import time
 from itertools import islice
+from threading import Thread
 
+import msgspec
 import pytest
 
-from harness.runs import workers
-from harness.runs.workers import spread
-
-
-def square(items):
-    return [item * item for item in items]
-
-
-def treacherous(items):
-    """Item 4 kills its process, 9 hangs."""
-    for item in items:
-        if item == 4:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if item == 9:
-            time.sleep(60)
-    return square(items)
-
-
-def raising(items):
-    raise ArithmeticError(f"cannot do {items}")
-
-
-def said(item, why):
-    return item, why
-
-
-def batches(count):
-    return ([3 * k, 3 * k + 1, 3 * k + 2] for k in range(count))
+from harness.runs import processes
+from harness.runs.jobs import Failure, Fate, Job, Unit
+from harness.runs.processes import Processes
+from harness.runs.workers import HERE, Workers, spread
+from harness.selection import Untrusted, UsageError
+from tests.harness.runs.treacherous import (
+    batches,
+    job,
+    odd,
+    raising,
+    results_and_lost,
+    square,
+    treacherous,
+    waiting,
+)
 
 
 def test_a_process_that_dies_or_hangs_costs_its_item_alone():
-    results = list(spread(treacherous, batches(4), 2, said, timeout_s=2.0))
-    lost = dict(r for r in results if isinstance(r, tuple))
-    assert sorted(r for r in results if isinstance(r, int)) == [n * n for n in range(12) if n not in (4, 9)]
+    found, lost = results_and_lost(spread(job(treacherous), batches(4), Workers(2), timeout_s=2.0))
+    assert found == [n * n for n in range(12) if n not in (4, 9)]
     assert lost.keys() == {4, 9}
     assert "was killed by SIGKILL" in lost[4]
     assert "took longer than 2 s and was stopped; --timeout allows more" in lost[9]
@@ -48,7 +36,7 @@ def test_a_process_that_dies_or_hangs_costs_its_item_alone():
 
 def test_what_the_work_itself_raises_ends_the_run():
     with pytest.raises(ArithmeticError, match=r"cannot do \[0, 1, 2\]"):
-        list(spread(raising, batches(1), 1, said))
+        list(spread(job(raising), batches(1), Workers(1)))
 
 
 def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():
@@ -59,12 +47,148 @@ def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():
             taken.append(len(taken))
             yield [len(taken)]
 
-    rows = spread(square, endless(), 1, said)
+    rows = spread(job(square), endless(), Workers(1))
     assert list(islice(rows, 2)) == [1, 4]
     rows.close()
     assert len(taken) <= 5
 
 
+def test_without_batches_nothing_is_started(monkeypatch):
+    monkeypatch.setattr(Workers, "pool", None)
+    assert list(spread(job(square), [], Workers(1))) == []
+
+
+def test_a_process_that_is_killed_while_it_waits_for_work_costs_nothing(tmp_path):
+    file = tmp_path / "pid"
+    with Processes(1) as pool:
+        for round_ in range(2):
+            pool.begin(Unit([str(file)], job(waiting, str).request([str(file)]), 60.0))
+            Thread(target=_gone, args=(file,)).start()
+            ((_, found),) = pool.ended()
+            if isinstance(found, Failure):  # begun before pebble had seen it, and that may be
+                assert round_ == 1
+                assert found.fate is Fate.DIED
+                continue
+            assert msgspec.msgpack.decode(found) == [str(file)]
+            os.kill(_gone.number, signal.SIGKILL)
+            time.sleep(0.3)
+
+
+def _gone(file):
+    while not file.exists() or not file.read_text():
+        time.sleep(0.02)
+    _gone.number = int(file.read_text())
+    file.unlink()
+
+
+def test_what_is_no_plain_data_or_of_another_item_is_refused():
+    with pytest.raises(TypeError, match="a result must be plain data, and it holds object"):
+        list(spread(job(odd), batches(1), Workers(1)))
+    own = Job(square, int, lambda item, why: 0, lambda item, result: result == item * item)
+    assert own.results([3, 4], msgspec.msgpack.encode([9, 16])) == [9, 16]
+    for wrong in ([9], [9, 16, 25], [16, 9], ["9", 16], {"a": 1}, None):
+        with pytest.raises(Untrusted, match="a process answered"):
+            own.results([3, 4], msgspec.msgpack.encode(wrong))
+    with pytest.raises(Untrusted, match="no result"):
+        own.results([3, 4], b"\x80\x04\x95no msgpack")
+
+
 def test_an_exit_code_is_told():
-    problem = workers.ProcessExpired("gone", code=3)
-    assert workers._why(problem, 1.0) == "the process that ran it ended with exit code 3"
+    assert processes._ended_by(3) == "the process that ran it ended with exit code 3"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"jobs": -1}, "--jobs must be an integer >= 0"),
+        ({"scheduler": "10.0.0.1:8786"}, "write tcp://HOST:PORT, or tls://HOST:PORT"),
+        ({"scheduler": "http://10.0.0.1"}, "write tcp://HOST:PORT"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused(given, said):
+    with pytest.raises(UsageError, match=said):
+        Workers(**given)
+    assert not HERE.are_others
+
+
+def test_without_dask_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setattr("harness.runs.workers.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"--scheduler needs Dask: pip install 'gradproof\[cluster\]'"):
+        Workers(scheduler="tcp://127.0.0.1:8786")
+
+
+# -- what becomes of a unit, without a process -------------------------------------------------------------
+
+
+class Scripted:
+    """A pool that holds one unit, and does with it what a function says."""
+
+    room = 2
+
+    def __init__(self, does):
+        self.does, self.units, self.most_suspects = does, [], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    @property
+    def held(self):
+        return len(self.units)
+
+    def begin(self, unit):
+        self.units.append(unit)
+        self.most_suspects = max(self.most_suspects, sum(u.suspect for u in self.units))
+
+    def ended(self):
+        unit = self.units.pop(0)
+        failure = self.does(unit)
+        yield unit, failure or msgspec.msgpack.encode(square(unit.items))
+
+
+def scripted(monkeypatch, does):
+    pool = Scripted(does)
+    monkeypatch.setattr(Workers, "pool", lambda self: pool)
+    return *results_and_lost(spread(job(square), batches(3), Workers(1))), pool
+
+
+def test_an_item_fails_when_its_process_has_died_three_times(monkeypatch):
+    seen = []
+
+    def does(unit):
+        if 4 in unit.items:
+            seen.append(len(unit.items))
+            return Failure(Fate.DIED, "dead")
+        return None
+
+    found, lost, _ = scripted(monkeypatch, does)
+    assert (found, lost) == ([n * n for n in range(9) if n != 4], {4: "dead"})
+    assert seen == [3, 1, 1]
+
+
+def test_an_item_that_dies_twice_by_chance_is_not_lost(monkeypatch):
+    deaths = iter([True, True])
+    found, lost, _ = scripted(
+        monkeypatch,
+        lambda unit: Failure(Fate.DIED, "dead") if 4 in unit.items and next(deaths, None) else None,
+    )
+    assert (found, lost) == ([n * n for n in range(9)], {})
+
+
+def test_a_lost_connection_is_nobodys_fault(monkeypatch):
+    losses = iter([True] * 20)
+    found, lost, _ = scripted(
+        monkeypatch, lambda unit: Failure(Fate.LOST, "") if next(losses, None) else None
+    )
+    assert (found, lost) == ([n * n for n in range(9)], {})
+
+
+def test_units_that_may_have_killed_a_worker_are_tried_item_by_item_one_at_a_time(monkeypatch):
+    found, lost, pool = scripted(
+        monkeypatch,
+        lambda unit: Failure(Fate.KILLED, "4 workers") if 4 in unit.items or len(unit.items) > 1 else None,
+    )
+    assert (found, lost) == ([n * n for n in range(9) if n != 4], {4: "4 workers"})
+    assert pool.most_suspects == 1

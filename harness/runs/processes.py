@@ -1,0 +1,117 @@
+"""A pool of processes of this machine: each can die or be stopped, and another takes its place."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from threading import Thread
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from harness.runs.jobs import Failure, Fate, Unit, answer
+
+# A process is replaced after so many batches: what compilers keep for ever (jax: each traced function) goes.
+BATCHES_A_PROCESS = 100
+GRACE_S = 60.0  # beyond the limits of what it holds, in which a pool must have answered something
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it has died: nobody else would stop what hangs here."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, name="ends with its parent", daemon=True).start()
+
+
+class Processes:
+    """So many processes, which are started when it is entered; `first` is what each does before it works."""
+
+    def __init__(self, jobs: int, first: Callable[[], None] = end_with_parent) -> None:
+        self.jobs, self.first = jobs, first
+        self._held: dict[Future[bytes], Unit[Any]] = {}
+        self._lost: list[tuple[Unit[Any], Failure]] = []
+
+    def __enter__(self) -> Processes:
+        spawned = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=spawned)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # At the end nothing is running; before it (Ctrl-C) what runs is not waited for.
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+    @property
+    def room(self) -> int:
+        """One unit at work in each process, and one that waits."""
+        return 2 * self.jobs
+
+    @property
+    def held(self) -> int:
+        """How many units it holds."""
+        return len(self._held) + len(self._lost)
+
+    def begin(self, unit: Unit[Any]) -> None:
+        """Take a unit."""
+        if not self._pool.active:
+            self._begin_anew(_ended_by(-signal.SIGKILL))
+        self._held[self._pool.schedule(answer, [unit.request], timeout=unit.timeout_s)] = unit
+
+    def ended(self) -> Iterator[tuple[Unit[Any], bytes | Failure]]:
+        """The units that have ended; it waits for at least one."""
+        if not self._lost:
+            longest = 2 * max(unit.timeout_s for unit in self._held.values())
+            finished = wait(self._held, longest + GRACE_S, FIRST_COMPLETED).done
+            if not finished:
+                self._begin_anew("the process that was to run it never answered")
+            for future in [one for one in self._held if one in finished]:
+                unit = self._held.pop(future)
+                try:
+                    found: bytes | Failure = future.result()
+                except ProcessExpired as problem:
+                    found = Failure(Fate.DIED, _ended_by(problem.exitcode or 0))
+                except TimeoutError:
+                    found = _late(unit.timeout_s)
+                except BrokenProcessPool:
+                    self._held[future] = unit
+                    self._begin_anew(_ended_by(-signal.SIGKILL))
+                    break
+                yield unit, found
+        lost, self._lost = self._lost, []
+        yield from lost
+
+    def _begin_anew(self, why: str) -> None:
+        """Replace all processes: pebble gives all of them up where one is killed that waits for work."""
+        self._lost += [(unit, Failure(Fate.DIED, why)) for unit in self._held.values()]
+        self._held = {}
+        self.__exit__()
+        self.__enter__()
+
+
+def _late(timeout_s: float) -> Failure:
+    return Failure(Fate.LATE, f"took longer than {timeout_s:g} s and was stopped; --timeout allows more")
+
+
+def _ended_by(code: int) -> str:
+    if code >= 0:
+        return f"the process that ran it ended with exit code {code}"
+    return (
+        f"the process that ran it was killed by {_signal(-code)}; look for a crash in native "
+        "code (SIGSEGV) or for too little memory (SIGKILL)"
+    )
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Windows knows few of them
+        return f"signal {number}"
