@@ -128,6 +128,11 @@ def answered(
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
+    if any(p.verdict is Verdict.IMPRECISE and p.examined for p in own):
+        from harness.proof.constants import explained
+
+        own, said = explained(question, posed, own, lambda new: _judged(question, new, examined, seen, name))
+        notes = (*notes, *said)
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
     loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} & _blamed.get() for p in own)
     if loses and fault is None and question.blames and len(question.derivative.steps) > 1:

@@ -114,6 +114,18 @@ def with_moved_data(program: Program, seed: int) -> Program:
     return _with(program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_data(e) else None)
 
 
+def has_rounded(program: Program) -> bool:
+    """Whether any constant of the program is rounded, written or of an array."""
+    return any(_is_constant(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
+
+
+def with_moved_constants(program: Program, seed: int) -> Program:
+    """The program with its written numbers and its arrays moved, as `moved` does it."""
+    return _with(
+        program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_constant(e) else None
+    )
+
+
 def moved(array: Array, dtype: str, seed: int) -> Array:
     """Every number that is rounded, moved by half an ulp: up, for seed 0, or to a side drawn for it.
 
@@ -206,6 +218,10 @@ def _changed(equation: Equation, change: Change) -> Array:
 def _is_data(equation: Equation) -> bool:
     out = equation.output
     return equation.primitive is constant and out.is_float and out.ndim > 0 and out.dtype in FORMATS
+
+
+def _is_constant(equation: Equation) -> bool:
+    return _is_data(equation) or (_is_literal(equation) and equation.output.dtype in FORMATS)
 
 
 def _number(equation: Equation) -> arb:

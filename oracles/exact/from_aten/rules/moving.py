@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from oracles.exact.from_aten.call import BLANK, OperatorCall, Rule, moved, words
-from oracles.exact.from_aten.memory import constant
+from oracles.exact.from_aten.memory import constant, numbers
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach, select
 from oracles.exact.program.primitives import reductions as r
@@ -154,6 +154,7 @@ MOVERS = words(
     " slice_backward diagonal_backward masked_scatter_backward"
 )
 
+WINDOWS = words("hann_window hamming_window blackman_window bartlett_window kaiser_window")
 ZEROS = words("zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta")
 
 
@@ -211,8 +212,15 @@ def _full(call: OperatorCall, first: Any, *rest: Any) -> Var:
     return call.recorder.broadcast(value, call.shape) if isinstance(value, Var) else call.full(value)
 
 
+def _window(call: OperatorCall, *_: Any, **__: Any) -> Var:
+    """As torch computes it: numbers that depend on no argument's are data, like NumPy's windows."""
+    found: Var = constant(call.recorder, numbers(call.returned[0]), call.dtype)
+    return found
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(MOVERS, moved),
+    **dict.fromkeys(WINDOWS, _window),
     "constant_pad_nd": _pad,
     "embedding": _embedding,
     "index_fill": _index_fill,

@@ -1,0 +1,90 @@
+"""What the rounding of a program's own constants does to its derivative.
+
+A window or a matrix of cosines that the code computes is 0, or 1 less 1, at some of its elements, but for the
+rounding of 2 pi: no program keeps digits there, and none of them matters. As an argument that is not
+differentiated such an array is known to half an ulp; so are the numbers that it is computed from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from harness.proof.evidence import Mask, Numbers
+from harness.proof.materiality import Resolution, enclosed
+from harness.proof.question import Part, Question
+from harness.proof.truth import Posed, Truth
+from harness.verdicts import RIGHT, Verdict
+from oracles.exact.enclose.evaluate import Work, evaluate, evaluate_quickly
+from oracles.exact.enclose.literals import has_rounded, with_moved_constants
+from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.program import Program
+from oracles.exact_oracle import BITS
+
+MOVES = range(1, 5)  # seeds: each constant goes up or down in each
+FEW = 4  # times what some moves give
+
+
+def explained(
+    question: Question, posed: Posed, parts: list[Part], judge: Callable[[Posed], list[Part]]
+) -> tuple[list[Part], list[str]]:
+    """The parts; those that lose too many digits are right where constants make as much of a change.
+
+    They count where they alone move the truth by more than the budget: where a tail cancels they move it as
+    much as the inputs do, and what is lost there is lost by the program.
+
+    Args:
+        question, posed: The question, and at its point.
+        parts: What was found.
+        judge: Finds them again, with another a.
+
+    Returns:
+        The parts, and what to say of those that are right now.
+    """
+    true = posed.true
+    if question.resolution is not Resolution.FORMAT or not has_rounded(true.gradient):
+        return parts, []
+    found = []
+    for k, change in enumerate(changes(true, Work(question.limits.seconds))):
+        a, budget = true.attainable[k], question.allowed(true.narrowest[k] or true.dtypes[k])
+        found.append(a + np.where(FEW * change >= a * 2.0**budget, change, 0.0))
+    again = judge(replace(posed, true=replace(true, attainable=tuple(found))))
+    right = [
+        old.verdict is Verdict.IMPRECISE and new.verdict in RIGHT
+        for old, new in zip(parts, again, strict=True)
+    ]
+    names = ", ".join(part.name for part, is_so in zip(parts, right, strict=True) if is_so)
+    said = f"the rounding of constants in the code explains how far off the gradient is: {names}"
+    kept = [new if is_so else old for old, new, is_so in zip(parts, again, right, strict=True)]
+    return kept, [said] if names else []
+
+
+def changes(truth: Truth, work: Work) -> Sequence[Numbers]:
+    """How far the truth goes where each rounded constant moves by half an ulp of its dtype."""
+    most = [np.zeros(t.shape) for t in truth.enclosures]
+    for seed in MOVES:
+        with suppress(ExactError), np.errstate(all="ignore"):
+            there = _evaluated(with_moved_constants(truth.gradient, seed), truth, work)
+            for far, (change, is_told) in zip(most, _changes(there, truth), strict=True):
+                np.maximum(far, change, out=far, where=is_told)
+    return most
+
+
+def _evaluated(program: Program, truth: Truth, work: Work) -> list[Enclosure]:
+    """With more bits where a hundred do not tell the change."""
+    found = enclosed(evaluate_quickly(program, truth.inputs, BITS))
+    if all(is_told.all() for _, is_told in _changes(found, truth)):
+        return found
+    bits = BITS + max(here.bits for here in truth.enclosures)
+    return [Enclosure(one, bits) for one in evaluate(program, truth.inputs, bits, work)]
+
+
+def _changes(there: Sequence[Enclosure], truth: Truth) -> Iterator[tuple[Numbers, Mask]]:
+    """The change of each element, and where it is told to a sixteenth of itself, or of a."""
+    for one, here, a in zip(there, truth.enclosures, truth.attainable, strict=True):
+        change = np.abs((one.mid - here.mid) + (one.rest - here.rest))
+        yield change, np.isfinite(change) & (one.radius <= (change + a) / 16)
