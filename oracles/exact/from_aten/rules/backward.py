@@ -15,7 +15,7 @@ import torch
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, promoted, softplus, words
 from oracles.exact.from_aten.rules.losses import MEAN
-from oracles.exact.from_aten.rules.networks import attention_scores
+from oracles.exact.from_aten.rules.networks import attention_scores, shared_heads
 from oracles.exact.from_aten.rules.pullback import pulled
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, scalar, select
@@ -249,11 +249,22 @@ def _attention(
     scale: float | None = None,
 ) -> tuple[Var, Var, Var]:
     """From the saved log-sum-exp, p = e^(scores - total), and not from a softmax (Dao et al., 2022, B.2)."""
-    scores, factor = attention_scores(call, q, k, causal, attn_mask, scale)
+    keys, values = shared_heads(k, q), shared_heads(v, q)
+    scores, factor = attention_scores(call, q, keys, causal, attn_mask, scale)
     p = scalar("exp", scores - reshape(total, (*total.shape, 1)))
-    inner = matmul(gradient, transpose(v)) - reduce_sum(gradient * out, (out.ndim - 1,), keepdims=True)
+    inner = matmul(gradient, transpose(values)) - reduce_sum(gradient * out, (out.ndim - 1,), keepdims=True)
     moved = p * inner * factor
-    return matmul(moved, k), matmul(transpose(moved), q), matmul(transpose(p), gradient)
+    of_keys, of_values = matmul(transpose(moved), q), matmul(transpose(p), gradient)
+    return matmul(moved, keys), _of_shared(of_keys, k), _of_shared(of_values, v)
+
+
+def _of_shared(gradient: Var, x: Var) -> Var:
+    """Summed over the queries' heads that a head of keys or values serves."""
+    if gradient.shape == x.shape:
+        return gradient
+    served = gradient.shape[-3] // x.shape[-3]
+    each = reshape(gradient, (*x.shape[:-2], served, *x.shape[-2:]))
+    return reduce_sum(each, (each.ndim - 3,))
 
 
 def _embedding(

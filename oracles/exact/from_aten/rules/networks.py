@@ -126,14 +126,20 @@ def _batch_norm(
     return _affine(out, weight, bias), reshape(batch, (x.shape[1],)), reshape(factor, (x.shape[1],))
 
 
+def shared_heads(x: Var, q: Var) -> Var:
+    """Keys or values, each head again for every head of the queries that it serves (Ainslie et al., 2023)."""
+    heads, own = q.shape[-3], x.shape[-3]
+    if heads == own:
+        return x
+    wide = reshape(x, (*x.shape[:-2], 1, *x.shape[-2:]))
+    repeated = x.builder.broadcast(wide, (*x.shape[:-2], heads // own, *x.shape[-2:]))
+    return reshape(repeated, (*x.shape[:-3], heads, *x.shape[-2:]))
+
+
 def attention_scores(
     call: OperatorCall, q: Var, k: Var, causal: bool, mask: Var | None, scale: float | None
 ) -> tuple[Var, Any]:
     """q k^T scale + mask, and the scale, 1/sqrt(width) if none is given."""
-    if q.shape[:-2] != k.shape[:-2]:
-        raise Unsupported(
-            "attention with more queries' heads than keys' (enable_gqa): repeat the keys' before"
-        )
     factor = scalar("rsqrt", call.constant(float(q.shape[-1]))) if scale is None else scale
     scores = matmul(q, transpose(k)) * factor
     if causal:
@@ -160,6 +166,7 @@ def _attention(
     """softmax(q k^T scale + mask) v, and the log-sum-exp of the scores."""
     if dropout:
         raise Unsupported("random numbers have no derivative to prove; set dropout_p to 0")
+    k, v = shared_heads(k, q), shared_heads(v, q)
     scores, _ = attention_scores(call, q, k, causal, attn_mask, scale)
     return matmul(f.softmax(scores, -1), v), f.logsumexp(scores, (scores.ndim - 1,))
 

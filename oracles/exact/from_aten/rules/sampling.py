@@ -16,7 +16,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert, detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.program import Var, sum_of
+from oracles.exact.program.program import Array, Var, sum_of
 
 
 def _linear(t: Var) -> dict[int, Var]:
@@ -93,32 +93,50 @@ def _upsample(n: int, kernel: Any) -> Rule:
 
 
 def _grid_sampler(call: OperatorCall, x: Var, grid: Var, mode: int, padding: int, align: bool) -> Var:
-    """Linear (0) or nearest (1) samples at grid points in [-1, 1]; outside: 0, the border, or mirrored."""
-    if mode not in (0, 1) or padding not in (0, 1, 2):
-        name = {2: "bicubic"}.get(mode, str(mode))
-        raise Unsupported(f"grid_sample of mode {name} and padding {padding}: only linear and nearest")
+    """Linear (0), nearest (1) or cubic (2) samples in [-1, 1]; outside: 0, the border, or mirrored."""
+    if mode not in (0, 1, 2) or padding not in (0, 1, 2):
+        raise Unsupported(f"grid_sample of mode {mode} and padding {padding}: both are from 0 to 2")
     batch, channels, *size = x.shape
     n, points = len(size), grid.shape[1:-1]
-    at = [_coordinate(grid[..., n - 1 - i], s, padding, align) for i, s in enumerate(size)]
     volumes = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in points))
-    step = "round" if mode == 1 else "floor"
-    base = [call.decided(convert(f.step(step, detach(a)), "int64")) for a in at]
+    axes = [
+        _taps(call, grid[..., n - 1 - i], s, mode, padding, align) for i, s in enumerate(size)
+    ]  # fmt: skip
     terms = []
-    for corner in product((0, 1), repeat=n) if mode == 0 else [(0,) * n]:
-        place, inside = np.zeros((), np.int64), np.ones((), bool)
-        weight: Var | None = None
-        for i, up in enumerate(corner):
-            here = base[i] + up
-            place, inside = place * size[i] + here, inside & (here >= 0) & (here < size[i])
-            if mode == 0:
-                part = at[i] - base[i] if up else -(at[i] - (base[i] + 1))
-                weight = part if weight is None else weight * part
-        where = np.where(inside[:, None], volumes * int(np.prod(size)) + place[:, None], -1)
+    for taps in product(*axes):
+        place, weight = np.zeros((), np.int64), None
+        for length, (here, part) in zip(size, taps, strict=True):
+            inside = (place >= 0) & (here >= 0) & (here < length)
+            place = np.where(inside, place * length + here, -1)
+            weight = part if weight is None or part is None else weight * part
+        where = np.where(place[:, None] < 0, -1, volumes * int(np.prod(size)) + place[:, None])
         term = take(x, where)
-        if weight is not None:
-            term = term * reshape(weight, (batch, 1, *points))
-        terms.append(term)
+        terms.append(term if weight is None else term * reshape(weight, (batch, 1, *points)))
     return sum_of(*terms)
+
+
+def _taps(
+    call: OperatorCall, u: Var, size: int, mode: int, padding: int, align: bool
+) -> list[tuple[Array, Var | None]]:
+    """The pixels along one axis that a sample is made of, each with its weight; they may lie outside."""
+    at = _coordinate(u, size, 0 if mode == 2 else padding, align)
+    base = call.decided(convert(f.step("round" if mode == 1 else "floor", detach(at)), "int64"))
+    if mode != 2 and padding:  # at the border a step would jump, and nothing moves there
+        at, base = f.clamp(at, 0.0, float(size - 1)), np.clip(base, 0, size - 1)
+    if mode == 0:
+        return [(base, -(at - (base + 1))), (base + 1, at - base)]
+    if mode == 1:
+        return [(base, None)]
+    return [(_padded(base + k, size, padding, align), weight) for k, weight in _cubic(at - base).items()]
+
+
+def _padded(at: Array, size: int, padding: int, align: bool) -> Array:
+    """Pixels beyond the ends: left there, at the border, or mirrored at the outer pixels or their edges."""
+    if padding == 2:
+        turn = max(2 * size - 2, 1) if align else 2 * size
+        at = at % turn
+        at = np.minimum(at, turn - at if align else turn - 1 - at)
+    return np.clip(at, 0, size - 1) if padding else at
 
 
 def _affine_grid(call: OperatorCall, theta: Var, size: Sizes, align: bool) -> Var:
@@ -136,7 +154,7 @@ def _affine_grid(call: OperatorCall, theta: Var, size: Sizes, align: bool) -> Va
 
 
 def _coordinate(u: Var, size: int, padding: int, align: bool) -> Var:
-    """-1 and 1 are the centres of the outer pixels (align) or their outer edges."""
+    """-1 and 1 are the centres of the outer pixels (align) or their outer edges; mirrored (2) where asked."""
     at = (u + 1.0) * ((size - 1) / 2) if align else ((u + 1.0) * float(size) - 1.0) / 2.0
     if padding == 2:
         low, span = (0.0, float(size - 1)) if align else (-0.5, float(size))
@@ -147,7 +165,7 @@ def _coordinate(u: Var, size: int, padding: int, align: bool) -> Var:
         extra = away - turns * span
         odd = f.remainder(turns, 2.0, "floor")
         at = (extra + (span - 2.0 * extra) * odd) + low
-    return f.clamp(at, 0.0, float(size - 1)) if padding else at
+    return at
 
 
 RULES: dict[str, Rule] = {

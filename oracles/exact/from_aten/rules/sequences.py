@@ -227,8 +227,9 @@ def _rows(sizes: Array, shape: Sequence[int], batch_first: bool) -> Array:
     """The places of each packed row's numbers."""
     at = [(n, t) if batch_first else (t, n) for t, size in enumerate(sizes) for n in range(size)]
     width = math.prod(shape[2:])
-    first = np.ravel_multi_index(np.array(at).T, tuple(shape[:2])) * width
-    return first[:, None] + np.arange(width)
+    first: Array = np.ravel_multi_index(np.array(at).T, tuple(shape[:2])) * width
+    found: Array = first[:, None] + np.arange(width)
+    return found
 
 
 # -- LSTM -------------------------------------------------------------------------------------------------
