@@ -116,6 +116,10 @@ class Pool(Protocol):
     def held(self) -> int:
         """How many it holds."""
 
+    @property
+    def joins(self) -> int:
+        """How many items make a unit that is worth its way; smaller batches are joined."""
+
     def begin(self, unit: Unit[Any]) -> None:
         """Take a unit."""
 

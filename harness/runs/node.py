@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 import traceback
 
 import msgspec
@@ -48,6 +49,7 @@ class Reply(msgspec.Struct, frozen=True):
         raised: What the work raised, as a traceback.
         refused: Why this worker can do no work.
         worker: Which one it is.
+        seconds: How long it took.
     """
 
     answered: bytes | None = None
@@ -56,12 +58,15 @@ class Reply(msgspec.Struct, frozen=True):
     raised: str = ""
     refused: str = ""
     worker: str = ""
+    seconds: float = 0.0
 
 
 def do(order: bytes) -> bytes:
     """The reply to an order; both are msgpack."""
+    begun = time.monotonic()
     reply = _reply(msgspec.msgpack.decode(order, type=Order))
-    return msgspec.msgpack.encode(replace(reply, worker=f"{socket.gethostname()}, process {os.getpid()}"))
+    who, took = f"{socket.gethostname()}, process {os.getpid()}", time.monotonic() - begun
+    return msgspec.msgpack.encode(replace(reply, worker=who, seconds=took))
 
 
 def _reply(order: Order) -> Reply:

@@ -81,7 +81,7 @@ def spread(
     line = _Line(job, chain([first], coming), timeout_s)
     with workers.pool() as pool:
         while True:
-            while pool.held < pool.room and (unit := line.next()):
+            while pool.held < pool.room and (unit := line.next(pool.joins)):
                 pool.begin(unit)
             if not pool.held:
                 return
@@ -104,14 +104,18 @@ class _Line(Generic[Item, Result]):
     suspects: deque[Unit[Item]] = field(default_factory=deque)
     at_trial: bool = False  # whether a suspect is at work
 
-    def next(self) -> Unit[Item] | None:
-        """The next unit; None where none is to be begun now."""
+    def next(self, joins: int) -> Unit[Item] | None:
+        """The next unit, of at least so many items if there are; None where none is to be begun now."""
         if self.suspects and not self.at_trial:
             self.at_trial = True
             return self.suspects.popleft()
         if self.again:
             return self.again.popleft()
-        items = next(self.coming, None)
+        items: list[Item] = []
+        while (batch := next(self.coming, None)) is not None:
+            items += batch
+            if len(items) >= joins:
+                break
         return Unit(items, self.job.request(items), self.timeout_s) if items else None
 
     def over(self, unit: Unit[Item]) -> None:

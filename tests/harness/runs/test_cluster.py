@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from harness.runs import cluster as pools
-from harness.runs import node, runner
+from harness.runs import connection, node, runner
 from harness.runs.cluster import Cluster
 from harness.runs.jobs import Failure, Fate
 from harness.runs.record import Record
@@ -178,8 +178,8 @@ def test_an_item_that_kills_workers_fails_and_takes_no_other_with_it(cluster):
 
 def test_a_cluster_without_workers_is_waited_for_and_then_given_up(cluster, monkeypatch, capsys):
     cluster.kill_workers()
-    monkeypatch.setattr(pools, "SAYS_S", 0.0)
-    monkeypatch.setattr(pools, "PATIENCE_S", 1.5)
+    monkeypatch.setattr(connection, "SAYS_S", 0.0)
+    monkeypatch.setattr(connection, "PATIENCE_S", 1.5)
     with pytest.raises(Unreachable, match=r"no worker is connected to the scheduler for 1.5 s"):
         list(spread(job(square), batches(1), on(cluster)))
     assert "no worker is connected to the scheduler; waiting" in capsys.readouterr().err
@@ -189,7 +189,7 @@ def test_a_cluster_without_workers_is_waited_for_and_then_given_up(cluster, monk
 
 
 def test_where_nobody_answers_it_is_said_what_to_start(monkeypatch):
-    monkeypatch.setattr(pools, "CONNECTS_S", 0.2)
+    monkeypatch.setattr(connection, "CONNECTS_S", 0.2)
     with pytest.raises(
         UsageError, match=r"nobody answers at tcp://127.0.0.1:9 .*`dask scheduler` starts one"
     ):
@@ -210,7 +210,7 @@ def test_comparisons_go_to_the_cluster_and_times_stay(monkeypatch):
 
 
 def test_without_a_scheduler_dask_is_not_imported(monkeypatch):
-    for name in ("dask", "distributed", "harness.runs.cluster", "harness.runs.node"):
+    for name in ("dask", "distributed", "harness.runs.cluster", "harness.runs.connection"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it raises
     assert len(list(run(CELLS[:1], timed=()))) == 1
     assert list(spread(job(square), [[3]], Workers(1))) == [9]
@@ -250,6 +250,15 @@ def test_a_reply_is_read_as_plain_data(capsys):
         opened(packed(refused=node.DAEMON, worker="w"))
     assert opened(packed(answered=own), mine | {"threads": "64"}) == b"answer"
     assert f"threads is {mine['threads']}, and here 64: last digits may differ" in capsys.readouterr().err
+
+
+def test_items_that_take_little_are_joined_by_what_was_measured():
+    own = Cluster("tcp://127.0.0.1:9")
+    assert own.joins == 1
+    own._items, own._seconds = 100, 5.0
+    assert own.joins == 40
+    own._seconds = 1e-9
+    assert own.joins == 500
 
 
 def test_a_worker_whose_nanny_forbids_processes_says_what_to_do(monkeypatch):

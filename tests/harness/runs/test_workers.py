@@ -123,7 +123,7 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
 class Scripted:
     """A pool that holds one unit, and does with it what a function says."""
 
-    room = 2
+    room, joins = 2, 1
 
     def __init__(self, does):
         self.does, self.units, self.most_suspects = does, [], 0
@@ -175,6 +175,14 @@ def test_an_item_that_dies_twice_by_chance_is_not_lost(monkeypatch):
         lambda unit: Failure(Fate.DIED, "dead") if 4 in unit.items and next(deaths, None) else None,
     )
     assert (found, lost) == ([n * n for n in range(9)], {})
+
+
+def test_small_batches_are_joined_where_the_way_is_long(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(Scripted, "joins", 4)
+    found, _, _ = scripted(monkeypatch, lambda unit: sizes.append(len(unit.items)))
+    assert found == [n * n for n in range(9)]
+    assert sizes == [6, 3]
 
 
 def test_a_lost_connection_is_nobodys_fault(monkeypatch):
