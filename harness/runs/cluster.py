@@ -66,7 +66,7 @@ class Cluster:
     @property
     def joins(self) -> int:
         """As many as take about so long that the way does not count, by what has come so far."""
-        return min(MOST_JOINED, int(WORTH_S * self._items / self._seconds)) if self._items else 1
+        return min(MOST_JOINED, int(WORTH_S * self._items / self._seconds)) if self._seconds else 1
 
     def begin(self, unit: Unit[Any]) -> None:
         """Take a unit."""
@@ -94,8 +94,9 @@ class Cluster:
                 return
             replies = [(f, reply) for f in self._held if (reply := self._reply(f)) is not None]
             for future, reply in replies:
-                self._items += len(self._held[future].items)
-                yield self._held.pop(future), reply
+                unit = self._held.pop(future)
+                self._items += len(unit.items) if isinstance(reply, bytes) else 0
+                yield unit, reply
             if not replies or time.monotonic() > looked + LOOKS_S:
                 looked, self._threads = time.monotonic(), sum(self._connection.threads().values())
             if replies:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -279,6 +280,15 @@ def in_turns(
     if oracle.name == REFERENCE.name:
         return (mine.value, yardstick), (mine.gradient, yardstick)
     return (mine.value, reference.value), (mine.gradient, reference.gradient)
+
+
+def first_call_s(case: Case, oracle: Oracle, cell: Cell | Record) -> float:
+    """The seconds of one value and gradient, set-up and compilation included, as this process is now."""
+    args, cotangent = case.draw(cell.input, cell.dtype, cell.seed)
+    start = perf_counter()
+    loaded = Loaded.of(oracle.subject(case, np.dtype(cell.dtype)), args, cotangent)
+    loaded.value(), loaded.gradient()
+    return perf_counter() - start
 
 
 def times(case: Case, oracle: Oracle, cell: Cell | Record) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from harness.cases.plugins import ORACLES, plugins
 from harness.runs.jobs import Job
 from harness.runs.known import known_defects
 from harness.runs.record import Cell, Record, Row
-from harness.runs.row import EXACT, REFERENCE, examine, is_timed, times
+from harness.runs.row import EXACT, REFERENCE, examine, first_call_s, is_timed, times
 from harness.runs.workers import HERE, Workers, spread
 from harness.selection import TIMEOUT_S, Scope, listed, matching
 from harness.verdicts import Outcome
@@ -183,11 +183,15 @@ def run(
         return
     groups = (list(group) for _, group in itertools.groupby(cells, key=_together))
     for record in spread(_job(partial(_run_cells, full=full)), groups, workers, timeout_s):
-        if record.dtype in timed and to_be_timed(record, full):
+        waits = to_be_timed(record, full)
+        if waits and record.dtype in timed:
             untimed.append(record)
-        yield record
+        # No time of another machine stays; that there was one says that the row ran, for who times it later.
+        later = waits and (record.dtype in timed or not timed)
+        yield replace(record, first_call_time_s=None) if workers.scheduler and not later else record
     kept = (list(group) for _, group in itertools.groupby(untimed, key=_together))
-    yield from spread(_job(partial(_with_times, full=full)), kept, Workers(1), timeout_s)
+    timing = partial(_with_times, full=full, first=bool(workers.scheduler))
+    yield from spread(_job(timing), kept, Workers(1), timeout_s)
 
 
 def _job(do: Callable[[list[Any]], list[Record]]) -> Job[Any, Record]:
@@ -210,8 +214,8 @@ def _run_cells(cells: list[Cell], full: bool) -> list[Record]:
     return [run_cell(cell, full) for cell in cells]
 
 
-def _with_times(records: list[Record], full: bool) -> list[Record]:
-    return [with_times(record, full) for record in records]
+def _with_times(records: list[Record], full: bool, first: bool) -> list[Record]:
+    return [with_times(record, full, first) for record in records]
 
 
 def _lost(row: Cell | Record, why: str) -> Record:
@@ -229,12 +233,17 @@ def to_be_timed(record: Record, full: bool = False) -> bool:
     return ran and is_timed(catalogue()[record.case], record, full)
 
 
-def with_times(record: Record, full: bool = False) -> Record:
-    """The record with the times of its row; itself where the row did not run or is not timed."""
+def with_times(record: Record, full: bool = False, first: bool = False) -> Record:
+    """The record with the times of its row, `first` with that of its first call here.
+
+    It is the record itself where the row did not run or is not timed.
+    """
     if not to_be_timed(record, full):
         return record
     case = catalogue()[record.case]
+    oracle = oracles()[record.oracle]
     try:
-        return replace(record, **times(case, oracles()[record.oracle], record))
+        own = {"first_call_time_s": first_call_s(case, oracle, record)} if first else {}
+        return replace(record, **own, **times(case, oracle, record))
     except Exception as problem:  # what raises only now is news, and the run goes on
         return replace(record, outcome=Outcome.ERROR, diagnosis=first_line(problem))

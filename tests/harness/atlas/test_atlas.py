@@ -19,6 +19,7 @@ from harness.atlas.saved import Atlas, read, text_of
 from harness.commands import atlas as command
 from harness.commands.cli import run
 from harness.report import progress
+from harness.runs.workers import Workers
 from harness.selection import Untrusted
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.coverage.jax_subjects import subjects as of_jax
@@ -232,6 +233,37 @@ def test_a_run_that_was_killed_goes_on(values_alone, tmp_path, monkeypatch, caps
         "numpy.expm1",
         "numpy.sin",
     }
+
+
+def test_on_a_cluster_a_row_is_measured_without_its_time_which_is_taken_here(monkeypatch, tmp_path, capsys):
+    x = torch.tensor([0.5, -1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    made = SimpleNamespace(
+        subjects=lambda name, dtype: [Subject(name, torch.exp, (x,))], names=lambda: ["torch.exp"]
+    )
+    monkeypatch.setattr(measure, "subjects_of", lambda system: made)
+    monkeypatch.setattr(command, "subjects_of", lambda system: made)
+    monkeypatch.setattr(command, "SYSTEMS", ("torch",))
+    monkeypatch.setattr(measure, "ORDERS", {"torch": (1, 2)})
+    asked = []
+
+    def spread_here(job, batches, workers, timeout):
+        for batch in batches:
+            found = job.do(batch)
+            asked.append(
+                (workers, [row.row.time_ratio for row in found[0]] if job is command.MEASURING else None)
+            )
+            yield from job.results(batch, msgspec.msgpack.encode(found))
+
+    monkeypatch.setattr(command, "spread", spread_here)
+    options = ["--dtype", "float64", "--quick", "--output", str(tmp_path), "--scheduler", "tcp://127.0.0.1:9"]
+    assert run(["atlas", *options]) is ExitCode.OK
+    assert asked == [(Workers(1, "tcp://127.0.0.1:9"), [None, None]), (Workers(1), None)]
+    first, second = read(tmp_path / "atlas.csv").rows
+    assert (first.order, second.order, second.time_ratio) == (1, 2, None)
+    assert first.time_ratio > 0
+    assert (tmp_path / "atlas.jsonl").read_bytes().count(
+        b"\n"
+    ) == 4  # a header, two rows, and the one with its time
 
 
 def test_a_pattern_that_matches_nothing_has_near_matches(values_alone, capsys):

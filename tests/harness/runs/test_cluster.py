@@ -197,16 +197,24 @@ def test_where_nobody_answers_it_is_said_what_to_start(monkeypatch):
 
 
 def test_comparisons_go_to_the_cluster_and_times_stay(monkeypatch):
-    asked = []
+    asked, far = [], Workers(scheduler="tcp://127.0.0.1:9")
 
     def spread_here(job, groups, workers, *_):
         asked.append(workers)
-        return (record for group in groups for record in job.do(group))
+        for group in groups:
+            for record in job.do(group):
+                late = msgspec.structs.replace(record, first_call_time_s=1e6)
+                yield late if workers is far else record
 
     monkeypatch.setattr(runner, "spread", spread_here)
-    records = list(run(CELLS[:1], Workers(scheduler="tcp://127.0.0.1:9")))
-    assert asked == [Workers(scheduler="tcp://127.0.0.1:9"), Workers(1)]
-    assert [r.gradient_time_s is None for r in records] == [True, False]
+    cells = plan(["function_2"], ["numpy"], ["float64"])
+    records = list(run(cells, far))
+    assert asked == [far, Workers(1)]
+    (timed,) = records[len(cells) :]
+    assert timed.gradient_time_s > 0
+    first = {record.cell: record.first_call_time_s for record in records}
+    assert [first[c] for c in cells if c != timed.cell] == [None] * (len(cells) - 1)
+    assert 0 < first[timed.cell] < 1e6
 
 
 def test_without_a_scheduler_dask_is_not_imported(monkeypatch):
