@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.atlas.at_once import Mask, Open
+from harness.atlas.at_once import Mask, Open, Unknown
 from harness.page.elements import Elements, elements, of_value
 from harness.proof.answer import Sight, answer
 from harness.proof.question import Question
@@ -19,10 +19,15 @@ from harness.subject.target import Target
 from harness.subject.tested import Tested
 from harness.verdicts import Verdict
 from oracles.exact.core.plans import planned
+from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import refine
+from oracles.exact.program.balls import as_balls
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
+
+FEW = 32  # numbers without a finite value that are asked on where Arb does all
+SECONDS = 2.0  # of work to find them
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,14 @@ class Gradients:
         (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
         return ~np.isnan(np.asarray(value, np.float64))
 
-    def unknown(self, arrays: Sequence[Array]) -> Mask:
+    def unknown(self, arrays: Sequence[Array]) -> Unknown:
         """Where the truth has no finite value in a hundred bits."""
         try:
             at = recorded(self._along_ones(arrays), arrays)
             program = self.question.derivative.last(at.function.program, at.wrt)
         except ExactError:
-            return np.zeros(arrays[0].shape, bool)
-        return unknown(program, [*at.function.values, *at.directions], arrays[0])
+            return Unknown(np.zeros(arrays[0].shape, bool), 0)
+        return unknown(program, [*at.function.values, *at.directions], arrays)
 
     def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
         """The elements of each gradient."""
@@ -90,13 +95,13 @@ class Values:
         (value,) = self._run(arrays)
         return ~np.isnan(np.asarray(value, np.float64))
 
-    def unknown(self, arrays: Sequence[Array]) -> Mask:
+    def unknown(self, arrays: Sequence[Array]) -> Unknown:
         """Where the truth has no finite value in a hundred bits."""
         try:
             forward = self.question.specify(arrays)
         except ExactError:
-            return np.zeros(arrays[0].shape, bool)
-        return unknown(forward.program, forward.values, arrays[0])
+            return Unknown(np.zeros(arrays[0].shape, bool), 0)
+        return unknown(forward.program, forward.values, arrays)
 
     def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
         """The elements of each result."""
@@ -121,12 +126,32 @@ class Values:
         return found
 
 
-def unknown(program: Program, inputs: Sequence[Array], like: Array) -> Mask:
-    """Where a program of single numbers has no finite result in the fast core."""
-    there = np.zeros(like.shape, bool)
+def unknown(program: Program, inputs: Sequence[Array], arrays: Sequence[Array]) -> Unknown:
+    """Where a program of single numbers has no finite result in a hundred bits.
+
+    Where the fast core has none at all, Arb says it, and few of them can be asked on: the slopes around each
+    take many evaluations with a thousand bits. Zeros are among them, for the kinks that are there.
+    """
+    plan = None
     with suppress(ExactError):
         plan = planned(program)
-        for balls in (plan.run(inputs) if plan else None) or ():
-            if balls.size == like.size:
-                there |= ~np.isfinite(balls.r.reshape(like.shape))
-    return there
+    found = plan.run(inputs) if plan else None
+    results = [one.r for one in found] if found is not None else _radii(program, inputs)
+    there = np.zeros(arrays[0].shape, bool)
+    if found is None:
+        there |= np.logical_or.reduce([array == 0 for array in arrays])
+    for radii in results:
+        if radii.size == there.size:
+            there |= ~np.isfinite(radii.reshape(there.shape))
+    return Unknown(there, there.size if found is not None else FEW)
+
+
+def _radii(program: Program, inputs: Sequence[Array]) -> list[Array]:
+    """By Arb: infinite where too little is known; none at all where it cannot compare two numbers."""
+    with suppress(ExactError):
+        results = evaluate(program, inputs, BITS, Work(SECONDS))
+        each = [as_balls(one).ravel().tolist() for one in results]
+        return [
+            np.array([0.0 if b.rel_accuracy_bits() >= BITS // 2 else np.inf for b in balls]) for balls in each
+        ]
+    return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from harness.page.elements import Elements
 from harness.subject.derivative import Array
 from harness.verdicts import Verdict
-from oracles.exact.program.errors import ExactError
+from oracles.exact.program.errors import ExactError, Unsupported
 
 CALLS = 10  # that a function of single numbers may take
 SIZES = (1, 4, 16, 64, 192, 384, 576)
+MANY = "not known from 128 bits: of such numbers some are asked about, the others left out"
 Mask = NDArray[np.bool_]
 
 
@@ -31,13 +32,20 @@ class Open:
     rest: Mask | None = None
 
 
+class Unknown(NamedTuple):
+    """Where a truth has no finite value in a hundred bits, and of how many of these more can be asked."""
+
+    there: Mask
+    most: int
+
+
 class Asked(Protocol):
     """What is asked at arrays of any size."""
 
     def has_value(self, arrays: Sequence[Array]) -> Mask:
         """Where the function has a value."""
 
-    def unknown(self, arrays: Sequence[Array]) -> Mask:
+    def unknown(self, arrays: Sequence[Array]) -> Unknown:
         """Where the truth has no finite value in a hundred bits: poles, and what overflows."""
 
     def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
@@ -78,8 +86,14 @@ class AtOnce:
         there = self.asked.has_value(self._shaped(columns)).ravel()[: columns[0].size]
         columns = [column[there] for column in columns]
         if columns[0].size:
-            unknown = self.asked.unknown(self._shaped(columns)).ravel()[: columns[0].size]
-            self._ask_apart(columns, ~unknown)
+            there, most = self.asked.unknown(self._shaped(columns))
+            unknown = np.flatnonzero(there.ravel()[: columns[0].size])
+            left = np.delete(unknown, np.linspace(0, unknown.size - 1, min(most, unknown.size), dtype=int))
+            if left.size:
+                self.open(Verdict.UNDECIDED, MANY, [column[left] for column in columns])
+            known = np.isin(np.arange(columns[0].size), unknown, invert=True)
+            rest = np.isin(np.arange(columns[0].size), left, invert=True)
+            self._ask_apart([column[rest] for column in columns], known[rest])
 
     def _ask_apart(self, columns: Sequence[Array], mask: Mask) -> None:
         for part in (mask, ~mask):
@@ -94,6 +108,9 @@ class AtOnce:
             return
         try:
             found = self.asked.at(self._shaped(columns))
+        except Unsupported as reason:  # at one number as at another
+            self.open(Verdict.UNSUPPORTED, str(reason), columns)
+            return
         except ExactError as reason:
             if size == 1:
                 self.open(Verdict.UNDECIDED, str(reason), columns)

@@ -16,15 +16,17 @@ import numpy as np
 from harness.atlas.asked import Gradients, Values
 from harness.atlas.at_once import AtOnce, Open
 from harness.atlas.clock import time_ratio
-from harness.atlas.numbers import of_one, of_several
+from harness.atlas.guard import ending_after
+from harness.atlas.numbers import is_calm, of_one, of_several
 from harness.atlas.row import DTYPES, Measured, Row
 from harness.atlas.sweeps import swept
 from harness.atlas.tally import Tally
 from harness.check import answers, question_of
 from harness.inputs.corpus import ENTRIES
 from harness.inputs.points import points
+from harness.page.asking import is_elementwise
 from harness.page.elements import Elements, elements
-from harness.page.sweep import CALL, is_elementwise
+from harness.page.sweep import CALL
 from harness.proof.question import Question
 from harness.proof.truth import pose, recorded
 from harness.result import Result
@@ -49,6 +51,7 @@ COST = {"torch": 1, "jax": 3, "numpy": 1}  # JAX compiles much
 SECONDS, BITS = 2.0, 1024  # of work for one truth, and its precision, at the most
 NOTE = 90  # letters of a reason
 R = TypeVar("R")
+CALM = "takes too long at all numbers: asked from 2^-20 to 2^20 alone"
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,10 @@ class Asked:
         work: How much of the usual work is done; a test does little.
         drawn: Whether its error over the input is kept, for a page.
         timed: Whether its gradient is timed here, too; else `ratios` does so later.
+        orders: Of which orders; all where none is named.
+        calm: Whether it is asked between 2^-20 and 2^20 alone, and not at boundary values: where its own
+            code never ends elsewhere.
+        most_s: The seconds of computing after which a row ends its process; 0 for any number.
     """
 
     system: str
@@ -69,6 +76,14 @@ class Asked:
     work: float = 1.0
     drawn: bool = False
     timed: bool = True
+    orders: tuple[int, ...] = ()
+    calm: bool = False
+    most_s: float = 0.0
+
+    def apart(self) -> list[Asked]:
+        """Each of its rows for itself, at calm numbers alone."""
+        each = [(dtype, order) for dtype in self.dtypes for order in self.orders or ORDERS[self.system]]
+        return [replace(self, dtypes=(dtype,), orders=(order,), calm=True) for dtype, order in each]
 
 
 def subjects_of(system: str) -> Any:
@@ -83,9 +98,10 @@ def measured(asked: Asked) -> list[Measured]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             own = [_Of(subject) for subject in _chosen(subjects_of(asked.system), asked.name, dtype)]
-            for order in ORDERS[asked.system] if own else ():
+            for order in (asked.orders or ORDERS[asked.system]) if own else ():
                 try:
-                    found.append(_of_order(asked, own, dtype, order))
+                    with ending_after(asked.most_s):
+                        found.append(_of_order(asked, own, dtype, order))
                 except Exception as problem:  # a framework may raise anything at numbers of its own dtype
                     found.append(Measured(Row(function=asked.name, dtype=dtype, order=order, **_no(problem))))
     return found
@@ -108,9 +124,13 @@ def _chosen(module: Any, name: str, dtype: str) -> list[Any]:
 
 
 def failed(asked: Asked, why: str) -> list[Measured]:
-    """The row of a function whose process did not live to give one."""
-    dtype, order = asked.dtypes[0], ORDERS[asked.system][0]
-    return [Measured(Row(function=asked.name, dtype=dtype, order=order, note=_shortened(why)))]
+    """The rows of a function whose process did not live to give them."""
+    said = f"does not end in {asked.most_s:g} s of computing" if "SIGPROF" in why else why
+    return [
+        Measured(Row(function=asked.name, dtype=dtype, order=order, note=_shortened(said)))
+        for dtype in asked.dtypes
+        for order in asked.orders or ORDERS[asked.system]
+    ]
 
 
 def _no(problem: Exception) -> dict[str, Any]:
@@ -145,8 +165,8 @@ def _of_order(asked: Asked, own: Sequence[_Of], dtype: str, order: int) -> Measu
     if problem and not tally.counts:
         return Measured(Row(function=asked.name, dtype=dtype, order=order, **_no(problem)))
     row = Row(function=asked.name, dtype=dtype, order=order, **tally.fields, **about)
-    if not row.note and tally.why:
-        row = msgspec.structs.replace(row, note=_shortened(tally.why))
+    said = CALM if asked.calm else row.note or tally.why
+    row = msgspec.structs.replace(row, note=_shortened(said))
     return Measured(row, sweep)
 
 
@@ -234,16 +254,17 @@ def _gradients(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     about: dict[str, Any] = {}
     gradients = Gradients(question, tested)
+    if first and asked.calm and len(question.derivative.steps) > 1:  # without order 1
+        one.elementwise = _is_elementwise(target, question)
     if one.elementwise and first:  # as order 1 has found
         return about, _over_numbers(gradients, target, asked, tally)
     result = partial(Result, subject=asked.name)
     given = answers(question, tested, target, result)
     sight = given.sights[0] if given.sights else None
-    if sight is not None and first and len(question.derivative.steps) == 1:
-        if asked.timed:
+    if first and len(question.derivative.steps) == 1:
+        if sight is not None and asked.timed:
             about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
-        alone = len(question.active) == len(target.arrays)
-        one.elementwise = alone and is_elementwise(sight.posed, len(target.arrays))
+        one.elementwise = _is_elementwise(target, question)
         if one.elementwise:
             own = Tally()
             try:
@@ -261,11 +282,23 @@ def _gradients(
     return about, None
 
 
+def _is_elementwise(target: Target, question: Question) -> bool:
+    """Whether it is a function of single numbers, by its first derivative."""
+    first = replace(question, derivative=Derivative((REVERSE,)))
+    if len(question.active) < len(target.arrays):
+        return False
+    middle = [np.full_like(a, np.median(np.asarray(a, np.float64))) for a in target.arrays]
+    for arrays in (target.arrays, middle):  # among the given ones may be a pole
+        with suppress(ExactError):
+            return is_elementwise(pose(first, arrays), len(arrays))
+    return False
+
+
 def _beside(
     target: Target, asked: Asked, cost: float, about: dict[str, Any]
 ) -> list[tuple[str, tuple[Array, ...]]]:
     """Boundary values of each array and draws, as many as may be asked; fewer are noted."""
-    beside = list(points(target, VALUES, DRAWS, 0))
+    beside = list(points(target, () if asked.calm else VALUES, DRAWS, 0))
     room = max(int(WORK * asked.work / (cost * COST[asked.system])), 2)
     if room >= len(beside):
         return beside
@@ -280,6 +313,9 @@ def _over_numbers(
     arrays = target.arrays
     dtype, kept = arrays[0].dtype.name, list[tuple[Elements, Array]]()
     columns = [of_one(arrays[0])] if len(arrays) == 1 else of_several(arrays)
+    if asked.calm:
+        near = np.logical_and.reduce([is_calm(column) for column in columns])
+        columns = [column[near] for column in columns]
     columns = [column[:: max(int(1 / asked.work), 1)] for column in columns]
 
     def judged(found: list[Elements], at: Sequence[Array]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.inputs.corpus import ENTRIES
 from harness.inputs.points import at
@@ -14,6 +15,7 @@ from oracles.exact.program.formats import format_of
 
 SWEPT = 512  # numbers of a dtype, evenly on the axis of a page
 PARTNERS = 3  # ordinary numbers beside each boundary value of another argument
+CALM = 2.0**20  # numbers between this and its reciprocal are calm
 
 
 def of_one(given: Array) -> Array:
@@ -37,6 +39,12 @@ def of_several(given: Sequence[Array]) -> list[Array]:
     rows.append(np.tile(together, (len(given), 1)))
     whole = np.unique(np.concatenate(rows, axis=1), axis=1)
     return [np.asarray(row, array.dtype) for row, array in zip(whole, given, strict=True)]
+
+
+def is_calm(column: Array) -> NDArray[np.bool_]:
+    """Which numbers are neither tiny nor huge."""
+    sizes = np.abs(np.asarray(column, np.float64))
+    return (sizes >= 1 / CALM) & (sizes <= CALM)
 
 
 def boundary(given: Array) -> Array:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.page.asking import placed
 from harness.page.elements import Elements
-from harness.page.sweep import placed
 from harness.subject.derivative import Array
 from harness.verdicts import Verdict
 

@@ -13,8 +13,17 @@ from harness.page.elements import Elements, rounded
 from harness.proof.evidence import TABLE
 from harness.verdicts import Verdict
 
+UNKNOWN = {Verdict.UNDECIDED, Verdict.UNSUPPORTED}  # which come after all verdicts that say something
 OPEN = {Verdict.UNDECIDED, Verdict.CONVENTION}  # of which there is no one true value
 VERDICTS = np.array([row.verdict.severity for row in TABLE])
+
+
+def rank(verdict: Verdict) -> int:
+    """How bad it is, the worst first: what is known of other elements hides behind none that is open."""
+    return verdict.severity + len(Verdict) * (verdict in UNKNOWN)
+
+
+RANKS = np.array([rank(row.verdict) for row in TABLE])
 
 
 @dataclass
@@ -38,7 +47,8 @@ class Tally:
         """Count the elements of an array, or the first so many; `where(index)` says which one is meant."""
         here = np.ones(found.shape, bool)
         here.ravel()[found.row.size if size is None else size :] = False
-        severity, lost = VERDICTS[found.row[here]], found.bits_lost[here]
+        severity, ranks = VERDICTS[found.row[here]], RANKS[found.row[here]]
+        lost = found.bits_lost[here]
         for verdict in Verdict:
             if number := int(np.sum(severity == verdict.severity)):
                 self.counts[verdict] += number
@@ -47,16 +57,16 @@ class Tally:
         self.lost.append(lost[clear])
         self.ulps.append(ulps[clear & ~found.evidence.zero[here]])
         if severity.size:
-            first = int(np.lexsort((-ulps, -lost, severity))[0])
+            first = int(np.lexsort((-ulps, -lost, ranks))[0])
             at = tuple(int(i) for i in np.unravel_index(np.flatnonzero(here)[first], found.shape))
-            self._keep((float(severity[first]), -float(lost[first]), -float(ulps[first])), where(at))
+            self._keep((float(ranks[first]), -float(lost[first]), -float(ulps[first])), where(at))
 
     def add_open(self, verdict: Verdict, number: int, where: str, why: str = "") -> None:
         """Count elements of which there are no numbers, and keep the first reason."""
         if number:
             self.counts[verdict] += number
             self.why = self.why or why
-            self._keep((float(verdict.severity), 0.0, 0.0), where)
+            self._keep((float(rank(verdict)), 0.0, 0.0), where)
 
     def _keep(self, badness: tuple[float, ...], where: str) -> None:
         if badness < self.worst[0]:
@@ -68,7 +78,7 @@ class Tally:
         told: dict[str, Any] = {verdict.value: number for verdict, number in self.counts.items()}
         told["points"] = sum(self.counts.values())
         if self.counts:
-            told["worst"] = min(self.counts, key=lambda verdict: verdict.severity)
+            told["worst"] = min(self.counts, key=rank)
             told["where"] = self.worst[1]
         for name, parts in (("bits_lost", self.lost), ("ulps", self.ulps)):
             whole = np.sort(np.concatenate([np.zeros(0), *parts]))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from harness.atlas.compare import compared
+from harness.atlas.guard import MOST_S
 from harness.atlas.measure import SYSTEMS, Asked, failed, measured, ratios, subjects_of
 from harness.atlas.row import DTYPES, Measured
 from harness.atlas.saved import Atlas, in_order, journal_of, read, text_of, versions
@@ -31,6 +34,7 @@ from harness.verdicts import ExitCode
 
 FORMATS = ("text", "csv", "html")
 QUICK = 0.1
+_Found: TypeAlias = tuple[str, list[Measured]]  # a function's name, and its rows
 
 
 def run_atlas(options: AtlasOptions) -> ExitCode:
@@ -137,10 +141,28 @@ def _measured(options: AtlasOptions, asked: list[Asked], workers: Workers) -> It
 
 
 def _each(asked: list[Asked], workers: Workers, timeout: float) -> Iterator[list[Measured]]:
+    """The rows of each function; those of one that killed its process come last, at calm numbers."""
     if not workers.are_others:
         yield from map(measured, asked)
         return
-    yield from spread(MEASURING, ([one] for one in asked), workers, timeout)
+    apart: list[Asked] = []
+
+    def postponed(one: Asked, why: str) -> _Found:
+        apart.append(one)
+        return one.name, []
+
+    most_s = 0.0 if workers.scheduler else MOST_S  # which ends a process of this machine alone
+    batches = ([replace(one, most_s=most_s)] for one in asked)
+    for name, rows in spread(replace(MEASURING, failed=postponed), batches, workers, timeout):
+        if all(one.name != name for one in apart):
+            yield rows
+    pieces = [piece for one in apart for piece in one.apart()]
+    count, found = Counter(piece.name for piece in pieces), defaultdict[str, list[Measured]](list)
+    for name, rows in spread(MEASURING, ([piece] for piece in pieces), workers, timeout):
+        found[name] += rows
+        count[name] -= 1
+        if not count[name]:
+            yield found[name]
 
 
 def _timed(asked: list[Asked], found: list[Measured], timeout: float) -> Iterator[Measured]:
@@ -162,17 +184,23 @@ def _timed(asked: list[Asked], found: list[Measured], timeout: float) -> Iterato
             yield msgspec.structs.replace(before, row=row)
 
 
-def _batch(asked: list[Asked]) -> list[list[Measured]]:
-    return [measured(one) for one in asked]
+def _batch(asked: list[Asked]) -> list[_Found]:
+    return [(one.name, measured(one)) for one in asked]
+
+
+def _lost(asked: Asked, why: str) -> _Found:
+    return asked.name, failed(asked, why)
 
 
 def _ratios(asked: list[Asked]) -> list[tuple[str, dict[str, float]]]:
     return [(one.name, ratios(one)) for one in asked]
 
 
-MEASURING = Job(
-    _batch, list[Measured], failed, lambda asked, rows: all(one.row.function == asked.name for one in rows)
-)
+def _is_of(asked: Asked, found: _Found) -> bool:
+    return found[0] == asked.name and all(one.row.function == asked.name for one in found[1])
+
+
+MEASURING = Job(_batch, _Found, _lost, _is_of)
 TIMING = Job(
     _ratios, tuple[str, dict[str, float]], lambda one, _: (one.name, {}), lambda one, t: t[0] == one.name
 )

@@ -19,10 +19,10 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
+from harness.page.asking import COLUMNS as POINT
 from harness.page.charts import GRAY, LOOKS, heat, multiples, over_input
 from harness.page.leaf import Leaves
 from harness.page.library import TEMPLATES, drawing, template
-from harness.page.sweep import COLUMNS as POINT
 from harness.page.tensor import CELL
 from harness.verdicts import SEVERITY, Outcome, Verdict
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.page.asking import COLUMNS
 from harness.page.charts import drawn, over_input, styled
 from harness.page.leaf import Leaves
 from harness.page.library import library, png, svg
-from harness.page.sweep import COLUMNS
 
 KINDS = ("svg", "png")
 

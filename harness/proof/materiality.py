@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from harness.proof.evidence import Mask, meeting
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.literals import (
     Change,
     changes,
@@ -46,6 +46,7 @@ NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relat
 TINY = 2.0**-32  # beside the largest element
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
+MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
 
 
 class Resolution(StrEnum):
@@ -174,8 +175,14 @@ class Comparison:
     def _both(
         self, how: Callable[[Program, Change], Program], change: Change
     ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
-        """The outputs of the two with other numbers."""
-        own = evaluate_quickly(how(self._own.program, change), self._own.inputs, BITS)
+        """The outputs of the two with other numbers; with more bits where they have no value with few.
+
+        As they stand, too, they may have one with more alone: erfcx of 1e40 is exp(1e80) erfc(1e40).
+        """
+        program = how(self._own.program, change)
+        own = evaluate_quickly(program, self._own.inputs, BITS)
+        if not all(np.isfinite(e.radius).all() for e in enclosed(own)):
+            own = list(evaluate(program, self._own.inputs, MORE * BITS))
         return enclosed(own), self._again(how(self._spec.program, change))
 
     def _rounded_data(self) -> None:

@@ -83,7 +83,7 @@ class Processes:
                 try:
                     found: bytes | Failure = future.result()
                 except ProcessExpired as problem:
-                    found = Failure(Fate.DIED, _ended_by(problem.exitcode or 0))
+                    found = _ended(problem.exitcode or 0)
                 except TimeoutError:
                     found = _late(unit.timeout_s)
                 except BrokenProcessPool:
@@ -100,6 +100,12 @@ class Processes:
         self._held = {}
         self.__exit__()
         self.__enter__()
+
+
+def _ended(code: int) -> Failure:
+    """Of a process that ended itself for its time, another one would, too."""
+    late = code == -getattr(signal, "SIGPROF", 0) and code < 0
+    return Failure(Fate.LATE if late else Fate.DIED, _ended_by(code))
 
 
 def _late(timeout_s: float) -> Failure:

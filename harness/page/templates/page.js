@@ -171,7 +171,7 @@ function drawLeaf(place, row, whole) {
       ["attainable (a)", row.attainable_ulp === undefined || row.attainable_ulp === null ? "" : `${short(row.attainable_ulp)} ulps, by rounding the inputs alone`],
       ["program bound (B)", row.bound_ulp === undefined || row.bound_ulp === null ? "" : `${short(row.bound_ulp)} ulps, by rounding its program`],
       ["bits lost", row.bits_lost === undefined || row.bits_lost === null ? "" : `${short(row.bits_lost)} of ${row.digits}; the budget is ${short(row.budget)}`],
-      ["the function's value", value ? [word(value), value.where && `at ${value.where} computed ${value.computed}, true ${value.true}, ${short(value.error_ulp) || "infinitely many"} ulps off`, value.diagnosis].filter(Boolean).join("; ") : ""],
+      ["the function's value", value ? [value.verdict === "accurate" ? "as its program rounds" : word(value), value.where && `at ${value.where} computed ${value.computed}, true ${value.true}, ${short(value.error_ulp) || "infinitely many"} ulps off`, value.diagnosis].filter(Boolean).join("; ") : ""],
       ["this verdict means", row.diagnosis ? meaning.meaning : ""], ["what to do", meaning.advice], ...(row.facts || [])]),
     command ? [el("h3", {}, "To show it again"), el("pre", { class: "command" }, command)] : [],
     over(row), tensorOf(row), sourceOf(row), others(row, whole),
@@ -188,25 +188,29 @@ function over(row) {
   const known = new Map([...ours, ...of].map((r) => [r.system || "", r]).reverse());
   const each = [...known.values()].reverse().filter((r, k, all) => all.findIndex((o) => o.sweep === r.sweep) === k);
   if (!each.length) return "";
-  const names = data.columns.point, legend = [...new Set(each.flatMap((r) => pictures.sweeps[r.sweep].points.map((p) => p[names.indexOf("verdict")])))].filter(Boolean);
+  const names = data.columns.point, sweeps = each.map((r) => pictures.sweeps[r.sweep]), first = sweeps[0];
+  const beside = sweeps.some((s) => (s.values || []).length);
+  const legend = [...new Set(sweeps.flatMap((s) => [...s.points, ...(s.values || [])]).map((p) => p[names.indexOf("verdict")]))].filter(Boolean);
+  const figure = (r, sweep, of, list) => {
+    const said = [beside ? of : "", each.length > 1 ? `${r.system}${r.input && r.input !== "given" ? `, at ${r.input}` : ""}` : ""].filter(Boolean).join(", ");
+    const points = list.map((p) => ({ ...called(names, p), budget: sweep.budget, digits: sweep.digits }));
+    return el("figure", {}, said ? el("figcaption", {}, said) : "",
+      chart(data.charts[`over ${sweep.dtype}`], { points, given: [{ place: sweep.given[1] }] }, `bits of error of ${of} over ${sweep.argument}, ${r.system}`,
+        { width: "fit", height: each.length > 1 || beside ? 150 : 230 }), numbersOf(list, [of, r.system].filter(Boolean).join(", ")));
+  };
   return el("section", {}, el("h3", {}, "Error over the input"),
-    el("p", { class: "soft" }, `${pictures.sweeps[each[0].sweep].argument} goes over all numbers of its dtype, the other inputs stay; the upright line is at ${pictures.sweeps[each[0].sweep].given[0]}. Point at a dot for its numbers.`),
+    el("p", { class: "soft" }, `${first.argument} goes over all numbers of its dtype, the other inputs stay; the upright line is at ${first.given[0]}. Point at a dot for its numbers.`),
     el("p", { class: "legend" }, legend.map((w) => el("span", { class: "said", tone: tone(w) }, w))),
-    each.map((r) => {
-      const sweep = pictures.sweeps[r.sweep];
-      const points = sweep.points.map((p) => ({ ...called(names, p), budget: sweep.budget, digits: sweep.digits }));
-      return el("figure", {}, each.length > 1 ? el("figcaption", {}, `${r.system}${r.input && r.input !== "given" ? `, at ${r.input}` : ""}`) : "",
-        chart(data.charts[`over ${sweep.dtype}`], { points, given: [{ place: sweep.given[1] }] }, `bits of error over ${sweep.argument}, ${r.system}`, { width: "fit", height: each.length > 1 ? 150 : 230 }), numbersOf(sweep, r.system));
-    }));
+    each.map((r, k) => [figure(r, sweeps[k], "the gradient", sweeps[k].points), (sweeps[k].values || []).length ? figure(r, sweeps[k], "the function's value", sweeps[k].values) : ""]));
 }
 
-function numbersOf(sweep, system) {
+function numbersOf(points, of) {
   // For who cannot point, and to copy: made when it is opened.
   const made = el("details", { ontoggle: () => {
     if (made.open && made.children.length === 1) made.append(el("div", { class: "scroll", tabindex: "0" }, el("table", { class: "code" },
       el("thead", {}, el("tr", {}, data.columns.point.map((c) => el("th", {}, c)))),
-      el("tbody", {}, sweep.points.map((p) => el("tr", {}, p.map((v) => el("td", {}, v === null ? "" : String(v)))))))));
-  } }, el("summary", { class: "soft" }, `The numbers${system ? `, ${system}` : ""}`));
+      el("tbody", {}, points.map((p) => el("tr", {}, p.map((v) => el("td", {}, v === null ? "" : String(v)))))))));
+  } }, el("summary", { class: "soft" }, `The numbers of ${of}`));
   return made;
 }
 

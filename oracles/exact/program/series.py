@@ -72,8 +72,9 @@ def hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
 
 def bessel_i(x: arb, order: int, *, nu: int, scaled: bool) -> list[arb]:
     """I_nu^(k) = 2^-k sum_j binom(k, j) I_{nu-k+2j} (DLMF 10.29.5); scaled: times exp(-|x|) as a series."""
+    values = {n: x.bessel_i(n) for n in {abs(nu + n) for n in range(-order, order + 1)}}
     found = [
-        sum((math.comb(k, j) * x.bessel_i(arb(abs(nu - k + 2 * j))) for j in range(k + 1)), arb(0))
+        sum((math.comb(k, j) * values[abs(nu - k + 2 * j)] for j in range(k + 1)), arb(0))
         / (2**k * math.factorial(k))
         for k in range(order + 1)
     ]

@@ -176,7 +176,9 @@ def _are_blurred(around: Sequence[Array], true: Sequence[Array]) -> bool:
     """Whether some ball is too wide to tell how far it is from the truth."""
     pairs = ((b, t) for found, own in zip(around, true, strict=True) for b, t in zip(found, own, strict=True))
     return any(
-        b.rad() > abs(t) * 2.0**-60 and 16 * b.rad() > abs(b - t) for b, t in pairs if not t.contains(0)
+        not b.is_finite() or (b.rad() > abs(t) * 2.0**-60 and 16 * b.rad() > abs(b - t))
+        for b, t in pairs
+        if not t.contains(0)
     )
 
 

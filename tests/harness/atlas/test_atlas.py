@@ -1,6 +1,9 @@
 """The atlas: what is counted of a function, what is written, what another version changes, the command."""
 
 import re
+import signal
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import jax
@@ -12,6 +15,7 @@ import torch
 
 from harness.atlas import measure
 from harness.atlas.compare import compared
+from harness.atlas.guard import ending_after
 from harness.atlas.measure import Asked, measured
 from harness.atlas.numbers import of_one, of_several
 from harness.atlas.row import Measured, Row
@@ -105,6 +109,60 @@ def test_a_function_of_an_array_is_asked_at_boundary_values(monkeypatch):
     assert made[1].row.worst is Verdict.ACCURATE
     assert made[1].row.points == 3 * 3
     assert re.fullmatch(r"2 of \d+ points", made[1].row.note)
+
+
+def test_a_pole_among_the_given_numbers_is_one_of_many(monkeypatch):
+    monkeypatch.setattr(measure, "ORDERS", {"torch": (1,)})
+    x = torch.tensor([0.5, 0.0, 3.0], dtype=torch.float32, requires_grad=True)
+    row = rows_of(monkeypatch, "torch", torch.log, x, work=0.1)[1].row
+    assert row.worst is Verdict.ACCURATE
+    assert row.accurate > 20
+    assert row.points == row.accurate  # every tenth number, without 0
+
+
+def test_what_has_no_derivative_is_asked_once(monkeypatch):
+    x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float32, requires_grad=True)
+    row = rows_of(monkeypatch, "torch", torch.nn.functional.hardsigmoid, x, work=0.1)[2].row
+    assert row.worst is Verdict.UNSUPPORTED
+    assert row.unsupported == row.points
+    assert "no derivative" in row.note
+
+
+def test_calm_numbers_are_neither_tiny_nor_huge(monkeypatch):
+    x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    found = rows_of(monkeypatch, "torch", torch.exp, x, calm=True, work=0.1, drawn=True, orders=(1,))
+    numbers = [abs(float(point[0])) for point in found[1].sweep["points"]]
+    assert min(numbers) >= 2.0**-20
+    assert max(numbers) <= 2.0**20
+    assert "2^20" in found[1].row.note
+
+
+def test_what_never_ends_ends_its_process():
+    never = "from harness.atlas.guard import ending_after\nwith ending_after(0.05):\n    sum(range(10**12))"
+    ended = subprocess.run([sys.executable, "-c", never], check=False, timeout=60)
+    assert ended.returncode == -signal.SIGPROF
+    with ending_after(100):
+        pass
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
+
+
+def test_a_function_whose_process_dies_is_asked_again_a_row_at_a_time(monkeypatch):
+    asked = []
+
+    def spread_here(job, batches, workers, timeout):
+        for (one,) in batches:
+            asked.append(one)
+            died = not one.calm or (one.dtypes, one.orders) == (("float32",), (2,))
+            yield job.failed(one, "killed by SIGPROF") if died else (one.name, [Measured(ROW)])
+
+    monkeypatch.setattr(command, "spread", spread_here)
+    (rows,) = command._each([Asked("torch", "torch.tanh", ("float64", "float32"))], Workers(1), 9.0)
+    assert [(one.dtypes, one.calm) for one in asked] == [
+        (("float64", "float32"), False),
+        *((dtypes, True) for dtypes in (("float64",), ("float64",), ("float32",), ("float32",))),
+    ]
+    assert [one.row.note for one in rows].count("does not end in 20 s of computing") == 1
+    assert len(rows) == 4
 
 
 def test_what_a_function_raises_is_the_note_of_its_row(monkeypatch):
@@ -249,9 +307,8 @@ def test_on_a_cluster_a_row_is_measured_without_its_time_which_is_taken_here(mon
     def spread_here(job, batches, workers, timeout):
         for batch in batches:
             found = job.do(batch)
-            asked.append(
-                (workers, [row.row.time_ratio for row in found[0]] if job is command.MEASURING else None)
-            )
+            times = None if job is command.TIMING else [one.row.time_ratio for one in found[0][1]]
+            asked.append((workers, times))
             yield from job.results(batch, msgspec.msgpack.encode(found))
 
     monkeypatch.setattr(command, "spread", spread_here)

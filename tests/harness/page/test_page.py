@@ -9,6 +9,7 @@ import pytest
 
 import harness
 from harness.page import document, library, sweep
+from harness.page.asking import COLUMNS, Asking, is_elementwise
 from harness.page.elements import elements
 from harness.page.tensor import tensor
 from tests.harness.page.subjects import X, called, data_of, gelu, gelu_backward, softmax, softmax_backward
@@ -57,32 +58,48 @@ def test_every_picture_has_the_numbers_of_its_row(html):
 def test_what_a_sweep_says_of_a_number_a_check_says_too(html):
     over = data_of(html)["sweeps"][0]
     for point in over["points"][:: len(over["points"]) // 5]:
-        told = called(sweep.COLUMNS, point)
+        told = called(COLUMNS, point)
         x = X.copy()
         x[0, 0] = float(told["x"])
         with np.errstate(all="ignore"):
             again = harness.check_gradient(gelu, (x,), vjp=gelu_backward, probes=False).sights[0]
-        element = sweep.elements(again, 0)
+        element = elements(again, 0)
         assert element.verdict((0, 0)) == told["verdict"]
+
+
+def test_beside_the_gradient_is_the_value_at_the_same_numbers(html):
+    over = data_of(html)["sweeps"][0]
+    values = {p["x"]: p for p in (called(COLUMNS, v) for v in over["values"])}
+    assert {p[0] for p in over["points"]} == set(values)
+    far = values["-7"]
+    assert float(far["computed"]) == gelu(np.array([-7.0]))[0]
+    assert float(far["true"]) == pytest.approx(-2.31544226207255e-15, rel=1e-12)
+    assert far["bits_lost"] > 30
+    assert float(values["0"]["error_ulp"]) == 0
 
 
 def test_a_function_that_mixes_elements_is_asked_one_number_at_a_time():
     mixed = harness.check_gradient(softmax, (X,), vjp=softmax_backward).sights[0]
     alone = harness.check_gradient(gelu, (X,), vjp=gelu_backward).sights[0]
-    assert not sweep.is_elementwise(mixed.posed)
-    assert sweep.is_elementwise(alone.posed)
-    one = sweep._one_by_one(alone, 0, (0, 0), [-6.0, 2.0])
-    many = sweep._in_one_array(alone, (0, 0), [-6.0, 2.0])
+    assert not is_elementwise(mixed.posed)
+    assert is_elementwise(alone.posed)
+    one = Asking(alone, 0, (0, 0)).one_by_one([-6.0, 2.0])
+    many = Asking(alone, 0, (0, 0)).at_once([-6.0, 2.0])
     for x in one:
-        here, there = called(sweep.COLUMNS, one[x]), called(sweep.COLUMNS, many[x])
+        here, there = called(COLUMNS, one[x]), called(COLUMNS, many[x])
         assert here["verdict"] == there["verdict"]
         assert here["true"] == there["true"]
+    total = Asking(mixed, 0, (0, 0))
+    total.one_by_one([2.0])
+    x = X.copy()
+    x[0, 0] = 2.0
+    assert float(called(COLUMNS, total.values[2.0])["computed"]) == softmax(x)[0, 0]
 
 
 def test_a_number_without_a_truth_takes_no_other_along():
     found = harness.check_gradient(np.sqrt, (np.array([2.0, 3.0]),), vjp=lambda g, x: g / np.sqrt(x) / 2)
     over = sweep.sweep(found.sights[0], 0, (0,))
-    points = [called(sweep.COLUMNS, p) for p in over["points"]]
+    points = [called(COLUMNS, p) for p in over["points"]]
     assert {p["verdict"] for p in points if float(p["x"]) > 1e-300} == {"accurate"}
     assert {p["verdict"] for p in points if float(p["x"]) < 0} == {""}
     assert len([p for p in points if p["computed"] is not None]) >= 10
