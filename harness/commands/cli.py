@@ -23,6 +23,14 @@ from harness.selection import NothingSelected, Unreachable, Untrusted, UsageErro
 from harness.verdicts import ExitCode
 from harness.version import __version__
 
+
+def _shown(default: object) -> str | None:
+    """A default as the help has it; what is empty, or no, is left out."""
+    if default in ("", (), None) or default is False:
+        return None
+    return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
 _CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
     name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
@@ -33,7 +41,8 @@ app = ConfiguredApp(
     version=__version__,
     result_action="return_value",
     suppress_keyboard_interrupt=False,  # `run` answers it, with a message and its own exit code
-    default_parameter=Parameter(negative=()),  # --quick has no --no-quick, and a pattern no --empty-case
+    # --quick has no --no-quick, and a pattern no --empty-case.
+    default_parameter=Parameter(negative=(), show_default=_shown),
 )
 Baselines = Annotated[BaselineOptions, FLAT]
 

@@ -200,6 +200,14 @@ def test_a_mistyped_case_in_a_real_shell():
     assert "Traceback" not in found.stderr
 
 
+def test_the_help_shows_defaults_that_say_something(capsys):
+    assert run(["report", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "[default: *]" in shown
+    assert "[default: 0]" in shown
+    assert not re.search(r"\[default: (\"\"|\(|False|None)", shown)
+
+
 def test_version_and_help(capsys):
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.strip() == __version__
