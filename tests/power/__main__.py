@@ -23,6 +23,7 @@ from tests.power.faults import FAULTS
 from tests.power.known_alarms import CAUSES
 from tests.power.parts import MEASURING, Asked, Rows, everything
 from tests.power.searching import EVALUATIONS
+from tests.power.searching_functions import KNOWN, REFUTED
 from tests.power.subjects import SUBJECTS
 
 LONGEST_S = 3600.0  # for one row, or a fault's
@@ -78,9 +79,27 @@ def searches(rows: list[Any], folder: Path) -> int:
     return 1 if accused else 0
 
 
+def changed(rows: list[Any], folder: Path) -> int:
+    """Changed gradients from one small input; 1 where the search does not find one."""
+    report.keep(rows, folder, "power_search_changes")
+    missed = [r for r in rows if not r["found at"]]
+    print(f"the search finds {len(rows) - len(missed)} of {len(rows)} changed gradients; not {missed}")
+    return 1 if missed else 0
+
+
+def as_they_are(rows: list[Any], folder: Path) -> int:
+    """The search in the frameworks' own functions; 1 where mpmath refutes a verdict."""
+    report.keep(rows, folder, "power_search_functions")
+    refuted = [r for r in rows if r["mpmath"] == REFUTED and r["function"] not in KNOWN]
+    print(f"the search fails {sum(r['verdict'] != '' for r in rows)} functions; mpmath refutes {refuted}")
+    return 1 if refuted else 0
+
+
 PARTS: dict[str, Callable[[list[Any], Path], int]] = {
     "faults": faults,
     "search": searches,
+    "changes": changed,
+    "functions": as_they_are,
     "mutations": mutations,
     "defects": defects,
     "alarms": alarms,

@@ -10,7 +10,15 @@ import msgspec
 from threadpoolctl import threadpool_limits
 
 from harness.runs.jobs import Job
-from tests.power import defects, detection, false_alarms, mutations, searching
+from tests.power import (
+    defects,
+    detection,
+    false_alarms,
+    mutations,
+    searching,
+    searching_changes,
+    searching_functions,
+)
 from tests.power.faults import FAULTS
 from tests.power.subjects import SUBJECTS
 
@@ -18,6 +26,8 @@ DTYPES = ("float64", "float32")
 WORK: dict[str, Callable[..., list[Any]]] = {
     "faults": detection.of_fault,
     "search": searching.of_fault,
+    "changes": searching_changes.of_cell,
+    "functions": searching_functions.of_subject,
     "mutations": mutations.of_cell,
     "defects": defects.of_function,
     "alarms": false_alarms.of_cell,
@@ -46,6 +56,8 @@ def everything(draws: int, evaluations: int, seeds: int) -> Iterator[Asked]:
     given: dict[str, Iterator[tuple[Any, ...]]] = {
         "faults": ((k, draws) for k in range(len(FAULTS))),
         "search": ((k, evaluations) for k in range(len(FAULTS))),
+        "changes": searching_changes.cells(),
+        "functions": product(SUBJECTS, searching_functions.DTYPES),
         "mutations": mutations.cells(),
         "defects": product(SUBJECTS, DTYPES),
         "alarms": ((*cell, seeds) for cell in false_alarms.cells()),

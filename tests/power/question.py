@@ -78,13 +78,14 @@ class Question(NamedTuple):
         try:
             return self._numbers(every)
         except Exception:
-            return [point for point in every if self._is_number(point)]
+            return [point for point in every if self.is_number(point)]
 
     def _numbers(self, part: Sequence[Point]) -> list[Point]:
         values = np.asarray(self.subject.call(*arguments(self.subject, part, self.dtype)))
         return [point for point, value in zip(part, values, strict=True) if not np.isnan(value)]
 
-    def _is_number(self, point: Point) -> bool:
+    def is_number(self, point: Point) -> bool:
+        """Whether the function is a number at a point."""
         try:
             return bool(self._numbers([point]))
         except Exception:

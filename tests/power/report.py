@@ -15,7 +15,14 @@ from tests.power.faults import FAULTS
 from tests.power.left_out import LEFT_OUT
 from tests.power.mutation_page import section, table
 
-TABLES = ("power", "power_mutations", "false_alarms", "power_search")
+TABLES = (
+    "power",
+    "power_mutations",
+    "false_alarms",
+    "power_search",
+    "power_search_changes",
+    "power_search_functions",
+)
 LETTERS = {FOUND: "yes", ACCUSES: "both", CANNOT: ""}
 
 
@@ -35,7 +42,7 @@ def counts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame, searches: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame, *searches: pd.DataFrame) -> str:
     """The whole page in Markdown."""
     faults = [f for f in FAULTS if f.id in set(rows["id"])]
     real = [f for f in faults if not f.legal]
@@ -58,7 +65,7 @@ def page(rows: pd.DataFrame, mutations: pd.DataFrame, alarms: pd.DataFrame, sear
         f"framework, and the slow one a Jacobian that fits. Ours gives the expected verdict at the trigger "
         f"for {_as_expected(rows)} of {len(faults)}.",
         "",
-        *search_page.section(searches),
+        *search_page.section(*searches),
         "",
         *section(mutations),
         "",

@@ -7,11 +7,14 @@ found where the faulty gradient fails and the right one passes, at an input that
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 from harness.inputs.corpus import CORPUS
+from harness.search.hunt import Seen
 from harness.search.point import Point
 from harness.search.search import Finding, Searched
 from tests.power.checkers import result
@@ -53,20 +56,39 @@ def searched(fault: Fault, count: int = EVALUATIONS, seed: int = 0, corpus: bool
         "input": "",
     }
 
-    def hunting(about: Searched, count: int, *more: Any) -> Finding:
-        own = replace(about, boundary=others(fault) if corpus else False, seed=seed)
-        hunt = own.hunt(count)
-        for seen in hunt.failures(own.given, own.seeds()):
-            if tells(fault, seen.point):
-                row.update({"found at": seen.evaluations, "input": seen.point.story})
-                break
-        return Finding(None, None, hunt.spent, 0, 0, ())
+    def is_told(seen: Seen) -> bool:
+        told = tells(fault, seen.point)
+        if told:
+            row.update({"found at": seen.evaluations, "input": seen.point.story})
+        return told
 
     (args,) = draws(fault, 1)
-    with mock.patch("harness.search.search.search", hunting), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with hunting(is_told, others(fault) if corpus else False, seed):
         asked = result(fault, False, args, search=count).finding
     return row | {"asked": asked.evaluations}
+
+
+@contextmanager
+def hunting(
+    is_enough: Callable[[Seen], bool], boundary: bool | Iterable[str] = True, seed: int = 0
+) -> Iterator[None]:
+    """Checks inside only look for inputs that fail, until one is enough; what they find is not shrunk.
+
+    Args:
+        is_enough: Called with each that is found; whether the search ends with it.
+        boundary: The boundary values that it begins with, all or those of these names.
+        seed: Of its draws.
+    """
+
+    def hunt_alone(about: Searched, count: int, *more: Any) -> Finding:
+        own = replace(about, boundary=boundary, seed=seed)
+        hunt = own.hunt(count)
+        any(map(is_enough, hunt.failures(own.given, own.seeds())))
+        return Finding(None, None, hunt.spent, 0, 0, ())
+
+    with mock.patch("harness.search.search.search", hunt_alone), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def of_fault(k: int, count: int) -> list[dict[str, Any]]:

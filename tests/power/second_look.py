@@ -41,6 +41,16 @@ def confirms(truth: Truth, point: Sequence[float], place: int | None, order: int
     return False
 
 
+def slope(truth: Truth, point: Sequence[float], place: int) -> Any:
+    """mpmath's derivative in the number at `place`; None where the function has no one slope."""
+    units = [tuple(int(k == at) for k in range(len(point))) for at in range(len(point))]
+    with mp.workdps(DIGITS[-1]):
+        if not all(_is_smooth(truth, point, along) for along in units):
+            return None
+        below, above = (_slope(truth, point, [units[place]], side * _step(STEP)) for side in (-1, 1))
+        return (below + above) / 2
+
+
 def _is(true: Any, given: str) -> bool:
     """Whether a number is the given one; far beyond every dtype that is a power of ten, of five digits."""
     sign, power, exponent = given.partition("10^(")

@@ -12,7 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.power import checkers, functions, mutations, reference_rules, report, search_page, searching
+from tests.power import (
+    checkers,
+    functions,
+    mutations,
+    reference_rules,
+    report,
+    search_page,
+    searching,
+    searching_changes,
+    searching_functions,
+)
 from tests.power.defects import number, of_function
 from tests.power.detection import ACCUSES, CANNOT, FOUND, MISSED, arguments, boundary, draws, outcome
 from tests.power.faults import FAULTS
@@ -28,7 +38,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 DEFECTS = (REPORTS / "defects.md").read_text()
 LARGE = {"GB147"}  # 70,000 elements: in `make power` alone
 BY_ID = {fault.id: fault for fault in FAULTS}
-ROWS, MUTATIONS, ALARMS, SEARCHES = (
+ROWS, MUTATIONS, ALARMS, SEARCHES, SEARCHED_CHANGES, SEARCHED_FUNCTIONS = TABLES = tuple(
     pd.read_csv(REPORTS / f"{name}.csv", keep_default_na=False) for name in report.TABLES
 )
 
@@ -98,7 +108,7 @@ def test_the_three_regimes():
 
 
 def test_the_page_says_what_the_rows_say():
-    assert (REPORTS / "power.md").read_text() == report.page(ROWS, MUTATIONS, ALARMS, SEARCHES)
+    assert (REPORTS / "power.md").read_text() == report.page(*TABLES)
 
 
 def test_ours_finds_all_at_the_trigger_and_nearly_all_without_knowing_it():
@@ -121,6 +131,38 @@ def test_the_search_finds_nearly_all_reports_in_both_halves_and_accuses_nothing_
     assert f"half of them within {int(at.median())}." in text
     assert f"({tuned})" in text
     assert f"it finds {held}, one of them" in text
+
+
+def test_the_search_finds_every_changed_gradient_from_one_small_input():
+    asked = {tuple(own) for own in SEARCHED_CHANGES[["set", "framework", "function"]].to_numpy()}
+    assert asked == set(searching_changes.cells())
+    assert (SEARCHED_CHANGES["set"] == searching_changes.PASSES).sum() == 3 * 33
+    assert set(SEARCHED_CHANGES["change"]) > set(KINDS)
+    assert (SEARCHED_CHANGES["found at"] > 0).all()
+
+
+def test_what_mpmath_refutes_of_functions_as_they_are_is_known():
+    assert SEARCHED_FUNCTIONS["function"].nunique() == len(SUBJECTS) >= 200
+    refuted = SEARCHED_FUNCTIONS["mpmath"] == searching_functions.REFUTED
+    assert set(SEARCHED_FUNCTIONS["function"][refuted]) == set(searching_functions.KNOWN)
+    assert (SEARCHED_FUNCTIONS["mpmath"] == searching_functions.CONFIRMED).sum() > 200
+    assert len(search_page.news(SEARCHED_FUNCTIONS)) >= 3
+
+
+@pytest.mark.parametrize(
+    "cell", [("wrong backward passes", "jax", "gelu"), ("kinds of changes", "torch", "mse_loss")]
+)
+def test_a_sample_of_changed_gradients_is_searched_again(cell):
+    names = dict(zip(("set", "framework", "function"), cell, strict=True))
+    own = [row for row in SEARCHED_CHANGES.to_dict("records") if names.items() <= row.items()]
+    assert searching_changes.of_cell(*cell) == own
+
+
+@pytest.mark.parametrize("label", ["torch.sigmoid", "jnp.exp2"])
+def test_a_sample_of_functions_is_searched_again(label):
+    own = (SEARCHED_FUNCTIONS["function"] == label) & (SEARCHED_FUNCTIONS["dtype"] == "float32")
+    again = pd.DataFrame(searching_functions.of_subject(label, "float32")).astype(str)
+    assert again.to_dict("records") == SEARCHED_FUNCTIONS[own].astype(str).to_dict("records")
 
 
 @pytest.mark.parametrize("number", ["GB024", "GB055", "GB026"])

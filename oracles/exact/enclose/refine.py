@@ -17,7 +17,7 @@ from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
-from oracles.exact.enclose.evaluate import Poles, Work, evaluate
+from oracles.exact.enclose.evaluate import Poles, Work, evaluate, evaluate_quickly
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.program.balls import KINKS, LOST, filled, from_integers, in_integers, precision
 from oracles.exact.program.errors import Undecided
@@ -255,10 +255,24 @@ def slopes(
         quickly: As for `refine`.
 
     Raises:
-        Undecided: As `refine`; or the function jumps here.
+        Undecided: As `refine`; or the function jumps here, or has no value.
     """
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
-    return refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
+    found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
+    if any(e.kinks for e in found) and not _has_a_value(function, values, bits):
+        # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
+        raise Undecided("the function has no value here (0 / 0, say), so no slope either")
+    return found
+
+
+def _has_a_value(function: Program, values: Sequence[Array], bits: int) -> bool:
+    """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
+    try:
+        results = evaluate_quickly(function, values, 2 * bits)
+    except Undecided:  # on which side of a tie it lies says nothing of whether it is a number
+        return True
+    arrays = [r for r in results if not isinstance(r, Pairs) and r.dtype == object]
+    return all(b.is_finite() or b.is_exact() for r in arrays for b in r.ravel().tolist())
 
 
 def _asks_for_equality(function: Program) -> bool:

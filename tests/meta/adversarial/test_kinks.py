@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import harness
+from harness.verdicts import Verdict
 from oracles.exact.program.errors import Undecided
 
 LEGAL = "convention"
@@ -468,3 +469,12 @@ def test_literals_that_leave_nothing_known_excuse_nothing(factor, expected):
     x = np.array(1 + 2**-52)
     rule = lambda g, x: (-factor * g * 0.1 / (x * 0.1 - 0.1) ** 2,)  # noqa: E731
     assert verdict(lambda x: 1 / (x * 0.1 - 0.1), (x,), rule) == expected
+
+
+@pytest.mark.parametrize("function", [torch.fmod, torch.remainder, lambda x, y: x / torch.hypot(x, y)])
+def test_where_a_function_has_no_value_it_has_no_slopes_either(function):
+    """Those around (0, 0) are numbers, and were taken for what is legal there."""
+    zero = torch.zeros(1, dtype=torch.float64)
+    with pytest.raises(Undecided, match=r"no value|not finite"):
+        harness.exact_gradient(function, (zero, zero))
+    assert harness.check_gradient(function, (zero, zero)).verdict is Verdict.UNDECIDED

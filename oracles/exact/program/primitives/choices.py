@@ -386,8 +386,12 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
     `jump(x)` is the jump that is nearest to x.
     """
 
+    def one(ball: arb) -> arb:
+        """Of what is not known, 0 / 0, no side of a jump can be asked for: it is not known either."""
+        return function(ball) if ball.is_finite() or ball.is_exact() else UNKNOWN
+
     def evaluate(x: Array) -> Array:
-        return each(function, x) if x.dtype == object else np.asarray(integers(x))
+        return each(one, x) if x.dtype == object else np.asarray(integers(x))
 
     def both(x: Array) -> Array:
         return each(lambda ball: _on_both_sides(function, ball), as_balls(x))
