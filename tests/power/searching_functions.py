@@ -37,7 +37,7 @@ CONFIRMED, REFUTED, OPEN = "confirms", "refutes", "has no slope"
 # Refuted, and known: why.
 KNOWN = {
     "F.softplus(x, beta=2, threshold=20)": "torch documents it as linear above its threshold, and so is the "
-    "truth in mpmath; ours takes the default threshold, 20, as the machine's alone, and float64 tells them apart",
+    "truth in mpmath; ours takes the default, 20, as the machine's alone, and float64 tells them apart",
 }
 CLOSER = 1000  # times closer to the one number than to the other
 EMPTY = {
