@@ -43,6 +43,8 @@ class Connection:
             raise UsageError(
                 f"--scheduler: nobody answers at {self.address} ({problem}); `dask scheduler` starts one"
             ) from None
+        except TypeError as problem:  # so Dask says that there are no certificates
+            raise UsageError(f"--scheduler: {self.address}: {problem}; docs/scale.md says how") from None
 
     def close(self, futures: list[Remote]) -> None:
         """Leave; what is still at work is not wanted any more."""

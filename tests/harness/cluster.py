@@ -59,19 +59,22 @@ def processor_s(pid: int) -> float:
 
 
 def measure(folder: Path, count: int, rounds: int) -> None:
-    """Cells a second, in turns; a first round that is not counted has started what each needs."""
+    """Cells a second, in turns, after a round that is not counted: the processes of a cluster stay."""
     asked = list(itertools.islice(cells(), count))
     with Cluster(folder / "one") as one, Cluster(folder / "two") as two:
         one.start_workers(1)
         two.start_workers(2)
-        ways = {"--jobs 1": Workers(1), "--jobs 2": Workers(2)}
-        ways |= {
-            f"{n} of cluster": Workers(scheduler=c.address)
-            for n, c in (("1 worker", one), ("2 workers", two))
+        ways = {
+            "1 worker": Workers(scheduler=one.address),
+            "2 workers": Workers(scheduler=two.address),
+            "--jobs 1": Workers(1),
+            "--jobs 2": Workers(2),
         }
         took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for turn in range(rounds + 1):
             for name, way in ways.items():
+                if turn == 0 and way.jobs:
+                    continue  # each of its runs starts its processes
                 clock, spent = time.perf_counter(), processor_s(os.getpid())
                 rows(asked, way)
                 clock, spent = time.perf_counter() - clock, processor_s(os.getpid()) - spent
