@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -50,12 +51,19 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def processor_s(pid: int) -> float:
-    """The seconds that a process has worked, with all that it has started (Linux)."""
+def processor_s(pid: int, without: Container[int] = ()) -> float:
+    """The seconds that a process has worked, with all that it has started but those (Linux)."""
     with suppress(OSError):
         spent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
-        return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK") + sum(map(processor_s, children(pid)))
+        own = sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+        return own + sum(processor_s(child) for child in children(pid) if child not in without)
     return 0.0
+
+
+def spent_s(cluster: Cluster | None, idle: Container[int]) -> float:
+    """What this process has worked, and a cluster's; without those that have nothing to do."""
+    theirs = sum(map(processor_s, cluster.pids)) if cluster else 0.0
+    return processor_s(os.getpid(), idle) + theirs
 
 
 def measure(folder: Path, count: int, rounds: int) -> None:
@@ -64,20 +72,19 @@ def measure(folder: Path, count: int, rounds: int) -> None:
     with Cluster(folder / "one") as one, Cluster(folder / "two") as two:
         one.start_workers(1)
         two.start_workers(2)
-        ways = {
-            "1 worker": Workers(scheduler=one.address),
-            "2 workers": Workers(scheduler=two.address),
-            "--jobs 1": Workers(1),
-            "--jobs 2": Workers(2),
-        }
+        clusters = {"1 worker": one, "2 workers": two}
+        ways = {name: Workers(scheduler=cluster.address) for name, cluster in clusters.items()}
+        ways |= {"--jobs 1": Workers(1), "--jobs 2": Workers(2)}
+        idle = {*one.pids, *two.pids}
         took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for turn in range(rounds + 1):
             for name, way in ways.items():
                 if turn == 0 and way.jobs:
                     continue  # each of its runs starts its processes
-                clock, spent = time.perf_counter(), processor_s(os.getpid())
+                used = clusters.get(name)
+                clock, spent = time.perf_counter(), spent_s(used, idle)
                 rows(asked, way)
-                clock, spent = time.perf_counter() - clock, processor_s(os.getpid()) - spent
+                clock, spent = time.perf_counter() - clock, spent_s(used, idle) - spent
                 print(f"round {turn}, {name}: {clock:.1f} s, {spent:.1f} s of processors", flush=True)
                 took[name] += [(clock, spent)] if turn else []
     print(

@@ -48,6 +48,11 @@ class Cluster:
         """The scheduler's."""
         return f"tcp://127.0.0.1:{self.port}"
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the scheduler and the workers."""
+        return [self.scheduler.pid, *(worker.pid for worker in self.workers)]
+
     def start_scheduler(self) -> None:
         """Start it; again at the port that it had."""
         file = self.folder / "scheduler.json"
