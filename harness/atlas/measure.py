@@ -27,6 +27,7 @@ from harness.inputs.points import points
 from harness.page.asking import is_elementwise
 from harness.page.elements import Elements, elements
 from harness.page.sweep import CALL
+from harness.proof.answer import LEAVE_OUT
 from harness.proof.question import Question
 from harness.proof.truth import pose, recorded
 from harness.result import Result
@@ -347,6 +348,8 @@ def _count(
     sights = {sight.name: sight for sight in found.sights}
     for part in found.parts:
         if part.of_value or (part.input == "given") == beside or part.verdict is Verdict.NONE:
+            continue
+        if LEAVE_OUT in part.diagnosis:  # there is no gradient, and it would be 0
             continue
         sight, index = sights.get(part.input), 0
         each: Elements | None = None

@@ -28,7 +28,7 @@ def page_of(found: Sequence[Measured], command: str) -> str:
         grow(leaves, told(one.row, command), drawn)
     notes = (
         "The gradients of torch and JAX, eager and along 1, and the values of NumPy and SciPy, on a CPU.",
-        f"{len(functions)} functions, each in several dtypes, and its gradient in turn.",
+        f"{len(functions)} functions, each in several dtypes; a second derivative is the gradient's.",
     )
     return page(Document("Atlas of gradients", leaves, notes, command))
 

@@ -30,6 +30,7 @@ BEYOND = (
     "whose fault it is cannot be told: above order 1 only a function that is one call of a library's, with "
     "no rule of yours, is checked alone"
 )
+LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
 FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
 
@@ -260,7 +261,7 @@ def _misfits(seen: Observed, posed: Posed, name: str, home: Origin | None) -> li
         own = [misfit for misfit in seen.misfits if misfit.part in {"", of}]
         said = [misfit.text for misfit in own if misfit.part]
         if any(misfit.is_none for misfit in own) and truth.is_zero:
-            said.append("if the function does not depend on it, leave it out of argnums")
+            said.append(LEAVE_OUT)
         verdict = Verdict.WRONG if own else Verdict.NONE
         guilty = home if own else None
         parts.append(

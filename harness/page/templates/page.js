@@ -66,6 +66,8 @@ function list(body) {
   shown.sort((a, b) => asked.way * compare(a, b));
   body.replaceChildren();
   more(body);
+  const there = new Set(shown.map((row) => row.function));
+  for (const tr of document.querySelectorAll(".matrix tbody tr")) tr.hidden = !there.has(tr.dataset.function);
   document.getElementById("many").textContent = `${shown.length} of ${rows.length} rows`;
   for (const button of document.querySelectorAll(".rows th button")) {
     if (button.dataset.id === asked.sort) button.dataset.way = asked.way; else delete button.dataset.way;
@@ -89,7 +91,7 @@ addEventListener("beforeprint", () => { const body = document.querySelector("#ho
 
 function matrix() {
   const kinds = [...new Set(rows.map((row) => `${row.system || ""}\u0000${row.dtype || ""}`))];
-  const functions = [...new Set(rows.map((row) => row.function))];
+  const functions = [...new Set(rows.toSorted(byBadness).map((row) => row.function))]; // the worst first
   if (one) return points();
   const cells = new Map();
   for (const row of rows) {
@@ -105,7 +107,7 @@ function matrix() {
   const head = kinds.map((kind) => el("th", { scope: "col" }, kind.replace("\u0000", " ")));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the worst verdict of each function, system and dtype" },
     el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}), head)),
-      el("tbody", {}, functions.map((f) => el("tr", {}, el("th", { scope: "row" }, f), kinds.map((kind) => cell(f, kind)))))));
+      el("tbody", {}, functions.map((f) => el("tr", { "data-function": f }, el("th", { scope: "row" }, f), kinds.map((kind) => cell(f, kind)))))));
 }
 
 function points() {
@@ -129,9 +131,9 @@ function drawHome() {
   const head = COLUMNS.filter(([id]) => varied.has(id)).map(([id, text]) => el("th", { scope: "col" }, el("button", { "data-id": id, onclick: () => sortBy(id) }, text)));
   const table = el("table", { class: "rows" }, el("thead", {}, el("tr", {}, head)), body);
   const first = el("div", { id: "first" });
-  home.replaceChildren(...[matrix(), one ? first : "",
-    one && rows.length > 1 ? el("h3", {}, "All rows") : "",
-    el("div", { class: "tools", hidden: rows.length < 2 }, search, choose, pick, el("span", { class: "soft", id: "many", role: "status" })),
+  const tools = el("div", { class: "tools", hidden: rows.length < 2 }, search, choose, pick, el("span", { class: "soft", id: "many", role: "status" }));
+  home.replaceChildren(...[one ? "" : tools, matrix(), one ? first : "",
+    one && rows.length > 1 ? el("h3", {}, "All rows") : "", one ? tools : "",
     rows.length > 1 ? el("div", {}, table) : "", ...data.sections.map(section),
     data.command && !one ? el("section", {}, el("h3", {}, "To show this again"), el("pre", { class: "command" }, data.command)) : ""].filter(Boolean));
   again();

@@ -128,6 +128,16 @@ def test_what_has_no_derivative_is_asked_once(monkeypatch):
     assert "no derivative" in row.note
 
 
+def test_no_gradient_of_what_nothing_depends_on_is_no_fault(monkeypatch):
+    x = torch.tensor([0.5, 1.5], dtype=torch.float64, requires_grad=True)
+
+    def counted(x):
+        return torch.linalg.vector_norm(x.detach(), 0) + torch.zeros((), dtype=x.dtype, requires_grad=True)
+
+    row = rows_of(monkeypatch, "torch", counted, x, work=0.1)[1].row
+    assert row.wrong == 0
+
+
 def test_calm_numbers_are_neither_tiny_nor_huge(monkeypatch):
     x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float64, requires_grad=True)
     found = rows_of(monkeypatch, "torch", torch.exp, x, calm=True, work=0.1, drawn=True, orders=(1,))

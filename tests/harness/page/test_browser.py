@@ -172,6 +172,9 @@ def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, 
         rows = own.locator("#home .rows tbody tr")
         assert rows.count() < 1000
         assert own.locator("#many").inner_text() == "2000 of 2000 rows"
+        own.locator("#filter").fill("function_249")
+        assert own.locator(".matrix tbody tr:visible").count() == 1
+        own.locator("#filter").fill("")
         before = rows.count()
         rows.last.scroll_into_view_if_needed()
         playwright.expect(rows).not_to_have_count(before)
