@@ -299,7 +299,7 @@ def _beside(
     target: Target, asked: Asked, cost: float, about: dict[str, Any]
 ) -> list[tuple[str, tuple[Array, ...]]]:
     """Boundary values of each array and draws, as many as may be asked; fewer are noted."""
-    beside = list(points(target, () if asked.calm else VALUES, DRAWS, 0))
+    beside = list(points(target, False if asked.calm else VALUES, DRAWS, 0))
     room = max(int(WORK * asked.work / (cost * COST[asked.system])), 2)
     if room >= len(beside):
         return beside

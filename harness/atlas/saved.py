@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness.atlas.row import FIELDS, Measured, Row
+from harness.atlas.row import DTYPES, FIELDS, Measured, Row
 from harness.page.document import environment_of
 from harness.selection import Untrusted
 
@@ -102,4 +102,6 @@ def in_order(found: Iterable[Measured], names: Sequence[str]) -> list[Measured]:
     """Once each, in the order of the functions, dtypes and orders."""
     places = {name: k for k, name in enumerate(names)}
     latest = {one.row.key: one for one in found}
-    return sorted(latest.values(), key=lambda one: places[one.row.function])
+    return sorted(
+        latest.values(), key=lambda m: (places[m.row.function], DTYPES.index(m.row.dtype), m.row.order)
+    )

@@ -444,8 +444,7 @@ def test_what_may_be_chosen_is_said():
 
 def test_where_a_rounded_constant_cancels_all_digits_are_lost_and_the_formula_is_right():
     """2 x erfcx(x) - 2 / sqrt(pi) at 1e40, where exp(x^2) erfc(x) has no value in 128 bits."""
-    x = torch.tensor([1e40, 3.0], dtype=torch.float64, requires_grad=True)
+    x = torch.tensor([1e40], dtype=torch.float64, requires_grad=True)
     found = harness.check_gradient(torch.special.erfcx, (x,), probes=False, upstream="fail")
     assert found.verdict is Verdict.IMPRECISE
-    assert found.worst.element == (0,)
     assert found.worst.bits_lost == 53
