@@ -21,7 +21,7 @@ from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet
 from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
-from harness.subject.derivative import GRADIENT, REVERSE
+from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.target import place_of
 from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
@@ -85,7 +85,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     compared = Comparison(
         Side(program.program, program.values, found, question.given(program.argument, 1)),
         Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument)),
-        truth.dtypes, partial(_with_literals, truth),
+        truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
     )  # fmt: skip
     try:
         compared.explain(question.resolution)
@@ -196,15 +196,20 @@ def _with_literals(truth: Truth, program: Program) -> list[Enclosure]:
     It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
-    with KINKS.collected() as kinks:
-        hulls = enclosed(evaluate_quickly(program, truth.inputs, BITS))
-    if kinks:
-        balls = [h.balls for h in hulls]
-        hulls = enclosed(resolve(program, truth.inputs, truth.wrt, balls, LITERAL_BITS))
+    hulls = _at_kinks(truth, program, truth.inputs, LITERAL_BITS)
     if all(known_to_meet(h, t).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
     balls = [h.balls for h in hulls]
     return enclosed(limits_along_rays(program, truth.inputs, truth.wrt, balls, LITERAL_BITS) or balls)
+
+
+def _at_kinks(truth: Truth, program: Program, inputs: Sequence[Array], bits: int = BITS) -> list[Enclosure]:
+    """The derivative by its program with other numbers; at kinks as narrow as T is there."""
+    with KINKS.collected() as kinks:
+        hulls = enclosed(evaluate_quickly(program, inputs, BITS))
+    if kinks:
+        hulls = enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
+    return hulls
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:

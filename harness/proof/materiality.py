@@ -83,6 +83,7 @@ class Comparison:
         spec: The specification's.
         dtypes: Of the outputs.
         again: Gives those of the specification with other literals, as balls that hold the truth.
+        moved: Gives those of the specification with other data: its program and inputs, moved.
         said: What differs from what, in words.
     """
 
@@ -92,11 +93,12 @@ class Comparison:
         spec: Side,
         dtypes: Sequence[str],
         again: Callable[[Program], list[Enclosure]],
+        moved: Callable[[Program, Sequence[Array]], list[Enclosure]],
         said: str = "the formula differs from the derivative",
     ) -> None:
         self.notes: list[str] = []
         self._own, self._spec, self._dtypes = own, spec, dtypes
-        self._again, self._said = again, said
+        self._again, self._at_moved, self._said = again, moved, said
         self._true = spec.outputs
         self.agrees = [meeting(e, t) for e, t in zip(own.outputs, self._true, strict=True)]
 
@@ -193,7 +195,11 @@ class Comparison:
         """
         names = list(dict.fromkeys([*_data(self._own), *_data(self._spec)]))
         if names:
-            self._by_moves(_moved, f": the rounding of {_listed(names)} explains that")
+
+            def moves(side: Side, seed: int) -> list[Array]:
+                return self._moved(side, with_moved_data(side.program, seed), _moved_inputs(side, seed))
+
+            self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
 
     def _computed_data(self) -> None:
         """Arrays that only one of the two programs has were computed out of sight: a matrix of cosines, say.
@@ -206,9 +212,17 @@ class Comparison:
 
         def moves(side: Side, seed: int) -> list[Array]:
             program = with_computed_moved(side.program, seed, spec if side is self._own else own)
-            return [e.balls for e in enclosed(evaluate_quickly(program, side.inputs, BITS))]
+            return self._moved(side, program, side.inputs)
 
         self._by_moves(moves, ": how the arrays in the code were computed explains that")
+
+    def _moved(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
+        """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
+        if not _data(side):
+            return [e.balls for e in side.outputs]
+        if side is self._own:
+            return [e.balls for e in enclosed(evaluate_quickly(program, inputs, BITS))]
+        return [e.balls for e in self._at_moved(program, inputs)]
 
     def _by_moves(self, moves: Callable[[Side, int], list[Array]], why: str) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing."""
@@ -333,12 +347,11 @@ def _data(side: Side) -> list[str]:
     return [*named, *(["the arrays in the code"] if has_data(side.program) else [])]
 
 
-def _moved(side: Side, seed: int) -> list[Array]:
-    inputs = [
+def _moved_inputs(side: Side, seed: int) -> list[Array]:
+    return [
         moved(x, v.dtype, seed) if i in side.data else x
         for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
     ]
-    return [e.balls for e in enclosed(evaluate_quickly(with_moved_data(side.program, seed), inputs, BITS))]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -166,6 +166,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
             Side(spec.program, spec.values, true, {}),
             [v.dtype for v in spec.program.outputs],
             lambda other: enclosed(evaluate_quickly(other, spec.values, BITS)),
+            lambda other, inputs: enclosed(evaluate_quickly(other, inputs, BITS)),
         )  # fmt: skip
         compared.explain(question.resolution)
     except ExactError:

@@ -149,6 +149,7 @@ RULES: dict[str, Rule] = {
     "select": _select,
     "convert": _convert,
     "detach": _whole,
+    "no_grad": _whole,
     "edged": _whole,
     "rough": _first,
     "constant": lambda plan, equation: plan.constant(equation.params["value"]),

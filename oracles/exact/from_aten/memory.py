@@ -22,7 +22,7 @@ from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import detach
+from oracles.exact.program.primitives import detach, no_grad
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
 from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
@@ -60,10 +60,10 @@ class Memory:
         """Whether something recorded wrote this tensor's memory."""
         return key_of(tensor) in self.stores
 
-    def read(self, tensor: Tensor, detached: bool = False) -> Any:
-        """The value of a tensor, complex ones as pairs; `detached`: held fixed."""
+    def read(self, tensor: Tensor, detached: bool = False, within_no_grad: bool = False) -> Any:
+        """The value of a tensor, complex ones as pairs; `detached`: held fixed, or by reverse mode alone."""
         if tensor.is_conj() or tensor.is_neg():
-            return self._read_lazily(tensor, detached)
+            return self._read_lazily(tensor, detached, within_no_grad)
         store = self.stores.get(key_of(tensor))
         if store is None:
             return self._constant(tensor)
@@ -82,16 +82,16 @@ class Memory:
         var = each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:
-                return each_part(detach, var)
+                return each_part(no_grad if within_no_grad else detach, var)
             self.live.add(var)
         return var
 
-    def _read_lazily(self, tensor: Tensor, detached: bool) -> Any:
+    def _read_lazily(self, tensor: Tensor, detached: bool, within_no_grad: bool) -> Any:
         """A view that stands for the conjugate, or the negative, of what is in memory."""
         conjugated, negative = tensor.is_conj(), tensor.is_neg()
         plain = torch._conj(tensor) if conjugated else tensor
         plain = torch._neg_view(plain) if negative else plain
-        found = self.read(plain, detached)
+        found = self.read(plain, detached, within_no_grad)
         value = cx.conj(found) if conjugated else found
         value = -value if negative else value
         if found in self.live:

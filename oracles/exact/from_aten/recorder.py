@@ -109,7 +109,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             self._refuse_lost(tensor)
         seen = self._as_followed(tensor).requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
-        var = self.memory.read(tensor, detached=not free)
+        var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
         if not free and torch.is_grad_enabled() and id(tensor) in self._marked:
             self._hold(tensor, var)
         return var

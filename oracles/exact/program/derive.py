@@ -22,7 +22,7 @@ def jvp(program: Program, wrt: Sequence[int]) -> Program:
     """
 
     def derived() -> Program:
-        builder, primal, tangents = _linearize(program, wrt)
+        builder, primal, tangents = _linearize(program, wrt, forward=True)
         return builder.program([tangents.get(v) or zeros_like(primal[v]) for v in program.outputs])
 
     return _once(program, "jvp", wrt, derived)
@@ -96,9 +96,15 @@ def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
 
 
 def _linearize(
-    program: Program, wrt: Sequence[int], apart: Callable[[Var, Var], Var] = lambda out, tangent: tangent
+    program: Program,
+    wrt: Sequence[int],
+    apart: Callable[[Var, Var], Var] = lambda out, tangent: tangent,
+    forward: bool = False,
 ) -> tuple[Builder, dict[Var, Var], dict[Var, Var]]:
-    """Write the program again with its tape; `primal` and `tangents` map its values to the new ones."""
+    """Write the program again with its tape; `primal` and `tangents` map its values to the new ones.
+
+    The tape of `forward` mode has the tangents of what only reverse mode holds fixed; these are held, too.
+    """
     builder = Builder()
     primal = {v: builder.input(v.shape, v.dtype) for v in program.inputs}
     tangents: dict[Var, Var] = {}
@@ -113,7 +119,10 @@ def _linearize(
         here = Equation(equation.primitive, operands, equation.params, new)
         active = [tangents.get(v) for v in equation.operands]
         primal[out] = new if equation.primitive.around is None else equation.primitive.around(here)
-        rule, held = equation.primitive.jvp, equation.primitive is PRIMITIVES["detach"]
+        unseen = equation.primitive is PRIMITIVES["no_grad"]
+        rule, held = equation.primitive.jvp, unseen or equation.primitive is PRIMITIVES["detach"]
+        if forward and unseen:
+            rule = linear(0)
         if not out.is_float or (rule is None and not held):
             continue  # constant between its jumps
         if rule is not None and any(t is not None for t in active):

@@ -12,7 +12,7 @@ import numpy as np
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.primitives import convert
-from oracles.exact.program.primitives.arithmetic import detach_
+from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import edged, select_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
@@ -265,7 +265,7 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
 def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> frozenset[Var]:
     """The inputs that move this value, held fixed or not: floor and sign stay where they are."""
     primitive = equation.primitive
-    if equation.output.is_float and primitive.jvp is None and primitive is not detach_:
+    if equation.output.is_float and primitive.jvp is None and primitive not in (detach_, no_grad_):
         return frozenset()
     moving = (depends.get(v, frozenset()) for v in equation.operands if v.is_float)
     return frozenset[Var]().union(*moving)

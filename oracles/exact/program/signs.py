@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact.program.primitives import compare
-from oracles.exact.program.primitives.arithmetic import constant, convert_, detach_, neg
+from oracles.exact.program.primitives.arithmetic import constant, convert_, detach_, neg, no_grad_
 from oracles.exact.program.primitives.arrays import broadcast_, concatenate_, permute_, reshape_, take_
 from oracles.exact.program.primitives.choices import abs_, signed_
 from oracles.exact.program.program import Array, Var
@@ -44,7 +44,7 @@ def minus_zeros(x: Var) -> Array | None:
         parts = [minus_zeros(v) for v in operands]
         known = [p for p in parts if p is not None]
         return np.concatenate(known, equation.params["axis"]) if len(known) == len(parts) else None
-    if primitive not in (detach_, convert_, neg, *_MOVES):
+    if primitive not in (detach_, no_grad_, convert_, neg, *_MOVES):
         return None
     inner, places = minus_zeros(operands[0]), [x.builder.known(v) for v in operands[1:]]
     if inner is None or any(p is None for p in places):

@@ -18,7 +18,7 @@ from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
-from oracles.exact.program.primitives.arithmetic import detach_
+from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
 
@@ -174,7 +174,7 @@ def _without_detach(program: Program) -> Program:
     """What is held fixed in a derivative still carries its rounding on."""
     equations = [
         e._replace(primitive=PRIMITIVES["reshape"], params={"shape": e.output.shape})
-        if e.primitive is detach_
+        if e.primitive in (detach_, no_grad_)
         else e
         for e in program.equations
     ]

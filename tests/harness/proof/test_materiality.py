@@ -392,6 +392,24 @@ def test_a_matrix_that_both_programs_have_excuses_no_factor():
     assert found.verdict is Verdict.WRONG
 
 
+ROOT = np.sqrt(2.0) * np.sign([[-0.5], [0.25], [-1.25]]) * np.eye(3)
+
+
+@pytest.mark.parametrize(("factor", "right"), [(1.0, True), (1 + 2.0**-20, False)])
+def test_rounded_data_in_a_gradient_explain_themselves_at_a_tie_of_the_truth_too(factor, right):
+    """The maximum has equal elements, of slope 0; the other result's gradient has the root of 2."""
+
+    def function(y):
+        far = np.hypot(y, y)
+        return ((far + 1.0) - far).max(), far
+
+    def vjp(g, y):
+        return (factor * g[1]) @ ROOT
+
+    result = harness.check_gradient(function, (np.array([-0.5, 0.25, -1.25]),), vjp=vjp, probes=False)
+    assert (result.verdict in RIGHT) is right, str(result)
+
+
 # -- the value of a custom rule ------------------------------------------------------------------------------
 
 

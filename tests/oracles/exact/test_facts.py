@@ -21,7 +21,17 @@ ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
 MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
 MATRICES |= {"matrix_exp", "matrix_exp_along"}
-CONSTANT = {"constant", "pi", "cosines", "detach", "signed", "weights", "lapack_signs", "edge_rate"}
+CONSTANT = {
+    "constant",
+    "pi",
+    "cosines",
+    "detach",
+    "no_grad",
+    "signed",
+    "weights",
+    "lapack_signs",
+    "edge_rate",
+}
 CONSTANT |= STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
 LINEAR = MOVES | {
@@ -46,6 +56,7 @@ ROWS = {
     "broadcast",
     "take",
     "detach",
+    "no_grad",
     "convert",
     "maximum",
     "select",

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import harness
 from harness.cases import catalogue
 from harness.commands.coverage import by_function, count_proven, faults
 from oracles.exact.core.plans import planned
@@ -199,10 +200,11 @@ def test_the_caller_s_grad_mode_changes_no_record(mode: Callable[[], Any]) -> No
     with mode():
         modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         x = torch.tensor([3.0], dtype=torch.float64)  # in inference mode an inference tensor
-        for function, at_3 in ((no_grad_factor, 9.0), (leaves_grad_mode_off, 9.0), (Square.apply, 6.0)):
+        slopes = ((no_grad_factor, 9.0, 27.0), (leaves_grad_mode_off, 9.0, 27.0), (Square.apply, 6.0, 6.0))
+        for function, reverse, forward in slopes:  # which does not see no_grad
             recording = record(function, (x,))
             assert (torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == modes
-            for derive in (vjp, jvp):
+            for derive, at_3 in ((vjp, reverse), (jvp, forward)):
                 program = derive(recording.program, (0,))
                 assert mids(evaluate(program, [*recording.values, np.ones(1)], BITS)[0]) == [at_3]
 
@@ -249,6 +251,23 @@ def test_detached_inner_gradients_are_constants() -> None:
         return (g * x).sum()
 
     np.testing.assert_allclose(gradient(function, np.array([2.0])), [12.0])
+
+
+def under_no_grad(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        most = (2 * x).max()
+    return most * x
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [["forward"], ["reverse"], ["forward", "reverse"], ["reverse", "forward"], ["reverse", "reverse"]],
+)
+@pytest.mark.parametrize("function", [under_no_grad, lambda x: (2 * x).max().detach() * x])
+def test_forward_mode_does_not_see_no_grad(function: Any, steps: list[str]) -> None:
+    """So torch has it: "this API does not apply to forward-mode AD"; `detach` does."""
+    x = torch.tensor([1.5, -0.5], dtype=torch.float64)
+    assert harness.check_gradient(function, (x,), mode=steps, probes=False).passed
 
 
 def test_arguments_are_trees_of_arrays_of_any_dtype() -> None:

@@ -5,7 +5,7 @@ rules are written with most is at hand in the package itself.
 """
 
 from oracles.exact.program.primitives import linear_algebra, orders, roughness, sorting, spectral
-from oracles.exact.program.primitives.arithmetic import convert, detach, pi
+from oracles.exact.program.primitives.arithmetic import convert, detach, no_grad, pi
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.taylor import scalar
 
@@ -14,6 +14,7 @@ __all__ = [
     "convert",
     "detach",
     "linear_algebra",
+    "no_grad",
     "orders",
     "pi",
     "roughness",

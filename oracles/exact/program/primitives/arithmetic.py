@@ -74,6 +74,8 @@ def _cosines_rounded(growth: Growth, equation: Equation, operands: list[Array], 
 cosines_ = Primitive("cosines", _cosines, rounded=_cosines_rounded)
 # its value, held fixed: no derivative
 detach_ = Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
+# its value, held fixed by reverse mode alone: torch's no_grad, which forward mode does not see
+no_grad_ = Primitive("no_grad", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
 
 
 def pi(builder: Builder, dtype: str) -> Var:
@@ -84,6 +86,11 @@ def pi(builder: Builder, dtype: str) -> Var:
 def detach(x: Var) -> Var:
     """x, not differentiated."""
     return x.builder.emit(detach_, (x,), x.shape, x.dtype)
+
+
+def no_grad(x: Var) -> Var:
+    """x, not differentiated by reverse mode."""
+    return x.builder.emit(no_grad_, (x,), x.shape, x.dtype)
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------
