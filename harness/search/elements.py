@@ -27,8 +27,8 @@ LEADS = 32  # the most promising that are followed
 # fmt: off
 BY_ELEMENT = frozenset([
     "abs", "add", "and", "blend", "ceil", "convert", "detach", "div", "eq", "floor", "ge", "gt",
-    "is_infinite", "is_nan", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "no_grad", "not", "or", "reshape",
-    "round", "scale", "select", "sign", "signed", "sub", "taylor", "trunc", "xor",
+    "is_infinite", "is_nan", "le", "lt", "maximum", "minimum", "mul", "ne", "neg", "no_grad", "not", "or",
+    "reshape", "round", "scale", "select", "sign", "signed", "sub", "taylor", "trunc", "xor",
 ])
 # fmt: on
 
