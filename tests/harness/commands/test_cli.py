@@ -471,7 +471,7 @@ def interrupted(tmp_path_factory):
     cases = words("--case relu --case softmax --case sigmoid --oracle numpy")
     tokens = ["report", *cases, "--output", str(directory)]
     process = subprocess.Popen([*HARNESS, *tokens], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(2000):
+    for _ in range(6000):
         if path.exists() and path.read_bytes().count(b"\n") >= 4:  # a header, and three rows
             break
         time.sleep(0.01)
