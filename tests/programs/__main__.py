@@ -13,9 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing import get_context
 from pathlib import Path
 
-from tests.power.__main__ import processes
+from threadpoolctl import threadpool_limits
+
+from tests.power.__main__ import sharing_what_jax_compiles
 from tests.programs.program import FRAMEWORKS
 from tests.programs.tables import by_kind, refusals, summary
 from tests.programs.work import of_batch
@@ -50,11 +54,12 @@ def main() -> int:
     rows = [json.loads(text) for text in asked.kept.read_text().splitlines()] if asked.kept.exists() else []
     done = {(r["framework"], r["seed"]) for r in rows}
     end = time.monotonic() + 60 * asked.minutes
-    with processes(asked.jobs) as pool, asked.kept.open("a") as file:
+    pool = ProcessPoolExecutor(asked.jobs, get_context("spawn"), threadpool_limits, (1,))
+    with sharing_what_jax_compiles(), pool, asked.kept.open("a") as file:
         waiting = _todo(programs, done, frameworks)
         running = {pool.submit(of_batch, *batch) for batch in _first(waiting, asked.jobs)}
         while running:
-            finished = next(iter(running))
+            finished = wait(running, return_when=FIRST_COMPLETED).done.pop()
             for kept in finished.result():
                 rows.append(kept)
                 print(json.dumps(kept), file=file, flush=True)

@@ -12,6 +12,7 @@ from tests.programs.draw import draw
 from tests.programs.numbers import Exact
 from tests.programs.program import FRAMEWORKS, Program, Step
 from tests.programs.shrink import shrunk
+from tests.programs.tables import row
 from tests.programs.trial import compared, trial
 from tests.sampling import draws
 
@@ -93,6 +94,17 @@ def test_a_mistake_is_an_accusation_if_it_stands_in_the_program(framework):
     kind, program = mistaken(drawn.program, framework, "float64", random.Random(0))
     assert kind
     assert any("accused" in text for text in compared(replace(drawn, program=program), "reverse", 0).failures)
+
+
+def test_the_tables_of_a_run():
+    from tests.programs import __main__ as command
+
+    rows = [row(compared(made(), "reverse", seed), seed) for seed in range(2)]
+    rows.append({**rows[0], "verdict": "undecided", "reason": "3 of 17", "failures": ["truth"]})
+    (counts,) = command.summary(rows).to_dict("records")
+    assert (counts["programs"], counts["proven"], counts["undecided"], counts["failures"]) == (3, 2, 1, 1)
+    assert command.refusals(rows).to_dict("records")[0]["reason"] == "# of #"
+    assert set(command.by_kind(rows)["share"]) == {0.333}
 
 
 def test_a_failing_program_is_made_as_short_as_it_can_be():
