@@ -34,6 +34,7 @@ def _smooth(x: np.ndarray) -> bool:
 
 SIGMOID = "1 / (1 + np.exp(-{0}))"
 RELU = "np.where({0} > 0, {0}, 0 * {0})"
+# torch's derivative of digamma is a known defect (reports/defects.md): right to ten digits only.
 UNARY: dict[str, Entry] = {
     **{
         name: (f"np.{name}({{0}})", f"jnp.{name}({{0}})", f"torch.{name}({{0}})", "", fits)
@@ -57,7 +58,7 @@ UNARY: dict[str, Entry] = {
     "erfc": ("1 - erf({0})", "jax.scipy.special.erfc({0})", "torch.erfc({0})", "scipy.special.erfc({0})", _small),
     "lgamma": ("lgamma({0})", "jax.scipy.special.gammaln({0})", "torch.lgamma({0})", "scipy.special.gammaln({0})",
                _positive),
-    "digamma": ("digamma({0})", "jax.scipy.special.digamma({0})", "torch.digamma({0})", "scipy.special.digamma({0})",
+    "digamma": ("digamma({0})", "jax.scipy.special.digamma({0})", "", "scipy.special.digamma({0})",
                 _positive),
     "sigmoid": (SIGMOID, "jax.nn.sigmoid({0})", "torch.sigmoid({0})", "scipy.special.expit({0})", _any),
     "silu": (f"{{0}} * {SIGMOID}", "jax.nn.silu({0})", "F.silu({0})", "", _any),
@@ -156,7 +157,7 @@ def cast(scope: Scope) -> None:
     if scope.framework != "numpy":
         to = scope.one_of(to, "bfloat16")
     texts = {"exact": "+{0}", "numpy": f"{{0}}.astype(np.{to})", "jax": f"{{0}}.astype(jnp.{to})"}
-    texts["torch"] = scope.one_of(f"{{0}}.to(torch.{to})", f"{{0}}.to(torch.{to}).clone()")
+    texts["torch"] = f"{{0}}.to(torch.{to})" + (".clone()" if to == x.dtype else "")
     scope.add(f"cast to {to}", [x], texts, dtype=to)
 
 

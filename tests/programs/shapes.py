@@ -94,10 +94,11 @@ def moved(scope: Scope) -> None:
     x = scope.pick(lambda v: v.ndim > 0 and math.prod(v.shape) <= 12)
     axis = scope.below(x.ndim)
     one = x.shape[axis]
+    copied = "" if scope.framework == "numpy" else "np.array"  # there it is a view, and elsewhere a copy
     kinds: dict[str, dict[str, str]] = {
         "roll": {"exact": f"np.roll({{0}}, 1, {axis})", "jax": f"jnp.roll({{0}}, 1, {axis})",
                  "torch": f"torch.roll({{0}}, 1, {axis})"},
-        "flip": {"exact": f"np.flip({{0}}, {axis})", "jax": f"jnp.flip({{0}}, {axis})",
+        "flip": {"exact": f"{copied}(np.flip({{0}}, {axis}))", "numpy": f"np.flip({{0}}, {axis})", "jax": f"jnp.flip({{0}}, {axis})",
                  "torch": f"torch.flip({{0}}, [{axis}])"},
         "repeat": {"exact": f"np.repeat({{0}}, 2, {axis})", "jax": f"jnp.repeat({{0}}, 2, {axis})",
                    "torch": f"{{0}}.repeat_interleave(2, {axis})"},
@@ -132,9 +133,14 @@ def moved(scope: Scope) -> None:
         lower = f"np.tril(np.ones({x.shape}, int))"
         kinds["tril"] = {"exact": f"{lower} * {{0}}", "numpy": "np.tril({0})", "jax": "jnp.tril({0})",
                          "torch": "torch.tril({0})"}  # fmt: skip
-        kinds["diagonal"] = {"exact": "np.diagonal({0}) + 0", "numpy": "np.diagonal({0})", "jax": "jnp.diagonal({0})",
+        kinds["diagonal"] = {"exact": "np.diagonal({0})", "jax": "jnp.diagonal({0})",
                              "torch": "torch.diagonal({0})"}  # fmt: skip
-        kinds["rot90"] = {"exact": "np.rot90({0})", "jax": "jnp.rot90({0})", "torch": "torch.rot90({0})"}
+        kinds["rot90"] = {
+            "exact": f"{copied}(np.rot90({{0}}))",
+            "numpy": "np.rot90({0})",
+            "jax": "jnp.rot90({0})",
+            "torch": "torch.rot90({0})",
+        }
     kind = scope.one_of(*kinds)
     scope.add(kind, [x], kinds[kind])
 
