@@ -301,6 +301,8 @@ def as_trained(
     """
     if isinstance(f, torch.nn.Module):
         f, args = _module_as_function(f, args, parameters)
+    else:
+        f = _with_parameters(f, args)
     if not hooked:
         return f, args
     hooks = [_hooks_of(leaf) for leaf in flatten("torch", args)[0]]
@@ -369,6 +371,22 @@ def _of_parameters(module: Any) -> Function:
     call.argument_names = ["parameters", *positional]  # type: ignore[attr-defined]
     call.alike = alike  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
+    return call
+
+
+def _with_parameters(f: Function, args: Sequence[Any]) -> Function:
+    """The function, which gets parameters where it was given some: a module registers no other tensors."""
+    which = [isinstance(leaf, torch.nn.Parameter) for leaf in flatten("torch", args)[0]]
+    if not any(which):
+        return f
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for leaf, is_one in zip(flatten("torch", args)[0], which, strict=True):
+            if is_one and isinstance(leaf, torch.Tensor) and leaf.is_leaf:
+                leaf._is_param = True  # as torch marks those of subclasses
+        return f(*args, **kwargs)
+
     return call
 
 

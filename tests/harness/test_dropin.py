@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness import check_gradient, dropin
+from harness import check_gradient, dropin, exact_gradient
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
 from harness.dropin.made import Answer, answer_of
 from harness.proof.evidence import OUTSIDE, budget
@@ -609,3 +609,26 @@ def test_what_is_strictly_refused_is_named_by_its_own_mode_and_not_the_last(sett
     settings.strict = True
     with pytest.raises(GradcheckError, match=r"^Jacobian mismatch for output 0 with respect to input 0,"):
         gradcheck(torch.sigmoid, (leaf(0.5, 40.7),), check_forward_ad=True)
+
+
+class Squares(torch.nn.Module):
+    """Knows its weight as a parameter, if it is one."""
+
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = weight
+
+
+def test_a_parameter_that_is_given_is_one_in_the_function():
+    """As it is for the original: else a module that is made inside does not know it, and its slope is 0."""
+
+    def function(weight, x):
+        return sum((p * p * x).sum() for p in Squares(weight).parameters()) + 0 * x.sum()
+
+    weight = torch.nn.Parameter(torch.tensor([0.5, -2.0], dtype=torch.float64))
+    x = torch.tensor([1.0, 3.0], dtype=torch.float64, requires_grad=True)
+    found = check_gradient(function, (weight, x))
+    assert found.verdict is Verdict.ACCURATE, str(found)
+    truth, _ = exact_gradient(function, (weight, x), cotangent=torch.tensor(1.0, dtype=torch.float64))
+    assert truth.mid.tolist() == [1.0, -12.0]
+    assert gradcheck(function, (weight, x))

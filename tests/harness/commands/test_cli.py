@@ -470,7 +470,14 @@ def interrupted(tmp_path_factory):
     path = directory / "records.jsonl"
     cases = words("--case relu --case softmax --case sigmoid --oracle numpy")
     tokens = ["report", *cases, "--output", str(directory)]
-    process = subprocess.Popen([*HARNESS, *tokens], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*HARNESS, *tokens],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background may ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     for _ in range(6000):
         if path.exists() and path.read_bytes().count(b"\n") >= 4:  # a header, and three rows
             break
