@@ -463,6 +463,14 @@ def test_head_of_a_command_is_its_head():
     assert (found.stdout, found.stderr) == ("verdicts\n", "")
 
 
+# Tests that run in the background may ignore Ctrl-C, and so would what they start.
+HEARS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """A report that gets Ctrl-C after its third row."""
@@ -470,14 +478,8 @@ def interrupted(tmp_path_factory):
     path = directory / "records.jsonl"
     cases = words("--case relu --case softmax --case sigmoid --oracle numpy")
     tokens = ["report", *cases, "--output", str(directory)]
-    process = subprocess.Popen(
-        [*HARNESS, *tokens],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Tests that run in the background may ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    heard = [sys.executable, "-c", HEARS, *HARNESS, *tokens]
+    process = subprocess.Popen(heard, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(6000):
         if path.exists() and path.read_bytes().count(b"\n") >= 4:  # a header, and three rows
             break
