@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -51,6 +52,7 @@ WORK = 6e4  # additions that a row's points may take, beyond the first
 COST = {"torch": 1, "jax": 3, "numpy": 1}  # JAX compiles much
 SECONDS, BITS = 2.0, 1024  # of work for one truth, and its precision, at the most
 NOTE = 90  # letters of a reason
+PLACE = re.compile(r"; at \S*[/\\]\S*")
 R = TypeVar("R")
 CALM = "takes too long at all numbers: asked from 2^-20 to 2^20 alone"
 
@@ -147,7 +149,8 @@ def _no(problem: Exception) -> dict[str, Any]:
 
 
 def _shortened(reason: str) -> str:
-    said = " ".join(reason.split())
+    """Without the place in the code of the subjects, which lies elsewhere on each machine."""
+    said = PLACE.sub("", " ".join(reason.split()))
     return said if len(said) <= NOTE else f"{said[: NOTE - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

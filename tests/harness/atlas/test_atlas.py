@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -343,3 +344,11 @@ def test_a_pattern_that_matches_nothing_has_near_matches(values_alone, capsys):
 )
 def test_options_that_do_not_fit_are_refused(options):
     assert run(["atlas", *options]) is ExitCode.USAGE
+
+
+def test_a_note_names_no_place_of_this_machine():
+    said = measure._shortened("np.frexp has no rule: say what it computes; at /home/me/lib/subjects.py:12")
+    assert said == "np.frexp has no rule: say what it computes"
+    assert not re.search(
+        r"; at |/(root|home|usr|tmp)/", (Path(__file__).parents[3] / "reports/atlas.csv").read_text()
+    )
