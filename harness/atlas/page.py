@@ -13,6 +13,7 @@ from harness.verdicts import Outcome, Standing, Verdict
 from oracles.exact.program.formats import format_of
 
 ORDERS = {0: "value", 1: "", 2: "second derivative"}
+ADVICE = "The code is the framework's: keep away from these inputs, or give the function a gradient by hand."
 
 
 def page_of(found: Sequence[Measured], command: str) -> str:
@@ -28,7 +29,7 @@ def page_of(found: Sequence[Measured], command: str) -> str:
         grow(leaves, told(one.row, command), drawn)
     notes = (
         "The gradients of torch and JAX, eager and along 1, and the values of NumPy and SciPy, on a CPU.",
-        f"{len(functions)} functions, each in several dtypes; a second derivative is the gradient's.",
+        f"{len(functions)} functions. A second derivative is the gradient of the gradient along 1.",
     )
     return page(Document("Atlas of gradients", leaves, notes, command))
 
@@ -41,10 +42,12 @@ def told(row: Row, command: str) -> dict[str, Any]:
         ["their ulps off", _spread(row, "ulps")],
         ["time", f"{row.time_ratio:.3g} times its function" if row.time_ratio else ""],
     ]
+    outcome = _outcome(row.worst)
+    advice = {"advice": ADVICE} if outcome is Outcome.FAIL else {}
     own = [word for word in command.split() if not word.startswith("--functions")]
     return {
         "function": row.function, "dtype": row.dtype, "argument": ORDERS[row.order],
-        "verdict": row.worst.value, "outcome": _outcome(row.worst).value,
+        "verdict": row.worst.value, "outcome": outcome.value, **advice,
         "diagnosis": row.note, "where": row.where,
         "bits_lost": row.bits_lost_worst, "error_ulp": row.ulps_worst, "digits": format_of(row.dtype).digits,
         "budget": budget(row.dtype), "facts": facts, "kind": "value" if row.order == 0 else "gradient",

@@ -15,10 +15,11 @@ import msgspec
 
 from harness.atlas.compare import compared
 from harness.atlas.guard import MOST_S
-from harness.atlas.measure import SYSTEMS, Asked, failed, measured, ratios, subjects_of
+from harness.atlas.measure import failed, measured, ratios
 from harness.atlas.row import DTYPES, Measured
 from harness.atlas.saved import Atlas, in_order, journal_of, read, text_of, versions
 from harness.atlas.show import print_atlas, print_changes
+from harness.atlas.task import SYSTEMS, Task, subjects_of
 from harness.commands.options import AtlasOptions
 from harness.commands.pages import confirmed
 from harness.commands.phrasing import as_command
@@ -80,7 +81,7 @@ def _formats(options: AtlasOptions) -> list[str]:
     return formats
 
 
-def _asked(options: AtlasOptions, drawn: bool) -> list[Asked]:
+def _asked(options: AtlasOptions, drawn: bool) -> list[Task]:
     """The functions that the patterns choose, of the systems that are installed.
 
     Raises:
@@ -90,16 +91,16 @@ def _asked(options: AtlasOptions, drawn: bool) -> list[Asked]:
     every = {
         name: system for system in SYSTEMS if not _missing(system) for name in subjects_of(system).names()
     }
-    chosen = set[str]()
+    chosen, roots = set[str](), {name.partition(".")[0] for name in every}
     for pattern in options.functions:
-        matched = {name for name in every if _matches(name, pattern)}
+        matched = {name for name in every if _matches(name, pattern, roots)}
         if not matched:
             raise NothingSelected(f"no function matches {pattern!r}; {near_matches(pattern, list(every))}")
         chosen |= matched
     work = QUICK if options.quick else 1.0
     timed = not options.scheduler
     return [
-        Asked(system, name, dtypes, work, drawn, timed) for name, system in every.items() if name in chosen
+        Task(system, name, dtypes, work, drawn, timed) for name, system in every.items() if name in chosen
     ]
 
 
@@ -107,13 +108,17 @@ def _missing(system: str) -> str:
     return "" if system == "numpy" else oracles()[system].unavailable()
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """A pattern is of the whole name, or of its last parts: `special.*` is torch's, JAX's and SciPy's."""
+def _matches(name: str, pattern: str, roots: set[str]) -> bool:
+    """A pattern is of the whole name, or of its last parts: `special.*` is torch's, JAX's and SciPy's.
+
+    One that begins with a whole framework's name is of whole names: `numpy.*` is not jax.numpy's.
+    """
     parts = name.split(".")
-    return any(fnmatchcase(".".join(parts[k:]), pattern) for k in range(len(parts)))
+    last = 1 if pattern.partition(".")[0] in roots else len(parts)
+    return any(fnmatchcase(".".join(parts[k:]), pattern) for k in range(last))
 
 
-def _measured(options: AtlasOptions, asked: list[Asked], workers: Workers) -> Iterator[Measured]:
+def _measured(options: AtlasOptions, asked: list[Task], workers: Workers) -> Iterator[Measured]:
     """The rows in order, those of a run that goes on among them."""
     names = [one.name for one in asked]
     path = options.output / "atlas.jsonl" if options.output else None
@@ -140,14 +145,14 @@ def _measured(options: AtlasOptions, asked: list[Asked], workers: Workers) -> It
     yield from in_order(found, names)
 
 
-def _each(asked: list[Asked], workers: Workers, timeout: float) -> Iterator[list[Measured]]:
+def _each(asked: list[Task], workers: Workers, timeout: float) -> Iterator[list[Measured]]:
     """The rows of each function; those of one that killed its process come last, at calm numbers."""
     if not workers.are_others:
         yield from map(measured, asked)
         return
-    apart: list[Asked] = []
+    apart: list[Task] = []
 
-    def postponed(one: Asked, why: str) -> _Found:
+    def postponed(one: Task, why: str) -> _Found:
         apart.append(one)
         return one.name, []
 
@@ -165,7 +170,7 @@ def _each(asked: list[Asked], workers: Workers, timeout: float) -> Iterator[list
             yield found[name]
 
 
-def _timed(asked: list[Asked], found: list[Measured], timeout: float) -> Iterator[Measured]:
+def _timed(asked: list[Task], found: list[Measured], timeout: float) -> Iterator[Measured]:
     """The rows that a cluster measured, with their times, which are taken on this machine, alone."""
     rows = {
         one.row.key: one for one in found if one.row.order == 1 and one.row.points and not one.row.time_ratio
@@ -184,19 +189,19 @@ def _timed(asked: list[Asked], found: list[Measured], timeout: float) -> Iterato
             yield msgspec.structs.replace(before, row=row)
 
 
-def _batch(asked: list[Asked]) -> list[_Found]:
+def _batch(asked: list[Task]) -> list[_Found]:
     return [(one.name, measured(one)) for one in asked]
 
 
-def _lost(asked: Asked, why: str) -> _Found:
+def _lost(asked: Task, why: str) -> _Found:
     return asked.name, failed(asked, why)
 
 
-def _ratios(asked: list[Asked]) -> list[tuple[str, dict[str, float]]]:
+def _ratios(asked: list[Task]) -> list[tuple[str, dict[str, float]]]:
     return [(one.name, ratios(one)) for one in asked]
 
 
-def _is_of(asked: Asked, found: _Found) -> bool:
+def _is_of(asked: Task, found: _Found) -> bool:
     return found[0] == asked.name and all(one.row.function == asked.name for one in found[1])
 
 

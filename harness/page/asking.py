@@ -22,6 +22,7 @@ from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 
 COLUMNS = ("x", "place", *OF_ELEMENT[1:])
+FAR = 64.0  # beyond several turns, and within float16
 Point = list[Any]
 Numbers = dict[float, Point]
 
@@ -133,6 +134,8 @@ def is_elementwise(posed: Posed, most: int = 1) -> bool:
     """Whether each element of each array moves its own element of the only result, and no other.
 
     There are `most` arrays at the most. Of a second derivative, whose direction is an array too, say nothing.
+    What moves others by jumps, as numpy.unwrap, has the derivative of a function of single numbers: so the
+    ends are carried far away, too.
     """
     results, inputs = posed.true.forward.outputs, posed.inputs
     alike = all(a.shape == results[0].shape and a.ndim for a in inputs)
@@ -145,10 +148,23 @@ def is_elementwise(posed: Posed, most: int = 1) -> bool:
         one.flat[at] = 1.0
         with suppress(ExactError, ZeroDivisionError):
             found = evaluate_quickly(posed.true.gradient, [*posed.true.values, one], 64)
-            if all(_is_alone(balls, at) for balls in found):
+            if all(_is_alone(balls, at) for balls in found) and _stay_without(posed, at):
                 continue
         return False
     return True
+
+
+def _stay_without(posed: Posed, at: int) -> bool:
+    """Whether all results but one stay where they are when its element is carried far away."""
+    found = []
+    for number in (None, FAR, -FAR):
+        values = [np.array(value) for value in posed.true.values]
+        for value in values if number is not None else ():
+            value.flat[at] = number
+        (result,) = evaluate_quickly(posed.true.forward, values, 64)
+        balls = result.balls if isinstance(result, Pairs) else as_balls(result)
+        found.append(np.delete(balls.ravel(), at).tolist())
+    return all(a.overlaps(b) for moved in found[1:] for a, b in zip(found[0], moved, strict=True))
 
 
 def _is_alone(found: Array | Pairs, at: int) -> bool:

@@ -179,7 +179,7 @@ class Comparison:
     ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
         """The outputs of the two with other numbers; with more bits where they have no value with few.
 
-        As they stand, too, they may have one with more alone: erfcx of 1e40 is exp(1e80) erfc(1e40).
+        As they stand, too, they may have one with more alone: exp(x^2) erfc(x) at 1e40.
         """
         program = how(self._own.program, change)
         own = evaluate_quickly(program, self._own.inputs, BITS)

@@ -18,8 +18,9 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr import x64_for
+from oracles.exact.from_jaxpr.lines import is_library
 from oracles.exact.from_jaxpr.rules import RULES
-from oracles.exact.from_jaxpr.tracing import is_library, user_frame
+from oracles.exact.from_jaxpr.tracing import user_frame
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line
 from oracles.exact.program.registered import definition_of

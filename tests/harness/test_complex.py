@@ -481,6 +481,9 @@ def test_half_precision_is_refused():
     found = checked(torch.exp, (torch.zeros(2, dtype=torch.complex32),))
     assert found.verdict is Verdict.UNSUPPORTED
     assert "complex numbers in half precision" in str(found)
+    found = checked(torch.complex, (torch.ones(2, dtype=torch.float16),) * 2)  # as a result, too
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert "complex numbers in half precision" in str(found)
 
 
 def test_constants_beside():

@@ -102,12 +102,13 @@ function matrix() {
     const found = (cells.get(`${f}\u0000${kind}`) || []).toSorted(byBadness);
     if (!found.length) return el("td");
     const worst = found[0], of = found.length > 1 ? `, the worst of ${found.length} rows` : "";
-    return el("td", {}, el("a", { href: `#row-${worst.number}`, tone: tone(worst.verdict), title: `${f}, ${kind.replace("\u0000", " ")}: ${word(worst)}${of}` }, `${mark(worst)} ${word(worst)}`));
+    return el("td", { "data-kind": kind.replace("\u0000", " ").trim() }, el("a", { href: `#row-${worst.number}`, tone: tone(worst.verdict), title: `${f}, ${kind.replace("\u0000", " ")}: ${word(worst)}${of}` }, `${mark(worst)} ${word(worst)}`));
   };
+  const breaking = (f) => f.split(/(?<=[._])/).flatMap((part) => [part, el("wbr")]); // a long name, at its dots
   const head = kinds.map((kind) => el("th", { scope: "col" }, kind.replace("\u0000", " ")));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "the worst verdict of each function, system and dtype" },
     el("table", { class: "matrix" }, el("thead", {}, el("tr", {}, el("th", {}), head)),
-      el("tbody", {}, functions.map((f) => el("tr", { "data-function": f }, el("th", { scope: "row" }, f), kinds.map((kind) => cell(f, kind)))))));
+      el("tbody", {}, functions.map((f) => el("tr", { "data-function": f }, el("th", { scope: "row" }, breaking(f)), kinds.map((kind) => cell(f, kind)))))));
 }
 
 function points() {
@@ -174,7 +175,7 @@ function drawLeaf(place, row, whole) {
       ["program bound (B)", row.bound_ulp === undefined || row.bound_ulp === null ? "" : `${short(row.bound_ulp)} ulps, by rounding its program`],
       ["bits lost", row.bits_lost === undefined || row.bits_lost === null ? "" : `${short(row.bits_lost)} of ${row.digits}; the budget is ${short(row.budget)}`],
       ["the function's value", value ? [value.verdict === "accurate" ? "as its program rounds" : word(value), value.where && `at ${value.where} computed ${value.computed}, true ${value.true}, ${short(value.error_ulp) || "infinitely many"} ulps off`, value.diagnosis].filter(Boolean).join("; ") : ""],
-      ["this verdict means", row.diagnosis ? meaning.meaning : ""], ["what to do", meaning.advice], ...(row.facts || [])]),
+      ["this verdict means", row.diagnosis ? meaning.meaning : ""], ["what to do", row.advice ?? meaning.advice], ...(row.facts || [])]),
     command ? [el("h3", {}, "To show it again"), el("pre", { class: "command" }, command)] : [],
     over(row), tensorOf(row), sourceOf(row), others(row, whole),
   ];

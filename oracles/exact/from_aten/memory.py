@@ -182,15 +182,23 @@ def constant(builder: Builder, values: Array, dtype: str) -> Any:
 
 def numbers(tensor: Tensor) -> Array:
     """The numbers of a tensor, exactly: floating ones as float64."""
-    kind = strange(tensor)
-    if kind:
-        raise Unsupported(f"{kind}: not yet; pass real, dense tensors")
+    refuse_strange(tensor)
     if tensor._is_zerotensor():
         return np.zeros(tensor.shape)
     found = tensor.detach().cpu()
     if tensor.is_complex():
         return np.array(found.to(torch.complex128).numpy(force=True))
     return np.array((found.double() if found.is_floating_point() else found).numpy(force=found.is_neg()))
+
+
+def refuse_strange(tensor: Tensor) -> None:
+    """Raise for a tensor whose numbers nothing here reads.
+
+    Raises:
+        Unsupported: It is `strange`.
+    """
+    if kind := strange(tensor):
+        raise Unsupported(f"{kind}: not yet; pass real, dense tensors")
 
 
 def strange(tensor: Tensor) -> str:

@@ -36,6 +36,7 @@ from oracles.exact.from_aten.memory import (
     key_of,
     name_of,
     numbers,
+    refuse_strange,
 )
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.rules.complex import of_complex
@@ -341,6 +342,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             value = numbers(tensor)
         if not isinstance(value, Var | Complex):
             value = constant(self.recorder, np.asarray(value), name_of(tensor.dtype))
+        if isinstance(value, Complex):
+            refuse_strange(tensor)
         if value.shape != tuple(tensor.shape):
             raise Undecided(
                 f"exact arithmetic gives shape {value.shape} where torch computed {tuple(tensor.shape)}"

@@ -7,9 +7,9 @@ from typing import Any
 
 from jax.extend.core import ClosedJaxpr
 
+from oracles.exact.from_jaxpr.lines import is_library
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.control import CONTROL
-from oracles.exact.from_jaxpr.tracing import is_library
 from oracles.exact.program.recording import FREE, NONE, Freedom
 
 PRIMITIVES = RULES.keys() - CONTROL.keys()

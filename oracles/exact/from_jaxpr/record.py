@@ -22,12 +22,13 @@ from jax.extend.core import ClosedJaxpr, Literal
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
+from oracles.exact.from_jaxpr.lines import is_in_library
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.complex import complex_rule
 from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
-from oracles.exact.from_jaxpr.tracing import executed, is_floating, is_library, trace, user_frame, x64_for
+from oracles.exact.from_jaxpr.tracing import executed, is_floating, trace, user_frame, x64_for
 from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
@@ -105,7 +106,7 @@ class _Reader:
         """Write the equations of a jaxpr, called at `caller`; the values of its outputs."""
         jaxpr = closed.jaxpr
         values: dict[Any, Var] = dict(zip(jaxpr.invars, operands, strict=True))
-        inherited = caller if _is_library(jaxpr) else None
+        inherited = caller if is_in_library(jaxpr) else None
 
         def read(owner: Any, kind: str, atoms: Sequence[Any], place: Line | None) -> list[Var]:
             return [
@@ -189,11 +190,6 @@ def _compare(name: str, found: Sequence[Var], outvars: Sequence[Any]) -> None:
         raise Unsupported(
             f"JAX's {name} with these parameters has no rule: it gives {recorded}, ours {given}"
         )
-
-
-def _is_library(jaxpr: Any) -> bool:
-    about = getattr(jaxpr, "debug_info", None)
-    return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
 
 
 def _user_line(equation: Any) -> Line | None:

@@ -6,13 +6,11 @@ functions and of the bodies of loops) is in the record exactly where it is in wh
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from itertools import count
-from threading import Lock
 from typing import Any
 
 import jax
@@ -23,17 +21,30 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr.kernels import with_kernels_read
+from oracles.exact.from_jaxpr.lines import JAX, rules_on_their_lines
+from oracles.exact.from_jaxpr.meanwhile import Meanwhile
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import OURS
 
-_JAX = os.path.dirname(jax.__file__) + os.sep
 _fresh = count()
-_known, _apart, _counting = dtypes.canonicalize_value, 0, Lock()
+_known = dtypes.canonicalize_value
 # Functions that leave a name in a trace only if they are jitted, as they are meanwhile.
 _PLAIN = {name: getattr(special, name) for name in ("_ndtri", "_spence")}
 _NAMED = {name: jax.jit(function) for name, function in _PLAIN.items()}
-_tracing = 0
+_named = Meanwhile(lambda: vars(special).update(_NAMED), lambda: vars(special).update(_PLAIN))
+
+
+def _anew(value: Any) -> Any:
+    own = isinstance(value, np.ndarray) and not isinstance(value, literals.TypedNdArray | np.ma.MaskedArray)
+    return _known(np.array(value) if own else value)  # a copy it has never met
+
+
+# JAX without its memory of NumPy's arrays: nothing else depends on that.
+_arrays_unknown = Meanwhile(
+    lambda: setattr(dtypes, "canonicalize_value", _anew),
+    lambda: setattr(dtypes, "canonicalize_value", _known),
+)
 
 
 def trace(
@@ -89,44 +100,6 @@ def _metadata(**named: str) -> AbstractContextManager[None]:
     return found
 
 
-@contextmanager
-def _arrays_unknown() -> Iterator[None]:
-    """JAX without its memory of NumPy's arrays, in every thread: nothing else depends on that."""
-    global _apart
-    with _counting:
-        if not _apart:
-            dtypes.canonicalize_value = _anew
-        _apart += 1
-    try:
-        yield
-    finally:
-        with _counting:
-            _apart -= 1
-            if not _apart:
-                dtypes.canonicalize_value = _known
-
-
-@contextmanager
-def _named() -> Iterator[None]:
-    """Name those functions in what is traced meanwhile; they compute the same, in every thread."""
-    global _tracing
-    with _counting:
-        _tracing += 1
-        vars(special).update(_NAMED)
-    try:
-        yield
-    finally:
-        with _counting:
-            _tracing -= 1
-            if not _tracing:
-                vars(special).update(_PLAIN)
-
-
-def _anew(value: Any) -> Any:
-    own = isinstance(value, np.ndarray) and not isinstance(value, literals.TypedNdArray | np.ma.MaskedArray)
-    return _known(np.array(value) if own else value)  # a copy it has never met
-
-
 def is_floating(leaf: Any) -> bool:
     """Whether a leaf of the arguments is differentiated: a real floating array or number."""
     return isinstance(leaf, float) or str(getattr(leaf, "dtype", "")) in FLOATS
@@ -137,14 +110,9 @@ def user_frame(files: Iterable[str]) -> int | None:
     for number, name in enumerate(files):
         if name == __file__:
             return None  # further out is who asked for the trace
-        if not name.startswith((_JAX, *OURS)):
+        if not name.startswith((JAX, *OURS)):
             return number
     return None
-
-
-def is_library(name: str) -> bool:
-    """Whether a file is part of JAX."""
-    return name.startswith(_JAX)
 
 
 def _traced(
@@ -167,7 +135,7 @@ def _traced(
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
     try:
-        with _named():
+        with _named(), rules_on_their_lines():
             return with_kernels_read(jax.make_jaxpr(function)(*avals))
     except (
         jax.errors.ConcretizationTypeError,

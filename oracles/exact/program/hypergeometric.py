@@ -63,6 +63,22 @@ def hyperu(x: arb, order: int, a: arb, b: arb) -> list[arb]:
     return found
 
 
+def erfcx(x: arb, order: int) -> list[arb]:
+    """e^(x^2) erfc(x), without its overflow and the derivatives' cancellation where x is large.
+
+    There c_k = (-1)^k U((k + 1)/2, 1/2, x^2) / sqrt(pi) (DLMF 7.18.9 and 7.18.10), in whose asymptotic series
+    nothing cancels; elsewhere c_1 = 2 x c_0 - 2/sqrt(pi), and (k + 1) c_{k+1} = 2 (x c_k + c_{k-1}).
+    """
+    root = arb.pi().sqrt()
+    if x > flint.ctx.prec**0.5:  # where the asymptotic series has all digits
+        return [(-1) ** k * (x * x).hypgeom_u(arb(k + 1) / 2, arb(0.5)) / root for k in range(order + 1)]
+    value = (x * x).exp() * x.erfc()
+    found = [value, 2 * x * value - 2 / root]
+    for k in range(1, order):
+        found.append(2 * (x * found[k] + found[k - 1]) / (k + 1))
+    return found[: order + 1]
+
+
 def hermite(x: arb, order: int, n: arb) -> list[arb]:
     """H_n, whose derivative is 2n H_{n-1} (DLMF 18.9.25)."""
     factor, found = arb(1), []

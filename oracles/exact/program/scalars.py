@@ -72,6 +72,11 @@ def vector(jax: float, source: str = "seen", jax_half: float = HALF_ULPS) -> Acc
 
 OTHER = Accuracy(8, 8, 8, "no measurement: a few ulps, as the functions that were measured")
 CROSSING = OTHER._replace(source="near a zero by so much of 1: 3 units seen for SciPy's gammaln", ones=8)
+# Below 0, zeta(s, q) for odd s is a sum of terms of both signs, and q within 1/2 of a pole: the largest is
+# 2^s at the least, and rounding it once loses 2^(s-1) units of 1, whatever the sum is: 4 of psi_2's.
+BETWEEN_POLES = OTHER._replace(
+    source="its terms cancel between poles: 2^(s-1) units, s = 3, and twice that", ones=8
+)
 LOGISTIC = Accuracy(4, 4, 4, "seen", 4)
 SOFTPLUS = Accuracy(8, 8, 8, "log1p(e^x): the errors of both, which nothing magnifies beyond 1 / log 2")
 BESSEL_J = Accuracy(
@@ -258,8 +263,10 @@ SCALARS: dict[str, Scalar] = {
     "erfcinv": Scalar(coefficients=series.erfcinv),
     "digamma": Scalar(coefficients=series.digamma, accuracy=CROSSING._replace(jax_half=4)),
     "lgamma": Scalar(coefficients=series.lgamma, accuracy=CROSSING._replace(jax_half=4)),
-    "polygamma": Scalar(coefficients=series.polygamma),
-    "hurwitz_zeta": Scalar(coefficients=series.hurwitz_zeta, mixed=series.hurwitz_zeta_mixed),
+    "polygamma": Scalar(coefficients=series.polygamma, accuracy=BETWEEN_POLES),
+    "hurwitz_zeta": Scalar(
+        coefficients=series.hurwitz_zeta, mixed=series.hurwitz_zeta_mixed, accuracy=BETWEEN_POLES
+    ),
     "bessel_i": Scalar(coefficients=series.bessel_i),
     "bessel_j": Scalar(coefficients=series.bessel_j, accuracy=BESSEL_J, levels=True),
     "beta_lower": Scalar(
@@ -285,6 +292,7 @@ SCALARS: dict[str, Scalar] = {
     "hyp0f1": Scalar(coefficients=hypergeometric.hyp0f1),
     "hyp1f1": Scalar(coefficients=hypergeometric.hyp1f1, mixed=hypergeometric.hyp1f1_mixed),
     "hyp2f1": Scalar(coefficients=hypergeometric.hyp2f1),
+    "erfcx": Scalar(coefficients=hypergeometric.erfcx, positive=True),
     "hyperu": Scalar(coefficients=hypergeometric.hyperu),
     "hermite": Scalar(coefficients=hypergeometric.hermite),
     "elliptic": Scalar(coefficients=hypergeometric.elliptic),
@@ -319,7 +327,6 @@ CALLS = {
     "expit": LOGISTIC,
     "log1p_exp": SOFTPLUS,
     "hypot": HYPOT,
-    "special_erfcx": OTHER,
     "special_i0e": OTHER,
     "special_i1e": OTHER,
 }

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 import torch
 
+import harness
 from harness.atlas import measure
 from harness.atlas.compare import compared
 from harness.atlas.guard import ending_after
-from harness.atlas.measure import Asked, measured
+from harness.atlas.measure import measured
 from harness.atlas.numbers import of_one, of_several
+from harness.atlas.page import page_of, told
 from harness.atlas.row import Measured, Row
 from harness.atlas.saved import Atlas, read, text_of
+from harness.atlas.task import Task
 from harness.commands import atlas as command
 from harness.commands.cli import run
 from harness.report import progress
@@ -58,7 +61,7 @@ def quiet(monkeypatch):
 def rows_of(monkeypatch, system, function, *arrays, **more):
     made = SimpleNamespace(subjects=lambda name, dtype: [Subject(name, function, arrays)])
     monkeypatch.setattr(measure, "subjects_of", lambda system: made)
-    found = measured(Asked(system, "f", (str(arrays[0].dtype).removeprefix("torch."),), **more))
+    found = measured(Task(system, "f", (str(arrays[0].dtype).removeprefix("torch."),), **more))
     return {one.row.order: one for one in found}
 
 
@@ -79,6 +82,22 @@ def test_a_function_of_two_numbers_is_asked_at_each_boundary_value_beside_ordina
     x, y = of_several([np.array([1.25, -0.5]), np.array([3.0, 4.0])])
     pairs = set(zip(x.tolist(), y.tolist(), strict=True))
     assert {(1.25, 3.0), (20.0, 3.0), (-20.0, 4.0), (1.25, 40.0), (1.0, 1.0)} <= pairs
+
+
+def test_what_jumps_with_its_neighbours_is_no_function_of_single_numbers(monkeypatch):
+    """numpy.unwrap has the derivative of the identity, and adds turns where neighbours are far apart."""
+    row = rows_of(monkeypatch, "numpy", np.unwrap, np.array([0.5, -1.5, 3.0], "float32"))[0].row
+    assert row.worst is Verdict.ACCURATE
+    assert row.points < 100
+
+
+def test_a_number_in_the_atlas_has_the_verdict_that_it_has_alone(monkeypatch):
+    """expm1's slope at -710 is 2^-1024 beside 1: a thousand bits are too few for its formula."""
+    x = torch.tensor([0.5, -1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    row = rows_of(monkeypatch, "torch", torch.expm1, x, orders=(1,))[1].row
+    assert row.worst is Verdict.IMPRECISE
+    alone = torch.tensor([-710.0], dtype=torch.float64, requires_grad=True)
+    assert harness.check_gradient(torch.expm1, (alone,), probes=False, upstream="fail").verdict is row.worst
 
 
 def test_where_a_rule_is_wrong_its_row_says_so_at_the_number(monkeypatch):
@@ -167,7 +186,7 @@ def test_a_function_whose_process_dies_is_asked_again_a_row_at_a_time(monkeypatc
             yield job.failed(one, "killed by SIGPROF") if died else (one.name, [Measured(ROW)])
 
     monkeypatch.setattr(command, "spread", spread_here)
-    (rows,) = command._each([Asked("torch", "torch.tanh", ("float64", "float32"))], Workers(1), 9.0)
+    (rows,) = command._each([Task("torch", "torch.tanh", ("float64", "float32"))], Workers(1), 9.0)
     assert [(one.dtypes, one.calm) for one in asked] == [
         (("float64", "float32"), False),
         *((dtypes, True) for dtypes in (("float64",), ("float64",), ("float32",), ("float32",))),
@@ -219,6 +238,19 @@ def test_a_damaged_atlas_is_refused(tmp_path, damage):
     (tmp_path / "atlas.csv").write_text(damage(text_of(ATLAS)), encoding="utf-8")
     with pytest.raises(Untrusted, match=r"atlas.csv"):
         read(tmp_path / "atlas.csv")
+
+
+def test_a_row_of_the_page_says_what_to_do_about_code_that_is_not_the_reader_s():
+    row = told(ROW, "gradproof atlas --functions 'tanh' --quick")
+    assert (row["outcome"], row["command"]) == (
+        "fail",
+        "gradproof atlas --functions torch.tanh --dtype float32",
+    )
+    assert "the framework's" in row["advice"]
+    assert "advice" not in told(msgspec.structs.replace(ROW, worst=Verdict.ACCURATE), "gradproof atlas")
+    html = page_of([Measured(ROW), Measured(msgspec.structs.replace(ROW, function="<script>"))], "")
+    assert "<script>" not in html.partition('id="data">')[2].partition("</script>")[0]
+    assert "2 functions." in html
 
 
 # -- two versions -----------------------------------------------------------------------------------------
@@ -337,6 +369,19 @@ def test_on_a_cluster_a_row_is_measured_without_its_time_which_is_taken_here(mon
 def test_a_pattern_that_matches_nothing_has_near_matches(values_alone, capsys):
     assert run(["atlas", "--functions", "special.erfcy"]) is ExitCode.NOTHING_COMPARED
     assert "scipy.special.erfc" in capsys.readouterr().err
+
+
+def test_a_pattern_is_of_last_parts_or_begins_with_a_framework():
+    names = ["numpy.sin", "jax.numpy.sin", "jax.numpy.linalg.norm", "torch.special.erf", "scipy.special.erf"]
+    roots = {"numpy", "jax", "torch", "scipy"}
+
+    def chosen(pattern):
+        return [name for name in names if command._matches(name, pattern, roots)]
+
+    assert chosen("numpy.*") == ["numpy.sin"]
+    assert chosen("jax.numpy.*") == ["jax.numpy.sin", "jax.numpy.linalg.norm"]
+    assert chosen("special.*") == ["torch.special.erf", "scipy.special.erf"]
+    assert chosen("sin") == ["numpy.sin", "jax.numpy.sin"]
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,22 @@ def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, 
         assert rows.count() == 2000
     finally:
         own.close()
+
+
+def test_on_a_phone_a_function_s_name_in_the_matrix_is_whole_and_each_verdict_says_its_dtype(
+    browser, tmp_path
+):
+    file = tmp_path / "large.html"
+    file.write_text(large(), encoding="utf-8")
+    own = browser.new_page(viewport={"width": 390, "height": 844})
+    try:
+        own.goto(file.as_uri())
+        own.locator("body[data-ready]").wait_for(state="attached")
+        row = own.locator(".matrix tbody tr").first
+        name, cell = row.locator("th").bounding_box(), row.locator("td").first
+        assert name["height"] < 40  # one line
+        assert cell.bounding_box()["y"] > name["y"]
+        assert cell.get_attribute("data-kind") == "system 0 float64"
+        assert own.evaluate("document.documentElement.scrollWidth") == 390
+    finally:
+        own.close()

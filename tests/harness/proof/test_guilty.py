@@ -109,7 +109,10 @@ CASES = {
     "torch, in a composition": (
         lambda: check_gradient(lambda x: Square.apply(x.cos()).sin(), (TX,)), "mul", Square.backward, 3,
     ),
-    "JAX": (lambda: check_gradient(in_jax, (JX,)), "bwd", bwd, 0),
+    "JAX": (lambda: check_gradient(in_jax, (JX,)), "mul", bwd, 1),
+    "JAX, in a composition": (
+        lambda: check_gradient(lambda x: jax.numpy.sin(in_jax(jax.numpy.cos(x))), (JX,)), "mul", bwd, 1,
+    ),
     "JAX, forward": (lambda: check_gradient(forwards, (JX,), mode="forward"), "mul", jvp, 3),
     "a layer": (lambda: check_layer(Scale(), X[None]), "backward", Scale.backward, 0),
     "a network": (lambda: check_network(Net(), X[None], np.ones((1, 2))), "matmul", Net.gradient, 1),

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import torch
 import torch.nn.functional as F
 from flint import arb
@@ -460,9 +461,27 @@ def test_what_may_be_chosen_is_said():
         harness.check_gradient(np.sin, (numbers(3),), vjp=lambda g, x: g * np.cos(x), resolution="fine")
 
 
-def test_where_a_rounded_constant_cancels_all_digits_are_lost_and_the_formula_is_right():
-    """2 x erfcx(x) - 2 / sqrt(pi) at 1e40, where exp(x^2) erfc(x) has no value in 128 bits."""
-    x = torch.tensor([1e40], dtype=torch.float64, requires_grad=True)
-    found = harness.check_gradient(torch.special.erfcx, (x,), probes=False, upstream="fail")
+@pytest.mark.parametrize("x", [1e40, 1e140])
+def test_where_a_rounded_constant_cancels_all_digits_are_lost_and_the_formula_is_right(x):
+    """2 x erfcx(x) - 2 / sqrt(pi), of which nothing is left but what the constant's last digit stands for."""
+    leaf = torch.tensor([x], dtype=torch.float64, requires_grad=True)
+    found = harness.check_gradient(torch.special.erfcx, (leaf,), probes=False, upstream="fail")
     assert found.verdict is Verdict.IMPRECISE
     assert found.worst.bits_lost == 53
+
+
+def test_the_formula_is_right_where_its_constant_stands_beside_a_truth_below_all_numbers():
+    """At 1e200 it is -2^-1330, and exp(x^2) erfc(x) has no value in a thousand bits."""
+    leaf = torch.tensor([1e200], dtype=torch.float64, requires_grad=True)
+    assert harness.check_gradient(torch.special.erfcx, (leaf,), probes=False).verdict is Verdict.ACCURATE
+
+
+def test_a_formula_that_needs_a_thousand_bits_is_compared_with_them():
+    """exp(x^2) erfc(x) has no value in 128 bits at 1e40, and overflows when it runs."""
+
+    def slope(g, x):
+        return g * (2 * x * np.exp(x * x) * scipy.special.erfc(x) - 2 / np.sqrt(np.pi))
+
+    with np.errstate(all="ignore"):
+        found = harness.check_gradient(scipy.special.erfcx, (np.array([1e40]),), vjp=slope, probes=False)
+    assert found.verdict is Verdict.MISCOMPUTED

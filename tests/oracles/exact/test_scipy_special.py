@@ -9,13 +9,13 @@ import scipy.special
 from mpmath import mp
 from scipy.special import _ufuncs
 
-from harness import check_gradient
+from harness import check_gradient, exact_value
 from harness.verdicts import Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported
 
 SIGNED, POSITIVE = np.array([-2.3, -0.4, 0.6, 1.9]), np.array([0.2, 0.7, 1.6, 4.1])
 UNIT, HALVES = np.array([0.1, 0.35, 0.62, 0.9]), np.array([-2.5, -0.5, 0.5, 1.5])
@@ -217,6 +217,14 @@ def test_a_function_has_its_values_and_slopes(name):
                 for ball, wanted in ((values[k][i], true), (slopes[i], (ends[0] - ends[1]) / (2 * step))):
                     found = mp.mpf(ball.mid().str(60, radius=False))
                     assert abs(found - mp.re(wanted)) < mp.mpf(10) ** -30 * (1 + abs(wanted)), (name, x)
+
+
+@pytest.mark.parametrize("name", ["rel_entr", "kl_div"])
+@pytest.mark.parametrize(("x", "y"), [(-2.0, -2.0), (-2.0, 3.0), (2.0, -3.0), (0.0, -1.0)])
+def test_an_entropy_of_negative_numbers_has_no_value(name, x, y):
+    """SciPy says infinite there, also where x / y is positive: no number is the truth."""
+    with pytest.raises(Undecided, match="not finite"):
+        exact_value(getattr(scipy.special, name), (np.array([x]), np.array([y])))
 
 
 def test_a_gradient_with_special_functions_is_judged():

@@ -56,8 +56,10 @@ def _pseudo_huber(delta: Var, r: Var) -> Var:
 
 
 def _relative_entropy(x: Var, y: Var) -> Var:
-    """x log(x / y), 0 where x is 0."""
-    return select(compare("eq", x, 0.0), 0.0, x * scalar("log", x / y))
+    """x log(x / y), 0 where x is 0; nothing where x or y is negative, where SciPy says infinite."""
+    outside = compare("lt", y, 0.0)  # whatever x is: x / y may be positive
+    found = x * scalar("log", select(outside, -1.0, x / y))
+    return select(compare("eq", x, 0.0), select(outside, found, 0.0), found)
 
 
 def _lower(a: Var, x: Var) -> Var:

@@ -1,0 +1,161 @@
+"""The points of one subject: whether many numbers can be asked at once, and else which points there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from harness.atlas.asked import Gradients, Values
+from harness.atlas.clock import time_ratio
+from harness.atlas.count import count_gradients, count_values, over_numbers
+from harness.atlas.tally import Tally
+from harness.atlas.task import Task
+from harness.check import answers, question_of
+from harness.inputs.corpus import ENTRIES
+from harness.inputs.points import points
+from harness.page.asking import is_elementwise
+from harness.page.sweep import CALL
+from harness.proof.question import Question
+from harness.proof.truth import pose
+from harness.result import Result
+from harness.subject.derivative import REVERSE, Array, Derivative
+from harness.subject.state import leaving_no_trace
+from harness.subject.target import Target, target_of
+from harness.subject.tested import Tested, under_test
+from harness.verdicts import Verdict
+from oracles.exact.program.errors import ExactError
+from oracles.exact_oracle import LIMITS
+from oracles.frameworks.framework import differentiating, without_errors
+
+DRAWS = 2
+VALUES = [one.name for one in ENTRIES if not one.is_layout]
+WORK = 6e4  # additions that a row's points may take, beyond the first
+COST = {"torch": 1, "jax": 3, "numpy": 1}  # JAX compiles much
+SECONDS = 2.0  # of work for one truth, at the most
+R = TypeVar("R")
+
+
+@dataclass
+class Of:
+    """A subject; and whether it is a function of single numbers, once that is known."""
+
+    subject: Any
+    elementwise: bool | None = None
+
+
+def measure(
+    one: Of, task: Task, order: int, first: bool, tally: Tally
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Count a subject's points; of the first one also what stands beside the counts."""
+
+    def ask(target: Target, question: Question) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        if order == 0:
+            return _values(target, question, task, one, first, tally)
+        tested = under_test(target, question.derivative)
+        return _gradients(target, question, tested, task, one, first, tally)
+
+    return asking(one.subject, task.system, order, ask)
+
+
+def asking(subject: Any, system: str, order: int, ask: Callable[[Target, Question], R]) -> R:
+    """Ask about a subject's derivative, in its framework's state, which is put back."""
+
+    @leaving_no_trace
+    @differentiating()
+    def run(function: Any) -> R:
+        target = target_of(function, subject.arrays, {}, None, system, order > 0)
+        derivative = Derivative((REVERSE,) * max(order, 1))
+        limits = replace(LIMITS, seconds=SECONDS)
+        question = question_of(target, derivative, limits=limits)
+        question = replace(question, thorough=False, blames=False, digits=False)
+        with without_errors():
+            return ask(target, question)
+
+    return run(subject.function)
+
+
+def _values(
+    target: Target, question: Question, task: Task, one: Of, first: bool, tally: Tally
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Count the values of a function that no framework differentiates."""
+    values, about = Values(question, target), dict[str, Any]()
+    if first:
+        with suppress(ExactError, ValueError):
+            one.elementwise = is_elementwise(pose(question, target.arrays), len(target.arrays))
+    if first and one.elementwise:
+        return about, over_numbers(values, target, task, tally)
+    cost = CALL + sum(question.specify(target.arrays).program.costs)
+    for name, arrays in [("given", target.arrays), *(_beside(target, task, cost, about) if first else ())]:
+        try:
+            if name == "given" or values.is_defined(arrays):
+                count_values(values.at(arrays), name, tally)
+        except ExactError as reason:
+            tally.add_open(Verdict.UNDECIDED, 1, name, str(reason))
+        except Exception:  # a point that the function does not take
+            if name == "given":
+                raise
+    return about, None
+
+
+def _gradients(
+    target: Target, question: Question, tested: Tested, task: Task, one: Of, first: bool, tally: Tally
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    about: dict[str, Any] = {}
+    gradients = Gradients(question, tested)
+    if first and task.calm and len(question.derivative.steps) > 1:  # without order 1
+        one.elementwise = _is_elementwise(target, question)
+    if one.elementwise and first:  # as order 1 has found
+        return about, over_numbers(gradients, target, task, tally)
+    result = partial(Result, subject=task.name)
+    given = answers(question, tested, target, result)
+    sight = given.sights[0] if given.sights else None
+    if first and len(question.derivative.steps) == 1:
+        if sight is not None and task.timed:
+            about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
+        one.elementwise = _is_elementwise(target, question)
+        if one.elementwise:
+            own = Tally()
+            try:
+                drawn = over_numbers(gradients, target, task, own)
+            except Exception:  # the function stands for arrays of one shape alone
+                one.elementwise = False
+            else:
+                tally.__dict__.update(own.__dict__)
+                return about, drawn
+    count_gradients(given, target, tested, tally, False)
+    if sight is not None and first:
+        cost = CALL + sum(sight.posed.true.gradient.costs)
+        beside = _beside(target, task, cost, about)
+        count_gradients(
+            answers(question, tested, target, result, beside), target, tested, tally, True, dict(beside)
+        )
+    return about, None
+
+
+def _is_elementwise(target: Target, question: Question) -> bool:
+    """Whether it is a function of single numbers, by its first derivative."""
+    first = replace(question, derivative=Derivative((REVERSE,)))
+    if len(question.active) < len(target.arrays):
+        return False
+    middle = [np.full_like(a, np.median(np.asarray(a, np.float64))) for a in target.arrays]
+    for arrays in (target.arrays, middle):  # among the given ones may be a pole
+        with suppress(ExactError):
+            return is_elementwise(pose(first, arrays), len(arrays))
+    return False
+
+
+def _beside(
+    target: Target, task: Task, cost: float, about: dict[str, Any]
+) -> list[tuple[str, tuple[Array, ...]]]:
+    """Boundary values of each array and draws, as many as may be task; fewer are noted."""
+    beside = list(points(target, False if task.calm else VALUES, DRAWS, 0))
+    room = max(int(WORK * task.work / (cost * COST[task.system])), 2)
+    if room >= len(beside):
+        return beside
+    about["note"] = f"{room} of {len(beside)} points"
+    return [beside[k * len(beside) // room] for k in range(room)]
