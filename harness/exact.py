@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from harness.check import question_of
 from harness.proof.tied import confirm
@@ -16,7 +19,7 @@ from harness.proof.truth import recorded
 from harness.subject import given
 from harness.subject.derivative import Derivative
 from harness.subject.state import leaving_no_trace
-from harness.subject.target import target_of
+from harness.subject.target import place_of, target_of
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.frameworks.framework import differentiating
@@ -141,6 +144,9 @@ def exact_gradient(
         at.function.program, program, at.function.values, at.directions, at.wrt, bits,
         limits, derivative.steps[-1] == "forward", quickly,
     )  # fmt: skip
+    results = [f"result{path}" for path in question.results]
+    names = results if derivative.is_of_results else [question.names[k] for k in question.active]
+    found = [_telling_of_leaps(e, name) for e, name in zip(found, names, strict=True)]
     if derivative.is_of_results:
         return found[0] if len(target.results.names) == 1 else tuple(found)
     waiting = iter(found)
@@ -149,6 +155,15 @@ def exact_gradient(
         for argument in target.arguments
     )
     return trees[0] if len(trees) == 1 else trees
+
+
+def _telling_of_leaps(found: Enclosure, name: str) -> Enclosure:
+    """Where what is differentiated jumps, its sides may have slopes, and it has none."""
+    if found.leaps is None or not found.leaps.any():
+        return found
+    where = place_of(name, tuple(int(i) for i in np.argwhere(found.leaps)[0]))
+    said = f"what is differentiated jumps at {where}, and has no slope there: the ball is that of its sides"
+    return replace(found, kinks=(*found.kinks, said))
 
 
 def _precision(bits: int, digits: int | None) -> tuple[int, bool]:

@@ -27,6 +27,7 @@ Allowed = Callable[[str], float]  # the budget of lost bits, by dtype
 
 
 OUTSIDE = "outside what the rounding of its program allows"
+LEAPS = "the slope of its sides, where the function itself jumps"
 FEW_DIGITS = 16  # float16 has 11, bfloat16 8: half of them is 2^-6 or 2^-4
 CARRIED = 4  # times what a sample of eight runs gives
 BLIND_ULPS = 2  # that a gradient of so few digits may be off, where nobody could look into it
@@ -86,7 +87,7 @@ class Evidence:
         assert self.truth.pairs is not None
         return replace(
             self,
-            truth=Enclosure(own(self.truth.pairs), self.truth.bits),
+            truth=Enclosure(own(self.truth.pairs), self.truth.bits, leaps=own(self.truth.leaps)),
             attainable=own(self.attainable),
             zero=own(self.zero),
             formula=own(self.formula),
@@ -116,6 +117,7 @@ class Facts:
         rounds: Whether B's program rounds at all.
         legal: Where the point is a kink, and the number a legal slope.
         jumps: Where the truth jumps close by.
+        leaps: Where the function itself jumps.
         examined: Whether the formula was looked into.
         carried: Where the error is one that sampled rounding makes of a 0, or a few times that.
         few: Whether the format has few digits, where the budget hides much.
@@ -138,6 +140,7 @@ class Facts:
     rounds: Mask
     legal: Mask
     jumps: Mask
+    leaps: Mask
     examined: bool
     few: bool
     carried: Mask
@@ -150,7 +153,7 @@ class Facts:
     @property
     def is_plain(self) -> bool:
         """Whether no row but the last can hold anywhere: so it is of nearly every gradient."""
-        odd = self.total_loss | self.jumps | self.legal | self.beyond | (self.lost > self.budget)
+        odd = self.total_loss | self.jumps | self.leaps | self.legal | self.beyond | (self.lost > self.budget)
         even = self.agrees & self.finite & (self.inside | ~self.bounded) & (self.bounded | ~self.zero)
         return bool(self.known and self.examined and even.all() and not odd.any())
 
@@ -177,13 +180,13 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     inside |= error <= format_of(of.dtype).ulp(mid) / 2  # a program that overflows may be right by chance
     bounded &= np.isfinite(got)
     agrees = np.ones(truth.shape, bool) if of.formula is None else of.formula
-    kink = truth.wide & bool(truth.kinks)
+    nowhere, kink = np.zeros(mid.shape, bool), truth.wide & bool(truth.kinks)
     legal = kink & (truth.contains(got) | (inside & bounded & agrees))
     return Facts(
         got, error, kind.ulp(mid) / 2, lost, budget, of.attainable, of.zero, agrees, of.formula is not None,
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
-        of.examined, kind.digits < FEW_DIGITS,
-        np.zeros(mid.shape, bool) if of.carried is None else error <= CARRIED * of.carried,
+        nowhere if truth.leaps is None else truth.leaps, of.examined, kind.digits < FEW_DIGITS,
+        nowhere if of.carried is None else error <= CARRIED * of.carried,
     )  # fmt: skip
 
 
@@ -310,6 +313,8 @@ TABLE = (
         "the truth is 0, and the program has no finite bound",
         lambda f: f.counted & f.zero & ~f.bounded & ~(f.error <= f.half) & ~f.carried & f.finite,
     ),
+    # It has no slope there; what its sides do not have either was wrong, further up.
+    Rule(Verdict.CONVENTION, LEAPS, lambda f: f.leaps),
     # One of the legal slopes, or what the right program may compute of one.
     Rule(Verdict.CONVENTION, "a legal slope at a kink", lambda f: f.legal),
     Rule(Verdict.ACCURATE, "right, and it keeps the digits", lambda f: np.ones(f.got.shape, bool)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,13 +22,13 @@ from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.target import place_of
-from oracles.exact.enclose.evaluate import Work, evaluate_quickly
+from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
-from oracles.exact.enclose.witness import jumps, leaps, sides_with_rule
+from oracles.exact.enclose.witness import jumps, sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls, filled, precision
-from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
@@ -139,15 +138,9 @@ def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Ma
 
 
 def _leaps(truth: Truth, agrees: Sequence[Mask]) -> bool:
-    """Whether what is differentiated jumps wherever the formula differs, as far as work allows."""
-    work = Work(SECONDS)
-    given = truth.forward, truth.values, truth.cotangents
-    with suppress(Exhausted):
-        for moving, agree in zip(truth.wrt, agrees, strict=True):
-            for element in map(tuple, np.argwhere(~agree)):
-                if not leaps(*given, moving, element, work):
-                    return False
-    return True
+    """Whether what is differentiated jumps wherever the formula differs."""
+    pairs = zip(truth.enclosures, agrees, strict=True)
+    return all((agree | (False if e.leaps is None else e.leaps)).all() for e, agree in pairs)
 
 
 def _promise(specification: Program) -> str:

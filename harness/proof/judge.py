@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Numbers, Rule, decide, facts, reach
+from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Mask, Numbers, Rule, decide, facts, reach
 from harness.subject.derivative import Array
 from harness.subject.target import place_of
 from harness.verdicts import SEVERITY, Verdict
@@ -210,7 +210,7 @@ def _described(
         max_rel_error=float(np.max(relative)),
         scaled_error=scaled,
         at_kink=int(np.sum(legal)),
-        diagnosis=_convention(known, got, legal) if row.verdict is Verdict.CONVENTION else "",
+        diagnosis=_convention(known, found) if row.verdict is Verdict.CONVENTION else "",
         reason=row.reason,
         narrowest=known.narrowest,
     )
@@ -221,8 +221,25 @@ def _in_ulps(error: float, ulp: float) -> float:
     return error / ulp
 
 
-def _convention(known: Evidence, got: Array, legal: Array) -> str:
-    """Which of the legal values was chosen."""
+def _convention(known: Evidence, found: Facts) -> str:
+    """Where it jumps, and which of the legal values was chosen at a kink."""
+    said = [_jump(known, found.leaps), _kink(known, found.got, found.legal & ~found.leaps)]
+    return "; ".join(filter(None, said))
+
+
+def _jump(known: Evidence, leaps: Mask) -> str:
+    if not leaps.any():
+        return ""
+    at, count = tuple(int(i) for i in np.argwhere(leaps)[0]), int(np.sum(leaps))
+    more = f", and at {count - 1} more elements" if count > 1 else ""
+    sides = known.truth.shown(at, 6)
+    where = f"{place_of(known.name, at)}{more}"
+    return f"what is differentiated jumps at {where}, so it has no slope there; its sides have {sides}"
+
+
+def _kink(known: Evidence, got: Array, legal: Mask) -> str:
+    if not legal.any():
+        return ""
     at = tuple(int(i) for i in np.argwhere(legal)[0])
     ball: Any = known.truth.balls[at]
     low, high = float(ball.lower()), float(ball.upper())

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from oracles.exact.from_jaxpr import record, x64_for
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
@@ -161,6 +161,16 @@ def _plain(function: Function) -> Function:
     return plain
 
 
+# What JAX says where it refuses what is no fault of the gradient.
+REFUSALS = {
+    "forward-mode autodiff (jvp) to a custom_vjp": "forward mode needs a jvp, which a custom function lacks",
+    "Reverse-mode differentiation does not work for lax.while_loop": "JAX has no reverse mode of this loop; "
+    'ask for mode="forward", or give the loop a fixed number of turns',
+    "ifferentiation rule for": "JAX has no derivative of this",
+    "Transpose rule": "JAX has no reverse mode of this",
+}
+
+
 def _within(wide: bool, function: Function) -> Function:
     """The function in JAX's context for its dtypes; its result is finished when it returns."""
 
@@ -172,6 +182,11 @@ def _within(wide: bool, function: Function) -> Function:
             raise ValueError(
                 "the function closes over a value of a trace that has ended; pass it as an argument"
             ) from leak
+        except (TypeError, ValueError, NotImplementedError) as problem:
+            meaning = next((said for part, said in REFUSALS.items() if part in str(problem)), "")
+            if not meaning:
+                raise
+            raise Unsupported(f"{meaning} ({first_line(problem)})") from None
         except RuntimeError as problem:
             if "has been deleted" not in str(problem):
                 raise

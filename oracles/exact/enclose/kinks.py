@@ -72,7 +72,7 @@ def resolve(
 
     whole, rays = _flat(hulls), around(0)
     with precision(2 * bits):
-        known = [_distinct([ray.slopes[k] for ray in rays], bits) for k in range(len(whole))]
+        known = [_distinct([ray.slopes[k] for ray in rays], hull, bits) for k, hull in enumerate(whole)]
         gains = [k for k, b in enumerate(whole) if not is_known(b) and _gains(b, known[k])]
     if not gains:
         return list(hulls)
@@ -105,14 +105,19 @@ def _shaped(balls: Sequence[arb], like: Sequence[Array]) -> list[Array]:
     return [filled([next(rest) for _ in range(array.size)], array.shape) for array in like]
 
 
-def _distinct(slopes: Sequence[arb], bits: int) -> list[arb]:
-    """The values among the slopes around, each with a margin for the distance; none if one is not known."""
+def _distinct(slopes: Sequence[arb], hull: arb, bits: int) -> list[arb]:
+    """The values among the slopes around, each with a margin for the distance; none if one is not known.
+
+    Beside the other side of a kink a slope that is 0 at the point is as small as the distance, and not 0.
+    """
     found: list[arb] = []
+    least = hull.abs_upper() if hull.is_finite() and not is_known(hull) else arb(0)
     for slope in slopes:
         if any(value.contains(slope) for value in found):
             continue
         middle = slope.mid()
-        value = middle + (arb(0, arb(2) ** -bits * abs(middle)) if middle != 0 else arb(0))
+        size = max(abs(middle), least, key=float)
+        value = middle + (arb(0, arb(2) ** -bits * size) if middle != 0 else arb(0))
         if not value.contains(slope):
             return []
         found.append(value)

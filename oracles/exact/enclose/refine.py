@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate, evaluate_quickly
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
+from oracles.exact.enclose.leaps import leaping
 from oracles.exact.program.balls import KINKS, LOST, filled, from_integers, in_integers, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
@@ -40,11 +41,14 @@ class Enclosure:
         found: The balls, each of which contains the exact value: an object array of Arb's, or pairs.
         bits: The precision at which they were computed.
         kinks: Where the point lies on a kink: there the ball is the hull of the legal one-sided values.
+        leaps: At which elements what is differentiated jumps, so that it has no slope and the ball says what
+            its sides have; None where it does at none.
     """
 
     found: Array | Pairs
     bits: int
     kinks: tuple[str, ...] = ()
+    leaps: NDArray[np.bool_] | None = None
 
     @property
     def pairs(self) -> Pairs | None:
@@ -166,7 +170,7 @@ class Enclosure:
 
     def __getstate__(self) -> dict[str, Any]:
         """With its balls as integers: Arb's do not pickle."""
-        own = {"bits": self.bits, "kinks": self.kinks, "found": self.found}
+        own = {"bits": self.bits, "kinks": self.kinks, "leaps": self.leaps, "found": self.found}
         if self.pairs:
             return own
         plain = [in_integers(b) if isinstance(b, arb) else b for b in self.balls.ravel().tolist()]
@@ -255,14 +259,16 @@ def slopes(
         quickly: As for `refine`.
 
     Raises:
-        Undecided: As `refine`; or the function jumps here, or has no value.
+        Undecided: As `refine`; or the function jumps at this point alone, or has no value. Where its sides
+            are apart, the enclosures say so (`leaps`).
     """
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
     if any(e.kinks for e in found) and not _has_a_value(function, values, bits):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
-    return found
+    leaps = leaping(function, values, directions, wrt, Work(limits.seconds), forward)
+    return [replace(e, leaps=own) for e, own in zip(found, leaps, strict=True)] if leaps else found
 
 
 def _has_a_value(function: Program, values: Sequence[Array], bits: int) -> bool:

@@ -102,37 +102,6 @@ def sides_with_rule(
     return ""
 
 
-def leaps(
-    forward: Program,
-    inputs: Sequence[Array],
-    cotangents: Sequence[Array],
-    moving: int,
-    element: tuple[int, ...],
-    work: Work,
-) -> bool:
-    """Whether <cotangent, forward> jumps here along one input element, so that it has no derivative there.
-
-    Of what is continuous the two sides come together with the step; of what jumps they stay apart. Where
-    other elements are at kinks, both are hulls, and their middles are compared: that only excuses.
-
-    Raises:
-        Exhausted: The work was done before that was known.
-    """
-    apart = []
-    for exponent in (-40, -80):
-        with precision(BITS):
-            step = arb(2) ** exponent
-            try:
-                above, below = (
-                    _projected(forward, inputs, cotangents, moving, element, by, work)[0]
-                    for by in (step, -step)
-                )
-            except Undecided:
-                return False
-            apart.append(abs(above.mid() - below.mid()))
-    return bool(apart[1] > 0 and 2 * apart[1] > apart[0])
-
-
 def _short(ball: arb) -> str:
     return str(ball.mid().str(6, radius=False))
 

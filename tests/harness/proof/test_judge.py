@@ -49,9 +49,11 @@ def evidence(
     name="x",
     shape=None,
     examined=True,
+    leaps=False,
 ):
     """What is known of one argument; a is half an ulp of the truth and B unbounded if not given."""
-    truth = Enclosure(balls(true, shape), 256, kinks)
+    found = balls(true, shape)
+    truth = Enclosure(found, 256, kinks, np.full(found.shape, leaps))
     smallest = format_of(dtype).ulp(truth.mid) / 2
     formula = None if right is None else np.broadcast_to(np.asarray(right, bool), truth.shape).copy()
     return Evidence(

@@ -33,6 +33,9 @@ ROWS = {
     "the truth is 0, and the program has no finite bound": (
         {"true": 0.0, "zero": True}, 1e-10, {"bound": around([0.0], 1e-9)}, "right",
     ),
+    "the slope of its sides, where the function itself jumps": (
+        {"leaps": True}, 1.0, {"leaps": False}, "right",
+    ),
     "a legal slope at a kink": (KINK, 0.5, {"kinks": ()}, "right"),
     "right, and it keeps the digits": ({}, 1.0, {"right": None}, "the formula is not known"),
 }  # fmt: skip

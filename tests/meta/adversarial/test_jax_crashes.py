@@ -284,3 +284,29 @@ def test_a_check_where_the_caller_is_traced(around):
 
     around(caller)(jnp.ones(1) if around is jax.vmap else jnp.float32(1))
     assert seen == ["accurate", (2,)]
+
+
+@jax.custom_vjp
+def ruled(x):
+    return jnp.sin(x)
+
+
+ruled.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (g * jnp.cos(x),))
+
+
+def halved(x):
+    return jax.lax.while_loop(lambda c: jnp.sum(jnp.abs(c)) > 0.7, lambda c: c * 0.5, x)
+
+
+@pytest.mark.parametrize(
+    ("f", "mode", "said"),
+    [
+        (ruled, "forward", "forward mode needs a jvp"),
+        (halved, "reverse", "JAX has no reverse mode of this loop"),
+    ],
+)
+def test_what_jax_refuses_is_unsupported_and_no_exception(f, mode, said):
+    found = check(f, jnp.array([0.5, 1.5]), mode=mode)
+    assert found.verdict == "unsupported"
+    assert said in found.diagnosis
+    assert check(f, jnp.array([0.5, 1.5]), mode={"forward": "reverse"}.get(mode, "forward")).passed

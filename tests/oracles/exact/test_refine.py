@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from harness.exact import exact_gradient
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
@@ -293,3 +294,13 @@ def test_beside_a_number_beyond_float64_the_others_are_no_wider():
     found = value(lambda x: scalar("exp2", x), [2.7e154, 1e10, 1.0])
     assert found.mid[:2].tolist() == [np.inf, np.inf]
     assert found.proven_digits.min() > 15
+
+
+def test_a_side_of_slope_0_is_known_beside_one_that_is_not():
+    """A slope that is 0 at the kink is as small as the distance beside it: each ray saw another one."""
+    hull = exact_gradient(
+        lambda y: np.where(y > y / 8, y * y, y / 8 - y), [np.array(0.0)], cotangent=np.array(1.0)
+    )
+    assert hull.kinks
+    assert hull.shown().startswith("-0.875 to")
+    assert float(hull.balls[()].upper()) < 1e-8

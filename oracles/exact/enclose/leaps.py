@@ -1,0 +1,161 @@
+"""Where a function itself jumps: it has no derivative there, whatever the slopes on its two sides are.
+
+`where(x > 0, x + 1, x)` has the slope 1 on both sides of 0, and none at 0. Only a comparison of equal
+numbers jumps, a step at its edge, or a kink of the derivative before: so most functions are not asked. These
+are looked at from both sides, at two distances. What is continuous comes together as the distance shrinks,
+what jumps stays apart. Which inputs the jump hangs on is found by halving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from operator import mul
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from oracles.exact.enclose.edges import is_at_an_edge
+from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.program.balls import as_balls, exact, precision
+from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
+from oracles.exact.program.program import Array, Program
+
+DISTANCE_BITS = 300  # how close: 2^-300 and 2^-600, or that fraction of an element
+BITS = 2000
+LOOKS = 64  # subsets that are looked at; what is not halved by then counts as one
+ROUNDINGS = 16  # of the narrowest format: halves of a function meet up to these, where constants are rounded
+APART = 0.75  # of the gap from afar, that stays when the distance is squared
+KNOWN = 100  # bits of what is no hull
+
+Mask = NDArray[np.bool_]
+Place = tuple[int, int]  # which input, and which of its elements in C order
+
+
+def leaping(
+    function: Program,
+    values: Sequence[Array],
+    directions: Sequence[Array],
+    wrt: Sequence[int],
+    work: Work,
+    forward: bool = False,
+) -> list[Mask] | None:
+    """For each part of the derivative, at which elements the function jumps; None if it does not.
+
+    Args:
+        function, values: What is differentiated, and where.
+        directions: A cotangent for each output, or in `forward` mode a tangent for each input in `wrt`.
+        wrt: The inputs that move.
+        work: How much may be done; what it does not suffice for is not known to jump.
+    """
+    try:
+        if not is_at_an_edge(function, values, wrt):
+            return None
+        sides = _Sides(*_held(function, values, forward), directions, wrt, work, forward)
+        if forward:
+            found = sides.leaps([(k, n) for k in range(len(wrt)) for n in range(values[wrt[k]].size)])
+            return _split(found, [v.shape for v in function.outputs]) if any(found) else None
+        places = [(k, n) for k, i in enumerate(wrt) for n in range(np.size(values[i]))]
+        those = set(chain.from_iterable(_those(sides, places)))
+    except (Exhausted, Undecided):
+        return None
+    if not those:
+        return None
+    return _split([place in those for place in places], [np.shape(values[i]) for i in wrt])
+
+
+def _those(sides: _Sides, places: Sequence[Place]) -> Iterator[Sequence[Place]]:
+    """The elements, found by halving, along which it jumps."""
+    waiting, looks = [places], 0
+    while waiting:
+        some = waiting.pop()
+        if looks == LOOKS:
+            yield some
+            continue
+        looks += 1
+        if any(sides.leaps(some)):
+            if len(some) == 1:
+                yield some
+            else:
+                waiting += [some[len(some) // 2 :], some[: len(some) // 2]]
+
+
+def _split(flags: Sequence[bool], shapes: Sequence[tuple[int, ...]]) -> list[Mask]:
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    parts = np.split(np.array(flags, bool), ends)
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _held(function: Program, values: Sequence[Array], forward: bool) -> tuple[Program, list[Array]]:
+    """The function with what is detached as inputs: it is a constant of the derivative, and stays."""
+    holding = (detach_,) if forward else (detach_, no_grad_)
+    cut = tuple(e.output for e in function.equations if e.primitive in holding)
+    if not cut:
+        return function, list(values)
+    rest = [e for e in function.equations if e.output not in set(cut)]
+    constants = evaluate(Program(function.inputs, function.equations, cut), values, BITS)
+    return Program((*function.inputs, *cut), rest, function.outputs, function.guards), [*values, *constants]
+
+
+class _Sides:
+    """What is differentiated, at two distances on both sides of the point."""
+
+    def __init__(
+        self, function: Program, values: Sequence[Array], directions: Sequence[Array], wrt: Sequence[int],
+        work: Work, forward: bool,
+    ) -> None:  # fmt: skip
+        self.function, self.wrt, self.work = function, wrt, work
+        self.weights = None if forward else [b for c in directions for b in exact(c).ravel().tolist()]
+        with precision(BITS):
+            self.values = [exact(x) for x in values]
+        rng = np.random.default_rng(0)
+        along = directions if forward else [rng.normal(size=np.shape(values[i])) for i in wrt]
+        self.along = [exact(d).ravel() for d in along]
+        sizes = [abs(b.mid()) for i in wrt for b in self.values[i].ravel().tolist() if not b.is_zero()]
+        self.least = min([arb(1), *sizes], key=float)
+        known = [format_of(dtype).digits for dtype in function.dtypes & FORMATS.keys()]
+        self.rounding = ROUNDINGS * 2.0 ** -min(known, default=53)
+        self.here = self._seen(self.values)
+
+    def leaps(self, places: Sequence[Place]) -> list[bool]:
+        """Whether each result jumps where these elements move; in reverse mode, the projection of them."""
+        far, near = ([self._at(places, sign * k * DISTANCE_BITS) for sign in (1, -1)] for k in (1, 2))
+        with precision(BITS):
+            others = ((far[1], near[1]), (self.here, self.here))
+            gaps = [(self._gaps(far[0], afar), self._gaps(near[0], by)) for afar, by in others]
+            return [any(ends) for ends in zip(*(map(_stays, *gap) for gap in gaps), strict=True)]
+
+    def _at(self, places: Sequence[Place], exponent: int) -> list[arb]:
+        with precision(BITS):
+            moved = list(self.values)
+            for k in {k for k, _ in places}:
+                moved[self.wrt[k]] = moved[self.wrt[k]].copy()
+            step = arb(2) ** -abs(exponent) * (1 if exponent > 0 else -1)
+            for k, n in places:
+                flat = moved[self.wrt[k]].reshape(-1)
+                alone = self.weights is None or flat[n].is_zero()  # a tangent keeps its direction
+                flat[n] += step * self.along[k][n] * (self.least if alone else abs(flat[n].mid()))
+        return self._seen(moved)
+
+    def _seen(self, values: Sequence[Array]) -> list[arb]:
+        results = evaluate(self.function, values, BITS, self.work)
+        return [b for y in results for b in as_balls(y).ravel().tolist()]
+
+    def _gaps(self, ones: Sequence[arb], others: Sequence[arb]) -> list[arb]:
+        """How far apart the results are: not at all, if by no more than constants are rounded."""
+        gaps = [_apart(a, b, self.rounding) for a, b in zip(ones, others, strict=True)]
+        return gaps if self.weights is None else [sum(map(mul, self.weights, gaps), arb(0))]
+
+
+def _apart(a: arb, b: arb, least: float) -> arb:
+    if not (b.is_exact() or b.rel_accuracy_bits() > KNOWN):
+        return arb(0)  # the hull of what it jumps between, say
+    gap, size = a.mid() - b.mid(), max(abs(a.mid()), abs(b.mid()), key=float)
+    return gap if abs(gap) > least * size else arb(0)
+
+
+def _stays(far: arb, near: arb) -> bool:
+    return bool(near != 0 and abs(near) > APART * abs(far))
