@@ -65,6 +65,7 @@ class Evidence:
         narrowest: The narrowest format on the way from the argument to the result; "" for its own.
         examined: Whether the formula was looked into at all.
         carried: How far from 0 rounding carries an element that is 0, sampled; None where that is not known.
+        open: Of which elements the formula says nothing, though of others; None where there is none.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Evidence:
     narrowest: str = ""
     examined: bool = True
     carried: Numbers | None = None
+    open: Mask | None = None
 
     def part(self, here: slice) -> Evidence:
         """What is known of some elements, counted in C order."""
@@ -93,6 +95,7 @@ class Evidence:
             formula=own(self.formula),
             bound=own(self.bound),
             carried=own(self.carried),
+            open=own(self.open),
         )
 
 
@@ -108,7 +111,7 @@ class Facts:
         budget: How many bits may be lost.
         attainable, zero: The evidence's.
         agrees: Where E meets T, or may.
-        known: Whether E could be evaluated.
+        known: Where E says whether the formula is right.
         beyond: Where the truth is beyond the dtype, so that infinity of its sign is the right value.
         right_infinity: Where that is what was computed.
         total_loss: 0 where the truth is not, by more than a excuses.
@@ -131,7 +134,7 @@ class Facts:
     attainable: Numbers
     zero: Mask
     agrees: Mask
-    known: bool
+    known: Mask
     beyond: Mask
     right_infinity: Mask
     total_loss: Mask
@@ -155,7 +158,7 @@ class Facts:
         """Whether no row but the last can hold anywhere: so it is of nearly every gradient."""
         odd = self.total_loss | self.jumps | self.leaps | self.legal | self.beyond | (self.lost > self.budget)
         even = self.agrees & self.finite & (self.inside | ~self.bounded) & (self.bounded | ~self.zero)
-        return bool(self.known and self.examined and even.all() and not odd.any())
+        return bool(self.known.all() and self.examined and even.all() and not odd.any())
 
     @property
     def finite(self) -> Mask:
@@ -182,8 +185,9 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     agrees = np.ones(truth.shape, bool) if of.formula is None else of.formula
     nowhere, kink = np.zeros(mid.shape, bool), truth.wide & bool(truth.kinks)
     legal = kink & (truth.contains(got) | (inside & bounded & agrees))
+    known = np.full(mid.shape, of.formula is not None) if of.open is None else ~of.open
     return Facts(
-        got, error, kind.ulp(mid) / 2, lost, budget, of.attainable, of.zero, agrees, of.formula is not None,
+        got, error, kind.ulp(mid) / 2, lost, budget, of.attainable, of.zero, agrees, known,
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
         nowhere if truth.leaps is None else truth.leaps, of.examined, kind.digits < FEW_DIGITS,
         nowhere if of.carried is None else error <= CARRIED * of.carried,

@@ -56,12 +56,14 @@ class Formula:
         near: Whether it disagrees by little, and one of the two iterates: a forward may approximate what is
             meant (a solver with few steps), and the rule know better; a rule that ends by its numbers solves
             to a tolerance.
+        open: Where nothing can be said of an element, though of others: what it is the derivative of jumps.
     """
 
     agrees: tuple[Mask, ...] | None
     reason: str = ""
     notes: tuple[str, ...] = ()
     near: bool = False
+    open: tuple[Mask, ...] | None = None
 
     @property
     def is_right(self) -> bool:
@@ -107,18 +109,23 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
             return Formula(
                 None, "; ".join([at_distance, *([f"{SPEC}, or {SURROGATE}"] if question.is_plain else [])])
             )
+    leaps = None
     if len(question.derivative.steps) > 1:
         if promise := _promise(truth.specification):
             return Formula(None, promise)
-        if question.derivative.steps[-1] == REVERSE and _leaps(truth, agrees):
-            name = place_of(truth.names[which], element)
-            return Formula(None, f"the derivative before it jumps at {name}, so there is no further one")
+        if question.derivative.steps[-1] == REVERSE and (leaps := _leaps(truth, agrees)):
+            agrees = [agree | own for agree, own in zip(agrees, leaps, strict=True)]
+            if all(a.all() for a in agrees):
+                name = place_of(truth.names[which], element)
+                said = f"the derivative before it jumps at {name}, so there is no further one"
+                return Formula(tuple(agrees), said, open=leaps)
+            which, element = _furthest(truth, found, agrees)
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
     if question.derivative == GRADIENT and question.linear:
         said = "; ".join(filter(None, [_ignoring(truth, program, found, agrees), said]))
     close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
-    return Formula(tuple(agrees), said, near=bool(close and iterates))
+    return Formula(tuple(agrees), said, near=bool(close and iterates), open=leaps)
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
@@ -137,10 +144,13 @@ def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Ma
     )
 
 
-def _leaps(truth: Truth, agrees: Sequence[Mask]) -> bool:
-    """Whether what is differentiated jumps wherever the formula differs."""
-    pairs = zip(truth.enclosures, agrees, strict=True)
-    return all((agree | (False if e.leaps is None else e.leaps)).all() for e, agree in pairs)
+def _leaps(truth: Truth, agrees: Sequence[Mask]) -> tuple[Mask, ...] | None:
+    """Where the formula differs, and what is differentiated jumps; None if that is nowhere."""
+    found = tuple(
+        np.zeros(agree.shape, bool) if e.leaps is None else e.leaps & ~agree
+        for e, agree in zip(truth.enclosures, agrees, strict=True)
+    )
+    return found if any(leaps.any() for leaps in found) else None
 
 
 def _promise(specification: Program) -> str:

@@ -233,8 +233,8 @@ def evidence_of(truth: Truth, examined: Examined, computed: Sequence[Array]) -> 
         within = None if balls is None else balls[k]
         one = (name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype)
         carried = None if sampled is None else sampled[k]
-        narrowest = truth.narrowest[k]
-        found.append(Evidence(*one, narrowest, examined=not examined.opaque, carried=carried))
+        open_ = examined.formula.open[k] if examined.formula.open else None
+        found.append(Evidence(*one, truth.narrowest[k], not examined.opaque, carried, open_))
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import harness
+from harness.page.elements import elements
 from harness.proof.formula import SPEC, SURROGATE, compare
 from harness.proof.question import Question
 from harness.proof.truth import true_gradient
@@ -286,4 +287,19 @@ def test_a_wrong_second_derivative_beside_such_a_jump_is_wrong():
             return -g * x.sign() * torch.exp(-x.abs() * 1.01)
 
     x = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    assert harness.check_gradient(Tent.apply, (x,), order=2, probes=False).verdict is Verdict.WRONG
+    found = harness.check_gradient(Tent.apply, (x,), order=2, probes=False)
+    assert found.verdict is Verdict.WRONG
+    assert "[1], the derivative is" in str(found)
+    assert each(found) == [Verdict.UNDECIDED, Verdict.WRONG]
+
+
+def test_what_lies_beside_such_a_jump_has_the_verdict_that_it_has_alone():
+    """Of a number nothing is known that jumps, of its neighbours all."""
+    x = torch.tensor([0.0, -0.0, 1.0, -3.0], dtype=torch.float64)
+    found = harness.check_gradient(lambda x: torch.exp(-x.abs()), (x,), order=2, probes=False)
+    assert each(found) == [Verdict.UNDECIDED] * 2 + [Verdict.ACCURATE] * 2
+
+
+def each(found):
+    one = elements(found.sights[0], 0)
+    return [one.verdict(at) for at in np.ndindex(one.shape)]
