@@ -6,7 +6,7 @@ their literals only, and where the one in float64 rounds to the other, it is wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,15 +23,28 @@ Slot: TypeAlias = tuple[int, str, int]
 Partners: TypeAlias = dict[Slot, float | None]
 # A program in float32 already has no cast to float32, and one in float64 no cast to a wider dtype.
 _CASTS = frozenset({"convert_element_type", "reduce_precision"})
+NARROW = frozenset(FORMATS) - {"float64"}
 _SURE_BITS = 12  # of float32: that a longer number ends in as many zeros is a chance of 2^-12
 
 
-def partners(own: ClosedJaxpr, wide: ClosedJaxpr | None) -> Partners:
-    """For each literal that has one its partner in float64."""
+def partners(
+    own: ClosedJaxpr, wide: ClosedJaxpr | None, uncast: Callable[[], ClosedJaxpr | None]
+) -> Partners:
+    """For each literal that has one its partner in float64; `uncast` traces with nothing cast narrower."""
     found: Partners = {}
     if wide is not None:
         _pair(own, wide, found)
+    if (wide is None or _narrows(wide)) and (other := uncast()) is not None:
+        more: Partners = {}
+        _pair(own, other, more)
+        found |= {slot: number for slot, number in more.items() if number is not None}
     return found
+
+
+def _narrows(jaxpr: ClosedJaxpr) -> bool:
+    """Whether anything in it is a floating number of less than 64 bits."""
+    kinds = {str(getattr(v.aval, "dtype", "")) for e in jaxpr.jaxpr.eqns for v in e.outvars}
+    return bool(kinds & NARROW) or any(_narrows(part) for e in jaxpr.jaxpr.eqns for part in _inside(e))
 
 
 def meant(value: Any, dtype: str, partner: float | None) -> Array | None:

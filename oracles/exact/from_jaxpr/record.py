@@ -53,13 +53,14 @@ def record(
     or `exactly` the number that stands there. Of a derivative, short literals are taken as they stand, which
     is what they nearly always are, and spares the second trace: see `Recording.as_written`.
     """
-    own, wide = trace(function, args, kwargs)
+    traces = trace(function, args, kwargs)
+    own = traces.own
     leaves = jax.tree.leaves(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
     given = [leaves[i] for i in moving]
     owner = np.repeat(np.arange(len(args)), [len(jax.tree.leaves(a)) for a in args])
     owners = tuple(int(owner[i]) for i in moving)
-    pairs = cache(lambda: partners(own, wide())) if paired else None
+    pairs = cache(lambda: partners(own, traces.wide(), traces.uncast)) if paired else None
 
     def read(reader: _Reader) -> tuple[Program, tuple[str, ...]]:
         recorder = Recorder()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from oracles.exact.from_jaxpr.kernels import with_kernels_read
 from oracles.exact.from_jaxpr.lines import JAX, rules_on_their_lines
 from oracles.exact.from_jaxpr.meanwhile import Meanwhile
+from oracles.exact.from_jaxpr.uncast import without_narrower_casts
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import OURS
@@ -47,14 +48,22 @@ _arrays_unknown = Meanwhile(
 )
 
 
-def trace(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[ClosedJaxpr, Callable[[], ClosedJaxpr | None]]:
-    """The jaxpr of the function of its floating leaves, and what traces it with all of them in float64.
+class Traces(NamedTuple):
+    """A function of its floating leaves, traced.
 
-    It is traced as the caller's JAX runs it: in 64 bits if that is set, and with float64 arrays in any case.
-    The second gives the same one where all of them are, and None where that is not possible.
+    Attributes:
+        own: As the caller's JAX runs it: in 64 bits if that is set, and with float64 arrays in any case.
+        wide: Traces it with all of them in float64; the same one where they are, None where it cannot be.
+        uncast: Traces it so, and nothing in it is cast to a narrower format.
     """
+
+    own: ClosedJaxpr
+    wide: Callable[[], ClosedJaxpr | None]
+    uncast: Callable[[], ClosedJaxpr | None]
+
+
+def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traces:
+    """The jaxpr of the function of its floating leaves, and what traces it in float64."""
     leaves = jax.tree.leaves(args)
     arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
     floating = {str(x.dtype) for x in arrays if is_floating(x)}
@@ -69,7 +78,15 @@ def trace(
             return _traced(function, args, kwargs, "float64")
         return None
 
-    return own, wide
+    @cache
+    def uncast() -> ClosedJaxpr | None:
+        # What JAX keeps of it is kept apart, under this name: it has no casts.
+        apart = jax.enable_x64(True), _metadata(gradproof="uncast"), _arrays_unknown()
+        with suppress(Exception), apart[0], apart[1], apart[2], without_narrower_casts():
+            return _traced(function, args, kwargs, "float64")
+        return None
+
+    return Traces(own, wide, uncast)
 
 
 def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:

@@ -361,3 +361,45 @@ def test_a_number_that_the_source_rounds_itself_is_that_number():
     recording = record(lambda x: x @ jnp.full((2, 2), 0.1, "bfloat16"), (x,), {}, paired=True)
     assert recording.notes == ()
     assert harness.check_gradient(lambda x: x @ jnp.full((2, 2), 0.1, "bfloat16"), (x,)).passed
+
+
+# -- casts inside: JAX's own constants are narrow in every trace ---------------------------------------------
+
+IN_MIXED = {
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "erf": jax.scipy.special.erf,
+    "erfc": jax.scipy.special.erfc,
+    "erf_inv": lambda x: jax.scipy.special.erfinv(x / 4),
+    "log2": jnp.log2,
+    "log10": jnp.log10,
+    "softplus": jax.nn.softplus,
+}
+
+
+@pytest.mark.parametrize("name", IN_MIXED)
+@pytest.mark.parametrize("narrow", ["bfloat16", "float16"])
+def test_a_constant_of_jax_behind_a_cast_is_what_it_stands_for(name, narrow):
+    x = jnp.array([0.4, 0.25, 0.7], jnp.float32)
+    for wide in (lambda v: v, lambda v: v.astype(jnp.float32)):
+        found = harness.check_gradient(lambda x: wide(IN_MIXED[name](x.astype(narrow))), [x])  # noqa: B023
+        assert found.verdict == "accurate", str(found)
+
+
+def test_a_wrong_constant_behind_a_cast_is_found():
+    @jax.custom_vjp
+    def off(x):
+        return jax.scipy.special.erf(x)
+
+    off.defvjp(lambda x: (off(x), x), lambda x, g: (g * 1.1367 * jnp.exp(-x * x),))  # 2 / sqrt(pi) is 1.1284
+    found = harness.check_gradient(
+        lambda x: off(x.astype(jnp.bfloat16)), [jnp.array([0.4, 0.25], jnp.float32)]
+    )
+    assert found.verdict == "wrong"
+
+
+def test_a_trace_without_casts_leaves_nothing_in_jax():
+    with jax.enable_x64(True):
+        cast = jax.jit(lambda x: x.astype(jnp.bfloat16))
+        assert harness.check_gradient(lambda x: jax.nn.gelu(cast(x), approximate=False), [jnp.ones(3)]).passed
+        assert cast(jnp.ones(3)).dtype == jnp.bfloat16
+        assert jnp.ones(3).astype(jnp.float32).dtype == jnp.float32
