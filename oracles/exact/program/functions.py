@@ -153,10 +153,15 @@ def square(x: Var) -> Var:
     return scalar("power", x, 2)
 
 
+# Of |x| / |y|, where atan2 changes its formula. Not 1: on a diagonal, atan2(t, t), nothing would be decided.
+BETWEEN = 91 / 128
+
+
 def atan2(y: Operand, x: Operand) -> Var:
-    """The angle of (x, y): from y/x where |x| is larger, from x/y elsewhere: neither divides by zero."""
+    """The angle of (x, y): from y/x where |x| is large, from x/y elsewhere: neither divides by zero."""
     y, x = _pair(y, x)
-    turn, lies = pi(x.builder, x.dtype), compare("gt", absolute(detach(x)), absolute(detach(y)))
+    turn = pi(x.builder, x.dtype)
+    lies = compare("gt", absolute(detach(x)), absolute(detach(y)) * BETWEEN)
     # The sign of a zero says on which side of the cut it lies; far to the right of it, no matter which.
     right, minus = compare("gt", detach(x), absolute(detach(y))), minus_zeros(y)
     side = negative(select(right, 1.0, y), minus)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from harness.exact import exact_gradient
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import filled, precision
@@ -101,3 +102,12 @@ def test_the_check_itself_sees_the_thirtieth_digit():
     wrong = filled([arb(1) + arb("1e-30")], (1,))
     with pytest.raises(AssertionError, match="against"):
         assert_encloses(wrong, [mpmath.mpf(1)])
+
+
+def test_on_a_diagonal_the_angle_has_one_slope():
+    """Whichever of its two formulas is taken: at y = x neither is nearer, and both operands move together."""
+    t = np.array([0.319, -1.2, 2.0])
+    f = lambda t: np.arctan2(t, t) + np.arctan2(-t, t) + t  # noqa: E731
+    found = exact_gradient(f, [t], cotangent=np.ones(3))
+    assert not found.kinks
+    assert all(b.overlaps(1) and b.rad() < 1e-30 for b in found.balls)
