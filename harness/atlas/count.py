@@ -69,10 +69,14 @@ def count_gradients(
 ) -> None:
     """Count what was found at each point; `beside` the given one, whose own is left out."""
     sights = {sight.name: sight for sight in found.sights}
+    doubtful = {part.input for part in found.parts if not part.verdict.right} if beside and arrays else set()
+    outside = {name for name in doubtful if _is_outside(tested, target, (arrays or {}).get(name, ()))}
     for part in found.parts:
         if part.of_value or (part.input == "given") == beside or part.verdict is Verdict.NONE:
             continue
         if LEAVE_OUT in part.diagnosis:  # there is no gradient, and it would be 0
+            continue
+        if part.input in outside and not part.verdict.right:
             continue
         sight, index = sights.get(part.input), 0
         each: Elements | None = None
@@ -81,7 +85,7 @@ def count_gradients(
             each = elements(sight, index)
         if each is not None:
             tally.add(each, lambda at, part=part: f"{part.input}{list(at) if at else ''}")
-        elif not (beside and arrays and _is_outside(tested, target, arrays.get(part.input, ()))):
+        else:
             size = int(np.prod(part.shape)) if part.dtype else 1
             tally.add_open(part.verdict, size, part.input, part.diagnosis)
 

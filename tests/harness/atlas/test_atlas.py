@@ -158,6 +158,16 @@ def test_no_gradient_of_what_nothing_depends_on_is_no_fault(monkeypatch):
     assert row.wrong == 0
 
 
+def test_a_point_without_a_value_is_not_asked_about_whatever_the_slopes_around_it_are(monkeypatch):
+    """The correlation of a row with itself is 1, of zeros 0 / 0; torch's gradient is no number there."""
+    x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    row = rows_of(monkeypatch, "torch", torch.corrcoef, x, orders=(1,), work=3.0)[1].row
+    alone = harness.check_gradient(torch.corrcoef, (torch.zeros_like(x),), probes=False, upstream="fail")
+    assert not alone.passed
+    assert row.worst.right
+    assert row.points > 10
+
+
 def test_calm_numbers_are_neither_tiny_nor_huge(monkeypatch):
     x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float64, requires_grad=True)
     found = rows_of(monkeypatch, "torch", torch.exp, x, calm=True, work=0.1, drawn=True, orders=(1,))
