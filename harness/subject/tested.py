@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.target import Argument, ComplexName, Function, Target
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten, is_complex
@@ -148,6 +149,8 @@ def under_test(
         Unsupported: The framework cannot differentiate this.
     """
     own, flat, results = target.framework, target.flat, target.results
+    if len(derivative.steps) > 1 and any(argument.tree.is_sparse for argument in target.arguments):
+        raise Unsupported("torch loses the second derivative through a sparse argument; check the first one")
     graph: Function | None = None
     if backward is not None:
         written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)

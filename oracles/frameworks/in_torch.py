@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_map
 
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import name_of, strange
+from oracles.exact.from_aten.sparse import dense
 from oracles.exact.from_aten.watch import explained
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
@@ -92,6 +93,7 @@ class _Torch(Framework):
             return np.asarray(array)
         kind = type(array)
         own = "" if kind in PLAIN else f"a {kind.__module__}.{kind.__name__}, and no plain torch.Tensor"
+        array = dense(array) if not own else array
         own = own or strange(array)
         if own:
             raise Unsupported(f"{own}: not yet; pass real, dense tensors")

@@ -18,6 +18,8 @@ import torch
 from flint import arb
 from torch import Tensor
 
+from oracles.exact.from_aten import sparse
+from oracles.exact.from_aten.sparse import is_sparse
 from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
@@ -32,7 +34,10 @@ _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule g
 
 @dataclass(slots=True)
 class Store:
-    """One piece of memory: its elements as a flat `Var`, and whether autograd follows them."""
+    """One piece of memory: its elements as a flat `Var`, and whether autograd follows them.
+
+    Of a sparse tensor it is the memory of its values, and the `Var` is the dense tensor.
+    """
 
     storage: torch.UntypedStorage  # held, so that its address stays its own
     dtype: torch.dtype
@@ -55,6 +60,7 @@ class Memory:
         self.live: set[Value] = set()
         self._outside: dict[Any, tuple[Array, Value]] = {}
         self.inputs: set[int] = set()
+        self._held: list[list[Tensor]] = []  # what sparse tensors store: its addresses stay its own
 
     def knows(self, tensor: Tensor) -> bool:
         """Whether something recorded wrote this tensor's memory."""
@@ -69,17 +75,17 @@ class Memory:
             return self._constant(tensor)
         if store.dtype != tensor.dtype and tensor.layout == torch.strided:
             self._as_dtype(store, tensor.dtype)
-        if store.dtype != tensor.dtype or tensor.layout != torch.strided:
+        if store.dtype != tensor.dtype or not (tensor.layout == torch.strided or is_sparse(tensor)):
             raise Unsupported(f"a {tensor.layout} view as {tensor.dtype} of {store.dtype} has no exact value")
         if store.mark != mark_of(store.storage):
             raise Unsupported(
                 "a tensor's memory was changed outside torch (through .numpy()?); use torch's operators there"
             )
-        if store.var is None or store.var.size != _count(tensor):
+        if store.var is None or store.var.size != (tensor.numel() if is_sparse(tensor) else _count(tensor)):
             raise Unsupported(_NO_VALUE)
         if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
             raise Unsupported("autograd follows this tensor, the record does not (was its .data replaced?)")
-        var = each_part(lambda part: _view(part, tensor), store.var)
+        var = store.var if is_sparse(tensor) else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:
                 return each_part(no_grad if within_no_grad else detach, var)
@@ -120,12 +126,25 @@ class Memory:
             if var in self.live:
                 self.live.add(stored)
             var = stored
+        if is_sparse(tensor):
+            self._create_sparse(tensor, var)
+            return
         storage = tensor.untyped_storage()
         flat = None if var is None else each_part(lambda part: _flat(part, tensor, _count(tensor)), var)
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
 
+    def _create_sparse(self, tensor: Tensor, var: Value | None) -> None:
+        if isinstance(var, Complex):
+            raise Unsupported("a sparse tensor of complex numbers: not yet; pass a dense one")
+        values, *_ = held = sparse.parts(tensor)
+        self._held.append(held)
+        storage = values.untyped_storage()
+        self.stores[key_of(tensor)] = Store(storage, tensor.dtype, var, var in self.live, mark_of(storage))
+
     def prepare_write(self, tensor: Tensor) -> None:
         """Before an operator writes a tensor in place: memory from outside becomes known."""
+        if is_sparse(tensor):
+            raise Unsupported("a sparse tensor is written in place: not yet; make a new one")
         if key_of(tensor) in self.inputs:
             raise Unsupported("the function changes its input in place; let it work on a clone")
         if key_of(tensor) not in self.stores:
@@ -163,7 +182,8 @@ class Memory:
 
     def _constant(self, tensor: Tensor) -> Value:
         values = numbers(tensor)
-        key = (key_of(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
+        layout = () if is_sparse(tensor) else (tensor.storage_offset(), tensor.stride())
+        key = (key_of(tensor), *layout, tensor.shape, tensor.dtype)
         before = self._outside.get(key)
         if before is not None and np.array_equal(before[0], values, equal_nan=values.dtype.kind in "fc"):
             return before[1]
@@ -181,7 +201,8 @@ def constant(builder: Builder, values: Array, dtype: str) -> Any:
 
 
 def numbers(tensor: Tensor) -> Array:
-    """The numbers of a tensor, exactly: floating ones as float64."""
+    """The numbers of a tensor, exactly: floating ones as float64, a sparse tensor's as a dense one's."""
+    tensor = sparse.dense(tensor)
     refuse_strange(tensor)
     if tensor._is_zerotensor():
         return np.zeros(tensor.shape)
@@ -239,6 +260,9 @@ def has_memory(tensor: Tensor) -> bool:
 
 def key_of(tensor: Tensor) -> int:
     """The name of a tensor's memory."""
+    if is_sparse(tensor):  # views of the same values may have other places
+        cells = [int(part.untyped_storage()._cdata) for part in sparse.parts(tensor)]
+        return hash((str(tensor.layout), tuple(tensor.shape), *cells))
     if not has_memory(tensor):
         return -id(tensor)
     return int(tensor.untyped_storage()._cdata)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, strange
+from oracles.exact.from_aten.sparse import is_sparse, parts
 
 CHANGED = "changed outside torch"
 _PLAIN = (torch.dtype, type(None))
@@ -46,6 +47,9 @@ class Notes:
 
     def make(self, tensor: Tensor, unless: Container[int] = ()) -> None:
         """The run made this tensor's memory, or wrote it; not so `unless` it is that of others."""
+        if is_sparse(tensor):
+            self.made[key_of(tensor)] = parts(tensor)[0].untyped_storage()
+            return
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key in unless:

@@ -24,6 +24,7 @@ from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.from_aten.notes import Notes, digest
+from oracles.exact.from_aten.sparse import is_sparse
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
 from oracles.exact.program.program import Line
 from oracles.exact.program.reach import OURS
@@ -266,7 +267,7 @@ class Watch(DispatchMode):
     def _keep(self, tensors: Sequence[Tensor], but: Container[int] = ()) -> None:
         """What an operator returns was made in the run, `but` for views of what was there before."""
         for tensor in tensors:
-            if has_memory(tensor):
+            if has_memory(tensor) or is_sparse(tensor):
                 self.notes.make(tensor, but)
 
     def _save(self, changed: Sequence[Tensor]) -> list[Tensor]:

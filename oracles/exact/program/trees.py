@@ -1,7 +1,7 @@
 """Functions of trees as functions of arrays: what is examined takes and returns arrays alone.
 
-A tree is lists, tuples, dictionaries and, with JAX, every node that is registered there; its leaves are
-everything else. Arrays are passed on; what is no array is kept where it was.
+A tree is lists, tuples, dictionaries, torch's sparse tensors, and, with JAX, every node that is registered
+there; its leaves are everything else. Arrays are passed on; what is no array is kept where it was.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from oracles.exact.program.patterns import Pattern, is_sparse, values_of, without_sparse
 from oracles.exact.program.program import FLOATS
 
 
@@ -27,6 +28,11 @@ class Tree:
     framework: str
     spec: Any
     names: tuple[str, ...]
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether a sparse tensor is in it."""
+        return self.framework == "torch" and _has_pattern(self.spec)
 
     def filled(self, leaves: Sequence[Any]) -> Any:
         """The tree with these leaves."""
@@ -132,7 +138,8 @@ class Flat(Derived):
         """What the function returns."""
         args, kwargs = self.arguments(*arrays)
         self.restart()
-        return self.function(*args, **kwargs)
+        found = self.function(*args, **kwargs)
+        return without_sparse(found) if self.tree.framework == "torch" else found
 
     def arguments(self, *arrays: Any) -> tuple[Any, Any]:
         """The arguments of the function with these arrays."""
@@ -159,6 +166,8 @@ def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
         fields = getattr(tree, "_fields", None)
         for k, part in enumerate(tree):
             yield from _leaves(part, f"{name}.{fields[k]}" if fields else f"{name}[{k}]")
+    elif is_sparse(tree):
+        yield f"{name}.values()", values_of(tree)
     else:
         yield name, tree
 
@@ -168,7 +177,11 @@ def _spec(tree: Any) -> Any:
         return dict, tuple(tree), tuple(map(_spec, tree.values()))  # another kind is filled otherwise
     if isinstance(tree, list | tuple):
         return type(tree), hasattr(tree, "_fields"), tuple(map(_spec, tree))
-    return None
+    return (Pattern, Pattern.of(tree), (None,)) if is_sparse(tree) else None
+
+
+def _has_pattern(spec: Any) -> bool:
+    return spec is not None and (spec[0] is Pattern or any(map(_has_pattern, spec[2])))
 
 
 def _filled(spec: Any, leaves: Iterator[Any]) -> Any:
@@ -176,6 +189,8 @@ def _filled(spec: Any, leaves: Iterator[Any]) -> Any:
         return next(leaves)
     kind, about, parts = spec
     found = [_filled(part, leaves) for part in parts]
+    if kind is Pattern:
+        return about.filled(*found)
     if kind is dict:
         return dict(zip(about, found, strict=True))
     return kind(*found) if about else kind(found)

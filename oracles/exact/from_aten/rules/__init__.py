@@ -13,6 +13,7 @@ from oracles.exact.from_aten.rules import (
     reductions,
     sampling,
     sequences,
+    sparse,
 )
 
 RULES: dict[str, Rule] = {
@@ -26,5 +27,6 @@ RULES: dict[str, Rule] = {
     **convolutions.RULES,
     **sampling.RULES,
     **sequences.RULES,
+    **sparse.RULES,
     **backward.RULES,
 }
