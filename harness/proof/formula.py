@@ -37,6 +37,7 @@ from oracles.exact_oracle import BITS
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
 ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
+SHARED = 4  # ulps that an element at a kink is known to
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
 
@@ -175,16 +176,15 @@ def _iterates(program: Program) -> bool:
 def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:
     """Each element is legal; at kinks they must be so together: of a tied maximum one share for all.
 
-    Shares are rounded numbers, each known to half an ulp: three times 1/3 is not 1.
+    Shares are rounded numbers: three times 1/3 is not 1. And each may be a sum of a few that are.
     """
     said = ""
     if truth.along is not None:
         with precision(BITS):
+            ulps = [format_of(d).ulp(e.mid) for e, d in zip(found, truth.dtypes, strict=True)]
             known = [
-                filled([b + arb(0, u / 2) for b, u in zip(e.balls.flat, ulps.flat, strict=True)], e.shape)
-                for e, ulps in (
-                    (e, format_of(d).ulp(e.mid)) for e, d in zip(found, truth.dtypes, strict=True)
-                )
+                filled([b + arb(0, SHARED * u) for b, u in zip(e.balls.flat, own.flat, strict=True)], e.shape)
+                for e, own in zip(found, ulps, strict=True)
             ]
         said = refutation(truth.along, truth.enclosures, known)
     if not said:

@@ -212,12 +212,16 @@ def verdicts(
 
 
 def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], allowed: Allowed) -> str:
-    """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves."""
+    """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves.
+
+    They are bits of the hull's ends: of x / x at a tie, what rounding leaves is as small as they are rounded.
+    """
     known = [narrow or dtype for dtype, narrow in zip(truth.dtypes, truth.narrowest, strict=True)]
     rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]
     numbers = [
-        filled([arb(v, room * abs(v)) for v in c.astype(np.float64).ravel().tolist()], c.shape)
-        for c, room in zip(computed, rooms, strict=True)
+        filled([arb(v, room * max(abs(v), abs(m) + r)) for v, m, r in zip(*columns, strict=True)], true.shape)
+        for c, true, room in zip(computed, truth.enclosures, rooms, strict=True)
+        for columns in [[a.ravel().tolist() for a in (c.astype(np.float64), true.mid, true.radius)]]
     ]
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 

@@ -64,7 +64,10 @@ def _numpy(got: Any) -> Any:
 
 
 def along(rng: random.Random, shape: tuple[int, ...]) -> Any:
-    return np.array([rng.randrange(-8, 9) / 4 for _ in range(int(np.prod(shape)))]).reshape(shape)
+    """A direction in which nothing stands still: numbers that are equal part."""
+    return np.array(
+        [rng.choice((-1, 1)) * rng.randrange(1, 33) / 16 for _ in range(int(np.prod(shape)))]
+    ).reshape(shape)
 
 
 def off_in_truth(

@@ -18,7 +18,7 @@ from tests.programs.program import Program, results_of
 
 Array = np.ndarray[Any, Any]
 DIGITS, STEP = 200, -40  # differences with h = 10^-40 err by h^2 times a third derivative
-NOTHING = 1e-30  # of a derivative by differences
+NOTHING = 1e-70  # of a derivative by differences
 JUMP = 1e-25  # of a value that moves by h times a derivative
 METHODS = {
     "arctan": "atan", "arcsinh": "asinh", "arcsin": "asin", "arctanh": "atanh", "log2": None, "exp2": None,

@@ -36,7 +36,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
                 "framework": framework,
                 "programs": len(own),
                 "proven": len(own) - sum(verdicts[v] for v in OPEN),
-                **{v: verdicts[v] for v in (*OPEN, "imprecise", "convention")},
+                **{v: verdicts[v] for v in (*OPEN, "imprecise", "convention", "defect")},
                 "elements": sum(r["elements"] for r in own),
                 "mistakes": len(mistakes),
                 "found": sum(r["found"] in {"wrong", "miscomputed"} for r in mistakes),

@@ -154,7 +154,8 @@ def _apart(a: arb, b: arb, least: float) -> arb:
     if not (b.is_exact() or b.rel_accuracy_bits() > KNOWN):
         return arb(0)  # the hull of what it jumps between, say
     gap, size = a.mid() - b.mid(), max(abs(a.mid()), abs(b.mid()), key=float)
-    return gap if abs(gap) > least * size else arb(0)
+    certain = abs(gap) > 2 * (a.rad() + b.rad())  # log_softmax of one number is 0, and nothing around it
+    return gap if certain and abs(gap) > least * size else arb(0)
 
 
 def _stays(far: arb, near: arb) -> bool:

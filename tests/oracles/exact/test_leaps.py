@@ -49,6 +49,7 @@ CONTINUOUS = {
     "jumps that cancel": lambda x, o: o.where(x > 0, 1.0, 0.0) + o.where(x <= 0, 1.0, 0.0) + x,
     "a fraction and its floor": lambda x, o: (x - o.floor(x)) + o.floor(x),
     "a step times what is 0 there": lambda x, o: o.sign(x) * x * x,
+    "what is 0 but for its digits": lambda x, o: o.where(x > 0, 0 * x, 0 * x) + o.log(o.exp(x)) - x,
     "a comparison of what does not move": lambda x, o: o.where(on(o) > 0, x + 1, x),
 }
 
@@ -166,3 +167,9 @@ def test_a_branch_cut_is_a_jump(f):
     z = torch.tensor([-1 + 0j, 1 + 1j], dtype=torch.complex128)
     assert jumps(verdict(f, z))
     assert smooth(verdict(lambda z: f(z[1:]), z))
+
+
+def test_what_cancels_does_not_jump_by_its_digits():
+    x = torch.tensor([[0.3, 0.7], [0.5, 0.4]], dtype=torch.float32)
+    rows = torch.arange(2)
+    assert smooth(verdict(lambda x: torch.log_softmax(x[rows, x.argmax(1)][:, None], 1), x))
