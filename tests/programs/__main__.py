@@ -63,11 +63,9 @@ def main() -> int:
             for kept in finished.result():
                 rows.append(kept)
                 print(json.dumps(kept), file=file, flush=True)
-                if kept["failures"]:
-                    print(
-                        f"{kept['framework']} {kept['seed']}: {kept['failures'][0]}\n{kept['source']}",
-                        flush=True,
-                    )
+                if "source" in kept:
+                    said = kept["failures"][0] if kept["failures"] else f"defect {kept['reason']}"
+                    print(f"{kept['framework']} {kept['seed']}: {said}\n{kept['source']}", flush=True)
             running.discard(finished)
             if time.monotonic() < end:
                 running |= {pool.submit(of_batch, *batch) for batch in _first(waiting, 1)}

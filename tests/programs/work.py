@@ -21,6 +21,8 @@ def of_seed(framework: str, seed: int) -> dict[str, Any]:
     kept = row(found, seed)
     if found.failures:
         kept["source"] = _smallest(found).source(framework)
+    elif found.verdict == "defect":
+        kept["source"] = found.drawn.program.source(framework)
     return kept
 
 
