@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.proof.evidence import Allowed, Evidence, budget
+from harness.proof.evidence import Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Resolution, enclosed, known_to_meet
@@ -211,6 +211,9 @@ def verdicts(
     ]
 
 
+OUTSIDE_HULL = 2  # times what an element is off its hull, and excused
+
+
 def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], allowed: Allowed) -> str:
     """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves.
 
@@ -218,11 +221,15 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
     """
     known = [narrow or dtype for dtype, narrow in zip(truth.dtypes, truth.narrowest, strict=True)]
     rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]
-    numbers = [
-        filled([arb(v, room * max(abs(v), abs(m) + r)) for v, m, r in zip(*columns, strict=True)], true.shape)
-        for c, true, room in zip(computed, truth.enclosures, rooms, strict=True)
-        for columns in [[a.ravel().tolist() for a in (c.astype(np.float64), true.mid, true.radius)]]
-    ]
+    numbers = []
+    for c, true, room in zip(computed, truth.enclosures, rooms, strict=True):
+        given, out = c.astype(np.float64), distance(true, c.astype(np.float64))
+        size = np.maximum(np.abs(given), np.abs(true.mid) + true.radius)
+        known_to = np.maximum(
+            room * size, OUTSIDE_HULL * out
+        )  # what rounding carries out of it, it carries inside
+        pairs = zip(given.ravel().tolist(), known_to.ravel().tolist(), strict=True)
+        numbers.append(filled([arb(v, r) for v, r in pairs], c.shape))
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 
 

@@ -74,7 +74,7 @@ def carried_array(scope: Scope) -> None:
         f"for i in range(1, {n}):\n    {{out}}[i] = {{out}}[i - 1] * {{0}}[i] + {number} * {{out}}[{n} - i]"
     )
     texts = {
-        "exact": f"{{out}} = np.array({{0}})\n{text}", "numpy": f"{{out}} = {{0}}.copy()\n{text}",
+        "exact": f"{{out}} = np.array({{0}}, order='C')\n{text}", "numpy": f"{{out}} = {{0}}.copy()\n{text}",
         "torch": "{out} = {0}.clone()\n" + text.replace("{out}[i - 1]", "{out}[i - 1].clone()").replace("- i]", "- i].clone()"),
         "jax": f"{{out}} = lax.fori_loop(1, {n}, lambda i, a: a.at[i].set(a[i - 1] * {{0}}[i] + {number} * a[{n} - i]), {{0}})",
     }  # fmt: skip

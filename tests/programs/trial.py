@@ -93,14 +93,14 @@ def compared(drawn: Drawn, mode: str, seed: int, mistakes: bool = True) -> Trial
 
 def _compare(found: Trial, drawn: Drawn, mode: str, rng: random.Random, mistakes: bool) -> None:
     exact = Exact(drawn.program, drawn.arguments, mode == "forward")
-    if off := off_in_value(drawn, exact):
-        found.failures.append(off)
+    off = off_in_value(drawn, exact)
     if exact.jumps([along(rng, a.shape) for a in drawn.arguments]):
         found.verdict, found.reason = "jump", "the function itself jumps at this point"
         result = _checked(drawn, drawn.program, mode, []) if drawn.framework != "numpy" else None
         if result is not None and result.passed and "jumps at" not in str(result):
             found.failures.append(f"unseen jump: {result}")
         return
+    found.failures += [off] if off else []
     if drawn.framework == "numpy" and mode != "reverse":
         _compare_enclosures(found, drawn, exact, mode)
         return

@@ -9,7 +9,7 @@ import numpy as np
 from tests.programs.indexing import key_of, part_of
 from tests.programs.scope import Scope, Value
 
-COPIES = {"exact": "np.array({0})", "numpy": "{0}.copy()", "torch": "{0}.clone()"}
+COPIES = {"exact": "np.array({0}, order='C')", "numpy": "{0}.copy()", "torch": "{0}.clone()"}
 AT = {"": "set", "+": "add", "*": "multiply"}
 
 
@@ -92,12 +92,12 @@ def masked(scope: Scope) -> None:
     number = scope.number()
     options = [
         {
-            "exact": "{out} = np.array({0})\n{out}[{out} > 0.5] *= 0.25",
+            "exact": "{out} = np.array({0}, order='C')\n{out}[{out} > 0.5] *= 0.25",
             "jax": "jnp.where({0} > 0.5, {0} * 0.25, {0})",
             "torch": "{out} = {0}.clone()\n{out}[{out} > 0.5] *= 0.25",
         },
         {
-            "exact": f"{{out}} = np.array({{0}})\n{{out}}[{{out}} < 0] = N({number})",
+            "exact": f"{{out}} = np.array({{0}}, order='C')\n{{out}}[{{out}} < 0] = N({number})",
             "numpy": f"{{out}} = {{0}}.copy()\nnp.copyto({{out}}, {number}, where={{out}} < 0)",
             "jax": f"jnp.where({{0}} < 0, {number}, {{0}})",
             "torch": f"{{0}}.masked_fill({{0}} < 0, {number})",
@@ -107,7 +107,7 @@ def masked(scope: Scope) -> None:
         diagonal = f"np.arange({x.shape[1]})"
         options.append(
             {
-                "exact": f"{{out}} = np.array({{0}})\n{{out}}[{diagonal}, {diagonal}] = N({number})",
+                "exact": f"{{out}} = np.array({{0}}, order='C')\n{{out}}[{diagonal}, {diagonal}] = N({number})",
                 "numpy": f"{{out}} = {{0}}.copy()\nnp.fill_diagonal({{out}}[:{x.shape[1]}], {number})",
                 "jax": f"jnp.fill_diagonal({{0}}[:{x.shape[1]}], {number}, inplace=False)"
                 if x.shape[0] == x.shape[1]

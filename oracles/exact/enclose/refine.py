@@ -264,7 +264,8 @@ def slopes(
     """
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
-    if any(e.kinks for e in found) and not _has_a_value(function, values, bits):
+    reached = max((e.bits for e in found if e.kinks or not e.pairs), default=0)
+    if reached and not _has_a_value(function, values, reached):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
     leaps = leaping(function, values, directions, wrt, Work(limits.seconds), forward)

@@ -92,6 +92,7 @@ FUNCTIONS: dict[str, Function] = {
     "fresnel_s": Function(sympy.fresnels(x), -20, 20, cost=20, digits=200),
     "fresnel_c": Function(sympy.fresnelc(x), -20, 20, cost=20, digits=200),
     "erfi": Function(sympy.erfi(x), -30, 30, cost=10, digits=200),
+    "erfcx": Function(sympy.exp(x**2) * sympy.erfc(x), -25, 1e3, cost=10, digits=1500),
     "sinh_integral": Function(sympy.Shi(x), -60, 60, cost=20, digits=200),
     "cosh_integral": Function(sympy.Chi(x), 0, 60, cost=20, digits=200),
     "airy_ai": Function(sympy.airyai(x), -30, 30, cost=40, digits=100),

@@ -304,3 +304,9 @@ def test_a_side_of_slope_0_is_known_beside_one_that_is_not():
     assert hull.kinks
     assert hull.shown().startswith("-0.875 to")
     assert float(hull.balls[()].upper()) < 1e-8
+
+
+@pytest.mark.parametrize("f", [lambda x: x / x, lambda x: np.sin(x) / x, lambda x: x * (1 / x)])
+def test_what_has_no_value_has_no_slope_though_all_around_it_have_one(f):
+    with pytest.raises(Undecided, match="no value"):
+        exact_gradient(f, [np.array([0.0, 1.5])])
