@@ -27,6 +27,7 @@ from oracles.exact.program.program import Array, Program
 DISTANCE_BITS = 300  # how close: 2^-300 and 2^-600, or that fraction of an element
 BITS = 2000
 LOOKS = 64  # subsets that are looked at; what is not halved by then counts as one
+MOVED = 60_000  # elements in all of them together, about
 ROUNDINGS = 16  # of the narrowest format: halves of a function meet up to these, where constants are rounded
 APART = 0.75  # of the gap from afar, that stays when the distance is squared
 KNOWN = 100  # bits of what is no hull
@@ -69,10 +70,10 @@ def leaping(
 
 def _those(sides: _Sides, places: Sequence[Place]) -> Iterator[Sequence[Place]]:
     """The elements, found by halving, along which it jumps."""
-    waiting, looks = [places], 0
+    waiting, looks, most = [places], 0, max(2, min(LOOKS, MOVED // max(len(places), 1)))
     while waiting:
         some = waiting.pop()
-        if looks == LOOKS:
+        if looks == most:
             yield some
             continue
         looks += 1

@@ -66,11 +66,12 @@ def smooth(found):
     return found.passed and "jumps" not in str(found)
 
 
-@pytest.mark.parametrize("mode", ["reverse", "forward"])
 @pytest.mark.parametrize("namespace", [torch, jnp], ids=["torch", "jax"])
 @pytest.mark.parametrize("name", JUMPING)
-def test_the_gradient_of_a_jump_is_a_convention(name, namespace, mode):
-    assert jumps(verdict(lambda x: JUMPING[name](x, namespace), on(namespace), mode=mode))
+def test_the_gradient_of_a_jump_is_a_convention(name, namespace):
+    modes = ["reverse", "forward"] if name in {"sign", "two comparisons"} else ["reverse"]
+    for mode in modes:
+        assert jumps(verdict(lambda x: JUMPING[name](x, namespace), on(namespace), mode=mode))
 
 
 @pytest.mark.parametrize("namespace", [torch, jnp], ids=["torch", "jax"])
