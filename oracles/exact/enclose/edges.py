@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from oracles.exact.core.pairs import Pairs, of_balls
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.orders import argmax_, argsort_
@@ -20,13 +20,15 @@ BITS = 500
 WIDE = 2.0**-32  # of a hull its radius
 
 
-def is_at_an_edge(function: Program, values: Sequence[Array], wrt: Sequence[int]) -> bool:
+def is_at_an_edge(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> bool:
     """Whether any comparison, step or kink that moves with the inputs may be at its edge here."""
     asked = _edges(function, wrt)
     if not asked:
         return False
     outputs = tuple(v for e in asked for v in _telling(e))
     asking = Program(function.inputs, function.equations, outputs).giving(slice(None))
+    if not work.pays_plan(asking):
+        return False
     found = evaluate_quickly(asking, values, BITS)
     pairs = iter([one if isinstance(one, Pairs) else of_balls(as_balls(one)) for one in found])
     at_edge = [_at_edge(e, pairs) for e in asked]  # each takes its own

@@ -53,7 +53,7 @@ def leaping(
         work: How much may be done; what it does not suffice for is not known to jump.
     """
     try:
-        if not is_at_an_edge(function, values, wrt):
+        if not is_at_an_edge(function, values, wrt, work):
             return None
         sides = _Sides(*_held(function, values, forward), directions, wrt, work, forward)
         if forward:

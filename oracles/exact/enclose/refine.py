@@ -265,17 +265,23 @@ def slopes(
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
     reached = max((e.bits for e in found if e.kinks or not e.pairs), default=0)
-    if reached and not _has_a_value(function, values, reached):
+    work = Work(limits.seconds)
+    if reached and not _has_a_value(function, values, reached, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
-    leaps = leaping(function, values, directions, wrt, Work(limits.seconds), forward)
+    leaps = leaping(function, values, directions, wrt, work, forward)
     return [replace(e, leaps=own) for e, own in zip(found, leaps, strict=True)] if leaps else found
 
 
-def _has_a_value(function: Program, values: Sequence[Array], bits: int) -> bool:
+def _has_a_value(function: Program, values: Sequence[Array], bits: int, work: Work) -> bool:
     """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
+    quickly = work.pays_plan(function)
     try:
-        results = evaluate_quickly(function, values, 2 * bits)
+        results: Sequence[Array | Pairs] = (
+            evaluate_quickly(function, values, 2 * bits)
+            if quickly
+            else evaluate(function, values, 2 * bits, work)
+        )
     except Undecided:  # on which side of a tie it lies says nothing of whether it is a number
         return True
     arrays = [r for r in results if not isinstance(r, Pairs) and r.dtype == object]
