@@ -223,11 +223,10 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
     rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]
     numbers = []
     for c, true, room in zip(computed, truth.enclosures, rooms, strict=True):
-        given, out = c.astype(np.float64), distance(true, c.astype(np.float64))
+        given = c.astype(np.float64)
         size = np.maximum(np.abs(given), np.abs(true.mid) + true.radius)
-        known_to = np.maximum(
-            room * size, OUTSIDE_HULL * out
-        )  # what rounding carries out of it, it carries inside
+        # What rounding carries out of its hull it carries inside, too.
+        known_to = np.maximum(room * size, OUTSIDE_HULL * distance(true, given))
         pairs = zip(given.ravel().tolist(), known_to.ravel().tolist(), strict=True)
         numbers.append(filled([arb(v, r) for v, r in pairs], c.shape))
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))

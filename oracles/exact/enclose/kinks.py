@@ -222,8 +222,7 @@ def _rays(
     A zero moves little against the smallest of the others.
     """
     rng = np.random.default_rng(seed)
-    sizes = [abs(b.mid()) for i in active for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
-    least = min([arb(1), *sizes], key=float)
+    least = least_of(inputs, active)
     bits += max(0, -int(math.frexp(float(least))[1]))
     for _ in range(PAIRS):
         directions = {i: rng.normal(size=np.shape(inputs[i])) for i in active}
@@ -233,6 +232,13 @@ def _rays(
                     _near(x, sign * directions[i], distance, least) if i in directions else x
                     for i, x in enumerate(inputs)
                 ]
+
+
+def least_of(inputs: Sequence[Array], active: Sequence[int]) -> arb:
+    """The smallest size of what moves, 1 at the most: what a zero moves in proportion to."""
+    sizes = [abs(b.mid()) for i in active for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
+    least: arb = min([arb(1), *sizes], key=float)
+    return least
 
 
 def _near(x: Array, direction: Array, distance: int, least: arb) -> Array:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.kinks import least_of
 from oracles.exact.program.balls import as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
@@ -115,8 +116,7 @@ class _Sides:
         rng = np.random.default_rng(0)
         along = directions if forward else [rng.normal(size=np.shape(values[i])) for i in wrt]
         self.along = [exact(d).ravel() for d in along]
-        sizes = [abs(b.mid()) for i in wrt for b in self.values[i].ravel().tolist() if not b.is_zero()]
-        self.least = min([arb(1), *sizes], key=float)
+        self.least = least_of(self.values, wrt)
         known = [format_of(dtype).digits for dtype in function.dtypes & FORMATS.keys()]
         self.rounding = ROUNDINGS * 2.0 ** -min(known, default=53)
         self.here = self._seen(self.values)

@@ -12,26 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oracles.exact.program import patterns
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.patterns import Pattern, values_of
 from oracles.exact.program.program import Array
 
-COMPRESSED = (torch.sparse_csr, torch.sparse_csc)
-LAYOUTS = (torch.sparse_coo, *COMPRESSED)
 ROWS = {torch.sparse_csr: 0, torch.sparse_csc: 1}  # the axis that is compressed
 
 
 def is_sparse(tensor: Tensor) -> bool:
-    """Whether it stores some of its elements, in a layout that is known here."""
-    return tensor.layout in LAYOUTS
+    """Whether it stores some of its elements, in a layout that is known; dense ones are told at once."""
+    return tensor.layout != torch.strided and patterns.is_sparse(tensor)
 
 
 def parts(tensor: Tensor) -> list[Tensor]:
-    """What it stores: its values first, then its indices."""
-    if tensor.layout == torch.sparse_coo:
-        return [tensor._values(), tensor._indices()]
-    if tensor.layout == torch.sparse_csr:
-        return [tensor.values(), tensor.col_indices(), tensor.crow_indices()]
-    return [tensor.values(), tensor.row_indices(), tensor.ccol_indices()]
+    """What it stores: its values first, then its indices, the compressed ones last."""
+    return [values_of(tensor), *reversed(Pattern.of(tensor).indices)]
 
 
 def dense(tensor: Tensor) -> Tensor:

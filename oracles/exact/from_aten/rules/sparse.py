@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, moved, plain, promoted, words
+from oracles.exact.from_aten.rules import backward
 from oracles.exact.from_aten.rules.linalg import added
 from oracles.exact.from_aten.sparse import is_sparse, places, stored
 from oracles.exact.program import functions as f
@@ -15,7 +16,6 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape, scatter_add, take
 from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Var
 
 
@@ -85,25 +85,19 @@ def _softmax(logarithm: bool) -> Rule:
     return rule
 
 
-def _softmax_backward(logarithm: bool) -> Rule:
+def _softmax_backward(dense: Rule) -> Rule:
+    """That of the dense one, on what is stored."""
+
     def rule(call: OperatorCall, gradient: Var, y: Var, dim: int, *_: Any) -> Var:
         kept = stored(call.args[1])
-        axis = (dim % y.ndim,)
-        whole = tuple(1 if d in axis else n for d, n in enumerate(y.shape))
-
-        def total(v: Var) -> Var:
-            return y.builder.broadcast(reshape(reduce_sum(v, axis), whole), y.shape)
-
-        if logarithm:
-            return _on(gradient - scalar("exp", y) * total(_on(gradient, kept)), kept)
-        return _on(y * (gradient - total(gradient * y)), kept)
+        return _on(dense(call, _on(gradient, kept), y, dim), kept)
 
     return rule
 
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("_sparse_coo_tensor_with_dims_and_tensors",), _made(4)),
-    **dict.fromkeys(("_sparse_coo_tensor_unsafe",), _made(1)),
+    "_sparse_coo_tensor_with_dims_and_tensors": _made(4),
+    "_sparse_coo_tensor_unsafe": _made(1),
     **dict.fromkeys(("sparse_compressed_tensor", "_sparse_compressed_tensor_unsafe"), _made(2)),
     "_coalesce": plain(lambda x: x),
     "_to_dense": plain(lambda x, *_, **__: x),
@@ -118,7 +112,7 @@ RULES: dict[str, Rule] = {
     "_sparse_sum_backward": _sum_backward,
     "_sparse_softmax": _softmax(logarithm=False),
     "_sparse_log_softmax": _softmax(logarithm=True),
-    "_sparse_softmax_backward_data": _softmax_backward(logarithm=False),
-    "_sparse_log_softmax_backward_data": _softmax_backward(logarithm=True),
+    "_sparse_softmax_backward_data": _softmax_backward(backward.RULES["_softmax_backward_data"]),
+    "_sparse_log_softmax_backward_data": _softmax_backward(backward.RULES["_log_softmax_backward_data"]),
     **dict.fromkeys(words("t transpose permute unsqueeze squeeze select narrow slice"), moved),
 }
