@@ -9,6 +9,9 @@ from threading import Thread
 import msgspec
 import pytest
 
+from harness.atlas.saved import read
+from harness.commands.cli import run as command
+from harness.report import progress
 from harness.runs import cluster as pools
 from harness.runs import connection, node, runner
 from harness.runs.cluster import Cluster
@@ -17,6 +20,7 @@ from harness.runs.record import Record
 from harness.runs.runner import plan, run
 from harness.runs.versions import ROUNDING, Told, differences, versions
 from harness.runs.workers import Workers, spread
+from harness.search import database
 from harness.selection import Unreachable, Untrusted, UsageError
 from tests.harness.runs import clusters
 from tests.harness.runs.clusters import is_alive, soon
@@ -32,6 +36,7 @@ from tests.harness.runs.treacherous import (
 )
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it kills by signals")
+SUBJECTS = "tests.harness.search.subjects"
 CELLS = plan(["function_2", "step_function"], ["numpy", "fd"], ["float64"])
 
 
@@ -94,6 +99,31 @@ def test_workers_of_other_versions_are_refused_with_each_difference(cluster, mon
     monkeypatch.setattr(Cluster, "_meet", lambda self: None)
     with pytest.raises(UsageError, match=r"numpy is .*, and here 1\.0"):
         list(spread(job(square), batches(1), on(cluster)))
+
+
+COMMANDS = {
+    "gate": "--case function_2 --oracle numpy --timing off --save {folder}/run.jsonl",
+    "search": f"{SUBJECTS}:softplus --vjp {SUBJECTS}:softplus_vjp --hunts 2 --evaluations 8 --probes none",
+    "atlas": "--functions scipy.special.expit --dtype float64 --quick --format csv --output {folder}",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_finds_the_same_on_a_cluster(cluster, name, tmp_path, monkeypatch, capsys):
+    begun, found = [], {}
+    begin = Cluster.begin
+    monkeypatch.setattr(Cluster, "begin", lambda own, unit: (begun.append(unit), begin(own, unit))[1])
+    monkeypatch.setattr(progress, "EVERY_S", 1e6)
+    for way in (("--jobs", "1"), ("--scheduler", cluster.address)):
+        folder = tmp_path / way[0]
+        monkeypatch.setattr(database, "FOLDER", folder / "found")
+        code = command([name, *COMMANDS[name].format(folder=folder).split(), *way])
+        said = capsys.readouterr().out.replace(str(folder), "")
+        tables = [read(file).rows for file in folder.glob("*.csv")]
+        rows = [msgspec.structs.replace(row, time_ratio=None) for table in tables for row in table]
+        found[way[0]] = (code, said, rows)
+    assert found["--scheduler"] == found["--jobs"]
+    assert begun, "the cluster was not asked"
 
 
 def at_work(cluster, folder, names, **more):
