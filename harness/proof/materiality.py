@@ -24,7 +24,7 @@ from oracles.exact.enclose.literals import (
     Change,
     changes,
     decided,
-    has_data,
+    has_rounded,
     is_rounded,
     literals,
     moved,
@@ -32,7 +32,7 @@ from oracles.exact.enclose.literals import (
     rounded,
     sizes_in,
     with_computed_moved,
-    with_moved_data,
+    with_moved_constants,
     written,
 )
 from oracles.exact.enclose.refine import Enclosure
@@ -197,7 +197,11 @@ class Comparison:
         if names:
 
             def moves(side: Side, seed: int) -> list[Array]:
-                return self._moved(side, with_moved_data(side.program, seed), _moved_inputs(side, seed))
+                return self._moved(
+                    side,
+                    with_moved_constants(side.program, seed, arrays_alone=True),
+                    _moved_inputs(side, seed),
+                )
 
             self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
 
@@ -344,7 +348,7 @@ def _data(side: Side) -> list[str]:
     """The names of what is given and rounded."""
     inputs = side.program.inputs
     named = [name for i, name in side.data.items() if is_rounded(side.inputs[i], inputs[i].dtype)]
-    return [*named, *(["the arrays in the code"] if has_data(side.program) else [])]
+    return [*named, *(["the arrays in the code"] if has_rounded(side.program, arrays_alone=True) else [])]
 
 
 def _moved_inputs(side: Side, seed: int) -> list[Array]:

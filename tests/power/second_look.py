@@ -27,8 +27,7 @@ def confirms(truth: Truth, point: Sequence[float], place: int | None, order: int
     directions = [inner] if order == 1 else [ones, inner]
     for digits in DIGITS[order - 1 :]:
         with mp.workdps(digits):
-            below, above = (_slope(truth, point, directions, side * _step(STEP)) for side in (-1, 1))
-            true = (below + above) / 2
+            true = _middle(truth, point, directions)
             true = mp.mpf(0) if abs(true) < NOTHING else true
             # Too few digits show as 0: that is believed of the most alone.
             known = true or digits == DIGITS[-1]
@@ -47,8 +46,13 @@ def slope(truth: Truth, point: Sequence[float], place: int) -> Any:
     with mp.workdps(DIGITS[-1]):
         if not all(_is_smooth(truth, point, along) for along in units):
             return None
-        below, above = (_slope(truth, point, [units[place]], side * _step(STEP)) for side in (-1, 1))
-        return (below + above) / 2
+        return _middle(truth, point, [units[place]])
+
+
+def _middle(truth: Truth, point: Sequence[float], directions: Sequence[Sequence[int]]) -> Any:
+    """Between the slopes on the two sides."""
+    below, above = (_slope(truth, point, directions, side * _step(STEP)) for side in (-1, 1))
+    return (below + above) / 2
 
 
 def _is(true: Any, given: str) -> bool:

@@ -23,7 +23,8 @@ from oracles.exact.program.balls import as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
-from oracles.exact.program.program import Array, Program
+from oracles.exact.program.primitives.choices import signed_
+from oracles.exact.program.program import Array, Program, Var
 
 DISTANCE_BITS = 300  # how close: 2^-300 and 2^-600, or that fraction of an element
 BITS = 2000
@@ -54,7 +55,7 @@ def leaping(
         work: How much may be done; what it does not suffice for is not known to jump.
     """
     try:
-        if not is_at_an_edge(function, values, wrt, work):
+        if not is_at_an_edge(_unsigned(function), values, wrt, work):
             return None
         sides = _Sides(*_held(function, values, forward), directions, wrt, work, forward)
         if forward:
@@ -98,8 +99,23 @@ def _held(function: Program, values: Sequence[Array], forward: bool) -> tuple[Pr
     if not cut:
         return function, list(values)
     rest = [e for e in function.equations if e.output not in set(cut)]
-    constants = evaluate(Program(function.inputs, function.equations, cut), values, BITS)
+    giving_them = Program(function.inputs, function.equations, cut).giving(slice(None))
+    constants = evaluate(giving_them, values, BITS)
     return Program((*function.inputs, *cut), rest, function.outputs, function.guards), [*values, *constants]
+
+
+def _unsigned(function: Program) -> Program:
+    """The function with +0 where the sign of a zero matters and is not known: of both sides alike."""
+    plain: dict[Var, Var] = {}
+    equations = []
+    for e in function.equations:
+        operands = tuple(plain.get(v, v) for v in e.operands)
+        if e.primitive is signed_:
+            plain[e.output] = operands[0]
+        else:
+            equations.append(e._replace(operands=operands))
+    outputs = tuple(plain.get(v, v) for v in function.outputs)
+    return Program(function.inputs, equations, outputs, function.guards)
 
 
 class _Sides:
@@ -109,7 +125,7 @@ class _Sides:
         self, function: Program, values: Sequence[Array], directions: Sequence[Array], wrt: Sequence[int],
         work: Work, forward: bool,
     ) -> None:  # fmt: skip
-        self.function, self.wrt, self.work = function, wrt, work
+        self.function, self.wrt, self.work = _unsigned(function), wrt, work
         self.weights = None if forward else [b for c in directions for b in exact(c).ravel().tolist()]
         with precision(BITS):
             self.values = [exact(x) for x in values]
@@ -119,13 +135,16 @@ class _Sides:
         self.least = least_of(self.values, wrt)
         known = [format_of(dtype).digits for dtype in function.dtypes & FORMATS.keys()]
         self.rounding = ROUNDINGS * 2.0 ** -min(known, default=53)
-        self.here = self._seen(self.values)
+        try:
+            self.here = self._seen(self.values, function)
+        except Undecided:  # the sign of a zero is not known, say: its two sides have values even so
+            self.here = None
 
     def leaps(self, places: Sequence[Place]) -> list[bool]:
         """Whether each result jumps where these elements move; in reverse mode, the projection of them."""
         far, near = ([self._at(places, sign * k * DISTANCE_BITS) for sign in (1, -1)] for k in (1, 2))
         with precision(BITS):
-            others = ((far[1], near[1]), (self.here, self.here))
+            others = [(far[1], near[1]), *([(self.here, self.here)] if self.here else [])]
             gaps = [(self._gaps(far[0], afar), self._gaps(near[0], by)) for afar, by in others]
             return [any(ends) for ends in zip(*(map(_stays, *gap) for gap in gaps), strict=True)]
 
@@ -139,10 +158,10 @@ class _Sides:
                 flat = moved[self.wrt[k]].reshape(-1)
                 alone = self.weights is None or flat[n].is_zero()  # a tangent keeps its direction
                 flat[n] += step * self.along[k][n] * (self.least if alone else abs(flat[n].mid()))
-        return self._seen(moved)
+        return self._seen(moved, self.function)
 
-    def _seen(self, values: Sequence[Array]) -> list[arb]:
-        results = evaluate(self.function, values, BITS, self.work)
+    def _seen(self, values: Sequence[Array], function: Program) -> list[arb]:
+        results = evaluate(function, values, BITS, self.work)
         return [b for y in results for b in as_balls(y).ravel().tolist()]
 
     def _gaps(self, ones: Sequence[arb], others: Sequence[arb]) -> list[arb]:

@@ -99,9 +99,10 @@ def written(ball: arb, dtype: str) -> arb:
         return rounded(ball, dtype).union(ends)
 
 
-def has_data(program: Program) -> bool:
-    """Whether arrays of rounded numbers stand in it."""
-    return any(_is_data(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
+def has_rounded(program: Program, arrays_alone: bool = False) -> bool:
+    """Whether any constant of the program is rounded, written or of an array."""
+    stands = _is_data if arrays_alone else _is_constant
+    return any(stands(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
 
 
 def is_rounded(array: Array, dtype: str) -> bool:
@@ -109,21 +110,10 @@ def is_rounded(array: Array, dtype: str) -> bool:
     return _is_finite(array) and bool(_long(as_balls(array).ravel().tolist(), dtype).any())
 
 
-def with_moved_data(program: Program, seed: int) -> Program:
-    """The program with its arrays of numbers moved, as `moved` does it."""
-    return _with(program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_data(e) else None)
-
-
-def has_rounded(program: Program) -> bool:
-    """Whether any constant of the program is rounded, written or of an array."""
-    return any(_is_constant(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
-
-
-def with_moved_constants(program: Program, seed: int) -> Program:
-    """The program with its written numbers and its arrays moved, as `moved` does it."""
-    return _with(
-        program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_constant(e) else None
-    )
+def with_moved_constants(program: Program, seed: int, arrays_alone: bool = False) -> Program:
+    """The program with its arrays of numbers moved, and its written numbers too, as `moved` does it."""
+    stands = _is_data if arrays_alone else _is_constant
+    return _with(program, lambda e: moved(e.params["value"], e.output.dtype, seed) if stands(e) else None)
 
 
 def moved(array: Array, dtype: str, seed: int) -> Array:

@@ -24,8 +24,8 @@ def negative(x: Var, minus: Array | None = None) -> Var:
     below = compare("lt", x, 0.0)
     if not minus.any():
         return below
-    zero = x.builder.elementwise("and", compare("eq", x, 0.0), x.builder.constant(minus), dtype="bool")
-    return x.builder.elementwise("or", below, zero, dtype="bool")
+    not_above = x.builder.elementwise("and", compare("le", x, 0.0), x.builder.constant(minus), dtype="bool")
+    return x.builder.elementwise("or", below, not_above, dtype="bool")
 
 
 def minus_zeros(x: Var) -> Array | None:

@@ -37,6 +37,8 @@ JUMPING = {
     "in a sum": lambda x, o: o.where(x > 0, x + 1, x).sum(),
     "huge": lambda x, o: o.where(x > 0, 0 * x + 1e300, 0 * x - 1e300) + x,
     "small": lambda x, o: o.where(x > 0, 1 + 1e-12 + x, 1 + x),
+    "the cut of an angle": lambda x, o: o.arctan2(x, 0 * x - 1),
+    "the cut where no zero's sign is known": lambda x, o: o.arctan2(x * 2, 0 * x - 1),
     "close by a root": lambda x, o: o.where(x > 0, o.sqrt(abs(x) + 1), 0.0) + x,
 }
 
@@ -47,6 +49,7 @@ CONTINUOUS = {
     "halves that meet but for a rounded constant": lambda x, o: o.where(
         x > 0, o.sqrt(x * x + 1e-3), 1e-3**0.5 + 0 * x
     ),
+    "an angle that does not cross its cut": lambda x, o: o.arctan2(-(x * x), 0 * x - 1),
     "jumps that cancel": lambda x, o: o.where(x > 0, 1.0, 0.0) + o.where(x <= 0, 1.0, 0.0) + x,
     "a fraction and its floor": lambda x, o: (x - o.floor(x)) + o.floor(x),
     "a step times what is 0 there": lambda x, o: o.sign(x) * x * x,
