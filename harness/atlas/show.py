@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +18,7 @@ from harness.verdicts import SEVERITY, Verdict
 
 MOST = 40  # functions that are shown
 WIDE = 110  # columns of a screen that shows where, too
+CELL = len("miscomputed 53 ")
 STYLES = {"worse": "bold red", "better": "green", "slower": "yellow", "faster": "green"}
 
 
@@ -53,8 +56,23 @@ def _table(functions: Sequence[list[Row]], width: int) -> Table:
         times = [row.time_ratio for row in rows if row.time_ratio]
         order = {0: "", 1: "", 2: "order 2: "}[worst.order]
         more = [Text(f"{order}{worst.where or worst.note}"), Text(f"{min(times):.2g} x" if times else "")]
-        table.add_row(Text(rows[0].function), *cells, *(more if width >= WIDE else ()))
+        name = (
+            rows[0].function if width >= WIDE else _broken(rows[0].function, width - CELL * len(dtypes) - 1)
+        )
+        table.add_row(Text(name), *cells, *(more if width >= WIDE else ()))
     return table
+
+
+def _broken(name: str, room: int) -> str:
+    """A name in lines of so many letters: broken after dots, and in long words after underscores."""
+    words = re.split(r"(?<=\.)", name)
+    parts = chain.from_iterable([w] if len(w) <= room else re.split(r"(?<=_)", w) for w in words)
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1] + part) > room:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _cell(rows: Sequence[Row]) -> Text:

@@ -21,12 +21,14 @@ from harness.atlas.guard import ending_after
 from harness.atlas.measure import measured
 from harness.atlas.numbers import of_one, of_several
 from harness.atlas.page import page_of, told
-from harness.atlas.row import Measured, Row
+from harness.atlas.row import DTYPES, Measured, Row
 from harness.atlas.saved import Atlas, read, text_of
+from harness.atlas.show import print_atlas
 from harness.atlas.task import Task
 from harness.commands import atlas as command
 from harness.commands.cli import run
 from harness.report import progress
+from harness.report.screen import Screen
 from harness.runs.workers import Workers
 from harness.selection import Untrusted
 from harness.verdicts import ExitCode, Verdict
@@ -289,6 +291,21 @@ def test_what_is_slower_new_or_gone_is_told_and_is_not_worse():
     )
     assert [(c.kind, c.is_worse) for c in compared(ATLAS, other)] == [("new", False), ("slower", False)]
     assert [c.kind for c in compared(other, ATLAS)] == ["gone", "faster"]
+
+
+def test_a_narrow_screen_breaks_names_between_their_words(capsys):
+    names = ["torch.as_strided_scatter", "torch.nn.functional.binary_cross_entropy", "torch.pow"]
+    rows = [Row(function=n, dtype=d, order=1, worst=Verdict.WRONG) for n in names for d in DTYPES]
+    print_atlas(Screen(width=80), Atlas({}, tuple(rows)))
+    first = [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()[2:8]]
+    assert first == [
+        "torch.",
+        "as_strided_scatter",
+        "torch.nn.",
+        "functional.binary_",
+        "cross_entropy",
+        "torch.pow",
+    ]
 
 
 def test_atlas_diff_fails_where_something_is_worse(tmp_path, capsys):
