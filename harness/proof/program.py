@@ -217,16 +217,18 @@ OUTSIDE_HULL = 2  # times what an element is off its hull, and excused
 def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], allowed: Allowed) -> str:
     """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves.
 
-    They are bits of the hull's ends: of x / x at a tie, what rounding leaves is as small as they are rounded.
+    What is nothing beside its hull's ends may be all rounding, as of x / x at a tie: then it may be 0, or twice
+    as much.
     """
     known = [narrow or dtype for dtype, narrow in zip(truth.dtypes, truth.narrowest, strict=True)]
     rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]
     numbers = []
     for c, true, room in zip(computed, truth.enclosures, rooms, strict=True):
         given = c.astype(np.float64)
-        size = np.maximum(np.abs(given), np.abs(true.mid) + true.radius)
+        size, end = np.abs(given), np.abs(true.mid) + true.radius
+        known_to = np.where(size <= room * end, size, room * size)
         # What rounding carries out of its hull it carries inside, too.
-        known_to = np.maximum(room * size, OUTSIDE_HULL * distance(true, given))
+        known_to = np.maximum(known_to, OUTSIDE_HULL * distance(true, given))
         pairs = zip(given.ravel().tolist(), known_to.ravel().tolist(), strict=True)
         numbers.append(filled([arb(v, r) for v, r in pairs], c.shape))
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))

@@ -50,3 +50,15 @@ def test_shares_that_do_not_belong_together_are_found_as_ever():
             return g * torch.tensor([1.0, -1.0])
 
     assert check_gradient(Both.apply, [x]).verdict in {Verdict.WRONG, Verdict.MISCOMPUTED}
+
+
+def largest(x):
+    return np.max(x)
+
+
+@pytest.mark.parametrize(("share", "passes"), [(1 / 4096, True), (0.0, False), (1e-7, False), (1e-3, False)])
+def test_shares_of_many_ties_must_add_up(share, passes):
+    """Each is nothing beside 1, and all of them are 1."""
+    x = np.ones(4096, np.float16)
+    found = check_gradient(largest, [x], vjp=lambda g, x: g * np.full_like(x, share))
+    assert found.passed is passes
