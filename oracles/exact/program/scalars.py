@@ -124,7 +124,7 @@ class Scalar:
         for point in points:
             try:
                 found.append(coefficients(*point))
-            except ValueError:  # a series divided by one that may be 0: nothing is known at this precision
+            except (ValueError, ZeroDivisionError):  # by a series that may be 0, or is: nothing is known here
                 found.append([arb("nan")] * (order + 1))
         return found
 

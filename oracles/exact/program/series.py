@@ -210,6 +210,10 @@ def _to_the(x: arb, y: arb) -> arb:
 
 def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
     """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others."""
+    if not (a > 0 and x > 0 and x < 2**14):
+        raise Unsupported(
+            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
+        )
     flint.ctx.cap = along + 1
     moved = arb_series([a, 1], along + 1)
     # (x + t)^(a-1) e^-(x+t) / Gamma(a), by powers of t: (1 + t/x)^(a-1) times e^-t
@@ -230,11 +234,7 @@ def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
 
     From n = N > 2 x with a + N > 1 on, the terms of every coefficient are below x^n / n! and halve at least.
     """
-    a, bits = moved[0], flint.ctx.prec
-    if not (a > 0 and x > 0 and x < 2**14):
-        raise Unsupported(
-            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
-        )
+    bits = flint.ctx.prec
     flint.ctx.prec += int(float(x.upper()) * 1.5) + 16  # the terms cancel: e^x
     try:
         total, term, n = arb_series([0], along + 1), arb(1), 0

@@ -280,6 +280,8 @@ SAMPLES: dict[str, Sample] = {
         lambda x: (
             x.cumsum(axis=0),
             np.cumulative_sum(x, axis=1),
+            np.cumulative_sum(x, axis=0, include_initial=True),
+            np.cumulative_prod(x, axis=-1, include_initial=True),
             np.cumulative_prod(x, axis=1),
             x.cumprod(1),
             np.diff(x, 2, axis=0),

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from flint import arb
 
 from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.errors import ExactError
 from oracles.exact.program.scalars import SCALARS
 from tests.oracles.exact import soundness
 
@@ -97,3 +99,13 @@ def test_a_ball_around_zero_has_powers():
             (found,) = SCALARS["power"].arrays(filled([arb(0, radius)], ()), 0, np.array(n))
             assert found.item().contains(arb(radius) ** n)
             assert found.item().is_finite()
+
+
+@pytest.mark.parametrize("point", [(0, 0), (0, 1), (1, 0), (-1, -1), (-2, 1), (0, 2), (2, 0)])
+def test_where_there_is_no_value_nothing_is_raised_but_that_it_is_not_known(point):
+    """A power series divided by 0 is no error of the function that is asked about."""
+    for scalar in SCALARS.values():
+        for count in (1, 2):
+            for static in ({}, {"along": 0}, {"along": 1}):
+                with suppress(ExactError, TypeError, AssertionError):  # of other numbers of arguments
+                    scalar.rows([tuple(map(arb, point[:count]))], 2, **static)

@@ -41,9 +41,14 @@ def _where_extreme(sign: int) -> Rule:
     return rule
 
 
-def _running(function: Callable[[Var, int], Var]) -> Rule:
-    def rule(x: Var, axis: int | None = None, dtype: Any = None) -> Var:
-        return function(*_flat(x if x.is_float else convert(x, "int64"), axis))
+def _running(function: Callable[[Var, int], Var], first: float) -> Rule:
+    def rule(x: Var, axis: int | None = None, dtype: Any = None, *, include_initial: bool = False) -> Var:
+        x, axis = _flat(x if x.is_float else convert(x, "int64"), axis)
+        found = function(x, axis)
+        if not include_initial:
+            return found
+        shape = [1 if k == axis % found.ndim else size for k, size in enumerate(found.shape)]
+        return concatenate([found.builder.constant(np.full(shape, first), found.dtype), found], axis)
 
     return rule
 
@@ -200,8 +205,8 @@ RULES: dict[str, Rule] = {
     # Equal elements in their own order, whatever `kind` is.
     "sort": lambda x, axis=-1, kind=None, order=None, *, stable=None: sorting.sort(*_flat(x, axis)),
     "argsort": lambda x, axis=-1, kind=None, order=None, *, stable=None: orders.argsort(*_flat(x, axis)),
-    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(orders.cumsum)),
-    **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod)),
+    **dict.fromkeys(("cumsum", "cumulative_sum"), _running(orders.cumsum, 0.0)),
+    **dict.fromkeys(("cumprod", "cumulative_prod"), _running(fn.cumprod, 1.0)),
     "diff": _diff,
     "trapezoid": _trapezoid,
     "linspace": _linspace,
