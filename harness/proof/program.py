@@ -217,7 +217,7 @@ OUTSIDE_HULL = 2  # times what an element is off its hull, and excused
 def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], allowed: Allowed) -> str:
     """Why what is legal at kinks one by one is not so together, to as many bits as the budget leaves.
 
-    What is nothing beside its hull's ends may be all rounding, as of x / x at a tie: so it may be 0, or twice that.
+    What is nothing beside its hull's ends may be all rounding, as x / x at a tie: it may be 0, or twice that.
     """
     known = [narrow or dtype for dtype, narrow in zip(truth.dtypes, truth.narrowest, strict=True)]
     rooms = [2.0 ** (allowed(dtype) - format_of(dtype).digits) for dtype in known]

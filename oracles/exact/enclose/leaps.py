@@ -9,6 +9,7 @@ what jumps stays apart. Which inputs the jump hangs on is found by halving.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import mul
 
@@ -135,10 +136,9 @@ class _Sides:
         self.least = least_of(self.values, wrt)
         known = [format_of(dtype).digits for dtype in function.dtypes & FORMATS.keys()]
         self.rounding = ROUNDINGS * 2.0 ** -min(known, default=53)
-        try:
+        self.here: list[arb] | None = None
+        with suppress(Undecided):  # the sign of a zero is not known, say: its two sides have values even so
             self.here = self._seen(self.values, function)
-        except Undecided:  # the sign of a zero is not known, say: its two sides have values even so
-            self.here = None
 
     def leaps(self, places: Sequence[Place]) -> list[bool]:
         """Whether each result jumps where these elements move; in reverse mode, the projection of them."""
