@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 import harness
 from harness import check, check_gradient, check_layer, layers, networks
@@ -67,6 +70,19 @@ def test_the_same_seed_finds_the_same_and_nothing_is_left_where_nothing_fails():
 
 def test_a_choice_at_a_kink_is_no_failure():
     found = searched(lambda x: np.maximum(x, 0), [0.5, -1.0], 20, vjp=lambda g, x: g * (x > 0))
+    assert found.passed
+    assert found.finding.point is None
+
+
+def test_the_tail_of_a_framework_s_sigmoid_is_found():
+    """JAX's own has no digit from 18 on: s (1 - s) is 0 there."""
+    found = check_gradient(jax.nn.sigmoid, (jnp.array([0.5]),), search=20, probes=False, upstream="fail")
+    assert found.verdict is Verdict.IMPRECISE
+    assert found.finding.point.arrays[0].tolist() == [20.0]
+
+
+def test_a_framework_s_own_choice_at_a_kink_is_no_failure():
+    found = check_gradient(torch.relu, (torch.tensor([0.5, -1.0]),), search=40, probes=False, upstream="fail")
     assert found.passed
     assert found.finding.point is None
 
