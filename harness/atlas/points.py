@@ -88,7 +88,9 @@ def _values(
         with suppress(ExactError, ValueError):
             one.elementwise = is_elementwise(pose(question, target.arrays), len(target.arrays))
     if first and one.elementwise:
-        return about, over_numbers(values, target, task, tally)
+        drawn = _at_once(values, target, task, one, tally)
+        if one.elementwise:
+            return about, drawn
     cost = CALL + sum(question.specify(target.arrays).program.costs)
     for name, arrays in [("given", target.arrays), *(_beside(target, task, cost, about) if first else ())]:
         try:
@@ -119,13 +121,8 @@ def _gradients(
             about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
         one.elementwise = _is_elementwise(target, question)
         if one.elementwise:
-            own = Tally()
-            try:
-                drawn = over_numbers(gradients, target, task, own)
-            except Exception:  # the function stands for arrays of one shape alone
-                one.elementwise = False
-            else:
-                tally.__dict__.update(own.__dict__)
+            drawn = _at_once(gradients, target, task, one, tally)
+            if one.elementwise:
                 return about, drawn
     count_gradients(given, target, tested, tally, False)
     if sight is not None and first:
@@ -135,6 +132,20 @@ def _gradients(
             answers(question, tested, target, result, beside), target, tested, tally, True, dict(beside)
         )
     return about, None
+
+
+def _at_once(
+    asked: Gradients | Values, target: Target, task: Task, one: Of, tally: Tally
+) -> dict[str, Any] | None:
+    """Count it as a function of single numbers, if it is one of arrays of any shape."""
+    own = Tally()
+    try:
+        drawn = over_numbers(asked, target, task, own)
+    except Exception:  # it stands for arrays of one shape alone
+        one.elementwise = False
+        return None
+    tally.__dict__.update(own.__dict__)
+    return drawn
 
 
 def _is_elementwise(target: Target, question: Question) -> bool:

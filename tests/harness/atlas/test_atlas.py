@@ -93,6 +93,14 @@ def test_what_jumps_with_its_neighbours_is_no_function_of_single_numbers(monkeyp
     assert row.points < 100
 
 
+def test_a_function_of_arrays_of_one_shape_alone_is_asked_at_such(monkeypatch):
+    found = rows_of(
+        monkeypatch, "numpy", lambda x: np.ldexp(x, np.array([1, -2, 3])), np.array([0.5, -1.5, 3.0])
+    )
+    assert found[0].row.worst is Verdict.ACCURATE
+    assert 3 <= found[0].row.points < 100
+
+
 def test_a_number_in_the_atlas_has_the_verdict_that_it_has_alone(monkeypatch):
     """expm1's slope at -710 is 2^-1024 beside 1: a thousand bits are too few for its formula."""
     x = torch.tensor([0.5, -1.5, 3.0], dtype=torch.float64, requires_grad=True)
