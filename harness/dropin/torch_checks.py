@@ -31,6 +31,8 @@ from harness.dropin.made import (
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
 from harness.subject.state import unchanged
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.patterns import is_sparse
 
 USUAL = {"eps": 1e-6, "atol": 1e-5, "rtol": 1e-3}
 Function = Callable[..., Any]
@@ -143,6 +145,8 @@ def _decided(
             probes=PROBES, upstream="fail", **cotangent,
         )  # fmt: skip
         questions: list[Callable[[], Result]] = [partial(ask, mode=mode) for mode in asked]
+        if not options.get("masked") and any(is_sparse(tensors[k]) for k in argnums):
+            questions = [_of_all_elements]
         if other.raised:
             known = _wrong(questions)
             if known is None:
@@ -150,6 +154,13 @@ def _decided(
             wrong, number = known
             questions, asked = [lambda: wrong], [asked[number]]
         return bool(decide(name, questions, theirs.again, fail))
+
+
+def _of_all_elements() -> Result:
+    raise Unsupported(
+        "masked=False asks about elements that a sparse tensor does not store, too; "
+        "masked=True about those that it stores"
+    )
 
 
 def _hooks(tensors: Sequence[Any]) -> list[Function]:

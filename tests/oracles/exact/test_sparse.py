@@ -1,13 +1,14 @@
 """Sparse tensors of torch: the truth of the dense function, at what is stored."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from harness import check_gradient, exact_gradient
-from harness.dropin import gradcheck
+from harness.dropin import GradientWarning, gradcheck
 from harness.verdicts import Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse")
@@ -139,3 +140,13 @@ def test_a_place_that_is_stored_twice_is_a_sum():
 def test_gradcheck_of_sparse_inputs_is_proven():
     assert gradcheck(lambda s: torch.sparse.mm(s, X), (S.clone().requires_grad_(),), masked=True)
     assert gradcheck(lambda x: torch.sparse.mm(S, x), (X.clone().requires_grad_(),))
+
+
+def test_of_elements_that_are_not_stored_the_original_decides():
+    """The gradient of `to_dense` is masked; asked about all elements, torch's own check finds that."""
+    s = torch.tensor([0.0, 1.0, 2.0, 0.0], dtype=torch.float64).to_sparse().requires_grad_()
+    assert gradcheck(torch.Tensor.to_dense, (s,), masked=True)
+    for masked_grad in (True, False):
+        dense = partial(torch.Tensor.to_dense, masked_grad=masked_grad)
+        with pytest.warns(GradientWarning, match="masked=False asks about elements that a sparse"):
+            assert gradcheck(dense, (s,), raise_exception=False) is not masked_grad
