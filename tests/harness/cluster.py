@@ -2,7 +2,8 @@
 
 Throughput with processes and with one and two workers, in turns, by the clock and by the time of processors;
 then a run whose workers, their processes and the scheduler are killed at random, whose rows must be those of
-a quiet run. A cell that is lost or comes twice, or another row, ends it with an error.
+a quiet run; but a row whose process was killed three times says so. A cell that is lost or comes twice, or
+another row, ends it with an error.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.harness.scale import cells
 
 TIMES = dict.fromkeys(name for name in Record.__struct_fields__ if "time" in name)
 CHECKS = 1e8
+KILLED = "the process that ran it was killed by SIGKILL"
 
 
 def rows(asked: list[Cell], workers: Workers) -> dict[Cell, str]:
@@ -109,8 +111,12 @@ def attack(folder: Path, count: int, seconds: float) -> None:
         found = rows(asked, Workers(scheduler=cluster.address))
         ended.set()
         killer.join()
-    other = [cell for cell in asked if found[cell] != quiet[cell]]
-    print(f"{count} cells; killed: {dict(killed)}; rows that differ from a quiet run's: {len(other)}")
+    thrice = [cell for cell in asked if KILLED in found[cell]]  # by chance
+    other = [cell for cell in asked if found[cell] != quiet[cell] and cell not in thrice]
+    print(
+        f"{count} cells; killed: {dict(killed)}; rows whose process was killed three times: {len(thrice)}; "
+        f"others that differ from a quiet run's: {len(other)}"
+    )
     for cell in other:
         print(f"{cell}\n  {found[cell]}\n  {quiet[cell]}")
     assert not other
