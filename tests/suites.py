@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.atlas.measure import shortened
 from harness.verdicts import Standing, Verdict
 
 FILE = Path("reports/suites.csv")
@@ -49,18 +50,15 @@ def _tests(suite: str, file: str) -> list[dict[str, Any]]:
 
 def _counted(checks: list[dict[str, Any]]) -> dict[str, Any]:
     found = Counter(_standing(check) for check in checks)
-    why = Counter(_reason(check["unproven"]) for check in checks if _standing(check) is Standing.OPEN)
+    why = Counter(
+        shortened(check["unproven"], PLACE, REASON) for check in checks if _standing(check) is Standing.OPEN
+    )
     counts = {name: found[standing] for standing, name in COLUMNS.items()}
     return {"checks": len(checks), **counts, "why": "; ".join(reason for reason, _ in why.most_common())}
 
 
 def _standing(check: dict[str, Any]) -> Standing:
     return Standing.OPEN if check["unproven"] else Verdict(check["verdict"]).standing
-
-
-def _reason(text: str) -> str:
-    said = PLACE.sub("", " ".join(text.split()))
-    return said if len(said) <= REASON else said[: REASON - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 if __name__ == "__main__":

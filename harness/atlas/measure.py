@@ -48,7 +48,7 @@ def failed(task: Task, why: str) -> list[Measured]:
     """The rows of a function whose process did not live to give them."""
     said = f"does not end in {task.most_s:g} s of computing" if "SIGPROF" in why else why
     return [
-        Measured(Row(function=task.name, dtype=dtype, order=order, note=_shortened(said)))
+        Measured(Row(function=task.name, dtype=dtype, order=order, note=shortened(said)))
         for dtype in task.dtypes
         for order in task.orders or ORDERS[task.system]
     ]
@@ -63,13 +63,13 @@ def _no(problem: Exception) -> dict[str, Any]:
         verdict = Verdict.UNDECIDED
     said = str(problem) if isinstance(problem, ExactError) else first_line(problem)
     counts = {verdict.value: 1} if verdict else {}
-    return {"worst": verdict, "note": _shortened(said), **counts}
+    return {"worst": verdict, "note": shortened(said), **counts}
 
 
-def _shortened(reason: str) -> str:
-    """Without the place in the code of the subjects, which lies elsewhere on each machine."""
-    said = PLACE.sub("", " ".join(reason.split()))
-    return said if len(said) <= NOTE else f"{said[: NOTE - 1]}\N{HORIZONTAL ELLIPSIS}"
+def shortened(reason: str, place: re.Pattern[str] = PLACE, most: int = NOTE) -> str:
+    """So many letters, without the place in the code of the subjects, which is another on each machine."""
+    said = place.sub("", " ".join(reason.split()))
+    return said if len(said) <= most else f"{said[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _of_order(task: Task, own: Sequence[Of], dtype: str, order: int) -> Measured:
@@ -88,7 +88,7 @@ def _of_order(task: Task, own: Sequence[Of], dtype: str, order: int) -> Measured
         return Measured(Row(function=task.name, dtype=dtype, order=order, **_no(problem)))
     row = Row(function=task.name, dtype=dtype, order=order, **tally.fields, **about)
     said = CALM if task.calm else row.note or tally.why
-    row = msgspec.structs.replace(row, note=_shortened(said))
+    row = msgspec.structs.replace(row, note=shortened(said))
     return Measured(row, sweep)
 
 

@@ -47,6 +47,7 @@ def _table(functions: Sequence[list[Row]], width: int) -> Table:
     dtypes = [d for d in DTYPES if any(row.dtype == d for rows in functions for row in rows)]
     table = Table("function", *dtypes, box=None, padding=(0, 1, 0, 0))
     table.columns[0].overflow = "fold"
+    room = width if width >= WIDE else width - CELL * len(dtypes) - 1
     if width >= WIDE:
         table.add_column("worst point", overflow="fold")
         table.add_column("time", justify="right")
@@ -56,10 +57,7 @@ def _table(functions: Sequence[list[Row]], width: int) -> Table:
         times = [row.time_ratio for row in rows if row.time_ratio]
         order = {0: "", 1: "", 2: "order 2: "}[worst.order]
         more = [Text(f"{order}{worst.where or worst.note}"), Text(f"{min(times):.2g} x" if times else "")]
-        name = (
-            rows[0].function if width >= WIDE else _broken(rows[0].function, width - CELL * len(dtypes) - 1)
-        )
-        table.add_row(Text(name), *cells, *(more if width >= WIDE else ()))
+        table.add_row(Text(_broken(rows[0].function, room)), *cells, *(more if width >= WIDE else ()))
     return table
 
 

@@ -107,6 +107,8 @@ def _held(function: Program, values: Sequence[Array], forward: bool) -> tuple[Pr
 
 def _unsigned(function: Program) -> Program:
     """The function with +0 where the sign of a zero matters and is not known: of both sides alike."""
+    if all(e.primitive is not signed_ for e in function.equations):
+        return function  # as most are
     plain: dict[Var, Var] = {}
     equations = []
     for e in function.equations:

@@ -112,7 +112,12 @@ COMMANDS = {
 def test_a_command_finds_the_same_on_a_cluster(cluster, name, tmp_path, monkeypatch, capsys):
     begun, found = [], {}
     begin = Cluster.begin
-    monkeypatch.setattr(Cluster, "begin", lambda own, unit: (begun.append(unit), begin(own, unit))[1])
+
+    def watched(own, unit):
+        begun.append(unit)
+        begin(own, unit)
+
+    monkeypatch.setattr(Cluster, "begin", watched)
     monkeypatch.setattr(progress, "EVERY_S", 1e6)
     for way in (("--jobs", "1"), ("--scheduler", cluster.address)):
         folder = tmp_path / way[0]
