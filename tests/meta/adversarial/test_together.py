@@ -62,3 +62,14 @@ def test_shares_of_many_ties_must_add_up(share, passes):
     x = np.ones(4096, np.float16)
     found = check_gradient(largest, [x], vjp=lambda g, x: g * np.full_like(x, share))
     assert found.passed is passes
+
+
+@pytest.mark.parametrize(("scale", "passes"), [(2.0**-4, True), (2.0**-14, False)])
+def test_shares_of_a_right_formula_that_underflow_are_found(scale, passes):
+    """2^-26 is 0 in float16: all of the 4,096 shares are."""
+    x, down, up = np.ones(4096, np.float16), np.float16(scale), np.float16(1 / scale)
+
+    def shared(g, x):
+        return g * (x == np.max(x)) * down / np.float16(4096) * up
+
+    assert check_gradient(largest, [x], vjp=shared).passed is passes
