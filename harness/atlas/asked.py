@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness.atlas.at_once import Mask, Open, Unknown
+from harness.atlas.clock import time_ratio
+from harness.atlas.filled import Filled
 from harness.page.elements import Elements, elements, of_value
 from harness.proof.answer import Sight, answer
 from harness.proof.question import Question
@@ -26,6 +28,7 @@ from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
+ROOM = 576  # numbers that an array has where it runs: a dtype's sweep, the corpus and the given ones
 FEW = 32  # numbers without a finite value that are asked on where Arb does all
 SECONDS = 2.0  # of work to find them
 
@@ -39,7 +42,7 @@ class Gradients:
 
     def has_value(self, arrays: Sequence[Array]) -> Mask:
         """Where the function has a value."""
-        subject = self.tested.subject()
+        subject = self._filled(arrays).subject()
         inner = [np.ones_like(arrays[0]) for _ in self.question.derivative.steps[1:] for _ in arrays]
         (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
         return ~np.isnan(np.asarray(value, np.float64))
@@ -55,7 +58,7 @@ class Gradients:
 
     def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
         """The elements of each gradient."""
-        found = answer(self._along_ones(arrays), self.tested, arrays, "at once")
+        found = answer(self._along_ones(arrays), self._filled(arrays), arrays, "at once")
         gradients = [part for part in found.parts if not part.of_value]
         each = [elements(found.sight, k) for k in range(len(gradients))] if found.sight else []
         known = [one for one in each if one is not None]
@@ -74,6 +77,15 @@ class Gradients:
             own = of_value(sight.posed.forward, truth, 0, value, rounding, allowed)
             return np.array([own.verdict(at).right for at in np.ndindex(own.shape)])
         return None
+
+    def time_ratio(self, arrays: Sequence[Array]) -> float | None:
+        """How many times as long as the function the derivative takes, at so many numbers."""
+        rows = [array.reshape((1,) * (array.ndim - 1) + (-1,)) for array in arrays]
+        return time_ratio(self._filled(rows).subject(), rows, (np.ones_like(rows[0]),))
+
+    def _filled(self, arrays: Sequence[Array]) -> Filled:
+        size = arrays[0].size
+        return Filled.of(self.tested, size, max(size, ROOM))
 
     def _along_ones(self, arrays: Sequence[Array]) -> Question:
         one: Any = np.ones_like(arrays[0])

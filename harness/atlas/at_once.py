@@ -1,7 +1,4 @@
-"""A function of single numbers at many of them, in one array; what has no truth there is set apart.
-
-Arrays have few sizes, filled up with their last number: JAX compiles each operation for each size.
-"""
+"""A function of single numbers at many of them, in one array; what has no truth there is set apart."""
 
 from __future__ import annotations
 
@@ -18,7 +15,6 @@ from harness.verdicts import Verdict
 from oracles.exact.program.errors import ExactError, Unsupported
 
 CALLS = 10  # that a function of single numbers may take
-SIZES = (1, 4, 16, 64, 192, 384, 576)
 MANY = "not known from 128 bits: of such numbers some are asked about, the others left out"
 Mask = NDArray[np.bool_]
 
@@ -83,11 +79,11 @@ class AtOnce:
         Raises:
             Exception: What the function raises at an array of another shape than the given one.
         """
-        there = self.asked.has_value(self._shaped(columns)).ravel()[: columns[0].size]
+        there = self.asked.has_value(self._shaped(columns)).ravel()
         columns = [column[there] for column in columns]
         if columns[0].size:
             there, most = self.asked.unknown(self._shaped(columns))
-            unknown = np.flatnonzero(there.ravel()[: columns[0].size])
+            unknown = np.flatnonzero(there.ravel())
             left = np.delete(unknown, np.linspace(0, unknown.size - 1, min(most, unknown.size), dtype=int))
             if left.size:
                 self.open(Verdict.UNDECIDED, MANY, [column[left] for column in columns])
@@ -120,7 +116,7 @@ class AtOnce:
         if not isinstance(found, Open):
             self.judged(found, columns)
             return
-        rest = np.zeros(size, bool) if found.rest is None else found.rest.ravel()[:size]
+        rest = np.zeros(size, bool) if found.rest is None else found.rest.ravel()
         if rest.all() or not rest.any():
             self.open(found.verdict, found.why, columns)
         else:
@@ -128,7 +124,4 @@ class AtOnce:
             self._ask([column[rest] for column in columns])
 
     def _shaped(self, columns: Sequence[Array]) -> list[Array]:
-        size = columns[0].size
-        room = min((s for s in SIZES if s >= size), default=size)
-        shape = (*(1 for _ in range(self.axes - 1)), room)
-        return [np.concatenate([c, np.repeat(c[-1:], room - size)]).reshape(shape) for c in columns]
+        return [column.reshape((1,) * (self.axes - 1) + (-1,)) for column in columns]

@@ -10,14 +10,12 @@ from typing import Any
 
 import msgspec
 
-from harness.atlas.clock import time_ratio
 from harness.atlas.guard import ending_after
-from harness.atlas.points import Of, asking, measure
+from harness.atlas.points import Of, asking, is_of_numbers, measure, ratio
 from harness.atlas.row import Measured, Row
 from harness.atlas.tally import Tally
 from harness.atlas.task import ORDERS, Task, chosen, subjects_of
 from harness.proof.question import Question
-from harness.proof.truth import recorded
 from harness.subject.target import Target
 from harness.subject.tested import under_test
 from harness.verdicts import Verdict
@@ -25,7 +23,7 @@ from oracles.exact.program.errors import ExactError, Undecided, Unsupported, fir
 
 NOTE = 90  # letters of a reason
 PLACE = re.compile(r"; at \S*[/\\]\S*")
-CALM = "takes too long at all numbers: asked from 2^-20 to 2^20 alone"
+CALM = "takes too long at all numbers: asked from 2^-8 to 2^8 alone"
 
 
 def measured(task: Task) -> list[Measured]:
@@ -96,14 +94,14 @@ def ratios(task: Task) -> dict[str, float]:
     """How many times as long as the function its gradient takes, by dtype, where that can be measured."""
 
     def timed(target: Target, question: Question) -> float | None:
-        along = recorded(question, target.arrays).directions
-        return time_ratio(under_test(target, question.derivative).subject(), target.arrays, along)
+        tested = under_test(target, question.derivative)
+        return ratio(target, question, tested, is_of_numbers(target, question))
 
     found = {}
     for dtype in task.dtypes:
         with warnings.catch_warnings(), suppress(Exception):  # what it is has been said by its row
             warnings.simplefilter("ignore")
             first = chosen(subjects_of(task.system), task.name, dtype)[0]
-            if ratio := asking(first, task.system, 1, timed):
-                found[dtype] = ratio
+            if number := asking(first, task.system, 1, timed):
+                found[dtype] = number
     return found

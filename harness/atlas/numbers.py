@@ -15,7 +15,7 @@ from oracles.exact.program.formats import format_of
 
 SWEPT = 512  # numbers of a dtype, evenly on the axis of a page
 PARTNERS = 3  # ordinary numbers beside each boundary value of another argument
-CALM = 2.0**20  # numbers between this and its reciprocal are calm
+CALM = 2.0**8  # numbers between this and its reciprocal are calm
 
 
 def of_one(given: Array) -> Array:

@@ -21,7 +21,7 @@ from harness.inputs.points import points
 from harness.page.asking import is_elementwise
 from harness.page.sweep import CALL
 from harness.proof.question import Question
-from harness.proof.truth import pose
+from harness.proof.truth import pose, recorded
 from harness.result import Result
 from harness.subject.derivative import REVERSE, Array, Derivative
 from harness.subject.state import leaving_no_trace
@@ -108,22 +108,18 @@ def _gradients(
     target: Target, question: Question, tested: Tested, task: Task, one: Of, first: bool, tally: Tally
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     about: dict[str, Any] = {}
-    gradients = Gradients(question, tested)
-    if first and task.calm and len(question.derivative.steps) > 1:  # without order 1
-        one.elementwise = _is_elementwise(target, question)
-    if one.elementwise and first:  # as order 1 has found
-        return about, over_numbers(gradients, target, task, tally)
+    if first and one.elementwise is None:
+        one.elementwise = is_of_numbers(target, question)
+    drawn = (
+        _at_once(Gradients(question, tested), target, task, one, tally) if first and one.elementwise else None
+    )
+    if first and task.timed and len(question.derivative.steps) == 1:
+        about["time_ratio"] = ratio(target, question, tested, one.elementwise)
+    if first and one.elementwise:
+        return about, drawn
     result = partial(Result, subject=task.name)
     given = answers(question, tested, target, result)
     sight = given.sights[0] if given.sights else None
-    if first and len(question.derivative.steps) == 1:
-        if sight is not None and task.timed:
-            about["time_ratio"] = time_ratio(tested.subject(), target.arrays, sight.posed.directions)
-        one.elementwise = _is_elementwise(target, question)
-        if one.elementwise:
-            drawn = _at_once(gradients, target, task, one, tally)
-            if one.elementwise:
-                return about, drawn
     count_gradients(given, target, tested, tally, False)
     if sight is not None and first:
         cost = CALL + sum(sight.posed.true.gradient.costs)
@@ -132,6 +128,16 @@ def _gradients(
             answers(question, tested, target, result, beside), target, tested, tally, True, dict(beside)
         )
     return about, None
+
+
+def ratio(target: Target, question: Question, tested: Tested, elementwise: bool | None) -> float | None:
+    """How many times as long as the function its gradient takes; None where that cannot be measured."""
+    with suppress(ExactError):
+        if elementwise:
+            return Gradients(question, tested).time_ratio(target.arrays)
+        along = recorded(question, target.arrays).directions
+        return time_ratio(tested.subject(), target.arrays, along)
+    return None
 
 
 def _at_once(
@@ -148,7 +154,7 @@ def _at_once(
     return drawn
 
 
-def _is_elementwise(target: Target, question: Question) -> bool:
+def is_of_numbers(target: Target, question: Question) -> bool:
     """Whether it is a function of single numbers, by its first derivative."""
     first = replace(question, derivative=Derivative((REVERSE,)))
     if len(question.active) < len(target.arrays):

@@ -302,16 +302,8 @@ SCALARS: dict[str, Scalar] = {
     "wright_omega": Scalar(coefficients=hypergeometric.wright_omega),
     "sinc": Scalar(coefficients=series.sinc),
     "spence": Scalar(coefficients=series.spence, accuracy=CROSSING),
-    "gamma_lower": Scalar(
-        lambda s, a: arb_series.gamma_lower(a, s, 1),
-        lambda x, a: x.gamma_lower(a, 1),
-        mixed=series.gamma_lower_mixed,
-    ),
-    "gamma_upper": Scalar(
-        lambda s, a: arb_series.gamma_upper(a, s, 1),
-        lambda x, a: x.gamma_upper(a, 1),
-        mixed=series.gamma_upper_mixed,
-    ),
+    "gamma_lower": Scalar(coefficients=series.gamma_lower, mixed=series.gamma_lower_mixed),
+    "gamma_upper": Scalar(coefficients=series.gamma_upper, mixed=series.gamma_upper_mixed),
 }
 
 

@@ -208,12 +208,43 @@ def _to_the(x: arb, y: arb) -> arb:
     return (x.upper() ** y).union(ZERO)
 
 
+LARGE = 16  # a parameter of an incomplete gamma function
+
+
+def gamma_lower(x: arb, order: int, a: arb) -> list[arb]:
+    """P(a, x + t) by powers of t: its slope is (x + t)^(a-1) e^-(x+t) / Gamma(a) (DLMF 8.8.13)."""
+    powers = real_power(x, order - 1, a - 1) if order else []
+    scale, found = (-x).exp() * a.rgamma(), [_gamma_lower(x, a)]
+    for k in range(order):
+        slope = sum((powers[i] * (arb(-1) ** (k - i) / math.factorial(k - i)) for i in range(k + 1)), ZERO)
+        found.append(scale * slope / (k + 1))
+    return found
+
+
+def _gamma_lower(x: arb, a: arb) -> arb:
+    """P(a, x). For a large a and an x below some 1.1 a Arb's own takes up to a second, and finds little.
+
+    The series below has few terms there but for a huge x beside a, where P is no small part of 1.
+    """
+    if not (a > LARGE and x > 0):
+        return x.gamma_lower(a, 1)
+    if x < a and (x < 2**22 or 10 * x < 9 * a):
+        return _gamma_lower_along(x, arb_series([a], 1), 0)
+    return 1 - x.gamma_upper(a, 1)
+
+
+def gamma_upper(x: arb, order: int, a: arb) -> list[arb]:
+    """Q = 1 - P."""
+    return [x.gamma_upper(a, 1), *(-c for c in gamma_lower(x, order, a)[1:])]
+
+
 def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
-    """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others."""
-    if not (a > 0 and x > 0 and x < 2**14):
-        raise Unsupported(
-            f"the incomplete gamma function's derivative in a needs a > 0, 0 < x < 2^14: {a}, {x}"
-        )
+    """P(a + e, x + t) as a series in e and t: P itself for t^0, its slope (below) for the others.
+
+    P(a, 0) is 0 for every a > 0; for a <= 0 the libraries have no value.
+    """
+    if not (a > 0 and x > 0):
+        return [ZERO if a > 0 and x.is_zero() else arb("nan"), *[arb("nan")] * order]
     flint.ctx.cap = along + 1
     moved = arb_series([a, 1], along + 1)
     # (x + t)^(a-1) e^-(x+t) / Gamma(a), by powers of t: (1 + t/x)^(a-1) times e^-t
@@ -221,7 +252,7 @@ def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
     binomials = [arb_series([1], along + 1)]
     for i in range(order):
         binomials.append(binomials[-1] * (moved - 1 - i) / ((i + 1) * x))
-    found = [_gamma_lower_along(x, moved, along)]
+    found = [_gamma_lower_along(x, moved, along) if x < 2**14 else _gamma_lower_far(x, a, along)]
     for k in range(order):
         signed = (b * (arb(-1) ** (k - i) / math.factorial(k - i)) for i, b in enumerate(binomials[: k + 1]))
         slope = sum(signed, arb_series([0], along + 1))
@@ -230,24 +261,46 @@ def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
 
 
 def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
-    """[e^j] of P(a + e, x) = x^(a+e) / Gamma(a+e) sum_n (-x)^n / (n! (a+e+n)) (DLMF 8.7.1).
+    """[e^j] of P(a + e, x) = x^(a+e) e^-x / Gamma(a+e+1) sum_n T_n, T_n = T_(n-1) x / (a+e+n) (DLMF 8.11.4).
 
-    From n = N > 2 x with a + N > 1 on, the terms of every coefficient are below x^n / n! and halve at least.
+    After N are T_N times products of q / (1 - e/c) at the most, with c = a + N and q = x/c. Where c >= x + 1
+    the coefficients of their sum, sum_m C(m+j-1, j) q^m / c^j <= r (r/c)^j with r = 1 / (1 - q) <= c, are at
+    most r: all that is left out is below r times the sum of T_N's own coefficients.
     """
     bits = flint.ctx.prec
-    flint.ctx.prec += int(float(x.upper()) * 1.5) + 16  # the terms cancel: e^x
+    flint.ctx.prec += 32  # thousands of terms, each rounded
     try:
-        total, term, n = arb_series([0], along + 1), arb(1), 0
-        while not (n > 2 * x + 1 and term < arb(2) ** -flint.ctx.prec):
-            total += (moved + n).inv() * (term if n % 2 == 0 else -term)
+        total = term = arb_series([1], along + 1)
+        last, n = arb(2) ** -flint.ctx.prec, 0
+        while True:
             n += 1
-            term = term * x / n
-        tail = (2 * term).union(-2 * term)
-        total += arb_series([tail] * (along + 1), along + 1)
-        found: arb = ((moved * x.log()).exp() * moved.rgamma() * total)[along]
+            term = term * (x / (moved + n))
+            total += term
+            c = moved[0] + n
+            if n % 8 == 0 and c >= x + 1:
+                left = c / (c - x) * sum((abs(term[j]) for j in range(along + 1)), ZERO)
+                if left < last * total[0] or not left.is_finite():
+                    break
+        total += arb_series([left.union(-left)] * (along + 1), along + 1)
+        found: arb = ((moved * x.log() - x).exp() * (moved + 1).rgamma() * total)[along]
         return found
     finally:
         flint.ctx.prec = bits
+
+
+def _gamma_lower_far(x: arb, a: arb, along: int) -> arb:
+    """[e^j] of P(a + e, x) for a large x, where it is next to nothing: that of -Q.
+
+    The derivatives of Q in a are integrals of t^(a-1) e^-t / Gamma(a) from x on, times log t - psi(a), and
+    times (log t - psi(a))^2 - psi'(a). With 0 <= log t <= t they are bounded by Q(a+1, x) and Q(a+2, x).
+    """
+    if along > 2:
+        raise Unsupported(f"the incomplete gamma function's derivative of order {along} in a at x = {x}")
+    psi, own = abs(a.digamma()), x.gamma_upper(a, 1)
+    bound = a * x.gamma_upper(a + 1, 1) + psi * own
+    if along == 2:
+        bound = a * (a + 1) * x.gamma_upper(a + 2, 1) + (psi**2 + arb(2).zeta(a) / 2) * own
+    return bound.union(-bound)
 
 
 def gamma_upper_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:

@@ -19,8 +19,10 @@ from oracles.exact.from_jaxpr import record as record_jax
 from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS, Definition
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program import functions as fn
+from oracles.exact.program import series
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
+from oracles.exact.program.scalars import SCALARS
 from oracles.exact.program.series import spence
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
@@ -225,3 +227,34 @@ def test_between_poles_the_terms_of_polygamma_cancel(dtype):
     unit = np.finfo(dtype).eps / 2
     assert found.worst.error_ulp > 500  # of the small difference
     assert abs(found.worst.computed - float(true)) < 16 * unit
+
+
+@pytest.mark.parametrize("a, x", [(700, 300), (127.5, 127.5), (5000, 4500), (5000, 5000.25), (1e6, 0.98e6)])
+def test_incomplete_gamma_where_arb_subtracts_numbers_that_are_alike(a: float, x: float) -> None:
+    """Arb's own finds none of its digits there, or takes half a second."""
+    with precision(128):
+        found = SCALARS["gamma_lower"].taylor(arb(x), 1, arb(a))
+    assert all(one.rel_accuracy_bits() > 100 for one in found)
+    with mpmath.workdps(60):
+        value = mpmath.gammainc(a, 0, x, regularized=True)
+        slope = mpmath.exp((a - 1) * mpmath.log(x) - x - mpmath.loggamma(a))
+        for one, want in zip(found, (value, slope), strict=True):
+            assert abs(mpmath.mpf(one.mid().str(50, radius=False)) / want - 1) < 1e-25
+
+
+@pytest.mark.parametrize("a, x", [(0.5, 1e-3), (1, 3), (2.5, 40), (40, 2.5), (300, 310)])
+@pytest.mark.parametrize("along", [1, 2])
+def test_incomplete_gamma_in_its_parameter(a: float, x: float, along: int) -> None:
+    with mpmath.workdps(60):
+        want = mpmath.taylor(lambda e: mpmath.gammainc(a + e, 0, x, regularized=True), 0, 2)[along]
+        (near,) = SCALARS["gamma_lower"].taylor(arb(x), 0, arb(a), along=along)
+        assert abs(mpmath.mpf(near.mid().str(40, radius=False)) - want) < 1e-18 * (abs(want) + 1e-6)
+        far = series._gamma_lower_far(arb(x), arb(a), along)
+        assert far.contains(near)
+
+
+def test_incomplete_gamma_far_away_and_at_its_ends() -> None:
+    (far,) = SCALARS["gamma_lower"].taylor(arb(2) ** 20, 0, arb(3), along=1)
+    assert far.contains(0) and abs(far) < arb(2) ** -2000
+    assert SCALARS["gamma_lower"].taylor(arb(0), 0, arb(3), along=1)[0].is_zero()
+    assert not SCALARS["gamma_lower"].taylor(arb(1), 0, arb(-3), along=1)[0].is_finite()
