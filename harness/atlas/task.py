@@ -43,9 +43,10 @@ class Task:
     most_s: float = 0.0
 
     def apart(self) -> list[Task]:
-        """Each of its rows for itself, at calm numbers alone."""
+        """Each of its rows for itself, at calm numbers alone, where it needs less time if it ends at all."""
         each = [(dtype, order) for dtype in self.dtypes for order in self.orders or ORDERS[self.system]]
-        return [replace(self, dtypes=(dtype,), orders=(order,), calm=True) for dtype, order in each]
+        calm = replace(self, calm=True, most_s=self.most_s / 2)
+        return [replace(calm, dtypes=(dtype,), orders=(order,)) for dtype, order in each]
 
 
 def subjects_of(system: str) -> Any:

@@ -91,8 +91,10 @@ def paired(call: Thunk, reference: Thunk) -> Paired:
         return _paired(calls, [_once(one) for one in calls], BUDGET_S)
 
 
-def quick(call: Thunk, reference: Thunk, budget_s: float, most_s: float) -> Ratio | None:
-    """The ratio of `paired` in about `budget_s`; None where even the fewest turns take more than `most_s`.
+def quick(
+    call: Thunk, reference: Thunk, budget_s: float, most_s: float, fewest: int = FEWEST
+) -> Ratio | None:
+    """The ratio of `paired` in about `budget_s`; None where even the `fewest` turns take more than `most_s`.
 
     Raises:
         ClockError: The clock went backwards.
@@ -101,18 +103,20 @@ def quick(call: Thunk, reference: Thunk, budget_s: float, most_s: float) -> Rati
         calls, once = (call, reference), list[float]()
         for one in calls:
             seconds = _mean_time(one, 1)
-            once.append(min(seconds, _once(one)) if seconds <= most_s else seconds)
-            if FEWEST * sum(once) > most_s:
+            once.append(min(seconds, _mean_time(one, 1)) if seconds <= most_s else seconds)
+            if fewest * sum(once) > most_s:
                 return None
-        found = _paired(calls, once, budget_s)
+        found = _paired(calls, once, budget_s, fewest)
         return Ratio.of(found.ratio, found.ratio_low, found.ratio_high)
 
 
-def _paired(calls: tuple[Thunk, Thunk], once: Sequence[float], budget_s: float) -> Paired:
+def _paired(
+    calls: tuple[Thunk, Thunk], once: Sequence[float], budget_s: float, fewest: int = FEWEST
+) -> Paired:
     """As `paired`, of calls that take about so long `once`."""
     repeats = [max(1, min(1000, int(SLICE_S / seconds))) for seconds in once]
     turn_s = sum(seconds * count for seconds, count in zip(once, repeats, strict=True))
-    turns = max(FEWEST, min(TURNS, int(budget_s / turn_s)))
+    turns = max(fewest, min(TURNS, int(budget_s / turn_s)))
     rows = []
     for turn in range(turns):
         order = (0, 1) if turn % 2 == 0 else (1, 0)

@@ -211,7 +211,7 @@ def test_a_function_whose_process_dies_is_asked_again_a_row_at_a_time(monkeypatc
         (("float64", "float32"), False),
         *((dtypes, True) for dtypes in (("float64",), ("float64",), ("float32",), ("float32",))),
     ]
-    assert [one.row.note for one in rows].count("does not end in 20 s of computing") == 1
+    assert [one.row.note for one in rows].count("does not end in 10 s of computing") == 1
     assert len(rows) == 4
 
 
