@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.atlas.at_once import Mask, Open, Unknown
 from harness.atlas.clock import time_ratio
-from harness.atlas.filled import Filled
+from harness.atlas.filled import Filled, Size, asked_filled
 from harness.page.elements import Elements, elements, of_value
 from harness.proof.answer import Sight, answer
 from harness.proof.question import Question
@@ -58,7 +58,8 @@ class Gradients:
 
     def at(self, arrays: Sequence[Array]) -> list[Elements] | Open:
         """The elements of each gradient."""
-        found = answer(self._along_ones(arrays), self._filled(arrays), arrays, "at once")
+        tested = self._filled(arrays)
+        found = answer(asked_filled(self._along_ones(arrays), tested.size), tested, arrays, "at once")
         gradients = [part for part in found.parts if not part.of_value]
         each = [elements(found.sight, k) for k in range(len(gradients))] if found.sight else []
         known = [one for one in each if one is not None]
@@ -84,8 +85,8 @@ class Gradients:
         return time_ratio(self._filled(rows).subject(), rows, (np.ones_like(rows[0]),))
 
     def _filled(self, arrays: Sequence[Array]) -> Filled:
-        size = arrays[0].size
-        return Filled.of(self.tested, size, max(size, ROOM))
+        own = arrays[0].size
+        return Filled.of(self.tested, Size(own, max(own, ROOM)))
 
     def _along_ones(self, arrays: Sequence[Array]) -> Question:
         one: Any = np.ones_like(arrays[0])

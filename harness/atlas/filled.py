@@ -5,51 +5,92 @@ It holds for functions of single numbers alone. What is recorded, and its truth,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from harness.proof.question import Question
 from harness.subject.derivative import Array
-from harness.subject.tested import Tested
+from harness.subject.tested import Programs, Tested
+from oracles.exact.program.recording import Recording
 from oracles.frameworks.framework import Gradient, Subject
 
 
-def filled(subject: Subject, size: int, room: int) -> Subject:
-    """Run at `room` numbers on the last axis; what is fetched are the first `size` of them."""
+@dataclass(frozen=True)
+class Size:
+    """How many numbers are asked about, and at how many it runs."""
 
-    def load(array: Array) -> Any:
-        last = np.repeat(array[..., -1:], room - size, axis=-1)
-        return subject.load(np.concatenate([array, last], axis=-1))
+    own: int
+    room: int
 
-    def cut(array: Array) -> Array:
-        return array[..., :size] if array.shape[-1:] == (room,) else array
+    def fill(self, array: Array) -> Array:
+        """Filled up on the last axis."""
+        last = np.repeat(array[..., -1:], self.room - self.own, axis=-1)
+        return np.concatenate([array, last], axis=-1)
 
-    def fetch_gradient(found: Any) -> Gradient:
-        whole = subject.fetch_gradient(found)
-        primal = None if whole.primal is None else tuple(map(cut, whole.primal))
-        return replace(whole, arrays=tuple(g if g is None else cut(g) for g in whole.arrays), primal=primal)
-
-    def fetch_value(found: Any) -> Any:
-        value = subject.fetch_value(found)
-        return tuple(map(cut, value)) if isinstance(value, tuple) else cut(value)
-
-    return replace(subject, load=load, fetch_value=fetch_value, fetch_gradient=fetch_gradient)
+    def cut(self, array: Array) -> Array:
+        """The numbers that were asked about."""
+        return array[..., : self.own] if array.shape[-1:] == (self.room,) else array
 
 
 @dataclass(frozen=True)
 class Filled(Tested):
-    """A derivative whose arrays of `size` numbers run as arrays of `room`."""
+    """A derivative that runs at more numbers than are asked about."""
 
-    size: int = 1
-    room: int = 1
+    size: Size = Size(1, 1)
 
     @classmethod
-    def of(cls, tested: Tested, size: int, room: int) -> Filled:
+    def of(cls, tested: Tested, size: Size) -> Filled:
         """The same derivative."""
         own = {field.name: getattr(tested, field.name) for field in fields(Tested)}
-        return cls(**own, size=size, room=room)
+        return cls(**own, size=size)
 
     def subject(self) -> Subject:
         """What runs it."""
-        return filled(super().subject(), self.size, self.room)
+        subject, size = super().subject(), self.size
+
+        def fetch_gradient(found: Any) -> Gradient:
+            whole = subject.fetch_gradient(found)
+            primal = None if whole.primal is None else tuple(map(size.cut, whole.primal))
+            arrays = tuple(g if g is None else size.cut(g) for g in whole.arrays)
+            return replace(whole, arrays=arrays, primal=primal)
+
+        def fetch_value(found: Any) -> Any:
+            value = subject.fetch_value(found)
+            return tuple(map(size.cut, value)) if isinstance(value, tuple) else size.cut(value)
+
+        return replace(
+            subject,
+            load=lambda array: subject.load(size.fill(array)),
+            fetch_value=fetch_value,
+            fetch_gradient=fetch_gradient,
+        )
+
+    def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
+        """Its programs; what they give when they run is what they give at the larger size."""
+        found, whole = super().record(directions, inputs, alone), super().record
+        if found.value is None:
+            return found
+
+        def again() -> Recording:
+            larger = whole(tuple(map(self.size.fill, directions)), list(map(self.size.fill, inputs)), alone)
+            assert larger.value is not None
+            return larger.value
+
+        return found._replace(value=_run_at(self.size, found.value, again))
+
+
+def asked_filled(question: Question, size: Size) -> Question:
+    """The question, whose recording gives what it gives at the larger size, when it runs."""
+
+    def specify(arrays: Sequence[Array]) -> Recording:
+        larger = list(map(size.fill, arrays))
+        return _run_at(size, question.specify(arrays), lambda: question.specify(larger))
+
+    return replace(question, specify=specify)
+
+
+def _run_at(size: Size, recording: Recording, larger: Callable[[], Recording]) -> Recording:
+    return replace(recording, executed=lambda: tuple(map(size.cut, larger().executed())))

@@ -20,7 +20,7 @@ from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate, evaluate_quickly
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
-from oracles.exact.program.balls import KINKS, LOST, filled, from_integers, in_integers, precision
+from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Array, Program
 
@@ -397,12 +397,13 @@ def _accepted(found: Pairs, size: NDArray[np.float64], bits: int, largest: float
 
 
 def _finite(results: Sequence[Array] | None) -> bool:
-    return all(b.is_finite() for r in results or () for b in r.ravel().tolist())
+    return all(map(all_finite, results or ()))
 
 
 def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str:
     """What is still too wide, "" if nothing is."""
-    if all(b.rel_accuracy_bits() >= bits // 2 for r in results or () for b in r.ravel().tolist()):
+    known = (map(arb.rel_accuracy_bits, r.ravel().tolist()) for r in results or ())
+    if all(min(each, default=bits) >= bits // 2 for each in known):
         return ""  # the ordinary end: every element has half of its bits proven
     with precision(64):
         relative, small = arb(2) ** -(bits // 2), arb(2) ** -(bits - GUARD_BITS)

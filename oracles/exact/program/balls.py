@@ -110,7 +110,7 @@ def exact(numbers: Any) -> Array:
     if not np.isfinite(wide).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
         raise Unsupported(f"the element at {where} is {wide[where]}; only finite numbers have a derivative")
-    return filled([arb(v) for v in wide.ravel().tolist()], array.shape)
+    return filled(list(map(arb, wide.ravel().tolist())), array.shape)
 
 
 def as_balls(array: Array) -> Array:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import flint
-from flint import acb, arb, arb_series
+from flint import acb, arb, arb_poly, arb_series
 
 from oracles.exact.program.balls import ZERO
 from oracles.exact.program.errors import Unsupported
@@ -141,22 +142,28 @@ def sinc(x: arb, order: int) -> list[arb]:
         s = arb_series([x, 1], order + 1)
         quotient = s.sin() / s
         return [quotient[k] for k in range(order + 1)]
-    last = 2 * order + 8
-    while math.lgamma(last + 2) / math.log(2) < flint.ctx.prec + 8 * order + 16:
-        last += 2
-    found = []
+    found, last = [], _last_of_sinc(order, flint.ctx.prec)
     for k in range(order + 1):
-        first = k + k % 2
-        total = sum(
-            (
-                arb((-1) ** (n // 2) * math.comb(n, k)) / math.factorial(n + 1) * x ** (n - k)
-                for n in range(first, last, 2)
-            ),
-            arb(0),
-        )
+        total = _sinc_terms(k, last, flint.ctx.prec)(x**2) * x ** (k % 2)
         tail = 2 * arb(math.comb(last, k)) / math.factorial(last + 1) * abs(x) ** (last - k)
         found.append(total + tail.union(-tail))
     return found
+
+
+@lru_cache
+def _last_of_sinc(order: int, bits: int) -> int:
+    """The first term that is left out."""
+    last = 2 * order + 8
+    while math.lgamma(last + 2) / math.log(2) < bits + 8 * order + 16:
+        last += 2
+    return last
+
+
+@lru_cache
+def _sinc_terms(k: int, last: int, bits: int) -> arb_poly:
+    """a_n binom(n, k) of the terms before the last one, with so many bits, in powers of x^2."""
+    terms = range(k + k % 2, last, 2)
+    return arb_poly([arb((-1) ** (n // 2) * math.comb(n, k)) / math.factorial(n + 1) for n in terms])
 
 
 def integer(x: arb) -> int:

@@ -248,7 +248,11 @@ def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
         KINKS.say(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
         return x.union(y)
 
-    return each(choose, as_balls(a), as_balls(b), x, y)
+    a, b = as_balls(a), as_balls(b)
+    larger, smaller = np.asarray(a > b, bool), np.asarray(a < b, bool)
+    if (larger | smaller).all():
+        return np.where(larger, x, y)
+    return each(choose, a, b, x, y)
 
 
 def _tied(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
