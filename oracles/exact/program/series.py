@@ -286,7 +286,7 @@ def _gamma_lower_along(x: arb, moved: Any, along: int) -> arb:
             c = moved[0] + n
             if n % 8 == 0 and c >= x + 1:
                 left = c / (c - x) * sum((abs(term[j]) for j in range(along + 1)), ZERO)
-                if left < last * total[0] or not left.is_finite():
+                if left < last * total[0].abs_upper() or not left.is_finite():
                     break
         total += arb_series([left.union(-left)] * (along + 1), along + 1)
         found: arb = ((moved * x.log() - x).exp() * (moved + 1).rgamma() * total)[along]

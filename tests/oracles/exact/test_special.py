@@ -261,3 +261,13 @@ def test_incomplete_gamma_far_away_and_at_its_ends() -> None:
     assert abs(far) < arb(2) ** -2000
     assert SCALARS["gamma_lower"].taylor(arb(0), 0, arb(3), along=1)[0].is_zero()
     assert not SCALARS["gamma_lower"].taylor(arb(1), 0, arb(-3), along=1)[0].is_finite()
+
+
+@pytest.mark.parametrize("static", [{}, {"along": 1}])
+def test_incomplete_gamma_of_wide_balls_ends_and_encloses(static: dict[str, int]) -> None:
+    """The sum of a wide ball may contain 0, and all the terms that are left out are still small beside it."""
+    of = SCALARS["gamma_lower"]
+    for x, a in [(arb(3, 1), arb(0.5)), (arb(60, 30), arb(200, 50)), (arb(100, 99), arb(50, 10))]:
+        (wide,) = of.taylor(x, 0, a, **static)
+        (point,) = of.taylor(x.lower(), 0, a.upper(), **static)
+        assert wide.overlaps(point)
