@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.atlas.at_once import Mask, Open, Unknown
+from harness.atlas.at_once import Mask, Open, Unknown, in_rows
 from harness.atlas.clock import time_ratio
 from harness.atlas.filled import Filled, Size, asked_filled
 from harness.page.elements import Elements, elements, of_value
@@ -81,7 +81,7 @@ class Gradients:
 
     def time_ratio(self, arrays: Sequence[Array]) -> float | None:
         """How many times as long as the function the derivative takes, at so many numbers."""
-        rows = [array.reshape((1,) * (array.ndim - 1) + (-1,)) for array in arrays]
+        rows = in_rows(arrays, arrays[0].ndim)
         return time_ratio(self._filled(rows).subject(), rows, (np.ones_like(rows[0]),))
 
     def _filled(self, arrays: Sequence[Array]) -> Filled:

@@ -59,8 +59,7 @@ class AtOnce:
     Attributes:
         asked: What is asked.
         axes: How many axes its arrays have.
-        judged: Told of arrays that have numbers: each result's elements, of which the first ones are the
-            given numbers.
+        judged: Told of arrays that have numbers: each result's elements, and the numbers.
         open: Told of numbers of which nothing is known: the verdict, why, and they.
         calls: How many more may be asked.
     """
@@ -124,4 +123,9 @@ class AtOnce:
             self._ask([column[rest] for column in columns])
 
     def _shaped(self, columns: Sequence[Array]) -> list[Array]:
-        return [column.reshape((1,) * (self.axes - 1) + (-1,)) for column in columns]
+        return in_rows(columns, self.axes)
+
+
+def in_rows(columns: Sequence[Array], axes: int) -> list[Array]:
+    """Each along the last of so many axes."""
+    return [column.reshape((1,) * (axes - 1) + (-1,)) for column in columns]

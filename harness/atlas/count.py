@@ -35,13 +35,13 @@ def over_numbers(of: Gradients | Values, target: Target, asked: Task, tally: Tal
 
     def judged(found: list[Elements], at: Sequence[Array]) -> None:
         for one in found:
-            tally.add(one, lambda index: _place([column[index[-1]] for column in at], dtype), at[0].size)
+            tally.add(one, lambda index: _place([column[index[-1]] for column in at], dtype))
         kept.append((found[0], at[0]))
 
     def open_(verdict: Verdict, why: str, at: Sequence[Array]) -> None:
         tally.add_open(verdict, at[0].size, _place([c[0] for c in at], dtype), why)
 
-    AtOnce(of, max(arrays[0].ndim, 1), judged, open_).ask(columns)
+    AtOnce(of, arrays[0].ndim, judged, open_).ask(columns)
     wanted = asked.drawn and len(arrays) == 1 and len(of.question.derivative.steps) == 1
     return swept(kept, of.question.names[0], dtype) if wanted and kept else None
 

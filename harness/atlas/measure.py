@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.atlas.guard import ending_after
+from harness.atlas.numbers import CALM
 from harness.atlas.points import Of, asking, is_of_numbers, measure, ratio
 from harness.atlas.row import Measured, Row
 from harness.atlas.tally import Tally
@@ -23,7 +24,7 @@ from oracles.exact.program.errors import ExactError, Undecided, Unsupported, fir
 
 NOTE = 90  # letters of a reason
 PLACE = re.compile(r"; at \S*[/\\]\S*")
-CALM = "takes too long at all numbers: asked from 2^-8 to 2^8 alone"
+SAID = f"takes too long at all numbers: asked from 2^-{CALM} to 2^{CALM} alone"
 
 
 def measured(task: Task) -> list[Measured]:
@@ -85,7 +86,7 @@ def _of_order(task: Task, own: Sequence[Of], dtype: str, order: int) -> Measured
     if problem and not tally.counts:
         return Measured(Row(function=task.name, dtype=dtype, order=order, **_no(problem)))
     row = Row(function=task.name, dtype=dtype, order=order, **tally.fields, **about)
-    said = CALM if task.calm else row.note or tally.why
+    said = SAID if task.calm else row.note or tally.why
     row = msgspec.structs.replace(row, note=shortened(said))
     return Measured(row, sweep)
 

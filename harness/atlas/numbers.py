@@ -15,7 +15,7 @@ from oracles.exact.program.formats import format_of
 
 SWEPT = 512  # numbers of a dtype, evenly on the axis of a page
 PARTNERS = 3  # ordinary numbers beside each boundary value of another argument
-CALM = 2.0**8  # numbers between this and its reciprocal are calm
+CALM = 8  # numbers between 2^-8 and 2^8 are calm
 
 
 def of_one(given: Array) -> Array:
@@ -44,7 +44,7 @@ def of_several(given: Sequence[Array]) -> list[Array]:
 def is_calm(column: Array) -> NDArray[np.bool_]:
     """Which numbers are neither tiny nor huge."""
     sizes = np.abs(np.asarray(column, np.float64))
-    return (sizes >= 1 / CALM) & (sizes <= CALM)
+    return (sizes >= 2.0**-CALM) & (sizes <= 2.0**CALM)
 
 
 def boundary(given: Array) -> Array:

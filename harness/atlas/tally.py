@@ -43,22 +43,20 @@ class Tally:
     worst: tuple[tuple[float, ...], str] = ((np.inf,), "")
     why: str = ""
 
-    def add(self, found: Elements, where: Any, size: int | None = None) -> None:
-        """Count the elements of an array, or the first so many; `where(index)` says which one is meant."""
-        here = np.ones(found.shape, bool)
-        here.ravel()[found.row.size if size is None else size :] = False
-        severity, ranks = VERDICTS[found.row[here]], RANKS[found.row[here]]
-        lost = found.bits_lost[here]
+    def add(self, found: Elements, where: Any) -> None:
+        """Count the elements of an array; `where(index)` says which one is meant."""
+        row, lost = found.row.ravel(), found.bits_lost.ravel()
+        severity, ranks = VERDICTS[row], RANKS[row]
         for verdict in Verdict:
             if number := int(np.sum(severity == verdict.severity)):
                 self.counts[verdict] += number
         clear = ~np.isin(severity, [verdict.severity for verdict in OPEN])
-        ulps = np.where(np.isnan(found.error_ulp), np.inf, found.error_ulp)[here]
+        ulps = np.where(np.isnan(found.error_ulp), np.inf, found.error_ulp).ravel()
         self.lost.append(lost[clear])
-        self.ulps.append(ulps[clear & ~found.evidence.zero[here]])
+        self.ulps.append(ulps[clear & ~found.evidence.zero.ravel()])
         if severity.size:
             first = int(np.lexsort((-ulps, -lost, ranks))[0])
-            at = tuple(int(i) for i in np.unravel_index(np.flatnonzero(here)[first], found.shape))
+            at = tuple(int(i) for i in np.unravel_index(first, found.shape))
             self._keep((float(ranks[first]), -float(lost[first]), -float(ulps[first])), where(at))
 
     def add_open(self, verdict: Verdict, number: int, where: str, why: str = "") -> None:

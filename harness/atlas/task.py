@@ -27,8 +27,8 @@ class Task:
         drawn: Whether its error over the input is kept, for a page.
         timed: Whether its gradient is timed here, too; else `ratios` does so later.
         orders: Of which orders; all where none is named.
-        calm: Whether it is asked between 2^-8 and 2^8 alone, and not at boundary values: where its own
-            code never ends elsewhere.
+        calm: Whether it is asked at calm numbers alone (`numbers.CALM`), and not at boundary values: where
+            its own code never ends elsewhere.
         most_s: The seconds of computing after which a row ends its process; 0 for any number.
     """
 

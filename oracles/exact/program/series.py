@@ -219,9 +219,19 @@ LARGE = 16  # a parameter of an incomplete gamma function
 
 
 def gamma_lower(x: arb, order: int, a: arb) -> list[arb]:
-    """P(a, x + t) by powers of t: its slope is (x + t)^(a-1) e^-(x+t) / Gamma(a) (DLMF 8.8.13)."""
+    """P(a, x + t) by powers of t."""
+    return [_gamma_lower(x, a), *_gamma_slopes(x, order, a)]
+
+
+def gamma_upper(x: arb, order: int, a: arb) -> list[arb]:
+    """Q = 1 - P."""
+    return [x.gamma_upper(a, 1), *(-c for c in _gamma_slopes(x, order, a))]
+
+
+def _gamma_slopes(x: arb, order: int, a: arb) -> list[arb]:
+    """c_1 to c_order of P(a, x + t), whose slope is (x + t)^(a-1) e^-(x+t) / Gamma(a) (DLMF 8.8.13)."""
     powers = real_power(x, order - 1, a - 1) if order else []
-    scale, found = (-x).exp() * a.rgamma(), [_gamma_lower(x, a)]
+    scale, found = (-x).exp() * a.rgamma(), []
     for k in range(order):
         slope = sum((powers[i] * (arb(-1) ** (k - i) / math.factorial(k - i)) for i in range(k + 1)), ZERO)
         found.append(scale * slope / (k + 1))
@@ -238,11 +248,6 @@ def _gamma_lower(x: arb, a: arb) -> arb:
     if x < a and (x < 2**22 or 10 * x < 9 * a):
         return _gamma_lower_along(x, arb_series([a], 1), 0)
     return 1 - x.gamma_upper(a, 1)
-
-
-def gamma_upper(x: arb, order: int, a: arb) -> list[arb]:
-    """Q = 1 - P."""
-    return [x.gamma_upper(a, 1), *(-c for c in gamma_lower(x, order, a)[1:])]
 
 
 def gamma_lower_mixed(x: arb, order: int, a: arb, *, along: int) -> list[arb]:
