@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import flint
 from flint import arb, arb_series
 
+from oracles.exact.program import series
+
+Forward: TypeAlias = Callable[[arb, int], list[arb]]  # its coefficients 0 to an order, at a number
+
 STEPS, NEWTON = 2_000, 200  # halvings of an interval, and steps that double the digits
 
 
-def _inverted(
-    value: Callable[[arb], arb], series: Callable[[Any], Any], x: arb, order: int, high: arb
-) -> list[arb]:
-    """The y in (0, high) with value(y) = x, for a function that rises or falls there; its series, reverted.
+def _inverted(forward: Forward, x: arb, order: int, high: arb) -> list[arb]:
+    """The y in (0, high) with forward(y) = x, for a function that rises or falls there; its series, reverted.
 
-    What is found is proven by the signs of value - x on both sides of it.
+    What is found is proven by the signs of forward - x on both sides of it.
     """
-    y = _enclosed(value, series, x, high)
+    y = _enclosed(forward, x, high)
     if order == 0 or not y.is_finite():
         return [y] + [arb("nan")] * order
+    slopes = forward(y, order)[1:]
     flint.ctx.cap = order + 1
-    forward = series(arb_series([y, 1], order + 1))
-    inverse = arb_series([0, *(forward[k] for k in range(1, order + 1))], order + 1).reversion()
+    inverse = arb_series([0, *slopes], order + 1).reversion()
     return [y, *(inverse[k] for k in range(1, order + 1))]
 
 
-def _enclosed(value: Callable[[arb], arb], series: Callable[[Any], Any], x: arb, high: arb) -> arb:
+def _enclosed(forward: Forward, x: arb, high: arb) -> arb:
+    def value(y: arb) -> arb:
+        return forward(y, 0)[0]
+
     low, top = arb(0), arb(1) if not high.is_finite() else high
     rises = bool(value(top / 2) < value(top * 3 / 4))
     while not high.is_finite() and not _beyond(value(top), x, rises):
@@ -44,8 +49,7 @@ def _enclosed(value: Callable[[arb], arb], series: Callable[[Any], Any], x: arb,
             low = middle
     y, bits = ((low + top) / 2).mid(), flint.ctx.prec
     for _ in range(NEWTON):
-        flint.ctx.cap = 2
-        at = series(arb_series([y, 1], 2))
+        at = forward(y, 1)
         step = ((x.mid() - at[0]) / at[1]).mid()
         if not step.is_finite():
             return arb("nan")
@@ -73,24 +77,26 @@ def gamma_lower(x: arb, order: int, a: arb) -> list[arb]:
     """The y with P(a, y) = x."""
     if not _inside(x):
         return [arb("nan")] * (order + 1)
-    return _inverted(
-        lambda y: y.gamma_lower(a, 1), lambda s: arb_series.gamma_lower(a, s, 1), x, order, arb("inf")
-    )
+    return _inverted(lambda y, k: series.gamma_lower(y, k, a), x, order, arb("inf"))
 
 
 def gamma_upper(x: arb, order: int, a: arb) -> list[arb]:
     """The y with Q(a, y) = x."""
     if not _inside(x):
         return [arb("nan")] * (order + 1)
-    return _inverted(
-        lambda y: y.gamma_upper(a, 1), lambda s: arb_series.gamma_upper(a, s, 1), x, order, arb("inf")
-    )
+    return _inverted(lambda y, k: series.gamma_upper(y, k, a), x, order, arb("inf"))
 
 
 def beta_lower(x: arb, order: int, a: arb, b: arb) -> list[arb]:
     """The y with I_y(a, b) = x."""
     if not _inside(x):
         return [arb("nan")] * (order + 1)
-    return _inverted(
-        lambda y: y.beta_lower(a, b, 1), lambda s: arb_series.beta_lower(a, b, s, 1), x, order, arb(1)
-    )
+
+    def forward(y: arb, order: int) -> list[arb]:
+        if order == 0:
+            return [y.beta_lower(a, b, 1)]
+        flint.ctx.cap = order + 1
+        found = arb_series.beta_lower(a, b, arb_series([y, 1], order + 1), 1)
+        return [found[k] for k in range(order + 1)]
+
+    return _inverted(forward, x, order, arb(1))

@@ -271,3 +271,15 @@ def test_incomplete_gamma_of_wide_balls_ends_and_encloses(static: dict[str, int]
         (wide,) = of.taylor(x, 0, a, **static)
         (point,) = of.taylor(x.lower(), 0, a.upper(), **static)
         assert wide.overlaps(point)
+
+
+@pytest.mark.parametrize(("a", "x"), [(127.5, 0.5), (300, 1e-12), (5000, 0.99)])
+def test_the_inverse_of_an_incomplete_gamma_function_of_a_large_parameter(a: float, x: float) -> None:
+    with precision(128):
+        y, slope = SCALARS["gamma_lower_inverse"].taylor(arb(x), 1, arb(a))
+    assert min(y.rel_accuracy_bits(), slope.rel_accuracy_bits()) > 90
+    with mpmath.workdps(60):
+        at = mpmath.mpf(y.mid().str(40, radius=False))
+        want = 1 / mpmath.exp((a - 1) * mpmath.log(at) - at - mpmath.loggamma(a))
+        assert abs(mpmath.gammainc(a, 0, at, regularized=True) / x - 1) < 1e-25
+        assert abs(mpmath.mpf(slope.mid().str(40, radius=False)) / want - 1) < 1e-25
