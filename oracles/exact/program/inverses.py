@@ -91,12 +91,4 @@ def beta_lower(x: arb, order: int, a: arb, b: arb) -> list[arb]:
     """The y with I_y(a, b) = x."""
     if not _inside(x):
         return [arb("nan")] * (order + 1)
-
-    def forward(y: arb, order: int) -> list[arb]:
-        if order == 0:
-            return [y.beta_lower(a, b, 1)]
-        flint.ctx.cap = order + 1
-        found = arb_series.beta_lower(a, b, arb_series([y, 1], order + 1), 1)
-        return [found[k] for k in range(order + 1)]
-
-    return _inverted(forward, x, order, arb(1))
+    return _inverted(lambda y, k: series.beta_lower(y, k, a, b), x, order, arb(1))

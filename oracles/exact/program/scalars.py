@@ -33,6 +33,7 @@ from flint import arb, arb_series
 from oracles.exact.program import cylinders, hypergeometric, inverses, series
 from oracles.exact.program.balls import ONE, all_finite, each, filled, zeros
 from oracles.exact.program.jets import JETS, Jet, Lazy
+from oracles.exact.program.losses import BETA_LOWER, GAMMA_LOWER, GAMMA_UPPER, POLYGAMMA, SERIES_1F1, Loss
 from oracles.exact.program.program import Array
 
 Series = Callable[..., Any]
@@ -82,6 +83,11 @@ SOFTPLUS = Accuracy(8, 8, 8, "log1p(e^x): the errors of both, which nothing magn
 BESSEL_J = Accuracy(
     1, 1, 1, "seen up to 1e5; torch's float64, off by 1e-8 below 26, is a defect", argument=1, ones=11
 )
+# The first three have a Loss besides: these are the ulps of a small exponent.
+LOWER = Accuracy(30, 30, 30, "seen, in unit roundoffs: 40 in each")
+UPPER = Accuracy(79, 48, 48, "seen, in unit roundoffs: 105 in SciPy's, 64 in the others'")
+SHARE = Accuracy(239, 8, 419, "seen, in unit roundoffs: 318 in SciPy's float32, 558 in JAX's float64")
+EXPINT = Accuracy(24, 8, 44, "seen, in unit roundoffs: 58 in JAX's near 1, 13 in SciPy's")
 HYPOT = Accuracy(2, 2, 4, "C's, without overflow inside; jax scales by the larger one: seen")
 ERF = Accuracy(5, 2, 8, "seen; numpy has SciPy's")
 
@@ -101,6 +107,7 @@ class Scalar:
         positive: Whether what a library returns is never below 0.
         levels: Whether it levels off: its slope (1 - f^2 and the like) is off by so much of 1.
         own_slope: Whether its slope is computed from the function itself, and is as accurate.
+        loss: What kernels lose besides (see `losses`), if that is more than ulps of the result.
     """
 
     series: Series | None = None
@@ -112,6 +119,7 @@ class Scalar:
     positive: bool = False
     levels: bool = False
     own_slope: bool = False
+    loss: Loss | None = None
 
     def taylor(self, x: arb, order: int, *parameters: arb, **static: Any) -> list[arb]:
         """The coefficients c_0 to c_order of f at x; `parameters` are further arguments, held fixed."""
@@ -263,17 +271,15 @@ SCALARS: dict[str, Scalar] = {
     "erfcinv": Scalar(coefficients=series.erfcinv),
     "digamma": Scalar(coefficients=series.digamma, accuracy=CROSSING._replace(jax_half=4)),
     "lgamma": Scalar(coefficients=series.lgamma, accuracy=CROSSING._replace(jax_half=4)),
-    "polygamma": Scalar(coefficients=series.polygamma, accuracy=BETWEEN_POLES),
+    "polygamma": Scalar(coefficients=series.polygamma, accuracy=BETWEEN_POLES, loss=POLYGAMMA),
     "hurwitz_zeta": Scalar(
         coefficients=series.hurwitz_zeta, mixed=series.hurwitz_zeta_mixed, accuracy=BETWEEN_POLES
     ),
     "bessel_i": Scalar(coefficients=series.bessel_i),
     "bessel_j": Scalar(coefficients=series.bessel_j, accuracy=BESSEL_J, levels=True),
-    "beta_lower": Scalar(
-        lambda s, a, b: arb_series.beta_lower(a, b, s, 1), lambda x, a, b: x.beta_lower(a, b, 1)
-    ),
+    "beta_lower": Scalar(coefficients=series.beta_lower, accuracy=SHARE, loss=BETA_LOWER),
     "expi": Scalar(lambda s: s.ei(), arb.ei, accuracy=CROSSING),
-    "expint": Scalar(coefficients=series.expint),
+    "expint": Scalar(coefficients=series.expint, accuracy=EXPINT),
     "sine_integral": Scalar(lambda s: s.si(), arb.si),
     "cosine_integral": Scalar(lambda s: s.ci(), arb.ci, accuracy=CROSSING),
     "fresnel_s": Scalar(lambda s: s.fresnel_s(), arb.fresnel_s),
@@ -290,7 +296,7 @@ SCALARS: dict[str, Scalar] = {
     "kelvin": Scalar(coefficients=cylinders.kelvin),
     "struve": Scalar(coefficients=cylinders.struve),
     "hyp0f1": Scalar(coefficients=hypergeometric.hyp0f1),
-    "hyp1f1": Scalar(coefficients=hypergeometric.hyp1f1, mixed=hypergeometric.hyp1f1_mixed),
+    "hyp1f1": Scalar(coefficients=hypergeometric.hyp1f1, mixed=hypergeometric.hyp1f1_mixed, loss=SERIES_1F1),
     "hyp2f1": Scalar(coefficients=hypergeometric.hyp2f1),
     "erfcx": Scalar(coefficients=hypergeometric.erfcx, positive=True),
     "hyperu": Scalar(coefficients=hypergeometric.hyperu),
@@ -302,8 +308,12 @@ SCALARS: dict[str, Scalar] = {
     "wright_omega": Scalar(coefficients=hypergeometric.wright_omega),
     "sinc": Scalar(coefficients=series.sinc),
     "spence": Scalar(coefficients=series.spence, accuracy=CROSSING),
-    "gamma_lower": Scalar(coefficients=series.gamma_lower, mixed=series.gamma_lower_mixed),
-    "gamma_upper": Scalar(coefficients=series.gamma_upper, mixed=series.gamma_upper_mixed),
+    "gamma_lower": Scalar(
+        coefficients=series.gamma_lower, mixed=series.gamma_lower_mixed, accuracy=LOWER, loss=GAMMA_LOWER
+    ),
+    "gamma_upper": Scalar(
+        coefficients=series.gamma_upper, mixed=series.gamma_upper_mixed, accuracy=UPPER, loss=GAMMA_UPPER
+    ),
 }
 
 

@@ -219,6 +219,8 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
     entry, name = SCALARS[function], plan.growth.model.library
     if function == "power":
         return _power(plan, equation, values, target)
+    if entry.loss is not None:
+        raise Unsupported("a loss that Arb bounds, point by point")
     units = 2 * entry.accuracy.ulps(name, target.name)
     x, *parameters = values
     if order and not entry.own_slope:

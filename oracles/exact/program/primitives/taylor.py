@@ -11,11 +11,11 @@ from flint import arb
 from oracles.exact.program.balls import ONE, as_balls, each, filled
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.formats import Format, Growth
+from oracles.exact.program.formats import FORMATS, UNKNOWN, Format, Growth
 from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
-from oracles.exact.program.scalars import QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS
+from oracles.exact.program.scalars import HALVES, QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS, Scalar
 
 
 def _taylor_coefficient(*operands: Array, function: str, order: int, **static: Any) -> Array:
@@ -86,6 +86,8 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
     if not order and entry.accuracy.ones:
         found = np.asarray(found + arb(0, entry.accuracy.ones * target.unit))
+    if entry.loss is not None:
+        found = _lossy(entry, growth, target, [x, *operands[1:]], found, order, params.get("along", 0))
     slack = SLACKS.get((growth.model.library, equation.called, function))
     if slack and not order:
         units_of_one = slack.float32_units if target.name == "float32" else slack.units
@@ -99,6 +101,27 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     exactly = [b.is_exact() and (b.is_zero() or b == 1) for b in found.ravel().tolist()]
     grown = growth.grown(equation, found, units, True)
     return np.where(np.reshape(exactly, found.shape), found, grown) if any(exactly) else grown
+
+
+def _lossy(
+    entry: Scalar,
+    growth: Growth,
+    target: Format,
+    operands: list[Array],
+    found: Array,
+    order: int,
+    along: Any,
+) -> Array:
+    """What a kernel of a function with a Loss gives; float16 and bfloat16 are computed in float32."""
+    loss, wide = entry.loss, FORMATS["float32"] if target.name in HALVES else target
+    assert loss is not None
+    units = 2 * entry.accuracy.ulps(growth.model.library, wide.name)
+
+    def lossy(value: arb, *point: arb) -> arb:
+        lost = wide.unit * (units + loss.further(*point, along=along)) * loss.whole(value, order, *point)
+        return value + arb(0, lost.upper()) if lost.is_finite() else UNKNOWN
+
+    return each(lossy, found, *map(as_balls, operands))
 
 
 def _power_rounded(growth: Growth, equation: Equation, operands: list[Array], order: int) -> Array:
