@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from harness.atlas.compare import compared
+from harness.atlas.compiled import compiled_once
 from harness.atlas.guard import MOST_S
 from harness.atlas.measure import failed, measured, ratios
 from harness.atlas.row import DTYPES, Measured
@@ -44,7 +45,8 @@ def run_atlas(options: AtlasOptions) -> ExitCode:
     refuse_wrong_numbers(timeout=options.timeout)
     workers = Workers(options.jobs, options.scheduler)
     asked = _asked(options, drawn="html" in formats)
-    found = list(_measured(options, asked, workers))
+    with compiled_once():
+        found = list(_measured(options, asked, workers))
     if not any(one.row.points for one in found):
         said = next((one.row.note for one in found if one.row.note), "no kernel in these dtypes")
         raise NothingSelected(f"nothing was compared: {said}")

@@ -114,12 +114,16 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
         at = _first(far)
         here = float(numbers[at])
         return f"{OTHER_FUNCTION}: its value is {here!r} at {list(at)}, and exactly it is {true.shown(at)}"
+    most = half * size
+    allowed = most if balls is None else _widths(balls, most)
+    if np.all((off <= allowed) | _overflown(true, value)):
+        return (
+            ""  # whatever is found below would be allowed: it is off from this by both distances at the most
+        )
     ran = program.executed()
     if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
         return ""
     found = ran[k].astype(np.float64)
-    most = half * np.abs(true.mid)
-    allowed = most if balls is None else _widths(balls, most)
     with np.errstate(all="ignore"):
         off = np.abs(found - numbers)
         differs = (off > allowed + 2 * distance(true, found)) | (np.isfinite(found) != np.isfinite(numbers))
@@ -128,6 +132,11 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
     at = _first(differs)
     here, there = float(numbers[at]), float(found[at])
     return f"{OTHER_PATH}: its value is {here!r} at {list(at)}, and {there!r} where it is recorded"
+
+
+def _overflown(true: Enclosure, value: Array) -> NDArray[np.bool_]:
+    """Where a value is infinite, as its truth is in that dtype."""
+    return np.isinf(value) & (np.sign(value) * true.mid >= float(format_of(value.dtype.name).overflow))
 
 
 def _first(where: Array) -> tuple[int, ...]:

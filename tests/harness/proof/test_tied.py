@@ -1,0 +1,50 @@
+"""When the recorded run is looked at: where a value is unbounded, and not as its truth is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.proof.tied import elsewhere
+from oracles.exact.enclose.refine import refine
+from oracles.exact.from_numpy import record
+from oracles.exact_oracle import BITS, LIMITS
+
+TRUE = np.array([1.5, 300.0])
+
+
+def looked_at(value, ran, x=TRUE, function=lambda x: x * 1.0):
+    """What is said of a value that nothing bounds, and how often its recording ran."""
+    runs = []
+    recording = record(function, (x,), {}, differentiate=False)
+    (true,) = refine(recording.program, recording.values, BITS, LIMITS)
+
+    def executed():
+        runs.append(1)
+        return (np.array(ran, x.dtype),)
+
+    said = elsewhere(replace(recording, executed=executed), 0, np.array(value, x.dtype), true, None)
+    return said, len(runs)
+
+
+def test_a_value_near_its_truth_is_not_run_again():
+    assert looked_at([1.5 + 1e-12, 300.0], [9.0, 9.0]) == ("", 0)
+
+
+def test_an_infinity_that_is_the_truth_of_its_dtype_is_not_run_again():
+    """e^200 is beyond float32; so is its truth."""
+    x = np.array([1.5, 200.0], np.float32)
+    exp = np.array([np.exp(np.float32(1.5)), np.inf])
+    assert looked_at(exp, [9.0, 9.0], x, np.exp) == ("", 0)
+    assert looked_at([exp[0], -np.inf], exp, x, np.exp)[1] == 1
+
+
+@pytest.mark.parametrize(("value", "ran"), [([1.5, np.inf], [1.5, 300.0]), ([np.nan, 300.0], [1.5, 300.0])])
+def test_a_value_that_is_not_its_truth_is_compared_with_the_recorded_run(value, ran):
+    said, runs = looked_at(value, ran)
+    assert "takes another path where it is recorded" in said
+    assert runs == 1
+
+
+def test_the_same_infinity_where_it_is_recorded_says_nothing():
+    assert looked_at([1.5, np.inf], [1.5, np.inf]) == ("", 1)
