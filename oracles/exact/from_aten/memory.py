@@ -134,8 +134,6 @@ class Memory:
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
 
     def _create_sparse(self, tensor: Tensor, var: Value | None) -> None:
-        if isinstance(var, Complex):
-            raise Unsupported("a sparse tensor of complex numbers: not yet; pass a dense one")
         values, *_ = held = sparse.parts(tensor)
         self._held.append(held)
         storage = values.untyped_storage()

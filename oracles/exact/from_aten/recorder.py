@@ -44,6 +44,7 @@ from oracles.exact.from_aten.sparse import is_sparse
 from oracles.exact.from_aten.watch import Watch, where
 from oracles.exact.program.complex import REAL, Complex, as_complex, vars_of
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
+from oracles.exact.program.patterns import values_of
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
 from oracles.exact.program.program import Var
@@ -345,7 +346,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if not isinstance(value, Var | Complex):
             value = constant(self.recorder, np.asarray(value), name_of(tensor.dtype))
         if isinstance(value, Complex):
-            refuse_strange(tensor)
+            refuse_strange(values_of(tensor) if is_sparse(tensor) else tensor)
         if value.shape != tuple(tensor.shape):
             raise Undecided(
                 f"exact arithmetic gives shape {value.shape} where torch computed {tuple(tensor.shape)}"

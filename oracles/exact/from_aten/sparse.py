@@ -17,7 +17,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.patterns import Pattern, values_of
 from oracles.exact.program.program import Array
 
-ROWS = {torch.sparse_csr: 0, torch.sparse_csc: 1}  # the axis that is compressed
+BLOCKED = (torch.sparse_bsr, torch.sparse_bsc)
 
 
 def is_sparse(tensor: Tensor) -> bool:
@@ -39,23 +39,40 @@ def places(tensor: Tensor, once: bool = True) -> Array:
     """Where in the dense tensor, in C order, each of its values lies; in the shape of its values.
 
     Raises:
-        Unsupported: Places repeat though they may be there `once` only; or the tensor is a batch of them.
+        Unsupported: Places repeat though they may be there `once` only.
     """
-    indices = [part.numpy() for part in parts(tensor)[1:]]
-    if tensor.layout == torch.sparse_coo:
-        at, shape = list(indices[0]), tuple(tensor.shape[: tensor.sparse_dim()])
-    else:
-        if indices[0].ndim > 1:
-            raise Unsupported("a batch of compressed sparse tensors: not yet; pass them one by one")
-        rows = np.repeat(np.arange(len(indices[1]) - 1), np.diff(indices[1]))
-        at, shape = [indices[0], indices[0]], tuple(tensor.shape[:2])
-        at[ROWS[tensor.layout]] = rows
-    flat = np.zeros(len(at[0]) if at else 1, np.int64) if not at else np.ravel_multi_index(at, shape)
-    if once and len(np.unique(flat)) < len(flat):
+    own = _of_pairs(tensor) if tensor.layout == torch.sparse_coo else _of_rows(tensor)
+    if once and len(np.unique(own)) < own.size:
         raise Unsupported("a sparse tensor that stores one place several times; coalesce() it")
-    rest = tuple(tensor.shape[len(shape) :])
+    rest = tuple(values_of(tensor).shape[own.ndim :])  # of axes that are dense
     inner = math.prod(rest)
-    return np.asarray(flat.reshape(-1, *(1,) * len(rest)) * inner + np.arange(inner).reshape(rest))
+    return np.asarray(own.reshape(*own.shape, *(1,) * len(rest)) * inner + np.arange(inner).reshape(rest))
+
+
+def _of_pairs(tensor: Tensor) -> Array:
+    """Of a COO tensor: by its index along each axis."""
+    at = list(tensor._indices().numpy())
+    count = tensor._values().shape[0]
+    return np.ravel_multi_index(at, tuple(tensor.shape[: len(at)])) if at else np.zeros(count, np.int64)
+
+
+def _of_rows(tensor: Tensor) -> Array:
+    """Of a compressed one: of each number, or of each number of each block; with batches before."""
+    values, plain, compressed = parts(tensor)
+    batch = tuple(compressed.shape[:-1])
+    by_rows = str(tensor.layout) in patterns.BY_ROWS
+    height, width = values.shape[len(batch) + 1 :][:2] if tensor.layout in BLOCKED else (1, 1)
+    rows, columns = tensor.shape[len(batch) :][:2]
+    found = []
+    batches = (part.numpy().reshape(-1, part.shape[-1]) for part in (plain, compressed))
+    for k, (own, ends) in enumerate(zip(*batches, strict=True)):
+        along = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        row, column = (along, own) if by_rows else (own, along)
+        row = row[:, None, None] * height + np.arange(height)[:, None]
+        column = column[:, None, None] * width + np.arange(width)
+        found.append((k * rows + row) * columns + column)
+    inside = (height, width) if tensor.layout in BLOCKED else ()
+    return np.array(found, np.int64).reshape(*batch, plain.shape[-1], *inside)
 
 
 def stored(tensor: Tensor) -> Array:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-LAYOUTS = ("torch.sparse_coo", "torch.sparse_csr", "torch.sparse_csc")
+from oracles.exact.program.errors import Unsupported
+
+COO = "torch.sparse_coo"
+BY_ROWS = ("torch.sparse_csr", "torch.sparse_bsr")  # compressed: number by number, or block by block
+LAYOUTS = (COO, *BY_ROWS, "torch.sparse_csc", "torch.sparse_bsc")
 
 
 def is_sparse(part: Any) -> bool:
@@ -33,21 +37,28 @@ class Pattern:
     def of(cls, tensor: Any) -> Pattern:
         """That of a tensor."""
         layout, size = tensor.layout, tuple(tensor.shape)
-        if str(layout) == LAYOUTS[0]:
+        if str(layout) == COO:
             return cls(layout, size, (tensor._indices(),), tensor.is_coalesced())
-        rows = str(layout) == LAYOUTS[1]
+        rows = str(layout) in BY_ROWS
         pair = ("crow_indices", "col_indices") if rows else ("ccol_indices", "row_indices")
         return cls(layout, size, tuple(getattr(tensor, name)() for name in pair), True)
 
     def filled(self, values: Any) -> Any:
-        """The tensor with these values; autograd leads from it to them."""
+        """The tensor with these values, to which autograd leads; what is no tensor stays what it is."""
         import torch
 
+        if not isinstance(values, torch.Tensor):
+            return values
         how: dict[str, Any] = {"check_invariants": False, "size": self.size}
         if len(self.indices) == 1:
             how |= {"is_coalesced": True} if self.coalesced else {}
             return torch.sparse_coo_tensor(self.indices[0], values, **how)
         compressed, plain = self.indices
+        if values.is_complex() and values.requires_grad:
+            raise Unsupported(
+                f"a {self.layout} tensor of complex numbers: torch leads from it to real values alone; "
+                "pass a COO tensor"
+            )
         return torch.sparse_compressed_tensor(compressed, plain, values, layout=self.layout, **how)
 
     def __eq__(self, other: object) -> bool:
@@ -62,7 +73,7 @@ class Pattern:
 
 def values_of(tensor: Any) -> Any:
     """What a sparse tensor stores."""
-    return tensor._values() if str(tensor.layout) == LAYOUTS[0] else tensor.values()
+    return tensor._values() if str(tensor.layout) == COO else tensor.values()
 
 
 def _same(one: Any, other: Any) -> bool:

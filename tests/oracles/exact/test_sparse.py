@@ -10,6 +10,7 @@ import torch
 from harness import check_gradient, exact_gradient
 from harness.dropin import GradientWarning, gradcheck
 from harness.verdicts import Verdict
+from oracles.exact.from_aten.sparse import places, stored
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse")
 with warnings.catch_warnings(action="ignore"):  # torch says once that these are in beta, and are not checked
@@ -124,7 +125,7 @@ def test_torch_loses_the_second_derivative_and_that_is_found():
 @pytest.mark.parametrize(("f", "args", "said"), [
     (lambda v: made(v).mul_(2).to_dense(), [V], "written in place"),
     (lambda d: d.to_sparse().to_dense() * 2, [S.to_dense()], "zeros becomes sparse"),
-    (lambda v: made(v).to_dense(), [torch.complex(V, V)], "complex"),
+    (lambda s: s.to_dense(), [torch.complex(D, D).to_sparse_csr()], "of complex numbers: torch leads from"),
 ])  # fmt: skip
 def test_what_is_not_known_says_so(f, args, said):
     found = check_gradient(f, args)
@@ -135,6 +136,85 @@ def test_what_is_not_known_says_so(f, args, said):
 def test_a_place_that_is_stored_twice_is_a_sum():
     twice = torch.tensor([[0, 0, 1], [1, 1, 2]])
     assert check_gradient(lambda v: torch.sparse_coo_tensor(twice, v, (4, 5)).to_dense() ** 2, [V[:3]]).passed
+
+
+# Blocks of 2 x 3: three are stored, with zeros in them; two batches; the same with an axis that is dense.
+BLOCKS = torch.zeros(4, 6, dtype=torch.float64)
+BLOCKS[0, 1], BLOCKS[1, 4], BLOCKS[3, 2], BLOCKS[3, 0] = 1.5, -0.7, 0.3, 2.2
+COMPRESSED = {
+    "bsr": (BLOCKS.to_sparse_bsr((2, 3)), BLOCKS),
+    "bsc": (BLOCKS.to_sparse_bsc((2, 3)), BLOCKS),
+    "bsr, an axis dense": (torch.stack([BLOCKS, 2 * BLOCKS], -1).to_sparse_bsr((2, 3), dense_dim=1),
+                           torch.stack([BLOCKS, 2 * BLOCKS], -1)),
+    "csr, an axis dense": (torch.stack([BLOCKS, 2 * BLOCKS], -1).to_sparse_csr(dense_dim=1),
+                           torch.stack([BLOCKS, 2 * BLOCKS], -1)),
+    "csr in a batch": (torch.stack([BLOCKS, -BLOCKS]).to_sparse_csr(), torch.stack([BLOCKS, -BLOCKS])),
+    "bsc in a batch": (torch.stack([BLOCKS, -BLOCKS]).to_sparse_bsc((2, 3)), torch.stack([BLOCKS, -BLOCKS])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compressed_numbers_and_blocks_lie_where_torch_has_them(name):
+    sparse, dense = COMPRESSED[name]
+    at = places(sparse)
+    assert at.shape == tuple(sparse.values().shape)
+    assert np.array_equal(dense.numpy().ravel()[at], sparse.values().numpy())
+    assert stored(sparse).sum() == sparse.values().numel()
+    assert np.array_equal(np.where(stored(sparse), dense.numpy(), 0), dense.numpy())
+
+
+@pytest.mark.parametrize("name", ["bsr", "bsc", "bsr, an axis dense", "csr, an axis dense"])
+def test_blocks_are_asked_for_their_values(name):
+    sparse, _ = COMPRESSED[name]
+    weights = torch.linspace(1, 3, sparse.numel(), dtype=torch.float64).reshape(sparse.shape)
+    assert check_gradient(lambda s: (s.to_dense() * weights) ** 2, [sparse]).passed
+    found = exact_gradient(lambda s: s.to_dense() * weights, [sparse], cotangent=torch.ones(sparse.shape))
+    assert np.array_equal(found.mid, weights.numpy().ravel()[places(sparse)])
+
+
+def test_torch_s_own_error_at_a_batch_comes_through():
+    """It has no gradient of a batch's dense tensor; the batch as an argument of its values has."""
+    sparse, _ = COMPRESSED["csr in a batch"]
+    assert check_gradient(lambda s: s.values() ** 2, [sparse]).passed
+    with pytest.raises(RuntimeError, match="sparse_dim"):
+        check_gradient(lambda s: s.to_dense() ** 2, [sparse])
+
+
+W = torch.complex(V, V * 0.5 - 1)
+COMPLEX = {
+    "to_dense": lambda s, x: s.to_dense() ** 2,
+    "values": lambda s, x: s.values() * 1j,
+    "mm": lambda s, x: torch.sparse.mm(s, x),
+    "addmm": lambda s, x: torch.sparse.addmm(x[:4], s, x, beta=0.5, alpha=2),
+    "sparse times sparse": lambda s, x: torch.sparse.mm(s, s.t()).to_dense(),
+    "permuted": lambda s, x: (s.permute(1, 0).to_dense() ** 2).sum() + x.sum(),
+    "sum": lambda s, x: torch.sparse.sum(s) * x,
+    "conjugate": lambda s, x: s.to_dense().conj() @ x,
+    "masked": lambda s, x: (x @ x.mT)[:4].sparse_mask(s).to_dense() ** 2 + s.to_dense(),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_numbers_are_stored_too(name):
+    z = torch.complex(X, X.flip(0) * 0.3)
+    s = torch.sparse_coo_tensor(I, W, (4, 5)).coalesce()
+    assert check_gradient(COMPLEX[name], [s, z]).passed
+
+
+def test_a_wrong_rule_of_complex_values_is_found():
+    class Conjugated(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, v):
+            ctx.save_for_backward(v)
+            return made(v).to_dense() ** 2
+
+        @staticmethod
+        def backward(ctx, g):
+            (v,) = ctx.saved_tensors
+            return g[I[0], I[1]] * 2 * v  # torch's convention takes the conjugate of the slope
+
+    assert check_gradient(Conjugated.apply, [W]).verdict is Verdict.WRONG
+    assert gradcheck(lambda v: made(v).to_dense() ** 2, (W.clone().requires_grad_(),))
 
 
 def test_gradcheck_of_sparse_inputs_is_proven():

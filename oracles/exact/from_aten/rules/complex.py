@@ -25,7 +25,7 @@ from oracles.exact.from_aten.call import (
     words,
 )
 from oracles.exact.from_aten.memory import constant
-from oracles.exact.from_aten.rules import RULES
+from oracles.exact.from_aten.rules import RULES, sparse
 from oracles.exact.from_aten.rules.linalg import added, cross, permutation
 from oracles.exact.from_aten.rules.moving import MOVERS
 from oracles.exact.from_aten.rules.reductions import axes, norm
@@ -419,7 +419,7 @@ def _c2r(x: Complex, dim: Sequence[int], normalization: int, last_dim_size: int)
     return _normalized(found, [found.shape[d] for d in dim], normalization)
 
 
-APART = frozenset(MOVERS) | frozenset(
+APART = frozenset((*MOVERS, *sparse.MOVED, *sparse.LINEAR)) | frozenset(
     words(
         "sum cumsum trace nansum index_add scatter_add index_put _index_put_impl_ put clone"
         " lift_fresh_copy positive zeros zeros_like new_zeros zero _new_zeros_with_same_feature_meta"
@@ -506,6 +506,9 @@ COMPLEX: dict[str, Rule] = {
     "logaddexp": promoted(cx.logaddexp),
     "logcumsumexp": promoted(lambda x, dim: ca.running(cx.logaddexp, x, dim) if x.ndim else x),
     "renorm": lambda call, *args: _renorm(*args),
+    "_sparse_addmm": promoted(added(ca.matmul)),
+    "_sparse_sparse_matmul": promoted(ca.matmul),
+    **{name: RULES[name] for name in sparse.INDICES},
     "eye": lambda call, *_: cx.as_complex(call.recorder.constant(np.eye(*call.shape)), kind_of(call)),
     "linalg_cross": promoted(lambda x, y, *, dim=-1: ca.bilinear(partial(cross, dim=dim), x, y)),
     **dict.fromkeys(("cholesky", "linalg_cholesky_ex"), _cholesky),

@@ -95,15 +95,26 @@ def _softmax_backward(dense: Rule) -> Rule:
     return rule
 
 
+LINEAR = words(  # each part of complex numbers by itself
+    "_sparse_coo_tensor_with_dims_and_tensors _sparse_coo_tensor_unsafe sparse_compressed_tensor"
+    " _sparse_compressed_tensor_unsafe _coalesce _to_dense _to_sparse _to_sparse_csr _to_sparse_csc"
+    " _to_sparse_bsr _to_sparse_bsc _values values sparse_mask _sparse_mask_projection _sparse_sum"
+    " _sparse_sum_backward"
+)
+MOVED = words("t transpose permute unsqueeze squeeze select narrow slice")
+INDICES = words("_indices indices crow_indices col_indices ccol_indices row_indices")
+
 RULES: dict[str, Rule] = {
     "_sparse_coo_tensor_with_dims_and_tensors": _made(4),
     "_sparse_coo_tensor_unsafe": _made(1),
     **dict.fromkeys(("sparse_compressed_tensor", "_sparse_compressed_tensor_unsafe"), _made(2)),
     "_coalesce": plain(lambda x: x),
     "_to_dense": plain(lambda x, *_, **__: x),
-    **dict.fromkeys(words("_to_sparse _to_sparse_csr _to_sparse_csc"), _to_sparse),
+    **dict.fromkeys(
+        words("_to_sparse _to_sparse_csr _to_sparse_csc _to_sparse_bsr _to_sparse_bsc"), _to_sparse
+    ),
     **dict.fromkeys(("_values", "values"), _values),
-    **dict.fromkeys(words("_indices indices crow_indices col_indices ccol_indices row_indices"), _indices),
+    **dict.fromkeys(INDICES, _indices),
     "sparse_mask": _mask,
     "_sparse_mask_projection": _mask,
     "_sparse_addmm": promoted(added(la.matmul)),
@@ -114,5 +125,5 @@ RULES: dict[str, Rule] = {
     "_sparse_log_softmax": _softmax(logarithm=True),
     "_sparse_softmax_backward_data": _softmax_backward(backward.RULES["_softmax_backward_data"]),
     "_sparse_log_softmax_backward_data": _softmax_backward(backward.RULES["_log_softmax_backward_data"]),
-    **dict.fromkeys(words("t transpose permute unsqueeze squeeze select narrow slice"), moved),
+    **dict.fromkeys(MOVED, moved),
 }
