@@ -346,14 +346,10 @@ def traced(what, *args):
     return quietly(torch.jit.trace, what, args)
 
 
-with warnings.catch_warnings(action="ignore"):  # torch says that the layout is in beta
-    BLOCKS, ROWS_OF_4 = torch.eye(4, dtype=D).to_sparse_bsr((2, 2)), torch.ones(4, 2, dtype=D)
 UNSUPPORTED = {
     "a scripted module": (lambda: scripted(tanh_layer()), (ROWS,), "of a torch.jit module cannot"),
     "a traced module": (lambda: traced(tanh_layer(), ROWS), (ROWS,), "of a torch.jit module cannot"),
     "a scripted module inside": (lambda: nn.Sequential(scripted(tanh_layer())), (ROWS,), "torch.jit module"),
-    "a block-sparse argument": (lambda: lambda s, x: s @ x, (BLOCKS, ROWS_OF_4), "a torch.sparse_bsr"),
-    "a block-sparse tensor inside": (lambda: lambda x: BLOCKS @ x, (ROWS_OF_4,), "a torch.sparse_bsr"),
     "a quantized tensor inside": (
         lambda: partial(lambda q, x: x * q.dequantize().double(), quantized()), (X,), "a quantized tensor"),
     "complex numbers without a rule": (

@@ -172,6 +172,14 @@ def test_blocks_are_asked_for_their_values(name):
     assert np.array_equal(found.mid, weights.numpy().ravel()[places(sparse)])
 
 
+def test_torch_s_own_error_at_a_product_of_blocks_comes_through():
+    """Its backward multiplies by the transposed blocks, and torch has no kernel for that."""
+    sparse = torch.eye(4, dtype=torch.float64).to_sparse_bsr((2, 2))
+    for args in ([D[:, :2]], [D[:, :2], sparse]):
+        with pytest.raises(RuntimeError, match="is not implemented for"):
+            check_gradient(lambda x, s=sparse: s @ x, args)
+
+
 def test_torch_s_own_error_at_a_batch_comes_through():
     """It has no gradient of a batch's dense tensor; the batch as an argument of its values has."""
     sparse, _ = COMPRESSED["csr in a batch"]
