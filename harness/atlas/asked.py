@@ -12,6 +12,7 @@ import numpy as np
 from harness.atlas.at_once import Mask, Open, Unknown, in_rows
 from harness.atlas.clock import time_ratio
 from harness.atlas.filled import Filled, Size, asked_filled
+from harness.atlas.guard import ending_after
 from harness.page.elements import Elements, elements, of_value
 from harness.proof.answer import Sight, answer
 from harness.proof.question import Question
@@ -35,16 +36,23 @@ SECONDS = 2.0  # of work to find them
 
 @dataclass(frozen=True)
 class Gradients:
-    """A derivative along the cotangent 1, at every level."""
+    """A derivative along the cotangent 1, at every level.
+
+    Attributes:
+        question, tested: The question, and what is asked.
+        most_s: The seconds of computing in which a first call ends, or its process; 0 for any number.
+    """
 
     question: Question
     tested: Tested
+    most_s: float = 0.0
 
     def has_value(self, arrays: Sequence[Array]) -> Mask:
         """Where the function has a value."""
         subject = self._filled(arrays).subject()
         inner = [np.ones_like(arrays[0]) for _ in self.question.derivative.steps[1:] for _ in arrays]
-        (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
+        with ending_after(self.most_s):
+            (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
         return ~np.isnan(np.asarray(value, np.float64))
 
     def unknown(self, arrays: Sequence[Array]) -> Unknown:
@@ -98,14 +106,16 @@ class Gradients:
 
 @dataclass(frozen=True)
 class Values:
-    """A function's own value."""
+    """A function's own value; `most_s` as above."""
 
     question: Question
     target: Target
+    most_s: float = 0.0
 
     def has_value(self, arrays: Sequence[Array]) -> Mask:
         """Where the function has a value."""
-        (value,) = self._run(arrays)
+        with ending_after(self.most_s):
+            (value,) = self._run(arrays)
         return ~np.isnan(np.asarray(value, np.float64))
 
     def unknown(self, arrays: Sequence[Array]) -> Unknown:

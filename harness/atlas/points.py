@@ -13,6 +13,7 @@ import numpy as np
 from harness.atlas.asked import Gradients, Values
 from harness.atlas.clock import time_ratio
 from harness.atlas.count import count_gradients, count_values, over_numbers
+from harness.atlas.guard import CALL_S
 from harness.atlas.tally import Tally
 from harness.atlas.task import Task
 from harness.check import answers, question_of
@@ -68,7 +69,7 @@ def asking(subject: Any, system: str, order: int, ask: Callable[[Target, Questio
     @leaving_no_trace
     @differentiating()
     def run(function: Any) -> R:
-        target = target_of(function, subject.arrays, {}, None, system, order > 0)
+        target = target_of(function, subject.arrays, {}, None, system, order > 0, structure=subject.structure)
         derivative = Derivative((REVERSE,) * max(order, 1))
         limits = replace(LIMITS, seconds=SECONDS)
         question = question_of(target, derivative, limits=limits)
@@ -83,7 +84,7 @@ def _values(
     target: Target, question: Question, task: Task, one: Of, first: bool, tally: Tally
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Count the values of a function that no framework differentiates."""
-    values, about = Values(question, target), dict[str, Any]()
+    values, about = Values(question, target, min(task.most_s, CALL_S)), dict[str, Any]()
     if first:
         with suppress(ExactError, ValueError):
             one.elementwise = is_elementwise(pose(question, target.arrays), len(target.arrays))
@@ -110,9 +111,8 @@ def _gradients(
     about: dict[str, Any] = {}
     if first and one.elementwise is None:
         one.elementwise = is_of_numbers(target, question)
-    drawn = (
-        _at_once(Gradients(question, tested), target, task, one, tally) if first and one.elementwise else None
-    )
+    gradients = Gradients(question, tested, min(task.most_s, CALL_S))
+    drawn = _at_once(gradients, target, task, one, tally) if first and one.elementwise else None
     if first and task.timed and len(question.derivative.steps) == 1:
         about["time_ratio"] = ratio(target, question, tested, one.elementwise)
     if first and one.elementwise:

@@ -144,6 +144,7 @@ def target_of(
     named: str | None,
     trained: bool = True,
     exactly: bool = False,
+    structure: Function | None = None,
 ) -> Target:
     """A user's function at its arguments.
 
@@ -154,6 +155,7 @@ def target_of(
         trained: Whether the framework differentiates it, as in training: parameters of a `torch.nn.Module`
             too, with the hooks that they and the arguments have.
         exactly: Whether the arrays stay the numbers that they are, even where the framework converts them.
+        structure: What runs to see what the function returns, its shapes and dtypes; the function if None.
 
     Raises:
         ValueError: An argument is not what it must be.
@@ -203,7 +205,7 @@ def target_of(
         Argument(k, parts[k][1], tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]))
         for k in chosen
     )
-    results = _results(own, flat, arrays, natives)
+    results = _results(own, replace(flat, function=structure) if structure else flat, arrays, natives)
     state.settle()
     notes = [*filter(None, [*map(_converted, given, runs), _elsewhere(natives)]), *of_module]
     return Target(

@@ -196,6 +196,37 @@ def test_what_never_ends_ends_its_process():
     assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
 
 
+def test_of_two_limits_the_first_holds_and_the_other_goes_on():
+    """The inner one ends: what is left of the outer one still ends the process, and not before."""
+    inner = (
+        "with ending_after({outer}):\n    with ending_after({inner}):\n        {work}\n"
+        "    sum(range(10**{size}))"
+    )
+    start = "from harness.atlas.guard import ending_after\n"
+    for outer, limit, work, size, code in [
+        (0.2, 100, "pass", 12, -signal.SIGPROF),
+        (100, 0.2, "sum(range(10**12))", 3, -signal.SIGPROF),
+        (0.2, 100, "sum(range(10**12))", 3, -signal.SIGPROF),
+        (100, 100, "pass", 3, 0),
+    ]:
+        code_of = start + inner.format(outer=outer, inner=limit, work=work, size=size)
+        assert subprocess.run([sys.executable, "-c", code_of], check=False, timeout=60).returncode == code
+    with ending_after(100):
+        with ending_after(0.5):
+            pass
+        assert 90 < signal.getitimer(signal.ITIMER_PROF)[0] < 100.1
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["jax.numpy.sin", "jax.numpy.linalg.qr", "jax.numpy.histogram2d", "jax.numpy.frexp"]
+)
+def test_the_structure_of_a_function_is_that_of_its_results(name):
+    for subject in of_jax(name, "float32"):
+        found, said = subject.function(*subject.arrays), subject.structure(*subject.arrays)
+        assert [(y.shape, y.dtype) for y in found] == [(y.shape, y.dtype) for y in said]
+
+
 def test_a_function_whose_process_dies_is_asked_again_a_row_at_a_time(monkeypatch):
     asked = []
 
