@@ -40,7 +40,7 @@ class Gradients:
 
     Attributes:
         question, tested: The question, and what is asked.
-        most_s: The seconds of computing in which a first call ends, or its process; 0 for any number.
+        most_s: The seconds of computing in which each run ends, or its process; 0 for any number.
     """
 
     question: Question
@@ -51,8 +51,7 @@ class Gradients:
         """Where the function has a value."""
         subject = self._filled(arrays).subject()
         inner = [np.ones_like(arrays[0]) for _ in self.question.derivative.steps[1:] for _ in arrays]
-        with ending_after(self.most_s):
-            (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
+        (value,) = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
         return ~np.isnan(np.asarray(value, np.float64))
 
     def unknown(self, arrays: Sequence[Array]) -> Unknown:
@@ -90,11 +89,11 @@ class Gradients:
     def time_ratio(self, arrays: Sequence[Array]) -> float | None:
         """How many times as long as the function the derivative takes, at so many numbers."""
         rows = in_rows(arrays, arrays[0].ndim)
-        return time_ratio(self._filled(rows).subject(), rows, (np.ones_like(rows[0]),))
+        return time_ratio(self._filled(rows, 0.0).subject(), rows, (np.ones_like(rows[0]),))
 
-    def _filled(self, arrays: Sequence[Array]) -> Filled:
+    def _filled(self, arrays: Sequence[Array], most_s: float | None = None) -> Filled:
         own = arrays[0].size
-        return Filled.of(self.tested, Size(own, max(own, ROOM)))
+        return Filled.of(self.tested, Size(own, max(own, ROOM)), self.most_s if most_s is None else most_s)
 
     def _along_ones(self, arrays: Sequence[Array]) -> Question:
         one: Any = np.ones_like(arrays[0])

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.atlas.guard import ending_after
 from harness.proof.question import Question
 from harness.subject.derivative import Array
 from harness.subject.tested import Programs, Tested
@@ -37,15 +38,21 @@ class Size:
 
 @dataclass(frozen=True)
 class Filled(Tested):
-    """A derivative that runs at more numbers than are asked about."""
+    """A derivative that runs at more numbers than are asked about.
+
+    Attributes:
+        size: How many.
+        most_s: The seconds of computing in which each run ends, or its process; 0 for any number.
+    """
 
     size: Size = Size(1, 1)
+    most_s: float = 0.0
 
     @classmethod
-    def of(cls, tested: Tested, size: Size) -> Filled:
+    def of(cls, tested: Tested, size: Size, most_s: float = 0.0) -> Filled:
         """The same derivative."""
         own = {field.name: getattr(tested, field.name) for field in fields(Tested)}
-        return cls(**own, size=size)
+        return cls(**own, size=size, most_s=most_s)
 
     def subject(self) -> Subject:
         """What runs it."""
@@ -63,6 +70,8 @@ class Filled(Tested):
 
         return replace(
             subject,
+            value=_ending(subject.value, self.most_s),
+            gradient=_ending(subject.gradient, self.most_s),
             load=lambda array: subject.load(size.fill(array)),
             fetch_value=fetch_value,
             fetch_gradient=fetch_gradient,
@@ -80,6 +89,14 @@ class Filled(Tested):
             return larger.value
 
         return found._replace(value=_run_at(self.size, found.value, again))
+
+
+def _ending(run: Callable[..., Any], most_s: float) -> Callable[..., Any]:
+    def within(*args: Any) -> Any:
+        with ending_after(most_s):
+            return run(*args)
+
+    return within if most_s else run
 
 
 def asked_filled(question: Question, size: Size) -> Question:
