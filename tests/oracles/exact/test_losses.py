@@ -164,6 +164,15 @@ def test_half_precision_is_computed_in_float32():
     assert entry.loss is losses.GAMMA_LOWER
 
 
+def test_what_underflows_inside_of_a_kernel_is_not_accused():
+    """SciPy's Q(5.6e-309, 1.43) is 0, and 6.2e-310 would be right."""
+    a, x = np.array([5.562684646268003e-309]), np.array([1.43])
+    recording = record_numpy(scipy.special.gammaincc, (a, x), {})
+    ((ball,),) = bound(recording.program, recording.values, ROUNDING_MODELS["numpy"]).balls
+    assert float(scipy.special.gammaincc(a, x)[0]) in ball
+    assert 1e-307 not in ball
+
+
 def test_nothing_bounds_a_series_whose_terms_have_small_divisors():
     """1F1(a; b; x) for b < 0: terms of any size."""
     assert float(losses.SERIES_1F1.whole(arb(1), 0, arb(-2), arb(0.5), arb(-1.5))) == np.inf

@@ -112,14 +112,17 @@ def _lossy(
     order: int,
     along: Any,
 ) -> Array:
-    """What a kernel of a function with a Loss gives; float16 and bfloat16 are computed in float32."""
+    """What a kernel of a function with a Loss gives; float16 and bfloat16 are computed in float32.
+
+    An exponential inside may underflow, and with it what is below the normal numbers.
+    """
     loss, wide = entry.loss, FORMATS["float32"] if target.name in HALVES else target
     assert loss is not None
     units = 2 * entry.accuracy.ulps(growth.model.library, wide.name)
 
     def lossy(value: arb, *point: arb) -> arb:
         lost = wide.unit * (units + loss.further(*point, along=along)) * loss.whole(value, order, *point)
-        return value + arb(0, lost.upper()) if lost.is_finite() else UNKNOWN
+        return value + arb(0, lost.upper() + wide.normal) if lost.is_finite() else UNKNOWN
 
     return each(lossy, found, *map(as_balls, operands))
 
