@@ -113,8 +113,7 @@ class Values:
 
     def has_value(self, arrays: Sequence[Array]) -> Mask:
         """Where the function has a value."""
-        with ending_after(self.most_s):
-            (value,) = self._run(arrays)
+        (value,) = self._run(arrays)
         return ~np.isnan(np.asarray(value, np.float64))
 
     def unknown(self, arrays: Sequence[Array]) -> Unknown:
@@ -144,7 +143,8 @@ class Values:
 
     def _run(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         own = self.target.subject(self.target.flat, self.target.flat)
-        found: tuple[Array, ...] = own.fetch_value(own.value(*(own.load(a.copy("K")) for a in arrays)))
+        with ending_after(self.most_s):
+            found: tuple[Array, ...] = own.fetch_value(own.value(*(own.load(a.copy("K")) for a in arrays)))
         return found
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from harness.atlas.asked import Gradients, Values
 from harness.atlas.clock import time_ratio
 from harness.atlas.count import count_gradients, count_values, over_numbers
-from harness.atlas.guard import CALL_S
 from harness.atlas.tally import Tally
 from harness.atlas.task import Task
 from harness.check import answers, question_of
@@ -84,7 +83,7 @@ def _values(
     target: Target, question: Question, task: Task, one: Of, first: bool, tally: Tally
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Count the values of a function that no framework differentiates."""
-    values, about = Values(question, target, min(task.most_s, CALL_S)), dict[str, Any]()
+    values, about = Values(question, target, task.run_s), dict[str, Any]()
     if first:
         with suppress(ExactError, ValueError):
             one.elementwise = is_elementwise(pose(question, target.arrays), len(target.arrays))
@@ -111,7 +110,7 @@ def _gradients(
     about: dict[str, Any] = {}
     if first and one.elementwise is None:
         one.elementwise = is_of_numbers(target, question)
-    gradients = Gradients(question, tested, min(task.most_s, CALL_S))
+    gradients = Gradients(question, tested, task.run_s)
     drawn = _at_once(gradients, target, task, one, tally) if first and one.elementwise else None
     if first and task.timed and len(question.derivative.steps) == 1:
         about["time_ratio"] = ratio(target, question, tested, one.elementwise)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.atlas.guard import RUN_S
 from harness.atlas.row import DTYPES
 
 SYSTEMS = ("torch", "jax", "numpy")  # each with a module of subjects
@@ -41,6 +42,11 @@ class Task:
     orders: tuple[int, ...] = ()
     calm: bool = False
     most_s: float = 0.0
+
+    @property
+    def run_s(self) -> float:
+        """The seconds of computing after which one run at an array of numbers ends its process; likewise."""
+        return min(self.most_s, RUN_S)
 
     def apart(self) -> list[Task]:
         """Each of its rows for itself, at calm numbers alone, where it needs less time if it ends at all."""

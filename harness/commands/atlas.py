@@ -14,7 +14,6 @@ from typing import TypeAlias
 import msgspec
 
 from harness.atlas.compare import compared
-from harness.atlas.compiled import compiled_once
 from harness.atlas.guard import MOST_S
 from harness.atlas.measure import failed, measured, ratios
 from harness.atlas.row import DTYPES, Measured
@@ -27,6 +26,7 @@ from harness.commands.phrasing import as_command
 from harness.report.delivery import replace_file, whatever_the_reader_does
 from harness.report.progress import with_progress
 from harness.report.screen import Screen
+from harness.runs.compiled import compiled_once
 from harness.runs.jobs import Job
 from harness.runs.journal import Journal, refuse_other_code
 from harness.runs.runner import oracles

@@ -117,9 +117,7 @@ def elsewhere(program: Recording, k: int, value: Array, true: Enclosure, balls: 
     most = half * size
     allowed = most if balls is None else _widths(balls, most)
     if np.all((off <= allowed) | _overflown(true, value)):
-        return (
-            ""  # whatever is found below would be allowed: it is off from this by both distances at the most
-        )
+        return ""  # what is found below is off from it by both distances at the most, and that is allowed
     ran = program.executed()
     if not ran or ran[k].shape != value.shape or np.array_equal(ran[k], value, equal_nan=True):
         return ""

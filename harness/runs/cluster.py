@@ -18,6 +18,7 @@ from distributed import Future as Remote
 from distributed import KilledWorker
 
 from harness.runs import node
+from harness.runs.compiled import FOLDER
 from harness.runs.connection import LOOKS_S, Connection
 from harness.runs.jobs import Failure, Fate, Job, Unit
 from harness.runs.versions import Told, differences, told, versions
@@ -26,7 +27,7 @@ from harness.selection import Untrusted, UsageError
 MEETS_S = 60.0  # in which a worker that has time says what it is
 WORTH_S, MOST_JOINED = 2.0, 500  # that a unit takes, and its items: it costs 20 ms by itself
 DECIDES = ("OMP_", "OPENBLAS_", "MKL_", "NPY_", "XLA_", "JAX_", "GRADPROOF_")
-OF_HERE = ("JAX_COMPILATION_CACHE_DIR",)  # a folder of this machine
+OF_HERE = (FOLDER,)  # a folder of this machine
 ALONE = "no worker is connected to the scheduler"
 
 

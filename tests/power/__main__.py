@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
+from harness.runs.compiled import compiled_once
 from harness.runs.workers import Workers, spread
 from tests.power import alarm_page, report
 from tests.power.defect import Defect, page
@@ -106,16 +104,6 @@ PARTS: dict[str, Callable[[list[Any], Path], int]] = {
 }
 
 
-@contextmanager
-def sharing_what_jax_compiles() -> Iterator[None]:
-    """Among the processes of this machine: it is most of the time of JAX's cells."""
-    with TemporaryDirectory() as kept:
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = kept
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-        yield
-
-
 def finished(
     asked: list[Asked], workers: Workers, lost: list[str]
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -149,7 +137,7 @@ def main() -> int:
     whole = everything(asked.draws, asked.evaluations, asked.seeds)
     chosen = [one for one in whole if asked.only in {None, one.part}]
     workers, lost = Workers(asked.jobs, asked.scheduler), list[str]()
-    with sharing_what_jax_compiles():
+    with compiled_once():
         # All is begun at once: no process waits for the end of a part.
         worst = max(PARTS[part](rows, asked.output) for part, rows in finished(chosen, workers, lost))
     report.write(asked.output)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from tests.power.__main__ import sharing_what_jax_compiles
+from harness.runs.compiled import compiled_once
 from tests.programs.program import FRAMEWORKS
 from tests.programs.tables import by_kind, refusals, summary
 from tests.programs.work import of_batch
@@ -55,7 +55,7 @@ def main() -> int:
     done = {(r["framework"], r["seed"]) for r in rows}
     end = time.monotonic() + 60 * asked.minutes
     pool = ProcessPoolExecutor(asked.jobs, get_context("spawn"), threadpool_limits, (1,))
-    with sharing_what_jax_compiles(), pool, asked.kept.open("a") as file:
+    with compiled_once(), pool, asked.kept.open("a") as file:
         waiting = _todo(programs, done, frameworks)
         running = {pool.submit(of_batch, *batch) for batch in _first(waiting, asked.jobs)}
         while running:

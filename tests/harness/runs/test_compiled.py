@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.atlas.compiled import FOLDER, SETTINGS, compiled_once
+from harness.runs.compiled import FOLDER, SETTINGS, compiled_once
 
 PROGRAM = "import jax; jax.numpy.arange(5.0).sum().block_until_ready(); jax.numpy.sin(jax.numpy.ones(7))"
 
