@@ -86,10 +86,10 @@ class Gradients:
             return np.array([own.verdict(at).right for at in np.ndindex(own.shape)])
         return None
 
-    def time_ratio(self, arrays: Sequence[Array]) -> float | None:
+    def time_ratio(self, arrays: Sequence[Array], warm: bool) -> float | None:
         """How many times as long as the function the derivative takes, at so many numbers."""
         rows = in_rows(arrays, arrays[0].ndim)
-        return time_ratio(self._filled(rows, 0.0).subject(), rows, (np.ones_like(rows[0]),))
+        return time_ratio(self._filled(rows, 0.0).subject(), rows, (np.ones_like(rows[0]),), warm)
 
     def _filled(self, arrays: Sequence[Array], most_s: float | None = None) -> Filled:
         own = arrays[0].size

@@ -112,14 +112,17 @@ def _gradients(
         one.elementwise = is_of_numbers(target, question)
     gradients = Gradients(question, tested, task.run_s)
     drawn = _at_once(gradients, target, task, one, tally) if first and one.elementwise else None
-    if first and task.timed and len(question.derivative.steps) == 1:
-        about["time_ratio"] = ratio(target, question, tested, one.elementwise)
+    timed = first and task.timed and len(question.derivative.steps) == 1
     if first and one.elementwise:
+        if timed:
+            about["time_ratio"] = ratio(target, question, tested, True, warm=True)
         return about, drawn
     result = partial(Result, subject=task.name)
     given = answers(question, tested, target, result)
     sight = given.sights[0] if given.sights else None
     count_gradients(given, target, tested, tally, False)
+    if timed:
+        about["time_ratio"] = ratio(target, question, tested, False, warm=True)
     if sight is not None and first:
         cost = CALL + sum(sight.posed.true.gradient.costs)
         beside = _beside(target, task, cost, about)
@@ -129,13 +132,15 @@ def _gradients(
     return about, None
 
 
-def ratio(target: Target, question: Question, tested: Tested, elementwise: bool | None) -> float | None:
+def ratio(
+    target: Target, question: Question, tested: Tested, elementwise: bool, warm: bool = False
+) -> float | None:
     """How many times as long as the function its gradient takes; None where that cannot be measured."""
     with suppress(ExactError):
         if elementwise:
-            return Gradients(question, tested).time_ratio(target.arrays)
+            return Gradients(question, tested).time_ratio(target.arrays, warm)
         along = recorded(question, target.arrays).directions
-        return time_ratio(tested.subject(), target.arrays, along)
+        return time_ratio(tested.subject(), target.arrays, along, warm)
     return None
 
 

@@ -69,8 +69,12 @@ class _Jax(Framework):
         return watched(derivative, inputs, mend, device)
 
     def device_of(self, args: Sequence[Any]) -> Any:
-        devices = {d for a in args if isinstance(a, jax.Array) for d in a.devices()}
-        return devices.pop() if len(devices) == 1 else None
+        arrays = [a for a in args if isinstance(a, jax.Array)]
+        devices = {d for a in arrays for d in a.devices()}
+        # An array that nobody has bound to the default device must not be: JAX compiles for bound ones apart,
+        # and refuses to mix them with those of another device.
+        free = not any(a.committed for a in arrays) and devices == jax.device_put(0.0).devices()
+        return None if free or len(devices) != 1 else devices.pop()
 
     def pullback(
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from harness.cases import catalogue
+from harness.subject.target import target_of
 from oracles import JaxOracle
+from oracles.frameworks.in_jax import FRAMEWORK
 
 each_setting = pytest.mark.parametrize("global_x64", [False, True])
 each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -106,6 +108,25 @@ def test_results_are_finished_when_they_return(monkeypatch):
 def test_an_unknown_device_is_an_error():
     with pytest.raises(RuntimeError, match="nosuch"):
         JaxOracle("nosuch").subject(catalogue()["relu"], np.dtype("float64"))
+
+
+def test_an_array_runs_on_its_device_and_is_bound_to_it_as_it_was():
+    """JAX compiles for bound arrays apart, and refuses to mix them with another device's."""
+    free, bound = jnp.ones(2), jax.device_put(jnp.ones(2), jax.devices()[0])
+    assert FRAMEWORK.device_of([free, 1.0]) is None
+    assert FRAMEWORK.device_of([free, bound]) == jax.devices()[0]
+    committed = []
+
+    def seen(x):
+        committed.append(x.committed)
+        return jnp.sin(x)
+
+    for device, said in ((free, False), (bound, True)):
+        target = target_of(seen, (device,), {}, None, "jax")
+        committed.clear()
+        own = target.subject(target.flat, target.flat)
+        own.value(*map(own.load, target.arrays))
+        assert committed == [said]
 
 
 @pytest.mark.parametrize("layout", ["strided", "stride-0"])

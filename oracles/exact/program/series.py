@@ -17,6 +17,8 @@ from flint import acb, arb, arb_poly, arb_series
 from oracles.exact.program.balls import ZERO
 from oracles.exact.program.errors import Unsupported
 
+HUGE_S = 1e20  # beyond it zeta is not asked of Arb: after minutes it knows nothing
+
 
 def digamma(x: arb, order: int) -> list[arb]:
     """Arb's own value, and the slopes of -(1/Gamma)' / (1/Gamma), good on both sides of zero."""
@@ -54,11 +56,7 @@ def polygamma(x: arb, order: int, which: arb) -> list[arb]:
 
 def hurwitz_zeta(q: arb, order: int, s: arb) -> list[arb]:
     """Zeta(s, q + t) = sum_n (n + q + t)^-s, expanded term by term: c_k = binom(-s, k) zeta(s + k, q)."""
-    factor, found = arb(1), []
-    for k in range(order + 1):
-        found.append(factor * arb.zeta(s + k, q))
-        factor = factor * -(s + k) / (k + 1)
-    return found
+    return hurwitz_zeta_mixed(q, order, s, along=0)
 
 
 def hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
@@ -66,9 +64,28 @@ def hurwitz_zeta_mixed(q: arb, order: int, s: arb, *, along: int) -> list[arb]:
     flint.ctx.cap = along + 1
     moved, factor, found = arb_series([s, 1], along + 1), arb_series([1], along + 1), []
     for k in range(order + 1):
-        found.append((factor * (moved + k).zeta(q))[along])
+        found.append((factor * _zeta_series(s + k, q, along))[along])
         factor = factor * -(moved + k) / (k + 1)
     return found
+
+
+def _zeta_series(s: arb, q: arb, along: int) -> arb_series:
+    """Zeta(s + e, q) in powers of e.
+
+    Arb's sum takes for ever where s is huge, and has no digit. There all terms but q^-s are negligible. The
+    others' sum, divided by it, is sum_n r_n^(s + e) with r_n = q / (q + n), where the coefficient of e^j is
+    one of r_n^s log(r_n)^j / j!, and |log r|^j / j! <= 1/r. What is left, sum_n r_n^(s-1), is at most its
+    first term and an integral.
+    """
+    if s > 2 and q > 0:
+        tail = (q / (q + 1)) ** (s - 1) * (1 + (q + 1) / (s - 2))
+        if tail < arb(2) ** -flint.ctx.prec:
+            rest = tail.union(-tail)
+            first = arb_series([0, -q.log()], along + 1).exp() * q**-s
+            return first * arb_series([1 + rest, *([rest] * along)], along + 1)
+    if abs(s) > HUGE_S:
+        return arb_series([arb("nan")] * (along + 1), along + 1)
+    return arb_series([s, 1], along + 1).zeta(q)
 
 
 def bessel_i(x: arb, order: int, *, nu: int, scaled: bool) -> list[arb]:
@@ -127,8 +144,18 @@ def spence(x: arb, order: int) -> list[arb]:
 
     That is -F(1, 1; 2; 1 - x) (DLMF 15.4.1), which has no singularity at 1; F's derivatives are DLMF 15.5.2.
     """
+    value = acb(1 - x).polylog(2).real
+    if 0 < x < 0.5:  # 1 - x may be rounded to 1, where the dilogarithm has a branch point (DLMF 25.12.6)
+        value = arb.pi() ** 2 / 6 - x.log() * (-x).log1p() - acb(x).polylog(2).real
+    if order == 0:
+        return [value]
+    if x < 0.5 or x > 2:
+        flint.ctx.cap = order
+        here = arb_series([x, 1], order)
+        slope = here.log() / (1 - here)
+        return [value, *(slope[j] / (j + 1) for j in range(order))]
     slopes = [(-1) ** (j + 1) * (1 - x).hypgeom_2f1(1 + j, 1 + j, 2 + j) / (j + 1) ** 2 for j in range(order)]
-    return [acb(1 - x).polylog(2).real, *slopes]
+    return [value, *slopes]
 
 
 def sinc(x: arb, order: int) -> list[arb]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import flint
 import jax
 import mpmath
 import numpy as np
@@ -23,7 +24,7 @@ from oracles.exact.program import series
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.scalars import SCALARS
-from oracles.exact.program.series import spence
+from oracles.exact.program.series import hurwitz_zeta, hurwitz_zeta_mixed, spence
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 ZERO = 2.404825557695773  # of J0, rounded
@@ -128,6 +129,41 @@ def test_the_coefficients_of_spence_are_those_of_mpmath(order):
         with mpmath.workdps(40), precision(200):
             true = mpmath.taylor(lambda v: mpmath.polylog(2, 1 - v), mpmath.mpf(x), order)[order]
             assert mpmath.almosteq(mpmath.mpf(spence(arb(x), order)[order].mid().str(40, radius=False)), true)
+
+
+@pytest.mark.parametrize("x", ["1e-300", "1e-20", "0.499", "2.001", "1e20", "1e300"])
+def test_the_slopes_of_spence_keep_their_digits_far_from_1(x):
+    """Of 2F1, by which they are known near 1, 20 digits were lost at 1e-20, in 0.6 s."""
+    with precision(128), mpmath.workdps(50):
+        found = spence(arb(x), 2)
+        assert all(ball.rel_accuracy_bits() > 110 for ball in found)
+        at = mpmath.mpf(x)
+        first = mpmath.log(at) / (1 - at)
+        true = [first, (1 / at + first) / (1 - at) / 2]
+        for ball, slope in zip(found[1:], true, strict=True):
+            assert mpmath.almosteq(mpmath.mpf(ball.mid().str(45, radius=False)), slope, rel_eps=1e-30)
+
+
+@pytest.mark.parametrize(("s", "q"), [(150.0, 0.5), (300.0, 0.01), (1e4, 2.0), (1e19, 3.0)])
+def test_zeta_is_its_first_term_where_the_others_are_negligible(s, q):
+    """Overlaps with Arb's sum, in value and slope along q and along s."""
+    with precision(128):
+        for along in range(3):
+            flint.ctx.cap = along + 1
+            moved = flint.arb_series([s, 1], along + 1)
+            value, slope = moved.zeta(q)[along], (-moved * (moved + 1).zeta(q))[along]
+            for ball, true in zip(
+                hurwitz_zeta_mixed(arb(q), 1, arb(s), along=along), (value, slope), strict=True
+            ):
+                assert ball.overlaps(true)
+                assert ball.rel_accuracy_bits() > 100
+
+
+def test_zeta_of_a_huge_s_is_known_or_not_asked():
+    """Arb took minutes at 4096 bits, and knew nothing."""
+    with precision(4096):
+        assert all(ball.rel_accuracy_bits() > 3000 for ball in hurwitz_zeta(arb("0.57"), 1, arb(2.0**512)))
+        assert not any(ball.is_finite() for ball in hurwitz_zeta(arb("1e160"), 1, arb(2.0**512)))
 
 
 @pytest.mark.parametrize(("name", "points"), [("ndtri", [0.3, 0.02, 0.999]), ("spence", [0.3, 0.75, 5.0])])

@@ -212,6 +212,8 @@ def trace(a: Var) -> Var:
 
 # -- exponentials -----------------------------------------------------------------------------------------
 
+PRODUCTS = 10  # terms and squarings that an ordinary matrix takes; a huge one takes hundreds
+
 
 def _exponential(a: Array) -> Array:
     return batched(lambda m: _entries(matrix(m).exp()), a)
@@ -247,7 +249,7 @@ exponential_along_ = Primitive(
     _exponential_along,
     _exponential_along_jvp,
     lambda e, k, ct: _along(transpose(e.operands[0]), ct),
-    cost=cubed,
+    cost=lambda e: 8 * PRODUCTS * cubed(e),
 )
 
 
@@ -262,7 +264,7 @@ def _exponential_jvp(equation: Equation, tangents: Tangents) -> Var:
     return _along(a, ta)
 
 
-exponential_ = Primitive("matrix_exp", _exponential, _exponential_jvp, cost=cubed)
+exponential_ = Primitive("matrix_exp", _exponential, _exponential_jvp, cost=lambda e: PRODUCTS * cubed(e))
 
 
 def exponential(a: Var) -> Var:
