@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 MOST_S = 20.0  # of computing, for a row; those that end take a few seconds
+ENDLESS = "SIGPROF"  # in the reason of a process that ended so
 RUN_S = 5.0  # for one run at an array of numbers, where JAX compiles first; those that end take one
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from harness.atlas.guard import ending_after
+from harness.atlas.guard import ENDLESS, ending_after
 from harness.atlas.numbers import CALM
 from harness.atlas.points import Of, asking, is_of_numbers, measure, ratio
 from harness.atlas.row import Measured, Row
@@ -45,7 +45,7 @@ def measured(task: Task) -> list[Measured]:
 
 def failed(task: Task, why: str) -> list[Measured]:
     """The rows of a function whose process did not live to give them."""
-    said = f"does not end in {task.most_s:g} s of computing" if "SIGPROF" in why else why
+    said = f"does not end in {task.most_s:g} s of computing" if ENDLESS in why else why
     return [
         Measured(Row(function=task.name, dtype=dtype, order=order, note=shortened(said)))
         for dtype in task.dtypes
@@ -96,7 +96,7 @@ def ratios(task: Task) -> dict[str, float]:
 
     def timed(target: Target, question: Question) -> float | None:
         tested = under_test(target, question.derivative)
-        return ratio(target, question, tested, is_of_numbers(target, question))
+        return ratio(target, question, tested, is_of_numbers(target, question)[0])
 
     found = {}
     for dtype in task.dtypes:

@@ -13,6 +13,7 @@ import numpy as np
 from harness.atlas.asked import Gradients, Values
 from harness.atlas.clock import time_ratio
 from harness.atlas.count import count_gradients, count_values, over_numbers
+from harness.atlas.numbers import CALM
 from harness.atlas.tally import Tally
 from harness.atlas.task import Task
 from harness.check import answers, question_of
@@ -37,15 +38,17 @@ VALUES = [one.name for one in ENTRIES if not one.is_layout]
 WORK = 6e4  # additions that a row's points may take, beyond the first
 COST = {"torch": 1, "jax": 3, "numpy": 1}  # JAX compiles much
 SECONDS = 2.0  # of work for one truth, at the most
+CALLS_ENDLESS = f"calls what takes too long at all numbers: asked from 2^-{CALM} to 2^{CALM} alone"
 R = TypeVar("R")
 
 
 @dataclass
 class Of:
-    """A subject; and whether it is a function of single numbers, once that is known."""
+    """A subject; and once it is known whether it is a function of single numbers, and what it calls."""
 
     subject: Any
     elementwise: bool | None = None
+    called: frozenset[str] = frozenset()
 
 
 def measure(
@@ -109,7 +112,9 @@ def _gradients(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     about: dict[str, Any] = {}
     if first and one.elementwise is None:
-        one.elementwise = is_of_numbers(target, question)
+        one.elementwise, one.called = is_of_numbers(target, question)
+    if one.called & set(task.endless) and not task.calm:
+        task, about["note"] = replace(task, calm=True), CALLS_ENDLESS
     gradients = Gradients(question, tested, task.run_s)
     drawn = _at_once(gradients, target, task, one, tally) if first and one.elementwise else None
     timed = first and task.timed and len(question.derivative.steps) == 1
@@ -158,16 +163,18 @@ def _at_once(
     return drawn
 
 
-def is_of_numbers(target: Target, question: Question) -> bool:
-    """Whether it is a function of single numbers, by its first derivative."""
+def is_of_numbers(target: Target, question: Question) -> tuple[bool, frozenset[str]]:
+    """Whether it is a function of single numbers, by its first derivative, and what it calls."""
     first = replace(question, derivative=Derivative((REVERSE,)))
     if len(question.active) < len(target.arrays):
-        return False
+        return False, frozenset()
     middle = [np.full_like(a, np.median(np.asarray(a, np.float64))) for a in target.arrays]
     for arrays in (target.arrays, middle):  # among the given ones may be a pole
         with suppress(ExactError):
-            return is_elementwise(pose(first, arrays), len(arrays))
-    return False
+            posed = pose(first, arrays)
+            called = frozenset(equation.called for equation in posed.forward.program.equations)
+            return is_elementwise(posed, len(arrays)), called
+    return False, frozenset()
 
 
 def _beside(

@@ -31,6 +31,7 @@ class Task:
         calm: Whether it is asked at calm numbers alone (`numbers.CALM`), and not at boundary values: where
             its own code never ends elsewhere.
         most_s: The seconds of computing after which a row ends its process; 0 for any number.
+        endless: Operations by whose names functions never ended: what calls one is asked at calm numbers.
     """
 
     system: str
@@ -42,6 +43,7 @@ class Task:
     orders: tuple[int, ...] = ()
     calm: bool = False
     most_s: float = 0.0
+    endless: tuple[str, ...] = ()
 
     @property
     def run_s(self) -> float:

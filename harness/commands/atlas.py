@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from harness.atlas.compare import compared
-from harness.atlas.guard import MOST_S
+from harness.atlas.guard import ENDLESS, MOST_S
 from harness.atlas.measure import failed, measured, ratios
 from harness.atlas.row import DTYPES, Measured
 from harness.atlas.saved import Atlas, in_order, journal_of, read, text_of, versions
@@ -153,13 +153,16 @@ def _each(asked: list[Task], workers: Workers, timeout: float) -> Iterator[list[
         yield from map(measured, asked)
         return
     apart: list[Task] = []
+    endless = set[str]()
 
     def postponed(one: Task, why: str) -> _Found:
         apart.append(one)
+        if ENDLESS in why:
+            endless.update(one.name.split(".")[1:])
         return one.name, []
 
     most_s = 0.0 if workers.scheduler else MOST_S  # which ends a process of this machine alone
-    batches = ([replace(one, most_s=most_s)] for one in asked)
+    batches = ([replace(one, most_s=most_s, endless=tuple(sorted(endless)))] for one in asked)
     for name, rows in spread(replace(MEASURING, failed=postponed), batches, workers, timeout):
         if all(one.name != name for one in apart):
             yield rows

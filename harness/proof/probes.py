@@ -20,7 +20,7 @@ from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
 from harness.subject.patience import Endless, ending
 from harness.subject.tested import Tested
-from oracles.exact.program.errors import first_line
+from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
@@ -39,7 +39,10 @@ OVERWRITTEN = "has been modified by an inplace operation"
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What a gradient raised instead of a result, in a line; `stopped`: it did not end, and was stopped."""
+    """What a gradient raised instead of a result, in a line.
+
+    `stopped`: it did not end, and was stopped; or the framework refused it.
+    """
 
     text: str
     stopped: bool = False
@@ -243,7 +246,7 @@ def caught(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except Exception as problem:
-        return Raised(first_line(problem))
+        return Raised(first_line(problem), stopped=isinstance(problem, Unsupported))
 
 
 def _is(expected: Found, found: Found) -> bool:

@@ -20,12 +20,14 @@ from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import name_of, strange
 from oracles.exact.from_aten.sparse import dense
 from oracles.exact.from_aten.watch import explained
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
 
+# Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
+PHASE = "specified up to multiplication by e^{i phi}"
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -54,7 +56,15 @@ class _Torch(Framework):
                     errors.append(error)
             raise errors[1]
 
-        return Subject(load, run, gradient, values_by(self.on_host), gradient_by(self.on_host, primal))
+        def pull(*args: Any) -> Any:
+            try:
+                return gradient(*args)
+            except RuntimeError as problem:
+                if PHASE not in str(problem):
+                    raise
+                raise Unsupported(f"torch has no derivative of a phase ({first_line(problem)})") from None
+
+        return Subject(load, run, pull, values_by(self.on_host), gradient_by(self.on_host, primal))
 
     def watched(self, derivative: Function, inputs: Sequence[Any], mend: Mend, device: Any = None) -> Watched:
         from oracles.frameworks.torch_calls import TorchCalls, duplicate, watched

@@ -144,7 +144,7 @@ OTHERS = {
     "a torch module": (torch.nn.RReLU(), T),
     "in place": (lambda x: x.mul_(2), T),
     "JAX's chance": (lambda x: x * jax.random.normal(jax.random.key(0), (3,)), J),
-    "complex in JAX": (lambda x: jnp.linalg.eigvals(jnp.diag(x)).real, J),
+    "complex in JAX": (lambda x: jnp.max(x * (1 + 1j)).real, J),
 }
 by_hand = {"vjp": lambda g, x: g}
 

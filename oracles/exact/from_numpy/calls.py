@@ -47,7 +47,8 @@ from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, opaque, spread, unsupported, words
-from oracles.exact.program.complex import Complex, choose, each_part
+from oracles.exact.program.complex import Complex, as_complex, choose, each_part
+from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import scatter_add
@@ -428,6 +429,14 @@ def _angle(tape: Tape, z: Any, deg: bool = False) -> Any:
     return np.degrees(angle) if deg else angle
 
 
+def _eig(tape: Tape, a: Any) -> Any:
+    """Real where NumPy's are: where all numbers are."""
+    value, kind = np.linalg.eig(values(a)), (a.value + 0j).dtype.name
+    w, v = eig(as_complex(a.recorded, kind), of_eig(a.value.dtype))
+    real = value.eigenvalues.dtype.kind == "f"
+    return type(value)(*(wrap(tape, n, r.re if real else r) for n, r in zip(value, (w, v), strict=True)))
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
     "real": lambda tape, val: val.real,
     "imag": lambda tape, val: val.imag,
@@ -444,4 +453,6 @@ SPECIAL: dict[str, Callable[..., Any]] = {
         x if not copy and x.dtype == dtype else cast(x, np.dtype(dtype))
     ),
     "nan_to_num": _nan_to_num,
+    "linalg.eig": _eig,
+    "linalg.eigvals": lambda tape, a: _eig(tape, a).eigenvalues,
 }

@@ -83,14 +83,14 @@ def embedded(a: Complex) -> Var:
     return concatenate([concatenate([a.re, -a.im], -1), concatenate([a.im, a.re], -1)], -2)
 
 
-def solve(a: Complex | Var, b: Complex | Var, left: bool = True) -> Complex:
-    """The x of a x = b, or of x a = b."""
+def solve(a: Complex | Var, b: Complex | Var, left: bool = True, runs: bool = True) -> Complex:
+    """The x of a x = b, or of x a = b; `runs` as of `linear_algebra.solve`."""
     kind = next(v.dtype for v in (a, b) if isinstance(v, Complex))
     a, b = as_complex(a, kind), as_complex(b, kind)
     if not left:
-        return transpose(solve(transpose(a), transpose(b)))
+        return transpose(solve(transpose(a), transpose(b), runs=runs))
     n = a.shape[-1]
-    found = la.solve(embedded(a), concatenate([b.re, b.im], -2))
+    found = la.solve(embedded(a), concatenate([b.re, b.im], -2), runs=runs)
     return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
 
 
@@ -188,6 +188,12 @@ def triangle(a: Complex, lower: bool, strict: bool = False, unit: bool = False) 
     return Complex(re, la.triangle(a.im, lower, strict=strict or unit))
 
 
+def hermitian(a: Complex, lower: bool = True) -> Complex:
+    """The Hermitian matrix with this triangle, and a real diagonal."""
+    strict = triangle(a, lower, strict=True)
+    return strict + adjoint(strict) + la.triangle(la.triangle(a.re, lower=True), lower=False)
+
+
 def det(a: Complex) -> Complex:
     """By the pivots."""
     factors, rows = lu(a)
@@ -251,7 +257,7 @@ def pinv(a: Complex) -> Complex:
     """(a^H a)^-1 a^H for full column rank, a^H (a a^H)^-1 for full row rank."""
     if a.shape[-2] < a.shape[-1]:
         return adjoint(pinv(adjoint(a)))
-    return solve(matmul(adjoint(a), a), adjoint(a))
+    return solve(matmul(adjoint(a), a), adjoint(a), runs=False)
 
 
 def _below(v: Var, count: int) -> Var:

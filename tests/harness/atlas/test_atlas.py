@@ -187,6 +187,30 @@ def test_calm_numbers_are_neither_tiny_nor_huge(monkeypatch):
     assert "2^8" in found[1].row.note
 
 
+def test_what_calls_an_endless_operation_is_asked_at_calm_numbers(monkeypatch):
+    x = torch.tensor([0.5, 1.5, 3.0], dtype=torch.float64, requires_grad=True)
+    whole = rows_of(monkeypatch, "torch", torch.exp, x, endless=("igamma",), work=0.1, orders=(1,))
+    found = rows_of(monkeypatch, "torch", torch.exp, x, endless=("exp",), work=0.1, drawn=True, orders=(1,))
+    assert "at all numbers" not in whole[1].row.note
+    assert "calls what takes too long at all numbers" in found[1].row.note
+    assert max(abs(float(point[0])) for point in found[1].sweep["points"]) <= 2.0**8
+
+
+def test_later_functions_know_what_never_ended(monkeypatch):
+    asked = []
+
+    def spread_here(job, batches, workers, timeout):
+        for (one,) in batches:
+            asked.append(one)
+            died = one.name == "jax.lax.igamma" and not one.calm
+            yield job.failed(one, "killed by SIGPROF") if died else (one.name, [Measured(ROW)])
+
+    monkeypatch.setattr(command, "spread", spread_here)
+    tasks = [Task("jax", f"jax.{name}", ("float64",)) for name in ("lax.exp", "lax.igamma", "numpy.sin")]
+    list(command._each(tasks, Workers(1), 9.0))
+    assert [("igamma" in one.endless) for one in asked[:3]] == [False, False, True]
+
+
 def test_what_never_ends_ends_its_process():
     never = "from harness.atlas.guard import ending_after\nwith ending_after(0.05):\n    sum(range(10**12))"
     ended = subprocess.run([sys.executable, "-c", never], check=False, timeout=60)

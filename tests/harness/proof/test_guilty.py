@@ -131,7 +131,7 @@ def test_a_part_points_to_the_operation_that_goes_wrong(name):
 @pytest.mark.parametrize(
     ("function", "x"),
     [
-        (lambda x: torch.linalg.eigvals(x * x[:, None]).real, TX),
+        (lambda x: torch.geqrf(x * x[:, None])[0], TX),
         (lambda x: jax.scipy.linalg.schur(x * x[:, None])[0], JX),
     ],
     ids=["torch", "JAX"],

@@ -104,6 +104,12 @@ def _named(name: str) -> Any:
     return found
 
 
+def _untwisted(a: Any) -> Any:
+    """What no phase of eigenvectors changes."""
+    w, v = np.linalg.eigh(a)
+    return w, np.abs(v), np.linalg.eigvalsh(a, "U")
+
+
 COMPLEX: dict[str, Sample] = {
     **{f"complex {n}": _of_complex(_named(n)) for n in _COMPLEX.split()},
     **{
@@ -129,6 +135,11 @@ COMPLEX: dict[str, Sample] = {
         lambda a: (np.linalg.cholesky(a @ a.conj().T), np.linalg.cholesky(a @ a.conj().T, upper=True))
     ),
     "complex linalg.qr": _square(lambda a: (*np.linalg.qr(a), np.linalg.qr(a[:, :2], "r"))),
+    "complex linalg.eigh": _square(lambda a: _untwisted(a @ a.conj().T)),
+    "complex linalg.svd": _square(
+        lambda a: (np.abs(np.linalg.svd(a)[0]), np.linalg.svd(a)[1], np.linalg.svdvals(a[:, :2]))
+    ),
+    "linalg.eig": Sample(lambda a: (np.abs(np.linalg.eig(a)[1]), np.linalg.eigvals(a).real), (A,)),
     "complex linalg.matrix_power": _square(
         lambda a: (np.linalg.matrix_power(a, 3), np.linalg.matrix_power(a, -2))
     ),

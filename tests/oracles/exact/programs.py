@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.program import fourier
+from oracles.exact.program import eigen_general, eigen_hermitian, fourier
 from oracles.exact.program import functions as fn
-from oracles.exact.program.complex import Complex, div
+from oracles.exact.program.complex import Complex, absolute, div
 from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
@@ -43,9 +44,17 @@ X, Y = _draw((3, 4), 1), _draw((3, 4), 2)
 MASK = np.arange(12).reshape(3, 4) % 3 == 0
 POSITIVE, UNIT = _draw((3, 4), 3, 0.1, 3.0), _draw((3, 4), 4, -0.9, 0.9)
 A = _draw((3, 3), 5) + 3 * np.eye(3)
+B = _draw((3, 3), 8)
 SYMMETRIC = A @ A.T
 STACK, STACK2 = _draw((2, 3, 4), 6), _draw((2, 4, 2), 7)
 WITH_ZEROS = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 0.0, X)
+
+
+def _eig(which: int, part: str, a: Var, b: Var) -> Var:
+    """One part of the eigenvalues, or of the eigenvectors."""
+    found = eigen_general.eig(Complex(a, b), eigen_general.of_eig(np.dtype("complex128")))
+    return getattr(found[which], part)
+
 
 SCALAR_DOMAINS: dict[str, Array] = {
     **dict.fromkeys(("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh"), X),
@@ -128,6 +137,7 @@ SAMPLES: dict[str, Sample] = {
     "eigenvectors": Sample(lambda a: spectral.eigh(a)[1], (SYMMETRIC,)),
     "singular values": Sample(spectral.singular_values, (X,)),
     "singular vectors": Sample(lambda a: spectral.svd(a)[2], (X,)),
+    "least squares": Sample(lambda a, b: linear_algebra.solve(a, b, runs=False), (SYMMETRIC, X)),
     "gamma_lower in a": Sample(lambda a, x: scalar("gamma_lower", x, a), (POSITIVE, POSITIVE[:, ::-1])),
     "gamma_upper in a": Sample(lambda a, x: scalar("gamma_upper", x, a), (POSITIVE, POSITIVE[:, ::-1])),
     "hurwitz_zeta in s": Sample(lambda s, q: scalar("hurwitz_zeta", q, s + 1.0), (POSITIVE, POSITIVE[::-1])),
@@ -153,6 +163,12 @@ SAMPLES: dict[str, Sample] = {
     "ndtri": Sample(fn.ndtri, (POSITIVE / 4,)),
     "gelu": Sample(fn.gelu, (X,)),
     "variance": Sample(lambda x: fn.variance(x, (1,), 1.0), (X,)),
+    **{f"complex eigenvalues, {part}": Sample(partial(_eig, 0, part), (A, B)) for part in ("re", "im")},
+    **{f"complex eigenvectors, {part}": Sample(partial(_eig, 1, part), (A, B)) for part in ("re", "im")},
+    "hermitian eigenvalues": Sample(lambda a, b: eigen_hermitian.eigh(Complex(a, b))[0], (A, B)),
+    "hermitian eigenvectors": Sample(lambda a, b: absolute(eigen_hermitian.eigh(Complex(a, b))[1]), (A, B)),
+    "complex singular values": Sample(lambda a, b: eigen_hermitian.singular_values(Complex(a, b)), (X, Y)),
+    "complex singular vectors": Sample(lambda a, b: absolute(eigen_hermitian.svd(Complex(a, b))[2]), (X, Y)),
 }
 
 

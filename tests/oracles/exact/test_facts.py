@@ -19,8 +19,10 @@ QUOTIENTS = {"integer_div", "integer_rem", "integer_floor_div", "integer_floor_r
 LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
-MATRICES = {"solve", "det", "cholesky", "eigenvalues", "eigenvectors", "lapack_signs"}
-MATRICES |= {"matrix_exp", "matrix_exp_along"}
+UNBOUNDED = {"matrix_exp", "matrix_exp_along", "least_squares"}  # nothing says how they round
+MATRICES = UNBOUNDED | {"solve", "det", "cholesky", "eigenvalues", "eigenvectors"}
+MATRICES |= {f"{of}_eigen{what}" for of in ("complex", "hermitian") for what in ("values", "vectors")}
+CHOICES = {"lapack_signs", "lapack_gauge", "lapack_phases"}
 CONSTANT = {
     "constant",
     "pi",
@@ -29,10 +31,9 @@ CONSTANT = {
     "no_grad",
     "signed",
     "weights",
-    "lapack_signs",
     "edge_rate",
 }
-CONSTANT |= STEPS | AROUND | EXACT
+CONSTANT |= CHOICES | STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}
 LINEAR = MOVES | {
     "add",
@@ -46,6 +47,7 @@ LINEAR = MOVES | {
     "matmul",
     "matrix_exp_along",
     "solve",
+    "least_squares",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}
 OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}
@@ -68,7 +70,7 @@ FACTS = {
     "evaluate": EVERY,
     "jvp": EVERY - CONSTANT,
     "transpose": LINEAR,
-    "rounded": EVERY - EXACT - MATRICES,  # no kernel of LAPACK has a rounding model
+    "rounded": EVERY - EXACT - UNBOUNDED,
     "opened": OPENED,
     "rows": ROWS,
     "comparison": COMPARISONS,
@@ -76,7 +78,7 @@ FACTS = {
     "jumps": COMPARISONS | STEPS | AROUND | ORDERS,
     "terms": {"add", "sub", "reduce_sum"},
     "around": STEPS | {"select", "convert"},
-    "cost": MATRICES - {"lapack_signs"} | {"matmul", "taylor"},
+    "cost": MATRICES | {"matmul", "taylor"},
     "kink": AROUND | {"blend", "weights", "mixture", "arrange", "edge_rate"},
 }
 

@@ -321,7 +321,7 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
         (lambda x: x * torch.rand(3), "random numbers"),
         (lambda x: x.add_(1), "changes its input"),
         (lambda x: x.detach().add_(1), "changes its input"),
-        (lambda x: torch.linalg.eigvals(torch.complex(x, x).diag()).abs(), "of complex numbers has no rule"),
+        (lambda x: torch.geqrf(torch.complex(x, x).diag())[0].abs(), "of complex numbers has no rule"),
         (
             lambda x: torch.special.airy_ai(x),
             r"aten.special_airy_ai has no rule: say what it computes",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -26,20 +26,19 @@ from oracles.exact.from_aten.call import (
 )
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules import RULES, sparse
-from oracles.exact.from_aten.rules.linalg import added, cross, permutation
+from oracles.exact.from_aten.rules.linalg import NOT_UNIQUE, added, cross, moving_as, permutation
 from oracles.exact.from_aten.rules.moving import MOVERS
 from oracles.exact.from_aten.rules.reductions import axes, norm
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
-from oracles.exact.program import fourier
+from oracles.exact.program import eigen_general, eigen_hermitian, fourier
 from oracles.exact.program import functions as f
 from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.errors import Undecided, Unsupported, listening
 from oracles.exact.program.factorizations import exchanges, order_of
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
-from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.program import Var
+from oracles.exact.program.program import Array, Var
 
 
 def of_complex(call: OperatorCall, name: str, operands: Sequence[Any], named: dict[str, Any]) -> Any:
@@ -240,15 +239,31 @@ def _renorm(x: Complex, p: float, dim: int, maxnorm: float) -> Complex:
 # -- matrices ---------------------------------------------------------------------------------------------
 
 
+def _is_hermitian(a: torch.Tensor) -> bool:
+    """To rounding. Where operators are watched, torch does not see that a conjugate is to be taken."""
+    numbers = a.detach().resolve_conj().numpy()
+    return np.allclose(numbers, np.swapaxes(numbers, -1, -2).conj())
+
+
 def _cholesky(call: OperatorCall, a: Complex, upper: bool = False, check_errors: bool = False) -> Complex:
-    """Of one triangle; a matrix that is Hermitian to rounding is meant to stay so when it moves."""
-    real = call.args[0].detach()
-    if torch.allclose(real, real.mH):
-        a = cx.div(a + ca.adjoint(a), 2.0)
-    elif upper:
-        a = ca.adjoint(a)
-    low = ca.cholesky(a)
+    """Of one triangle; a matrix that is Hermitian to rounding is meant to stay so when it moves.
+
+    Beside these matrices torch goes on as if the diagonal of the factor became complex: dL is
+    L p(L^-1 dA L^-H), p the lower triangle with half of the diagonal. It adds nothing for Hermitian ones.
+    """
+    if not _is_hermitian(call.args[0]):
+        low = ca.cholesky(ca.adjoint(a) if upper else a)
+        return ca.adjoint(low) if upper else low
+    numbers = ca.hermitian(a, not upper)
+    low = ca.cholesky(_moving_as(numbers, cx.div(a + ca.adjoint(a), 2.0)))
+    inner = ca.solve(low, ca.adjoint(ca.solve(low, ca.adjoint(_moving_as(numbers, a)))))
+    turn = index(inner.im, lambda p: np.diagonal(p, axis1=-2, axis2=-1)) * 0.5
+    low = low + cx.mul(low, cx.pair(0.0, reshape(turn, (*turn.shape[:-1], 1, turn.shape[-1]))))
     return ca.adjoint(low) if upper else low
+
+
+def _moving_as(numbers: Complex, moving: Complex) -> Complex:
+    return Complex(moving_as(numbers.re, moving.re), moving_as(numbers.im, moving.im))
 
 
 def _gram(low: Complex, upper: bool) -> Complex:
@@ -352,9 +367,7 @@ def _pinv(
     if given and any(torch.linalg.matrix_rank(real, **call.kwargs).flatten() < min(real.shape[-2:])):
         raise Unsupported("linalg.pinv that drops singular values below a tolerance: not yet")
     if hermitian:
-        strict = ca.triangle(a, lower=True, strict=True)
-        diagonal = la.triangle(la.triangle(a.re, lower=True), lower=False)
-        a = strict + ca.adjoint(strict) + diagonal
+        a = ca.hermitian(a)
     return ca.pinv(a)
 
 
@@ -372,6 +385,65 @@ def _lstsq(call: OperatorCall, a: Complex, b: Complex, *_: Any, **__: Any) -> tu
 
 def _vectors(b: Any, a: Any, shape: Any) -> bool:
     return bool(b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]))
+
+
+def _eig(call: OperatorCall, a: Var | Complex) -> tuple[Complex, Complex]:
+    return eigen_general.eig(cx.as_complex(a, kind_of(call)), _of_eig(a.dtype))
+
+
+def _eigh(call: OperatorCall, a: Complex, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Complex]:
+    """As of a real matrix: one that is Hermitian to rounding is meant to stay so."""
+    if _is_hermitian(call.args[0]):
+        a = _moving_as(ca.hermitian(a, uplo == "L"), cx.div(a + ca.adjoint(a), 2.0))
+    return eigen_hermitian.eigh(a, uplo == "L", _of_eigh(a.dtype))
+
+
+def _svd(
+    call: OperatorCall,
+    a: Complex,
+    full_matrices: bool = False,
+    compute_uv: bool = True,
+    *,
+    driver: Any = None,
+) -> tuple[Complex | None, Var, Complex | None]:
+    if not compute_uv:
+        return None, eigen_hermitian.singular_values(a), None
+    if full_matrices and a.shape[-2] != a.shape[-1]:
+        raise Unsupported(NOT_UNIQUE)
+    return eigen_hermitian.svd(a, _of_svd(a.dtype))
+
+
+@cache
+def _of_eig(dtype: str) -> eigen_general.Library:
+    """torch's own eigenvalues and -vectors, in its precision; of a real matrix by its driver for these."""
+
+    def of(numbers: Array) -> tuple[Array, Array]:
+        own = torch.from_numpy(numbers if dtype in REAL else numbers.real.copy()).to(getattr(torch, dtype))
+        w, v = (np.asarray(x.to(torch.complex128)) for x in torch.linalg.eig(own))
+        return w, v
+
+    return of
+
+
+@cache
+def _of_eigh(dtype: str) -> eigen_hermitian.Vectors:
+    kind = getattr(torch, dtype)
+    return lambda numbers: np.asarray(
+        torch.linalg.eigh(torch.from_numpy(numbers).to(kind))[1].to(torch.complex128)
+    )
+
+
+@cache
+def _of_svd(dtype: str) -> eigen_hermitian.Vectors:
+    """Those of the shorter side, in columns."""
+    kind = getattr(torch, dtype)
+
+    def vectors(numbers: Array) -> Array:
+        u, _, vh = torch.linalg.svd(torch.from_numpy(numbers).to(kind), full_matrices=False)
+        short = u if numbers.shape[-2] <= numbers.shape[-1] else vh.mH
+        return np.asarray(short.resolve_conj().to(torch.complex128))
+
+    return vectors
 
 
 def _solve_ex(
@@ -530,6 +602,9 @@ COMPLEX: dict[str, Rule] = {
     "linalg_lstsq": _lstsq,
     "_linalg_solve_ex": _solve_ex,
     "linalg_inv_ex": _alone(ca.inverse),
+    "linalg_eig": _eig,
+    "_linalg_eigh": _eigh,
+    "_linalg_svd": _svd,
     "_fft_c2c": lambda call, *args: _c2c(*args),
     "_fft_r2c": lambda call, *args: _r2c(*args),
     "_fft_c2r": lambda call, *args: _c2r(*args),

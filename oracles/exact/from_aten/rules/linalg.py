@@ -13,8 +13,8 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Undecided, Unsupported, listening
 from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, reflections
+from oracles.exact.program.primitives import detach, scalar
 from oracles.exact.program.primitives import linear_algebra as la
-from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
@@ -78,14 +78,22 @@ def _solve_triangular(a: Var, b: Var, *, upper: bool, left: bool = True, unitria
     return la.solve(la.triangle(a, not upper, unit=unitriangular), b, left)
 
 
+def moving_as(numbers: Var, moving: Var) -> Var:
+    """These numbers; where they move, they do so as the other ones, which are the same but for rounding."""
+    return detach(numbers) + (moving - detach(moving))
+
+
+def symmetric(a: Var, lower: bool = True) -> Var:
+    """The symmetric matrix with this triangle."""
+    return la.triangle(a, lower) + la.transpose(la.triangle(a, lower, strict=True))
+
+
 def _cholesky(call: OperatorCall, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
     """Of one triangle; a matrix that is symmetric to rounding is meant to stay so when it moves."""
-    real = call.args[0].detach()
+    real, own = call.args[0].detach(), la.transpose(a) if upper else a
     if torch.allclose(real, real.mT):
-        a = (a + la.transpose(a)) * 0.5
-    elif upper:
-        a = la.transpose(a)
-    low = la.cholesky(a)
+        own = moving_as(symmetric(own), (a + la.transpose(a)) * 0.5)
+    low = la.cholesky(own)
     return la.transpose(low) if upper else low
 
 
@@ -109,10 +117,10 @@ def _pinv_above(
 def _pinv(a: Var, hermitian: bool = False) -> Var:
     """(a^T a)^-1 a^T for full column rank, a^T (a a^T)^-1 for full row rank; hermitian: of one triangle."""
     if hermitian:
-        a = la.triangle(a, lower=True) + la.transpose(la.triangle(a, lower=True, strict=True))
+        a = symmetric(a)
     if a.shape[-2] < a.shape[-1]:
         return la.transpose(_pinv(la.transpose(a)))
-    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
+    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a), runs=False)
 
 
 def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
@@ -132,10 +140,13 @@ def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var,
 
 def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Var]:
     """Values, ascending, and vectors; a matrix that is symmetric to rounding is meant to stay so."""
-    real = call.args[0].detach()
+    real, low = call.args[0].detach(), uplo == "L"
     if torch.allclose(real, real.mT):
-        a = (a + la.transpose(a)) * 0.5
-    return eigh(a, uplo == "L", _of_eigh(a.dtype))
+        a = moving_as(symmetric(a, low), (a + la.transpose(a)) * 0.5)
+    return eigh(a, low, _of_eigh(a.dtype))
+
+
+NOT_UNIQUE = "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
 
 
 def _svd(
@@ -144,9 +155,7 @@ def _svd(
     if not compute_uv:
         return None, singular_values(a), None
     if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(
-            "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-        )
+        raise Unsupported(NOT_UNIQUE)
     return svd(a, _of_svd(a.dtype))
 
 

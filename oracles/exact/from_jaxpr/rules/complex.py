@@ -15,10 +15,11 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.rules.arrays import REDUCTIONS, SHAPES
 from oracles.exact.from_jaxpr.rules.elementwise import ELEMENTWISE
 from oracles.exact.from_jaxpr.rules.indexing import INDEXING
+from oracles.exact.from_jaxpr.rules.linalg import NOT_UNIQUE, of_eig, of_eigh, of_svd
 from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
-from oracles.exact.program import fourier
+from oracles.exact.program import eigen_general, eigen_hermitian, fourier
 from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.factorizations import exchanges
@@ -144,6 +145,31 @@ def _qr(call: Eqn, a: Complex) -> list[Any]:
     return [q, r] if call.params["full_matrices"] else [q[..., :, :k], r[..., :k, :]]
 
 
+def _eig(call: Eqn, a: Var | Complex) -> list[Any]:
+    if call.params["compute_left_eigenvectors"]:
+        raise Unsupported("eig with left eigenvectors: not yet")
+    kind = str(call.outvars[0].aval.dtype)
+    w, right = eigen_general.eig(cx.as_complex(a, kind), of_eig(a.dtype))
+    return [w, right] if call.params["compute_right_eigenvectors"] else [w]
+
+
+def _svd(call: Eqn, a: Complex) -> list[Any]:
+    if not call.params["compute_uv"]:
+        return [eigen_hermitian.singular_values(a)]
+    if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:
+        raise Unsupported(NOT_UNIQUE)
+    u, s, vh = eigen_hermitian.svd(a, of_svd(a.dtype))
+    return [s, u, vh]
+
+
+def _sort(call: Eqn, *operands: Any) -> list[Any]:
+    """Complex keys by their real parts, equal ones by their imaginary parts."""
+    keys = sum(len(cx.vars_of(x)) for x in operands[: call.params["num_keys"]])
+    flat = [v for x in operands for v in cx.vars_of(x)]
+    found = iter(_RULES["sort"](call._replace(params={**call.params, "num_keys": keys}), *flat))
+    return [Complex(next(found), next(found)) if isinstance(x, Complex) else next(found) for x in operands]
+
+
 _LINEAR = (
     "broadcast_in_dim reshape squeeze expand_dims transpose rev slice split stack unstack tile concatenate "
     "reduce_sum cumsum gather scatter scatter-add scatter-sub dynamic_slice dynamic_update_slice pad copy "
@@ -181,6 +207,10 @@ COMPLEX: dict[str, Rule] = {
     "cholesky": lambda call, a: ca.cholesky(a),
     "lu": _lu,
     "qr": _qr,
+    "eig": _eig,
+    "eigh": lambda call, a: eigen_hermitian.eigh(a, call.params["lower"], of_eigh(a.dtype))[::-1],
+    "svd": _svd,
+    "sort": _sort,
 }
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import jax
+import numpy as np
+
 from oracles.exact.from_jaxpr.call import Eqn, Rule
+from oracles.exact.from_jaxpr.tracing import x64_for
+from oracles.exact.program.complex import REAL
+from oracles.exact.program.eigen_general import Library
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.factorizations import exchanges, lu, order_of, qr
-from oracles.exact.program.primitives.linear_algebra import cholesky, solve, transpose, triangle
-from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
-from oracles.exact.program.program import Var
+from oracles.exact.program.primitives.arrays import concatenate, reshape
+from oracles.exact.program.primitives.linear_algebra import cholesky, matmul, solve, transpose, triangle
+from oracles.exact.program.primitives.spectral import Vectors, eigh, singular_values, svd
+from oracles.exact.program.program import Array, Var
 
 
 def _triangular_solve(call: Eqn, a: Var, b: Var) -> Var:
@@ -32,15 +41,65 @@ def _qr(call: Eqn, a: Var) -> list[Var]:
     return [q, r] if call.params["full_matrices"] else [q[..., :, :k], r[..., :k, :]]
 
 
+NOT_UNIQUE = "svd with full_matrices=True of a matrix that is not square: the rest is not unique"
+
+
 def _svd(call: Eqn, a: Var) -> list[Var]:
     if not call.params["compute_uv"]:
         return [singular_values(a)]
     if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(
-            "svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-        )
-    u, s, vt = svd(a)
+        raise Unsupported(NOT_UNIQUE)
+    u, s, vt = svd(a, of_svd(a.dtype))
     return [s, u, vt]
+
+
+@cache
+def of_eigh(dtype: str) -> Vectors:
+    """JAX's own eigenvectors, in its precision: NumPy's, whose signs are others, come from float64."""
+
+    def vectors(numbers: Array) -> Array:
+        with x64_for(True):
+            _, v = jax.numpy.linalg.eigh(jax.numpy.asarray(numbers, dtype))
+        return np.asarray(v).astype(numbers.dtype)
+
+    return vectors
+
+
+@cache
+def of_svd(dtype: str) -> Vectors:
+    """JAX's own singular vectors, of the shorter side in columns."""
+
+    def vectors(numbers: Array) -> Array:
+        with x64_for(True):
+            u, _, vh = jax.numpy.linalg.svd(jax.numpy.asarray(numbers, dtype), full_matrices=False)
+        short = u if numbers.shape[-2] <= numbers.shape[-1] else jax.numpy.swapaxes(vh, -1, -2).conj()
+        return np.asarray(short).astype(numbers.dtype)
+
+    return vectors
+
+
+@cache
+def of_eig(dtype: str) -> Library:
+    """JAX's own eigenvalues and -vectors; a real matrix has another driver of LAPACK than a complex one."""
+
+    def both(numbers: Array) -> tuple[Array, Array]:
+        own = numbers if dtype in REAL else numbers.real
+        with x64_for(True):
+            w, v = jax.numpy.linalg.eig(jax.numpy.asarray(own, dtype))
+        return np.asarray(w, complex), np.asarray(v, complex)
+
+    return both
+
+
+def _tridiagonal_solve(call: Eqn, low: Var, middle: Var, high: Var, b: Var) -> Var:
+    """The first number of the lower diagonal and the last of the upper one are not used."""
+    n = middle.shape[-1]
+    rows = np.arange(n)
+    places = np.concatenate([rows * n + rows, rows[1:] * n + rows[:-1], rows[:-1] * n + rows[1:]])
+    numbers = concatenate([middle, low[..., 1:], high[..., :-1]], -1)
+    flat = reshape(numbers, (*middle.shape[:-1], 1, numbers.shape[-1]))
+    spread = call.recorder.constant(np.eye(n * n)[places], middle.dtype)
+    return solve(reshape(matmul(flat, spread), (*middle.shape, n)), b)
 
 
 LINEAR_ALGEBRA: dict[str, Rule] = {
@@ -51,6 +110,7 @@ LINEAR_ALGEBRA: dict[str, Rule] = {
         order_of(call.recorder.decide(pivots), call.shape[-1]), call.dtype
     ),
     "qr": _qr,
-    "eigh": lambda call, a: eigh(a, call.params["lower"])[::-1],
+    "eigh": lambda call, a: eigh(a, call.params["lower"], of_eigh(a.dtype))[::-1],
     "svd": _svd,
+    "tridiagonal_solve": _tridiagonal_solve,
 }

@@ -13,7 +13,7 @@ from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
-from oracles.exact.program import fourier
+from oracles.exact.program import eigen_hermitian, fourier
 from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.primitives import convert, scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
@@ -156,6 +156,16 @@ def _qr(a: Complex, mode: str = "reduced") -> Any:
     q, r = ca.qr(a)
     k = min(a.shape[-2:]) if mode != "complete" else a.shape[-2]
     return r[..., :k, :] if mode == "r" else (q[..., :k], r[..., :k, :])
+
+
+def _svd(a: Complex, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    if hermitian:
+        raise unsupported("numpy.linalg.svd with hermitian=True")
+    if not compute_uv:
+        return eigen_hermitian.singular_values(a)
+    if full_matrices and a.shape[-2] != a.shape[-1]:
+        raise unsupported(linalg.NOT_UNIQUE)
+    return eigen_hermitian.svd(a)
 
 
 def _matrix_power(a: Complex, n: int) -> Complex:
@@ -327,5 +337,9 @@ COMPLEX_RULES: dict[str, Rule] = {
     "linalg.cholesky": _cholesky,
     "linalg.qr": _qr,
     "linalg.matrix_power": _matrix_power,
+    "linalg.eigh": lambda a, UPLO="L": eigen_hermitian.eigh(a, UPLO.upper() == "L"),
+    "linalg.eigvalsh": lambda a, UPLO="L": eigen_hermitian.eigh(a, UPLO.upper() == "L")[0],
+    "linalg.svd": _svd,
+    "linalg.svdvals": lambda x, /: eigen_hermitian.singular_values(x),
     **{name: rule for name, rule in FFT.items() if name not in OF_REAL},
 }

@@ -192,15 +192,16 @@ def _eigh(a: Var, UPLO: str = "L") -> tuple[Var, Var]:
     return eigh(floating(a), UPLO.upper() == "L")
 
 
+NOT_UNIQUE = "numpy.linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
+
+
 def _svd(a: Var, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     if hermitian:
         raise unsupported("numpy.linalg.svd with hermitian=True")
     if not compute_uv:
         return singular_values(floating(a))
     if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise unsupported(
-            "numpy.linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-        )
+        raise unsupported(NOT_UNIQUE)
     return svd(floating(a))
 
 
@@ -211,7 +212,7 @@ def _pinv(a: Var, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_
     a = floating(a)
     if a.shape[-2] < a.shape[-1]:
         return la.transpose(_pinv(la.transpose(a)))
-    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a))
+    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a), runs=False)
 
 
 def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Var]:
@@ -226,7 +227,7 @@ def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Va
         raise unsupported("numpy.linalg.lstsq of a matrix that has not full rank")
     right = reshape(b, (*b.shape, 1)) if b.ndim == 1 else b
     if rows >= columns:
-        x = la.solve(la.matmul(la.transpose(a), a), la.matmul(la.transpose(a), right))
+        x = la.solve(la.matmul(la.transpose(a), a), la.matmul(la.transpose(a), right), runs=False)
     else:
         x = la.matmul(la.transpose(a), la.solve(la.matmul(a, la.transpose(a)), right))
     rest = reduce_sum(fn.square(right - la.matmul(a, x)), (0,))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from flint import arb_mat
+from flint import arb, arb_mat
 
 from oracles.exact.program.balls import ZERO, as_balls, filled, matrix, zeros
 from oracles.exact.program.balls import matmul as balls_matmul
@@ -19,6 +19,7 @@ from oracles.exact.program.formats import FORMATS, Format, Growth
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape
 from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.nearby import eliminated, factored, logarithms
 from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
 from oracles.exact.program.program import Array, Equation, Primitive, Var, sum_of
 
@@ -164,20 +165,34 @@ def _solve_jvp(equation: Equation, tangents: Tangents) -> Var:
         along = -matmul(ta, equation.output)
         right = along if right is None else right + along
     assert right is not None
-    return solve(a, right)
+    return a.builder.emit(equation.primitive, (a, right), right.shape, right.dtype)
 
 
-solve_ = Primitive(
-    "solve", _solve, _solve_jvp, lambda e, k, ct: solve(transpose(e.operands[0]), ct), cost=cubed
-)
+def _solve_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """Of a matrix near a: see `nearby`."""
+    a, b = (growth.stored(as_balls(o), target.name) for o in operands)
+    return growth.grown(equation, _solve(eliminated(a, target.unit), b), 1, True)
 
 
-def solve(a: Var, b: Var, left: bool = True) -> Var:
-    """The x of a x = b, or of x a = b; a (..., n, n) invertible, b matrices; leading axes are broadcast."""
+def _solve_transpose(equation: Equation, k: int, ct: Var) -> Var:
+    a, _ = equation.operands
+    return a.builder.emit(equation.primitive, (transpose(a), ct), ct.shape, ct.dtype)
+
+
+solve_ = Primitive("solve", _solve, _solve_jvp, _solve_transpose, _solve_rounded, cost=cubed)
+# By the normal equations of least squares, which no library solves: how it rounds is not known from them.
+fit_ = Primitive("least_squares", _solve, _solve_jvp, _solve_transpose, cost=cubed)
+
+
+def solve(a: Var, b: Var, left: bool = True, runs: bool = True) -> Var:
+    """The x of a x = b, or of x a = b; a (..., n, n) invertible, b matrices; leading axes are broadcast.
+
+    `runs` says that a library solves with this matrix.
+    """
     a, b = _in_batches(a, b)
     if not left:
-        return transpose(solve(transpose(a), transpose(b)))
-    return a.builder.emit(solve_, (a, b), b.shape, b.dtype)
+        return transpose(solve(transpose(a), transpose(b), runs=runs))
+    return a.builder.emit(solve_ if runs else fit_, (a, b), b.shape, b.dtype)
 
 
 def inverse(a: Var) -> Var:
@@ -197,7 +212,18 @@ def _det_jvp(equation: Equation, tangents: Tangents) -> Var:
     return scale(trace(matmul(inverse(a), ta)), equation.output)
 
 
-det_ = Primitive("det", _det, _det_jvp, cost=cubed)
+def _det_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """The product of the n pivots of a matrix near a; NumPy's is e to the sum of their logarithms."""
+    a = growth.stored(as_balls(operands[0]), target.name)
+    found = _det(eliminated(a, target.unit))
+    grown = growth.grown(equation, found, 2 * a.shape[-1], True)
+    if growth.model.library != "numpy":
+        return grown
+    pairs = zip(grown.ravel().tolist(), logarithms(a, found).ravel().tolist(), strict=True)
+    return filled([d * arb(1, units * target.unit) for d, units in pairs], grown.shape)
+
+
+det_ = Primitive("det", _det, _det_jvp, rounded=_det_rounded, cost=cubed)
 
 
 def det(a: Var) -> Var:
@@ -315,7 +341,13 @@ def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:
     return matmul(low, scale(inner, low.builder.constant(half, low.dtype)))
 
 
-cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp, cost=cubed)
+def _cholesky_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """Of a matrix near a."""
+    a = growth.stored(as_balls(operands[0]), target.name)
+    return growth.grown(equation, _cholesky(factored(a, target.unit)), 1, True)
+
+
+cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp, rounded=_cholesky_rounded, cost=cubed)
 
 
 def cholesky(a: Var) -> Var:

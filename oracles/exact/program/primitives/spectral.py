@@ -14,9 +14,11 @@ from flint import arb
 from oracles.exact.program.balls import as_balls, filled, matrix, zeros
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import Format, Growth, exactly
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
+from oracles.exact.program.primitives.nearby import lost, rotated
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var
@@ -67,8 +69,25 @@ def _eigenvectors(a: Array) -> Array:
     return batched(lambda m: _decompose(m)[1], a)
 
 
-eigenvalues_ = Primitive("eigenvalues", _eigenvalues, _eigenvalues_jvp, cost=cubed)
-eigenvectors_ = Primitive("eigenvectors", _eigenvectors, _eigenvectors_jvp, cost=cubed)
+def _eigenvalues_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """Of a matrix near a."""
+    near = rotated(target.unit, growth.stored(as_balls(operands[0]), target.name))
+    return growth.grown(equation, _eigenvalues(*near), 1, True)
+
+
+def _eigenvectors_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    """Of a matrix near a, and nearly of length 1."""
+    near = rotated(target.unit, growth.stored(as_balls(operands[0]), target.name))
+    beside = arb(0, lost(operands[0].shape[-1], target.unit))
+    return growth.grown(equation, _eigenvectors(*near) + beside, 1, True)
+
+
+eigenvalues_ = Primitive(
+    "eigenvalues", _eigenvalues, _eigenvalues_jvp, rounded=_eigenvalues_rounded, cost=cubed
+)
+eigenvectors_ = Primitive(
+    "eigenvectors", _eigenvectors, _eigenvectors_jvp, rounded=_eigenvectors_rounded, cost=cubed
+)
 
 
 Vectors: TypeAlias = Callable[[Array], Array]
@@ -83,7 +102,7 @@ def _signs(vectors: Array, a: Array, *, of: Any) -> Array:
     return filled([arb(int(s)) for s in signs.ravel()], signs.shape)
 
 
-signs_ = Primitive("lapack_signs", _signs)
+signs_ = Primitive("lapack_signs", _signs, rounded=exactly)
 
 
 def vectors_of_eigh(numbers: Array) -> Array:

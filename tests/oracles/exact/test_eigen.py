@@ -1,0 +1,247 @@
+"""Eigenvalues and -vectors of any matrix and of Hermitian ones, and singular values, in three libraries."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+from harness import check_gradient, exact_gradient, exact_value
+from harness.verdicts import Verdict
+from oracles.exact.program import eigen_general
+from oracles.exact.program.balls import exact
+from oracles.exact.program.errors import Undecided
+
+RNG = np.random.default_rng(3)
+REAL = RNG.normal(size=(4, 4))  # two real eigenvalues and a pair
+COMPLEX = RNG.normal(size=(3, 3)) + 1j * RNG.normal(size=(3, 3))
+TALL = RNG.normal(size=(4, 3)) + 1j * RNG.normal(size=(4, 3))
+HERMITIAN = COMPLEX @ COMPLEX.conj().T + np.eye(3)
+STEP = mpmath.mpf(10) ** -25
+
+
+def verdict(function, *args, **options):
+    return check_gradient(function, args, **options).verdict
+
+
+def as_complex(enclosure):
+    """The middles of an enclosure whose last axis holds both parts."""
+    middles = np.array([complex(float(b.mid())) for b in enclosure.balls.ravel()]).reshape(enclosure.shape)
+    return middles[..., 0] + 1j * middles[..., 1]
+
+
+def vectors_of_geev(a):
+    """Eigenvalues and unit vectors whose largest component is real, with mpmath's digits, by real parts."""
+    values, right = mpmath.eig(a)
+    order = sorted(range(a.rows), key=lambda k: (round(float(values[k].real), 9), values[k].imag))
+    columns = []
+    for k in order:
+        v = [right[i, k] for i in range(a.rows)]
+        largest = max(v, key=abs)
+        size = mpmath.sqrt(sum(abs(z) ** 2 for z in v))
+        columns.append([z * mpmath.conj(largest) / abs(largest) / size for z in v])
+    return [values[k] for k in order], columns
+
+
+def test_the_slopes_of_eigenvalues_and_vectors_are_differences_of_mpmath():
+    """Along one direction: of |v_ij|^2, which no sign or phase changes, and of the values."""
+    along = RNG.normal(size=(4, 4))
+    with mpmath.workdps(60):
+        a, d = mpmath.matrix(REAL.tolist()), mpmath.matrix(along.tolist())
+        up, down = vectors_of_geev(a + STEP * d), vectors_of_geev(a - STEP * d)
+        values = [(p - q) / (2 * STEP) for p, q in zip(up[0], down[0], strict=True)]
+        sizes = [
+            [(abs(p) ** 2 - abs(q) ** 2) / (2 * STEP) for p, q in zip(*both, strict=True)]
+            for both in zip(up[1], down[1], strict=True)
+        ]
+    order = np.lexsort((np.linalg.eigvals(REAL).imag, np.linalg.eigvals(REAL).real))
+    for k, at in enumerate(order.tolist()):
+        for part, name in ((values[k].real, "real"), (values[k].imag, "imag")):
+            found = exact_gradient(lambda a, k=at, name=name: getattr(np.linalg.eigvals(a)[k], name), (REAL,))
+            slope = sum(b * x for b, x in zip(found.balls.ravel(), along.ravel().tolist(), strict=True))
+            assert float(slope.mid()) == pytest.approx(float(part), rel=1e-13, abs=1e-25)
+        for i in range(4):
+            found = exact_gradient(lambda a, k=at, i=i: np.abs(np.linalg.eig(a)[1][i, k]) ** 2, (REAL,))
+            slope = sum(b * x for b, x in zip(found.balls.ravel(), along.ravel().tolist(), strict=True))
+            assert float(slope.mid()) == pytest.approx(float(sizes[k][i]), rel=1e-13, abs=1e-25)
+
+
+@pytest.mark.parametrize("a", [REAL, COMPLEX, np.array([[0.8, -0.6], [0.6, 0.8]]), np.eye(3)[[1, 2, 0]]])
+def test_order_sign_and_phase_are_the_library_s(a):
+    """Of a rotation both components are equally large: which one is real, the library's zero says."""
+    w, v = np.linalg.eig(a)
+    np.testing.assert_allclose(as_complex(exact_value(lambda a: np.linalg.eig(a)[0], (a,))), w, atol=1e-14)
+    np.testing.assert_allclose(as_complex(exact_value(lambda a: np.linalg.eig(a)[1], (a,))), v, atol=1e-13)
+
+
+def test_of_a_real_matrix_real_eigenvalues_are_known_to_be_real():
+    found = exact_value(lambda a: np.linalg.eig(a)[0], (REAL,)).balls
+    real = np.linalg.eigvals(REAL).imag == 0
+    assert real.any()
+    assert not real.all()
+    assert all((ball == 0) == is_real for ball, is_real in zip(found[:, 1], real, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
+def test_torch_s_eigenvalues_and_vectors_are_accurate(dtype):
+    a = torch.from_numpy(COMPLEX if "complex" in dtype else REAL).to(getattr(torch, dtype))
+    assert verdict(torch.linalg.eigvals, a) is Verdict.ACCURATE
+    assert verdict(lambda a: torch.linalg.eig(a)[1].abs(), a) is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("a", [REAL, COMPLEX])
+def test_jax_s_eigenvalues_and_vectors_are_accurate_with_their_phase(a):
+    """JAX differentiates LAPACK's choice of the phase, too."""
+
+    def eig(a):
+        return jax.lax.linalg.eig(a, compute_left_eigenvectors=False, enable_eigvec_derivs=True)
+
+    with jax.enable_x64(True):
+        assert verdict(jnp.linalg.eigvals, jnp.asarray(a)) is Verdict.ACCURATE
+        assert verdict(eig, jnp.asarray(a)) is Verdict.ACCURATE
+
+
+def test_second_derivatives_of_eigenvalues():
+    assert (
+        verdict(torch.linalg.eigvals, torch.from_numpy(REAL), mode=("reverse", "reverse")) is Verdict.ACCURATE
+    )
+
+
+class _Eigenvalues(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        w, v = torch.linalg.eig(a)
+        ctx.save_for_backward(v)
+        return w
+
+    @staticmethod
+    def backward(ctx, g):
+        (v,) = ctx.saved_tensors
+        return torch.linalg.solve(v.mH, g.unsqueeze(-1) * v.mH)
+
+
+class _Transposed(_Eigenvalues):
+    @staticmethod
+    def backward(ctx, g):
+        return _Eigenvalues.backward(ctx, g).mT
+
+
+def test_a_gradient_by_hand_of_eigenvalues_is_right_and_its_transpose_is_wrong():
+    a = torch.from_numpy(COMPLEX)
+    assert verdict(_Eigenvalues.apply, a) is Verdict.ACCURATE
+    wrong = check_gradient(_Transposed.apply, (a,))
+    assert wrong.verdict is Verdict.WRONG
+    assert "the formula gives" in str(wrong)
+
+
+@pytest.mark.parametrize("a", [np.eye(3), np.array([[1.0, 1.0], [0.0, 1.0]])])
+def test_equal_eigenvalues_have_no_derivative(a):
+    result = check_gradient(torch.linalg.eigvals, (torch.from_numpy(a),))
+    assert result.verdict is Verdict.UNDECIDED
+    assert "equal ones have no derivative" in str(result)
+
+
+def test_an_order_that_the_library_s_numbers_do_not_tell_is_undecided():
+    """Both of its eigenvalues are nearest to the same one."""
+    a = np.diag([1.0, 2.0])
+    with pytest.raises(Undecided, match="their order in the result is not known"):
+        eigen_general._decompose(exact(a), exact(0 * a), lambda _: (np.array([1.1, 1.2]), np.eye(2) + 0j))
+
+
+# -- Hermitian ones ---------------------------------------------------------------------------------------
+
+
+def spectral(library):
+    """Functions of a complex matrix that no phase changes."""
+    la = library.linalg
+
+    def again(a):
+        u, s, vh = la.svd(a, full_matrices=False)
+        return (u * library.log(s)) @ vh
+
+    return {
+        "values": lambda a: la.eigvalsh(a @ a.conj().T),
+        "vectors": lambda a: library.abs(la.eigh(a @ a.conj().T)[1]),
+        "singular values": lambda a: la.svd(a, full_matrices=False)[1],
+        "the logarithm of the singular values": again,
+    }
+
+
+@pytest.mark.parametrize("name", spectral(np))
+@pytest.mark.parametrize("a", [TALL, TALL.T.copy(), COMPLEX])
+def test_spectra_of_hermitian_matrices_are_accurate(name, a):
+    a = COMPLEX if "singular" not in name else a
+    assert verdict(spectral(torch)[name], torch.from_numpy(a)) is Verdict.ACCURATE
+    with jax.enable_x64(True):
+        assert verdict(spectral(jnp)[name], jnp.asarray(a)) is Verdict.ACCURATE
+    library = spectral(np)[name](a)
+    found = exact_value(spectral(np)[name], (a,))
+    middles = np.array([float(b.mid()) for b in found.balls.ravel()]).reshape(found.shape)
+    parts = np.stack([library.real, library.imag], -1) if np.iscomplexobj(library) else library
+    np.testing.assert_allclose(middles, parts, atol=1e-13)
+
+
+def test_vectors_of_the_three_libraries_have_their_phase():
+    """JAX's own derivative turns no phase, as the truth does."""
+    with jax.enable_x64(True):
+        assert verdict(lambda a: jnp.linalg.eigh(a @ a.conj().T)[1], jnp.asarray(COMPLEX)) is Verdict.ACCURATE
+        svd = check_gradient(lambda a: jnp.linalg.svd(a, full_matrices=False), (jnp.asarray(TALL),))
+    assert svd.verdict is Verdict.ACCURATE
+    found = as_complex(exact_value(lambda a: np.linalg.eigh(a)[1], (HERMITIAN,)))
+    np.testing.assert_allclose(found, np.linalg.eigh(HERMITIAN)[1], atol=1e-13)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64])
+def test_torch_s_factor_of_a_hermitian_matrix_is_not_accused(upper, dtype):
+    """Of cotangents with an imaginary part on the diagonal, too, where the factor is real."""
+    a = torch.from_numpy(HERMITIAN).to(dtype)
+    assert verdict(lambda a: torch.linalg.cholesky(a, upper=upper), a) is Verdict.ACCURATE
+
+
+def test_torch_refuses_what_depends_on_a_phase():
+    result = check_gradient(lambda a: torch.linalg.eig(a)[1].real, (torch.from_numpy(COMPLEX),))
+    assert result.verdict is Verdict.UNSUPPORTED
+    assert "torch has no derivative of a phase" in str(result)
+
+
+def test_where_rounding_looks_like_a_phase_to_torch_nobody_is_accused():
+    """In complex64, along a cotangent of 2^40, it compares with 0.01 what is rounding."""
+    a = torch.from_numpy(HERMITIAN).to(torch.complex64)
+    assert verdict(lambda a: torch.linalg.eigh(a)[1].abs(), a) is Verdict.ACCURATE
+
+
+def test_full_matrices_of_singular_vectors_are_not_unique():
+    result = check_gradient(lambda a: torch.linalg.svd(a)[0].abs(), (torch.from_numpy(TALL),))
+    assert result.verdict is Verdict.UNSUPPORTED
+    assert "the rest is not unique" in str(result)
+
+
+# -- what is made of them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("coefficients", [[1.0, -6.5, 11.0, -6.0], [1.0, -2.0, 3.0, 0.5]])
+def test_roots_of_polynomials(coefficients):
+    with jax.enable_x64(True):
+        p = jnp.asarray(coefficients)
+        assert verdict(lambda p: jnp.roots(p, strip_zeros=False), p) is Verdict.ACCURATE
+    found = as_complex(exact_value(lambda p: np.roots(p) + 0j, (np.array(coefficients),)))
+    np.testing.assert_allclose(found, np.roots(coefficients), atol=1e-13)
+
+
+def test_complex_numbers_are_sorted_by_their_real_parts():
+    with jax.enable_x64(True):
+        assert verdict(jnp.sort, jnp.asarray(COMPLEX[0])) is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("batch", [(), (2,)])
+def test_systems_with_three_diagonals(batch):
+    """What stands at both ends of the outer diagonals is not used."""
+    low, high = RNG.normal(size=(2, *batch, 3))
+    middle, b = 4 + RNG.normal(size=(*batch, 3)), RNG.normal(size=(*batch, 3, 2))
+    with jax.enable_x64(True):
+        args = tuple(map(jnp.asarray, (low, middle, high, b)))
+        assert check_gradient(jax.lax.linalg.tridiagonal_solve, args).verdict is Verdict.ACCURATE
