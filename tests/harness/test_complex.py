@@ -467,6 +467,7 @@ def test_how_an_argument_lies_in_memory():
     ("f", "args", "said"),
     [
         (lambda z: torch.geqrf(z)[0], (torch.eye(2) + 1j,), "aten.geqrf of complex numbers has no rule"),
+        (lambda x: torch.view_as_real(x.chalf()), (torch.ones(2),), "complex numbers in half precision"),
         (lambda z: z * z.sum().item(), (Z,), "a number leaves the tensors"),
     ],
 )  # fmt: skip

@@ -36,7 +36,7 @@ def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
     """
     seen: set[str] = set()
     with jax.enable_x64(True):
-        for sample in islice(variants(), 0, None, every):
+        for sample in map(_with_pairs, islice(variants(), 0, None, every)):
             if named in ("", sample.name) and (theirs := _jax(sample)) is not None:
                 yield sample.name, examined(lambda: _compared(sample, theirs), "JAX")  # noqa: B023
                 if len(seen := seen | {sample.name}) > KEPT:
@@ -44,8 +44,22 @@ def coverage(named: str = "", every: int = 1) -> Iterator[tuple[str, str]]:
                     jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
+def _with_pairs(sample: Sample) -> Sample:
+    """Complex results as pairs of numbers."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return jax.tree.map(_as_pairs, sample.function(*args, **kwargs))
+
+    return sample._replace(function=function)
+
+
+def _as_pairs(y: Any) -> Any:
+    return jnp.stack([y.real, y.imag], -1) if jnp.iscomplexobj(y) else y
+
+
 def examine(sample: Sample) -> str:
     """One sample: its values, and its gradient along seeded random cotangents, ours and JAX's."""
+    sample = _with_pairs(sample)
     theirs = _jax(sample)
     assert theirs is not None, "JAX does not take it"
     return examined(lambda: _compared(sample, theirs), "JAX")

@@ -24,7 +24,7 @@ from oracles.exact.program.program import Array
 
 MOST = 60  # samples of an entry
 FEW = 6  # of them also in place, and in each integer dtype
-LARGEST = 5_000  # numbers in a sample
+LARGEST = 20_000  # numbers in a sample
 INTEGERS = (torch.uint8, torch.int8, torch.int32, torch.int64, torch.bool)
 
 
@@ -49,7 +49,9 @@ def coverage(named: str = "", every: int = 1, most: int = MOST) -> Iterator[tupl
         for entry in op_db[::every]:
             name = f"{entry.name}.{entry.variant_test_name}".rstrip(".")
             if named in ("", name) and "jiterator" not in name:  # that is for GPUs
-                for sample in itertools.chain(_moving(entry, most), _whole(entry, min(most, FEW))):
+                for sample in map(
+                    _with_pairs, itertools.chain(_moving(entry, most), _whole(entry, min(most, FEW)))
+                ):
                     if sample.leaves and (theirs := _torch(sample)) is not None:
                         yield name, _examined(sample, theirs)
     finally:
@@ -77,6 +79,17 @@ def complex_coverage(named: str = "", every: int = 1, most: int = MOST) -> Itera
         torch.set_default_dtype(before)
 
 
+def _with_pairs(sample: Sample) -> Sample:
+    """Complex results as pairs."""
+
+    def function(*leaves: Tensor) -> list[Tensor]:
+        return [
+            torch.view_as_real(y.resolve_conj()) if y.is_complex() else y for y in sample.function(*leaves)
+        ]
+
+    return Sample(function, sample.leaves)
+
+
 def _of_pairs(sample: Sample) -> Sample | None:
     """Complex arguments and results as pairs; None where something is sparse, or nothing moves."""
     if not sample.leaves or any(leaf.layout != torch.strided for leaf in sample.leaves):
@@ -84,13 +97,12 @@ def _of_pairs(sample: Sample) -> Sample | None:
     kinds = [leaf.is_complex() for leaf in sample.leaves]
 
     def function(*pairs: Tensor) -> list[Tensor]:
-        leaves = [torch.view_as_complex(x) if k else x for x, k in zip(pairs, kinds, strict=True)]
-        return [
-            torch.view_as_real(y.resolve_conj()) if y.is_complex() else y for y in sample.function(*leaves)
-        ]
+        return sample.function(
+            *(torch.view_as_complex(x) if k else x for x, k in zip(pairs, kinds, strict=True))
+        )
 
     whole = [torch.view_as_real(x.detach().resolve_conj()) if x.is_complex() else x for x in sample.leaves]
-    return Sample(function, [x.detach().clone().requires_grad_() for x in whole])
+    return _with_pairs(Sample(function, [x.detach().clone().requires_grad_() for x in whole]))
 
 
 def _examined(sample: Sample, theirs: Theirs) -> str:

@@ -43,11 +43,8 @@ def _decompose(re: Array, im: Array, of: Library) -> tuple[list[acb], list[list[
     """The eigenvalues of one matrix in the library's order, and eigenvectors of any length and phase."""
     values, columns = isolated(re, im)
     if all(bool(x == 0) for x in im.ravel()):
-        # A real matrix has the conjugate of each eigenvalue, too: the only one of a ball with real numbers
-        # in it is real.
-        for k, z in enumerate(values):
-            if z.imag.contains(0):
-                values[k], columns[k] = acb(z.real), [acb(x.real) for x in columns[k]]
+        for k in [k for k in range(len(values)) if _is_real(k, values)]:
+            values[k], columns[k] = acb(values[k].real), [acb(x.real) for x in columns[k]]
     theirs, _ = of(numbers(re, im))
     ours = numbers(*parts(np.array(values, object)))
     apart = np.abs(ours[None] - theirs[:, None])
@@ -58,6 +55,14 @@ def _decompose(re: Array, im: Array, of: Library) -> tuple[list[acb], list[list[
     ):
         raise Undecided(ORDER)
     return [values[k] for k in order], [columns[k] for k in order]
+
+
+def _is_real(k: int, values: list[acb]) -> bool:
+    """Of a real matrix: its conjugate is an eigenvalue, too, and can be in no other ball than its own."""
+    mirrored = values[k].conjugate()
+    return bool(values[k].overlaps(mirrored)) and not any(
+        mirrored.overlaps(other) for j, other in enumerate(values) if j != k
+    )
 
 
 def _values(re: Array, im: Array, *, of: Library) -> Array:

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
+from flint import acb, arb
 
 from harness import check_gradient, exact_gradient, exact_value
 from harness.verdicts import Verdict
@@ -85,6 +87,21 @@ def test_of_a_real_matrix_real_eigenvalues_are_known_to_be_real():
     assert all((ball == 0) == is_real for ball, is_real in zip(found[:, 1], real, strict=True))
 
 
+def test_a_ball_around_real_numbers_may_hold_one_of_a_pair(monkeypatch):
+    """1 + 0.9i lies in the first, and 1 - 0.9i in the second, which does not meet it."""
+    pair = [acb(arb(1), arb(0.5, 0.6)), acb(arb(1), arb(-0.8, 0.2))]
+    one = [[acb(1), acb(1)], [acb(1), acb(-1)]]
+    monkeypatch.setattr(eigen_general, "isolated", lambda re, im: (list(pair), [list(v) for v in one]))
+    a = np.zeros((2, 2))
+    theirs = np.array([1 + 0.5j, 1 - 0.8j])
+    values, _ = eigen_general._decompose(exact(a), exact(a), lambda _: (theirs, np.eye(2) + 0j))
+    assert not any(z.imag == 0 for z in values)
+    pair[1] = acb(arb(3), arb(0, 0.2))
+    theirs[1] = 3
+    values, _ = eigen_general._decompose(exact(a), exact(a), lambda _: (theirs, np.eye(2) + 0j))
+    assert [z.imag == 0 for z in values] == [True, True]
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "complex64"])
 def test_torch_s_eigenvalues_and_vectors_are_accurate(dtype):
     a = torch.from_numpy(COMPLEX if "complex" in dtype else REAL).to(getattr(torch, dtype))
@@ -102,6 +119,34 @@ def test_jax_s_eigenvalues_and_vectors_are_accurate_with_their_phase(a):
     with jax.enable_x64(True):
         assert verdict(jnp.linalg.eigvals, jnp.asarray(a)) is Verdict.ACCURATE
         assert verdict(eig, jnp.asarray(a)) is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("a", [REAL, COMPLEX])
+def test_left_eigenvectors_are_those_of_the_adjoint(a):
+    def both(a):
+        return jax.lax.linalg.eig(a, enable_eigvec_derivs=True)
+
+    with jax.enable_x64(True):
+        assert verdict(both, jnp.asarray(a)) is Verdict.ACCURATE
+
+
+def test_jax_s_refusal_names_what_helps():
+    with jax.enable_x64(True):
+        result = check_gradient(jnp.linalg.eig, (jnp.asarray(REAL),))
+    assert result.verdict is Verdict.UNSUPPORTED
+    assert "enable_eigvec_derivs=True" in str(result)
+
+
+@pytest.mark.parametrize("a", [REAL, COMPLEX, REAL.astype(np.float32), np.array([[2, 1], [1, 5]])])
+def test_scipy_s_eigenvalues_and_vectors_are_its_own(a):
+    w, v = scipy.linalg.eig(a)
+    near = 1e-5 if a.dtype == np.float32 else 1e-13
+    given = (np.asarray(a, a.dtype if a.dtype.kind in "fc" else float),)
+    found = [as_complex(exact_value(lambda a, k=k: scipy.linalg.eig(a)[k] + 0j, given)) for k in (0, 1)]
+    np.testing.assert_allclose(found[0], w, atol=near)
+    np.testing.assert_allclose(found[1], v, atol=near)
+    values = as_complex(exact_value(lambda a: scipy.linalg.eigvals(a), given))
+    np.testing.assert_allclose(values, scipy.linalg.eigvals(a), atol=near)
 
 
 def test_second_derivatives_of_eigenvalues():

@@ -144,6 +144,7 @@ SAMPLES = {
         (A[::-1].copy(), B),
     ),
     "linalg.qr": Sample(lambda a: (*la.qr(a), *la.qr(a[:, :2], mode="economic"), *la.qr(a, mode="r")), (A,)),
+    "linalg.eig": Sample(lambda a: (abs(la.eig(a)[1]), la.eigvals(a).real), (A,)),
     "linalg.eigh": Sample(
         lambda a: (*la.eigh(a), la.eigh(a, eigvals_only=True), la.eigvalsh(a, lower=False)), (SPD,)
     ),

@@ -146,11 +146,13 @@ def _qr(call: Eqn, a: Complex) -> list[Any]:
 
 
 def _eig(call: Eqn, a: Var | Complex) -> list[Any]:
+    """Values, and what is asked for of left vectors, those of the adjoint, and right ones."""
+    whole = cx.as_complex(a, str(call.outvars[0].aval.dtype))
+    w, right = eigen_general.eig(whole, of_eig(a.dtype))
+    found: list[Any] = [w]
     if call.params["compute_left_eigenvectors"]:
-        raise Unsupported("eig with left eigenvectors: not yet")
-    kind = str(call.outvars[0].aval.dtype)
-    w, right = eigen_general.eig(cx.as_complex(a, kind), of_eig(a.dtype))
-    return [w, right] if call.params["compute_right_eigenvectors"] else [w]
+        found.append(eigen_general.eig(ca.adjoint(whole), of_eig(a.dtype, left=True))[1])
+    return [*found, right] if call.params["compute_right_eigenvectors"] else found
 
 
 def _svd(call: Eqn, a: Complex) -> list[Any]:

@@ -79,14 +79,20 @@ def of_svd(dtype: str) -> Vectors:
 
 
 @cache
-def of_eig(dtype: str) -> Library:
-    """JAX's own eigenvalues and -vectors; a real matrix has another driver of LAPACK than a complex one."""
+def of_eig(dtype: str, left: bool = False) -> Library:
+    """JAX's own eigenvalues and -vectors; a real matrix has another driver of LAPACK than a complex one.
+
+    `left`: of the adjoint of the matrices it is asked for, whose eigenvectors are the left ones.
+    """
 
     def both(numbers: Array) -> tuple[Array, Array]:
-        own = numbers if dtype in REAL else numbers.real
+        a = np.swapaxes(numbers, -1, -2).conj() if left else numbers
         with x64_for(True):
-            w, v = jax.numpy.linalg.eig(jax.numpy.asarray(own, dtype))
-        return np.asarray(w, complex), np.asarray(v, complex)
+            own = jax.numpy.asarray(a if dtype in REAL else a.real, dtype)
+            w, v = jax.lax.linalg.eig(
+                own, compute_left_eigenvectors=left, compute_right_eigenvectors=not left
+            )
+        return np.asarray(w.conj() if left else w, complex), np.asarray(v, complex)
 
     return both
 
