@@ -153,16 +153,16 @@ def _each(asked: list[Task], workers: Workers, timeout: float) -> Iterator[list[
         yield from map(measured, asked)
         return
     apart: list[Task] = []
-    endless = set[str]()
+    endless = defaultdict[str, set[str]](set)  # by whose they are: another system's code ends
 
     def postponed(one: Task, why: str) -> _Found:
         apart.append(one)
         if ENDLESS in why:
-            endless.update(one.name.split(".")[1:])
+            endless[one.system].update(one.name.split(".")[1:])
         return one.name, []
 
     most_s = 0.0 if workers.scheduler else MOST_S  # which ends a process of this machine alone
-    batches = ([replace(one, most_s=most_s, endless=tuple(sorted(endless)))] for one in asked)
+    batches = ([replace(one, most_s=most_s, endless=tuple(sorted(endless[one.system])))] for one in asked)
     for name, rows in spread(replace(MEASURING, failed=postponed), batches, workers, timeout):
         if all(one.name != name for one in apart):
             yield rows
