@@ -39,11 +39,12 @@ def scalar_functions() -> Operations:
 
 def numpy_operations() -> Operations:
     """NumPy's ufuncs, and the functions that have a rule."""
+    from oracles.exact.from_numpy.calls import SPECIAL
     from oracles.exact.from_numpy.rules import RULES
     from oracles.exact.from_numpy.rules.elementwise import PREDICATES, UFUNCS
 
     ufuncs = {f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)}
-    return _against(ufuncs, {*UFUNCS, *PREDICATES} | set(RULES))
+    return _against(ufuncs, {*UFUNCS, *PREDICATES, *RULES, *SPECIAL})
 
 
 def jax_operations() -> Operations:
