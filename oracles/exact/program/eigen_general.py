@@ -21,7 +21,6 @@ from oracles.exact.program.eigen_parts import (
     gaps,
     isolated,
     numbers,
-    of_nearby,
     of_stack,
     parts,
     stacked,
@@ -33,6 +32,7 @@ from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.linear_algebra import batched, cubed
+from oracles.exact.program.primitives.nearby import of_nearby
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 Library: TypeAlias = Callable[[Array], tuple[Array, Array]]  # eigenvalues and -vectors of complex matrices
@@ -106,7 +106,9 @@ def _raw(a: Complex, of: Library) -> tuple[Complex, Complex]:
 
 
 values_ = Primitive("complex_eigenvalues", _values, _values_jvp, rounded=of_nearby(_values), cost=cubed)
-vectors_ = Primitive("complex_eigenvectors", _vectors, _vectors_jvp, rounded=of_nearby(_vectors), cost=cubed)
+vectors_ = Primitive(
+    "complex_eigenvectors", _vectors, _vectors_jvp, rounded=of_nearby(_vectors, vectors=True), cost=cubed
+)
 
 
 def _gauge(re: Array, im: Array, *, of: Library) -> Array:
@@ -139,12 +141,12 @@ def eig(a: Complex, of: Library) -> tuple[Complex, Complex]:
     return w, cx.mul(x, cx.conj(component)).apart(lambda v: v / length)
 
 
-def of_eig(kind: np.dtype[Any]) -> Library:
-    """NumPy's, of matrices of that dtype; a real matrix has another driver of LAPACK than a complex one."""
+def of_eig(kind: np.dtype[Any], run: Callable[[Array], Any] = np.linalg.eig) -> Library:
+    """NumPy's, or another's, of that dtype; a real matrix has another driver of LAPACK than a complex one."""
 
     def of(numbers: Array) -> tuple[Array, Array]:
         own = (numbers if kind.kind == "c" else numbers.real).astype(kind if kind.kind in "fc" else float)
-        w, v = np.linalg.eig(own)
+        w, v = run(own)
         return np.asarray(w, complex), np.asarray(v, complex)
 
     return of

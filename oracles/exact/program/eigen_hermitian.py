@@ -6,9 +6,6 @@ of what depends on the phase any derivative is as good.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import numpy as np
 from flint import acb, arb
 
@@ -22,7 +19,6 @@ from oracles.exact.program.eigen_parts import (
     gaps,
     isolated,
     numbers,
-    of_nearby,
     of_stack,
     parts,
     stacked,
@@ -33,11 +29,10 @@ from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed
-from oracles.exact.program.primitives.nearby import lost
+from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
+from oracles.exact.program.primitives.spectral import Vectors, vectors_of_eigh, vectors_of_svd
 from oracles.exact.program.program import Array, Equation, Primitive, Var
-
-Vectors: TypeAlias = Callable[[Array], Array]
 
 
 def _hermitian(re: Array, im: Array) -> tuple[list[arb], list[list[acb]]]:
@@ -94,7 +89,7 @@ hermitian_vectors_ = Primitive(
     "hermitian_eigenvectors",
     _hermitian_vectors,
     _hermitian_vectors_jvp,
-    rounded=of_nearby(_hermitian_vectors),
+    rounded=of_nearby(_hermitian_vectors, vectors=True),
     cost=cubed,
 )
 
@@ -120,10 +115,10 @@ def _phases_rounded(growth: Growth, equation: Equation, operands: list[Array], t
 phases_ = Primitive("lapack_phases", _phases, rounded=_phases_rounded)
 
 
-def eigh(a: Complex, lower: bool = True, of: Vectors | None = None) -> tuple[Var, Complex]:
+def eigh(a: Complex, lower: bool = True, of: Vectors = vectors_of_eigh) -> tuple[Var, Complex]:
     """The eigenvalues, ascending, and eigenvectors in columns of the Hermitian matrix with this triangle."""
     whole = ca.hermitian(a, lower)
-    return _eigenvalues(whole), _phased(_eigenvectors(whole), whole, of or of_eigh)
+    return _eigenvalues(whole), _phased(_eigenvectors(whole), whole, of)
 
 
 def singular_values(a: Complex) -> Var:
@@ -131,14 +126,14 @@ def singular_values(a: Complex) -> Var:
     return scalar("sqrt", flip(_eigenvalues(_gram(a)), -1))
 
 
-def svd(a: Complex, of: Vectors | None = None) -> tuple[Complex, Var, Complex]:
+def svd(a: Complex, of: Vectors = vectors_of_svd) -> tuple[Complex, Var, Complex]:
     """u, s and v^H of a = u diag(s) v^H, largest first; as `spectral.svd` has real ones.
 
     `of` gives the library's vectors of the shorter side, whose phases they have.
     """
     wide = a.shape[-2] <= a.shape[-1]
     b, s = a if wide else ca.adjoint(a), singular_values(a)
-    short = _phased(_eigenvectors(_gram(a)).apart(lambda v: flip(v, -1)), a, of or of_svd)
+    short = _phased(_eigenvectors(_gram(a)).apart(lambda v: flip(v, -1)), a, of)
     long = ca.matmul(ca.adjoint(b), short).apart(lambda v: v / reshape(s, (*s.shape[:-1], 1, s.shape[-1])))
     return (short, s, ca.adjoint(long)) if wide else (long, s, ca.adjoint(short))
 
@@ -161,14 +156,3 @@ def _phased(vectors: Complex, a: Complex, of: Vectors) -> Complex:
     stack, shape = stacked(vectors, -3), (*vectors.shape[:-2], 2, vectors.shape[-1])
     turn = of_stack(a.builder.emit(phases_, (stack, a.re, a.im), shape, a.re.dtype, of=of), -2)
     return cx.mul(vectors, turn.apart(lambda v: reshape(v, (*v.shape[:-1], 1, v.shape[-1]))))
-
-
-def of_eigh(numbers: Array) -> Array:
-    """NumPy's eigenvectors."""
-    return np.asarray(np.linalg.eigh(numbers)[1])
-
-
-def of_svd(numbers: Array) -> Array:
-    """NumPy's singular vectors of the shorter side, in columns."""
-    u, _, vh = np.linalg.svd(numbers, full_matrices=False)
-    return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vh, -1, -2).conj())

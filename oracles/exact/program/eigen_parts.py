@@ -6,11 +6,10 @@ primitive has one result, so both parts of complex numbers stand in one array, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flint import acb, acb_mat, arb
+from flint import acb, acb_mat
 
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
@@ -18,9 +17,7 @@ from oracles.exact.program.balls import as_balls, filled
 from oracles.exact.program.complex import Complex
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import Format, Growth
 from oracles.exact.program.primitives.arrays import index, reshape
-from oracles.exact.program.primitives.nearby import lost, rotated
 from oracles.exact.program.program import Array, Equation, Var
 
 EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
@@ -40,19 +37,6 @@ def isolated(re: Array, im: Array) -> tuple[list[acb], list[list[acb]]]:
         pivot = max(column, key=lambda z: float(abs(z).mid()))
         columns.append([z / pivot for z in column])
     return list(values), columns
-
-
-def of_nearby(function: Callable[..., Array]) -> Callable[[Growth, Equation, list[Array], Format], Array]:
-    """How it rounds: exactly for a matrix near the given one, and by so much of a vector's length."""
-
-    def rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
-        near = rotated(target.unit, *(growth.stored(as_balls(o), target.name) for o in operands))
-        found = function(*near, **equation.params)
-        if found.ndim > operands[0].ndim:
-            found = found + arb(0, lost(operands[0].shape[-1], target.unit))
-        return growth.grown(equation, found, 1, True)
-
-    return rounded
 
 
 def tangent(equation: Equation, tangents: Tangents) -> Complex:

@@ -26,7 +26,15 @@ from oracles.exact.from_aten.call import (
 )
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules import RULES, sparse
-from oracles.exact.from_aten.rules.linalg import NOT_UNIQUE, added, cross, moving_as, permutation
+from oracles.exact.from_aten.rules.linalg import (
+    NOT_UNIQUE,
+    added,
+    cross,
+    moving_as,
+    of_eigh,
+    of_svd,
+    permutation,
+)
 from oracles.exact.from_aten.rules.moving import MOVERS
 from oracles.exact.from_aten.rules.reductions import axes, norm
 from oracles.exact.program import complex as cx
@@ -397,7 +405,7 @@ def _eigh(call: OperatorCall, a: Complex, uplo: str = "L", compute_v: bool = Tru
     """As of a real matrix: one that is Hermitian to rounding is meant to stay so."""
     if _is_hermitian(call.args[0]):
         a = _moving_as(ca.hermitian(a, uplo == "L"), cx.div(a + ca.adjoint(a), 2.0))
-    return eigen_hermitian.eigh(a, uplo == "L", _of_eigh(a.dtype))
+    return eigen_hermitian.eigh(a, uplo == "L", of_eigh(a.dtype))
 
 
 def _svd(
@@ -412,7 +420,7 @@ def _svd(
         return None, eigen_hermitian.singular_values(a), None
     if full_matrices and a.shape[-2] != a.shape[-1]:
         raise Unsupported(NOT_UNIQUE)
-    return eigen_hermitian.svd(a, _of_svd(a.dtype))
+    return eigen_hermitian.svd(a, of_svd(a.dtype))
 
 
 @cache
@@ -425,27 +433,6 @@ def _of_eig(dtype: str) -> eigen_general.Library:
         return w, v
 
     return of
-
-
-@cache
-def _of_eigh(dtype: str) -> eigen_hermitian.Vectors:
-    kind = getattr(torch, dtype)
-    return lambda numbers: np.asarray(
-        torch.linalg.eigh(torch.from_numpy(numbers).to(kind))[1].to(torch.complex128)
-    )
-
-
-@cache
-def _of_svd(dtype: str) -> eigen_hermitian.Vectors:
-    """Those of the shorter side, in columns."""
-    kind = getattr(torch, dtype)
-
-    def vectors(numbers: Array) -> Array:
-        u, _, vh = torch.linalg.svd(torch.from_numpy(numbers).to(kind), full_matrices=False)
-        short = u if numbers.shape[-2] <= numbers.shape[-1] else vh.mH
-        return np.asarray(short.resolve_conj().to(torch.complex128))
-
-    return vectors
 
 
 def _solve_ex(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,7 +15,7 @@ from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, re
 from oracles.exact.program.primitives import detach, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
-from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
+from oracles.exact.program.primitives.spectral import Vectors, eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
 
 
@@ -143,7 +142,7 @@ def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -
     real, low = call.args[0].detach(), uplo == "L"
     if torch.allclose(real, real.mT):
         a = moving_as(symmetric(a, low), (a + la.transpose(a)) * 0.5)
-    return eigh(a, low, _of_eigh(a.dtype))
+    return eigh(a, low, of_eigh(a.dtype))
 
 
 NOT_UNIQUE = "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
@@ -156,26 +155,31 @@ def _svd(
         return None, singular_values(a), None
     if full_matrices and a.shape[-2] != a.shape[-1]:
         raise Unsupported(NOT_UNIQUE)
-    return svd(a, _of_svd(a.dtype))
+    return svd(a, of_svd(a.dtype))
 
 
 @cache
-def _of_eigh(dtype: str) -> Callable[[Array], Array]:
+def of_eigh(dtype: str) -> Vectors:
     """torch's own eigenvectors, in its precision."""
     kind = getattr(torch, dtype)
-    return lambda numbers: np.asarray(torch.linalg.eigh(torch.from_numpy(numbers).to(kind))[1].double())
+    return lambda numbers: _wide(torch.linalg.eigh(torch.from_numpy(numbers).to(kind))[1])
 
 
 @cache
-def _of_svd(dtype: str) -> Callable[[Array], Array]:
+def of_svd(dtype: str) -> Vectors:
     """torch's own singular vectors, of the shorter side in columns."""
     kind = getattr(torch, dtype)
 
     def vectors(numbers: Array) -> Array:
-        u, _, vt = torch.linalg.svd(torch.from_numpy(numbers).to(kind), full_matrices=False)
-        return np.asarray((u if numbers.shape[-2] <= numbers.shape[-1] else vt.mT).double())
+        u, _, vh = torch.linalg.svd(torch.from_numpy(numbers).to(kind), full_matrices=False)
+        return _wide(u if numbers.shape[-2] <= numbers.shape[-1] else vh.mH)
 
     return vectors
+
+
+def _wide(vectors: torch.Tensor) -> Array:
+    kind = torch.complex128 if vectors.is_complex() else torch.float64
+    return np.asarray(vectors.resolve_conj().to(kind))
 
 
 def _lu_factor(call: OperatorCall, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:

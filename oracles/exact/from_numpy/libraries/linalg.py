@@ -12,7 +12,7 @@ from oracles.exact.from_numpy.array import TracedArray, wrap
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex, as_complex
-from oracles.exact.program.eigen_general import Library, eig
+from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.factorizations import exchanges, lu, order_of
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.spectral import eigh
@@ -148,22 +148,9 @@ def _eig(a: Any, b: Any = None, left: bool = False, right: bool = True) -> Any:
     if b is not None or left or not right or a.ndim != 2:
         raise unsupported("scipy.linalg.eig with b, left, without right, or of batches")
     value, kind = _scipy().eig(a.value), (a.value + 0j).dtype.name
-    both = zip(
-        value,
-        eig(as_complex(a.recorded, kind), _of_eig(np.result_type(a.value.dtype, np.float32))),
-        strict=True,
-    )
+    own = eig(as_complex(a.recorded, kind), of_eig(a.value.dtype, _scipy().eig))
+    both = zip(value, own, strict=True)
     return tuple(wrap(a.tape, number, recorded) for number, recorded in both)
-
-
-def _of_eig(kind: np.dtype[Any]) -> Library:
-    """As SciPy's LAPACK has them, which is another one than NumPy's."""
-
-    def of(numbers: Array) -> tuple[Array, Array]:
-        w, v = _scipy().eig((numbers if kind.kind == "c" else numbers.real).astype(kind))
-        return np.asarray(w, complex), np.asarray(v, complex)
-
-    return of
 
 
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:

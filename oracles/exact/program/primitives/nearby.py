@@ -15,13 +15,18 @@ So B is what Arb finds for all of these matrices at once. Their distance |E| fro
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import as_balls, filled
+from oracles.exact.program.formats import Format, Growth
 from oracles.exact.program.primitives.sums import sizes_of
-from oracles.exact.program.program import Array
+from oracles.exact.program.program import Array, Equation
+
+Rounded: TypeAlias = Callable[[Growth, Equation, list[Array], Format], Array]
 
 # p(n) is so much times n. Seen in float32, of some 1,000 matrices of up to 64 columns each: eigvalsh 1.9 in
 # PyTorch and 1.6 in JAX, svdvals 1.6 and 1.5. Eigenvectors and matrices that are not symmetric are taken for
@@ -33,8 +38,12 @@ GROWTH = 4.0  # of elimination, times n
 def eliminated(a: Array, unit: float) -> Array:
     """The matrices for one of which elimination solves."""
     n = a.shape[-1]
-    growth = min(2.0 ** (n - 1), GROWTH * n)
-    return _nearby(a, 3 * n * n * unit * growth * sizes_of(a).max((-2, -1), keepdims=True, initial=0.0))
+    return _nearby(a, 3 * n * n * unit * _growth(n) * sizes_of(a).max((-2, -1), keepdims=True, initial=0.0))
+
+
+def _growth(n: int) -> float:
+    """Of the numbers of U beside those of A."""
+    return min(2.0 ** max(n - 1, 0), GROWTH * max(n, 1))
 
 
 def logarithms(a: Array, det: Array) -> Array:
@@ -44,7 +53,7 @@ def logarithms(a: Array, det: Array) -> Array:
     together at the most, and all sizes twice that and the size of the whole sum.
     """
     n = a.shape[-1]
-    top = min(2.0 ** max(n - 1, 0), GROWTH * max(n, 1)) * sizes_of(a).max((-2, -1), initial=0.0)
+    top = _growth(n) * sizes_of(a).max((-2, -1), initial=0.0)
     size = sizes_of(det)
     least = np.array([float(abs(d).lower()) for d in det.ravel().tolist()]).reshape(det.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,6 +77,19 @@ def rotated(unit: float, *parts: Array) -> list[Array]:
         _nearby(part, lost(part.shape[-1], unit) * norm) if size.any() else as_balls(part)
         for part, size in zip(parts, sizes, strict=True)
     ]
+
+
+def of_nearby(function: Callable[..., Array], vectors: bool = False) -> Rounded:
+    """How spectra round: exactly for a matrix near the given one; and by so much of a vector's length."""
+
+    def rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+        near = rotated(target.unit, *(growth.stored(as_balls(o), target.name) for o in operands))
+        found = function(*near, **equation.params)
+        if vectors:
+            found = found + arb(0, lost(operands[0].shape[-1], target.unit))
+        return growth.grown(equation, found, 1, True)
+
+    return rounded
 
 
 def lost(n: int, unit: float) -> float:

@@ -14,11 +14,11 @@ from flint import arb
 from oracles.exact.program.balls import as_balls, filled, matrix, zeros
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import Format, Growth, exactly
+from oracles.exact.program.formats import exactly
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
-from oracles.exact.program.primitives.nearby import lost, rotated
+from oracles.exact.program.primitives.nearby import of_nearby
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var
@@ -69,24 +69,15 @@ def _eigenvectors(a: Array) -> Array:
     return batched(lambda m: _decompose(m)[1], a)
 
 
-def _eigenvalues_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
-    """Of a matrix near a."""
-    near = rotated(target.unit, growth.stored(as_balls(operands[0]), target.name))
-    return growth.grown(equation, _eigenvalues(*near), 1, True)
-
-
-def _eigenvectors_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
-    """Of a matrix near a, and nearly of length 1."""
-    near = rotated(target.unit, growth.stored(as_balls(operands[0]), target.name))
-    beside = arb(0, lost(operands[0].shape[-1], target.unit))
-    return growth.grown(equation, _eigenvectors(*near) + beside, 1, True)
-
-
 eigenvalues_ = Primitive(
-    "eigenvalues", _eigenvalues, _eigenvalues_jvp, rounded=_eigenvalues_rounded, cost=cubed
+    "eigenvalues", _eigenvalues, _eigenvalues_jvp, rounded=of_nearby(_eigenvalues), cost=cubed
 )
 eigenvectors_ = Primitive(
-    "eigenvectors", _eigenvectors, _eigenvectors_jvp, rounded=_eigenvectors_rounded, cost=cubed
+    "eigenvectors",
+    _eigenvectors,
+    _eigenvectors_jvp,
+    rounded=of_nearby(_eigenvectors, vectors=True),
+    cost=cubed,
 )
 
 
@@ -113,7 +104,7 @@ def vectors_of_eigh(numbers: Array) -> Array:
 def vectors_of_svd(numbers: Array) -> Array:
     """Those of the shorter side, in columns."""
     u, _, vt = np.linalg.svd(numbers, full_matrices=False)
-    return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vt, -1, -2))
+    return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vt, -1, -2).conj())
 
 
 def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
