@@ -25,12 +25,15 @@ report: $(READY)  ## run every case against every oracle; tables to the screen a
 gate: $(READY)  ## compare a run with the committed baseline: exit code 1 where anything got worse
 	$(BIN)/python -m gradproof gate --jobs 2
 
+# A test that hangs ends its process after five minutes, and is named, with the stack of each thread.
+TEST := $(BIN)/python -m pytest -n 2 --dist worksteal -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
+
 # Python's bytecode is kept, whatever the shell says: else each Python that a test starts compiles all of ours again.
 test: $(READY)  ## run the tests
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(TEST)
 
 whole: $(READY)  ## the tests with nothing left out: `make test` asks a part of the slowest (tests/sampling.py)
-	GRADPROOF_WHOLE=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+	GRADPROOF_WHOLE=1 PYTHONDONTWRITEBYTECODE= $(TEST) -o faulthandler_timeout=1800
 
 lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/ruff format --check .

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from threading import Condition, Thread, get_ident
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, get_ident
 from time import monotonic
 from typing import TypeVar
 
 R = TypeVar("R")
-LOOKS_S = 1.0  # how often the watching thread looks, and how long it outlives what it watched
+LOOKS_S = 1.0  # how often the watching thread looks, and stops again what is stopped and goes on
 
 
 class Endless(BaseException):
@@ -21,39 +23,60 @@ class _Run:
     """Code that runs in this thread, and is to end until then."""
 
     def __init__(self, until: float) -> None:
-        self.until, self.thread, self.stopped = until, ctypes.c_ulong(get_ident()), False
+        self.until, self.thread = until, ctypes.c_ulong(get_ident())
+        self.over = self.aimed_at = self.stopped = False
+
+    def stop(self) -> None:
+        """Raise Endless in it, if it is not over; again where a destructor swallowed the last one."""
+        self.aimed_at = True
+        if not self.over:
+            self.stopped = True
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(self.thread, ctypes.py_object(Endless))
+        self.aimed_at, self.until = False, monotonic() + LOOKS_S
 
 
 class _Watch:
-    """One thread for all runs, which costs less than one for each; it ends when there is none."""
+    """One thread for all runs, which costs less than one for each; it ends when there is none.
+
+    Endless comes between any two steps of the thread that it stops. So that thread must hold no lock while
+    it may come: it would keep it, and nothing would be stopped any more.
+    """
 
     def __init__(self) -> None:
-        self.changed, self.runs = Condition(), set[_Run]()
+        self.starting, self.news, self.runs = Lock(), SimpleQueue[None](), set[_Run]()
         self.thread: Thread | None = None
 
     def add(self, run: _Run) -> None:
-        with self.changed:
-            self.runs.add(run)
-            if self.thread is None:
-                self.thread = Thread(target=self._look, name="stops what does not end", daemon=True)
-                self.thread.start()
-            elif run.until < monotonic() + LOOKS_S:
-                self.changed.notify()
-
-    def remove(self, run: _Run) -> None:
-        with self.changed:
-            self.runs.discard(run)  # from here on it is not stopped
+        self.runs.add(run)
+        if self.thread is None:  # so none of this thread's runs is watched: Endless does not come here
+            with self.starting:
+                if self.thread is None:
+                    self.thread = Thread(target=self._look, name="stops what does not end", daemon=True)
+                    self.thread.start()
+        elif run.until < monotonic() + LOOKS_S:
+            self.news.put(None)
 
     def _look(self) -> None:
-        with self.changed:
-            while self.runs:
-                for run in [r for r in self.runs if r.until <= monotonic()]:
+        while self._goes_on():
+            watched = list(self.runs)
+            for run in watched:
+                if run.over:
                     self.runs.discard(run)
-                    run.stopped = True
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(run.thread, ctypes.py_object(Endless))
-                next_s = min((r.until - monotonic() for r in self.runs), default=LOOKS_S)
-                self.changed.wait(min(LOOKS_S, max(0.0, next_s)))
-            self.thread = None
+                elif run.until <= monotonic():
+                    run.stop()
+            next_s = min((run.until - monotonic() for run in watched if not run.over), default=LOOKS_S)
+            with suppress(Empty):
+                self.news.get(timeout=min(LOOKS_S, max(0.0, next_s)))
+
+    def _goes_on(self) -> bool:
+        """Whether there is a run; one that is added meanwhile finds no thread, or is found here."""
+        if self.runs:
+            return True
+        with self.starting:
+            own, self.thread = self.thread, None
+            if self.runs:
+                self.thread = own
+        return self.thread is own
 
 
 _watch = _Watch()
@@ -75,11 +98,13 @@ def ending(run: Callable[[], R], seconds: float) -> R:
     Raises:
         Endless: It was stopped.
     """
-    watch, own = _watch, _Run(monotonic() + seconds)
-    watch.add(own)
+    own = _Run(monotonic() + seconds)
     try:
+        _watch.add(own)
         return run()
     finally:
-        watch.remove(own)
+        own.over = True
+        while own.aimed_at:
+            pass
         for _ in range(1000 if own.stopped else 0):
             pass  # it may have been stopped just as it ended: it is raised here at the latest

@@ -1,6 +1,8 @@
 """Code that does not end is stopped, and what is said of it."""
 
+import contextlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +22,9 @@ X = np.array([0.3, -1.7])
 
 
 def waiting():
-    while True:
+    """Without end, for us: a watch that does not work fails a test, and does not hang it."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         pass
 
 
@@ -59,6 +63,55 @@ def test_what_ends_just_as_it_is_stopped_is_one_of_the_two():
     assert len(found) == 60
 
 
+class Interrupting:
+    """Raises Endless at the k-th place of a thread where one that is set from outside may come."""
+
+    def __init__(self, k):
+        self.left = k
+
+    def __call__(self, frame, event, _):
+        if event in {"call", "c_return", "c_exception"} and frame.f_code.co_filename != __file__:
+            self.left -= 1
+            if self.left == 0:
+                raise Endless
+
+    def runs(self, code):
+        """Whether it was raised in it."""
+        sys.setprofile(self)
+        try:
+            code()
+        except Endless:
+            return True
+        finally:
+            sys.setprofile(None)
+        return self.left <= 0
+
+
+def test_wherever_a_run_is_stopped_the_next_ones_are_too():
+    """Stopped while it held the watch's lock, it kept it: nothing was stopped any more."""
+
+    def places():
+        k = 1
+        while Interrupting(k).runs(lambda: ending(lambda: None, 0.001)):
+            assert stopped_after(0.01) < 30
+            k += 1
+        return k
+
+    assert ending(places, 600) > 5
+
+
+def test_what_a_destructor_swallows_is_raised_again(monkeypatch):
+    monkeypatch.setattr(patience, "LOOKS_S", 0.05)
+
+    def deaf():
+        with contextlib.suppress(Endless):
+            waiting()
+        waiting()
+
+    with pytest.raises(Endless):
+        ending(deaf, 0.01)
+
+
 def stopped_after(seconds):
     begin = time.monotonic()
     with pytest.raises(Endless):
@@ -94,18 +147,29 @@ def test_one_thread_watches_all_runs_and_ends_after_the_last(monkeypatch):
     assert stopped_after(0.01) < 30
 
 
+FORKS = """
+import os
+from harness.subject.patience import Endless, ending
+
+def waiting():
+    while True:
+        pass
+
+ending(lambda: None, 60)  # the watching thread is not in the child
+child = os.fork()
+if not child:
+    try:
+        ending(waiting, 0.05)
+    except Endless:
+        os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
-@pytest.mark.filterwarnings("ignore:.*fork")
 def test_a_forked_process_watches_too():
-    ending(lambda: None, 60)  # the watching thread is not in the child
-    child = os.fork()
-    if not child:
-        try:
-            ending(waiting, 0.05)
-        except Endless:
-            os._exit(7)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    """In a process of its own: a fork of this one may wait for a lock that a thread of JAX's held."""
+    subprocess.run([sys.executable, "-W", "ignore:.*fork", "-c", FORKS], check=True, timeout=120)
 
 
 def endless_far_along(g, *_):
