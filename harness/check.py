@@ -275,16 +275,33 @@ def answers(
         ((_, arrays),) = points(target, False, 1, question.seed)
         found.append(_probing(_beside(question, tested, arrays, Probe.BESIDE)))
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
+    whole = _together(found, target, result)
+    if timer is not None and found[0].load is not None:
+        return replace(whole, time_ratio=timer(whole, found[0].load))
+    return whole
+
+
+def answers_beside(
+    question: Question,
+    tested: UnderTest,
+    target: Target,
+    result: Callable[..., Result],
+    beside: Iterable[tuple[str, Sequence[Any]]],
+) -> Result:
+    """The answer at other points than the given one."""
+    question = replace(question, probes=())
+    return _together([_beside(question, tested, at, name) for name, at in beside], target, result)
+
+
+def _together(found: Sequence[Answer], target: Target, result: Callable[..., Result]) -> Result:
+    """The answers at several points as one."""
     faults = dict.fromkeys(text for point in found for text in point.faults)
-    whole = result(
+    return result(
         tuple(part for point in found for part in point.parts),
         tuple(faults),
         tuple(dict.fromkeys([*target.notes, *(text for point in found for text in point.notes)])),
         sights=tuple(point.sight for point in found if point.sight),
     )
-    if timer is not None and found[0].load is not None:
-        return replace(whole, time_ratio=timer(whole, found[0].load))
-    return whole
 
 
 def accepting(found: Result, known: Any, upstream: Upstream, door: str = "check_gradient") -> Result:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,15 +65,14 @@ def count_gradients(
     target: Target,
     tested: Tested,
     tally: Tally,
-    beside: bool,
-    arrays: dict[str, Sequence[Array]] | None = None,
+    beside: Mapping[str, Sequence[Array]] = MappingProxyType({}),
 ) -> None:
-    """Count what was found at each point; `beside` the given one, whose own is left out."""
+    """Count what was found at the given point, or at those `beside` it, of which some lie outside."""
     sights = {sight.name: sight for sight in found.sights}
-    doubtful = {part.input for part in found.parts if not part.verdict.right} if beside and arrays else set()
-    outside = {name for name in doubtful if _is_outside(tested, target, (arrays or {}).get(name, ()))}
+    doubtful = {part.input for part in found.parts if not part.verdict.right}
+    outside = {name for name in doubtful & set(beside) if _is_outside(tested, target, beside[name])}
     for part in found.parts:
-        if part.of_value or (part.input == "given") == beside or part.verdict is Verdict.NONE:
+        if part.of_value or part.verdict is Verdict.NONE:
             continue
         if LEAVE_OUT in part.diagnosis:  # there is no gradient, and it would be 0
             continue
@@ -92,10 +92,8 @@ def count_gradients(
 
 def _is_outside(tested: Tested, target: Target, arrays: Sequence[Array]) -> bool:
     """Whether a point is outside of the function's domain: some of its value is not a number."""
-    if not arrays:
-        return False
     subject = tested.subject()
-    inner = [np.ones_like(target.arrays[k]) for k in target.active] if len(arrays) else []
+    inner = [np.ones_like(target.arrays[k]) for k in target.active]
     try:
         value = subject.fetch_value(subject.value(*map(subject.load, [*arrays, *inner])))
     except Exception:

@@ -16,7 +16,7 @@ from harness.atlas.count import count_gradients, count_values, over_numbers
 from harness.atlas.numbers import CALM
 from harness.atlas.tally import Tally
 from harness.atlas.task import Task
-from harness.check import answers, question_of
+from harness.check import answers, answers_beside, question_of
 from harness.inputs.corpus import ENTRIES
 from harness.inputs.points import points
 from harness.page.asking import is_elementwise
@@ -30,6 +30,7 @@ from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
 from harness.verdicts import Verdict
 from oracles.exact.program.errors import ExactError
+from oracles.exact.program.unchanging import unchanging
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating, without_errors
 
@@ -70,6 +71,7 @@ def asking(subject: Any, system: str, order: int, ask: Callable[[Target, Questio
 
     @leaving_no_trace
     @differentiating()
+    @unchanging()
     def run(function: Any) -> R:
         target = target_of(function, subject.arrays, {}, None, system, order > 0, structure=subject.structure)
         derivative = Derivative((REVERSE,) * max(order, 1))
@@ -125,15 +127,14 @@ def _gradients(
     result = partial(Result, subject=task.name)
     given = answers(question, tested, target, result)
     sight = given.sights[0] if given.sights else None
-    count_gradients(given, target, tested, tally, False)
+    count_gradients(given, target, tested, tally)
     if timed:
         about["time_ratio"] = ratio(target, question, tested, False, warm=True)
     if sight is not None and first:
         cost = CALL + sum(sight.posed.true.gradient.costs)
         beside = _beside(target, task, cost, about)
-        count_gradients(
-            answers(question, tested, target, result, beside), target, tested, tally, True, dict(beside)
-        )
+        others = answers_beside(question, tested, target, result, beside)
+        count_gradients(others, target, tested, tally, dict(beside))
     return about, None
 
 

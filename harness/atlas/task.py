@@ -14,7 +14,7 @@ from harness.atlas.row import DTYPES
 SYSTEMS = ("torch", "jax", "numpy")  # each with a module of subjects
 ORDERS = {"torch": (1, 2), "jax": (1, 2), "numpy": (0,)}
 SAMPLES = 3  # of a function with several of its own
-SMALL = 120  # numbers in one, where there are smaller ones
+SMALL = 120  # numbers in one; where none is so small, four times the smallest
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ def subjects_of(system: str) -> Any:
 
 
 def chosen(module: Any, name: str, dtype: str) -> list[Any]:
-    """A few of a function's subjects, the first among them; small ones, if there are such."""
+    """A few of a function's subjects, small ones, the first of these among them."""
     own = list(module.subjects(name, dtype))
-    small = [one for one in own if sum(int(np.prod(a.shape)) for a in one.arrays) <= SMALL] or own
+    sizes = [sum(int(np.prod(a.shape)) for a in one.arrays) for one in own]
+    smallest = min(sizes, default=0)
+    most = SMALL if smallest <= SMALL else 4 * smallest
+    small = [one for one, size in zip(own, sizes, strict=True) if size <= most]
     count = min(len(small), SAMPLES)
     return [small[k * len(small) // count] for k in range(count)]

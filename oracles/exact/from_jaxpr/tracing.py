@@ -1,4 +1,4 @@
-"""Tracing: a function is traced each time, since anything that it reads may have changed.
+"""Tracing: a function is traced each time, since anything that it reads may have changed (see `unchanging`).
 
 It is traced in the caller's own setting of `jax_enable_x64`, so that what JAX itself keeps (traces of jitted
 functions and of the bodies of loops) is in the record exactly where it is in what runs.
@@ -7,7 +7,7 @@ functions and of the bodies of loops) is in the record exactly where it is in wh
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from itertools import count
@@ -27,6 +27,7 @@ from oracles.exact.from_jaxpr.uncast import without_narrower_casts
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import OURS
+from oracles.exact.program.unchanging import once
 
 _fresh = count()
 _known = dtypes.canonicalize_value
@@ -64,6 +65,23 @@ class Traces(NamedTuple):
 
 def trace(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traces:
     """The jaxpr of the function of its floating leaves, and what traces it in float64."""
+    return once(lambda: _alike(function, args, kwargs), lambda: _traces(function, args, kwargs))
+
+
+def _alike(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
+    """The same for calls that have one trace."""
+    leaves, tree = jax.tree.flatten((args, kwargs))
+    own = (repr(_aval(x, "")) if is_floating(x) else _as_plain(x) for x in leaves)
+    return function, tree, jax.config.jax_enable_x64, tuple(own)  # type: ignore[attr-defined]
+
+
+def _as_plain(leaf: Any) -> Hashable:
+    if hasattr(leaf, "dtype"):
+        return type(leaf), str(leaf.dtype), leaf.shape, np.asarray(leaf).tobytes()
+    return type(leaf), leaf
+
+
+def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Traces:
     leaves = jax.tree.leaves(args)
     arrays = (x for x in [*leaves, *jax.tree.leaves(kwargs)] if hasattr(x, "dtype"))
     floating = {str(x.dtype) for x in arrays if is_floating(x)}

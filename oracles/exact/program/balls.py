@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import eq
 from typing import Any, Generic, TypeVar
 
 import flint
@@ -118,6 +119,13 @@ def as_balls(array: Array) -> Array:
     if array.dtype == object or array.dtype.kind not in "iub":
         return exact(array)
     return filled([arb(int(v)) for v in array.ravel().tolist()], array.shape)
+
+
+def as_doubles(balls: Array) -> NDArray[np.float64] | None:
+    """The same numbers as float64; None where one of them is no such number, or a ball with a radius."""
+    given = balls.ravel().tolist()
+    found = list(map(float, given))
+    return np.array(found).reshape(balls.shape) if all(map(eq, given, found)) else None
 
 
 def zeros(shape: tuple[int, ...]) -> Array:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import harness
+from harness import check
 from harness.atlas import measure
 from harness.atlas.compare import compared
 from harness.atlas.guard import ending_after
@@ -24,7 +25,7 @@ from harness.atlas.page import page_of, told
 from harness.atlas.row import DTYPES, Measured, Row
 from harness.atlas.saved import Atlas, read, text_of
 from harness.atlas.show import print_atlas
-from harness.atlas.task import Task
+from harness.atlas.task import Task, chosen
 from harness.commands import atlas as command
 from harness.commands.cli import run
 from harness.report import progress
@@ -139,6 +140,32 @@ def test_a_function_of_an_array_is_asked_at_boundary_values(monkeypatch):
     assert made[1].row.worst is Verdict.ACCURATE
     assert made[1].row.points == 3 * 3
     assert re.fullmatch(r"2 of \d+ points", made[1].row.note)
+
+
+def test_no_point_is_judged_twice(monkeypatch):
+    judged, own = [], check._at
+
+    def watched(question, tested, arrays, name):
+        judged.append((len(question.derivative.steps), name))
+        return own(question, tested, arrays, name)
+
+    monkeypatch.setattr(check, "_at", watched)
+    x = jnp.asarray([0.5, 1.5, 3.0], "float32")
+    made = rows_of(monkeypatch, "jax", lambda x: [jnp.cumsum(x)], x, work=0.4)
+    assert len(judged) == len(set(judged))
+    assert len(judged) == sum(row.row.points for row in made.values()) / 3
+
+
+def test_of_large_arguments_alone_those_near_the_smallest_are_asked():
+    def sizes(*own):
+        module = SimpleNamespace(
+            subjects=lambda name, dtype: [Subject(name, None, (np.zeros(n),)) for n in own]
+        )
+        return [one.arrays[0].size for one in chosen(module, "f", "float32")]
+
+    assert sizes(200, 8000, 700) == [200, 700]
+    assert sizes(200, 100, 8000) == [100]
+    assert sizes() == []
 
 
 def test_a_pole_among_the_given_numbers_is_one_of_many(monkeypatch):

@@ -26,6 +26,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.scalars import SCALARS
+from oracles.exact.program.unchanging import unchanging
 from oracles.jax_functions import FUNCTIONS
 from tests.oracles.exact.jax_samples import ROW, SAMPLES, X
 from tests.sampling import sample
@@ -472,6 +473,25 @@ REFUSED = {
         r"approx_top_k with these parameters has no rule: it gives \[\(\(4,\), 'float64'\).*ours \[\(\(2,\)",
     ),
 }  # fmt: skip
+
+
+def test_what_reads_nothing_that_changes_is_traced_once():
+    traced = []
+
+    def function(x, power):
+        traced.append(power)
+        return x**power
+
+    def slopes(*numbers, power=2, dtype=np.float64):
+        record(function, (np.array(numbers, dtype), np.int32(power)), {})
+        return len(traced)
+
+    with unchanging():
+        assert [slopes(1.0, 2.0), slopes(3.0, 4.0)] == [1, 1]
+        assert [slopes(1.0), slopes(1.0, 2.0, power=3), slopes(1.0, 2.0, dtype=np.float32)] == [2, 3, 4]
+        found = record(function, (np.array([3.0, 4.0]), np.int32(2)), {})
+        assert [float(y) for y in evaluate(found.program, [exact(a) for a in found.values], 60)[0]] == [9, 16]
+    assert [slopes(1.0, 2.0), slopes(1.0, 2.0)] == [5, 6]
 
 
 @pytest.mark.parametrize("why", REFUSED)

@@ -9,8 +9,10 @@ from harness.exact import exact_gradient
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import exact
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives import orders, sorting
 from oracles.exact.program.primitives.arrays import index, reduce_sum
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.reductions import reduce_max
@@ -310,3 +312,23 @@ def test_a_side_of_slope_0_is_known_beside_one_that_is_not():
 def test_what_has_no_value_has_no_slope_though_all_around_it_have_one(f):
     with pytest.raises(Undecided, match="no value"):
         exact_gradient(f, [np.array([0.0, 1.5])])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("back", [False, True])
+def test_numbers_are_arranged_as_balls_are_that_may_be_in_any_order(monkeypatch, axis, back):
+    """Of numbers NumPy finds the order, and of balls what can be said: where both know it, it is one."""
+    rng = np.random.default_rng(3)
+    for shape in [(4, 5), (1, 7), (0, 3)]:
+        x = exact(rng.integers(-2, 3, shape) / 4.0)
+        t = exact(rng.normal(size=shape))
+
+        def arranged(x=x, t=t):
+            return sorting.arrange_.evaluate(x, t, axis=axis, back=back)
+
+        by_number, order = arranged(), orders.argsort_.evaluate(x, axis=axis)
+        with monkeypatch.context() as balls:
+            balls.setattr(sorting, "as_doubles", lambda x: None)
+            balls.setattr(orders, "as_doubles", lambda x: None)
+            assert [str(b) for b in by_number.ravel()] == [str(b) for b in arranged().ravel()]
+            assert np.array_equal(order, orders.argsort_.evaluate(x, axis=axis))

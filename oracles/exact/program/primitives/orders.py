@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import filled
+from oracles.exact.program.balls import as_doubles, filled
 from oracles.exact.program.derive import linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import Format, Growth
@@ -51,6 +51,9 @@ class _Ordered:
 def _argsort(x: Array, *, axis: int) -> Array:
     if x.dtype != object:
         return np.argsort(x, axis=axis, kind="stable")
+    exact = as_doubles(x)
+    if exact is not None:
+        return np.argsort(exact, axis=axis, kind="stable")
     rows = np.moveaxis(x, axis, -1)
     out = np.empty(rows.shape, np.int64)
     for where in np.ndindex(rows.shape[:-1]):

@@ -7,12 +7,14 @@ permutations is legal: a tangent, or a cotangent, of one of them may be that of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
-from oracles.exact.program.balls import KINKS, as_balls, filled
+from oracles.exact.program.balls import KINKS, as_balls, as_doubles, filled
 from oracles.exact.program.derive import Tangents, jointly_linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
@@ -58,18 +60,34 @@ def _in_order(row: Row) -> Row:
 
 def _arranged(x: Array, t: Array, mix: Callable[[Row], Row], axis: int, back: bool) -> Array:
     """Elements of t, moved as those of x are sorted, or `back`; of tied ones what `mix` makes of them."""
+    rows, moving = (np.moveaxis(as_balls(a), axis, -1) for a in (x, t))
+    known, found = as_doubles(rows), np.empty_like(moving)
+    for at in np.ndindex(rows.shape[:-1]):
+        if known is None:
+            order, ties = _uncertain(rows[at].tolist())
+        else:
+            order = np.argsort(known[at], kind="stable")
+            ties = _runs(known[at][order])
+        here, there = (slice(None), order) if back else (order, slice(None))
+        found[at][there] = moving[at][here]
+        for tie in ties:
+            here, there = (tie, order[tie]) if back else (order[tie], tie)
+            found[at][there] = mix(moving[at][here].tolist())
+    return np.moveaxis(found, -1, axis)
 
-    def moved(numbers: Row, row: Row) -> Row:
-        found, start = list(row), 0
-        for block in _blocks(numbers):
-            places = range(start, start := start + len(block))
-            here, there = (places, block) if back else (block, places)
-            own = [row[k] for k in here]
-            for k, element in zip(there, mix(own) if len(own) > 1 else own, strict=True):
-                found[k] = element
-        return found
 
-    return _along(axis, moved, x, t)
+def _uncertain(row: Row) -> tuple[NDArray[np.int64], list[slice]]:
+    """An order of balls, and which of them in it may have any."""
+    blocks = _blocks(row)
+    ends = np.cumsum([len(block) for block in blocks]).tolist()
+    ties = [slice(end - len(own), end) for own, end in zip(blocks, ends, strict=True) if len(own) > 1]
+    return np.array([k for block in blocks for k in block], np.int64), ties
+
+
+def _runs(numbers: NDArray[np.float64]) -> list[slice]:
+    """Where numbers in order are equal."""
+    begins = np.flatnonzero(np.diff(numbers, prepend=-np.inf) > 0).tolist()
+    return [slice(a, b) for a, b in pairwise([*begins, len(numbers)]) if b - a > 1]
 
 
 def _any(tied: Row) -> Row:
