@@ -78,6 +78,23 @@ class Shrunk(Nuclear):
         return g * 0.999 * u @ v
 
 
+@pytest.mark.parametrize("size", [1e20, 1e-20, 1e60])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: torch.linalg.svd(a)[0] ** 2,
+        lambda a: torch.linalg.eigh(a + a.mT)[1] ** 2,
+        lambda a: torch.view_as_real(torch.linalg.eigvals(a)),
+        lambda a: torch.linalg.eigvalsh(torch.complex(a + a.mT, a - a.mT)),
+    ],
+    ids=["svd", "eigh", "eigvals", "Hermitian"],
+)
+def test_the_size_of_a_matrix_says_nothing_of_its_spectrum(function, size):
+    """Arb isolates less beyond 2^128, and a ball's distance from itself grew beyond 1."""
+    a = torch.randn(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    assert check_gradient(function, (a * size,), probes=False).verdict is Verdict.ACCURATE
+
+
 def test_vectors_of_another_sign_accuse_nobody(monkeypatch):
     """No model bounds them: a value far from the recorded one says that another function was recorded."""
     own = linalg.of_svd

@@ -18,6 +18,7 @@ from oracles.exact.program.complex import Complex
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arrays import index, reshape
+from oracles.exact.program.primitives.spectral import inverse_gaps, power_of_two
 from oracles.exact.program.program import Array, Equation, Var
 
 EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
@@ -25,8 +26,8 @@ EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
 
 def isolated(re: Array, im: Array) -> tuple[list[acb], list[list[acb]]]:
     """Each eigenvalue with its eigenvector, whose largest component is 1."""
-    n = len(re)
-    rows = [[acb(re[i, j], im[i, j]) for j in range(n)] for i in range(n)]
+    n, unit = len(re), power_of_two(re, im)
+    rows = [[acb(re[i, j] / unit, im[i, j] / unit) for j in range(n)] for i in range(n)]
     try:
         values, right = acb_mat(rows).eig(right=True)
     except ValueError:
@@ -36,7 +37,7 @@ def isolated(re: Array, im: Array) -> tuple[list[acb], list[list[acb]]]:
         column = [right[i, j] for i in range(n)]
         pivot = max(column, key=lambda z: float(abs(z).mid()))
         columns.append([z / pivot for z in column])
-    return list(values), columns
+    return [w * unit for w in values], columns
 
 
 def tangent(equation: Equation, tangents: Tangents) -> Complex:
@@ -49,19 +50,13 @@ def tangent(equation: Equation, tangents: Tangents) -> Complex:
 
 
 def gaps(w: Complex | Var) -> Any:
-    """1 / (w_j - w_i), 0 on the diagonal."""
+    """1 / (w_j - w_i), 0 on the diagonal, as `inverse_gaps`."""
+    if not isinstance(w, Complex):
+        return inverse_gaps(w)
     n = w.shape[-1]
-
-    def row(v: Var) -> Var:
-        return reshape(v, (*v.shape[:-1], 1, n))
-
-    def column(v: Var) -> Var:
-        return reshape(v, (*v.shape[:-1], n, 1))
-
-    eye = np.eye(n)
-    if isinstance(w, Complex):
-        return cx.mul(cx.reciprocal(w.apart(row) - w.apart(column) + eye), 1.0 - eye)
-    return w.builder.constant(1.0 - eye, w.dtype) / (row(w) - column(w) + eye)
+    others = 1.0 - np.eye(n)
+    apart = w.apart(lambda v: reshape(v, (*v.shape[:-1], 1, n)) - reshape(v, (*v.shape[:-1], n, 1)))
+    return cx.mul(cx.reciprocal(apart.apart(lambda v: v * others) + np.eye(n)), others)
 
 
 def diagonal(a: Complex) -> Complex:

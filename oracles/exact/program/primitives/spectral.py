@@ -5,6 +5,7 @@ Arb isolates the eigenvalues with a proof (acb_mat_eig_simple); equal ones have 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -20,14 +21,16 @@ from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
 from oracles.exact.program.primitives.nearby import of_nearby
 from oracles.exact.program.primitives.orders import flip
+from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
 def _decompose(a: Array) -> tuple[list[arb], Array]:
     """The eigenvalues of one symmetric matrix, ascending, and unit eigenvectors in columns, in any sign."""
+    unit = power_of_two(a)
     try:
-        values, right = matrix(a).eig(right=True)
+        values, right = matrix(a / unit).eig(right=True)
     except ValueError:
         raise Undecided("cannot separate the eigenvalues: equal ones have no derivative") from None
     order = sorted(range(len(values)), key=lambda j: float(values[j].real.mid()))
@@ -38,7 +41,13 @@ def _decompose(a: Array) -> tuple[list[arb], Array]:
         real = [(z / pivot).real for z in column]
         size = sum((x * x for x in real), arb(0)).sqrt()
         columns.append([x / size for x in real])
-    return [values[j].real for j in order], np.array(columns, object).T
+    return [values[j].real * unit for j in order], np.array(columns, object).T
+
+
+def power_of_two(*parts: Array) -> arb:
+    """One near the largest number of a matrix: divided by it, Arb isolates what it does not beyond 2^128."""
+    top = max(float(sizes_of(part).max(initial=0.0)) for part in parts)
+    return arb(2) ** (math.frexp(top)[1] if 0 < top < math.inf else 0)
 
 
 def _eigenvalues_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -53,12 +62,18 @@ def _eigenvectors_jvp(equation: Equation, tangents: Tangents) -> Var:
     """dv_j = sum_i v_i (v_i^T da v_j) / (w_j - w_i) over i not j (the same)."""
     (a,), (ta,) = equation.operands, tangents
     assert ta is not None
-    v, n = equation.output, a.shape[-1]
+    v = equation.output
     w = a.builder.emit(eigenvalues_, (a,), a.shape[:-1], a.dtype)
-    gaps = reshape(w, (*a.shape[:-2], 1, n)) - reshape(w, (*a.shape[:-2], n, 1)) + np.eye(n)
-    inverse = a.builder.constant(1.0 - np.eye(n), a.dtype) / gaps
-    along = scale(matmul(transpose(v), matmul(ta, v)), inverse)
+    along = scale(matmul(transpose(v), matmul(ta, v)), inverse_gaps(w))
     return matmul(v, along)
+
+
+def inverse_gaps(w: Var) -> Var:
+    """1 / (w_j - w_i), 0 on the diagonal, where a ball's distance from itself is up to its width."""
+    n = w.shape[-1]
+    others = 1.0 - np.eye(n)
+    gaps = reshape(w, (*w.shape[:-1], 1, n)) - reshape(w, (*w.shape[:-1], n, 1))
+    return w.builder.constant(others, w.dtype) / (gaps * others + np.eye(n))
 
 
 def _eigenvalues(a: Array) -> Array:
