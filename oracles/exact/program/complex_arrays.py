@@ -20,8 +20,8 @@ from oracles.exact.program.complex import (
     parts,
     squared_size,
 )
+from oracles.exact.program.primitives import least_squares, scalar
 from oracles.exact.program.primitives import linear_algebra as la
-from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape
 from oracles.exact.program.primitives.orders import argmax, take_along
 from oracles.exact.program.program import Array, Var
@@ -83,14 +83,14 @@ def embedded(a: Complex) -> Var:
     return concatenate([concatenate([a.re, -a.im], -1), concatenate([a.im, a.re], -1)], -2)
 
 
-def solve(a: Complex | Var, b: Complex | Var, left: bool = True, runs: bool = True) -> Complex:
-    """The x of a x = b, or of x a = b; `runs` as of `linear_algebra.solve`."""
+def solve(a: Complex | Var, b: Complex | Var, left: bool = True) -> Complex:
+    """The x of a x = b, or of x a = b."""
     kind = next(v.dtype for v in (a, b) if isinstance(v, Complex))
     a, b = as_complex(a, kind), as_complex(b, kind)
     if not left:
-        return transpose(solve(transpose(a), transpose(b), runs=runs))
+        return transpose(solve(transpose(a), transpose(b)))
     n = a.shape[-1]
-    found = la.solve(embedded(a), concatenate([b.re, b.im], -2), runs=runs)
+    found = la.solve(embedded(a), concatenate([b.re, b.im], -2))
     return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
 
 
@@ -253,11 +253,21 @@ def reflections(v: Complex, tau: Complex) -> Complex:
     return q
 
 
+def fit(a: Complex, b: Complex) -> Complex:
+    """a^+ b of a matrix of full rank."""
+    n = a.shape[-1]
+    found = least_squares.fit(embedded(a), concatenate([b.re, b.im], -2))
+    return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
+
+
 def pinv(a: Complex) -> Complex:
-    """(a^H a)^-1 a^H for full column rank, a^H (a a^H)^-1 for full row rank."""
-    if a.shape[-2] < a.shape[-1]:
-        return adjoint(pinv(adjoint(a)))
-    return solve(matmul(adjoint(a), a), adjoint(a), runs=False)
+    """a^+ of full rank."""
+    return fit(a, as_complex(a.builder.constant(np.eye(a.shape[-2]), a.re.dtype), a.dtype))
+
+
+def residue(a: Complex, b: Complex, x: Complex) -> Var:
+    """|a x - b|^2, column by column, as LAPACK has it."""
+    return least_squares.residue(*map(squared_size, (matmul(a, x) - b, a, b, x)))
 
 
 def _below(v: Var, count: int) -> Var:

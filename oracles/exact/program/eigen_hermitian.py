@@ -31,7 +31,7 @@ from oracles.exact.program.primitives.arrays import reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed
 from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
-from oracles.exact.program.primitives.spectral import Vectors, vectors_of_eigh, vectors_of_svd
+from oracles.exact.program.primitives.spectral import Vectors, of_longer_side, vectors_of_eigh, vectors_of_svd
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
@@ -135,6 +135,7 @@ def svd(a: Complex, of: Vectors = vectors_of_svd) -> tuple[Complex, Var, Complex
     b, s = a if wide else ca.adjoint(a), singular_values(a)
     short = _phased(_eigenvectors(_gram(a)).apart(lambda v: flip(v, -1)), a, of)
     long = ca.matmul(ca.adjoint(b), short).apart(lambda v: v / reshape(s, (*s.shape[:-1], 1, s.shape[-1])))
+    long = long.apart(lambda v: of_longer_side(v, s))
     return (short, s, ca.adjoint(long)) if wide else (long, s, ca.adjoint(short))
 
 

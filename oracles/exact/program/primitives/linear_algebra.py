@@ -72,11 +72,11 @@ matmul_ = Primitive(
 
 def matmul(x: Var, y: Var) -> Var:
     """x y over the last two axes; the leading axes are batches and are broadcast."""
-    x, y = _in_batches(x, y)
+    x, y = in_batches(x, y)
     return x.builder.emit(matmul_, (x, y), (*x.shape[:-1], y.shape[-1]), x.dtype)
 
 
-def _in_batches(x: Var, y: Var) -> tuple[Var, Var]:
+def in_batches(x: Var, y: Var) -> tuple[Var, Var]:
     """Both with the leading axes of both."""
     batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     builder = x.builder
@@ -180,19 +180,14 @@ def _solve_transpose(equation: Equation, k: int, ct: Var) -> Var:
 
 
 solve_ = Primitive("solve", _solve, _solve_jvp, _solve_transpose, _solve_rounded, cost=cubed)
-# By the normal equations of least squares, which no library solves: how it rounds is not known from them.
-fit_ = Primitive("least_squares", _solve, _solve_jvp, _solve_transpose, cost=cubed)
 
 
-def solve(a: Var, b: Var, left: bool = True, runs: bool = True) -> Var:
-    """The x of a x = b, or of x a = b; a (..., n, n) invertible, b matrices; leading axes are broadcast.
-
-    `runs` says that a library solves with this matrix.
-    """
-    a, b = _in_batches(a, b)
+def solve(a: Var, b: Var, left: bool = True) -> Var:
+    """The x of a x = b, or of x a = b; a (..., n, n) invertible, b matrices; leading axes are broadcast."""
+    a, b = in_batches(a, b)
     if not left:
-        return transpose(solve(transpose(a), transpose(b), runs=runs))
-    return a.builder.emit(solve_ if runs else fit_, (a, b), b.shape, b.dtype)
+        return transpose(solve(transpose(a), transpose(b)))
+    return a.builder.emit(solve_, (a, b), b.shape, b.dtype)
 
 
 def inverse(a: Var) -> Var:

@@ -18,8 +18,9 @@ from oracles.exact.program.formats import exactly
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
-from oracles.exact.program.primitives.nearby import of_nearby
+from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
+from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
@@ -132,16 +133,23 @@ def singular_values(a: Var) -> Var:
     return scalar("sqrt", flip(w, -1))
 
 
+def of_longer_side(vectors: Var, s: Var) -> Var:
+    """p u |a| / s more in B than their formula loses, and p u of their lengths, which is less."""
+    return rough(vectors, "singular", (s,), 2 * lost(vectors.shape[-2], 1.0))
+
+
 def svd(a: Var, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
     """u, s and v^T of a = u diag(s) v^T, largest first, with as many vectors as there are singular values.
 
     `of` gives those of a library, of the shorter side, whose signs they have.
 
     The vectors of the shorter side are eigenvectors of a a^T (a^T a); the others follow: v = a^T u / s.
+    Computed, they are those of a matrix a + E near a, so that v is |E| / s off beside what u is off.
     """
     wide = a.shape[-2] <= a.shape[-1]
     b, s = a if wide else transpose(a), singular_values(a)
     gram = matmul(b, transpose(b))
     short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, of)
     long = matmul(transpose(b), short) / reshape(s, (*s.shape[:-1], 1, s.shape[-1]))
+    long = of_longer_side(long, s)
     return (short, s, transpose(long)) if wide else (long, s, transpose(short))
