@@ -61,6 +61,12 @@ FUNCTIONS = {
     "vectors of svd, tall": lambda la: lambda a: la.svd(a[:, : len(a) // 2 + 1], full_matrices=False)[0],
     "vectors of svd, wide": lambda la: lambda a: la.svd(a[: len(a) // 2 + 1], full_matrices=False)[2],
     "eigvals": lambda la: lambda a: abs(la.eigvals(a)),
+    "q": lambda la: lambda a: la.qr(a)[0],
+    "r": lambda la: lambda a: la.qr(a)[1],
+    "q, tall": lambda la: lambda a: la.qr(a[:, : len(a) // 2 + 1])[0],
+    "q, complete": lambda la: lambda a: la.qr(a[:, : len(a) // 2 + 1], mode="complete")[0],
+    "r, tall": lambda la: lambda a: la.qr(a[:, : len(a) // 2 + 1])[1],
+    "r, wide": lambda la: lambda a: la.qr(a[: len(a) // 2 + 1])[1],
     "pinv": lambda la: lambda a: la.pinv(a[:, : len(a) // 2 + 1]),
     "pinv of a wide one": lambda la: lambda a: la.pinv(a[: len(a) // 2 + 1]),
     "lstsq": lambda la: lambda a: la.lstsq(a[:, : len(a) // 2 + 1], a[:, -1:] * 0.5 + a[:, :1])[0],
@@ -115,6 +121,8 @@ def test_what_is_computed_is_inside(name, system, dtype):
         ("eigvalsh", "ROTATED"),
         ("eigvals", "ROTATED"),
         ("eigh", "ROTATED"),
+        ("q", "ROTATED"),
+        ("r, wide", "ROTATED"),
         ("pinv", "ROTATED"),
         ("lstsq", "ROTATED"),
     ],
@@ -190,6 +198,17 @@ def test_squares_of_what_is_left_are_those_of_rotated_numbers():
 
 def _left(a, b):
     return torch.linalg.lstsq(a, b, driver="gelsd").residuals
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 0j, 1 + 2j])
+@pytest.mark.parametrize("load", [torch.from_numpy, jax.numpy.asarray])
+def test_signs_of_qr_are_those_of_the_library(load, factor):
+    """LAPACK reflects nothing where a column is 0 below the diagonal: then r_kk is a_kk, of any sign."""
+    a = np.random.default_rng(4).normal(size=(3, 3)) + np.diag([3.0, -3.0, 3.0])
+    qr = torch.linalg.qr if load is torch.from_numpy else jax.numpy.linalg.qr
+    with jax.enable_x64(True):
+        for one in (np.triu(a), np.diag(np.diag(a)), np.triu(a)[:, :2]):
+            assert check_gradient(qr, (load(one * factor),)).verdict is Verdict.ACCURATE
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -33,6 +33,7 @@ from oracles.exact.from_aten.rules.linalg import (
     moving_as,
     of_eigh,
     of_full_rank,
+    of_qr,
     of_svd,
     permutation,
 )
@@ -336,9 +337,7 @@ def _slogdet(call: OperatorCall, a: Complex) -> tuple[Any, ...]:
 
 
 def _qr(call: OperatorCall, a: Complex, mode: str = "reduced") -> tuple[Complex, Complex]:
-    q, r = ca.qr(a)
-    k = min(a.shape[-2:])
-    return (q, r) if mode == "complete" else (q[..., :k], r[..., :k, :])
+    return ca.qr(a, of_qr(a.dtype), mode == "complete")
 
 
 def _ormqr(

@@ -247,9 +247,14 @@ def permutation(rows: Array) -> Array:
 
 
 def _qr(a: Var, mode: str = "reduced") -> tuple[Var, Var]:
-    q, r = qr(a)
-    k = min(a.shape[-2:])
-    return (q, r) if mode == "complete" else (q[..., :k], r[..., :k, :])
+    return qr(a, of_qr(a.dtype), mode == "complete")
+
+
+@cache
+def of_qr(dtype: str) -> Vectors:
+    """torch's own q, in its precision."""
+    kind = getattr(torch, dtype)
+    return lambda numbers: _wide(torch.linalg.qr(torch.from_numpy(numbers).to(kind))[0])
 
 
 def _ormqr(v: Var, tau: Var, c: Var, left: bool = True, transpose: bool = False) -> Var:

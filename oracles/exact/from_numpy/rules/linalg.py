@@ -272,9 +272,8 @@ def _matrix_power(a: Var, n: int) -> Var:
 def _qr(a: Var, mode: str = "reduced") -> Any:
     if mode not in {"reduced", "complete", "r"}:
         raise unsupported(f"numpy.linalg.qr with mode={mode!r}")
-    q, r = qr(floating(a))
-    k = min(a.shape[-2:]) if mode != "complete" else a.shape[-2]
-    return r[..., :k, :] if mode == "r" else (q[..., :k], r[..., :k, :])
+    q, r = qr(floating(a), complete=mode == "complete")
+    return r if mode == "r" else (q, r)
 
 
 RULES: dict[str, Rule] = {

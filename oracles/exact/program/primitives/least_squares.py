@@ -6,7 +6,7 @@ Golub and Pereyra, The differentiation of pseudo-inverses and nonlinear least sq
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 
 import flint
 import numpy as np
@@ -18,7 +18,7 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import reduce_sum, reshape
-from oracles.exact.program.primitives.nearby import lost
+from oracles.exact.program.primitives.nearby import largest_norm, length, lengths, lost
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Array, Equation, Primitive, Var, sum_of
 
@@ -97,36 +97,16 @@ def _of_all_near(a: Array, b: Array, off: float) -> Array:
     except Undecided:
         return np.full((columns, b.shape[1]), UNKNOWN, object)
     x = matmul(inverse, right)
-    moved = _length(each(arb.rad, a)) + off * _length(a)
-    shrunk = 1 - _norm(inverse) * moved
+    moved = length(each(arb.rad, a)) + off * length(a)
+    shrunk = 1 - largest_norm(inverse) * moved
     if not shrunk > 0:
         return np.full(x.shape, UNKNOWN, object)
-    norm = _norm(inverse) / shrunk
-    rest = norm * norm * _lengths(right - matmul(middle, x)) if rows > columns else 0
-    rest = _lengths(matmul(inverse.T, x)) if rows < columns else rest
-    aside = _lengths(each(arb.rad, b)) + off * _lengths(b)
-    radii = norm * (aside + moved * _lengths(x)) + moved * rest
+    norm = largest_norm(inverse) / shrunk
+    rest = norm * norm * lengths(right - matmul(middle, x)) if rows > columns else 0
+    rest = lengths(matmul(inverse.T, x)) if rows < columns else rest
+    aside = lengths(each(arb.rad, b)) + off * lengths(b)
+    radii = norm * (aside + moved * lengths(x)) + moved * rest
     return np.asarray(x + each(lambda r: arb(0, r.upper()), radii))
-
-
-def _lengths(a: Array) -> Array:
-    """The largest that the columns' norms may be."""
-    squares = np.add.reduce(each(lambda x: arb(x.abs_upper()) ** 2, a), axis=0)
-    return each(lambda s: arb(s.sqrt().upper()), squares)
-
-
-def _length(a: Array) -> arb:
-    """The root of the sum of all squares."""
-    whole: arb = _lengths(a.reshape(-1, 1))[0]
-    return whole
-
-
-def _norm(a: Array) -> arb:
-    """At least the largest singular value: |a|^2 <= |a|_1 |a|_inf (Golub and Van Loan, section 2.3)."""
-    sizes = each(lambda x: arb(x.abs_upper()), a)
-    rows, columns = (reduce(arb.max, np.add.reduce(sizes, axis=k).tolist()) for k in (0, 1))
-    norm: arb = (rows * columns).sqrt().min(_length(a))
-    return norm
 
 
 fit_ = Primitive("least_squares", _fit, _fit_jvp, _fit_transpose, _fit_rounded, cost=la.cubed)

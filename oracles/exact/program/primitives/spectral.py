@@ -108,10 +108,20 @@ def vectors_of_svd(numbers: Array) -> Array:
     return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vt, -1, -2).conj())
 
 
-def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
+def signs_of(vectors: Var, a: Var, of: Vectors) -> Var:
+    """For each column 1, or -1 where the library's points the other way; a row."""
     shape = (*vectors.shape[:-2], vectors.shape[-1])
     signs = a.builder.emit(signs_, (vectors, a), shape, a.dtype, of=of)
-    return vectors * reshape(signs, (*shape[:-1], 1, shape[-1]))
+    return reshape(signs, (*shape[:-1], 1, shape[-1]))
+
+
+def vectors_of_qr(numbers: Array) -> Array:
+    """The first columns of q."""
+    return np.asarray(np.linalg.qr(numbers)[0])
+
+
+def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
+    return vectors * signs_of(vectors, a, of)
 
 
 def eigh(a: Var, lower: bool = True, of: Vectors = vectors_of_eigh) -> tuple[Var, Var]:
