@@ -138,6 +138,7 @@ SAMPLES: dict[str, Sample] = {
     "eigenvalues": Sample(lambda a: spectral.eigh(a)[0], (SYMMETRIC,)),
     "eigenvectors": Sample(lambda a: spectral.eigh(a)[1], (SYMMETRIC,)),
     "singular values": Sample(spectral.singular_values, (X,)),
+    "singular vectors, full": Sample(lambda a: spectral.svd(a, full=True)[2][..., :3, :], (X,)),
     "singular vectors": Sample(lambda a: spectral.svd(a)[2], (X,)),
     "orthonormal": Sample(lambda a: orthogonal.factors(a)[0], (X.T,)),
     "orthonormal, wide": Sample(lambda a: orthogonal.factors(a)[0], (X,)),

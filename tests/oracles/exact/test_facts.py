@@ -49,6 +49,7 @@ LINEAR = MOVES | {
     "matrix_exp_along",
     "solve",
     "least_squares",
+    "undetermined_along",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}
 OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}

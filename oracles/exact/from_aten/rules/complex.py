@@ -27,7 +27,6 @@ from oracles.exact.from_aten.call import (
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules import RULES, sparse
 from oracles.exact.from_aten.rules.linalg import (
-    NOT_UNIQUE,
     added,
     cross,
     moving_as,
@@ -412,9 +411,7 @@ def _svd(
 ) -> tuple[Complex | None, Var, Complex | None]:
     if not compute_uv:
         return None, eigen_hermitian.singular_values(a), None
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    return eigen_hermitian.svd(a, of_svd(a.dtype))
+    return eigen_hermitian.svd(a, full_matrices, of_svd(a.dtype))
 
 
 @cache

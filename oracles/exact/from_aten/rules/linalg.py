@@ -141,17 +141,12 @@ def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -
     return eigh(a, low, of_eigh(a.dtype))
 
 
-NOT_UNIQUE = "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-
-
 def _svd(
     call: OperatorCall, a: Var, full_matrices: bool = False, compute_uv: bool = True, *, driver: Any = None
 ) -> tuple[Var | None, Var, Var | None]:
     if not compute_uv:
         return None, singular_values(a), None
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    return svd(a, of_svd(a.dtype))
+    return svd(a, full_matrices, of_svd(a.dtype))
 
 
 @cache

@@ -51,15 +51,10 @@ def of_qr(dtype: str) -> Vectors:
     return vectors
 
 
-NOT_UNIQUE = "svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-
-
 def _svd(call: Eqn, a: Var) -> list[Var]:
     if not call.params["compute_uv"]:
         return [singular_values(a)]
-    if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    u, s, vt = svd(a, of_svd(a.dtype))
+    u, s, vt = svd(a, call.params["full_matrices"], of_svd(a.dtype))
     return [s, u, vt]
 
 

@@ -162,9 +162,7 @@ def _svd(a: Complex, full_matrices: bool = True, compute_uv: bool = True, hermit
         raise unsupported("numpy.linalg.svd with hermitian=True")
     if not compute_uv:
         return eigen_hermitian.singular_values(a)
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise unsupported(linalg.NOT_UNIQUE)
-    return eigen_hermitian.svd(a)
+    return eigen_hermitian.svd(a, full_matrices)
 
 
 def _matrix_power(a: Complex, n: int) -> Complex:

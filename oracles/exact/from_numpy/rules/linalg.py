@@ -193,17 +193,12 @@ def _eigh(a: Var, UPLO: str = "L") -> tuple[Var, Var]:
     return eigh(floating(a), UPLO.upper() == "L")
 
 
-NOT_UNIQUE = "numpy.linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-
-
 def _svd(a: Var, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     if hermitian:
         raise unsupported("numpy.linalg.svd with hermitian=True")
     if not compute_uv:
         return singular_values(floating(a))
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise unsupported(NOT_UNIQUE)
-    return svd(floating(a))
+    return svd(floating(a), full_matrices)
 
 
 def _pinv(a: Var, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE) -> Var:

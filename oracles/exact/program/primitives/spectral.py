@@ -16,12 +16,13 @@ from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.primitives.arithmetic import scale
-from oracles.exact.program.primitives.arrays import reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
 from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.primitives.undetermined import undetermined
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
@@ -148,8 +149,18 @@ def of_longer_side(vectors: Var, s: Var) -> Var:
     return rough(vectors, "singular", (s,), 2 * lost(vectors.shape[-2], 1.0))
 
 
-def svd(a: Var, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
+def completed(vectors: Var, full: bool) -> Var:
+    """As many columns as there are rows, if they are wanted: the rest of them is not determined."""
+    *batch, m, k = vectors.shape
+    if not full or m == k:
+        return vectors
+    return concatenate([vectors, undetermined(vectors, (*batch, m, m - k))], -1)
+
+
+def svd(a: Var, full: bool = False, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
     """u, s and v^T of a = u diag(s) v^T, largest first, with as many vectors as there are singular values.
+
+    full: with as many of the longer side as it has numbers, see `undetermined`.
 
     `of` gives those of a library, of the shorter side, whose signs they have.
 
@@ -161,5 +172,5 @@ def svd(a: Var, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
     gram = matmul(b, transpose(b))
     short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, of)
     long = matmul(transpose(b), short) / reshape(s, (*s.shape[:-1], 1, s.shape[-1]))
-    long = of_longer_side(long, s)
+    long = completed(of_longer_side(long, s), full)
     return (short, s, transpose(long)) if wide else (long, s, transpose(short))
