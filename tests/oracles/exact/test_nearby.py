@@ -181,6 +181,20 @@ def test_a_value_of_least_squares_that_is_off_is_seen(name):
     assert not any(b.contains(c) for b, c in zip(balls.ravel().tolist(), off.ravel().tolist(), strict=True))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("norm", [1e-5, 2.0, 20.0])
+def test_exponentials_of_torch_are_inside_and_little_more_is_not(norm, dtype):
+    for n in (1, 2, 3, 6):
+        for a in matrices(np.random.default_rng(n), n).values():
+            a = (a * (norm / np.abs(a).sum(0).max())).astype(dtype)
+            computed = torch.linalg.matrix_exp(torch.from_numpy(a)).numpy().astype(float)
+            program = record_aten(torch.linalg.matrix_exp, (torch.from_numpy(a),), {}).program
+            (balls,) = bound(program, [a], ROUNDING_MODELS["torch"]).balls
+            assert all(b.contains(c) for b, c in zip(balls.flat, computed.flat, strict=True))
+            off = float(np.finfo(dtype).eps) * 100 * n * np.exp(norm) * (1 + norm)
+            assert not any(b.contains(c + off) for b, c in zip(balls.flat, computed.flat, strict=True))
+
+
 def test_squares_of_what_is_left_are_those_of_rotated_numbers():
     """What is left stands in rows that are nearly 0 in the matrix; large numbers are rotated into them."""
     found = []
