@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from oracles.exact.program.complex import (
     parts,
     squared_size,
 )
+from oracles.exact.program.factorizations import away_from
+from oracles.exact.program.primitives import least_squares, scalar
 from oracles.exact.program.primitives import linear_algebra as la
-from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape
 from oracles.exact.program.primitives.orders import argmax, take_along
+from oracles.exact.program.primitives.spectral import Vectors, signs_of, vectors_of_qr
 from oracles.exact.program.program import Array, Var
 from oracles.exact.program.recording import Recorder
 
@@ -83,14 +85,14 @@ def embedded(a: Complex) -> Var:
     return concatenate([concatenate([a.re, -a.im], -1), concatenate([a.im, a.re], -1)], -2)
 
 
-def solve(a: Complex | Var, b: Complex | Var, left: bool = True, runs: bool = True) -> Complex:
-    """The x of a x = b, or of x a = b; `runs` as of `linear_algebra.solve`."""
+def solve(a: Complex | Var, b: Complex | Var, left: bool = True) -> Complex:
+    """The x of a x = b, or of x a = b."""
     kind = next(v.dtype for v in (a, b) if isinstance(v, Complex))
     a, b = as_complex(a, kind), as_complex(b, kind)
     if not left:
-        return transpose(solve(transpose(a), transpose(b), runs=runs))
+        return transpose(solve(transpose(a), transpose(b)))
     n = a.shape[-1]
-    found = la.solve(embedded(a), concatenate([b.re, b.im], -2), runs=runs)
+    found = la.solve(embedded(a), concatenate([b.re, b.im], -2))
     return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
 
 
@@ -222,22 +224,41 @@ def cholesky(a: Complex) -> Complex:
     return Complex(low[..., 0::2, 0::2], low[..., 1::2, 0::2])
 
 
-def qr(a: Complex) -> tuple[Complex, Complex]:
-    """q (m, m) and r by reflections, r with a real diagonal of LAPACK's signs (zlarfg)."""
+def qr(a: Complex, of: Vectors = vectors_of_qr, complete: bool = False) -> tuple[Complex, Complex]:
+    """q and r by reflections, r with a real diagonal; as `factorizations.qr` has real ones."""
     *batch, m, n = a.shape
+    k = min(m, n)
     eye = np.broadcast_to(np.eye(m), (*batch, m, m)).copy()
     q, r = as_complex(a.builder.constant(eye, a.re.dtype), a.dtype), a
-    for j in range(min(m, n)):
+    for j in range(k):
         x = r[..., j:, j]
         size = scalar("sqrt", reduce_sum(squared_size(x), (-1,), keepdims=True))
-        beta = -f.step("sign", x.re[..., :1]) * size
+        beta = away_from(x.re[..., :1]) * size
         above = x[..., :1] - beta
         v = div(joined([above, x[..., 1:]], -1), above)
         tau = div(-above, beta)
         column = v.apart(partial(_below, count=j))
         q = q - _outer(matmul(q, _upright(column)) * _upright(tau), conj(column))
         r = r - _outer(_upright(column) * _upright(conj(tau)), _row_times(conj(column), r))
-    return q, r.apart(lambda u: la.triangle(u, lower=False))
+    first, r = q[..., :k], r.apart(lambda u: la.triangle(u, lower=False))
+    parts, whole = (concatenate([z.re, z.im], -2) for z in (first, a))
+    signs = signs_of(parts, whole, _of_parts(of))
+    first, rows = first.apart(lambda u: u * signs), r[..., :k, :].apart(lambda u: u * la.transpose(signs))
+    if not complete or m <= n:
+        return first, rows
+    return joined([first, q[..., k:]], -1), joined([rows, r[..., k:, :]], -2)
+
+
+@cache
+def _of_parts(of: Vectors) -> Vectors:
+    """The same vectors, with their imaginary parts below the real ones, as the matrix has them."""
+
+    def vectors(numbers: Array) -> Array:
+        re, im = np.split(numbers, 2, -2)
+        found = of(re + 1j * im)
+        return np.concatenate([found.real, found.imag], -2)
+
+    return vectors
 
 
 def reflections(v: Complex, tau: Complex) -> Complex:
@@ -253,11 +274,21 @@ def reflections(v: Complex, tau: Complex) -> Complex:
     return q
 
 
+def fit(a: Complex, b: Complex) -> Complex:
+    """a^+ b of a matrix of full rank."""
+    n = a.shape[-1]
+    found = least_squares.fit(embedded(a), concatenate([b.re, b.im], -2))
+    return Complex(index(found, lambda p: p[..., :n, :]), index(found, lambda p: p[..., n:, :]))
+
+
 def pinv(a: Complex) -> Complex:
-    """(a^H a)^-1 a^H for full column rank, a^H (a a^H)^-1 for full row rank."""
-    if a.shape[-2] < a.shape[-1]:
-        return adjoint(pinv(adjoint(a)))
-    return solve(matmul(adjoint(a), a), adjoint(a), runs=False)
+    """a^+ of full rank."""
+    return fit(a, as_complex(a.builder.constant(np.eye(a.shape[-2]), a.re.dtype), a.dtype))
+
+
+def residue(a: Complex, b: Complex, x: Complex) -> Var:
+    """|a x - b|^2, column by column, as LAPACK has it."""
+    return least_squares.residue(*map(squared_size, (matmul(a, x) - b, a, b, x)))
 
 
 def _below(v: Var, count: int) -> Var:

@@ -31,7 +31,13 @@ from oracles.exact.program.primitives.arrays import reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed
 from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
-from oracles.exact.program.primitives.spectral import Vectors, vectors_of_eigh, vectors_of_svd
+from oracles.exact.program.primitives.spectral import (
+    Vectors,
+    completed,
+    of_longer_side,
+    vectors_of_eigh,
+    vectors_of_svd,
+)
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
@@ -126,7 +132,7 @@ def singular_values(a: Complex) -> Var:
     return scalar("sqrt", flip(_eigenvalues(_gram(a)), -1))
 
 
-def svd(a: Complex, of: Vectors = vectors_of_svd) -> tuple[Complex, Var, Complex]:
+def svd(a: Complex, full: bool = False, of: Vectors = vectors_of_svd) -> tuple[Complex, Var, Complex]:
     """u, s and v^H of a = u diag(s) v^H, largest first; as `spectral.svd` has real ones.
 
     `of` gives the library's vectors of the shorter side, whose phases they have.
@@ -135,6 +141,7 @@ def svd(a: Complex, of: Vectors = vectors_of_svd) -> tuple[Complex, Var, Complex
     b, s = a if wide else ca.adjoint(a), singular_values(a)
     short = _phased(_eigenvectors(_gram(a)).apart(lambda v: flip(v, -1)), a, of)
     long = ca.matmul(ca.adjoint(b), short).apart(lambda v: v / reshape(s, (*s.shape[:-1], 1, s.shape[-1])))
+    long = long.apart(lambda v: completed(of_longer_side(v, s), full))
     return (short, s, ca.adjoint(long)) if wide else (long, s, ca.adjoint(short))
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import scalar
+from oracles.exact.program.primitives import compare, scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
-from oracles.exact.program.primitives.linear_algebra import matmul, triangle
+from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.primitives.orders import argmax, take_along
+from oracles.exact.program.primitives.orthogonal import factors
+from oracles.exact.program.primitives.spectral import Vectors, signs_of, vectors_of_qr
 from oracles.exact.program.program import Array, Var
 from oracles.exact.program.recording import Recorder
 
@@ -66,21 +68,41 @@ def order_of(swaps: Array, size: int) -> Array:
     return out
 
 
-def qr(a: Var) -> tuple[Var, Var]:
-    """q (m, m) and r by Householder's reflections (Golub and Van Loan, 5.2), with LAPACK's signs.
+def qr(a: Var, of: Vectors = vectors_of_qr, complete: bool = False) -> tuple[Var, Var]:
+    """q and r, as many columns and rows as the smaller side of a has; complete: as many as a has rows.
 
-    r_kk has the sign of -a_kk as the reflections before left it.
+    `of` gives q of a library, whose signs they have.
+    """
+    q, r = factors(a)
+    signs = signs_of(q, a, of)
+    q, r = q * signs, r * transpose(signs)
+    *batch, m, n = a.shape
+    if not complete or m <= n:
+        return q, r
+    return concatenate([q, _reflected(a)[..., n:]], -1), concatenate([r, _zeros(a, (*batch, m - n, n))], -2)
+
+
+def _reflected(a: Var) -> Var:
+    """The product (m, m) of Householder's reflections of a tall a (Golub and Van Loan, 5.2), as in LAPACK.
+
+    Its columns beyond those of a are at right angles to a, and otherwise what this algorithm makes them.
     """
     *batch, m, n = a.shape
     q = a.builder.constant(np.broadcast_to(np.eye(m), (*batch, m, m)).copy(), a.dtype)
     r = a
-    for j in range(min(m - 1, n)):
+    for j in range(n):
         x = r[..., j:, j]
-        alpha = -f.step("sign", x[..., :1]) * scalar("sqrt", reduce_sum(f.square(x), (-1,), keepdims=True))
+        alpha = away_from(x[..., :1]) * scalar("sqrt", reduce_sum(f.square(x), (-1,), keepdims=True))
         v = concatenate([_zeros(a, (*batch, j)), x[..., :1] - alpha, x[..., 1:]], -1)
         factor = 2.0 / reduce_sum(f.square(v), (-1,), keepdims=True)
         q, r = _reflect(q, v, factor, left=False), _reflect(r, v, factor, left=True)
-    return q, triangle(r, lower=False)
+    return q
+
+
+def away_from(x: Var) -> Var:
+    """1 where x is below 0, else -1: the side to which xLARFG reflects, so that nothing cancels."""
+    one = x.builder.broadcast(x.builder.constant(1.0, x.dtype), x.shape)
+    return select(compare("lt", x, 0.0), one, -1.0)
 
 
 def reflections(v: Var, tau: Var) -> Var:

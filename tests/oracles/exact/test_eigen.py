@@ -13,9 +13,11 @@ from flint import acb, arb
 
 from harness import check_gradient, exact_gradient, exact_value
 from harness.verdicts import Verdict
+from oracles.exact.from_numpy import record
 from oracles.exact.program import eigen_general
 from oracles.exact.program.balls import exact
 from oracles.exact.program.errors import Undecided
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 RNG = np.random.default_rng(3)
 REAL = RNG.normal(size=(4, 4))  # two real eigenvalues and a pair
@@ -260,9 +262,29 @@ def test_where_rounding_looks_like_a_phase_to_torch_nobody_is_accused():
 
 
 def test_full_matrices_of_singular_vectors_are_not_unique():
-    result = check_gradient(lambda a: torch.linalg.svd(a)[0].abs(), (torch.from_numpy(TALL),))
-    assert result.verdict is Verdict.UNSUPPORTED
-    assert "the rest is not unique" in str(result)
+    for a in (TALL, TALL.real.copy()):
+        result = check_gradient(lambda a: torch.linalg.svd(a)[0].abs(), (torch.from_numpy(a),))
+        assert result.verdict is Verdict.UNSUPPORTED
+        assert "the rest is not unique" in str(result)
+
+
+@pytest.mark.parametrize("matrix", [TALL, TALL.real, TALL.T, TALL.T.real])
+def test_what_is_unique_of_full_matrices_is_proven(matrix):
+    a = torch.from_numpy(matrix.copy())
+    for part in (
+        lambda a: torch.linalg.svd(a)[0][:, :3].abs(),
+        lambda a: torch.linalg.svd(a)[1],
+        lambda a: torch.linalg.svd(a)[2][:3].abs(),
+    ):
+        assert verdict(part, a) is Verdict.ACCURATE
+    assert exact_value(lambda a: np.linalg.svd(a)[1], (matrix,)).shape == (3,)
+
+
+def test_vectors_that_are_not_unique_are_within_their_bound():
+    a = TALL.real.copy()
+    program = record(lambda a: np.linalg.svd(a)[0], (a,), {}, differentiate=False).program
+    (balls,) = bound(program, [a], ROUNDING_MODELS["numpy"]).balls
+    assert all(b.contains(c) for b, c in zip(balls.flat, np.linalg.svd(a)[0].flat, strict=True))
 
 
 # -- what is made of them ---------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ QUOTIENTS = {"integer_div", "integer_rem", "integer_floor_div", "integer_floor_r
 LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
 EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
-UNBOUNDED = {"matrix_exp", "matrix_exp_along", "least_squares"}  # nothing says how they round
-MATRICES = UNBOUNDED | {"solve", "det", "cholesky", "eigenvalues", "eigenvectors"}
+MATRICES = {"matrix_exp", "matrix_exp_along", "solve", "det", "cholesky", "eigenvalues", "eigenvectors"}
+MATRICES |= {"least_squares", "orthonormal", "triangular"}
 MATRICES |= {f"{of}_eigen{what}" for of in ("complex", "hermitian") for what in ("values", "vectors")}
 CHOICES = {"lapack_signs", "lapack_gauge", "lapack_phases"}
 CONSTANT = {
@@ -48,6 +48,7 @@ LINEAR = MOVES | {
     "matrix_exp_along",
     "solve",
     "least_squares",
+    "undetermined_along",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}
 OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}
@@ -70,7 +71,7 @@ FACTS = {
     "evaluate": EVERY,
     "jvp": EVERY - CONSTANT,
     "transpose": LINEAR,
-    "rounded": EVERY - EXACT - UNBOUNDED,
+    "rounded": EVERY - EXACT,
     "opened": OPENED,
     "rows": ROWS,
     "comparison": COMPARISONS,

@@ -27,11 +27,12 @@ from oracles.exact.from_aten.call import (
 from oracles.exact.from_aten.memory import constant
 from oracles.exact.from_aten.rules import RULES, sparse
 from oracles.exact.from_aten.rules.linalg import (
-    NOT_UNIQUE,
     added,
     cross,
     moving_as,
     of_eigh,
+    of_full_rank,
+    of_qr,
     of_svd,
     permutation,
 )
@@ -335,9 +336,7 @@ def _slogdet(call: OperatorCall, a: Complex) -> tuple[Any, ...]:
 
 
 def _qr(call: OperatorCall, a: Complex, mode: str = "reduced") -> tuple[Complex, Complex]:
-    q, r = ca.qr(a)
-    k = min(a.shape[-2:])
-    return (q, r) if mode == "complete" else (q[..., :k], r[..., :k, :])
+    return ca.qr(a, of_qr(a.dtype), mode == "complete")
 
 
 def _ormqr(
@@ -371,24 +370,18 @@ def _triangular_solve(
 def _pinv(
     call: OperatorCall, a: Complex, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
 ) -> Any:
-    """The pseudoinverse that keeps all singular values; smaller ones than a tolerance are not cut here."""
-    real = call.args[0].detach()
-    given = [v for v in (call.kwargs.get("atol"), call.kwargs.get("rtol")) if v is not None]
-    if given and any(torch.linalg.matrix_rank(real, **call.kwargs).flatten() < min(real.shape[-2:])):
-        raise Unsupported("linalg.pinv that drops singular values below a tolerance: not yet")
-    if hermitian:
-        a = ca.hermitian(a)
-    return ca.pinv(a)
+    """The pseudoinverse that keeps all singular values; hermitian: of one triangle."""
+    of_full_rank("linalg.pinv", torch.linalg.matrix_rank(call.args[0].detach(), **call.kwargs), a)
+    return ca.pinv(ca.hermitian(a) if hermitian else a)
 
 
 def _lstsq(call: OperatorCall, a: Complex, b: Complex, *_: Any, **__: Any) -> tuple[Any, Any]:
     """The x of least |a x - b|^2, and that square, column by column (where torch gives it)."""
-    if (call.results[2] < min(a.shape[-2:])).any():
-        raise Unsupported("linalg.lstsq that drops singular values below a tolerance: not yet")
+    of_full_rank("linalg.lstsq", call.results[2], a)
     vectors = b.ndim == a.ndim - 1
     b = b.apart(lambda v: reshape(v, (*v.shape, 1))) if vectors else b
-    x = ca.matmul(ca.pinv(a), b)
-    left = reduce_sum(cx.squared_size(ca.matmul(a, x) - b), (b.ndim - 2,))
+    x = ca.fit(a, b)
+    left = ca.residue(a, b, x)
     fits = left.shape == tuple(call.results[1].shape)
     return x.apart(lambda v: reshape(v, call.shape)), left if fits else None
 
@@ -418,9 +411,7 @@ def _svd(
 ) -> tuple[Complex | None, Var, Complex | None]:
     if not compute_uv:
         return None, eigen_hermitian.singular_values(a), None
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    return eigen_hermitian.svd(a, of_svd(a.dtype))
+    return eigen_hermitian.svd(a, full_matrices, of_svd(a.dtype))
 
 
 @cache

@@ -10,11 +10,13 @@ import torch
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.program import functions as f
+from oracles.exact.program.complex import Complex
 from oracles.exact.program.errors import Undecided, Unsupported, listening
 from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, reflections
 from oracles.exact.program.primitives import detach, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.least_squares import fit, pinv, residue
 from oracles.exact.program.primitives.spectral import Vectors, eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
 
@@ -102,35 +104,29 @@ def _gram(low: Var, upper: bool) -> Var:
     return la.matmul(low, la.transpose(low))
 
 
-def _pinv_above(
-    call: OperatorCall, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
-) -> Var:
-    """The pseudoinverse that keeps all singular values; smaller ones than a tolerance are not cut here."""
-    real = call.args[0].detach()
-    given = [v for v in (call.kwargs.get("atol"), call.kwargs.get("rtol")) if v is not None]
-    if given and any(torch.linalg.matrix_rank(real, **call.kwargs).flatten() < min(real.shape[-2:])):
-        raise Unsupported("linalg.pinv that drops singular values below a tolerance: not yet")
-    return _pinv(a, hermitian)
+def _pinv(call: OperatorCall, a: Var, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Var:
+    """The pseudoinverse that keeps all singular values; hermitian: of one triangle."""
+    of_full_rank("linalg.pinv", torch.linalg.matrix_rank(call.args[0].detach(), **call.kwargs), a)
+    return pinv(symmetric(a) if hermitian else a)
 
 
-def _pinv(a: Var, hermitian: bool = False) -> Var:
-    """(a^T a)^-1 a^T for full column rank, a^T (a a^T)^-1 for full row rank; hermitian: of one triangle."""
-    if hermitian:
-        a = symmetric(a)
-    if a.shape[-2] < a.shape[-1]:
-        return la.transpose(_pinv(la.transpose(a)))
-    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a), runs=False)
+def of_full_rank(name: str, rank: torch.Tensor, a: Var | Complex) -> None:
+    """That torch takes no singular value for 0.
+
+    Raises:
+        Unsupported: It does.
+    """
+    if (rank < min(a.shape[-2:])).any():
+        raise Unsupported(f"{name} that drops singular values below a tolerance: not yet")
 
 
 def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var, Var | None]:
     """The x of least (a x - b)^2, and that square, column by column (where torch gives it)."""
-    rank = call.results[2]
-    if (rank < min(a.shape[-2:])).any():
-        raise Unsupported("linalg.lstsq that drops singular values below a tolerance: not yet")
+    of_full_rank("linalg.lstsq", call.results[2], a)
     vectors = b.ndim == a.ndim - 1
     b = reshape(b, (*b.shape, 1)) if vectors else b
-    x = la.matmul(_pinv(a), b)
-    left = reduce_sum(f.square(la.matmul(a, x) - b), (b.ndim - 2,))
+    x = fit(a, b)
+    left = residue(*map(f.square, (la.matmul(a, x) - b, a, b, x)))
     return reshape(x, call.shape), left if left.shape == tuple(call.results[1].shape) else None
 
 
@@ -145,17 +141,12 @@ def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -
     return eigh(a, low, of_eigh(a.dtype))
 
 
-NOT_UNIQUE = "linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-
-
 def _svd(
     call: OperatorCall, a: Var, full_matrices: bool = False, compute_uv: bool = True, *, driver: Any = None
 ) -> tuple[Var | None, Var, Var | None]:
     if not compute_uv:
         return None, singular_values(a), None
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    return svd(a, of_svd(a.dtype))
+    return svd(a, full_matrices, of_svd(a.dtype))
 
 
 @cache
@@ -251,9 +242,14 @@ def permutation(rows: Array) -> Array:
 
 
 def _qr(a: Var, mode: str = "reduced") -> tuple[Var, Var]:
-    q, r = qr(a)
-    k = min(a.shape[-2:])
-    return (q, r) if mode == "complete" else (q[..., :k], r[..., :k, :])
+    return qr(a, of_qr(a.dtype), mode == "complete")
+
+
+@cache
+def of_qr(dtype: str) -> Vectors:
+    """torch's own q, in its precision."""
+    kind = getattr(torch, dtype)
+    return lambda numbers: _wide(torch.linalg.qr(torch.from_numpy(numbers).to(kind))[0])
 
 
 def _ormqr(v: Var, tau: Var, c: Var, left: bool = True, transpose: bool = False) -> Var:
@@ -291,7 +287,7 @@ RULES: dict[str, Rule] = {
     "linalg_solve_triangular": plain(_solve_triangular),
     "triangular_solve": plain(_triangular_solve),
     "linalg_inv_ex": plain(lambda a, check_errors=False: la.inverse(a)),
-    "linalg_pinv": _pinv_above,
+    "linalg_pinv": _pinv,
     "linalg_lstsq": _lstsq,
     "cholesky": _cholesky,
     "linalg_cholesky_ex": _cholesky,

@@ -15,7 +15,7 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.rules.arrays import REDUCTIONS, SHAPES
 from oracles.exact.from_jaxpr.rules.elementwise import ELEMENTWISE
 from oracles.exact.from_jaxpr.rules.indexing import INDEXING
-from oracles.exact.from_jaxpr.rules.linalg import NOT_UNIQUE, of_eig, of_eigh, of_svd
+from oracles.exact.from_jaxpr.rules.linalg import of_eig, of_eigh, of_qr, of_svd
 from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
@@ -140,9 +140,7 @@ def _lu(call: Eqn, a: Complex) -> list[Any]:
 def _qr(call: Eqn, a: Complex) -> list[Any]:
     if call.params.get("pivoting"):
         raise Unsupported("qr with pivoting: not yet")
-    q, r = ca.qr(a)
-    k = min(a.shape[-2:])
-    return [q, r] if call.params["full_matrices"] else [q[..., :, :k], r[..., :k, :]]
+    return list(ca.qr(a, of_qr(a.dtype), call.params["full_matrices"]))
 
 
 def _eig(call: Eqn, a: Var | Complex) -> list[Any]:
@@ -158,9 +156,7 @@ def _eig(call: Eqn, a: Var | Complex) -> list[Any]:
 def _svd(call: Eqn, a: Complex) -> list[Any]:
     if not call.params["compute_uv"]:
         return [eigen_hermitian.singular_values(a)]
-    if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    u, s, vh = eigen_hermitian.svd(a, of_svd(a.dtype))
+    u, s, vh = eigen_hermitian.svd(a, call.params["full_matrices"], of_svd(a.dtype))
     return [s, u, vh]
 
 

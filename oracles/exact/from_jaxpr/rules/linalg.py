@@ -36,20 +36,25 @@ def _lu(call: Eqn, a: Var) -> list[Var]:
 def _qr(call: Eqn, a: Var) -> list[Var]:
     if call.params.get("pivoting"):
         raise Unsupported("qr with pivoting: not yet")
-    q, r = qr(a)
-    k = min(a.shape[-2:])
-    return [q, r] if call.params["full_matrices"] else [q[..., :, :k], r[..., :k, :]]
+    return list(qr(a, of_qr(a.dtype), call.params["full_matrices"]))
 
 
-NOT_UNIQUE = "svd with full_matrices=True of a matrix that is not square: the rest is not unique"
+@cache
+def of_qr(dtype: str) -> Vectors:
+    """JAX's own q, in its precision."""
+
+    def vectors(numbers: Array) -> Array:
+        with x64_for(True):
+            q, _ = jax.numpy.linalg.qr(jax.numpy.asarray(numbers, dtype))
+        return np.asarray(q).astype(numbers.dtype)
+
+    return vectors
 
 
 def _svd(call: Eqn, a: Var) -> list[Var]:
     if not call.params["compute_uv"]:
         return [singular_values(a)]
-    if call.params["full_matrices"] and a.shape[-2] != a.shape[-1]:
-        raise Unsupported(NOT_UNIQUE)
-    u, s, vt = svd(a, of_svd(a.dtype))
+    u, s, vt = svd(a, call.params["full_matrices"], of_svd(a.dtype))
     return [s, u, vt]
 
 

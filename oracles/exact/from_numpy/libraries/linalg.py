@@ -165,6 +165,12 @@ def _expm(a: Any) -> Any:
     return wrap(a.tape, _scipy().expm(a.value), found)
 
 
+def _pinv(a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False) -> Any:
+    if atol or return_rank:
+        raise unsupported("scipy.linalg.pinv with atol or return_rank")
+    return np.linalg.pinv(a, rtol=rtol)
+
+
 def _lstsq(a: Any, b: Any, cond: Any = None) -> Any:
     x, rest, rank, s = np.linalg.lstsq(a, b, cond)
     return x, (rest[0] if np.ndim(b) == 1 and np.size(rest) else rest), rank, s
@@ -179,7 +185,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "solve_triangular": _solve_triangular,
     "inv": np.linalg.inv,
     "det": np.linalg.det,
-    "pinv": np.linalg.pinv,
+    "pinv": _pinv,
     "norm": _norm,
     "lstsq": _lstsq,
     "cholesky": _cholesky,

@@ -153,9 +153,8 @@ def _cholesky(a: Complex, /, *, upper: bool = False) -> Complex:
 def _qr(a: Complex, mode: str = "reduced") -> Any:
     if mode not in {"reduced", "complete", "r"}:
         raise unsupported(f"numpy.linalg.qr with mode={mode!r}")
-    q, r = ca.qr(a)
-    k = min(a.shape[-2:]) if mode != "complete" else a.shape[-2]
-    return r[..., :k, :] if mode == "r" else (q[..., :k], r[..., :k, :])
+    q, r = ca.qr(a, complete=mode == "complete")
+    return r if mode == "r" else (q, r)
 
 
 def _svd(a: Complex, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
@@ -163,9 +162,7 @@ def _svd(a: Complex, full_matrices: bool = True, compute_uv: bool = True, hermit
         raise unsupported("numpy.linalg.svd with hermitian=True")
     if not compute_uv:
         return eigen_hermitian.singular_values(a)
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise unsupported(linalg.NOT_UNIQUE)
-    return eigen_hermitian.svd(a)
+    return eigen_hermitian.svd(a, full_matrices)
 
 
 def _matrix_power(a: Complex, n: int) -> Complex:

@@ -16,6 +16,7 @@ from oracles.exact.program.primitives import compare, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape, without
+from oracles.exact.program.primitives.least_squares import fit, pinv, residue
 from oracles.exact.program.primitives.spectral import eigh, singular_values, svd
 from oracles.exact.program.program import Operand, Var
 
@@ -192,31 +193,36 @@ def _eigh(a: Var, UPLO: str = "L") -> tuple[Var, Var]:
     return eigh(floating(a), UPLO.upper() == "L")
 
 
-NOT_UNIQUE = "numpy.linalg.svd with full_matrices=True of a matrix that is not square: the rest is not unique"
-
-
 def _svd(a: Var, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     if hermitian:
         raise unsupported("numpy.linalg.svd with hermitian=True")
     if not compute_uv:
         return singular_values(floating(a))
-    if full_matrices and a.shape[-2] != a.shape[-1]:
-        raise unsupported(NOT_UNIQUE)
-    return svd(floating(a))
+    return svd(floating(a), full_matrices)
 
 
 def _pinv(a: Var, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_VALUE) -> Var:
-    """Of full rank: (a^T a)^-1 a^T, or a^T (a a^T)^-1; no singular value is cut off."""
-    if rcond is not None or rtol is not NO_VALUE or hermitian:
-        raise unsupported("numpy.linalg.pinv with rcond, rtol or hermitian")
+    """Of full rank: no singular value is cut off, which is decided from the sums of sizes in a and a^+."""
+    if hermitian or np.ndim(rcond) or (rtol is not NO_VALUE and np.ndim(rtol)):
+        raise unsupported("numpy.linalg.pinv with hermitian, or a cut for each matrix")
     a = floating(a)
-    if a.shape[-2] < a.shape[-1]:
-        return la.transpose(_pinv(la.transpose(a)))
-    return la.solve(la.matmul(la.transpose(a), a), la.transpose(a), runs=False)
+    inverse = pinv(a)
+    cut = 1e-15 if rtol is NO_VALUE else _least(a) if rtol is None else float(rtol)
+    cut = cut if rcond is None else float(rcond)
+    sums = [reduce_sum(fn.absolute(v), axes_of(v, (-2, -1))) for v in (a, inverse)]
+    recorder: Any = a.builder
+    if cut > 0 and a.size and not recorder.decide(compare("lt", sums[0] * sums[1], 1 / cut)).all():
+        raise unsupported("numpy.linalg.pinv of a matrix that has not full rank")
+    return inverse
+
+
+def _least(a: Var) -> float:
+    """Below what part of the largest singular value another one is taken for 0."""
+    return float(np.finfo(np.float64 if a.dtype == "float64" else np.float32).eps * max(a.shape[-2:]))
 
 
 def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Var]:
-    """Of full rank: (a^T a)^-1 a^T b, or a^T (a a^T)^-1 b; no singular value is cut off, which is decided."""
+    """Of full rank: no singular value is cut off, which is decided."""
     a, b = pair(a, b)
     a, b = floating(a), floating(b)
     rows, columns = a.shape
@@ -226,11 +232,8 @@ def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Va
     if not recorder.decide(compare("gt", s[-1], s[0] * max(cut, 0.0))):
         raise unsupported("numpy.linalg.lstsq of a matrix that has not full rank")
     right = reshape(b, (*b.shape, 1)) if b.ndim == 1 else b
-    if rows >= columns:
-        x = la.solve(la.matmul(la.transpose(a), a), la.matmul(la.transpose(a), right), runs=False)
-    else:
-        x = la.matmul(la.transpose(a), la.solve(la.matmul(a, la.transpose(a)), right))
-    rest = reduce_sum(fn.square(right - la.matmul(a, x)), (0,))
+    x = fit(a, right)
+    rest = residue(*map(fn.square, (right - la.matmul(a, x), a, right, x)))
     rest = rest if rows > columns else index(rest, lambda p: p[:0])
     rank = a.builder.constant(np.array(min(rows, columns)), "int64")
     return (reshape(x, (columns,)) if b.ndim == 1 else x), rest, rank, s
@@ -264,9 +267,8 @@ def _matrix_power(a: Var, n: int) -> Var:
 def _qr(a: Var, mode: str = "reduced") -> Any:
     if mode not in {"reduced", "complete", "r"}:
         raise unsupported(f"numpy.linalg.qr with mode={mode!r}")
-    q, r = qr(floating(a))
-    k = min(a.shape[-2:]) if mode != "complete" else a.shape[-2]
-    return r[..., :k, :] if mode == "r" else (q[..., :k], r[..., :k, :])
+    q, r = qr(floating(a), complete=mode == "complete")
+    return r if mode == "r" else (q, r)
 
 
 RULES: dict[str, Rule] = {

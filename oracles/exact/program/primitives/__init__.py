@@ -4,7 +4,15 @@ To add an operation, define it here (or compose it from those that are here) and
 rules are written with most is at hand in the package itself.
 """
 
-from oracles.exact.program.primitives import linear_algebra, orders, roughness, sorting, spectral
+from oracles.exact.program.primitives import (
+    least_squares,
+    linear_algebra,
+    orders,
+    orthogonal,
+    roughness,
+    sorting,
+    spectral,
+)
 from oracles.exact.program.primitives.arithmetic import convert, detach, no_grad, pi
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.taylor import scalar
@@ -13,9 +21,11 @@ __all__ = [
     "compare",
     "convert",
     "detach",
+    "least_squares",
     "linear_algebra",
     "no_grad",
     "orders",
+    "orthogonal",
     "pi",
     "roughness",
     "scalar",

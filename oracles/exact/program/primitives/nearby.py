@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import TypeAlias
 
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import as_balls, filled
+from oracles.exact.program.balls import as_balls, each, filled
 from oracles.exact.program.formats import Format, Growth
 from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.program import Array, Equation
@@ -95,6 +96,26 @@ def of_nearby(function: Callable[..., Array], vectors: bool = False) -> Rounded:
 def lost(n: int, unit: float) -> float:
     """p(n) u: what a matrix of so many columns loses of its norm, and an eigenvector of its length."""
     return ROTATED * max(n, 2) * unit
+
+
+def lengths(a: Array) -> Array:
+    """The largest that the columns' norms may be."""
+    squares = np.add.reduce(each(lambda x: arb(x.abs_upper()) ** 2, a), axis=0)
+    return each(lambda s: arb(s.sqrt().upper()), squares)
+
+
+def length(a: Array) -> arb:
+    """The root of the sum of all squares."""
+    whole: arb = lengths(a.reshape(-1, 1))[0]
+    return whole
+
+
+def largest_norm(a: Array) -> arb:
+    """At least the largest singular value: |a|^2 <= |a|_1 |a|_inf (Golub and Van Loan, section 2.3)."""
+    sizes = each(lambda x: arb(x.abs_upper()), a)
+    rows, columns = (reduce(arb.max, np.add.reduce(sizes, axis=k).tolist()) for k in (0, 1))
+    norm: arb = (rows * columns).sqrt().min(length(a))
+    return norm
 
 
 def _nearby(a: Array, radii: Array) -> Array:

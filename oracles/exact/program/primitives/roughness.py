@@ -31,7 +31,15 @@ def _spectrum(re: Array, im: Array, *, axis: int) -> Array:
     return np.asarray(np.add.reduce(sizes_of(re) + sizes_of(im), axis=axis, keepdims=True))
 
 
-SIZES |= {"quotient": _quotient, "spectrum": _spectrum, "itself": sizes_of}
+def _singular(s: Array) -> Array:
+    """|a| / s_j for each column j, of the singular values s of a."""
+    whole = np.sqrt(np.add.reduce(sizes_of(s) ** 2, axis=-1, keepdims=True))
+    least = np.array([float(x.lower()) for x in s.ravel().tolist()]).reshape(s.shape)
+    found = np.divide(whole, least, where=least > 0, out=np.full(s.shape, np.inf))
+    return np.asarray(found[..., None, :])
+
+
+SIZES |= {"quotient": _quotient, "spectrum": _spectrum, "itself": sizes_of, "singular": _singular}
 
 
 def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:

@@ -17,12 +17,14 @@ from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.primitives.arithmetic import scale
-from oracles.exact.program.primitives.arrays import reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
 from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
-from oracles.exact.program.primitives.nearby import of_nearby
+from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
+from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.primitives.undetermined import undetermined
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
 
@@ -122,10 +124,20 @@ def vectors_of_svd(numbers: Array) -> Array:
     return np.asarray(u if numbers.shape[-2] <= numbers.shape[-1] else np.swapaxes(vt, -1, -2).conj())
 
 
-def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
+def signs_of(vectors: Var, a: Var, of: Vectors) -> Var:
+    """For each column 1, or -1 where the library's points the other way; a row."""
     shape = (*vectors.shape[:-2], vectors.shape[-1])
     signs = a.builder.emit(signs_, (vectors, a), shape, a.dtype, of=of)
-    return vectors * reshape(signs, (*shape[:-1], 1, shape[-1]))
+    return reshape(signs, (*shape[:-1], 1, shape[-1]))
+
+
+def vectors_of_qr(numbers: Array) -> Array:
+    """The first columns of q."""
+    return np.asarray(np.linalg.qr(numbers)[0])
+
+
+def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
+    return vectors * signs_of(vectors, a, of)
 
 
 def eigh(a: Var, lower: bool = True, of: Vectors = vectors_of_eigh) -> tuple[Var, Var]:
@@ -147,16 +159,33 @@ def singular_values(a: Var) -> Var:
     return scalar("sqrt", flip(w, -1))
 
 
-def svd(a: Var, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
+def of_longer_side(vectors: Var, s: Var) -> Var:
+    """p u |a| / s more in B than their formula loses, and p u of their lengths, which is less."""
+    return rough(vectors, "singular", (s,), 2 * lost(vectors.shape[-2], 1.0))
+
+
+def completed(vectors: Var, full: bool) -> Var:
+    """As many columns as there are rows, if they are wanted: the rest of them is not determined."""
+    *batch, m, k = vectors.shape
+    if not full or m == k:
+        return vectors
+    return concatenate([vectors, undetermined(vectors, (*batch, m, m - k))], -1)
+
+
+def svd(a: Var, full: bool = False, of: Vectors = vectors_of_svd) -> tuple[Var, Var, Var]:
     """u, s and v^T of a = u diag(s) v^T, largest first, with as many vectors as there are singular values.
+
+    full: with as many of the longer side as it has numbers, see `undetermined`.
 
     `of` gives those of a library, of the shorter side, whose signs they have.
 
     The vectors of the shorter side are eigenvectors of a a^T (a^T a); the others follow: v = a^T u / s.
+    Computed, they are those of a matrix a + E near a, so that v is |E| / s off beside what u is off.
     """
     wide = a.shape[-2] <= a.shape[-1]
     b, s = a if wide else transpose(a), singular_values(a)
     gram = matmul(b, transpose(b))
     short = _signed(flip(a.builder.emit(eigenvectors_, (gram,), gram.shape, a.dtype), -1), a, of)
     long = matmul(transpose(b), short) / reshape(s, (*s.shape[:-1], 1, s.shape[-1]))
+    long = completed(of_longer_side(long, s), full)
     return (short, s, transpose(long)) if wide else (long, s, transpose(short))
