@@ -95,6 +95,17 @@ def test_the_size_of_a_matrix_says_nothing_of_its_spectrum(function, size):
     assert check_gradient(function, (a * size,), probes=False).verdict is Verdict.ACCURATE
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-20])
+def test_a_tiny_matrix_is_no_more_symmetric_than_a_large_one(size):
+    """torch's gradient is that of symmetric ones; of others only one triangle is read."""
+    a = size * (2 * torch.eye(3, dtype=torch.float64) + 0.5 * A[:3])
+    lower = a.tril() + a.tril(-1).mT
+    for function in (torch.linalg.cholesky, torch.linalg.eigvalsh):
+        assert check_gradient(function, (lower,), probes=False).verdict is Verdict.ACCURATE
+        assert check_gradient(function, (a,), probes=False).verdict is Verdict.WRONG
+        assert check_gradient(function, (a + 0j * a,), probes=False).verdict is Verdict.WRONG
+
+
 def test_vectors_of_another_sign_accuse_nobody(monkeypatch):
     """No model bounds them: a value far from the recorded one says that another function was recorded."""
     own = linalg.of_svd

@@ -29,6 +29,7 @@ from oracles.exact.from_aten.rules import RULES, sparse
 from oracles.exact.from_aten.rules.linalg import (
     added,
     cross,
+    is_hermitian,
     moving_as,
     of_eigh,
     of_full_rank,
@@ -250,19 +251,13 @@ def _renorm(x: Complex, p: float, dim: int, maxnorm: float) -> Complex:
 # -- matrices ---------------------------------------------------------------------------------------------
 
 
-def _is_hermitian(a: torch.Tensor) -> bool:
-    """To rounding. Where operators are watched, torch does not see that a conjugate is to be taken."""
-    numbers = a.detach().resolve_conj().numpy()
-    return np.allclose(numbers, np.swapaxes(numbers, -1, -2).conj())
-
-
 def _cholesky(call: OperatorCall, a: Complex, upper: bool = False, check_errors: bool = False) -> Complex:
     """Of one triangle; a matrix that is Hermitian to rounding is meant to stay so when it moves.
 
     Beside these matrices torch goes on as if the diagonal of the factor became complex: dL is
     L p(L^-1 dA L^-H), p the lower triangle with half of the diagonal. It adds nothing for Hermitian ones.
     """
-    if not _is_hermitian(call.args[0]):
+    if not is_hermitian(call.args[0]):
         low = ca.cholesky(ca.adjoint(a) if upper else a)
         return ca.adjoint(low) if upper else low
     numbers = ca.hermitian(a, not upper)
@@ -396,7 +391,7 @@ def _eig(call: OperatorCall, a: Var | Complex) -> tuple[Complex, Complex]:
 
 def _eigh(call: OperatorCall, a: Complex, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Complex]:
     """As of a real matrix: one that is Hermitian to rounding is meant to stay so."""
-    if _is_hermitian(call.args[0]):
+    if is_hermitian(call.args[0]):
         a = _moving_as(ca.hermitian(a, uplo == "L"), cx.div(a + ca.adjoint(a), 2.0))
     return eigen_hermitian.eigh(a, uplo == "L", of_eigh(a.dtype))
 

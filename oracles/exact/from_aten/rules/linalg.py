@@ -20,6 +20,8 @@ from oracles.exact.program.primitives.least_squares import fit, pinv, residue
 from oracles.exact.program.primitives.spectral import Vectors, eigh, singular_values, svd
 from oracles.exact.program.program import Array, Var
 
+ROUNDED = 1e-5  # of the largest number, by which a matrix that is meant to be symmetric may not be so
+
 
 def added(product: Rule) -> Rule:
     """beta c + alpha (a b)."""
@@ -89,10 +91,21 @@ def symmetric(a: Var, lower: bool = True) -> Var:
     return la.triangle(a, lower) + la.transpose(la.triangle(a, lower, strict=True))
 
 
+def is_hermitian(a: torch.Tensor) -> bool:
+    """To rounding, beside the largest number of each matrix.
+
+    Where operators are watched, torch does not see that a conjugate is to be taken; NumPy takes it.
+    """
+    numbers = a.detach().resolve_conj().cpu().numpy()
+    with np.errstate(all="ignore"):
+        apart = np.abs(numbers - np.swapaxes(numbers, -1, -2).conj())
+        return bool(np.all(apart <= ROUNDED * np.abs(numbers).max((-2, -1), keepdims=True, initial=0)))
+
+
 def _cholesky(call: OperatorCall, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
     """Of one triangle; a matrix that is symmetric to rounding is meant to stay so when it moves."""
-    real, own = call.args[0].detach(), la.transpose(a) if upper else a
-    if torch.allclose(real, real.mT):
+    own = la.transpose(a) if upper else a
+    if is_hermitian(call.args[0]):
         own = moving_as(symmetric(own), (a + la.transpose(a)) * 0.5)
     low = la.cholesky(own)
     return la.transpose(low) if upper else low
@@ -135,8 +148,8 @@ def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var,
 
 def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Var]:
     """Values, ascending, and vectors; a matrix that is symmetric to rounding is meant to stay so."""
-    real, low = call.args[0].detach(), uplo == "L"
-    if torch.allclose(real, real.mT):
+    low = uplo == "L"
+    if is_hermitian(call.args[0]):
         a = moving_as(symmetric(a, low), (a + la.transpose(a)) * 0.5)
     return eigh(a, low, of_eigh(a.dtype))
 
