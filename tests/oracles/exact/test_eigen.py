@@ -15,8 +15,9 @@ from harness import check_gradient, exact_gradient, exact_value
 from harness.verdicts import Verdict
 from oracles.exact.from_numpy import record
 from oracles.exact.program import eigen_general
-from oracles.exact.program.balls import exact
+from oracles.exact.program.balls import comparison, exact
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 RNG = np.random.default_rng(3)
@@ -278,6 +279,11 @@ def test_what_is_unique_of_full_matrices_is_proven(matrix):
     ):
         assert verdict(part, a) is Verdict.ACCURATE
     assert exact_value(lambda a: np.linalg.svd(a)[1], (matrix,)).shape == (3,)
+
+
+def test_numbers_that_are_not_unique_may_differ():
+    x = undetermined_.evaluate(exact(TALL.real), shape=(4, 2))
+    assert not np.any(comparison(x[0], x[1], np.equal, np.not_equal))
 
 
 def test_vectors_that_are_not_unique_are_within_their_bound():

@@ -5,10 +5,12 @@ Any orthonormal ones will do. What does not depend on them is proven; what does 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import zeros
+from oracles.exact.program.balls import filled, zeros
 from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import UNKNOWN, Format, Growth
@@ -18,7 +20,12 @@ NOT_UNIQUE = "svd with full_matrices=True of a matrix that is not square: the re
 
 
 def _undetermined(a: Array, *, shape: Shape) -> Array:
-    return np.full(shape, arb(0, 1), object)
+    return _within(1, shape)
+
+
+def _within(size: float, shape: Shape) -> Array:
+    """A ball of its own for each number: one and the same ball is one and the same number."""
+    return filled([arb(0, size) for _ in range(math.prod(shape))], shape)
 
 
 def _undetermined_jvp(equation: Equation, tangents: Tangents) -> Var:
@@ -29,7 +36,7 @@ def _undetermined_jvp(equation: Equation, tangents: Tangents) -> Var:
 
 def _undetermined_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
     """Vectors of length 1 but for rounding."""
-    return np.full(equation.output.shape, arb(0, 2), object)
+    return _within(2, equation.output.shape)
 
 
 def _moved(t: Array, *, shape: Shape, back: bool) -> Array:
