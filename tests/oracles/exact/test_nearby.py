@@ -227,10 +227,13 @@ def test_signs_of_qr_are_those_of_the_library(load, factor):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(
-    "function", [torch.linalg.pinv, lambda a: torch.linalg.lstsq(a, a.detach()[..., :1])[0]]
+    "function", [torch.linalg.pinv, lambda a: torch.linalg.lstsq(a, a.detach()[..., :1], driver="gelsd")[0]]
 )
 def test_gradients_of_least_squares_have_a_bound(function, dtype):
-    """Equal singular values and zeros do no harm; what torch takes for a smaller rank is not judged."""
+    """Equal singular values and zeros do no harm; what torch takes for a smaller rank is not judged.
+
+    Not by its default driver: gelsy pivots, and what it finds the rank of [2, 0, 0; 0, 2, 0] to be varies.
+    """
     for a in (torch.eye(3)[:, :2], torch.eye(3), torch.eye(3)[:2] * 2, torch.eye(4).expand(2, 4, 4)[..., :3]):
         assert check_gradient(function, (a.to(dtype).clone(),)).verdict is Verdict.ACCURATE
     result = check_gradient(function, (torch.ones(3, 2, dtype=dtype),))
