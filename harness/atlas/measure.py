@@ -23,7 +23,7 @@ from harness.verdicts import Verdict
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported, first_line
 
 NOTE = 90  # letters of a reason
-PLACE = re.compile(r"; at \S*[/\\]\S*")
+PLACE = re.compile(r"(?:; at|, called at) [^\s)]*[/\\][^\s)]*")
 SAID = f"takes too long at all numbers: asked from 2^-{CALM} to 2^{CALM} alone"
 
 

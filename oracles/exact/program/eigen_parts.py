@@ -18,10 +18,8 @@ from oracles.exact.program.complex import Complex
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arrays import index, reshape
-from oracles.exact.program.primitives.spectral import inverse_gaps, power_of_two
+from oracles.exact.program.primitives.spectral import EQUAL, inverse_gaps, power_of_two
 from oracles.exact.program.program import Array, Equation, Var
-
-EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
 
 
 def isolated(re: Array, im: Array) -> tuple[list[acb], list[list[acb]]]:

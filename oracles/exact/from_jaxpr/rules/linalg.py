@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import jax
@@ -41,14 +42,8 @@ def _qr(call: Eqn, a: Var) -> list[Var]:
 
 @cache
 def of_qr(dtype: str) -> Vectors:
-    """JAX's own q, in its precision."""
-
-    def vectors(numbers: Array) -> Array:
-        with x64_for(True):
-            q, _ = jax.numpy.linalg.qr(jax.numpy.asarray(numbers, dtype))
-        return np.asarray(q).astype(numbers.dtype)
-
-    return vectors
+    """JAX's own q."""
+    return _own(dtype, lambda a: jax.numpy.linalg.qr(a)[0])
 
 
 def _svd(call: Eqn, a: Var) -> list[Var]:
@@ -60,27 +55,30 @@ def _svd(call: Eqn, a: Var) -> list[Var]:
 
 @cache
 def of_eigh(dtype: str) -> Vectors:
-    """JAX's own eigenvectors, in its precision: NumPy's, whose signs are others, come from float64."""
-
-    def vectors(numbers: Array) -> Array:
-        with x64_for(True):
-            _, v = jax.numpy.linalg.eigh(jax.numpy.asarray(numbers, dtype))
-        return np.asarray(v).astype(numbers.dtype)
-
-    return vectors
+    """JAX's own eigenvectors."""
+    return _own(dtype, lambda a: jax.numpy.linalg.eigh(a)[1])
 
 
 @cache
 def of_svd(dtype: str) -> Vectors:
     """JAX's own singular vectors, of the shorter side in columns."""
 
-    def vectors(numbers: Array) -> Array:
-        with x64_for(True):
-            u, _, vh = jax.numpy.linalg.svd(jax.numpy.asarray(numbers, dtype), full_matrices=False)
-        short = u if numbers.shape[-2] <= numbers.shape[-1] else jax.numpy.swapaxes(vh, -1, -2).conj()
-        return np.asarray(short).astype(numbers.dtype)
+    def short(a: jax.Array) -> jax.Array:
+        u, _, vh = jax.numpy.linalg.svd(a, full_matrices=False)
+        return u if a.shape[-2] <= a.shape[-1] else jax.numpy.swapaxes(vh, -1, -2).conj()
 
-    return vectors
+    return _own(dtype, short)
+
+
+def _own(dtype: str, vectors: Callable[[jax.Array], jax.Array]) -> Vectors:
+    """JAX's vectors in its precision: NumPy's, whose signs may be others, come from float64."""
+
+    def of(numbers: Array) -> Array:
+        with x64_for(True):
+            found = vectors(jax.numpy.asarray(numbers, dtype))
+        return np.asarray(found).astype(numbers.dtype)
+
+    return of
 
 
 @cache

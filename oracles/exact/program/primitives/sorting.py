@@ -86,8 +86,8 @@ def _uncertain(row: Row) -> tuple[NDArray[np.int64], list[slice]]:
 
 def _runs(numbers: NDArray[np.float64]) -> list[slice]:
     """Where numbers in order are equal."""
-    begins = np.flatnonzero(np.diff(numbers, prepend=-np.inf) > 0).tolist()
-    return [slice(a, b) for a, b in pairwise([*begins, len(numbers)]) if b - a > 1]
+    begins = (1 + np.flatnonzero(numbers[1:] > numbers[:-1])).tolist()
+    return [slice(a, b) for a, b in pairwise([0, *begins, len(numbers)]) if b - a > 1]
 
 
 def _any(tied: Row) -> Row:

@@ -27,6 +27,8 @@ from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.primitives.undetermined import undetermined
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
+EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
+
 
 def _decompose(a: Array) -> tuple[list[arb], Array]:
     """The eigenvalues of one symmetric matrix, ascending, and unit eigenvectors in columns, in any sign."""
@@ -34,7 +36,7 @@ def _decompose(a: Array) -> tuple[list[arb], Array]:
     try:
         values, right = matrix(a / unit).eig(right=True)
     except ValueError:
-        raise Undecided("cannot separate the eigenvalues: equal ones have no derivative") from None
+        raise Undecided(EQUAL) from None
     order = sorted(range(len(values)), key=lambda j: float(values[j].real.mid()))
     columns = []
     for j in order:
