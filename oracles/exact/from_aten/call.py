@@ -107,9 +107,13 @@ def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
         return False
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
-        with torch._C._SetExcludeDispatchKeyGuard(torch._C.DispatchKey.AutogradFunctionality, False):
+        with _included("AutogradFunctionality"), _included("AutogradOther"):  # this one is mkldnn's
             _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
     return _FOLLOWED[kind]
+
+
+def _included(key: str) -> Any:
+    return torch._C._SetExcludeDispatchKeyGuard(getattr(torch._C.DispatchKey, key), False)
 
 
 @cache

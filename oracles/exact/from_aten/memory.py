@@ -19,7 +19,7 @@ from flint import arb
 from torch import Tensor
 
 from oracles.exact.from_aten import sparse
-from oracles.exact.from_aten.sparse import is_sparse
+from oracles.exact.from_aten.sparse import Opaque, has_own_layout, is_sparse, memories
 from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
@@ -29,6 +29,7 @@ from oracles.exact.program.primitives.arrays import concatenate, permute, reshap
 from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
 Value: TypeAlias = Var | Complex
+Memorized: TypeAlias = torch.UntypedStorage | Opaque
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
 
@@ -36,10 +37,10 @@ _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule g
 class Store:
     """One piece of memory: its elements as a flat `Var`, and whether autograd follows them.
 
-    Of a sparse tensor it is the memory of its values, and the `Var` is the dense tensor.
+    Of a sparse or mkldnn tensor it is the memory of its values, and the `Var` is the dense tensor.
     """
 
-    storage: torch.UntypedStorage  # held, so that its address stays its own
+    storage: Memorized  # held, so that its address stays its own
     dtype: torch.dtype
     var: Value | None  # None: a result without an exact value
     live: bool
@@ -60,7 +61,7 @@ class Memory:
         self.live: set[Value] = set()
         self._outside: dict[Any, tuple[Array, Value]] = {}
         self.inputs: set[int] = set()
-        self._held: list[list[Tensor]] = []  # what sparse tensors store: its addresses stay its own
+        self._held: list[list[Any]] = []  # what tensors of their own layout store: its addresses stay its own
 
     def knows(self, tensor: Tensor) -> bool:
         """Whether something recorded wrote this tensor's memory."""
@@ -70,22 +71,22 @@ class Memory:
         """The value of a tensor, complex ones as pairs; `detached`: held fixed, or by reverse mode alone."""
         if tensor.is_conj() or tensor.is_neg():
             return self._read_lazily(tensor, detached, within_no_grad)
-        store = self.stores.get(key_of(tensor))
+        store, own = self.stores.get(key_of(tensor)), has_own_layout(tensor)
         if store is None:
             return self._constant(tensor)
         if store.dtype != tensor.dtype and tensor.layout == torch.strided:
             self._as_dtype(store, tensor.dtype)
-        if store.dtype != tensor.dtype or not (tensor.layout == torch.strided or is_sparse(tensor)):
+        if store.dtype != tensor.dtype or not (tensor.layout == torch.strided or own):
             raise Unsupported(f"a {tensor.layout} view as {tensor.dtype} of {store.dtype} has no exact value")
         if store.mark != mark_of(store.storage):
             raise Unsupported(
                 "a tensor's memory was changed outside torch (through .numpy()?); use torch's operators there"
             )
-        if store.var is None or store.var.size != (tensor.numel() if is_sparse(tensor) else _count(tensor)):
+        if store.var is None or store.var.size != (tensor.numel() if own else _count(tensor)):
             raise Unsupported(_NO_VALUE)
         if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
             raise Unsupported("autograd follows this tensor, the record does not (was its .data replaced?)")
-        var = store.var if is_sparse(tensor) else each_part(lambda part: _view(part, tensor), store.var)
+        var = store.var if own else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:
                 return each_part(no_grad if within_no_grad else detach, var)
@@ -126,23 +127,23 @@ class Memory:
             if var in self.live:
                 self.live.add(stored)
             var = stored
-        if is_sparse(tensor):
-            self._create_sparse(tensor, var)
+        if has_own_layout(tensor):
+            storage, *_ = held = memories(tensor)
+            self._held.append(held)
+            self.stores[key_of(tensor)] = Store(
+                storage, tensor.dtype, var, var in self.live, mark_of(storage)
+            )
             return
         storage = tensor.untyped_storage()
         flat = None if var is None else each_part(lambda part: _flat(part, tensor, _count(tensor)), var)
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
 
-    def _create_sparse(self, tensor: Tensor, var: Value | None) -> None:
-        values, *_ = held = sparse.parts(tensor)
-        self._held.append(held)
-        storage = values.untyped_storage()
-        self.stores[key_of(tensor)] = Store(storage, tensor.dtype, var, var in self.live, mark_of(storage))
-
     def prepare_write(self, tensor: Tensor) -> None:
         """Before an operator writes a tensor in place: memory from outside becomes known."""
         if is_sparse(tensor):
             raise Unsupported("a sparse tensor is written in place: not yet; make a new one")
+        if has_own_layout(tensor) and not self.knows(tensor):
+            raise Unsupported("an mkldnn tensor from outside is written in place: not yet; make a new one")
         if key_of(tensor) in self.inputs:
             raise Unsupported("the function changes its input in place; let it work on a clone")
         if key_of(tensor) not in self.stores:
@@ -163,7 +164,9 @@ class Memory:
         ):
             raise Unsupported(_NO_VALUE)
         old, count, live = store.var, store.var.size, var in self.live
-        if tensor.numel() == count:
+        if has_own_layout(tensor):
+            new = var
+        elif tensor.numel() == count:
             new = each_part(lambda part: _flat(part, tensor, count), var)
         else:
             where = np.arange(count)
@@ -180,7 +183,7 @@ class Memory:
 
     def _constant(self, tensor: Tensor) -> Value:
         values = numbers(tensor)
-        layout = () if is_sparse(tensor) else (tensor.storage_offset(), tensor.stride())
+        layout = () if has_own_layout(tensor) else (tensor.storage_offset(), tensor.stride())
         key = (key_of(tensor), *layout, tensor.shape, tensor.dtype)
         before = self._outside.get(key)
         if before is not None and np.array_equal(before[0], values, equal_nan=values.dtype.kind in "fc"):
@@ -252,21 +255,21 @@ def is_moving(tensor: Tensor) -> bool:
 
 
 def has_memory(tensor: Tensor) -> bool:
-    """Not so for sparse tensors, and for the zeros and bare shapes that torch.func makes up."""
+    """Not so for sparse and mkldnn tensors, and for the zeros and bare shapes that torch.func makes up."""
     return tensor.layout == torch.strided and not tensor._is_zerotensor() and not tensor.is_meta
 
 
 def key_of(tensor: Tensor) -> int:
     """The name of a tensor's memory."""
-    if is_sparse(tensor):  # views of the same values may have other places
-        cells = [int(part.untyped_storage()._cdata) for part in sparse.parts(tensor)]
+    if has_own_layout(tensor):  # views of the same values may have other places
+        cells = [part.data_ptr() if isinstance(part, Opaque) else part._cdata for part in memories(tensor)]
         return hash((str(tensor.layout), tuple(tensor.shape), *cells))
     if not has_memory(tensor):
         return -id(tensor)
     return int(tensor.untyped_storage()._cdata)
 
 
-def mark_of(storage: torch.UntypedStorage) -> int:
+def mark_of(storage: Memorized) -> int:
     """A checksum of the bytes, to notice that something else wrote them."""
     size = storage.nbytes()
     return zlib.crc32((ctypes.c_char * size).from_address(storage.data_ptr())) if size else 0

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, strange
-from oracles.exact.from_aten.sparse import is_sparse, parts
+from oracles.exact.from_aten.memory import Memorized, has_memory, key_of, mark_of, numbers, strange
+from oracles.exact.from_aten.sparse import has_own_layout, memories
 
 CHANGED = "changed outside torch"
 _PLAIN = (torch.dtype, type(None))
@@ -33,7 +33,7 @@ class Notes:
 
     def __init__(self, checked: bool) -> None:
         self.checked = checked
-        self.made: dict[int, torch.UntypedStorage] = {}
+        self.made: dict[int, Memorized] = {}
         self.complete = True
         self.operands: list[Tensor] = []
         self.keys: set[int] = set()
@@ -47,8 +47,8 @@ class Notes:
 
     def make(self, tensor: Tensor, unless: Container[int] = ()) -> None:
         """The run made this tensor's memory, or wrote it; not so `unless` it is that of others."""
-        if is_sparse(tensor):
-            self.made[key_of(tensor)] = parts(tensor)[0].untyped_storage()
+        if has_own_layout(tensor):
+            self.made[key_of(tensor)] = memories(tensor)[0]
             return
         storage = tensor.untyped_storage()
         key = storage._cdata

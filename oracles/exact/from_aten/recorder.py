@@ -40,7 +40,7 @@ from oracles.exact.from_aten.memory import (
 )
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.rules.complex import of_complex
-from oracles.exact.from_aten.sparse import is_sparse
+from oracles.exact.from_aten.sparse import has_own_layout, is_sparse
 from oracles.exact.from_aten.watch import Watch, where
 from oracles.exact.program.complex import REAL, Complex, as_complex, vars_of
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
@@ -218,7 +218,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
                 return func(*args, **kwargs)
             if base_of(func).startswith("as_strided") and key_of(args[0]) in self.parts:
                 raise Unsupported("as_strided of an argument that is a view of a larger tensor; pass a copy")
-            written_out = base_of(func) != "detach" and any(map(is_sparse, tensors_of((args, kwargs))))
+            written_out = base_of(func) != "detach" and any(map(has_own_layout, tensors_of((args, kwargs))))
             silent = (makes_view(func) and not written_out) or only_checks(func)
             results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
             if self._marked and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
@@ -261,7 +261,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
             decided, named_ = with_leaves(self._decided, (args, kwargs))
             computed, known = func(*decided, **named_), True
-        if not any(has_memory(t) or is_sparse(t) for t in found):
+        if not any(has_memory(t) or has_own_layout(t) for t in found):
             return results  # zeros and bare shapes that torch.func makes up
         if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
             return results  # a view in fact

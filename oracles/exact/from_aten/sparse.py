@@ -1,4 +1,4 @@
-"""Sparse tensors of torch: each stands for the dense one that it is the nonzeros of.
+"""Sparse and mkldnn tensors of torch: each stands for a dense one.
 
 A COO or compressed tensor has one dense value here, whatever it stores. Its pattern, the places that it
 stores, belongs to the run: it is a number that nothing differentiates.
@@ -7,6 +7,7 @@ stores, belongs to the run: it is a number that nothing differentiates.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,14 +26,43 @@ def is_sparse(tensor: Tensor) -> bool:
     return tensor.layout != torch.strided and patterns.is_sparse(tensor)
 
 
+def has_own_layout(tensor: Tensor) -> bool:
+    """Whether it is sparse or mkldnn; dense ones are told at once."""
+    return tensor.layout != torch.strided and patterns.has_own_layout(tensor)
+
+
+class Opaque:
+    """The memory of an mkldnn tensor, which has no storage that torch shows; views of it share this."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor.detach()  # held, so that its address stays its own
+
+    def nbytes(self) -> int:
+        """Bytes of it; blocks may be padded."""
+        return int(torch.ops.mkldnn._nbytes(self._tensor))
+
+    def data_ptr(self) -> int:
+        """Its address."""
+        return int(torch.ops.mkldnn.data_ptr(self._tensor))
+
+
+def memories(tensor: Tensor) -> list[Any]:
+    """Where its numbers lie: its values first, then its indices if it is sparse, the compressed ones last."""
+    if tensor.layout == torch.strided:
+        return [tensor.untyped_storage()]
+    if not is_sparse(tensor):
+        return [Opaque(tensor)]
+    return [part.untyped_storage() for part in parts(tensor)]
+
+
 def parts(tensor: Tensor) -> list[Tensor]:
-    """What it stores: its values first, then its indices, the compressed ones last."""
+    """What a sparse one stores: its values first, then its indices, the compressed ones last."""
     return [values_of(tensor), *reversed(Pattern.of(tensor).indices)]
 
 
 def dense(tensor: Tensor) -> Tensor:
     """The tensor that it stands for; a dense one is itself."""
-    return tensor.detach().to_dense() if is_sparse(tensor) else tensor
+    return tensor.detach().to_dense() if has_own_layout(tensor) else tensor
 
 
 def places(tensor: Tensor, once: bool = True) -> Array:

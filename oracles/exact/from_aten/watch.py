@@ -24,7 +24,7 @@ from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.from_aten.notes import Notes, digest
-from oracles.exact.from_aten.sparse import is_sparse
+from oracles.exact.from_aten.sparse import has_own_layout, memories
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
 from oracles.exact.program.program import Line
 from oracles.exact.program.reach import OURS
@@ -236,7 +236,7 @@ class Watch(DispatchMode):
         if is_random:
             notes.complete = False
         if is_blank:
-            self._blank |= {key_of(t): mark_of(t.untyped_storage()) for t in found}
+            self._blank |= {key_of(t): mark_of(memories(t)[0]) for t in found}
         self.exact += [digest(t) for t in self._exact(operands, found)]
         returned = notes.told(results if isinstance(results, (tuple, list)) else (results,))
         self.lines.append((func, modes, given, saved, returned, self.place))
@@ -254,7 +254,7 @@ class Watch(DispatchMode):
         """What is blank no more, but was filled by no operator: C++'s at::tensor does so."""
         for tensor in operands:
             key = key_of(tensor)
-            if key in self._blank and self._blank[key] != mark_of(tensor.untyped_storage()):
+            if key in self._blank and self._blank[key] != mark_of(memories(tensor)[0]):
                 self.forget(key)
 
     def _exact(self, operands: Sequence[Tensor], found: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -267,7 +267,7 @@ class Watch(DispatchMode):
     def _keep(self, tensors: Sequence[Tensor], but: Container[int] = ()) -> None:
         """What an operator returns was made in the run, `but` for views of what was there before."""
         for tensor in tensors:
-            if has_memory(tensor) or is_sparse(tensor):
+            if has_memory(tensor) or has_own_layout(tensor):
                 self.notes.make(tensor, but)
 
     def _save(self, changed: Sequence[Tensor]) -> list[Tensor]:

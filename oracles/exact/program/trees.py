@@ -1,7 +1,7 @@
 """Functions of trees as functions of arrays: what is examined takes and returns arrays alone.
 
-A tree is lists, tuples, dictionaries, torch's sparse tensors, and, with JAX, every node that is registered
-there; its leaves are everything else. Arrays are passed on; what is no array is kept where it was.
+A tree is lists, tuples, dictionaries, torch's sparse and mkldnn tensors, and, with JAX, every node that is
+registered there; its leaves are everything else. Arrays are passed on; what is no array is kept where it was.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from oracles.exact.program.patterns import Pattern, is_sparse, values_of, without_sparse
+from oracles.exact.program.patterns import Pattern, has_own_layout, is_sparse, made_dense, values_of
 from oracles.exact.program.program import FLOATS
 
 
@@ -32,7 +32,7 @@ class Tree:
     @property
     def is_sparse(self) -> bool:
         """Whether a sparse tensor is in it."""
-        return self.framework == "torch" and _has_pattern(self.spec)
+        return self.framework == "torch" and _has_sparse(self.spec)
 
     def filled(self, leaves: Sequence[Any]) -> Any:
         """The tree with these leaves."""
@@ -139,7 +139,7 @@ class Flat(Derived):
         args, kwargs = self.arguments(*arrays)
         self.restart()
         found = self.function(*args, **kwargs)
-        return without_sparse(found) if self.tree.framework == "torch" else found
+        return made_dense(found) if self.tree.framework == "torch" else found
 
     def arguments(self, *arrays: Any) -> tuple[Any, Any]:
         """The arguments of the function with these arrays."""
@@ -166,8 +166,8 @@ def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
         fields = getattr(tree, "_fields", None)
         for k, part in enumerate(tree):
             yield from _leaves(part, f"{name}.{fields[k]}" if fields else f"{name}[{k}]")
-    elif is_sparse(tree):
-        yield f"{name}.values()", values_of(tree)
+    elif has_own_layout(tree):
+        yield f"{name}.{'values' if is_sparse(tree) else 'to_dense'}()", values_of(tree)
     else:
         yield name, tree
 
@@ -177,11 +177,14 @@ def _spec(tree: Any) -> Any:
         return dict, tuple(tree), tuple(map(_spec, tree.values()))  # another kind is filled otherwise
     if isinstance(tree, list | tuple):
         return type(tree), hasattr(tree, "_fields"), tuple(map(_spec, tree))
-    return (Pattern, Pattern.of(tree), (None,)) if is_sparse(tree) else None
+    return (Pattern, Pattern.of(tree), (None,)) if has_own_layout(tree) else None
 
 
-def _has_pattern(spec: Any) -> bool:
-    return spec is not None and (spec[0] is Pattern or any(map(_has_pattern, spec[2])))
+def _has_sparse(spec: Any) -> bool:
+    if spec is None:
+        return False
+    kind, about, parts = spec
+    return about.is_sparse if kind is Pattern else any(map(_has_sparse, parts))
 
 
 def _filled(spec: Any, leaves: Iterator[Any]) -> Any:

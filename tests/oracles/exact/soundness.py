@@ -206,6 +206,7 @@ class Checked(NamedTuple):
 def _coefficient(name: str, order: int) -> Callable[[Any], Any]:
     """f^(order) / order! for mpmath."""
     expression = sympy.diff(FUNCTIONS[name].expression, x, order) / sympy.factorial(order)
+    expression = expression.subs(sympy.polylog(1, 1 - x), -sympy.log(x))  # at a tiny x, 1 - x is 1, a pole
     modules = [NAMES, "mpmath"]
     found: Callable[[Any], Any] = sympy.lambdify(x, expression, modules)
     return found

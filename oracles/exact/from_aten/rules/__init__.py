@@ -7,6 +7,7 @@ from oracles.exact.from_aten.rules import (
     elementwise,
     linalg,
     losses,
+    mkldnn,
     moving,
     networks,
     order,
@@ -28,5 +29,6 @@ RULES: dict[str, Rule] = {
     **sampling.RULES,
     **sequences.RULES,
     **sparse.RULES,
+    **mkldnn.RULES,
     **backward.RULES,
 }

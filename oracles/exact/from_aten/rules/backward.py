@@ -108,10 +108,15 @@ def _huber(gradient: Var, x: Var, t: Var, reduction: int, delta: float) -> Var:
     return select(compare("le", f.absolute(d), float(delta)), share * d * gradient, outside)
 
 
-def _prelu(gradient: Var, x: Var, weight: Var) -> tuple[Var, Var]:
-    """The second one before it is summed to the shape of the weight."""
-    above = compare("gt", x, 0.0)
-    return gradient * select(above, 1.0, gradient * 0.0 + weight), gradient * select(above, 0.0, x)
+def _prelu(call: OperatorCall, gradient: Var, x: Var, weight: Var) -> tuple[Var, Var]:
+    """The second one is summed to the shape of the weight later, but for mkldnn tensors."""
+    above, shape = compare("gt", x, 0.0), tuple(call.results[1].shape)
+    of_weight = gradient * select(above, 0.0, x)
+    summed = [axis for axis in range(x.ndim) if shape[axis] < x.shape[axis]]
+    return (
+        gradient * select(above, 1.0, gradient * 0.0 + weight),
+        reduce_sum(of_weight, summed, keepdims=True) if summed else of_weight,
+    )
 
 
 def _softmax(gradient: Var, y: Var, dim: int, *_: Any) -> Var:
@@ -322,7 +327,7 @@ RULES: dict[str, Rule] = {
     "convolution_backward": _convolution,
     **{f"max_pool{n}d_with_indices_backward": _max_pool(n) for n in (2, 3)},
     **{f"adaptive_max_pool{n}d_backward": _max_pool(n) for n in (2, 3)},
-    "_prelu_kernel_backward": plain(_prelu),
+    "_prelu_kernel_backward": _prelu,
     **{f"grid_sampler_{n}d_backward": _grid_sampler(f"grid_sampler_{n}d") for n in (2, 3)},
     "_scaled_dot_product_flash_attention_for_cpu_backward": _attention,
     "embedding_dense_backward": _embedding,
