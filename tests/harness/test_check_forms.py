@@ -327,11 +327,12 @@ def test_numpy_has_first_order_gradients_only():
 def opaque_softplus(factor=1.0):
     """A kernel that JAX cannot look into, with a gradient likewise."""
 
+    def outside(x):
+        return np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape)
+
     def call(function, x, *rest):
         shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
-        return jax.pure_callback(
-            lambda *a: np.asarray(function(*map(np.asarray, a)), x.dtype), shape, x, *rest
-        )
+        return jax.pure_callback(lambda *a: np.asarray(function(*map(outside, a)), x.dtype), shape, x, *rest)
 
     @jax.custom_vjp
     def kernel(x):

@@ -117,7 +117,7 @@ class Custom(torch.autograd.Function):
 
 @jax.custom_vjp
 def called_back(x):
-    return jax.pure_callback(np.sin, x, x)
+    return jax.pure_callback(lambda x: jnp.sin(x), x, x)
 
 
 called_back.defvjp(lambda x: (called_back(x), x), lambda x, g: (g * jnp.cos(x),))
@@ -132,7 +132,7 @@ KERNELS = {
     "autograd.Function": (Opaque.apply, T, "the function computes something outside torch"),
     "an operator": (Custom.apply, T, "gradproof_tests.sine has no rule: say what it computes with"),
     "no rule of torch": (torch.special.airy_ai, T, "aten.special_airy_ai has no rule: say what it computes"),
-    "callback": (called_back, J, "pure_callback: the function calls compiled or Python code that JAX "),
+    "callback": (called_back, J, "pure_callback: compiled or other code that is no NumPy: TypeError"),
     "no rule of JAX": (lambda x: jnp.nextafter(x, 2 * x), J, "JAX's primitive nextafter has no rule: say "),
     "NumPy in JAX": (lambda x: jnp.asarray(np.sin(x)), J, "the function needs numbers while it is traced"),
 }  # fmt: skip

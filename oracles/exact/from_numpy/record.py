@@ -73,7 +73,7 @@ def record(
                 "let it work on a copy, x = x.copy()"
             )
     results = [leaf for leaf in _leaves(result) if leaf is not None]
-    outputs = [_output(tape, leaf) for leaf in results]
+    outputs = [output(tape, leaf) for leaf in results]
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
     values = tuple(np.asarray(v) for v in tape.recorder.values)
@@ -81,8 +81,8 @@ def record(
     return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran)
 
 
-def _output(tape: Tape, leaf: Any) -> Any:
-    """What the function returns, recorded; a plain array is a constant."""
+def output(tape: Tape, leaf: Any) -> Any:
+    """What a function returns, recorded; a plain array is a constant."""
     if isinstance(leaf, TracedArray) and leaf.dtype.kind != "c":
         return leaf.recorded
     if np.iscomplexobj(leaf.value if isinstance(leaf, TracedArray) else leaf):

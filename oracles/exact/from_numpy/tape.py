@@ -51,9 +51,9 @@ class Answers(NamedTuple):
 class Tape:
     """The recorder of one call, and the values that tokens stand for."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, recorder: Recorder | None = None) -> None:
         self.answers = answers
-        self.recorder = Recorder()
+        self.recorder = Recorder() if recorder is None else recorder  # or that of who calls the code
         self.open = True
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []

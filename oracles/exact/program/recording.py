@@ -214,6 +214,17 @@ class Recorder(Builder):
                 return value
         raise AssertionError("unreachable")
 
+    def about(self, var: Var) -> Array:
+        """About the numbers of a value, as float64; NaN where nothing is known. No decision rests on it."""
+        self.looked = True
+        bits = DECIDING_BITS[0]
+        try:
+            with precision(bits), listening():
+                value = self._value(var, self._seen.setdefault(bits, {}))
+        except Undecided:
+            return np.full(var.shape, np.nan)
+        return np.array([float(ball) for ball in value.ravel()]).reshape(value.shape)
+
     def _value(self, var: Var, seen: dict[Var, Array]) -> Array:
         """Evaluate what `var` needs and has not been evaluated yet."""
         for v, number in zip(self.inputs, self.values, strict=True):

@@ -15,6 +15,7 @@ from jax._src.lax import lax  # what a ragged product means has no public name
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
+from oracles.exact.from_jaxpr.rules.callbacks import CALLBACKS
 from oracles.exact.from_jaxpr.rules.folds import FOLDS
 from oracles.exact.from_jaxpr.rules.references import REFERENCES, traced
 from oracles.exact.from_jaxpr.tracing import x64_for
@@ -199,4 +200,5 @@ CONTROL: dict[str, Rule] = {
     **dict.fromkeys(("debug_callback", "debug_print"), lambda call, *xs: ()),
     **FOLDS,
     **REFERENCES,
+    **CALLBACKS,
 }
