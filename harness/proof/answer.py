@@ -14,7 +14,7 @@ from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe
 from harness.proof.probed import ignoring, probed
 from harness.proof.probes import Differing, differing
-from harness.proof.program import Examined, examine_derivative, verdicts, worst
+from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
@@ -129,6 +129,8 @@ def answered(
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     own = _judged(question, posed, examined, seen, name)
+    if any(p.verdict in EXCUSABLE for p in own):
+        posed = replace(posed, true=posed.true.fully())  # as they were judged
     if any(p.verdict is Verdict.IMPRECISE and p.examined for p in own):
         from harness.proof.constants import explained
 

@@ -31,6 +31,8 @@ from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, 
 from oracles.exact.rounding.diagnosis import Diagnosis, diagnose, written_at
 from oracles.exact.rounding.sampled import Zeros
 
+EXCUSABLE = frozenset({Verdict.IMPRECISE, Verdict.MISCOMPUTED})  # by what the inputs allow
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -197,8 +199,13 @@ def verdicts(
     allowed: Allowed = budget,
     reasons: bool = True,
 ) -> list[Judgement]:
-    """The verdict on each computed gradient, with the reason in words, or without."""
+    """The verdict on each computed gradient, with the reason in words, or without.
+
+    An error is called one by all perturbations of the inputs, where few have excused less.
+    """
     judged = judge_each(evidence_of(truth, examined, computed), computed, allowed)
+    if truth.sampled and any(one.verdict in EXCUSABLE for one in judged):
+        return verdicts(truth.fully(), examined, computed, allowed, reasons)
     found = [_told(truth, examined, one) for one in judged] if reasons else judged
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property, partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,15 @@ from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.attainable import are_many, attainable
 from oracles.exact_oracle import BITS, LIMITS
+
+Sampled: TypeAlias = tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]  # a, and what is always 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Truth:
             is. At kinks alone, in reverse mode.
         coded: Gives the derivative of the specification's code, where it is an approximation that this knows
             as what it approximates; None where it is no other.
+        sampled: Gives a and `zero` from all perturbations; None where they are from all. An error is not
+            called one before.
     """
 
     forward: Program
@@ -61,6 +66,17 @@ class Truth:
     zero: tuple[NDArray[np.bool_], ...]
     along: Slopes | None = None
     coded: Callable[[], Truth | None] = lambda: None
+    sampled: Callable[[], Sampled] | None = None
+
+    def fully(self) -> Truth:
+        """The same with a from all perturbations; as it is, where the work does not suffice for them."""
+        if self.sampled is None:
+            return self
+        try:
+            excused, zero = self.sampled()
+        except Exhausted:
+            return replace(self, sampled=None)
+        return replace(self, attainable=tuple(excused), zero=tuple(zero), sampled=None)
 
     @property
     def inputs(self) -> list[Array]:
@@ -230,13 +246,17 @@ def true_gradient(
     directions = sources if derive is jvp else results
     formats = [*(narrow.get(i, "") for i in range(len(recording.values))), *directions]
     parts = results if derive is jvp else sources
-    excused, zero = attainable(
-        program, known, wrt, enclosures, len(cotangents), Work(limits.seconds), (formats, parts)
-    )
+
+    def sampled(fully: bool) -> Sampled:
+        own = Work(limits.seconds)
+        return attainable(program, known, wrt, enclosures, len(cotangents), own, (formats, parts), fully)
+
+    excused, zero = sampled(fully=False)
     return Truth(
         recording.program, program, recording.program, recording.values, tuple(cotangents), tuple(wrt),
         recording.argument,
         tuple(names), dtypes, parts, tuple(enclosures), tuple(excused), tuple(zero), along,
+        sampled=cache(partial(sampled, fully=True)) if are_many(enclosures) else None,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """a: the error that no program can avoid, since its inputs are only known to half an ulp.
 
-The largest change of the truth over sixteen (or eight) seeded, exact perturbations of the inputs and the
+The largest change of the truth over sixteen (or four) seeded, exact perturbations of the inputs and the
 cotangent by half an ulp of their dtype, each number up or down, plus half an ulp of the truth itself. Sampled
 and not enclosed: a ball forgets that two operands are the same number, and would be too generous by up to
 2^35 for softmax.
@@ -31,9 +31,10 @@ from oracles.exact.program.program import Array, Program, Shape, Var
 Numbers: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 PERTURBATIONS = 16
-# Eight where there are many elements: that all eight nearly cancel (below 1/16 of their spread) in one
-# element has probability 4e-11.
-MANY, FEWER = 2**16, 8
+# Four at first where there are many elements. That all four nearly cancel in one element (below 1/16 of their
+# spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21.
+MANY, FEWER = 2**16, 4
+ENOUGH = 8  # where the work does not suffice for more
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
 
@@ -45,6 +46,7 @@ def attainable(
     cotangents: int = 1,
     work: Work | None = None,
     narrowest: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    fully: bool = False,
 ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
     """The attainable error of every element, and where the truth is 0 whatever the perturbation.
 
@@ -57,6 +59,7 @@ def attainable(
         cotangents: How many inputs are cotangents.
         narrowest: For the inputs, and for the outputs, the format to which each is known: narrower ones than
             their own, where the function casts; "" or nothing for their own.
+        fully: Whether all sixteen perturbations are made, however many elements there are.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
@@ -67,7 +70,7 @@ def attainable(
     )
     bits = max((t.bits for t in truth), default=64)
     moving = [i for i in _moving(program, inputs, wrt, cotangents, bits, work) if np.size(inputs[i])]
-    count = PERTURBATIONS if sum(math.prod(t.shape) for t in truth) < MANY else FEWER
+    count = PERTURBATIONS if fully or not are_many(truth) else FEWER
     seeds = range(count) if moving else range(0)
     steps = {i: _halves(inputs[i], formats[i]) for i in moving}
     quick = _by_plan(program, inputs, steps, truth, seeds, work)
@@ -77,6 +80,11 @@ def attainable(
         half = format_of(dtype).ulp(here.mid) / 2
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
+
+
+def are_many(truth: Sequence[Enclosure]) -> bool:
+    """Whether these are so many elements that few perturbations are made at first."""
+    return sum(math.prod(t.shape) for t in truth) >= MANY
 
 
 def _by_plan(
@@ -256,8 +264,8 @@ def _by_arb(
             with KINKS.collected() as kinks:
                 around = evaluate(program, moved, bits, work)
         except Exhausted as reason:
-            if seed < FEWER:
-                done = f"after {seed} of {FEWER} perturbations for the attainable error"
+            if seed < (enough := min(ENOUGH, len(seeds))):
+                done = f"after {seed} of {enough} perturbations for the attainable error"
                 raise Exhausted(f"out of work {done}") from reason
             break
         except Undecided:

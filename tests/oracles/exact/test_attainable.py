@@ -105,14 +105,14 @@ def test_a_truth_is_zero_only_if_every_perturbation_leaves_it_so():
     assert zero.tolist() == [True, True, False]
 
 
-@pytest.mark.parametrize(("size", "wanted"), [(4, 16), (2**16, 8)])
-def test_many_elements_have_eight_perturbations(monkeypatch, size, wanted):
+@pytest.mark.parametrize(("size", "fully", "wanted"), [(4, False, 16), (2**16, False, 4), (2**16, True, 16)])
+def test_many_elements_have_four_perturbations_at_first(monkeypatch, size, fully, wanted):
     seen = []
     x = np.zeros(size, np.float32)
     truth = Enclosure(zeros(x.shape), 64)
     monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args) or [truth.balls])
     with library.without():
-        attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth])
+        attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth], fully=fully)
     assert len(seen) == wanted
 
 
