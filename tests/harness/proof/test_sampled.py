@@ -42,7 +42,7 @@ def posed(monkeypatch):
 
 
 def between(true, x):
-    """The gradient; where few perturbations excuse least of what all do, so far off that only all excuse it."""
+    """The gradient; where few perturbations excuse least of what all do, off by what only all excuse."""
     few, all_ = true.attainable[0], true.fully().attainable[0]
     assert (few <= all_).all()
     at = int(np.argmax(all_ / few))
