@@ -128,14 +128,19 @@ def answered(
     of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name)
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
-    own = _judged(question, posed, examined, seen, name)
+    judge = partial(_judged, question, examined=examined, seen=seen, name=name)
+    own = judge(posed, reasons=False)
     if any(p.verdict in EXCUSABLE for p in own):
         posed = replace(posed, true=posed.true.fully())  # as they were judged
     if any(p.verdict is Verdict.IMPRECISE and p.examined for p in own):
         from harness.proof.constants import explained
 
-        own, said = explained(question, posed, own, lambda new: _judged(question, new, examined, seen, name))
+        own, said = explained(question, posed, own, partial(judge, reasons=False))
         notes = (*notes, *said)
+    if any(p.verdict not in RIGHT for p in own):  # to know why takes longer than to know that
+        own = [
+            p if p.verdict in RIGHT else told for p, told in zip(own, judge(posed, reasons=True), strict=True)
+        ]
     fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
     loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} & _blamed.get() for p in own)
     if loses and fault is None and question.blames and len(question.derivative.steps) > 1:
@@ -232,11 +237,14 @@ def _narrowed(posed: Posed) -> list[str]:
     ]
 
 
-def _judged(question: Question, posed: Posed, examined: Examined, seen: Observed, name: str) -> list[Part]:
+def _judged(
+    question: Question, posed: Posed, examined: Examined, seen: Observed, name: str, reasons: bool
+) -> list[Part]:
     """Each part by the worst of its results: of the first run, run again, and with a scaled cotangent."""
     found = []
     for label, arrays in (("", seen.gradient.arrays), *seen.others):
-        each = verdicts(posed.true, examined, [a for a in arrays if a is not None], question.allowed)
+        computed = [a for a in arrays if a is not None]
+        each = verdicts(posed.true, examined, computed, question.allowed, reasons)
         found.append([(label, judgement) for judgement in each])
     parts = []
     for (of, like), *results in zip(posed.expected, *found, strict=True):
