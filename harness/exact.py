@@ -22,6 +22,7 @@ from harness.subject.state import leaving_no_trace
 from harness.subject.target import place_of, target_of
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
+from oracles.exact_oracle import BITS
 from oracles.frameworks.framework import differentiating
 
 QUICK_DIGITS = 18  # for half of 128 bits
@@ -135,7 +136,8 @@ def exact_gradient(
     )
     at = recorded(question, target.arrays, exactly=True)
     try:
-        true = refine(at.forward.program, at.forward.values, bits, limits, quickly=quickly)
+        # Beside what a run rounds, a hundred bits are enough.
+        true = refine(at.forward.program, at.forward.values, min(bits, BITS), limits, quickly=True)
     except Undecided:  # its gradient may be narrow all the same
         true = []
     confirm(at.forward, target.values() if true else (), true, target.framework.name)
