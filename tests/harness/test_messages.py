@@ -92,7 +92,7 @@ class Opaque(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return torch.from_numpy(np.sin(x.detach().numpy()))
+        return torch.tensor(np.sin(x.detach().tolist()), dtype=x.dtype)
 
     @staticmethod
     def backward(ctx, g):

@@ -292,7 +292,7 @@ class Sine(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
-        return torch.from_numpy(np.sin(x.detach().numpy()))
+        return torch.tensor(np.sin(x.detach().tolist()))
 
     @staticmethod
     def backward(ctx, g):

@@ -9,7 +9,8 @@ numbers, numbers that a rule takes from what torch computed, random numbers, res
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MethodType
@@ -110,9 +111,12 @@ def _told(leaf: Any) -> Hashable:
     return leaf.dtype, leaf.shape, layout, leaf.device, is_part(leaf), fixed
 
 
-def _root(function: Any) -> Hashable:
-    """The user's function inside ours. It only spares runs that nothing would be found for."""
-    for _ in range(DEPTH):
+def _root(function: Any, depth: int = DEPTH) -> Hashable:
+    """The user's function inside ours, with what it calls of its closure: a test's wrapper is one of many.
+
+    It only spares runs that nothing would be found for.
+    """
+    for _ in range(depth):
         code = getattr(function, "__code__", None)
         if isinstance(function, Derived):
             function = function.origins[0]
@@ -121,12 +125,22 @@ def _root(function: Any) -> Hashable:
         elif isinstance(function, MethodType):
             function = function.__func__
         elif code is not None and code.co_filename.startswith(OURS):
-            cells = (cell.cell_contents for cell in function.__closure__ or ())
-            inner = next((one for one in cells if callable(one)), None)
+            inner = next(_called(function), None)
             if inner is None:
                 return id(code)
             function = inner
         else:
             break
-    own = getattr(function, "__self__", None)
-    return id(code) if code else (id(own), getattr(function, "__name__", ""), id(type(function)))
+    code = getattr(function, "__code__", None)
+    if code is None:
+        own = getattr(function, "__self__", None)
+        return id(own), getattr(function, "__name__", ""), id(type(function))
+    return id(code), *(_root(one, depth - 1) for one in _called(function) if depth)
+
+
+def _called(function: Any) -> Iterator[Any]:
+    """What a function may call of its closure."""
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # one that is empty
+            if callable(cell.cell_contents):
+                yield cell.cell_contents

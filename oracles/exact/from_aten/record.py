@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from oracles.exact.from_aten import kept
 from oracles.exact.from_aten.memory import numbers
+from oracles.exact.from_aten.numpy_inside import WithNumpy
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Tree, Watch, laid_out
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported
@@ -67,9 +68,10 @@ def record(
         one, executed = known
         before.is_steady = one is before
     else:
-        mode = OperatorRecorder(moves=differentiate)
-        outputs = run.under(mode)
-        does_the_same = _confirm(mode, run)
+        try:
+            mode, outputs, does_the_same = _anew(run, OperatorRecorder(moves=differentiate))
+        except Opaque as opaque:
+            mode, outputs, does_the_same = _with_numpy(run, differentiate, opaque)
         outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
         program, executed = mode.recorder.program(outputs), mode.executed
         new = kept.keep(kind, mode, program) if does_the_same else None
@@ -181,6 +183,36 @@ class _Run(NamedTuple):
         )
 
 
+def _with_numpy(run: _Run, differentiate: bool, opaque: Opaque) -> tuple[OperatorRecorder, list[Any], bool]:
+    """The same where numbers leave the tensors, if it is for NumPy.
+
+    Raises:
+        Opaque: As before, if they go elsewhere; or what NumPy's code has that is not known.
+        Undecided: A branch that no precision decides.
+    """
+    mode = WithNumpy(moves=differentiate)
+    try:
+        outputs = run.under(mode)
+    except Opaque:
+        raise
+    except Unsupported as error:
+        raise Opaque(*error.args, line=error.line) from None
+    except ExactError:
+        raise
+    except Exception:  # code that is not NumPy's alone got an array of ours
+        raise opaque from None
+    try:
+        return mode, outputs, _confirm(mode, run)
+    except Opaque:  # numbers that leave otherwise
+        raise opaque from None
+
+
+def _anew(run: _Run, mode: OperatorRecorder) -> tuple[OperatorRecorder, list[Any], bool]:
+    """Run under the recorder, and nearby; its outputs, and whether it did the same there, to the letter."""
+    outputs = run.under(mode)
+    return mode, outputs, _confirm(mode, run)
+
+
 def _confirm(first: OperatorRecorder, run: _Run) -> bool:
     """Run again nearby: what is fixed in the record must stay so. A branch that turns there says nothing.
 
@@ -190,7 +222,7 @@ def _confirm(first: OperatorRecorder, run: _Run) -> bool:
     watch, near = run.nearby()
     if watch.lines == first.lines:
         return True
-    again = OperatorRecorder(moves=first.moves)
+    again = type(first)(moves=first.moves)
     try:
         near.under(again)
     except ExactError:

@@ -46,7 +46,7 @@ from oracles.exact.from_numpy.memory import (
 from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, line, opaque, spread, unsupported, words
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, opaque, spread, unsupported, words
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
@@ -66,7 +66,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
         raise no_rule(f"the compiled function {_owner(ufunc)}{name}")
     tape = first_tape((inputs, kwargs))
-    tape.recorder.calls(name, line())
+    tape.calls(name)
     if _rule(ufunc) is None and name not in PREDICATES:
         raise no_rule(f"np.{name}")
     if method not in METHODS:
@@ -222,7 +222,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     if name in ASKS:
         return function(*values(args), **values(kwargs))
     tape = first_tape((args, kwargs))
-    tape.recorder.calls(name, line())
+    tape.calls(name)
     bound = _signature(function).bind(*args, **kwargs)
     out = bound.arguments.pop("out", None)
     result = _answer(tape, name, function, bound.args, bound.kwargs)

@@ -13,10 +13,10 @@ import random
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,13 +96,14 @@ def _of_libraries(with_scipy: bool, operations: tuple[Any, ...]) -> dict[int, An
 class Substitutes:
     """What is put in place of NumPy's modules and functions, by the identity of the original."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, further: Mapping[int, Any] = MappingProxyType({})) -> None:
         made: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
         made |= {"nditer": nditer, "ndenumerate": ndenumerate}
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         by_strides = Function(stride_tricks.as_strided, as_strided)
         strides = Module(stride_tricks, {"as_strided": by_strides})
         self._by_id: dict[int, Any] = {**_of_libraries("scipy" in sys.modules, registered_functions())}
+        self._by_id |= further
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = by_strides
         chance = np.random if is_seeded() else Refused(np.random, "np.random")
@@ -129,13 +130,15 @@ class Substitutes:
 
 
 @contextmanager
-def substituted(tape: Tape, function: Any, *others: Any) -> Iterator[None]:
+def substituted(
+    tape: Tape, function: Any, *others: Any, further: Mapping[int, Any] = MappingProxyType({})
+) -> Iterator[None]:
     """Inside the block the code that is reachable from the function sees the substitutes.
 
     Afterwards what held them holds the originals again, and what the code stored of the recording (a layer's
     running mean, say) is what it was before.
     """
-    substitutes, saved = Substitutes(tape), list[tuple[Place, Any, Any]]()
+    substitutes, saved = Substitutes(tape, further), list[tuple[Place, Any, Any]]()
     search = Search()
     _one_at_a_time.acquire()
     token = _here.set(True)

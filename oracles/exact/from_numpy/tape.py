@@ -54,6 +54,7 @@ class Tape:
     def __init__(self, answers: Answers, recorder: Recorder | None = None) -> None:
         self.answers = answers
         self.recorder = Recorder() if recorder is None else recorder  # or that of who calls the code
+        self._library = "" if recorder is None else "numpy"
         self.open = True
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []
@@ -61,6 +62,10 @@ class Tape:
         self._next = 1
         self._decided: dict[Var, Array] = {}
         self._fixed: set[Var] = set()  # known to depend on no input
+
+    def calls(self, operation: str) -> None:
+        """What is written from here on is a new call of this operation, on the line that is running."""
+        self.recorder.calls(operation, line(), self._library)
 
     # -- values to tokens ---------------------------------------------------------------------------------
 

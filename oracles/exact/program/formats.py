@@ -181,6 +181,10 @@ class Growth:
         wide = self.model.wide_inside and equation.output.dtype == "float16" and equation.origin is not None
         return WIDE_HALF if wide else FORMATS[equation.output.dtype]
 
+    def library(self, equation: Equation) -> str:
+        """Whose function an equation is: of who runs the program, or of a library that it calls."""
+        return (equation.origin.library if equation.origin else "") or self.model.library
+
     def flushed(self, target: Format, product: bool = False) -> float:
         """Below what a number may be taken for 0: float16 is computed in float32, far above that."""
         model = self.model

@@ -26,9 +26,9 @@ def as_one(name: str, compute: Callable[[Var], Var], x: Var) -> Var:
     builder, outer = x.builder, x.builder.origin
     if outer is None:
         return compute(x)
-    builder.calls(name, outer.place)
+    builder.calls(name, outer.place, outer.library)
     result = compute(x)
-    builder.calls(outer.operation, outer.place)
+    builder.calls(outer.operation, outer.place, outer.library)
     return result
 
 

@@ -189,11 +189,13 @@ class Origin(NamedTuple):
         operation: Its name where it was called (numpy's `exp`, JAX's `logistic`, ATen's `_softmax`).
         place: The line of the user's code, None if it is not known.
         call: Its number in the recording: all equations of one call have the same.
+        library: Whose it is, where that is not who runs the program: NumPy's, called by another framework.
     """
 
     operation: str
     place: Line | None
     call: int = 0
+    library: str = ""
 
     def __str__(self) -> str:
         return f"{self.operation} at {self.place}" if self.place else self.operation
@@ -330,9 +332,9 @@ class Builder:
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         self.origin: Origin | None = None  # of the equations that are written now
 
-    def calls(self, operation: str, place: Line | None) -> None:
+    def calls(self, operation: str, place: Line | None, library: str = "") -> None:
         """The equations from here on belong to a new call of this operation at this place."""
-        self.origin = Origin(operation, place, 1 + (self.origin.call if self.origin else 0))
+        self.origin = Origin(operation, place, 1 + (self.origin.call if self.origin else 0), library)
 
     def input(self, shape: Shape, dtype: str, linear: bool = False) -> Var:
         """A new input."""

@@ -156,7 +156,7 @@ class Run:
 
     def _rounded(self, equation: Equation, operands: list[Array]) -> Array:
         primitive, growth, leaves = equation.primitive, self.growth, equation.output in self.leaving
-        target, library = growth.format(equation), growth.model.library
+        target, library = growth.format(equation), growth.library(equation)
         accuracy = CALLS.get(equation.called) if equation.origin else None
         if accuracy is not None:
             result = exact(primitive.evaluate(*operands, **equation.params))

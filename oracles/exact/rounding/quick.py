@@ -89,7 +89,7 @@ class BoundPlan(Plan):
 
     def _rounded(self, equation: Equation, values: tuple[Value, ...]) -> Value:
         growth, leaves = self.growth, equation.output in self.leaving
-        target, name = growth.format(equation), growth.model.library
+        target, name = growth.format(equation), growth.library(equation)
         accuracy = CALLS.get(equation.called) if equation.origin else None
         if accuracy is not None:
             result = self.exactly(equation, values)
@@ -216,7 +216,7 @@ def _convert(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], tar
 
 def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     function, order = equation.params["function"], equation.params["order"]
-    entry, name = SCALARS[function], plan.growth.model.library
+    entry, name = SCALARS[function], plan.growth.library(equation)
     if function == "power":
         return _power(plan, equation, values, target)
     if entry.loss is not None:

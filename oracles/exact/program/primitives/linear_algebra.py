@@ -212,7 +212,7 @@ def _det_rounded(growth: Growth, equation: Equation, operands: list[Array], targ
     a = growth.stored(as_balls(operands[0]), target.name)
     found = _det(eliminated(a, target.unit))
     grown = growth.grown(equation, found, 2 * a.shape[-1], True)
-    if growth.model.library != "numpy":
+    if growth.library(equation) != "numpy":
         return grown
     pairs = zip(grown.ravel().tolist(), logarithms(a, found).ravel().tolist(), strict=True)
     return filled([d * arb(1, units * target.unit) for d, units in pairs], grown.shape)
@@ -263,7 +263,7 @@ def _of_taylor(growth: Growth, equation: Equation, a: Array, target: Format) -> 
     SciPy scales by norms of powers of a (Al-Mohy and Higham, 2009), and where these are small beside |a| it
     loses up to 250 n u (1 + 2 |a|) e^|a|: no bound is known for it that says anything.
     """
-    if growth.model.library != "torch":
+    if growth.library(equation) != "torch":
         raise Undecided(f"no rounding model for {equation.called}")
     n = a.shape[-1]
     a = growth.stored(as_balls(a), target.name)

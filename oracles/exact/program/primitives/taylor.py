@@ -74,7 +74,8 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     params = dict(equation.params)
     function, order = params.pop("function"), params.pop("order")
     entry = SCALARS[function]
-    units = 2 * entry.accuracy.ulps(growth.model.library, target.name)
+    library = growth.library(equation)
+    units = 2 * entry.accuracy.ulps(library, target.name)
     x = as_balls(operands[0])
     if function == "power":
         return _power_rounded(growth, equation, operands, order)
@@ -87,8 +88,8 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     if not order and entry.accuracy.ones:
         found = np.asarray(found + arb(0, entry.accuracy.ones * target.unit))
     if entry.loss is not None:
-        found = _lossy(entry, growth, target, [x, *operands[1:]], found, order, params.get("along", 0))
-    slack = SLACKS.get((growth.model.library, equation.called, function))
+        found = _lossy(entry, library, target, [x, *operands[1:]], found, order, params.get("along", 0))
+    slack = SLACKS.get((library, equation.called, function))
     if slack and not order:
         units_of_one = slack.float32_units if target.name == "float32" else slack.units
         found = np.asarray(found + arb(0, units_of_one * target.unit))
@@ -105,7 +106,7 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
 
 def _lossy(
     entry: Scalar,
-    growth: Growth,
+    library: str,
     target: Format,
     operands: list[Array],
     found: Array,
@@ -118,7 +119,7 @@ def _lossy(
     """
     loss, wide = entry.loss, FORMATS["float32"] if target.name in HALVES else target
     assert loss is not None
-    units = 2 * entry.accuracy.ulps(growth.model.library, wide.name)
+    units = 2 * entry.accuracy.ulps(library, wide.name)
 
     def lossy(value: arb, *point: arb) -> arb:
         lost = wide.unit * (units + loss.further(*point, along=along)) * loss.whole(value, order, *point)
