@@ -105,8 +105,10 @@ class WithNumpy(OperatorRecorder):  # type: ignore[no-untyped-call]
             return found
 
 
+# As they are: where another thread records, others stand in their places.
 _NUMPY = Tensor.numpy
-MAKERS = ("from_numpy", "as_tensor", "asarray", "tensor")
+_OF_TORCH = {name: getattr(torch, name) for name in ("from_numpy", "as_tensor", "asarray", "tensor")}
+_OF_TENSORS = {name: getattr(Tensor, name) for name in ("new", "new_tensor")}
 
 
 @contextmanager
@@ -146,9 +148,9 @@ def _patched(mode: WithNumpy, function: Any, named: Any) -> Iterator[None]:
             return _NUMPY(tensor)  # torch says what is to be done
         return mode.array_of(tensor)
 
-    of_torch = {name: given(getattr(torch, name)) for name in MAKERS}
-    of_tensors = {name: like(getattr(Tensor, name)) for name in ("new", "new_tensor")}
-    further = {id(getattr(torch, name)): made for name, made in of_torch.items()}  # by other names
+    of_torch = {name: given(original) for name, original in _OF_TORCH.items()}
+    of_tensors = {name: like(original) for name, original in _OF_TENSORS.items()}
+    further = {id(original): of_torch[name] for name, original in _OF_TORCH.items()}  # by other names
     with (
         substituted(mode.tape, function, named, further=further),
         patch.multiple(torch, **of_torch),  # type: ignore[call-overload]

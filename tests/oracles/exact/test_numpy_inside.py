@@ -1,6 +1,7 @@
 """NumPy code inside functions of tensors: recorded where it stands."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -162,6 +163,13 @@ def test_what_is_not_known_says_so(f, said):
 def test_a_branch_on_its_edge_is_not_decided():
     with pytest.raises(Undecided):
         exact_gradient(custom(of_numpy(piecewise), lambda g, x: g), [torch.tensor([0.5]).double()])
+
+
+def test_threads_record_one_after_the_other():
+    forward, backward, x = RULES["NumPy both ways"]
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda _: check_gradient(custom(forward, backward), [x]).verdict, range(8))
+    assert set(found) == {Verdict.ACCURATE}
 
 
 def test_torch_is_as_it_was():
