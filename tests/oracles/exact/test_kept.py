@@ -570,3 +570,16 @@ def test_a_mode_around_it_keeps_nothing():
     with Around():
         record(torch.exp, (X,))
     assert not kept._kept
+
+
+def wrapped(function):
+    return lambda x: function(x)
+
+
+def test_wrappers_of_one_code_are_told_apart_by_what_they_call():
+    """Else the first check of each takes the recording of another for its own, and does all twice."""
+    leaves = [[torch.ones(3)]]
+    kinds = {kept.kind_of(wrapped(f), leaves, True) for f in (torch.sin, torch.exp, wrapped(torch.exp))}
+    assert len(kinds) == 3
+    assert kept.kind_of(wrapped(torch.sin), leaves, True) in kinds
+    assert kept.kind_of(wrapped(wrapped(torch.exp)), leaves, True) in kinds
