@@ -32,7 +32,8 @@ Numbers: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 PERTURBATIONS = 16
 # Four at first where there are many elements. That all four nearly cancel in one element (below 1/16 of their
-# spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21.
+# spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
+# 2^10 elements on, rows of the report show a bit more lost than is.)
 MANY, FEWER = 2**16, 4
 ENOUGH = 8  # where the work does not suffice for more
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
