@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,8 @@ from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.attainable import are_many, attainable
+from oracles.exact.rounding.attainable import Sampled, are_many, attainable
 from oracles.exact_oracle import BITS, LIMITS
-
-Sampled: TypeAlias = tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]  # a, and what is always 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from flint import arb
 from torch import Tensor
 
 from oracles.exact.from_aten import sparse
-from oracles.exact.from_aten.sparse import Opaque, has_own_layout, is_sparse, memories
+from oracles.exact.from_aten.sparse import BlockedMemory, has_own_layout, is_sparse, memories
 from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
@@ -29,7 +29,7 @@ from oracles.exact.program.primitives.arrays import concatenate, permute, reshap
 from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
 Value: TypeAlias = Var | Complex
-Memorized: TypeAlias = torch.UntypedStorage | Opaque
+Memorized: TypeAlias = torch.UntypedStorage | BlockedMemory
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
 
@@ -262,7 +262,9 @@ def has_memory(tensor: Tensor) -> bool:
 def key_of(tensor: Tensor) -> int:
     """The name of a tensor's memory."""
     if has_own_layout(tensor):  # views of the same values may have other places
-        cells = [part.data_ptr() if isinstance(part, Opaque) else part._cdata for part in memories(tensor)]
+        cells = [
+            part.data_ptr() if isinstance(part, BlockedMemory) else part._cdata for part in memories(tensor)
+        ]
         return hash((str(tensor.layout), tuple(tensor.shape), *cells))
     if not has_memory(tensor):
         return -id(tensor)

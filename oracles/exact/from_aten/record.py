@@ -68,10 +68,13 @@ def record(
         one, executed = known
         before.is_steady = one is before
     else:
+        mode = OperatorRecorder(moves=differentiate)
+        outputs = run.under(mode)
         try:
-            mode, outputs, does_the_same = _anew(run, OperatorRecorder(moves=differentiate))
+            does_the_same = _confirm(mode, run)
         except Opaque as opaque:
-            mode, outputs, does_the_same = _with_numpy(run, differentiate, opaque)
+            mode = WithNumpy(moves=differentiate)
+            outputs, does_the_same = _with_numpy(mode, run, opaque)
         outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
         program, executed = mode.recorder.program(outputs), mode.executed
         new = kept.keep(kind, mode, program) if does_the_same else None
@@ -183,14 +186,13 @@ class _Run(NamedTuple):
         )
 
 
-def _with_numpy(run: _Run, differentiate: bool, opaque: Opaque) -> tuple[OperatorRecorder, list[Any], bool]:
-    """The same where numbers leave the tensors, if it is for NumPy.
+def _with_numpy(mode: WithNumpy, run: _Run, opaque: Opaque) -> tuple[list[Any], bool]:
+    """The outputs where numbers leave the tensors for NumPy, and whether it does the same nearby.
 
     Raises:
         Opaque: As before, if they go elsewhere; or what NumPy's code has that is not known.
         Undecided: A branch that no precision decides.
     """
-    mode = WithNumpy(moves=differentiate)
     try:
         outputs = run.under(mode)
     except Opaque:
@@ -202,15 +204,9 @@ def _with_numpy(run: _Run, differentiate: bool, opaque: Opaque) -> tuple[Operato
     except Exception:  # code that is not NumPy's alone got an array of ours
         raise opaque from None
     try:
-        return mode, outputs, _confirm(mode, run)
+        return outputs, _confirm(mode, run)
     except Opaque:  # numbers that leave otherwise
         raise opaque from None
-
-
-def _anew(run: _Run, mode: OperatorRecorder) -> tuple[OperatorRecorder, list[Any], bool]:
-    """Run under the recorder, and nearby; its outputs, and whether it did the same there, to the letter."""
-    outputs = run.under(mode)
-    return mode, outputs, _confirm(mode, run)
 
 
 def _confirm(first: OperatorRecorder, run: _Run) -> bool:

@@ -31,7 +31,7 @@ def has_own_layout(tensor: Tensor) -> bool:
     return tensor.layout != torch.strided and patterns.has_own_layout(tensor)
 
 
-class Opaque:
+class BlockedMemory:
     """The memory of an mkldnn tensor, which has no storage that torch shows; views of it share this."""
 
     def __init__(self, tensor: Tensor) -> None:
@@ -51,7 +51,7 @@ def memories(tensor: Tensor) -> list[Any]:
     if tensor.layout == torch.strided:
         return [tensor.untyped_storage()]
     if not is_sparse(tensor):
-        return [Opaque(tensor)]
+        return [BlockedMemory(tensor)]
     return [part.untyped_storage() for part in parts(tensor)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.proxy import substituted
-from oracles.exact.from_numpy.record import ANSWERS, output
+from oracles.exact.from_numpy.record import ANSWERS, content, output
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import Var
@@ -32,11 +32,11 @@ def called(
     """
     tape = Tape(ANSWERS, recorder)
     given = [_entered(tape, var) for var in operands]
-    before = [np.array(leaf.tokens if isinstance(leaf, TracedArray) else leaf) for leaf in given]
+    before = [content(leaf).copy() for leaf in given]
     with substituted(tape, code), uncaught():
         results = function(*given)
-    for leaf, content in zip(given, before, strict=True):
-        if not np.array_equal(leaf.tokens if isinstance(leaf, TracedArray) else leaf, content):
+    for leaf, was in zip(given, before, strict=True):
+        if not np.array_equal(content(leaf), was):
             raise Unsupported("the function writes into what it is given; let it work on a copy")
     found = [output(tape, leaf) for leaf in results]
     tape.open = False

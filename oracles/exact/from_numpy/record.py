@@ -59,15 +59,15 @@ def record(
         leaves, tree = flatten("numpy", arg)
         call.append(tree.filled([enter(k, leaf) for leaf in leaves]))
     before = [
-        (k, leaf, _content(leaf).copy())
+        (k, leaf, content(leaf).copy())
         for k, a in enumerate(call)
         for leaf in _leaves(a)
         if isinstance(leaf, TracedArray | np.ndarray)
     ]
     with substituted(tape, function, args, kwargs or {}), uncaught():
         result = function(*call, **(kwargs or {}))
-    for k, leaf, content in before:
-        if not np.array_equal(_content(leaf), content):
+    for k, leaf, was in before:
+        if not np.array_equal(content(leaf), was):
             raise Unsupported(
                 f"the function writes into argument {k}; its derivative at that argument has no meaning: "
                 "let it work on a copy, x = x.copy()"
@@ -114,7 +114,8 @@ def _is_floating(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind not in "iub"
 
 
-def _content(leaf: Any) -> Array:
+def content(leaf: Any) -> Array:
+    """What a write into an array changes: the tokens of a traced one, the numbers of another."""
     return leaf.tokens if isinstance(leaf, TracedArray) else leaf
 
 

@@ -30,6 +30,7 @@ from oracles.exact.program.program import Array, Program, Shape, Var
 
 Numbers: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+Sampled: TypeAlias = tuple[list[Numbers], list[Mask]]  # a, and what is always 0
 PERTURBATIONS = 16
 # Four at first where there are many elements. That all four nearly cancel in one element (below 1/16 of their
 # spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
@@ -48,7 +49,7 @@ def attainable(
     work: Work | None = None,
     narrowest: tuple[Sequence[str], Sequence[str]] = ((), ()),
     fully: bool = False,
-) -> tuple[list[NDArray[np.float64]], list[NDArray[np.bool_]]]:
+) -> Sampled:
     """The attainable error of every element, and where the truth is 0 whatever the perturbation.
 
     Args:

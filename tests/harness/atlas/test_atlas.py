@@ -511,7 +511,7 @@ def test_options_that_do_not_fit_are_refused(options):
 def test_a_note_names_no_place_of_this_machine():
     said = measure.shortened("np.frexp has no rule: say what it computes; at /home/me/lib/subjects.py:12")
     assert said == "np.frexp has no rule: say what it computes"
-    said = measure.shortened("no such thing (in aten.copy, called at /work/lib/a.py:7); pass another")
+    said = measure.shortened("no such thing (in aten.copy, called at /home/me/lib/a.py:7); pass another")
     assert said == "no such thing (in aten.copy); pass another"
     text = (Path(__file__).parents[3] / "reports/atlas.csv").read_text()
     assert not re.search(r"; at |called at |/(root|home|usr|tmp)/", text)

@@ -67,3 +67,11 @@ def gradient(function, *args, cotangent=None, wrt=None):
     cotangents = [np.ones(v.shape) for v in outs] if cotangent is None else [cotangent]
     wrt = range(len(recording.values)) if wrt is None else wrt
     return evaluate(vjp(recording.program, wrt), [*recording.values, *cotangents], BITS)
+
+
+def piecewise(a):
+    """As NumPy code is written that other frameworks cannot trace: branches, and writes."""
+    out = np.zeros_like(a)
+    for i in range(a.size):
+        out[i] = a[i] ** 2 if a[i] > 0.5 else np.exp(a[i])
+    return out

@@ -10,6 +10,7 @@ from harness import check_gradient, exact_gradient
 from harness.verdicts import Verdict
 from oracles.exact.from_jaxpr import record
 from oracles.exact.program.errors import Unsupported
+from tests.oracles.exact.numpy_tools import piecewise
 
 X = np.array([-1.25, 0.1, 0.3, 2.0])
 
@@ -27,14 +28,6 @@ def declared(code, slope):
 
     f.defjvp(lambda p, t: (f(*p), slope(*p) * t[0]))
     return f
-
-
-def piecewise(a):
-    """As NumPy code is written that JAX cannot trace."""
-    out = np.zeros_like(a)
-    for i in range(a.size):
-        out[i] = a[i] ** 2 if a[i] > 0.5 else np.exp(a[i])
-    return out
 
 
 CODES = {

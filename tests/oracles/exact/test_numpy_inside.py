@@ -15,36 +15,15 @@ from harness.dropin import gradcheck
 from harness.verdicts import Verdict
 from oracles.exact.from_aten import record
 from oracles.exact.program.errors import Opaque, Undecided
+from tests.harness.proof.torch_functions import pulled
+from tests.oracles.exact.numpy_tools import piecewise
 
 X = torch.linspace(-1.5, 2, 6, dtype=torch.float64)
 M = torch.linspace(-1, 1, 9, dtype=torch.float64).reshape(3, 3) + 2 * torch.eye(3, dtype=torch.float64)
 
 
-def custom(forward, backward):
-    """A function of tensors with a rule of its own."""
-
-    class Own(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return forward(x)
-
-        @staticmethod
-        def backward(ctx, g):
-            return backward(g, *ctx.saved_tensors)
-
-    return Own.apply
-
-
 def of_numpy(code):
     return lambda x: from_numpy(code(x.detach().numpy()))
-
-
-def piecewise(a):
-    out = np.zeros_like(a)
-    for i in range(a.size):
-        out[i] = a[i] ** 2 if a[i] > 0.5 else np.exp(a[i])
-    return out
 
 
 def inverse_along(m, g):
@@ -79,7 +58,7 @@ RULES = {
 @pytest.mark.parametrize("factor", [1.0, 1.001])
 def test_a_rule_is_judged_by_the_code(name, factor):
     forward, backward, x = RULES[name]
-    f = custom(forward, lambda g, x: factor * backward(g, x))
+    f = pulled(forward, lambda g, x: factor * backward(g, x))
     verdict = Verdict.ACCURATE if factor == 1 else Verdict.WRONG
     for function in (f, lambda x: f(x) * x + torch.exp(x)):
         found = check_gradient(function, [x])
@@ -89,8 +68,8 @@ def test_a_rule_is_judged_by_the_code(name, factor):
 
 def test_gradcheck_of_it_is_proven():
     forward, backward, x = RULES["NumPy both ways"]
-    assert gradcheck(custom(forward, backward), (x.clone().requires_grad_(),))
-    doubled = custom(forward, lambda g, x: 2 * backward(g, x))
+    assert gradcheck(pulled(forward, backward), (x.clone().requires_grad_(),))
+    doubled = pulled(forward, lambda g, x: 2 * backward(g, x))
     assert not gradcheck(doubled, (x.clone().requires_grad_(),), raise_exception=False)
 
 
@@ -112,7 +91,7 @@ def test_a_tutorial_s_fft_is_found_wrong():
 
 
 def test_its_exact_gradient_is_that_of_the_code():
-    found = exact_gradient(custom(of_numpy(piecewise), lambda g, x: g), [X], cotangent=torch.ones(6))
+    found = exact_gradient(pulled(of_numpy(piecewise), lambda g, x: g), [X], cotangent=torch.ones(6))
     expected = exact_gradient(lambda x: piecewise(x).sum(), [X.numpy()])
     assert all(a.overlaps(b) for a, b in zip(found.balls, expected.balls, strict=True))
     assert found.proven_error < 1e-30
@@ -126,7 +105,7 @@ def test_what_autograd_does_not_follow_is_held_fixed():
 
 def test_it_is_bounded_as_numpy_rounds():
     """The operations are NumPy's, whose functions may be off by more ulps than torch's."""
-    program = record(custom(of_numpy(np.sin), lambda g, x: g), [X]).program
+    program = record(pulled(of_numpy(np.sin), lambda g, x: g), [X]).program
     assert [e.origin.library for e in program.equations if e.called == "sin"] == ["numpy"]
     program = record(torch.sin, [X]).program
     assert {e.origin.library for e in program.equations if e.origin} == {""}
@@ -162,19 +141,19 @@ def test_what_is_not_known_says_so(f, said):
 
 def test_a_branch_on_its_edge_is_not_decided():
     with pytest.raises(Undecided):
-        exact_gradient(custom(of_numpy(piecewise), lambda g, x: g), [torch.tensor([0.5]).double()])
+        exact_gradient(pulled(of_numpy(piecewise), lambda g, x: g), [torch.tensor([0.5]).double()])
 
 
 def test_threads_record_one_after_the_other():
     forward, backward, x = RULES["NumPy both ways"]
     with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda _: check_gradient(custom(forward, backward), [x]).verdict, range(8))
+        found = pool.map(lambda _: check_gradient(pulled(forward, backward), [x]).verdict, range(8))
     assert set(found) == {Verdict.ACCURATE}
 
 
 def test_torch_is_as_it_was():
     before = torch.from_numpy, torch.tensor, torch.Tensor.new, torch.Tensor.numpy
-    check_gradient(custom(of_numpy(np.sin), lambda g, x: g), [X])
+    check_gradient(pulled(of_numpy(np.sin), lambda g, x: g), [X])
     with pytest.raises(Opaque):
         record(write, [X])
     assert (torch.from_numpy, torch.tensor, torch.Tensor.new, torch.Tensor.numpy) == before
