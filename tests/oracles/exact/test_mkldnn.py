@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from harness import check_gradient, exact_gradient
+from harness import check_gradient, exact_gradient, exact_value
 from harness.dropin import GradientWarning, gradcheck
 from harness.verdicts import Verdict
 
@@ -50,6 +50,32 @@ def test_its_truth_is_the_dense_functions(name):
     found, expected = exact_gradient(inside, [x], cotangent=c), exact_gradient(f, [x], cotangent=c)
     assert all(a.overlaps(b) for a, b in zip(found.balls.flat, expected.balls.flat, strict=True))
     assert found.proven_error < 1e-25
+
+
+def test_the_weights_of_a_layer_are_asked_too():
+    def layer(x, weight, bias):
+        return F.linear(x.to_mkldnn(), weight, bias).to_dense()
+
+    assert check_gradient(layer, [X, WEIGHT, BIAS]).passed
+    assert check_gradient(lambda k: F.conv2d(IMAGE.to_mkldnn(), k).to_dense(), [KERNEL]).passed
+
+
+def _convolved(x):
+    """As `torch.utils.mkldnn` has it: padding before stride."""
+    return torch.mkldnn_convolution(x.to_mkldnn(), KERNEL.to_mkldnn(), None, [1, 1], [2, 2], [1, 1], 1)
+
+
+VALUES = {  # of what torch has no gradient of, or calls by another name where it has one
+    "convolution": (_convolved, lambda x: F.conv2d(x, KERNEL, stride=2, padding=1), IMAGE),
+    "transpose": (lambda x: torch._mkldnn_transpose(x.to_mkldnn(), 0, 1), lambda x: x.T, X),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_its_value_is_the_dense_functions(name):
+    f, dense, x = VALUES[name]
+    found, expected = exact_value(lambda x: f(x).to_dense(), [x]), exact_value(dense, [x])
+    assert all(a.overlaps(b) for a, b in zip(found.balls.flat, expected.balls.flat, strict=True))
 
 
 def test_it_is_an_argument_a_result_and_a_constant():

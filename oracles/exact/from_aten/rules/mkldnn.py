@@ -61,7 +61,6 @@ def _largest_backward(n: int) -> Rule:
 
 RULES: dict[str, Rule] = {
     "to_mkldnn": plain(lambda x, *_, **__: x),
-    "to_mkldnn_backward": plain(lambda gradient, *_: gradient),
     "mkldnn_reorder_conv2d_weight": plain(lambda weight, *_: weight),
     "mkldnn_reorder_conv3d_weight": plain(lambda weight, *_: weight),
     "_mkldnn_reshape": plain(lambda x, shape: reshape(x, tuple(shape))),
