@@ -66,7 +66,7 @@ def integers_at(arena: NDArray[np.float64], value: Value) -> NDArray[np.int64]:
 def by_arb(arena: NDArray[np.float64], node: Node) -> bool:
     """One equation in Arb's balls; whether it has a value and no kink."""
     assert node.equation is not None
-    equation, values = node.equation
+    equation, values, evaluated = node.equation
     operands = []
     for v, value in zip(equation.operands, values, strict=True):
         if not value.node.integers:
@@ -76,7 +76,7 @@ def by_arb(arena: NDArray[np.float64], node: Node) -> bool:
             operands.append(found if v.is_float else found.astype(v.dtype))
     try:
         with precision(BITS), KINKS.collected() as kinks, LOST.collected() as lost:
-            found = equation.primitive.evaluate(*operands, **equation.params)
+            found = evaluated(*operands)
             found = exact(found) if equation.output.is_float else np.asarray(found)
     except Undecided:
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ class Node:
         integers: Whether they are integers and booleans, and no balls.
         numbers: The instruction's own three.
         known: Of a constant; `balls` as it was given, if that was Arb's.
-        equation: Of a detour.
+        equation: Of a detour, with its operands, and what Arb makes of their balls.
         at: Where its elements lie in the arena, once it is known.
     """
 
@@ -48,7 +48,7 @@ class Node:
     numbers: tuple[int, ...] = ()
     known: Pairs | NDArray[np.int64] | None = None
     balls: Array | None = None
-    equation: tuple[Equation, tuple[Value, ...]] | None = None
+    equation: tuple[Equation, tuple[Value, ...], Callable[..., Array]] | None = None
     at: int = NOWHERE
 
     @property

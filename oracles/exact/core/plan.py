@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.program import Equation, Program, Var
+from oracles.exact.program.program import Array, Equation, Program, Var
 
 
 class Plan(Writer):
@@ -55,7 +55,12 @@ class Plan(Writer):
         values = tuple(self._values[v] for v in equation.operands)
         if not equation.output.is_float and (found := self._folded(equation, values)) is not None:
             return found
-        return self.rule(self, equation, values) or self._detour(equation, values)
+        return self.evaluated(equation, values)
+
+    def evaluated(self, equation: Equation, values: tuple[Value, ...]) -> Value:
+        """What exact arithmetic gives: by instructions, or else by Arb."""
+        evaluate = partial(equation.primitive.evaluate, **equation.params)
+        return self.rule(self, equation, values) or self.detour("exact", equation, values, evaluate)
 
     def _folded(self, equation: Equation, values: tuple[Value, ...]) -> Value | None:
         """Integers that follow from constants; None where they do not."""
@@ -69,11 +74,15 @@ class Plan(Writer):
         except (Undecided, Unsupported):
             return None
 
-    def _detour(self, equation: Equation, values: tuple[Value, ...]) -> Value:
+    def detour(
+        self, kind: str, equation: Equation, values: tuple[Value, ...], evaluated: Callable[..., Array]
+    ) -> Value:
+        """An equation by Arb, as `evaluated` says; the kinds of evaluation are told apart by a name."""
         out = equation.output
-        key = ("detour", equation.primitive.name, out.dtype, _key(equation.params), *(v.key for v in values))
+        key = (kind, equation.primitive.name, out.dtype, _key(equation.params), *(v.key for v in values))
         operands = tuple((v.node, 0, 0) for v in values)
-        node = Node("detour", operands, out.size, out.size, not out.is_float, equation=(equation, values))
+        own = (equation, values, evaluated)
+        node = Node("detour", operands, out.size, out.size, not out.is_float, equation=own)
         return Value(self.numbered(key, node), out.shape, out.shape)
 
     def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:

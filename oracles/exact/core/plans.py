@@ -55,7 +55,7 @@ def structure(program: Program) -> Hashable:
         for e in program.equations:
             operands = tuple([number[v] for v in e.operands])
             number[e.output] = len(number)
-            call = (e.origin.operation, e.origin.call) if e.origin else None
+            call = (e.origin.operation, e.origin.call, e.origin.library) if e.origin else None
             params = tuple([(name, _plain(value)) for name, value in e.params.items()])
             equations.append((e.primitive.name, operands, params, e.output.shape, e.output.dtype, call))
         own["structure"] = (

@@ -18,7 +18,7 @@ from flint import arb
 
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.program.balls import as_balls, booleans, each, exact, is_open, precision, unit
+from oracles.exact.program.balls import booleans, each, exact, is_open, precision, unit
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import (
     ROUNDING_MODELS,
@@ -30,7 +30,7 @@ from oracles.exact.program.formats import (
 )
 from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arrays import scatter_add_, take_
-from oracles.exact.program.primitives.orders import argmax_
+from oracles.exact.program.primitives.orders import argmax_, first_of_the_best
 from oracles.exact.program.program import Array, Equation, Program, Var
 from oracles.exact.program.scalars import CALLS, LOGISTIC, SIGMOID_FLOOR
 from oracles.exact.rounding.quick import planned_bound, stored
@@ -144,7 +144,7 @@ class Run:
         elif is_open(operands) or (primitive in (take_, scatter_add_) and operands[1].dtype == object):
             raise Undecided(f"rounding decides what {equation.called} works on")
         elif primitive is argmax_:  # the program compares what it has, not what that is a function of
-            result = _first_of_the_best(operands[0], operands[1], **equation.params)
+            result = first_of_the_best(operands[0], operands[1], **equation.params)
         elif not out.is_float:
             result = primitive.evaluate(*operands, **equation.params)
         else:
@@ -174,27 +174,6 @@ class Run:
         if target is WIDE_HALF and leaves:
             return growth.grown(equation, result, 0, True, format_of(equation.output.dtype))
         return result
-
-
-def _first_of_the_best(x: Array, scores: Array, axis: int) -> Array:
-    """Where the largest score is. Rounding may tie or turn scores, but not those of equal numbers x.
-
-    Raises:
-        Undecided: Several may be the largest, and come from different numbers.
-    """
-    if scores.dtype != object:
-        return np.asarray(np.argmax(scores, axis))
-    rows, sources = (np.moveaxis(a, axis, -1) for a in (scores, as_balls(x)))
-    found = np.empty(rows.shape[:-1], np.int64)
-    for where in np.ndindex(found.shape):
-        row, source = rows[where].tolist(), sources[where].tolist()
-        best = max(row, key=lambda b: float(b.mid()))
-        may = [k for k, ball in enumerate(row) if not ball < best]
-        first = source[may[0]]
-        if len(may) > 1 and not all(source[k].is_exact() and source[k] == first for k in may):
-            raise Undecided("rounding may decide which of several elements is the largest")
-        found[where] = may[0]
-    return found
 
 
 def _leaving(program: Program) -> set[Var]:

@@ -1,14 +1,15 @@
 """B by the fast core: the plan of a program in which every ball grows as its dtype rounds.
 
-Each rule here is that of the primitive's `rounded`, on pairs; where one is missing, where a comparison may
-turn, or where a number may overflow, B is Arb's. The fused arithmetic of a compiler around a largest element
-(`maxima`) is Arb's as well.
+Each rule here is that of the primitive's `rounded`, on pairs; where one is missing, that equation is Arb's;
+where a comparison may turn, or where a number may overflow, all of B is. The fused arithmetic of a compiler
+around a largest element (`maxima`) is Arb's as well.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,9 +20,10 @@ from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
 from oracles.exact.core.rules import rule
 from oracles.exact.program.balls import precision
-from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
 from oracles.exact.program.maxima import Limit, Maxima
+from oracles.exact.program.primitives.orders import argmax_, first_of_the_best
 from oracles.exact.program.primitives.sums import sum_units
 from oracles.exact.program.program import Array, Equation, Program
 from oracles.exact.program.scalars import (
@@ -62,7 +64,9 @@ class BoundPlan(Plan):
 
     def _emitted(self, equation: Equation) -> Value:
         values = tuple(self._values[v] for v in equation.operands)
-        if not equation.output.is_float:
+        if equation.primitive is argmax_:
+            found = self.detour("best", equation, values, partial(first_of_the_best, **equation.params))
+        elif not equation.output.is_float:
             found = super()._emitted(equation)
         else:
             found = self._rounded(equation, values)
@@ -99,10 +103,11 @@ class BoundPlan(Plan):
             if accuracy is LOGISTIC and SIGMOID_FLOOR[name]:
                 result = self._with("pad", result, [_above(SIGMOID_FLOOR[name] / float(target.overflow))])
             return result
-        own = ROUNDED.get(equation.primitive.name)
-        if own is None:
-            raise Unsupported(f"no rule for the rounding of {equation.primitive.name}")
-        result = own(self, equation, values, target)
+        own = ROUNDED.get(equation.primitive.name, _by_arb)
+        try:
+            result = own(self, equation, values, target)
+        except Unsupported:
+            result = _by_arb(self, equation, values, target)
         if target is WIDE_HALF and leaves:
             return self.grown(result, format_of(equation.output.dtype), 0, True)
         return result
@@ -111,7 +116,7 @@ class BoundPlan(Plan):
         """What exact arithmetic gives.
 
         Raises:
-            Unsupported: It has no instruction.
+            Unsupported: It has no instruction; for the rounding Arb has a narrower rule.
         """
         found = rule(self, equation, values)
         if found is None:
@@ -328,6 +333,28 @@ def _terms_of(positions: Array, places: int) -> list[tuple[Array, Array]]:
         raise Unsupported("positions that repeat in very many ways")
     rows = ((n, np.flatnonzero(counts == n)) for n in kinds)
     return [(at, order[ends[at, None] - n + np.arange(n)]) for n, at in rows]
+
+
+def _by_arb(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """The primitive's own rule, between two calls into C.
+
+    Raises:
+        Unsupported: It has none.
+    """
+    rounded, model = equation.primitive.rounded, plan.growth.model
+    if rounded is None:
+        raise Unsupported(f"no rule for the rounding of {equation.primitive.name}")
+
+    def evaluated(*operands: Array) -> Array:
+        growth = Growth(model)
+        with precision(BITS):
+            found = rounded(growth, equation, list(operands), target)
+        if growth.overflow:
+            raise Undecided("a number that may overflow")
+        return found
+
+    # Which library's function it is, and whose argument, the origin says: no two equations share it here.
+    return plan.detour(f"rounded {id(equation)}", equation, values, evaluated)
 
 
 def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:

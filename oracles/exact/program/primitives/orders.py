@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import as_doubles, filled
+from oracles.exact.program.balls import as_balls, as_doubles, filled
 from oracles.exact.program.derive import linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import Format, Growth
@@ -96,6 +96,27 @@ def _argmax(x: Array, scores: Array, *, axis: int) -> Array:
                 raise Undecided(f"cannot tell which is larger: {ball.str(8)} or {row[best].str(8)}")
         out[where] = best
     return out
+
+
+def first_of_the_best(x: Array, scores: Array, axis: int) -> Array:
+    """Where the largest score is. Rounding may tie or turn scores, but not those of equal numbers x.
+
+    Raises:
+        Undecided: Several may be the largest, and come from different numbers.
+    """
+    if scores.dtype != object:
+        return np.asarray(np.argmax(scores, axis))
+    rows, sources = (np.moveaxis(a, axis, -1) for a in (scores, as_balls(x)))
+    found = np.empty(rows.shape[:-1], np.int64)
+    for where in np.ndindex(found.shape):
+        row, source = rows[where].tolist(), sources[where].tolist()
+        best = max(row, key=lambda b: float(b.mid()))
+        may = [k for k, ball in enumerate(row) if not ball < best]
+        first = source[may[0]]
+        if len(may) > 1 and not all(source[k].is_exact() and source[k] == first for k in may):
+            raise Undecided("rounding may decide which of several elements is the largest")
+        found[where] = may[0]
+    return found
 
 
 def _lead(equation: Equation) -> list[Var]:
