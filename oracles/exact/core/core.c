@@ -141,12 +141,14 @@ INLINE reduced reduce(ball x) {
 }
 INLINE ball raised(ball x, reduced t, dd power) {
   dd p = mul2(t.p, power);
+  int small = x.h < -600; /* scaled in two steps: 2^m may be no normal number */
   uint64_t high = ((t.whole - (t.whole & 63)) << 46) + (UINT64_C(1023) << 52);
-  double scale;
+  high += small ? UINT64_C(128) << 52 : 0;
+  double scale, rest = small ? 0x1p-128 : 1;
   memcpy(&scale, &high, 8);
-  dd z = {p.h * scale, p.l * scale};
-  double r = (z.h * (x.r * (1 + x.r) * (1 + 0x1p-40) + 0x1p-100) + ETA) * UP;
-  r = (fabs(x.h) <= 700) & (x.r <= 0.5) ? r : INFINITY;
+  dd z = {p.h * scale * rest, p.l * scale * rest};
+  double relative = x.r * (1 + x.r) * (1 + 0x1p-40) + 0x1p-100, r = (z.h * relative + ETA) * UP;
+  r = (x.h >= -747) & (x.h <= 700) & (x.r <= 0.5) ? r : INFINITY;
   int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
   z.h = one ? 1.0 : none ? 0.0 : z.h;
   z.l = one | none ? 0.0 : z.l;

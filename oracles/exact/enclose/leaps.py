@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import least_of
-from oracles.exact.program.balls import as_balls, exact, precision
+from oracles.exact.program.balls import KINKS, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
@@ -28,7 +28,7 @@ from oracles.exact.program.primitives.choices import signed_
 from oracles.exact.program.program import Array, Program, Var
 
 DISTANCE_BITS = 300  # how close: 2^-300 and 2^-600, or that fraction of an element
-BITS = 2000
+FEWER_BITS, BITS = 800, 2000  # of a number that is moved by 2^-600; and of the cube of that move
 LOOKS = 64  # subsets that are looked at; what is not halved by then counts as one
 MOVED = 60_000  # elements in all of them together, about
 ROUNDINGS = 16  # of the narrowest format: halves of a function meet up to these, where constants are rounded
@@ -144,11 +144,21 @@ class _Sides:
 
     def leaps(self, places: Sequence[Place]) -> list[bool]:
         """Whether each result jumps where these elements move; in reverse mode, the projection of them."""
-        far, near = ([self._at(places, sign * k * DISTANCE_BITS) for sign in (1, -1)] for k in (1, 2))
+        near = self._around(places, 2 * DISTANCE_BITS)
         with precision(BITS):
-            others = [(far[1], near[1]), *([(self.here, self.here)] if self.here else [])]
-            gaps = [(self._gaps(far[0], afar), self._gaps(near[0], by)) for afar, by in others]
-            return [any(ends) for ends in zip(*(map(_stays, *gap) for gap in gaps), strict=True)]
+            close = [self._gaps(near[0], by) for by in near[1:]]
+        if all(gap == 0 for own in close for gap in own):
+            return [False] * len(close[0])  # as at most edges: what comes together need not be seen from afar
+        far = self._around(places, DISTANCE_BITS)
+        with precision(BITS):
+            apart = [self._gaps(far[0], by) for by in far[1:]]
+        stay = [map(_stays, *gaps) for gaps in zip(apart, close, strict=True)]
+        return [any(ends) for ends in zip(*stay, strict=True)]
+
+    def _around(self, places: Sequence[Place], distance: int) -> list[list[arb]]:
+        """The results on both sides at so many bits' distance, and at the point itself, where it has some."""
+        sides = [self._at(places, sign * distance) for sign in (1, -1)]
+        return [*sides, self.here] if self.here else sides
 
     def _at(self, places: Sequence[Place], exponent: int) -> list[arb]:
         with precision(BITS):
@@ -163,7 +173,18 @@ class _Sides:
         return self._seen(moved, self.function)
 
     def _seen(self, values: Sequence[Array], function: Program) -> list[arb]:
-        results = evaluate(function, values, BITS, self.work)
+        """The results, at fewer bits where these decide everything and leave no hull."""
+        try:
+            with KINKS.collected() as kinks:
+                found = self._evaluated(values, function, FEWER_BITS)
+            if not kinks and all(map(_is_known, found)):
+                return found
+        except Undecided:
+            pass
+        return self._evaluated(values, function, BITS)
+
+    def _evaluated(self, values: Sequence[Array], function: Program, bits: int) -> list[arb]:
+        results = evaluate(function, values, bits, self.work)
         return [b for y in results for b in as_balls(y).ravel().tolist()]
 
     def _gaps(self, ones: Sequence[arb], others: Sequence[arb]) -> list[arb]:
@@ -172,8 +193,12 @@ class _Sides:
         return gaps if self.weights is None else [sum(map(mul, self.weights, gaps), arb(0))]
 
 
+def _is_known(ball: arb) -> bool:
+    return bool(ball.is_exact() or ball.rel_accuracy_bits() > KNOWN)
+
+
 def _apart(a: arb, b: arb, least: float) -> arb:
-    if not (b.is_exact() or b.rel_accuracy_bits() > KNOWN):
+    if not _is_known(b):
         return arb(0)  # the hull of what it jumps between, say
     gap, size = a.mid() - b.mid(), max(abs(a.mid()), abs(b.mid()), key=float)
     certain = abs(gap) > 2 * (a.rad() + b.rad())  # log_softmax of one number is 0, and nothing around it

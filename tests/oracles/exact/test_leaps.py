@@ -180,3 +180,13 @@ def test_what_cancels_does_not_jump_by_its_digits():
     x = torch.tensor([[0.3, 0.7], [0.5, 0.4]], dtype=torch.float32)
     rows = torch.arange(2)
     assert smooth(verdict(lambda x: torch.log_softmax(x[rows, x.argmax(1)][:, None], 1), x))
+
+
+def test_a_jump_that_hangs_on_what_cancels_wants_more_bits():
+    x = torch.tensor([0.0, 0.5], dtype=torch.float64)
+
+    def square(x):
+        return (1 + x) ** 2 - 1 - 2 * x
+
+    assert jumps(verdict(lambda x: torch.where(square(x) > 0, x + 1, x), x))
+    assert smooth(verdict(lambda x: torch.where(square(x) > 0, x * x + x, x), x))

@@ -49,6 +49,8 @@ MUTANTS = {
     "exp short of a factor": Mutant("exp", "mul2(add2(p, FACTORIAL[3]), t)", "mul2(p, t)"),
     "exp without the low part": Mutant("exp", "add2(t, (dd){x.l, 0.0})", "t"),
     "exp reduced roughly": Mutant("exp", "two_prod(k, LN_C)", "two_prod(0, LN_C)"),
+    "exp below the normal numbers at once": Mutant("exp", "small ? UINT64_C(128) << 52 : 0", "0"),
+    "exp below the normal numbers exactly": Mutant("exp", "z.h * relative + ETA", "z.h * relative"),
     "exp with its slope in the middle": Mutant("exp", "x.r * (1 + x.r)", "x.r"),
     "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
     "larger up to one end": Mutant("larger", "(ux > uy ? ux : uy)", "ux"),

@@ -127,7 +127,8 @@ def _exponents(rng: Generator, n: int) -> Any:
         numbers(rng, n),
         np.rint(rng.uniform(-64000, 64000, n) + 0.5) * np.log(2) / 64 + 2.0**-30 * rng.normal(size=n),
         (rng.integers(-64000, 64000, n) + 0.5) * np.log(2) / 64,
-        rng.choice([-700.0, 700.0, -701.0, 0.0], n) * (1 + rng.integers(-2, 3, n) * 2.0**-52),
+        rng.choice([-600.0, -708.4, -745.1, -746.0, -747.0, 700.0, 0.0], n)
+        * (1 + rng.integers(-2, 3, n) * 2.0**-52),
     ]
     return np.choose(rng.integers(0, len(kinds), n), kinds)
 
