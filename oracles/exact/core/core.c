@@ -286,7 +286,7 @@ INLINE ball get(view v, int64_t i) { return (ball){v.h[i], v.l[i], v.r[i]}; }
 
 enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
-  LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY,
+  LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN,
   GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST,
   SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
@@ -382,6 +382,31 @@ VECTORS static int grow(int64_t count, view x, format f, TO) {
   return unknown != 0;
 }
 
+/* Steps at both ends of a ball, which the others lie between: of what is certain only, or the hull; `around` the ball,
+   at a little more on both sides. */
+enum { HULL = 1, AROUND = 2 };
+INLINE double signum(double x) { return (x > 0) - (x < 0); }
+#define STEP(name, function) \
+  static int name(int64_t count, view x, int64_t how, TO) { \
+    int unknown = 0; \
+    for (int64_t i = 0; i < count; i++) { \
+      ball a = X; \
+      double margin = how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0; \
+      double low = function(lower(a) - margin), high = function(upper(a) + margin); \
+      int finite = (a.r < INFINITY) & (fabs(a.h) < INFINITY), exact = (fabs(a.h) == INFINITY) & (a.r == 0); \
+      unknown |= finite & (low != high) & !(how & HULL); \
+      ball z = either(low == high, (ball){low + 0.0, 0, 0}, between(low, high)); \
+      z = either(finite | exact, z, (ball){0, 0, INFINITY}); \
+      h[i] = z.h; l[i] = z.l; r[i] = z.r; \
+    } \
+    return unknown; \
+  }
+STEP(floors, floor)
+STEP(ceils, ceil)
+STEP(truncs, trunc)
+STEP(rounds, rint)
+STEP(signs, signum)
+
 /* Whether the operation before GROW cannot round: a is 1 for a product with powers of two, 2 for a sum of counts. */
 static int is_exact(const instruction *q, const double *arena) {
   if (q->a == 1)
@@ -453,6 +478,11 @@ static int elementwise(const instruction *q, double *arena) {
         }
         break;
       case COPY: copies(count, x, h, l, r); break;
+      case FLOOR: unknown |= floors(count, x, q->a, h, l, r); break;
+      case CEIL: unknown |= ceils(count, x, q->a, h, l, r); break;
+      case TRUNC: unknown |= truncs(count, x, q->a, h, l, r); break;
+      case ROUND: unknown |= rounds(count, x, q->a, h, l, r); break;
+      case SIGN: unknown |= signs(count, x, q->a, h, l, r); break;
       case GROW: {
         format f = *(const format *)(arena + q->in[1].at);
         if (exact) f.relative = 0;

@@ -15,11 +15,11 @@ from flint import arb
 from numpy.typing import NDArray
 
 from oracles.exact.core.layout import GIVEN
-from oracles.exact.core.nodes import Node, Value
+from oracles.exact.core.nodes import AROUND, STEPS, Node, Value
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.program.balls import ZERO, certain_extreme, filled, precision
+from oracles.exact.program.balls import KINKS, ZERO, certain_extreme, filled, precision
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.program import Array
+from oracles.exact.program.program import PRIMITIVES, Array
 from oracles.exact.program.series import lgamma
 
 Mask = NDArray[np.bool_]
@@ -180,7 +180,7 @@ def _read(node: Node, at: Positions) -> list[Positions]:
             k, batch = np.arange(inner), at // (rows * node.columns)
             y = (batch[:, None] * inner + k) * node.columns + (at % node.columns)[:, None]
             return [(at // node.columns)[:, None] * inner + k, y]
-    if node.operation not in ARITHMETIC and node.operation not in (*COMPARISONS, "blend"):
+    if node.operation not in ARITHMETIC and node.operation not in (*COMPARISONS, *STEPS, "blend"):
         raise Unsupported(f"single elements of {node.operation}")
     row, column = np.divmod(at, node.columns)
     return [row * outer + column * inner for _, outer, inner in node.operands]
@@ -219,10 +219,21 @@ def _computed(node: Node, at: Positions, own: Sequence[Array]) -> list[Any]:
             return [sum(map(operator.mul, x, y), ZERO) for x, y in zip(*read, strict=True)]
         case "blend":
             return [_blended(*four) for four in zip(*read, strict=True)]
+    if node.operation in STEPS:
+        return _stepped(node, read[0])
     if node.operation in COMPARISONS:
         holds = COMPARISONS[node.operation]
         return [int(_sign(x, y) in holds) for x, y in zip(*read, strict=True)]
     return list(map(ARITHMETIC[node.operation], *read))
+
+
+def _stepped(node: Node, x: Array) -> list[Any]:
+    name = f"{node.operation}_around" if node.numbers[0] & AROUND else node.operation
+    with KINKS.collected() as kinks:
+        found = PRIMITIVES[name].evaluate(x)
+    if kinks:
+        raise Undecided(kinks[0])
+    return list(found)
 
 
 def _folded(choose: Callable[[arb, arb], arb], terms: Sequence[arb]) -> arb:

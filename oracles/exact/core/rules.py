@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import Expression, Functions, power, real_power
-from oracles.exact.core.nodes import Value
+from oracles.exact.core.nodes import AROUND, STEPS, Value
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
@@ -89,6 +89,14 @@ def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> V
     return (found if divisor == 1 else found * of.number(1, divisor)).value
 
 
+def step(plan: Writer, equation: Equation, value: Value, how: int = 0) -> Value | None:
+    """A step (`floor`), or what stands for it in a derivative (`floor_around`)."""
+    name, _, around = equation.primitive.name.partition("_")
+    if not equation.output.is_float or value.node.integers:
+        return None
+    return plan.elementwise(name, value, numbers=(how | AROUND if around else how,))
+
+
 def _reduced(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, value: Value) -> Value | None:
         if not equation.output.is_float:
@@ -146,6 +154,7 @@ RULES: dict[str, Rule] = {
     "maximum": _arithmetic("larger"),
     "minimum": _arithmetic("smaller"),
     "blend": _arithmetic("blend"),
+    **dict.fromkeys([f"{name}{end}" for name in STEPS for end in ("", "_around")], step),
     "select": _select,
     "convert": _convert,
     "detach": _whole,

@@ -28,7 +28,9 @@ class Writer:
         self.nodes: list[Node] = []
         self._numbered: dict[Hashable, Node] = {}
 
-    def elementwise(self, operation: str, *values: Value, integers: bool = False) -> Value:
+    def elementwise(
+        self, operation: str, *values: Value, integers: bool = False, numbers: tuple[int, ...] = ()
+    ) -> Value:
         """One operation, element by element, on values that are repeated to one shape."""
         if operation not in LOGIC:
             values = tuple([
@@ -45,7 +47,7 @@ class Writer:
         operands = tuple([
             (v.node, *strides([(n, has[k]) for n, has in groups])) for k, v in enumerate(values)
         ])  # fmt: skip
-        node = self.node(operation, operands, math.prod(shape), columns, integers)
+        node = self.node(operation, operands, math.prod(shape), columns, integers, numbers)
         return Value(node, shape, whole)
 
     @staticmethod

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import whole_exponent
-from oracles.exact.core.nodes import Value
+from oracles.exact.core.nodes import HULL, STEPS, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
-from oracles.exact.core.rules import rule
+from oracles.exact.core.rules import rule, step
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
@@ -357,6 +357,15 @@ def _by_arb(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
     return plan.detour(f"rounded {id(equation)}", equation, values, evaluated)
 
 
+def _step(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """Everything between the steps at the two ends."""
+    (x,) = values
+    found = step(plan, equation, x, HULL)
+    if found is None:
+        raise Unsupported("a step of integers")
+    return Value(found.node, found.shape, equation.output.shape)
+
+
 def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     """Moves and choices do not round."""
     return plan.exactly(equation, values)
@@ -366,6 +375,7 @@ ROUNDED: dict[str, Rounded] = {
     **dict.fromkeys(EXACT.split(), _exact),
     "constant": _constant,
     **dict.fromkeys(("pi", "cosines"), _basic(1)),
+    **dict.fromkeys([f"{name}{end}" for name in STEPS for end in ("", "_around")], _step),
     "add": _add,
     "sub": _basic(1, inexact=False),
     "mul": _mul,

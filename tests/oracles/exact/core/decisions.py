@@ -10,12 +10,15 @@ import numpy as np
 from flint import arb
 from numpy.random import Generator
 
+from oracles.exact.core.nodes import AROUND, HULL, STEPS
 from oracles.exact.core.pairs import Pairs, sum_of_numbers
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.program import PRIMITIVES
 from tests.oracles.exact.core.kernels import decided
 from tests.oracles.exact.core.operands import BITS, balls, numbers
 
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+TAKEN = [(name, how) for name in sorted(STEPS) for how in range(4)]
 WIDTH = 4  # of the rows that have an extreme element
 
 
@@ -111,6 +114,30 @@ def blended(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
                     for u, v in ((f.h, chosen.h), (f.l, chosen.l), (f.r, chosen.r))
                 )
                 wrong += [] if right else [k]
+    return Decided(sum(f is not None for f in found), possible, wrong)
+
+
+def stepped(name: str, how: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """A step on n balls, many of which touch a jump."""
+    at = rng.integers(-6, 7, n) / 2 * 2.0 ** rng.choice([0, 0, 0, 51, 52, 53], n)
+    h = np.where(rng.random(n) < 0.6, at + rng.integers(-1, 2, n) * np.spacing(np.abs(at)), numbers(rng, n))
+    x = balls(rng, h)
+    found = decided(name, x, rows=n, numbers=(how,), core=core)
+    wrong, possible = [], 0
+    with precision(2 * BITS):
+        for k, (f, both) in enumerate(zip(found, ends(x), strict=True)):
+            if both is None:
+                wrong += [] if f is None or not np.isfinite(f.r[0]) else [k]
+                continue
+            beside = abs(both.low) * arb(2) ** -150 + arb(2) ** -1500 if how & AROUND else 0
+            low, high = (
+                PRIMITIVES[name].evaluate(filled([end], (1,)))[0]
+                for end in (both.low - beside, both.high + beside)
+            )
+            may = bool(how & HULL or low == high)
+            possible += may
+            if f is not None and not (may and f.balls[0].contains(low) and f.balls[0].contains(high)):
+                wrong.append(k)
     return Decided(sum(f is not None for f in found), possible, wrong)
 
 

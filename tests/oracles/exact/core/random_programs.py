@@ -269,10 +269,8 @@ def _product(w: Writer) -> Var:
 
 
 def _stepped(w: Writer) -> Var:
-    x = w.some()
-    return w.builder.emit(
-        PRIMITIVES[w.pick(("floor", "ceil", "round", "trunc", "sign"))], (x,), x.shape, x.dtype
-    )
+    x, name = w.some(), w.pick(("floor", "ceil", "round", "trunc", "sign"))
+    return w.builder.emit(PRIMITIVES[name + w.pick(("", "_around"))], (x,), x.shape, x.dtype)
 
 
 def _edged(w: Writer) -> Var:

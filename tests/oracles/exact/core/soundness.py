@@ -23,7 +23,15 @@ import numpy as np
 from oracles.exact.core import library
 from oracles.exact.core.build import FLAGS, SOURCE, build, compiler
 from tests.oracles.exact.core.agreement import held, random_program
-from tests.oracles.exact.core.decisions import COMPARISONS, Decided, blended, compared, extremes
+from tests.oracles.exact.core.decisions import (
+    COMPARISONS,
+    TAKEN,
+    Decided,
+    blended,
+    compared,
+    extremes,
+    stepped,
+)
 from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked
 from tests.oracles.exact.core.trials import TRIALS
 
@@ -60,6 +68,7 @@ def decisions(draws: int, seed: int) -> int:
     asked = {
         **{name: lambda n, name=name: compared(name, rng, n) for name in COMPARISONS},
         "blend": lambda n: blended(rng, n),
+        **{f"{name} {how}": lambda n, name=name, how=how: stepped(name, how, rng, n) for name, how in TAKEN},
         **{
             f"{name} {sign:+}": lambda n, name=name, sign=sign: extremes(name, sign, rng, n)
             for name in ("weights", "mixture")

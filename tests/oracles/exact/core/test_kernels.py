@@ -9,7 +9,7 @@ from flint import arb
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import precision
-from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes
+from tests.oracles.exact.core.decisions import COMPARISONS, TAKEN, blended, compared, extremes, stepped
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.trials import TRIALS
 
@@ -47,6 +47,13 @@ def test_a_choice_that_is_decided_holds():
     found = blended(np.random.default_rng(4), 500)
     assert not found.wrong
     assert found.made >= 0.9 * found.possible > 100
+
+
+@pytest.mark.parametrize(("name", "how"), TAKEN)
+def test_a_step_that_is_taken_is_that_of_the_whole_ball(name, how):
+    found = stepped(name, how, np.random.default_rng(7), 600)
+    assert not found.wrong
+    assert found.made >= 0.5 * found.possible > 100  # a pair beyond 2^51 may be whole, and is Arb's
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from oracles.exact.core.build import SOURCE, compiler
-from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes
+from oracles.exact.core.nodes import STEPS
+from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes, stepped
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS
@@ -45,6 +46,8 @@ def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
         return compared(name, rng, 300, core).wrong
     if name == "blend":
         return blended(rng, 300, core).wrong
+    if name in STEPS:
+        return [k for how in range(4) for k in stepped(name, how, rng, 300, core).wrong]
     if name == "weights":
         return extremes(name, 1, rng, 300, core).wrong
     draws = 12 if name == "matmul" else 1  # each of one kind
