@@ -11,6 +11,7 @@ from harness.subject.target import target_of
 from harness.verdicts import Verdict
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.derive import vjp
+from tests.sampling import sample
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -242,7 +243,7 @@ OF_JAX = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", OF_JAX)
+@pytest.mark.parametrize("name", sample(OF_JAX, 2))
 def test_a_function_of_jax_has_its_value_and_gradient(name):
     """Compiled as a whole: apart, JAX compiles each operation, which takes long."""
     f = OF_JAX[name]

@@ -34,6 +34,7 @@ from tests.harness.runs.treacherous import (
     treacherous,
     waiting,
 )
+from tests.sampling import WHOLE, sample
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it kills by signals")
 SUBJECTS = "tests.harness.search.subjects"
@@ -103,12 +104,12 @@ def test_workers_of_other_versions_are_refused_with_each_difference(cluster, mon
 
 COMMANDS = {
     "gate": "--case function_2 --oracle numpy --timing off --save {folder}/run.jsonl",
-    "search": f"{SUBJECTS}:softplus --vjp {SUBJECTS}:softplus_vjp --hunts 2 --evaluations 8 --probes none",
     "atlas": "--functions scipy.special.expit --dtype float64 --quick --format csv --output {folder}",
+    "search": f"{SUBJECTS}:softplus --vjp {SUBJECTS}:softplus_vjp --hunts 2 --evaluations 8 --probes none",
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sample(COMMANDS, 2))
 def test_a_command_finds_the_same_on_a_cluster(cluster, name, tmp_path, monkeypatch, capsys):
     begun, found = [], {}
     begin = Cluster.begin
@@ -188,6 +189,7 @@ def test_a_worker_that_does_not_answer_any_more_is_given_up(cluster, tmp_path):
     assert sorted(found) == [a, b]
 
 
+@pytest.mark.skipif(not WHOLE, reason="it takes ten seconds: `make whole` has it, and `make cluster`")
 def test_a_scheduler_that_is_killed_and_started_again_costs_nothing(cluster, tmp_path, capsys):
     (a,), found, thread = at_work(cluster, tmp_path, ["a"])
     child = number(a)

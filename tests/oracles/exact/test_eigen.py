@@ -19,6 +19,7 @@ from oracles.exact.program.balls import comparison, exact
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from tests.sampling import cells
 
 RNG = np.random.default_rng(3)
 REAL = RNG.normal(size=(4, 4))  # two real eigenvalues and a pair
@@ -218,8 +219,7 @@ def spectral(library):
     }
 
 
-@pytest.mark.parametrize("name", spectral(np))
-@pytest.mark.parametrize("a", [TALL, TALL.T.copy(), COMPLEX])
+@pytest.mark.parametrize(("name", "a"), cells(spectral(np), [TALL, TALL.T.copy(), COMPLEX]))
 def test_spectra_of_hermitian_matrices_are_accurate(name, a):
     a = COMPLEX if "singular" not in name else a
     assert verdict(spectral(torch)[name], torch.from_numpy(a)) is Verdict.ACCURATE

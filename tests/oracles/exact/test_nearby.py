@@ -15,6 +15,7 @@ from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import nearby
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from tests.sampling import cells
 
 
 def symmetric(a):
@@ -104,9 +105,7 @@ def misses(name, system, dtype, seeds, sizes=(1, 2, 3, 5)):
     return found, finite / asked
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(("name", "system", "dtype"), cells(FUNCTIONS, SYSTEMS, ["float64", "float32"]))
 def test_what_is_computed_is_inside(name, system, dtype):
     found, finite = misses(name, system, dtype, seeds=(0,))
     assert not found
