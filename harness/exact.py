@@ -142,9 +142,10 @@ def exact_gradient(
         true = []
     confirm(at.forward, target.values() if true else (), true, target.framework.name)
     program = derivative.last(at.function.program, at.wrt)
+    has_value = at.function.program is at.forward.program and bool(true) and not any(e.kinks for e in true)
     found = slopes(
         at.function.program, program, at.function.values, at.directions, at.wrt, bits,
-        limits, derivative.steps[-1] == "forward", quickly,
+        limits, derivative.steps[-1] == "forward", quickly, has_value,
     )  # fmt: skip
     results = [f"result{path}" for path in question.results]
     names = results if derivative.is_of_results else [question.names[k] for k in question.active]

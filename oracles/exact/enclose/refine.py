@@ -246,6 +246,7 @@ def slopes(
     limits: Limits,
     forward: bool = False,
     quickly: bool = False,
+    has_value: bool = False,
 ) -> list[Enclosure]:
     """A derivative of a function, enclosed.
 
@@ -257,6 +258,7 @@ def slopes(
         bits, limits: As for `refine`.
         forward: Whether the directions are tangents.
         quickly: As for `refine`.
+        has_value: Whether the function is known to have one at this point.
 
     Raises:
         Undecided: As `refine`; or the function jumps at this point alone, or has no value. Where its sides
@@ -266,7 +268,7 @@ def slopes(
     found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
     reached = max((e.bits for e in found if e.kinks or not e.pairs), default=0)
     work = Work(limits.seconds)
-    if reached and not _has_a_value(function, values, reached, work):
+    if reached and not has_value and not _has_a_value(function, values, reached, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
     leaps = leaping(function, values, directions, wrt, work, forward)
