@@ -24,6 +24,7 @@ from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, directions_as_pairs, target_of
 from harness.subject.tested import First, Programs, WithoutCotangent, under_test
 from harness.verdicts import Standing, Verdict
+from harness.waiting import waited
 from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
@@ -261,6 +262,7 @@ def _directions(given: Any, derivative: Derivative, conjugates: bool) -> Any:
     return [directions_as_pairs(one, told) for one, told in zip(given, steps, strict=False)]
 
 
+@waited()
 def answers(
     question: Question,
     tested: UnderTest,

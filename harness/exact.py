@@ -20,6 +20,7 @@ from harness.subject import given
 from harness.subject.derivative import Derivative
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import place_of, target_of
+from harness.waiting import waited
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact_oracle import BITS
@@ -32,6 +33,7 @@ __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradien
 
 @given.known_keywords
 @leaving_no_trace
+@waited()
 @differentiating()
 def exact_value(
     f: Callable[..., Any],
@@ -60,6 +62,7 @@ def exact_value(
 
 @given.known_keywords
 @leaving_no_trace
+@waited()
 @differentiating()
 def exact_gradient(
     f: Callable[..., Any],

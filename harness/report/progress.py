@@ -13,6 +13,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from oracles.exact.core.telling import telling
+
 Row = TypeVar("Row")
 EVERY_S = 10.0
 WIDEST = 30  # characters of a name, so that the bar stays where it is
@@ -67,7 +69,15 @@ def _bar(console: Console, state: _State) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(_fitted(state.name), total=state.total)
-        yield lambda: progress.update(task, completed=state.done, description=_fitted(state.name))
+
+        def told(what: str, done: int, of: int) -> None:
+            if state.total == 1:  # one long step, of which the steps inside are shown
+                progress.update(task, completed=done, total=of, description=_fitted(what))
+
+        with telling(told):
+            yield lambda: progress.update(
+                task, completed=state.done, total=state.total, description=_fitted(state.name)
+            )
 
 
 def _fitted(name: str) -> str:

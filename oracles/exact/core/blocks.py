@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,14 @@ from oracles.exact.core.arena import integers_at, midpoints, pairs_at
 from oracles.exact.core.layout import GIVEN, Layout
 from oracles.exact.core.nodes import CODES, Node, Value
 from oracles.exact.core.pairs import Numbers, Pairs
+from oracles.exact.core.telling import tell
 from oracles.exact.program.program import Array
 
 LARGE = 2**18  # words of a plan that is worth blocks
 WORDS = 2**16  # of a block
 BEFORE = 2**13  # words of what has no rows, and is computed for each block
 NARROWED = frozenset({"nonnegative", "at_most", "at_least"})
+T = TypeVar("T")
 Guards: TypeAlias = Sequence[tuple[Value, Array]]
 
 
@@ -338,19 +340,25 @@ def in_threads(count: int | None) -> Iterator[None]:
         _threads.reset(token)
 
 
-def every(blocks: Sequence[Block], work: Callable[[Block], bool]) -> bool:
-    """Whether all blocks come out well; none is begun after one that does not.
+def every(blocks: Sequence[Block], work: Callable[[Block], bool], what: str) -> bool:
+    """Whether all blocks come out well; none is begun after one that does not. `what` is told meanwhile.
 
     In threads the last one waits for all others: some of its rows are those of the one before.
     """
     count = min(_threads.get(), len(blocks))
     if count <= 1:
-        return all(map(work, blocks))
+        return all(map(work, _told(blocks, what)))
     with ThreadPoolExecutor(count) as pool:
         running = [pool.submit(work, block) for block in blocks[:-1]]
-        well = all(one.result() for one in running)
+        well = all(one.result() for one in _told(running, what))
         pool.shutdown(cancel_futures=True)
     return well and work(blocks[-1])
+
+
+def _told(steps: Sequence[T], what: str) -> Iterator[T]:
+    for done, step in enumerate(steps):
+        tell(what, done, len(steps))
+        yield step
 
 
 def flat(numbers: Any) -> Any:

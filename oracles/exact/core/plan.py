@@ -30,13 +30,19 @@ class Plan(Writer):
     Args:
         program: The program.
         rule: `rule(plan, equation, values)` writes an equation as instructions; None where it has none.
+
+    Attributes:
+        by_arb: How much work is Arb's in each run, as `Equation.cost` counts it.
     """
+
+    what = "exact values"
 
     def __init__(
         self, program: Program, rule: Callable[[Writer, Equation, tuple[Value, ...]], Value | None]
     ) -> None:
         super().__init__()
         self.rule = rule
+        self.by_arb = 0.0
         self._values: dict[Var, Value] = {}
         self.inputs = [self._input(v) for v in program.inputs]
         for equation in program.equations:
@@ -79,6 +85,7 @@ class Plan(Writer):
     ) -> Value:
         """An equation by Arb, as `evaluated` says; the kinds of evaluation are told apart by a name."""
         out = equation.output
+        self.by_arb += equation.cost
         key = (kind, equation.primitive.name, out.dtype, _key(equation.params), *(v.key for v in values))
         operands = tuple((v.node, 0, 0) for v in values)
         own = (equation, values, evaluated)
@@ -99,7 +106,7 @@ class Plan(Writer):
                 to.h[:], to.l[:], to.r[:] = what.h, what.l, what.r
             return own is not None
 
-        if not every(self.blocks, work):
+        if not every(self.blocks, work, self.what):
             return None
         return [x.reshape(v.whole) for x, v in zip(whole, self.outputs, strict=True)]
 

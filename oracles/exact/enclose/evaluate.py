@@ -10,6 +10,7 @@ import numpy as np
 
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
+from oracles.exact.core.telling import tell
 from oracles.exact.program.balls import all_finite, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.primitives.arithmetic import div
@@ -45,7 +46,10 @@ class Work:
 
         It counts as if it was written now: whether another check has left it changes no verdict.
         """
-        cost = len(program.equations) * WRITING + runs * program.cost / QUICK
+        return self.pays(len(program.equations) * WRITING + runs * program.cost / QUICK)
+
+    def pays(self, cost: float) -> bool:
+        """Count so much, if it is within it."""
         if cost > self.left:
             return False
         self.left -= cost
@@ -57,6 +61,7 @@ class Work:
         Raises:
             Exhausted: It is more than what is left.
         """
+        tell("values ball by ball", number, of)
         self.left -= cost
         if self.left < 0:
             raise Exhausted(f"out of work at {where} {number} of {of}")

@@ -361,7 +361,7 @@ def _by_plan(
     whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves.
     """
     plan = planned(program) if work.pays_plan(program) else None
-    results = plan.run(inputs) if plan else None
+    results = plan.run(inputs) if plan and work.pays(plan.by_arb) else None
     if plan is None or results is None:
         return None
     sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]

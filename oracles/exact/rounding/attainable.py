@@ -101,7 +101,7 @@ def _by_plan(
     if any(t.kinks for t in truth) or not (work is None or work.pays_plan(program, len(seeds))):
         return None
     plan = planned(program)
-    if plan is None:
+    if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
     numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
@@ -126,7 +126,7 @@ def _by_plan(
         around.see(formats)
         return True
 
-    if not every(plan.blocks, work_on):
+    if not every(plan.blocks, work_on, "exact values nearby"):
         return None
     if any(mask.any() for mask in open_):
         elements = plan.elements(

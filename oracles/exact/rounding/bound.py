@@ -91,7 +91,8 @@ def bound(
             format_of(dtype)
     work = work or Work(SECONDS)
     quick = not keep and stored(program, model, inputs) and work.pays_plan(program)
-    if quick and (plan := planned_bound(program, model, _leaving)):
+    plan = planned_bound(program, model, _leaving) if quick else None
+    if plan and work.pays(GROWING * plan.by_arb):
         pairs = plan.run(inputs)
         if pairs is not None and all(p.known for p in pairs):
             return Bound(list(pairs))

@@ -53,6 +53,8 @@ class BoundPlan(Plan):
         Unsupported: An operation has no rule here.
     """
 
+    what = "rounding bounds"
+
     def __init__(self, program: Program, model: RoundingModel, leaving: set[Any]) -> None:
         self.growth, self.leaving = Growth(model), leaving
         largest = any(e.primitive.name == "reduce_max" for e in program.equations)

@@ -572,6 +572,16 @@ def test_the_limit_of_work_is_kept_and_says_where():
     assert found.problem == "out of work at equation 0 of 3"
 
 
+@pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
+def test_what_a_plan_leaves_to_arb_counts_as_arb_s_work():
+    a = np.eye(40) + np.ones((40, 40)) / 80
+    program, work = build(linear_algebra.det, a), Work(1.0)
+    plenty = bound(program, [a], ROUNDING_MODELS["numpy"], work)
+    assert isinstance(plenty.found[0], Pairs)
+    work.left = program.cost  # many runs of a plan without it
+    assert "out of work" in bound(program, [a], ROUNDING_MODELS["numpy"], work).problem
+
+
 def test_there_is_a_limit_where_none_is_given(monkeypatch):
     monkeypatch.setattr("oracles.exact.rounding.bound.SECONDS", 0.0)
     found = bound(build(lambda x: x + 1.0, np.ones(3)), [np.ones(3)], ROUNDING_MODELS["numpy"], keep=True)
