@@ -383,7 +383,7 @@ VECTORS static int grow(int64_t count, view x, format f, TO) {
 }
 
 /* Steps at both ends of a ball, which the others lie between: of what is certain only, or the hull; `around` the ball,
-   at a little more on both sides. */
+   at a little more on both sides. Of what is not known, as e^1e8, Arb may know that nothing is certain. */
 enum { HULL = 1, AROUND = 2 };
 INLINE double signum(double x) { return (x > 0) - (x < 0); }
 #define STEP(name, function) \
@@ -394,7 +394,7 @@ INLINE double signum(double x) { return (x > 0) - (x < 0); }
       double margin = how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0; \
       double low = function(lower(a) - margin), high = function(upper(a) + margin); \
       int finite = (a.r < INFINITY) & (fabs(a.h) < INFINITY), exact = (fabs(a.h) == INFINITY) & (a.r == 0); \
-      unknown |= finite & (low != high) & !(how & HULL); \
+      unknown |= !(exact | (finite & (low == high)) | (how & HULL)); \
       ball z = either(low == high, (ball){low + 0.0, 0, 0}, between(low, high)); \
       z = either(finite | exact, z, (ball){0, 0, INFINITY}); \
       h[i] = z.h; l[i] = z.l; r[i] = z.r; \

@@ -379,9 +379,15 @@ def test_the_largest_is_searched_among_the_rounded_numbers():
         e = taylor.scalar("exp", x)
         return arithmetic.convert(orders.argmax(e, 0), "float32")
 
+    def largest(x):
+        return arrays.take(x, arrays.reshape(orders.argmax(taylor.scalar("exp", x), 0), (1,)))
+
     near, far = np.array([1, 1 + 2.0**-23], np.float32), np.array([1, 2], np.float32)
-    assert "which of several elements is the largest" in run(label, near).problem
-    assert run(label, far).balls[0].item() == 1
+    for function, found in ((label, 1), (largest, 2)):
+        assert "which of several elements is the largest" in run(function, near).problem
+        (balls,) = bound(build(function, near), [near], ROUNDING_MODELS["numpy"]).balls
+        assert not balls.item().is_finite()
+        assert run(function, far).balls[0].item() == found
 
 
 def test_a_position_that_rounding_decides_has_no_bound():

@@ -77,7 +77,7 @@ MUTANTS = {
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
     "above by the middle": Mutant("lt", ABOVE, "0.0"),
     "same with radii": Mutant("eq", "(x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0)", "x.h == y.h"),
-    "a step at one end": Mutant("floor", "finite & (low != high) & !(how & HULL)", "0"),
+    "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
     "the largest at a tie": Mutant("weights", "!above(top, sign < 0 ? negative(x) : x)", "0"),
