@@ -13,6 +13,7 @@ from oracles.exact.core import blocks, library
 from oracles.exact.core.blocks import Rows
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.rules import rule
+from oracles.exact.core.telling import telling
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Unsupported
@@ -164,8 +165,10 @@ def test_in_threads_the_last_block_whose_rows_another_has_waits_for_all_others()
         ended.append(block)
         return True
 
-    with blocks.in_threads(4):
-        assert blocks.every(["first", "second", "last"], work)
+    told = []
+    with blocks.in_threads(4), telling(lambda *step: told.append(step)):
+        assert blocks.every(["first", "second", "last"], work, "numbers")
+    assert told == [("numbers", 0, 2), ("numbers", 1, 2)]
     assert sorted(ended[:2]) == ["first", "second"]
     assert ended[2:] == ["last"]
 
