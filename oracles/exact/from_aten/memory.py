@@ -297,14 +297,18 @@ def _positions(tensor: Tensor, count: int) -> Array:
 
 def _order(tensor: Tensor, count: int) -> list[int] | None:
     """The order of the axes in which a tensor is all of its memory, None if it is not."""
+    if tensor.numel() != count:
+        return None
+    if tensor.is_contiguous():  # as most are
+        return list(range(tensor.ndim))
     strides = tensor.stride()
     axes = sorted(range(tensor.ndim), key=lambda a: (-strides[a], -tensor.shape[a]))
-    return axes if tensor.numel() == count and tensor.permute(axes).is_contiguous() else None
+    return axes if tensor.permute(axes).is_contiguous() else None
 
 
 def _view(flat: Var, tensor: Tensor) -> Var:
     """The elements of the memory that a tensor looks at."""
-    repeated = [tensor.stride(a) == 0 and tensor.shape[a] > 1 for a in range(tensor.ndim)]
+    repeated = [stride == 0 and n > 1 for stride, n in zip(tensor.stride(), tensor.shape, strict=True)]
     if any(repeated):
         once = tensor.detach()[tuple(slice(0, 1) if r else slice(None) for r in repeated)]
         return flat.builder.broadcast(_view(flat, once), tuple(tensor.shape))
