@@ -37,13 +37,13 @@ class Part(NamedTuple):
 
 
 PARTS = (  # the longest first
+    Part("tests.verdicts.misses"),
     Part(
         "tests.oracles.exact.core.soundness",
         ("--draws", f"{1_000_000 * LONG}", "--programs", f"{20_000 * LONG}"),
     ),
     Part("tests.verdicts.soundness", ("--checks", f"{100_000 * LONG}", "--output", "reports")),
     Part("tests.oracles.exact.soundness", ("--draws", f"{1_000_000 * LONG}")),
-    Part("tests.verdicts.misses"),
     Part("tests.oracles.exact.rounded", ("--programs", f"{100_000 * LONG}")),
     Part("tests.verdicts.kernels"),
     Part("tests.verdicts.both_cores"),
