@@ -239,7 +239,7 @@ def reach(balls: Array | Pairs | None, at: tuple[int, ...], truth: Enclosure) ->
         return float(abs(apart) + balls.r[at])
     if not balls[at].is_finite():
         return math.inf
-    return float(abs(balls[at] - truth.balls[at].mid()).upper())
+    return float(abs(balls[at] - truth.ball(at).mid()).upper())
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     if all(a.all() for a in agrees):
         return replace(_together(truth, found, agrees), notes=tuple(compared.notes))
     which, element = _furthest(truth, found, agrees)
-    rule, true = found[which].balls[element], truth.enclosures[which].balls[element]
+    rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
     if question.custom and jumps(truth.forward) and not truth.is_zero:
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
@@ -256,7 +256,7 @@ def _accusation(
     total = sum(a.size for a in agrees)
     said = (
         f"the formula gives {e.shown(element)} at {name}, the derivative is "
-        f"{t.shown(element)}{_relative(e.balls[element], t.balls[element])}; "
+        f"{t.shown(element)}{_relative(e.ball(element), t.ball(element))}; "
         f"{wrong} of {total} elements differ"
     )
     return f"{said}. {_hint(truth, found, which, element, advise)}".rstrip(". ")
@@ -318,9 +318,12 @@ def _hint(
 def _is_identity(truth: Truth) -> bool:
     if len(truth.enclosures) != 1 or len(truth.cotangents) != 1:
         return False
-    balls, cotangent = truth.enclosures[0].balls, as_balls(truth.cotangents[0])
-    known = not truth.enclosures[0].wide.any()  # at a kink the hull of all slopes meets the identity's too
-    return known and balls.shape == cotangent.shape and bool(meets(balls, cotangent).all())
+    (true,), (cotangent,) = truth.enclosures, truth.cotangents
+    if true.shape != cotangent.shape or true.wide.any():  # a hull of all slopes meets the identity's too
+        return False
+    if true.pairs and not true.pairs.contains(np.asarray(cotangent, np.float64)).all():
+        return False
+    return bool(meets(true.balls, as_balls(cotangent)).all())
 
 
 def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:

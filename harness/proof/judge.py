@@ -241,7 +241,7 @@ def _kink(known: Evidence, got: Array, legal: Mask) -> str:
     if not legal.any():
         return ""
     at = tuple(int(i) for i in np.argwhere(legal)[0])
-    ball: Any = known.truth.balls[at]
+    ball: Any = known.truth.ball(at)
     low, high = float(ball.lower()), float(ball.upper())
     near, far = sorted((low, high), key=abs)
     where = place_of(known.name, at)
