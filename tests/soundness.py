@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import subprocess
 import sys
 import time
@@ -17,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.sampling import MORE
+
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".gradproof" / "soundness"
-LONG = 10 if os.environ.get("SOUNDNESS") == "long" else 1
 MINUTES, LEAST = 60, 5  # for all; and for the random programs, whatever the others took
 OURS = ("harness", "oracles", "reference", "tests")
 
@@ -40,11 +40,11 @@ PARTS = (  # the longest first
     Part("tests.verdicts.misses"),
     Part(
         "tests.oracles.exact.core.soundness",
-        ("--draws", f"{1_000_000 * LONG}", "--programs", f"{20_000 * LONG}"),
+        ("--draws", f"{1_000_000 * MORE}", "--programs", f"{20_000 * MORE}"),
     ),
-    Part("tests.verdicts.soundness", ("--checks", f"{100_000 * LONG}", "--output", "reports")),
-    Part("tests.oracles.exact.soundness", ("--draws", f"{1_000_000 * LONG}")),
-    Part("tests.oracles.exact.rounded", ("--programs", f"{100_000 * LONG}")),
+    Part("tests.verdicts.soundness", ("--checks", f"{100_000 * MORE}", "--output", "reports")),
+    Part("tests.oracles.exact.soundness", ("--draws", f"{1_000_000 * MORE}")),
+    Part("tests.oracles.exact.rounded", ("--programs", f"{100_000 * MORE}")),
     Part("tests.verdicts.kernels"),
     Part("tests.verdicts.both_cores"),
 )
@@ -53,7 +53,7 @@ PROGRAMS = "tests.programs"
 
 def code() -> str:
     """The same for the same code, the tests' too, and as many draws."""
-    found = hashlib.sha256(str(LONG).encode())
+    found = hashlib.sha256(str(MORE).encode())
     for path in sorted(
         p for room in OURS for p in (ROOT / room).rglob("*") if p.suffix in {".py", ".c", ".h"}
     ):
@@ -97,7 +97,7 @@ def main(given: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(given)
     start = time.monotonic()
     failed = run(PARTS, KEPT / code(), asked.jobs)
-    minutes = max(LEAST, MINUTES * LONG - (time.monotonic() - start) / 60)
+    minutes = max(LEAST, MINUTES * MORE - (time.monotonic() - start) / 60)
     programs = [sys.executable, "-m", PROGRAMS, "--jobs", str(asked.jobs), "--minutes", f"{minutes:.0f}"]
     if subprocess.run(programs, cwd=ROOT, check=False).returncode:
         failed.append(PROGRAMS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ from harness.runs.compiled import compiled_once
 from tests.programs.program import FRAMEWORKS
 from tests.programs.tables import by_kind, refusals, summary
 from tests.programs.work import of_batch
+from tests.sampling import MORE
 
 BATCH = 20
-LONG = 10
 
 
 def _todo(programs: int, done: set[tuple[str, int]], frameworks: list[str]) -> Iterator[tuple[str, int, int]]:
@@ -48,7 +47,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60, help="when to stop; the next run goes on")
     parser.add_argument("--kept", type=Path, default=Path(".gradproof/programs.jsonl"), help="what was done")
     asked = parser.parse_args()
-    programs = asked.programs * (LONG if os.environ.get("SOUNDNESS") == "long" else 1)
+    programs = asked.programs * MORE
     frameworks = asked.framework or list(FRAMEWORKS)
     asked.kept.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(text) for text in asked.kept.read_text().splitlines()] if asked.kept.exists() else []

@@ -61,10 +61,6 @@ class Plan(Writer):
         values = tuple(self._values[v] for v in equation.operands)
         if not equation.output.is_float and (found := self._folded(equation, values)) is not None:
             return found
-        return self.evaluated(equation, values)
-
-    def evaluated(self, equation: Equation, values: tuple[Value, ...]) -> Value:
-        """What exact arithmetic gives: by instructions, or else by Arb."""
         evaluate = partial(equation.primitive.evaluate, **equation.params)
         return self.rule(self, equation, values) or self.detour("exact", equation, values, evaluate)
 

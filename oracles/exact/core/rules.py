@@ -15,6 +15,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.program import FLOATS, Equation
 
+STEPPED = [f"{name}{end}" for name in STEPS for end in ("", "_around")]
 Rule: TypeAlias = Callable[..., Value | None]
 
 PROVEN_BITS = 192
@@ -154,7 +155,7 @@ RULES: dict[str, Rule] = {
     "maximum": _arithmetic("larger"),
     "minimum": _arithmetic("smaller"),
     "blend": _arithmetic("blend"),
-    **dict.fromkeys([f"{name}{end}" for name in STEPS for end in ("", "_around")], step),
+    **dict.fromkeys(STEPPED, step),
     "select": _select,
     "convert": _convert,
     "detach": _whole,

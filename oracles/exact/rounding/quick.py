@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import whole_exponent
-from oracles.exact.core.nodes import HULL, STEPS, Value
+from oracles.exact.core.nodes import HULL, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
-from oracles.exact.core.rules import rule, step
+from oracles.exact.core.rules import STEPPED, rule, step
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
@@ -365,7 +365,7 @@ def _step(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target
     found = step(plan, equation, x, HULL)
     if found is None:
         raise Unsupported("a step of integers")
-    return Value(found.node, found.shape, equation.output.shape)
+    return found
 
 
 def _exact(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
@@ -377,7 +377,7 @@ ROUNDED: dict[str, Rounded] = {
     **dict.fromkeys(EXACT.split(), _exact),
     "constant": _constant,
     **dict.fromkeys(("pi", "cosines"), _basic(1)),
-    **dict.fromkeys([f"{name}{end}" for name in STEPS for end in ("", "_around")], _step),
+    **dict.fromkeys(STEPPED, _step),
     "add": _add,
     "sub": _basic(1, inexact=False),
     "mul": _mul,

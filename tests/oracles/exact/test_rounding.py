@@ -24,8 +24,9 @@ from oracles.exact.program.primitives import (
     orders,
     taylor,
 )
-from oracles.exact.program.program import PRIMITIVES, Array, Builder, Program
+from oracles.exact.program.program import PRIMITIVES, Builder, Program
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
+from tests.oracles.exact.core.agreement import assert_alike
 from tests.oracles.exact.floats import DTYPES, as_arb, fraction, nearest, numbers, of_bits, plain, rows
 from tests.sampling import draws
 
@@ -57,15 +58,6 @@ def run(function, *inputs, model: RoundingModel = ROUNDING_MODELS["numpy"]) -> B
         if isinstance(quick, Pairs):
             assert_alike(quick, balls)
     return found
-
-
-def assert_alike(quick: Pairs, balls: Array) -> None:
-    """Both hold the exact value, and neither is wider than the other by more than a twentieth."""
-    for one, ball in zip(quick.balls.ravel(), balls.ravel(), strict=True):
-        assert one.overlaps(ball)
-        tiny = 2.0**-90 * float(abs(ball.mid())) + 2.0**-1020
-        assert float(one.rad()) <= 1.05 * float(ball.rad()) + tiny
-        assert float(ball.rad()) <= 1.05 * float(one.rad()) + tiny
 
 
 def ball(function, *inputs, model: RoundingModel = ROUNDING_MODELS["numpy"]) -> arb:

@@ -53,6 +53,15 @@ def held(program: Program, given: Sequence[Any], at: Sequence[Any], bits: int = 
     return said
 
 
+def assert_alike(quick: Pairs, balls: Any, wider: float = 1.05, narrower: float = 1.05) -> None:
+    """Both hold the exact value, and neither is wider than the other by more than that."""
+    for one, ball in zip(quick.balls.ravel(), balls.ravel(), strict=True):
+        assert one.overlaps(ball)
+        tiny = 2.0**-90 * float(abs(ball.mid())) + 2.0**-1020
+        assert float(one.rad()) <= wider * float(ball.rad()) + tiny
+        assert float(ball.rad()) <= narrower * float(one.rad()) + tiny
+
+
 def _compared(pairs: Pairs, truth: Any) -> Counter[str]:
     if pairs.shape != truth.shape:
         return Counter({"wrong: the shape": 1})
