@@ -210,7 +210,7 @@ def _at_kinks(truth: Truth, program: Program, inputs: Sequence[Array], bits: int
     """The derivative by its program with other numbers; at kinks as narrow as T is there."""
     with KINKS.collected() as kinks:
         hulls = enclosed(evaluate_quickly(program, inputs, BITS))
-    if kinks:
+    if kinks and any(h.wide.any() for h in hulls):
         hulls = enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
     return hulls
 

@@ -646,6 +646,7 @@ static int extreme(const instruction *q, double *arena, int sign) {
   }
   return 0;
 }
+enum { OPENED = 2 }; /* what an instruction says that gives all that may be */
 /* Which of a row is certainly the extreme one; -1 where several may be. c is the sign. */
 static int64_t winner(const instruction *q, const double *arena, int64_t at) {
   int64_t best = 0;
@@ -662,16 +663,38 @@ static int64_t winner(const instruction *q, const double *arena, int64_t at) {
   }
   return best;
 }
+/* Where several may be the extreme one: each of them has a share in [0, 1], and a mixture is between them. */
+static void shared(const instruction *q, double *arena, int64_t i, int64_t at) {
+  double low = -INFINITY, from = INFINITY, to = -INFINITY, unknown = 0;
+  for (int64_t k = 0; k < q->a; k++) {
+    ball x = element(arena, &q->in[0], at + k * q->b);
+    double end = lower(q->c < 0 ? negative(x) : x);
+    if (end > low) low = end;
+  }
+  for (int64_t k = 0; k < q->a; k++) {
+    ball x = element(arena, &q->in[0], at + k * q->b);
+    int may = !(upper(q->c < 0 ? negative(x) : x) < low);
+    if (q->op == WEIGHTS) put(arena, q, at + k * q->b, may ? (ball){0.5, 0, 0.5} : (ball){0, 0, 0});
+    else if (may) {
+      ball t = element(arena, &q->in[1], at + k * q->b);
+      unknown += 0.0 * (lower(t) + upper(t));
+      if (lower(t) < from) from = lower(t);
+      if (upper(t) > to) to = upper(t);
+    }
+  }
+  if (q->op == MIXTURE) put(arena, q, i, between(from + unknown, to + unknown));
+}
 static int chosen(const instruction *q, double *arena) {
   int64_t rows = q->op == WEIGHTS ? q->n / q->a : q->n;
+  int found = 0;
   for (int64_t i = 0; i < rows; i++) {
     int64_t at = first_of(q, i), best = winner(q, arena, at);
-    if (best < 0) return 1;
-    if (q->op == MIXTURE) put(arena, q, i, element(arena, &q->in[1], at + best * q->b));
+    if (best < 0) { shared(q, arena, i, at); found = OPENED; }
+    else if (q->op == MIXTURE) put(arena, q, i, element(arena, &q->in[1], at + best * q->b));
     else
       for (int64_t k = 0; k < q->a; k++) put(arena, q, at + k * q->b, (ball){k == best, 0, 0});
   }
-  return 0;
+  return found;
 }
 static int moved(const instruction *q, double *arena) {
   const int64_t *where = (const int64_t *)(arena + q->in[1].at);
@@ -800,8 +823,10 @@ static int matrices(const instruction *q, double *arena) {
   return 0;
 }
 
-/* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must. */
+/* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must; -1 where all have a
+   result, but some of several choices. */
 EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
+  int opened = 0;
   for (int64_t k = 0; k < count; k++) {
     const instruction *q = program + k;
     int unknown;
@@ -817,9 +842,10 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
       case MATMUL_GROWS: unknown = matmul_grows(q, arena); break;
       default: unknown = elementwise(q, arena);
     }
-    if (unknown) return k + 1;
+    if (unknown == OPENED) opened = 1;
+    else if (unknown) return k + 1;
   }
-  return 0;
+  return -opened;
 }
 
 /* 1 where this thread rounds to nearest and keeps subnormal numbers, as every bound here believes. */

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core.build import LIBRARY, SOURCE, compiler, fingerprint
+from oracles.exact.program.balls import KINKS
 
 _off = 0
 
@@ -69,7 +70,10 @@ def without() -> Iterator[None]:
 
 
 def run(code: NDArray[np.int64], arena: NDArray[np.float64]) -> bool:
-    """Run instructions over an arena; whether everything could be decided."""
+    """Run instructions over an arena; whether everything has a result. Of a kink it is the hull, as Arb's."""
     library = loaded()
     assert library is not None
-    return not library.run(code.ctypes.data, len(code), arena.ctypes.data)
+    found = library.run(code.ctypes.data, len(code), arena.ctypes.data)
+    if found < 0:
+        KINKS.say("several elements may be the extreme one")
+    return bool(found <= 0)

@@ -70,21 +70,24 @@ def resolve(
             found.append(_Ray(_flat(slopes), side.operands))
         return found
 
-    whole, rays = _flat(hulls), around(0)
-    with precision(2 * bits):
-        known = [_distinct([ray.slopes[k] for ray in rays], hull, bits) for k, hull in enumerate(whole)]
-        gains = [k for k, b in enumerate(whole) if not is_known(b) and _gains(b, known[k])]
-    if not gains:
+    whole = _flat(hulls)
+    open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
+    if not open_:
         return list(hulls)
-    parts = [Component(frozenset(range(len(whole))), False)]
-    if any(len(known[k]) != 1 for k, b in enumerate(whole) if not is_known(b)):
+    rays = around(0)
+    with precision(2 * bits):
+        known = {k: _distinct([ray.slopes[k] for ray in rays], whole[k], bits) for k in open_}
+        if not any(_gains(whole[k], known[k]) for k in open_):
+            return list(hulls)
+    parts = [Component(frozenset(open_), False)]
+    if any(len(known[k]) != 1 for k in open_):
         # With few bits, as beside literals that are balls, everything would look like a hull.
         parts = components(
             program, inputs, whole, [ray.operands for ray in rays], max(bits, LEAST_BITS), work
         )
     again: list[_Ray] = []
     for part in parts:
-        wide = [k for k in part.elements if not is_known(whole[k])]
+        wide = sorted(part.elements)
         if not part.single and any(len(known[k]) != 1 for k in wide):
             continue  # it jumps
         again = again if again or part.single else around(1)

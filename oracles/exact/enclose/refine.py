@@ -319,8 +319,10 @@ def refine(
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     work, now, before = Work(limits.seconds), bits, None
-    if quickly and not isolated and (found := _by_plan(program, inputs, bits, limits, work)) is not None:
-        return found
+    if quickly and not isolated:
+        found = _by_plan(program, inputs, bits, limits, work, bool(active))
+        if found is not None:
+            return found
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         try:
@@ -353,16 +355,23 @@ def refine(
 
 
 def _by_plan(
-    program: Program, inputs: Sequence[Array], bits: int, limits: Limits, work: Work
+    program: Program,
+    inputs: Sequence[Array],
+    bits: int,
+    limits: Limits,
+    work: Work,
+    differentiated: bool,
 ) -> list[Enclosure] | None:
     """What the fast core gives, if every element is accepted as it would be of Arb; else None.
 
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
-    whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves.
+    whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves. Of a
+    derivative an element that is narrow at a kink has one slope.
     """
     plan = planned(program) if work.pays_plan(program) else None
-    results = plan.run(inputs) if plan and work.pays(plan.by_arb) else None
-    if plan is None or results is None:
+    with KINKS.collected() as kinks:
+        results = plan.run(inputs) if plan and work.pays(plan.by_arb) else None
+    if plan is None or results is None or (kinks and not differentiated):
         return None
     sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]
     largest = [float(np.max(size, initial=0.0)) for size in sizes]

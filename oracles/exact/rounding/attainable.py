@@ -126,9 +126,12 @@ def _by_plan(
         around.see(formats)
         return True
 
-    if not every(plan.blocks, work_on, "exact values nearby"):
-        return None
+    with KINKS.collected() as kinks:
+        if not every(plan.blocks, work_on, "exact values nearby"):
+            return None
     if any(mask.any() for mask in open_):
+        if kinks:  # hulls, of which Arb's rule says more
+            return None
         elements = plan.elements(
             open_, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
         )

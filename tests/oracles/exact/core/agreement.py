@@ -37,7 +37,8 @@ def held(program: Program, given: Sequence[Any], at: Sequence[Any], bits: int = 
 
     What is "wrong": a ball without the truth, a decision that Arb does not make, a value that does not exist.
     """
-    found = Plan(program, rule).run(given)
+    with KINKS.collected() as opened:
+        found = Plan(program, rule).run(given)
     try:
         with KINKS.collected() as kinks:
             truths = evaluate(program, at, bits)
@@ -45,7 +46,7 @@ def held(program: Program, given: Sequence[Any], at: Sequence[Any], bits: int = 
         return Counter({"undecided" if found is None else "wrong: decided": 1})
     if found is None:
         return Counter({"kink" if kinks else "given up": 1})
-    if kinks:
+    if kinks and not opened:
         return Counter({"wrong: a kink": 1})
     said: Counter[str] = Counter()
     for pairs, truth in zip(found, truths, strict=True):

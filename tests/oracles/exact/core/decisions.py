@@ -142,25 +142,45 @@ def stepped(name: str, how: int, rng: Generator, n: int, core: ctypes.CDLL | Non
 
 
 def extremes(operation: str, sign: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
-    """Which of each row is the largest (or, for the sign -1, the smallest)."""
+    """Which of each row is the largest (or, for the sign -1, the smallest); or all that may be."""
     x, t = (_interleaved(*touching(rng, n * WIDTH // 2)) for _ in range(2))
     operands = (x, t) if operation == "mixture" else (x,)
     found = decided(operation, *operands, rows=n, count=WIDTH, numbers=(WIDTH, 1, sign), core=core)
-    wrong, possible = [], 0
+    wrong, possible, made = [], 0, 0
     for k, (f, row) in enumerate(zip(found, _rows(ends(x)), strict=True)):
-        best = _winner(row, sign)
-        possible += best is not None
-        if f is None:
-            continue
-        right = best is not None and (
-            np.array_equal(f.h, np.arange(WIDTH) == best) and not f.l.any() and not f.r.any()
-            if operation == "weights"
-            else np.array_equal(
-                [f.h[0], f.l[0], f.r[0]], [v[k * WIDTH + best] for v in (t.h, t.l, t.r)], equal_nan=True
+        assert isinstance(f, Pairs)
+        own = slice(k * WIDTH, (k + 1) * WIDTH)
+        terms = t if operation == "mixture" else None
+        may = _may_be(row, sign)
+        possible += len(may) == 1
+        if len(may) == 1 and _is_that(f, may[0], terms and Pairs(terms.h[own], terms.l[own], terms.r[own])):
+            made += 1
+        elif not _holds_all(f, may, terms and ends(Pairs(terms.h[own], terms.l[own], terms.r[own]))):
+            wrong.append(k)
+    return Decided(made, possible, wrong)
+
+
+def _is_that(f: Pairs, best: int, terms: Pairs | None) -> bool:
+    """Whether it says of one element that it is the extreme one."""
+    if terms is None:
+        return np.array_equal(f.h, np.arange(WIDTH) == best) and not f.l.any() and not f.r.any()
+    own = [v[best] for v in (terms.h, terms.l, terms.r)]
+    return np.array_equal([f.h[0], f.l[0], f.r[0]], own, equal_nan=True)
+
+
+def _holds_all(f: Pairs, may: list[int], terms: list[Ends | None] | None) -> bool:
+    """Whether each share that an element may have is in its ball, or each mixture of terms."""
+    with precision(BITS):
+        found = ends(f)
+        if terms is None:
+            return all(
+                b is not None and b.low <= 0 and (k not in may or b.high >= 1) and b.high <= 1
+                for k, b in enumerate(found)
             )
-        )
-        wrong += [] if right else [k]
-    return Decided(sum(f is not None for f in found), possible, wrong)
+        own = [terms[k] for k in may]
+        if any(e is None for e in own):
+            return found[0] is None
+        return found[0] is None or all(found[0].low <= e.low and e.high <= found[0].high for e in own if e)
 
 
 def _interleaved(x: Pairs, y: Pairs) -> Pairs:
@@ -172,12 +192,13 @@ def _rows(found: list[Ends | None]) -> Iterator[list[Ends | None]]:
     return (found[k : k + WIDTH] for k in range(0, len(found), WIDTH))
 
 
-def _winner(row: list[Ends | None], sign: int) -> int | None:
+def _may_be(row: list[Ends | None], sign: int) -> list[int]:
+    """Which elements may be the extreme one: above which no other certainly is."""
+
+    def above(one: Ends | None, other: Ends | None) -> bool:
+        if one is None or other is None:
+            return False
+        return bool(one.low > other.high if sign > 0 else one.high < other.low)
+
     with precision(BITS):
-        for k, one in enumerate(row):
-            others = [o for j, o in enumerate(row) if j != k]
-            if one is not None and all(
-                o is not None and (one.low > o.high if sign > 0 else one.high < o.low) for o in others
-            ):
-                return k
-    return None
+        return [k for k, own in enumerate(row) if not any(above(other, own) for other in row)]

@@ -54,7 +54,7 @@ def applied(
     code = np.array([instruction(made)], np.int64)
     core = core or library.loaded()
     assert core is not None, library.problem()
-    if core.run(code.ctypes.data, 1, arena.ctypes.data):
+    if core.run(code.ctypes.data, 1, arena.ctypes.data) > 0:
         return None
     if integers:
         return arena[at:].view(np.int64)

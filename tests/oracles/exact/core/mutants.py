@@ -81,6 +81,13 @@ MUTANTS = {
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
     "the largest at a tie": Mutant("weights", "!above(top, sign < 0 ? negative(x) : x)", "0"),
+    "shares of the largest alone": Mutant(
+        "weights", "!(upper(q->c < 0 ? negative(x) : x) < low)", "lower(q->c < 0 ? negative(x) : x) == low"
+    ),
+    "shares up to a half": Mutant("weights", "(ball){0.5, 0, 0.5}", "(ball){0.25, 0, 0.25}"),
+    "a mixture from its first term on": Mutant("mixture", "lower(t) < from", "from > to"),
+    "a mixture up to its first term": Mutant("mixture", "upper(t) > to", "to == -INFINITY"),
+    "a mixture without what is not known": Mutant("mixture", "0.0 * (lower(t) + upper(t))", "0.0"),
 }  # fmt: skip
 
 

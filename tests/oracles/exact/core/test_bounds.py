@@ -7,9 +7,13 @@ import pytest
 
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.formats import ROUNDING_MODELS
-from oracles.exact.program.program import Builder
+from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.reductions import reduce_max
+from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.program import Builder, Var
 from oracles.exact.rounding.bound import bound
 from tests.oracles.exact.core.agreement import assert_alike
 from tests.oracles.exact.programs import SAMPLES
@@ -42,3 +46,39 @@ def test_every_sample_and_its_gradient_are_bounded_as_by_arb(name, model, dtype)
         assert pairs or not finite or fused or name in ARBS
         for found, balls in zip(pairs, slow.balls if pairs else (), strict=True):
             assert_alike(found, balls, WIDER.get(name, PART), PART)
+
+
+def soft(x: Var) -> Var:
+    """By hand: what is exponentiated is differentiated through its largest element."""
+    e = scalar("exp", x - reduce_max(x, (1,), keepdims=True))
+    return e / reduce_sum(e, (1,), keepdims=True)
+
+
+@pytest.mark.parametrize("model", ["numpy", "torch"])
+def test_a_row_in_which_two_are_largest_is_the_core_s_too(model):
+    builder = Builder()
+    program = builder.program([soft(builder.input((2, 4), "float32"))])
+    gradient = vjp(program, [0])
+    x = np.array([[1.0, 0.5, 1.0, -2.0], [0.25, 3.0, 1.0, 0.5]])
+    given = [x, np.array([[1.0, -2.0, 0.5, 3.0], [0.5, 1.0, -1.0, 2.0]])]
+    (found,) = bound(gradient, given, ROUNDING_MODELS[model]).found
+    (true,) = refine(gradient, given, 128, Limits(), (0,), quickly=True)
+    with library.without():
+        (balls,) = bound(gradient, given, ROUNDING_MODELS[model]).balls
+        (by_arb,) = refine(gradient, given, 128, Limits(), (0,), quickly=True)
+    assert isinstance(found, Pairs)
+    assert true.pairs is not None
+    assert true.kinks == by_arb.kinks == ()
+    assert_alike(found, balls)
+    assert_alike(true.pairs, by_arb.balls, wider=np.inf)
+    assert float(true.radius.max()) < 1e-29
+
+
+def test_a_slope_that_is_not_one_there_is_arb_s():
+    builder = Builder()
+    program = builder.program([reduce_max(builder.input((2, 3), "float32"), (1,))])
+    given = [np.array([[1.0, 0.5, 1.0], [0.25, 3.0, 1.0]]), np.array([2.0, 3.0])]
+    (found,) = refine(vjp(program, [0]), given, 128, Limits(), (0,), quickly=True)
+    assert found.pairs is None
+    assert found.kinks
+    assert [ball.contains(0) and ball.contains(2) for ball in found.balls[0]] == [True, False, True]

@@ -48,8 +48,8 @@ def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
         return blended(rng, 300, core).wrong
     if name in STEPS:
         return [k for how in range(4) for k in stepped(name, how, rng, 300, core).wrong]
-    if name == "weights":
-        return extremes(name, 1, rng, 300, core).wrong
+    if name in ("weights", "mixture"):
+        return [k for sign in (1, -1) for k in extremes(name, sign, rng, 300, core).wrong]
     draws = 12 if name == "matmul" else 1  # each of one kind
     return [k for _ in range(draws) for k in TRIALS[name].hold(TRIALS[name].draw(rng, 1500), core).wrong]
 

@@ -16,13 +16,15 @@ from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import structure
 from oracles.exact.core.rules import RULES, rule
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
-from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.balls import KINKS, filled, precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.primitives import arithmetic, arrays, choices, linear_algebra, orders, reductions
 from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Program
-from tests.oracles.exact.core.agreement import bits_of, held, random_program
+from tests.oracles.exact.core.agreement import assert_alike, bits_of, held, random_program
+from tests.oracles.exact.core.operands import BITS
 from tests.oracles.exact.programs import SAMPLES, build
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
@@ -92,12 +94,6 @@ UNDECIDED = {
     "a comparison": lambda x: choices.select(choices.compare("lt", _zero(x), 0.0), x, -x),
     "an equality": lambda x: choices.select(choices.compare("eq", _zero(x), 0.0), x, -x),
     "a tie": lambda x: choices.blend(x, x, x * 2.0, x * 3.0, x),
-    "two largest": lambda x: x.builder.emit(
-        reductions.weights, (arrays.concatenate([x, x], 0),), (6,), x.dtype, axes=(0,), largest=True
-    ),
-    "two smallest": lambda x: x.builder.emit(
-        reductions.mixture, (arrays.concatenate([x, x], 0),) * 2, (), x.dtype, axes=(0,), largest=False
-    ),
     "a step": lambda x: orders.take_along(x, orders.argsort(_zero(x), 0), 0),
     "a kink of a detour": lambda x: (
         fn.absolute(x) * x.builder.emit(choices.floor, (_zero(x),), x.shape, x.dtype)
@@ -109,6 +105,32 @@ UNDECIDED = {
 def test_what_cannot_be_decided_gives_nothing(name):
     x = np.array([0.1, 0.7, 0.3])
     assert run(UNDECIDED[name], x) is None
+
+
+TIED = {
+    "two largest": lambda x: x.builder.emit(
+        reductions.weights, (arrays.concatenate([x, x], 0),), (6,), x.dtype, axes=(0,), largest=True
+    ),
+    "two smallest": lambda x: x.builder.emit(
+        reductions.mixture, (arrays.concatenate([x, x], 0), arrays.concatenate([x, 3.0 * x], 0)), (), x.dtype,
+        axes=(0,), largest=False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_what_is_tied_is_the_hull_that_arb_gives_and_a_kink(name):
+    builder = Builder()
+    x = builder.input((3,), "float64")
+    program, at = builder.program([TIED[name](x)]), [np.array([0.1, 0.7, 0.3])]
+    with KINKS.collected() as kinks:
+        (found,) = Plan(program, rule).run(at)
+    with KINKS.collected() as by_arb:
+        (balls,) = evaluate(program, at, BITS)
+    assert kinks
+    assert by_arb
+    assert_alike(found, balls)
+    assert (found.r > 0).any()
 
 
 @pytest.mark.parametrize("holds", [True, False])
