@@ -112,8 +112,8 @@ def reads(node: Node, rows: int) -> list[Read] | None:
         case "sum" | "top" | "bottom" | "mixture" | "sum_grows":
             fits = own % second == 0
             by_rows = [True, node.operation in ("mixture", "sum_grows")]
-        case "cumsum" | "weights":
-            fits, by_rows = own % (first * second) == 0, [True]
+        case "cumsum" | "weights" | "attains":
+            fits, by_rows = own % (first * second) == 0, [True, True]
         case "matmul" | "matmul_grows":
             matrix = third * node.columns
             one = node.size == matrix  # its rows are the rows; of several, whole matrices are

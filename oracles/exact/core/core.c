@@ -147,7 +147,7 @@ INLINE ball raised(ball x, reduced t, dd power) {
   double scale, rest = small ? 0x1p-128 : 1;
   memcpy(&scale, &high, 8);
   dd z = {p.h * scale * rest, p.l * scale * rest};
-  double relative = x.r * (1 + x.r) * (1 + 0x1p-40) + 0x1p-100, r = (z.h * relative + ETA) * UP;
+  double relative = x.r * (1 + x.r * (0.5 + 0.25 * x.r)) * (1 + 0x1p-40) + 0x1p-100, r = (z.h * relative + ETA) * UP;
   r = (x.h >= -747) & (x.h <= 700) & (x.r <= 0.5) ? r : INFINITY;
   int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
   z.h = one ? 1.0 : none ? 0.0 : z.h;
@@ -246,6 +246,7 @@ INLINE ball at_most(ball x, double limit) {
   return either(cut, with(z, part.r), x);
 }
 INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
+INLINE ball top_end(ball x) { return (ball){upper(x), 0, x.r < INFINITY ? 0.0 * upper(x) : INFINITY}; }
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
   return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
 }
@@ -287,8 +288,8 @@ INLINE ball get(view v, int64_t i) { return (ball){v.h[i], v.l[i], v.r[i]}; }
 enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
   LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN,
-  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST,
-  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
+  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER,
+  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
   SMOOTH(NAMED)
 };
@@ -346,6 +347,7 @@ ONE_OPERAND(magnitudes, magnitude(X))
 ONE_OPERAND(roots, root(X))
 ONE_OPERAND(copies, X)
 ONE_OPERAND(nonnegatives, nonnegative(X))
+ONE_OPERAND(uppers, top_end(X))
 TWO_OPERANDS(sums, add(X, Y))
 TWO_OPERANDS(differences, add(X, negative(Y)))
 TWO_OPERANDS(products, mul(X, Y))
@@ -494,6 +496,7 @@ static int elementwise(const instruction *q, double *arena) {
       case NONNEGATIVE: nonnegatives(count, x, h, l, r); break;
       case AT_MOST: at_most_ones(count, x, arena[q->in[1].at], h, l, r); break;
       case AT_LEAST: at_least_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      case UPPER: uppers(count, x, h, l, r); break;
 #define APPLIED(name) case OF_##name: name##_all(count, x, h, l, r); break;
       SMOOTH(APPLIED)
     }
@@ -696,6 +699,21 @@ static int chosen(const instruction *q, double *arena) {
   }
   return found;
 }
+/* Which elements of a row equal its extreme one, in[1]: the one that certainly is it; or numbers that are known. */
+static int attaining(const instruction *q, double *arena) {
+  int unknown = 0;
+  for (int64_t i = 0; i < q->n / q->a; i++) {
+    int64_t at = first_of(q, i), best = winner(q, arena, at), *found = (int64_t *)(arena + q->out) + at;
+    ball top = element(arena, &q->in[1], i);
+    for (int64_t k = 0; k < q->a; k++) {
+      ball x = element(arena, &q->in[0], at + k * q->b);
+      int one = best < 0 ? same(x, top) : k == best;
+      unknown |= (best < 0) & !one & !(q->c < 0 ? above(x, top) : above(top, x));
+      found[k * q->b] = one;
+    }
+  }
+  return unknown;
+}
 static int moved(const instruction *q, double *arena) {
   const int64_t *where = (const int64_t *)(arena + q->in[1].at);
   if (q->op == TAKE)
@@ -835,6 +853,7 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
       case TOP: unknown = extreme(q, arena, 1); break;
       case BOTTOM: unknown = extreme(q, arena, -1); break;
       case WEIGHTS: case MIXTURE: unknown = chosen(q, arena); break;
+      case ATTAINS: unknown = attaining(q, arena); break;
       case TAKE: case SCATTER: unknown = moved(q, arena); break;
       case CUMSUM: unknown = running(q, arena); break;
       case MATMUL: unknown = matrices(q, arena); break;

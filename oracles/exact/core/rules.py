@@ -40,9 +40,33 @@ def _compare(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         if any(v.node.integers for v in values):
             return None
+        if operation in ("eq", "ne") and (found := _attains(plan, *values) or _attains(plan, *values[::-1])):
+            return found if operation == "eq" else plan.elementwise("not", found, integers=True)
         return plan.elementwise(operation, *values, integers=True)
 
     return rule
+
+
+def _attains(plan: Writer, x: Value, top: Value) -> Value | None:
+    """Whether elements equal the extreme one of their own row, which no digits tell of computed numbers.
+
+    None where that is not what is compared.
+    """
+    extreme = top.node
+    if (
+        extreme.operation not in ("top", "bottom")
+        or extreme.operands[0][0] is not x.node
+        or x.shape != x.whole
+    ):
+        return None
+    count, apart, _ = extreme.numbers
+    at = np.arange(x.node.size)
+    rows = np.broadcast_to(np.arange(extreme.size).reshape(top.shape), x.shape)
+    if not np.array_equal(rows.ravel(), at // (count * apart) * apart + at % apart):
+        return None
+    numbers = (count, apart, 1 if extreme.operation == "top" else -1)
+    operands = ((x.node, 0, 1), (extreme, 0, 1))
+    return Value(plan.node("attains", operands, x.node.size, x.node.size, True, numbers), x.shape, x.whole)
 
 
 def _logic(operation: str) -> Rule:

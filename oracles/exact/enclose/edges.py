@@ -47,7 +47,8 @@ def _edges(function: Program, wrt: Sequence[int]) -> list[Equation]:
                 found += counted
         if any(v in moving for v in e.operands):
             compares = e.primitive.comparison is not None and e.primitive.comparison.larger is not None
-            if e.operands[0].is_float and (compares or e.primitive.around or e.primitive.kink):
+            steps = e.primitive.around is not None and not (e.primitive is convert_ and e.output.is_float)
+            if e.operands[0].is_float and (compares or steps or e.primitive.kink):
                 found.append(e)
             elif e.primitive in (argmax_, argsort_):
                 orders[e.output] = [e]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
@@ -26,9 +26,9 @@ class Fact(NamedTuple):
         rows: For each element, the row that it belongs to.
         length: How many elements a row has.
         of: For "top", what it is the largest of, and `home` the row of each of its elements.
-        slack: For "shifted" and "unit", one number per row: where a compiler computes an element twice, once
-            for the maximum and once to subtract it, the difference is at most this, and at least minus this
-            somewhere in the row.
+        slack: For "shifted" and "unit", one number per row (or what writes them, in a plan): where a compiler
+            computes an element twice, once for the maximum and once to subtract it, the difference is at most
+            this, and at least minus this somewhere in the row.
     """
 
     kind: str
@@ -36,14 +36,14 @@ class Fact(NamedTuple):
     length: int
     of: Var | None = None
     home: Array | None = None
-    slack: Array | None = None
+    slack: Any = None
 
 
 class Limit(NamedTuple):
     """That every element of a result is at most, or at least, these numbers."""
 
     at_most: bool
-    numbers: Array
+    numbers: Any
 
     def on(self, result: Array) -> Array:
         """The result, narrowed."""
@@ -104,7 +104,7 @@ class Maxima:
             return self.unchanged(equation, operands, result)
         out, fact = equation.output, self.facts.get(equation.operands[0])
         if fact is not None and fact.kind != "top":
-            slack = _rounded(fact.slack, out.dtype) if out.is_float else fact.slack
+            slack = self.rounded(fact.slack, out.dtype) if out.is_float else fact.slack
             self.facts[out] = fact._replace(slack=slack)
         return result
 
@@ -135,21 +135,18 @@ class Maxima:
         fact = self._top_of(*equation.operands)
         if fact is None:
             return result
-        slack = np.zeros(1 + int(fact.rows.max(initial=-1)))
-        if self.fused:
-            np.maximum.at(slack, fact.rows.ravel(), [_diameter(b) for b in operands[0].ravel().tolist()])
-            slack *= 1 + 2 * format_of(equation.output.dtype).unit
+        slack = self.parted(equation, operands[0], fact)
         self.facts[equation.output] = fact._replace(kind="shifted", of=None, slack=slack)
-        return Limit(True, slack[fact.rows])
+        return self.limit(True, slack, fact.rows)
 
     def exponential(self, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
         """e^(x - max(x)), and its slope, is at most 1, and 1 somewhere."""
         fact = self.facts.get(equation.operands[0])
         if fact is None or fact.kind != "shifted" or equation.params["order"] > 1:
             return result
-        slack = _rounded(fact.slack, equation.output.dtype)
+        slack = self.rounded(fact.slack, equation.output.dtype)
         self.facts[equation.output] = fact._replace(kind="unit", slack=slack)
-        return Limit(True, _powers(slack)[fact.rows])
+        return self.limit(True, slack, fact.rows, 1)
 
     def total(self, equation: Equation, operands: list[Array], result: Array) -> Array | Limit:
         """The sum of numbers of which one is 1 is at least 1, where whole rows are summed."""
@@ -161,8 +158,7 @@ class Maxima:
         cells = fact.rows.transpose(*rest, *axes).reshape(equation.output.size, -1)
         if not (cells == cells[:, :1]).all() or cells.shape[1] != fact.length:
             return result
-        assert fact.slack is not None
-        return Limit(False, _powers(-fact.slack)[cells[:, 0]].reshape(equation.output.shape))
+        return self.limit(False, fact.slack, cells[:, 0].reshape(equation.output.shape), -1)
 
     def equal(self, equation: Equation, operands: list[Array], result: Array) -> Array:
         """Which elements may equal the largest of their row: at least one does."""
@@ -190,6 +186,27 @@ class Maxima:
         self.facts[equation.output] = fact._replace(kind="unit", of=None, slack=slack)
         return whole if (whole == 0.5).any() else whole == 1
 
+    # -- slack: where a compiler may compute an element twice ------------------------------------------------
+
+    def parted(self, equation: Equation, x: Any, fact: Fact) -> Any:
+        """How far apart an element of each row and the same one may be, computed twice and subtracted."""
+        slack = np.zeros(1 + int(fact.rows.max(initial=-1)))
+        if self.fused:
+            np.maximum.at(slack, fact.rows.ravel(), [_diameter(b) for b in x.ravel().tolist()])
+            slack *= 1 + 2 * format_of(equation.output.dtype).unit
+        return slack
+
+    def rounded(self, slack: Any, dtype: str) -> Any:
+        """The slack of exponents after they, or their powers, were rounded; 0 and 1 themselves stay."""
+        return np.where(slack > 0, (1 + slack) * (1 + TWICE_UNITS * format_of(dtype).unit) - 1, 0.0)
+
+    def limit(self, at_most: bool, slack: Any, rows: Array, power: int = 0) -> Limit:
+        """The limit that each row's slack is, or e^(power slack)."""
+        numbers = _powers(power * slack) if power else slack
+        return Limit(at_most, numbers[rows.ravel()].reshape(rows.shape))
+
+    # -- which element is which ------------------------------------------------------------------------------
+
     def _source(self, v: Var) -> Var:
         return self.same.get(v, v)
 
@@ -199,12 +216,6 @@ class Maxima:
         if fact is None or fact.kind != "top" or fact.of is not self._source(x) or top.shape != x.shape:
             return None
         return fact if fact.home is not None and np.array_equal(fact.rows, fact.home) else None
-
-
-def _rounded(slack: Array | None, dtype: str) -> Array:
-    """The slack of exponents after they, or their powers, were rounded; 0 and 1 themselves stay."""
-    assert slack is not None
-    return np.where(slack > 0, (1 + slack) * (1 + TWICE_UNITS * format_of(dtype).unit) - 1, 0.0)
 
 
 def _keeps(equation: Equation) -> bool:

@@ -1,8 +1,7 @@
 """B by the fast core: the plan of a program in which every ball grows as its dtype rounds.
 
 Each rule here is that of the primitive's `rounded`, on pairs; where one is missing, that equation is Arb's;
-where a comparison may turn, or where a number may overflow, all of B is. The fused arithmetic of a compiler
-around a largest element (`maxima`) is Arb's as well.
+where a comparison may turn, or where a number may overflow, all of B is.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.core.functions import whole_exponent
-from oracles.exact.core.nodes import HULL, Value
+from oracles.exact.core.nodes import HULL, Node, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
 from oracles.exact.core.rules import STEPPED, rule, step
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
-from oracles.exact.program.maxima import Limit, Maxima
+from oracles.exact.program.maxima import Fact, Limit, Maxima
 from oracles.exact.program.primitives.orders import argmax_, first_of_the_best
 from oracles.exact.program.primitives.sums import sum_units
 from oracles.exact.program.program import Array, Equation, Program
@@ -34,6 +33,7 @@ from oracles.exact.program.scalars import (
     SIGMOID_FLOOR,
     SLACKS,
     SLOPE_ULPS,
+    TWICE_UNITS,
 )
 
 BITS = 96
@@ -58,9 +58,7 @@ class BoundPlan(Plan):
     def __init__(self, program: Program, model: RoundingModel, leaving: set[Any]) -> None:
         self.growth, self.leaving = Growth(model), leaving
         largest = any(e.primitive.name == "reduce_max" for e in program.equations)
-        if largest and model.fuses:
-            raise Unsupported("fused maxima")
-        self.maxima = Maxima(False) if largest else None
+        self.maxima = PlannedMaxima(self, model.fuses) if largest else None
         super().__init__(program, rule)
         self.maxima = None  # as large as the arrays, and asked while the plan is written
 
@@ -85,9 +83,13 @@ class BoundPlan(Plan):
         ]
         if any(k is None and v.node.integers for k, v in zip(known, values, strict=True)):
             return found
+        assert self.maxima is not None
+        self.maxima.operands = values
         limit = primitive.rows(self.maxima, equation, known, None)  # type: ignore[arg-type]
         if not isinstance(limit, Limit):
             return found
+        if isinstance(limit.numbers, Value):
+            return self.elementwise("smaller" if limit.at_most else "larger", found, limit.numbers)
         only = limit.only
         if only is None:
             raise Unsupported("limits that differ")
@@ -174,6 +176,56 @@ class BoundPlan(Plan):
     def not_negative(self, value: Value) -> Value:
         """What is not below 0."""
         return self._with("nonnegative", value, [0.0])
+
+
+class PlannedMaxima(Maxima):
+    """What largest elements say of their rows, where slack is computed by the plan itself.
+
+    A number that is at most s is its own minimum with s, so it is in the minimum of its ball and s; likewise
+    the maximum.
+
+    Attributes:
+        operands: Of the equation that is asked about, as the plan has them.
+    """
+
+    def __init__(self, plan: BoundPlan, fused: bool) -> None:
+        super().__init__(fused)
+        self.plan = plan
+        self.operands: tuple[Value, ...] = ()
+
+    def parted(self, equation: Equation, x: Any, fact: Fact) -> Any:
+        """As `Maxima.parted`: x - x of a ball goes up to its diameter."""
+        value = self.operands[0]
+        if not self.fused or _is_given(value.node):
+            return np.zeros(1 + int(fact.rows.max(initial=-1)))
+        rows = np.argsort(fact.rows, axis=None, kind="stable").reshape(-1, fact.length)
+        diameters = self.plan.moved(self.plan.elementwise("sub", value, value), rows)
+        slack = self.plan.reduced("top", diameters, (1,))
+        return self._upper(self.plan.widened(slack, 2 * format_of(equation.output.dtype).unit))
+
+    def rounded(self, slack: Any, dtype: str) -> Any:
+        """As `Maxima.rounded`; of a row that is exact, too, which is wider by these few roundings."""
+        if not isinstance(slack, Value):
+            return super().rounded(slack, dtype)
+        units = TWICE_UNITS * format_of(dtype).unit
+        return self._upper(self.plan.padded(self.plan.widened(slack, units), units))
+
+    def limit(self, at_most: bool, slack: Any, rows: Array, power: int = 0) -> Limit:
+        """As `Maxima.limit`."""
+        if not isinstance(slack, Value):
+            return super().limit(at_most, slack, rows, power)
+        if power:
+            slack = self.plan.elementwise("exp", slack if power > 0 else self.plan.elementwise("neg", slack))
+        return Limit(at_most, self.plan.moved(slack, rows))
+
+    def _upper(self, value: Value) -> Value:
+        """The upper end of each ball: a wide one's exponential is far wider than it needs to be."""
+        return self.plan.elementwise("upper", value)
+
+
+def _is_given(node: Node) -> bool:
+    """Whether it has numbers that are given, which nothing computes a second time."""
+    return node.operation == "input" or (node.operation == "take" and _is_given(node.operands[0][0]))
 
 
 def _above(number: float) -> float:

@@ -9,6 +9,9 @@ import torch
 from harness import check_gradient
 from harness.exact import exact_gradient
 from harness.verdicts import Verdict
+from oracles.exact.enclose.edges import is_at_an_edge
+from oracles.exact.enclose.evaluate import Work
+from oracles.frameworks.framework import framework
 from tests.sampling import WHOLE
 
 
@@ -190,3 +193,17 @@ def test_a_jump_that_hangs_on_what_cancels_wants_more_bits():
 
     assert jumps(verdict(lambda x: torch.where(square(x) > 0, x + 1, x), x))
     assert smooth(verdict(lambda x: torch.where(square(x) > 0, x * x + x, x), x))
+
+
+def test_a_cast_from_one_float_to_another_has_no_edge():
+    """Else each number in bfloat16 that is whole, as a mask or a bias of 0, asks for slopes on both sides."""
+
+    def recorded(function):
+        x = np.array([0.0, 1.0, -2.5], np.float32)
+        return framework("jax").record(function, [x], differentiate=True).program, [x]
+
+    wide, at = recorded(lambda x: jnp.exp(x.astype(jnp.bfloat16)).astype(jnp.float32))
+    assert any(e.primitive.name == "convert" for e in wide.equations)
+    assert not is_at_an_edge(wide, at, [0], Work(10))
+    whole, at = recorded(lambda x: x * x.astype(jnp.int32).astype(jnp.float32))
+    assert is_at_an_edge(whole, at, [0], Work(10))

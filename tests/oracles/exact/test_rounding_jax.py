@@ -168,7 +168,7 @@ def test_of_inputs_the_largest_is_known_exactly():
     x = np.array([[300.0, 1.0, -2.0]], np.float32)
     e, total = check(lambda x: [e := jnp.exp(x - x.max(-1, keepdims=True)), e.sum(-1)], (x,), "float32")
     assert all(b <= 1 for b in e.ravel())
-    assert total.item() >= 1
+    assert total.item().lower() >= 1 - 2.0**-50  # a ball of Arb's has a radius of 30 bits
 
 
 def test_a_sigmoid_of_anything_is_between_0_and_1():

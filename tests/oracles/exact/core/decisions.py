@@ -14,7 +14,7 @@ from oracles.exact.core.nodes import AROUND, HULL, STEPS
 from oracles.exact.core.pairs import Pairs, sum_of_numbers
 from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.program import PRIMITIVES
-from tests.oracles.exact.core.kernels import decided
+from tests.oracles.exact.core.kernels import applied, decided
 from tests.oracles.exact.core.operands import BITS, balls, numbers
 
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
@@ -157,6 +157,35 @@ def extremes(operation: str, sign: int, rng: Generator, n: int, core: ctypes.CDL
             made += 1
         elif not _holds_all(f, may, terms and ends(Pairs(terms.h[own], terms.l[own], terms.r[own]))):
             wrong.append(k)
+    return Decided(made, possible, wrong)
+
+
+def attained(sign: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Which elements of each row equal its extreme one: the one that certainly is it, or known numbers."""
+    x = _interleaved(*touching(rng, n * WIDTH // 2))
+    top = applied("top" if sign > 0 else "bottom", x, size=n, numbers=(WIDTH, 1, sign))
+    wrong, possible, made = [], 0, 0
+    with precision(BITS):
+        for k, row in enumerate(_rows(ends(x))):
+            may = _may_be(row, sign)
+            known = [row[j] for j in may]
+            tied = all(one is not None and one.low == one.high == known[0].low for one in known)
+            possible += len(may) == 1 or tied
+            own, one = slice(k * WIDTH, (k + 1) * WIDTH), slice(k, k + 1)
+            f = applied(
+                "attains",
+                Pairs(x.h[own], x.l[own], x.r[own]),
+                Pairs(top.h[one], top.l[one], top.r[one]),
+                size=WIDTH,
+                integers=True,
+                numbers=(WIDTH, 1, sign),
+                core=core,
+            )
+            made += f is not None
+            if f is not None and not (
+                (len(may) == 1 or tied) and np.flatnonzero(f).tolist() == may and set(f.tolist()) <= {0, 1}
+            ):
+                wrong.append(k)
     return Decided(made, possible, wrong)
 
 

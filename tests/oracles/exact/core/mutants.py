@@ -51,7 +51,8 @@ MUTANTS = {
     "exp reduced roughly": Mutant("exp", "two_prod(k, LN_C)", "two_prod(0, LN_C)"),
     "exp below the normal numbers at once": Mutant("exp", "small ? UINT64_C(128) << 52 : 0", "0"),
     "exp below the normal numbers exactly": Mutant("exp", "z.h * relative + ETA", "z.h * relative"),
-    "exp with its slope in the middle": Mutant("exp", "x.r * (1 + x.r)", "x.r"),
+    "exp with its slope in the middle": Mutant("exp", "(1 + x.r * (0.5 + 0.25 * x.r))", "1"),
+    "exp without the third power of a radius": Mutant("exp", "(0.5 + 0.25 * x.r)", "0.5"),
     "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
     "larger up to one end": Mutant("larger", "(ux > uy ? ux : uy)", "ux"),
     "larger at the lower end": Mutant("larger", "lx >= uy", "lx >= ly"),
@@ -81,6 +82,10 @@ MUTANTS = {
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
     "the largest at a tie": Mutant("weights", "!above(top, sign < 0 ? negative(x) : x)", "0"),
+    "the largest equals all": Mutant("attains", "best < 0 ? same(x, top) : k == best", "1"),
+    "the largest equals itself alone": Mutant(
+        "attains", "!(q->c < 0 ? above(x, top) : above(top, x))", "0"
+    ),
     "shares of the largest alone": Mutant(
         "weights", "!(upper(q->c < 0 ? negative(x) : x) < low)", "lower(q->c < 0 ? negative(x) : x) == low"
     ),

@@ -27,6 +27,7 @@ from tests.oracles.exact.core.decisions import (
     COMPARISONS,
     TAKEN,
     Decided,
+    attained,
     blended,
     compared,
     extremes,
@@ -74,6 +75,7 @@ def decisions(draws: int, seed: int) -> int:
             for name in ("weights", "mixture")
             for sign in (1, -1)
         },
+        **{f"attains {sign:+}": lambda n, sign=sign: attained(sign, rng, n) for sign in (1, -1)},
     }
     wrong = 0
     for name, ask in asked.items():

@@ -9,7 +9,15 @@ from flint import arb
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import precision
-from tests.oracles.exact.core.decisions import COMPARISONS, TAKEN, blended, compared, extremes, stepped
+from tests.oracles.exact.core.decisions import (
+    COMPARISONS,
+    TAKEN,
+    attained,
+    blended,
+    compared,
+    extremes,
+    stepped,
+)
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.trials import TRIALS
 
@@ -60,6 +68,13 @@ def test_a_step_that_is_taken_is_that_of_the_whole_ball(name, how):
 @pytest.mark.parametrize("operation", ["weights", "mixture"])
 def test_an_extreme_element_that_is_decided_is_the_one(operation, sign):
     found = extremes(operation, sign, np.random.default_rng(5), 200)
+    assert not found.wrong
+    assert found.made >= 0.8 * found.possible > 50
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_equals_the_extreme_element_does(sign):
+    found = attained(sign, np.random.default_rng(5), 300)
     assert not found.wrong
     assert found.made >= 0.8 * found.possible > 50
 

@@ -10,7 +10,7 @@ import pytest
 
 from oracles.exact.core.build import SOURCE, compiler
 from oracles.exact.core.nodes import STEPS
-from tests.oracles.exact.core.decisions import COMPARISONS, blended, compared, extremes, stepped
+from tests.oracles.exact.core.decisions import COMPARISONS, attained, blended, compared, extremes, stepped
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS
@@ -48,6 +48,8 @@ def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
         return blended(rng, 300, core).wrong
     if name in STEPS:
         return [k for how in range(4) for k in stepped(name, how, rng, 300, core).wrong]
+    if name == "attains":
+        return [k for sign in (1, -1) for k in attained(sign, rng, 300, core).wrong]
     if name in ("weights", "mixture"):
         return [k for sign in (1, -1) for k in extremes(name, sign, rng, 300, core).wrong]
     draws = 12 if name == "matmul" else 1  # each of one kind

@@ -133,6 +133,33 @@ def test_what_is_tied_is_the_hull_that_arb_gives_and_a_kink(name):
     assert (found.r > 0).any()
 
 
+def _peaks(x):
+    """Which elements equal the largest of their row: of computed numbers, as in the gradient of a maximum."""
+    rows = scalar("exp", x)
+    top = reductions.reduce_max(rows, (1,), keepdims=True)
+    return choices.select(choices.compare("eq", rows, arrays.reshape(top, (2, 1))), rows, -rows)
+
+
+@pytest.mark.parametrize(
+    ("third", "decided"), [(0.3, True), (0.7, False)], ids=["one is the largest", "two may be"]
+)
+def test_a_computed_number_is_the_largest_of_its_row_where_no_other_may_be(third, decided):
+    x = np.array([[0.1, 0.7, third], [0.5, -0.5, 0.25]])
+    found = run(_peaks, x)
+    assert (found is not None) == decided
+    if found:
+        assert np.sign(found[0].h).tolist() == [[-1, 1, -1], [1, -1, -1]]
+
+
+def test_known_numbers_may_be_the_largest_together():
+    def f(x):
+        top = reductions.reduce_min(x, (0,), keepdims=True)
+        return choices.select(choices.compare("ne", top, x), x * 0.0, x)
+
+    (found,) = run(f, np.array([[1.0, 2.0], [1.0, 3.0], [4.0, 2.5]]))
+    assert found.h.tolist() == [[1, 2], [1, 0], [0, 0]]
+
+
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_guard_that_does_not_hold_gives_nothing(holds):
     builder = Builder()
