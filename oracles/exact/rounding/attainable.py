@@ -302,12 +302,18 @@ def _moving(
     asked = _decisions(program, {program.inputs[i] for i in fixed})
     if not asked.outputs:
         return floating
+    used = {v for e in asked.equations for v in e.operands}
+    read = [i for i, v in enumerate(program.inputs) if v in used]
+    asked = Program(tuple(program.inputs[i] for i in read), asked.equations, asked.outputs)
+    given, at = [inputs[i] for i in read], {i: k for k, i in enumerate(read) if i in fixed}
     try:
-        here = evaluate(asked, inputs, bits, work)
+        here = evaluate(asked, given, bits, work)
         with precision(bits):
-            steps = {i: _ends(exact(inputs[i]), _halves(inputs[i], program.inputs[i].dtype)) for i in fixed}
+            steps = {
+                k: _ends(exact(inputs[i]), _halves(inputs[i], program.inputs[i].dtype)) for i, k in at.items()
+            }
         for seed in range(PERTURBATIONS):
-            there = evaluate(asked, _moved(inputs, steps, seed), bits, work)
+            there = evaluate(asked, _moved(given, steps, seed), bits, work)
             if not all(map(np.array_equal, here, there)):
                 return least
     except Undecided:
