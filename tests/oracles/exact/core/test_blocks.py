@@ -17,8 +17,8 @@ from oracles.exact.core.telling import telling
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.formats import RoundingModel
-from oracles.exact.program.primitives import arrays, linear_algebra, orders
+from oracles.exact.program.formats import ROUNDING_MODELS, RoundingModel
+from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders, reductions
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding.quick import BoundPlan
@@ -187,3 +187,29 @@ def test_a_check_in_threads_says_the_same():
     assert str(together) == str(alone)
     with pytest.raises(ValueError, match="threads must be an integer >= 1, got 0"):
         check_gradient(torch.sin, (x,), threads=0)
+
+
+def _soft(x):
+    rows = scalar("exp", x) * x
+    e = scalar("exp", rows - reductions.reduce_max(rows, (1,), keepdims=True))
+    return e / arrays.reduce_sum(e, (1,), keepdims=True)
+
+
+def _largest(x):
+    rows = scalar("exp", x)
+    top = reductions.reduce_max(rows, (1,), keepdims=True)
+    return choices.select(choices.compare("eq", rows, top), rows, -rows)
+
+
+@pytest.mark.parametrize("f", [_soft, _largest])
+@pytest.mark.parametrize("model", [None, "numpy", "jax"])
+def test_rows_and_their_largest_elements(f, model, monkeypatch):
+    monkeypatch.setattr(blocks, "BEFORE", 400)  # roundings are constants of their own
+    x = np.random.default_rng(0).normal(size=(6, 5))
+    x[2, 3] = x[2].max()  # of two elements, where their shares say so
+    for program in (written(f, (6, 5)), vjp(written(f, (6, 5)), [0])):
+        given = [x, *(np.ones(v.shape) for v in program.inputs[1:])]
+        plan = Plan(program, rule) if model is None else BoundPlan(program, ROUNDING_MODELS[model], set())
+        assert len(cut(plan)) == 6
+        assert same(plan, given)
+        assert plan.run([np.sort(x, 1) + np.arange(5), *given[1:]]) is not None
