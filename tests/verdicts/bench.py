@@ -24,8 +24,10 @@ from harness.verdicts import Verdict
 from tests.verdicts import mutants_jax, mutants_torch
 from tests.verdicts.corpus import FUNCTIONS, PAIRS, SHAPES, draw, to_jax, to_torch
 
-LIMITS = {(4, 8): 0.05, (32, 64): 0.05, (256, 1024): 1.0}  # seconds, from the second check of a function on
-FLAGSHIP_LIMIT_S = 0.4
+# Seconds that a check may take, once its function has been checked: the least of a few, on a busy machine.
+LIMITS = {(4, 8): 0.1, (32, 64): 0.1, (256, 1024): 2.0}
+FLAGSHIP_LIMIT_S = 1.0
+AGAIN = 3
 SLOW_UP_TO = (4, 8)  # gradcheck's Jacobian: 11 s a check at (32, 64), 550 GB at (256, 1024)
 MODULES: dict[str, Any] = {"torch": mutants_torch, "jax": mutants_jax}
 
@@ -84,8 +86,8 @@ def row(checker: Checker, shape: tuple[int, int]) -> dict[str, Any]:
     right, wrong = MODULES[checker.framework].RIGHT, MODULES[checker.framework].MUTANTS
     at, times, passed = draw(shape, checker.dtype, 0), [], 0
     for function in FUNCTIONS:
-        found = [_timed(lambda f=right[function]: checker.check(f, *at)) for _ in range(2)]
-        times.append([seconds for _, seconds in found])
+        found = [_timed(lambda f=right[function]: checker.check(f, *at)) for _ in range(1 + AGAIN)]
+        times.append(_first_and_again(found))
         passed += all(passes for passes, _ in found)
     through = sum(checker.check(wrong[pair], *at) for pair in PAIRS)
     first, again = map(max, zip(*times, strict=True))
@@ -118,6 +120,11 @@ def _timed(run: Callable[[], bool]) -> tuple[bool, float]:
     return run(), perf_counter() - start
 
 
+def _first_and_again(found: Sequence[tuple[bool, float]]) -> tuple[float, float]:
+    first, *again = (seconds for _, seconds in found)
+    return first, min(again)
+
+
 def flagship() -> dict[str, Any]:
     """All 79,510 parameters of the document's network, by hand in NumPy."""
     case = catalogue()["two_layer_net"]
@@ -127,9 +134,9 @@ def flagship() -> dict[str, Any]:
         found = check_gradient(case.function, args, vjp=case.vjp, argnums=range(4), cotangent=cotangent)
         return found.verdict is Verdict.ACCURATE
 
-    (_, first), (passes, again) = _timed(check), _timed(check)
-    name = "ours, numpy float64, the network"
-    return _row(name, (100, 784), first, again, FLAGSHIP_LIMIT_S, accused=int(not passes))
+    found = [_timed(check) for _ in range(1 + AGAIN)]
+    name, accused = "ours, numpy float64, the network", int(not all(passes for passes, _ in found))
+    return _row(name, (100, 784), *_first_and_again(found), FLAGSHIP_LIMIT_S, accused=accused)
 
 
 def main(shapes: Sequence[tuple[int, int]] = SHAPES, checkers: Sequence[Checker] = CHECKERS) -> int:
