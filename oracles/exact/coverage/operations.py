@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,11 +77,12 @@ def torch_operations() -> Operations:
 
 
 def scipy_operations() -> Operations:
-    """SciPy's special functions, and its functions in Python; without a rule, of its ufuncs."""
+    """SciPy's special functions and its functions in Python; without a rule, of its ufuncs, if it is here."""
     from oracles.exact.from_numpy.libraries import LIBRARIES
     from oracles.exact.from_numpy.rules.elementwise import SCIPY
 
-    ufuncs = {name for name, f in vars(import_module("scipy.special")).items() if isinstance(f, np.ufunc)}
+    special = vars(import_module("scipy.special")) if find_spec("scipy") else {}
+    ufuncs = {name for name, f in special.items() if isinstance(f, np.ufunc)}
     of_python = {
         f"{library.removeprefix('scipy.')}.{name}" if library != "scipy.special" else name
         for library, table in LIBRARIES.items()

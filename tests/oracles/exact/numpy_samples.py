@@ -489,7 +489,11 @@ SAMPLES: dict[str, Sample] = {
         lambda a, b: (*np.linalg.lstsq(a, b)[:2], *np.linalg.lstsq(a.T, b[:3])[:2], np.linalg.lstsq(a, b)[3]),
         (X.T, W),
     ),
-    "out=...": Sample(lambda x: np.add(x, 1, out=...), (X,)),
+    **(
+        {"out=...": Sample(lambda x: np.add(x, 1, out=...), (X,))}
+        if np.lib.NumpyVersion(np.__version__) >= "2.3.0"
+        else {}
+    ),
     # -- written in Python, and followed
     "polynomials": Sample(
         lambda c, x: (
@@ -535,7 +539,7 @@ SAMPLES: dict[str, Sample] = {
         lambda v: (
             v
             * polynomial.legendre.leggauss(5)[0]
-            * np.sort(np.linalg.eigvals(np.array([[2.0, 1.0], [1.0, 3.0]])))[0]
+            * np.sort(np.linalg.eigvals(np.array([[2.0, 1.0], [1.0, 3.0]])).real)[0]
             * float(np.sqrt(np.array([2.0]))[0])
             * int(np.log2(np.array(8.0)))
         ),

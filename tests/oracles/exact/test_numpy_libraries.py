@@ -276,6 +276,12 @@ def test_the_table_of_linear_algebra_has_names_that_scipy_has():
     assert all(hasattr(la, name) for name in of_linalg.LINALG)
 
 
+def test_where_scipy_is_not_nothing_is_said_to_be_missing_of_it(monkeypatch):
+    monkeypatch.setattr(operations, "find_spec", lambda name: None)
+    assert operations.scipy_operations().missing == ()
+    assert "jv" in operations.scipy_operations().covered
+
+
 def test_what_is_covered_names_scipy_s_functions_and_complex_numbers():
     scipys = operations.scipy_operations()
     assert {"jv", "linalg.solve", "fft.dct", "logsumexp"} <= set(scipys.covered)
