@@ -138,18 +138,16 @@ def exact_gradient(
         target, derivative, exactly=True, cotangent=along, seed=given.integer("seed", seed)
     )
     at = recorded(question, target.arrays, exactly=True)
-    try:
-        # Beside what a run rounds, a hundred bits are enough.
-        true = refine(at.forward.program, at.forward.values, min(bits, BITS), limits, quickly=True)
-    except Undecided:  # its gradient may be narrow all the same
-        true = []
-    confirm(at.forward, target.values() if true else (), true, target.framework.name)
-    program = derivative.last(at.function.program, at.wrt)
-    has_value = at.function.program is at.forward.program and bool(true) and not any(e.kinks for e in true)
-    found = slopes(
-        at.function.program, program, at.function.values, at.directions, at.wrt, bits,
-        limits, derivative.steps[-1] == "forward", quickly, has_value,
-    )  # fmt: skip
+    found, values = slopes(
+        at.function.program, derivative.last, at.function.values, at.directions, at.wrt, bits, limits, quickly
+    )
+    if values is None or at.function.program is not at.forward.program:
+        try:
+            # Beside what a run rounds, a hundred bits are enough.
+            values = refine(at.forward.program, at.forward.values, min(bits, BITS), limits, quickly=True)
+        except Undecided:  # its gradient is narrow all the same
+            values = []
+    confirm(at.forward, target.values() if values else (), values, target.framework.name)
     results = [f"result{path}" for path in question.results]
     names = results if derivative.is_of_results else [question.names[k] for k in question.active]
     found = [_telling_of_leaps(e, name) for e, name in zip(found, names, strict=True)]

@@ -60,4 +60,4 @@ def enclosed_gradient(case: Case, args: tuple[Array, ...], cotangent: Array) -> 
     recording = record(case.function, args, {})
     wrt = [recording.argument.index(k) for k in case.argnums]
     function = recording.program
-    return tuple(slopes(function, vjp(function, wrt), recording.values, [cotangent], wrt, BITS, LIMITS))
+    return tuple(slopes(function, vjp, recording.values, [cotangent], wrt, BITS, LIMITS).parts)

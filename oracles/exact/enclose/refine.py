@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from flint import arb
@@ -21,7 +21,8 @@ from oracles.exact.enclose.evaluate import Poles, Work, evaluate, evaluate_quick
 from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
 from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.derive import jvp
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.program import Array, Program
 
 Index = tuple[int, ...] | int
@@ -30,6 +31,7 @@ READABLE = 12  # digits of an exponent
 DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
 FEW = 8  # of so much work, single elements are a part; and so many times the bits they may ask for
+TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
 
@@ -236,43 +238,57 @@ class Limits:
     raised_by: tuple[str, ...] = ()
 
 
+class Derived(NamedTuple):
+    """A derivative, enclosed.
+
+    Attributes:
+        parts: Its parts.
+        values: The results of the function, where they came out with it.
+    """
+
+    parts: list[Enclosure]
+    values: list[Enclosure] | None
+
+
 def slopes(
     function: Program,
-    program: Program,
+    derive: Callable[..., Program],
     values: Sequence[Array],
     directions: Sequence[Array],
     wrt: Sequence[int],
     bits: int,
     limits: Limits,
-    forward: bool = False,
     quickly: bool = False,
-    has_value: bool = False,
-) -> list[Enclosure]:
-    """A derivative of a function, enclosed.
+) -> Derived:
+    """A derivative of a function, enclosed, and of one that is not large its results, too.
 
     Args:
         function: The program that is differentiated.
-        program: That of its derivative: its inputs are those of the function, then the directions.
+        derive: Makes that of its derivative, whose inputs are those of the function, then the directions:
+            `jvp` or `vjp`.
         values, directions: The numbers of both.
         wrt: Which inputs of the function are differentiated.
-        bits, limits: As for `refine`.
-        forward: Whether the directions are tangents.
-        quickly: As for `refine`.
-        has_value: Whether the function is known to have one at this point.
+        bits, limits, quickly: As for `refine`.
 
     Raises:
         Undecided: As `refine`; or the function jumps at this point alone, or has no value. Where its sides
             are apart, the enclosures say so (`leaps`).
     """
     isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
-    found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly)
-    reached = max((e.bits for e in found if e.kinks or not e.pairs), default=0)
+    forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
+    program, beside = derive(function, wrt, together), len(function.outputs) if together else 0
+    found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly, beside)
+    count = len(program.outputs) - beside
+    parts, results = found[:count], found[count:] or None
+    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=0)
     work = Work(limits.seconds)
-    if reached and not has_value and not _has_a_value(function, values, reached, work):
+    if reached and not results and not _has_a_value(function, values, reached, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
     leaps = leaping(function, values, directions, wrt, work, forward)
-    return [replace(e, leaps=own) for e, own in zip(found, leaps, strict=True)] if leaps else found
+    if leaps:
+        parts = [replace(e, leaps=own) for e, own in zip(parts, leaps, strict=True)]
+    return Derived(parts, results)
 
 
 def _has_a_value(function: Program, values: Sequence[Array], bits: int, work: Work) -> bool:
@@ -305,6 +321,7 @@ def refine(
     isolated: bool = False,
     forward: bool = False,
     quickly: bool = False,
+    beside: int = 0,
 ) -> list[Enclosure]:
     """The outputs enclosed so that each radius is small: relative to the element, or to the largest one.
 
@@ -314,20 +331,31 @@ def refine(
     around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
     tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
     `quickly`, a hundred bits are enough where they prove half of `bits`, as a verdict needs: the fast core's.
+    So many of the last outputs stand only `beside`: they are given where they come out small with the others,
+    at no kink, and left out where they do not.
 
     Raises:
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
-    work, now, before = Work(limits.seconds), bits, None
+    work, now, before, whole = Work(limits.seconds), bits, None, program
+    if beside:
+        program = whole.giving(slice(len(whole.outputs) - beside))
     if quickly and not isolated:
-        found = _by_plan(program, inputs, bits, limits, work, bool(active))
-        if found is not None:
-            return found
+        quick = _by_plan(whole, inputs, bits, limits, work, bool(active), beside)
+        if quick is None and len(program.equations) < len(whole.equations):
+            quick = _by_plan(program, inputs, bits, limits, work, bool(active))
+        if quick is not None:
+            return quick
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
+        others: list[Array] = []
         try:
             with KINKS.collected() as kinks, LOST.collected() as lost:
-                results: list[Array] | None = evaluate(program, inputs, now, work, poles)
+                found = evaluate(whole, inputs, now, work, poles)
+            count = len(program.outputs)
+            results: list[Array] | None = found[:count]
+            if not (kinks or lost or _too_wide(found[count:], bits, limits.zero_bits)):
+                others = found[count:]
             problem = _too_wide(results, bits, limits.zero_bits)
             if kinks and active and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, active, results or (), bits, work)
@@ -340,9 +368,12 @@ def refine(
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
         except Undecided as undecided:
+            if beside and not isinstance(undecided, Exhausted):
+                whole, beside = program, 0  # it may be they that are not decided
+                continue
             results, problem = None, str(undecided)
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
-            return [Enclosure(r, now, tuple(kinks)) for r in results]
+            return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]
         if kinks:
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
         if poles and poles.are_all and not _finite(results):
@@ -361,12 +392,14 @@ def _by_plan(
     limits: Limits,
     work: Work,
     differentiated: bool,
+    beside: int = 0,
 ) -> list[Enclosure] | None:
     """What the fast core gives, if every element is accepted as it would be of Arb; else None.
 
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
     whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves. Of a
-    derivative an element that is narrow at a kink has one slope.
+    derivative an element that is narrow at a kink has one slope. What stands `beside` is left out where any
+    of it is not accepted.
     """
     plan = planned(program) if work.pays_plan(program) else None
     with KINKS.collected() as kinks:
@@ -378,6 +411,10 @@ def _by_plan(
     open_ = [
         ~_accepted(found, size, bits, most) for found, size, most in zip(results, sizes, largest, strict=True)
     ]
+    if beside:
+        if kinks or any(mask.any() for mask in open_[-beside:]):
+            results = results[:-beside]
+        open_[len(open_) - beside :] = [np.zeros_like(mask) for mask in open_[-beside:]]
     if not any(mask.any() for mask in open_):
         return [Enclosure(found, bits) for found in results]
     masks = [mask.ravel() for mask in open_]
@@ -393,7 +430,7 @@ def _by_plan(
     if balls is None:
         return None
     work.left -= FEW * elements.cost
-    for found, mask, own in zip(results, open_, balls, strict=True):
+    for found, mask, own in zip(results, open_, balls, strict=False):
         there = of_balls(own)
         if not there.known:  # beyond float64, as e^800: no pair holds it, and a ball of Arb's does
             return None

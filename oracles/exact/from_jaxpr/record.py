@@ -74,7 +74,7 @@ def record(
     written = partial(read, _Reader(pairs, exactly)) if first.trusted else None
     coded = partial(read, _Reader(pairs, exactly, coding=True)) if first.named else None
     ran, values = partial(executed, own, given), tuple(map(np.asarray, given))
-    return Recording(program, values, owners, notes, ran, freedom_of(own), written, coded)
+    return Recording(program, values, owners, notes, ran, True, freedom_of(own), written, coded)
 
 
 class _Reader:

@@ -15,46 +15,54 @@ from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Program
 Tangents = Sequence[Var | None]
 
 
-def jvp(program: Program, wrt: Sequence[int]) -> Program:
-    """The program of the tangents of all outputs.
+def jvp(program: Program, wrt: Sequence[int], values: bool = False) -> Program:
+    """The program of the tangents of all outputs; with `values`, then of the outputs themselves.
 
     Its inputs are the program's inputs, then one tangent for each input in `wrt`.
     """
 
     def derived() -> Program:
         builder, primal, tangents = _linearize(program, wrt, forward=True)
-        return builder.program([tangents.get(v) or zeros_like(primal[v]) for v in program.outputs])
+        found = [tangents.get(v) or zeros_like(primal[v]) for v in program.outputs]
+        return builder.program([*found, *(primal[v] for v in program.outputs)])
 
-    return _once(program, "jvp", wrt, derived)
+    return _once(program, "jvp", wrt, derived, values)
 
 
-def vjp(program: Program, wrt: Sequence[int]) -> Program:
-    """The program of the gradients with respect to the inputs in `wrt`.
+def vjp(program: Program, wrt: Sequence[int], values: bool = False) -> Program:
+    """The program of the gradients with respect to the inputs in `wrt`; then of the outputs, as for `jvp`.
 
     Its inputs are the program's inputs, then one cotangent for each output.
     """
 
     def derived() -> Program:
-        builder, _, tangents = _linearize(program, wrt)
-        return _transposed(program, builder, tangents, builder.inputs[len(program.inputs) :])
+        builder, primal, tangents = _linearize(program, wrt)
+        wanted, own = builder.inputs[len(program.inputs) :], [primal[v] for v in program.outputs]
+        return _transposed(program, builder, tangents, wanted, own)
 
-    return _once(program, "vjp", wrt, derived)
+    return _once(program, "vjp", wrt, derived, values)
 
 
-def _once(program: Program, kind: str, wrt: Sequence[int], derived: Callable[[], Program]) -> Program:
+def _once(
+    program: Program, kind: str, wrt: Sequence[int], derived: Callable[[], Program], values: bool
+) -> Program:
     """A derivative, derived once: a program stays what it is."""
     known = vars(program).setdefault("derivatives", {})
     key = kind, tuple(wrt)
     if key not in known:
         known[key] = derived()
-    found: Program = known[key]
-    return found
+    whole: Program = known[key]
+    return whole if values else whole.giving(slice(len(whole.outputs) - len(program.outputs)))
 
 
 def _transposed(
-    program: Program, builder: Builder, tangents: dict[Var, Var], wanted: Sequence[Var]
+    program: Program,
+    builder: Builder,
+    tangents: dict[Var, Var],
+    wanted: Sequence[Var],
+    values: Sequence[Var] = (),
 ) -> Program:
-    """Run the tape backwards: the program of the cotangents of the wanted tangents."""
+    """Run the tape backwards: the program of the cotangents of the wanted tangents, and of these values."""
     tape, builder.tape, builder.inputs = builder.tape, [], builder.inputs[: len(program.inputs)]
     cotangents: dict[Var, Var] = {}
     kept = set(wanted)
@@ -74,7 +82,7 @@ def _transposed(
                 if equation.primitive.transpose is None:
                     raise Unsupported(f"primitive {equation.primitive.name} has no transpose")
                 collect(operand, equation.primitive.transpose(equation, k, found))
-    return builder.program([cotangents.get(v) or zeros_like(v) for v in wanted])
+    return builder.program([*(cotangents.get(v) or zeros_like(v) for v in wanted), *values])
 
 
 def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:

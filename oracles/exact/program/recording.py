@@ -50,6 +50,7 @@ class Recording:
         notes: What is not known as well as it is written, in words.
         executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
             where that is not known.
+        runs_again: Whether `executed` runs them once more, which takes its time.
         freedom: What its derivative may do beside its formula.
         written: The program and notes with its short literals as they were written; None where none is taken
             as it stands.
@@ -62,6 +63,7 @@ class Recording:
     argument: tuple[int, ...]
     notes: tuple[str, ...] = ()
     executed: Callable[[], tuple[Array, ...]] = tuple
+    runs_again: bool = False
     freedom: Freedom = FREE
     written: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
     coded: Callable[[], tuple[Program, tuple[str, ...]]] | None = None

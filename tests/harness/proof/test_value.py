@@ -16,6 +16,7 @@ from harness.proof.question import Question, ValueRule
 from harness.proof.truth import pose
 from harness.proof.value import value_parts
 from harness.verdicts import Verdict
+from oracles.exact.enclose.refine import Derived, slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.frameworks.framework import Gradient, framework
@@ -243,6 +244,7 @@ def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_no
     monkeypatch.setattr("harness.proof.value.refine", undecided)
     assert said(lambda x: x * x, lambda x: x * x * 1.5, value=X * X) == RIGHT
     monkeypatch.undo()
+    monkeypatch.setattr("harness.proof.truth.slopes", lambda *given: Derived(slopes(*given).parts, None))
     monkeypatch.setattr("harness.proof.truth.refine", undecided)
     assert said(lambda x: x * x) == (Verdict.UNDECIDED, "value: too wide")
     monkeypatch.undo()

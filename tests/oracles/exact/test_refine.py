@@ -8,16 +8,19 @@ from flint import arb
 from harness.exact import exact_gradient
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
+from oracles.exact.enclose.refine import slopes as derived
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import exact
-from oracles.exact.program.derive import vjp
+from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import orders, sorting
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum
 from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sorting import sort
 from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.program import Builder
 from oracles.exact.program.scalars import SCALARS, Scalar
 from tests.oracles.exact.programs import build
 
@@ -332,3 +335,57 @@ def test_numbers_are_arranged_as_balls_are_that_may_be_in_any_order(monkeypatch,
             balls.setattr(orders, "as_doubles", lambda x: None)
             assert [str(b) for b in by_number.ravel()] == [str(b) for b in arranged().ravel()]
             assert np.array_equal(order, orders.argsort_.evaluate(x, axis=axis))
+
+
+# -- a derivative and the function's results by one evaluation --------------------------------------------
+
+
+def both(*functions):
+    """The program of several functions of one number."""
+    builder = Builder()
+    x = builder.input((), "float64")
+    return builder.program([f(x) for f in functions])
+
+
+@pytest.mark.parametrize("quickly", [False, True])
+@pytest.mark.parametrize("derive", [vjp, jvp])
+def test_the_results_come_with_the_derivative_as_they_are_alone(derive, quickly):
+    x = np.array([0.3, -1.7, 40.0])
+    program = build(lambda v: scalar("exp", v) * scalar("tanh", v), (x,))
+    parts, values = derived(program, derive, [x], [np.ones(3)], [0], 128, Limits(), quickly=quickly)
+    (alone,) = refine(program, [x], 128, Limits(), quickly=quickly)
+    assert bool(parts[0].pairs) == bool(values[0].pairs) == quickly
+    assert (values[0].mid == alone.mid).all()
+    assert (values[0].radius <= 2.0**-60 * abs(alone.mid)).all()
+
+
+@pytest.mark.parametrize("quickly", [False, True])
+def test_a_result_that_is_not_decided_leaves_the_derivative_alone(quickly):
+    """The integer below sqrt(2)^2 is certain at no precision, and the slope of x^2 does not ask."""
+    x = np.array(2.0)
+    root = lambda v: scalar("sqrt", v) * scalar("sqrt", v)  # noqa: E731
+    program = both(lambda v: v * v, lambda v: convert(convert(root(v), "int64"), "float64"))
+    parts, values = derived(program, vjp, [x], [np.ones(()), np.zeros(())], [0], 128, Limits(), quickly)
+    assert parts[0].contains(4.0)
+    assert (values, bool(parts[0].pairs)) == (None, quickly)
+
+
+@pytest.mark.parametrize("quickly", [False, True])
+def test_a_result_that_is_wide_does_not_ask_for_more_bits_of_the_derivative(quickly):
+    x = np.array(1e-100)
+    program = both(lambda v: 2.0 * v, lambda v: ((1.0 + v) / 3.0) * 3.0 - 1.0)
+    parts, values = derived(program, vjp, [x], [np.ones(()), np.ones(())], [0], 128, Limits(), quickly)
+    assert (parts[0].bits, values, bool(parts[0].pairs)) == (128, None, quickly)
+
+
+def test_at_a_kink_the_results_are_left_out():
+    x = np.array([0.0, 1.0])
+    parts, values = derived(build(fn.absolute, (x,)), vjp, [x], [np.ones(2)], [0], 128, Limits())
+    assert parts[0].kinks
+    assert values is None
+
+
+def test_what_is_large_is_not_evaluated_with_its_derivative(monkeypatch):
+    x = np.ones(5)
+    monkeypatch.setattr("oracles.exact.enclose.refine.TOGETHER", 4)
+    assert derived(build(lambda v: v * v, (x,)), vjp, [x], [np.ones(5)], [0], 128, Limits()).values is None
