@@ -60,7 +60,7 @@ class BoundPlan(Plan):
         largest = any(e.primitive.name == "reduce_max" for e in program.equations)
         self.maxima = PlannedMaxima(self, model.fuses) if largest else None
         super().__init__(program, rule)
-        self.maxima = None  # as large as the arrays, and asked while the plan is written
+        self.maxima, self.leaving = None, set()  # what only writing needs, as large as arrays and programs
 
     def _emitted(self, equation: Equation) -> Value:
         values = tuple(self._values[v] for v in equation.operands)
