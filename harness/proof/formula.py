@@ -22,12 +22,13 @@ from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.target import place_of
+from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.enclose.witness import jumps, sides_with_rule
-from oracles.exact.program.balls import KINKS, as_balls, filled, precision
+from oracles.exact.program.balls import KINKS, as_balls
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
@@ -180,12 +181,9 @@ def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
     """
     said = ""
     if truth.along is not None:
-        with precision(BITS):
-            ulps = [format_of(d).ulp(e.mid) for e, d in zip(found, truth.dtypes, strict=True)]
-            known = [
-                filled([b + arb(0, SHARED * u) for b, u in zip(e.balls.flat, own.flat, strict=True)], e.shape)
-                for e, own in zip(found, ulps, strict=True)
-            ]
+        ulps = [format_of(d).ulp(e.mid) for e, d in zip(found, truth.dtypes, strict=True)]
+        pairs = [e.pairs or of_balls(e.balls) for e in found]
+        known = [Pairs(x.h, x.l, x.r + SHARED * u) for x, u in zip(pairs, ulps, strict=True)]
         said = refutation(truth.along, truth.enclosures, known)
     if not said:
         return Formula(tuple(agrees))

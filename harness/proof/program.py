@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
 from harness.proof.evidence import Allowed, Evidence, budget, distance
@@ -23,7 +22,7 @@ from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.program.balls import all_finite, filled
+from oracles.exact.program.balls import all_finite
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
@@ -235,8 +234,7 @@ def _not_legal_together(along: Slopes, truth: Truth, computed: Sequence[Array], 
         known_to = np.where(size <= room * end, size, room * size)
         # What rounding carries out of its hull it carries inside, too.
         known_to = np.maximum(known_to, OUTSIDE_HULL * distance(true, given))
-        pairs = zip(given.ravel().tolist(), known_to.ravel().tolist(), strict=True)
-        numbers.append(filled([arb(v, r) for v, r in pairs], c.shape))
+        numbers.append(Pairs(given, np.zeros(c.shape), known_to))
     return refutation(along, truth.enclosures, numbers, max(rooms, default=0.0))
 
 

@@ -192,6 +192,10 @@ INLINE ball between(double low, double high) {
   double m = 0.5 * low + 0.5 * high;
   return (ball){m, 0, ((0.5 * high - 0.5 * low) + fabs(m) * 0x1p-51 + ETA) * UP};
 }
+INLINE ball hull(ball x, ball y) {
+  double unknown = 0.0 * (lower(x) + upper(x) + lower(y) + upper(y));
+  return between(fmin(lower(x), lower(y)) + unknown, fmax(upper(x), upper(y)) + unknown);
+}
 INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the larger end */
   double ux = upper(x), uy = upper(y), lx = lower(x), ly = lower(y), unknown = 0.0 * (ux + uy);
   ball both = between((lx > ly ? lx : ly) + unknown, (ux > uy ? ux : uy) + unknown);
@@ -417,8 +421,9 @@ static int is_exact(const instruction *q, const double *arena) {
   return q->a == 2 && counts(arena, &q->in[2], q->in[2].plane) && counts(arena, &q->in[3], q->in[3].plane);
 }
 
+enum { EXTREMES = 2, TIED = 4 }; /* what an instruction says that gives all that may be: of which several are */
 static int elementwise(const instruction *q, double *arena) {
-  int unknown = 0;
+  int unknown = 0, tied = 0;
   buffer bx, by, bz;
   integers ix, iy;
   int exact = q->op == GROW && is_exact(q, arena);
@@ -457,8 +462,8 @@ static int elementwise(const instruction *q, double *arena) {
         for (int64_t i = 0; i < count; i++) {
           ball a = X, b = Y, one = get(u, i), other = get(w, i);
           int up = above(a, b), down = above(b, a);
-          unknown |= !(up | down | same(one, other));
           ball z = down ? other : one;
+          if (!(up | down | same(one, other))) { z = hull(one, other); tied = TIED; }
           h[i] = z.h; l[i] = z.l; r[i] = z.r;
         }
         break;
@@ -501,7 +506,7 @@ static int elementwise(const instruction *q, double *arena) {
       SMOOTH(APPLIED)
     }
   }
-  return unknown;
+  return unknown ? unknown : tied;
 }
 
 /* Reductions: n results of a terms each, which lie b apart; the first of result i at (i / b) a b + i % b. */
@@ -649,7 +654,6 @@ static int extreme(const instruction *q, double *arena, int sign) {
   }
   return 0;
 }
-enum { OPENED = 2 }; /* what an instruction says that gives all that may be */
 /* Which of a row is certainly the extreme one; -1 where several may be. c is the sign. */
 static int64_t winner(const instruction *q, const double *arena, int64_t at) {
   int64_t best = 0;
@@ -692,7 +696,7 @@ static int chosen(const instruction *q, double *arena) {
   int found = 0;
   for (int64_t i = 0; i < rows; i++) {
     int64_t at = first_of(q, i), best = winner(q, arena, at);
-    if (best < 0) { shared(q, arena, i, at); found = OPENED; }
+    if (best < 0) { shared(q, arena, i, at); found = EXTREMES; }
     else if (q->op == MIXTURE) put(arena, q, i, element(arena, &q->in[1], at + best * q->b));
     else
       for (int64_t k = 0; k < q->a; k++) put(arena, q, at + k * q->b, (ball){k == best, 0, 0});
@@ -841,8 +845,8 @@ static int matrices(const instruction *q, double *arena) {
   return 0;
 }
 
-/* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must; -1 where all have a
-   result, but some of several choices. */
+/* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must; where all have a
+   result, but some of several choices, minus which. */
 EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
   int opened = 0;
   for (int64_t k = 0; k < count; k++) {
@@ -861,8 +865,8 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
       case MATMUL_GROWS: unknown = matmul_grows(q, arena); break;
       default: unknown = elementwise(q, arena);
     }
-    if (unknown == OPENED) opened = 1;
-    else if (unknown) return k + 1;
+    if (unknown == 1) return k + 1;
+    opened |= unknown;
   }
   return -opened;
 }

@@ -16,6 +16,8 @@ from oracles.exact.program.balls import KINKS
 _off = 0
 
 
+# What a run may say that gives the hull of all that may be, as core.c numbers it.
+SEVERAL = {2: "several elements may be the extreme one", 4: "neither of two numbers is certainly larger"}
 BUILD = "python -m oracles.exact.core.build"
 
 
@@ -74,6 +76,7 @@ def run(code: NDArray[np.int64], arena: NDArray[np.float64]) -> bool:
     library = loaded()
     assert library is not None
     found = library.run(code.ctypes.data, len(code), arena.ctypes.data)
-    if found < 0:
-        KINKS.say("several elements may be the extreme one")
+    for which, said in SEVERAL.items():
+        if found < 0 and -found & which:
+            KINKS.say(said)
     return bool(found <= 0)

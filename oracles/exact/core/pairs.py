@@ -83,15 +83,23 @@ class Pairs:
 
     def meets(self, other: Pairs) -> NDArray[np.bool_]:
         """Where both balls certainly hold a common number; False says nothing."""
-        apart = np.abs((self.h - other.h) + (self.l - other.l))
-        slack = 2.0**-104 * (np.abs(self.h) + np.abs(other.h))
+        apart, slack = self._apart(other)
         return np.asarray(apart + slack <= (self.r + other.r) * (1 - 2.0**-50))
 
     def misses(self, other: Pairs) -> NDArray[np.bool_]:
         """Where they certainly hold no common number; False says nothing."""
-        apart = np.abs((self.h - other.h) + (self.l - other.l))
-        slack = 2.0**-104 * (np.abs(self.h) + np.abs(other.h))
+        apart, slack = self._apart(other)
         return np.asarray(apart > (self.r + other.r) * (1 + 2.0**-50) + slack)
+
+    def _apart(self, other: Pairs) -> tuple[Numbers, Numbers]:
+        """How far apart the middles are, up to 2^-52 of it, and what else rounding may have lost of it.
+
+        Of equal high parts only the difference of the low ones is rounded, once: numbers meet themselves.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.abs((self.h - other.h) + (self.l - other.l))
+            slack = np.where(self.h == other.h, 0.0, 2.0**-104 * (np.abs(self.h) + np.abs(other.h)))
+        return apart, slack
 
 
 def of_numbers(numbers: Any) -> Pairs:

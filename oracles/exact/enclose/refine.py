@@ -17,8 +17,8 @@ from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
-from oracles.exact.enclose.evaluate import Poles, Work, evaluate, evaluate_quickly
-from oracles.exact.enclose.kinks import is_isolated, limits_along_rays, resolve
+from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, evaluate_quickly
+from oracles.exact.enclose.kinks import PAIRS, are_legal, is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
 from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
 from oracles.exact.program.derive import jvp
@@ -341,9 +341,9 @@ def refine(
     if beside:
         program = whole.giving(slice(len(whole.outputs) - beside))
     if quickly and not isolated:
-        quick = _by_plan(whole, inputs, bits, limits, work, bool(active), beside)
+        quick = _by_plan(whole, inputs, bits, limits, work, active, beside)
         if quick is None and len(program.equations) < len(whole.equations):
-            quick = _by_plan(program, inputs, bits, limits, work, bool(active))
+            quick = _by_plan(program, inputs, bits, limits, work, active)
         if quick is not None:
             return quick
     while True:
@@ -391,7 +391,7 @@ def _by_plan(
     bits: int,
     limits: Limits,
     work: Work,
-    differentiated: bool,
+    active: Sequence[int],
     beside: int = 0,
 ) -> list[Enclosure] | None:
     """What the fast core gives, if every element is accepted as it would be of Arb; else None.
@@ -404,7 +404,7 @@ def _by_plan(
     plan = planned(program) if work.pays_plan(program) else None
     with KINKS.collected() as kinks:
         results = plan.run(inputs) if plan and work.pays(plan.by_arb) else None
-    if plan is None or results is None or (kinks and not differentiated):
+    if plan is None or results is None or (kinks and not active):
         return None
     sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]
     largest = [float(np.max(size, initial=0.0)) for size in sizes]
@@ -417,6 +417,14 @@ def _by_plan(
         open_[len(open_) - beside :] = [np.zeros_like(mask) for mask in open_[-beside:]]
     if not any(mask.any() for mask in open_):
         return [Enclosure(found, bits) for found in results]
+    if kinks and work.pays(2 * PAIRS * (program.cost / QUICK + plan.by_arb)):
+
+        def around(moved: Sequence[Any]) -> list[Pairs] | None:
+            found = plan.run(moved)
+            return found and found[: len(results)]
+
+        if are_legal(around, inputs, active, results, open_[: len(results)]):
+            return [Enclosure(found, bits, tuple(kinks)) for found in results]
     masks = [mask.ravel() for mask in open_]
     elements = plan.elements(masks, min(program.cost / FEW, work.left / FEW))
     if elements is None:

@@ -85,6 +85,21 @@ def _transposed(
     return builder.program([*(cotangents.get(v) or zeros_like(v) for v in wanted), *values])
 
 
+def contracted(program: Program) -> Program:
+    """The program of the sum of all outputs, each times a number: these are its last inputs."""
+    builder = Builder()
+    known = {v: builder.input(v.shape, v.dtype) for v in program.inputs}
+    for equation in program.equations:
+        operands, out = tuple(known[v] for v in equation.operands), equation.output
+        known[out] = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
+    builder.guards = [(known[v], value) for v, value in program.guards]
+    weights = [builder.input(v.shape, v.dtype) for v in program.outputs]
+    terms = [known[v] * weight for v, weight in zip(program.outputs, weights, strict=True)]
+    total = PRIMITIVES["reduce_sum"]
+    sums = [builder.emit(total, (t,), (), t.dtype, axes=tuple(range(t.ndim))) if t.ndim else t for t in terms]
+    return builder.program([sum_of(*sums)])
+
+
 def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
     """The program of the adjoint of every value on the way, and the values they belong to.
 

@@ -20,7 +20,7 @@ from oracles.exact.core.blocks import Block, every, flat
 from oracles.exact.core.elements import Elements
 from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
-from oracles.exact.enclose.components import is_known
+from oracles.exact.enclose.components import KNOWN_BITS, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import FEW, Enclosure
 from oracles.exact.program.balls import KINKS, exact, precision
@@ -98,9 +98,7 @@ def _by_plan(
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]] | None:
     """By the fast core; where that does not tell a to a sixteenth, by Arb: if for few elements, else None."""
-    if any(t.kinks for t in truth) or not (work is None or work.pays_plan(program, len(seeds))):
-        return None
-    plan = planned(program)
+    plan = planned(program) if work is None or work.pays_plan(program, len(seeds)) else None
     if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
@@ -108,10 +106,11 @@ def _by_plan(
     largest = [np.zeros(t.size) for t in here]
     zero = [t.contains(np.zeros(t.size)) for t in here]
     open_ = [np.zeros(t.size, bool) for t in here]
+    hulls = [np.ravel(t.wide & bool(t.kinks)) for t in truth]
     formats = [format_of(v.dtype) for v in program.outputs]
 
     def work_on(block: Block) -> bool:
-        around = Changes(*(block.made(x) for x in (here, largest, zero, open_)))
+        around = Changes(*(block.made(x) for x in (here, largest, zero, open_, hulls)))
         given = block.given(numbers)
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
         moving = {i: _both(given[i], own[i]) for i in halves}
@@ -217,12 +216,20 @@ def _shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[in
 
 
 class Changes:
-    """The largest changes so far of some elements of the truth, which stay 0, and which are open."""
+    """The largest changes so far of some elements of the truth, which stay 0, and which are open.
+
+    Of `hulls` at a kink it is the middles that count, whatever holds them.
+    """
 
     def __init__(
-        self, here: Sequence[Pairs], largest: Sequence[Numbers], zero: Sequence[Mask], open_: Sequence[Mask]
+        self,
+        here: Sequence[Pairs],
+        largest: Sequence[Numbers],
+        zero: Sequence[Mask],
+        open_: Sequence[Mask],
+        hulls: Sequence[Mask],
     ) -> None:
-        self.here, self.largest, self.zero, self.open = here, largest, zero, open_
+        self.here, self.largest, self.zero, self.open, self.hulls = here, largest, zero, open_, hulls
         self.blurred = [np.zeros(t.size) for t in here]
 
     def add(self, around: Sequence[Pairs]) -> None:
@@ -232,10 +239,15 @@ class Changes:
             far = there.h - own.h
             far += there.l - own.l
             np.maximum(self.largest[k], np.abs(far, out=far).max(0), out=self.largest[k])
-            np.maximum(self.blurred[k], there.r.max(0) + own.r, out=self.blurred[k])
+            errors, kink = there.r.max(0) + own.r, self.hulls[k]
+            if kink.any():
+                known = np.where(there.r <= 2.0**-KNOWN_BITS * np.abs(there.h), there.r, 0.0)
+                errors = np.where(kink, known.max(0), errors)
+            np.maximum(self.blurred[k], errors, out=self.blurred[k])
             if self.zero[k].any():
-                nothing = there.is_zero()
-                self.open[k] |= (self.zero[k] & ~nothing & ~(np.abs(there.h) > there.r)).any(0)
+                holds = ~(np.abs(there.h) > there.r)
+                nothing = there.is_zero() | (kink & holds)
+                self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
                 self.zero[k] &= nothing.all(0)
 
     def see(self, formats: Sequence[Format]) -> None:

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +15,8 @@ from harness.proof.question import Question
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import pose
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.from_numpy import record
-from oracles.exact.program.balls import filled
 from tests.sampling import sample
 
 POINT = np.array([9.0, -9.0, 2.0])
@@ -108,7 +107,7 @@ def test_no_mixture_of_gradients_nearby_is_refuted(name, seed):
     question = Question(lambda arrays: record(function, tuple(arrays), {}), ("x",), (0,), cotangent=1.0)
     true = pose(question, [x]).true
     gradient = near(function, x, np.random.default_rng(seed))
-    numbers = filled([arb(v, 1e-4) for v in gradient.tolist()], x.shape)
+    numbers = Pairs(gradient, np.zeros(x.shape), np.full(x.shape, 1e-4))
     assert true.along is not None
     assert refutation(true.along, true.enclosures, [numbers]) == ""
 

@@ -97,24 +97,25 @@ def compared(name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None)
 
 
 def blended(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
-    """A choice by which of two balls is larger."""
+    """A choice by which of two balls is larger; the hull of both where that is not certain."""
     (a, b), (x, y) = touching(rng, n), touching(rng, n)
     found = decided("blend", a, b, x, y, rows=n, core=core)
-    wrong, possible = [], 0
+    wrong, possible, made = [], 0, 0
     with precision(BITS):
-        for k, (p, q, f) in enumerate(zip(ends(a), ends(b), found, strict=True)):
+        for k, (p, q, u, v, f) in enumerate(zip(*map(ends, (a, b, x, y)), found, strict=True)):
             up = p is not None and q is not None and p.low > q.high
             down = p is not None and q is not None and p.high < q.low
             one = all(u[k] == v[k] for u, v in ((x.h, y.h), (x.l, y.l))) and x.r[k] == y.r[k] == 0
             possible += up or down or one
-            if f is not None:
-                chosen = y if down else x
-                right = (up or down or one) and all(
-                    np.array_equal(u[0], v[k], equal_nan=True)
-                    for u, v in ((f.h, chosen.h), (f.l, chosen.l), (f.r, chosen.r))
-                )
-                wrong += [] if right else [k]
-    return Decided(sum(f is not None for f in found), possible, wrong)
+            chosen = y if down else x
+            own = [part[k] for part in (chosen.h, chosen.l, chosen.r)]
+            if (up or down or one) and np.array_equal([f.h[0], f.l[0], f.r[0]], own, equal_nan=True):
+                made += 1
+                continue
+            (hull,) = ends(f)
+            if not (hull is None or all(e and hull.low <= e.low and e.high <= hull.high for e in (u, v))):
+                wrong.append(k)
+    return Decided(made, possible, wrong)
 
 
 def stepped(name: str, how: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:

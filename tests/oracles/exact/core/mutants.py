@@ -81,6 +81,11 @@ MUTANTS = {
     "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
+    "the hull up to one end": Mutant("blend", "fmax(upper(x), upper(y)) + unknown", "upper(x) + unknown"),
+    "the hull from one end": Mutant("blend", "fmin(lower(x), lower(y)) + unknown", "lower(x) + unknown"),
+    "the hull of what is not known": Mutant(
+        "blend", "0.0 * (lower(x) + upper(x) + lower(y) + upper(y))", "0.0"
+    ),
     "the largest at a tie": Mutant("weights", "!above(top, sign < 0 ? negative(x) : x)", "0"),
     "the largest equals all": Mutant("attains", "best < 0 ? same(x, top) : k == best", "1"),
     "the largest equals itself alone": Mutant(

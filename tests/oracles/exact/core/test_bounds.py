@@ -100,11 +100,12 @@ def test_rows_that_are_computed_are_bounded_as_by_arb(model, dtype, size):
                 assert size > 1
 
 
-def test_a_slope_that_is_not_one_there_is_arb_s():
+def test_a_slope_that_is_not_one_there_is_the_hull_of_those_around():
     builder = Builder()
     program = builder.program([reduce_max(builder.input((2, 3), "float32"), (1,))])
     given = [np.array([[1.0, 0.5, 1.0], [0.25, 3.0, 1.0]]), np.array([2.0, 3.0])]
     (found,) = refine(vjp(program, [0]), given, 128, Limits(), (0,), quickly=True)
-    assert found.pairs is None
+    assert found.pairs
     assert found.kinks
     assert [ball.contains(0) and ball.contains(2) for ball in found.balls[0]] == [True, False, True]
+    assert found.wide.tolist() == [[True, False, True], [False] * 3]

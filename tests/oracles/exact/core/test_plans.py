@@ -93,7 +93,6 @@ def _zero(x):
 UNDECIDED = {
     "a comparison": lambda x: choices.select(choices.compare("lt", _zero(x), 0.0), x, -x),
     "an equality": lambda x: choices.select(choices.compare("eq", _zero(x), 0.0), x, -x),
-    "a tie": lambda x: choices.blend(x, x, x * 2.0, x * 3.0, x),
     "a step": lambda x: orders.take_along(x, orders.argsort(_zero(x), 0), 0),
     "a kink of a detour": lambda x: (
         fn.absolute(x) * x.builder.emit(choices.floor, (_zero(x),), x.shape, x.dtype)
@@ -108,6 +107,7 @@ def test_what_cannot_be_decided_gives_nothing(name):
 
 
 TIED = {
+    "a choice between two": lambda x: choices.blend(x, x, x * 2.0, x * 3.0, x),
     "two largest": lambda x: x.builder.emit(
         reductions.weights, (arrays.concatenate([x, x], 0),), (6,), x.dtype, axes=(0,), largest=True
     ),
