@@ -7,6 +7,7 @@ import torch.testing._internal.common_utils
 import gradproof.session
 import harness.layers
 import harness.report.delivery
+from harness.dropin.made import settings
 
 # A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
 LOADED = (jax.test_util, torch.testing, gradproof.session, harness.layers, harness.report.delivery)
@@ -15,8 +16,10 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture
-def inside(pytester):
-    """Run pytest on a file in this process, which has everything loaded."""
+def inside(pytester, monkeypatch):
+    """Run pytest on a file in this process, which has everything loaded, and its settings back afterwards."""
+    for name, own in vars(settings).items():
+        monkeypatch.setattr(settings, name, own)
 
     def run(text, *options):
         pytester.path.joinpath("test_mine.py").write_text(text, encoding="utf-8")
