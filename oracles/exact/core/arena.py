@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.nodes import Node, Value
+from oracles.exact.core.nodes import OPEN, Node, Value
 from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
 from oracles.exact.program.balls import KINKS, LOST, exact, precision
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -24,7 +24,10 @@ def as_integers(array: Array) -> NDArray[np.int64]:
     """
     if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
         raise Unsupported("an integer above 2^63")
-    return np.ascontiguousarray(array, np.int64)
+    found = np.ascontiguousarray(array, np.int64)
+    if (found == OPEN).any():
+        raise Unsupported("the least integer")
+    return found
 
 
 def store(arena: NDArray[np.float64], node: Node, given: Any) -> None:
@@ -73,6 +76,8 @@ def by_arb(arena: NDArray[np.float64], node: Node) -> bool:
             operands.append(pairs_at(arena, value).balls)
         else:
             found = integers_at(arena, value)
+            if (found == OPEN).any():
+                return False
             operands.append(found if v.is_float else found.astype(v.dtype))
     try:
         with precision(BITS), KINKS.collected() as kinks, LOST.collected() as lost:

@@ -94,6 +94,12 @@ INLINE ball mul(ball x, ball y) {
   double none = 0.0 * (ax + ay + x.r + y.r); /* NaN beside what is not known */
   return either(zero, (ball){0, 0, none}, with(z, r));
 }
+/* Whether z times y is x, exactly: numbers that are equal, and a product of two doubles. */
+INLINE int divides(dd z, ball x, ball y) {
+  dd p = two_prod(z.h, y.h);
+  int one = (z.h == 1) & (x.l == y.l) & (x.h == y.h), product = (y.l == 0) & (p.h == x.h) & (p.l == x.l);
+  return (z.l == 0) & (x.r == 0) & (y.r == 0) & (one | (product & (fabs(x.h) >= SMALL)));
+}
 INLINE ball quotient(ball x, ball y) {
   double q = x.h / y.h;
   dd p = mul2((dd){q, 0.0}, mid(y)), d = add2(mid(x), neg2(p));
@@ -104,6 +110,7 @@ INLINE ball quotient(ball x, ball y) {
   double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r + ETA;
   double r = (rest / below + ETA) * UP;
   int known = below > 0x1p-400, zero = (x.h == 0) & (x.r == 0);
+  r = divides(z, x, y) ? 0.0 : r;
   return either(zero & known, (ball){0, 0, 0}, with(z, known ? r : INFINITY));
 }
 INLINE ball root(ball x) {
@@ -363,7 +370,12 @@ WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP + 0.0 * x.h[i]))
 WITH_NUMBER(at_most_ones, at_most(X, number))
 WITH_NUMBER(at_least_ones, at_least(X, number))
 
-/* Comparisons: whether any is not certain. */
+#define OPEN INT64_MIN /* neither true nor false, where rounding may turn a comparison */
+INLINE int64_t both(int64_t x, int64_t y) { return (x == 0) | (y == 0) ? 0 : (x == OPEN) | (y == OPEN) ? OPEN : x & y; }
+INLINE int64_t one_or_both(int64_t x, int64_t y) { return (x == 1) | (y == 1) ? 1 : (x == OPEN) | (y == OPEN) ? OPEN : x | y; }
+INLINE int64_t one_alone(int64_t x, int64_t y) { return (x == OPEN) | (y == OPEN) ? OPEN : x ^ y; }
+
+/* Comparisons: whether any is not certain, which is open then. */
 #define COMPARED(name, when_above, when_below, when_same) \
   VECTORS static int name(int64_t count, view x, view y, int64_t *restrict integer) { \
     int64_t unknown = 0; \
@@ -371,7 +383,7 @@ WITH_NUMBER(at_least_ones, at_least(X, number))
       ball a = X, b = Y; \
       int64_t up = above(a, b), down = above(b, a), even = same(a, b); \
       unknown |= !(up | down | even); \
-      integer[i] = up ? when_above : down ? when_below : when_same; \
+      integer[i] = up ? when_above : down ? when_below : even ? when_same : OPEN; \
     } \
     return unknown != 0; \
   }
@@ -457,7 +469,12 @@ static int elementwise(const instruction *q, double *arena) {
       case LOG: log_all(count, x, h, l, r); break;
       case SQRT: roots(count, x, h, l, r); break;
       case TANH: tanh_all(count, x, h, l, r); break;
-      case SELECT: for (int64_t i = 0; i < count; i++) { ball z = p[i] ? get(u, i) : get(w, i); h[i] = z.h; l[i] = z.l; r[i] = z.r; } break;
+      case SELECT:
+        for (int64_t i = 0; i < count; i++) {
+          ball one = get(u, i), other = get(w, i), z = p[i] == OPEN ? hull(one, other) : p[i] ? one : other;
+          h[i] = z.h; l[i] = z.l; r[i] = z.r;
+        }
+        break;
       case BLEND:
         for (int64_t i = 0; i < count; i++) {
           ball a = X, b = Y, one = get(u, i), other = get(w, i);
@@ -467,21 +484,22 @@ static int elementwise(const instruction *q, double *arena) {
           h[i] = z.h; l[i] = z.l; r[i] = z.r;
         }
         break;
-      case GT: unknown |= gt(count, x, y, integer); break;
-      case GE: unknown |= ge(count, x, y, integer); break;
-      case LT: unknown |= lt(count, x, y, integer); break;
-      case LE: unknown |= le(count, x, y, integer); break;
-      case EQ: unknown |= eq(count, x, y, integer); break;
-      case NE: unknown |= ne(count, x, y, integer); break;
-      case AND: for (int64_t i = 0; i < count; i++) integer[i] = p[i] & s[i]; break;
-      case OR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] | s[i]; break;
-      case XOR: for (int64_t i = 0; i < count; i++) integer[i] = p[i] ^ s[i]; break;
-      case NOT: for (int64_t i = 0; i < count; i++) integer[i] = !p[i]; break;
+      case GT: unknown |= gt(count, x, y, integer) & !q->a; break;
+      case GE: unknown |= ge(count, x, y, integer) & !q->a; break;
+      case LT: unknown |= lt(count, x, y, integer) & !q->a; break;
+      case LE: unknown |= le(count, x, y, integer) & !q->a; break;
+      case EQ: unknown |= eq(count, x, y, integer) & !q->a; break;
+      case NE: unknown |= ne(count, x, y, integer) & !q->a; break;
+      case AND: for (int64_t i = 0; i < count; i++) integer[i] = both(p[i], s[i]); break;
+      case OR: for (int64_t i = 0; i < count; i++) integer[i] = one_or_both(p[i], s[i]); break;
+      case XOR: for (int64_t i = 0; i < count; i++) integer[i] = one_alone(p[i], s[i]); break;
+      case NOT: for (int64_t i = 0; i < count; i++) integer[i] = p[i] == OPEN ? OPEN : !p[i]; break;
       case INTEGER: /* both parts are exact: 53 bits and the 11 below */
         for (int64_t i = 0; i < count; i++) {
           double whole = (double)p[i];
           h[i] = whole; l[i] = fabs(whole) < 0x1p62 ? (double)(p[i] - (int64_t)whole) : 0.0;
           r[i] = fabs(whole) < 0x1p62 ? 0.0 : INFINITY;
+          if (p[i] == OPEN) { h[i] = 0.5; l[i] = 0.0; r[i] = 0.5; }
         }
         break;
       case COPY: copies(count, x, h, l, r); break;
@@ -703,7 +721,8 @@ static int chosen(const instruction *q, double *arena) {
   }
   return found;
 }
-/* Which elements of a row equal its extreme one, in[1]: the one that certainly is it; or numbers that are known. */
+/* Which elements of a row equal its extreme one, in[1]: the one that certainly is it; or numbers that are known.
+   Others are open, which c of 2 or -2 allows. */
 static int attaining(const instruction *q, double *arena) {
   int unknown = 0;
   for (int64_t i = 0; i < q->n / q->a; i++) {
@@ -712,8 +731,9 @@ static int attaining(const instruction *q, double *arena) {
     for (int64_t k = 0; k < q->a; k++) {
       ball x = element(arena, &q->in[0], at + k * q->b);
       int one = best < 0 ? same(x, top) : k == best;
-      unknown |= (best < 0) & !one & !(q->c < 0 ? above(x, top) : above(top, x));
-      found[k * q->b] = one;
+      int open = (best < 0) & !one & !(q->c < 0 ? above(x, top) : above(top, x));
+      unknown |= open & (q->c * q->c == 1);
+      found[k * q->b] = open ? OPEN : one;
     }
   }
   return unknown;
@@ -722,14 +742,14 @@ static int moved(const instruction *q, double *arena) {
   const int64_t *where = (const int64_t *)(arena + q->in[1].at);
   if (q->op == TAKE)
     for (int64_t i = 0; i < q->n; i++) {
-      if (where[i] >= q->in[0].plane) return 1;
+      if (where[i] >= q->in[0].plane || where[i] == OPEN) return 1;
       put(arena, q, i, where[i] < 0 ? (ball){0, 0, 0} : element(arena, &q->in[0], where[i]));
     }
   else {
     for (int64_t i = 0; i < q->n; i++) put(arena, q, i, (ball){0, 0, 0});
     operand own = {q->out, q->plane, 0, 0};
     for (int64_t i = 0; i < q->a; i++)
-      if (where[i] >= q->n) return 1;
+      if (where[i] >= q->n || where[i] == OPEN) return 1;
       else if (where[i] >= 0) {
         ball z = element(arena, &own, where[i]), x = element(arena, &q->in[0], i);
         put(arena, q, where[i], (z.h == 0) & (z.r == 0) ? x : add(z, x));

@@ -25,6 +25,7 @@ FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", *SMOOTH.split()})
 STEPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
 HULL, AROUND = 1, 2  # how a step is taken, as core.c calls it
 NOWHERE = -1
+OPEN = -(2**63)  # among booleans: rounding may turn this comparison
 
 
 @dataclass(eq=False, slots=True)

@@ -42,7 +42,7 @@ def _compare(operation: str) -> Rule:
             return None
         if operation in ("eq", "ne") and (found := _attains(plan, *values) or _attains(plan, *values[::-1])):
             return found if operation == "eq" else plan.elementwise("not", found, integers=True)
-        return plan.elementwise(operation, *values, integers=True)
+        return plan.elementwise(operation, *values, integers=True, numbers=(int(plan.opened),))
 
     return rule
 
@@ -64,7 +64,8 @@ def _attains(plan: Writer, x: Value, top: Value) -> Value | None:
     rows = np.broadcast_to(np.arange(extreme.size).reshape(top.shape), x.shape)
     if not np.array_equal(rows.ravel(), at // (count * apart) * apart + at % apart):
         return None
-    numbers = (count, apart, 1 if extreme.operation == "top" else -1)
+    sign = 1 if extreme.operation == "top" else -1
+    numbers = (count, apart, 2 * sign if plan.opened else sign)
     operands = ((x.node, 0, 1), (extreme, 0, 1))
     return Value(plan.node("attains", operands, x.node.size, x.node.size, True, numbers), x.shape, x.whole)
 

@@ -22,7 +22,13 @@ LOGIC = frozenset({"and", "or", "xor", "not", "integer"})
 
 
 class Writer:
-    """Nodes in the order in which they run."""
+    """Nodes in the order in which they run.
+
+    Attributes:
+        opened: Whether comparisons that are not certain are open, and not undecided.
+    """
+
+    opened = False
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []

@@ -81,8 +81,8 @@ class Maxima:
         """The elements of x, in other places: all of them once, or copies of a largest one."""
         fact = self.facts.get(equation.operands[0])
         places = operands[1] if len(operands) > 1 else None
-        if fact is None or (places is not None and (places < 0).any()):
-            return result  # zeros between
+        if fact is None or (len(operands) > 1 and (places is None or (places < 0).any())):
+            return result  # nobody knows from where, or zeros between
         size = equation.operands[0].size
         taken = np.arange(equation.output.size) if places is None else places.ravel()
         if fact.kind == "top" or np.array_equal(np.sort(taken), np.arange(size)):  # else a row is incomplete
@@ -163,12 +163,16 @@ class Maxima:
     def equal(self, equation: Equation, operands: list[Array], result: Array) -> Array:
         """Which elements may equal the largest of their row: at least one does."""
         x, top = equation.operands
-        values = operands[0]
+        values: Array | None = operands[0]
         fact = self._top_of(x, top)
         if fact is None:
             x, top, values = top, x, operands[1]
             fact = self._top_of(x, top)
-        if fact is None or values is None or values.dtype != object:
+        if fact is None or (values is not None and values.dtype != object):
+            return result
+        slack = np.zeros(1 + int(fact.rows.max(initial=-1)))
+        self.facts[equation.output] = fact._replace(kind="unit", of=None, slack=slack)
+        if values is None:
             return result
         order = np.argsort(fact.rows.ravel(), kind="stable")
         rows = values.ravel()[order].reshape(-1, fact.length)
@@ -182,8 +186,6 @@ class Maxima:
         flat = np.empty(values.size, OPEN)
         flat[order] = found.ravel()
         whole = flat.reshape(values.shape)
-        slack = np.zeros(len(rows))
-        self.facts[equation.output] = fact._replace(kind="unit", of=None, slack=slack)
         return whole if (whole == 0.5).any() else whole == 1
 
     # -- slack: where a compiler may compute an element twice ------------------------------------------------

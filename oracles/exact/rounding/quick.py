@@ -1,7 +1,7 @@
 """B by the fast core: the plan of a program in which every ball grows as its dtype rounds.
 
 Each rule here is that of the primitive's `rounded`, on pairs; where one is missing, that equation is Arb's;
-where a comparison may turn, or where a number may overflow, all of B is.
+where a number may overflow, or where a comparison that may turn decides more than a choice, all of B is.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class BoundPlan(Plan):
     """
 
     what = "rounding bounds"
+    opened = True
 
     def __init__(self, program: Program, model: RoundingModel, leaving: set[Any]) -> None:
         self.growth, self.leaving = Growth(model), leaving
@@ -81,8 +82,6 @@ class BoundPlan(Plan):
             self.known(v, o.dtype) if v.node.integers else None
             for v, o in zip(values, equation.operands, strict=True)
         ]
-        if any(k is None and v.node.integers for k, v in zip(known, values, strict=True)):
-            return found
         assert self.maxima is not None
         self.maxima.operands = values
         limit = primitive.rows(self.maxima, equation, known, None)  # type: ignore[arg-type]

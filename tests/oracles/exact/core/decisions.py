@@ -10,8 +10,8 @@ import numpy as np
 from flint import arb
 from numpy.random import Generator
 
-from oracles.exact.core.nodes import AROUND, HULL, STEPS
-from oracles.exact.core.pairs import Pairs, sum_of_numbers
+from oracles.exact.core.nodes import AROUND, HULL, OPEN, STEPS
+from oracles.exact.core.pairs import Numbers, Pairs, sum_of_numbers
 from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.program import PRIMITIVES
 from tests.oracles.exact.core.kernels import applied, decided
@@ -81,19 +81,21 @@ class Decided(NamedTuple):
     wrong: list[int]
 
 
-def compared(name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
-    """A comparison of n pairs of balls, one by one."""
+def compared(
+    name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None, opened: bool = False
+) -> Decided:
+    """A comparison of n pairs of balls, one by one; `opened`, where all that is not certain is open."""
     x, y = touching(rng, n)
     with precision(BITS):
         certain = [
             None if a is None or b is None else _holds(name, a, b)
             for a, b in zip(ends(x), ends(y), strict=True)
         ]
-    found = decided(name, x, y, rows=n, integers=True, core=core)
-    wrong = [
-        k for k, f in enumerate(found) if f is not None and (certain[k] is None or bool(f[0]) != certain[k])
-    ]
-    return Decided(sum(f is not None for f in found), sum(c is not None for c in certain), wrong)
+    found = decided(name, x, y, rows=n, integers=True, numbers=(int(opened),), core=core)
+    said = [None if f is None or f[0] == OPEN else f[0] for f in found]
+    wrong = [k for k, one in enumerate(said) if one is not None and one != certain[k]]
+    wrong += [k for k, f in enumerate(found) if (f is None) == opened and said[k] is None]
+    return Decided(sum(one is not None for one in said), sum(c is not None for c in certain), wrong)
 
 
 def blended(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
@@ -116,6 +118,34 @@ def blended(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
             if not (hull is None or all(e and hull.low <= e.low and e.high <= hull.high for e in (u, v))):
                 wrong.append(k)
     return Decided(made, possible, wrong)
+
+
+def divided(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Quotients that are numbers, or nearly so: x / x, k y / y, and both with other last digits."""
+    h = np.ldexp(rng.uniform(0.5, 1, n), rng.choice([-940, -300, 0, 0, 0, 300], n))
+    low = np.choose(
+        rng.integers(0, 3, n), [h * rng.uniform(-(2.0**-54), 2.0**-54, n), 0.0 * h, 5e-324 + 0.0 * h]
+    )
+    k = rng.choice([1.0, 1.0, 1.0, 3.0, 5.0, 0.1], n)
+    product = products(k, h)
+    x = Pairs(np.where(k == 1, h, product.h), np.where(k == 1, low, product.l), np.zeros(n))
+    y = Pairs(h, np.where(k == 1, low, 0.0), np.zeros(n))
+    off = rng.random(n) < 0.3
+    x.l[off] += np.spacing(np.where(rng.random(off.sum()) < 0.5, x.l[off], x.h[off] * 2.0**-60))
+    z = applied("div", x, y, core=core)
+    with precision(BITS):
+        true = [a.low / b.low for a, b in zip(ends(x), ends(y), strict=True)]
+        wrong = [i for i, (ball, t) in enumerate(zip(z.balls, true, strict=True)) if not ball.contains(t)]
+    whole = ~off & (h > 2.0**-400)
+    return Decided(int((whole & (z.r == 0)).sum()), int(whole.sum()), wrong)
+
+
+def products(x: Numbers, y: Numbers) -> Pairs:
+    """x y of each, exactly."""
+    with precision(BITS):
+        parts = [arb(a) * arb(b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        h = np.array([float(p) for p in parts])
+        return Pairs(h, np.array([float(p - arb(v)) for p, v in zip(parts, h.tolist(), strict=True)]), 0 * h)
 
 
 def stepped(name: str, how: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:

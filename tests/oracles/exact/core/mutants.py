@@ -81,6 +81,10 @@ MUTANTS = {
     "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
+    "every double divides": Mutant("quotient", "one | (product & (fabs(x.h) >= SMALL))", "1"),
+    "what divides has no radius": Mutant("div", "(z.l == 0) & (x.r == 0) & (y.r == 0)", "z.l == 0"),
+    "what divides up to its high part": Mutant("quotient", "(p.h == x.h) & (p.l == x.l)", "(p.h == x.h)"),
+    "equal up to the high part divides": Mutant("quotient", "(x.l == y.l) & (x.h == y.h)", "(x.h == y.h)"),
     "the hull up to one end": Mutant("blend", "fmax(upper(x), upper(y)) + unknown", "upper(x) + unknown"),
     "the hull from one end": Mutant("blend", "fmin(lower(x), lower(y)) + unknown", "lower(x) + unknown"),
     "the hull of what is not known": Mutant(

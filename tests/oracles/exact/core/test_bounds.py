@@ -12,7 +12,9 @@ from oracles.exact.enclose.refine import Limits, refine
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.formats import ROUNDING_MODELS
 from oracles.exact.program.primitives import arrays
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.choices import compare, select
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Var
@@ -109,3 +111,37 @@ def test_a_slope_that_is_not_one_there_is_the_hull_of_those_around():
     assert found.kinks
     assert [ball.contains(0) and ball.contains(2) for ball in found.balls[0]] == [True, False, True]
     assert found.wide.tolist() == [[True, False, True], [False] * 3]
+
+
+def chooses(x: Var) -> Var:
+    """By comparisons that rounding may turn: at 1, and where e^x is about 2.5."""
+    e = scalar("exp", x)
+    near, far = compare("lt", e, 2.5), compare("ge", x * 3.0 - 2.0, 1.0)
+    both = x.builder.elementwise("and", near, x.builder.elementwise("not", far, dtype="bool"), dtype="bool")
+    return select(both, e, -x) * convert(near, x.dtype) + select(compare("eq", e, 2.5), 1.0, x)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+@pytest.mark.parametrize("model", ["numpy", "torch", "jax"])
+def test_a_comparison_that_rounding_may_turn_is_open_as_by_arb(model, dtype):
+    builder = Builder()
+    program = builder.program([chooses(builder.input((6,), dtype))])
+    x = np.array([1.0, np.log(2.5), -1.0, 0.5, 2.0, 1.0 + 2.0**-6])
+    x = x.astype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    (found,) = bound(program, [x], ROUNDING_MODELS[model]).found
+    with library.without():
+        (balls,) = bound(program, [x], ROUNDING_MODELS[model]).balls
+    assert isinstance(found, Pairs)
+    assert_alike(found, balls)
+    assert (found.r > 0.5).any()
+
+
+def test_a_branch_that_rounding_may_turn_is_arb_s():
+    builder = Builder()
+    x = builder.input((), "float32")
+    builder.guards.append((compare("lt", scalar("exp", x), 2.5), np.array(True)))
+    program = builder.program([x * 2.0])
+    at = np.array(np.log(2.5), np.float32)
+    found = bound(program, [at], ROUNDING_MODELS["numpy"])
+    assert found.problem == "rounding may turn a comparison"
+    assert bound(program, [np.float32(0.5)], ROUNDING_MODELS["numpy"]).problem == ""

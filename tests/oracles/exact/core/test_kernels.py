@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
+
 import numpy as np
 import pytest
 from flint import arb
 
 from oracles.exact.core import library
+from oracles.exact.core.nodes import OPEN
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import precision
 from tests.oracles.exact.core.decisions import (
@@ -15,6 +19,7 @@ from tests.oracles.exact.core.decisions import (
     attained,
     blended,
     compared,
+    divided,
     extremes,
     stepped,
 )
@@ -44,11 +49,48 @@ def test_the_truth_is_in_the_ball(name):
     assert unknown <= trial.unknown * count, f"{unknown} of {count} are not known"
 
 
+@pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_a_comparison_that_is_decided_holds(name):
-    found = compared(name, np.random.default_rng(3), 500)
+def test_a_comparison_that_is_decided_holds(name, opened):
+    found = compared(name, np.random.default_rng(3), 500, opened=opened)
     assert not found.wrong
     assert found.made >= 0.9 * found.possible > 100
+
+
+@pytest.mark.parametrize("name", ["and", "or", "xor", "not"])
+def test_logic_of_three_values_is_kleene_s(name):
+    """What both truth values give is known, whatever an open one turns out to be."""
+    values = [0, 1, OPEN]
+    function = {"and": operator.and_, "or": operator.or_, "xor": operator.xor, "not": lambda a: 1 - a}[name]
+    rows = [(a,) for a in values] if name == "not" else list(itertools.product(values, values))
+    for row in rows:
+        may = {function(*one) for one in itertools.product(*({0, 1} if v == OPEN else {v} for v in row))}
+        found = applied(name, *(np.array([v]) for v in row), integers=True)
+        assert found is not None
+        assert found.tolist() == [may.pop() if len(may) == 1 else OPEN]
+
+
+def test_what_an_open_comparison_chooses_is_between_both():
+    x, y = pairs((1.0, 0.0, 0.25), (2.0, 0.0, 0.0)), pairs((3.0, 0.0, 0.0), (-1.0, 0.0, 0.5))
+    found = applied("select", np.array([OPEN, OPEN]), x, y)
+    low, high = found.h - found.r, found.h + found.r
+    assert (low <= [0.75, -1.5]).all()
+    assert (low >= [0.749, -1.501]).all()
+    assert (high >= [3, 2]).all()
+    assert (high <= [3.001, 2.001]).all()
+    number = applied("integer", np.array([OPEN, 1]))
+    assert (number.h.tolist(), number.r.tolist()) == ([0.5, 1], [0.5, 0])
+
+
+@pytest.mark.parametrize("operation", ["take", "scatter"])
+def test_an_open_position_is_not_decided(operation):
+    assert applied(operation, pairs((1.0, 0.0, 0.0)), np.array([OPEN]), size=1, numbers=(1,)) is None
+
+
+def test_a_quotient_that_is_a_number_is_that_number():
+    found = divided(np.random.default_rng(8), 2000)
+    assert not found.wrong
+    assert found.made >= 0.95 * found.possible > 500
 
 
 def test_a_choice_that_is_decided_holds():

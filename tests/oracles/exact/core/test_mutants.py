@@ -10,7 +10,15 @@ import pytest
 
 from oracles.exact.core.build import SOURCE, compiler
 from oracles.exact.core.nodes import STEPS
-from tests.oracles.exact.core.decisions import COMPARISONS, attained, blended, compared, extremes, stepped
+from tests.oracles.exact.core.decisions import (
+    COMPARISONS,
+    attained,
+    blended,
+    compared,
+    divided,
+    extremes,
+    stepped,
+)
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS
@@ -44,6 +52,8 @@ def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
     rng = np.random.default_rng(seed)
     if name in COMPARISONS:
         return compared(name, rng, 300, core).wrong
+    if name == "quotient":
+        return divided(rng, 300, core).wrong
     if name == "blend":
         return blended(rng, 300, core).wrong
     if name in STEPS:

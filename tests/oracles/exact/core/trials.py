@@ -264,7 +264,9 @@ def _taken(rng: Generator, n: int) -> Draw:
 def _whole(rng: Generator, n: int) -> Draw:
     kinds = [rng.integers(-9, 9, n), rng.integers(-(2**62), 2**62, n), 2**53 + rng.integers(-9, 9, n)]
     x = np.choose(rng.integers(0, 3, n), kinds)
-    x[: n // 50] = rng.choice([2**63 - 1, -(2**63), 2**62, 2**62 - 1, -(2**62)], n // 50)
+    x[: n // 50] = rng.choice(
+        [2**63 - 1, 1 - 2**63, 2**62, 2**62 - 1, -(2**62)], n // 50
+    )  # the least is OPEN
     return Draw((x,), [arb(int(v)) for v in x], {})
 
 
