@@ -109,9 +109,9 @@ def reads(node: Node, rows: int) -> list[Read] | None:
     own = node.size // rows  # elements of a row
     first, second, third = (*node.numbers, 0, 0, 0)[:3]
     match node.operation:
-        case "sum" | "top" | "bottom" | "mixture" | "sum_grows":
+        case "sum" | "top" | "bottom" | "mixture" | "best" | "sum_grows":
             fits = own % second == 0
-            by_rows = [True, node.operation in ("mixture", "sum_grows")]
+            by_rows = [True, node.operation in ("mixture", "best", "sum_grows")]
         case "cumsum" | "weights" | "attains":
             fits, by_rows = own % (first * second) == 0, [True, True]
         case "matmul" | "matmul_grows":

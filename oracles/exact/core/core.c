@@ -300,7 +300,7 @@ enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
   LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN,
   GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER,
-  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
+  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
   SMOOTH(NAMED)
 };
@@ -738,6 +738,27 @@ static int attaining(const instruction *q, double *arena) {
   }
   return unknown;
 }
+/* Where the largest score of a row is, in[1]; where several may be, the first of them, if all come from one number. */
+static int best_of(const instruction *q, double *arena) {
+  int unknown = 0;
+  int64_t *found = (int64_t *)(arena + q->out);
+  for (int64_t i = 0; i < q->n; i++) {
+    int64_t at = first_of(q, i), first = -1;
+    ball top = element(arena, &q->in[1], at);
+    for (int64_t k = 1; k < q->a; k++) {
+      ball x = element(arena, &q->in[1], at + k * q->b);
+      if (x.h > top.h || (x.h == top.h && x.l > top.l)) top = x;
+    }
+    for (int64_t k = 0; k < q->a; k++) {
+      if (above(top, element(arena, &q->in[1], at + k * q->b))) continue;
+      if (first < 0) first = k;
+      else unknown |= !same(element(arena, &q->in[0], at + first * q->b), element(arena, &q->in[0], at + k * q->b));
+    }
+    unknown |= first < 0;
+    found[i] = first;
+  }
+  return unknown;
+}
 static int moved(const instruction *q, double *arena) {
   const int64_t *where = (const int64_t *)(arena + q->in[1].at);
   if (q->op == TAKE)
@@ -878,6 +899,7 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
       case BOTTOM: unknown = extreme(q, arena, -1); break;
       case WEIGHTS: case MIXTURE: unknown = chosen(q, arena); break;
       case ATTAINS: unknown = attaining(q, arena); break;
+      case BEST: unknown = best_of(q, arena); break;
       case TAKE: case SCATTER: unknown = moved(q, arena); break;
       case CUMSUM: unknown = running(q, arena); break;
       case MATMUL: unknown = matrices(q, arena); break;

@@ -18,7 +18,7 @@ SMOOTH = (
 OPERATIONS = (
     "add sub mul div neg abs larger smaller exp log sqrt tanh select blend lt le gt ge eq ne "
     "and or xor not integer copy floor ceil trunc round sign grow widen pad nonnegative at_most at_least "
-    "upper sum top bottom weights mixture attains take scatter cumsum matmul sum_grows matmul_grows"
+    "upper sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
 )
 CODES = {name: code for code, name in enumerate(f"{OPERATIONS} {SMOOTH}".split())}
 FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", *SMOOTH.split()})

@@ -172,6 +172,15 @@ def _first(plan: Writer, equation: Equation, *values: Value) -> Value:
     return values[0]
 
 
+def best(plan: Writer, equation: Equation, x: Value, scores: Value) -> Value:
+    """Where along an axis the largest score is, the first of those that come from one number x.
+
+    Raises:
+        Unsupported: They are integers.
+    """
+    return plan.reduced("best", x, (equation.params["axis"],), scores, integers=True)
+
+
 RULES: dict[str, Rule] = {
     **{name: _arithmetic(name) for name in ("add", "sub", "mul", "div", "neg", "abs")},
     **{name: _compare(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
@@ -191,6 +200,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("pi", "cosines"), _proven),
     "taylor": _taylor,
     "reduce_sum": _reduced("sum"),
+    "argmax": lambda plan, equation, x, scores: best(plan, equation, x, x),
     "reduce_max": _reduced("top"),
     "reduce_min": _reduced("bottom"),
     "weights": _weights,

@@ -85,7 +85,13 @@ class Writer:
         return Value(self.node("take", operands, positions.size, positions.size), positions.shape, whole)
 
     def reduced(
-        self, operation: str, value: Value, axes: Sequence[int], *others: Value, sign: int = 0
+        self,
+        operation: str,
+        value: Value,
+        axes: Sequence[int],
+        *others: Value,
+        sign: int = 0,
+        integers: bool = False,
     ) -> Value:
         """A reduction over axes; those that are not side by side are brought together."""
         self.need_balls(value, *others)
@@ -99,7 +105,7 @@ class Writer:
         values, after = [v for v, _ in pieces], pieces[0][1]
         size = math.prod(kept)
         node = self.node(
-            operation, tuple((v.node, 0, 1) for v in values), size, size, False, (count, after, sign)
+            operation, tuple((v.node, 0, 1) for v in values), size, size, integers, (count, after, sign)
         )
         return Value(node, kept, kept)
 

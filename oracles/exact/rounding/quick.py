@@ -17,7 +17,7 @@ from oracles.exact.core.functions import whole_exponent
 from oracles.exact.core.nodes import HULL, Node, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
-from oracles.exact.core.rules import STEPPED, rule, step
+from oracles.exact.core.rules import STEPPED, best, rule, step
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
@@ -66,7 +66,10 @@ class BoundPlan(Plan):
     def _emitted(self, equation: Equation) -> Value:
         values = tuple(self._values[v] for v in equation.operands)
         if equation.primitive is argmax_:
-            found = self.detour("best", equation, values, partial(first_of_the_best, **equation.params))
+            try:
+                found = best(self, equation, *values)
+            except Unsupported:
+                found = self.detour("best", equation, values, partial(first_of_the_best, **equation.params))
         elif not equation.output.is_float:
             found = super()._emitted(equation)
         else:

@@ -220,6 +220,31 @@ def attained(sign: int, rng: Generator, n: int, core: ctypes.CDLL | None = None)
     return Decided(made, possible, wrong)
 
 
+def firsts(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Where the largest score of each row is, of scores that come from a few numbers, or from balls."""
+    scores = _interleaved(*touching(rng, n * WIDTH // 2))
+    size = n * WIDTH
+    one = rng.random(n).repeat(WIDTH) < 0.5
+    h = np.where(one, 1.0, rng.integers(0, 2, size))
+    x = Pairs(
+        h, np.where(rng.random(size) < 0.1, 2.0**-70, 0.0), np.where(rng.random(size) < 0.1, 2.0**-60, 0.0)
+    )
+    wrong, possible, made = [], 0, 0
+    for k, row in enumerate(_rows(ends(scores))):
+        may = _may_be(row, 1)
+        own = slice(k * WIDTH, (k + 1) * WIDTH)
+        f = applied("best", x[own], scores[own], size=1, integers=True, numbers=(WIDTH, 1, 0), core=core)
+        sources = [(x.h[own][j], x.l[own][j], x.r[own][j]) for j in may]
+        of_one = len(set(sources)) == 1 and sources[0][2] == 0
+        possible += len(may) == 1 or of_one
+        made += f is not None
+        if f is not None:
+            at = int(f[0])
+            same = of_one and at <= may[0] and (x.h[own][at], x.l[own][at], x.r[own][at]) == sources[0]
+            wrong += [] if same or may == [at] else [k]
+    return Decided(made, possible, wrong)
+
+
 def _is_that(f: Pairs, best: int, terms: Pairs | None) -> bool:
     """Whether it says of one element that it is the extreme one."""
     if terms is None:

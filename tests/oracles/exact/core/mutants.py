@@ -81,6 +81,12 @@ MUTANTS = {
     "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
+    "the best of all": Mutant("best", "above(top, element(arena, &q->in[1], at + k * q->b))", "k != 1"),
+    "the best of several numbers": Mutant(
+        "best",
+        "!same(element(arena, &q->in[0], at + first * q->b), element(arena, &q->in[0], at + k * q->b))",
+        "0",
+    ),
     "every double divides": Mutant("quotient", "one | (product & (fabs(x.h) >= SMALL))", "1"),
     "what divides has no radius": Mutant("div", "(z.l == 0) & (x.r == 0) & (y.r == 0)", "z.l == 0"),
     "what divides up to its high part": Mutant("quotient", "(p.h == x.h) & (p.l == x.l)", "(p.h == x.h)"),

@@ -30,7 +30,9 @@ from tests.oracles.exact.core.decisions import (
     attained,
     blended,
     compared,
+    divided,
     extremes,
+    firsts,
     stepped,
 )
 from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked
@@ -68,7 +70,12 @@ def decisions(draws: int, seed: int) -> int:
     rng = np.random.default_rng(seed)
     asked = {
         **{name: lambda n, name=name: compared(name, rng, n) for name in COMPARISONS},
+        **{
+            f"{name} opened": lambda n, name=name: compared(name, rng, n, opened=True) for name in COMPARISONS
+        },
         "blend": lambda n: blended(rng, n),
+        "quotients that are numbers": lambda n: divided(rng, n),
+        "best": lambda n: firsts(rng, n),
         **{f"{name} {how}": lambda n, name=name, how=how: stepped(name, how, rng, n) for name, how in TAKEN},
         **{
             f"{name} {sign:+}": lambda n, name=name, sign=sign: extremes(name, sign, rng, n)

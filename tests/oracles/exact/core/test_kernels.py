@@ -21,6 +21,7 @@ from tests.oracles.exact.core.decisions import (
     compared,
     divided,
     extremes,
+    firsts,
     stepped,
 )
 from tests.oracles.exact.core.kernels import applied
@@ -85,6 +86,12 @@ def test_what_an_open_comparison_chooses_is_between_both():
 @pytest.mark.parametrize("operation", ["take", "scatter"])
 def test_an_open_position_is_not_decided(operation):
     assert applied(operation, pairs((1.0, 0.0, 0.0)), np.array([OPEN]), size=1, numbers=(1,)) is None
+
+
+def test_where_the_largest_of_a_row_is_that_is_decided_is_there():
+    found = firsts(np.random.default_rng(9), 1000)
+    assert not found.wrong
+    assert found.made >= 0.9 * found.possible > 200
 
 
 def test_a_quotient_that_is_a_number_is_that_number():

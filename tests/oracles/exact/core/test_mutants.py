@@ -17,6 +17,7 @@ from tests.oracles.exact.core.decisions import (
     compared,
     divided,
     extremes,
+    firsts,
     stepped,
 )
 from tests.oracles.exact.core.kernels import applied
@@ -52,6 +53,8 @@ def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
     rng = np.random.default_rng(seed)
     if name in COMPARISONS:
         return compared(name, rng, 300, core).wrong
+    if name == "best":
+        return firsts(rng, 300, core).wrong
     if name == "quotient":
         return divided(rng, 300, core).wrong
     if name == "blend":
