@@ -11,15 +11,18 @@ import numpy as np
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
 from oracles.exact.core.telling import tell
-from oracles.exact.program.balls import all_finite, as_balls, exact, precision
+from oracles.exact.program.balls import all_finite, as_balls, exact, numbers, precision
 from oracles.exact.program.errors import Exhausted, Undecided
-from oracles.exact.program.primitives.arithmetic import div
+from oracles.exact.program.primitives.arithmetic import constant, div
+from oracles.exact.program.primitives.arrays import permute_, reshape_
+from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
-from oracles.exact.program.program import Array, Equation, Program, Series
+from oracles.exact.program.program import Array, Equation, Program, Series, Var
 
 RATE = 3e7  # additions of balls that stand for a second
 QUICK = 16  # times as many in the fast core, at the least: without wide vectors, too
 WRITING = 10_000  # as many as writing an equation of the fast core's plan takes
+MOVES = (permute_, reshape_)  # what may come before a product of matrices
 GUARD, LEAST_SECONDS = 20, 30  # a clock of so many times the seconds, of 30 at the least
 # Sees an equation with the values of its operands and of its output.
 Watch: TypeAlias = Callable[[Equation, list[Array], Array], None]
@@ -91,9 +94,10 @@ def evaluate(
         Undecided: A comparison is not certain at this precision, or a guard does not hold here.
         Exhausted: It is more work than is left.
     """
-    factor = _factor(bits)
+    factor, plain = _factor(bits), _plain(program)
     with precision(bits):
-        values = {v: exact(x) for v, x in zip(program.inputs, inputs, strict=True)}
+        given = zip(program.inputs, inputs, strict=True)
+        values = {v: numbers(x) if v in plain else exact(x) for v, x in given}
         coefficients: dict[Series, Sequence[Array]] = {}
         for number, equation in enumerate(program.equations):
             if work is not None:
@@ -106,7 +110,10 @@ def evaluate(
                 result = coefficients[key][equation.params["order"]]
             else:
                 result = equation.primitive.evaluate(*operands, **equation.params)
-                result = exact(result) if equation.output.is_float else np.asarray(result)
+                if equation.output in plain:
+                    result = numbers(result)
+                else:
+                    result = exact(result) if equation.output.is_float else np.asarray(result)
             values[equation.output] = result
             if watch:
                 watch(equation, operands, result)
@@ -121,6 +128,23 @@ def evaluate(
                     f"the program was recorded where a branch took {expected}; here it is {values[v]}"
                 )
         return [values[v] for v in program.outputs]
+
+
+def _plain(program: Program) -> set[Var]:
+    """The given numbers, moved or not, that only products of matrices read: they need no balls yet."""
+    known = vars(program)
+    if "plain" not in known:
+        others = {*program.outputs, *(v for v, _ in program.guards)}  # what something else reads
+        for e in reversed(program.equations):
+            if e.primitive is not matmul_ and (e.primitive not in MOVES or e.output in others):
+                others.update(e.operands)
+        found = {v for v in program.inputs if v.is_float}
+        for e in program.equations:
+            moves = e.primitive in MOVES and found.issuperset(e.operands)
+            if e.output.is_float and (moves or e.primitive is constant):
+                found.add(e.output)
+        known["plain"] = found - others
+    return known["plain"]  # type: ignore[no-any-return]
 
 
 def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> list[Array | Pairs]:

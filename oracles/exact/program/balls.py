@@ -22,6 +22,7 @@ from oracles.exact.program.program import Array
 
 T = TypeVar("T")
 ZERO, ONE = arb(0), arb(1)
+INTEGERS = "iub"  # kinds of NumPy's dtypes
 # Which comparisons hold of a number and itself.
 REFLEXIVE = frozenset({np.equal, np.less_equal, np.greater_equal})
 
@@ -95,13 +96,23 @@ def filled(values: list[Any], shape: tuple[int, ...]) -> Array:
     return np.fromiter(values, object, len(values)).reshape(shape)
 
 
-def exact(numbers: Any) -> Array:
+def exact(given: Any) -> Array:
     """The balls of radius 0 around the given numbers; integers and booleans stay as they are.
 
     Raises:
         Unsupported: NaN, infinite, complex or other numbers that no real ball is around.
     """
-    array: Array = np.asarray(numbers)
+    array = numbers(given)
+    return array if array.dtype.kind != "f" else filled(list(map(arb, array.ravel().tolist())), array.shape)
+
+
+def numbers(given: Any) -> Array:
+    """The same numbers as float64, for what makes balls of them itself; balls and integers as they are.
+
+    Raises:
+        Unsupported: As `exact`.
+    """
+    array: Array = np.asarray(given)
     if array.dtype.kind in "Oiub":
         return array
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
@@ -111,7 +122,7 @@ def exact(numbers: Any) -> Array:
     if not np.isfinite(wide).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
         raise Unsupported(f"the element at {where} is {wide[where]}; only finite numbers have a derivative")
-    return filled(list(map(arb, wide.ravel().tolist())), array.shape)
+    return wide
 
 
 def as_balls(array: Array) -> Array:
@@ -195,13 +206,12 @@ def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable
 def matmul(x: Array, y: Array) -> Array:
     """The product of the last two axes, batch by batch, by Arb's matrix product."""
     (*batch, m, k), n = x.shape, y.shape[-1]
-    if x.dtype != object or y.dtype != object:
-        if x.dtype != object and y.dtype != object:
-            return np.asarray(np.matmul(x, y))
-        x, y = as_balls(x), as_balls(y)
+    if x.dtype.kind in INTEGERS and y.dtype.kind in INTEGERS:
+        return np.asarray(np.matmul(x, y))
     if 0 in (m, k, n, *batch):
         return zeros((*batch, m, n))
     if min(m, n) == 1 or k == 1:  # a product with a vector: nothing for a matrix algorithm to save
+        x, y = as_balls(x), as_balls(y)
         return np.asarray(np.add.reduce(x[..., :, :, None] * y[..., None, :, :], axis=-2))
     xs, ys = x.reshape(-1, m, k), y.reshape(-1, k, n)
     entries: list[arb] = []
@@ -213,7 +223,8 @@ def matmul(x: Array, y: Array) -> Array:
 def matrix(x: Array) -> arb_mat:
     """A two-dimensional array of balls as Arb's matrix."""
     rows, columns = x.shape
-    return arb_mat(rows, columns, as_balls(x).ravel().tolist())
+    entries = x if x.dtype == np.float64 else as_balls(x)
+    return arb_mat(rows, columns, entries.ravel().tolist())
 
 
 def all_finite(array: Array) -> bool:
