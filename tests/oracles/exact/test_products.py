@@ -22,6 +22,7 @@ PRODUCTS = {
     "one that is moved": lambda x, y: matmul(reshape(x, (6, 4)), y),
     "one that is transposed": lambda x, y: matmul(transpose(y), transpose(x)),
     "one that is read elsewhere, too": lambda x, y: matmul(x, y) + matmul(scalar("exp", x), y) * 3.0,
+    "one that is squared, too": lambda x, y: matmul(x * x, y) + matmul(x, y),
     "with a vector": lambda x, y: matmul(x, reshape(y, (4, 3))[:, :1]),
     "with a constant": lambda x, y: matmul(x, x.builder.constant(RNG.normal(size=(4, 2)))),
     "with a constant that is a ball": lambda x, y: matmul(x, x.builder.constant(np.full((4, 2), 0.1)) / 3.0),
