@@ -21,6 +21,7 @@
 #define U2 0x1p-106
 #define FEW 0x1p-40          /* what is known to 2^-100 of 1 has few digits below */
 #define UP (1 + 0x1p-48)     /* more than sixteen roundings of a radius */
+#define WIDE_POWER 0.25       /* a radius from which e^x is bounded by its ends */
 #define SMALL 0x1p-960       /* products above have all their bits among the normal numbers */
 #define ETA 0x1p-1070        /* sixteen of the least number: more than what products and radii lose there */
 #ifdef _WIN32
@@ -125,6 +126,17 @@ INLINE ball root(ball x) {
   return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, with(z, below > 0x1p-400 ? r : INFINITY));
 }
 
+/* The ends of a ball, outwards; those of a double itself are that. */
+INLINE double slack(ball x) {
+  return (x.l == 0) & (x.r == 0) ? 0.0 : x.r + fabs(x.l) + (fabs(x.h) + x.r) * 0x1p-51 + ETA;
+}
+INLINE double upper(ball x) { return x.h + slack(x); }
+INLINE double lower(ball x) { return x.h - slack(x); }
+INLINE ball between(double low, double high) {
+  double m = 0.5 * low + 0.5 * high;
+  return (ball){m, 0, ((0.5 * high - 0.5 * low) + fabs(m) * 0x1p-51 + ETA) * UP};
+}
+
 /* e^x in three parts, so that a compiler can take several elements at once; the look-up of 2^(j/64) is between. */
 typedef struct { dd p; uint64_t whole; } reduced;
 INLINE reduced reduce(ball x) {
@@ -162,6 +174,16 @@ INLINE ball raised(ball x, reduced t, dd power) {
   int nothing = (x.h == -INFINITY) & (x.r == 0);
   return with(z, one | nothing ? 0.0 : none ? 0x1p-1074 : r);
 }
+/* e^x of a wide ball: between those of its ends, of which that below is positive as long as it is known. */
+static ball between_powers(double low, double high) {
+  ball ends[2] = {{low, 0, 0}, {high, 0, 0}};
+  for (int i = 0; i < 2; i++) {
+    reduced t = reduce(ends[i]);
+    ends[i] = raised(ends[i], t, POWERS[t.whole & 63]);
+  }
+  double least = lower(ends[0]);
+  return between(least > 0 ? least : 0.0, upper(ends[1]));
+}
 VECTORS static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr,
                                  double *restrict h, double *restrict l, double *restrict r) {
   double ph[BLOCK], pl[BLOCK], th[BLOCK], tl[BLOCK];
@@ -178,6 +200,11 @@ VECTORS static void exponentials(int64_t count, const double *xh, const double *
     ball z = raised((ball){xh[i], xl[i], xr[i]}, (reduced){{ph[i], pl[i]}, whole[i]}, (dd){th[i], tl[i]});
     h[i] = z.h; l[i] = z.l; r[i] = z.r;
   }
+  for (int64_t i = 0; i < count; i++)
+    if ((xr[i] > WIDE_POWER) & (xr[i] < INFINITY) & (fabs(xh[i]) < INFINITY)) {
+      ball x = {xh[i], xl[i], xr[i]}, z = between_powers(lower(x), upper(x));
+      h[i] = z.h; l[i] = z.l; r[i] = z.r;
+    }
 }
 INLINE int is_exactly(ball x, double number) { return (x.h == number) & (x.l == 0) & (x.r == 0); }
 /* Whether x is certainly above y; never where anything of them is not known. */
@@ -188,16 +215,6 @@ INLINE int above(ball x, ball y) {
 }
 INLINE int same(ball x, ball y) {
   return (x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0);
-}
-/* The ends of a ball, outwards; those of a double itself are that. */
-INLINE double slack(ball x) {
-  return (x.l == 0) & (x.r == 0) ? 0.0 : x.r + fabs(x.l) + (fabs(x.h) + x.r) * 0x1p-51 + ETA;
-}
-INLINE double upper(ball x) { return x.h + slack(x); }
-INLINE double lower(ball x) { return x.h - slack(x); }
-INLINE ball between(double low, double high) {
-  double m = 0.5 * low + 0.5 * high;
-  return (ball){m, 0, ((0.5 * high - 0.5 * low) + fabs(m) * 0x1p-51 + ETA) * UP};
 }
 INLINE ball hull(ball x, ball y) {
   double unknown = 0.0 * (lower(x) + upper(x) + lower(y) + upper(y));
