@@ -20,22 +20,13 @@ have a limit are then all that is known of the legal ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
-from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.components import (
-    KNOWN_BITS,
-    Component,
-    OneSide,
-    Operands,
-    components,
-    is_known,
-)
+from oracles.exact.enclose.components import Component, OneSide, Operands, components, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
 from oracles.exact.program.errors import Undecided
@@ -106,57 +97,6 @@ def resolve(
             for k in wide:
                 whole[k] = _union(known[k]) if _gains(whole[k], known[k]) else whole[k]
     return _shaped(whole, hulls)
-
-
-def are_legal(
-    run: Callable[[Sequence[Any]], Sequence[Pairs] | None],
-    inputs: Sequence[Array],
-    active: Sequence[int],
-    hulls: Sequence[Pairs],
-    open_: Sequence[NDArray[np.bool_]],
-) -> bool:
-    """Whether `resolve` would leave these hulls as they are, by the same slopes around; False says nothing.
-
-    A hull from one of them to another is no wider than what is legal; and beside three there may be more.
-
-    Args:
-        run: The derivative program in the fast core; None where something is not decided.
-        inputs, active: As for `resolve`.
-        hulls: The outputs at the inputs.
-        open_: Which elements are hulls.
-    """
-    if any(np.asarray(inputs[i]).dtype == object for i in active):
-        return False
-    wide = [hull[mask] for hull, mask in zip(hulls, open_, strict=True)]
-    middle, radius = (np.concatenate([part(hull) for hull in wide]) for part in (_middle, _radius))
-    if not np.isfinite(radius).all():
-        return False
-    slopes, errors = np.empty((0, middle.size)), np.empty((0, middle.size))
-    for moved in _rays_of_pairs(inputs, active):
-        found = run(moved)
-        if found is None:
-            return False
-        own = [x[mask] for x, mask in zip(found, open_, strict=True)]
-        slope, error = (np.concatenate([part(x) for x in own]) for part in (_middle, _radius))
-        known = error <= 2.0**-KNOWN_BITS * np.abs(slope)
-        if not (known & (np.abs(slope - middle) <= (1 + FULL) * radius)).all():
-            return False
-        slopes, errors = np.vstack([slopes, slope]), np.vstack([errors, error])
-        reach = (slopes.max(0) - slopes.min(0)) / 2
-        if len(slopes) % 2 == 0 and (reach >= (1 - FULL / 2) * radius).all():
-            return True
-    order = np.argsort(slopes, axis=0)
-    steps = np.diff(np.take_along_axis(slopes, order, 0), axis=0)
-    apart = steps > 2 * (np.take_along_axis(errors, order, 0)[1:] + np.take_along_axis(errors, order, 0)[:-1])
-    return bool(((reach >= (1 - FULL / 2) * radius) | (apart.sum(0) >= 2)).all())
-
-
-def _middle(x: Pairs) -> NDArray[np.float64]:
-    return np.ravel(x.h)
-
-
-def _radius(x: Pairs) -> NDArray[np.float64]:
-    return np.ravel(x.r + np.abs(x.l))
 
 
 def _flat(arrays: Sequence[Array]) -> list[arb]:
@@ -295,26 +235,6 @@ def _rays(
                     _near(x, sign * directions[i], distance, least) if i in directions else x
                     for i, x in enumerate(inputs)
                 ]
-
-
-def _rays_of_pairs(inputs: Sequence[Array], active: Sequence[int]) -> Iterator[list[Any]]:
-    """The same at numbers, as pairs of doubles: a step is a low part, and of a zero the high one."""
-    rng = np.random.default_rng(0)
-    numbers = {i: np.asarray(inputs[i], np.float64) for i in active}
-    least = min([1.0, *(float(np.min(np.abs(x[x != 0]), initial=1.0)) for x in numbers.values())])
-    steps = {i: np.where(x == 0, least, np.abs(x)) * 2.0**-DISTANCE_BITS for i, x in numbers.items()}
-    for _ in range(PAIRS):
-        directions = {i: rng.normal(size=x.shape) for i, x in numbers.items()}
-        for sign in (1, -1):
-            moved = {i: sign * directions[i] * steps[i] for i in active}
-            yield [
-                Pairs(
-                    np.where(x == 0, moved[i], numbers[i]), np.where(x == 0, 0.0, moved[i]), np.zeros(x.shape)
-                )
-                if i in moved
-                else x
-                for i, x in enumerate(map(np.asarray, inputs))
-            ]
 
 
 def least_of(inputs: Sequence[Array], active: Sequence[int]) -> arb:

@@ -18,8 +18,9 @@ from oracles.exact.core.elements import narrowed
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, evaluate_quickly
-from oracles.exact.enclose.kinks import PAIRS, are_legal, is_isolated, limits_along_rays, resolve
+from oracles.exact.enclose.kinks import PAIRS, is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
+from oracles.exact.enclose.legal import MORE, are_legal
 from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
 from oracles.exact.program.derive import jvp
 from oracles.exact.program.errors import Exhausted, Undecided
@@ -417,7 +418,7 @@ def _by_plan(
         open_[len(open_) - beside :] = [np.zeros_like(mask) for mask in open_[-beside:]]
     if not any(mask.any() for mask in open_):
         return [Enclosure(found, bits) for found in results]
-    if kinks and work.pays(2 * PAIRS * (program.cost / QUICK + plan.by_arb)):
+    if kinks and work.pays((2 * PAIRS + MORE) * (program.cost / QUICK + plan.by_arb)):
 
         def around(moved: Sequence[Any]) -> list[Pairs] | None:
             found = plan.run(moved)

@@ -8,7 +8,7 @@ import pytest
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.kinks import are_legal
+from oracles.exact.enclose.legal import are_legal
 from oracles.exact.enclose.refine import Limits, slopes
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import contracted, jvp, vjp
@@ -54,6 +54,8 @@ KINKS = {
     "two in one place": (lambda x: relu(x) + 3.0 * fn.absolute(x), True),
     "ties for the largest": (lambda x: reduce_max(x, (1,)), True),
     "three slopes": (lambda x: reduce_max(x, (0, 1)), True),
+    "many ties": (lambda x: reduce_max(x - X, (0, 1)), True),
+    "the least of many ties": (lambda x: -reduce_max(X - x, (0, 1)), True),
     "two halves": (stable, False),
     "sums of kinks": (mixed, False),
     "a layer at 0": (layer, True),
