@@ -21,7 +21,6 @@
 #define U2 0x1p-106
 #define FEW 0x1p-40          /* what is known to 2^-100 of 1 has few digits below */
 #define UP (1 + 0x1p-48)     /* more than sixteen roundings of a radius */
-#define WIDE_POWER 0.25       /* a radius from which e^x is bounded by its ends */
 #define SMALL 0x1p-960       /* products above have all their bits among the normal numbers */
 #define ETA 0x1p-1070        /* sixteen of the least number: more than what products and radii lose there */
 #ifdef _WIN32
@@ -174,16 +173,6 @@ INLINE ball raised(ball x, reduced t, dd power) {
   int nothing = (x.h == -INFINITY) & (x.r == 0);
   return with(z, one | nothing ? 0.0 : none ? 0x1p-1074 : r);
 }
-/* e^x of a wide ball: between those of its ends, of which that below is positive as long as it is known. */
-static ball between_powers(double low, double high) {
-  ball ends[2] = {{low, 0, 0}, {high, 0, 0}};
-  for (int i = 0; i < 2; i++) {
-    reduced t = reduce(ends[i]);
-    ends[i] = raised(ends[i], t, POWERS[t.whole & 63]);
-  }
-  double least = lower(ends[0]);
-  return between(least > 0 ? least : 0.0, upper(ends[1]));
-}
 VECTORS static void exponentials(int64_t count, const double *xh, const double *xl, const double *xr,
                                  double *restrict h, double *restrict l, double *restrict r) {
   double ph[BLOCK], pl[BLOCK], th[BLOCK], tl[BLOCK];
@@ -200,11 +189,6 @@ VECTORS static void exponentials(int64_t count, const double *xh, const double *
     ball z = raised((ball){xh[i], xl[i], xr[i]}, (reduced){{ph[i], pl[i]}, whole[i]}, (dd){th[i], tl[i]});
     h[i] = z.h; l[i] = z.l; r[i] = z.r;
   }
-  for (int64_t i = 0; i < count; i++)
-    if ((xr[i] > WIDE_POWER) & (xr[i] < INFINITY) & (fabs(xh[i]) < INFINITY)) {
-      ball x = {xh[i], xl[i], xr[i]}, z = between_powers(lower(x), upper(x));
-      h[i] = z.h; l[i] = z.l; r[i] = z.r;
-    }
 }
 INLINE int is_exactly(ball x, double number) { return (x.h == number) & (x.l == 0) & (x.r == 0); }
 /* Whether x is certainly above y; never where anything of them is not known. */
@@ -392,17 +376,19 @@ INLINE int64_t both(int64_t x, int64_t y) { return (x == 0) | (y == 0) ? 0 : (x 
 INLINE int64_t one_or_both(int64_t x, int64_t y) { return (x == 1) | (y == 1) ? 1 : (x == OPEN) | (y == OPEN) ? OPEN : x | y; }
 INLINE int64_t one_alone(int64_t x, int64_t y) { return (x == OPEN) | (y == OPEN) ? OPEN : x ^ y; }
 
-/* Comparisons: whether any is not certain, which is open then. */
+/* Comparisons: 1 where any is not certain, which is open then; 2 where such two balls are one, part by part: they may be
+   one number that was moved, of which Arb knows that it equals itself. */
 #define COMPARED(name, when_above, when_below, when_same) \
   VECTORS static int name(int64_t count, view x, view y, int64_t *restrict integer) { \
-    int64_t unknown = 0; \
+    int64_t unknown = 0, twins = 0; \
     for (int64_t i = 0; i < count; i++) { \
       ball a = X, b = Y; \
-      int64_t up = above(a, b), down = above(b, a), even = same(a, b); \
-      unknown |= !(up | down | even); \
+      int64_t up = above(a, b), down = above(b, a), even = same(a, b), open = !(up | down | even); \
+      unknown |= open; \
+      twins |= open & (a.h == b.h) & (a.l == b.l) & (a.r == b.r); \
       integer[i] = up ? when_above : down ? when_below : even ? when_same : OPEN; \
     } \
-    return unknown != 0; \
+    return twins ? 2 : unknown != 0; \
   }
 COMPARED(gt, 1, 0, 0)
 COMPARED(ge, 1, 0, 1)
@@ -501,12 +487,12 @@ static int elementwise(const instruction *q, double *arena) {
           h[i] = z.h; l[i] = z.l; r[i] = z.r;
         }
         break;
-      case GT: unknown |= gt(count, x, y, integer) & !q->a; break;
-      case GE: unknown |= ge(count, x, y, integer) & !q->a; break;
-      case LT: unknown |= lt(count, x, y, integer) & !q->a; break;
-      case LE: unknown |= le(count, x, y, integer) & !q->a; break;
-      case EQ: unknown |= eq(count, x, y, integer) & !q->a; break;
-      case NE: unknown |= ne(count, x, y, integer) & !q->a; break;
+      case GT: unknown |= gt(count, x, y, integer) > q->a; break;
+      case GE: unknown |= ge(count, x, y, integer) > q->a; break;
+      case LT: unknown |= lt(count, x, y, integer) > q->a; break;
+      case LE: unknown |= le(count, x, y, integer) > q->a; break;
+      case EQ: unknown |= eq(count, x, y, integer) > q->a; break;
+      case NE: unknown |= ne(count, x, y, integer) > q->a; break;
       case AND: for (int64_t i = 0; i < count; i++) integer[i] = both(p[i], s[i]); break;
       case OR: for (int64_t i = 0; i < count; i++) integer[i] = one_or_both(p[i], s[i]); break;
       case XOR: for (int64_t i = 0; i < count; i++) integer[i] = one_alone(p[i], s[i]); break;

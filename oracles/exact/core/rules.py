@@ -40,11 +40,42 @@ def _compare(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         if any(v.node.integers for v in values):
             return None
-        if operation in ("eq", "ne") and (found := _attains(plan, *values) or _attains(plan, *values[::-1])):
-            return found if operation == "eq" else plan.elementwise("not", found, integers=True)
-        return plan.elementwise(operation, *values, integers=True, numbers=(int(plan.opened),))
+        if operation in ("eq", "ne"):
+            for x, other in (values, values[::-1]):
+                found = _attains(plan, x, other) or _is_extreme(plan, x, other)
+                if found:
+                    return found if operation == "eq" else plan.elementwise("not", found, integers=True)
+        return _compared(plan, operation, *values)
 
     return rule
+
+
+def _compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
+    return plan.elementwise(operation, x, y, integers=True, numbers=(int(plan.opened),))
+
+
+def _extreme(operation: str) -> Rule:
+    def rule(plan: Writer, equation: Equation, x: Value, y: Value) -> Value | None:
+        found = plan.elementwise(operation, x, y) if equation.output.is_float else None
+        if found and not (x.node.integers or y.node.integers):
+            plan.extremes[found.key] = operation, x, y
+        return found
+
+    return rule
+
+
+def _is_extreme(plan: Writer, x: Value, extreme: Value) -> Value | None:
+    """Whether x equals the larger, or smaller, of x and y: whether it is not below y, or above.
+
+    None where that is not what is compared.
+    """
+    if extreme.key not in plan.extremes:
+        return None
+    operation, *pair = plan.extremes[extreme.key]
+    for one, other in (pair, pair[::-1]):
+        if one.key == x.key and one.whole == extreme.whole == x.whole:
+            return _compared(plan, "ge" if operation == "larger" else "le", x, other)
+    return None
 
 
 def _attains(plan: Writer, x: Value, top: Value) -> Value | None:
@@ -186,8 +217,8 @@ RULES: dict[str, Rule] = {
     **{name: _compare(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
     **{name: _logic(name) for name in ("and", "or", "xor", "not")},
     "scale": _arithmetic("mul"),
-    "maximum": _arithmetic("larger"),
-    "minimum": _arithmetic("smaller"),
+    "maximum": _extreme("larger"),
+    "minimum": _extreme("smaller"),
     "blend": _arithmetic("blend"),
     **dict.fromkeys(STEPPED, step),
     "select": _select,

@@ -26,12 +26,14 @@ class Writer:
 
     Attributes:
         opened: Whether comparisons that are not certain are open, and not undecided.
+        extremes: What is the larger or the smaller of which two values, by its key.
     """
 
     opened = False
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.extremes: dict[Hashable, tuple[str, Value, Value]] = {}
         self._numbered: dict[Hashable, Node] = {}
 
     def elementwise(

@@ -94,7 +94,8 @@ def compared(
     found = decided(name, x, y, rows=n, integers=True, numbers=(int(opened),), core=core)
     said = [None if f is None or f[0] == OPEN else f[0] for f in found]
     wrong = [k for k, one in enumerate(said) if one is not None and one != certain[k]]
-    wrong += [k for k, f in enumerate(found) if (f is None) == opened and said[k] is None]
+    twins = (x.h == y.h) & (x.l == y.l) & (x.r == y.r)
+    wrong += [k for k, f in enumerate(found) if said[k] is None and (f is None) == (opened and not twins[k])]
     return Decided(sum(one is not None for one in said), sum(c is not None for c in certain), wrong)
 
 

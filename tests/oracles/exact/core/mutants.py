@@ -81,8 +81,6 @@ MUTANTS = {
     "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
-    "powers up to the lower end": Mutant("exp", "upper(ends[1])", "upper(ends[0])"),
-    "powers from above the lower end": Mutant("exp", "least > 0 ? least : 0.0", "2 * least"),
     "the best of all": Mutant("best", "above(top, element(arena, &q->in[1], at + k * q->b))", "k != 1"),
     "the best of several numbers": Mutant(
         "best",

@@ -136,6 +136,20 @@ def test_a_comparison_that_rounding_may_turn_is_open_as_by_arb(model, dtype):
     assert (found.r > 0.5).any()
 
 
+def test_a_number_that_was_moved_equals_itself():
+    """Balls that are one are compared by Arb, which knows them: of e^x and the same sorted backwards."""
+
+    def f(x: Var) -> Var:
+        e = scalar("exp", x)
+        there = arrays.index(e, lambda p: p[::-1])
+        return select(compare("eq", arrays.index(there, lambda p: p[::-1]), e), e, -e)
+
+    builder = Builder()
+    program = builder.program([f(builder.input((3,), "float32"))])
+    (found,) = bound(program, [np.array([0.1, 0.2, 0.3], np.float32)], ROUNDING_MODELS["numpy"]).balls
+    assert all(ball > 0 for ball in found.ravel())
+
+
 def test_a_branch_that_rounding_may_turn_is_arb_s():
     builder = Builder()
     x = builder.input((), "float32")

@@ -133,6 +133,26 @@ def test_what_is_tied_is_the_hull_that_arb_gives_and_a_kink(name):
     assert (found.r > 0).any()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("extreme", "is_it"), [(fn.maximum, np.greater_equal), (fn.minimum, np.less_equal)])
+def test_whether_a_computed_number_is_the_larger_of_two_is_decided(extreme, is_it, turned):
+    """Of e^x no digits tell that it equals max(e^x, 2), and of max it is asked which of the two it is."""
+
+    def f(x):
+        y = scalar("exp", x)
+        top = extreme(2.0, y) if turned else extreme(y, 2.0)
+        equal = choices.compare("eq", top, y) if turned else choices.compare("eq", y, top)
+        return choices.select(equal, y, 0.0 * y), choices.select(choices.compare("ne", y, top), 1.0, 0.0 * y)
+
+    builder = Builder()
+    x = np.array([0.5, 0.75, -1.0])
+    program = builder.program(f(builder.input((3,), "float64")))
+    found, other = Plan(program, rule).run([x])
+    is_one = is_it(np.exp(x), 2.0)
+    np.testing.assert_allclose(found.h, np.where(is_one, np.exp(x), 0.0))
+    assert other.h.tolist() == (~is_one).tolist()
+
+
 def _peaks(x):
     """Which elements equal the largest of their row: of computed numbers, as in the gradient of a maximum."""
     rows = scalar("exp", x)
