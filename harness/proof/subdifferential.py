@@ -108,12 +108,12 @@ def refutation(
         return ""
     for direction in _directions(true, jumping, numbers):
         hull = slopes.along(direction) if any(map(np.any, direction)) else None
-        if hull is None:
+        total = None if hull is None else _along(numbers, direction)
+        if hull is None or total is None:
             continue
-        total = _along(numbers, direction)
         with precision(BITS):
-            apart = total is not None and not hull.overlaps(total + arb(0, slack * float(hull.abs_upper())))
-        if apart and total is not None:
+            apart = not hull.overlaps(total + arb(0, slack * float(hull.abs_upper())))
+        if apart:
             return _said(total, hull, direction)
     return ""
 

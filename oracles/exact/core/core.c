@@ -675,15 +675,21 @@ static int extreme(const instruction *q, double *arena, int sign) {
   }
   return 0;
 }
-/* Which of a row is certainly the extreme one; -1 where several may be. c is the sign. */
-static int64_t winner(const instruction *q, const double *arena, int64_t at) {
+/* Which of a row has the largest middle, or with the sign -1 the smallest. */
+static int64_t farthest(const instruction *q, const double *arena, const operand *o, int64_t at, double sign) {
   int64_t best = 0;
-  double sign = (double)q->c;
-  ball top = element(arena, &q->in[0], at);
+  ball top = element(arena, o, at);
   for (int64_t k = 1; k < q->a; k++) {
-    ball x = element(arena, &q->in[0], at + k * q->b);
+    ball x = element(arena, o, at + k * q->b);
     if (sign * x.h > sign * top.h || (x.h == top.h && sign * x.l > sign * top.l)) { top = x; best = k; }
   }
+  return best;
+}
+/* Which of a row is certainly the extreme one; -1 where several may be. c is the sign. */
+static int64_t winner(const instruction *q, const double *arena, int64_t at) {
+  double sign = (double)q->c;
+  int64_t best = farthest(q, arena, &q->in[0], at, sign);
+  ball top = element(arena, &q->in[0], at + best * q->b);
   if (sign < 0) top = negative(top);
   for (int64_t k = 0; k < q->a; k++) {
     ball x = element(arena, &q->in[0], at + k * q->b);
@@ -747,11 +753,7 @@ static int best_of(const instruction *q, double *arena) {
   int64_t *found = (int64_t *)(arena + q->out);
   for (int64_t i = 0; i < q->n; i++) {
     int64_t at = first_of(q, i), first = -1;
-    ball top = element(arena, &q->in[1], at);
-    for (int64_t k = 1; k < q->a; k++) {
-      ball x = element(arena, &q->in[1], at + k * q->b);
-      if (x.h > top.h || (x.h == top.h && x.l > top.l)) top = x;
-    }
+    ball top = element(arena, &q->in[1], at + farthest(q, arena, &q->in[1], at, 1) * q->b);
     for (int64_t k = 0; k < q->a; k++) {
       if (above(top, element(arena, &q->in[1], at + k * q->b))) continue;
       if (first < 0) first = k;

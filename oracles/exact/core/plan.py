@@ -50,11 +50,8 @@ class Plan(Writer):
         outputs = [self._values[v] for v in program.outputs]
         self.outputs = [self.elementwise("integer", v) if v.node.integers else v for v in outputs]
         self.guards = [(self._values[v], expected) for v, expected in program.guards]
-        self._values, self._numbered, self.extremes = (
-            {},
-            {},
-            {},
-        )  # plans are kept: not with what only writing them needs
+        for only_to_write in (self._values, self._numbered, self.extremes):
+            only_to_write.clear()  # plans are kept
 
     def _input(self, v: Var) -> Value:
         node = Node("input", (), v.size, v.size, not v.is_float)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from flint import arb
@@ -288,3 +289,21 @@ def _may_be(row: list[Ends | None], sign: int) -> list[int]:
 
     with precision(BITS):
         return [k for k, own in enumerate(row) if not any(above(other, own) for other in row)]
+
+
+Ask: TypeAlias = Callable[..., Decided]  # of a generator, how many rows, and a build of the core
+# Every decision, by the name of its kernel and how that is asked.
+DECISIONS: dict[tuple[str, str], Ask] = {
+    **{(name, ""): partial(compared, name) for name in COMPARISONS},
+    **{(name, " opened"): partial(compared, name, opened=True) for name in COMPARISONS},
+    ("blend", ""): blended,
+    ("quotient", ""): divided,
+    ("best", ""): firsts,
+    **{(name, f" {how}"): partial(stepped, name, how) for name, how in TAKEN},
+    **{
+        (name, f" {sign:+}"): partial(extremes, name, sign)
+        for name in ("weights", "mixture")
+        for sign in (1, -1)
+    },
+    **{("attains", f" {sign:+}"): partial(attained, sign) for sign in (1, -1)},
+}

@@ -23,18 +23,7 @@ import numpy as np
 from oracles.exact.core import library
 from oracles.exact.core.build import FLAGS, SOURCE, build, compiler
 from tests.oracles.exact.core.agreement import held, random_program
-from tests.oracles.exact.core.decisions import (
-    COMPARISONS,
-    TAKEN,
-    Decided,
-    attained,
-    blended,
-    compared,
-    divided,
-    extremes,
-    firsts,
-    stepped,
-)
+from tests.oracles.exact.core.decisions import DECISIONS, Decided
 from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked
 from tests.oracles.exact.core.trials import TRIALS
 
@@ -68,31 +57,15 @@ def kernels(draws: int, seed: int, core: ctypes.CDLL | None = None) -> int:
 def decisions(draws: int, seed: int) -> int:
     """Every comparison and choice on so many rows; how many are wrong."""
     rng = np.random.default_rng(seed)
-    asked = {
-        **{name: lambda n, name=name: compared(name, rng, n) for name in COMPARISONS},
-        **{
-            f"{name} opened": lambda n, name=name: compared(name, rng, n, opened=True) for name in COMPARISONS
-        },
-        "blend": lambda n: blended(rng, n),
-        "quotients that are numbers": lambda n: divided(rng, n),
-        "best": lambda n: firsts(rng, n),
-        **{f"{name} {how}": lambda n, name=name, how=how: stepped(name, how, rng, n) for name, how in TAKEN},
-        **{
-            f"{name} {sign:+}": lambda n, name=name, sign=sign: extremes(name, sign, rng, n)
-            for name in ("weights", "mixture")
-            for sign in (1, -1)
-        },
-        **{f"attains {sign:+}": lambda n, sign=sign: attained(sign, rng, n) for sign in (1, -1)},
-    }
     wrong = 0
-    for name, ask in asked.items():
+    for (name, how), ask in DECISIONS.items():
         total = Decided(0, 0, [])
         for _ in range(-(-draws // AT_ONCE)):
-            found = ask(min(AT_ONCE, draws))
+            found = ask(rng, min(AT_ONCE, draws))
             total = Decided(
                 total.made + found.made, total.possible + found.possible, total.wrong + found.wrong
             )
-        print(f"{name}: {total.made} of {total.possible} decided, {len(total.wrong)} wrong", flush=True)
+        print(f"{name}{how}: {total.made} of {total.possible} decided, {len(total.wrong)} wrong", flush=True)
         wrong += len(total.wrong)
     return wrong
 

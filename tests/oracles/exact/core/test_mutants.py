@@ -9,17 +9,7 @@ import numpy as np
 import pytest
 
 from oracles.exact.core.build import SOURCE, compiler
-from oracles.exact.core.nodes import STEPS
-from tests.oracles.exact.core.decisions import (
-    COMPARISONS,
-    attained,
-    blended,
-    compared,
-    divided,
-    extremes,
-    firsts,
-    stepped,
-)
+from tests.oracles.exact.core.decisions import DECISIONS
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS
@@ -51,20 +41,9 @@ def plain() -> Iterator[ctypes.CDLL]:
 def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
     """What a trial of this name finds wrong."""
     rng = np.random.default_rng(seed)
-    if name in COMPARISONS:
-        return compared(name, rng, 300, core).wrong
-    if name == "best":
-        return firsts(rng, 300, core).wrong
-    if name == "quotient":
-        return divided(rng, 300, core).wrong
-    if name == "blend":
-        return blended(rng, 300, core).wrong
-    if name in STEPS:
-        return [k for how in range(4) for k in stepped(name, how, rng, 300, core).wrong]
-    if name == "attains":
-        return [k for sign in (1, -1) for k in attained(sign, rng, 300, core).wrong]
-    if name in ("weights", "mixture"):
-        return [k for sign in (1, -1) for k in extremes(name, sign, rng, 300, core).wrong]
+    asked = [ask for (kernel, _), ask in DECISIONS.items() if kernel == name]
+    if asked:
+        return [k for ask in asked for k in ask(rng, 300, core).wrong]
     draws = 12 if name == "matmul" else 1  # each of one kind
     return [k for _ in range(draws) for k in TRIALS[name].hold(TRIALS[name].draw(rng, 1500), core).wrong]
 
