@@ -259,7 +259,11 @@ class Block:
             return [pairs_at(arena, v).flat for v in self.outputs]
 
     def around(
-        self, inputs: Sequence[Any], moved: Mapping[int, tuple[Numbers, Numbers]], runs: int
+        self,
+        inputs: Sequence[Any],
+        moved: Mapping[int, tuple[Numbers, Numbers]],
+        runs: int,
+        rough: bool = False,
     ) -> list[Pairs] | None:
         """The outputs of several runs, one after another along a new first axis.
 
@@ -267,6 +271,7 @@ class Block:
             inputs: As for `run`.
             moved: For some of them the midpoints in each run instead, high parts and low ones.
             runs: How many.
+            rough: Whether 53 bits will do.
         """
         found = [np.empty((3, runs, math.prod(v.whole))) for v in self.outputs]
         with self.layout.arena() as arena:
@@ -277,7 +282,7 @@ class Block:
             for k in range(runs):
                 for place, high, low in places:
                     place[0], place[1] = high[k], low[k]
-                if not self._decided(arena):
+                if not self._decided(arena, rough):
                     return None
                 for own, one in zip(found, outputs, strict=True):
                     own[0, k], own[1, k], own[2, k] = one.h.ravel(), one.l.ravel(), one.r.ravel()
@@ -291,8 +296,8 @@ class Block:
         """What is known before the inputs, and is not in each arena."""
         return iter(())
 
-    def _decided(self, arena: Numbers) -> bool:
-        return self.layout.run(arena) and all(
+    def _decided(self, arena: Numbers, rough: bool = False) -> bool:
+        return self.layout.run(arena, rough) and all(
             np.array_equal(integers_at(arena, v), expected) for v, expected in self.guards
         )
 

@@ -24,7 +24,8 @@ import flint
 from flint import arb, ctx
 
 HERE = Path(__file__).parent
-SOURCE, SMOOTH, TABLES = HERE / "core.c", HERE / "smooth.h", HERE / "tables.py"
+SOURCE, TABLES = HERE / "core.c", HERE / "tables.py"
+INCLUDED = (HERE / "rough.h", HERE / "smooth.h")
 LIBRARY = HERE / ("_core.dll" if os.name == "nt" else "_core.so")
 KEPT = HERE / "_core.tables.h"
 # Nothing that changes what a floating operation gives; no instruction set beyond the platform's least.
@@ -114,7 +115,7 @@ def proven_tables() -> str:
 
 def fingerprint() -> str:
     """Which source a library was built from."""
-    parts = (SOURCE, SMOOTH, TABLES, Path(__file__))
+    parts = (SOURCE, *INCLUDED, TABLES, Path(__file__))
     return hashlib.sha256(b"".join(p.read_bytes() for p in parts)).hexdigest()[:16]
 
 

@@ -157,7 +157,8 @@ INLINE reduced reduce(ball x) {
   p = mul2(add2(p, FACTORIAL[1]), t);
   return (reduced){add2((dd){1.0, 0.0}, p), bits - UINT64_C(0x4338000000000000)};
 }
-INLINE ball raised(ball x, reduced t, dd power) {
+/* `own` is what t and power may be off by, relatively. */
+INLINE ball raised(ball x, reduced t, dd power, double own) {
   dd p = mul2(t.p, power);
   int small = x.h < -600; /* scaled in two steps: 2^m may be no normal number */
   uint64_t high = ((t.whole - (t.whole & 63)) << 46) + (UINT64_C(1023) << 52);
@@ -165,7 +166,7 @@ INLINE ball raised(ball x, reduced t, dd power) {
   double scale, rest = small ? 0x1p-128 : 1;
   memcpy(&scale, &high, 8);
   dd z = {p.h * scale * rest, p.l * scale * rest};
-  double relative = x.r * (1 + x.r * (0.5 + 0.25 * x.r)) * (1 + 0x1p-40) + 0x1p-100, r = (z.h * relative + ETA) * UP;
+  double relative = x.r * (1 + x.r * (0.5 + 0.25 * x.r)) * (1 + 0x1p-40) + own, r = (z.h * relative + ETA) * UP;
   r = (x.h >= -747) & (x.h <= 700) & (x.r <= 0.5) ? r : INFINITY;
   int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
   z.h = one ? 1.0 : none ? 0.0 : z.h;
@@ -186,7 +187,7 @@ VECTORS static void exponentials(int64_t count, const double *xh, const double *
     th[i] = power.h; tl[i] = power.l;
   }
   for (int64_t i = 0; i < count; i++) {
-    ball z = raised((ball){xh[i], xl[i], xr[i]}, (reduced){{ph[i], pl[i]}, whole[i]}, (dd){th[i], tl[i]});
+    ball z = raised((ball){xh[i], xl[i], xr[i]}, (reduced){{ph[i], pl[i]}, whole[i]}, (dd){th[i], tl[i]}, 0x1p-100);
     h[i] = z.h; l[i] = z.l; r[i] = z.r;
   }
 }
@@ -211,24 +212,6 @@ INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the
   return with(mid(z), z.r + 0.0 * (x.r + y.r)); /* of what is not known nothing is, beside infinity either */
 }
 INLINE ball magnitude(ball x) { return x.h < 0 ? negative(x) : x; }
-
-/* Odd, so that of x with the sign that makes its midpoint positive: (1 - q) / (1 + q) with q = e^-2x. */
-VECTORS static void tangents(int64_t count, const double *xh, const double *xl, const double *xr,
-                             double *restrict h, double *restrict l, double *restrict r) {
-  double yh[BLOCK], yl[BLOCK], yr[BLOCK], qh[BLOCK], ql[BLOCK], qr[BLOCK];
-  for (int64_t i = 0; i < count; i++) {
-    double twice = xh[i] < 0 ? 2 : -2;
-    yh[i] = twice * xh[i]; yl[i] = twice * xl[i]; yr[i] = 2 * xr[i];
-  }
-  exponentials(count, yh, yl, yr, qh, ql, qr);
-  for (int64_t i = 0; i < count; i++) {
-    ball q = {qh[i], ql[i], qr[i]}, one = {1, 0, 0};
-    ball t = quotient(add(one, negative(q)), add(one, q));
-    int down = xh[i] < 0;
-    t.r = (fabs(xh[i]) > FEW) | (t.r == 0) ? t.r : INFINITY;
-    h[i] = down ? -t.h : t.h; l[i] = down ? -t.l : t.l; r[i] = t.r;
-  }
-}
 
 typedef struct { int64_t at, plane, outer, inner; } operand; /* where; how far h, l, r are apart; strides */
 
@@ -293,17 +276,22 @@ static int powers_of_two(const double *arena, const operand *o, int64_t size) {
 typedef struct { const double *h, *l, *r; } view;
 INLINE ball get(view v, int64_t i) { return (ball){v.h[i], v.l[i], v.r[i]}; }
 
+#include "rough.h"
 #include "smooth.h"
 
 /* -- the interpreter ------------------------------------------------------------------------------------ */
 
 enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
+  ROUGH_ADD, ROUGH_SUB, ROUGH_MUL, ROUGH_DIV, ROUGH_EXP, ROUGH_SQRT,
   LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN,
   GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER,
   SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
   SMOOTH(NAMED)
+  ROUGH_TANH,
+#define ROUGHLY_NAMED(name) ROUGH_OF_##name,
+  TABLED(ROUGHLY_NAMED)
 };
 typedef struct {
   int64_t op, n, cols, out, plane; /* elements of the result, in rows of cols */
@@ -357,6 +345,7 @@ static const int64_t *load_integers(const double *arena, const operand *o, int64
 ONE_OPERAND(negatives, negative(X))
 ONE_OPERAND(magnitudes, magnitude(X))
 ONE_OPERAND(roots, root(X))
+ONE_OPERAND(rough_roots, rough_root(X))
 ONE_OPERAND(copies, X)
 ONE_OPERAND(nonnegatives, nonnegative(X))
 ONE_OPERAND(uppers, top_end(X))
@@ -364,6 +353,10 @@ TWO_OPERANDS(sums, add(X, Y))
 TWO_OPERANDS(differences, add(X, negative(Y)))
 TWO_OPERANDS(products, mul(X, Y))
 TWO_OPERANDS(quotients, quotient(X, Y))
+TWO_OPERANDS(rough_sums, rough_add(X, Y))
+TWO_OPERANDS(rough_differences, rough_add(X, negative(Y)))
+TWO_OPERANDS(rough_products, rough_mul(X, Y))
+TWO_OPERANDS(rough_quotients, rough_div(X, Y))
 TWO_OPERANDS(larger_ones, larger(X, Y))
 TWO_OPERANDS(smaller_ones, negative(larger(negative(X), negative(Y))))
 WITH_NUMBER(widened_ones, widened(X, number))
@@ -464,6 +457,12 @@ static int elementwise(const instruction *q, double *arena) {
       case SUB: differences(count, x, y, h, l, r); break;
       case MUL: products(count, x, y, h, l, r); break;
       case DIV: quotients(count, x, y, h, l, r); break;
+      case ROUGH_ADD: rough_sums(count, x, y, h, l, r); break;
+      case ROUGH_SUB: rough_differences(count, x, y, h, l, r); break;
+      case ROUGH_MUL: rough_products(count, x, y, h, l, r); break;
+      case ROUGH_DIV: rough_quotients(count, x, y, h, l, r); break;
+      case ROUGH_EXP: rough_exponentials(count, x.h, x.l, x.r, h, l, r); break;
+      case ROUGH_SQRT: rough_roots(count, x, h, l, r); break;
       case NEG: negatives(count, x, h, l, r); break;
       case ABS: magnitudes(count, x, h, l, r); break;
       case LARGER: larger_ones(count, x, y, h, l, r); break;
@@ -525,6 +524,9 @@ static int elementwise(const instruction *q, double *arena) {
       case UPPER: uppers(count, x, h, l, r); break;
 #define APPLIED(name) case OF_##name: name##_all(count, x, h, l, r); break;
       SMOOTH(APPLIED)
+      case ROUGH_TANH: rough_tanh_all(count, x, h, l, r); break;
+#define ROUGHLY_APPLIED(name) case ROUGH_OF_##name: rough_##name##_all(count, x, h, l, r); break;
+      TABLED(ROUGHLY_APPLIED)
     }
   }
   return unknown ? unknown : tied;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.core import library
 from oracles.exact.core.arena import by_arb, store
-from oracles.exact.core.nodes import CODES, Node, instruction
+from oracles.exact.core.nodes import CODES, ROUGH, Node, instruction
 from oracles.exact.program.errors import Unsupported
 
 KEPT = 2**20  # words of an arena that is kept for the next run
@@ -88,12 +89,23 @@ class Layout:
             return False
         return True
 
-    def run(self, arena: NDArray[np.float64]) -> bool:
-        """Compute all nodes; whether everything could be decided."""
+    @cached_property
+    def _rough(self) -> list[NDArray[np.int64] | Node]:
+        """The calls with midpoints of one double, where the core has that instruction so."""
+        return [call if isinstance(call, Node) else _roughly(call) for call in self._calls]
+
+    def run(self, arena: NDArray[np.float64], rough: bool = False) -> bool:
+        """Compute all nodes, `rough` ones to 53 bits; whether everything could be decided."""
         try:
             return all(
                 by_arb(arena, call) if isinstance(call, Node) else library.run(call, arena)
-                for call in self._calls
+                for call in (self._rough if rough else self._calls)
             )
         except Unsupported:
             return False
+
+
+def _roughly(code: NDArray[np.int64]) -> NDArray[np.int64]:
+    found = code.copy()
+    found[:, 0] = [ROUGH.get(operation, operation) for operation in code[:, 0].tolist()]
+    return found

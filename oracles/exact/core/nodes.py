@@ -15,14 +15,18 @@ from oracles.exact.program.program import Array, Equation, Shape
 SMOOTH = (
     "erf erfc sin cos expm1 log1p atan tan sinh cosh asinh acosh atanh asin acos cbrt lgamma digamma trigamma"
 )
+ROUGH_SMOOTH = "tanh log erf erfc sin cos expm1 log1p atan lgamma digamma trigamma"
 OPERATIONS = (
-    "add sub mul div neg abs larger smaller exp log sqrt tanh select blend lt le gt ge eq ne "
+    "add sub mul div neg abs larger smaller exp log sqrt tanh select blend "
+    "rough_add rough_sub rough_mul rough_div rough_exp rough_sqrt lt le gt ge eq ne "
     "and or xor not integer copy floor ceil trunc round sign grow widen pad nonnegative at_most at_least "
     "upper sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
 )
-CODES = {name: code for code, name in enumerate(f"{OPERATIONS} {SMOOTH}".split())}
+NAMES = [*OPERATIONS.split(), *SMOOTH.split(), *(f"rough_{name}" for name in ROUGH_SMOOTH.split())]
+CODES = {name: code for code, name in enumerate(NAMES)}
 FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", *SMOOTH.split()})
 STEPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
+ROUGH = {code: CODES[f"rough_{name}"] for name, code in CODES.items() if f"rough_{name}" in CODES}
 HULL, AROUND = 1, 2  # how a step is taken, as core.c calls it
 NOWHERE = -1
 OPEN = -(2**63)  # among booleans: rounding may turn this comparison

@@ -60,7 +60,7 @@ INLINE place turned(ball x, int64_t quarters) {
 
 INLINE ball exponential(ball x) {
   reduced t = reduce(x);
-  return raised(x, t, POWERS[t.whole & 63]);
+  return raised(x, t, POWERS[t.whole & 63], 0x1p-100);
 }
 INLINE ball scaled(ball x, double power) { return (ball){x.h * power, x.l * power, x.r * power}; }
 INLINE ball half(ball x) {
@@ -157,40 +157,66 @@ VECTORS static void taylors(const place *q, ball *z) {
     z[i] = with(p, radius_of(q[i].at, mid(q[i].d), q[i].d.r));
   }
 }
-INLINE void by_table(int64_t count, view x, place at(ball), ball *z) {
+/* The same by coefficients of one double. */
+VECTORS static void rough_taylors(const place *q, ball *z) {
+  double c[17][LANES], d[LANES], p[LANES], size[LANES];
+  for (int i = 0; i < LANES; i++) {
+    for (int k = 0; k < 8; k++) c[k][i] = q[i].at->pairs[k][0];
+    for (int k = 8; k < 17; k++) c[k][i] = q[i].at->rest[k - 8];
+    d[i] = q[i].d.h;
+    p[i] = c[16][i];
+    size[i] = fabs(p[i]);
+  }
+  for (int k = 15; k >= 0; k--)
+    for (int i = 0; i < LANES; i++) {
+      p[i] = c[k][i] + d[i] * p[i];
+      size[i] = fabs(p[i]) + fabs(d[i]) * size[i];
+    }
+  for (int i = 0; i < LANES; i++) {
+    double r = radius_of(q[i].at, mid(q[i].d), off(q[i].d));
+    z[i] = (ball){p[i], 0, (r + 5 * U * size[i]) * UP};
+  }
+}
+INLINE void by_table(int64_t count, view x, place at(ball), void taylors_of(const place *, ball *), ball *z) {
   place q[LANES];
   for (int64_t start = 0; start < count; start += LANES) {
     for (int64_t i = 0; i < LANES; i++) q[i] = start + i < count ? at(get(x, start + i)) : NOWHERE;
-    taylors(q, z + start);
+    taylors_of(q, z + start);
   }
 }
-#define BY_TABLE(name) \
-  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x))); } \
-  static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
+#define EACH_BY_TABLE(name, all, taylors_of) \
+  static void all(int64_t count, view x, double *h, double *l, double *r) { \
     ball z[BLOCK]; \
-    by_table(count, x, name##_at, z); \
+    by_table(count, x, name##_at, taylors_of, z); \
     for (int64_t i = 0; i < count; i++) { \
       ball y = name##_of(get(x, i), z[i]); \
       h[i] = y.h; l[i] = y.l; r[i] = y.r; \
     } \
   }
-/* The same, with another function of an argument of its own, all of a block at once. */
-#define BY_TABLE_AND(name, one, all) \
-  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x)), one(name##_with(x))); } \
-  static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
+#define BY_TABLE(name) \
+  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x))); } \
+  EACH_BY_TABLE(name, name##_all, taylors) \
+  EACH_BY_TABLE(name, rough_##name##_all, rough_taylors)
+/* The same, with e to an argument of its own, all of a block at once. */
+#define EACH_WITH_POWER(name, all, taylors_of, powers) \
+  static void all(int64_t count, view x, double *h, double *l, double *r) { \
     ball z[BLOCK]; \
     double ah[BLOCK], al[BLOCK], ar[BLOCK]; \
     for (int64_t i = 0; i < count; i++) { \
       ball a = name##_with(get(x, i)); \
       ah[i] = a.h; al[i] = a.l; ar[i] = a.r; \
     } \
-    all(count, ah, al, ar, h, l, r); \
-    by_table(count, x, name##_at, z); \
+    powers(count, ah, al, ar, h, l, r); \
+    by_table(count, x, name##_at, taylors_of, z); \
     for (int64_t i = 0; i < count; i++) { \
       ball y = name##_of(get(x, i), z[i], (ball){h[i], l[i], r[i]}); \
       h[i] = y.h; l[i] = y.l; r[i] = y.r; \
     } \
   }
+#define WITH_POWER(name) \
+  INLINE ball name##_one(ball x) { return name##_of(x, taylor(name##_at(x)), exponential(name##_with(x))); } \
+  EACH_WITH_POWER(name, name##_all, taylors, exponentials) \
+  EACH_WITH_POWER(name, rough_##name##_all, rough_taylors, rough_exponentials)
 #define BY_ITSELF(name) \
   static void name##_all(int64_t count, view x, double *h, double *l, double *r) { \
     for (int64_t i = 0; i < count; i++) { \
@@ -201,7 +227,7 @@ INLINE void by_table(int64_t count, view x, place at(ball), ball *z) {
 #define sin_of itself
 
 BY_TABLE(erf) BY_TABLE(sin) BY_TABLE(cos) BY_TABLE(atan)
-BY_TABLE_AND(erfc, exponential, exponentials) BY_TABLE_AND(expm1, exponential, exponentials)
+WITH_POWER(erfc) WITH_POWER(expm1)
 BY_TABLE(log) BY_TABLE(log1p)
 
 /* -- composed, each at the midpoint, with the largest slope in the ball ----------------------------------- */
@@ -319,16 +345,38 @@ BY_TABLE(lgamma) BY_TABLE(digamma) BY_TABLE(trigamma)
 BY_ITSELF(tan) BY_ITSELF(sinh) BY_ITSELF(cosh) BY_ITSELF(asinh) BY_ITSELF(acosh) BY_ITSELF(atanh)
 BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
 
-/* tanh near 0 keeps its digits there. */
-static void tanh_all(int64_t count, view x, double *h, double *l, double *r) {
-  tangents(count, x.h, x.l, x.r, h, l, r);
-  for (int64_t i = 0; i < count; i++)
-    if ((fabs(x.h[i]) <= 0x1p-6) & (x.r[i] <= 0.0625)) {
-      ball e = expm1_one(scaled(get(x, i), 2)), z = quotient(e, add(e, (ball){2, 0, 0}));
-      h[i] = z.h; l[i] = z.l; r[i] = z.r;
-    }
-}
+/* tanh is odd, so that of x with the sign that makes its midpoint positive: (1 - q) / (1 + q) with q = e^-2x; but near
+   0, where that has few digits. */
+#define TANGENTS(all, powers, plus, over) \
+  VECTORS static void all##_far(int64_t count, view x, double *restrict h, double *restrict l, double *restrict r) { \
+    double yh[BLOCK], yl[BLOCK], yr[BLOCK], qh[BLOCK], ql[BLOCK], qr[BLOCK]; \
+    for (int64_t i = 0; i < count; i++) { \
+      double twice = x.h[i] < 0 ? 2 : -2; \
+      yh[i] = twice * x.h[i]; yl[i] = twice * x.l[i]; yr[i] = 2 * x.r[i]; \
+    } \
+    powers(count, yh, yl, yr, qh, ql, qr); \
+    for (int64_t i = 0; i < count; i++) { \
+      ball q = {qh[i], ql[i], qr[i]}, one = {1, 0, 0}; \
+      ball t = over(plus(one, negative(q)), plus(one, q)); \
+      int down = x.h[i] < 0; \
+      t.r = (fabs(x.h[i]) > FEW) | (t.r == 0) ? t.r : INFINITY; \
+      h[i] = down ? -t.h : t.h; l[i] = down ? -t.l : t.l; r[i] = t.r; \
+    } \
+  } \
+  static void all(int64_t count, view x, double *h, double *l, double *r) { \
+    all##_far(count, x, h, l, r); \
+    for (int64_t i = 0; i < count; i++) \
+      if ((fabs(x.h[i]) <= 0x1p-6) & (x.r[i] <= 0.0625)) { \
+        ball e = expm1_one(scaled(get(x, i), 2)), z = quotient(e, add(e, (ball){2, 0, 0})); \
+        h[i] = z.h; l[i] = z.l; r[i] = z.r; \
+      } \
+  }
+TANGENTS(tanh_all, exponentials, add, quotient)
+TANGENTS(rough_tanh_all, rough_exponentials, rough_add, rough_div)
 
 #define SMOOTH(APPLY) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(tan) \
   APPLY(sinh) APPLY(cosh) APPLY(asinh) APPLY(acosh) APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt) \
+  APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
+/* Those of them, and log, that have a rough kernel; tanh has one, too. */
+#define TABLED(APPLY) APPLY(log) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) \
   APPLY(lgamma) APPLY(digamma) APPLY(trigamma)

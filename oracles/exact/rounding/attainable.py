@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -36,6 +37,9 @@ PERTURBATIONS = 16
 # spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
 # 2^10 elements on, rows of the report show a bit more lost than is.)
 MANY, FEWER = 2**16, 4
+# Where a result has at most so many bits, 53 bits tell the changes first: to such a share of a that more bits
+# would change its logarithm by less than 0.01.
+ROUGH_DIGITS, ROUGH_SHARE, SHARE = 24, 2.0**-8, 2.0**-4
 ENOUGH = 8  # where the work does not suffice for more
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
@@ -102,37 +106,46 @@ def _by_plan(
     if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
-    numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
-    largest = [np.zeros(t.size) for t in here]
-    zero = [t.contains(np.zeros(t.size)) for t in here]
-    open_ = [np.zeros(t.size, bool) for t in here]
     hulls = [np.ravel(t.wide & bool(t.kinks)) for t in truth]
     formats = [format_of(v.dtype) for v in program.outputs]
+    numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
 
-    def work_on(block: Block) -> bool:
-        around = Changes(*(block.made(x) for x in (here, largest, zero, open_, hulls)))
+    whole = Changes.none(here, hulls)
+    few_bits = all(f.digits <= ROUGH_DIGITS for f in formats) and not any(t.kinks for t in truth)
+
+    def sampled(block: Block, rough: bool) -> Changes | None:
+        """Those of a block; None where something is not decided, or rough numbers do not tell everything."""
+        around = Changes.none(block.made(here), block.made(hulls))
         given = block.given(numbers)
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
         moving = {i: _both(given[i], own[i]) for i in halves}
         size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
-        for first in range(0, len(seeds), at_once):
-            some = seeds[first : first + at_once]
-            runs = block.around(given, _shifted(moving, some), len(some))
-            if runs is None:
-                return False
-            around.add(runs)
-        around.see(formats)
-        return True
+        with KINKS.collected() as kinks:
+            for first in range(0, len(seeds), at_once):
+                some = seeds[first : first + at_once]
+                runs = block.around(given, _shifted(moving, some), len(some), rough)
+                if runs is None:
+                    return None
+                around.add(runs)
+        around.see(formats, ROUGH_SHARE if rough else SHARE)
+        return None if rough and (kinks or around.is_open) else around
+
+    def work_on(block: Block) -> bool:
+        found = (sampled(block, rough=True) if few_bits else None) or sampled(block, rough=False)
+        if found is not None:
+            whole.take(block, found)
+        return found is not None
 
     with KINKS.collected() as kinks:
         if not every(plan.blocks, work_on, "exact values nearby"):
             return None
-    if any(mask.any() for mask in open_):
+    largest, zero = whole.largest, whole.zero
+    if whole.is_open:
         if kinks:  # hulls, of which Arb's rule says more
             return None
         elements = plan.elements(
-            open_, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
+            whole.open, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
         )
         if elements is None:
             return None
@@ -215,22 +228,37 @@ def _shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[in
     return found
 
 
+@dataclass
 class Changes:
     """The largest changes so far of some elements of the truth, which stay 0, and which are open.
 
-    Of `hulls` at a kink it is the middles that count, whatever holds them.
+    Of `hulls` at a kink it is the middles that count, whatever holds them. A change is known up to `blurred`.
     """
 
-    def __init__(
-        self,
-        here: Sequence[Pairs],
-        largest: Sequence[Numbers],
-        zero: Sequence[Mask],
-        open_: Sequence[Mask],
-        hulls: Sequence[Mask],
-    ) -> None:
-        self.here, self.largest, self.zero, self.open, self.hulls = here, largest, zero, open_, hulls
-        self.blurred = [np.zeros(t.size) for t in here]
+    here: Sequence[Pairs]
+    largest: Sequence[Numbers]
+    zero: Sequence[Mask]
+    open: Sequence[Mask]
+    hulls: Sequence[Mask]
+    blurred: Sequence[Numbers]
+
+    @staticmethod
+    def none(here: Sequence[Pairs], hulls: Sequence[Mask]) -> Changes:
+        """Before the first."""
+        largest, blurred = ([np.zeros(t.size) for t in here] for _ in range(2))
+        zero = [t.contains(np.zeros(t.size)) for t in here]
+        return Changes(here, largest, zero, [np.zeros(t.size, bool) for t in here], hulls, blurred)
+
+    def take(self, block: Block, found: Changes) -> None:
+        """Put in what was found of the elements that a block makes."""
+        for own, made in ((self.largest, found.largest), (self.zero, found.zero), (self.open, found.open)):
+            for place, numbers in zip(block.made(own), made, strict=True):
+                place[...] = numbers
+
+    @property
+    def is_open(self) -> bool:
+        """Whether some change is not known well enough."""
+        return any(mask.any() for mask in self.open)
 
     def add(self, around: Sequence[Pairs]) -> None:
         """Take in more truths nearby, a row each. Whether a ball around 0 is 0 is for more bits to say."""
@@ -250,10 +278,10 @@ class Changes:
                 self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
                 self.zero[k] &= nothing.all(0)
 
-    def see(self, formats: Sequence[Format]) -> None:
-        """Which changes are not known to a sixteenth of a."""
+    def see(self, formats: Sequence[Format], share: float) -> None:
+        """Which changes are not known to this share of a."""
         for k, (own, dtype) in enumerate(zip(self.here, formats, strict=True)):
-            self.open[k] |= ~(self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) / 16)
+            self.open[k] |= ~(self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) * share)
 
 
 def _by_arb(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from oracles.exact.core import library
+from oracles.exact.core.blocks import Block
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
@@ -121,7 +122,47 @@ def test_the_core_and_arb_say_the_same():
     quick, zero = spread(lambda x: taylor.scalar("exp", x) * x, [x], ct)
     with library.without():
         slow, none = spread(lambda x: taylor.scalar("exp", x) * x, [x], ct)
-    assert np.allclose(quick, slow, rtol=1e-9, atol=0)
+    assert np.allclose(quick, slow, rtol=1e-8, atol=0)
+    assert np.array_equal(zero, none)
+
+
+@pytest.fixture
+def bits(monkeypatch):
+    """Of how many bits the midpoints were in each run nearby."""
+    seen, decided = [], Block._decided
+
+    def watched(self, arena, rough=False):
+        seen.append(53 if rough else 106)
+        return decided(self, arena, rough)
+
+    monkeypatch.setattr(Block, "_decided", watched)
+    return seen
+
+
+def cancelling(x):
+    """Of its slope x + 2^30 + x - 2^30 as many bits cancel as float32 has, and more."""
+    return (x + 2.0**30) * x - x * 2.0**30
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+@pytest.mark.parametrize(
+    ("function", "dtype", "wanted"),
+    [
+        (lambda x: taylor.scalar("exp", x) * x, "float32", [53]),
+        (lambda x: taylor.scalar("exp", x) * x, "bfloat16", [53]),
+        (lambda x: taylor.scalar("exp", x) * x, "float64", [106]),
+        (cancelling, "float32", [53, 106]),
+        (lambda x: fn.maximum(x, -x), "float32", [53]),
+        (lambda x: fn.maximum(x - x, 0.0) * x, "float32", [53, 106]),  # at a kink
+    ],
+)
+def test_53_bits_tell_what_float32_allows_and_106_the_rest(bits, function, dtype, wanted):
+    x, ct = array([0.3, 0.7, -1.5], dtype), array([1.0, -0.5, 2.0], dtype)
+    quick, zero = spread(function, [x], ct)
+    assert list(dict.fromkeys(bits)) == wanted
+    with library.without():
+        slow, none = spread(function, [x], ct)
+    assert np.allclose(quick, slow, rtol=1e-3, atol=0)
     assert np.array_equal(zero, none)
 
 

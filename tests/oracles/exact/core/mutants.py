@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from oracles.exact.core.build import FLAGS, SOURCE, build
+from oracles.exact.core.build import FLAGS, INCLUDED, SOURCE, build
 
 
 class Mutant(NamedTuple):
@@ -21,6 +21,8 @@ class Mutant(NamedTuple):
 
 
 RADII = "ax * y.r + (ay + y.r) * x.r"
+ROUGH_RADII = "ax * off(y) + (ay + off(y)) * off(x)"
+ROUGH_REST = "off(x) + aq * off(y) + (U * aq + 0x1p-1074) * ay"
 REST = "lost(p.h) + x.r + fabs(z.h) * (1 + 0x1p-50) * y.r"
 ABOVE = "(x.r + y.r + 8 * U2 * fabs(d.h)) * UP"
 OF_TERMS = "fabs(xh[k]) * yr[i + j] + (fabs(yh[i + j]) + yr[i + j]) * xr[k]"
@@ -54,6 +56,37 @@ MUTANTS = {
     "exp with its slope in the middle": Mutant("exp", "(1 + x.r * (0.5 + 0.25 * x.r))", "1"),
     "exp without the third power of a radius": Mutant("exp", "(0.5 + 0.25 * x.r)", "0.5"),
     "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
+    "rough add without rounding": Mutant(
+        "rough_add", "(off(x) + off(y)) + U * fabs(z)", "(off(x) + off(y))"
+    ),
+    "rough balls without their low part": Mutant("rough_mul", "fabs(x.l) + x.r", "x.r"),
+    "rough mul without rounding": Mutant("rough_mul", "U * fabs(z) + ETA", "ETA"),
+    "rough mul without underflow": Mutant("rough_mul", "U * fabs(z) + ETA", "U * fabs(z)"),
+    "rough mul without a radius": Mutant("rough_mul", ROUGH_RADII, "(ay + off(y)) * off(x)"),
+    "rough mul without the radii's product": Mutant("rough_mul", ROUGH_RADII, "ax * off(y) + ay * off(x)"),
+    "rough div without rounding": Mutant("rough_div", ROUGH_REST, "off(x) + aq * off(y)"),
+    "rough div without the radius of y": Mutant(
+        "rough_div", ROUGH_REST, "off(x) + (U * aq + 0x1p-1074) * ay"
+    ),
+    "rough div without the radius of x": Mutant(
+        "rough_div", ROUGH_REST, "aq * off(y) + (U * aq + 0x1p-1074) * ay"
+    ),
+    "rough div by the middle of y": Mutant("rough_div", "(ay * (1 - 0x1p-50) - off(y))", "ay"),
+    "rough sqrt without rounding": Mutant("rough_sqrt", "U * s + ETA", "ETA"),
+    "rough sqrt without its radius": Mutant(
+        "rough_sqrt", "off(x) / ((sqrt(below) + s) * (1 - 0x1p-50))", "0.0"
+    ),
+    "rough sqrt over the middle of x": Mutant("rough_sqrt", "(x.h * (1 - 0x1p-50) - off(x))", "x.h"),
+    "rough exp short of a term": Mutant("rough_exp", "t * (FACTORIAL[5].h + t * FACTORIAL[6].h)", "0.0"),
+    "rough exp reduced at once": Mutant(
+        "rough_exp", "((x.h - k * LN_A) - k * LN_B)", "(x.h - k * (LN_A + LN_B))"
+    ),
+    "rough exp without rounding": Mutant("rough_exp", "4.0 * U", "0.25 * U"),
+    "rough exp without its low part": Mutant("rough_exp", "xr[i] + fabs(xl[i])", "xr[i]"),
+    "rough tables without rounding": Mutant("rough_log", "5 * U * size[i]", "0.0"),
+    "rough tables short of a term": Mutant(
+        "rough_log", "c[k][i] + d[i] * p[i]", "(k == 5 ? 0 : c[k][i]) + d[i] * p[i]"
+    ),
     "larger up to one end": Mutant("larger", "(ux > uy ? ux : uy)", "ux"),
     "larger at the lower end": Mutant("larger", "lx >= uy", "lx >= ly"),
     "abs without its low part's sign": Mutant(
@@ -115,6 +148,8 @@ MUTANTS = {
 def compiled() -> Iterator[ctypes.CDLL]:
     """A library that is the core, until `become(k)` makes it the k-th mutant, from 1."""
     text = SOURCE.read_text(encoding="ascii")
+    for part in INCLUDED:
+        text = text.replace(f'#include "{part.name}"', part.read_text(encoding="ascii"))
     for number, (name, mutant) in enumerate(MUTANTS.items(), 1):
         assert text.count(mutant.right) == 1, f"{name}: core.c does not say once {mutant.right}"
         chosen = f"(mutant == {number} ? {mutant.wrong} : {mutant.right})"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from flint import arb
 
+from oracles.exact.core.nodes import ROUGH_SMOOTH
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import precision
 from tests.oracles.exact.core.kernels import applied
@@ -60,6 +61,10 @@ FUNCTIONS = {
     "digamma": Smooth(arb.digamma, 0, 300, _GAMMA, 40, (1e-3, 300)),
     "trigamma": Smooth(lambda x: arb.zeta(arb(2), x), 0, 300, _GAMMA, good=(1e-3, 300)),
     "cbrt": Smooth(_cube_root, -50, 50),
+}
+ROUGH = {"tanh": 45, "erfc": 43, "expm1": 47, "digamma": 20}  # bits of those that lose more than four
+FUNCTIONS |= {
+    f"rough_{name}": FUNCTIONS[name]._replace(digits=ROUGH.get(name, 49)) for name in ROUGH_SMOOTH.split()
 }
 
 
