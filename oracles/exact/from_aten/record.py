@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -62,7 +63,7 @@ def record(
     if before is not None and differentiate and taken is not None and before.is_steady and before.is_ruled:
         # The run of its gradient, which is to come, shows whether it is that still.
         taken.append(Claim(function, run.leaves, before, lambda: run.is_still(kind, before)))
-        return run.recorded(before.program, before.once, run.executed)
+        return replace(run.recorded(before.program, before.once, run.executed), runs_again=True)
     known = run.as_before(kind) if before is not None else None
     if known is not None and before is not None:
         one, executed = known

@@ -199,7 +199,11 @@ def _by_elements(
 
 def _are_blurred(around: Sequence[Array], true: Sequence[Array]) -> bool:
     """Whether some ball is too wide to tell how far it is from the truth."""
-    pairs = ((b, t) for found, own in zip(around, true, strict=True) for b, t in zip(found, own, strict=True))
+    pairs = (
+        (b, t)
+        for found, own in zip(around, true, strict=True)
+        for b, t in zip(found.ravel().tolist(), own.ravel().tolist(), strict=True)
+    )
     return any(
         not b.is_finite() or (b.rad() > abs(t) * 2.0**-60 and 16 * b.rad() > abs(b - t))
         for b, t in pairs
@@ -293,21 +297,33 @@ def _by_arb(
     bits: int,
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]]:
-    """By balls of as many bits as the truth.
+    """By balls of as many bits as the truth, or as they need.
+
+    The truth may have been told by more bits than it has now: by those that its single elements needed.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
     """
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    with precision(bits):
-        inputs = [exact(x) for x in numbers]
-        steps = {i: _ends(inputs[i], h) for i, h in halves.items()}
+    most, true = FEW * bits, [t.balls for t in truth]
+
+    @lru_cache(maxsize=1)
+    def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
+        with precision(bits):
+            inputs = [exact(x) for x in numbers]
+            return inputs, {i: _ends(inputs[i], h) for i, h in halves.items()}
+
+    def near(seed: int, bits: int) -> tuple[list[Array], list[str]]:
+        with KINKS.collected() as kinks:
+            return evaluate(program, _moved(*given(bits), seed), bits, work), kinks
+
     for seed in seeds:
-        moved = _moved(inputs, steps, seed)
         try:
-            with KINKS.collected() as kinks:
-                around = evaluate(program, moved, bits, work)
+            around, kinks = near(seed, bits)
+            while bits < most and not kinks and _are_blurred(around, true):
+                bits *= 2
+                around, kinks = near(seed, bits)
         except Exhausted as reason:
             if seed < (enough := min(ENOUGH, len(seeds))):
                 done = f"after {seed} of {enough} perturbations for the attainable error"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -188,3 +190,17 @@ def test_what_cancels_beyond_the_bits_of_its_truth_has_no_noise_for_a():
     (truth,) = refine(program, [x, one], BITS, Limits(), quickly=True)
     (found,), _ = attainable(program, [x, one], [0], [truth])
     assert found[0] <= 4 * np.spacing(abs(truth.mid[0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("core", [True, False])
+def test_a_is_told_by_as_many_bits_as_it_needs_though_the_truth_has_fewer(core, dtype):
+    """Of x + 10^6 + x - 10^6 at 10^-30, more than a hundred bits cancel: 128 say nothing of what is left."""
+    x, ct = array([1e-30, -3e-31, 7e-30], dtype), array([1.0, -0.5, 2.0], dtype)
+    program = vjp(build(lambda x: (x + 1e6) * x - x * 1e6, x), [0])
+    truth = [Enclosure(b, BITS) for b in evaluate(program, [x, ct], 4 * BITS)]
+    with nullcontext() if core else library.without():
+        (a,), _ = attainable(program, [x, ct], [0], truth)
+    half = FORMATS[dtype].ulp(np.float64(x) * 2 * np.float64(ct)) / 2
+    assert (half <= a).all()
+    assert (a <= 4 * half).all()
