@@ -205,9 +205,17 @@ INLINE ball hull(ball x, ball y) {
   double unknown = 0.0 * (lower(x) + upper(x) + lower(y) + upper(y));
   return between(fmin(lower(x), lower(y)) + unknown, fmax(upper(x), upper(y)) + unknown);
 }
+/* The larger of x and others is at least x; and not above its middle by more than x.r, or what this is for them. */
+INLINE double above_middle(ball x, ball other) {
+  dd d = add2(mid(other), neg2(mid(x)));
+  return (d.h + other.r + (fabs(d.h) + other.r) * 0x1p-50) * UP;
+}
+INLINE ball reaching(ball x, double most) { return with(mid(x), most > x.r ? most : x.r); }
+INLINE ball narrower(ball x, ball y) { return either(y.r < x.r, y, x); }
 INLINE ball larger(ball x, ball y) { /* where it is not certain which, up to the larger end */
   double ux = upper(x), uy = upper(y), lx = lower(x), ly = lower(y), unknown = 0.0 * (ux + uy);
   ball both = between((lx > ly ? lx : ly) + unknown, (ux > uy ? ux : uy) + unknown);
+  both = narrower(both, narrower(reaching(x, above_middle(x, y)), reaching(y, above_middle(y, x))));
   ball z = either(lx >= uy, x, either(ly >= ux, y, both));
   return with(mid(z), z.r + 0.0 * (x.r + y.r)); /* of what is not known nothing is, beside infinity either */
 }
@@ -671,7 +679,15 @@ static int extreme(const instruction *q, double *arena, int sign) {
       double end = upper(sign < 0 ? negative(x) : x);
       if (k != best && end > high) high = end;
     }
-    if (high > low) top = between(low, high > upper(top) ? high : upper(top));
+    if (high > low) {
+      double most = top.r;
+      for (int64_t k = 0; k < q->a; k++) {
+        ball x = element(arena, &q->in[0], at + k * q->b);
+        double reach = above_middle(top, sign < 0 ? negative(x) : x);
+        if (k != best && reach > most) most = reach;
+      }
+      top = narrower(between(low, high > upper(top) ? high : upper(top)), reaching(top, most));
+    }
     top.r += unknown;
     put(arena, q, i, sign < 0 ? negative(top) : top);
   }

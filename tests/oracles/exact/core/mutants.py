@@ -88,6 +88,10 @@ MUTANTS = {
         "rough_log", "c[k][i] + d[i] * p[i]", "(k == 5 ? 0 : c[k][i]) + d[i] * p[i]"
     ),
     "larger up to one end": Mutant("larger", "(ux > uy ? ux : uy)", "ux"),
+    "larger up to the other's middle": Mutant(
+        "larger", "d.h + other.r + (fabs(d.h) + other.r) * 0x1p-50", "d.h"
+    ),
+    "larger of the others' middles": Mutant("top", "k != best && reach > most", "0"),
     "larger at the lower end": Mutant("larger", "lx >= uy", "lx >= ly"),
     "abs without its low part's sign": Mutant(
         "abs", "x.h < 0 ? negative(x) : x", "x.h < 0 ? with((dd){-x.h, x.l}, x.r) : x"

@@ -300,6 +300,21 @@ def test_a_ball_around_zero_has_an_absolute_value(centre):
     assert z.h[0] - z.r[0] <= 0
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("apart", [0.0, 2.0**-104])
+def test_the_larger_of_balls_that_are_nearly_one_is_as_narrow_as_they(sign, apart):
+    """The ends of a ball are known to 2^-51 of it only; the largest of a softmax at a tie needs more."""
+    third = (sign * 0.3, 2.0**-58, 2.0**-107), (sign * 0.3, 2.0**-58 + apart, 2.0**-106)
+    x, y = pairs(third[0]), pairs(third[1])
+    name, row = ("larger", "top") if sign > 0 else ("smaller", "bottom")
+    for z in (
+        applied(name, x, y),
+        applied(name, y, x),
+        applied(row, pairs(*third), size=1, numbers=(2, 1, sign)),
+    ):
+        assert z.r[0] <= 2.0**-105 + 2 * apart
+
+
 def test_positions_beyond_the_end_are_not_followed():
     x = exactly(1.0, 2.0)
     assert applied("take", x, np.array([0, 2]), size=2) is None
