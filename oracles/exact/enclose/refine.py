@@ -283,7 +283,7 @@ def slopes(
     parts, results = found[:count], found[count:] or None
     reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=0)
     work = Work(limits.seconds)
-    if reached and not results and not _has_a_value(function, values, reached, work):
+    if reached and not results and not _has_a_value(function, values, reached, limits, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")
     leaps = leaping(function, values, directions, wrt, work, forward)
@@ -292,17 +292,24 @@ def slopes(
     return Derived(parts, results)
 
 
-def _has_a_value(function: Program, values: Sequence[Array], bits: int, work: Work) -> bool:
+def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: Limits, work: Work) -> bool:
     """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
-    quickly = work.pays_plan(function)
+    now = 2 * bits
     try:
-        results: Sequence[Array | Pairs] = (
-            evaluate_quickly(function, values, 2 * bits)
-            if quickly
-            else evaluate(function, values, 2 * bits, work)
-        )
+        if work.pays_plan(function) and _are_numbers(evaluate_quickly(function, values, now)):
+            return True
+        while True:  # a slope may be told by fewer digits than its function, as that of logit(sigmoid(x))
+            poles = Poles(limits.bits)
+            if _are_numbers(evaluate(function, values, now, work, poles)):
+                return True
+            if poles.are_all or 2 * now > limits.bits or not work.affords(function, 2 * now):
+                return False
+            now *= 2
     except Undecided:  # on which side of a tie it lies says nothing of whether it is a number
         return True
+
+
+def _are_numbers(results: Sequence[Array | Pairs]) -> bool:
     arrays = [r for r in results if not isinstance(r, Pairs) and r.dtype == object]
     return all(b.is_finite() or b.is_exact() for r in arrays for b in r.ravel().tolist())
 

@@ -23,7 +23,7 @@ from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import KNOWN_BITS, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.refine import FEW, Enclosure
+from oracles.exact.enclose.refine import FEW, Enclosure, Limits
 from oracles.exact.program.balls import KINKS, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, Format, format_of
@@ -176,7 +176,7 @@ def _by_elements(
     true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
-    most = FEW * bits
+    most = max(FEW * bits, Limits().bits)
     for seed in seeds:
         there = {
             i: Pairs(high[0], low[0], np.zeros(high[0].size))
@@ -306,7 +306,7 @@ def _by_arb(
     """
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    most, true = FEW * bits, [t.balls for t in truth]
+    most, true = max(FEW * bits, Limits().bits), [t.balls for t in truth]
 
     @lru_cache(maxsize=1)
     def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:

@@ -204,3 +204,19 @@ def test_a_is_told_by_as_many_bits_as_it_needs_though_the_truth_has_fewer(core, 
     half = FORMATS[dtype].ulp(np.float64(x) * 2 * np.float64(ct)) / 2
     assert (half <= a).all()
     assert (a <= 4 * half).all()
+
+
+@pytest.mark.parametrize("core", [True, False])
+def test_a_is_told_where_it_takes_more_than_a_thousand_bits(core):
+    """1 - s for s = 1 / (1 + e^-800), which is a pole to less than 1154 bits, and then nothing bounds a."""
+    x, ct = array([800.0], "float64"), array([1.0], "float64")
+
+    def logit(x):
+        s = 1.0 / (taylor.scalar("exp", -x) + 1.0)
+        return taylor.scalar("log", s / (1.0 - s))
+
+    program = vjp(build(logit, x), [0])
+    truth = [Enclosure(b, BITS) for b in evaluate(program, [x, ct], 16 * BITS)]
+    with nullcontext() if core else library.without():
+        (a,), _ = attainable(program, [x, ct], [0], truth)
+    assert a[0] <= 1e-15

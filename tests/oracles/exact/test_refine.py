@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import flint
 import numpy as np
 import pytest
 from flint import arb
 
 from harness.exact import exact_gradient
+from oracles.exact.core import library
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.refine import slopes as derived
@@ -315,6 +318,20 @@ def test_a_side_of_slope_0_is_known_beside_one_that_is_not():
 def test_what_has_no_value_has_no_slope_though_all_around_it_have_one(f):
     with pytest.raises(Undecided, match="no value"):
         exact_gradient(f, [np.array([0.0, 1.5])])
+
+
+@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("x", [50.0, 300.0, 800.0])
+def test_what_has_a_slope_in_fewer_digits_than_a_value_has_both(core, x):
+    """Much of the slope of log(s / (1 - s)) cancels; the value needs 1 - s, that is 1154 bits at 800."""
+
+    def logit(a):
+        s = 1 / (1 + np.exp(-a))
+        return np.log(s / (1 - s))
+
+    with nullcontext() if core else library.without():
+        slope = exact_gradient(logit, [np.array([x])], cotangent=np.ones(1))
+    assert abs(float(slope.balls[0]) - 1) <= 1e-15
 
 
 @pytest.mark.parametrize("axis", [0, 1])
