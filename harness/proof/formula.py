@@ -41,6 +41,7 @@ ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
 SHARED = 4  # ulps that an element at a kink is known to
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
+DIGITS = (12, 18, 30)  # as many as tell two numbers apart
 
 SPEC = "pass the function that is meant as spec="
 IGNORES = "the backward does not use its cotangent"
@@ -252,10 +253,11 @@ def _accusation(
     name = place_of(truth.names[which], element)
     wrong = sum(int((~a).sum()) for a in agrees)
     total = sum(a.size for a in agrees)
+    pairs = [(e.shown(element, n), t.shown(element, n)) for n in DIGITS]
+    given, true = next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
     said = (
-        f"the formula gives {e.shown(element)} at {name}, the derivative is "
-        f"{t.shown(element)}{_relative(e.ball(element), t.ball(element))}; "
-        f"{wrong} of {total} elements differ"
+        f"the formula gives {given} at {name}, the derivative is {true}"
+        f"{_relative(e.ball(element), t.ball(element))}; {wrong} of {total} elements differ"
     )
     return f"{said}. {_hint(truth, found, which, element, advise)}".rstrip(". ")
 

@@ -1,6 +1,7 @@
 """check_gradient on gradients whose verdict is known, and its messages."""
 
 import warnings
+from contextlib import nullcontext
 
 import jax.numpy as jnp
 import ml_dtypes
@@ -10,6 +11,7 @@ import torch
 
 from harness.check import check_gradient
 from harness.verdicts import Verdict
+from oracles.exact.core import library
 
 X, Y = np.array([0.5, -1.25, 2.0]), np.array([3.0, 0.25, -1.5])
 
@@ -452,3 +454,19 @@ def test_beyond_the_format_a_rounded_constant_makes_no_other_function():
 
     assert check_gradient(np.exp2, (np.array([1e10, 1.0]),), vjp=slope).passed
     assert not check_gradient(np.exp2, (np.array([1e10, 1.0]),), vjp=lambda g, x: 1.001 * slope(g, x)).passed
+
+
+@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize(
+    ("f", "args", "order"),
+    [
+        (lambda x: torch.floor(1 / x) + 0 * x, (torch.tensor([0.0, 1.5]),), 1),
+        (torch.remainder, (torch.tensor([1.0, -3.0]), torch.tensor([2.0, 0.0])), 2),
+    ],
+)
+def test_where_the_function_has_no_value_nobody_is_told_that_the_slope_is_0(core, f, args, order):
+    """The slope of a step is 0 whatever it is asked at; NaN there is no mistake, and 0 is not right."""
+    with nullcontext() if core else library.without():
+        found = check_gradient(f, args, order=order)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "the function has no value here" in str(found)

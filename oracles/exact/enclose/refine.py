@@ -281,7 +281,7 @@ def slopes(
     found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly, beside)
     count = len(program.outputs) - beside
     parts, results = found[:count], found[count:] or None
-    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=0)
+    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=bits if beside else 0)
     work = Work(limits.seconds)
     if reached and not results and not _has_a_value(function, values, reached, limits, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.

@@ -1,6 +1,7 @@
 """E against T, on NumPy programs whose formula is right or wrong by construction."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -47,6 +48,16 @@ def test_another_factor_is_another_formula_at_every_element(factor):
     assert wrong(found) == [[0, 1, 2]]
     assert found.reason.startswith("the formula gives ")
     assert "3 of 3 elements differ" in found.reason
+
+
+@pytest.mark.parametrize("off", [1e-3, 1e-13])
+def test_two_numbers_that_differ_are_shown_as_different(off):
+    """As torch's forward rule of logcumsumexp, which adds 1e-13 below the line."""
+    found = harness.check_gradient(
+        lambda x: x * x, [np.array([0.3, 0.7])], vjp=lambda ct, x: ct * (2 * x) * (1 + off)
+    )
+    given, true = re.search(r"gives (\S+) at .*, the derivative is (\S+)", found.diagnosis).groups()
+    assert given != true
 
 
 def test_only_the_wrong_elements_are_wrong_and_the_furthest_is_named():
