@@ -166,9 +166,10 @@ def answered(
             replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None, guilty=None) for p in judged
         ]
     holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
+    is_imprecise = any(p.verdict is Verdict.IMPRECISE for p in own)
     for one in runs:
         if holds or one.probe is None:
-            found, more = probed(one, question, posed, examined, seen, name, whose)
+            found, more = probed(one, question, posed, examined, seen, name, whose, is_imprecise)
             judged, notes = [*judged, *found], (*notes, *more)
     notes = tuple(dict.fromkeys(notes))
     load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)

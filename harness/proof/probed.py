@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from harness.proof.observe import Gradients, Loaded, Observed, same, spread, str
 from harness.proof.probes import SCALES, Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.question import Blame, Part, Question, UnderTest
-from harness.proof.truth import Posed, pose
+from harness.proof.truth import Posed, Truth, pose
 from harness.subject.derivative import Array, levels_of
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.errors import ExactError
@@ -31,6 +32,7 @@ def probed(
     seen: Observed,
     point: str,
     whose: Whose,
+    is_known: bool,
 ) -> tuple[list[Part], list[str]]:
     """What is wrong with a run that gave other bits than the first, and what is worth saying of it.
 
@@ -39,6 +41,7 @@ def probed(
         question, posed, examined, seen: What was asked first, its truth, its program, and the first run.
         point: The name of the point.
         whose: Tells whose fault it is.
+        is_known: Whether it is known already that the gradient loses digits, and where.
     """
     name = one.probe or "run again"
     said = (one.probe.words if one.probe else name) + (f", {one.which}" if one.which else "")
@@ -49,7 +52,8 @@ def probed(
 
     def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
         ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
-        why = f"{said}: {'; '.join(filter(None, [ignored, found.diagnosis]))}"
+        reasons = "; ".join(filter(None, [ignored, found.diagnosis]))
+        why = f"{said}: {reasons}" if reasons else said
         kept = (
             None
             if found.verdict is Verdict.MISCOMPUTED and not found.where
@@ -63,7 +67,7 @@ def probed(
     if isinstance(one.found, Raised) and one.found.stopped:
         return [], [f"{said}: {one.found.text}; nothing is proven there"]
     try:
-        expected, each, program = _judgements(one, question, posed, examined, seen)
+        expected, each, program = _judgements(one, question, posed, examined, seen, is_known)
     except ExactError as reason:
         return [], [*notes, f"{said}: nothing is proven: {reason}"]
     parts, fault, open_ = [], None, dict[str, list[str]]()
@@ -98,19 +102,27 @@ def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:
 
 
 def _judgements(
-    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed
+    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed, is_known: bool
 ) -> tuple[Sequence[tuple[str, Array]], list[Judgement], tuple[Posed, Examined] | None]:
     """What the parts of the result should be, the verdict on each, and by which truth and program.
 
     Raises:
         Unsupported, Undecided: There is no truth, or no program, at that cotangent and in those arguments.
     """
+
+    def judged(truth: Truth, program: Examined, gradients: Gradients) -> list[Judgement]:
+        """With the reason, which takes long, where it is news."""
+        found = partial(verdicts, truth, program, _numbers(gradients), question.allowed)
+        each = found(reasons=False)
+        told = is_known and all(j.verdict in {*RIGHT, Verdict.IMPRECISE} for j in each)
+        return each if told else found()
+
     along = posed.directions if one.along is None else one.along
     if isinstance(one.found, Raised):
         return posed.expected[:1], [_amiss(f"the gradient raises {one.found.text}")], None
     alike = one.question is question and all(map(np.array_equal, along, posed.directions))
     if alike and not structure(one.found, posed.expected):
-        each = verdicts(posed.true, examined, _numbers(one.found), question.allowed)
+        each = judged(posed.true, examined, one.found)
         if one.along is None or all(found.verdict in RIGHT for found in each):
             return posed.expected, each, (posed, examined)
     at = posed if alike else _posed_along(one.question, posed, along)
@@ -121,7 +133,7 @@ def _judgements(
     program = examine_derivative(one.question, one.tested, at)
     run = Loaded.of(one.tested.subject(), posed.inputs, along).gradient
     program = program.of_what_ran(replace(seen, gradient=replace(seen.gradient, arrays=one.found)), run)
-    each = verdicts(at.true, program, _numbers(one.found), question.allowed)
+    each = judged(at.true, program, one.found)
     return at.expected, each, (at, program)
 
 

@@ -289,7 +289,12 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         cause = f"{found.reason}; {cause}" if found.verdict is Verdict.IMPRECISE else cause
     elif recording is not None:
         cause, origin = diagnose(
-            recording.program, recording.values, examined.machine, found.argument, found.element
+            recording.program,
+            recording.values,
+            examined.machine,
+            found.argument,
+            found.element,
+            found.computed,
         )
     if found.verdict is Verdict.IMPRECISE:
         return Diagnosis(cause, origin)

@@ -126,6 +126,11 @@ class _Run(NamedTuple):
         self.under(watch)
         return watch.executed
 
+    def wider(self) -> tuple[Any, ...]:
+        """What it returns for the same numbers as float64."""
+        wide = [[leaf.double() if _is_floating(leaf) else leaf for leaf in own] for own in self.leaves]
+        return self._replace(leaves=wide).executed()
+
     def recorded(
         self, program: Program, once: tuple[str, ...], executed: Callable[[], tuple[Any, ...]]
     ) -> Recording:
@@ -137,7 +142,8 @@ class _Run(NamedTuple):
         )
         floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
         values = tuple(numbers(leaf) for _, leaf in floating)
-        return Recording(program, values, tuple(k for k, _ in floating), notes, executed)
+        owners = tuple(k for k, _ in floating)
+        return Recording(program, values, owners, notes, executed, wider=self.wider)
 
     def as_before(
         self, kind: Hashable, one: kept.Kept | None = None

@@ -74,7 +74,12 @@ def record(
     written = partial(read, _Reader(pairs, exactly)) if first.trusted else None
     coded = partial(read, _Reader(pairs, exactly, coding=True)) if first.named else None
     ran, values = partial(executed, own, given), tuple(map(np.asarray, given))
-    return Recording(program, values, owners, notes, ran, True, freedom_of(own), written, coded)
+
+    def wider() -> tuple[Any, ...]:
+        wide = traces.wide()
+        return executed(wide, given) if wide is not None else ()
+
+    return Recording(program, values, owners, notes, ran, True, freedom_of(own), written, coded, wider)
 
 
 class _Reader:

@@ -78,7 +78,22 @@ def record(
     tape.open = False
     values = tuple(np.asarray(v) for v in tape.recorder.values)
     ran = tuple(np.array(leaf.value if isinstance(leaf, TracedArray) else leaf) for leaf in results)
-    return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran)
+
+    def wider() -> tuple[np.ndarray[Any, Any], ...]:
+        wide = []
+        for arg in args:
+            leaves, tree = flatten("numpy", arg)
+            wide.append(tree.filled([_as_float64(leaf) for leaf in leaves]))
+        found = [leaf for leaf in _leaves(function(*wide, **(kwargs or {}))) if leaf is not None]
+        return tuple(map(np.array, found))
+
+    return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran, wider=wider)
+
+
+def _as_float64(leaf: Any) -> Any:
+    if isinstance(leaf, np.ndarray | np.generic):
+        return np.array(leaf, np.float64 if _is_floating(leaf) else None)
+    return leaf
 
 
 def output(tape: Tape, leaf: Any) -> Any:

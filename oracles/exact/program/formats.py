@@ -206,39 +206,46 @@ class Growth:
         `inexact` operations lose bits below the normal numbers; sums do not.
         """
         target = target or self.format(equation)
-        before = np.asarray(result).ravel()
-        grown = np.asarray(result * arb(1, units * target.unit))
-        flat = grown.ravel().tolist()
+        result = np.asarray(result)
+        before, flat = (
+            result.ravel().tolist(),
+            np.asarray(result * arb(1, units * target.unit)).ravel().tolist(),
+        )
         mids = np.abs(np.fromiter(map(float, flat), np.float64, len(flat)))
         bits = np.fromiter(map(arb.rel_accuracy_bits, flat), np.float64, len(flat))
         inside = (bits > 2) & (mids < 2.0 ** (target.greatest_exponent - 1)) & (mids > 8 * target.normal)
-        for i in np.flatnonzero(~inside):
+        flushed = self.flushed(target)
+        lost = arb(flushed) if flushed else target.least / 2 * (max(units, 1) if inexact else 0)
+        for i in np.flatnonzero(~inside).tolist():
             if not flat[i].is_zero():
-                flat[i] = self._edge(equation, target, before[i], flat[i], max(units, 1) if inexact else 0)
-        whole = filled(flat, grown.shape)
+                flat[i] = self._edge(equation, target, before[i], flat[i], lost)
+        whole = filled(flat, result.shape)
         if self.keeping:
-            own = each(lambda b, a: float(b.rad() - a.rad()), whole, np.asarray(result))
-            self.local[equation.output] = self.local.get(equation.output, 0.0) + own
+            with np.errstate(invalid="ignore"):  # of what is unbounded
+                own = radii(whole) - radii(result)
+                self.local[equation.output] = self.local.get(equation.output, 0.0) + own
         return whole
 
-    def _edge(self, equation: Equation, target: Format, before: arb, ball: arb, units: float) -> arb:
-        """One number that is wide, may overflow, or may lie below the normal numbers."""
-        if before.is_nan() or not before.mid().is_finite():
-            return before.mid()  # an infinity that goes in comes out
+    def _edge(self, equation: Equation, target: Format, before: arb, ball: arb, lost: arb) -> arb:
+        """One number that is wide, may overflow, or may lie below the normal numbers, and is `lost` there."""
+        if not before.is_finite():  # an infinity that goes in comes out
+            return UNKNOWN if before.mid().is_finite() else before.mid()
         if not abs(ball) < target.overflow:
-            if before.is_finite():
-                self.overflow = self.overflow or equation
+            self.overflow = self.overflow or equation
             certain = not self.model.fuses  # one that is made here may not be, once fused
             if ball > target.overflow and certain:
                 return INFINITY
             return -INFINITY if -ball > target.overflow and certain else UNKNOWN
-        flushed = self.flushed(target)
-        lost = arb(flushed) if flushed else target.least / 2 * units
         if not lost.is_zero() and not abs(ball) > target.normal:
             if before != 0 and not abs(before) > lost:
                 self.underflow = self.underflow or equation
             ball = ball + arb(0, lost)
         return ball.nonnegative_part() if before >= 0 else ball
+
+
+def radii(balls: Array) -> NDArray[np.float64]:
+    """How wide balls are, to the nearest double."""
+    return np.array([float(ball.rad()) for ball in balls.ravel().tolist()]).reshape(balls.shape)
 
 
 def exactly(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:

@@ -51,6 +51,8 @@ class Recording:
         executed: Gives what the recorded operations compute when they run, as the framework runs them; ()
             where that is not known.
         runs_again: Whether `executed` runs them once more, which takes its time.
+        wider: Gives what the function returns for the same numbers as float64; () where that is not known. It
+            runs the function, and raises what that raises.
         freedom: What its derivative may do beside its formula.
         written: The program and notes with its short literals as they were written; None where none is taken
             as it stands.
@@ -67,6 +69,7 @@ class Recording:
     freedom: Freedom = FREE
     written: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
     coded: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
+    wider: Callable[[], tuple[Array, ...]] = tuple
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
@@ -80,8 +83,13 @@ class Recording:
             whole, notes = written()
             return whole.giving(which), notes
 
-        program = self.program.giving(which)
-        return replace(self, program=program, executed=executed, written=written and some, coded=None)
+        def wider() -> tuple[Array, ...]:
+            return self.wider()[which]
+
+        own = self.program.giving(which)
+        return replace(
+            self, program=own, executed=executed, written=written and some, coded=None, wider=wider
+        )
 
     def as_written(self) -> Recording | None:
         """The same with its short literals as they were written; None where it is no other."""

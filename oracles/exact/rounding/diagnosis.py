@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.formats import FORMATS
+from oracles.exact.program.formats import FORMATS, radii
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
@@ -35,14 +36,22 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(
-    program: Program, inputs: Sequence[Array], model: RoundingModel, output: int, element: tuple[int, ...]
+    program: Program,
+    inputs: Sequence[Array],
+    model: RoundingModel,
+    output: int,
+    element: tuple[int, ...],
+    computed: float = 0.0,
 ) -> Diagnosis:
-    """One line on the element of one output."""
+    """One line on the element of one output, which was computed as this."""
     found = bound(program, inputs, model, keep=True)
     try:
-        if found.balls[output][element].is_finite():
-            return _shares(program, inputs, found, output, element)
-        return _events(found)
+        said = (
+            Diagnosis()
+            if found.balls[output][element].is_finite()
+            else _events(program, found, math.isfinite(computed))
+        )
+        return said if said.text else _shares(program, inputs, found, output, element)
     except ExactError:
         return Diagnosis()
 
@@ -68,12 +77,15 @@ def written_at(gradient: Program, output: int, forward: Program) -> Origin | Non
     return next((one for one in found if one.place not in derived), found[0] if found else None)
 
 
-def _events(found: Bound) -> Diagnosis:
-    if found.underflow:
-        said = f"underflow: a number that is not 0 becomes 0 at {_named(found.underflow)}"
-        return Diagnosis(said, found.underflow.origin)
-    if found.overflow:
-        return Diagnosis(f"overflows at {_named(found.overflow)}", found.overflow.origin)
+def _events(program: Program, found: Bound, is_finite: bool) -> Diagnosis:
+    """The first thing that rounding may have done; where one may do both, infinity is an overflow."""
+    order = {e.output: k for k, e in enumerate(program.equations)}
+    over, under = (e and (order[e.output], e) for e in (found.overflow, found.underflow))
+    if under and (not over or under[0] < over[0] or (is_finite and under[0] == over[0])):
+        said = f"underflow: a number that is not 0 becomes 0 at {_named(under[1])}"
+        return Diagnosis(said, under[1].origin)
+    if over:
+        return Diagnosis(f"overflows at {_named(over[1])}", over[1].origin)
     if found.undecided and not found.undecided.output.is_float:
         said = f"rounding decides what {_named(found.undecided)} gives: {found.problem}"
         return Diagnosis(said, found.undecided.origin)
@@ -124,13 +136,10 @@ def contributions(
     each = []
     for v, weight in weights.items():
         equation, size = by_output[v], _numbers(weight)
-        with np.errstate(invalid="ignore"):
-            share = float(np.nansum(size * found.local[v])) if v in found.local else 0.0
+        share = float(np.sum(_carried(size, found.local[v]))) if v in found.local else 0.0
         passes, bits = 0.0, 0.0
         if equation.primitive.terms and size.size:
-            radius = np.array([float(b.rad()) for b in found.values[v].ravel()]).reshape(v.shape)
-            with np.errstate(invalid="ignore"):
-                passing = np.nan_to_num(size * radius)
+            passing = _carried(size, radii(found.values[v]))
             at = np.unravel_index(int(np.argmax(passing)), v.shape)
             passes, bits = float(passing[at]), _cancelled(equation, found, at)
         each.append(Contribution(equation, share, passes, bits))
@@ -168,6 +177,13 @@ def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> flo
 
 def _numbers(balls: Array) -> Array:
     return np.array([abs(float(b)) for b in balls.ravel().tolist()], float).reshape(balls.shape)
+
+
+def _carried(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What of these errors comes through; what nothing bounds has no share that can be told."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = weights * errors
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def _without_detach(program: Program) -> Program:

@@ -1,11 +1,16 @@
 """When the recorded run is looked at: where a value is unbounded, and not as its truth is."""
 
+import re
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
+from harness.check import check_gradient
 from harness.proof.tied import elsewhere
+from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record
 from oracles.exact_oracle import BITS, LIMITS
@@ -13,7 +18,7 @@ from oracles.exact_oracle import BITS, LIMITS
 TRUE = np.array([1.5, 300.0])
 
 
-def looked_at(value, ran, x=TRUE, function=lambda x: x * 1.0):
+def looked_at(value, ran, x=TRUE, function=lambda x: x * 1.0, wider=tuple):
     """What is said of a value that nothing bounds, and how often its recording ran."""
     runs = []
     recording = record(function, (x,), {}, differentiate=False)
@@ -23,7 +28,7 @@ def looked_at(value, ran, x=TRUE, function=lambda x: x * 1.0):
         runs.append(1)
         return (np.array(ran, x.dtype),)
 
-    own = replace(recording, executed=executed, runs_again=True)
+    own = replace(recording, executed=executed, runs_again=True, wider=wider)
     said = elsewhere(own, 0, np.array(value, x.dtype), true, lambda: None)
     return said, len(runs)
 
@@ -65,3 +70,61 @@ def test_a_value_near_its_truth_is_not_bounded_where_the_recorded_run_gave_it_to
         own = replace(recording, executed=lambda ran=ran: (ran,))
         assert elsewhere(own, 0, near, true, bounded) == ""
         assert len(bounds) == asked
+
+
+def raising():
+    raise TypeError("float32 only")
+
+
+@pytest.mark.parametrize(
+    ("wider", "is_said"),
+    [
+        (tuple, True),
+        (raising, True),
+        (lambda: (np.array([1.6, 300.0]),), True),  # another function in float64, too
+        (lambda: (np.array([1.5, 290.1]),), True),
+        (lambda: (np.array([1.5 + 1e-5, 300.0]),), False),
+    ],
+)
+def test_what_nothing_bounds_is_another_function_unless_float64_is_near(wider, is_said):
+    value = np.float32([1.5, 290.0])
+    said, _ = looked_at(value, value, np.float32(TRUE), wider=wider)
+    assert ("what was recorded is not what runs" in said) is is_said
+
+
+def normalized(module):
+    """By a variance that cancels: the mean of the squares less the square of the mean."""
+
+    def function(x):
+        mean = x.mean(-1)
+        variance = (x * x).mean(-1) - mean**2
+        return (x - mean[..., None]) / module.sqrt(variance + 1e-5)[..., None]
+
+    return function
+
+
+def by_hand(ct, x):
+    mean = x.mean(-1)[..., None]
+    s = 1 / np.sqrt((x * x).mean(-1)[..., None] - mean**2 + np.float32(1e-5))
+    h = (x - mean) * s
+    return s * (ct - ct.mean(-1, keepdims=True) - h * (ct * h).mean(-1, keepdims=True))
+
+
+ROWS = np.random.default_rng(0).normal(size=(8, 64)) + 300
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "options"),
+    [
+        (normalized(np), np.float32(ROWS), {"vjp": by_hand}),
+        (normalized(torch), torch.tensor(ROWS, dtype=torch.float32), {}),
+        (normalized(torch), torch.tensor(ROWS - 290, dtype=torch.bfloat16), {}),
+        (normalized(jnp), jnp.asarray(ROWS, jnp.float32), {}),
+    ],
+)
+def test_a_function_whose_own_digits_cancel_is_no_other_function(function, x, options):
+    """Its variance may be 0 or less, so nothing bounds what it gives; it is off by more than a hundredth."""
+    found = check_gradient(function, (x,), **options)
+    assert found.verdict in {Verdict.IMPRECISE, Verdict.ACCURATE}, found
+    if found.verdict is Verdict.IMPRECISE:
+        assert re.search(r"sub(tract)? at test_tied.py:\d+: \d+ of \d+ bits cancel", str(found))

@@ -23,9 +23,9 @@ class Lines:
         self.line += 1
         self.builder.calls(name, Line("/home/me/model.py", self.line))
 
-    def why(self, output, point, element=(), model="numpy"):
-        program = self.builder.program([output])
-        text, self.named = diagnose(program, [np.asarray(point)], ROUNDING_MODELS[model], 0, element)
+    def why(self, output, point, element=(), model="numpy", computed=1.0):
+        program, inputs = self.builder.program([output]), [np.asarray(point)]
+        text, self.named = diagnose(program, inputs, ROUNDING_MODELS[model], 0, element, computed)
         return text
 
 
@@ -77,6 +77,41 @@ def test_a_number_that_overflows_is_named():
     at("div")
     assert at.why(e / e, np.float32(100)) == "overflows at exp at model.py:1"
     assert at.named.place.number == 1
+
+
+@pytest.mark.parametrize(
+    ("computed", "said"),
+    [(np.nan, "overflows at exp"), (np.inf, "overflows at exp"), (0.5, "underflow: a number that is not 0")],
+)
+def test_where_one_operation_may_do_both_what_was_computed_tells_which(computed, said):
+    """A softmax of -200 and 200 as it is written."""
+    at = Lines((2,), "float32")
+    at("exp")
+    e = taylor.scalar("exp", at.x)
+    at("div")
+    out = e / at.builder.broadcast(arrays.reduce_sum(e, (0,), keepdims=True), (2,))
+    assert at.why(out, np.float32([-200, 200]), (1,), computed=computed).startswith(said)
+
+
+def test_what_underflows_first_is_named_before_what_then_overflows():
+    at = Lines((2,), "float32")
+    at("mul")
+    square = at.x * at.x
+    at("exp")
+    out = taylor.scalar("exp", 1.0 / (square + 1e-45) * 0.0 + at.x * 1e32)
+    said = at.why(out, np.float32([1e-30, 1e-29]), (0,), computed=np.nan)
+    assert said.startswith("underflow: a number that is not 0 becomes 0 at mul")
+
+
+def test_the_sum_that_cancels_is_named_where_nothing_bounds_the_result():
+    """x^2 - 300^2 may be 0 or less, and then it has no root."""
+    at = Lines((), "float32")
+    at("mul")
+    square = at.x * at.x
+    at("sub")
+    left = square - 90000.0
+    at("div")
+    assert at.why(1.0 / left, np.float32(300.00003)) == "sub at model.py:2: 22 of 24 bits cancel"
 
 
 def test_a_number_that_is_lost_to_underflow_is_named():
