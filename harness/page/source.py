@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.proof.answer import Sight
 from oracles.exact.program.errors import ExactError
@@ -22,6 +23,7 @@ from oracles.exact.program.program import Line
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.exact.rounding.diagnosis import Contribution, contributions
+from oracles.exact.rounding.steps import by_plan, of_bound
 
 WORK = 3e5  # additions of a program that is looked into: a second
 AROUND = 12  # lines of a file that are shown around one, where it is in no function
@@ -114,17 +116,18 @@ def _of(
     if output >= len(program.outputs) or sum(program.costs) > WORK:
         return {}
     with suppress(ExactError, ZeroDivisionError, OverflowError):
-        found = bound(program, recording.values, ROUNDING_MODELS[sight.tested.rounding], keep=True)
-        balls = found.balls[output]
-        at = _widest(balls) if element is None else element
-        if balls.shape == () or balls[at].is_finite():
-            return _by_line(contributions(program, recording.values, found, output, at))
+        values, model = recording.values, ROUNDING_MODELS[sight.tested.rounding]
+        steps = by_plan(program, values, model) or of_bound(bound(program, values, model, keep=True))
+        widths = steps.radius(program.outputs[output])
+        at = _widest(widths) if element is None else element
+        if widths.shape == () or np.isfinite(widths[at]):
+            return _by_line(contributions(program, values, steps, output, at))
     return {}
 
 
-def _widest(balls: Any) -> tuple[int, ...]:
-    sizes = np.array([float(b.rad()) if b.is_finite() else -1.0 for b in balls.ravel().tolist()])
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(sizes)), balls.shape))
+def _widest(widths: NDArray[np.float64]) -> tuple[int, ...]:
+    known = np.where(np.isfinite(widths), widths, -1.0)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(known)), widths.shape))
 
 
 def _by_line(each: Sequence[Contribution]) -> dict[Line | str, OfLine]:

@@ -220,10 +220,12 @@ class Growth:
             if not flat[i].is_zero():
                 flat[i] = self._edge(equation, target, before[i], flat[i], lost)
         whole = filled(flat, result.shape)
-        if self.keeping:
-            with np.errstate(invalid="ignore"):  # of what is unbounded
-                own = radii(whole) - radii(result)
-                self.local[equation.output] = self.local.get(equation.output, 0.0) + own
+        if self.keeping:  # not the difference of two radii: of one that is wide, thirty bits say nothing
+            small = ~(mids > 8 * target.normal)
+            own = units * target.unit * np.where(np.isfinite(mids), mids, 0.0) + np.where(
+                small, float(lost), 0.0
+            )
+            self.local[equation.output] = self.local.get(equation.output, 0.0) + own.reshape(result.shape)
         return whole
 
     def _edge(self, equation: Equation, target: Format, before: arb, ball: arb, lost: arb) -> arb:

@@ -91,7 +91,7 @@ def bound(
             format_of(dtype)
     work = work or Work(SECONDS)
     quick = not keep and stored(program, model, inputs) and work.pays_plan(program)
-    plan = planned_bound(program, model, _leaving) if quick else None
+    plan = planned_bound(program, model, leaving) if quick else None
     if plan and work.pays(GROWING * plan.by_arb):
         pairs = plan.run(inputs)
         if pairs is not None and all(p.known for p in pairs):
@@ -113,7 +113,7 @@ class Run:
         self.values: dict[Var, Array] = {}
         largest = any(e.primitive.rows is Maxima.top for e in program.equations)
         self.maxima = Maxima(model.fuses) if largest else None
-        self.leaving = _leaving(program)
+        self.leaving = leaving(program)
         self.at: Equation | None = None  # what is evaluated now
 
     def all(self, inputs: Sequence[Array], work: Work | None, keep: bool) -> Bound:
@@ -149,13 +149,14 @@ class Run:
         elif not out.is_float:
             result = primitive.evaluate(*operands, **equation.params)
         else:
-            result = self._rounded(equation, operands)
+            result = self.rounded(equation, operands)
         if primitive.rows and self.maxima:
             known = primitive.rows(self.maxima, equation, operands, result)
             return known.on(result) if isinstance(known, Limit) else np.asarray(known)
         return result
 
-    def _rounded(self, equation: Equation, operands: list[Array]) -> Array:
+    def rounded(self, equation: Equation, operands: list[Array]) -> Array:
+        """What a floating operation gives, as its dtype rounds."""
         primitive, growth, leaves = equation.primitive, self.growth, equation.output in self.leaving
         target, library = growth.format(equation), growth.library(equation)
         accuracy = CALLS.get(equation.called) if equation.origin else None
@@ -177,7 +178,7 @@ class Run:
         return result
 
 
-def _leaving(program: Program) -> set[Var]:
+def leaving(program: Program) -> set[Var]:
     """The values that are used outside the call that they belong to."""
     call = {e.output: e.origin.call if e.origin else None for e in program.equations}
     found = set(program.outputs)

@@ -15,13 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.formats import FORMATS, radii
+from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
+from oracles.exact.rounding.steps import Steps, by_plan, of_bound
 
 BITS = 128
 SHARE = 0.25  # of the error must pass through an operation that is named for its cancellation
@@ -44,14 +46,14 @@ def diagnose(
     computed: float = 0.0,
 ) -> Diagnosis:
     """One line on the element of one output, which was computed as this."""
-    found = bound(program, inputs, model, keep=True)
     try:
-        said = (
-            Diagnosis()
-            if found.balls[output][element].is_finite()
-            else _events(program, found, math.isfinite(computed))
-        )
-        return said if said.text else _shares(program, inputs, found, output, element)
+        steps = by_plan(program, inputs, model)
+        if steps and np.isfinite(steps.radius(program.outputs[output])[element]):
+            return _shares(program, inputs, steps, output, element)
+        found = bound(program, inputs, model, keep=True)  # Arb says what happens where nothing is bounded
+        is_bounded = found.balls[output][element].is_finite()
+        said = Diagnosis() if is_bounded else _events(program, found, math.isfinite(computed))
+        return said if said.text else _shares(program, inputs, of_bound(found), output, element)
     except ExactError:
         return Diagnosis()
 
@@ -114,13 +116,13 @@ class Contribution(NamedTuple):
 
 
 def contributions(
-    program: Program, inputs: Sequence[Array], found: Bound, output: int, element: tuple[int, ...]
+    program: Program, inputs: Sequence[Array], steps: Steps, output: int, element: tuple[int, ...]
 ) -> list[Contribution]:
     """Of every operation on the way to an element.
 
     Args:
         program, inputs: What ran.
-        found: Its bound, with all values kept.
+        steps: What it computes on the way.
         output, element: Of which result, and where.
 
     Raises:
@@ -131,25 +133,30 @@ def contributions(
     backwards, values = adjoints(whole, moving)
     ones = [np.zeros(v.shape) for v in whole.outputs]
     ones[output][element] = 1.0
-    weights = dict(zip(values, evaluate(backwards, [*inputs, *ones], BITS, Work(SECONDS)), strict=True))
+    plan = planned(backwards)
+    found = plan.run([*inputs, *ones]) if plan else None
+    if found is not None and all(one.known for one in found):
+        sizes = [np.abs(one.h) for one in found]
+    else:
+        sizes = list(map(_sizes, evaluate(backwards, [*inputs, *ones], BITS, Work(SECONDS))))
     by_output = {e.output: e for e in program.equations}
     each = []
-    for v, weight in weights.items():
-        equation, size = by_output[v], _numbers(weight)
-        share = float(np.sum(_carried(size, found.local[v]))) if v in found.local else 0.0
+    for v, size in zip(values, sizes, strict=True):
+        equation = by_output[v]
+        share = float(np.sum(_carried(size, steps.own[v]))) if v in steps.own else 0.0
         passes, bits = 0.0, 0.0
         if equation.primitive.terms and size.size:
-            passing = _carried(size, radii(found.values[v]))
+            passing = _carried(size, steps.radius(v))
             at = np.unravel_index(int(np.argmax(passing)), v.shape)
-            passes, bits = float(passing[at]), _cancelled(equation, found, at)
+            passes, bits = float(passing[at]), _cancelled(equation, steps, at)
         each.append(Contribution(equation, share, passes, bits))
     return each
 
 
 def _shares(
-    program: Program, inputs: Sequence[Array], found: Bound, output: int, element: tuple[int, ...]
+    program: Program, inputs: Sequence[Array], steps: Steps, output: int, element: tuple[int, ...]
 ) -> Diagnosis:
-    each = contributions(program, inputs, found, output, element)
+    each = contributions(program, inputs, steps, output, element)
     total = sum(one.share for one in each)
     sums = [one for one in each if one.bits > 0 and one.passes > 0]
     guilty = max(sums, key=lambda one: one.bits, default=None)
@@ -164,18 +171,18 @@ def _shares(
     return Diagnosis(said, largest.equation.origin)
 
 
-def _cancelled(equation: Equation, found: Bound, at: tuple[np.intp, ...]) -> float:
+def _cancelled(equation: Equation, steps: Steps, at: tuple[np.intp, ...]) -> float:
     """How many leading bits vanish in a sum at one element."""
-    result = abs(float(found.values[equation.output][at]))
+    result = abs(float(steps.middle(equation.output)[at]))
     assert equation.primitive.terms is not None
-    sizes = [np.absolute(found.values[v]) for v in equation.operands]
+    sizes = [np.abs(steps.middle(v)) for v in equation.operands]
     before = float(np.asarray(equation.primitive.terms(*sizes, **equation.params))[at])
     if not before > 0 or not math.isfinite(result):
         return 0.0
     return math.log2(before / result) if result > 0 else math.inf
 
 
-def _numbers(balls: Array) -> Array:
+def _sizes(balls: Array) -> NDArray[np.float64]:
     return np.array([abs(float(b)) for b in balls.ravel().tolist()], float).reshape(balls.shape)
 
 
