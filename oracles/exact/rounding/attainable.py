@@ -176,7 +176,7 @@ def _by_elements(
     true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
-    most = max(FEW * bits, Limits().bits)
+    fewest, most = bits, max(FEW * bits, Limits().bits)
     for seed in seeds:
         there = {
             i: Pairs(high[0], low[0], np.zeros(high[0].size))
@@ -187,6 +187,8 @@ def _by_elements(
             while bits < most and _are_blurred(around, true):
                 bits *= 2
                 around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
+            if bits >= most and _are_blurred(around, true):
+                bits = most = fewest  # more tell no more, and would not at the other points
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
         with precision(bits):
@@ -306,7 +308,7 @@ def _by_arb(
     """
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    most, true = max(FEW * bits, Limits().bits), [t.balls for t in truth]
+    fewest, most, true = bits, max(FEW * bits, Limits().bits), [t.balls for t in truth]
 
     @lru_cache(maxsize=1)
     def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
@@ -321,9 +323,13 @@ def _by_arb(
     for seed in seeds:
         try:
             around, kinks = near(seed, bits)
-            while bits < most and not kinks and _are_blurred(around, true):
+            while not kinks and bits < most and _are_blurred(around, true):
+                if work is not None and not work.affords(program, 2 * bits):
+                    break
                 bits *= 2
                 around, kinks = near(seed, bits)
+            if bits >= most and not kinks and _are_blurred(around, true):
+                bits = most = fewest  # more tell no more, and would not at the other points
         except Exhausted as reason:
             if seed < (enough := min(ENOUGH, len(seeds))):
                 done = f"after {seed} of {enough} perturbations for the attainable error"

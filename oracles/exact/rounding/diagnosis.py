@@ -53,7 +53,9 @@ def diagnose(
         found = bound(program, inputs, model, keep=True)  # Arb says what happens where nothing is bounded
         is_bounded = found.balls[output][element].is_finite()
         said = Diagnosis() if is_bounded else _events(program, found, math.isfinite(computed))
-        return said if said.text else _shares(program, inputs, of_bound(found), output, element)
+        if said.text or found.undecided:
+            return said
+        return _shares(program, inputs, of_bound(found), output, element)
     except ExactError:
         return Diagnosis()
 

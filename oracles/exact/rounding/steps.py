@@ -45,14 +45,20 @@ class Steps(NamedTuple):
 
 
 def of_bound(found: Bound) -> Steps:
-    """Those of a bound by Arb, with its values kept."""
+    """Those of a bound by Arb, with its values kept; nothing is known of what it did not come to."""
 
     @cache
     def middle(v: Var) -> Numbers:
+        if v not in found.values:
+            return np.full(v.shape, np.nan)
         balls = found.values[v]
         return np.array([float(ball) for ball in balls.ravel().tolist()]).reshape(balls.shape)
 
-    return Steps(middle, cache(lambda v: radii(found.values[v])), found.local)
+    @cache
+    def radius(v: Var) -> Numbers:
+        return radii(found.values[v]) if v in found.values else np.full(v.shape, np.inf)
+
+    return Steps(middle, radius, found.local)
 
 
 def by_plan(program: Program, inputs: Sequence[Array], model: RoundingModel) -> Steps | None:

@@ -220,3 +220,15 @@ def test_a_is_told_where_it_takes_more_than_a_thousand_bits(core):
     with nullcontext() if core else library.without():
         (a,), _ = attainable(program, [x, ct], [0], truth)
     assert a[0] <= 1e-15
+
+
+def test_what_no_bits_tell_is_not_asked_for_with_more_at_each_point(monkeypatch):
+    """Half an ulp above 1, 1 - x^2 has no logarithm: that takes one ladder of bits, and not sixteen."""
+    seen = []
+    x, ct = array([1.0, 0.5], "float64"), array([1.0, 1.0], "float64")
+    program = vjp(build(lambda x: taylor.scalar("log", 1.0 - x * x + 1e-17) * x, x), [0])
+    truth = [Enclosure(b, BITS) for b in evaluate(program, [x, ct], BITS)]
+    monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args[2]) or evaluate(*args))
+    with library.without():
+        attainable(program, [x, ct], [0], truth)
+    assert sum(bits > BITS for bits in seen) <= 5
