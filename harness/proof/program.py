@@ -288,14 +288,8 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         cause = f"the formula was not examined: {examined.opaque}"
         cause = f"{found.reason}; {cause}" if found.verdict is Verdict.IMPRECISE else cause
     elif recording is not None:
-        cause, origin = diagnose(
-            recording.program,
-            recording.values,
-            examined.machine,
-            found.argument,
-            found.element,
-            found.computed,
-        )
+        at = found.argument, found.element, found.computed
+        cause, origin = diagnose(recording.program, recording.values, examined.machine, *at)
     if found.verdict is Verdict.IMPRECISE:
         return Diagnosis(cause, origin)
     if not np.isfinite(found.computed):

@@ -207,10 +207,8 @@ class Growth:
         """
         target = target or self.format(equation)
         result = np.asarray(result)
-        before, flat = (
-            result.ravel().tolist(),
-            np.asarray(result * arb(1, units * target.unit)).ravel().tolist(),
-        )
+        wider = np.asarray(result * arb(1, units * target.unit))
+        before, flat = result.ravel().tolist(), wider.ravel().tolist()
         mids = np.abs(np.fromiter(map(float, flat), np.float64, len(flat)))
         bits = np.fromiter(map(arb.rel_accuracy_bits, flat), np.float64, len(flat))
         inside = (bits > 2) & (mids < 2.0 ** (target.greatest_exponent - 1)) & (mids > 8 * target.normal)
@@ -221,10 +219,8 @@ class Growth:
                 flat[i] = self._edge(equation, target, before[i], flat[i], lost)
         whole = filled(flat, result.shape)
         if self.keeping:  # not the difference of two radii: of one that is wide, thirty bits say nothing
-            small = ~(mids > 8 * target.normal)
-            own = units * target.unit * np.where(np.isfinite(mids), mids, 0.0) + np.where(
-                small, float(lost), 0.0
-            )
+            sizes = np.where(np.isfinite(mids), mids, 0.0)
+            own = units * target.unit * sizes + np.where(mids > 8 * target.normal, 0.0, float(lost))
             self.local[equation.output] = self.local.get(equation.output, 0.0) + own.reshape(result.shape)
         return whole
 
