@@ -27,11 +27,11 @@ INLINE ball rough_root(ball x) {
   double r = (off(x) / ((sqrt(below) + s) * (1 - 0x1p-50)) + U * s + ETA) * UP;
   return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, (ball){s, 0, below > 0x1p-400 ? r : INFINITY});
 }
-INLINE reduced rough_reduce(ball x) {
-  double big = 0x1.8p52, shifted = x.h * LOG2_64 + big, k = shifted - big;
+INLINE reduced rough_reduce(double x) {
+  double big = 0x1.8p52, shifted = x * LOG2_64 + big, k = shifted - big;
   uint64_t bits;
   memcpy(&bits, &shifted, 8);
-  double t = ((x.h - k * LN_A) - k * LN_B) - k * LN_C;
+  double t = ((x - k * LN_A) - k * LN_B) - k * LN_C;
   double p = FACTORIAL[4].h + t * (FACTORIAL[5].h + t * FACTORIAL[6].h);
   p = 1 + t * (1 + t * (0.5 + t * (FACTORIAL[3].h + t * p)));
   return (reduced){{p, 0}, bits - UINT64_C(0x4338000000000000)};
@@ -41,7 +41,7 @@ VECTORS static void rough_exponentials(int64_t count, const double *xh, const do
   double p[BLOCK], power[BLOCK];
   uint64_t whole[BLOCK];
   for (int64_t i = 0; i < count; i++) {
-    reduced t = rough_reduce((ball){xh[i], xl[i], xr[i]});
+    reduced t = rough_reduce(xh[i]);
     p[i] = t.p.h; whole[i] = t.whole;
   }
   for (int64_t i = 0; i < count; i++) power[i] = POWERS[whole[i] & 63].h;

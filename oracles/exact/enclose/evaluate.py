@@ -147,17 +147,22 @@ def _plain(program: Program) -> set[Var]:
     return known["plain"]  # type: ignore[no-any-return]
 
 
-def evaluate_quickly(program: Program, inputs: Sequence[Array], bits: int) -> list[Array | Pairs]:
+def evaluate_quickly(
+    program: Program, inputs: Sequence[Array], bits: int, work: Work | None = None
+) -> list[Array | Pairs]:
     """The same by the fast core, to a hundred bits and as pairs, where that decides everything.
 
     Raises:
         Undecided: As `evaluate`.
     """
+    return list(known_quickly(program, inputs) or evaluate(program, inputs, bits, work))
+
+
+def known_quickly(program: Program, inputs: Sequence[Array]) -> list[Pairs] | None:
+    """What the fast core gives; None where it does not decide everything."""
     plan = planned(program)
     found = plan.run(inputs) if plan else None
-    if found is not None and all(one.known for one in found):
-        return list(found)
-    return list(evaluate(program, inputs, bits))
+    return found if found is not None and all(one.known for one in found) else None
 
 
 def _series(equation: Equation, operands: list[Array], highest: int) -> Sequence[Array]:

@@ -17,7 +17,7 @@ from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
-from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, evaluate_quickly
+from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, known_quickly
 from oracles.exact.enclose.kinks import PAIRS, is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
 from oracles.exact.enclose.legal import MORE, are_legal
@@ -296,7 +296,7 @@ def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: 
     """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
     now = 2 * bits
     try:
-        if work.pays_plan(function) and _are_numbers(evaluate_quickly(function, values, now)):
+        if work.pays_plan(function) and known_quickly(function, values) is not None:
             return True
         while True:  # a slope may be told by fewer digits than its function, as that of logit(sigmoid(x))
             poles = Poles(limits.bits)
@@ -309,8 +309,8 @@ def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: 
         return True
 
 
-def _are_numbers(results: Sequence[Array | Pairs]) -> bool:
-    arrays = [r for r in results if not isinstance(r, Pairs) and r.dtype == object]
+def _are_numbers(results: Sequence[Array]) -> bool:
+    arrays = [r for r in results if r.dtype == object]
     return all(b.is_finite() or b.is_exact() for r in arrays for b in r.ravel().tolist())
 
 

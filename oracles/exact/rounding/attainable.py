@@ -9,10 +9,10 @@ and not enclosed: a ball forgets that two operands are the same number, and woul
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from functools import lru_cache, partial
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from oracles.exact.program.formats import FORMATS, Format, format_of
 from oracles.exact.program.program import Array, Program, Shape, Var
 
 Numbers: TypeAlias = NDArray[np.float64]
+Found = TypeVar("Found")
 Mask: TypeAlias = NDArray[np.bool_]
 Sampled: TypeAlias = tuple[list[Numbers], list[Mask]]  # a, and what is always 0
 PERTURBATIONS = 16
@@ -176,27 +177,52 @@ def _by_elements(
     true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
-    fewest, most = bits, max(FEW * bits, Limits().bits)
+    ladder = Ladder.from_(bits)
     for seed in seeds:
         there = {
             i: Pairs(high[0], low[0], np.zeros(high[0].size))
             for i, (high, low) in _shifted(moving, range(seed, seed + 1)).items()
         }
+        moved = [there.get(i, x) for i, x in enumerate(numbers)]
         try:
-            around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
-            while bits < most and _are_blurred(around, true):
-                bits *= 2
-                around = elements.at([there.get(i, x) for i, x in enumerate(numbers)], bits)
-            if bits >= most and _are_blurred(around, true):
-                bits = most = fewest  # more tell no more, and would not at the other points
+            around = ladder.told(partial(elements.at, moved), lambda found: not _are_blurred(found, true))
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
-        with precision(bits):
+        with precision(ladder.bits):
             for k, balls in enumerate(around):
                 np.maximum(far[k], _distance(balls, true[k]), out=far[k])
                 still[k] &= np.array([ball.contains(0) for ball in balls], bool)
     for k, mask in enumerate(elements.wanted):
         largest[k][mask], zero[k][mask] = far[k], still[k]
+
+
+@dataclass
+class Ladder:
+    """How many bits tell how far points nearby are: more, as they are needed, unless the most do not do."""
+
+    fewest: int
+    most: int
+    bits: int
+
+    @staticmethod
+    def from_(bits: int) -> Ladder:
+        """Begins with these, those of the truth, which may have been told by more than it has now."""
+        return Ladder(bits, max(FEW * bits, Limits().bits), bits)
+
+    def told(
+        self,
+        near: Callable[[int], Found],
+        is_told: Callable[[Found], bool],
+        affords: Callable[[int], bool] = lambda bits: True,
+    ) -> Found:
+        """What is `near` one point, by as many bits as tell it and are afforded."""
+        found = near(self.bits)
+        while self.bits < self.most and not is_told(found) and affords(2 * self.bits):
+            self.bits *= 2
+            found = near(self.bits)
+            if self.bits >= self.most and not is_told(found):
+                self.bits = self.most = self.fewest  # they would not tell it at the other points
+        return found
 
 
 def _are_blurred(around: Sequence[Array], true: Sequence[Array]) -> bool:
@@ -299,16 +325,14 @@ def _by_arb(
     bits: int,
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]]:
-    """By balls of as many bits as the truth, or as they need.
-
-    The truth may have been told by more bits than it has now: by those that its single elements needed.
+    """By balls of as many bits as they need.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
     """
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
-    fewest, most, true = bits, max(FEW * bits, Limits().bits), [t.balls for t in truth]
+    ladder, true = Ladder.from_(bits), [t.balls for t in truth]
 
     @lru_cache(maxsize=1)
     def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
@@ -320,16 +344,15 @@ def _by_arb(
         with KINKS.collected() as kinks:
             return evaluate(program, _moved(*given(bits), seed), bits, work), kinks
 
+    def is_told(found: tuple[list[Array], list[str]]) -> bool:
+        return bool(found[1]) or not _are_blurred(found[0], true)
+
+    def affords(bits: int) -> bool:
+        return work is None or work.affords(program, bits)
+
     for seed in seeds:
         try:
-            around, kinks = near(seed, bits)
-            while not kinks and bits < most and _are_blurred(around, true):
-                if work is not None and not work.affords(program, 2 * bits):
-                    break
-                bits *= 2
-                around, kinks = near(seed, bits)
-            if bits >= most and not kinks and _are_blurred(around, true):
-                bits = most = fewest  # more tell no more, and would not at the other points
+            around, kinks = ladder.told(partial(near, seed), is_told, affords)
         except Exhausted as reason:
             if seed < (enough := min(ENOUGH, len(seeds))):
                 done = f"after {seed} of {enough} perturbations for the attainable error"
@@ -337,7 +360,7 @@ def _by_arb(
             break
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
-        with precision(bits):
+        with precision(ladder.bits):
             for k, (there, here) in enumerate(zip(around, truth, strict=True)):
                 far = _distance(there, here.balls)
                 if kinks:  # still on one: its hull says nothing of an element that has one slope

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.plans import planned
-from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
@@ -135,16 +135,11 @@ def contributions(
     backwards, values = adjoints(whole, moving)
     ones = [np.zeros(v.shape) for v in whole.outputs]
     ones[output][element] = 1.0
-    plan = planned(backwards)
-    found = plan.run([*inputs, *ones]) if plan else None
-    if found is not None and all(one.known for one in found):
-        sizes = [np.abs(one.h) for one in found]
-    else:
-        sizes = list(map(_sizes, evaluate(backwards, [*inputs, *ones], BITS, Work(SECONDS))))
+    weights = evaluate_quickly(backwards, [*inputs, *ones], BITS, Work(SECONDS))
     by_output = {e.output: e for e in program.equations}
     each = []
-    for v, size in zip(values, sizes, strict=True):
-        equation = by_output[v]
+    for v, weight in zip(values, weights, strict=True):
+        equation, size = by_output[v], _sizes(weight)
         share = float(np.sum(_carried(size, steps.own[v]))) if v in steps.own else 0.0
         passes, bits = 0.0, 0.0
         if equation.primitive.terms and size.size:
@@ -184,7 +179,9 @@ def _cancelled(equation: Equation, steps: Steps, at: tuple[np.intp, ...]) -> flo
     return math.log2(before / result) if result > 0 else math.inf
 
 
-def _sizes(balls: Array) -> NDArray[np.float64]:
+def _sizes(balls: Array | Pairs) -> NDArray[np.float64]:
+    if isinstance(balls, Pairs):
+        return np.abs(balls.h)
     return np.array([abs(float(b)) for b in balls.ravel().tolist()], float).reshape(balls.shape)
 
 

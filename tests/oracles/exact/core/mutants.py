@@ -79,7 +79,7 @@ MUTANTS = {
     "rough sqrt over the middle of x": Mutant("rough_sqrt", "(x.h * (1 - 0x1p-50) - off(x))", "x.h"),
     "rough exp short of a term": Mutant("rough_exp", "t * (FACTORIAL[5].h + t * FACTORIAL[6].h)", "0.0"),
     "rough exp reduced at once": Mutant(
-        "rough_exp", "((x.h - k * LN_A) - k * LN_B)", "(x.h - k * (LN_A + LN_B))"
+        "rough_exp", "((x - k * LN_A) - k * LN_B)", "(x - k * (LN_A + LN_B))"
     ),
     "rough exp without rounding": Mutant("rough_exp", "4.0 * U", "0.25 * U"),
     "rough exp without its low part": Mutant("rough_exp", "xr[i] + fabs(xl[i])", "xr[i]"),
