@@ -23,6 +23,7 @@ from oracles.exact.core.layout import GIVEN, Layout
 from oracles.exact.core.nodes import CODES, Node, Value
 from oracles.exact.core.pairs import Numbers, Pairs
 from oracles.exact.core.telling import tell
+from oracles.exact.program.errors import Turned
 from oracles.exact.program.program import Array
 
 LARGE = 2**18  # words of a plan that is worth blocks
@@ -252,10 +253,17 @@ class Block:
         return list(arrays)
 
     def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
-        """The outputs; None where something is not decided."""
+        """The outputs; None where something is not decided.
+
+        Raises:
+            Turned: A branch is another than was recorded.
+        """
         with self.layout.arena() as arena:
-            if not self._begun(arena, inputs) or not self._decided(arena):
+            if not self._begun(arena, inputs) or not self.layout.run(arena):
                 return None
+            if turned := self._turned(arena):
+                expected, here = turned
+                raise Turned.from_(expected, here.astype(np.asarray(expected).dtype))
             return [pairs_at(arena, v).flat for v in self.outputs]
 
     def around(
@@ -282,7 +290,7 @@ class Block:
             for k in range(runs):
                 for place, high, low in places:
                     place[0], place[1] = high[k], low[k]
-                if not self._decided(arena, rough):
+                if not self.layout.run(arena, rough) or self._turned(arena):
                     return None
                 for own, one in zip(found, outputs, strict=True):
                     own[0, k], own[1, k], own[2, k] = one.h.ravel(), one.l.ravel(), one.r.ravel()
@@ -296,10 +304,10 @@ class Block:
         """What is known before the inputs, and is not in each arena."""
         return iter(())
 
-    def _decided(self, arena: Numbers, rough: bool = False) -> bool:
-        return self.layout.run(arena, rough) and all(
-            np.array_equal(integers_at(arena, v), expected) for v, expected in self.guards
-        )
+    def _turned(self, arena: Numbers) -> tuple[Array, Array] | None:
+        """What was recorded of the first branch that is another here, and what it is."""
+        taken = ((expected, integers_at(arena, v)) for v, expected in self.guards)
+        return next((pair for pair in taken if not np.array_equal(*pair)), None)
 
 
 class Rows(Block):

@@ -69,6 +69,7 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     },
 }
 NONE = np.empty(0, object)  # of a node of which nothing is needed
+MOST = 2**24  # operations: of each one's operands it is written down where they are
 COMPARISONS = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1), "eq": (0,), "ne": (-1, 1)}
 
 
@@ -78,9 +79,10 @@ class Elements:
     Args:
         nodes, inputs, outputs: The plan's; outputs are not repeated along any axis.
         wanted: Which elements of each output, flat.
+        most: How many operations they may be.
 
     Raises:
-        Unsupported: A node that is needed has no rule here.
+        Unsupported: A node that is needed has no rule here, or they are more.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Elements:
         inputs: Sequence[Value],
         outputs: Sequence[Value],
         wanted: Sequence[Mask],
+        most: float,
     ) -> None:
         self.inputs = {id(v.node): k for k, v in enumerate(inputs)}
         self.outputs, self.wanted = [v.node for v in outputs], wanted
@@ -98,20 +101,17 @@ class Elements:
         self.cost = 0
         for node in reversed(nodes):
             if id(node) in self.needed and node.operation not in GIVEN:
-                self.cost += self._need_operands(node)
+                at = np.flatnonzero(self.needed[id(node)])
+                self.cost += _cost(node, at)
+                if self.cost > min(most, MOST):  # asked before: n elements of a row may be n * n terms
+                    raise Unsupported("too many elements")
+                for (operand, _, _), positions in zip(node.operands, _read(node, at), strict=False):
+                    self._need(operand, positions.ravel())
         self.nodes = [node for node in nodes if id(node) in self.needed]
 
     def _need(self, node: Node, positions: Positions) -> None:
         if positions.size:
             self.needed.setdefault(id(node), np.zeros(node.size, bool))[positions] = True
-
-    def _need_operands(self, node: Node) -> int:
-        """Say what a node needs; how many operations it is."""
-        count = 0
-        for k, positions in enumerate(_read(node, np.flatnonzero(self.needed[id(node)]))):
-            self._need(node.operands[k][0], positions.ravel())
-            count = max(count, positions.size)
-        return count
 
     def at(self, inputs: Sequence[Any], bits: int) -> list[Array]:
         """The wanted elements of each output as Arb's balls, for flat inputs.
@@ -146,6 +146,16 @@ def _numbers(given: Any, at: Positions) -> list[Any]:
     if numbers.dtype.kind in "iub":
         return [int(n) for n in numbers.tolist()]
     return [arb(v) for v in numbers.astype(np.float64).tolist()]
+
+
+def _cost(node: Node, at: Positions) -> int:
+    """How many operations these elements are."""
+    match node.operation:
+        case "sum" | "top" | "bottom" | "mixture" | "weights" | "cumsum" | "matmul":
+            return at.size * node.numbers[0]
+        case "scatter":
+            return max(at.size, _positions(node).size)
+    return at.size
 
 
 def _terms(node: Node, at: Positions) -> Positions:
@@ -199,7 +209,9 @@ def _computed(node: Node, at: Positions, own: Sequence[Array]) -> list[Any]:
         return [own[0][k] if k >= 0 else ZERO for k in _positions(node)[at].tolist()]
     if node.operation == "scatter":
         where = _positions(node)
-        return [sum(own[0][np.flatnonzero(where == i)], ZERO) for i in at.tolist()]
+        order = np.argsort(where, kind="stable")
+        begin, end = (np.searchsorted(where[order], at, side).tolist() for side in ("left", "right"))
+        return [sum(own[0][order[i:j]], ZERO) for i, j in zip(begin, end, strict=True)]
     read = [x[positions] for x, positions in zip(own, _read(node, at), strict=True)]
     match node.operation:
         case "sum":

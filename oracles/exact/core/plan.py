@@ -91,7 +91,11 @@ class Plan(Writer):
         return Value(self.numbered(key, node), out.shape, out.shape)
 
     def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
-        """The outputs at numbers (floats, Arb's balls, or Pairs); None where something is not decided."""
+        """The outputs at numbers (floats, Arb's balls, or Pairs); None where something is not decided.
+
+        Raises:
+            Turned: A branch is another than was recorded.
+        """
         numbers = self.flat(inputs)
         if len(self.blocks) == 1:
             found = self.blocks[0].run(numbers)
@@ -120,10 +124,9 @@ class Plan(Writer):
         if any(v.shape != v.whole for v in self.outputs):
             return None
         try:
-            found = Elements(self.nodes, self.inputs, self.outputs, wanted)
+            return Elements(self.nodes, self.inputs, self.outputs, wanted, most)
         except Unsupported:
             return None
-        return found if found.cost <= most else None
 
     @cached_property
     def blocks(self) -> Sequence[Block]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from hashlib import blake2b
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,8 +21,9 @@ from oracles.exact.program.balls import in_integers
 from oracles.exact.program.program import Program, Var
 
 MOST = 128  # plans that are kept
-PLAIN = (str, bool, int, float, type(None))  # parameters that compare
+PLAIN = (str, bool, int, float, type(None))  # parameters that are written like no other ones
 NONE = object()
+_unknown = count()
 P = TypeVar("P")
 _made: OrderedDict[Hashable, Any] = OrderedDict()
 
@@ -44,8 +47,12 @@ def once(kind: Hashable, program: Program, make: Callable[[], P]) -> P | None:
     return own[kind]  # type: ignore[no-any-return]
 
 
-def structure(program: Program) -> Hashable:
-    """The same for programs that one plan serves."""
+def structure(program: Program) -> bytes:
+    """The same for programs that one plan serves.
+
+    It is a digest of all that the plan is made from, written out: a nested tuple for each plan that is kept
+    would be thousands of objects, through which every collection of garbage goes.
+    """
     own = vars(program)
     if "structure" not in own:
         number: dict[Var, int] = {}
@@ -58,21 +65,22 @@ def structure(program: Program) -> Hashable:
             call = (e.origin.operation, e.origin.call, e.origin.library) if e.origin else None
             params = tuple([(name, _plain(value)) for name, value in e.params.items()])
             equations.append((e.primitive.name, operands, params, e.output.shape, e.output.dtype, call))
-        own["structure"] = (
-            tuple((v.shape, v.dtype) for v in program.inputs),
-            tuple(equations),
-            tuple(number[v] for v in program.outputs),
-            tuple((number[v], _plain(expected)) for v, expected in program.guards),
+        whole = (
+            [(v.shape, v.dtype) for v in program.inputs],
+            equations,
+            [number[v] for v in program.outputs],
+            [(number[v], _plain(expected)) for v, expected in program.guards],
         )
+        own["structure"] = blake2b(repr(whole).encode(), digest_size=32).digest()
     return own["structure"]  # type: ignore[no-any-return]
 
 
-def _plain(value: Any) -> Hashable:
-    """A parameter as what compares; like no other where that is not known."""
+def _plain(value: Any) -> Any:
+    """A parameter as what is written like no other one; a number of its own where that is not known."""
     if isinstance(value, tuple):
-        return (int, value) if set(map(type, value)) <= {int} else tuple(map(_plain, value))
+        return value if set(map(type, value)) <= {int} else tuple(map(_plain, value))
     if not isinstance(value, np.ndarray):
-        return (type(value), value) if isinstance(value, PLAIN) else object()
+        return value if isinstance(value, PLAIN) else ("unknown", next(_unknown))
     if value.dtype == object:
-        return value.shape, tuple(in_integers(ball) for ball in value.ravel().tolist())
-    return value.shape, str(value.dtype), value.tobytes()
+        return value.shape, [in_integers(ball) for ball in value.ravel().tolist()]
+    return value.shape, str(value.dtype), blake2b(value.tobytes(), digest_size=32).digest()

@@ -38,7 +38,7 @@ def _arithmetic(operation: str) -> Rule:
 
 def _compare(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
-        if any(v.node.integers for v in values):
+        if not all(o.is_float for o in equation.operands):
             return None
         if operation in ("eq", "ne"):
             for x, other in (values, values[::-1]):

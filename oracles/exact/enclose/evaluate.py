@@ -12,7 +12,7 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
 from oracles.exact.core.telling import tell
 from oracles.exact.program.balls import all_finite, as_balls, exact, numbers, precision
-from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.errors import Exhausted, Turned
 from oracles.exact.program.primitives.arithmetic import constant, div
 from oracles.exact.program.primitives.arrays import permute_, reshape_
 from oracles.exact.program.primitives.linear_algebra import matmul_
@@ -91,7 +91,8 @@ def evaluate(
     equation, once it is computed.
 
     Raises:
-        Undecided: A comparison is not certain at this precision, or a guard does not hold here.
+        Undecided: A comparison is not certain at this precision.
+        Turned: A guard does not hold here.
         Exhausted: It is more work than is left.
     """
     factor, plain = _factor(bits), _plain(program)
@@ -124,9 +125,7 @@ def evaluate(
                         del coefficients[key]
         for v, expected in program.guards:
             if not np.array_equal(values[v], expected):
-                raise Undecided(
-                    f"the program was recorded where a branch took {expected}; here it is {values[v]}"
-                )
+                raise Turned.from_(expected, values[v])
         return [values[v] for v in program.outputs]
 
 
@@ -159,7 +158,11 @@ def evaluate_quickly(
 
 
 def known_quickly(program: Program, inputs: Sequence[Array]) -> list[Pairs] | None:
-    """What the fast core gives; None where it does not decide everything."""
+    """What the fast core gives; None where it does not decide everything.
+
+    Raises:
+        Turned: A guard does not hold here.
+    """
     plan = planned(program)
     found = plan.run(inputs) if plan else None
     return found if found is not None and all(one.known for one in found) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain
 from operator import mul
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import least_of
+from oracles.exact.enclose.together import come_together
 from oracles.exact.program.balls import KINKS, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
@@ -59,6 +61,8 @@ def leaping(
         if not is_at_an_edge(_unsigned(function), values, wrt, work):
             return None
         sides = _Sides(*_held(function, values, forward), directions, wrt, work, forward)
+        if sides.come_together():
+            return None
         if forward:
             found = sides.leaps([(k, n) for k in range(len(wrt)) for n in range(values[wrt[k]].size)])
             return _split(found, [v.shape for v in function.outputs]) if any(found) else None
@@ -128,19 +132,52 @@ class _Sides:
         self, function: Program, values: Sequence[Array], directions: Sequence[Array], wrt: Sequence[int],
         work: Work, forward: bool,
     ) -> None:  # fmt: skip
-        self.function, self.wrt, self.work = _unsigned(function), wrt, work
-        self.weights = None if forward else [b for c in directions for b in exact(c).ravel().tolist()]
-        with precision(BITS):
-            self.values = [exact(x) for x in values]
+        self.signed, self.function, self.wrt, self.work = function, _unsigned(function), wrt, work
+        self.given, self.directions = values, None if forward else directions
         rng = np.random.default_rng(0)
-        along = directions if forward else [rng.normal(size=np.shape(values[i])) for i in wrt]
-        self.along = [exact(d).ravel() for d in along]
-        self.least = least_of(self.values, wrt)
+        self.steps = directions if forward else [rng.normal(size=np.shape(values[i])) for i in wrt]
         known = [format_of(dtype).digits for dtype in function.dtypes & FORMATS.keys()]
         self.rounding = ROUNDINGS * 2.0 ** -min(known, default=53)
-        self.here: list[arb] | None = None
-        with suppress(Undecided):  # the sign of a zero is not known, say: its two sides have values even so
-            self.here = self._seen(self.values, function)
+
+    def come_together(self) -> bool:
+        """Whether nothing leaps where all elements move, and the fast core tells that."""
+        steps = [np.asarray(d) for d in self.steps]
+        return self.signed is self.function and come_together(
+            self.function, self.given, steps, self.directions, self.wrt, self.rounding, self.work
+        )
+
+    @cached_property
+    def values(self) -> list[Array]:
+        """The point, as balls."""
+        with precision(BITS):
+            return [exact(x) for x in self.given]
+
+    @cached_property
+    def weights(self) -> list[arb] | None:
+        """What the gaps of the results are added up with; None in forward mode."""
+        if self.directions is None:
+            return None
+        return [b for c in self.directions for b in exact(c).ravel().tolist()]
+
+    @cached_property
+    def along(self) -> list[Array]:
+        """How the elements move."""
+        return [exact(d).ravel() for d in self.steps]
+
+    @cached_property
+    def least(self) -> arb:
+        """The smallest size of what moves."""
+        return least_of(self.values, self.wrt)
+
+    @cached_property
+    def here(self) -> list[arb] | None:
+        """The results at the point; None where they are not known.
+
+        The sign of a zero is not known, say: its two sides have values even so.
+        """
+        with suppress(Undecided):
+            return self._seen(self.values, self.signed)
+        return None
 
     def leaps(self, places: Sequence[Place]) -> list[bool]:
         """Whether each result jumps where these elements move; in reverse mode, the projection of them."""

@@ -23,7 +23,7 @@ from oracles.exact.enclose.leaps import leaping
 from oracles.exact.enclose.legal import MORE, are_legal
 from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
 from oracles.exact.program.derive import jvp
-from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.errors import Exhausted, Turned, Undecided
 from oracles.exact.program.program import Array, Program
 
 Index = tuple[int, ...] | int
@@ -379,6 +379,8 @@ def refine(
             if beside and not isinstance(undecided, Exhausted):
                 whole, beside = program, 0  # it may be they that are not decided
                 continue
+            if isinstance(undecided, Turned):
+                raise
             results, problem = None, str(undecided)
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
             return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]
@@ -428,7 +430,10 @@ def _by_plan(
     if kinks and work.pays((2 * PAIRS + MORE) * (program.cost / QUICK + plan.by_arb)):
 
         def around(moved: Sequence[Any]) -> list[Pairs] | None:
-            found = plan.run(moved)
+            try:
+                found = plan.run(moved)
+            except Turned:
+                return None
             return found and found[: len(results)]
 
         if are_legal(around, inputs, active, results, open_[: len(results)]):

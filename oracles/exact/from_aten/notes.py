@@ -83,9 +83,9 @@ class Notes:
         self.keys.add(key)
         number, _ = self._met.setdefault(key, (len(self._met), storage))
         how = (
-            number, tensor.dtype, tensor.shape, tensor.stride(), tensor.storage_offset(),
-            tensor.requires_grad, tensor.is_leaf, type(tensor),
-        )  # fmt: skip
+            number, tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(),
+            tensor.requires_grad, tensor.is_leaf, None if type(tensor) is Tensor else type(tensor),
+        )  # fmt: skip  # of what no collection of garbage goes through: notes are kept
         if key not in self.made:
             return (*how, tensor.device, digest(tensor))
         if self.checked and mark_of(storage) != self._marks[key]:

@@ -34,6 +34,15 @@ class Undecided(ExactError):
     """A comparison, a kink or a radius that no precision within the limit decides."""
 
 
+class Turned(Undecided):
+    """A branch is certainly another one than was recorded: no more bits change that."""
+
+    @classmethod
+    def from_(cls, expected: object, here: object) -> Turned:
+        """Which was recorded, and what it is here."""
+        return cls(f"the program was recorded where a branch took {expected}; here it is {here}")
+
+
 class Exhausted(Undecided):
     """The work that is allowed was done, and it was not enough."""
 

@@ -10,6 +10,7 @@ go either way, both sides are inside (`opened`). Infinity is a value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from flint import arb
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.program.balls import booleans, each, exact, is_open, precision, unit
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Turned, Undecided
 from oracles.exact.program.formats import (
     ROUNDING_MODELS,
     UNKNOWN,
@@ -93,9 +94,10 @@ def bound(
     quick = not keep and stored(program, model, inputs) and work.pays_plan(program)
     plan = planned_bound(program, model, leaving) if quick else None
     if plan and work.pays(GROWING * plan.by_arb):
-        pairs = plan.run(inputs)
-        if pairs is not None and all(p.known for p in pairs):
-            return Bound(list(pairs))
+        with suppress(Turned):
+            pairs = plan.run(inputs)
+            if pairs is not None and all(p.known for p in pairs):
+                return Bound(list(pairs))
     with precision(BITS):
         run = Run(program, model)
         try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oracles.exact.core import library
-from oracles.exact.core.blocks import Block
+from oracles.exact.core.layout import Layout
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
@@ -131,13 +131,13 @@ def test_the_core_and_arb_say_the_same():
 @pytest.fixture
 def bits(monkeypatch):
     """Of how many bits the midpoints were in each run nearby."""
-    seen, decided = [], Block._decided
+    seen, run = [], Layout.run
 
     def watched(self, arena, rough=False):
         seen.append(53 if rough else 106)
-        return decided(self, arena, rough)
+        return run(self, arena, rough)
 
-    monkeypatch.setattr(Block, "_decided", watched)
+    monkeypatch.setattr(Layout, "run", watched)
     return seen
 
 

@@ -14,12 +14,12 @@ from oracles.exact.core.plan import Plan
 from oracles.exact.core.rules import rule
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.balls import KINKS
-from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.errors import Turned, Undecided, Unsupported
 from oracles.exact.program.program import Program
 from tests.oracles.exact.core.operands import BITS
 from tests.oracles.exact.core.random_programs import Writer, inputs
 
-STEPS = 14
+STEPS, TURNED = 14, "another branch"
 
 
 def random_program(seed: int) -> tuple[Program, list[Any], list[Any]] | None:
@@ -32,18 +32,30 @@ def random_program(seed: int) -> tuple[Program, list[Any], list[Any]] | None:
     return program, *inputs(rng, program)
 
 
+def outcome(plan: Any, given: Sequence[Any]) -> Any:
+    """What a plan gives, or that it takes another branch."""
+    try:
+        return plan.run(given)
+    except Turned:
+        return TURNED
+
+
 def held(program: Program, given: Sequence[Any], at: Sequence[Any], bits: int = BITS) -> Counter[str]:
     """How many elements agree, are not known, or are wrong; or why the plan gave nothing.
 
     What is "wrong": a ball without the truth, a decision that Arb does not make, a value that does not exist.
     """
     with KINKS.collected() as opened:
-        found = Plan(program, rule).run(given)
+        found = outcome(Plan(program, rule), given)
     try:
         with KINKS.collected() as kinks:
             truths = evaluate(program, at, bits)
+    except Turned:
+        return Counter({"undecided" if found in (None, TURNED) else "wrong: decided": 1})
     except Undecided:
         return Counter({"undecided" if found is None else "wrong: decided": 1})
+    if found == TURNED:
+        return Counter({"wrong: turned": 1})
     if found is None:
         return Counter({"kink" if kinks else "given up": 1})
     if kinks and not opened:
@@ -78,9 +90,9 @@ def _compared(pairs: Pairs, truth: Any) -> Counter[str]:
     return said
 
 
-def bits_of(found: list[Pairs] | None) -> list[bytes] | None:
+def bits_of(found: Any) -> Any:
     """Everything that a run gave, for comparing runs."""
-    if found is None:
-        return None
+    if found is None or found == TURNED:
+        return found
     planes = (a for p in found for a in (p.h, p.l, p.r))
     return [np.where(np.isnan(a), np.nan, a).tobytes() for a in planes]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.special
@@ -23,7 +25,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import KINKS, filled
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.primitives import arrays, choices, linear_algebra
+from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding import attainable as attaining
@@ -156,6 +158,24 @@ def test_what_wants_too_many_elements_is_arb_s_as_a_whole():
     everything = [np.ones(30, bool)]
     assert plan.elements(everything, 10.0) is None
     assert plan.elements(everything, 1e6).cost < 1e6
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: orders.cumsum(x * x, 0),
+        lambda x: arrays.reduce_sum(linear_algebra.matmul(x * x, arrays.reshape(x, (1, 200_000))), (1,)),
+        lambda x: x - fn.softmax(x, 0),
+    ],
+)
+def test_what_many_elements_want_of_rows_is_counted_before_it_is_written_down(function):
+    n, builder = 200_000, Builder()
+    program = builder.program([function(builder.input((n, 1), "float64"))])
+    tracemalloc.start()
+    found = planned(program).elements([np.ones(v.size, bool) for v in program.outputs], np.inf)
+    assert tracemalloc.get_traced_memory()[1] < 1e8
+    tracemalloc.stop()
+    assert found is None or found.cost < 2**24
 
 
 def test_what_no_bits_decide_is_not_given():
