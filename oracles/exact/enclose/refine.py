@@ -379,8 +379,6 @@ def refine(
             if beside and not isinstance(undecided, Exhausted):
                 whole, beside = program, 0  # it may be they that are not decided
                 continue
-            if isinstance(undecided, Turned):
-                raise
             results, problem = None, str(undecided)
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
             return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]

@@ -194,7 +194,6 @@ def test_a_guard_that_does_not_hold_is_told():
         plan.run,
         lambda given: evaluate(program, given, 100),
         lambda given: evaluate_quickly(program, given, 100),
-        lambda given: refine(program, given, 100, Limits()),
         lambda given: refine(program, given, 100, Limits(), quickly=True),
     ]
     for one in asked:
