@@ -11,6 +11,7 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from harness.accepted import Upstream, accepted, known_findings, warn
+from harness.collection import uncollected_if_few
 from harness.inputs.points import points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
@@ -350,7 +351,8 @@ assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not r
 
 def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
     try:
-        return answer(question, tested, arrays, name)
+        with uncollected_if_few(arrays):
+            return answer(question, tested, arrays, name)
     except (Unsupported, Undecided) as reason:
         return Answer((without_numbers(reason, name, question.is_plain),))
 

@@ -216,7 +216,7 @@ def true_gradient(
     wrt: Sequence[int],
     names: Sequence[str],
     limits: Limits = LIMITS,
-    derive: Callable[[Program, Sequence[int]], Program] = vjp,
+    derive: Callable[..., Program] = vjp,
     digits: bool = False,
 ) -> Truth:
     """The truth of a recorded specification.
@@ -227,7 +227,8 @@ def true_gradient(
         wrt: The inputs that are differentiated.
         names: Of the derivative's parts: those inputs, or forward the outputs.
         limits: Of the evaluation.
-        derive: Makes the derivative's program: `vjp`, or `jvp` for forward mode.
+        derive: Makes the derivative's program, with the results where it is asked: `vjp`, or `jvp` for
+            forward mode.
         digits: Whether thirty digits are asked for, and not as many as a verdict needs.
 
     Raises:
@@ -249,9 +250,14 @@ def true_gradient(
     formats = [*(narrow.get(i, "") for i in range(len(recording.values))), *directions]
     parts = results if derive is jvp else sources
 
+    # One plan gives the derivative here and nearby, with the results that came out with it; where something
+    # else is fixed, no comparison of theirs is to say whether that moves.
+    alone = not values or any(v.is_float and i not in wrt for i, v in enumerate(recording.program.inputs))
+    whole = program if alone else derive(recording.program, wrt, True)
+
     def sampled(fully: bool) -> Sampled:
         own = Work(limits.seconds)
-        return attainable(program, known, wrt, enclosures, len(cotangents), own, (formats, parts), fully)
+        return attainable(whole, known, wrt, enclosures, len(cotangents), own, (formats, parts), fully)
 
     excused, zero = sampled(fully=False)
     return Truth(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
+
+from harness.collection import uncollected
 
 Thunk = Callable[[], Any]
 # Four turns a round, of which the fastest counts: at equal cost its interval is a third as wide as that of
@@ -65,17 +66,6 @@ def _controller(loaded: int) -> ThreadpoolController:
     return ThreadpoolController()
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def paired(call: Thunk, reference: Thunk) -> Paired:
     """Time `call` against `reference`, in turns and in alternating order.
 
@@ -86,7 +76,7 @@ def paired(call: Thunk, reference: Thunk) -> Paired:
     Raises:
         ClockError: The clock went backwards.
     """
-    with pinned(), _no_collection():
+    with pinned(), uncollected():
         calls = (call, reference)
         return _paired(calls, [_once(one) for one in calls], BUDGET_S)
 
@@ -101,7 +91,7 @@ def quick(
     Raises:
         ClockError: The clock went backwards.
     """
-    with pinned(), _no_collection():
+    with pinned(), uncollected():
         calls, once = (call, reference), list[float]()
         for one in calls:
             seconds = _mean_time(one, 1)

@@ -71,7 +71,7 @@ class Derivative:
         return REVERSE not in self.steps
 
     @property
-    def last(self) -> Callable[[Program, Sequence[int]], Program]:
+    def last(self) -> Callable[..., Program]:
         """Makes the program of the last derivative: `vjp` or `jvp`."""
         return _DERIVE[self.steps[-1]]
 

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import name_of, strange
 from oracles.exact.from_aten.sparse import dense
-from oracles.exact.from_aten.watch import explained
+from oracles.exact.from_aten.watch import explained, noted
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
@@ -178,6 +178,7 @@ def graph(
             leaves = [a.detach() if isinstance(a, torch.Tensor) and not nested else a for a in args]
             active = [leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_() for i in argnums]
             result = function(*leaves)
+            noted(result)
 
         def pull(cotangent: Any, retain: bool = True) -> tuple[Any, ...]:
             several = isinstance(result, (tuple, list))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from hashlib import blake2b
 from itertools import count
 from typing import Any, TypeVar
 
@@ -21,7 +20,7 @@ from oracles.exact.program.balls import in_integers
 from oracles.exact.program.program import Program, Var
 
 MOST = 128  # plans that are kept
-PLAIN = (str, bool, int, float, type(None))  # parameters that are written like no other ones
+PLAIN = (str, bool, int, float, type(None))  # parameters that compare as they are written
 NONE = object()
 _unknown = count()
 P = TypeVar("P")
@@ -47,11 +46,10 @@ def once(kind: Hashable, program: Program, make: Callable[[], P]) -> P | None:
     return own[kind]  # type: ignore[no-any-return]
 
 
-def structure(program: Program) -> bytes:
+def structure(program: Program) -> Hashable:
     """The same for programs that one plan serves.
 
-    It is a digest of all that the plan is made from, written out: a nested tuple for each plan that is kept
-    would be thousands of objects, through which every collection of garbage goes.
+    It is made of tuples, numbers and strings alone: plans are kept, and no garbage is looked for in these.
     """
     own = vars(program)
     if "structure" not in own:
@@ -65,22 +63,23 @@ def structure(program: Program) -> bytes:
             call = (e.origin.operation, e.origin.call, e.origin.library) if e.origin else None
             params = tuple([(name, _plain(value)) for name, value in e.params.items()])
             equations.append((e.primitive.name, operands, params, e.output.shape, e.output.dtype, call))
-        whole = (
-            [(v.shape, v.dtype) for v in program.inputs],
-            equations,
-            [number[v] for v in program.outputs],
-            [(number[v], _plain(expected)) for v, expected in program.guards],
+        own["structure"] = (
+            tuple((v.shape, v.dtype) for v in program.inputs),
+            tuple(equations),
+            tuple(number[v] for v in program.outputs),
+            tuple((number[v], _plain(expected)) for v, expected in program.guards),
         )
-        own["structure"] = blake2b(repr(whole).encode(), digest_size=32).digest()
     return own["structure"]  # type: ignore[no-any-return]
 
 
-def _plain(value: Any) -> Any:
-    """A parameter as what is written like no other one; a number of its own where that is not known."""
+def _plain(value: Any) -> Hashable:
+    """A parameter as what compares; like no other where that is not known."""
     if isinstance(value, tuple):
-        return value if set(map(type, value)) <= {int} else tuple(map(_plain, value))
+        return value if set(map(type, value)) <= {int} else ("tuple", *map(_plain, value))
     if not isinstance(value, np.ndarray):
-        return value if isinstance(value, PLAIN) else ("unknown", next(_unknown))
+        return (
+            (type(value).__name__, repr(value)) if isinstance(value, PLAIN) else ("unknown", next(_unknown))
+        )
     if value.dtype == object:
-        return value.shape, [in_integers(ball) for ball in value.ravel().tolist()]
-    return value.shape, str(value.dtype), blake2b(value.tobytes(), digest_size=32).digest()
+        return value.shape, tuple(in_integers(ball) for ball in value.ravel().tolist())
+    return value.shape, value.dtype.num, value.dtype.isnative, value.tobytes()

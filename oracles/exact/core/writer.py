@@ -192,17 +192,21 @@ class Writer:
     def constant(self, value: Any) -> Value:
         """Numbers, integers or Arb's balls that are given."""
         array = np.asarray(value)
-        if array.dtype.kind in "iub":
-            known: Any = as_integers(array)
-            key: Hashable = ("integers", array.shape, known.tobytes())
+        balls, integers = (array if array.dtype == object else None), array.dtype.kind in "iub"
+        if balls is not None:
+            known: Any = of_balls(balls)
+            key: Hashable = ("balls", known.h.tobytes(), known.l.tobytes(), known.r.tobytes())
+        elif integers:
+            known = as_integers(array)
+            key = ("integers", known.tobytes())
         else:
-            known = of_balls(array) if array.dtype == object else of_numbers(array)
-            key = ("balls", array.shape, known.h.tobytes(), known.l.tobytes(), known.r.tobytes())
-        balls = array if array.dtype == object else None
-        node = Node(
-            "constant", (), array.size, array.size, array.dtype.kind in "iub", known=known, balls=balls
-        )
-        return Value(self.numbered(key, node), array.shape, array.shape)
+            known, key = None, (array.dtype.name, array.tobytes())
+        node = self._numbered.get(key)
+        if node is None:
+            known = of_numbers(array) if known is None else known
+            node = Node("constant", (), array.size, array.size, integers, known=known, balls=balls)
+            self.numbered(key, node)
+        return Value(node, array.shape, array.shape)
 
     def known(self, value: Value, dtype: str) -> Array | None:
         """The numbers of a constant: integers, or balls."""

@@ -57,7 +57,10 @@ def with_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key: with_leaves(function, part) for key, part in tree.items()}
     if isinstance(tree, (tuple, list)):
-        parts = [with_leaves(function, part) for part in tree]
+        parts = [
+            with_leaves(function, part) if isinstance(part, (tuple, list, dict)) else function(part)
+            for part in tree
+        ]
         return tuple(parts) if isinstance(tree, tuple) else parts
     return function(tree)
 

@@ -88,18 +88,31 @@ def found(kind: Hashable, run: Watch) -> Kept | None:
     return one if one is not None and one.is_ruled else None
 
 
-def keep(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None:
-    """Keep what a run has recorded, where all that it depends on is noted."""
+def made(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None:
+    """What a run has recorded, to be kept; None where something that it depends on is not noted."""
     lasting = kind is not None and run.notes.complete and not run.recorder.looked and not program.guards
     constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
     if not lasting or constants > SMALL:
         return None
-    own = _kept.pop(kind, [])[-OF_ONE_KIND + 1 :]
-    new = Kept(run.lines, run.exact, program, tuple(run.once), run.rules)
+    return Kept(run.lines, run.exact, program, tuple(run.once), run.rules)
+
+
+def keep(kind: Hashable, new: Kept) -> None:
+    """Keep a recording, whose function does the same nearby."""
+    own = [one for one in _kept.pop(kind, []) if one is not new][-OF_ONE_KIND + 1 :]
     _kept[kind] = [*own, new]
     while len(_kept) > MOST:
         _kept.popitem(last=False)
-    return new
+
+
+def begins(gradient: Kept, function: Kept) -> bool:
+    """Whether the run of a gradient begins with this run of the function, at its arguments, to the letter.
+
+    That is not asked where whole numbers are part of the notes: they are not told line by line.
+    """
+    *did, returned = function.lines
+    ends = [k for k, line in enumerate(gradient.lines) if line == returned and k >= len(did)]
+    return not function.exact and any(gradient.lines[k - len(did) : k] == did for k in ends)
 
 
 def _told(leaf: Any) -> Hashable:

@@ -29,6 +29,8 @@ class Notes:
         made: The memory that the run made.
         complete: Whether all that a record reads of this run is told.
         operands, keys: The tensors that were told since the last operator began, and their memory.
+        arguments: How much memory is that of the run's arguments. It is numbered from the last one backwards,
+            so that a run that has more arguments before those of another one tells the same of these.
     """
 
     def __init__(self, checked: bool) -> None:
@@ -37,6 +39,7 @@ class Notes:
         self.complete = True
         self.operands: list[Tensor] = []
         self.keys: set[int] = set()
+        self.arguments = 0
         self._met: dict[int, tuple[int, torch.UntypedStorage]] = {}  # held, so that no address serves twice
         self._marks: dict[int, int] = {}
 
@@ -55,7 +58,7 @@ class Notes:
         if key in unless:
             return
         self.made[key] = storage
-        self._met.setdefault(key, (len(self._met), storage))
+        self._met.setdefault(key, (len(self._met) - self.arguments, storage))
         if self.checked:
             self._marks[key] = mark_of(storage)
 
@@ -81,7 +84,7 @@ class Notes:
         storage = tensor.untyped_storage()
         key = storage._cdata
         self.keys.add(key)
-        number, _ = self._met.setdefault(key, (len(self._met), storage))
+        number, _ = self._met.setdefault(key, (len(self._met) - self.arguments, storage))
         how = (
             number, tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(),
             tensor.requires_grad, tensor.is_leaf, None if type(tensor) is Tensor else type(tensor),

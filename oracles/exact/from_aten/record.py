@@ -70,17 +70,23 @@ def record(
         before.is_steady = one is before
     else:
         mode = OperatorRecorder(moves=differentiate)
-        outputs = run.under(mode)
+        program = _written(mode, run.under(mode))
+        new, executed = kept.made(kind, mode, program), mode.executed
+        if new is not None and differentiate and taken is not None:
+            # The run of its gradient, which is to come, shows whether it does the same nearby.
+            taken.append(_claimed(kind, mode, run, new))
+            return run.recorded(program, new.once, lambda: executed)
         try:
             does_the_same = _confirm(mode, run)
         except Opaque as opaque:
             mode = WithNumpy(moves=differentiate)
             outputs, does_the_same = _with_numpy(mode, run, opaque)
-        outputs = declare_edges(mode.recorder, outputs) if differentiate else outputs
-        program, executed = mode.recorder.program(outputs), mode.executed
-        new = kept.keep(kind, mode, program) if does_the_same else None
-        if new is None:
+            program = _written(mode, outputs)
+            new = kept.made(kind, mode, program)
+        executed = mode.executed
+        if new is None or not does_the_same:
             return run.recorded(program, tuple(mode.once), lambda: executed)
+        kept.keep(kind, new)
         one = new
     if taken is not None and differentiate:
         taken.append(Claim(function, run.leaves, one, lambda: True, holds=True))
@@ -89,11 +95,36 @@ def record(
     return run.recorded(one.program, one.once, lambda: executed)
 
 
+def _written(mode: OperatorRecorder, outputs: list[Any]) -> Program:
+    """The program of what was recorded."""
+    return mode.recorder.program(declare_edges(mode.recorder, outputs) if mode.moves else outputs)
+
+
+def _claimed(kind: Hashable, mode: OperatorRecorder, run: _Run, new: kept.Kept) -> Claim:
+    """A recording whose function was not run nearby yet."""
+
+    def keep() -> None:
+        kept.keep(kind, new)
+
+    def shows() -> bool:
+        try:
+            if _confirm(mode, run):
+                keep()
+        except ExactError:
+            return False  # recorded without what was taken for granted, it says why
+        return True
+
+    return Claim(run.function, run.leaves, new, shows, keep)
+
+
 def _show(taken: Sequence[Claim], run: _Run, gradient: kept.Kept) -> None:
     """The run of a gradient was the one that is kept: so is that of the function in it, at its arguments."""
     function = getattr(run.function, "contains", None)
     for claim in taken:
         if claim.function is function and _are_same(claim.at, run.leaves[1:]):
+            if not claim.holds and kept.begins(gradient, claim.kept):
+                claim.keep()
+                claim.holds = True
             claim.holds = claim.holds or gradient.function is claim.kept or claim.shows()
             if claim.holds:
                 gradient.function = claim.kept

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionMeta, once_differentiable
+from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode_temporarily
 from torch.utils._pytree import tree_leaves
 
 from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_of, written
@@ -32,8 +33,17 @@ from oracles.exact.program.reach import OURS
 _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 
 
+RETURNED = "returned"
 Tree: TypeAlias = Callable[[list[Any]], Any]  # makes an argument of its leaves
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
+
+
+def noted(result: Any) -> None:
+    """A run that is watched is told what the function returned whose gradient it goes on to."""
+    mode = _get_current_dispatch_mode()
+    if isinstance(mode, Watch):
+        with _pop_mode_temporarily():
+            mode.returned(result)
 
 
 def where() -> Line:
@@ -170,7 +180,9 @@ class Watch(DispatchMode):
             fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
             pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
             self.parts = {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
-            for tensor in tensors_of(fresh):
+            arguments = tensors_of(fresh)
+            self.notes.arguments = len(arguments)
+            for tensor in arguments:
                 self.begin(tensor)
             args = [tree(own) for own, tree in zip(fresh, trees, strict=True)]
             try:
@@ -189,11 +201,16 @@ class Watch(DispatchMode):
 
     def end(self, result: Any) -> Any:
         """What the run returns."""
-        tensors = tensors_of(tree_leaves(result))
-        self.lines.append(("end", self.notes.told(tensors)))
+        tensors = self.returned(result)
         if self.notes.checked:  # now, while what the run has written stands there
             self.executed = tuple(map(numbers, tensors))
         return result
+
+    def returned(self, result: Any) -> list[Tensor]:
+        """Note what the run gives, or the function whose gradient it is; all tensors in it."""
+        tensors = tensors_of(tree_leaves(result))
+        self.lines.append((RETURNED, self.notes.told(tensors)))
+        return tensors
 
     def frozen(self, value: Any) -> Any:
         """An argument as a custom function's forward gets it."""

@@ -108,12 +108,13 @@ class Recording:
 
 @dataclass
 class Claim:
-    """A recording that is taken for the function's, since it was so before, until a run shows whether it is.
+    """A recording that is taken for the function's, nearby and since it was so before, until a run shows it.
 
     Attributes:
         function, at: The function and its arguments.
         kept: The recording, as the front end keeps it.
-        shows: Runs the function, and says whether it still does what was recorded.
+        shows: Runs the function, and says whether it does what was recorded, here and nearby.
+        keep: Keeps the recording, where that waits for a run that shows it.
         holds: Whether a run has shown it.
     """
 
@@ -121,6 +122,7 @@ class Claim:
     at: Any
     kept: Any
     shows: Callable[[], bool]
+    keep: Callable[[], None] = lambda: None
     holds: bool = False
 
 

@@ -58,7 +58,7 @@ def attainable(
     """The attainable error of every element, and where the truth is 0 whatever the perturbation.
 
     Args:
-        program: The program of the gradient.
+        program: The program of the gradient; what it gives beside that does not count.
         inputs: The numbers of its inputs, the cotangents last. The floating ones are moved; those that are
             not differentiated only if that turns no comparison (labels that are read by argmax).
         wrt: Which inputs are differentiated.
@@ -73,7 +73,7 @@ def attainable(
     """
     formats, results = (
         [known or v.dtype for known, v in zip(given or ("",) * len(own), own, strict=True)]
-        for given, own in zip(narrowest, (program.inputs, program.outputs), strict=True)
+        for given, own in zip(narrowest, (program.inputs, program.outputs[: len(truth)]), strict=True)
     )
     bits = max((t.bits for t in truth), default=64)
     moving = [i for i in _moving(program, inputs, wrt, cotangents, bits, work) if np.size(inputs[i])]
@@ -81,6 +81,11 @@ def attainable(
     seeds = range(count) if moving else range(0)
     steps = {i: _halves(inputs[i], formats[i]) for i in moving}
     quick = _by_plan(program, inputs, steps, truth, seeds, work)
+    if quick is None and len(truth) < len(
+        program.outputs
+    ):  # it may be what stands beside that is not decided
+        program = program.giving(slice(len(truth)))
+        quick = _by_plan(program, inputs, steps, truth, seeds, work)
     largest, zero = quick or _by_arb(program, inputs, steps, truth, seeds, bits, work)
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
@@ -108,7 +113,8 @@ def _by_plan(
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
     hulls = [np.ravel(t.wide & bool(t.kinks)) for t in truth]
-    formats = [format_of(v.dtype) for v in program.outputs]
+    count = len(truth)
+    formats = [format_of(v.dtype) for v in program.outputs[:count]]
     numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
 
     whole = Changes.none(here, hulls)
@@ -128,7 +134,7 @@ def _by_plan(
                 runs = block.around(given, _shifted(moving, some), len(some), rough)
                 if runs is None:
                     return None
-                around.add(runs)
+                around.add(runs[:count])
         around.see(formats, ROUGH_SHARE if rough else SHARE)
         return None if rough and (kinks or around.is_open) else around
 
@@ -145,8 +151,9 @@ def _by_plan(
     if whole.is_open:
         if kinks:  # hulls, of which Arb's rule says more
             return None
+        beside = [np.zeros(v.size, bool) for v in program.outputs[count:]]
         elements = plan.elements(
-            whole.open, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
+            [*whole.open, *beside], program.cost / FEW if work is None else min(program.cost, work.left) / FEW
         )
         if elements is None:
             return None
@@ -174,7 +181,8 @@ def _by_elements(
 
     That may be several times those of the truth, whose pairs of doubles are of single elements by more.
     """
-    true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
+    wanted = elements.wanted[: len(here)]
+    true = [t[mask].balls for t, mask in zip(here, wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
     ladder = Ladder.from_(bits)
@@ -184,15 +192,19 @@ def _by_elements(
             for i, (high, low) in _shifted(moving, range(seed, seed + 1)).items()
         }
         moved = [there.get(i, x) for i, x in enumerate(numbers)]
+
+        def near(bits: int, moved: Sequence[Any] = moved) -> list[Array]:
+            return elements.at(moved, bits)[: len(here)]
+
         try:
-            around = ladder.told(partial(elements.at, moved), lambda found: not _are_blurred(found, true))
+            around = ladder.told(near, lambda found: not _are_blurred(found, true))
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
         with precision(ladder.bits):
             for k, balls in enumerate(around):
                 np.maximum(far[k], _distance(balls, true[k]), out=far[k])
                 still[k] &= np.array([ball.contains(0) for ball in balls], bool)
-    for k, mask in enumerate(elements.wanted):
+    for k, mask in enumerate(wanted):
         largest[k][mask], zero[k][mask] = far[k], still[k]
 
 

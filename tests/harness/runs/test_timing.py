@@ -3,6 +3,7 @@
 import gc
 import math
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import threadpoolctl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import check_gradient
 from harness.runs import timing
 from harness.runs.timing import ClockError, paired, pinned
 
@@ -195,6 +197,25 @@ def test_garbage_collection_is_off_inside_and_as_before_afterwards(clock, collec
     else:
         paired(call, call)
     assert set(seen) == {False}
+    assert gc.isenabled() is enabled
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("raises", [True, False])
+@pytest.mark.parametrize(("size", "paused"), [(10, True), (70_000, False)])
+def test_a_small_check_sets_off_no_collection_of_garbage(collecting, enabled, raises, size, paused):
+    seen = []
+
+    def gradient(g, x):
+        seen.append(gc.isenabled())
+        if raises:
+            raise ZeroDivisionError("stop")
+        return 2 * g
+
+    (gc.enable if enabled else gc.disable)()
+    with pytest.raises(ZeroDivisionError, match="stop") if raises else nullcontext():
+        assert check_gradient(lambda x: x * 2, [np.ones(size)], vjp=gradient).passed
+    assert set(seen) == {enabled and not paused}
     assert gc.isenabled() is enabled
 
 
