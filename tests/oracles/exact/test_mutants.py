@@ -71,9 +71,12 @@ def programs_of(sample: str) -> tuple[Program, ...]:
 
 @cache
 def samples_of_each() -> dict[str, list[str]]:
-    """For each primitive the samples whose program or derivative uses it; asked before a rule is broken."""
+    """For each primitive the samples whose program or derivative uses it, the cheapest first.
+
+    It is asked before a rule is broken.
+    """
     found: dict[str, list[str]] = {}
-    for sample in SAMPLES:
+    for sample in sorted(SAMPLES, key=lambda name: sum(p.cost for p in programs_of(name))):
         for name in {e.primitive.name for p in programs_of(sample) for e in p.equations}:
             found.setdefault(name, []).append(sample)
     return found
