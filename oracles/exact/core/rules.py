@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.core.functions import Expression, Functions, power, real_power
 from oracles.exact.core.nodes import AROUND, STEPS, Value
 from oracles.exact.core.writer import Writer
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import filled, precision
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.program import FLOATS, Equation
@@ -52,6 +53,31 @@ def _compare(operation: str) -> Rule:
 
 def _compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
     return plan.elementwise(operation, x, y, integers=True, numbers=(int(plan.opened),))
+
+
+def _is_infinite(plan: Writer, equation: Equation, x: Value) -> Value:
+    """Whether the size is infinity itself, as it stands in masks; of what is not known nobody can tell."""
+    infinity = plan.constant(filled([arb("+inf")], (1,) * len(x.whole)))
+    return _compared(plan, "ge", plan.elementwise("abs", x), infinity)
+
+
+def _is_nan(plan: Writer, equation: Equation, x: Value) -> Value:
+    """Never, where something is known: NaN cannot be written."""
+    known = _is_infinite(plan, equation, x)
+    return plan.elementwise("xor", known, known, integers=True)
+
+
+def _edge_rate(plan: Writer, equation: Equation, gap: Value) -> Value:
+    """0 where the gap is above 0; elsewhere it is Arb's to say what is known, or in a bound nothing is.
+
+    So what is compared at last is 1, or a ball around 0, which nobody decides.
+    """
+    zero, one, around, unknown = (
+        plan.constant(filled([ball], (1,) * len(gap.whole)))
+        for ball in (arb(0), arb(1), arb(0, 1), arb("nan"))
+    )
+    certain = plan.elementwise("select", _compared(plan, "gt", gap, zero), one, around)
+    return plan.elementwise("select", _compared(plan, "gt", certain, zero), zero, unknown)
 
 
 def _extreme(operation: str) -> Rule:
@@ -237,6 +263,9 @@ RULES: dict[str, Rule] = {
     "weights": _weights,
     "mixture": _mixture,
     "broadcast": lambda plan, equation, x: plan.repeated(x, equation.params["shape"]),
+    "edge_rate": _edge_rate,
+    "is_infinite": _is_infinite,
+    "is_nan": _is_nan,
     "reshape": lambda plan, equation, x: plan.reshaped(x, equation.params["shape"]),
     "permute": lambda plan, equation, x: plan.permuted(x, equation.params["axes"]),
     "take": lambda plan, equation, x, positions: plan.taken(x, positions),

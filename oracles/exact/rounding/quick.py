@@ -40,8 +40,8 @@ BITS = 96
 MOST_KINDS = 64  # of places, by how many terms they get
 SCALED, COUNTED = 1, 2  # what keeps an operation from rounding, as core.c calls it
 EXACT = """
-    neg abs maximum minimum blend select detach no_grad edged broadcast reshape permute take concatenate
-    weights mixture reduce_max reduce_min
+    neg abs maximum minimum blend select detach no_grad edged edge_rate broadcast reshape permute take
+    concatenate weights mixture reduce_max reduce_min
 """
 Rounded: TypeAlias = Callable[["BoundPlan", Equation, tuple[Value, ...], Format], Value]
 

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 import harness
 from harness.cases import catalogue
 from harness.commands.coverage import by_function, count_proven, faults
+from harness.verdicts import Verdict
 from oracles.exact.core.plans import planned
 from oracles.exact.coverage.disagreements import EXPLAINED
 from oracles.exact.coverage.torch import coverage
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import record, rules
 from oracles.exact.from_aten.call import plain
+from oracles.exact.program.balls import KINKS
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.recording import Recording
@@ -701,6 +703,22 @@ def test_torch_s_own_catalogue() -> None:
     found = by_function(coverage(every=28 if WHOLE else 56, most=1))
     assert count_proven(found) >= 0.75 * len(found)
     assert not faults(found, EXPLAINED["torch"])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.nan_to_num,
+        lambda x: torch.where(torch.isposinf(x), 0.0, x * x),
+        lambda x: torch.where(torch.isneginf(x), 0.0, x * x),
+        lambda x: torch.where(torch.isfinite(x) & ~torch.isinf(x), x.exp(), 0.0),
+    ],
+)
+def test_a_finite_number_is_at_no_edge_of_what_is_infinite(function) -> None:
+    with KINKS.collected() as kinks:
+        result = harness.check_gradient(function, [torch.tensor([0.0, 1.0, -2.0, 30.0])])
+    assert result.verdict is Verdict.ACCURATE
+    assert not kinks
 
 
 def test_a_defect_of_torch_is_seen() -> None:

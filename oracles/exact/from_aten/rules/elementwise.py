@@ -179,7 +179,8 @@ def _is(name: str, sign: int = 0) -> Rule:
         found = x.builder.elementwise(name, x, dtype="bool")
         if sign == 0:
             return found
-        side = compare("gt" if sign > 0 else "lt", select(found, x, 0.0), 0.0)
+        elsewhere = -float(sign)  # and not 0, where the comparison would be at its edge
+        side = compare("gt" if sign > 0 else "lt", select(found, x, elsewhere), 0.0)
         return x.builder.elementwise("and", found, side, dtype="bool")
 
     return rule

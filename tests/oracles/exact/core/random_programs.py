@@ -278,12 +278,17 @@ def _edged(w: Writer) -> Var:
     return choices.edged(x * x, arrays.reduce_sum(x, range(x.ndim)), [fn.absolute(x)])
 
 
+def _infinite(w: Writer) -> Var:
+    x, kind = w.some(), w.pick((choices.is_infinite, choices.is_nan))
+    return choices.select(w.builder.emit(kind, (x,), x.shape, "bool"), x * x, x)
+
+
 OPERATIONS: tuple[Operation, ...] = (
     *(_elementwise(name, 2) for name in ("add", "sub", "mul", "div", "scale", "maximum", "minimum")),
     *(_elementwise(name, 1) for name in ("neg", "abs", "detach")),
     *(_compared, _logic, _selected, _taylor, _positive_taylor, _reduced, _weights),
     *(_mixture, _blended, _converted, _broadcast, _reshaped, _permuted, _taken, _taken_by_order),
-    *(_taken_by_largest, _scattered, _concatenated, _running, _product, _stepped, _edged),
+    *(_taken_by_largest, _scattered, _concatenated, _running, _product, _stepped, _edged, _infinite),
     *(lambda w: fn.softmax(w.some(), -1), lambda w: sorting.sort(w.some(), -1)),
 )  # fmt: skip
 
