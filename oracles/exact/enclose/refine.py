@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
 from oracles.exact.core.pairs import Pairs, of_balls
+from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, known_quickly
 from oracles.exact.enclose.kinks import PAIRS, is_isolated, limits_along_rays, resolve
@@ -32,6 +34,7 @@ READABLE = 12  # digits of an exponent
 DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
 FEW = 8  # of so much work, single elements are a part; and so many times the bits they may ask for
+CHEAP = 2**14  # operations of single elements: about 10 ms
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
@@ -424,6 +427,8 @@ def _by_plan(
             results = results[:-beside]
         open_[len(open_) - beside :] = [np.zeros_like(mask) for mask in open_[-beside:]]
     if not any(mask.any() for mask in open_):
+        if not kinks:
+            _closer(plan, inputs, results, bits, work)
         return [Enclosure(found, bits) for found in results]
     if kinks and work.pays((2 * PAIRS + MORE) * (program.cost / QUICK + plan.by_arb)):
 
@@ -455,6 +460,32 @@ def _by_plan(
             return None
         found.h[mask], found.l[mask], found.r[mask] = there.h, there.l, there.r
     return [Enclosure(found, bits) for found in results]
+
+
+def _closer(plan: Plan, inputs: Sequence[Array], results: Sequence[Pairs], bits: int, work: Work) -> None:
+    """Elements that are accepted only beside the largest one get what Arb knows of them, where that is cheap.
+
+    What is lost of these is counted in their own digits, and which core is there must not say how many.
+    """
+    sizes = [np.abs(found.h) for found in results]
+    weak = [~(x.r <= 2.0 ** -(bits // 2) * n) & (n > 0) for x, n in zip(results, sizes, strict=True)]
+    if not any(mask.any() for mask in weak):
+        return
+    beside = [np.zeros(v.node.size, bool) for v in plan.outputs[len(results) :]]
+    elements = plan.elements([*(mask.ravel() for mask in weak), *beside], min(CHEAP, work.left / FEW))
+    if elements is None:
+        return
+    work.left -= elements.cost
+    with suppress(Undecided):
+        for found, mask, own in zip(
+            results, weak, elements.at([flat(x) for x in inputs], bits), strict=False
+        ):
+            there = of_balls(own)
+            is_closer = there.r < found.r[mask]
+            mask[mask] = is_closer
+            found.h[mask], found.l[mask], found.r[mask] = (
+                plane[is_closer] for plane in (there.h, there.l, there.r)
+            )
 
 
 def _accepted(found: Pairs, size: NDArray[np.float64], bits: int, largest: float) -> NDArray[np.bool_]:

@@ -178,6 +178,21 @@ def test_what_many_elements_want_of_rows_is_counted_before_it_is_written_down(fu
     assert found is None or found.cost < 2**24
 
 
+@pytest.mark.parametrize("cheap", [0, refining.CHEAP])
+def test_an_element_far_below_the_largest_is_known_in_its_own_digits_where_that_is_cheap(cheap, monkeypatch):
+    """1 + tanh(-30) is 1e-26, which a hundred bits of 1 tell to five digits: enough beside 2, not of itself."""
+    monkeypatch.setattr(refining, "CHEAP", cheap)
+    builder = Builder()
+    x = builder.input((2,), "float64")
+    program, given = builder.program([scalar("tanh", x) + 1.0]), [np.array([-30.0, 3.0])]
+    (found,) = refine(program, given, 128, Limits(), quickly=True)
+    with library.without():
+        (truth,) = refine(program, given, 128, Limits(), quickly=True)
+    assert (found.radius[0] < 2.0**-40 * found.mid[0]) == bool(cheap)
+    assert all(one.overlaps(other) for one, other in zip(found.balls, truth.balls, strict=True))
+    assert found.radius[1] < 2.0**-90
+
+
 def test_what_no_bits_decide_is_not_given():
     """sin(x) - sin(x) is 0, and no precision shows it where x is computed in two ways."""
     builder = Builder()
