@@ -180,7 +180,7 @@ def test_what_many_elements_want_of_rows_is_counted_before_it_is_written_down(fu
 
 @pytest.mark.parametrize("cheap", [0, refining.CHEAP])
 def test_an_element_far_below_the_largest_is_known_in_its_own_digits_where_that_is_cheap(cheap, monkeypatch):
-    """1 + tanh(-30) is 1e-26, which a hundred bits of 1 tell to five digits: enough beside 2, not of itself."""
+    """1 + tanh(-30) is 1e-26, of which a hundred bits of 1 tell five digits: few of its own, enough of 2."""
     monkeypatch.setattr(refining, "CHEAP", cheap)
     builder = Builder()
     x = builder.input((2,), "float64")
