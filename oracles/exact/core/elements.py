@@ -78,7 +78,7 @@ class Elements:
 
     Args:
         nodes, inputs, outputs: The plan's; outputs are not repeated along any axis.
-        wanted: Which elements of each output, flat.
+        wanted: Which elements of each output, flat; of the first ones alone, if there are fewer masks.
         most: How many operations they may be.
 
     Raises:
@@ -94,7 +94,7 @@ class Elements:
         most: float,
     ) -> None:
         self.inputs = {id(v.node): k for k, v in enumerate(inputs)}
-        self.outputs, self.wanted = [v.node for v in outputs], wanted
+        self.outputs, self.wanted = [v.node for v in outputs[: len(wanted)]], wanted
         self.needed: dict[int, Mask] = {}
         for node, mask in zip(self.outputs, wanted, strict=True):
             self._need(node, np.flatnonzero(mask))

@@ -12,7 +12,7 @@ from flint import arb
 from oracles.exact.core.nodes import FUNCTIONS, Value
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.writer import Writer
-from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
 
 BITS = 300  # of constants
@@ -46,8 +46,7 @@ class Functions:
         self.plan, self.ndim = plan, ndim
 
     def _constant(self, ball: arb) -> Expression:
-        value = self.plan.constant(filled([ball], ()))
-        return Expression(self.plan, Value(value.node, (1,) * self.ndim, (1,) * self.ndim))
+        return Expression(self.plan, self.plan.number(ball, self.ndim))
 
     def number(self, above: int, below: int = 1) -> Expression:
         """A fraction."""

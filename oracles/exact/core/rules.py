@@ -11,7 +11,7 @@ from flint import arb
 from oracles.exact.core.functions import Expression, Functions, power, real_power
 from oracles.exact.core.nodes import AROUND, STEPS, Value
 from oracles.exact.core.writer import Writer
-from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.program import FLOATS, Equation
@@ -57,7 +57,7 @@ def _compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
 
 def _is_infinite(plan: Writer, equation: Equation, x: Value) -> Value:
     """Whether the size is infinity itself, as it stands in masks; of what is not known nobody can tell."""
-    infinity = plan.constant(filled([arb("+inf")], (1,) * len(x.whole)))
+    infinity = plan.number(arb("+inf"), len(x.whole))
     return _compared(plan, "ge", plan.elementwise("abs", x), infinity)
 
 
@@ -73,8 +73,7 @@ def _edge_rate(plan: Writer, equation: Equation, gap: Value) -> Value:
     So what is compared at last is 1, or a ball around 0, which nobody decides.
     """
     zero, one, around, unknown = (
-        plan.constant(filled([ball], (1,) * len(gap.whole)))
-        for ball in (arb(0), arb(1), arb(0, 1), arb("nan"))
+        plan.number(ball, len(gap.whole)) for ball in (arb(0), arb(1), arb(0, 1), arb("nan"))
     )
     certain = plan.elementwise("select", _compared(plan, "gt", gap, zero), one, around)
     return plan.elementwise("select", _compared(plan, "gt", certain, zero), zero, unknown)

@@ -11,10 +11,12 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.core.arena import as_integers
 from oracles.exact.core.nodes import Node, Value, groups_of, strides
 from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
+from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Array, Shape, broadcast
 
@@ -207,6 +209,11 @@ class Writer:
             node = Node("constant", (), array.size, array.size, integers, known=known, balls=balls)
             self.numbered(key, node)
         return Value(node, array.shape, array.shape)
+
+    def number(self, ball: arb, ndim: int) -> Value:
+        """One of Arb's balls, for values with so many axes."""
+        node = self.constant(filled([ball], ())).node
+        return Value(node, (1,) * ndim, (1,) * ndim)
 
     def known(self, value: Value, dtype: str) -> Array | None:
         """The numbers of a constant: integers, or balls."""

@@ -425,7 +425,7 @@ def _by_plan(
     if beside:
         if kinks or any(mask.any() for mask in open_[-beside:]):
             results = results[:-beside]
-        open_[len(open_) - beside :] = [np.zeros_like(mask) for mask in open_[-beside:]]
+        del open_[-beside:]
     if not any(mask.any() for mask in open_):
         if not kinks:
             _closer(plan, inputs, results, bits, work)
@@ -439,7 +439,7 @@ def _by_plan(
                 return None
             return found and found[: len(results)]
 
-        if are_legal(around, inputs, active, results, open_[: len(results)]):
+        if are_legal(around, inputs, active, results, open_):
             return [Enclosure(found, bits, tuple(kinks)) for found in results]
     masks = [mask.ravel() for mask in open_]
     elements = plan.elements(masks, min(program.cost / FEW, work.left / FEW))
@@ -471,15 +471,13 @@ def _closer(plan: Plan, inputs: Sequence[Array], results: Sequence[Pairs], bits:
     weak = [~(x.r <= 2.0 ** -(bits // 2) * n) & (n > 0) for x, n in zip(results, sizes, strict=True)]
     if not any(mask.any() for mask in weak):
         return
-    beside = [np.zeros(v.node.size, bool) for v in plan.outputs[len(results) :]]
-    elements = plan.elements([*(mask.ravel() for mask in weak), *beside], min(CHEAP, work.left / FEW))
+    elements = plan.elements([mask.ravel() for mask in weak], min(CHEAP, work.left / FEW))
     if elements is None:
         return
     work.left -= elements.cost
     with suppress(Undecided):
-        for found, mask, own in zip(
-            results, weak, elements.at([flat(x) for x in inputs], bits), strict=False
-        ):
+        known = elements.at([flat(x) for x in inputs], bits)
+        for found, mask, own in zip(results, weak, known, strict=True):
             there = of_balls(own)
             is_closer = there.r < found.r[mask]
             mask[mask] = is_closer

@@ -122,12 +122,19 @@ def _show(taken: Sequence[Claim], run: _Run, gradient: kept.Kept) -> None:
     function = getattr(run.function, "contains", None)
     for claim in taken:
         if claim.function is function and _are_same(claim.at, run.leaves[1:]):
-            if not claim.holds and kept.begins(gradient, claim.kept):
-                claim.keep()
-                claim.holds = True
-            claim.holds = claim.holds or gradient.function is claim.kept or claim.shows()
+            claim.holds = _is_shown(claim, gradient)
             if claim.holds:
                 gradient.function = claim.kept
+
+
+def _is_shown(claim: Claim, gradient: kept.Kept) -> bool:
+    """Whether the function does what was recorded: the gradient's run showed it before, or begins with it."""
+    if claim.holds or gradient.function is claim.kept:
+        return True
+    if kept.begins(gradient, claim.kept):
+        claim.keep()
+        return True
+    return claim.shows()
 
 
 def _are_same(some: list[list[Any]], others: list[list[Any]]) -> bool:

@@ -81,10 +81,8 @@ def attainable(
     seeds = range(count) if moving else range(0)
     steps = {i: _halves(inputs[i], formats[i]) for i in moving}
     quick = _by_plan(program, inputs, steps, truth, seeds, work)
-    if quick is None and len(truth) < len(
-        program.outputs
-    ):  # it may be what stands beside that is not decided
-        program = program.giving(slice(len(truth)))
+    if quick is None and len(program.outputs) > len(truth):
+        program = program.giving(slice(len(truth)))  # it may be the others that are not decided
         quick = _by_plan(program, inputs, steps, truth, seeds, work)
     largest, zero = quick or _by_arb(program, inputs, steps, truth, seeds, bits, work)
     found = []
@@ -151,9 +149,8 @@ def _by_plan(
     if whole.is_open:
         if kinks:  # hulls, of which Arb's rule says more
             return None
-        beside = [np.zeros(v.size, bool) for v in program.outputs[count:]]
         elements = plan.elements(
-            [*whole.open, *beside], program.cost / FEW if work is None else min(program.cost, work.left) / FEW
+            whole.open, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
         )
         if elements is None:
             return None
@@ -181,8 +178,7 @@ def _by_elements(
 
     That may be several times those of the truth, whose pairs of doubles are of single elements by more.
     """
-    wanted = elements.wanted[: len(here)]
-    true = [t[mask].balls for t, mask in zip(here, wanted, strict=True)]
+    true = [t[mask].balls for t, mask in zip(here, elements.wanted, strict=True)]
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
     ladder = Ladder.from_(bits)
@@ -192,19 +188,15 @@ def _by_elements(
             for i, (high, low) in _shifted(moving, range(seed, seed + 1)).items()
         }
         moved = [there.get(i, x) for i, x in enumerate(numbers)]
-
-        def near(bits: int, moved: Sequence[Any] = moved) -> list[Array]:
-            return elements.at(moved, bits)[: len(here)]
-
         try:
-            around = ladder.told(near, lambda found: not _are_blurred(found, true))
+            around = ladder.told(partial(elements.at, moved), lambda found: not _are_blurred(found, true))
         except Undecided:
             continue  # across a branch: another program than the one that is asked about
         with precision(ladder.bits):
             for k, balls in enumerate(around):
                 np.maximum(far[k], _distance(balls, true[k]), out=far[k])
                 still[k] &= np.array([ball.contains(0) for ball in balls], bool)
-    for k, mask in enumerate(wanted):
+    for k, mask in enumerate(elements.wanted):
         largest[k][mask], zero[k][mask] = far[k], still[k]
 
 

@@ -10,7 +10,7 @@ from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.leaps import _Sides
 from oracles.exact.from_aten import record
 from oracles.exact.program.errors import Undecided
-from tests.oracles.exact.core.agreement import random_program
+from tests.oracles.exact.core.agreement import random_programs
 from tests.oracles.exact.test_leaps import AT, CONTINUOUS, JUMPING
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
@@ -93,11 +93,7 @@ def test_without_the_core_or_the_work_nothing_is_told(monkeypatch):
 
 def test_random_programs_that_come_together_have_no_leaps():
     told = 0
-    for seed in range(150):
-        drawn = random_program(seed)
-        if drawn is None:
-            continue
-        program, _, at = drawn
+    for seed, program, _, at in random_programs(150):
         wrt = [i for i, v in enumerate(program.inputs) if v.is_float]
         given = [
             np.round(np.vectorize(float, otypes=[float])(x)) if i in wrt else x for i, x in enumerate(at)

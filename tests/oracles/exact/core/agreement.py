@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,13 @@ def random_program(seed: int) -> tuple[Program, list[Any], list[Any]] | None:
     except (Undecided, Unsupported):
         return None
     return program, *inputs(rng, program)
+
+
+def random_programs(count: int) -> Iterator[tuple[int, Program, list[Any], list[Any]]]:
+    """Those of so many seeds that can be recorded, each after its seed."""
+    for seed in range(count):
+        if drawn := random_program(seed):
+            yield seed, *drawn
 
 
 def outcome(plan: Any, given: Sequence[Any]) -> Any:

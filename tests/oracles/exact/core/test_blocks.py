@@ -22,7 +22,7 @@ from oracles.exact.program.primitives import arrays, choices, linear_algebra, or
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding.quick import BoundPlan
-from tests.oracles.exact.core.agreement import TURNED, bits_of, outcome, random_program
+from tests.oracles.exact.core.agreement import TURNED, bits_of, outcome, random_programs
 from tests.oracles.exact.programs import SAMPLES, build
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
@@ -58,11 +58,7 @@ def written(function, *shapes) -> Program:
 
 def test_random_programs():
     seen = 0
-    for seed in range(400):
-        drawn = random_program(seed)
-        if drawn is None:
-            continue
-        program, given, _ = drawn
+    for seed, program, given, _ in random_programs(400):
         plan = Plan(program, rule)
         seen += bool(cut(plan))
         assert same(plan, given), seed

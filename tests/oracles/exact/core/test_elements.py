@@ -30,7 +30,7 @@ from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding import attainable as attaining
 from oracles.exact.rounding.attainable import attainable
-from tests.oracles.exact.core.agreement import random_program
+from tests.oracles.exact.core.agreement import random_programs
 from tests.oracles.exact.programs import SAMPLES, build
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
@@ -73,10 +73,8 @@ def test_samples_and_their_gradients(name):
 def test_most_samples_and_random_programs_have_single_elements():
     count = sum(compared(build(*SAMPLES[name]), SAMPLES[name][1], 3) > 0 for name in SAMPLES)
     assert count > len(SAMPLES) / 2
-    for seed in range(150):
-        drawn = random_program(seed)
-        if drawn is not None:
-            count += compared(drawn[0], drawn[1], seed) > 0
+    for seed, program, given, _ in random_programs(150):
+        count += compared(program, given, seed) > 0
     assert count > len(SAMPLES) / 2 + 40
 
 

@@ -28,7 +28,7 @@ from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding.quick import BoundPlan
-from tests.oracles.exact.core.agreement import assert_alike, bits_of, held, outcome, random_program
+from tests.oracles.exact.core.agreement import assert_alike, bits_of, held, outcome, random_programs
 from tests.oracles.exact.core.operands import BITS
 from tests.oracles.exact.programs import SAMPLES, build
 
@@ -55,16 +55,13 @@ def run(function, *given):
 def test_random_programs_agree_or_give_nothing():
     total: Counter[str] = Counter()
     rules, detours = set(), 0
-    for seed in range(300):
-        drawn = random_program(seed)
-        if drawn is None:
-            continue
-        said = held(*drawn)
+    for seed, program, given, at in random_programs(300):
+        said = held(program, given, at)
         assert not wrong(said), f"seed {seed}: {said}"
         total += said
-        nodes = Plan(drawn[0], rule).nodes
+        nodes = Plan(program, rule).nodes
         detours += sum(n.operation == "detour" for n in nodes)
-        rules |= {e.primitive.name for e in drawn[0].equations}
+        rules |= {e.primitive.name for e in program.equations}
     assert total["agree"] > 500
     assert total["undecided"] > 5
     assert total["kink"] > 2
@@ -287,11 +284,7 @@ def _poisoned(layout: Layout, fill: float) -> np.ndarray:
 
 @pytest.mark.parametrize("fill", [np.nan, 1e308])
 def test_what_lay_in_an_arena_does_not_matter(fill):
-    for seed in range(60):
-        drawn = random_program(seed)
-        if drawn is None:
-            continue
-        program, given, _ = drawn
+    for _, program, given, _ in random_programs(60):
         plan = Plan(program, rule)
         first = bits_of(outcome(plan, given))
         (only,) = plan.blocks
