@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core.nodes import OPEN, Node, Value
+from oracles.exact.core.orders import ORDERS
 from oracles.exact.core.pairs import Pairs, of_balls, of_numbers
 from oracles.exact.program.balls import KINKS, LOST, exact, precision
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -67,21 +68,26 @@ def integers_at(arena: NDArray[np.float64], value: Value) -> NDArray[np.int64]:
 
 
 def by_arb(arena: NDArray[np.float64], node: Node) -> bool:
-    """One equation in Arb's balls; whether it has a value and no kink."""
+    """One equation in Arb's balls, or in pairs that are only moved; whether it has a value and no kink."""
     assert node.equation is not None
     equation, values, evaluated = node.equation
-    operands = []
+    operands: list[Any] = []
     for v, value in zip(equation.operands, values, strict=True):
         if not value.node.integers:
-            operands.append(pairs_at(arena, value).balls)
-        else:
-            found = integers_at(arena, value)
-            if (found == OPEN).any():
-                return False
-            operands.append(found if v.is_float else found.astype(v.dtype))
+            operands.append(pairs_at(arena, value))
+            continue
+        found = integers_at(arena, value)
+        if (found == OPEN).any():
+            return False
+        operands.append(found if v.is_float else found.astype(v.dtype))
+    moves = ORDERS.get(equation.primitive.name) if all(isinstance(x, Pairs) for x in operands) else None
+    moved = moves and moves(*operands, **equation.params)
+    if moved is not None:
+        store(arena, node, moved)
+        return True
     try:
         with precision(BITS), KINKS.collected() as kinks, LOST.collected() as lost:
-            found = evaluated(*operands)
+            found = evaluated(*(x.balls if isinstance(x, Pairs) else x for x in operands))
             found = exact(found) if equation.output.is_float else np.asarray(found)
     except Undecided:
         return False

@@ -263,11 +263,11 @@ INLINE ball grown(ball x, format f, int64_t *unknown) {
   ended = either(not_negative(x), nonnegative(ended), ended);
   return either(stays, x, either(inside, z, ended));
 }
-/* Whether these are integers of at most 64, whose sums no format rounds. */
-static int counts(const double *arena, const operand *o, int64_t size) {
+/* Whether these are integers of at most so much. */
+static int integers_to(double most, const double *arena, const operand *o, int64_t size) {
   const double *h = arena + o->at;
   for (int64_t i = 0; i < size; i++)
-    if (h[o->plane + i] != 0 || h[2 * o->plane + i] != 0 || !(fabs(h[i]) <= 64 && h[i] == rint(h[i]))) return 0;
+    if (h[o->plane + i] != 0 || h[2 * o->plane + i] != 0 || !(fabs(h[i]) <= most && h[i] == rint(h[i]))) return 0;
   return 1;
 }
 /* Whether a product with these cannot round: powers of two, and 0 as in a mask. */
@@ -292,7 +292,7 @@ INLINE ball get(view v, int64_t i) { return (ball){v.h[i], v.l[i], v.r[i]}; }
 enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
   ROUGH_ADD, ROUGH_SUB, ROUGH_MUL, ROUGH_DIV, ROUGH_EXP, ROUGH_SQRT,
-  LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN,
+  LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN, WHOLE, SPREAD,
   GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER,
   SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
@@ -367,6 +367,7 @@ TWO_OPERANDS(rough_products, rough_mul(X, Y))
 TWO_OPERANDS(rough_quotients, rough_div(X, Y))
 TWO_OPERANDS(larger_ones, larger(X, Y))
 TWO_OPERANDS(smaller_ones, negative(larger(negative(X), negative(Y))))
+TWO_OPERANDS(spread_ones, with(mid(X), (x.r[i] + upper(magnitude(Y))) * UP + 0.0 * (x.h[i] + y.r[i])))
 WITH_NUMBER(widened_ones, widened(X, number))
 WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP + 0.0 * x.h[i]))
 WITH_NUMBER(at_most_ones, at_most(X, number))
@@ -429,12 +430,27 @@ STEP(truncs, trunc)
 STEP(rounds, rint)
 STEP(signs, signum)
 
-/* Whether the operation before GROW cannot round: a is 1 for a product with powers of two, 2 for a sum of counts. */
+/* As integers, towards 0: where both ends of a ball are cut to one in [least, most]. */
+static int wholes(int64_t count, view x, int64_t least, int64_t most, int64_t *restrict integer) {
+  int unknown = 0;
+  for (int64_t i = 0; i < count; i++) {
+    ball a = X;
+    double low = trunc(lower(a)), high = trunc(upper(a));
+    int known = (a.r < INFINITY) & (low == high) & (fabs(low) < 0x1p62);
+    integer[i] = known ? (int64_t)low : 0;
+    unknown |= !known | (integer[i] < least) | (integer[i] > most);
+  }
+  return unknown;
+}
+
+/* Whether the operation before GROW cannot round: a is 1 for a product with powers of two, 2 for a sum of counts, which
+   are small, and 3 for integers that may have all the digits of their format. */
 static int is_exact(const instruction *q, const double *arena) {
+  if (q->a == 3) return integers_to(1 / arena[q->in[1].at], arena, &q->in[2], q->in[2].plane);
   if (q->a == 1)
     return powers_of_two(arena, &q->in[2], q->in[2].plane) ||
            (q->in[3].at >= 0 && powers_of_two(arena, &q->in[3], q->in[3].plane));
-  return q->a == 2 && counts(arena, &q->in[2], q->in[2].plane) && counts(arena, &q->in[3], q->in[3].plane);
+  return q->a == 2 && integers_to(64, arena, &q->in[2], q->in[2].plane) && integers_to(64, arena, &q->in[3], q->in[3].plane);
 }
 
 enum { EXTREMES = 2, TIED = 4 }; /* what an instruction says that gives all that may be: of which several are */
@@ -518,6 +534,8 @@ static int elementwise(const instruction *q, double *arena) {
       case TRUNC: unknown |= truncs(count, x, q->a, h, l, r); break;
       case ROUND: unknown |= rounds(count, x, q->a, h, l, r); break;
       case SIGN: unknown |= signs(count, x, q->a, h, l, r); break;
+      case WHOLE: unknown |= wholes(count, x, q->a, q->b, integer); break;
+      case SPREAD: spread_ones(count, x, y, h, l, r); break;
       case GROW: {
         format f = *(const format *)(arena + q->in[1].at);
         if (exact) f.relative = 0;

@@ -19,6 +19,7 @@ from oracles.exact.core.nodes import AROUND, STEPS, Node, Value
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.balls import KINKS, ZERO, certain_extreme, filled, precision
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.primitives.arithmetic import towards_zero
 from oracles.exact.program.program import PRIMITIVES, Array
 from oracles.exact.program.series import lgamma
 
@@ -190,7 +191,7 @@ def _read(node: Node, at: Positions) -> list[Positions]:
             k, batch = np.arange(inner), at // (rows * node.columns)
             y = (batch[:, None] * inner + k) * node.columns + (at % node.columns)[:, None]
             return [(at // node.columns)[:, None] * inner + k, y]
-    if node.operation not in ARITHMETIC and node.operation not in (*COMPARISONS, *STEPS, "blend"):
+    if node.operation not in ARITHMETIC and node.operation not in (*COMPARISONS, *STEPS, "blend", "whole"):
         raise Unsupported(f"single elements of {node.operation}")
     row, column = np.divmod(at, node.columns)
     return [row * outer + column * inner for _, outer, inner in node.operands]
@@ -231,6 +232,8 @@ def _computed(node: Node, at: Positions, own: Sequence[Array]) -> list[Any]:
             return [sum(map(operator.mul, x, y), ZERO) for x, y in zip(*read, strict=True)]
         case "blend":
             return [_blended(*four) for four in zip(*read, strict=True)]
+        case "whole":
+            return [_cut(x, *node.numbers) for x in read[0]]
     if node.operation in STEPS:
         return _stepped(node, read[0])
     if node.operation in COMPARISONS:
@@ -246,6 +249,14 @@ def _stepped(node: Node, x: Array) -> list[Any]:
     if kinks:
         raise Undecided(kinks[0])
     return list(found)
+
+
+def _cut(x: arb, least: int, most: int) -> int:
+    """As an integer, towards 0."""
+    found = towards_zero(x)
+    if not least <= found <= most:
+        raise Undecided(f"{x.str(8)} is not among the integers of its dtype")
+    return int(str(found.unique_fmpz()))
 
 
 def _folded(choose: Callable[[arb, arb], arb], terms: Sequence[arb]) -> arb:

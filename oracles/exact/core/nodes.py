@@ -19,8 +19,9 @@ ROUGH_SMOOTH = "tanh log erf erfc sin cos expm1 log1p atan lgamma digamma trigam
 OPERATIONS = (
     "add sub mul div neg abs larger smaller exp log sqrt tanh select blend "
     "rough_add rough_sub rough_mul rough_div rough_exp rough_sqrt lt le gt ge eq ne "
-    "and or xor not integer copy floor ceil trunc round sign grow widen pad nonnegative at_most at_least "
-    "upper sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
+    "and or xor not integer copy floor ceil trunc round sign whole spread "
+    "grow widen pad nonnegative at_most at_least upper "
+    "sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
 )
 NAMES = [*OPERATIONS.split(), *SMOOTH.split(), *(f"rough_{name}" for name in ROUGH_SMOOTH.split())]
 CODES = {name: code for code, name in enumerate(NAMES)}

@@ -20,6 +20,7 @@ STEPPED = [f"{name}{end}" for name in STEPS for end in ("", "_around")]
 Rule: TypeAlias = Callable[..., Value | None]
 
 PROVEN_BITS = 192
+MOST = 2**63 - 1  # of the core's integers
 # Coefficients of functions that have no recurrence: an instruction, and what it is divided by.
 GAMMAS = {
     ("lgamma", 0): ("lgamma", 1),
@@ -135,8 +136,9 @@ def _logic(operation: str) -> Rule:
 
 
 def _convert(plan: Writer, equation: Equation, value: Value) -> Value | None:
-    if equation.params["to"] not in FLOATS:
-        return None
+    to = equation.params["to"]
+    if to not in FLOATS:
+        return _whole_number(plan, value, to) if equation.params.keys() == {"to"} else None
     known = value.node.known
     if not value.node.integers:
         return value
@@ -144,6 +146,23 @@ def _convert(plan: Writer, equation: Equation, value: Value) -> Value | None:
         found = plan.constant(known.astype(np.float64))
         return Value(found.node, value.shape, value.whole)
     return plan.elementwise("integer", value)
+
+
+def _whole_number(plan: Writer, value: Value, to: str) -> Value | None:
+    """Towards 0. Of what saturates, wraps, or is beyond the dtype it is Arb's to say what it becomes."""
+    if value.node.integers or to == "bool":
+        return None
+    ends = np.iinfo(to)
+    numbers = int(ends.min), min(int(ends.max), MOST)
+    return plan.elementwise("whole", value, integers=True, numbers=numbers)
+
+
+def _constant(plan: Writer, equation: Equation) -> Value:
+    """Integers that stand for floats are written as these."""
+    numbers = np.asarray(equation.params["value"])
+    if equation.output.is_float and numbers.dtype.kind in "iub" and (np.abs(numbers) < 2**53).all():
+        numbers = numbers.astype(np.float64)
+    return plan.constant(numbers)
 
 
 def _select(plan: Writer, equation: Equation, *values: Value) -> Value | None:
@@ -252,7 +271,7 @@ RULES: dict[str, Rule] = {
     "no_grad": _whole,
     "edged": _whole,
     "rough": _first,
-    "constant": lambda plan, equation: plan.constant(equation.params["value"]),
+    "constant": _constant,
     **dict.fromkeys(("pi", "cosines"), _proven),
     "taylor": _taylor,
     "reduce_sum": _reduced("sum"),

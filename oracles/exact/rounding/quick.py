@@ -38,7 +38,7 @@ from oracles.exact.program.scalars import (
 
 BITS = 96
 MOST_KINDS = 64  # of places, by how many terms they get
-SCALED, COUNTED = 1, 2  # what keeps an operation from rounding, as core.c calls it
+SCALED, COUNTED, INTEGERS = 1, 2, 3  # what keeps an operation from rounding, as core.c calls it
 EXACT = """
     neg abs maximum minimum blend select detach no_grad edged edge_rate broadcast reshape permute take
     concatenate weights mixture reduce_max reduce_min
@@ -267,9 +267,9 @@ def _convert(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], tar
         known = values[0].node.known
         largest = int(np.abs(known).max(initial=0)) if isinstance(known, np.ndarray) else None
         boolean = equation.operands[0].dtype == "bool"
-        if not boolean and (largest is None or largest > 2**target.digits or largest >= target.overflow):
-            raise Unsupported("integers that may round")
-        return found
+        if boolean or (largest is not None and largest <= 2**target.digits and largest < target.overflow):
+            return found
+        return plan.grown(found, target, 1, True, unless=INTEGERS, operands=(found,))
     if source.digits <= target.digits and source.greatest_exponent <= target.greatest_exponent:
         return found
     return plan.grown(found, target, 1, True)
@@ -329,6 +329,20 @@ def _summed(plan: BoundPlan, terms: Value, total: Value, axes: tuple[int, ...], 
     size = total.node.size
     node = plan.node("sum_grows", operands, size, size, False, (count, after, 0))
     return plan.grown(Value(node, total.shape, total.whole), target, 0, False)
+
+
+def _cumsum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """Each element is a sum of all up to it, as far off as these may be in any order."""
+    if plan.growth.flushed(target):
+        raise Unsupported("running sums that flush")
+    (x,), axis = values, equation.params["axis"]
+    total = plan.exactly(equation, values)
+    sizes = plan.along("cumsum", plan.elementwise("upper", plan.elementwise("abs", x)), (axis,))
+    lost = sum_units(np.arange(1, x.whole[axis] + 1), target)
+    plan.grown(plan.widened(sizes, float(lost.max())), target, 0, False)  # none so far may overflow
+    shares = plan.constant(lost.reshape(-1, *(1,) * (len(x.whole) - axis - 1))[(None,) * axis])
+    found = plan.elementwise("spread", total, plan.elementwise("mul", sizes, shares))
+    return plan.grown(found, target, 0, False)
 
 
 def _terms(plan: BoundPlan, target: Format, count: Array, below: float) -> Value:
@@ -442,6 +456,7 @@ ROUNDED: dict[str, Rounded] = {
     "reduce_sum": _sum,
     "matmul": _matmul,
     "scatter_add": _scatter,
+    "cumsum": _cumsum,
 }
 
 

@@ -25,7 +25,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 MOST = 2**24  # words that all values of a program may take at once
 # The instructions that make a ball wider for what rounding does, and which of their operands is that ball.
 GROWING = {
-    **dict.fromkeys(("grow", "pad", "widen", "nonnegative", "at_most", "at_least"), 0),
+    **dict.fromkeys(("grow", "spread", "pad", "widen", "nonnegative", "at_most", "at_least"), 0),
     "sum_grows": 1,
     "matmul_grows": 2,
 }

@@ -229,6 +229,11 @@ def certain(x: arb, rounded: arb) -> arb:
     return rounded
 
 
+def towards_zero(x: arb) -> arb:
+    """What it is without its fraction, where that is certain."""
+    return ZERO if abs(x) < 1 else certain(x, x.floor() if x >= 0 else x.ceil())
+
+
 def _convert(x: Array, *, to: str, saturates: bool = False) -> Array:
     if to in FORMATS:
         return as_balls(x)
@@ -242,10 +247,10 @@ def _convert(x: Array, *, to: str, saturates: bool = False) -> Array:
         if saturates and (b < bounds.min or b > bounds.max):
             return int(bounds.min if b < 0 else bounds.max)
         infinite = b.is_exact() and not b.is_finite()
-        towards_zero = b if infinite else certain(b, b.floor() if b >= 0 else b.ceil())
-        if not bounds.min <= towards_zero <= bounds.max:
+        found = b if infinite else towards_zero(b)
+        if not bounds.min <= found <= bounds.max:
             raise Undecided(f"{b.str(8)} is not in the range of {to}: what it becomes depends on the machine")
-        return int(str(towards_zero.unique_fmpz()))
+        return int(str(found.unique_fmpz()))
 
     return np.array([whole(b) for b in x.ravel().tolist()], to).reshape(x.shape)
 

@@ -30,7 +30,7 @@ from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.primitives.arithmetic import certain, convert, scale
+from oracles.exact.program.primitives.arithmetic import certain, convert, scale, towards_zero
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.program import (
     Array,
@@ -444,4 +444,4 @@ sign = _step("sign", lambda x: ZERO if x.is_zero() else certain(x, x.sgn()), np.
 floor = _step("floor", lambda x: certain(x, x.floor()), lambda x: x, _nearest)
 ceil = _step("ceil", lambda x: certain(x, x.ceil()), lambda x: x, _nearest)
 round_ = _step("round", _round_half_even, lambda x: x, lambda x: _nearest(x - 0.5) + 0.5)
-trunc = _step("trunc", lambda x: certain(x, x.floor() if x >= 0 else x.ceil()), lambda x: x, _nearest)
+trunc = _step("trunc", towards_zero, lambda x: x, _nearest)

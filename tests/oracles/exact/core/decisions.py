@@ -174,6 +174,25 @@ def stepped(name: str, how: int, rng: Generator, n: int, core: ctypes.CDLL | Non
     return Decided(sum(f is not None for f in found), possible, wrong)
 
 
+def cut(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Balls as integers of a few bits, of 53 or of all, many of them at a jump or at an end."""
+    digits = int(rng.choice([7, 31, 53, 63]))
+    least, most = -(2**digits), 2**digits - 1
+    at = rng.choice([*range(-4, 5), least, most, 2**52, 2**53], n) * 1.0
+    h = np.where(rng.random(n) < 0.7, at + rng.integers(-1, 2, n) * np.spacing(np.abs(at)), numbers(rng, n))
+    x = balls(rng, h)
+    found = decided("whole", x, rows=n, integers=True, numbers=(least, most), core=core)
+    wrong, possible = [], 0
+    with precision(2 * BITS):
+        for k, (f, both) in enumerate(zip(found, ends(x), strict=True)):
+            sides = both and {int(str(abs(end).floor().unique_fmpz())) * (1 - 2 * (end < 0)) for end in both}
+            may = bool(sides and len(sides) == 1 and least <= min(sides) <= most)
+            possible += may
+            if f is not None and not (may and {int(f[0])} == sides):
+                wrong.append(k)
+    return Decided(sum(f is not None for f in found), possible, wrong)
+
+
 def extremes(operation: str, sign: int, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
     """Which of each row is the largest (or, for the sign -1, the smallest); or all that may be."""
     x, t = (_interleaved(*touching(rng, n * WIDTH // 2)) for _ in range(2))
@@ -299,6 +318,7 @@ DECISIONS: dict[tuple[str, str], Ask] = {
     ("blend", ""): blended,
     ("quotient", ""): divided,
     ("best", ""): firsts,
+    ("whole", ""): cut,
     **{(name, f" {how}"): partial(stepped, name, how) for name, how in TAKEN},
     **{
         (name, f" {sign:+}"): partial(extremes, name, sign)

@@ -117,6 +117,9 @@ MUTANTS = {
     "same with radii": Mutant("eq", "(x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0)", "x.h == y.h"),
     "a step at one end": Mutant("floor", "!(exact | (finite & (low == high)) | (how & HULL))", "0"),
     "a step at its jump": Mutant("sign", "how & AROUND ? fabs(a.h) * 0x1p-50 + ETA : 0.0", "0.0"),
+    "spread by a middle": Mutant("spread", "upper(magnitude(Y))", "fabs(y.h[i])"),
+    "an integer at one end": Mutant("whole", "(low == high) & (fabs(low) < 0x1p62)", "(fabs(low) < 0x1p62)"),
+    "an integer beyond its dtype": Mutant("whole", "(integer[i] < least) | (integer[i] > most)", "0"),
     "blend at a tie": Mutant("blend", "same(one, other)", "1"),
     "the best of all": Mutant("best", "above(top, element(arena, &q->in[1], at + k * q->b))", "k != 1"),
     "the best of several numbers": Mutant(

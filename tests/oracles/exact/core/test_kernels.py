@@ -19,6 +19,7 @@ from tests.oracles.exact.core.decisions import (
     attained,
     blended,
     compared,
+    cut,
     divided,
     extremes,
     firsts,
@@ -92,6 +93,12 @@ def test_where_the_largest_of_a_row_is_that_is_decided_is_there():
     found = firsts(np.random.default_rng(9), 1000)
     assert not found.wrong
     assert found.made >= 0.9 * found.possible > 200
+
+
+def test_an_integer_that_is_decided_is_where_both_ends_are_cut_to():
+    found = [cut(np.random.default_rng(seed), 400) for seed in range(6)]
+    assert not any(one.wrong for one in found)
+    assert sum(one.made for one in found) >= 0.4 * sum(one.possible for one in found) > 500
 
 
 def test_a_quotient_that_is_a_number_is_that_number():

@@ -27,6 +27,7 @@ from oracles.exact.program.primitives import arithmetic, arrays, choices, linear
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Program
+from oracles.exact.rounding.bound import bound
 from oracles.exact.rounding.quick import BoundPlan
 from tests.oracles.exact.core.agreement import assert_alike, bits_of, held, outcome, random_programs
 from tests.oracles.exact.core.operands import BITS
@@ -492,3 +493,48 @@ def test_parameters_compare_by_what_they_hold_and_else_like_no_others():
     assert key(held) != key((np.arange(4), (1, 2.0)))
     assert key((1,)) != key((True,))
     assert key((slice(1),)) != key((slice(1),))
+
+
+INTEGERS = {
+    "casts to integers": lambda x: x * convert(convert(2.5 * x, "int64"), x.dtype),
+    "running sums": lambda x: orders.cumsum(x * x, 1),
+    "integers that stand for floats": lambda x: (
+        x / convert(x.builder.constant(np.array([[2], [3]])), x.dtype)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nothing_of_these_is_arb_s_and_both_say_the_same(name, dtype):
+    program, at = written(INTEGERS[name], (2, 5), dtype=dtype), np.linspace(-3.1, 4.2, 10).reshape(2, 5)
+    at = at.astype(dtype)
+    for plan in (Plan(program, rule), BoundPlan(program, RoundingModel("numpy"), set(program.outputs))):
+        assert not [node.equation for node in plan.nodes if node.operation == "detour"]
+    (found,), (balls,) = Plan(program, rule).run([at]), evaluate(program, [at], BITS)
+    assert all(a.overlaps(b) for a, b in zip(found.balls.flat, balls.flat, strict=True))
+
+
+def test_a_number_that_is_no_integer_of_its_dtype_is_not_decided():
+    program = written(lambda x: convert(convert(x, "int8"), "float64"), (1,))
+    plan = Plan(program, rule)
+    assert plan.run([np.array([-128.9])])[0].h.tolist() == [-128]
+    assert plan.run([np.array([0.999])])[0].h.tolist() == [0]
+    for number in (128.0, -129.0, 1e300, np.nan, np.inf):
+        assert plan.run([np.array([number])]) is None
+    near = Pairs(np.array([3.0]), np.zeros(1), np.array([1e-9]))
+    assert plan.run([near]) is None
+    around = Pairs(np.array([0.0]), np.zeros(1), np.array([0.9]))
+    assert plan.run([around])[0].h.tolist() == [0]  # cut to 0 on both sides
+    assert evaluate(program, [around.balls], BITS)[0][0] == 0
+
+
+@pytest.mark.parametrize(("largest", "rounds"), [(2.0**24, False), (2.0**24 + 1, True)])
+def test_integers_become_floats_without_rounding_where_they_have_the_digits(largest, rounds):
+    program = written(lambda x: convert(convert(x, "int64"), "float32"), (2,))
+    plan = BoundPlan(program, RoundingModel("numpy"), set(program.outputs))
+    (found,) = plan.run([np.array([largest, 3.0])])
+    assert found.h.tolist() == [largest, 3.0]
+    assert (found.r > 0).all() == (found.r > 0).any() == rounds
+    (by_arb,) = bound(program, [np.array([largest, 3.0])], RoundingModel("numpy"), keep=True).balls
+    assert np.allclose(found.r, [float(ball.rad()) for ball in by_arb], rtol=1e-6)

@@ -280,6 +280,7 @@ TRIALS = {
         _binary("div", _ending(-1), lambda a, b: a / b, 0.6),
         _binary("larger", _cancelling(1), lambda a, b: a if a > b else b, 0.05),
         _binary("smaller", _cancelling(1), lambda a, b: a if a < b else b, 0.05),
+        _binary("spread", _cancelling(1), lambda a, b: a + b, 0.05),
         _unary("neg", _any, lambda a: -a, 0.02),
         _unary("abs", _any, abs, 0.02),
         _unary("copy", _any, lambda a: a, 0.02),

@@ -1,0 +1,106 @@
+"""What the core sorts by itself is as Arb sorts it; what it cannot tell is Arb's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracles.exact.core import library
+from oracles.exact.core.orders import ORDERS
+from oracles.exact.core.pairs import WIDE, Pairs, sum_of_numbers
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.rules import rule
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.program.balls import KINKS, precision
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives import orders, sorting
+from oracles.exact.program.program import PRIMITIVES, Builder
+
+PARAMS = {"sort": {"axis": 1}, "argsort": {"axis": 1}, "arrange": {"axis": 1, "back": False}, "back": {}}
+PARAMS["back"] = {"axis": 1, "back": True}
+NUMBERS = st.sampled_from([-np.inf, -3.0, -1.0, -0.0, 0.0, 5e-324, 1.0, 1 + 2.0**-52, 2.0, 1e300, np.inf])
+
+
+@st.composite
+def rows(draw) -> tuple[Pairs, Pairs]:
+    """Balls to be sorted, near one another, and what belongs to them."""
+    shape = draw(st.integers(1, 3)), draw(st.integers(1, 5))
+    size = shape[0] * shape[1]
+    h = np.array(draw(st.lists(NUMBERS, min_size=size, max_size=size)))
+    low = np.array(
+        draw(st.lists(st.sampled_from([0.0, 2.0**-60, -(2.0**-60)]), min_size=size, max_size=size))
+    )
+    r = np.array(
+        draw(st.lists(st.sampled_from([0.0, 0.0, 0.0, 2.0**-70, 1.0]), min_size=size, max_size=size))
+    )
+    whole = sum_of_numbers(h, low * np.where(np.abs(h) < 1e100, np.abs(h), 0.0))
+    r = np.where(np.isinf(h), 0.0, r)
+    x = Pairs(whole.h, whole.l, r).reshape(shape)
+    t = np.arange(1.0, size + 1).reshape(shape)
+    return x, Pairs(t, np.zeros(shape), np.full(shape, 2.0**-80))
+
+
+@pytest.mark.parametrize("name", PARAMS)
+@given(rows())
+def test_what_is_moved_is_where_arb_moves_it(name, drawn):
+    x, t = drawn
+    primitive = "arrange" if name == "back" else name
+    found = ORDERS[primitive](*((x, t) if primitive == "arrange" else (x,)), **PARAMS[name])
+    if found is None:
+        return
+    balls = (x.balls, t.balls) if primitive == "arrange" else (x.balls,)
+    with precision(WIDE), KINKS.collected() as kinks:
+        by_arb = PRIMITIVES[primitive].evaluate(*balls, **PARAMS[name])
+    assert not kinks
+    if isinstance(found, Pairs):
+        pairs = list(zip(found.balls.flat, by_arb.flat, strict=True))
+        assert all(a == b or a.overlaps(b) for a, b in pairs)
+        assert all(abs(a.rad() - b.rad()) <= 1e-6 * a.rad() for a, b in pairs)  # its radii have thirty bits
+    else:
+        assert found.tolist() == by_arb.tolist()
+
+
+def test_order_that_is_certain_is_told_and_other_order_is_not():
+    numbers = np.array([[3.0, -np.inf, 1.0, np.inf]])
+    apart = Pairs(numbers, 0 * np.ones((1, 4)), np.full((1, 4), 0.25) * np.isfinite(numbers))
+    assert ORDERS["argsort"](apart, axis=1).tolist() == [[1, 2, 0, 3]]
+    for r in (2.0, np.inf, np.nan):
+        assert (
+            ORDERS["argsort"](Pairs(apart.h, apart.l, np.where(np.isfinite(numbers), r, 0)), axis=1) is None
+        )
+    equal = Pairs(np.array([[2.0, 1.0, 2.0]]), np.zeros((1, 3)), np.zeros((1, 3)))
+    assert ORDERS["argsort"](equal, axis=1).tolist() == [[1, 0, 2]]  # equal ones as they stand
+    assert ORDERS["sort"](equal, axis=1).h.tolist() == [[1.0, 2.0, 2.0]]
+    assert ORDERS["arrange"](equal, equal, axis=1, back=True) is None  # any of them may be first
+
+
+def noting(asked: list[str], evaluated: Callable[..., Any], *operands: Any) -> Any:
+    asked.append("Arb")
+    return evaluated(*operands)
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+def test_a_plan_sorts_without_arb_and_leaves_ties_to_it(monkeypatch):
+    builder = Builder()
+    x = builder.input((2, 3), "float64")
+    program = builder.program([sorting.sort(x, 1), orders.take_along(x, orders.argsort(x, 1), 1)])
+    plan, asked = Plan(program, rule), []
+    for node in plan.nodes:
+        if node.equation and node.equation[0].primitive.name in ORDERS:
+            equation, values, evaluated = node.equation
+            node.equation = equation, values, partial(noting, asked, evaluated)
+    at = np.array([[3.0, 1.0, 2.0], [0.0, -1.0, -2.0]])
+    first, second = plan.run([at])
+    assert first.h.tolist() == second.h.tolist() == np.sort(at, 1).tolist()
+    assert not asked
+    near = Pairs(at, 0 * at, 0 * at + 2.0)
+    with pytest.raises(Undecided):
+        evaluate(program, [near.balls], 128)
+    assert plan.run([near]) is None
+    assert asked
