@@ -72,7 +72,8 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         Unsupported, Undecided: There is no truth here.
         ValueError: The cotangent does not fit.
     """
-    return shown(partial(_answer, question, tested, arrays, name))
+    work = partial(_answer, question, tested, arrays, name)
+    return shown(work, tested.derivative if isinstance(tested, Tested) else None)
 
 
 def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str) -> Answer:

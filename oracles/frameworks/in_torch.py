@@ -163,7 +163,8 @@ def pullback(
     def pull(cotangent: Any, *args: Any) -> tuple[Any, ...]:
         return run(*args)(cotangent, nested)
 
-    pull.contains = function  # type: ignore[attr-defined]
+    pull.contains, pull.graph = function, run  # type: ignore[attr-defined]
+    pull.argnums, pull.nested = argnums, nested  # type: ignore[attr-defined]
     return pull
 
 

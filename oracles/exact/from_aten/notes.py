@@ -6,7 +6,8 @@ outside the run is its numbers too. Everything else that an operator is given is
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
@@ -39,9 +40,24 @@ class Notes:
         self.complete = True
         self.operands: list[Tensor] = []
         self.keys: set[int] = set()
-        self.arguments = 0
+        self.arguments = self._earlier = 0
         self._met: dict[int, tuple[int, torch.UntypedStorage]] = {}  # held, so that no address serves twice
         self._marks: dict[int, int] = {}
+
+    @contextmanager
+    def arriving(self, count: int) -> Iterator[None]:
+        """So many arguments come inside, before those that are there."""
+        self.arguments += count
+        self._earlier = len(self._met)
+        try:
+            yield
+        finally:
+            self._earlier = 0
+
+    def _number(self, key: int, storage: torch.UntypedStorage) -> int:
+        """That of some memory; of what was not met yet, the next one."""
+        number, _ = self._met.setdefault(key, (len(self._met) - self._earlier - self.arguments, storage))
+        return number
 
     def given(self, args: Iterable[Any], kwargs: Mapping[str, Any]) -> Hashable:
         """What an operator is given."""
@@ -58,7 +74,7 @@ class Notes:
         if key in unless:
             return
         self.made[key] = storage
-        self._met.setdefault(key, (len(self._met) - self.arguments, storage))
+        self._number(key, storage)
         if self.checked:
             self._marks[key] = mark_of(storage)
 
@@ -84,7 +100,7 @@ class Notes:
         storage = tensor.untyped_storage()
         key = storage._cdata
         self.keys.add(key)
-        number, _ = self._met.setdefault(key, (len(self._met) - self.arguments, storage))
+        number = self._number(key, storage)
         how = (
             number, tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(),
             tensor.requires_grad, tensor.is_leaf, None if type(tensor) is Tensor else type(tensor),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -21,11 +22,12 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from oracles.exact.from_aten import kept
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.from_aten.numpy_inside import WithNumpy
+from oracles.exact.from_aten.onward import Onward, can_go_on, graph_of, recorded
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Tree, Watch, laid_out
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported
 from oracles.exact.program.program import Line, Program
-from oracles.exact.program.recording import Claim, Recording, claims, declare_edges
+from oracles.exact.program.recording import Claim, Claims, Recording, claims, declare_edges
 
 # How far the second run's inputs are from the first's, if it runs there; at least one bit of their dtype.
 STEPS = (2.0**-18, 0.0, -0.0)
@@ -69,12 +71,14 @@ def record(
         one, executed = known
         before.is_steady = one is before
     else:
-        mode = OperatorRecorder(moves=differentiate)
-        program = _written(mode, run.under(mode))
+        mode, outputs, onward = _recorded(run, differentiate, taken)
+        program = _written(mode, outputs)
         new, executed = kept.made(kind, mode, program), mode.executed
         if new is not None and differentiate and taken is not None:
             # The run of its gradient, which is to come, shows whether it does the same nearby.
-            taken.append(_claimed(kind, mode, run, new))
+            claim = _claimed(kind, mode, run, new)
+            claim.onward = onward if onward and can_go_on(mode) else None
+            taken.append(claim)
             return run.recorded(program, new.once, lambda: executed)
         try:
             does_the_same = _confirm(mode, run)
@@ -93,6 +97,32 @@ def record(
     elif taken:
         _show(taken, run, one)
     return run.recorded(one.program, one.once, lambda: executed)
+
+
+def _recorded(
+    run: _Run, differentiate: bool, taken: Claims | None
+) -> tuple[OperatorRecorder, list[Any], Onward | None]:
+    """What wrote a run, and its outputs; of a function whose gradient is to come, what goes on to that."""
+    if taken and not differentiate and (found := _gone_on(run, taken)):
+        return *found, None
+    mode = OperatorRecorder(moves=differentiate)
+    if taken is not None and differentiate:
+        graph = graph_of(taken.gradient, run.function, run.leaves, run.trees)
+        if graph is not None:
+            return mode, *recorded(mode, graph, run.leaves, run.trees)
+    return mode, run.under(mode), None
+
+
+def _gone_on(run: _Run, taken: Claims) -> tuple[OperatorRecorder, list[Any]] | None:
+    """The run of a gradient as the rest of that of its function; None where it is another."""
+    function = getattr(run.function, "contains", None)
+    for claim in taken:
+        onward, claim.onward = claim.onward, None
+        if onward and claim.function is function and _are_same(claim.at, run.leaves[1:]):
+            with suppress(Exception):  # by a run of its own, it says why
+                gone: tuple[OperatorRecorder, list[Any]] = onward(run.leaves[:1], run.trees[:1])
+                return gone
+    return None
 
 
 def _written(mode: OperatorRecorder, outputs: list[Any]) -> Program:

@@ -63,17 +63,22 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         moves: Whether the program will be differentiated; if not, nothing is held fixed.
         rules: The rule of each operator, by whether it works in place.
         executed: The numbers that the run returned.
+        copies: Whether an argument of a custom function was copied, as no other run does.
+        marks: What custom functions have marked as non-differentiable, and which of them.
+        result: What the function has returned, or the one whose gradient is recorded.
     """
 
     def __init__(self, moves: bool = True) -> None:
         super().__init__()
+        self.result: Any = None
+        self.copies = False
         self.moves = moves
         self.rules: dict[tuple[Any, bool], Rule | None] = {}
         self.recorder = Recorder()
         self.memory = Memory(self.recorder)
         self._below: list[Tensor] | None = None
         self._lost: dict[int, str] = {}  # the operator without a gradient that made this memory
-        self._marked: dict[int, tuple[Tensor, str]] = {}  # as non-differentiable, by which function
+        self.marks: dict[int, tuple[Tensor, str]] = {}
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
@@ -92,6 +97,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def end(self, result: Any) -> list[Var]:
         """The outputs of the program."""
+        outputs = self.outputs(result)
+        super().end(result)
+        return outputs
+
+    def outputs(self, result: Any) -> list[Var]:
+        """The values of what a function returns."""
         leaves = [leaf for leaf in tree_flatten(result)[0] if leaf is not None]
         for leaf in leaves:
             if not isinstance(leaf, Tensor):
@@ -100,9 +111,13 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._followed = True
         outputs = [self.read(leaf) for leaf in leaves]
         self._refuse_silent(outputs)
-        super().end(result)
         self.executed = tuple(map(numbers, leaves))
         return outputs
+
+    def returned(self, result: Any) -> list[Tensor]:
+        """Likewise."""
+        self.result = result
+        return super().returned(result)
 
     def read(self, tensor: Tensor) -> Any:
         """The value of a tensor, held fixed where autograd would not differentiate it."""
@@ -113,7 +128,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         seen = self._as_followed(tensor).requires_grad or any(tensor is t for t in self._below or ())
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
         var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
-        if not free and torch.is_grad_enabled() and id(tensor) in self._marked:
+        if not free and torch.is_grad_enabled() and id(tensor) in self.marks:
             self._hold(tensor, var)
         return var
 
@@ -127,19 +142,19 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if self._depends(whole) or self.recorder.reach(vars_of(whole), self._held):
             self._held.update(vars_of(var))
             if self._followed:
-                self._silent |= dict.fromkeys(vars_of(var), self._marked[id(tensor)][1])
+                self._silent |= dict.fromkeys(vars_of(var), self.marks[id(tensor)][1])
 
     def mark(self, ctx: Any) -> None:
         """What a custom function's forward has marked as non-differentiable."""
         super().mark(ctx)
         name = type(ctx).__name__.removesuffix("Backward")
         marked = tensors_of(getattr(ctx, "non_differentiable", None) or ())
-        self._marked |= {id(t): (t, name) for t in marked}
+        self.marks |= {id(t): (t, name) for t in marked}
 
     def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
         """What is made of a marked result is as that is."""
-        by = next((self._marked[id(t)][1] for t in operands if id(t) in self._marked), "")
-        self._marked |= {id(t): (t, by) for t in results if by}
+        by = next((self.marks[id(t)][1] for t in operands if id(t) in self.marks), "")
+        self.marks |= {id(t): (t, by) for t in results if by}
 
     def _refuse_silent(self, outputs: list[Var]) -> None:
         """A constant would be a silent zero; who means one says so outside of the custom function."""
@@ -184,7 +199,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if self.moves and isinstance(value, Tensor) and is_moving(value) and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
             if not self.depth and store is not None and store.live:
-                self._entering = True
+                self.copies = self._entering = True
                 try:
                     with torch.enable_grad():  # it is read before the forward begins
                         return value.clone()
@@ -221,7 +236,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             written_out = base_of(func) != "detach" and any(map(has_own_layout, tensors_of((args, kwargs))))
             silent = (makes_view(func) and not written_out) or only_checks(func)
             results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
-            if self._marked and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
+            if self.marks and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
                 self.spread(tensors_of((args, kwargs)), tensors_of(results) or changed)
             self._follow(args, results)
             if func is torch.ops.aten.clone.default and (args[0].is_conj() or args[0].is_neg()):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cache, wraps
 from types import CodeType, FrameType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,7 @@ _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 
 
 RETURNED = "returned"
+R = TypeVar("R")
 Tree: TypeAlias = Callable[[list[Any]], Any]  # makes an argument of its leaves
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
 
@@ -153,6 +154,7 @@ class Watch(DispatchMode):
         once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
         executed: The numbers that the run returned, where it is `checked` (see `notes`).
+        saved: The memory from outside that the run has changed, and what it was before.
     """
 
     def __init__(self, checked: bool = False) -> None:
@@ -166,7 +168,7 @@ class Watch(DispatchMode):
         self.parts: set[int] = set()
         self.executed: tuple[Any, ...] = ()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
-        self._saved: list[tuple[Tensor, Tensor]] = []
+        self.saved: list[tuple[Tensor, Tensor]] = []
         self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
 
     def run(
@@ -176,24 +178,32 @@ class Watch(DispatchMode):
 
         Whichever mode the caller is in: the function is differentiated, so it runs as it would then.
         """
+        with self.arguments(leaves, trees) as args:
+            result = self.within_it(lambda: function(*args, **named))
+            with followed():
+                return self.end(result)
+
+    @contextlib.contextmanager
+    def arguments(self, leaves: list[list[Any]], trees: list[Tree]) -> Iterator[list[Any]]:
+        """What a function is called on, before other arguments if there are any."""
         with torch.inference_mode(False), torch.enable_grad(), eagerly():
             fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
             pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
-            self.parts = {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
-            arguments = tensors_of(fresh)
-            self.notes.arguments = len(arguments)
-            for tensor in arguments:
-                self.begin(tensor)
-            args = [tree(own) for own, tree in zip(fresh, trees, strict=True)]
+            self.parts |= {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
+            with self.notes.arriving(len(tensors := tensors_of(fresh))):
+                for tensor in tensors:
+                    self.begin(tensor)
             try:
-                with explained(), uncaught(), differentiated(self), self:
-                    result = function(*args, **named)
-                with explained(), torch.enable_grad():  # the function may have left it off
-                    return self.end(result)
+                yield [tree(own) for own, tree in zip(fresh, trees, strict=True)]
             finally:
                 with torch.no_grad():
-                    for tensor, before in self._saved:
+                    for tensor, before in self.saved:
                         tensor.copy_(before)
+
+    def within_it(self, call: Callable[[], R]) -> R:
+        """What a call gives, seen."""
+        with explained(), uncaught(), differentiated(self), self:
+            return call()
 
     def begin(self, tensor: Tensor) -> None:
         """An argument."""
@@ -260,7 +270,7 @@ class Watch(DispatchMode):
         return results
 
     def _place(self) -> Line | None:
-        here = place_within(Watch.run.__code__)
+        here = place_within(Watch.within_it.__code__)
         node: Any = torch._C._current_autograd_node()
         if node is not None:
             return here or self._places.get(node._sequence_nr())
@@ -290,8 +300,15 @@ class Watch(DispatchMode):
     def _save(self, changed: Sequence[Tensor]) -> list[Tensor]:
         """What is to be put back: memory from outside, of which all becomes known."""
         found = [whole_of(t) for t in changed if has_memory(t) and key_of(t) not in self.notes.made]
-        self._saved += [(whole, whole.clone()) for whole in found]
+        self.saved += [(whole, whole.clone()) for whole in found]
         return found
+
+
+@contextlib.contextmanager
+def followed() -> Iterator[None]:
+    """As autograd follows what is done: the function may have left that off."""
+    with explained(), torch.enable_grad():
+        yield
 
 
 @cache

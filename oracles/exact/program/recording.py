@@ -116,6 +116,7 @@ class Claim:
         shows: Runs the function, and says whether it does what was recorded, here and nearby.
         keep: Keeps the recording, where that waits for a run that shows it.
         holds: Whether a run has shown it.
+        onward: Goes on with the run that was recorded, to its gradient; None where that is another run.
     """
 
     function: Any
@@ -124,22 +125,31 @@ class Claim:
     shows: Callable[[], bool]
     keep: Callable[[], None] = lambda: None
     holds: bool = False
+    onward: Callable[..., Any] | None = None
 
 
-_claims: ContextVar[list[Claim] | None] = ContextVar("_claims", default=None)
+class Claims(list[Claim]):
+    """What is taken for granted so far, and the `gradient` that will be recorded; None for no other."""
+
+    def __init__(self, gradient: Any = None) -> None:
+        super().__init__()
+        self.gradient = gradient
 
 
-def claims() -> list[Claim] | None:
+_claims: ContextVar[Claims | None] = ContextVar("_claims", default=None)
+
+
+def claims() -> Claims | None:
     """What is taken for granted so far, and will be shown; None where nothing may be."""
     return _claims.get()
 
 
-def shown(work: Callable[[], R]) -> R:
+def shown(work: Callable[[], R], gradient: Any = None) -> R:
     """What `work` gives, once all that it took for granted is shown; else what it gives without.
 
-    A gradient's run contains that of its function, so that one run shows both.
+    A `gradient`'s run contains that of its function, so that one run shows both.
     """
-    taken: list[Claim] = []
+    taken = Claims(gradient)
     token, raised = _claims.set(taken), None
     try:
         found = work()

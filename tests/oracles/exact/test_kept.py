@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import random
 import sys
+from operator import itemgetter
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from gradproof import check_gradient
 from harness.proof import answer
 from oracles.exact.core.plans import structure
-from oracles.exact.from_aten import kept, record
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_aten import kept, onward, record
 from oracles.exact.from_aten.mode import DispatchMode
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch
-from oracles.exact.program.errors import ExactError
+from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.recording import claims, shown
 from oracles.frameworks.in_torch import pullback
 
@@ -178,9 +182,9 @@ def test_checks_say_the_same_of_what_has_changed(name):
 
 def test_one_run_shows_a_function_and_its_gradient(monkeypatch):
     runs = []
-    own = Watch.run
+    own = Watch.within_it
     monkeypatch.setattr(
-        Watch, "run", lambda self, *args: runs.append(type(self).__name__) or own(self, *args)
+        Watch, "within_it", lambda self, *args: runs.append(type(self).__name__) or own(self, *args)
     )
     counts = []
     for vjp in (None, lambda g, x: g * x.exp()):
@@ -188,11 +192,121 @@ def test_one_run_shows_a_function_and_its_gradient(monkeypatch):
             runs.clear()
             assert check_gradient(lambda x: x.exp(), (point,), vjp=vjp).passed
             counts.append(runs.copy())
-    one, both = ["OperatorRecorder", "Watch"], ["Watch", "Watch"]
-    assert counts[0] == ["OperatorRecorder", *one]  # nearby the gradient's run shows the function, too
+    both = ["Watch", "Watch"]
+    # The gradient goes on from its function's run, and nearby its own run shows both.
+    assert counts[0] == ["OperatorRecorder", "OperatorRecorder", "Watch"]
     assert counts[1] == both + both
     assert counts[2] == both  # the gradient's, here and nearby
     assert counts[5] == both + both  # a gradient by hand runs no function
+
+
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2 + 0 * ctx.saved_tensors[0]
+
+
+BUFFER = torch.zeros(3)
+ONWARD = {
+    "one": (lambda x, y: x.exp() * y, True),
+    "several results": (lambda x, y: (x.exp(), x * y, y.sum()), True),
+    "views and writes": (lambda x, y: (x * 1).index_fill_(1, torch.tensor([1]), 2.0).t() @ y, True),
+    "a kernel with a mask": (lambda x, y: functional.max_pool1d(x[None], 2) * y[:, :1], True),
+    "a result that is not used": (lambda x, y: (x * 2, y.sort(1)[0])[0], True),
+    "a layer": (lambda x, y: functional.layer_norm(x @ y.t(), (2,)), True),
+    "its own gradient": (lambda x, y: torch.autograd.grad((x**3 * y).sum(), x, create_graph=True)[0], False),
+    "what is computed again": (
+        lambda x, y: checkpoint(lambda x: x.exp() * y, x, use_reentrant=False), True
+    ),
+    "a custom function": (lambda x, y: Doubled.apply(x * y), True),
+    "held fixed": (lambda x, y: x * y.detach(), False),
+    "without a gradient": (lambda x, y: x * _quietly(y), False),
+    "written outside": (lambda x, y: BUFFER.add_(x.detach().sum(0)) * y, False),
+    "marked": (lambda x, y: Marked.apply(x * y)[0], False),
+    "a branch": (lambda x, y: x * y if bool((x > -9).all()) else x, False),
+    "random": (lambda x, y: (torch.manual_seed(0), functional.dropout(x) * y)[1], False),
+}  # fmt: skip
+
+
+def _quietly(y):
+    with torch.no_grad():
+        return y * 2
+
+
+class Marked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        order = x.argsort(0)
+        ctx.mark_non_differentiable(order)
+        return x * 1, order
+
+    @staticmethod
+    def backward(ctx, g, none):
+        return g
+
+
+@pytest.mark.parametrize("name", ONWARD)
+def test_a_gradient_that_goes_on_is_recorded_as_by_a_run_of_its_own(name, monkeypatch):
+    function, goes_on = ONWARD[name]
+    one = lambda *args: found if isinstance(found := function(*args), tuple) else (found,)  # noqa: E731
+    pull, args = pullback(one, (0, 1)), (X, LATER)
+    along = tuple(torch.ones_like(part) for part in one(*(x.clone().requires_grad_() for x in args)))
+    gone = []
+    own = onward.can_go_on
+    monkeypatch.setattr(
+        sys.modules[record.__module__], "can_go_on", lambda mode: gone.append(own(mode)) or gone[-1]
+    )
+
+    def both():
+        kept._kept.clear()
+        try:
+            return record(one, args), record(pull, (along, *args), differentiate=False)
+        except Unsupported as reason:
+            return str(reason)
+
+    alone = both()
+    assert not gone
+    together = shown(both, pull)
+    assert (gone == [True]) == goes_on
+    if isinstance(alone, str):
+        assert together == alone
+        return
+    for mine, other in zip(together, alone, strict=True):
+        assert _written(mine.program) == _written(other.program)
+        assert all(map(np.array_equal, mine.values, other.values))
+        assert all(map(np.array_equal, mine.executed(), other.executed()))
+        assert mine.argument == other.argument
+        found = (evaluate(r.program, r.values, 128) for r in (mine, other))
+        assert [x.tolist() for x in map(as_text, next(found))] == [
+            x.tolist() for x in map(as_text, next(found))
+        ]
+
+
+as_text = np.vectorize(str, otypes=[object])
+
+
+def _written(program):
+    """Its equations, each with its line; a cotangent's own may stand before the function or after it."""
+    _, equations, *rest = structure(program)
+    kinds = [(name, *about) for name, _, *about, _ in equations]
+    places = [str(e.origin.place) if e.origin else "" for e in program.equations]
+    return sorted(zip(map(str, kinds), places, strict=True)), len(rest[1])
+
+
+def test_a_gradient_in_some_arguments_alone_is_a_run_of_its_own():
+    function, args = ONWARD["one"][0], [[X], [LATER]]
+    trees = [itemgetter(0), itemgetter(0)]
+    whole = pullback(function, (0, 1))
+    assert onward.graph_of(whole, function, args, trees) is whole.graph
+    assert onward.graph_of(pullback(function, (0,)), function, args, trees) is None
+    assert onward.graph_of(pullback(function, (0, 1), nested=True), function, args, trees) is None
+    assert onward.graph_of(pullback(ONWARD["a layer"][0], (0, 1)), function, args, trees) is None
+    assert onward.graph_of(None, function, args, trees) is None
 
 
 class Outside(torch.autograd.Function):
