@@ -168,9 +168,10 @@ class Facts:
 
 def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     """The facts of what was computed, beside the evidence."""
-    truth, kind = of.truth, format_of(of.narrowest or of.dtype)
+    truth, kind, own = of.truth, format_of(of.narrowest or of.dtype), format_of(of.dtype)
     got, mid = computed.astype(np.float64), truth.mid
-    overflow = float(format_of(of.dtype).overflow) if of.dtype != "float64" else math.inf
+    overflow = float(own.overflow) if of.dtype != "float64" else math.inf
+    half = kind.ulp(mid) / 2
     beyond = ~np.isfinite(mid) | (np.abs(mid) >= overflow)
     right_infinity = beyond & np.isinf(got) & (np.sign(got) == np.sign(mid))
     error = np.where(right_infinity, 0.0, distance(truth, got))
@@ -180,14 +181,15 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
         total_loss = (got == 0) & (np.abs(mid) > 2 * of.attainable)
     lost = np.where(np.isnan(error) | total_loss, float(kind.digits), lost)
     inside, bounded, rounds = _in_bound(of.bound, got)
-    inside |= error <= format_of(of.dtype).ulp(mid) / 2  # a program that overflows may be right by chance
+    # A program that overflows may be right by chance.
+    inside |= error <= (half if kind is own else own.ulp(mid) / 2)
     bounded &= np.isfinite(got)
     agrees = np.ones(truth.shape, bool) if of.formula is None else of.formula
     nowhere, kink = np.zeros(mid.shape, bool), truth.wide & bool(truth.kinks)
     legal = kink & (truth.contains(got) | (inside & bounded & agrees))
     known = np.full(mid.shape, of.formula is not None) if of.open is None else ~of.open
     return Facts(
-        got, error, kind.ulp(mid) / 2, lost, budget, of.attainable, of.zero, agrees, known,
+        got, error, half, lost, budget, of.attainable, of.zero, agrees, known,
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
         nowhere if truth.leaps is None else truth.leaps, of.examined, kind.digits < FEW_DIGITS,
         nowhere if of.carried is None else error <= CARRIED * of.carried,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +14,12 @@ from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Mask, Number
 from harness.subject.derivative import Array
 from harness.subject.target import place_of
 from harness.verdicts import SEVERITY, Verdict
+from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Origin
 
 MOST_ELEMENTS = 10  # that are named; a message shows fewer
+DIGITS = 20  # of a true value
 MANY = 2**18  # elements that are judged at once
 # Per row of the table, how bad its verdict is.
 SEVERITIES = np.array([row.verdict.severity for row in TABLE])
@@ -42,7 +44,8 @@ class Judgement:
         argument, element: Where: the number of the differentiated argument, and the index in it.
         where: The same in words, "x[2, 3]".
         computed: What the subject returned there.
-        true: The true value there, as the nearest float64; `true_digits` has more of it.
+        true: The true value there, as the nearest float64.
+        truth: The same, enclosed; `true_digits` has twenty of its digits.
         bits_lost: log2(error / attainable), between 0 and the significand.
         error_ulp, attainable_ulp, bound_ulp: In ulps of the true value there; at a kink, which has no one
             true value, there is no bound from it.
@@ -63,7 +66,7 @@ class Judgement:
     where: str = ""
     computed: float = math.nan
     true: float = math.nan
-    true_digits: str = ""
+    truth: Enclosure | None = field(default=None, compare=False, repr=False)
     bits_lost: float = math.nan
     error_ulp: float = math.nan
     attainable_ulp: float = math.nan
@@ -78,16 +81,23 @@ class Judgement:
     more: tuple[Element, ...] = ()
     guilty: Origin | None = None
 
+    @property
+    def true_digits(self) -> str:
+        """The true value at the worst element, to twenty digits; "" where nothing was compared."""
+        return self.truth.shown((), DIGITS) if self.truth else ""
+
 
 def judge(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> Judgement:
     """The verdict on a gradient: of its worst element. Written so that NaN is never right."""
     return worst_argument(judge_each(evidence, computed, allowed))
 
 
-def judge_each(evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed) -> list[Judgement]:
-    """The verdict on each differentiated argument."""
+def judge_each(
+    evidence: Sequence[Evidence], computed: Sequence[Array], allowed: Allowed, briefly: bool = False
+) -> list[Judgement]:
+    """The verdict on each differentiated argument; `briefly`, of a right one no more than that it is."""
     return [
-        _judged(k, one, np.asarray(c), allowed(one.narrowest or one.dtype))
+        _judged(k, one, np.asarray(c), allowed(one.narrowest or one.dtype), briefly)
         for k, (one, c) in enumerate(zip(evidence, computed, strict=True))
     ]
 
@@ -109,7 +119,9 @@ def _most(number: float) -> float:
     return math.inf if math.isnan(number) else number
 
 
-def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Judgement:
+def _judged(
+    number: int, known: Evidence, computed: Array, allowed: float, briefly: bool = False
+) -> Judgement:
     if not computed.size:
         return Judgement(
             Verdict.ACCURATE, number, where=known.name, bits_lost=0.0, error_ulp=0.0, max_abs_error=0.0,
@@ -120,16 +132,19 @@ def _judged(number: int, known: Evidence, computed: Array, allowed: float) -> Ju
     found = facts(known, computed, allowed)
     row = decide(found)
     severity = SEVERITIES[row]
+    worst = SEVERITY[int(severity.min())]
+    right = worst.right
+    if right and briefly:
+        return Judgement(worst, number)
     with np.errstate(all="ignore"):
         ulps = found.error / np.maximum(found.half, 5e-324)
-    size = np.where(severity == severity.min(), _rank_in(found.lost, ulps), -1.0)
-    right = SEVERITY[int(severity.min())].right
+    size = np.where(severity == worst.severity, _rank_in(found.lost, ulps), -1.0)
     at, *rest = _largest(size, 1 if right else MOST_ELEMENTS)
     lost = np.where(known.zero & found.finite, 0.0, found.lost)
     more = []
     for e in rest:
         off = _in_ulps(float(found.error[e]), float(format_of(known.dtype).ulp(known.truth.mid[e])))
-        more.append(Element(e, float(found.got[e]), known.truth.shown(e, 20), off, float(lost[e])))
+        more.append(Element(e, float(found.got[e]), known.truth.shown(e, DIGITS), off, float(lost[e])))
     described = _described(number, known, TABLE[row[at]], at, found, lost)
     return replace(described, more=tuple(more)) if more else described
 
@@ -201,7 +216,7 @@ def _described(
         place_of(known.name, at),
         float(got[at]),
         float(mid[at]),
-        truth.shown(at, 20),
+        truth.at(at),
         bits_lost=float(lost[at]),
         error_ulp=_in_ulps(float(error[at]), ulp),
         attainable_ulp=_in_ulps(float(known.attainable[at]), ulp),

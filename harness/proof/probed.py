@@ -113,7 +113,8 @@ def _judgements(
     def judged(truth: Truth, program: Examined, gradients: Gradients) -> list[Judgement]:
         """With the reason, which takes long, where there is one and it is news."""
         found = partial(verdicts, truth, program, _numbers(gradients), question.allowed)
-        each, told = found(reasons=False), {*RIGHT, Verdict.IMPRECISE} if is_known else set(RIGHT)
+        each = found(reasons=False, briefly=True)
+        told = {*RIGHT, Verdict.IMPRECISE} if is_known else set(RIGHT)
         return each if all(judgement.verdict in told for judgement in each) else found()
 
     along = posed.directions if one.along is None else one.along

@@ -197,14 +197,15 @@ def verdicts(
     computed: Sequence[Array],
     allowed: Allowed = budget,
     reasons: bool = True,
+    briefly: bool = False,
 ) -> list[Judgement]:
-    """The verdict on each computed gradient, with the reason in words, or without.
+    """The verdict on each computed gradient, with the reason in words, or without; `briefly`, if it is right.
 
     An error is called one by all perturbations of the inputs, where few have excused less.
     """
-    judged = judge_each(evidence_of(truth, examined, computed), computed, allowed)
+    judged = judge_each(evidence_of(truth, examined, computed), computed, allowed, briefly)
     if truth.sampled and any(one.verdict in EXCUSABLE for one in judged):
-        return verdicts(truth.fully(), examined, computed, allowed, reasons)
+        return verdicts(truth.fully(), examined, computed, allowed, reasons, briefly)
     found = [_told(truth, examined, one) for one in judged] if reasons else judged
     if truth.along is None or not all(one.verdict in RIGHT for one in found):
         return found

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from flint import arb
 
 from harness.verdicts import Verdict
+from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.program.balls import filled
 from tests.sampling import WHOLE
 from tests.verdicts.kernels import DTYPES, KERNELS, SIZES, against, checked, supports
 
@@ -50,7 +53,7 @@ def imprecise():
 @pytest.mark.parametrize(
     ("said", "objection"),
     [
-        ({"true_digits": "2.8423e-12"}, "true is "),
+        ({"truth": Enclosure(filled([arb("2.8423e-12")], ()), 128)}, "true is "),
         ({"computed": 1e-9}, " ulp off, not "),
         ({"bits_lost": 12.5}, " bits lost, not 12.5"),
         ({"diagnosis": "tanh contributes 95 % of the bound"}, "no line of the kernel is named"),

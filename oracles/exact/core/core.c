@@ -954,6 +954,28 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
   return -opened;
 }
 
+/* The same so many times, with other midpoints of some numbers: a row of high parts and of low ones for each time, which
+   are as far apart as `steps` says. What comes out is copied, plane by plane, a row for each time. */
+typedef struct { int64_t at, size; const double *high, *low; int64_t steps[2]; } moving;
+typedef struct { int64_t at, size; double *to; } result;
+EXPORT int64_t run_around(const instruction *program, int64_t count, double *arena, int64_t times, const moving *moved,
+                          int64_t movings, const result *made, int64_t results) {
+  int64_t opened = 0;
+  for (int64_t k = 0; k < times; k++) {
+    for (const moving *x = moved; x < moved + movings; x++) {
+      memcpy(arena + x->at, x->high + k * x->steps[0], (size_t)x->size * sizeof(double));
+      memcpy(arena + x->at + x->size, x->low + k * x->steps[1], (size_t)x->size * sizeof(double));
+    }
+    int64_t found = run(program, count, arena);
+    if (found > 0) return found;
+    opened |= -found;
+    for (const result *y = made; y < made + results; y++)
+      for (int64_t plane = 0; plane < 3; plane++)
+        memcpy(y->to + (plane * times + k) * y->size, arena + y->at + plane * y->size, (size_t)y->size * sizeof(double));
+  }
+  return -opened;
+}
+
 /* 1 where this thread rounds to nearest and keeps subnormal numbers, as every bound here believes. */
 EXPORT int as_believed(void) {
   volatile double tiny = 0x1p-1022, half = 0.5, one = 1.0, ulp = 0x1p-53, more = 0x1.8p-53;

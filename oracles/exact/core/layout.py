@@ -94,6 +94,11 @@ class Layout:
         """The calls with midpoints of one double, where the core has that instruction so."""
         return [call if isinstance(call, Node) else _roughly(call) for call in self._calls]
 
+    def in_one_call(self, rough: bool = False) -> NDArray[np.int64] | None:
+        """All instructions; None where there are none, or a detour is among them."""
+        calls = self._rough if rough else self._calls
+        return calls[0] if len(calls) == 1 and not isinstance(calls[0], Node) else None
+
     def run(self, arena: NDArray[np.float64], rough: bool = False) -> bool:
         """Compute all nodes, `rough` ones to 53 bits; whether everything could be decided."""
         try:

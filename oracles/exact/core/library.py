@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -39,7 +39,9 @@ def _opened() -> tuple[ctypes.CDLL | None, str]:
     if SOURCE.exists() and built_from != fingerprint():
         return None, f"it was built from another source: {BUILD}"
     library.run.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
-    library.run.restype = ctypes.c_int64
+    number, place = ctypes.c_int64, ctypes.c_void_p
+    library.run_around.argtypes = [place, number, place, number, place, number, place, number]
+    library.run.restype = library.run_around.restype = ctypes.c_int64
     return library, ""
 
 
@@ -75,8 +77,48 @@ def run(code: NDArray[np.int64], arena: NDArray[np.float64]) -> bool:
     """Run instructions over an arena; whether everything has a result. Of a kink it is the hull, as Arb's."""
     library = loaded()
     assert library is not None
-    found = library.run(code.ctypes.data, len(code), arena.ctypes.data)
+    return _said(library.run(code.ctypes.data, len(code), arena.ctypes.data))
+
+
+def run_around(
+    code: NDArray[np.int64],
+    arena: NDArray[np.float64],
+    moved: Sequence[tuple[int, NDArray[np.float64], NDArray[np.float64]]],
+    made: Sequence[tuple[int, NDArray[np.float64]]],
+) -> bool:
+    """Likewise several times.
+
+    Args:
+        code, arena: As for `run`.
+        moved: Where midpoints lie, and their high parts and their low ones in each run, a row each.
+        made: Where results lie, and what their three planes are written to, a row each.
+    """
+    library = loaded()
+    assert library is not None
+    rows = [(at, _side_by_side(high), _side_by_side(low)) for at, high, low in moved]
+    given = [
+        (at, high.shape[1], high.ctypes.data, low.ctypes.data, high.strides[0] // 8, low.strides[0] // 8)
+        for at, high, low in rows
+    ]
+    taken = [(at, planes.shape[2], planes.ctypes.data) for at, planes in made]
+    times = made[0][1].shape[1]
+    inputs, results = np.array(given, np.int64), np.array(taken, np.int64)
+    return _said(
+        library.run_around(
+            code.ctypes.data, len(code), arena.ctypes.data, times, inputs.ctypes.data, len(given),
+            results.ctypes.data, len(taken),
+        )
+    )  # fmt: skip
+
+
+def _side_by_side(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows each of which lies in one piece."""
+    return rows if rows.strides[1] == 8 or rows.shape[1] == 1 else np.ascontiguousarray(rows)
+
+
+def _said(found: int) -> bool:
+    """Whether everything has a result; what is a kink is told."""
     for which, said in SEVERAL.items():
         if found < 0 and -found & which:
             KINKS.say(said)
-    return bool(found <= 0)
+    return found <= 0

@@ -66,6 +66,11 @@ class Enclosure:
         """Object array of Arb's balls."""
         return self.found.balls if isinstance(self.found, Pairs) else self.found
 
+    def at(self, index: Index) -> Enclosure:
+        """One element by itself."""
+        found = self.pairs[index] if self.pairs else filled([self.balls[index]], ())
+        return Enclosure(found, self.bits)
+
     def ball(self, index: Index = ()) -> arb:
         """The ball of one element."""
         return self.pairs.ball(index) if self.pairs else self.balls[index]

@@ -42,6 +42,7 @@ MANY, FEWER = 2**16, 4
 # would change its logarithm by less than 0.01.
 ROUGH_DIGITS, ROUGH_SHARE, SHARE = 24, 2.0**-8, 2.0**-4
 ENOUGH = 8  # where the work does not suffice for more
+FEW_DRAWN = 2**12  # elements, of whose perturbations the signs are kept: half a megabyte
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
 
@@ -252,16 +253,25 @@ def _both(numbers: Array, half: Numbers) -> tuple[Pairs, Pairs]:
 def _shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[int, tuple[Numbers, Numbers]]:
     """Numbers that go up or down: the high parts and the low ones, a row for each seed."""
     shapes = tuple(up.shape for up, _ in moving.values())
-    draws = zip(*(_ups(seed, shapes) for seed in seeds), strict=True)
+    few = sum(map(math.prod, shapes)) <= FEW_DRAWN
+    draws = (_few_rows if few else _rows)(seeds.start, seeds.stop, shapes)
     found = {}
-    for (i, (up, down)), drawn in zip(moving.items(), draws, strict=True):
-        goes_up = np.stack(drawn)
+    for (i, (up, down)), goes_up in zip(moving.items(), draws, strict=True):
         if up.l.any() or down.l.any():  # of float64
             found[i] = np.where(goes_up, up.h, down.h), np.where(goes_up, up.l, down.l)
         else:  # so few bits that the sum is exact, and a third of the time
             high = goes_up * (up.h - down.h)
             found[i] = np.add(high, down.h, out=high), np.broadcast_to(up.l, high.shape)
     return found
+
+
+def _rows(first: int, last: int, shapes: tuple[Shape, ...]) -> list[Numbers]:
+    """For each of several arrays, which numbers go up: 1 for these, a row for each seed."""
+    draws = zip(*(_ups(seed, shapes) for seed in range(first, last)), strict=True)
+    return [np.array(drawn, np.float64) for drawn in draws]
+
+
+_few_rows = lru_cache(maxsize=32)(_rows)
 
 
 @dataclass

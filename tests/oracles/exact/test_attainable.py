@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oracles.exact.core import library
-from oracles.exact.core.layout import Layout
+from oracles.exact.core.blocks import Block
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
@@ -130,14 +130,14 @@ def test_the_core_and_arb_say_the_same():
 
 @pytest.fixture
 def bits(monkeypatch):
-    """Of how many bits the midpoints were in each run nearby."""
-    seen, run = [], Layout.run
+    """Of how many bits the midpoints were in runs nearby."""
+    seen, around = [], Block.around
 
-    def watched(self, arena, rough=False):
+    def watched(self, inputs, moved, runs, rough=False):
         seen.append(53 if rough else 106)
-        return run(self, arena, rough)
+        return around(self, inputs, moved, runs, rough)
 
-    monkeypatch.setattr(Layout, "run", watched)
+    monkeypatch.setattr(Block, "around", watched)
     return seen
 
 

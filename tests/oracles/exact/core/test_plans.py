@@ -315,11 +315,29 @@ def test_several_runs_at_once_give_what_each_gives_alone(name):
     plan = Plan(build(function, points), rule)
     last = points[-1].ravel()
     moved = np.stack([last + 2.0**-k for k in range(1, 5)]), np.full((4, last.size), 2.0**-60)
+    assert plan.blocks[0].layout.in_one_call() is not None
+    spread = np.asfortranarray(moved[0]), np.broadcast_to(moved[1][0], moved[1].shape)
+    wide = plan.blocks[0].around([p.ravel() for p in points], {len(points) - 1: spread}, 4)
     together = plan.blocks[0].around([p.ravel() for p in points], {len(points) - 1: moved}, 4)
     for k in range(4):
         there = Pairs(moved[0][k], moved[1][k], np.zeros(last.size)).reshape(points[-1].shape)
         alone = plan.run([*points[:-1], there])
-        assert bits_of([x.flat for x in alone]) == bits_of([Pairs(t.h[k], t.l[k], t.r[k]) for t in together])
+        for several in (together, wide):
+            assert bits_of([x.flat for x in alone]) == bits_of([t[k] for t in several])
+
+
+def test_several_runs_give_nothing_where_one_has_no_result_and_say_where_there_is_a_kink():
+    plan = Plan(written(lambda x: x.builder.emit(choices.floor, (x,), x.shape, x.dtype), (2,)), rule)
+    rows, low = np.array([[0.5, 1.5], [0.5, 2.0]]), np.zeros((2, 2))
+    assert plan.blocks[0].around([rows[0]], {0: (rows, low)}, 2)[0].h.tolist() == [[0, 1], [0, 2]]
+    assert plan.blocks[0].around([rows[0]], {0: (rows, np.array([[0, 0], [0, -1e-20]]))}, 2) is None
+    plan = Plan(written(lambda x: x, (2,)), rule)  # nothing is computed
+    assert plan.blocks[0].around([rows[0]], {0: (rows, low)}, 2)[0].h.tolist() == rows.tolist()
+    plan = Plan(written(TIED["two largest"], (3,)), rule)
+    points = np.array([[0.1, 0.7, 0.3], [0.1, 0.7, 0.7]])
+    with KINKS.collected() as kinks:
+        assert plan.blocks[0].around([points[0]], {0: (points, np.zeros((2, 3)))}, 2)
+    assert kinks
 
 
 def test_several_runs_give_nothing_where_one_takes_another_branch():
