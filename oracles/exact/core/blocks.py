@@ -141,7 +141,7 @@ def _elementwise(node: Node, own: int) -> list[Read] | None:
         rounds = node.operands[0][0]
         while rounds.operation in NARROWED:
             rounds = rounds.operands[0][0]
-        how = {id(read.node): read for read in _elementwise(rounds, own) or ()}
+        how = {id(read.node): read for read in (found[0], *(_elementwise(rounds, own) or ()))}
         if any(id(read.node) not in how for read in found[2:]):
             return None
         found[2:] = [how[id(read.node)] for read in found[2:]]

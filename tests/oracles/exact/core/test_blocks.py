@@ -19,6 +19,7 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import ROUNDING_MODELS, RoundingModel
 from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders, reductions
+from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding.quick import BoundPlan
@@ -217,3 +218,23 @@ def test_rows_and_their_largest_elements(f, model, monkeypatch):
         for one, other in zip(plan.run(given), at_once(plan, given), strict=True):
             assert one.flat.meets(other).all()
             assert np.isfinite(one.r).all()
+
+
+BOUNDS = {
+    "casts": (lambda x: x * convert(convert(3.0 * x, "int64"), x.dtype), 24),
+    "running sums": (lambda x: orders.cumsum(x * x, 1), 6),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_of_casts_and_running_sums_are_cut_into_rows(name, monkeypatch):
+    monkeypatch.setattr(blocks, "BEFORE", 100)
+    builder = Builder()
+    function, rows = BOUNDS[name]
+    program = builder.program([function(builder.input((6, 4), "float32"))])
+    plan = BoundPlan(program, RoundingModel("numpy"), set(program.outputs))
+    assert len(cut(plan)) == rows
+    given = [np.linspace(-2.1, 3.4, 24, dtype=np.float32).reshape(6, 4)]
+    (own,), (whole,) = plan.run(given), at_once(plan, given)
+    assert np.array_equal(own.h.ravel(), whole.h)
+    assert (own.r.ravel() <= whole.r).all()  # a block of powers of two does not round
