@@ -26,7 +26,7 @@ from oracles.exact.program.balls import all_finite
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound, quickly
 from oracles.exact.rounding.diagnosis import Diagnosis, diagnose, written_at
 from oracles.exact.rounding.sampled import Zeros
 
@@ -45,6 +45,7 @@ class Examined:
         opaque: Why nobody could look into it, "" where it was recorded. What is bounded is the truth's own
             program then.
         value: The program of the function's value, where the derivative gives it too.
+        results: B of the function's results in the derivative's run, where it came out with the derivative's.
         zeros: Tells how far from 0 rounding carries what is 0; None where that is bounded.
         note: What is worth saying of all this.
     """
@@ -55,6 +56,7 @@ class Examined:
     bound: Bound | None
     opaque: str = ""
     value: Recording | None = None
+    results: Sequence[Pairs] | None = None
     zeros: Zeros | None = None
     note: str = ""
 
@@ -142,8 +144,23 @@ def examine_program(
     if is_wrong and coded is None:
         # It is wrong, however it rounds.
         return Examined(machine, recording, formula, None, note="; ".join(recording.notes))
-    formula, balls = coded or (formula, bound(recording.program, recording.values, machine, work))
-    return Examined(machine, recording, formula, balls, zeros=_zeros(truth, recording, machine, balls, work))
+    results = None
+    if coded:
+        formula, balls = coded
+    else:
+        balls, results = _bounds(recording, machine, work)
+    zeros = _zeros(truth, recording, machine, balls, work)
+    return Examined(machine, recording, formula, balls, results=results, zeros=zeros)
+
+
+def _bounds(recording: Recording, machine: RoundingModel, work: Work) -> tuple[Bound, Sequence[Pairs] | None]:
+    """B of a derivative, and of the function's results where one plan bounds both."""
+    if recording.beside is not None:
+        found = quickly(recording.beside, recording.values, machine, work)
+        if found is not None:
+            count = len(recording.program.outputs)
+            return Bound(list(found[:count])), found[count:]
+    return bound(recording.program, recording.values, machine, work), None
 
 
 def _as_coded(

@@ -18,6 +18,7 @@ from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outsid
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.enclose.refine import Enclosure, refine
 from oracles.exact.program.errors import ExactError
@@ -30,7 +31,13 @@ OWN_RUN = "as the derivative's own run returns it, "
 
 
 def value_parts(
-    question: Question, posed: Posed, seen: Observed, program: Recording | None, rounding: str, name: str
+    question: Question,
+    posed: Posed,
+    seen: Observed,
+    program: Recording | None,
+    rounding: str,
+    name: str,
+    bounds: Sequence[Pairs] | None = None,
 ) -> list[Part]:
     """What is known of the function's value, one part for each result.
 
@@ -42,6 +49,7 @@ def value_parts(
             specification's.
         rounding: Its rounding model's name.
         name: Of the point.
+        bounds: B of each result, where it is known already.
     """
     if question.value is ValueRule.FREE:
         return []
@@ -58,7 +66,8 @@ def value_parts(
     differ = _other_functions(program, question, posed) if program else [""] * len(true)
     parts = []
     for k, (enclosure, output) in enumerate(zip(true, posed.forward.program.outputs, strict=True)):
-        balls = cache(partial(bound_of, program or posed.forward, k, rounding))
+        known = None if bounds is None else bounds[k]
+        balls = cache(partial(_bound_of, known, program or posed.forward, k, rounding))
         found = []
         for label, values in runs:
             said, verdict = "", Verdict.ACCURATE
@@ -79,6 +88,10 @@ def value_parts(
         remark = verdict is Verdict.MISCOMPUTED and question.value is not ValueRule.COUNTS
         parts.append(_part(name, verdict, text, one, output.dtype, enclosure.shape, remark))
     return parts
+
+
+def _bound_of(known: Pairs | None, program: Recording, k: int, rounding: str) -> Array | Pairs | None:
+    return bound_of(program, k, rounding) if known is None else known
 
 
 def near_parts(question: Question, posed: Posed, values: Sequence[Array], name: str) -> list[Part]:

@@ -41,6 +41,7 @@ class Kept:
         lines, exact: What the run did that it was made of.
         program, once: What was recorded.
         rules: Which rules it was written by, by the operator and whether it worked in place.
+        beside: Of a gradient: its program with the results of its function.
         function: Of a gradient: the recording of the function that its run begins with, where that is known.
         is_steady: Whether the last run of its kind was this one, so that the next one may well be, too.
     """
@@ -50,6 +51,7 @@ class Kept:
     program: Program
     once: tuple[str, ...]
     rules: dict[tuple[Any, bool], Any]
+    beside: Program | None = None
     function: Kept | None = None
     is_steady: bool = False
 
@@ -94,7 +96,7 @@ def made(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None
     constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
     if not lasting or constants > SMALL:
         return None
-    return Kept(run.lines, run.exact, program, tuple(run.once), run.rules)
+    return Kept(run.lines, run.exact, program, tuple(run.once), run.rules, run.beside(program))
 
 
 def keep(kind: Hashable, new: Kept) -> None:

@@ -53,6 +53,7 @@ class Memory:
     Attributes:
         live: The values read or made so far that autograd follows: they may depend on an input.
         inputs: The memory of the inputs, which nothing may change.
+        holds: Whether something that moves was read, or written, as held fixed.
     """
 
     def __init__(self, builder: Builder) -> None:
@@ -61,6 +62,7 @@ class Memory:
         self.live: set[Value] = set()
         self._outside: dict[Any, tuple[Array, Value]] = {}
         self.inputs: set[int] = set()
+        self.holds = False
         self._held: list[list[Any]] = []  # what tensors of their own layout store: its addresses stay its own
 
     def knows(self, tensor: Tensor) -> bool:
@@ -89,6 +91,7 @@ class Memory:
         var = store.var if own else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:
+                self.holds = True
                 return each_part(no_grad if within_no_grad else detach, var)
             self.live.add(var)
         return var
@@ -178,6 +181,7 @@ class Memory:
             new = each_part(inside, old, var)
             live = live or store.live
         if store.live and not tracked and new.is_float:
+            self.holds = True
             new, live = each_part(lambda v, w: v + detach(w - v), old, new), True
         store.var, store.live, store.mark = new, live, mark_of(store.storage)
 

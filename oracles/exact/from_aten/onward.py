@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Tree, followed
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.program import Var
 
 Leaves: TypeAlias = list[list[Any]]
@@ -47,7 +46,7 @@ def recorded(
 
     def onward(cotangents: Leaves, trees: list[Tree]) -> tuple[OperatorRecorder, list[Var]]:
         later, recorder, count = copy(mode), mode.recorder, len(mode.recorder.inputs)
-        later.moves = False
+        later.moves, later.results = False, outputs
         later.lines, later.exact, later.rules = [*first, *mode.lines], [*mode.exact], {**mode.rules}
         last, recorder.origin = recorder.origin, None  # a cotangent is of no call
         with later.arguments(cotangents, trees) as along:
@@ -66,5 +65,4 @@ def can_go_on(mode: OperatorRecorder) -> bool:
 
     Where something is held fixed, or written outside, that depends on what is recorded.
     """
-    fixed = any(e.primitive in (detach_, no_grad_) for e in mode.recorder.equations)
-    return not (fixed or mode.saved or mode.marks or mode.copies)
+    return not (mode.memory.holds or mode.saved or mode.marks or mode.copies)

@@ -96,7 +96,7 @@ def record(
         taken.append(Claim(function, run.leaves, one, lambda: True, holds=True))
     elif taken:
         _show(taken, run, one)
-    return run.recorded(one.program, one.once, lambda: executed)
+    return run.recorded(one.program, one.once, lambda: executed, one.beside)
 
 
 def _recorded(
@@ -106,7 +106,7 @@ def _recorded(
     if taken and not differentiate and (found := _gone_on(run, taken)):
         return *found, None
     mode = OperatorRecorder(moves=differentiate)
-    if taken is not None and differentiate:
+    if taken is not None and differentiate and not run.named:
         graph = graph_of(taken.gradient, run.function, run.leaves, run.trees)
         if graph is not None:
             return mode, *recorded(mode, graph, run.leaves, run.trees)
@@ -200,7 +200,11 @@ class _Run(NamedTuple):
         return self._replace(leaves=wide).executed()
 
     def recorded(
-        self, program: Program, once: tuple[str, ...], executed: Callable[[], tuple[Any, ...]]
+        self,
+        program: Program,
+        once: tuple[str, ...],
+        executed: Callable[[], tuple[Any, ...]],
+        beside: Program | None = None,
     ) -> Recording:
         """A program as the recording of this."""
         notes = tuple(
@@ -211,7 +215,7 @@ class _Run(NamedTuple):
         floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
         values = tuple(numbers(leaf) for _, leaf in floating)
         owners = tuple(k for k, _ in floating)
-        return Recording(program, values, owners, notes, executed, wider=self.wider)
+        return Recording(program, values, owners, notes, executed, wider=self.wider, beside=beside)
 
     def as_before(
         self, kind: Hashable, one: kept.Kept | None = None

@@ -47,9 +47,10 @@ from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsuppor
 from oracles.exact.program.patterns import values_of
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import constant_value
-from oracles.exact.program.program import Var
+from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
+from oracles.exact.rounding.bound import leaving
 
 
 class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
@@ -66,11 +67,13 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         copies: Whether an argument of a custom function was copied, as no other run does.
         marks: What custom functions have marked as non-differentiable, and which of them.
         result: What the function has returned, or the one whose gradient is recorded.
+        results: The values of the latter, where they are known.
     """
 
     def __init__(self, moves: bool = True) -> None:
         super().__init__()
         self.result: Any = None
+        self.results: list[Var] = []
         self.copies = False
         self.moves = moves
         self.rules: dict[tuple[Any, bool], Rule | None] = {}
@@ -113,6 +116,18 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._refuse_silent(outputs)
         self.executed = tuple(map(numbers, leaves))
         return outputs
+
+    def beside(self, gradient: Program) -> Program | None:
+        """A gradient's program with the function's results; None where these would be rounded otherwise.
+
+        What is a result leaves the call that computes it, and is rounded there.
+        """
+        if not self.results or self.moves:
+            return None
+        inside = {e.output for e in gradient.equations} - leaving(gradient)
+        return (
+            None if inside & set(self.results) else self.recorder.program([*gradient.outputs, *self.results])
+        )
 
     def returned(self, result: Any) -> list[Tensor]:
         """Likewise."""

@@ -58,6 +58,8 @@ class Recording:
             as it stands.
         coded: The same with library functions as they are coded that `program` knows by their names; None
             where it knows none.
+        beside: Of a gradient, its program with the function's results after its own; None where that is not
+            known, or rounds otherwise.
     """
 
     program: Program
@@ -70,6 +72,7 @@ class Recording:
     written: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
     coded: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
     wider: Callable[[], tuple[Array, ...]] = tuple
+    beside: Program | None = None
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
@@ -88,22 +91,23 @@ class Recording:
 
         own = self.program.giving(which)
         return replace(
-            self, program=own, executed=executed, written=written and some, coded=None, wider=wider
-        )
+            self, program=own, executed=executed, written=written and some, coded=None, wider=wider,
+            beside=None,
+        )  # fmt: skip
 
     def as_written(self) -> Recording | None:
         """The same with its short literals as they were written; None where it is no other."""
         if self.written is None:
             return None
         program, notes = self.written()
-        return replace(self, program=program, notes=notes, written=None)
+        return replace(self, program=program, notes=notes, written=None, beside=None)
 
     def as_coded(self) -> Recording | None:
         """The same with library functions as they are coded; None where it is no other."""
         if self.coded is None:
             return None
         program, notes = self.coded()
-        return replace(self, program=program, notes=notes, written=None, coded=None)
+        return replace(self, program=program, notes=notes, written=None, coded=None, beside=None)
 
 
 @dataclass

@@ -91,13 +91,9 @@ def bound(
         if not dtype.startswith(("bool", "int", "uint")):
             format_of(dtype)
     work = work or Work(SECONDS)
-    quick = not keep and stored(program, model, inputs) and work.pays_plan(program)
-    plan = planned_bound(program, model, leaving) if quick else None
-    if plan and work.pays(GROWING * plan.by_arb):
-        with suppress(Turned):
-            pairs = plan.run(inputs)
-            if pairs is not None and all(p.known for p in pairs):
-                return Bound(list(pairs))
+    pairs = None if keep else quickly(program, inputs, model, work)
+    if pairs is not None:
+        return Bound(list(pairs))
     with precision(BITS):
         run = Run(program, model)
         try:
@@ -105,6 +101,20 @@ def bound(
         except Undecided as reason:
             wide = [np.full(v.shape, UNKNOWN, object) for v in program.outputs]
             return replace(run.found(wide, str(reason)), undecided=run.at)
+
+
+def quickly(
+    program: Program, inputs: Sequence[Array], model: RoundingModel, work: Work
+) -> list[Pairs] | None:
+    """The same by the fast core; None where that does not bound everything."""
+    quick = stored(program, model, inputs) and work.pays_plan(program)
+    plan = planned_bound(program, model, leaving) if quick else None
+    if plan is None or not work.pays(GROWING * plan.by_arb):
+        return None
+    with suppress(Turned):
+        pairs = plan.run(inputs)
+        return pairs if pairs is not None and all(p.known for p in pairs) else None
+    return None
 
 
 class Run:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from gradproof import check_gradient
-from harness.proof import answer
+from harness.proof import answer, value
 from oracles.exact.core.plans import structure
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_aten import kept, onward, record
@@ -25,6 +25,7 @@ from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.recording import claims, shown
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.frameworks.in_torch import pullback
 
 X = torch.tensor([[0.3, -1.2, 0.7], [2.1, 0.4, -0.6]])
@@ -218,6 +219,7 @@ ONWARD = {
     "views and writes": (lambda x, y: (x * 1).index_fill_(1, torch.tensor([1]), 2.0).t() @ y, True),
     "a kernel with a mask": (lambda x, y: functional.max_pool1d(x[None], 2) * y[:, :1], True),
     "a result that is not used": (lambda x, y: (x * 2, y.sort(1)[0])[0], True),
+    "a formula with its own constants": (lambda x, y: torch.softmax(x, 1) * functional.logsigmoid(y), True),
     "a layer": (lambda x, y: functional.layer_norm(x @ y.t(), (2,)), True),
     "its own gradient": (lambda x, y: torch.autograd.grad((x**3 * y).sum(), x, create_graph=True)[0], False),
     "what is computed again": (
@@ -285,6 +287,23 @@ def test_a_gradient_that_goes_on_is_recorded_as_by_a_run_of_its_own(name, monkey
         assert [x.tolist() for x in map(as_text, next(found))] == [
             x.tolist() for x in map(as_text, next(found))
         ]
+
+    _assert_bounds_beside_are_those_of_the_function(*together)
+
+
+def _assert_bounds_beside_are_those_of_the_function(function, gradient):
+    if gradient.beside is None:
+        return
+    model, count = ROUNDING_MODELS["torch"], len(gradient.program.outputs)
+    whole = bound(gradient.beside, gradient.values, model).found
+    alone = (
+        bound(gradient.program, gradient.values, model).found,
+        bound(function.program, function.values, model).found,
+    )
+    for mine, other in zip(whole, [*alone[0], *alone[1]], strict=True):
+        assert np.array_equal(mine.h, other.h)
+        assert np.array_equal(mine.r, other.r)
+    assert len(whole) == count + len(function.program.outputs)
 
 
 as_text = np.vectorize(str, otypes=[object])
@@ -755,3 +774,23 @@ def test_wrappers_of_one_code_are_told_apart_by_what_they_call():
     assert len(kinds) == 3
     assert kept.kind_of(wrapped(torch.sin), leaves, True) in kinds
     assert kept.kind_of(wrapped(wrapped(torch.exp)), leaves, True) in kinds
+
+
+def test_what_a_value_may_be_off_by_comes_with_its_gradient_and_is_held_to_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr(value, "bound_of", lambda *args: asked.append(args))
+    x = torch.linspace(-2, 3, 12).reshape(3, 4)
+    for _ in range(2):  # recorded, and kept
+        found = check_gradient(lambda x: torch.softmax(x, 1), (x,))
+        assert found.passed
+        assert any(part.of_value and part.judgement.error_ulp > 0.5 for part in found.parts)
+    assert not asked
+    monkeypatch.setattr(kept, "_kept", type(kept._kept)())
+    judged = []
+    own = value.outside
+    monkeypatch.setattr(value, "outside", lambda balls, *args: judged.append(balls) or own(balls, *args))
+    check_gradient(lambda x: torch.softmax(x, 1), (x,))
+    (balls,) = judged
+    true = torch.softmax(x.double(), 1).numpy()
+    assert balls.contains(true).all()
+    assert not balls.contains(true * (1 + 1e-5)).any()
