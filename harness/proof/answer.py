@@ -126,8 +126,8 @@ def answered(
     examined = examined.of_what_ran(
         seen, lambda: Loaded.of(subject, posed.inputs, posed.directions).gradient()
     )
-    about = (question, posed, seen, examined.value, tested.rounding, name)
-    of_value = near or value_parts(*about, bounds=examined.results if question.is_plain else None)
+    bounds = examined.results if question.is_plain else None  # what spec= names has others
+    of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name, bounds)
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     judge = partial(_judged, question, examined=examined, seen=seen, name=name)

@@ -293,10 +293,10 @@ class Block:
                 made = [(v.node.at, own) for v, own in zip(self.outputs, found, strict=True)]
                 well = library.run_around(code, arena, given, made)
                 return [Pairs(*own) for own in found] if well else None
+            rows = [(midpoints(arena, node), high, low) for node, high, low in places]
             outputs = [pairs_at(arena, v, copied=False) for v in self.outputs]
             for k in range(runs):
-                for node, high, low in places:
-                    place = midpoints(arena, node)
+                for place, high, low in rows:
                     place[0], place[1] = high[k], low[k]
                 if not self.layout.run(arena, rough) or self._turned(arena):
                     return None

@@ -113,7 +113,8 @@ def quickly(
         return None
     with suppress(Turned):
         pairs = plan.run(inputs)
-        return pairs if pairs is not None and all(p.known for p in pairs) else None
+        if pairs is not None and all(p.known for p in pairs):
+            return pairs
     return None
 
 
