@@ -178,12 +178,22 @@ def _whole(entry: Any, most: int) -> Iterator[Sample]:
 
 
 def samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
-    """OpInfo's own, drawn anew."""
+    """OpInfo's own, drawn anew, each from its seed.
+
+    `entry.sample_inputs` would look for its test in the stack before each of them, which takes longer.
+    """
+    from torch.testing._internal.common_utils import set_rng_seed
+
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        samples = entry.sample_inputs("cpu", dtype, requires_grad=dtype.is_floating_point or dtype.is_complex)
-        return list(itertools.islice(samples, most))
+        drawn = entry.sample_inputs_func(entry, "cpu", dtype, dtype.is_floating_point or dtype.is_complex)
+        set_rng_seed()
+        found = []
+        for sample in itertools.islice(drawn, most):
+            found.append(sample)
+            set_rng_seed()
+        return found
 
 
 def _of(
