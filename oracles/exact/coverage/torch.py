@@ -188,11 +188,11 @@ def samples(entry: Any, dtype: torch.dtype, most: int) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         drawn = entry.sample_inputs_func(entry, "cpu", dtype, dtype.is_floating_point or dtype.is_complex)
-        set_rng_seed()
+        set_rng_seed()  # type: ignore[no-untyped-call]
         found = []
         for sample in itertools.islice(drawn, most):
             found.append(sample)
-            set_rng_seed()
+            set_rng_seed()  # type: ignore[no-untyped-call]
         return found
 
 

@@ -33,7 +33,8 @@ SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller i
 READABLE = 12  # digits of an exponent
 DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
-FEW = 8  # of so much work, single elements are a part; and so many times the bits they may ask for
+FEW = 8  # of what work is left, single elements are so small a part; and so many times the bits they may need
+PART = 3  # and such a part of the program's own: they cost as much by each operation, or a few times as much
 CHEAP = 2**14  # operations of single elements: about 10 ms
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
@@ -354,6 +355,7 @@ def refine(
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     work, now, before, whole = Work(limits.seconds), bits, None, program
+    after = 0  # the bits to go on with where a leap to those that tell a zero was in vain
     if beside:
         program = whole.giving(slice(len(whole.outputs) - beside))
     if quickly and not isolated:
@@ -384,10 +386,16 @@ def refine(
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
         except Undecided as undecided:
+            if after:
+                now, after = after, 0
+                continue
             if beside and not isinstance(undecided, Exhausted):
                 whole, beside = program, 0  # it may be they that are not decided
                 continue
             results, problem = None, str(undecided)
+        if after and (problem or not _may_be_zeros(results)):
+            now, after = after, 0
+            continue
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
             return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]
         if kinks:
@@ -398,7 +406,22 @@ def refine(
             reached = "max_bits" if 2 * now > limits.bits else "seconds"
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""
             raise Undecided(f"{problem} (at {now} bits{advice})")
+        enough = _doubled_above(now, limits.zero_bits)
+        leaps = not after and not kinks and now == bits and _may_be_zeros(results) and enough <= limits.bits
         before, now = results, 2 * now
+        if leaps and work.affords(program, now + enough):
+            now, after = enough, now
+
+
+def _doubled_above(bits: int, least: int) -> int:
+    while bits <= least:
+        bits *= 2
+    return bits
+
+
+def _may_be_zeros(results: Sequence[Array] | None) -> bool:
+    """Whether some output may be 0 everywhere, as the gradient of the sum of what batch norm gives."""
+    return any(all(b.is_finite() and b.contains(0) for b in r.ravel().tolist()) for r in results or ())
 
 
 def _by_plan(
@@ -446,8 +469,10 @@ def _by_plan(
 
         if are_legal(around, inputs, active, results, open_):
             return [Enclosure(found, bits, tuple(kinks)) for found in results]
+    if any(mask.any() and not (x.r < n).any() for x, n, mask in zip(results, sizes, open_, strict=False)):
+        return None  # an output that may be 0 everywhere takes more bits than single elements get
     masks = [mask.ravel() for mask in open_]
-    elements = plan.elements(masks, min(program.cost / FEW, work.left / FEW))
+    elements = plan.elements(masks, min(program.cost / PART, work.left / FEW))
     if elements is None:
         return None
     small = [2.0 ** -(bits - GUARD_BITS) * most or 2.0**-limits.zero_bits for most in largest]

@@ -23,7 +23,7 @@ from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import KNOWN_BITS, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.refine import FEW, Enclosure, Limits
+from oracles.exact.enclose.refine import FEW, PART, Enclosure, Limits
 from oracles.exact.program.balls import KINKS, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, Format, format_of
@@ -42,6 +42,7 @@ MANY, FEWER = 2**16, 4
 # would change its logarithm by less than 0.01.
 ROUGH_DIGITS, ROUGH_SHARE, SHARE = 24, 2.0**-8, 2.0**-4
 ENOUGH = 8  # where the work does not suffice for more
+MUCH = 30  # bits by which something is far below the last digit of a dtype
 FEW_DRAWN = 2**12  # elements, of whose perturbations the signs are kept: half a megabyte
 AT_ONCE = 2**16  # elements of all perturbations that are looked at together
 
@@ -116,12 +117,13 @@ def _by_plan(
     formats = [format_of(v.dtype) for v in program.outputs[:count]]
     numbers, halves = plan.flat(inputs), {i: flat(half) for i, half in steps.items()}
 
-    whole = Changes.none(here, hulls)
+    nothing = [_nothing(t, kind) for t, kind in zip(here, formats, strict=True)]
+    whole = Changes.none(here, hulls, nothing)
     few_bits = all(f.digits <= ROUGH_DIGITS for f in formats) and not any(t.kinks for t in truth)
 
     def sampled(block: Block, rough: bool) -> Changes | None:
         """Those of a block; None where something is not decided, or rough numbers do not tell everything."""
-        around = Changes.none(block.made(here), block.made(hulls))
+        around = Changes.none(block.made(here), block.made(hulls), nothing)
         given = block.given(numbers)
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
         moving = {i: _both(given[i], own[i]) for i in halves}
@@ -151,7 +153,7 @@ def _by_plan(
         if kinks:  # hulls, of which Arb's rule says more
             return None
         elements = plan.elements(
-            whole.open, program.cost / FEW if work is None else min(program.cost, work.left) / FEW
+            whole.open, program.cost / PART if work is None else min(program.cost / PART, work.left / FEW)
         )
         if elements is None:
             return None
@@ -163,6 +165,17 @@ def _by_plan(
     return [np.reshape(x, s) for x, s in zip(largest, shapes, strict=True)], [
         np.reshape(x, s) for x, s in zip(zero, shapes, strict=True)
     ]
+
+
+def _nothing(truth: Pairs, kind: Format) -> float:
+    """The radius up to which a ball around 0, near one that is 0 to Arb's bits, is taken for 0 as well.
+
+    It is far below what half an ulp of an input changes, beside the output's largest element and beside 1: so
+    the gradient of the keys' bias in attention is 0 everywhere, and a hundred bits leave 2^-70 of it.
+    """
+    size = np.abs(truth.h)
+    largest = float(np.max(size, where=truth.r < size, initial=0.0))
+    return 2.0 ** -(kind.digits + MUCH) * min(largest, 1.0)
 
 
 def _by_elements(
@@ -279,6 +292,7 @@ class Changes:
     """The largest changes so far of some elements of the truth, which stay 0, and which are open.
 
     Of `hulls` at a kink it is the middles that count, whatever holds them. A change is known up to `blurred`.
+    What is 0 here is still 0 where its ball holds 0 and is at most `nothing`, a number for each output.
     """
 
     here: Sequence[Pairs]
@@ -287,13 +301,15 @@ class Changes:
     open: Sequence[Mask]
     hulls: Sequence[Mask]
     blurred: Sequence[Numbers]
+    nothing: Sequence[float]
 
     @staticmethod
-    def none(here: Sequence[Pairs], hulls: Sequence[Mask]) -> Changes:
+    def none(here: Sequence[Pairs], hulls: Sequence[Mask], nothing: Sequence[float]) -> Changes:
         """Before the first."""
         largest, blurred = ([np.zeros(t.size) for t in here] for _ in range(2))
         zero = [t.contains(np.zeros(t.size)) for t in here]
-        return Changes(here, largest, zero, [np.zeros(t.size, bool) for t in here], hulls, blurred)
+        closed = [np.zeros(t.size, bool) for t in here]
+        return Changes(here, largest, zero, closed, hulls, blurred, nothing)
 
     def take(self, block: Block, found: Changes) -> None:
         """Put in what was found of the elements that a block makes."""
@@ -320,14 +336,16 @@ class Changes:
             np.maximum(self.blurred[k], errors, out=self.blurred[k])
             if self.zero[k].any():
                 holds = ~(np.abs(there.h) > there.r)
-                nothing = there.is_zero() | (kink & holds)
+                nothing = there.is_zero() | (holds & (kink | (there.r <= self.nothing[k])))
                 self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
                 self.zero[k] &= nothing.all(0)
 
     def see(self, formats: Sequence[Format], share: float) -> None:
         """Which changes are not known to this share of a."""
         for k, (own, dtype) in enumerate(zip(self.here, formats, strict=True)):
-            self.open[k] |= ~(self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) * share)
+            told = self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) * share
+            still = self.zero[k] & (self.blurred[k] <= 2 * self.nothing[k])
+            self.open[k] |= ~(told | still)
 
 
 def _by_arb(
