@@ -116,7 +116,10 @@ def keep(rows: Sequence[dict[str, Any]], folder: Path, name: str) -> None:
 
 
 def write(folder: Path) -> None:
-    """Write power.md and false_alarms.md from the rows that are kept there."""
-    tables = [pd.read_csv(folder / f"{name}.csv", keep_default_na=False) for name in TABLES]
+    """Write power.md and false_alarms.md from the rows that are kept there, if those of all parts are."""
+    files = [folder / f"{name}.csv" for name in TABLES]
+    if not all(file.exists() for file in files):
+        return
+    tables = [pd.read_csv(file, keep_default_na=False) for file in files]
     (folder / "power.md").write_text(page(*tables))
     (folder / "false_alarms.md").write_text(alarm_page.page(tables[2]))

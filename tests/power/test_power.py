@@ -322,3 +322,8 @@ def test_a_sample_of_the_mutations_is_measured_again(cell):
 )  # fmt: skip
 def test_a_truth_beyond_every_dtype_is_a_number_to_be_ordered_by(shown, expected):
     assert number(shown) == expected
+
+
+def test_one_part_in_a_new_folder_writes_no_pages_of_all(tmp_path):
+    report.write(tmp_path)
+    assert not list(tmp_path.iterdir())
