@@ -14,6 +14,7 @@ from oracles.exact.from_aten.call import (
     BLANK,
     ON_INTEGERS,
     SAVED,
+    STEPS,
     WITH_STATUS,
     OperatorCall,
     Rule,
@@ -288,6 +289,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         found = tensors_of(results) or changed
         whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
         computed = results
+        if not integers and all(isinstance(v, Var) and self.recorder.is_fixed(v) for v in vars_):
+            # Which side of a step a rounded constant is on is known by running it, as NumPy and JAX do.
+            discrete = not any(t.is_floating_point() or t.is_complex() for t in found)
+            steps = _plain_name(func, bool(changed)) in STEPS or kwargs.get("rounding_mode")
+            whole = known = bool(discrete or steps)
+            self.recorder.looked |= known
         if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
             decided, named_ = with_leaves(self._decided, (args, kwargs))
             computed, known = func(*decided, **named_), True

@@ -20,6 +20,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
+from oracles.exact.from_jaxpr.fixed import Fixed
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
@@ -93,6 +94,7 @@ class _Reader:
         trusted: Whether a short literal was taken as it stands.
         named: Whether such a function was written as what it is known to be by its name.
         notes: The literals that are not known exactly, once each.
+        fixed: What is made of constants alone.
     """
 
     def __init__(
@@ -105,31 +107,32 @@ class _Reader:
         self.partners, self.exactly, self.trusting, self.coding = partners, exactly, trusting, coding
         self.trusted = self.named = False
         self.notes: dict[str, None] = {}
+        self.fixed = Fixed()
 
     def interpret(
-        self, recorder: Recorder, closed: ClosedJaxpr, operands: Sequence[Var], caller: Line | None = None
+        self, recorder: Recorder, closed: ClosedJaxpr, inputs: Sequence[Var], caller: Line | None = None
     ) -> list[Var]:
         """Write the equations of a jaxpr, called at `caller`; the values of its outputs."""
         jaxpr = closed.jaxpr
-        values: dict[Any, Var] = dict(zip(jaxpr.invars, operands, strict=True))
+        values: dict[Any, Var] = dict(zip(jaxpr.invars, inputs, strict=True))
         inherited = caller if is_in_library(jaxpr) else None
 
         def read(owner: Any, kind: str, atoms: Sequence[Any], place: Line | None) -> list[Var]:
             return [
-                self._literal(recorder, a.val, a.aval, (id(owner), kind, k), place)
+                self._constant(recorder, a.val, a.aval, (id(owner), kind, k), place)
                 if isinstance(a, Literal)
                 else values[a]
                 for k, a in enumerate(atoms)
             ]
 
         for k, (v, number) in enumerate(zip(jaxpr.constvars, closed.consts, strict=True)):
-            values[v] = self._literal(recorder, number, v.aval, (id(jaxpr), "constant", k), caller)
+            values[v] = self._constant(recorder, number, v.aval, (id(jaxpr), "constant", k), caller)
         for equation in jaxpr.eqns:
             # What a library function does inside was perhaps traced for another line, and kept by JAX.
             place = inherited or _user_line(equation)
-            found = self._apply(
-                recorder, equation, read(equation, "operand", equation.invars, place), place or caller
-            )
+            operands = read(equation, "operand", equation.invars, place)
+            found = self._apply(recorder, equation, operands, place or caller)
+            found = self.fixed.stepped(recorder, jaxpr, equation, operands, found)
             values.update(zip(equation.outvars, found, strict=True))
         return read(jaxpr, "result", jaxpr.outvars, caller)
 
@@ -167,6 +170,11 @@ class _Reader:
         if name not in RULES and own is None:
             raise _missing(name)
         return name, RULES[name] if own is None else partial(_as_defined, own, equation)
+
+    def _constant(self, recorder: Recorder, value: Any, *of: Any) -> Any:
+        found = self._literal(recorder, value, *of)
+        self.fixed.constant(found, value)
+        return found
 
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Any:
         """A constant; a single number as it was written, if that is known."""

@@ -197,6 +197,19 @@ class Recorder(Builder):
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
         return any(v not in self.definitions for v in self._moved_by([var]))
 
+    def is_fixed(self, var: Var) -> bool:
+        """Whether it is made of constants alone, whatever is done with them."""
+        waiting, seen = [var], set[Var]()
+        while waiting:
+            v = waiting.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if v not in self.definitions:
+                return False
+            waiting += self.definitions[v].operands
+        return True
+
     def reach(self, results: Sequence[Var], values: Container[Var]) -> bool:
         """Whether some of the results has a derivative by some of these values."""
         return any(v in values for v in self._moved_by(results))
