@@ -21,15 +21,19 @@ from oracles.exact.from_jaxpr.tracing import x64_for
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 
+MOVES = frozenset({"broadcast", "reshape", "permute", "take", "concatenate"})
 STEPS = frozenset({"floor", "ceil", "round", "sign", "rem"})
 FUNCTIONS = frozenset({"remainder", "fmod", "floor_divide", "trunc", "fix", "round", "sign"})  # of jax.numpy
+
+
+Run = Callable[[], Any]  # gives the numbers
 
 
 class Fixed:
     """The constants of a jaxpr and what it makes of them, run where a step asks for the numbers."""
 
     def __init__(self) -> None:
-        self._runs: dict[Var, Callable[[], Any]] = {}
+        self._runs: dict[Var, Run | None] = {}  # None of what moves with an input
 
     def constant(self, var: Any, value: Any) -> None:
         """A constant with the number that the run has."""
@@ -39,20 +43,36 @@ class Fixed:
     def stepped(
         self, recorder: Recorder, jaxpr: Any, equation: Any, operands: Sequence[Any], found: Sequence[Any]
     ) -> Sequence[Any]:
-        """What was found of an equation; of one that steps, of constants alone, what it gives as it runs.
-
-        What rules move by themselves, as the rows of a scan, is not known here.
-        """
-        if not operands or not all(isinstance(v, Var) and v in self._runs for v in operands):
+        """What was found of an equation; of one that steps, of constants alone, what it gives as it runs."""
+        runs = [self._run_of(recorder, v) for v in operands]
+        known = [run for run in runs if run is not None]
+        if not known or len(known) < len(runs):
             return found
-        run = cache(partial(_run, jaxpr, equation, [self._runs[v] for v in operands]))
+        run = cache(partial(_run, jaxpr, equation, known))
         if _steps(equation):
             pairs = zip(found, run(), strict=True)
             found = [constant(recorder, n, v.dtype) if isinstance(v, Var) else v for v, n in pairs]
         for k, v in enumerate(found):
             if isinstance(v, Var):
-                self._runs.setdefault(v, partial(_one_of, run, k))
+                self._runs[v] = self._runs.get(v) or partial(_one_of, run, k)
         return found
+
+    def _run_of(self, recorder: Recorder, v: Any) -> Run | None:
+        """What gives the numbers of a constant, or of what a rule has moved of some; None of all else."""
+        if isinstance(v, Var) and v not in self._runs:
+            self._runs[v] = self._moved(recorder, v)
+        return self._runs.get(v)
+
+    def _moved(self, recorder: Recorder, v: Var) -> Run | None:
+        if (number := recorder.known(v)) is not None:
+            return lambda: number
+        made = recorder.definitions.get(v)
+        if made is None or made.primitive.name not in MOVES:
+            return None
+        runs = [self._run_of(recorder, operand) for operand in made.operands]
+        if None in runs:
+            return None
+        return lambda: made.primitive.evaluate(*(np.asarray(run()) for run in runs if run), **made.params)
 
 
 def _steps(equation: Any) -> bool:
@@ -72,7 +92,7 @@ def _is_discrete(dtype: Any) -> bool:
     return bool(jax.numpy.issubdtype(dtype, np.integer) or jax.numpy.issubdtype(dtype, np.bool_))
 
 
-def _run(jaxpr: Any, equation: Any, operands: Sequence[Callable[[], Any]]) -> Sequence[Any]:
+def _run(jaxpr: Any, equation: Any, operands: Sequence[Run]) -> Sequence[Any]:
     """The numbers of an equation's outputs, for those of its operands."""
     reads = {v: x for v, x in zip(equation.invars, operands, strict=True) if not isinstance(v, Literal)}
     names = jaxpr.debug_info.with_unknown_names()

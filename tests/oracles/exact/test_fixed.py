@@ -45,6 +45,21 @@ def test_what_torch_cuts_of_constants_is_what_runs(name):
     assert harness.check_gradient(IN_TORCH[name], (torch.from_numpy(X),)).verdict is Verdict.ACCURATE
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: jax.lax.scan(lambda s, a: (s + a[0] * jnp.floor(a[1] * 10), 0), 0.0, (t, TENTHS))[0],
+        lambda t: jax.lax.fori_loop(0, 8, lambda i, s: s + t[i] * jnp.floor(i * jnp.float32(0.1) * 10), 0.0),
+        lambda t: jax.vmap(lambda a, b: a * jnp.floor(b * 10))(t, jnp.asarray(TENTHS)),
+        lambda t: t * jnp.floor(jnp.float32(0.7) * 10),
+        lambda t: jax.lax.cond(jnp.asarray(TENTHS)[6] * 10 >= 7, lambda u: 2 * u, lambda u: u, t),
+    ],
+    ids=["scan", "fori_loop", "vmap", "a number", "cond"],
+)
+def test_constants_that_jax_s_loops_go_through_too(function):
+    assert harness.check_gradient(function, (jnp.asarray(X),)).verdict is Verdict.ACCURATE
+
+
 def test_a_step_in_place_and_one_by_a_keyword():
     c, x = torch.from_numpy(TENTHS), torch.from_numpy(X)
     for function in (
