@@ -289,11 +289,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         found = tensors_of(results) or changed
         whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
         computed = results
-        if not integers and all(isinstance(v, Var) and self.recorder.is_fixed(v) for v in vars_):
+        if not integers and _cuts(func, kwargs, found, bool(changed)):
             # Which side of a step a rounded constant is on is known by running it, as NumPy and JAX do.
-            discrete = not any(t.is_floating_point() or t.is_complex() for t in found)
-            steps = _plain_name(func, bool(changed)) in STEPS or kwargs.get("rounding_mode")
-            whole = known = bool(discrete or steps)
+            whole = known = all(isinstance(v, Var) and self.recorder.is_fixed(v) for v in vars_)
             self.recorder.looked |= known
         if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
             decided, named_ = with_leaves(self._decided, (args, kwargs))
@@ -410,6 +408,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
                 "keep it a tensor, and log what is only logged outside the function"
             )
         return float(value.item())
+
+
+def _cuts(func: Any, kwargs: Any, found: list[Tensor], in_place: bool) -> bool:
+    """Whether an operator of floating numbers gives integers or booleans, or steps."""
+    discrete = not any(t.is_floating_point() or t.is_complex() for t in found)
+    return bool(discrete or _plain_name(func, in_place) in STEPS or kwargs.get("rounding_mode"))
 
 
 def _plain_name(func: Any, in_place: bool) -> str:
