@@ -15,7 +15,8 @@ from tests.sampling import draws
 if find_spec("hypothesis"):  # where tests/compat runs it is not
     from hypothesis import settings
 
-    settings.register_profile("tests", settings(), max_examples=draws(30, 100))  # unless a test says how many
+    # Unless a test says how many; and no deadline: a busy machine stalls.
+    settings.register_profile("tests", settings(), max_examples=draws(30, 100), deadline=None)
     settings.load_profile("tests")
 
 # Before anything is loaded: threads of two workers that wait for each other do so busily, and then torch's
