@@ -328,7 +328,7 @@ class Changes:
             own = self.here[k]
             far = there.h - own.h
             far += there.l - own.l
-            np.maximum(self.largest[k], np.abs(far, out=far).max(0), out=self.largest[k])
+            far = np.abs(far, out=far)
             errors, kink = there.r.max(0) + own.r, self.hulls[k]
             if kink.any():
                 known = np.where(there.r <= 2.0**-KNOWN_BITS * np.abs(there.h), there.r, 0.0)
@@ -336,9 +336,12 @@ class Changes:
             np.maximum(self.blurred[k], errors, out=self.blurred[k])
             if self.zero[k].any():
                 holds = ~(np.abs(there.h) > there.r)
-                nothing = there.is_zero() | (holds & (kink | (there.r <= self.nothing[k])))
+                still = holds & (there.r <= self.nothing[k])
+                far[still & self.zero[k]] = 0.0
+                nothing = there.is_zero() | still | (holds & kink)
                 self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
                 self.zero[k] &= nothing.all(0)
+            np.maximum(self.largest[k], far.max(0), out=self.largest[k])
 
     def see(self, formats: Sequence[Format], share: float) -> None:
         """Which changes are not known to this share of a."""
