@@ -336,7 +336,7 @@ class Changes:
             np.maximum(self.blurred[k], errors, out=self.blurred[k])
             if self.zero[k].any():
                 holds = ~(np.abs(there.h) > there.r)
-                still = holds & (there.r <= self.nothing[k])
+                still = holds & ~kink & (there.r <= self.nothing[k])
                 far[still & self.zero[k]] = 0.0
                 nothing = there.is_zero() | still | (holds & kink)
                 self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
