@@ -274,8 +274,8 @@ def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
 
 
 INDICES = frozenset({"index", "indices", "mask", "condition"})
-# What the rules of these say holds of integers as well, which wrap; what others make of integers, torch says.
 STEPS = frozenset(words("floor ceil trunc fix round sign sgn remainder fmod floor_divide frac heaviside"))
+# What the rules of these say holds of integers as well, which wrap; what others make of integers, torch says.
 ON_INTEGERS = frozenset(
     words(
         "add sub rsub mul neg abs maximum minimum clamp clamp_min clamp_max where masked_fill sum cumsum any"
