@@ -249,6 +249,11 @@ INLINE ball at_most(ball x, double limit) {
   return either(cut, with(z, part.r), x);
 }
 INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
+/* As an operation finds a number where one below the normal numbers may be flushed before it is used. */
+INLINE ball found_stored(ball x, double normal) {
+  int stays = is_exactly(x, 0) | (fabs(x.h) - slack(x) >= normal);
+  return either(stays, x, hull(x, (ball){0, 0, 0}));
+}
 INLINE ball top_end(ball x) { return (ball){upper(x), 0, x.r < INFINITY ? 0.0 * upper(x) : INFINITY}; }
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
   return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
@@ -293,7 +298,7 @@ enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
   ROUGH_ADD, ROUGH_SUB, ROUGH_MUL, ROUGH_DIV, ROUGH_EXP, ROUGH_SQRT,
   LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN, WHOLE, SPREAD,
-  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER,
+  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER, STORED,
   SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
 #define NAMED(name) OF_##name,
   SMOOTH(NAMED)
@@ -372,6 +377,39 @@ WITH_NUMBER(widened_ones, widened(X, number))
 WITH_NUMBER(padded_ones, with(mid(X), (x.r[i] + number) * UP + 0.0 * x.h[i]))
 WITH_NUMBER(at_most_ones, at_most(X, number))
 WITH_NUMBER(at_least_ones, at_least(X, number))
+WITH_NUMBER(stored_ones, found_stored(X, number))
+
+/* Of a wide ball: a function that only rises, or only falls, lies between its values at the ends; a wave in [-1, 1]. */
+typedef void function_of(int64_t, view, double *, double *, double *);
+static void by_ends(int64_t count, view x, function_of *all, double *h, double *l, double *r) {
+  for (int64_t i = 0; i < count; i++) {
+    int wide = (x.r[i] > 0x1p-5) | ((x.r[i] > 0) & !(r[i] < INFINITY));
+    if (!(wide & (x.r[i] < INFINITY))) continue;
+    double ends[2] = {lower(X), upper(X)}, none[2] = {0, 0}, eh[2], el[2], er[2];
+    all(2, (view){ends, none, none}, eh, el, er);
+    ball z = hull((ball){eh[0], el[0], er[0]}, (ball){eh[1], el[1], er[1]});
+    if ((z.r < INFINITY) & !(r[i] <= z.r)) { h[i] = z.h; l[i] = z.l; r[i] = z.r; }
+  }
+}
+static void by_size(int64_t count, view x, double *h, double *l, double *r) {
+  for (int64_t i = 0; i < count; i++)
+    if (!(r[i] < INFINITY) & (fabs(x.h[i]) < INFINITY) & (x.r[i] < INFINITY)) { h[i] = 0; l[i] = 0; r[i] = 1; }
+}
+/* A quotient by a wide ball, from the ends of both. */
+INLINE ball by_corners(ball x, ball y) {
+  if (y.h < 0) { x = negative(x); y = negative(y); }
+  double low = lower(x) / (lower(x) < 0 ? lower(y) : upper(y)), high = upper(x) / (upper(x) < 0 ? upper(y) : lower(y));
+  ball z = between(low - fabs(low) * 0x1p-51 - ETA, high + fabs(high) * 0x1p-51 + ETA);
+  return with(mid(z), lower(y) > 0 ? z.r : INFINITY);
+}
+static void wide_quotients(int64_t count, view x, view y, double *h, double *l, double *r) {
+  for (int64_t i = 0; i < count; i++) {
+    if (!(y.r[i] > 0x1p-5 * fabs(y.h[i]))) continue;
+    ball z = by_corners(X, Y);
+    if (z.r < r[i]) { h[i] = z.h; l[i] = z.l; r[i] = z.r; }
+  }
+}
+static void exp_all(int64_t count, view x, double *h, double *l, double *r) { exponentials(count, x.h, x.l, x.r, h, l, r); }
 
 #define OPEN INT64_MIN /* neither true nor false, where rounding may turn a comparison */
 INLINE int64_t both(int64_t x, int64_t y) { return (x == 0) | (y == 0) ? 0 : (x == OPEN) | (y == OPEN) ? OPEN : x & y; }
@@ -476,11 +514,14 @@ static int elementwise(const instruction *q, double *arena) {
       u = load(arena, &q->in[q->op == SELECT ? 1 : 2], q->cols, start, count, &bu);
       w = load(arena, &q->in[q->op == SELECT ? 2 : 3], q->cols, start, count, &bz);
     }
+#define RISING(code, name) case code: name##_all(count, x, h, l, r); by_ends(count, x, name##_all, h, l, r); break;
+#define RISING_OR_FALLING(name) RISING(OF_##name, name)
+#define WAVE(name) case OF_##name: name##_all(count, x, h, l, r); by_size(count, x, h, l, r); break;
     switch (q->op) {
       case ADD: sums(count, x, y, h, l, r); break;
       case SUB: differences(count, x, y, h, l, r); break;
       case MUL: products(count, x, y, h, l, r); break;
-      case DIV: quotients(count, x, y, h, l, r); break;
+      case DIV: quotients(count, x, y, h, l, r); wide_quotients(count, x, y, h, l, r); break;
       case ROUGH_ADD: rough_sums(count, x, y, h, l, r); break;
       case ROUGH_SUB: rough_differences(count, x, y, h, l, r); break;
       case ROUGH_MUL: rough_products(count, x, y, h, l, r); break;
@@ -491,10 +532,10 @@ static int elementwise(const instruction *q, double *arena) {
       case ABS: magnitudes(count, x, h, l, r); break;
       case LARGER: larger_ones(count, x, y, h, l, r); break;
       case SMALLER: smaller_ones(count, x, y, h, l, r); break;
-      case EXP: exponentials(count, x.h, x.l, x.r, h, l, r); break;
-      case LOG: log_all(count, x, h, l, r); break;
+      RISING(EXP, exp)
+      RISING(LOG, log)
       case SQRT: roots(count, x, h, l, r); break;
-      case TANH: tanh_all(count, x, h, l, r); break;
+      RISING(TANH, tanh)
       case SELECT:
         for (int64_t i = 0; i < count; i++) {
           ball one = get(u, i), other = get(w, i), z = p[i] == OPEN ? hull(one, other) : p[i] ? one : other;
@@ -548,8 +589,11 @@ static int elementwise(const instruction *q, double *arena) {
       case AT_MOST: at_most_ones(count, x, arena[q->in[1].at], h, l, r); break;
       case AT_LEAST: at_least_ones(count, x, arena[q->in[1].at], h, l, r); break;
       case UPPER: uppers(count, x, h, l, r); break;
+      case STORED: stored_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      MONOTONE(RISING_OR_FALLING)
+      WAVES(WAVE)
 #define APPLIED(name) case OF_##name: name##_all(count, x, h, l, r); break;
-      SMOOTH(APPLIED)
+      OTHER_SMOOTH(APPLIED)
       case ROUGH_TANH: rough_tanh_all(count, x, h, l, r); break;
 #define ROUGHLY_APPLIED(name) case ROUGH_OF_##name: rough_##name##_all(count, x, h, l, r); break;
       TABLED(ROUGHLY_APPLIED)

@@ -20,7 +20,7 @@ OPERATIONS = (
     "add sub mul div neg abs larger smaller exp log sqrt tanh select blend "
     "rough_add rough_sub rough_mul rough_div rough_exp rough_sqrt lt le gt ge eq ne "
     "and or xor not integer copy floor ceil trunc round sign whole spread "
-    "grow widen pad nonnegative at_most at_least upper "
+    "grow widen pad nonnegative at_most at_least upper stored "
     "sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
 )
 NAMES = [*OPERATIONS.split(), *SMOOTH.split(), *(f"rough_{name}" for name in ROUGH_SMOOTH.split())]

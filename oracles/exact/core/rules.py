@@ -47,19 +47,20 @@ def _compare(operation: str) -> Rule:
                 found = _attains(plan, x, other) or _is_extreme(plan, x, other)
                 if found:
                     return found if operation == "eq" else plan.elementwise("not", found, integers=True)
-        return _compared(plan, operation, *values)
+        return compared(plan, operation, *values)
 
     return rule
 
 
-def _compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
+def compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
+    """Booleans, or OPEN where the plan takes these."""
     return plan.elementwise(operation, x, y, integers=True, numbers=(int(plan.opened),))
 
 
 def _is_infinite(plan: Writer, equation: Equation, x: Value) -> Value:
     """Whether the size is infinity itself, as it stands in masks; of what is not known nobody can tell."""
     infinity = plan.number(arb("+inf"), len(x.whole))
-    return _compared(plan, "ge", plan.elementwise("abs", x), infinity)
+    return compared(plan, "ge", plan.elementwise("abs", x), infinity)
 
 
 def _is_nan(plan: Writer, equation: Equation, x: Value) -> Value:
@@ -76,8 +77,8 @@ def _edge_rate(plan: Writer, equation: Equation, gap: Value) -> Value:
     zero, one, around, unknown = (
         plan.number(ball, len(gap.whole)) for ball in (arb(0), arb(1), arb(0, 1), arb("nan"))
     )
-    certain = plan.elementwise("select", _compared(plan, "gt", gap, zero), one, around)
-    return plan.elementwise("select", _compared(plan, "gt", certain, zero), zero, unknown)
+    certain = plan.elementwise("select", compared(plan, "gt", gap, zero), one, around)
+    return plan.elementwise("select", compared(plan, "gt", certain, zero), zero, unknown)
 
 
 def _extreme(operation: str) -> Rule:
@@ -100,7 +101,7 @@ def _is_extreme(plan: Writer, x: Value, extreme: Value) -> Value | None:
     operation, *pair = plan.extremes[extreme.key]
     for one, other in (pair, pair[::-1]):
         if one.key == x.key and one.whole == extreme.whole == x.whole:
-            return _compared(plan, "ge" if operation == "larger" else "le", x, other)
+            return compared(plan, "ge" if operation == "larger" else "le", x, other)
     return None
 
 

@@ -374,6 +374,11 @@ BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
 TANGENTS(tanh_all, exponentials, add, quotient)
 TANGENTS(rough_tanh_all, rough_exponentials, rough_add, rough_div)
 
+/* Those that only rise or only fall, where they are defined; those between -1 and 1; and the others. */
+#define MONOTONE(APPLY) APPLY(erf) APPLY(erfc) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(sinh) APPLY(asinh) APPLY(acosh) \
+  APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt)
+#define WAVES(APPLY) APPLY(sin) APPLY(cos)
+#define OTHER_SMOOTH(APPLY) APPLY(tan) APPLY(cosh) APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
 #define SMOOTH(APPLY) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(tan) \
   APPLY(sinh) APPLY(cosh) APPLY(asinh) APPLY(acosh) APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt) \
   APPLY(lgamma) APPLY(digamma) APPLY(trigamma)

@@ -17,7 +17,7 @@ from oracles.exact.core.functions import whole_exponent
 from oracles.exact.core.nodes import HULL, Node, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
-from oracles.exact.core.rules import STEPPED, best, rule, step
+from oracles.exact.core.rules import STEPPED, best, compared, rule, step
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
@@ -81,8 +81,9 @@ class BoundPlan(Plan):
         primitive = equation.primitive
         if primitive.rows is None:
             return found
+        asks = primitive.rows is Maxima.larger  # of what is given, not of what is computed
         known: list[Any] = [
-            self.known(v, o.dtype) if v.node.integers else None
+            self.known(v, o.dtype) if asks or v.node.integers else None
             for v, o in zip(values, equation.operands, strict=True)
         ]
         assert self.maxima is not None
@@ -166,6 +167,11 @@ class BoundPlan(Plan):
         ]  # fmt: skip
         value = self.as_balls(value)
         return self._with("grow", value, numbers, *map(self.as_balls, operands), number=unless)
+
+    def stored(self, value: Value, target: Format) -> Value:
+        """The factors of a product of matrices, as it finds them (`Growth.stored`)."""
+        normal = self.growth.flushed(target, product=True)
+        return self._with("stored", self.as_balls(value), [normal]) if normal else value
 
     def widened(self, value: Value, by: float) -> Value:
         """x (1 +- by)."""
@@ -333,15 +339,22 @@ def _summed(plan: BoundPlan, terms: Value, total: Value, axes: tuple[int, ...], 
 
 def _cumsum(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     """Each element is a sum of all up to it, as far off as these may be in any order."""
-    if plan.growth.flushed(target):
-        raise Unsupported("running sums that flush")
     (x,), axis = values, equation.params["axis"]
     total = plan.exactly(equation, values)
     sizes = plan.along("cumsum", plan.elementwise("upper", plan.elementwise("abs", x)), (axis,))
-    lost = sum_units(np.arange(1, x.whole[axis] + 1), target)
+    counts = np.arange(1, x.whole[axis] + 1)
+    lost = sum_units(counts, target)
     plan.grown(plan.widened(sizes, float(lost.max())), target, 0, False)  # none so far may overflow
-    shares = plan.constant(lost.reshape(-1, *(1,) * (len(x.whole) - axis - 1))[(None,) * axis])
-    found = plan.elementwise("spread", total, plan.elementwise("mul", sizes, shares))
+
+    def each(numbers: Array) -> Value:
+        return plan.constant(numbers.reshape(-1, *(1,) * (len(x.whole) - axis - 1))[(None,) * axis])
+
+    share = plan.elementwise("mul", sizes, each(lost))
+    if flushed := plan.growth.flushed(target):  # each sum so far, but of zeros
+        below = plan.elementwise("add", share, each(flushed * (counts - 1)))
+        some = compared(plan, "gt", sizes, plan.constant(np.zeros((1,) * len(x.whole))))
+        share = plan.elementwise("select", some, below, share)
+    found = plan.elementwise("spread", total, share)
     return plan.grown(found, target, 0, False)
 
 
@@ -353,15 +366,13 @@ def _terms(plan: BoundPlan, target: Format, count: Array, below: float) -> Value
 
 def _matmul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     growth = plan.growth
-    if growth.flushed(target, product=True):
-        raise Unsupported("products that flush")
     inner = FORMATS["float32"] if growth.model.wide_products and target.name == "bfloat16" else target
-    x, y = (plan.written(v) for v in values)
-    product = plan.exactly(equation, values)
+    x, y = (plan.written(plan.stored(v, target)) for v in values)
+    product = plan.exactly(equation, (x, y))
     count, (rows, columns) = x.whole[-1], product.whole[-2:]
-    terms = _terms(
-        plan, inner, np.asarray(count + 1), float(inner.least) if inner.name != "float64" else 5e-324
-    )
+    least = float(inner.least) if inner.name != "float64" else 5e-324
+    below = 2 * growth.flushed(inner, product=True) or least  # of each product that is not 0, and of a sum
+    terms = _terms(plan, inner, np.asarray(count + 1), below)
     operands = (*((v.node, 0, 1) for v in (x, y, product)), (terms.node, 0, 0))
     node = plan.node("matmul_grows", operands, product.node.size, columns, False, (count, 0, rows))
     found = plan.grown(Value(node, product.shape, product.whole), inner, 0, False)

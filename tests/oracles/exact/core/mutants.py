@@ -147,6 +147,12 @@ MUTANTS = {
     "shares up to a half": Mutant("weights", "(ball){0.5, 0, 0.5}", "(ball){0.25, 0, 0.25}"),
     "a mixture from its first term on": Mutant("mixture", "lower(t) < from", "from > to"),
     "a mixture up to its first term": Mutant("mixture", "upper(t) > to", "to == -INFINITY"),
+    "flushed by its middle": Mutant("stored", "fabs(x.h) - slack(x) >= normal", "fabs(x.h) >= normal"),
+    "rising from its middle": Mutant("exp", "lower(X)", "x.h[i]"),
+    "rising up to its middle": Mutant("tanh", "upper(X)", "x.h[i]"),
+    "a wide quotient by one end": Mutant("div", "(lower(x) < 0 ? lower(y) : upper(y))", "upper(y)"),
+    "a wide quotient by the other end": Mutant("div", "(upper(x) < 0 ? upper(y) : lower(y))", "lower(y)"),
+    "a wide quotient by 0": Mutant("div", "lower(y) > 0 ? z.r : INFINITY", "z.r"),
     "a mixture without what is not known": Mutant("mixture", "0.0 * (lower(t) + upper(t))", "0.0"),
 }  # fmt: skip
 

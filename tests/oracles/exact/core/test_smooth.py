@@ -61,6 +61,33 @@ def test_what_is_not_known_stays_unknown(name: str, ball: tuple[float, float, fl
     assert not value(name, Pairs(*np.array(ball)[:, None])).known
 
 
+@pytest.mark.parametrize(
+    "name", ["exp", "tanh", "erf", "erfc", "expm1", "atan", "sinh", "asinh", "cbrt", "log"]
+)
+def test_a_wide_ball_goes_from_one_end_to_the_other(name: str) -> None:
+    """Where a function only rises, or only falls, it is between its ends."""
+    x = Pairs(np.array([3.0, 20.5, 2.0, 30.0]), np.zeros(4), np.array([2.5, 20.0, 1.9, 1.0]))
+    ends = [value(name, Pairs(h, x.l, x.l)) for h in (x.h - x.r, x.h + x.r)]
+    found = value(name, x)
+    assert found.known
+    far = np.max([np.abs(end.h - found.h) for end in ends], axis=0)
+    assert (far <= found.r).all()
+    assert (found.r <= 1.001 * far + 1e-15).all() or name not in {"exp", "tanh", "erf", "erfc", "expm1"}
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_a_wave_is_never_beyond_1(name: str) -> None:
+    """However wide its ball is."""
+    found = value(name, Pairs(np.array([0.5, 1e9, -3.0]), np.zeros(3), np.array([40.0, 1e8, 6.0])))
+    assert (found.h.tolist(), found.r.tolist()) == ([0.0] * 3, [1.0] * 3)
+
+
+@pytest.mark.parametrize("name", ["digamma", "trigamma", "tan", "log", "log1p", "atanh"])
+def test_a_wide_ball_around_a_pole_is_unknown(name: str) -> None:
+    """Its ends say nothing of what is between them."""
+    assert not value(name, Pairs(np.array([0.25]), np.zeros(1), np.array([5.0]))).known
+
+
 @pytest.mark.parametrize(("name", "order"), [*((n, k) for n in JETS for k in range(4)), *GAMMAS])
 def test_slopes_are_those_of_arb(name: str, order: int) -> None:
     """Every coefficient as instructions, none of them Arb's, against Arb on the same program."""

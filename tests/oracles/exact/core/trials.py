@@ -270,6 +270,13 @@ def _whole(rng: Generator, n: int) -> Draw:
     return Draw((x,), [arb(int(v)) for v in x], {})
 
 
+def _stored(rng: Generator, n: int) -> Draw:
+    """What is below a number may be flushed to 0."""
+    x, normal = balls(rng, numbers(rng, n)), float(2.0 ** rng.choice([-1022, -126, -14]))
+    truths = [arb(0) if abs(p) < normal and rng.random() < 0.5 else p for p in points(rng, x)]
+    return Draw((x, Pairs(*np.array([[normal], [0.0], [0.0]]))), truths, {})
+
+
 _any = _balls(numbers)
 TRIALS = {
     trial.operation: trial
@@ -304,5 +311,6 @@ TRIALS = {
         Trial("scatter", _scattered, 0.9),
         Trial("take", _taken, 0.05),
         Trial("integer", _whole, 0.1),
+        Trial("stored", _stored, 0.05),
     )
 }
