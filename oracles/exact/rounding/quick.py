@@ -81,12 +81,13 @@ class BoundPlan(Plan):
         primitive = equation.primitive
         if primitive.rows is None:
             return found
-        asks = primitive.rows is Maxima.larger  # of what is given, not of what is computed
+        assert self.maxima is not None
+        facts = self.maxima.facts
+        beside = primitive.rows is Maxima.larger and any(v in facts for v in equation.operands)  # a largest one
         known: list[Any] = [
-            self.known(v, o.dtype) if asks or v.node.integers else None
+            self.known(v, o.dtype) if beside or v.node.integers else None
             for v, o in zip(values, equation.operands, strict=True)
         ]
-        assert self.maxima is not None
         self.maxima.operands = values
         limit = primitive.rows(self.maxima, equation, known, None)  # type: ignore[arg-type]
         if not isinstance(limit, Limit):

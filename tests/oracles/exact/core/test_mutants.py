@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from oracles.exact.core.build import SOURCE, compiler
 from tests.oracles.exact.core.decisions import DECISIONS
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
-from tests.oracles.exact.core.trials import TRIALS
+from tests.oracles.exact.core.trials import TRIALS, Draw
 
 
 def _compiler() -> bool:
@@ -38,14 +39,20 @@ def plain() -> Iterator[ctypes.CDLL]:
         yield library
 
 
+@cache
+def draws(name: str, seed: int) -> list[Draw]:
+    """What a kernel is tried with, and what is true of it: Arb takes longer for that than all faults together."""
+    rng = np.random.default_rng(seed)
+    return [TRIALS[name].draw(rng, 1500) for _ in range(12 if name == "matmul" else 1)]  # each of one kind
+
+
 def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
     """What a trial of this name finds wrong."""
-    rng = np.random.default_rng(seed)
     asked = [ask for (kernel, _), ask in DECISIONS.items() if kernel == name]
     if asked:
+        rng = np.random.default_rng(seed)
         return [k for ask in asked for k in ask(rng, 300, core).wrong]
-    draws = 12 if name == "matmul" else 1  # each of one kind
-    return [k for _ in range(draws) for k in TRIALS[name].hold(TRIALS[name].draw(rng, 1500), core).wrong]
+    return [k for draw in draws(name, seed) for k in TRIALS[name].hold(draw, core).wrong]
 
 
 @pytest.mark.parametrize("number", range(1, len(MUTANTS) + 1), ids=list(MUTANTS))
