@@ -83,7 +83,7 @@ class BoundPlan(Plan):
             return found
         assert self.maxima is not None
         facts = self.maxima.facts
-        beside = primitive.rows is Maxima.larger and any(v in facts for v in equation.operands)  # a largest one
+        beside = primitive.rows is Maxima.larger and any(v in facts for v in equation.operands)
         known: list[Any] = [
             self.known(v, o.dtype) if beside or v.node.integers else None
             for v, o in zip(values, equation.operands, strict=True)

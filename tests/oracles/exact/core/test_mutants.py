@@ -41,7 +41,7 @@ def plain() -> Iterator[ctypes.CDLL]:
 
 @cache
 def draws(name: str, seed: int) -> list[Draw]:
-    """What a kernel is tried with, and what is true of it: Arb takes longer for that than all faults together."""
+    """What a kernel is tried with, and what is true of it: Arb takes longer for that than all faults do."""
     rng = np.random.default_rng(seed)
     return [TRIALS[name].draw(rng, 1500) for _ in range(12 if name == "matmul" else 1)]  # each of one kind
 
