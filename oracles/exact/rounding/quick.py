@@ -297,8 +297,8 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
     elif not order and entry.accuracy.argument:
         x = plan.widened(x, entry.accuracy.argument * target.unit)
     found = plan.exactly(equation, (x, *parameters))
-    if not order and entry.accuracy.ones:
-        found = plan.padded(found, entry.accuracy.ones * target.unit)
+    if not order:
+        found = plan.padded(found, entry.accuracy.of_one(name, target.name) * target.unit)
     slack = SLACKS.get((name, equation.called, function))
     if slack and not order:
         ones = slack.float32_units if target.name == "float32" else slack.units

@@ -85,8 +85,8 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     elif not order and entry.accuracy.argument:
         x = np.asarray(x * arb(1, entry.accuracy.argument * target.unit))
     found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
-    if not order and entry.accuracy.ones:
-        found = np.asarray(found + arb(0, entry.accuracy.ones * target.unit))
+    if not order and (ones := entry.accuracy.of_one(library, target.name)):
+        found = np.asarray(found + arb(0, ones * target.unit))
     if entry.loss is not None:
         found = _lossy(entry, library, target, [x, *operands[1:]], found, order, params.get("along", 0))
     slack = SLACKS.get((library, equation.called, function))
