@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -291,8 +291,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         computed = results
         if not integers and _cuts(func, kwargs, found, bool(changed)):
             # Which side of a step a rounded constant is on is known by running it, as NumPy and JAX do.
-            whole = known = all(isinstance(v, Var) and self.recorder.is_fixed(v) for v in vars_)
-            self.recorder.looked |= known
+            whole = known = self._are_fixed(vars_)
         if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
             decided, named_ = with_leaves(self._decided, (args, kwargs))
             computed, known = func(*decided, **named_), True
@@ -308,7 +307,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         elif any(isinstance(v, Complex) for v in vars_) or any(t.is_complex() for t in found):
             values = of_complex(call, _plain_name(func, bool(changed)), operands, named)
         elif rule is None:
-            raise Opaque(_missing(func))
+            if not self._are_fixed(vars_):
+                raise Opaque(_missing(func))
+            values = [None if t is None else numbers(t) for t in returned or changed]
         else:
             unused = unused_keywords(func)
             values = rule(call, *operands, **{k: v for k, v in named.items() if k not in unused})
@@ -329,6 +330,12 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if follows and not gives_gradient(func, args, kwargs):
             self._lost |= {key_of(t): str(func._schema.name).replace("::", ".") for t in found}
         return results
+
+    def _are_fixed(self, values: Sequence[Any]) -> bool:
+        """Whether nothing of them moves with an input: what is made of them is what this run makes of it."""
+        fixed = all(isinstance(v, Var) and self.recorder.is_fixed(v) for v in values)
+        self.recorder.looked |= fixed
+        return fixed
 
     def _as_defined(self, definition: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Run what the user says that an operator is, and record that: nothing in it is held fixed."""

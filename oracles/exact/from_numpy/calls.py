@@ -50,7 +50,7 @@ from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, opaque, spread, unsup
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
-from oracles.exact.program.primitives import select
+from oracles.exact.program.primitives import orders, select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
@@ -407,6 +407,19 @@ def _take_along_axis(tape: Tape, arr: Any, indices: Any, axis: Any = -1) -> Any:
     return lift(tape, arr, arr.dtype)[(*grid[:axis], indices, *grid[axis + 1 :])]
 
 
+def _argsort(
+    tape: Tape, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """Equal elements stand as NumPy leaves them: most of its kinds of sorting do not keep their order."""
+    if stable or kind in ("stable", "mergesort") or not a.is_float or a.dtype.kind == "c":
+        return NotImplemented
+    x, along = (a.ravel(), 0) if axis is None else (a, axis)
+    value = np.argsort(x.value, along, kind)
+    tape.recorder.looked = True
+    first = orders.as_it_ran(x.value.astype(np.float64), value, along) if x.ndim else None
+    return NotImplemented if first is None else wrap(tape, value, orders.argsort(x.recorded, along, first))
+
+
 def _mask(a: Any) -> Any:
     """Which elements are not zero, decided."""
     return decided(a if a.dtype == bool else a != 0)
@@ -444,6 +457,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "where": _where,
     "select": _select,
     "take": _take,
+    "argsort": _argsort,
     "take_along_axis": _take_along_axis,
     "nonzero": lambda tape, a: np.nonzero(_mask(a)),
     "flatnonzero": lambda tape, a: np.flatnonzero(_mask(a)),

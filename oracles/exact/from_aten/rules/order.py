@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
-from oracles.exact.from_aten.memory import constant
+from oracles.exact.from_aten.memory import constant, numbers
 from oracles.exact.from_aten.rules.reductions import counted, filled_nan
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
@@ -18,17 +18,34 @@ from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.program import Array, Operand, Var
 
 
-def _sort(x: Var, dim: int = -1, descending: bool = False, stable: bool | None = None) -> tuple[Var, Var]:
+def _sort(x: Var, dim: int, descending: bool = False, first: Array | None = None) -> tuple[Var, Var]:
+    """The elements in order, and where each stands; equal ones as they stand in `first`, or in x."""
     if x.ndim == 0:
         return x, x.builder.constant(np.zeros((), np.int64))
-    order = orders.argsort(-x if descending else x, dim)
-    return sorting.sort(x, dim, descending), order
+    return sorting.sort(x, dim, descending), orders.argsort(-x if descending else x, dim, first)
 
 
-def _topk(x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = True) -> tuple[Var, Var]:
+def _as_it_ran(call: OperatorCall, dim: int, descending: bool = False, start: int = 0) -> Array | None:
+    """The order of the elements as this run found them, if some are equal: torch need not keep theirs."""
+    elements, found = numbers(call.args[0]), call.results[-1]
+    if not elements.ndim:
+        return None
+    places = numbers(found if found.ndim == elements.ndim else found.unsqueeze(dim))
+    return orders.as_it_ran(-elements if descending else elements, places, dim, start)
+
+
+def _sorted(
+    call: OperatorCall, x: Var, dim: int = -1, descending: bool = False, stable: bool | None = None
+) -> tuple[Var, Var]:
+    return _sort(x, dim, descending, None if stable else _as_it_ran(call, dim, descending))
+
+
+def _topk(
+    call: OperatorCall, x: Var, k: int, dim: int = -1, largest: bool = True, in_order: bool = True
+) -> tuple[Var, Var]:
     if not in_order:
         raise Unsupported("topk with sorted=False: its order is not defined; leave sorted=True")
-    values, order = _sort(x, dim, largest)
+    values, order = _sort(x, dim, largest, _as_it_ran(call, dim, largest))
     if x.ndim == 0:
         return values, order
     return _along(values, dim, slice(0, k)), _along(order, dim, slice(0, k))
@@ -40,19 +57,19 @@ def _along(x: Var, dim: int, key: Any) -> Var:
     return x[tuple(where)]
 
 
-def _kth(x: Var, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Var, Var]:
-    values, order = _sort(x, dim)
+def _kth(call: OperatorCall, x: Var, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Var, Var]:
+    values, order = _sort(x, dim, first=_as_it_ran(call, dim, start=k - 1))
     if x.ndim == 0:
         return values, order
     key = slice(k - 1, k) if keepdim else k - 1
     return _along(values, dim, key), _along(order, dim, key)
 
 
-def _median(x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
+def _median(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower one of two in the middle."""
     if dim is None:
-        return _kth(reshape(x, (x.size,)), (x.size + 1) // 2, 0)[0]
-    return _kth(x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)
+        return _along(sorting.sort(reshape(x, (x.size,)), 0), 0, (x.size + 1) // 2 - 1)
+    return _kth(call, x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)
 
 
 def _nanmedian(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -70,7 +87,7 @@ def _nanmedian(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool
 
 
 def _mode(call: OperatorCall, x: Var, dim: int = -1, keepdim: bool = False) -> Any:
-    """The most frequent element, the smallest of several; where it stands last."""
+    """The most frequent element, the smallest of several; of equal ones that which torch found."""
     if x.ndim == 0:
         return x, np.zeros((), np.int64)
     rows = index(x, lambda p: np.moveaxis(p, dim, -1))
@@ -80,9 +97,12 @@ def _mode(call: OperatorCall, x: Var, dim: int = -1, keepdim: bool = False) -> A
     order = call.decided(orders.argsort(rows, -1))
     count = np.take_along_axis(same.sum(-1), order, -1)
     best = np.take_along_axis(order, count.argmax(-1)[..., None], -1)
-    last = same.shape[-1] - 1 - np.take_along_axis(same, best[..., None], -2)[..., 0, ::-1].argmax(-1)
-    found = orders.take_along(rows, call.recorder.constant(last[..., None]), -1)
-    return reshape(found, call.shape), last.reshape(call.shape)
+    own = numbers(call.results[-1]).reshape(best.shape)
+    at = np.where(
+        np.take_along_axis(np.take_along_axis(same, best[..., None], -2)[..., 0, :], own, -1), own, best
+    )
+    found = orders.take_along(rows, call.recorder.constant(at), -1)
+    return reshape(found, call.shape), at.reshape(call.shape)
 
 
 def _nonzero(call: OperatorCall, x: Var) -> Array:
@@ -128,11 +148,11 @@ def _logcumsumexp(x: Var, dim: int) -> Var:
 
 
 RULES: dict[str, Rule] = {
-    "sort": plain(_sort),
-    "argsort": plain(lambda x, *a, **k: _sort(x, *a, **k)[1]),
-    "topk": plain(_topk),
-    "kthvalue": plain(_kth),
-    "median": plain(_median),
+    "sort": _sorted,
+    "argsort": lambda call, x, *a, **k: _sorted(call, x, *a, **k)[1],
+    "topk": _topk,
+    "kthvalue": _kth,
+    "median": _median,
     "nanmedian": _nanmedian,
     "mode": _mode,
     "nonzero": _nonzero,

@@ -75,9 +75,36 @@ def _neighbours(equation: Equation) -> list[Var]:
 argsort_ = Primitive("argsort", _argsort, edge=_neighbours, jumps=True)
 
 
-def argsort(x: Var, axis: int) -> Var:
-    """The order that sorts x along an axis, smallest first, equal elements in their own order."""
-    return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
+def argsort(x: Var, axis: int, first: Array | None = None) -> Var:
+    """The order that sorts x along an axis, smallest first; equal elements as they stand in x or `first`."""
+    if first is None:
+        return x.builder.emit(argsort_, (x,), x.shape, "int64", axis=axis % x.ndim)
+    known = x.builder.constant(first)
+    return take_along(known, argsort(take_along(x, known, axis), axis), axis)
+
+
+def as_it_ran(elements: Array, found: Array, axis: int, start: int = 0) -> Array | None:
+    """The order in which a run found elements, smallest first; None where no two are equal.
+
+    A library that sorts need not keep equal elements in order: which comes first is known by running it.
+
+    Args:
+        elements: What was sorted, as float64.
+        found: Where the elements stood that it found, along the axis.
+        axis: The axis.
+        start: The place in order of the first of these.
+    """
+    rows, places = (np.moveaxis(a, axis, -1) for a in (elements, found))
+    order = np.argsort(rows, -1, kind="stable")
+    in_order = np.take_along_axis(rows, order, -1)
+    if not (in_order[..., 1:] == in_order[..., :-1]).any():
+        return None
+    for k, own in enumerate(np.moveaxis(places, -1, 0)[..., None], start):
+        there = np.argmax(order == own, -1)[..., None]
+        np.put_along_axis(order, there, order[..., k, None], -1)
+        order[..., k, None] = own
+    same = np.array_equal(np.take_along_axis(rows, order, -1), in_order)
+    return np.moveaxis(order, -1, axis) if same else None
 
 
 def _argmax(x: Array, scores: Array, *, axis: int) -> Array:

@@ -1,0 +1,105 @@
+"""Which of equal elements a sort finds first is known by running it: positions are those that it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import check_gradient
+from harness.verdicts import Verdict
+from oracles.exact.program.primitives.orders import as_it_ran
+
+RNG = np.random.default_rng(0)
+T = torch.tensor(RNG.standard_normal((4, 64)), dtype=torch.float32)
+KEYS = torch.tensor(RNG.integers(-3, 4, (4, 64)), dtype=torch.float32)
+MODES = torch.tensor(RNG.integers(0, 40, (4, 64)), dtype=torch.float32)
+FINDS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "argsort": lambda x: x.argsort(1),
+    "argsort, falling": lambda x: x.argsort(1, descending=True),
+    "argsort, stable": lambda x: torch.argsort(x, dim=1, stable=True),
+    "sort": lambda x: x.sort(1).indices,
+    "topk": lambda x: x.topk(10, 1).indices,
+    "topk, smallest": lambda x: x.topk(10, 1, largest=False).indices,
+    "kthvalue": lambda x: x.kthvalue(9, 1, keepdim=True).indices,
+    "kthvalue, no axis": lambda x: x.kthvalue(9, 1).indices[:, None],
+    "median": lambda x: x.median(1, keepdim=True).indices,
+    "mode": lambda x: x.mode(1, keepdim=True).indices,
+    "half": lambda x: x.bfloat16().argsort(1),
+    "first axis": lambda x: x.t().argsort(0).t(),
+    "unique": lambda x: torch.unique(x, return_inverse=True)[1].clamp(max=63),
+}
+
+
+@pytest.mark.parametrize("keys", [KEYS, MODES])
+@pytest.mark.parametrize("name", FINDS)
+def test_positions_in_a_constant_are_those_that_torch_finds(name, keys):
+    assert check_gradient(lambda t: t.gather(1, FINDS[name](keys)), (T,)).passed
+
+
+@pytest.mark.parametrize("name", [name for name in FINDS if name != "unique"])
+@pytest.mark.parametrize("step", [torch.sign, lambda t: (t > 0.5).float(), lambda t: torch.round(t.detach())])
+def test_positions_in_what_is_cut_are_those_that_torch_finds(name, step):
+    assert check_gradient(lambda t: t.gather(1, FINDS[name](step(t))), (T,)).passed
+
+
+class Moved(torch.autograd.Function):
+    """Its backward sorts by stable positions."""
+
+    @staticmethod
+    def forward(ctx, t):
+        return t.gather(1, KEYS.argsort(1))
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.zeros_like(g).scatter(1, torch.argsort(KEYS, dim=1, stable=True), g)
+
+
+def test_a_gradient_that_takes_others_of_the_equal_elements_is_wrong():
+    assert check_gradient(Moved.apply, (T,)).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("kind", [None, "heapsort", "stable"])
+@pytest.mark.parametrize("step", [np.sign, lambda t: (t > 0).astype(float), lambda t: KEYS.numpy() + 0.0 * t])
+def test_positions_are_those_that_numpy_finds(step, kind):
+    weights = RNG.standard_normal((4, 64))
+
+    def f(t: Any) -> Any:
+        return (np.take_along_axis(t, np.argsort(step(t), 1, kind), 1) * weights).sum()
+
+    def gradient(t: Any) -> Any:
+        found = np.zeros_like(t)
+        np.put_along_axis(found, np.argsort(step(t), 1, kind), weights, 1)
+        return found
+
+    assert check_gradient(f, (T.double().numpy(),), grad=gradient).passed
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(
+    rows=st.lists(st.lists(st.integers(0, 3), min_size=6, max_size=6), min_size=1, max_size=3), data=st.data()
+)
+def test_the_order_is_one_that_sorts_and_has_what_was_found(rows, data):
+    elements = np.array(rows, float)
+    start = data.draw(st.integers(0, 5))
+    count = data.draw(st.integers(1, 6 - start))
+    shuffled = np.array([data.draw(st.permutations(range(6))) for _ in rows])
+    ranked = np.take_along_axis(elements, shuffled, 1)
+    whole = np.take_along_axis(shuffled, np.argsort(ranked, 1, kind="stable"), 1)
+    found = as_it_ran(elements.T, whole[:, start : start + count].T, 0, start)
+    if found is None:
+        assert all(len(set(row)) == 6 for row in rows)
+    else:
+        in_order = np.take_along_axis(elements, found.T, 1)
+        assert (np.diff(in_order, axis=1) >= 0).all()
+        assert (np.sort(found.T, 1) == np.arange(6)).all()
+        assert (found.T[:, start : start + count] == whole[:, start : start + count]).all()
+
+
+def test_what_does_not_sort_is_not_believed():
+    assert as_it_ran(np.array([1.0, 1.0, 0.0]), np.array([0, 1, 2]), 0) is None
