@@ -7,7 +7,7 @@ forward got are written out.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from oracles.exact.from_aten.rules.losses import MEAN
 from oracles.exact.from_aten.rules.networks import attention_scores, shared_heads
 from oracles.exact.from_aten.rules.pullback import pulled
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import compare, scalar, select
+from oracles.exact.program.primitives import compare, convert, scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape, scatter_add
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.program import Var
@@ -129,6 +129,18 @@ def _log_softmax(gradient: Var, y: Var, dim: int, *_: Any) -> Var:
     if not y.ndim:
         return gradient * 0.0
     return gradient - scalar("exp", y) * reduce_sum(gradient, (dim,), keepdims=True)
+
+
+def _of_norm(rule: Callable[..., list[Var | None]]) -> Rule:
+    """Of halves with float32 parameters (see `in_dtype_of`), whose gradients are float32."""
+
+    def own(gradient: Var, x: Var, *operands: Any) -> list[Var | None]:
+        wide = next((o.dtype for o in operands if isinstance(o, Var)), x.dtype)
+        moved = [convert(o, x.dtype) if isinstance(o, Var) else o for o in operands]
+        of_x, *others = rule(gradient, x, *moved)
+        return [of_x, *(g if g is None else convert(g, wide) for g in others)]
+
+    return plain(own)
 
 
 def _normalized(gradient: Var, x: Var, mean: Var, factor: Var, axes: Sequence[int]) -> Var:
@@ -321,9 +333,9 @@ RULES: dict[str, Rule] = {
     "_softmax_backward_data": plain(_softmax),
     "_log_softmax_backward_data": plain(_log_softmax),
     "native_dropout_backward": promoted(lambda g, mask, scale: g * mask * scale),
-    "native_layer_norm_backward": plain(_layer_norm),
-    "native_group_norm_backward": plain(_group_norm),
-    **dict.fromkeys(("native_batch_norm_backward", "batch_norm_backward"), plain(_batch_norm)),
+    "native_layer_norm_backward": _of_norm(_layer_norm),
+    "native_group_norm_backward": _of_norm(_group_norm),
+    **dict.fromkeys(("native_batch_norm_backward", "batch_norm_backward"), _of_norm(_batch_norm)),
     "convolution_backward": _convolution,
     **{f"max_pool{n}d_with_indices_backward": _max_pool(n) for n in (2, 3)},
     **{f"adaptive_max_pool{n}d_backward": _max_pool(n) for n in (2, 3)},

@@ -11,7 +11,7 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, pr
 from oracles.exact.from_aten.memory import constant, numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import compare, pi, scalar, select
+from oracles.exact.program.primitives import compare, convert, pi, scalar, select
 from oracles.exact.program.primitives.arrays import index, reshape
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
 from oracles.exact.program.primitives.reductions import reduce_max
@@ -77,7 +77,13 @@ def normalized(x: Var, axes: Sequence[int], eps: float) -> tuple[Var, Var, Var]:
     return (x - mean) * factor, mean, factor
 
 
-def _affine(x: Var, weight: Var | None, bias: Var | None) -> Var:
+def in_dtype_of(x: Var, *parameters: Var | None) -> list[Var | None]:
+    """Parameters in the dtype of x: a norm of halves may have them in float32, and some kernels round all."""
+    return [p if p is None else convert(p, x.dtype) for p in parameters]
+
+
+def _affine(x: Var, *parameters: Var | None) -> Var:
+    weight, bias = in_dtype_of(x, *parameters)
     x = x if weight is None else x * weight
     return x if bias is None else x + bias
 
@@ -115,6 +121,7 @@ def _batch_norm(
     axes, wide = [a for a in range(x.ndim) if a != 1], (1, x.shape[1], *(1 for _ in x.shape[2:]))
     weight, bias = (v if v is None else reshape(v, wide) for v in (weight, bias))
     if not training:
+        mean, variance = in_dtype_of(x, mean, variance)
         assert mean is not None
         assert variance is not None
         out = (x - reshape(mean, wide)) * scalar("rsqrt", reshape(variance, wide) + eps)
