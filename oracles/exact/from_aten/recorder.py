@@ -285,6 +285,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var | Complex)]
         integers = not any(v.is_float for v in vars_)
         known = integers and all(isinstance(v, Var) and self.recorder.known(v) is not None for v in vars_)
+        decides = integers and not known and rule is not moved
+        decides = decides and _plain_name(func, bool(changed)) not in ON_INTEGERS
+        decided = self._decided(args, kwargs, changed) if decides and changed else None  # before it writes
         results = func(*args, **kwargs)
         found = tensors_of(results) or changed
         whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
@@ -292,9 +295,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if not integers and _cuts(func, kwargs, found, bool(changed)):
             # Which side of a step a rounded constant is on is known by running it, as NumPy and JAX do.
             whole = known = self._are_fixed(vars_)
-        if whole and not known and rule is not moved and _plain_name(func, bool(changed)) not in ON_INTEGERS:
-            decided, named_ = with_leaves(self._decided, (args, kwargs))
-            computed, known = func(*decided, **named_), True
+        if whole and decides:
+            exact_args, exact_kwargs = decided or self._decided(args, kwargs, changed)
+            computed, known = func(*exact_args, **exact_kwargs), True
         if not any(has_memory(t) or has_own_layout(t) for t in found):
             return results  # zeros and bare shapes that torch.func makes up
         if not changed and {key_of(t) for t in found} <= {key_of(t) for t in tensors}:
@@ -371,11 +374,15 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             operands = [self.memory.read(saved[i]) if i in saved else x for i, x in enumerate(operands)]
         return operands, named
 
-    def _decided(self, leaf: Any) -> Any:
-        """An integer tensor with the numbers that exact arithmetic gives it."""
-        if not isinstance(leaf, Tensor) or not self.memory.knows(leaf):
-            return leaf
-        return torch.from_numpy(np.array(self.recorder.decide(self.read(leaf)))).to(leaf.dtype)
+    def _decided(self, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
+        """The arguments, with the exact numbers of integers; what the operator writes into is a copy."""
+
+        def decided(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor) or not self.memory.knows(leaf):
+                return leaf.clone() if any(leaf is t for t in changed) else leaf
+            return torch.from_numpy(np.array(self.recorder.decide(self.read(leaf)))).to(leaf.dtype)
+
+        return with_leaves(decided, (args, kwargs))
 
     def _as_var(self, func: Any, tensor: Tensor, value: Any) -> Any:
         """What a rule gave, checked and in the dtype of the tensor it is for; None if it gave nothing."""
