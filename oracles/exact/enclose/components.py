@@ -17,10 +17,11 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import precision
-from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.program import Array, Equation, Program, Shape, Var
 
 MOST = 64  # kinks that are looked at one by one; more are told apart by their equation and number
 KNOWN_BITS = 32  # of an element that is not at a kink
@@ -29,6 +30,7 @@ GOLDEN = 0.618034  # its multiples are spread over [0, 1], so each equation has 
 
 Key: TypeAlias = tuple[str, *tuple[float, ...]]  # of a kink
 Operands: TypeAlias = dict[int, tuple[Equation, list[Array]]]  # by the number of the equation
+Takes: TypeAlias = Callable[[tuple[Var, ...], Shape], NDArray[np.bool_]]
 _Mask: TypeAlias = Callable[[int, Array], Array]  # of kinks, by the number of an equation and their own
 
 
@@ -53,10 +55,20 @@ class OneSide:
     """Watches an evaluation on a ray: keeps what kinks are made of, and takes one side of what is tied.
 
     What still meets there is one number all along: what the recorded code does with it is all that it does.
+    A maximum does not say. Its sides are alike, but where one of the two is held fixed (`x - x.detach()`).
+    That is seen by taking others.
+
+    Args:
+        takes: `takes(pair, shape)` says for which elements of a maximum of two values the first one is taken;
+            if not given, for all.
+
+    Attributes:
+        free: Whether such elements met.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, takes: Takes | None = None) -> None:
         self.operands: Operands = {}
+        self.takes, self.free = takes, False
         self._number = -1
 
     def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
@@ -67,8 +79,14 @@ class OneSide:
             return
         self.operands[self._number] = equation, operands
         tied = kink.tied(*operands, **equation.params)
-        if tied.any() and not equation.primitive.jumps:
-            result[tied] = kink.mixed(1.0, *operands, **equation.params)[tied]
+        if not tied.any() or equation.primitive.jumps:
+            return
+        result[tied] = kink.mixed(1.0, *operands, **equation.params)[tied]
+        if equation.params.get("closed", True) is None:
+            self.free = True
+            pair = equation.operands[:2]
+            others = tied & ~self.takes(pair, tied.shape) if self.takes else np.zeros(tied.shape, bool)
+            result[others] = kink.mixed(0.0, *operands, **equation.params)[others]
 
 
 def components(

@@ -25,12 +25,13 @@ from typing import NamedTuple
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
-from oracles.exact.enclose.components import Component, OneSide, Operands, components, is_known
+from oracles.exact.enclose.components import Component, OneSide, Operands, Takes, components, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.program import Array, Program
+from oracles.exact.program.program import Array, Program, Shape, Var
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
 LEAST_BITS = 128  # with which it is told what hangs on which kink
@@ -66,8 +67,11 @@ def resolve(
         found = []
         for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
             side = OneSide()
-            slopes = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side)
-            found.append(_Ray(_flat(slopes), side.operands))
+            slopes = _flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
+            for takes in _other_sides() if side.free else ():
+                others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
+                slopes = list(map(arb.union, slopes, _flat(others)))  # one that is no hull, if they agree
+            found.append(_Ray(slopes, side.operands))
         return found
 
     whole = _flat(hulls)
@@ -97,6 +101,22 @@ def resolve(
             for k in wide:
                 whole[k] = _union(known[k]) if _gains(whole[k], known[k]) else whole[k]
     return _shaped(whole, hulls)
+
+
+def _other_sides() -> Iterator[Takes]:
+    """What else may be taken where numbers meet all along: the other side, and either by chance.
+
+    A maximum's gradient chooses once for each of the two, and both times alike.
+    """
+    yield lambda pair, shape: np.zeros(shape, bool)
+    rng, known = np.random.default_rng(0), dict[tuple[Var, ...], NDArray[np.bool_]]()
+
+    def by_chance(pair: tuple[Var, ...], shape: Shape) -> NDArray[np.bool_]:
+        if pair not in known:
+            known[pair] = rng.random(shape) < 0.5
+        return known[pair]
+
+    yield by_chance
 
 
 def _flat(arrays: Sequence[Array]) -> list[arb]:

@@ -300,13 +300,36 @@ def _unfold(gradient: Var, size: Sequence[int], dim: int, width: int, step: int)
     return scatter_add(gradient, where.numpy(), tuple(size))
 
 
+def _directions(difference: Var, distance: Var, gradient: Var) -> Var:
+    """g d / |d|, and 0 where the distance is 0, as the kernel has it."""
+    some = compare("gt", distance, 0.0)
+    share = select(some, gradient / select(some, distance, 1.0), 0.0)
+    return difference * reshape(share, (*share.shape, 1))
+
+
+def _cdist(call: OperatorCall, gradient: Var, x: Var, y: Var, p: float, distance: Var) -> Var:
+    if p != 2:
+        return pulled(call, "_cdist_forward", gradient, (x, y, p, None))[0]
+    rows, columns = index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+    return reduce_sum(_directions(rows - columns, distance, gradient), (distance.ndim - 1,))
+
+
+def _pdist(call: OperatorCall, gradient: Var, x: Var, p: float, distance: Var) -> Var:
+    if p != 2:
+        return pulled(call, "_pdist_forward", gradient, (x, p))[0]
+    first, second = np.triu_indices(x.shape[0], 1)
+    found = _directions(x[first] - x[second], distance, gradient)
+    where = np.concatenate([first, second])[:, None] * x.shape[1] + np.arange(x.shape[1])
+    return scatter_add(concatenate((found, -found), 0), where, x.shape)
+
+
 _SAME = words(
     "gelu hardtanh hardswish hardsigmoid logit softshrink hardshrink"
     " binary_cross_entropy soft_margin_loss multi_margin_loss avg_pool2d avg_pool3d"
     " _adaptive_avg_pool2d _adaptive_avg_pool3d reflection_pad1d reflection_pad2d reflection_pad3d"
     " replication_pad1d replication_pad2d replication_pad3d"
 )
-_FORWARDS = words("multilabel_margin_loss nll_loss nll_loss2d _cdist _pdist")
+_FORWARDS = words("multilabel_margin_loss nll_loss nll_loss2d")
 _RESAMPLERS = words(
     "upsample_linear1d upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d upsample_nearest1d"
     " upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d"
@@ -318,6 +341,8 @@ RULES: dict[str, Rule] = {
     **{f"{name}_backward": _of(name, drop=1) for name in ("leaky_relu", "rrelu_with_noise")},
     **{f"{name}_backward": _of(f"{name}_forward", drop=1) for name in _FORWARDS},
     **{f"{name}_backward": _resampled(name) for name in _RESAMPLERS},
+    "_cdist_backward": _cdist,
+    "_pdist_backward": _pdist,
     "glu_backward": plain(_glu),
     "silu_backward": promoted(_silu),
     "mish_backward": promoted(_mish),

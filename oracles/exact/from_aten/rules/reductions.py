@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
-from oracles.exact.from_aten.memory import constant
+from oracles.exact.from_aten.memory import constant, numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
@@ -91,11 +91,13 @@ def _with_mean(spread: Callable[..., Var]) -> Rule:
     return rule
 
 
-def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False) -> Var:
-    """(sum |x|^p)^(1/p), and its limits: the largest, the smallest, the count of what is not 0."""
+def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False, zeros: bool = False) -> Var:
+    """(sum |x|^p)^(1/p), and its limits: the largest, the smallest, the count of what is not 0.
+
+    Where all of x is 0 it has a corner, for p > 1 too. If there are `zeros` it is the sum of sizes there:
+    among its slopes are those of the norm.
+    """
     over, order = axes(x, dim), 2.0 if order is None else float(order)
-    if order == 2:
-        return scalar("sqrt", reduce_sum(f.square(x), over, keepdim))
     if order == 0:
         return reduce_sum(convert(compare("ne", x, 0.0), x.dtype), over, keepdim)
     size = f.absolute(x)
@@ -103,8 +105,25 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
         return reduce_sum(size, over, keepdim)
     if math.isinf(order):
         return (r.reduce_max if order > 0 else r.reduce_min)(size, over, keepdim)
-    total = reduce_sum(f.power(size, order), over, keepdim)
-    return scalar("exp", scalar("log", total) / order)
+    total = reduce_sum(f.square(x) if order == 2 else f.power(size, order), over, keepdim)
+    if not (zeros and order > 1):
+        return _root(total, order)
+    some = compare("gt", total, 0.0)
+    return select(some, _root(select(some, total, 1.0), order), reduce_sum(size, over, keepdim))
+
+
+def _root(total: Var, order: float) -> Var:
+    return scalar("sqrt", total) if order == 2 else scalar("exp", scalar("log", total) / order)
+
+
+def _has_zeros(call: OperatorCall) -> bool:
+    return bool((numbers(call.results[0]) == 0).any())
+
+
+def _norm(
+    call: OperatorCall, x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False, **_: Any
+) -> Var:
+    return norm(convert(x, call.dtype), order, dim, keepdim, _has_zeros(call))
 
 
 def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
@@ -114,15 +133,15 @@ def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
     return x * factor
 
 
-def _cdist(x: Var, y: Var, p: float = 2, *_: Any) -> Var:
+def _cdist(call: OperatorCall, x: Var, y: Var, p: float = 2, *_: Any) -> Var:
     rows = index(x, lambda q: q[..., :, None, :])
     columns = index(y, lambda q: q[..., None, :, :])
-    return norm(rows - columns, p, -1)
+    return norm(rows - columns, p, -1, zeros=_has_zeros(call))
 
 
-def _pdist(x: Var, p: float = 2) -> Var:
+def _pdist(call: OperatorCall, x: Var, p: float = 2) -> Var:
     first, second = np.triu_indices(x.shape[0], 1)
-    return norm(x[first] - x[second], p, -1)
+    return norm(x[first] - x[second], p, -1, zeros=_has_zeros(call))
 
 
 _REDUCERS = {
@@ -156,12 +175,10 @@ RULES: dict[str, Rule] = {
     "std": plain(_deviation),
     "var_mean": plain(_with_mean(_variance)),
     "std_mean": plain(_with_mean(_deviation)),
-    **dict.fromkeys(
-        ("linalg_vector_norm", "norm"), lambda call, x, *args, **kw: norm(convert(x, call.dtype), *args, **kw)
-    ),
-    "dist": plain(lambda x, y, p=2: norm(x - y, p)),
+    **dict.fromkeys(("linalg_vector_norm", "norm"), _norm),
+    "dist": lambda call, x, y, p=2: norm(x - y, p, zeros=_has_zeros(call)),
     "renorm": plain(_renorm),
-    "_cdist_forward": plain(_cdist),
-    "_pdist_forward": plain(_pdist),
+    "_cdist_forward": _cdist,
+    "_pdist_forward": _pdist,
     "trace": plain(lambda x: reduce_sum(index(x, np.diagonal), (0,))),
 }

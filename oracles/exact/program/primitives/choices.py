@@ -237,7 +237,7 @@ def select(pred: Var, x: Operand, y: Operand) -> Var:
     return like.builder.elementwise("select", pred, x, y, dtype=like.dtype)
 
 
-def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
+def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
     def choose(a: arb, b: arb, x: arb, y: arb) -> arb:
         if a > b:
             return x
@@ -255,14 +255,16 @@ def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
     return each(choose, a, b, x, y)
 
 
-def _tied(a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
+def _tied(a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
     pairs = zip(as_balls(a).ravel().tolist(), as_balls(b).ravel().tolist(), strict=True)
     return np.array([not (a > b or a < b) for a, b in pairs], bool).reshape(a.shape)
 
 
-def _blend_mixed(share: float, a: Array, b: Array, x: Array, y: Array, *, closed: bool) -> Array:
-    one, other = (x, y) if closed else (y, x)
-    return np.asarray(one if share == 1 else share * one + (1 - share) * other)
+def _blend_mixed(share: float, a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
+    one, other = (y, x) if closed is False else (x, y)
+    if share in (0, 1):
+        return np.asarray(one if share else other)
+    return np.asarray(share * one + (1 - share) * other)
 
 
 def _blend_transpose(equation: Equation, k: int, ct: Var) -> Var:
@@ -282,10 +284,11 @@ blend_ = Primitive(
 )
 
 
-def blend(a: Var, b: Var, x: Var | None, y: Var | None, like: Var, closed: bool = True) -> Var:
+def blend(a: Var, b: Var, x: Var | None, y: Var | None, like: Var, closed: bool | None = None) -> Var:
     """x where a > b, y where a < b, their hull where neither is certain; None is zero, shaped like `like`.
 
-    Where a and b are one number, the recorded code takes x if it is `closed`, else y.
+    Where a and b are one number, the recorded code takes x if it is `closed`, y if not, and if that is None,
+    as in a maximum, either.
     """
     zero = like.builder.constant(0.0, like.dtype)
     chosen = zero if x is None else x, zero if y is None else y
