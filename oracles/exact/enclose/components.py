@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import precision
+from oracles.exact.program.primitives.choices import blend_
 from oracles.exact.program.program import Array, Equation, Program, Shape, Var
 
 MOST = 64  # kinks that are looked at one by one; more are told apart by their equation and number
@@ -59,8 +60,8 @@ class OneSide:
     That is seen by taking others.
 
     Args:
-        takes: `takes(pair, shape)` says for which elements of a maximum of two values the first one is taken;
-            if not given, for all.
+        takes: `takes(whose, shape)` says for which elements of a maximum of these the first one is taken; for
+            that of rows, or an order, as a whole, which has the shape (). If not given, for all.
 
     Attributes:
         free: Whether such elements met.
@@ -82,10 +83,11 @@ class OneSide:
         if not tied.any() or equation.primitive.jumps:
             return
         result[tied] = kink.mixed(1.0, *operands, **equation.params)[tied]
-        if equation.params.get("closed", True) is None:
+        if equation.params.get("closed") is None:
             self.free = True
-            pair = equation.operands[:2]
-            others = tied & ~self.takes(pair, tied.shape) if self.takes else np.zeros(tied.shape, bool)
+            pairs = equation.primitive is blend_
+            whose, shape = equation.operands[: 1 + pairs], tied.shape if pairs else ()
+            others = tied & ~self.takes(whose, shape) if self.takes else np.zeros(tied.shape, bool)
             result[others] = kink.mixed(0.0, *operands, **equation.params)[others]
 
 

@@ -106,15 +106,15 @@ def resolve(
 def _other_sides() -> Iterator[Takes]:
     """What else may be taken where numbers meet all along: the other side, and either by chance.
 
-    A maximum's gradient chooses once for each of the two, and both times alike.
+    A maximum's gradient chooses once for each of what it is of, and each time alike.
     """
-    yield lambda pair, shape: np.zeros(shape, bool)
+    yield lambda whose, shape: np.zeros(shape, bool)
     rng, known = np.random.default_rng(0), dict[tuple[Var, ...], NDArray[np.bool_]]()
 
-    def by_chance(pair: tuple[Var, ...], shape: Shape) -> NDArray[np.bool_]:
-        if pair not in known:
-            known[pair] = rng.random(shape) < 0.5
-        return known[pair]
+    def by_chance(whose: tuple[Var, ...], shape: Shape) -> NDArray[np.bool_]:
+        if whose not in known:
+            known[whose] = np.asarray(rng.random(shape) < 0.5)
+        return known[whose]
 
     yield by_chance
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 import pytest
 import torch
 from torch import Tensor
@@ -45,6 +47,12 @@ def test_what_is_0_all_along_has_the_slope_0(name):
         lambda x: functional.l1_loss(x, x.detach()),
         lambda x: functional.relu(x - x.detach()),
         lambda x: (x - x.detach()).abs() - (x.detach() - x).abs().flip(0),
+        lambda x: x.clamp(min=x.detach()),
+        lambda x: torch.stack([x, x.detach()]).amax(0),
+        lambda x: torch.cat([x, x.detach()], 1).amin(1),
+        lambda x: torch.stack([x.detach(), x]).max(0).values,
+        lambda x: torch.stack([x, x.detach()]).sort(0).values[1],
+        lambda x: functional.max_pool1d(torch.stack([x, x.detach()], -1), 2),
     ],
 )
 def test_what_meets_what_is_held_fixed_has_every_slope_between(f):
@@ -77,3 +85,16 @@ class Off(torch.autograd.Function):
 
 def test_a_factor_in_the_gradient_of_distances_is_wrong():
     assert check_gradient(Off.apply, (X,)).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: jnp.abs(x - jax.lax.stop_gradient(x)),
+        lambda x: jnp.maximum(x, jax.lax.stop_gradient(x)),
+        lambda x: jnp.stack([x, jax.lax.stop_gradient(x)]).max(0),
+        lambda x: jnp.sort(jnp.stack([jax.lax.stop_gradient(x), x]), 0)[0],
+    ],
+)
+def test_so_it_is_in_jax(f):
+    assert check_gradient(f, (jnp.asarray(X.numpy()),)).verdict is Verdict.CONVENTION
