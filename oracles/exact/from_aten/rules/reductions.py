@@ -14,6 +14,7 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
+from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Primitive, Var
 
 Dim = int | Sequence[int] | None
@@ -108,8 +109,12 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     total = reduce_sum(f.square(x) if order == 2 else f.power(size, order), over, keepdim)
     if not (zeros and order > 1):
         return _root(total, order)
+    return _rooted(total, order, reduce_sum(size, over, keepdim))
+
+
+def _rooted(total: Var, order: float, sizes: Var) -> Var:
     some = compare("gt", total, 0.0)
-    return select(some, _root(select(some, total, 1.0), order), reduce_sum(size, over, keepdim))
+    return select(some, _root(select(some, total, 1.0), order), sizes)
 
 
 def _root(total: Var, order: float) -> Var:
@@ -137,6 +142,19 @@ def _cdist(call: OperatorCall, x: Var, y: Var, p: float = 2, *_: Any) -> Var:
     rows = index(x, lambda q: q[..., :, None, :])
     columns = index(y, lambda q: q[..., None, :, :])
     return norm(rows - columns, p, -1, zeros=_has_zeros(call))
+
+
+def _euclidean_dist(x: Var, y: Var) -> Var:
+    """Distances between many rows, of d numbers: the kernel multiplies matrices, |x|^2 + |y|^2 - 2 x y.
+
+    These are d + 2 products, whose sizes sum to 2 (|x|^2 + |y|^2) at most, so the square is off by
+    2 (d + 3) u of |x|^2 + |y|^2; and these two are off by (d + 1) u.
+    """
+    rows, columns = index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+    apart, last = rows - columns, (rows.ndim - 1,)
+    sizes = reduce_sum(f.square(rows), last) + reduce_sum(f.square(columns), last)
+    total = rough(reduce_sum(f.square(apart), last), "itself", (sizes,), 3 * x.shape[-1] + 8)
+    return _rooted(total, 2.0, reduce_sum(f.absolute(apart), last))
 
 
 def _pdist(call: OperatorCall, x: Var, p: float = 2) -> Var:
@@ -180,5 +198,6 @@ RULES: dict[str, Rule] = {
     "renorm": plain(_renorm),
     "_cdist_forward": _cdist,
     "_pdist_forward": _pdist,
+    "_euclidean_dist": plain(_euclidean_dist),
     "trace": plain(lambda x: reduce_sum(index(x, np.diagonal), (0,))),
 }
