@@ -11,6 +11,7 @@ import numpy as np
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
 from oracles.exact.from_aten.memory import constant, numbers
 from oracles.exact.program import functions as f
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
@@ -109,11 +110,11 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     total = reduce_sum(f.square(x) if order == 2 else f.power(size, order), over, keepdim)
     if not (zeros and order > 1):
         return _root(total, order)
-    return _rooted(total, order, reduce_sum(size, over, keepdim))
+    return _rooted(total, order, x, over, keepdim)
 
 
-def _rooted(total: Var, order: float, sizes: Var) -> Var:
-    some = compare("gt", total, 0.0)
+def _rooted(total: Var, order: float, x: Var, over: Sequence[int] = (-1,), keepdim: bool = False) -> Var:
+    some, sizes = compare("gt", total, 0.0), reduce_sum(f.absolute(x), [a % x.ndim for a in over], keepdim)
     return select(some, _root(select(some, total, 1.0), order), sizes)
 
 
@@ -139,9 +140,25 @@ def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
 
 
 def _cdist(call: OperatorCall, x: Var, y: Var, p: float = 2, *_: Any) -> Var:
-    rows = index(x, lambda q: q[..., :, None, :])
-    columns = index(y, lambda q: q[..., None, :, :])
+    rows, columns = _apart(x, y)
+    if x is y and p == 2:
+        return _of_itself(reduce_sum(f.square(rows - columns), (rows.ndim - 1,)), rows - columns)
     return norm(rows - columns, p, -1, zeros=_has_zeros(call))
+
+
+def _apart(x: Var, y: Var) -> tuple[Var, Var]:
+    """The rows of both, each beside all of the other."""
+    return index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+
+
+def _itself(total: Var) -> Var:
+    """Which distances between the rows of one array are those of a row to itself: 0, wherever it is."""
+    return total.builder.constant(np.broadcast_to(np.eye(total.shape[-1], dtype=bool), total.shape))
+
+
+def _of_itself(total: Var, apart: Var) -> Var:
+    itself = _itself(total)
+    return select(itself, 0.0, _rooted(select(itself, 1.0, total), 2.0, apart))
 
 
 def _euclidean_dist(x: Var, y: Var) -> Var:
@@ -150,11 +167,16 @@ def _euclidean_dist(x: Var, y: Var) -> Var:
     These are d + 2 products, whose sizes sum to 2 (|x|^2 + |y|^2) at most, so the square is off by
     2 (d + 3) u of |x|^2 + |y|^2; and these two are off by (d + 1) u.
     """
-    rows, columns = index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+    rows, columns = _apart(x, y)
     apart, last = rows - columns, (rows.ndim - 1,)
     sizes = reduce_sum(f.square(rows), last) + reduce_sum(f.square(columns), last)
-    total = rough(reduce_sum(f.square(apart), last), "itself", (sizes,), 3 * x.shape[-1] + 8)
-    return _rooted(total, 2.0, reduce_sum(f.absolute(apart), last))
+    units = 3 * x.shape[-1] + 8
+    total = rough(reduce_sum(f.square(apart), last), "itself", (sizes,), units)
+    if x is not y:
+        return _rooted(total, 2.0, apart)
+    far = math.sqrt(units / format_of(x.dtype).unit)  # of a row from itself: the root of what is lost
+    own = select(_itself(total), scalar("sqrt", sizes), 0.0)
+    return rough(_of_itself(total, apart), "itself", (own,), far)
 
 
 def _pdist(call: OperatorCall, x: Var, p: float = 2) -> Var:
