@@ -379,9 +379,7 @@ TANGENTS(rough_tanh_all, rough_exponentials, rough_add, rough_div)
   APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt)
 #define WAVES(APPLY) APPLY(sin) APPLY(cos)
 #define OTHER_SMOOTH(APPLY) APPLY(tan) APPLY(cosh) APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
-#define SMOOTH(APPLY) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(tan) \
-  APPLY(sinh) APPLY(cosh) APPLY(asinh) APPLY(acosh) APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt) \
-  APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
+#define SMOOTH(APPLY) MONOTONE(APPLY) WAVES(APPLY) OTHER_SMOOTH(APPLY)
 /* Those of them, and log, that have a rough kernel; tanh has one, too. */
 #define TABLED(APPLY) APPLY(log) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) \
   APPLY(lgamma) APPLY(digamma) APPLY(trigamma)

@@ -83,11 +83,13 @@ class OneSide:
         if not tied.any() or equation.primitive.jumps:
             return
         result[tied] = kink.mixed(1.0, *operands, **equation.params)[tied]
-        if equation.params.get("closed") is None:
-            self.free = True
+        if equation.params.get("closed") is not None:
+            return
+        self.free = True
+        if self.takes:
             pairs = equation.primitive is blend_
             whose, shape = equation.operands[: 1 + pairs], tied.shape if pairs else ()
-            others = tied & ~self.takes(whose, shape) if self.takes else np.zeros(tied.shape, bool)
+            others = tied & ~self.takes(whose, shape)
             result[others] = kink.mixed(0.0, *operands, **equation.params)[others]
 
 

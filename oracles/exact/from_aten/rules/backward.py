@@ -17,6 +17,7 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, pr
 from oracles.exact.from_aten.rules.losses import MEAN
 from oracles.exact.from_aten.rules.networks import attention_scores, shared_heads
 from oracles.exact.from_aten.rules.pullback import pulled
+from oracles.exact.from_aten.rules.reductions import beside
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, scalar, select
 from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape, scatter_add
@@ -310,7 +311,7 @@ def _directions(difference: Var, distance: Var, gradient: Var) -> Var:
 def _cdist(call: OperatorCall, gradient: Var, x: Var, y: Var, p: float, distance: Var) -> Var:
     if p != 2:
         return pulled(call, "_cdist_forward", gradient, (x, y, p, None))[0]
-    rows, columns = index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+    rows, columns = beside(x, y)
     return reduce_sum(_directions(rows - columns, distance, gradient), (distance.ndim - 1,))
 
 

@@ -126,9 +126,7 @@ def _has_zeros(call: OperatorCall) -> bool:
     return bool((numbers(call.results[0]) == 0).any())
 
 
-def _norm(
-    call: OperatorCall, x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False, **_: Any
-) -> Var:
+def _norm(call: OperatorCall, x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False) -> Var:
     return norm(convert(x, call.dtype), order, dim, keepdim, _has_zeros(call))
 
 
@@ -139,16 +137,17 @@ def _renorm(x: Var, p: float, dim: int, maxnorm: float) -> Var:
     return x * factor
 
 
-def _cdist(call: OperatorCall, x: Var, y: Var, p: float = 2, *_: Any) -> Var:
-    rows, columns = _apart(x, y)
-    if x is y and p == 2:
-        return _of_itself(reduce_sum(f.square(rows - columns), (rows.ndim - 1,)), rows - columns)
-    return norm(rows - columns, p, -1, zeros=_has_zeros(call))
-
-
-def _apart(x: Var, y: Var) -> tuple[Var, Var]:
+def beside(x: Var, y: Var) -> tuple[Var, Var]:
     """The rows of both, each beside all of the other."""
     return index(x, lambda q: q[..., :, None, :]), index(y, lambda q: q[..., None, :, :])
+
+
+def _cdist(call: OperatorCall, x: Var, y: Var, p: float = 2, *_: Any) -> Var:
+    rows, columns = beside(x, y)
+    apart = rows - columns
+    if x is y and p == 2:
+        return _of_itself(reduce_sum(f.square(apart), (apart.ndim - 1,)), apart)
+    return norm(apart, p, -1, zeros=_has_zeros(call))
 
 
 def _itself(total: Var) -> Var:
@@ -167,7 +166,7 @@ def _euclidean_dist(x: Var, y: Var) -> Var:
     These are d + 2 products, whose sizes sum to 2 (|x|^2 + |y|^2) at most, so the square is off by
     2 (d + 3) u of |x|^2 + |y|^2; and these two are off by (d + 1) u.
     """
-    rows, columns = _apart(x, y)
+    rows, columns = beside(x, y)
     apart, last = rows - columns, (rows.ndim - 1,)
     sizes = reduce_sum(f.square(rows), last) + reduce_sum(f.square(columns), last)
     units = 3 * x.shape[-1] + 8

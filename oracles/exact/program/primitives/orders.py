@@ -95,14 +95,17 @@ def as_it_ran(elements: Array, found: Array, axis: int, start: int = 0) -> Array
         start: The place in order of the first of these.
     """
     rows, places = (np.moveaxis(a, axis, -1) for a in (elements, found))
-    order = np.argsort(rows, -1, kind="stable")
-    in_order = np.take_along_axis(rows, order, -1)
+    stable = np.argsort(rows, -1, kind="stable")
+    in_order = np.take_along_axis(rows, stable, -1)
     if not (in_order[..., 1:] == in_order[..., :-1]).any():
         return None
-    for k, own in enumerate(np.moveaxis(places, -1, 0)[..., None], start):
-        there = np.argmax(order == own, -1)[..., None]
-        np.put_along_axis(order, there, order[..., k, None], -1)
-        order[..., k, None] = own
+    taken = np.zeros(rows.shape, bool)
+    np.put_along_axis(taken, places, True, -1)
+    if (taken.sum(-1) != places.shape[-1]).any():
+        return None
+    left = rows.shape[-1] - places.shape[-1]
+    rest = stable[~np.take_along_axis(taken, stable, -1)].reshape(*rows.shape[:-1], left)
+    order = np.concatenate([rest[..., :start], places, rest[..., start:]], -1)
     same = np.array_equal(np.take_along_axis(rows, order, -1), in_order)
     return np.moveaxis(order, -1, axis) if same else None
 
