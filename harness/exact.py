@@ -185,4 +185,5 @@ def _limits(max_bits: int, seconds: float, bits: int) -> Limits:
         given.integer("max_bits", max_bits, 32),
         given.number("seconds", seconds),
         raised_by=("max_bits", "seconds"),
+        promised=True,
     )

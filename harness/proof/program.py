@@ -193,7 +193,8 @@ def _zeros(
 ) -> Zeros | None:
     """What tells how far rounding carries elements that are 0; None where their bound has an end."""
     unbounded = (
-        zero.any() and not (isinstance(balls, Pairs) or all_finite(balls[zero]))
+        zero.any()
+        and not (np.isfinite(balls.r[zero]).all() if isinstance(balls, Pairs) else all_finite(balls[zero]))
         for zero, balls in zip(truth.zero, found.found, strict=True)
     )
     return Zeros(recording.program, recording.values, machine, work) if any(unbounded) else None

@@ -84,7 +84,8 @@ def _beyond(balls: Array | Pairs | None, value: Array) -> tuple[NDArray[np.bool_
     if balls is None:
         return np.zeros(value.shape, bool), np.zeros(value.shape, bool)
     if isinstance(balls, Pairs):
-        return ~balls.contains(value.astype(np.float64)), np.isfinite(balls.r)
+        numbers, finite = value.astype(np.float64), np.isfinite(balls.r)
+        return np.isnan(numbers) | (finite & ~balls.contains(numbers)), finite
     flat, numbers = balls.ravel().tolist(), value.astype(np.float64).ravel()
     finite = np.fromiter(map(arb.is_finite, flat), bool, len(flat))
     inside = np.fromiter(map(contains, flat, numbers.tolist()), bool, len(flat))
@@ -172,6 +173,6 @@ def _first(where: Array) -> tuple[int, ...]:
 def _widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far apart two values in a ball can be; `otherwise` where it has no end."""
     if isinstance(balls, Pairs):
-        return 2 * balls.r
+        return np.where(np.isfinite(balls.r), 2 * balls.r, otherwise)
     widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
     return np.where(np.isfinite(widths), widths, otherwise)

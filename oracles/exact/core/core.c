@@ -73,6 +73,12 @@ INLINE double lost(double h) { return 10 * U2 * fabs(h); }
 INLINE ball either(int first, ball x, ball y) {
   return (ball){first ? x.h : y.h, first ? x.l : y.l, first ? x.r : y.r};
 }
+/* What has no end, as Arb's ball of it: {0, 0, infinity} and no other. What is merely not known has another radius that is
+   not finite, or another midpoint. */
+static const ball ENDLESS = {0, 0, INFINITY}, LOST = {NAN, NAN, NAN};
+INLINE int is_endless(ball x) { return (x.h == 0) & (x.l == 0) & (x.r == INFINITY); }
+INLINE int is_settled(ball x) { return (x.r < INFINITY) | is_endless(x); } /* known, or known to have no end */
+INLINE int are_endless(ball x, ball y) { return (is_endless(x) | is_endless(y)) & is_settled(x) & is_settled(y); }
 /* Whether one of two balls that are known is an infinity. */
 INLINE int infinite(ball x, ball y) {
   return ((fabs(x.h) == INFINITY) | (fabs(y.h) == INFINITY)) & (x.r + y.r < INFINITY);
@@ -111,7 +117,7 @@ INLINE ball quotient(ball x, ball y) {
   double r = (rest / below + ETA) * UP;
   int known = below > 0x1p-400, zero = (x.h == 0) & (x.r == 0);
   r = divides(z, x, y) ? 0.0 : r;
-  return either(zero & known, (ball){0, 0, 0}, with(z, known ? r : INFINITY));
+  return either(zero & known, (ball){0, 0, 0}, with(z, known ? r : NAN));
 }
 INLINE ball root(ball x) {
   double s = sqrt(x.h);
@@ -122,7 +128,7 @@ INLINE ball root(ball x) {
   double below = (x.h * (1 - 0x1p-50) - x.r) * (1 - 0x1p-50);
   double rest = fabs(d.h) * (1 + 0x1p-50) + lost(p.h) + x.r + ETA;
   double r = (rest / (sqrt(below) * (1 - 0x1p-50) + z.h * (1 - 0x1p-50))) * (1 + 0x1p-49) * UP;
-  return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, with(z, below > 0x1p-400 ? r : INFINITY));
+  return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, with(z, below > 0x1p-400 ? r : NAN));
 }
 
 /* The ends of a ball, outwards; those of a double itself are that. */
@@ -167,7 +173,7 @@ INLINE ball raised(ball x, reduced t, dd power, double own) {
   memcpy(&scale, &high, 8);
   dd z = {p.h * scale * rest, p.l * scale * rest};
   double relative = x.r * (1 + x.r * (0.5 + 0.25 * x.r)) * (1 + 0x1p-40) + own, r = (z.h * relative + ETA) * UP;
-  r = (x.h >= -747) & (x.h <= 700) & (x.r <= 0.5) ? r : INFINITY;
+  r = (x.h >= -747) & (x.h <= 700) & (x.r <= 0.5) ? r : NAN;
   int one = (x.h == 0) & (x.r == 0), none = (x.h + x.r) + x.l < -746; /* e^-746 < 2^-1076 */
   z.h = one ? 1.0 : none ? 0.0 : z.h;
   z.l = one | none ? 0.0 : z.l;
@@ -233,13 +239,13 @@ typedef struct {
   double once;             /* whether an exact 1 stays, as exp(0) is exact in every library */
 } format;
 
-INLINE int not_negative(ball x) { return x.h - fabs(x.h) * 0x1p-50 - x.r >= 0; }
+INLINE int not_negative(ball x) { return (x.h - x.r) + x.l >= 0; } /* x.h - x.r is exact where x.l matters */
 /* The part of a ball that is not below 0, for a number that is not: [0, high] ends at 0 exactly. */
 INLINE ball nonnegative(ball x) {
   double low = x.h - x.r, high = (x.h + x.r + (fabs(x.h) + x.r) * 0x1p-50) * UP;
   high = high > 0 ? high : 0.0 * (x.h + x.r);
   double half = 0.5 * high + ((high > 0) & (high < 0x1p-1000) ? 0x1p-1074 : 0.0);
-  return either(low < 0, (ball){half, 0, half}, x);
+  return either((low < 0) & !is_endless(x), (ball){half, 0, half}, x);
 }
 /* The part that is not above a limit, for a number that is not: it ends there exactly. */
 INLINE ball at_most(ball x, double limit) {
@@ -251,22 +257,22 @@ INLINE ball at_most(ball x, double limit) {
 INLINE ball at_least(ball x, double limit) { return negative(at_most(negative(x), -limit)); }
 /* As an operation finds a number where one below the normal numbers may be flushed before it is used. */
 INLINE ball found_stored(ball x, double normal) {
-  int stays = is_exactly(x, 0) | (fabs(x.h) - slack(x) >= normal);
+  int stays = is_exactly(x, 0) | (fabs(x.h) - slack(x) >= normal) | is_endless(x);
   return either(stays, x, hull(x, (ball){0, 0, 0}));
 }
 INLINE ball top_end(ball x) { return (ball){upper(x), 0, x.r < INFINITY ? 0.0 * upper(x) : INFINITY}; }
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
   return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
 }
-INLINE ball grown(ball x, format f, int64_t *unknown) {
+INLINE ball grown(ball x, format f) {
   ball z = widened(x, f.relative), ended = z;
   double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r;
   int stays = (((x.h == 0) | (size == INFINITY)) & (x.r == 0)) | ((f.once != 0) & (x.h == 1) & (x.l == 0) & (x.r == 0));
   int inside = (size < f.great) & (size > f.small) & (4 * z.r < size);
-  *unknown |= !(stays | inside | (above < f.overflow));
   ended.r = (f.lost != 0) & !(below > f.normal) ? (z.r + f.lost) * UP : z.r;
   ended = either(not_negative(x), nonnegative(ended), ended);
-  return either(stays, x, either(inside, z, ended));
+  ended.r = above < f.overflow ? ended.r : NAN;
+  return either(stays | is_endless(x), x, either(inside, z, ended));
 }
 /* Whether these are integers of at most so much. */
 static int integers_to(double most, const double *arena, const operand *o, int64_t size) {
@@ -381,11 +387,11 @@ WITH_NUMBER(stored_ones, found_stored(X, number))
 
 /* Of a wide ball: a function that only rises, or only falls, lies between its values at the ends; a wave in [-1, 1]. */
 typedef void function_of(int64_t, view, double *, double *, double *);
-static void by_ends(int64_t count, view x, function_of *all, double *h, double *l, double *r) {
+static void by_ends(int64_t count, view x, function_of *all, int relative, double *h, double *l, double *r) {
   for (int64_t i = 0; i < count; i++) {
-    int wide = (x.r[i] > 0x1p-5) | ((x.r[i] > 0) & !(r[i] < INFINITY));
+    int wide = (x.r[i] > 0x1p-5 * (relative ? fabs(x.h[i]) : 1)) | ((x.r[i] > 0) & !(r[i] < INFINITY));
     if (!(wide & (x.r[i] < INFINITY))) continue;
-    double ends[2] = {lower(X), upper(X)}, none[2] = {0, 0}, eh[2], el[2], er[2];
+    double low = lower(X), ends[2] = {not_negative(X) & (low < 0) ? 0 : low, upper(X)}, none[2] = {0, 0}, eh[2], el[2], er[2];
     all(2, (view){ends, none, none}, eh, el, er);
     ball z = hull((ball){eh[0], el[0], er[0]}, (ball){eh[1], el[1], er[1]});
     if ((z.r < INFINITY) & !(r[i] <= z.r)) { h[i] = z.h; l[i] = z.l; r[i] = z.r; }
@@ -394,6 +400,14 @@ static void by_ends(int64_t count, view x, function_of *all, double *h, double *
 static void by_size(int64_t count, view x, double *h, double *l, double *r) {
   for (int64_t i = 0; i < count; i++)
     if (!(r[i] < INFINITY) & (fabs(x.h[i]) < INFINITY) & (x.r[i] < INFINITY)) { h[i] = 0; l[i] = 0; r[i] = 1; }
+}
+/* A sum of what is not below 0 is not either, wherever its ball would reach. */
+static void nonnegative_sums(int64_t count, view x, view y, double *h, double *l, double *r) {
+  for (int64_t i = 0; i < count; i++) {
+    if (!((h[i] <= r[i]) & (r[i] < INFINITY)) || !(not_negative(X) & not_negative(Y))) continue;
+    ball z = nonnegative((ball){h[i], l[i], r[i]});
+    h[i] = z.h; l[i] = z.l; r[i] = z.r;
+  }
 }
 /* A quotient by a wide ball, from the ends of both. */
 INLINE ball by_corners(ball x, ball y) {
@@ -406,9 +420,26 @@ static void wide_quotients(int64_t count, view x, view y, double *h, double *l, 
   for (int64_t i = 0; i < count; i++) {
     if (!(y.r[i] > 0x1p-5 * fabs(y.h[i]))) continue;
     ball z = by_corners(X, Y);
-    if (z.r < r[i]) { h[i] = z.h; l[i] = z.l; r[i] = z.r; }
+    if ((z.r < INFINITY) & !(r[i] <= z.r)) { h[i] = z.h; l[i] = z.l; r[i] = z.r; }
   }
 }
+/* What has no end where Arb's has none: what is made of such a ball, quotients by a ball that reaches 0, and roots and
+   logarithms of one that reaches below. All else without a radius is merely not known. */
+INLINE int around_zero(ball x) { return (fabs(x.h) <= x.r) & (x.r < INFINITY); }
+INLINE int below_zero(ball x) { return (x.h < x.r) & (x.r < INFINITY) & (x.h > -INFINITY); }
+#define WHERE_ENDLESS(name, condition) \
+  static void name(int64_t count, view x, view y, double *h, double *l, double *r) { \
+    (void)y; \
+    for (int64_t i = 0; i < count; i++) \
+      if (!(r[i] < INFINITY)) { \
+        int endless = condition; \
+        h[i] = endless ? 0 : h[i]; l[i] = endless ? 0 : l[i]; r[i] = endless ? INFINITY : NAN; \
+      } \
+  }
+WHERE_ENDLESS(endless_of_two, are_endless(X, Y))
+WHERE_ENDLESS(endless_quotients, are_endless(X, Y) | (is_settled(X) & around_zero(Y)))
+WHERE_ENDLESS(endless_below, is_endless(X) | below_zero(X))
+static void sqrt_all(int64_t count, view x, double *h, double *l, double *r) { roots(count, x, h, l, r); }
 static void exp_all(int64_t count, view x, double *h, double *l, double *r) { exponentials(count, x.h, x.l, x.r, h, l, r); }
 
 #define OPEN INT64_MIN /* neither true nor false, where rounding may turn a comparison */
@@ -437,11 +468,7 @@ COMPARED(le, 0, 1, 1)
 COMPARED(eq, 0, 0, 1)
 COMPARED(ne, 1, 1, 0)
 
-VECTORS static int grow(int64_t count, view x, format f, TO) {
-  int64_t unknown = 0;
-  EACH(grown(X, f, &unknown))
-  return unknown != 0;
-}
+VECTORS static void grow(int64_t count, view x, format f, TO) { EACH(grown(X, f)) }
 
 /* Steps at both ends of a ball, which the others lie between: of what is certain only, or the hull; `around` the ball,
    at a little more on both sides. Of what is not known, as e^1e8, Arb may know that nothing is certain. */
@@ -457,7 +484,7 @@ INLINE double signum(double x) { return (x > 0) - (x < 0); }
       int finite = (a.r < INFINITY) & (fabs(a.h) < INFINITY), exact = (fabs(a.h) == INFINITY) & (a.r == 0); \
       unknown |= !(exact | (finite & (low == high)) | (how & HULL)); \
       ball z = either(low == high, (ball){low + 0.0, 0, 0}, between(low, high)); \
-      z = either(finite | exact, z, (ball){0, 0, INFINITY}); \
+      z = either(finite | exact, z, (ball){0, 0, NAN}); \
       h[i] = z.h; l[i] = z.l; r[i] = z.r; \
     } \
     return unknown; \
@@ -514,14 +541,18 @@ static int elementwise(const instruction *q, double *arena) {
       u = load(arena, &q->in[q->op == SELECT ? 1 : 2], q->cols, start, count, &bu);
       w = load(arena, &q->in[q->op == SELECT ? 2 : 3], q->cols, start, count, &bz);
     }
-#define RISING(code, name) case code: name##_all(count, x, h, l, r); by_ends(count, x, name##_all, h, l, r); break;
+#define RISING(code, name) case code: name##_all(count, x, h, l, r); by_ends(count, x, name##_all, 0, h, l, r); break;
 #define RISING_OR_FALLING(name) RISING(OF_##name, name)
 #define WAVE(name) case OF_##name: name##_all(count, x, h, l, r); by_size(count, x, h, l, r); break;
     switch (q->op) {
-      case ADD: sums(count, x, y, h, l, r); break;
-      case SUB: differences(count, x, y, h, l, r); break;
-      case MUL: products(count, x, y, h, l, r); break;
-      case DIV: quotients(count, x, y, h, l, r); wide_quotients(count, x, y, h, l, r); break;
+      case ADD: sums(count, x, y, h, l, r); nonnegative_sums(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
+      case SUB: differences(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
+      case MUL: products(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
+      case DIV:
+        quotients(count, x, y, h, l, r);
+        wide_quotients(count, x, y, h, l, r);
+        endless_quotients(count, x, y, h, l, r);
+        break;
       case ROUGH_ADD: rough_sums(count, x, y, h, l, r); break;
       case ROUGH_SUB: rough_differences(count, x, y, h, l, r); break;
       case ROUGH_MUL: rough_products(count, x, y, h, l, r); break;
@@ -533,14 +564,15 @@ static int elementwise(const instruction *q, double *arena) {
       case LARGER: larger_ones(count, x, y, h, l, r); break;
       case SMALLER: smaller_ones(count, x, y, h, l, r); break;
       RISING(EXP, exp)
-      RISING(LOG, log)
-      case SQRT: roots(count, x, h, l, r); break;
+      case LOG: log_all(count, x, h, l, r); by_ends(count, x, log_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
+      case SQRT: roots(count, x, h, l, r); by_ends(count, x, sqrt_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
       RISING(TANH, tanh)
       case SELECT:
         for (int64_t i = 0; i < count; i++) {
           ball one = get(u, i), other = get(w, i), z = p[i] == OPEN ? hull(one, other) : p[i] ? one : other;
           h[i] = z.h; l[i] = z.l; r[i] = z.r;
         }
+        endless_of_two(count, u, w, h, l, r);
         break;
       case BLEND:
         for (int64_t i = 0; i < count; i++) {
@@ -576,11 +608,11 @@ static int elementwise(const instruction *q, double *arena) {
       case ROUND: unknown |= rounds(count, x, q->a, h, l, r); break;
       case SIGN: unknown |= signs(count, x, q->a, h, l, r); break;
       case WHOLE: unknown |= wholes(count, x, q->a, q->b, integer); break;
-      case SPREAD: spread_ones(count, x, y, h, l, r); break;
+      case SPREAD: spread_ones(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
       case GROW: {
         format f = *(const format *)(arena + q->in[1].at);
         if (exact) f.relative = 0;
-        unknown |= grow(count, x, f, h, l, r);
+        grow(count, x, f, h, l, r);
         break;
       }
       case WIDEN: widened_ones(count, x, arena[q->in[1].at], h, l, r); break;
@@ -634,6 +666,16 @@ INLINE ball summed(dd z, double size, double radius, int64_t terms) {
   double r = radius + 4 * U2 * (double)(terms + 8) * size * (1 + 0x1p-40);
   return with(z, r * (1 + (double)(terms + 12) * 0x1p-51) * UP + 0.0 * z.h);
 }
+/* How many of these, so far apart, have no end; -1 where one is merely not known. */
+static int64_t endless_in(const double *arena, const operand *o, int64_t at, int64_t count, int64_t apart) {
+  int64_t some = 0;
+  for (int64_t k = 0; k < count; k++) {
+    ball x = element(arena, o, at + k * apart);
+    if (!is_settled(x)) return -1;
+    some += is_endless(x);
+  }
+  return some;
+}
 static int sum_rows(const instruction *q, double *arena) {
   const operand *o = &q->in[0];
   int64_t lanes = q->b < LANES ? q->b : LANES;
@@ -664,19 +706,21 @@ static int sum_rows(const instruction *q, double *arena) {
       for (int64_t j = 0; j < lanes; j++) put(arena, q, i + j, summed((dd){s.h[j], s.l[j]}, s.size[j], s.radius[j], q->a));
     }
   }
+  const double *r = arena + q->out + 2 * q->plane;
+  for (int64_t i = 0; i < q->n; i++)
+    if (!(r[i] < INFINITY)) put(arena, q, i, endless_in(arena, o, first_of(q, i), q->a, q->b) > 0 ? ENDLESS : LOST);
   return 0;
 }
 /* What a sum of rounded terms loses in any order (primitives/sums): in[1] is the sum, in[2] the format's. */
 typedef struct { double lost, below, overflow; } terms;
-INLINE ball sum_grown(ball z, double size, int nonzero, int one_sign, const terms *t, int *unknown) {
+INLINE ball sum_grown(ball z, double size, int nonzero, int one_sign, const terms *t) {
   size *= 1 + 0x1p-40;
-  *unknown |= !(size * (1 + t->lost) < t->overflow);
-  z.r = (z.r + t->lost * size + (nonzero ? t->below : 0.0)) * UP;
+  if (is_endless(z)) return z;
+  z.r = size * (1 + t->lost) < t->overflow ? (z.r + t->lost * size + (nonzero ? t->below : 0.0)) * UP : NAN;
   return one_sign ? nonnegative(z) : z;
 }
 static int sum_grows(const instruction *q, double *arena) {
   terms t = *(const terms *)(arena + q->in[2].at);
-  int unknown = 0;
   for (int64_t i = 0; i < q->n; i++) {
     int64_t at = first_of(q, i);
     double size = 0;
@@ -687,9 +731,9 @@ static int sum_grows(const instruction *q, double *arena) {
       one_sign &= not_negative(x);
     }
     ball z = element(arena, &q->in[1], i);
-    put(arena, q, i, sum_grown(z, size * (1 + (double)q->a * 0x1p-52), size > 0, one_sign, &t, &unknown));
+    put(arena, q, i, sum_grown(z, size * (1 + (double)q->a * 0x1p-52), size > 0, one_sign, &t));
   }
-  return unknown;
+  return 0;
 }
 VECTORS static void add_sizes(int64_t count, double ax, const double *h, const double *r, double *restrict size,
                               int64_t *restrict some) {
@@ -702,7 +746,6 @@ VECTORS static void add_sizes(int64_t count, double ax, const double *h, const d
 static int matmul_grows(const instruction *q, double *arena) { /* in[0], in[1] the factors, in[2] the product */
   terms t = *(const terms *)(arena + q->in[3].at);
   int64_t rows = q->c, cols = q->cols, inner = q->a, batches = q->n / (rows * cols);
-  int unknown = 0;
   for (int64_t b = 0; b < batches; b++)
     for (int64_t i = 0; i < rows; i++)
       for (int64_t start = 0; start < cols; start += BLOCK) {
@@ -720,10 +763,10 @@ static int matmul_grows(const instruction *q, double *arena) { /* in[0], in[1] t
           int64_t at = (b * rows + i) * cols + start + j;
           ball z = element(arena, &q->in[2], at);
           terms own = {t.lost, t.below * (double)some[j], t.overflow};
-          put(arena, q, at, sum_grown(z, size[j] * (1 + (double)inner * 0x1p-51), 1, 0, &own, &unknown));
+          put(arena, q, at, sum_grown(z, size[j] * (1 + (double)inner * 0x1p-51), 1, 0, &own));
         }
       }
-  return unknown;
+  return 0;
 }
 static int extreme(const instruction *q, double *arena, int sign) {
   for (int64_t i = 0; i < q->n; i++) {
@@ -858,7 +901,7 @@ static int moved(const instruction *q, double *arena) {
       if (where[i] >= q->n || where[i] == OPEN) return 1;
       else if (where[i] >= 0) {
         ball z = element(arena, &own, where[i]), x = element(arena, &q->in[0], i);
-        put(arena, q, where[i], (z.h == 0) & (z.r == 0) ? x : add(z, x));
+        put(arena, q, where[i], (z.h == 0) & (z.r == 0) ? x : are_endless(z, x) ? ENDLESS : add(z, x));
       }
   }
   return 0;
@@ -869,7 +912,7 @@ static int running(const instruction *q, double *arena) {
     ball s = {0, 0, 0};
     for (int64_t k = 0; k < q->a; k++) {
       ball x = element(arena, &q->in[0], at + k * q->b);
-      s = k ? add(s, x) : x;
+      s = !k ? x : are_endless(s, x) ? ENDLESS : add(s, x);
       put(arena, q, at + k * q->b, s);
     }
   }
@@ -968,6 +1011,13 @@ static int matrices(const instruction *q, double *arena) {
           dot_row(terms, &x, &y, count, first > 0, h, h + q->plane, h + 2 * q->plane);
         }
       }
+  const double *r = arena + q->out + 2 * q->plane;
+  for (int64_t i = 0; i < q->n; i++) {
+    if (r[i] < INFINITY) continue;
+    int64_t row = i / cols, column = row / rows * inner * cols + i % cols;
+    int64_t in_x = endless_in(arena, &q->in[0], row * inner, inner, 1), in_y = endless_in(arena, &q->in[1], column, inner, cols);
+    put(arena, q, i, (in_x >= 0) & (in_y >= 0) & (in_x + in_y > 0) ? ENDLESS : LOST);
+  }
   return 0;
 }
 

@@ -25,7 +25,7 @@ class Pairs:
     Attributes:
         h, l: The midpoint: h is the double nearest to it, l what that leaves. An infinite h with radius 0 is
             that infinity, as it stands in masks.
-        r: The radius; not finite where nothing is known.
+        r: The radius; not finite where nothing is known. {0, 0, infinity} has no end, as Arb's has none.
     """
 
     h: Numbers
@@ -58,6 +58,12 @@ class Pairs:
     def known(self) -> bool:
         """Whether every element has a ball."""
         return bool(np.isfinite(self.h).all() and np.isfinite(self.r).all())
+
+    @property
+    def settled(self) -> bool:
+        """Whether every element has a ball, or is known to have none that ends."""
+        endless = (self.h == 0) & (self.l == 0) & (self.r == np.inf)
+        return bool((endless | (np.isfinite(self.h) & np.isfinite(self.r))).all())
 
     @property
     def balls(self) -> Array:

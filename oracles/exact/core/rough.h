@@ -20,12 +20,12 @@ INLINE ball rough_div(ball x, ball y) {
   double below = (ay * (1 - 0x1p-50) - off(y)) * (1 - 0x1p-50);
   double rest = off(x) + aq * off(y) + (U * aq + 0x1p-1074) * ay + ETA;
   int known = below > 0x1p-400, zero = (x.h == 0) & (x.r == 0);
-  return either(zero & known, (ball){0, 0, 0}, (ball){q, 0, known ? (rest / below + ETA) * UP : INFINITY});
+  return either(zero & known, (ball){0, 0, 0}, (ball){q, 0, known ? (rest / below + ETA) * UP : NAN});
 }
 INLINE ball rough_root(ball x) {
   double s = sqrt(x.h), below = (x.h * (1 - 0x1p-50) - off(x)) * (1 - 0x1p-50);
   double r = (off(x) / ((sqrt(below) + s) * (1 - 0x1p-50)) + U * s + ETA) * UP;
-  return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, (ball){s, 0, below > 0x1p-400 ? r : INFINITY});
+  return either((x.h == 0) & (x.r == 0), (ball){0, 0, 0}, (ball){s, 0, below > 0x1p-400 ? r : NAN});
 }
 INLINE reduced rough_reduce(double x) {
   double big = 0x1.8p52, shifted = x * LOG2_64 + big, k = shifted - big;

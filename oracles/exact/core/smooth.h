@@ -12,10 +12,10 @@ typedef struct {
 typedef struct { const node *at; ball d; } place;
 
 static const ball ONE = {1, 0, 0}, HALF = {0.5, 0, 0}, NOTHING = {0, 0, 0}, UNKNOWN = {NAN, NAN, INFINITY};
-static const place NOWHERE = {ERF, {0, 0, INFINITY}};
+static const place NOWHERE = {ERF, {0, 0, NAN}};
 
 INLINE double radius_of(const node *at, dd d, double r) {
-  double bend = r <= at->near ? at->bend : r <= at->wide ? at->wide_bend : INFINITY;
+  double bend = r <= at->near ? at->bend : r <= at->wide ? at->wide_bend : NAN;
   double slope = fabs(at->pairs[1][0] + d.h * (2 * at->pairs[2][0] + d.h * (3 * at->pairs[3][0])));
   double off = at->error + at->relative * fabs(d.h) + (r == 0 ? 0.0 : (slope + at->slope + bend * r) * r);
   return (at->error == 0) & (d.h == 0) & (r == 0) ? 0.0 : (off + ETA) * UP;
@@ -274,7 +274,7 @@ INLINE ball atanh_one(ball x) {
 INLINE ball leg(ball y) { return root(mul(minus(ONE, y), add(ONE, y))); }
 INLINE double steep(ball y, double r) { /* 1 / sqrt(1 - x^2) */
   double m = minus(ONE, y).h * (1 - 0x1p-40) - r;
-  return m > 0 ? 1 / sqrt(m * (2 - m)) : INFINITY;
+  return m > 0 ? 1 / sqrt(m * (2 - m)) : NAN;
 }
 INLINE ball asin_one(ball x) {
   ball y = centre(magnitude(x));
@@ -359,7 +359,7 @@ BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
       ball q = {qh[i], ql[i], qr[i]}, one = {1, 0, 0}; \
       ball t = over(plus(one, negative(q)), plus(one, q)); \
       int down = x.h[i] < 0; \
-      t.r = (fabs(x.h[i]) > FEW) | (t.r == 0) ? t.r : INFINITY; \
+      t.r = (fabs(x.h[i]) > FEW) | (t.r == 0) ? t.r : NAN; \
       h[i] = down ? -t.h : t.h; l[i] = down ? -t.l : t.l; r[i] = t.r; \
     } \
   } \

@@ -26,6 +26,7 @@ from oracles.exact.enclose.legal import MORE, are_legal
 from oracles.exact.program.balls import KINKS, LOST, all_finite, filled, from_integers, in_integers, precision
 from oracles.exact.program.derive import jvp
 from oracles.exact.program.errors import Exhausted, Turned, Undecided
+from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.program import Array, Program
 
 Index = tuple[int, ...] | int
@@ -36,6 +37,7 @@ NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's l
 FEW = 8  # of what work is left, single elements are so small a part; and so many times the bits they may need
 PART = 3  # and such a part of the program's own: they cost as much by each operation, or a few times as much
 CHEAP = 2**14  # operations of single elements: about 10 ms
+ZEROS: list[Enclosure] = []  # nothing is accepted: an output may be 0 everywhere
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
@@ -239,13 +241,15 @@ class Limits:
 
     Where no element is certainly nonzero, balls smaller than 2^-zero_bits are taken for 0, so that an exact
     zero does not ask for thousands of bits. `raised_by` are the keywords with which whoever asks can raise a
-    limit: "max_bits", "seconds".
+    limit: "max_bits", "seconds". `promised` says that half of the starting bits are, of each element; else
+    the fast core may stop at those that a verdict needs.
     """
 
     bits: int = 4096
     seconds: float = 60.0
     zero_bits: int = 400
     raised_by: tuple[str, ...] = ()
+    promised: bool = False
 
 
 class Derived(NamedTuple):
@@ -325,8 +329,9 @@ def _are_numbers(results: Sequence[Array]) -> bool:
 
 def _asks_for_equality(function: Program) -> bool:
     """Whether floating numbers are asked to be equal anywhere."""
-    asked = (e.primitive.comparison for e in function.equations if e.operands and e.operands[0].is_float)
-    return any(c is not None and c.larger is None for c in asked)
+    asked = ((e.primitive.comparison, e.operands) for e in function.equations)
+    # A number equals itself wherever it is: so libraries look for NaN.
+    return any(c and c.larger is None and x[0].is_float and x[0] is not x[1] for c, x in asked)
 
 
 def refine(
@@ -362,8 +367,16 @@ def refine(
         quick = _by_plan(whole, inputs, bits, limits, work, active, beside)
         if quick is None and len(program.equations) < len(whole.equations):
             quick = _by_plan(program, inputs, bits, limits, work, active)
-        if quick is not None:
+        if quick is not None and quick is not ZEROS:
             return quick
+        enough = _doubled_above(bits, limits.zero_bits)
+        if (
+            quick is ZEROS
+            and not forward
+            and enough <= limits.bits
+            and work.affords(program, 2 * bits + enough)
+        ):
+            now, after = enough, 2 * bits
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         others: list[Array] = []
@@ -433,7 +446,7 @@ def _by_plan(
     active: Sequence[int],
     beside: int = 0,
 ) -> list[Enclosure] | None:
-    """What the fast core gives, if every element is accepted as it would be of Arb; else None.
+    """What the fast core gives, if every element is accepted as it would be of Arb; else None, or ZEROS.
 
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
     whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves. Of a
@@ -447,16 +460,15 @@ def _by_plan(
         return None
     sizes = [np.where(np.isfinite(found.r), np.abs(found.h), 0.0) for found in results]
     largest = [float(np.max(size, initial=0.0)) for size in sizes]
-    open_ = [
-        ~_accepted(found, size, bits, most) for found, size, most in zip(results, sizes, largest, strict=True)
-    ]
+    needed = [_needed(v.dtype, bits, limits) for v in program.outputs]
+    open_ = [~_accepted(*each, bits) for each in zip(results, sizes, largest, needed, strict=True)]
     if beside:
         if kinks or any(mask.any() for mask in open_[-beside:]):
             results = results[:-beside]
         del open_[-beside:]
     if not any(mask.any() for mask in open_):
         if not kinks:
-            _closer(plan, inputs, results, bits, work)
+            _closer(plan, inputs, results, needed, bits, work)
         return [Enclosure(found, bits) for found in results]
     if kinks and work.pays((2 * PAIRS + MORE) * (program.cost / QUICK + plan.by_arb)):
 
@@ -470,7 +482,7 @@ def _by_plan(
         if are_legal(around, inputs, active, results, open_):
             return [Enclosure(found, bits, tuple(kinks)) for found in results]
     if any(mask.any() and not (x.r < n).any() for x, n, mask in zip(results, sizes, open_, strict=False)):
-        return None  # an output that may be 0 everywhere takes more bits than single elements get
+        return None if kinks else ZEROS  # that takes more bits than single elements get
     masks = [mask.ravel() for mask in open_]
     elements = plan.elements(masks, min(program.cost / PART, work.left / FEW))
     if elements is None:
@@ -478,7 +490,7 @@ def _by_plan(
     small = [2.0 ** -(bits - GUARD_BITS) * most or 2.0**-limits.zero_bits for most in largest]
 
     def enough(k: int, ball: arb) -> bool:
-        return bool(ball.is_finite() and (ball.rel_accuracy_bits() >= bits // 2 or ball.rad() <= small[k]))
+        return bool(ball.is_finite() and (ball.rel_accuracy_bits() >= needed[k] or ball.rad() <= small[k]))
 
     balls = narrowed(elements, [flat(x) for x in inputs], bits, FEW * bits, enough)
     if balls is None:
@@ -492,13 +504,20 @@ def _by_plan(
     return [Enclosure(found, bits) for found in results]
 
 
-def _closer(plan: Plan, inputs: Sequence[Array], results: Sequence[Pairs], bits: int, work: Work) -> None:
+def _closer(
+    plan: Plan,
+    inputs: Sequence[Array],
+    results: Sequence[Pairs],
+    needed: Sequence[int],
+    bits: int,
+    work: Work,
+) -> None:
     """Elements that are accepted only beside the largest one get what Arb knows of them, where that is cheap.
 
     What is lost of these is counted in their own digits, and which core is there must not say how many.
     """
     sizes = [np.abs(found.h) for found in results]
-    weak = [~(x.r <= 2.0 ** -(bits // 2) * n) & (n > 0) for x, n in zip(results, sizes, strict=True)]
+    weak = [~(x.r <= 2.0**-own * n) & (n > 0) for x, n, own in zip(results, sizes, needed, strict=False)]
     if not any(mask.any() for mask in weak):
         return
     elements = plan.elements([mask.ravel() for mask in weak], min(CHEAP, work.left / FEW))
@@ -516,8 +535,22 @@ def _closer(plan: Plan, inputs: Sequence[Array], results: Sequence[Pairs], bits:
             )
 
 
-def _accepted(found: Pairs, size: NDArray[np.float64], bits: int, largest: float) -> NDArray[np.bool_]:
-    narrow = found.r <= np.maximum(2.0 ** -(bits // 2) * size, 2.0 ** -(bits - GUARD_BITS) * largest)
+def _needed(dtype: str, bits: int, limits: Limits) -> int:
+    """How many bits of each element are enough: half of `bits`, or as many as any verdict in its dtype needs.
+
+    Whether formulas differ is told to half an ulp, of float32 where the dtype is coarser (the law of
+    resolution), and how many bits are lost to an ulp or so. Of either, what twice as many bits as the dtype
+    has leave open is less than a millionth.
+    """
+    if limits.promised or dtype not in FORMATS:
+        return bits // 2
+    return min(bits // 2, 2 * max(FORMATS[dtype].digits, FORMATS["float32"].digits))
+
+
+def _accepted(
+    found: Pairs, size: NDArray[np.float64], largest: float, needed: int, bits: int
+) -> NDArray[np.bool_]:
+    narrow = found.r <= np.maximum(2.0**-needed * size, 2.0 ** -(bits - GUARD_BITS) * largest)
     apart = (found.r < size) | found.is_zero() | (found.r < NOTHING)
     return np.asarray(narrow & apart & np.isfinite(found.h))
 

@@ -106,14 +106,14 @@ def bound(
 def quickly(
     program: Program, inputs: Sequence[Array], model: RoundingModel, work: Work
 ) -> list[Pairs] | None:
-    """The same by the fast core; None where that does not bound everything."""
+    """The same by the fast core; None where it does not say of everything how far it reaches."""
     quick = stored(program, model, inputs) and work.pays_plan(program)
     plan = planned_bound(program, model, leaving) if quick else None
     if plan is None or not work.pays(GROWING * plan.by_arb):
         return None
     with suppress(Turned):
         pairs = plan.run(inputs)
-        if pairs is not None and all(p.known for p in pairs):
+        if pairs is not None and all(p.settled for p in pairs):
             return pairs
     return None
 

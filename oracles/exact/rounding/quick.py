@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -385,11 +385,11 @@ def _scatter(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], tar
     positions = plan.known(values[1], "int64")
     if positions is None:
         raise Unsupported("positions that are computed")
-    total = plan.exactly(equation, values)
+    total, terms = plan.exactly(equation, values), plan.written(values[0])
     places = np.arange(math.prod(total.whole))
     found, rest = [], places.copy()
     for at, table in _terms_of(positions, len(places)):
-        sums = _summed(plan, plan.moved(values[0], table), plan.moved(total, at), (1,), target)
+        sums = _summed(plan, plan.moved(terms, table), plan.moved(total, at), (1,), target)
         back = np.full(len(places), -1)
         back[at], rest[at] = np.arange(len(at)), -1
         found.append(plan.moved(sums, back))
@@ -415,6 +415,38 @@ def _terms_of(positions: Array, places: int) -> list[tuple[Array, Array]]:
         raise Unsupported("positions that repeat in very many ways")
     rows = ((n, np.flatnonzero(counts == n)) for n in kinds)
     return [(at, order[ends[at, None] - n + np.arange(n)]) for n, at in rows]
+
+
+def _rough(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """As `roughness`: the value, and around it so many units of what is added up."""
+    value, *terms = values
+    kind, units = equation.params["kind"], equation.params["units"]
+    if math.isinf(units) or kind not in SIZES:
+        raise Unsupported(f"a kernel that is rough by {kind}")
+    size = SIZES[kind](
+        plan, *terms, **{k: v for k, v in equation.params.items() if k not in ("kind", "units")}
+    )
+    by = plan.constant(np.full((1,) * len(size.whole), _above(units * target.unit)))
+    return plan.elementwise("spread", value, plan.elementwise("mul", size, by))
+
+
+def _sizes(plan: BoundPlan, *values: Value) -> Value:
+    return reduce(partial(plan.elementwise, "add"), (plan.elementwise("abs", v) for v in values))
+
+
+def _spectrum(plan: BoundPlan, *parts: Value, axis: int) -> Value:
+    sizes = _sizes(plan, *parts)
+    whole = tuple(1 if k == axis % len(sizes.whole) else n for k, n in enumerate(sizes.whole))
+    return plan.reshaped(plan.reduced("sum", sizes, (axis % len(whole),)), whole)
+
+
+def _quotient(plan: BoundPlan, a: Value, b: Value, c: Value, d: Value) -> Value:
+    below = plan.elementwise("add", *(plan.not_negative(_sizes(plan, v)) for v in (c, d)))
+    found = plan.elementwise("div", _sizes(plan, a, b), below)
+    return plan.elementwise("mul", found, plan.constant(np.full((1,) * len(found.whole), 1.5)))
+
+
+SIZES: dict[str, Callable[..., Value]] = {"itself": _sizes, "spectrum": _spectrum, "quotient": _quotient}
 
 
 def _by_arb(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
@@ -469,6 +501,7 @@ ROUNDED: dict[str, Rounded] = {
     "matmul": _matmul,
     "scatter_add": _scatter,
     "cumsum": _cumsum,
+    "rough": _rough,
 }
 
 

@@ -84,6 +84,12 @@ def test_it_is_an_argument_a_result_and_a_constant():
     assert {part.name for part in found.parts if not part.of_value} == {"d['a'].to_dense()", "x"}
     constant = X.to_mkldnn()
     assert check_gradient(lambda m: m * constant, [X.to_mkldnn()]).passed
+
+
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="oneDNN has no bfloat16 on this processor"
+)
+def test_it_is_an_argument_in_bfloat16():
     assert check_gradient(lambda m: torch.relu(m).to_dense(), [X.bfloat16().to_mkldnn()]).passed
 
 

@@ -29,6 +29,8 @@ OF_TERMS = "fabs(xh[k]) * yr[i + j] + (fabs(yh[i + j]) + yr[i + j]) * xr[k]"
 OF_MIDPOINTS = "fabs(xh[k]) * yr[i + j] + fabs(yh[i + j]) * xr[k]"
 PLAIN = "(rest == 0) & (x.l == 0) & (x.r == 0)"
 LOW_PARTS = "(xh[k] * yl[i + j] + xl[k] * yh[i + j])"
+SCATTERED = "(z.h == 0) & (z.r == 0) ? x : are_endless(z, x) ? ENDLESS : add(z, x)"
+EITHER = "is_endless(x) | is_endless(y)"
 MUTANTS = {
     "two_sum as if sorted": Mutant("add", "(a - (s - z)) + (b - z)", "b - (s - a)"),
     "two_prod split elsewhere": Mutant("mul", "134217729.0 * a", "1048577.0 * a"),
@@ -111,7 +113,14 @@ MUTANTS = {
     "matrices of whole numbers as of halves": Mutant("matmul", PLAIN, "(x.l == 0) & (x.r == 0)"),
     "matrices of balls as of numbers": Mutant("matmul", PLAIN, "(rest == 0) & (x.l == 0)"),
     "matrices without a low part": Mutant("matmul", LOW_PARTS, "xh[k] * yl[i + j]"),
-    "scatter that overwrites": Mutant("scatter", "(z.h == 0) & (z.r == 0) ? x : add(z, x)", "x"),
+    "scatter that overwrites": Mutant("scatter", SCATTERED, "x"),
+    "no end beside what is not known": Mutant(
+        "endless", f"({EITHER}) & is_settled(x) & is_settled(y)", EITHER
+    ),
+    "no end of a row with what is not known": Mutant("endless", "!is_settled(x)", "0"),
+    "no end of what is merely lost": Mutant("endless", "endless ? INFINITY : NAN", "r[i]"),
+    "a sum cut at 0": Mutant("add", "!(not_negative(X) & not_negative(Y))", "0"),
+    "the root of what is below 0": Mutant("sqrt", "not_negative(X) & (low < 0) ? 0 : low", "0"),
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
     "above by the middle": Mutant("lt", ABOVE, "0.0"),
     "same with radii": Mutant("eq", "(x.h == y.h) & (x.l == y.l) & (x.r == 0) & (y.r == 0)", "x.h == y.h"),

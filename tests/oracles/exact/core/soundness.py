@@ -24,6 +24,7 @@ from oracles.exact.core import library
 from oracles.exact.core.build import FLAGS, SOURCE, build, compiler
 from tests.oracles.exact.core.agreement import held, random_program
 from tests.oracles.exact.core.decisions import DECISIONS, Decided
+from tests.oracles.exact.core.endless import ENDS
 from tests.oracles.exact.core.smooth_functions import FUNCTIONS, checked
 from tests.oracles.exact.core.trials import TRIALS
 
@@ -58,7 +59,7 @@ def decisions(draws: int, seed: int) -> int:
     """Every comparison and choice on so many rows; how many are wrong."""
     rng = np.random.default_rng(seed)
     wrong = 0
-    for (name, how), ask in DECISIONS.items():
+    for (name, how), ask in (DECISIONS | ENDS).items():
         total = Decided(0, 0, [])
         for _ in range(-(-draws // AT_ONCE)):
             found = ask(rng, min(AT_ONCE, draws))

@@ -11,6 +11,7 @@ import pytest
 
 from oracles.exact.core.build import SOURCE, compiler
 from tests.oracles.exact.core.decisions import DECISIONS
+from tests.oracles.exact.core.endless import ENDS
 from tests.oracles.exact.core.kernels import applied
 from tests.oracles.exact.core.mutants import MUTANTS, built, compiled
 from tests.oracles.exact.core.trials import TRIALS, Draw
@@ -48,7 +49,7 @@ def draws(name: str, seed: int) -> list[Draw]:
 
 def faults(name: str, core: ctypes.CDLL, seed: int) -> list[int]:
     """What a trial of this name finds wrong."""
-    asked = [ask for (kernel, _), ask in DECISIONS.items() if kernel == name]
+    asked = [ask for (kernel, _), ask in (DECISIONS | ENDS).items() if kernel == name]
     if asked:
         rng = np.random.default_rng(seed)
         return [k for ask in asked for k in ask(rng, 300, core).wrong]

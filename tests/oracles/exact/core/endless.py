@@ -1,0 +1,122 @@
+"""What a kernel says has no end has none by Arb either; of what is merely not known it never says so."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from flint import arb
+from numpy.random import Generator
+
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.program.balls import precision
+from tests.oracles.exact.core.decisions import Ask, Decided
+from tests.oracles.exact.core.kernels import applied
+
+ENDLESS, LOST, HALF_LOST, INFINITE = (0.0, math.inf), (math.nan, math.nan), (7.0, math.inf), (math.inf, 0.0)
+KNOWN = ((0.0, 0.0), (2.0, 1.0), (0.0, 0.5), (0.3, 0.5), (-3.0, 0.5), (-0.25, 0.0), (0.5, 0.5), (1.0, 0.0))
+SHARES = (0.3, 0.1, 0.05, 0.05)  # of the first four; the others are known
+UNKNOWN = arb("[+/- inf]")
+COUNT = 3  # terms of a row
+OF_ONE: dict[str, Callable[[arb], arb]] = {
+    "neg": lambda x: -x,
+    "abs": abs,
+    "sqrt": arb.sqrt,
+    "log": arb.log,
+    "nonnegative": lambda x: x,
+    "exp": arb.exp,
+    "tanh": arb.tanh,
+    "floor": arb.floor,
+    "sign": arb.sgn,
+    "sin": arb.sin,
+    "tan": arb.tan,
+    "asin": arb.asin,
+}
+OF_TWO: dict[str, Callable[[arb, arb], arb]] = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y,
+    "spread": lambda x, y: x + arb(0, y.abs_upper()) if y.is_finite() else UNKNOWN,
+    "larger": arb.max,
+    "smaller": arb.min,
+}
+OPTIONS: dict[str, Any] = {"floor": {"numbers": (1, 0, 0)}, "sign": {"numbers": (1, 0, 0)}}
+
+
+def drawn(rng: Generator, n: int) -> Pairs:
+    """Balls with no end, not known, infinite, and around 0, above it and below."""
+    kinds = (ENDLESS, LOST, HALF_LOST, INFINITE, *KNOWN)
+    shares = [*SHARES, *([(1 - sum(SHARES)) / len(KNOWN)] * len(KNOWN))]
+    h, r = np.array(kinds)[rng.choice(len(kinds), n, p=shares)].T
+    return Pairs(h.copy(), np.zeros(n), r.copy())
+
+
+def has_no_end(x: Pairs) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Where a ball is the one that says so."""
+    return np.asarray((x.h == 0) & (x.l == 0) & np.isposinf(x.r))
+
+
+def _balls(x: Pairs) -> list[arb | None]:
+    """By Arb; None where nothing is known."""
+    ends, known = has_no_end(x), np.isfinite(x.r)
+    rows = zip(x.h.tolist(), x.r.tolist(), ends.tolist(), known.tolist(), strict=True)
+    return [UNKNOWN if end else (arb(h, r) if r else arb(h)) if own else None for h, r, end, own in rows]
+
+
+def _judged(found: Pairs, terms: Sequence[Sequence[arb | None]], truth: Callable[..., arb]) -> Decided:
+    said, made, possible, wrong = has_no_end(found).tolist(), 0, 0, []
+    for k, own in enumerate(terms):
+        none = any(x is None for x in own) or truth(*own).is_finite()
+        possible += not none
+        made += said[k] and not none
+        wrong += [k] if said[k] and none else []
+    return Decided(made, possible, wrong)
+
+
+def elementwise(name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """One function of one ball or of two."""
+    truth: Callable[..., arb] = OF_ONE[name] if name in OF_ONE else OF_TWO[name]
+    operands = [drawn(rng, n) for _ in range(1 if name in OF_ONE else 2)]
+    found = applied(name, *operands, core=core, **OPTIONS.get(name, {}))
+    assert isinstance(found, Pairs)
+    with precision(128):
+        return _judged(found, list(zip(*map(_balls, operands), strict=True)), truth)
+
+
+def total(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Sums of rows."""
+    rows = n // COUNT
+    x = drawn(rng, rows * COUNT)
+    found = applied("sum", x, size=rows, numbers=(COUNT, 1, 0), core=core)
+    assert isinstance(found, Pairs)
+    with precision(128):
+        balls = _balls(x)
+        return _judged(
+            found, [balls[k * COUNT : (k + 1) * COUNT] for k in range(rows)], lambda *row: sum(row, arb(0))
+        )
+
+
+def product(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Dot products, batch by batch."""
+    rows = n // COUNT
+    x, y = drawn(rng, rows * COUNT), drawn(rng, rows * COUNT)
+    found = applied("matmul", x, y, size=rows, columns=1, numbers=(COUNT, 0, 1), core=core)
+    assert isinstance(found, Pairs)
+    with precision(128):
+        pairs = list(zip(_balls(x), _balls(y), strict=True))
+        terms = [[t for pair in pairs[k * COUNT : (k + 1) * COUNT] for t in pair] for k in range(rows)]
+        return _judged(
+            found, terms, lambda *row: sum((a * b for a, b in zip(row[::2], row[1::2], strict=True)), arb(0))
+        )
+
+
+ENDS: dict[tuple[str, str], Ask] = {
+    **{("endless", f" {name}"): partial(elementwise, name) for name in (*OF_ONE, *OF_TWO)},
+    ("endless", " sum"): total,
+    ("endless", " matmul"): product,
+}

@@ -1,0 +1,107 @@
+"""Balls that have no end: every kernel says so where Arb does, and nowhere else; checks go on beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness.check import check_gradient
+from harness.verdicts import Verdict
+from oracles.exact.core import library
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.program import functions as fn
+from oracles.exact.program.formats import ROUNDING_MODELS
+from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.program import Builder, Var
+from oracles.exact.rounding.bound import bound
+from tests.oracles.exact.core.agreement import assert_alike
+from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, has_no_end, product, total
+
+pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
+NOT_SAID = {
+    "exp",
+    "tanh",
+    "floor",
+    "sign",
+    "sin",
+    "tan",
+    "asin",
+    "larger",
+    "smaller",
+}  # it is merely not known
+
+
+@pytest.mark.parametrize("name", [*OF_ONE, *OF_TWO])
+def test_a_kernel_says_so_where_arb_does(name):
+    found = elementwise(name, np.random.default_rng(1), 2000)
+    assert not found.wrong
+    if name in NOT_SAID:
+        assert found.made == 0
+    else:
+        assert found.made > 0.7 * found.possible > 0
+
+
+@pytest.mark.parametrize("ask", [total, product])
+def test_rows_do(ask):
+    found = ask(np.random.default_rng(2), 6000)
+    assert not found.wrong
+    assert found.made > 0.9 * found.possible > 0
+
+
+def spectrum(x: Var) -> Var:
+    """|x + iy| and its slope's shape: a root of squares, and a quotient by it."""
+    re, im = x - fn.mean(x, (1,), keepdims=True), x * x - x
+    size = scalar("sqrt", re * re + im * im)
+    return reduce_sum(re / size + im * size, (1,))
+
+
+@pytest.mark.parametrize("model", ["numpy", "torch", "jax"])
+def test_a_row_without_an_end_leaves_the_bounds_of_the_others(model):
+    builder = Builder()
+    program = builder.program([spectrum(builder.input((3, 4), "float32"))])
+    x = np.array([[0.25, 0.5, 0.75, 0.125], [1.0, 1.0, 1.0, 1.0], [0.5, 0.25, 0.75, 0.5]])
+    x[1] += [1e-7, -1e-7, 2e-7, 0.0]  # there re and im are 0 but for rounding
+    given = [x.astype(np.float32)]
+    (quick,) = bound(program, given, ROUNDING_MODELS[model]).found
+    assert isinstance(quick, Pairs)
+    assert has_no_end(quick).tolist() == [False, True, False]
+    with library.without():
+        (slow,) = bound(program, given, ROUNDING_MODELS[model]).balls
+    assert [ball.is_finite() for ball in slow] == [True, False, True]
+    assert_alike(quick, slow)
+
+
+def test_norms_of_a_spectrum_are_bounded_by_the_core():
+    x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    x[0] -= x[0].mean()  # its first frequency is 0 but for rounding, and may have any slope
+    found = check_gradient(lambda x: torch.fft.rfft(x).abs(), (x,))
+    with library.without():
+        slow = check_gradient(lambda x: torch.fft.rfft(x).abs(), (x,))
+    assert found.verdict is slow.verdict is Verdict.ACCURATE
+    assert found.parts[0].judgement.bits_lost == pytest.approx(slow.parts[0].judgement.bits_lost, abs=0.01)
+
+
+def halved(x):
+    return torch.fft.rfft(x).abs() / 2
+
+
+class Halved(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return torch.fft.rfft(x).abs()
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(halved(x), x, g)[0]
+
+
+def test_a_wrong_rule_is_found_beside_what_has_no_end():
+    x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    x[0] -= x[0].mean()
+    assert check_gradient(Halved.apply, (x,)).verdict is Verdict.WRONG
