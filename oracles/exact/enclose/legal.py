@@ -20,7 +20,8 @@ from oracles.exact.enclose.kinks import DISTANCE_BITS, FULL, PAIRS
 from oracles.exact.program.program import Array
 
 MORE = 64  # directions beside the random ones, towards ends that were not reached
-PUSH = 8.0  # times the random ones
+PUSHES = (8.0, -8.0, 0.0, 0.0)  # times the random ones, one after the other where they reach no further end
+PATIENCE = 2 * len(PUSHES)
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
 Run = Callable[[Sequence[Any]], Sequence[Pairs] | None]
@@ -60,16 +61,17 @@ def are_legal(
         if not slopes.missing.any():
             return True
     slopes.leave_three()
-    push, failed, left = PUSH, 0, int(slopes.missing.sum())
+    failed, left = 0, int(slopes.missing.sum())
     aligned = [x.shape for x in numbers] == [hull.shape for hull in hulls]  # a gradient, and not tangents
     for _ in range(MORE * aligned):
-        if not left or failed == 2:
+        if not left or failed == PATIENCE:
             break
-        # Of many tied for a maximum, those that were not it yet; downwards, of a minimum.
+        # Of many tied for a maximum, those that were not it yet; of a minimum, downwards; in an order, any.
+        push = PUSHES[failed % len(PUSHES)]
         if not adds([rng.normal(size=m.shape) + push * m for m in slopes.spread()]):
             return False
         before, left = left, int(slopes.missing.sum())
-        push, failed = (push, 0) if left < before else (-push, failed + 1)
+        failed = 0 if left < before else failed + 1
     return not left
 
 

@@ -482,7 +482,8 @@ def _by_plan(
         if are_legal(around, inputs, active, results, open_):
             return [Enclosure(found, bits, tuple(kinks)) for found in results]
     if any(mask.any() and not (x.r < n).any() for x, n, mask in zip(results, sizes, open_, strict=False)):
-        return None if kinks else ZEROS  # that takes more bits than single elements get
+        # That takes more bits than single elements get; at a kink or a pole Arb begins with fewer.
+        return ZEROS if not kinks and all(x.known for x in results) else None
     masks = [mask.ravel() for mask in open_]
     elements = plan.elements(masks, min(program.cost / PART, work.left / FEW))
     if elements is None:

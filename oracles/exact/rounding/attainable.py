@@ -129,15 +129,16 @@ def _by_plan(
         moving = {i: _both(given[i], own[i]) for i in halves}
         size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
-        with KINKS.collected() as kinks:
-            for first in range(0, len(seeds), at_once):
-                some = seeds[first : first + at_once]
+        share = ROUGH_SHARE if rough else SHARE
+        for first in range(0, len(seeds), at_once):
+            some = seeds[first : first + at_once]
+            with KINKS.collected() as kinks:
                 runs = block.around(given, _shifted(moving, some), len(some), rough)
-                if runs is None:
-                    return None
-                around.add(runs[:count])
-        around.see(formats, ROUGH_SHARE if rough else SHARE)
-        return None if rough and (kinks or around.is_open) else around
+            if runs is None or (rough and kinks):
+                return None
+            around.add(runs[:count], [share * ulps / 2 for ulps in around.ulps(formats)] if kinks else None)
+        around.see(formats, share)
+        return None if rough and around.is_open else around
 
     def work_on(block: Block) -> bool:
         found = (sampled(block, rough=True) if few_bits else None) or sampled(block, rough=False)
@@ -322,23 +323,31 @@ class Changes:
         """Whether some change is not known well enough."""
         return any(mask.any() for mask in self.open)
 
-    def add(self, around: Sequence[Pairs]) -> None:
-        """Take in more truths nearby, a row each. Whether a ball around 0 is 0 is for more bits to say."""
+    def ulps(self, formats: Sequence[Format]) -> list[Numbers]:
+        """Those of the truth."""
+        return [kind.ulp(own.h) for own, kind in zip(self.here, formats, strict=True)]
+
+    def add(self, around: Sequence[Pairs], blurs: Sequence[Numbers] | None) -> None:
+        """Take in more truths nearby, a row each. Whether a ball around 0 is 0 is for more bits to say.
+
+        Where some of these are at a kink, balls that are wider than any of `blurs` are hulls there, which say
+        nothing of an element that has one slope here.
+        """
         for k, there in enumerate(around):
             own = self.here[k]
             far = there.h - own.h
             far += there.l - own.l
             far = np.abs(far, out=far)
-            errors, kink = there.r.max(0) + own.r, self.hulls[k]
-            if kink.any():
-                known = np.where(there.r <= 2.0**-KNOWN_BITS * np.abs(there.h), there.r, 0.0)
-                errors = np.where(kink, known.max(0), errors)
+            kink, wide = self.hulls[k], there.r > 2.0**-KNOWN_BITS * np.abs(there.h)
+            hull = kink & wide if blurs is None else wide & (kink | (there.r > blurs[k]))
+            errors = np.where(hull, 0.0, there.r).max(0) + np.where(kink, 0.0, own.r)
             np.maximum(self.blurred[k], errors, out=self.blurred[k])
+            far[hull & ~kink] = 0.0
             if self.zero[k].any():
                 holds = ~(np.abs(there.h) > there.r)
                 still = holds & ~kink & (there.r <= self.nothing[k])
                 far[still & self.zero[k]] = 0.0
-                nothing = there.is_zero() | still | (holds & kink)
+                nothing = there.is_zero() | still | (holds & (kink | hull))
                 self.open[k] |= (self.zero[k] & ~nothing & holds).any(0)
                 self.zero[k] &= nothing.all(0)
             np.maximum(self.largest[k], far.max(0), out=self.largest[k])
