@@ -115,6 +115,9 @@ def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(map(np.asarray, jaxpr_as_fun(own)(*inputs)))
 
 
+WIDE = {"float64", "complex128"}  # dtypes that JAX has with x64 only
+
+
 @contextmanager
 def x64_for(wide: bool, name: str = "wide") -> Iterator[None]:
     """JAX as the caller has it, but in 64 bits if they are needed (`wide`): then apart, under that name.

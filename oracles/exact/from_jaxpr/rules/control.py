@@ -12,23 +12,21 @@ from typing import Any
 import jax
 import numpy as np
 from jax._src.lax import lax  # what a ragged product means has no public name
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.rules.callbacks import CALLBACKS
 from oracles.exact.from_jaxpr.rules.folds import FOLDS
 from oracles.exact.from_jaxpr.rules.references import REFERENCES, traced
-from oracles.exact.from_jaxpr.tracing import x64_for
+from oracles.exact.from_jaxpr.rules.solves import linear_solve
+from oracles.exact.from_jaxpr.tracing import WIDE, x64_for
 from oracles.exact.program.complex import Complex, each_part
-from oracles.exact.program.complex_arrays import solve as solve_complex
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import detach, select
+from oracles.exact.program.primitives import select
 from oracles.exact.program.primitives.arrays import concatenate, reshape
-from oracles.exact.program.primitives.linear_algebra import solve, transpose
-from oracles.exact.program.program import SYMMETRIC, Array, Var
+from oracles.exact.program.program import Array, Var
 
 LONGEST = 100_000  # steps of a loop
-WIDE = {"float64", "complex128"}
 
 
 def _inline(name: str) -> Rule:
@@ -130,54 +128,6 @@ def _rows(x: Any) -> list[Any]:
     return _rows(x[: n // 2]) + _rows(x[n // 2 :])
 
 
-def _linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
-    """The x of matvec(x) = b, whatever algorithm is coded: a solve with the matrix of `matvec`.
-
-    What the algorithm says beside it (`has_aux`) is what it says, and is not differentiated, as JAX has it.
-    """
-    lengths, matvec = call.params["const_lengths"], call.params["jaxprs"].matvec
-    if call.params["jaxprs"].vecmat is matvec and (origin := call.recorder.origin):
-        call.recorder.calls(origin.operation + SYMMETRIC, origin.place)
-    right, consts = operands[sum(lengths) :], operands[: lengths.matvec]
-    if len({b.dtype for b in right}) != 1:
-        raise Unsupported("custom_linear_solve for several arrays of different dtypes: not yet")
-    dtype, sizes = right[0].dtype, [b.size for b in right]
-    size, ends = sum(sizes), np.cumsum(sizes)
-    bases = [
-        rows.reshape(size, *b.shape)
-        for rows, b in zip(np.split(np.eye(size), ends[:-1], 1), right, strict=True)
-    ]
-    with x64_for(dtype in WIDE):
-        columns = jax.make_jaxpr(jax.vmap(jaxpr_as_fun(matvec), (None,) * len(consts) + (0,) * len(right)))(
-            *(jax.core.ShapedArray(v.shape, np.dtype(v.dtype)) for v in consts),
-            *(basis.astype(dtype) for basis in bases),
-        )
-    units = [constant_of_any(call.recorder, basis, dtype) for basis in bases]
-    found = call.interpret(call.recorder, columns, [*consts, *units])
-    matrix = each_part(lambda *vs: transpose(_side_by_side(vs, size)), *found)
-    column = each_part(lambda *vs: reshape(_side_by_side(vs, 1), (size, 1)), *right)
-    solved = (solve_complex if isinstance(column, Complex) else solve)(matrix, column)
-    xs = [
-        each_part(lambda v, b=b, n=n: reshape(v[n - b.size : n], b.shape), solved)
-        for b, n in zip(right, ends.tolist(), strict=True)
-    ]
-    return [*xs, *_said_beside(call, operands, len(right))]
-
-
-def _side_by_side(parts: Sequence[Var], rows: int) -> Var:
-    """Arrays with a row for each equation, flattened and joined."""
-    return concatenate([reshape(v, (rows, v.size // rows)) for v in parts], 1)
-
-
-def _said_beside(call: Eqn, operands: Sequence[Var], solved: int) -> list[Var]:
-    lengths, algorithm = call.params["const_lengths"], call.params["jaxprs"].solve
-    if len(call.outvars) == solved:
-        return []
-    before, ends = lengths.matvec + lengths.vecmat, sum(lengths)
-    given = [*operands[before : before + lengths.solve], *operands[ends:]]
-    return [each_part(detach, y) for y in call.interpret(call.recorder, algorithm, given)[solved:]]
-
-
 def _ragged_dot(call: Eqn, *operands: Var) -> Sequence[Var]:
     """JAX's own definition, by masks."""
     return traced(call, partial(lax._ragged_dot_general_impl, **call.params), *operands)
@@ -194,7 +144,7 @@ CONTROL: dict[str, Rule] = {
     "cond": _cond,
     "while": _while,
     "scan": _scan,
-    "custom_linear_solve": _linear_solve,
+    "custom_linear_solve": linear_solve,
     "ragged_dot_general": _ragged_dot,
     **dict.fromkeys(("optimization_barrier", "device_put"), lambda call, *xs: xs),
     **dict.fromkeys(("debug_callback", "debug_print"), lambda call, *xs: ()),
