@@ -1,4 +1,4 @@
-"""JAX's linear solves: by the matrix that multiplies, where there is one; else by a column for each number."""
+"""JAX's linear solves: by the matrix that multiplies, where there is one; else by a column for each."""
 
 from __future__ import annotations
 
