@@ -257,9 +257,10 @@ class Comparison:
         for k, (true, dtype) in enumerate(zip(self._true, self._dtypes, strict=True)):
             name = finest if format_of(dtype).digits < format_of(finest).digits else dtype
             names.append(name)
-            ulps, mask = format_of(name).ulp(true.mid), self.agrees[k].copy()
+            mask = self.agrees[k].copy()
             for own, spec, ok in self._pairs:
                 e, t = own[k], spec[k]
+                ulps = format_of(name).ulp(_nearest(e, true))
                 with precision(BITS):
                     for at in map(tuple, np.argwhere(~mask & ok[k] & ~_certainly_beyond(e, t, ulps))):
                         half = arb(float(ulps[at])) / 2  # of the least number too
@@ -302,6 +303,12 @@ def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
 def _is_hull(true: Enclosure) -> Mask:
     """Where the truth is a hull of several slopes, and not 0 to within what is tiny beside the others."""
     return np.asarray(true.wide & ~(true.radius <= TINY * np.max(np.abs(true.mid), initial=0.0)))
+
+
+def _nearest(found: Enclosure, true: Enclosure) -> NDArray[np.float64]:
+    """The true value; where it is a hull, the one of its values that is nearest to what was found."""
+    reach = np.where(true.wide, true.radius, 0.0)
+    return np.clip(found.mid, true.mid - reach, true.mid + reach)
 
 
 def _within(balls: Enclosure, true: Enclosure, room: float) -> Mask:

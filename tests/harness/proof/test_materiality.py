@@ -64,6 +64,23 @@ def test_a_factor_below_float32_is_none(dtype):
     assert harness.check_gradient(scaled(27), (x,), resolution="exact").verdict is Verdict.WRONG
 
 
+def first_of_the_tied(k):
+    """A sort, whose gradient is an end of what is legal at a tie, off by a factor of 1 + 2^-k."""
+
+    def backward(g, x):
+        order = x.argsort(stable=True)
+        return torch.zeros_like(x).scatter(0, order, (g.double() * (1 + 2.0**-k)).to(x.dtype))
+
+    return pulled(lambda x: x.sort(stable=True).values, backward)
+
+
+@pytest.mark.parametrize("low", [-2.9, 0.1])
+def test_the_ends_of_what_is_legal_are_resolved_as_they_are_and_not_as_their_middle(low):
+    x, along = torch.tensor([1.0, 2.0, 1.0, 3.0]), torch.tensor([low, 3.0, 0.5, 0.25])
+    verdicts = [harness.check_gradient(first_of_the_tied(k), (x,), cotangent=along).verdict for k in (25, 22)]
+    assert verdicts == [Verdict.CONVENTION, Verdict.WRONG]
+
+
 CORRECTLY_ROUNDED = {
     "softplus' = 1 above 40": (
         lambda x: np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0),

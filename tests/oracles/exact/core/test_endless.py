@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,15 @@ from harness.check import check_gradient
 from harness.verdicts import Verdict
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.plan import Plan
+from oracles.exact.core.rules import rule
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
 from oracles.exact.program.formats import ROUNDING_MODELS
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.taylor import scalar
+from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Var
+from oracles.exact.program.scalars import SCALARS
 from oracles.exact.rounding.bound import bound
 from tests.oracles.exact.core.agreement import assert_alike
 from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, has_no_end, product, total
@@ -105,3 +111,38 @@ def test_a_wrong_rule_is_found_beside_what_has_no_end():
     x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
     x[0] -= x[0].mean()
     assert check_gradient(Halved.apply, (x,)).verdict is Verdict.WRONG
+
+
+POINTS = [
+    (0, 0.5),
+    (1, 1),
+    (0.5, 0.6),
+    (-1, 0.2),
+    (0, 0),
+    (1, 0.001),
+    (-0.3, 0.5),
+    (2, 3),
+    (0.99, 0.02),
+    (0, 30),
+]
+
+
+def test_a_function_of_a_wide_ball_has_no_end_where_arbs_has_none():
+    h, r = np.array(POINTS, np.float64).T
+    x, said = Pairs(h, np.zeros(h.size), r), 0
+    for name, order in itertools.product(SCALARS, range(4)):
+        builder = Builder()
+        v = builder.input(h.shape, "float64")
+        given = {"function": name, "order": order}
+        try:
+            program = builder.program([builder.emit(taylor, (v,), v.shape, v.dtype, **given)])
+            plan = Plan(program, rule)
+        except (IndexError, TypeError, ValueError):  # it takes parameters
+            continue
+        if any(node.operation == "detour" for node in plan.nodes) or not (found := plan.run([x])):
+            continue
+        ends = has_no_end(found[0])
+        said += int(ends.sum())
+        by_arb = evaluate(program, [x.balls], 128)[0] if ends.any() else ()
+        assert not any(by_arb[k].is_finite() for k in np.flatnonzero(ends)), (name, order)
+    assert said > 200
