@@ -15,6 +15,7 @@ from oracles.exact.program.formats import format_of
 
 Numbers = NDArray[np.float64]
 STRETCH = 1.0  # powers of two around 1 that are drawn at full width
+STEPS = 2.0**24  # into which a power of two is parted
 TICKS = {
     "float64": ("1e-30", "0.01", "1", "100", "1e30", "1e300"),
     "float32": ("1e-20", "0.01", "1", "100", "1e20", "1e38"),
@@ -76,7 +77,9 @@ def spread(count: int, dtype: str) -> Numbers:
     """So many numbers, about evenly spread over the axis, both ends and zero among them."""
     one, whole = _reach(dtype)
     at = np.linspace(0.0, whole, count // 2 + 1) - math.asinh(one / STRETCH)
-    found = numbers(np.maximum(np.sinh(at) * STRETCH + one, 0.0), dtype)
+    # Not every machine rounds sinh alike: to a part of a power of two that is drawn nowhere they agree.
+    steps = np.round(np.maximum(np.sinh(at) * STRETCH + one, 0.0) * STEPS) / STEPS
+    found = numbers(steps, dtype)
     return np.unique(np.concatenate([-found[::-1], found])) + 0.0
 
 

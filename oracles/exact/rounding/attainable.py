@@ -111,6 +111,8 @@ def _by_plan(
     plan = planned(program) if work is None or work.pays_plan(program, len(seeds)) else None
     if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
         return None
+    if any(_overflows(inputs[i], half) for i, half in steps.items()):
+        return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
     hulls = [np.ravel(t.wide & bool(t.kinks)) for t in truth]
     count = len(truth)
@@ -166,6 +168,13 @@ def _by_plan(
     return [np.reshape(x, s) for x, s in zip(largest, shapes, strict=True)], [
         np.reshape(x, s) for x, s in zip(zero, shapes, strict=True)
     ]
+
+
+def _overflows(numbers: Array, half: Numbers) -> bool:
+    """Whether half an ulp beyond a number, float64's largest, is no pair of doubles."""
+    size = np.abs(np.asarray(numbers, np.float64))
+    with np.errstate(over="ignore"):
+        return bool((np.isfinite(size) & np.isinf(size + half)).any())
 
 
 def _nothing(truth: Pairs, kind: Format) -> float:

@@ -232,3 +232,13 @@ def test_what_no_bits_tell_is_not_asked_for_with_more_at_each_point(monkeypatch)
     with library.without():
         attainable(program, [x, ct], [0], truth)
     assert sum(bits > BITS for bits in seen) <= 5
+
+
+@pytest.mark.parametrize("core", [True, False])
+def test_half_an_ulp_above_the_largest_number_is_a_number(core):
+    x, ct = array([np.finfo(float).max, -np.finfo(float).max, 2.0], "float64"), np.ones(3)
+    program = vjp(build(lambda x: taylor.scalar("cbrt", x) * 0.5, x), [0])
+    truth = [Enclosure(b, BITS) for b in evaluate(program, [x, ct], BITS)]
+    with nullcontext() if core else library.without():
+        (a,), _ = attainable(program, [x, ct], [0], truth)
+    assert np.isfinite(a).all()
