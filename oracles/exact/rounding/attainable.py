@@ -164,6 +164,8 @@ def _by_plan(
         _by_elements(elements, numbers, moving, seeds, max(t.bits for t in truth), here, largest, zero)
         if work is not None:
             work.left -= len(seeds) * elements.cost
+        if any(np.isinf(x).any() for x in largest):  # 0 times a pole, of which Arb's rules say more
+            return None
     shapes = [t.shape for t in truth]
     return [np.reshape(x, s) for x, s in zip(largest, shapes, strict=True)], [
         np.reshape(x, s) for x, s in zip(zero, shapes, strict=True)

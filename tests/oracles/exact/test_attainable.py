@@ -6,7 +6,10 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import torch
 
+from harness.check import check_gradient
+from harness.verdicts import Verdict
 from oracles.exact.core import library
 from oracles.exact.core.blocks import Block
 from oracles.exact.enclose.evaluate import Work, evaluate
@@ -242,3 +245,17 @@ def test_half_an_ulp_above_the_largest_number_is_a_number(core):
     with nullcontext() if core else library.without():
         (a,), _ = attainable(program, [x, ct], [0], truth)
     assert np.isfinite(a).all()
+
+
+@pytest.mark.parametrize("core", [True, False])
+def test_a_branch_that_divides_by_0_and_is_not_taken_says_nothing(core):
+    """The angle of 0 + iy is atan(x / y), with pi / 2; the other branch has y / x."""
+    x, y = torch.zeros(1, dtype=torch.float64), torch.full((1,), 1.5, dtype=torch.float64)
+
+    def angle(x):
+        return torch.complex(x, y).log().imag
+
+    with nullcontext() if core else library.without():
+        found = check_gradient(angle, (x,))
+    assert found.verdict is Verdict.ACCURATE
+    assert found.parts[0].judgement.attainable_ulp < 4
