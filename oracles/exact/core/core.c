@@ -401,8 +401,15 @@ static void by_size(int64_t count, view x, double *h, double *l, double *r) {
   for (int64_t i = 0; i < count; i++)
     if (!(r[i] < INFINITY) & (fabs(x.h[i]) < INFINITY) & (x.r[i] < INFINITY)) { h[i] = 0; l[i] = 0; r[i] = 1; }
 }
+/* Whether a ball holds 0, or is not known: seldom, and then one by one what follows asks for more. */
+VECTORS static int reach_zero(int64_t count, const double *restrict h, const double *restrict r) {
+  int64_t some = 0;
+  for (int64_t i = 0; i < count; i++) some |= !(r[i] < fabs(h[i]));
+  return some != 0;
+}
 /* A sum of what is not below 0 is not either, wherever its ball would reach. */
 static void nonnegative_sums(int64_t count, view x, view y, double *h, double *l, double *r) {
+  if (!reach_zero(count, h, r)) return;
   for (int64_t i = 0; i < count; i++) {
     if (!((h[i] <= r[i]) & (r[i] < INFINITY)) || !(not_negative(X) & not_negative(Y))) continue;
     ball z = nonnegative((ball){h[i], l[i], r[i]});
@@ -430,6 +437,7 @@ INLINE int below_zero(ball x) { return (x.h < x.r) & (x.r < INFINITY) & (x.h > -
 #define WHERE_ENDLESS(name, condition) \
   static void name(int64_t count, view x, view y, double *h, double *l, double *r) { \
     (void)y; \
+    if (!reach_zero(count, h, r)) return; \
     for (int64_t i = 0; i < count; i++) \
       if (!(r[i] < INFINITY)) { \
         int endless = condition; \
@@ -439,7 +447,6 @@ INLINE int below_zero(ball x) { return (x.h < x.r) & (x.r < INFINITY) & (x.h > -
 WHERE_ENDLESS(endless_of_two, are_endless(X, Y))
 WHERE_ENDLESS(endless_quotients, are_endless(X, Y) | (is_settled(X) & around_zero(Y)))
 WHERE_ENDLESS(endless_below, is_endless(X) | below_zero(X))
-static void sqrt_all(int64_t count, view x, double *h, double *l, double *r) { roots(count, x, h, l, r); }
 static void exp_all(int64_t count, view x, double *h, double *l, double *r) { exponentials(count, x.h, x.l, x.r, h, l, r); }
 
 #define OPEN INT64_MIN /* neither true nor false, where rounding may turn a comparison */
@@ -565,7 +572,7 @@ static int elementwise(const instruction *q, double *arena) {
       case SMALLER: smaller_ones(count, x, y, h, l, r); break;
       RISING(EXP, exp)
       case LOG: log_all(count, x, h, l, r); by_ends(count, x, log_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
-      case SQRT: roots(count, x, h, l, r); by_ends(count, x, sqrt_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
+      case SQRT: roots(count, x, h, l, r); by_ends(count, x, roots, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
       RISING(TANH, tanh)
       case SELECT:
         for (int64_t i = 0; i < count; i++) {
