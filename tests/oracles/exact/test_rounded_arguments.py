@@ -24,6 +24,7 @@ FUNCTIONS = {  # in NumPy or in JAX; where it is far off; and what is true
     "SciPy's erfc": (scipy.special.erfc, np.array([8.97, 20.3, 5.0, -1.0]), mpmath.erfc),
     "log1p": (jnp.log1p, np.array([-0.41, -0.388, -0.3, 0.5]), mpmath.log1p),
     "atanh": (jnp.arctanh, np.array([0.4129, 0.41, -0.35, 0.9]), mpmath.atanh),
+    "erfinv": (special.erfinv, np.array([0.640552, -0.9993, 0.55, 0.1]), mpmath.erfinv),
 }
 DTYPES = dict.fromkeys(FUNCTIONS, ("float32", "float64")) | {"SciPy's erfc": ("float64",)}
 OF_EXP = ("exp2", "cosh", "sinh", "erfc")  # the slope of which is one of them
