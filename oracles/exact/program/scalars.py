@@ -39,7 +39,6 @@ from oracles.exact.program.program import Array
 Series = Callable[..., Any]
 Coefficients = Callable[..., list[arb]]
 HALVES = frozenset({"float16", "bfloat16"})
-LIBRARIES = ("numpy", "torch", "jax")
 HALF_ULPS = 1.0  # float16 and bfloat16 are computed in float32 and rounded once
 
 
@@ -48,9 +47,8 @@ class Accuracy(NamedTuple):
 
     JAX composes some functions in the half formats themselves: `jax_half` is what was seen at every number of
     both, times 1.5, rounded up; `jax_double`, where its float64 is worse than its float32. A function may be
-    off by `ones` unit roundoffs of 1 besides, where it has zeros: in NumPy and in half precision, in PyTorch,
-    in JAX. And by `argument` of its argument, which is rounded inside, in NumPy, in PyTorch, in JAX; that is
-    `half_argument` in half precision.
+    off by `ones` unit roundoffs of 1 besides, where it has zeros, and by `argument` of its argument, which is
+    rounded inside: each in NumPy and in half precision, in PyTorch, in JAX.
     """
 
     numpy: float
@@ -61,15 +59,14 @@ class Accuracy(NamedTuple):
     argument: tuple[float, float, float] = (0.0, 0.0, 0.0)
     ones: tuple[float, float, float] = (0.0, 0.0, 0.0)
     jax_double: float = 0.0
-    half_argument: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def of_one(self, library: str, dtype: str) -> float:
         """Likewise in unit roundoffs of 1, near a zero."""
-        return self.ones[0 if dtype in HALVES else LIBRARIES.index(library)]
+        return self.ones[_which(library, dtype)]
 
     def of_argument(self, library: str, dtype: str) -> float:
         """How many unit roundoffs of the argument are lost before the function is computed."""
-        return (self.half_argument if dtype in HALVES else self.argument)[LIBRARIES.index(library)]
+        return self.argument[_which(library, dtype)]
 
     def ulps(self, library: str, dtype: str) -> float:
         """The most that `library` may be off in this dtype, in ulps of the result."""
@@ -79,6 +76,10 @@ class Accuracy(NamedTuple):
             return self.jax_double
         found: float = getattr(self, library)
         return found
+
+
+def _which(library: str, dtype: str) -> int:
+    return 0 if dtype in HALVES else ("numpy", "torch", "jax").index(library)
 
 
 def vector(jax: float, source: str = "seen", jax_half: float = HALF_ULPS, **more: Any) -> Accuracy:
@@ -99,7 +100,6 @@ DIGAMMA = OTHER._replace(
     jax_half=4,
     argument=(1, 1, 1),
     ones=(8, 19, 29),
-    half_argument=(1, 1, 1),
 )
 # Below 0, zeta(s, q) for odd s is a sum of terms of both signs, and q within 1/2 of a pole: the largest is
 # 2^s at the least, and rounding it once loses 2^(s-1) units of 1, whatever the sum is: 4 of psi_2's.
@@ -115,7 +115,6 @@ BESSEL_J = Accuracy(
     "seen up to 1e5; torch's float64, off by 1e-8 below 26, is a defect",
     argument=(1, 1, 1),
     ones=(11, 11, 11),
-    half_argument=(1, 1, 1),
 )
 # The first three have a Loss besides: these are the ulps of a small exponent.
 LOWER = Accuracy(30, 30, 30, "seen, in unit roundoffs: 40 in each")
@@ -130,9 +129,8 @@ ERFCX = OTHER._replace(source="below 0 it has 2 e^x^2, of a rounded x^2: 15 seen
 ERFINV = Accuracy(8, 8, 14, "seen: 9 and 16 ulps of JAX's", jax_double=25)
 # XLA's log1p in float64 is off by 129 ulps from -0.41 to -0.29 (and so is its atanh from 0.33 to 0.41).
 LOG1P = vector(4, "seen: 1.7 ulps of its float32, 129 of its float64", jax_double=194)
-# JAX has e^(x log 2), of a product in the dtype, and XLA e^(x - log 2): 67 ulps of 2^-105 were seen, 24 of
-# cosh(58).
-EXP2 = vector(4, "as its exp, of a rounded product", argument=(0, 0, 2), half_argument=(0, 0, 2))
+# XLA has e^(x log 2) and e^(x - log 2), of rounded arguments: 67 ulps of 2^-105, 24 of cosh(58) were seen.
+EXP2 = vector(4, "as its exp, of a rounded product", argument=(0, 0, 2))
 SINH = vector(4, "as its exp, of a rounded sum", argument=(0, 0, 1))
 
 
