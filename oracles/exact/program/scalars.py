@@ -46,9 +46,8 @@ class Accuracy(NamedTuple):
     """The most ulps a function may be off in each library, and where that is from.
 
     JAX composes some functions in the half formats themselves: `jax_half` is what was seen at every number of
-    both, times 1.5, rounded up; `jax_double`, where its float64 is worse than its float32. A function may be
-    off by `ones` unit roundoffs of 1 besides, where it has zeros, and by `argument` of its argument, which is
-    rounded inside: each in NumPy and in half precision, in PyTorch, in JAX.
+    both, times 1.5, rounded up. A function with zeros is also off by `ones` unit roundoffs of 1 (in NumPy and
+    in half precision, in PyTorch, in JAX), and by `argument` of its argument.
     """
 
     numpy: float
@@ -56,35 +55,24 @@ class Accuracy(NamedTuple):
     jax: float
     source: str
     jax_half: float = HALF_ULPS
-    argument: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    argument: float = 0.0
     ones: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    jax_double: float = 0.0
 
     def of_one(self, library: str, dtype: str) -> float:
         """Likewise in unit roundoffs of 1, near a zero."""
-        return self.ones[_which(library, dtype)]
-
-    def of_argument(self, library: str, dtype: str) -> float:
-        """How many unit roundoffs of the argument are lost before the function is computed."""
-        return self.argument[_which(library, dtype)]
+        return self.ones[0 if dtype in HALVES else ("numpy", "torch", "jax").index(library)]
 
     def ulps(self, library: str, dtype: str) -> float:
         """The most that `library` may be off in this dtype, in ulps of the result."""
         if dtype in HALVES:
             return self.jax_half if library == "jax" else HALF_ULPS
-        if library == "jax" and dtype == "float64" and self.jax_double:
-            return self.jax_double
         found: float = getattr(self, library)
         return found
 
 
-def _which(library: str, dtype: str) -> int:
-    return 0 if dtype in HALVES else ("numpy", "torch", "jax").index(library)
-
-
-def vector(jax: float, source: str = "seen", jax_half: float = HALF_ULPS, **more: Any) -> Accuracy:
+def vector(jax: float, source: str = "seen", jax_half: float = HALF_ULPS) -> Accuracy:
     """NumPy's and PyTorch's vector functions, and what JAX does."""
-    return Accuracy(4, 2, jax, f"numpy: svml; torch: sleef; jax: {source}", jax_half, **more)
+    return Accuracy(4, 2, jax, f"numpy: svml; torch: sleef; jax: {source}", jax_half)
 
 
 OTHER = Accuracy(8, 8, 8, "no measurement: a few ulps, as the functions that were measured")
@@ -98,7 +86,7 @@ LGAMMA = OTHER._replace(source="near its zeros by so much of 1: seen", jax_half=
 DIGAMMA = OTHER._replace(
     source="near its zeros by so much of 1: 12.5 units seen of torch's, 18.8 of JAX's",
     jax_half=4,
-    argument=(1, 1, 1),
+    argument=1,
     ones=(8, 19, 29),
 )
 # Below 0, zeta(s, q) for odd s is a sum of terms of both signs, and q within 1/2 of a pole: the largest is
@@ -113,7 +101,7 @@ BESSEL_J = Accuracy(
     1,
     1,
     "seen up to 1e5; torch's float64, off by 1e-8 below 26, is a defect",
-    argument=(1, 1, 1),
+    argument=1,
     ones=(11, 11, 11),
 )
 # The first three have a Loss besides: these are the ulps of a small exponent.
@@ -123,15 +111,6 @@ SHARE = Accuracy(239, 8, 419, "seen, in unit roundoffs: 318 in SciPy's float32, 
 EXPINT = Accuracy(24, 8, 44, "seen, in unit roundoffs: 58 in JAX's near 1, 13 in SciPy's")
 HYPOT = Accuracy(2, 2, 4, "C's, without overflow inside; jax scales by the larger one: seen")
 ERF = Accuracy(5, 2, 8, "seen; numpy has SciPy's")
-# x^2 is rounded before e^-x^2: 60 ulps of JAX's float32 at 8.7, 50 of SciPy's float64 at 9 were seen.
-ERFC = ERF._replace(argument=(1, 0, 1))
-ERFCX = OTHER._replace(source="below 0 it has 2 e^x^2, of a rounded x^2: 15 seen at -4.6", argument=(1, 1, 1))
-ERFINV = Accuracy(8, 8, 14, "seen: 9 and 16 ulps of JAX's", jax_double=25)
-# XLA's log1p in float64 is off by 129 ulps from -0.41 to -0.29 (and so is its atanh from 0.33 to 0.41).
-LOG1P = vector(4, "seen: 1.7 ulps of its float32, 129 of its float64", jax_double=194)
-# XLA has e^(x log 2) and e^(x - log 2), of rounded arguments: 67 ulps of 2^-105, 24 of cosh(58) were seen.
-EXP2 = vector(4, "as its exp, of a rounded product", argument=(0, 0, 2))
-SINH = vector(4, "as its exp, of a rounded sum", argument=(0, 0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +257,10 @@ SCALARS: dict[str, Scalar] = {
     "exp": Scalar(accuracy=vector(3), positive=True, own_slope=True),
     "expm1": Scalar(accuracy=vector(8, jax_half=4)),
     "log": Scalar(accuracy=vector(2)),
-    "log1p": Scalar(accuracy=LOG1P),
+    "log1p": Scalar(accuracy=vector(4, "its float32, seen")),
     "log2": Scalar(accuracy=vector(4)),
     "log10": Scalar(accuracy=vector(4)),
-    "exp2": Scalar(accuracy=EXP2, positive=True),
+    "exp2": Scalar(accuracy=vector(4, "as its exp"), positive=True),
     "sqrt": Scalar(
         accuracy=Accuracy(0.5, 1, 0.5, "ieee; torch's float64 reaches 0.75"),
         positive=True,
@@ -298,18 +277,18 @@ SCALARS: dict[str, Scalar] = {
     "sin": Scalar(accuracy=vector(2)),
     "cos": Scalar(accuracy=vector(2)),
     "tan": Scalar(accuracy=vector(2)),
-    "sinh": Scalar(accuracy=SINH),
-    "cosh": Scalar(accuracy=SINH, positive=True),
+    "sinh": Scalar(accuracy=vector(4, "as its expm1")),
+    "cosh": Scalar(accuracy=vector(4, "as its exp"), positive=True),
     "tanh": Scalar(accuracy=vector(10), levels=True),
     "asin": Scalar(accuracy=vector(4, jax_half=2)),
     "acos": Scalar(accuracy=vector(3, jax_half=2)),
     "atan": Scalar(accuracy=vector(2)),
     "asinh": Scalar(accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 2)),
     "acosh": Scalar(accuracy=Accuracy(4, 3, 5, "numpy: svml; others: seen", 3)),
-    "atanh": Scalar(accuracy=vector(4, "its float32, seen", 2, jax_double=194)),
+    "atanh": Scalar(accuracy=vector(4, "its float32, seen", 2)),
     "erf": Scalar(accuracy=ERF, levels=True),
-    "erfc": Scalar(accuracy=ERFC, positive=True, levels=True),
-    "erfinv": Scalar(coefficients=series.erfinv, accuracy=ERFINV),
+    "erfc": Scalar(accuracy=ERF, positive=True, levels=True),
+    "erfinv": Scalar(coefficients=series.erfinv),
     "erfcinv": Scalar(coefficients=series.erfcinv),
     "digamma": Scalar(coefficients=series.digamma, accuracy=DIGAMMA),
     "lgamma": Scalar(coefficients=series.lgamma, accuracy=LGAMMA),
@@ -340,7 +319,7 @@ SCALARS: dict[str, Scalar] = {
     "hyp0f1": Scalar(coefficients=hypergeometric.hyp0f1),
     "hyp1f1": Scalar(coefficients=hypergeometric.hyp1f1, mixed=hypergeometric.hyp1f1_mixed, loss=SERIES_1F1),
     "hyp2f1": Scalar(coefficients=hypergeometric.hyp2f1),
-    "erfcx": Scalar(coefficients=hypergeometric.erfcx, accuracy=ERFCX, positive=True),
+    "erfcx": Scalar(coefficients=hypergeometric.erfcx, positive=True),
     "hyperu": Scalar(coefficients=hypergeometric.hyperu),
     "hermite": Scalar(coefficients=hypergeometric.hermite),
     "elliptic": Scalar(coefficients=hypergeometric.elliptic),

@@ -294,8 +294,8 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
     if order and not entry.own_slope:
         x = plan.widened(x, SLOPE_ULPS * target.unit)
         units += 2 * SLOPE_ULPS
-    elif not order and (rounded := entry.accuracy.of_argument(name, target.name)):
-        x = plan.widened(x, rounded * target.unit)
+    elif not order and entry.accuracy.argument:
+        x = plan.widened(x, entry.accuracy.argument * target.unit)
     found = plan.exactly(equation, (x, *parameters))
     if not order:
         found = plan.padded(found, entry.accuracy.of_one(name, target.name) * target.unit)

@@ -82,8 +82,8 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
     if order and not entry.own_slope:
         x = np.asarray(x * arb(1, SLOPE_ULPS * target.unit))
         units += 2 * SLOPE_ULPS
-    elif not order and (rounded := entry.accuracy.of_argument(library, target.name)):
-        x = np.asarray(x * arb(1, rounded * target.unit))
+    elif not order and entry.accuracy.argument:
+        x = np.asarray(x * arb(1, entry.accuracy.argument * target.unit))
     found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
     if not order and (ones := entry.accuracy.of_one(library, target.name)):
         found = np.asarray(found + arb(0, ones * target.unit))
