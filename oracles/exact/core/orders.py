@@ -92,11 +92,14 @@ def _arrange(x: Pairs, t: Pairs, *, axis: int, back: bool) -> Pairs | None:
     if found is None:
         return None
     order, begins = found[0], _begins(found[1])
-    home, own = np.argsort(order, -1), _moved(t, axis, -1)
-    arranged = own if back else _along(own, order)
+    arranged = _moved(t, axis, -1)
+    if not back:
+        arranged = _along(arranged, order)
     if not begins.all():
         arranged = _mixed(arranged, begins)
-    return _moved(_along(arranged, home) if back else arranged, -1, axis)
+    if back:
+        arranged = _along(arranged, np.argsort(order, -1))
+    return _moved(arranged, -1, axis)
 
 
 def _mixed(t: Pairs, begins: Mask) -> Pairs:

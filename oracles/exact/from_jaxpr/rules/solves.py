@@ -31,7 +31,7 @@ def linear_solve(call: Eqn, *operands: Var) -> Sequence[Var]:
     if call.params["jaxprs"].vecmat is matvec and (origin := call.recorder.origin):
         call.recorder.calls(origin.operation + SYMMETRIC, origin.place)
     right, consts = operands[sum(lengths) :], operands[: lengths.matvec]
-    product = _product(matvec, len(consts)) if len(right) == 1 else None
+    product = _product(matvec) if len(right) == 1 else None
     xs = [_divided(right[0], consts, product)] if product else _by_columns(call, consts, right)
     return [*xs, *_said_beside(call, operands, len(right))]
 
@@ -52,7 +52,7 @@ class Product(NamedTuple):
     batch: int
 
 
-def _product(matvec: ClosedJaxpr, consts: int) -> Product | None:
+def _product(matvec: ClosedJaxpr) -> Product | None:
     """How `matvec` multiplies its argument, if by one of its constants and along one axis; else None."""
     jaxpr, found = matvec.jaxpr, None
     (*given, x), (y,) = jaxpr.invars, jaxpr.outvars
@@ -67,7 +67,7 @@ def _product(matvec: ClosedJaxpr, consts: int) -> Product | None:
             places[e.outvars[0]] = tuple(own[axis] for axis in e.params["permutation"])
         elif name == "reduce_sum" and not e.params["axes"]:
             places[e.outvars[0]] = own
-        elif name == "dot_general" and found is None and e.invars[1 - k] in given[:consts]:
+        elif name == "dot_general" and found is None and e.invars[1 - k] in given:
             contracted, batch = ((pair[1 - k], pair[k]) for pair in e.params["dimension_numbers"])
             rows = [a for a in range(e.invars[1 - k].aval.ndim) if a not in (*contracted[0], *batch[0])]
             if len(rows) != 1 or len(contracted[1]) != 1:
@@ -79,7 +79,7 @@ def _product(matvec: ClosedJaxpr, consts: int) -> Product | None:
             found = Product(given.index(e.invars[1 - k]), axes, (*both, along, *others), len(both))
         else:
             return None
-    return found if places.get(y) == places[x] else None
+    return found if isinstance(y, JaxVar) and places.get(y) == places[x] else None
 
 
 def _divided(b: Any, consts: Sequence[Any], product: Product) -> Any:
