@@ -401,7 +401,7 @@ static void by_size(int64_t count, view x, double *h, double *l, double *r) {
   for (int64_t i = 0; i < count; i++)
     if (!(r[i] < INFINITY) & (fabs(x.h[i]) < INFINITY) & (x.r[i] < INFINITY)) { h[i] = 0; l[i] = 0; r[i] = 1; }
 }
-/* Whether a ball holds 0, or is not known: seldom, and then one by one what follows asks for more. */
+/* Whether a ball holds 0, or is not known: seldom so, and only then what follows goes through them one by one. */
 VECTORS static int reach_zero(int64_t count, const double *restrict h, const double *restrict r) {
   int64_t some = 0;
   for (int64_t i = 0; i < count; i++) some |= !(r[i] < fabs(h[i]));
@@ -409,7 +409,6 @@ VECTORS static int reach_zero(int64_t count, const double *restrict h, const dou
 }
 /* A sum of what is not below 0 is not either, wherever its ball would reach. */
 static void nonnegative_sums(int64_t count, view x, view y, double *h, double *l, double *r) {
-  if (!reach_zero(count, h, r)) return;
   for (int64_t i = 0; i < count; i++) {
     if (!((h[i] <= r[i]) & (r[i] < INFINITY)) || !(not_negative(X) & not_negative(Y))) continue;
     ball z = nonnegative((ball){h[i], l[i], r[i]});
@@ -437,7 +436,6 @@ INLINE int below_zero(ball x) { return (x.h < x.r) & (x.r < INFINITY) & (x.h > -
 #define WHERE_ENDLESS(name, condition) \
   static void name(int64_t count, view x, view y, double *h, double *l, double *r) { \
     (void)y; \
-    if (!reach_zero(count, h, r)) return; \
     for (int64_t i = 0; i < count; i++) \
       if (!(r[i] < INFINITY)) { \
         int endless = condition; \
@@ -552,9 +550,12 @@ static int elementwise(const instruction *q, double *arena) {
 #define RISING_OR_FALLING(name) RISING(OF_##name, name)
 #define WAVE(name) case OF_##name: name##_all(count, x, h, l, r); by_size(count, x, h, l, r); break;
     switch (q->op) {
-      case ADD: sums(count, x, y, h, l, r); nonnegative_sums(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
-      case SUB: differences(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
-      case MUL: products(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); break;
+      case ADD:
+        sums(count, x, y, h, l, r);
+        if (reach_zero(count, h, r)) { nonnegative_sums(count, x, y, h, l, r); endless_of_two(count, x, y, h, l, r); }
+        break;
+      case SUB: differences(count, x, y, h, l, r); if (reach_zero(count, h, r)) endless_of_two(count, x, y, h, l, r); break;
+      case MUL: products(count, x, y, h, l, r); if (reach_zero(count, h, r)) endless_of_two(count, x, y, h, l, r); break;
       case DIV:
         quotients(count, x, y, h, l, r);
         wide_quotients(count, x, y, h, l, r);

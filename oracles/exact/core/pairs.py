@@ -62,8 +62,7 @@ class Pairs:
     @property
     def settled(self) -> bool:
         """Whether every element has a ball, or is known to have none that ends."""
-        endless = (self.h == 0) & (self.l == 0) & (self.r == np.inf)
-        return bool((endless | (np.isfinite(self.h) & np.isfinite(self.r))).all())
+        return bool((self.is_endless() | (np.isfinite(self.h) & np.isfinite(self.r))).all())
 
     @property
     def balls(self) -> Array:
@@ -80,6 +79,10 @@ class Pairs:
     def is_zero(self) -> NDArray[np.bool_]:
         """Where it is exactly 0."""
         return np.asarray((self.h == 0) & (self.l == 0) & (self.r == 0))
+
+    def is_endless(self) -> NDArray[np.bool_]:
+        """Where it is known to have no end."""
+        return np.asarray((self.h == 0) & (self.l == 0) & (self.r == np.inf))
 
     def contains(self, numbers: Numbers) -> NDArray[np.bool_]:
         """Where a number may be the one that is meant; NaN and infinities are none."""

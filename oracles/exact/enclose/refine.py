@@ -352,7 +352,7 @@ def refine(
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
     around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
     tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
-    `quickly`, a hundred bits are enough where they prove half of `bits`, as a verdict needs: the fast core's.
+    `quickly`, the fast core's hundred bits are enough where they prove what is needed of each element.
     So many of the last outputs stand only `beside`: they are given where they come out small with the others,
     at no kink, and left out where they do not.
 
@@ -369,14 +369,8 @@ def refine(
             quick = _by_plan(program, inputs, bits, limits, work, active)
         if quick is not None and quick is not ZEROS:
             return quick
-        enough = _doubled_above(bits, limits.zero_bits)
-        if (
-            quick is ZEROS
-            and not forward
-            and enough <= limits.bits
-            and work.affords(program, 2 * bits + enough)
-        ):
-            now, after = enough, 2 * bits
+        if quick is ZEROS and not forward and (leap := _leap(program, bits, limits, work)):
+            now, after = leap, 2 * bits
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         others: list[Array] = []
@@ -419,17 +413,18 @@ def refine(
             reached = "max_bits" if 2 * now > limits.bits else "seconds"
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""
             raise Undecided(f"{problem} (at {now} bits{advice})")
-        enough = _doubled_above(now, limits.zero_bits)
-        leaps = not after and not kinks and now == bits and _may_be_zeros(results) and enough <= limits.bits
+        leaps = not after and not kinks and now == bits and _may_be_zeros(results)
         before, now = results, 2 * now
-        if leaps and work.affords(program, now + enough):
-            now, after = enough, now
+        if leaps and (leap := _leap(program, bits, limits, work)):
+            now, after = leap, now
 
 
-def _doubled_above(bits: int, least: int) -> int:
-    while bits <= least:
-        bits *= 2
-    return bits
+def _leap(program: Program, bits: int, limits: Limits, work: Work) -> int:
+    """The bits that tell a zero, if they are affordable, and twice these beside them; else 0."""
+    enough = bits
+    while enough <= limits.zero_bits:
+        enough *= 2
+    return enough if enough <= limits.bits and work.affords(program, 2 * bits + enough) else 0
 
 
 def _may_be_zeros(results: Sequence[Array] | None) -> bool:

@@ -111,7 +111,8 @@ def _by_plan(
     plan = planned(program) if work is None or work.pays_plan(program, len(seeds)) else None
     if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
         return None
-    if any(_overflows(inputs[i], half) for i, half in steps.items()):
+    wide = [i for i in steps if program.inputs[i].dtype == "float64"]
+    if any(_overflows(inputs[i], steps[i]) for i in wide):
         return None
     here = [(t.pairs or of_balls(t.balls)).flat for t in truth]
     hulls = [np.ravel(t.wide & bool(t.kinks)) for t in truth]
@@ -365,8 +366,8 @@ class Changes:
 
     def see(self, formats: Sequence[Format], share: float) -> None:
         """Which changes are not known to this share of a."""
-        for k, (own, dtype) in enumerate(zip(self.here, formats, strict=True)):
-            told = self.blurred[k] <= (self.largest[k] + dtype.ulp(own.h) / 2) * share
+        for k, ulps in enumerate(self.ulps(formats)):
+            told = self.blurred[k] <= (self.largest[k] + ulps / 2) * share
             still = self.zero[k] & (self.blurred[k] <= 2 * self.nothing[k])
             self.open[k] |= ~(told | still)
 

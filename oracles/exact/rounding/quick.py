@@ -419,13 +419,11 @@ def _terms_of(positions: Array, places: int) -> list[tuple[Array, Array]]:
 
 def _rough(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     """As `roughness`: the value, and around it so many units of what is added up."""
-    value, *terms = values
-    kind, units = equation.params["kind"], equation.params["units"]
+    (value, *terms), params = values, dict(equation.params)
+    kind, units = params.pop("kind"), params.pop("units")
     if math.isinf(units) or kind not in SIZES:
         raise Unsupported(f"a kernel that is rough by {kind}")
-    size = SIZES[kind](
-        plan, *terms, **{k: v for k, v in equation.params.items() if k not in ("kind", "units")}
-    )
+    size = SIZES[kind](plan, *terms, **params)
     by = plan.constant(np.full((1,) * len(size.whole), _above(units * target.unit)))
     return plan.elementwise("spread", value, plan.elementwise("mul", size, by))
 

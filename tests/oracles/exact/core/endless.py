@@ -56,20 +56,15 @@ def drawn(rng: Generator, n: int) -> Pairs:
     return Pairs(h.copy(), np.zeros(n), r.copy())
 
 
-def has_no_end(x: Pairs) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Where a ball is the one that says so."""
-    return np.asarray((x.h == 0) & (x.l == 0) & np.isposinf(x.r))
-
-
 def _balls(x: Pairs) -> list[arb | None]:
     """By Arb; None where nothing is known."""
-    ends, known = has_no_end(x), np.isfinite(x.r)
+    ends, known = x.is_endless(), np.isfinite(x.r)
     rows = zip(x.h.tolist(), x.r.tolist(), ends.tolist(), known.tolist(), strict=True)
     return [UNKNOWN if end else (arb(h, r) if r else arb(h)) if own else None for h, r, end, own in rows]
 
 
 def _judged(found: Pairs, terms: Sequence[Sequence[arb | None]], truth: Callable[..., arb]) -> Decided:
-    said, made, possible, wrong = has_no_end(found).tolist(), 0, 0, []
+    said, made, possible, wrong = found.is_endless().tolist(), 0, 0, []
     for k, own in enumerate(terms):
         none = any(x is None for x in own) or truth(*own).is_finite()
         possible += not none

@@ -23,7 +23,7 @@ from oracles.exact.program.program import Builder, Var
 from oracles.exact.program.scalars import SCALARS
 from oracles.exact.rounding.bound import bound
 from tests.oracles.exact.core.agreement import assert_alike
-from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, has_no_end, product, total
+from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, product, total
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
 NOT_SAID = {
@@ -72,7 +72,7 @@ def test_a_row_without_an_end_leaves_the_bounds_of_the_others(model):
     given = [x.astype(np.float32)]
     (quick,) = bound(program, given, ROUNDING_MODELS[model]).found
     assert isinstance(quick, Pairs)
-    assert has_no_end(quick).tolist() == [False, True, False]
+    assert quick.is_endless().tolist() == [False, True, False]
     with library.without():
         (slow,) = bound(program, given, ROUNDING_MODELS[model]).balls
     assert [ball.is_finite() for ball in slow] == [True, False, True]
@@ -141,7 +141,7 @@ def test_a_function_of_a_wide_ball_has_no_end_where_arbs_has_none():
             continue
         if any(node.operation == "detour" for node in plan.nodes) or not (found := plan.run([x])):
             continue
-        ends = has_no_end(found[0])
+        ends = found[0].is_endless()
         said += int(ends.sum())
         by_arb = evaluate(program, [x.balls], 128)[0] if ends.any() else ()
         assert not any(by_arb[k].is_finite() for k in np.flatnonzero(ends)), (name, order)
