@@ -20,6 +20,7 @@ from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import QUICK, Poles, Work, evaluate, known_quickly
+from oracles.exact.enclose.identities import vanishing
 from oracles.exact.enclose.kinks import PAIRS, is_isolated, limits_along_rays, resolve
 from oracles.exact.enclose.leaps import leaping
 from oracles.exact.enclose.legal import MORE, are_legal
@@ -30,9 +31,12 @@ from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.program import Array, Program
 
 Index = tuple[int, ...] | int
+Mask = NDArray[np.bool_]
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
 READABLE = 12  # digits of an exponent
 DIGITS, SHOWN = 20, 400  # in a notebook: of an element, and elements
+NEAR_ZERO = 2.0**-32  # the radius of a ball around 0 that may be 0 itself
+LEAST = arb(2) ** -1076  # a quarter of float64's least number
 NOTHING = 2.0**-1040  # less than half of any number of a dtype, but float64's last ones
 FEW = 8  # of what work is left, single elements are so small a part; and so many times the bits they may need
 PART = 3  # and such a part of the program's own: they cost as much by each operation, or a few times as much
@@ -97,10 +101,11 @@ class Enclosure:
 
     @property
     def is_zero(self) -> bool:
-        """Whether every element is exactly 0."""
+        """Whether every element is 0, or taken for it: nearer to 0 than any number of a dtype."""
         if self.pairs:
             return bool(self.pairs.is_zero().all())
-        return all(b.is_zero() for b in self.balls.ravel().tolist())
+        with precision(64):
+            return all(b.abs_upper() < LEAST for b in self.balls.ravel().tolist())
 
     @property
     def wide(self) -> NDArray[np.bool_]:
@@ -461,6 +466,7 @@ def _by_plan(
         if kinks or any(mask.any() for mask in open_[-beside:]):
             results = results[:-beside]
         del open_[-beside:]
+    _without_zeros(program, inputs, results, open_, work)
     if not any(mask.any() for mask in open_):
         if not kinks:
             _closer(plan, inputs, results, needed, bits, work)
@@ -498,6 +504,18 @@ def _by_plan(
             return None
         found.h[mask], found.l[mask], found.r[mask] = there.h, there.l, there.r
     return [Enclosure(found, bits) for found in results]
+
+
+def _without_zeros(
+    program: Program, inputs: Sequence[Array], results: Sequence[Pairs], open_: Sequence[Mask], work: Work
+) -> None:
+    """Elements that are near 0 and 0 by an identity are 0, and no longer open."""
+    near = [(x.r < NEAR_ZERO) & (np.abs(x.h) <= x.r) & mask for x, mask in zip(results, open_, strict=False)]
+    if not any(mask.any() for mask in near) or not work.pays(program.cost):
+        return
+    for x, mask, zero in zip(results, open_, vanishing(program, inputs, near, here=True), strict=False):
+        x.h[zero] = x.l[zero] = x.r[zero] = 0.0
+        mask &= ~zero
 
 
 def _closer(

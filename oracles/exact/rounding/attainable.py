@@ -23,8 +23,9 @@ from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import KNOWN_BITS, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.identities import vanishing
 from oracles.exact.enclose.refine import FEW, PART, Enclosure, Limits
-from oracles.exact.program.balls import KINKS, exact, precision
+from oracles.exact.program.balls import KINKS, ZERO, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, Format, format_of
 from oracles.exact.program.program import Array, Program, Shape, Var
@@ -124,6 +125,16 @@ def _by_plan(
     whole = Changes.none(here, hulls, nothing)
     few_bits = all(f.digits <= ROUGH_DIGITS for f in formats) and not any(t.kinks for t in truth)
 
+    def zeros(block: Block, some: Sequence[Mask]) -> Sequence[Mask]:
+        """Which of these are 0 whatever the inputs are."""
+        if not any(mask.any() for mask in some) or not (work is None or work.pays(program.cost)):
+            return [np.zeros_like(mask) for mask in some]
+        masks = [np.zeros(t.size, bool) for t in here]
+        for place, own in zip(block.made(masks), some, strict=True):
+            place[...] = own
+        shaped = [mask.reshape(t.shape) for mask, t in zip(masks, truth, strict=True)]
+        return block.made([mask.ravel() for mask in vanishing(program, inputs, shaped)])
+
     def sampled(block: Block, rough: bool) -> Changes | None:
         """Those of a block; None where something is not decided, or rough numbers do not tell everything."""
         around = Changes.none(block.made(here), block.made(hulls), nothing)
@@ -141,6 +152,7 @@ def _by_plan(
                 return None
             around.add(runs[:count], [share * ulps / 2 for ulps in around.ulps(formats)] if kinks else None)
         around.see(formats, share)
+        around.close(zeros(block, around.open_zeros))
         return None if rough and around.is_open else around
 
     def work_on(block: Block) -> bool:
@@ -364,6 +376,16 @@ class Changes:
                 self.zero[k] &= nothing.all(0)
             np.maximum(self.largest[k], far.max(0), out=self.largest[k])
 
+    @property
+    def open_zeros(self) -> list[Mask]:
+        """What is 0 here, and not known to be 0 nearby."""
+        return [mask & own.is_zero() for mask, own in zip(self.open, self.here, strict=True)]
+
+    def close(self, zeros: Sequence[Mask]) -> None:
+        """Some that are 0 everywhere."""
+        for k, mask in enumerate(zeros):
+            self.largest[k][mask], self.zero[k][mask], self.open[k][mask] = 0.0, True, False
+
     def see(self, formats: Sequence[Format], share: float) -> None:
         """Which changes are not known to this share of a."""
         for k, ulps in enumerate(self.ulps(formats)):
@@ -389,6 +411,7 @@ def _by_arb(
     largest = [np.zeros(t.shape) for t in truth]
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
     ladder, true = Ladder.from_(bits), [t.balls for t in truth]
+    zeros = vanishing(program, numbers, zero)
 
     @lru_cache(maxsize=1)
     def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
@@ -398,7 +421,10 @@ def _by_arb(
 
     def near(seed: int, bits: int) -> tuple[list[Array], list[str]]:
         with KINKS.collected() as kinks:
-            return evaluate(program, _moved(*given(bits), seed), bits, work), kinks
+            found = evaluate(program, _moved(*given(bits), seed), bits, work)
+        for balls, mask in zip(found, zeros, strict=False):
+            balls[mask] = ZERO
+        return found, kinks
 
     def is_told(found: tuple[list[Array], list[str]]) -> bool:
         return bool(found[1]) or not _are_blurred(found[0], true)

@@ -77,7 +77,7 @@ def test_the_hulls_are_those_of_arb(name, derive):
     assert bool(found.kinks) == bool(true.kinks)
     size = np.abs(true.mid) + true.radius
     np.testing.assert_allclose(found.mid, true.mid, rtol=0, atol=1e-6 * np.max(size))
-    assert (np.abs(found.radius - true.radius) <= 1e-5 * size).all()
+    assert (np.abs(found.radius - true.radius) <= 1e-5 * size + 1e-100).all()  # what is 0 is 0 by the core
 
 
 @pytest.mark.parametrize("name", KINKS)
