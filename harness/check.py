@@ -242,8 +242,8 @@ def question_of(
 ) -> Question:
     """The question that a user asks of a function at its arguments; `exactly` as for `Framework.record`."""
     own, meaning = target.framework, target.meaning(specification)
-    if about.get("cotangent") is not None and target.is_complex:
-        about["cotangent"] = _directions(about["cotangent"], derivative, own.conjugates)
+    if about.get("cotangent") is not None:
+        about["cotangent"] = _directions(about["cotangent"], derivative, target)
     return Question(
         lambda arrays: own.record(meaning, arrays, True, exactly),
         target.names,
@@ -255,12 +255,23 @@ def question_of(
     )
 
 
-def _directions(given: Any, derivative: Derivative, conjugates: bool) -> Any:
-    """What derivatives are contracted with, complex numbers as pairs: cotangents in their convention."""
-    steps = [step != FORWARD and conjugates for step in derivative.steps]
-    if len(steps) == 1 or not isinstance(given, list | tuple):
-        return directions_as_pairs(given, steps[0])
-    return [directions_as_pairs(one, told) for one, told in zip(given, steps, strict=False)]
+def _directions(given: Any, derivative: Derivative, target: Target) -> Any:
+    """What derivatives are contracted with, in the order of what they belong to; complex numbers as pairs.
+
+    Raises:
+        ValueError: A dictionary has other keys.
+    """
+    one, steps = len(derivative.steps) == 1, derivative.steps
+    levels = [given] if one else given
+    if not isinstance(levels, list | tuple):
+        return given  # of which the question says what is wrong
+    found, of_results = [], True
+    for level, step in zip(levels, steps, strict=False):
+        told = target.arranged(level, of_results and step != FORWARD)
+        conjugated = step != FORWARD and target.framework.conjugates
+        found.append(directions_as_pairs(told, conjugated) if target.is_complex else told)
+        of_results &= step == FORWARD  # what comes after a gradient contracts that
+    return found[0] if one else [*found, *levels[len(found) :]]
 
 
 @waited()

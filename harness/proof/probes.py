@@ -214,6 +214,8 @@ def _each_direction(
         alone = tested.along(k)
         along = tuple(d if j == k else np.zeros_like(d) for j, d in enumerate(directions))
         found = _anew(alone, posed)(along)
+        if isinstance(found, Raised) and found.stopped:  # the function itself may need the others
+            return
         if not isinstance(found, Raised) and len(found) == len(first):  # no gradient: it does not depend
             found = tuple(np.zeros_like(f) if g is None else g for g, f in zip(found, first, strict=True))
         runs.append(Differing(probe, found, question, alone, along, name or f"result {k}"))

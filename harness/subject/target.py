@@ -120,7 +120,29 @@ class Target:
         if specification is None:
             return self.flat
         alike = getattr(self.flat.function, "alike", None)  # of a module with its parameters
-        return replace(self.flat, function=alike(specification) if alike else specification)
+        meant = alike(specification) if alike else specification
+        return replace(self.flat, function=meant, like=self.results.tree)
+
+    def arranged(self, given: Any, of_results: bool) -> Any:
+        """Directions in the order of the results, or of the differentiated arguments: a list, if in trees.
+
+        Raises:
+            ValueError: A dictionary has other keys.
+        """
+        own = self.framework.name
+        if given is None:
+            return None
+        if of_results:
+            tree = self.results.tree
+            return flatten(own, tree.ordered(given, partly=bool(self.results.fixed)))[0]
+        parts = list(given) if isinstance(given, list | tuple) else [given]
+        if len(parts) != len(self.arguments):
+            return given
+        return [
+            leaf
+            for part, argument in zip(parts, self.arguments, strict=True)
+            for leaf in flatten(own, argument.tree.ordered(part, partly=not all(argument.active)))[0]
+        ]
 
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
@@ -168,7 +190,8 @@ def target_of(
     state = current()
     of_module: list[str] = []
     if "torch" in sys.modules:
-        from oracles.frameworks.in_torch import as_trained, unregistered
+        from oracles.frameworks.in_torch import as_trained
+        from oracles.frameworks.torch_modules import unregistered
 
         of_module = unregistered(f)
         f, args = as_trained(f, args, trained and argnums is None, trained)

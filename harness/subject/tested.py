@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -353,7 +354,7 @@ class HandWritten(Derived):
 
     def _gradients(self, found: Any, count: int) -> tuple[Any, ...]:
         own, parts = self.result.framework, list(found) if isinstance(found, tuple | list) else [found]
-        if len(self.arguments) == 1 and flatten(own, found)[1].spec == self.arguments[0].tree.spec:
+        if len(self.arguments) == 1 and _is_one(self.arguments[0].tree, found):
             parts = [found]  # the one gradient, which is a tree itself
         elif len(parts) == count != len(self.arguments):
             parts = [parts[a.place] for a in self.arguments]  # one for each argument, differentiated or not
@@ -361,10 +362,12 @@ class HandWritten(Derived):
             return tuple(parts)
         gradients: list[Any] = []
         for part, argument in zip(parts, self.arguments, strict=True):
-            leaves, tree = flatten(own, part)
-            whole = tree.spec == argument.tree.spec
-            if isinstance(part, dict) and argument.tree.spec is None:
-                leaves = [str(part)]  # no array is a dictionary: what is found is no gradient
+            try:
+                leaves = flatten(own, argument.tree.ordered(part))[0]
+            except ValueError:  # other keys: of as many entries none is a gradient
+                leaves = flatten(own, part)[0]
+                leaves = [str(part)] if len(leaves) == len(argument.tree.names) else leaves
+            whole = len(leaves) == len(argument.tree.names)
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
         return tuple(gradients)
@@ -373,6 +376,13 @@ class HandWritten(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
+
+
+def _is_one(tree: Tree, found: Any) -> bool:
+    """Whether it is shaped as a tree that holds several arrays."""
+    with suppress(ValueError):
+        return bool(flatten(tree.framework, tree.ordered(found))[1].spec == tree.spec)
+    return False
 
 
 @dataclass(frozen=True)

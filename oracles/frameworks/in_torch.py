@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,22 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch.autograd import forward_ad
-from torch.func import functional_call
-from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_map
 
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import name_of, strange
 from oracles.exact.from_aten.sparse import dense
-from oracles.exact.from_aten.watch import explained, noted
+from oracles.exact.from_aten.watch import begins, explained, noted
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
+from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
 PHASE = "specified up to multiplication by e^{i phi}"
+NOT_FOLLOWED = "One of the differentiated Tensors does not require grad"
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -178,7 +177,9 @@ def graph(
         with explained(), torch.enable_grad():
             leaves = [a.detach() if isinstance(a, torch.Tensor) and not nested else a for a in args]
             active = [leaves[i] if leaves[i].requires_grad else leaves[i].requires_grad_() for i in argnums]
-            result = function(*leaves)
+            begins(leaves)
+            with calls_noted() as calls:
+                result = function(*leaves)
             noted(result)
 
         def pull(cotangent: Any, retain: bool = True) -> tuple[Any, ...]:
@@ -188,7 +189,7 @@ def graph(
             if not reached:
                 return tuple(_trained(one, None) for one in active)
             outputs, cotangents = zip(*reached, strict=True)
-            with explained(), torch.enable_grad():
+            with explained(), torch.enable_grad(), as_called_in(calls):
                 found: tuple[Any, ...] = torch.autograd.grad(
                     outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
                 )
@@ -223,9 +224,15 @@ def pushforward(
                 full[position] = forward_ad.make_dual(  # type: ignore[no-untyped-call]
                     base(args[position]), tangent
                 )
+            try:
+                results = function(*full)
+            except RuntimeError as problem:
+                if NOT_FOLLOWED not in str(problem) or all(t is not None for t in tangents):
+                    raise
+                raise Unsupported("the function differentiates by an argument that does not move") from None
             duals = [
                 forward_ad.unpack_dual(out)  # type: ignore[no-untyped-call]
-                for out in function(*full)
+                for out in results
             ]
             return tuple(torch.zeros_like(d.primal) if d.tangent is None else kept(d.tangent) for d in duals)
 
@@ -238,11 +245,6 @@ def _leaf(given: Any) -> Any:
         return given
     leaf = given.detach()
     return leaf.requires_grad_() if leaf.is_floating_point() else leaf
-
-
-def is_trained(leaf: Any) -> None:
-    """Mark a leaf: without a gradient it stays where it is. One of complex numbers is a leaf of pairs."""
-    getattr(leaf, "pairs", leaf).is_trained = True
 
 
 def _trained(leaf: Any, gradient: Any) -> Any:
@@ -314,78 +316,13 @@ def as_trained(
         ValueError: A lazy module has no parameters yet.
     """
     if isinstance(f, torch.nn.Module):
-        f, args = _module_as_function(f, args, parameters)
+        f, args = as_function(f, args, parameters)
     else:
         f = _with_parameters(f, args)
     if not hooked:
         return f, args
     hooks = [_hooks_of(leaf) for leaf in flatten("torch", args)[0]]
     return (_with_hooks(f, hooks), args) if any(hooks) else (f, args)
-
-
-def unregistered(module: Any) -> list[str]:
-    """Where a module keeps weights that it does not know of, in words: plain lists and dictionaries."""
-    if not isinstance(module, torch.nn.Module):
-        return []
-    known, found = {id(p) for p in module.parameters()}, []
-    for path, part in module.named_modules():
-        plain = {n: v for n, v in vars(part).items() if isinstance(v, list | tuple | dict) and n[0] != "_"}
-        for name, kept in plain.items():
-            leaves = flatten("torch", kept)[0]
-            held = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
-            held += [p for leaf in leaves if isinstance(leaf, torch.nn.Module) for p in leaf.parameters()]
-            if any(id(p) not in known for p in held):
-                where = f"{path}.{name}" if path else name
-                found.append(
-                    f"{where} holds parameters in a plain {type(kept).__name__}, of which the module "
-                    "knows nothing: no optimizer moves them, and they are not checked; use ParameterList"
-                )
-    return found
-
-
-def _module_as_function(module: Any, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
-    lazy = [name for name, p in module.named_parameters() if is_lazy(p)]
-    if lazy:
-        raise ValueError(f"the module's {lazy[0]} has no numbers yet, since it is lazy; call the module once")
-    active = {name: p for name, p in module.named_parameters() if p.requires_grad and parameters}
-    if not active:
-        return module, args
-    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
-        raise Unsupported(
-            "parameters of a torch.jit module cannot be replaced: pass the module that it was made of, or "
-            "argnums= for the arguments alone"
-        )
-
-    return _of_parameters(module), (active, *args)
-
-
-def _of_parameters(module: Any) -> Function:
-    """A module as a function of its parameters, a dictionary, and then its arguments."""
-
-    def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        for parameter in parameters.values():
-            is_trained(parameter)
-        return functional_call(module, parameters, args, kwargs)
-
-    def alike(other: Function) -> Function:
-        """Another module as such a function; what is none takes the parameters first, as it is."""
-        if not isinstance(other, torch.nn.Module):
-            return other
-        names = dict(module.named_parameters()).keys(), dict(other.named_parameters()).keys()
-        if names[0] != names[1]:
-            raise ValueError(
-                f"the parameters of {type(module).__name__} are {', '.join(names[0])}, and those of the "
-                f"other module {', '.join(names[1]) or 'none'}; pass a module with the same, or a function "
-                "of (parameters, *args)"
-            )
-        return _of_parameters(other)
-
-    own = inspect.signature(module.forward).parameters.values()
-    positional = [p.name for p in own if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    call.argument_names = ["parameters", *positional]  # type: ignore[attr-defined]
-    call.alike = alike  # type: ignore[attr-defined]
-    call.__name__ = type(module).__name__
-    return call
 
 
 def _with_parameters(f: Function, args: Sequence[Any]) -> Function:

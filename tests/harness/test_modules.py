@@ -164,3 +164,68 @@ def test_arrays_on_several_devices_are_named():
     )
     assert _elsewhere(two[:1]) == ""
     assert _elsewhere([np.ones(2), X]) == ""
+
+
+class Again(torch.autograd.Function):
+    """A checkpoint by hand: the backward runs the forward again, and differentiates that."""
+
+    @staticmethod
+    def forward(ctx, run, x, *parameters):
+        ctx.run, ctx.x, ctx.parameters = run, x, parameters
+        with torch.no_grad():
+            return run(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        x = ctx.x.detach().requires_grad_()
+        with torch.enable_grad():
+            y = ctx.run(x.view_as(x))
+        return None, *torch.autograd.grad(y, (x, *ctx.parameters), g, allow_unused=True)
+
+
+class Checkpointed(torch.nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.layer = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
+        self.how = how
+
+    def forward(self, x):
+        return self.how(self.layer, x)
+
+
+def test_a_checkpoint_runs_with_the_parameters_that_are_asked_about():
+    from torch.utils.checkpoint import checkpoint
+
+    torch.manual_seed(0)
+    module = Checkpointed(lambda layer, x: checkpoint(layer, x, use_reentrant=False))
+    assert check_gradient(module, (torch.randn(4, 3),)).verdict.value == "accurate"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (2, "wrong")])
+def test_so_does_a_checkpoint_that_somebody_wrote(factor, verdict):
+    class Scaled(Again):
+        @staticmethod
+        def backward(ctx, g):
+            found = Again.backward(ctx, g)
+            return tuple(None if x is None else factor * x for x in found)
+
+    torch.manual_seed(0)
+    module = Checkpointed(lambda layer, x: Scaled.apply(layer, x, *layer.parameters()))
+    given = check_gradient(module, (torch.randn(4, 3),), probes=False)
+    assert given.verdict.value == verdict
+
+
+class Kept(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(3))
+        self.all = [self.weight]
+
+    def forward(self, x):
+        return x * self.all[0]
+
+
+def test_a_parameter_that_is_read_by_another_reference_is_not_passed_over():
+    result = check_gradient(Kept(), (torch.tensor([1.0, 2.0, 3.0]),))
+    assert result.verdict.value == "unsupported"
+    assert "Kept reads its parameter weight by another reference than its attribute" in str(result)

@@ -141,12 +141,19 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             return self.memory.read(tensor)
         if torch.is_grad_enabled() and not self.depth:
             self._refuse_lost(tensor)
-        seen = self._as_followed(tensor).requires_grad or any(tensor is t for t in self._below or ())
+        own = self._as_followed(tensor)
+        seen = own.requires_grad and not self._begins_anew(own)
+        seen = seen or any(tensor is t for t in self._below or ())
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
         var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
         if not free and torch.is_grad_enabled() and id(tensor) in self.marks:
             self._hold(tensor, var)
         return var
+
+    def _begins_anew(self, tensor: Tensor) -> bool:
+        """Whether another graph begins here: `x.detach().requires_grad_()`, a new Parameter."""
+        base = tensor._base if tensor.requires_grad and tensor._base is not None else tensor
+        return base.is_leaf and base.requires_grad and not any(base is t for t in self.leaves)
 
     def _as_followed(self, leaf: Any) -> Any:
         """The tensor that autograd saw: torch writes out a lazy conjugate or negative below it."""

@@ -39,6 +39,13 @@ Tree: TypeAlias = Callable[[list[Any]], Any]  # makes an argument of its leaves
 _one_at_a_time = threading.RLock()  # two records would take each other's wrapping for torch's own
 
 
+def begins(leaves: Sequence[Any]) -> None:
+    """A run that is watched is told where the graph of a gradient begins."""
+    mode = _get_current_dispatch_mode()
+    if isinstance(mode, Watch):
+        mode.leaves += tensors_of(leaves)
+
+
 def noted(result: Any) -> None:
     """A run that is watched is told what the function returned whose gradient it goes on to."""
     mode = _get_current_dispatch_mode()
@@ -169,6 +176,7 @@ class Watch(DispatchMode):
         self.executed: tuple[Any, ...] = ()
         self._blank: dict[int, int] = {}  # memory from `empty` that nothing wrote, with its checksum
         self.saved: list[tuple[Tensor, Tensor]] = []
+        self.leaves: list[Tensor] = []  # where what is differentiated begins
         self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
 
     def run(
@@ -207,6 +215,7 @@ class Watch(DispatchMode):
 
     def begin(self, tensor: Tensor) -> None:
         """An argument."""
+        self.leaves.append(tensor)
         self._keep([tensor])
 
     def end(self, result: Any) -> Any:

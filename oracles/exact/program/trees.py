@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,6 +42,28 @@ class Tree:
 
             return jax.tree.unflatten(self.spec, list(leaves))
         return _filled(self.spec, iter(leaves))
+
+    def ordered(self, value: Any, partly: bool = False) -> Any:
+        """A value of this shape with the entries of its dictionaries in the order of the tree's.
+
+        `partly`: some entries may lack.
+
+        Raises:
+            ValueError: It has dictionaries, and another shape: other keys, say.
+        """
+        if self.framework != "jax":  # JAX sorts them
+            value = _ordered(self.spec, value)
+        found = flatten(self.framework, value)[1]
+        if found.spec == self.spec or _of_sequences(found.spec) == _of_sequences(self.spec):
+            return value
+        if _has_dictionary(value) and not partly:
+            raise ValueError(f"{_shown(value)} is given where {self.shown} is wanted; name the same keys")
+        return value
+
+    @property
+    def shown(self) -> str:
+        """Its leaves by their names, as an error shows them."""
+        return ", ".join(self.names) if any(self.names) else "an array"
 
 
 def flatten(framework: str, tree: Any) -> tuple[list[Any], Tree]:
@@ -115,6 +138,7 @@ class Flat(Derived):
         complex: Which of the arrays are pairs that stand for complex numbers.
         joined, split: Pairs as complex numbers, and complex numbers as pairs, in the framework.
         restart: Called before each evaluation, which so starts from the same state.
+        like: The tree of results in whose order these are given; None for that of the function itself.
     """
 
     function: Callable[..., Any]
@@ -125,11 +149,15 @@ class Flat(Derived):
     joined: Callable[[Any], Any] = as_it_is
     split: Callable[[Any], Any] = as_it_is
     restart: Callable[[], None] = field(default=lambda: None, compare=False)
+    like: Tree | None = None
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
         result, framework = self.result(*arrays), self.tree.framework
         one = framework != "jax" and not isinstance(result, dict | list | tuple)  # JAX knows other nodes
+        if self.like is not None and not one:
+            with suppress(ValueError):  # it is another's, and may be shaped otherwise
+                result = self.like.ordered(result)
         leaves = [result] if one else flatten(framework, result)[0]
         real = (self.split(leaf) if is_complex(leaf) else leaf for leaf in leaves)
         return tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
@@ -178,6 +206,39 @@ def _spec(tree: Any) -> Any:
     if isinstance(tree, list | tuple):
         return type(tree), hasattr(tree, "_fields"), tuple(map(_spec, tree))
     return (Pattern, Pattern.of(tree), (None,)) if has_own_layout(tree) else None
+
+
+def _ordered(spec: Any, value: Any) -> Any:
+    if spec is None:
+        return value
+    kind, about, parts = spec
+    if kind is dict and isinstance(value, dict) and set(value) <= set(about):
+        known = [(key, part) for key, part in zip(about, parts, strict=True) if key in value]
+        return {key: _ordered(part, value[key]) for key, part in known}
+    if kind not in (dict, Pattern) and isinstance(value, list | tuple) and len(value) == len(parts):
+        found = [_ordered(part, own) for part, own in zip(parts, value, strict=True)]
+        return type(value)(*found) if hasattr(value, "_fields") else type(value)(found)
+    return value
+
+
+def _of_sequences(spec: Any) -> Any:
+    """A list, a tuple and a named one are alike."""
+    if not isinstance(spec, tuple) or len(spec) != 3:
+        return spec
+    kind, about, parts = spec
+    if kind in (dict, Pattern):
+        return kind, about, tuple(map(_of_sequences, parts))
+    return list, False, tuple(map(_of_sequences, parts))
+
+
+def _has_dictionary(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_dictionary, value))
+    return isinstance(value, dict)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(name for name, _ in _leaves(value, "")) or "nothing"
 
 
 def _has_sparse(spec: Any) -> bool:

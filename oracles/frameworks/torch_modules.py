@@ -1,0 +1,149 @@
+"""A `torch.nn.Module` as a function of its parameters, which its attributes are while it is called.
+
+And while its gradient is pulled back: a checkpoint runs the module again then.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch.func import functional_call
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.stateless import _reparametrize_module
+
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.trees import flatten
+
+Function = Callable[..., Any]
+Calls = list[tuple[Any, Any]]  # modules, and the parameters that they were called with
+_calls: ContextVar[Calls | None] = ContextVar("_calls", default=None)
+
+
+@contextmanager
+def calls_noted() -> Iterator[Calls]:
+    """Note the calls of modules within."""
+    noted: Calls = []
+    token = _calls.set(noted)
+    try:
+        yield noted
+    finally:
+        _calls.reset(token)
+
+
+@contextmanager
+def as_called_in(calls: Calls) -> Iterator[None]:
+    """Within, the modules have the parameters that they were called with."""
+    with ExitStack() as stack:
+        for module, parameters in calls:
+            stack.enter_context(_reparametrize_module(module, parameters, tie_weights=True))
+        yield
+
+
+def is_trained(leaf: Any) -> None:
+    """Mark a leaf: without a gradient it stays where it is. One of complex numbers is a leaf of pairs."""
+    getattr(leaf, "pairs", leaf).is_trained = True
+
+
+def unregistered(module: Any) -> list[str]:
+    """Where a module keeps weights that it does not know of, in words: plain lists and dictionaries."""
+    if not isinstance(module, torch.nn.Module):
+        return []
+    known, found = {id(p) for p in module.parameters()}, []
+    for path, part in module.named_modules():
+        plain = {n: v for n, v in vars(part).items() if isinstance(v, list | tuple | dict) and n[0] != "_"}
+        for name, kept in plain.items():
+            leaves = flatten("torch", kept)[0]
+            held = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
+            held += [p for leaf in leaves if isinstance(leaf, torch.nn.Module) for p in leaf.parameters()]
+            if any(id(p) not in known for p in held):
+                where = f"{path}.{name}" if path else name
+                found.append(
+                    f"{where} holds parameters in a plain {type(kept).__name__}, of which the module "
+                    "knows nothing: no optimizer moves them, and they are not checked; use ParameterList"
+                )
+    return found
+
+
+def as_function(module: Any, args: Sequence[Any], parameters: bool) -> tuple[Function, Sequence[Any]]:
+    """A module as a function of its `parameters` too, and the arguments of that.
+
+    Raises:
+        ValueError: A lazy module has no parameters yet.
+        Unsupported: They cannot be replaced.
+    """
+    lazy = [name for name, p in module.named_parameters() if is_lazy(p)]
+    if lazy:
+        raise ValueError(f"the module's {lazy[0]} has no numbers yet, since it is lazy; call the module once")
+    active = {name: p for name, p in module.named_parameters() if p.requires_grad and parameters}
+    if not active:
+        return module, args
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise Unsupported(
+            "parameters of a torch.jit module cannot be replaced: pass the module that it was made of, or "
+            "argnums= for the arguments alone"
+        )
+
+    return _of_parameters(module), (active, *args)
+
+
+def _of_parameters(module: Any) -> Function:
+    """A module as a function of its parameters, a dictionary, and then its arguments."""
+
+    def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        for parameter in parameters.values():
+            is_trained(parameter)
+        noted = _calls.get()
+        if noted is not None:
+            noted.append((module, parameters))
+        result = functional_call(module, parameters, args, kwargs)
+        _refuse_others(module, result)
+        return result
+
+    def alike(other: Function) -> Function:
+        """Another module as such a function; what is none takes the parameters first, as it is."""
+        if not isinstance(other, torch.nn.Module):
+            return other
+        names = dict(module.named_parameters()).keys(), dict(other.named_parameters()).keys()
+        if names[0] != names[1]:
+            raise ValueError(
+                f"the parameters of {type(module).__name__} are {', '.join(names[0])}, and those of the "
+                f"other module {', '.join(names[1]) or 'none'}; pass a module with the same, or a function "
+                "of (parameters, *args)"
+            )
+        return _of_parameters(other)
+
+    own = inspect.signature(module.forward).parameters.values()
+    positional = [p.name for p in own if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    call.argument_names = ["parameters", *positional]  # type: ignore[attr-defined]
+    call.alike = alike  # type: ignore[attr-defined]
+    call.__name__ = type(module).__name__
+    return call
+
+
+def _refuse_others(module: Any, result: Any) -> None:
+    """Its own parameters have been replaced: what still leads to one has it by another reference.
+
+    Raises:
+        Unsupported: Something does.
+    """
+    own = {id(p): name for name, p in module.named_parameters()}
+    waiting = [t.grad_fn for t in flatten("torch", result)[0] if isinstance(t, torch.Tensor)]
+    seen = set[Any]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        name = own.get(id(getattr(node, "variable", None)))
+        if name is not None:
+            raise Unsupported(
+                f"{type(module).__name__} reads its parameter {name} by another reference than its attribute "
+                "(kept in a list, a dictionary or a closure), so it cannot be replaced, and nothing is known "
+                f"of its gradient; read self.{name} where it is used"
+            )
+        waiting += [following for following, _ in node.next_functions]
