@@ -28,6 +28,7 @@ from oracles.exact.enclose.literals import (
     is_rounded,
     literals,
     moved,
+    moved_literals,
     replaced,
     rounded,
     sizes_in,
@@ -44,8 +45,13 @@ from oracles.exact_oracle import BITS
 
 NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
 TINY = 2.0**-32  # beside the largest element
+RESOLVED = 2.0**-60  # beside the largest element
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
+FEW, FAR = (
+    3,
+    2.0**10,
+)  # after these moves, a difference that is so many times larger than they is none of them
 MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
 
 
@@ -125,6 +131,8 @@ class Comparison:
                 comparison is open: as the numbers stand, it may take another side than the one that is meant.
         """
         open_ = None if self.is_whole else self._with_literals(rounded)
+        if not self.is_whole and _has_any(rounded, self._own, self._spec):
+            self._by_moves(self._with_moved_literals, "")
         if resolution is Resolution.FORMAT:
             for rule in self._rules:
                 if not self.is_whole:
@@ -158,21 +166,36 @@ class Comparison:
             why: What is noted.
             room: How far they may move a result, relative to it.
         """
-        if not any(changes(program, change) for program in (self._own.program, self._spec.program)):
+        if not _has_any(change, self._own, self._spec):
             return None
         open_ = None
         try:
             own, spec = self._both(replaced, change)
         except Undecided as reason:
+            try:
+                own, spec = self._both(decided, change)
+            except Undecided:  # no comparison is open: of wide balls there is no value
+                return None
             open_ = reason
-            own, spec = self._both(decided, change)
         close = [
-            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
+            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room) & _tell(e, s, t)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
         return open_
+
+    def _with_moved_literals(self, side: Side, seed: int) -> list[Array]:
+        """The outputs of a side whose longer literals moved: where as balls they say nothing.
+
+        After many steps few bits are left of many, and the moves are told by as many as there are.
+        """
+        program = replaced(side.program, moved_literals(seed))
+        quick = enclosed(evaluate_quickly(program, side.inputs, BITS))
+        if all(_are_told(e) for e in quick):
+            own = side is self._own
+            return [e.balls for e in (quick if own else self._at_moved(program, side.inputs))]
+        return evaluate(program, side.inputs, MORE * BITS)
 
     def _both(
         self, how: Callable[[Program, Change], Program], change: Change
@@ -232,7 +255,7 @@ class Comparison:
         """What differs by at most twice as much as moved numbers change it, differs by nothing."""
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
-        most = [np.zeros(t.shape) for t in self._true]
+        most, reach = ([np.zeros(t.shape) for t in self._true] for _ in range(2))
         for seed in range(MOVES):
             with suppress(Undecided), precision(BITS):
                 pairs = zip(moves(self._own, seed), moves(self._spec, seed), strict=True)
@@ -241,6 +264,9 @@ class Comparison:
                     change = _each(arb.abs_upper, s - self._true[k].balls)
                     smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
                     np.maximum(most[k], by, out=most[k], where=smooth & np.isfinite(by))
+                    reach[k] = np.fmax(reach[k], np.fmax(change, _each(arb.abs_upper, e - self._found[k])))
+            if seed >= FEW and self._is_hopeless(before, reach):
+                break
         found = [
             (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~_is_hull(t)
             for m, b, t in zip(most, before, self._true, strict=True)
@@ -271,6 +297,13 @@ class Comparison:
             found.append(mask)
         self._accept(found, f", which is below what {_listed(list(dict.fromkeys(names)))} resolves")
 
+    def _is_hopeless(self, before: Sequence[Array], reach: Sequence[NDArray[np.float64]]) -> bool:
+        """Whether some difference is far more than moves change either side."""
+        return any(
+            bool(np.any(~agree & (_each(arb.abs_lower, b) > FAR * own)))
+            for agree, b, own in zip(self.agrees, before, reach, strict=True)
+        )
+
     def _accept(self, found: Sequence[Mask], why: str) -> None:
         new = [f & ~a for f, a in zip(found, self.agrees, strict=True)]
         self.agrees = [np.asarray(a | f) for a, f in zip(self.agrees, found, strict=True)]
@@ -298,6 +331,22 @@ def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
 def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
     """Where two overlap that say something: what is not finite meets everything."""
     return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
+
+
+def _has_any(change: Change, *sides: Side) -> bool:
+    """Whether any of the programs has a number for which `change` has another one."""
+    return any(changes(side.program, change) for side in sides)
+
+
+def _are_told(e: Enclosure) -> bool:
+    """Whether an enclosure is narrow enough that a move by an ulp is seen."""
+    return bool((e.radius <= RESOLVED * np.max(np.abs(e.mid), initial=0.0)).all())
+
+
+def _tell(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
+    """Where balls of literals are narrow: wide ones meet anything, those of a large phase or of many steps."""
+    largest = np.max(np.abs(t.mid), initial=0.0)
+    return np.asarray(e.radius + s.radius <= (TINY * largest if largest else np.inf))
 
 
 def _is_hull(true: Enclosure) -> Mask:

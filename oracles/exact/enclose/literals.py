@@ -73,6 +73,20 @@ def rounded(ball: arb, dtype: str) -> arb:
     return ball + arb(0, ULPS * float(np.spacing(abs(float(ball)))))
 
 
+def moved_literals(seed: int) -> Change:
+    """Each longer literal moved by two float64 ulps: up, for seed 0, or to a side drawn for its number."""
+
+    def change(ball: arb, dtype: str) -> arb:
+        if rounded(ball, dtype) is ball:
+            return ball
+        number = np.array([float(ball)])
+        side = float(_sides(number, seed)[0]) if seed else 1.0
+        with precision(BITS):
+            return ball + side * ULPS * float(np.spacing(np.abs(number))[0])
+
+    return change
+
+
 def written(ball: arb, dtype: str) -> arb:
     """A literal with a fraction as every number that is written so.
 

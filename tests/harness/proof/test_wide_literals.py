@@ -1,0 +1,67 @@
+"""Where written numbers as balls say nothing they are moved, and a wrong formula stays wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.check import check_gradient
+
+HUM, SECONDS = 2 * np.pi * 50, np.array([1.7e9 + 0.3671, 1.7e9 + 1.1234])
+BELL = np.exp(-(np.linspace(-3, 3, 8) ** 2))
+
+
+def tones(a):
+    return (a * np.sin(HUM * SECONDS)).sum()
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "accurate"), (-1, "wrong")])
+def test_the_phase_of_a_sine_may_be_large(sign, verdict):
+    found = check_gradient(tones, (np.ones(2),), vjp=lambda g, a: sign * g * np.sin(HUM * SECONDS))
+    assert found.verdict.value == verdict
+
+
+def wave(u, steps=40, c=0.3):
+    before = now = u
+    for _ in range(steps):
+        before, now = now, 2 * now - before + c * (np.roll(now, 1) - 2 * now + np.roll(now, -1))
+    return now
+
+
+def pulled(g, u, sign=1, c=0.3, steps=40):
+    before, now = np.zeros_like(u), g
+    for _ in range(steps):
+        before, now = -now, before + 2 * now + c * (np.roll(now, -1) - 2 * now + np.roll(now, 1))
+    return sign * (before + now)
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict"),
+    [({}, "accurate"), ({"c": 3 * 0.1}, "accurate"), ({"sign": -1}, "wrong"), ({"c": 0.3001}, "wrong")],
+)
+def test_steps_may_be_many(how, verdict):
+    found = check_gradient(wave, (BELL,), vjp=lambda g, u: pulled(g, u, **how))
+    assert found.verdict.value == verdict
+
+
+def test_nothing_is_no_gradient_of_many_steps():
+    assert check_gradient(wave, (BELL,), vjp=lambda g, u: 0 * g).verdict.value == "wrong"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (2, "wrong"), (-1, "wrong")])
+def test_a_matrix_with_a_written_jitter_may_be_factored(factor, verdict):
+    rng = np.random.default_rng(0)
+    x, y = np.sort(rng.uniform(0, 1, 30)), rng.normal(size=30)
+    kernel, jitter = np.exp(-((x[:, None] - x) ** 2) / 0.02), 0.01 * np.eye(30)
+
+    def evidence(s):
+        lower = np.linalg.cholesky(kernel * s + jitter)
+        half = np.linalg.solve(lower, y)
+        return 0.5 * (half @ half) + np.log(np.diag(lower)).sum()
+
+    def pullback(g, s):
+        inverse = np.linalg.inv(kernel * s + jitter)
+        weights = inverse @ y
+        return factor * g * 0.5 * (np.sum(inverse * kernel) - weights @ kernel @ weights)
+
+    assert check_gradient(evidence, (np.array(1.3),), vjp=pullback).verdict.value == verdict
