@@ -178,9 +178,12 @@ class Comparison:
                 return None
             open_ = reason
         close = [
-            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room) & _tell(e, s, t)))
+            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
+        if room == np.inf:
+            told = zip(close, own, spec, self._true, strict=True)
+            close = [ok & (t.wide | _are_narrow(e, s, t)) for ok, e, s, t in told]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
         return open_
@@ -343,8 +346,8 @@ def _are_told(e: Enclosure) -> bool:
     return bool((e.radius <= RESOLVED * np.max(np.abs(e.mid), initial=0.0)).all())
 
 
-def _tell(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
-    """Where balls of literals are narrow: wide ones meet anything, those of a large phase or of many steps."""
+def _are_narrow(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
+    """Where both are, with literals as balls; of a large phase or of many steps they meet anything."""
     largest = np.max(np.abs(t.mid), initial=0.0)
     return np.asarray(e.radius + s.radius <= (TINY * largest if largest else np.inf))
 
