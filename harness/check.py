@@ -118,9 +118,9 @@ def check_gradient(
             values: other numbers, ties, shapes, layouts, cotangents. The result's `finding` has it, shrunk,
             with a line and a test to paste. What fails is kept in `.gradproof/search` for the next search.
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
-            False, or a list of names: "expanded", "strided" and "transposed" cotangents, "scaled-up" and
-            "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs" at
-            once, the first result "kept" while others are computed, and a point "beside" one where the
+            False, or a list of names: "expanded", "strided", "transposed", "padded" cotangents, "scaled-up"
+            and "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs"
+            at once, the first result "kept" while others are computed, and a point "beside" one where the
             derivative is 0 in every element.
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a

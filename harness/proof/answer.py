@@ -19,7 +19,7 @@ from harness.proof.question import Answer, Blame, Part, Question, UnderTest, Val
 from harness.proof.truth import Posed, pose
 from harness.proof.value import near_parts, value_parts
 from harness.subject.derivative import Array
-from harness.subject.target import shape_of
+from harness.subject.target import PARAMETERS, shape_of
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.program.program import Origin
@@ -31,7 +31,6 @@ BEYOND = (
     "no rule of yours, is checked alone"
 )
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
-PARAMETERS = "parameters["  # so the names of a module's parameters begin
 FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
 
 _blamed: ContextVar[frozenset[Verdict]] = ContextVar("blamed", default=FAULTY)

@@ -25,7 +25,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
-MOST = 8  # results, or arguments, that are probed one by one
+MOST = 8  # results that are probed one by one, and arguments of many
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
@@ -193,11 +193,22 @@ def _others(
             case Probe.EXPANDED if strides and several:
                 yield probe, tuple(np.broadcast_to(np.ones((), d.dtype), d.shape) for d in directions), scale
             case Probe.STRIDED if strides and several:
-                yield probe, tuple(np.repeat(d[..., None], 2, -1)[..., 0] for d in directions), scale
+                yield probe, tuple(np.stack([np.roll(d, 1), d], -1)[..., 1] for d in directions), scale
             case Probe.TRANSPOSED if strides and several and axes > 1:
                 yield probe, tuple(d.T.copy().T for d in directions), scale
+            case Probe.PADDED if strides and several and axes > 1:
+                yield probe, tuple(map(_part_of_more, directions)), scale
             case Probe.SCALED_UP | Probe.SCALED_DOWN:
                 yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
+
+
+def _part_of_more(array: Array) -> Array:
+    """The same numbers with others between their rows, and before them."""
+    if not array.ndim:
+        return array
+    more = np.resize(array, (*array.shape[:-1], array.shape[-1] + 2))
+    more[..., 1:-1] = array
+    return more[..., 1:-1]
 
 
 def _each_direction(
@@ -224,10 +235,12 @@ def _each_direction(
 
 
 def _each_argument(question: Question, tested: Tested, posed: Posed, first: Gradients) -> Iterator[Differing]:
-    """In each argument alone: the bits of the first run."""
-    if not 1 < len(question.active) <= MOST:
+    """In each argument alone, of many in a few: the bits of the first run."""
+    if len(question.active) < 2:
         return
-    for at, k in enumerate(question.active):
+    some = np.linspace(0, len(question.active) - 1, min(len(question.active), MOST)).astype(int).tolist()
+    for at in some:
+        k = question.active[at]
         alone = tested.in_one(k)
         if alone is None or not alone.graph:
             return

@@ -50,6 +50,7 @@ class Probe(StrEnum):
     EXPANDED = "expanded", "along an expanded cotangent, as sum().backward() gives it"
     STRIDED = "strided", "along a cotangent with gaps in memory"
     TRANSPOSED = "transposed", "along a transposed cotangent"
+    PADDED = "padded", "along a part of a larger cotangent, as cat's gradient gives it"
     SCALED_UP = "scaled-up", "along a large cotangent"
     SCALED_DOWN = "scaled-down", "along a tiny cotangent"
     ONE_OUTPUT = "one-output", "along a cotangent of one result alone"

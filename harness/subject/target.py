@@ -31,6 +31,7 @@ from oracles.frameworks.framework import (
 Function = Callable[..., Any]
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
 ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
+PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 
 class ComplexName(str):

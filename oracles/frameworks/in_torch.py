@@ -285,6 +285,10 @@ def as_tensor(array: Any, device: str = "cpu") -> Any:
     whole = np.asarray(array)
     if whole.strides and min(whole.strides) < 0:  # PyTorch has no negative strides
         whole = np.ascontiguousarray(whole)
+    if (offset := _offset(whole)) > 0:  # which torch counts from the memory's beginning, and code may forget
+        steps = [step // whole.itemsize for step in whole.strides]
+        assert whole.base is not None
+        return as_tensor(whole.base.reshape(-1), device).as_strided(whole.shape, steps, offset)
     half = whole.dtype.kind == "V" and whole.dtype.name == "bfloat16"
     given = whole.view(np.int16) if half else whole
     if whole.flags.writeable:
@@ -295,6 +299,16 @@ def as_tensor(array: Any, device: str = "cpu") -> Any:
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             tensor = torch.from_numpy(given)
     return (tensor.view(torch.bfloat16) if half else tensor).to(device)
+
+
+def _offset(array: Array) -> int:
+    """After how many elements of a larger array of the same kind one begins; 0 where it is all, or alone."""
+    base = array.base
+    if not isinstance(base, np.ndarray) or base.dtype != array.dtype or not base.flags.c_contiguous:
+        return 0
+    if not array.size or not base.flags.writeable:
+        return 0
+    return (array.ctypes.data - base.ctypes.data) // array.itemsize
 
 
 def _as_given(arg: Any) -> Any:

@@ -18,6 +18,10 @@ WRITTEN_IN = {
     "jax_loops.py": {"jax"},
     "torch_calls.py": {"torch"},
     "torch_state.py": {"torch"},
+    "torch_gradients.py": {"torch"},
+    "torch_pieces.py": {"torch"},
+    "torch_modules.py": {"torch"},
+    "jax_directions.py": {"jax"},
 }
 
 

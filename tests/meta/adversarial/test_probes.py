@@ -62,16 +62,32 @@ def as_contiguous_memory(ctx, g):
     return held.view_as(x) * 2 * x
 
 
+def of_whole_rows(ctx, g):
+    """Takes one element after the other for all elements: rows may have gaps between them."""
+    g = g if g.stride(-1) == 1 else g.contiguous()
+    steps = torch.empty(g.shape).stride()
+    return torch.as_strided(g, g.shape, steps, g.storage_offset()) * 2 * ctx.saved_tensors[0]
+
+
+def from_the_start(ctx, g):
+    """Forgets where in its memory the cotangent begins."""
+    return torch.as_strided(g, g.shape, g.stride(), 0) * 2 * ctx.saved_tensors[0]
+
+
 def by_strides(g, x):
     return 2 * g * x if g.strides[0] >= g.strides[-1] > 0 else 3 * g * x
 
 
 IN_MEMORY = {
-    "reads memory": (function(as_contiguous_memory), TX, None, {"expanded", "strided", "transposed"}),
+    "reads memory": (
+        function(as_contiguous_memory), TX, None, {"expanded", "strided", "transposed", "padded"},
+    ),
     "view(-1)": (
         function(lambda ctx, g: g.view(-1).view(2, 4) * 2 * ctx.saved_tensors[0]), TX, None,
-        {"transposed"},
+        {"transposed", "padded"},
     ),
+    "padded": (function(of_whole_rows), TX, None, {"padded"}),
+    "offset": (function(from_the_start), TX, None, {"strided", "padded"}),
     "one value": (
         function(lambda ctx, g: (g.T if 0 in g.stride() else g).reshape(2, 4) * (3 if 0 in g.stride() else 2)
                  * ctx.saved_tensors[0]), TX, None, {"expanded"},
@@ -604,7 +620,9 @@ def test_probes_run_the_gradient_a_few_times():
 def test_a_drop_in_stays_green_and_says_what_a_probe_found(monkeypatch):
     monkeypatch.setattr(settings, "quiet", False)
     packed = function(lambda ctx, g: g.as_strided(g.shape, TX.stride()) * 2 * ctx.saved_tensors[0])
-    with pytest.warns(GradientWarning, match=r"along an? (expanded |transposed |)cotangent"):
+    with pytest.warns(
+        GradientWarning, match=r"along an? (part of a larger |expanded |transposed |)cotangent"
+    ):
         assert gradcheck(packed, (TX.clone().requires_grad_(),))
     assert "along a cotangent with gaps in memory" in " ".join(settings.made[-1].probed)
     assert settings.made[-1].verdict == "accurate"

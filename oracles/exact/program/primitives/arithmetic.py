@@ -187,6 +187,7 @@ def reciprocal(x: Var) -> Var:
 
 
 def _scale(z: Array, c: Array) -> Array:
+    z, c = as_balls(z), as_balls(c)
     product = np.asarray(np.multiply(z, c))  # NumPy unwraps 0-d objects
     if all_finite(product):
         return product
