@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
+from harness.inputs.axes import Axes, Group
 from harness.inputs.corpus import CORPUS, Boundary, chosen
-from harness.subject.derivative import Array, Floating, signed
+from harness.subject.derivative import Array, Arrays, Floating, signed
 from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 
+LENGTHS = {"one-element": 1, "batch-of-one": 1, "empty": 0}  # of the entries that cut axes
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
 
 
@@ -56,25 +58,36 @@ def at(entry: Boundary, array: Array) -> Array:
 
 
 def points(
-    target: Target, boundary: bool | Iterable[str], samples: int, seed: int
-) -> Iterator[tuple[str, tuple[Array, ...]]]:
+    target: Target,
+    boundary: bool | Iterable[str],
+    samples: int,
+    seed: int,
+    pinned: Collection[int] = (),
+) -> Iterator[tuple[str, Arrays]]:
     """Other points, each with its name: boundary values of each array in turn, and draws.
 
     Arrays that are not differentiated are among them: an exponent of 0 or a repeated index decides too.
 
+    Args:
+        target: A function at its arguments.
+        boundary: The boundary values: all, or those of these names.
+        samples, seed: How many draws, and what seeds them.
+        pinned: Arrays whose shapes stay, beside the parameters of a module.
+
     Raises:
         ValueError: The corpus has no boundary value of a name.
     """
-    return chain(_at_boundary(target, chosen(boundary)), _draws(target, samples, seed))
+    asked, axes = chosen(boundary), Axes(target, frozenset(pinned))
+    return chain(_at_boundary(target, asked), _shaped(axes, asked), _draws(target, samples, seed))
 
 
-def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, tuple[Array, ...]]]:
+def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, Arrays]]:
     rng = np.random.default_rng([seed, 1])
     for number in range(samples):
         yield f"draw {number}", _with(target, {k: _drawn(target.arrays[k], rng) for k in target.active})
 
 
-def _at_boundary(target: Target, asked: list[Boundary]) -> Iterator[tuple[str, tuple[Array, ...]]]:
+def _at_boundary(target: Target, asked: list[Boundary]) -> Iterator[tuple[str, Arrays]]:
     several = len(target.arrays) > 1
     values = [one for one in asked if not one.is_layout]
     for k, array in enumerate(target.arrays):
@@ -87,14 +100,32 @@ def _at_boundary(target: Target, asked: list[Boundary]) -> Iterator[tuple[str, t
     floating = [k for k, array in enumerate(target.arrays) if is_floating(array)]
     if len(floating) > 1 and CORPUS["zeros"] in values:
         yield "all zeros", _with(target, {k: np.zeros_like(target.arrays[k]) for k in floating})
+
+
+def _shaped(axes: Axes, asked: list[Boundary]) -> Iterator[tuple[str, Arrays]]:
+    """The entries about shape and memory: arrays in another layout, and a batch in another length."""
+    target = axes.target
     for one in asked:
-        # A shape that changes changes everywhere, or the function would not take it.
-        arrays = {k: at(one, a) for k in target.active if (a := target.arrays[k]).ndim and a.size}
-        if one.is_layout and arrays:
-            yield one.name, _with(target, arrays)
+        if one.is_layout and one.name not in LENGTHS:
+            arrays = {k: at(one, a) for k in target.active if (a := target.arrays[k]).ndim and a.size}
+            if arrays:
+                yield one.name, _with(target, arrays)
+        elif one.is_layout:
+            sets = axes.everywhere if one.name == "one-element" else axes.sets
+            if (made := _cut(axes, sets, LENGTHS[one.name])) is not None:
+                yield one.name, made
 
 
-def _with(target: Target, changed: dict[int, Array]) -> tuple[Array, ...]:
+def _cut(axes: Axes, sets: Sequence[Group], wanted: int) -> Arrays | None:
+    """The arguments cut along the first set that the function takes; else some that it refuses, if there are.
+
+    Those tell why it is not compared there: it raises.
+    """
+    taken = axes.first(sets)
+    return axes.refused(sets) if taken is None else axes.cut(taken, wanted)
+
+
+def _with(target: Target, changed: dict[int, Array]) -> Arrays:
     return tuple(changed.get(k, a) for k, a in enumerate(target.arrays))
 
 

@@ -67,7 +67,7 @@ class Hunt:
             given: The input that the function was given.
             seeds: Inputs to begin with.
         """
-        cloud = Cloud(given) if is_possible(given) else None
+        cloud = Cloud(given) if is_possible(given) and self.space.has(given, least=2) else None
         for point in (given, *seeds):
             yield from self._failing(self.at(point))
         stalled = 0
@@ -162,6 +162,6 @@ class Hunt:
             for seen in self._failing(self.at(single)):
                 failed = True
                 yield seen
-        if not failed and whole.fails and whole > before:
+        if not failed and whole.fails and whole > before and self.space.has(point):
             yield from self._failing(Seen(point, answer, whole, self.spent))
         return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.inputs.axes import Group
 from harness.search.numbers import drawn, stepped
 from harness.search.point import LAYOUTS, Point, floating, laid_out
 from harness.subject.derivative import Array, signed
@@ -26,15 +27,21 @@ class Space:
 
     Attributes:
         pinned: The arrays whose shapes stay: parameters.
-        shapes: Whether other shapes are tried.
+        groups: The axes that may have other lengths, those that go together in one group.
         cotangents: Whether other cotangents are tried.
         layouts: Whether the framework's arrays have other layouts.
     """
 
     pinned: frozenset[int] = frozenset()
-    shapes: bool = True
+    groups: tuple[Group, ...] = ()
     cotangents: bool = True
     layouts: bool = True
+
+    def has(self, of: Point, least: int = 0) -> bool:
+        """Whether every axis of an input may have other lengths, but for those shorter than `least`."""
+        free = {axis for group in self.groups for axis in group}
+        lengths = (((k, axis), n) for k, a in enumerate(of.arrays) for axis, n in enumerate(a.shape))
+        return not self.pinned and all(axis in free or n < least for axis, n in lengths)
 
 
 def neighbour(rng: Random, of: Point, space: Space, along: tuple[Array, ...]) -> Point:
@@ -54,7 +61,7 @@ def neighbour(rng: Random, of: Point, space: Space, along: tuple[Array, ...]) ->
 
 def _changed(rng: Random, of: Point, space: Space, along: tuple[Array, ...]) -> Point:
     kind = rng.random()
-    if kind < 0.10 and space.shapes:
+    if kind < 0.10 and space.groups:
         return _resized(rng, of, space)
     if kind < 0.18 and space.layouts:
         return _laid_out(rng, of)
@@ -166,10 +173,9 @@ def _integers(rng: Random, array: Array) -> Array:
 
 def _resized(rng: Random, of: Point, space: Space) -> Point:
     """The axes that go together in another length, which may be large."""
-    groups = of.groups(space.pinned)
-    if not groups or not floating(of.arrays):
+    if not floating(of.arrays):
         return of
-    axes = groups[int(rng.integers(len(groups)))]
+    axes = space.groups[int(rng.integers(len(space.groups)))]
     few = min(format_of(of.arrays[k].dtype.name).digits for k in floating(of.arrays)) <= 11
     most = DOUBLINGS_OF_FEW_DIGITS if few else DOUBLINGS
     wanted, kind = int(rng.choice(LENGTHS)), rng.random()

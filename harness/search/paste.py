@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from harness.proof.answer import PARAMETERS
 from harness.proof.question import Answer
 from harness.search.numbers import written
 from harness.search.point import Point, plain
 from harness.subject.derivative import Array
-from harness.subject.target import Target
+from harness.subject.target import PARAMETERS, Target
 from oracles.exact.program.trees import is_floating
 
 LIBRARIES = {"numpy": "np", "torch": "torch", "jax": "jnp"}
@@ -90,21 +90,33 @@ def expression(tree: Any, framework: str) -> str:
 def named(thing: Any, door: str = "") -> tuple[str, str]:
     """How a function is called in code, and the import that gives it; no import where nothing does."""
     module, path = (getattr(thing, name, "") or "" for name in ("__module__", "__qualname__"))
-    if callable(thing) and (not module or module.partition(".")[0] in LIBRARIES):
-        if found := min(_names(thing), key=lambda one: (one[0].count("."), one), default=None):
-            return found[1], f"from {found[0]} import {found[1]}"
-    elif path and module != "__main__" and _found(sys.modules.get(module), path) is thing:
+    is_own = module != "__main__" and module.partition(".")[0] not in LIBRARIES
+    if path and is_own and _found(sys.modules.get(module), path) is thing:
         return path, f"from {module} import {path.partition('.')[0]}"
-    short = getattr(thing, "__name__", "")
+    if callable(thing) and (found := _name_in_a_module(thing)):
+        return found[1], f"from {found[0]} import {found[1]}" if found[0] != "__main__" else ""
+    short, owner = getattr(thing, "__name__", ""), getattr(thing, "__self__", None)
+    if (
+        short and owner is not None and not isinstance(owner, ModuleType)
+    ):  # a method, such as F.apply of torch
+        own, more = named(owner)
+        return f"{own}.{short}", more
     return (short if short.isidentifier() else UNNAMED.get(door, door or "f")), ""
 
 
-def _names(thing: Any) -> Iterator[tuple[str, str]]:
-    """The public modules of the libraries that have a thing, each with its name there."""
-    for module, home in list(sys.modules.items()):
-        if module.partition(".")[0] in LIBRARIES and not re.search(r"\b_", module):
-            own = getattr(home, "__dict__", {})
-            yield from ((module, name) for name, held in own.items() if held is thing and name[0] != "_")
+def _name_in_a_module(thing: Any) -> tuple[str, str] | None:
+    """The module that has a thing, and its public name there: a library's at best, and the shortest."""
+    return min(
+        (
+            (module, name)
+            for module, home in list(sys.modules.items())
+            if not re.search(r"\b_", module.removeprefix("__main__"))
+            for name, held in list(getattr(home, "__dict__", {}).items())
+            if held is thing and name[0] != "_"
+        ),
+        key=lambda one: (one[0].partition(".")[0] not in LIBRARIES, one[0].count("."), one),
+        default=None,
+    )
 
 
 def _found(home: Any, path: str) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.inputs.axes import Axis, Group, resized
 from harness.subject.derivative import Array, Arrays
 from oracles.exact.program.trees import is_floating
-
-Axis = tuple[int, int]  # of which array, and which
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,31 +33,22 @@ class Point:
         kept = self.cotangent if array.shape == self.arrays[k].shape else None
         return Point(found, kept, story or self.story)
 
-    def resized(self, axes: Sequence[Axis], wanted: int, last: bool = False) -> Point:
+    def resized(self, axes: Iterable[Axis], wanted: int, last: bool = False) -> Point:
         """These axes in another length: the first elements, or the last; repeated where there are too few."""
-        found = list(self.arrays)
-        for k, axis in axes:
-            n = found[k].shape[axis]
-            where = np.arange(n - wanted, n) if last else np.arange(wanted) % max(n, 1)
-            taken = np.take(found[k], where, axis) if n else found[k]
-            found[k] = laid_out(taken, layout_of(found[k]))
-        return Point(tuple(found), None, f"{wanted} elements along axes")
+        found = resized(self.arrays, dict.fromkeys(axes, wanted), last)
+        laid = (laid_out(own, layout_of(a)) for own, a in zip(found, self.arrays, strict=True))
+        return Point(tuple(laid), None, f"{wanted} elements along axes")
 
-    def groups(self, pinned: Collection[int]) -> list[list[Axis]]:
-        """The axes that may be resized together: all of one length, and those of a batch, the longest first.
-
-        A length that a pinned array has is one of a batch only.
-        """
-        held = {n for k in pinned for n in self.arrays[k].shape}
-        free = [(k, axis) for k, a in enumerate(self.arrays) if k not in pinned for axis in range(a.ndim)]
-        found: dict[tuple[int, bool], list[Axis]] = {}
-        for k, axis in free:
-            n = self.arrays[k].shape[axis]
-            if n not in held:
-                found.setdefault((n, False), []).append((k, axis))
-            if axis == 0:
-                found.setdefault((n, True), []).append((k, axis))
-        return [group for _, group in sorted(found.items(), reverse=True)]
+    def is_resized(self, of: Point, groups: Collection[Group]) -> bool:
+        """Whether its shapes are those of an input, but for the lengths of axes that go together."""
+        if [a.ndim for a in self.arrays] != [a.ndim for a in of.arrays]:
+            return False
+        lengths = {(k, axis): n for k, a in enumerate(self.arrays) for axis, n in enumerate(a.shape)}
+        one_each = all(len({lengths[axis] for axis in group}) == 1 for group in groups)
+        free = {axis for group in groups for axis in group}
+        return one_each and all(
+            of.arrays[k].shape[i] == n for (k, i), n in lengths.items() if (k, i) not in free
+        )
 
     def along(self, cotangent: Arrays | None, story: str) -> Point:
         """The same along another cotangent."""

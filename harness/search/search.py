@@ -6,12 +6,13 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from harness.inputs.axes import Axes, fixed
 from harness.inputs.points import points
-from harness.proof.answer import PARAMETERS
 from harness.proof.question import Answer, Question, UnderTest
 from harness.search import database
 from harness.search.hunt import Hunt, Seen
@@ -107,15 +108,15 @@ class Searched:
         """The input that the function was given."""
         return Point(self.target.arrays, None, "given")
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """What of it may be changed."""
-        names, own = self.target.names, self.question
-        of_module = (k for k, name in enumerate(names) if name.startswith(PARAMETERS))
+        own, axes = self.question, Axes(self.target, self.pinned)
         given = own.cotangent is not None
+        may = self.shapes and not (given or self.target.is_complex)
         return Space(
-            self.pinned | {*of_module},
-            shapes=self.shapes and not (given or self.target.is_complex),
+            self.pinned | fixed(self.target),
+            groups=axes.groups if may else (),
             cotangents=not given and own.linear and own.derivative.steps == ("reverse",),
             layouts=self.target.framework.name != "jax",
         )
@@ -130,8 +131,12 @@ class Searched:
 
     def seeds(self) -> Iterable[Point]:
         """The boundary values."""
-        for name, arrays in points(self.target, self.boundary, 0, self.seed):
+        for name, arrays in points(self.target, self.boundary, 0, self.seed, self.pinned):
             yield Point(arrays, None, name)
+
+    def may_be(self, point: Point) -> bool:
+        """Whether an input has shapes that the function takes, as far as the space tells."""
+        return point.is_resized(self.given, self.space.groups)
 
     def _run(self, arrays: Arrays) -> list[Array]:
         subject = self.tested.subject()
@@ -145,15 +150,13 @@ class Searched:
             def alike(point: Point, wanted: str = kind(why)) -> Score:
                 return Score(OPEN + (kind(reason(hunt.ask(point))) == wanted))
 
-            own = Shrinking(alike, Score(OPEN + 1), SHRINKING_OPEN, self.space.pinned, self.given)
+            own = Shrinking(alike, Score(OPEN + 1), SHRINKING_OPEN, self.space, self.given)
             point = own.smallest(one.point)
             yield point, reason(hunt.ask(point))
 
     def smallest(self, hunt: Hunt, worst: Seen) -> tuple[Point, int]:
         """The smallest input that fails as badly, and how many were asked for it."""
-        own = Shrinking(
-            lambda point: score(hunt.ask(point)), worst.score, SHRINKING, self.space.pinned, self.given
-        )
+        own = Shrinking(lambda point: score(hunt.ask(point)), worst.score, SHRINKING, self.space, self.given)
         return own.smallest(worst.point), own.spent
 
 
@@ -180,7 +183,9 @@ def search(
         file: Keeps what fails for the next run.
     """
     arrays, beside = about.target.arrays, database.others() or database.NOTHING
-    kept = [*(database.load(file, arrays) if file else []), *beside.points(arrays)]
+    # What an earlier version kept may have shapes that the function never has.
+    held = (p for p in (database.load(file, arrays) if file else []) if about.may_be(p))
+    kept = [*held, *beside.points(arrays)]
     hunt, worst, first = about.hunt(count), None, 0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

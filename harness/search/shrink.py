@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from harness.search.moves import Space
 from harness.search.numbers import effort, simpler
 from harness.search.point import Point, plain
 from harness.search.worse import Score
@@ -25,7 +26,7 @@ class Shrinking:
         score: How bad an input is.
         wanted: How bad it was.
         count: How many inputs may be asked.
-        pinned: The arrays whose shapes stay.
+        space: What may be changed.
         given: The input that the function was given: where arrays are as there, a reader has nothing to read.
         spent: How many were asked.
     """
@@ -33,7 +34,7 @@ class Shrinking:
     score: Callable[[Point], Score]
     wanted: Score
     count: int
-    pinned: frozenset[int]
+    space: Space
     given: Point
     spent: int = 0
     _right: set[int] = field(default_factory=set)
@@ -71,7 +72,9 @@ class Shrinking:
 
         Parameters as they were given need not be read.
         """
-        own = [a for k, a in enumerate(of.arrays) if k not in self.pinned or a is not self.given.arrays[k]]
+        own = [
+            a for k, a in enumerate(of.arrays) if k not in self.space.pinned or a is not self.given.arrays[k]
+        ]
         odd = sum(not plain(a) for a in own)
         size, longest, far = sum(a.size for a in own), 0, 0.0
         if size <= FEW:
@@ -94,7 +97,7 @@ class Shrinking:
 
     def _shorter(self, of: Point) -> Iterator[Point]:
         """Fewer elements along the axes that go together: none, one, two, a half, one less."""
-        for axes in of.groups(self.pinned):
+        for axes in self.space.groups:
             n = of.arrays[axes[0][0]].shape[axes[0][1]]
             for wanted in dict.fromkeys((0, 1, 2, 3, n // 2, n - n // 4, n - 1)):
                 if 0 <= wanted < n:
@@ -102,7 +105,7 @@ class Shrinking:
                     yield of.resized(axes, wanted, last=True)
 
     def _as_given(self, of: Point) -> Iterator[Point]:
-        for k in self.pinned:
+        for k in self.space.pinned:
             if of.arrays[k] is not self.given.arrays[k]:
                 arrays = list(of.arrays)
                 arrays[k] = self.given.arrays[k]

@@ -30,6 +30,14 @@ def test_a_layer_is_searched_by_the_input_that_is_named(capsys):
     assert "layer.b[...] = " in capsys.readouterr().out
 
 
+def test_a_rule_of_torch_is_imported_by_the_name_that_is_given(capsys):
+    home = "tests.harness.search.torch_subjects"
+    assert run(["search", f"{home}:applied", "--shape", "2", "--evaluations", "3"]) == 1
+    text = capsys.readouterr().out
+    assert f"from {home} import applied\n" in text
+    assert "gradproof.assert_gradient(applied, (torch.tensor([" in text
+
+
 def test_a_search_of_nothing_is_refused(capsys):
     assert run(["search", f"{SUBJECTS}:softplus", "--evaluations", "0"]) == 2
     assert "--evaluations must be an integer >= 1, got 0" in capsys.readouterr().err

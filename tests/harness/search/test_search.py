@@ -11,9 +11,12 @@ import torch
 
 import harness
 from harness import check, check_gradient, check_layer, layers, networks
+from harness.search import database
 from harness.search.database import FOLDER
+from harness.search.paste import named
+from harness.search.point import Point
 from harness.verdicts import Verdict
-from tests.harness.search import subjects
+from tests.harness.search import subjects, torch_subjects
 from tests.harness.search.subjects import softplus, softplus_vjp
 from tests.meta.test_rooms import imports
 
@@ -102,9 +105,59 @@ def test_parameters_of_a_layer_are_searched_and_written_as_code():
     assert "gradproof.assert_layer(layer, np.array([[0.0, 0.0, 0.0]], np.float64))" in code
 
 
+class Scaled(torch.nn.Module):
+    """Its parameter is as long as its input, so that both could hold many numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor([0.5, -1.0, 2.0]))
+
+    def forward(self, x):
+        assert self.w.shape == (3,)
+        return torch.sigmoid(x) * self.w
+
+
+def test_parameters_of_a_module_keep_their_shapes():
+    found = check_gradient(Scaled(), (torch.tensor([0.25, 1.0, -2.0]),), search=100, upstream="fail")
+    assert found.verdict is Verdict.IMPRECISE
+    assert [a.shape for a in found.finding.point.arrays] == [(3,), (3,)]
+
+
+def test_what_a_function_holds_from_outside_has_its_shape_where_many_are_asked_at_once():
+    weights = np.array([1.0, -2.0, 3.0])
+    found = check_gradient(
+        lambda x: subjects.softplus(x) * weights, (np.array([[0.5, -1.0, 2.0]] * 2),), search=200,
+        vjp=lambda g, x: softplus_vjp(g * weights, x), probes=False,
+    )  # fmt: skip
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert found.finding.point.arrays[0].shape == (1, 3)
+
+
+def test_an_input_of_shapes_that_go_together_no_more_is_not_asked_again():
+    """An earlier version cut x and b, and kept the input as one that fails."""
+    given = np.array([[0.5, -1.0], [2.0, 1.5], [0.25, 3.0]]), np.array([1.0, 2.0])
+    kept = Point((given[0], given[1][:1]))
+    file = database.place(FOLDER, "<lambda>", given)
+    database.keep(file, [kept, Point((given[0][:2], given[1]))])
+    options = {"vjp": lambda g, x, b: (g, g.sum(0)), "search": 4, "probes": False}
+    assert check_gradient(lambda x, b: x + b, given, **options).passed
+    assert not file.exists()
+
+
 def test_the_number_of_inputs_is_a_number():
     with pytest.raises(ValueError, match="search must be an integer >= 0, got -1"):
         searched(np.exp, [0.5], -1)
+
+
+def test_code_imports_what_has_a_name_in_a_module():
+    home = torch_subjects.__name__
+    assert named(torch_subjects.applied) == ("applied", f"from {home} import applied")
+    assert named(torch_subjects.Twice.apply) == ("Twice.apply", f"from {home} import Twice")
+    assert named(softplus) == ("softplus", f"from {subjects.__name__} import softplus")
+    assert named(jax.nn.sigmoid) == ("sigmoid", "from jax.nn import sigmoid")
+    assert named(torch.sigmoid) == ("sigmoid", "from torch import sigmoid")
+    assert named(np.exp) == ("exp", "from numpy import exp")
+    assert named(lambda x: x) == ("f", "")
 
 
 def test_a_search_is_imported_where_one_is_asked_for():
