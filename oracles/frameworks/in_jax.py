@@ -171,6 +171,8 @@ REFUSALS = {
     "Reverse-mode differentiation does not work for lax.while_loop": "JAX has no reverse mode of this loop; "
     'ask for mode="forward", or give the loop a fixed number of turns',
     "ifferentiation rule for": "JAX has no derivative of this",
+    "only implemented if `unique_indices=True`": "JAX differentiates this only where it is told that no two "
+    "indices are equal",
     "Derivatives of non-symmetric eigenvectors": "jax.lax.linalg.eig has the derivative of eigenvectors if "
     "it is given enable_eigvec_derivs=True",
     "Transpose rule": "JAX has no reverse mode of this",

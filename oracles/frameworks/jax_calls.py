@@ -412,7 +412,7 @@ def _named(equations: Sequence[Any]) -> tuple[str, Line | None]:
     if own is not None:
         line = wrote.source_info.traceback.code_addr2line(codes[own], at[own])
         place = Line(codes[own].co_filename, line)
-    return _public(wrote) or f"lax.{wrote.primitive.name}", place
+    return _public(wrote) or f"lax.{equations[-1].primitive.name}", place
 
 
 def _public(equation: Any) -> str:
@@ -454,7 +454,7 @@ def _is_public(module: str, name: str) -> bool:
 
 def _is_librarys(equation: Any) -> bool:
     """Whether all that it runs is JAX's code: an operation, or a function of its libraries."""
-    inner, name = _jaxprs(equation), equation.primitive.name
+    inner, name = [*_jaxprs(equation), *_solvers(equation)], equation.primitive.name
     known = name in RULES or (inner and name not in FOREIGN)  # another primitive may be anybody's
     return bool(known) and definition_of("jax", name) is None and all(map(_is_of_library, inner))
 
@@ -487,6 +487,12 @@ def _jaxprs(equation: Any) -> list[Any]:
     return [
         one for part in found if part is not None for one in (part if isinstance(part, tuple) else (part,))
     ]
+
+
+def _solvers(equation: Any) -> list[Any]:
+    """What the caller gives to solve by: both ways are the caller's formula."""
+    solvers = equation.params.get("jaxprs", ()) if equation.primitive.name == SOLVE else ()
+    return [one for one in solvers if one is not None]
 
 
 def _is_custom(equation: Any) -> bool:

@@ -52,10 +52,10 @@ def jax_operations() -> Operations:
     """JAX's primitives, as `jax.extend` lists them."""
     from jax.extend.core import primitives
 
-    from oracles.exact.from_jaxpr import RULES
+    from oracles.exact.from_jaxpr import DRAWS, RULES
 
     every = {p.name for p in vars(primitives).values() if type(p).__name__.endswith("Primitive")}
-    return _against(every - set(jax_complex().covered), RULES, "jax")
+    return _against(every - set(jax_complex().covered), {*RULES, *DRAWS}, "jax")
 
 
 def torch_operations() -> Operations:

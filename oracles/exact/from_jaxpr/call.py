@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from flint import arb
 
+from oracles.exact.from_jaxpr.keys import Key, is_key
 from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
@@ -27,6 +28,7 @@ class Eqn(NamedTuple):
         dtype: The dtype of its first output.
         outvars: The variables of all outputs.
         interpret: `interpret(recorder, closed_jaxpr, operands)`, for jaxprs among the parameters.
+        tested: Whether the program is what runs, as a gradient under test, and not what is meant.
     """
 
     recorder: Recorder
@@ -35,6 +37,7 @@ class Eqn(NamedTuple):
     dtype: str
     outvars: Sequence[Any]
     interpret: Callable[..., list[Var]]
+    tested: bool = False
 
 
 Rule: TypeAlias = Callable[..., Any]  # a value, real or complex, or several
@@ -47,8 +50,6 @@ def promoted(dtype: str, *operands: Var) -> list[Var]:
 
 def constant(recorder: Builder, value: Any, dtype: str) -> Var:
     """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
-    if dtype.startswith("key"):
-        raise Unsupported("the function uses random numbers; pass them as an argument")
     if isinstance(value, getattr(jax, "Ref", ())):
         raise Unsupported(
             "the function reads a mutable array that was made outside; pass its value as an argument"
@@ -60,7 +61,9 @@ def constant(recorder: Builder, value: Any, dtype: str) -> Var:
 
 
 def constant_of_any(recorder: Builder, value: Any, dtype: str) -> Any:
-    """The same of complex numbers, too."""
+    """The same of complex numbers and of keys, too."""
+    if is_key(value):
+        return Key(value)
     if dtype in cx.REAL:
         return cx.constant(recorder, np.asarray(value, np.complex128), dtype, constant)
     return constant(recorder, value, dtype)

@@ -2,7 +2,7 @@
 
 0.7 * 10 rounds to 7 in float32, and its floor is 7 there; of the exact product it is 6. What is
 differentiated is no part of it, so the code means what it computes: NumPy, which computes constants at once,
-has nothing else.
+has nothing else. What is drawn from a known key is what JAX draws.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from oracles.exact.from_jaxpr.call import constant
+from oracles.exact.from_jaxpr.call import constant, constant_of_any
+from oracles.exact.from_jaxpr.draws import draws, is_followed, unknown
+from oracles.exact.from_jaxpr.keys import Key, is_key
 from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.tracing import x64_for
 from oracles.exact.program.program import Var
@@ -57,8 +59,35 @@ class Fixed:
                 self._runs[v] = self._runs.get(v) or partial(_one_of, run, k)
         return found
 
+    def drawn(
+        self, recorder: Recorder, jaxpr: Any, equation: Any, operands: Sequence[Any]
+    ) -> list[Any] | None:
+        """What an equation makes of known keys; None of one that does not, or that is followed.
+
+        Raises:
+            Unsupported: Its key, or a number that it needs, is not known.
+        """
+        if not draws(equation):
+            return None
+        runs = [self._run_of(recorder, v) for v in operands]
+        known = [run for run in runs if run is not None]
+        if len(known) < len(runs):
+            if is_followed(equation):
+                return None
+            raise unknown(equation)
+        numbers = _run(jaxpr, equation, known)
+        found = [
+            constant_of_any(recorder, n, str(v.aval.dtype))
+            for n, v in zip(numbers, equation.outvars, strict=True)
+        ]
+        for v, number in zip(found, numbers, strict=True):
+            self.constant(v, number)
+        return found
+
     def _run_of(self, recorder: Recorder, v: Any) -> Run | None:
         """What gives the numbers of a constant, or of what a rule has moved of some; None of all else."""
+        if isinstance(v, Key):
+            return lambda: v.value
         if isinstance(v, Var) and v not in self._runs:
             self._runs[v] = self._moved(recorder, v)
         return self._runs.get(v)
@@ -99,8 +128,9 @@ def _run(jaxpr: Any, equation: Any, operands: Sequence[Run]) -> Sequence[Any]:
     ins, outs = list(reads), list(equation.outvars)
     alone = jaxpr.replace(constvars=[], invars=ins, outvars=outs, eqns=[equation], debug_info=names)
     with x64_for(True):
-        given = [jax.numpy.asarray(x(), v.aval.dtype) for v, x in reads.items()]
-        return list(map(np.asarray, jaxpr_as_fun(ClosedJaxpr(alone, ()))(*given)))
+        given = [x() if is_key(v.aval) else jax.numpy.asarray(x(), v.aval.dtype) for v, x in reads.items()]
+        found = jaxpr_as_fun(ClosedJaxpr(alone, ()))(*given)
+        return [x if is_key(x) else np.asarray(x) for x in found]
 
 
 def _one_of(run: Callable[[], Sequence[Any]], place: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jax.extend.core import ClosedJaxpr
 
+from oracles.exact.from_jaxpr.draws import DRAWS
 from oracles.exact.from_jaxpr.lines import is_library
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.control import CONTROL
@@ -26,7 +27,7 @@ def freedom_of(closed: ClosedJaxpr) -> Freedom:
 
 def _of_equation(equation: Any) -> Freedom:
     name, params = equation.primitive.name, equation.params
-    if name in PRIMITIVES:
+    if name in PRIMITIVES or name in DRAWS:
         return NONE
     inner = _union(map(freedom_of, _inside(params)))
     if name in CALLS:

@@ -5,8 +5,8 @@ and branches decided by balls, each with a guard. Functions of JAX's libraries t
 approximations are their mathematical definition.
 
 To add a primitive, add one entry to the table of its kind in `rules/`: `elementwise.py`, `arrays.py`,
-`indexing.py`, `windows.py`, `linalg.py`, `control.py` (what contains jaxprs), or `definitions.py` (library
-functions known by name).
+`indexing.py`, `windows.py`, `linalg.py`, `sparse.py`, `control.py` (what contains jaxprs), or
+`definitions.py` (library functions known by name). What draws random numbers has no rule: see `draws.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from oracles.exact.from_jaxpr.fixed import Fixed
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
+from oracles.exact.from_jaxpr.nowhere import refuse_nan
 from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.complex import complex_rule
@@ -67,13 +68,16 @@ def record(
         recorder = Recorder()
         inputs = [recorder.input_at(x, _dtype(v.aval)) for x, v in zip(given, own.jaxpr.invars, strict=True)]
         outputs = reader.interpret(recorder, own, inputs)
-        outputs = declare_edges(recorder, outputs) if differentiate else outputs
+        if differentiate:
+            refuse_nan(recorder, outputs)
+            outputs = declare_edges(recorder, outputs)
         return recorder.program(outputs), tuple(reader.notes)
 
-    first = _Reader(pairs, exactly, trusting=not (differentiate or exactly))
+    reader = partial(_Reader, pairs, exactly, tested=not differentiate)
+    first = reader(trusting=not (differentiate or exactly))
     program, notes = read(first)
-    written = partial(read, _Reader(pairs, exactly)) if first.trusted else None
-    coded = partial(read, _Reader(pairs, exactly, coding=True)) if first.named else None
+    written = partial(read, reader()) if first.trusted else None
+    coded = partial(read, reader(coding=True)) if first.named else None
     ran, values = partial(executed, own, given), tuple(map(np.asarray, given))
 
     def wider() -> tuple[Any, ...]:
@@ -91,6 +95,7 @@ class _Reader:
         exactly: Whether a literal without a partner is the number that stands there, and no ball.
         trusting: Whether a short literal is taken as it stands without looking for its partner.
         coding: Whether library functions that JAX differentiates as they are coded are written so.
+        tested: Whether the program is what runs, and not to be differentiated.
         trusted: Whether a short literal was taken as it stands.
         named: Whether such a function was written as what it is known to be by its name.
         notes: The literals that are not known exactly, once each.
@@ -103,8 +108,10 @@ class _Reader:
         exactly: bool,
         trusting: bool = False,
         coding: bool = False,
+        tested: bool = False,
     ) -> None:
         self.partners, self.exactly, self.trusting, self.coding = partners, exactly, trusting, coding
+        self.tested = tested
         self.trusted = self.named = False
         self.notes: dict[str, None] = {}
         self.fixed = Fixed()
@@ -131,20 +138,27 @@ class _Reader:
             # What a library function does inside was perhaps traced for another line, and kept by JAX.
             place = inherited or _user_line(equation)
             operands = read(equation, "operand", equation.invars, place)
-            found = self._apply(recorder, equation, operands, place or caller)
+            found = self._apply(recorder, jaxpr, equation, operands, place or caller)
             found = self.fixed.stepped(recorder, jaxpr, equation, operands, found)
             values.update(zip(equation.outvars, found, strict=True))
         return read(jaxpr, "result", jaxpr.outvars, caller)
 
     def _apply(
-        self, recorder: Recorder, equation: Any, operands: list[Var], place: Line | None
+        self, recorder: Recorder, jaxpr: Any, equation: Any, operands: list[Var], place: Line | None
     ) -> Sequence[Var]:
         try:
+            drawn = self.fixed.drawn(recorder, jaxpr, equation, operands)
+            if drawn is not None:
+                recorder.calls(equation.primitive.name, place)
+                _compare(equation.primitive.name, drawn, equation.outvars)
+                return drawn
             name, rule = self._rule(equation, any(isinstance(v, Complex) for v in operands))
             first = equation.outvars[0].aval if equation.outvars else None
             interpret = partial(self.interpret, caller=place)
             shape = getattr(first, "shape", ())
-            call = Eqn(recorder, equation.params, shape, _dtype(first), equation.outvars, interpret)
+            call = Eqn(
+                recorder, equation.params, shape, _dtype(first), equation.outvars, interpret, self.tested
+            )
             recorder.calls(name, place)
             found = rule(call, *operands)
             found = [found] if isinstance(found, Var | Complex) else found
@@ -228,9 +242,10 @@ def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *opera
 
 
 def _missing(name: str) -> Unsupported:
-    if name.startswith(("random_", "threefry", "rng_")):
+    if name == "rng_uniform":
         return Unsupported(
-            f"{name}: the function draws random numbers; draw them outside and pass them as an argument"
+            f"{name}: the function draws random numbers without a key, others in every run; draw them from a "
+            "key, or outside"
         )
     if name == KERNEL:
         return Opaque(f"{name}: a kernel that runs compiled cannot be looked into; with interpret=True it is")

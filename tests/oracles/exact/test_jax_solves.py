@@ -132,3 +132,37 @@ def test_a_positive_one_is_still_said_to_be_symmetric():
         lambda b: jsp.linalg.solve(spd, b, assume_a="pos"), (jnp.ones((3, 2), jnp.float32),)
     )
     assert found.passed
+
+
+def _solved(solve, transpose_solve):
+    """A solve with A by algorithms of the caller's."""
+
+    def f(b):
+        return jax.lax.custom_linear_solve(lambda x: A @ x, b, solve, transpose_solve=transpose_solve)
+
+    return f
+
+
+def _with(matrix):
+    return lambda _, b: jnp.linalg.solve(matrix, b)
+
+
+def _nearly(_, b):
+    """An iteration that ends early, as it is written out."""
+    x = b / jnp.diag(A)
+    for _ in range(8):
+        x = x + (b - A.T @ x) / jnp.diag(A)
+    return x
+
+
+@pytest.mark.parametrize("wrong", [_with(A), lambda _, b: b, lambda _, b: -jnp.linalg.solve(A.T, b)])
+def test_the_caller_s_transposed_solve_is_the_caller_s_formula(wrong):
+    for f in (_solved(_with(A), wrong), jax.jit(_solved(_with(A), wrong))):
+        found = check_gradient(f, (_full(3),))
+        assert found.verdict == "wrong"
+        assert "fault" not in str(found)
+
+
+@pytest.mark.parametrize("right", [_with(A.T), _nearly, lambda _, b: jnp.linalg.inv(A.T) @ b])
+def test_a_solve_by_any_algorithm_is_the_equation(right):
+    assert check_gradient(_solved(_with(A), right), (_full(3),)).verdict != "wrong"

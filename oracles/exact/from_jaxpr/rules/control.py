@@ -15,10 +15,12 @@ from jax._src.lax import lax  # what a ragged product means has no public name
 from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
+from oracles.exact.from_jaxpr.keys import Key, aval_of
 from oracles.exact.from_jaxpr.rules.callbacks import CALLBACKS
 from oracles.exact.from_jaxpr.rules.folds import FOLDS
 from oracles.exact.from_jaxpr.rules.references import REFERENCES, traced
 from oracles.exact.from_jaxpr.rules.solves import linear_solve
+from oracles.exact.from_jaxpr.rules.sparse import SPARSE
 from oracles.exact.from_jaxpr.tracing import WIDE, x64_for
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.errors import Unsupported
@@ -41,7 +43,7 @@ def _inline(name: str) -> Rule:
 def _expanded(call: Eqn, *operands: Var) -> Sequence[Var]:
     """An operation with rules of its own (`custom_root`, since JAX 0.12): what it says that it computes."""
     primitive = call.params["_prim"]
-    given = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in operands]  # type: ignore[no-untyped-call]
+    given = list(map(aval_of, operands))
     with x64_for(any(v.dtype in WIDE for v in operands)):
         closed = jax.make_jaxpr(lambda *flat: primitive.expand(*jax.tree.unflatten(primitive.in_tree, flat)))(
             *given
@@ -76,8 +78,10 @@ def _where(leading: Array, x: Any, y: Any) -> Any:
     return each_part(partial(_where_real, leading), x, y)
 
 
-def _where_real(leading: Array, x: Var, y: Var) -> Var:
-    mask = np.broadcast_to(leading.reshape(leading.shape + (1,) * (x.ndim - leading.ndim)), x.shape)
+def _where_real(leading: Array, x: Any, y: Any) -> Any:
+    mask = np.broadcast_to(leading.reshape(leading.shape + (1,) * (len(x.shape) - leading.ndim)), x.shape)
+    if isinstance(x, Key):
+        return Key(jax.numpy.where(mask, x.value, y.value))
     return select(x.builder.constant(mask.copy()), x, y)
 
 
@@ -114,7 +118,9 @@ def _scan(call: Eqn, *operands: Var) -> Sequence[Var]:
     return [*state, *(each_part(_stacked, *ys) for ys in zip(*found, strict=True))]
 
 
-def _stacked(*rows: Var) -> Var:
+def _stacked(*rows: Any) -> Any:
+    if isinstance(rows[0], Key):
+        return Key(jax.numpy.stack([y.value for y in rows]))
     return concatenate([reshape(y, (1, *y.shape)) for y in rows], 0)
 
 
@@ -122,6 +128,8 @@ def _rows(x: Any) -> list[Any]:
     """The slices along the first axis, by halves, so that the transpose adds up small arrays."""
     if isinstance(x, Complex):
         return [Complex(*both) for both in zip(_rows(x.re), _rows(x.im), strict=True)]
+    if isinstance(x, Key):
+        return list(map(Key, x.value))
     n = x.shape[0]
     if n <= 1:
         return [reshape(x, x.shape[1:])] if n else []
@@ -151,4 +159,5 @@ CONTROL: dict[str, Rule] = {
     **FOLDS,
     **REFERENCES,
     **CALLBACKS,
+    **SPARSE,
 }

@@ -47,21 +47,20 @@ class _Windows:
         return [a for a in range(ndim) if a not in self.gone and a not in self.batch]
 
 
-def _positions(windows: _Windows, shape: Sequence[int], indices: Var, sizes: Sequence[int], mode: Any) -> Var:
-    """The position of every element of every window; -1 where a window sticks out and is not moved in."""
+def _positions(
+    windows: _Windows, shape: Sequence[int], indices: Var, sizes: Sequence[int], clips: bool
+) -> Var:
+    """The position of every element of every window; where one sticks out it is moved in, or else -1."""
     recorder, strides, lead = indices.builder, _strides(shape), indices.shape[:-1]
     indices = convert(indices, "int64")
-    clips, fills = "CLIP" in str(mode), "FILL" in str(mode)
     start = recorder.broadcast(recorder.constant(np.int64(0)), lead)
     inside: Var | None = None
     for k, axis in enumerate(windows.map):
         at, last = indices[..., k], shape[axis] - sizes[axis]
-        if fills:
+        if not clips:
             ok = recorder.elementwise("and", compare("ge", at, 0), compare("le", at, last), dtype="bool")
             inside = ok if inside is None else recorder.elementwise("and", inside, ok, dtype="bool")
-        if clips or fills:
-            at = f.clamp(at, 0, last)
-        start = start + at * strides[axis]
+        start = start + f.clamp(at, 0, last) * strides[axis]
     for axis, where in windows.batch.items():
         along = np.arange(lead[where]).reshape([-1 if i == where else 1 for i in range(len(lead))])
         start = start + along * strides[axis]
@@ -80,10 +79,12 @@ def _positions(windows: _Windows, shape: Sequence[int], indices: Var, sizes: Seq
 
 
 def _gather(call: Eqn, x: Var, indices: Var) -> Var:
+    """Outside the array it fills or moves in; XLA moves in, too, what is promised to be inside."""
     p = call.params
-    positions = _positions(_Windows(p["dimension_numbers"]), x.shape, indices, p["slice_sizes"], p["mode"])
+    fills = "FILL" in str(p["mode"])
+    positions = _positions(_Windows(p["dimension_numbers"]), x.shape, indices, p["slice_sizes"], not fills)
     found = take(x, positions)
-    if "FILL" not in str(p["mode"]):
+    if not fills:
         return found
     inside = compare("ge", positions, 0)
     if (known := call.recorder.known(inside)) is not None and known.all():
@@ -102,11 +103,12 @@ def _fill_value(given: Any, dtype: str) -> Any:
 
 
 def _targets(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
+    """Where updates go; one outside the array is dropped, by XLA also where it is promised to be inside."""
     windows, p = _Windows(call.params["dimension_numbers"]), call.params
     sizes = [1] * x.ndim
     for axis, where in zip(windows.kept(x.ndim), windows.offset, strict=True):
         sizes[axis] = updates.shape[where]
-    return _positions(windows, x.shape, indices, sizes, p["mode"])
+    return _positions(windows, x.shape, indices, sizes, "CLIP" in str(p["mode"]))
 
 
 def _scatter_add(call: Eqn, x: Var, indices: Var, updates: Var) -> Any:

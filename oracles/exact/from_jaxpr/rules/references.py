@@ -10,6 +10,7 @@ import jax
 from jax._src.state import discharge  # what an index of a reference means has no public name
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule
+from oracles.exact.from_jaxpr.keys import aval_of
 from oracles.exact.from_jaxpr.tracing import x64_for
 from oracles.exact.program.program import Shape
 
@@ -39,7 +40,7 @@ class Cell:
 
 def traced(call: Eqn, function: Callable[..., Any], *operands: Any) -> list[Any]:
     """JAX's own function of arrays, written in place of an access."""
-    avals = [jax.ShapeDtypeStruct(v.shape, v.dtype) for v in operands]  # type: ignore[no-untyped-call]
+    avals = list(map(aval_of, operands))
     with x64_for(any(v.dtype in {"float64", "complex128", "int64"} for v in operands)):
         closed = jax.make_jaxpr(function)(*avals)
     return call.interpret(call.recorder, closed, operands)

@@ -1,0 +1,62 @@
+"""JAX's sparse arrays: the truth of the dense function, in the stored values and in what they meet."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.experimental import sparse
+
+import harness
+from harness.verdicts import Verdict
+
+X = jnp.arange(5.0) + 0.5
+D = jnp.array([[0, 1.5, 0, 0, 2], [0, 0, 0, 0.3, 0], [1, 0, 0, 0, -2.0]])
+KINDS = {name: getattr(sparse, name).fromdense(D) for name in ("BCOO", "BCSR", "CSR", "COO")}
+BCOO = KINDS["BCOO"]
+BATCH = sparse.BCOO.fromdense(jnp.stack([D, 2 * D]), n_batch=1)
+BATCHED = (((2,), (1,)), ((0,), (0,)))
+TWICE = BCOO.indices.at[1].set(BCOO.indices[0])
+
+
+def stored(d):
+    return sparse.BCOO((d, BCOO.indices), shape=D.shape)
+
+
+OF_VECTORS = {
+    **{name: lambda x, s=s: s @ jnp.sin(x) for name, s in KINDS.items()},
+    **{f"{name} by a matrix": lambda x, s=s: s @ jnp.outer(x, x) for name, s in KINDS.items()},
+    "from the left": lambda x: x @ BCOO.T,
+    "padded": lambda x: sparse.BCOO.fromdense(D, nse=8) @ x,
+    "a batch": lambda x: sparse.bcoo_dot_general(BATCH, jnp.stack([x, x**2]), dimension_numbers=BATCHED),
+    "sparsify": lambda x: sparse.sparsify(lambda m, v: m @ v + jnp.sin(v)[:3])(BCOO, x),
+    "jit": jax.jit(lambda x: BCOO @ x),
+}
+OF_VALUES = {
+    "a product": lambda d: stored(d) @ X,
+    "to dense": lambda d: stored(d).todense() ** 2,
+    "a sum": lambda d: sparse.bcoo_reduce_sum(stored(d), axes=(1,)).todense(),
+    "a place twice": lambda d: sparse.BCOO((d, TWICE), shape=D.shape) @ X,
+    "in compressed rows": lambda d: (
+        sparse.BCSR((d, KINDS["BCSR"].indices, KINDS["BCSR"].indptr), shape=D.shape) @ X
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_VECTORS)
+def test_a_product_with_what_is_sparse_is_proven(name):
+    assert harness.check_gradient(OF_VECTORS[name], (X,)).verdict is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("name", OF_VALUES)
+def test_the_stored_values_are_differentiated(name):
+    assert harness.check_gradient(OF_VALUES[name], (BCOO.data,)).verdict is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize(
+    ("matrix", "verdict"), [(BCOO.T, Verdict.ACCURATE), (2 * BCOO.T, Verdict.WRONG), (-BCOO.T, Verdict.WRONG)]
+)
+def test_a_rule_by_hand_is_judged(matrix, verdict):
+    f = jax.custom_vjp(lambda x: BCOO @ x)
+    f.defvjp(lambda x: (BCOO @ x, None), lambda _, g: (matrix @ g,))
+    assert harness.check_gradient(f, (X,)).verdict is verdict
