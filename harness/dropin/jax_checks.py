@@ -8,6 +8,7 @@ with a tolerance that anything meets: it raises then for structures and dtypes t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -30,6 +31,7 @@ from harness.dropin.made import (
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, MAX_ORDER, REVERSE
 from harness.subject.state import unchanged
+from oracles.exact.program.errors import Undecided
 
 STEPS = {"fwd": FORWARD, "rev": REVERSE}
 USUAL = {"atol": None, "rtol": None}
@@ -47,7 +49,8 @@ def check_grads(
 ) -> None:
     """Check the derivatives of `f` up to an order: as `jax.test_util.check_grads`, but proven.
 
-    Every mixture of the modes up to that order is a question of its own; "lin" and orders above three are the
+    Every mixture of the modes up to that order is a question of its own, and from order two on another where
+    rules are custom: how they depend on their cotangents and tangents. "lin" and orders above three are the
     original's.
 
     Raises:
@@ -61,8 +64,17 @@ def check_grads(
         with calling_originals():
             return original_one(**given)  # type: ignore[no-any-return]
     mixtures = [mixture for n in range(1, order + 1) for mixture in product(steps, repeat=n)]
+
+    def bending() -> list[Asked]:
+        """How custom rules depend on their directions."""
+        from oracles.frameworks.jax_directions import bent, has_custom_rules
+
+        if order == 1 or not has_custom_rules(f, args):
+            return []
+        return [_asked(bent(f), args, mixture) for mixture in mixtures if len(mixture) > 1]
+
     questions = [_asked(f, args, mixture) for mixture in mixtures]
-    return _decided("check_grads", (f,), questions, original_one, given)
+    return _decided("check_grads", (f,), args, questions, original_one, given, bending)
 
 
 def check_vjp(
@@ -83,7 +95,7 @@ def check_vjp(
     from oracles.frameworks.in_jax import with_reverse_rule
 
     ruled, given = with_reverse_rule(f, f_vjp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_vjp", (f, f_vjp), [_asked(ruled, args)], original_one, given)
+    return _decided("check_vjp", (f, f_vjp), args, [_asked(ruled, args)], original_one, given)
 
 
 def check_jvp(
@@ -104,39 +116,61 @@ def check_jvp(
     from oracles.frameworks.in_jax import with_forward_rule
 
     ruled, given = with_forward_rule(f, f_jvp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_jvp", (f, f_jvp), [_asked(ruled, args, FORWARD)], original_one, given)
+    return _decided("check_jvp", (f, f_jvp), args, [_asked(ruled, args, (FORWARD,))], original_one, given)
 
 
-def _asked(f: Function, args: Sequence[Any], mode: Any = REVERSE) -> tuple[Any, Callable[[], Result]]:
-    """A question, with its mode."""
+@dataclass(frozen=True)
+class Asked:
+    """A question.
+
+    Attributes:
+        ask: Gives its result, along cotangents or tangents if they are given.
+        mode: Which derivative.
+    """
+
+    ask: Callable[..., Result]
+    mode: Any
+
+    def along_theirs(self, f: Function, args: Sequence[Any]) -> Result:
+        """The result along the direction in which the original rejects a first derivative."""
+        from oracles.frameworks.jax_directions import their_direction
+
+        (mode,) = self.mode
+        return self.ask(cotangent=their_direction(f, args, mode == FORWARD))
+
+
+def _asked(f: Function, args: Sequence[Any], steps: tuple[str, ...] = (REVERSE,)) -> Asked:
     ask = partial(
         check_gradient,
         f,
         tuple(args),
         seed=settings.seed,
         framework="jax",
-        mode=mode,
+        mode=steps,
         probes=PROBES,
         upstream="fail",
     )
-    return mode, ask
+    return Asked(ask, steps)
 
 
 def _decided(
     name: str,
     functions: Sequence[Function],
-    questions: Sequence[tuple[Any, Callable[[], Result]]],
+    args: Sequence[Any],
+    asked: Sequence[Asked],
     original_one: Function,
     given: dict[str, Any],
+    more: Callable[[], Sequence[Asked]] = list,
 ) -> None:
     if is_inside():
         original_one(**given)
         return
     note_unused(given, USUAL)
     theirs = outcome(partial(original_one, **given))
+    modes: list[Any] = []
 
     def fail(found: Result, number: int) -> None:
-        said = theirs.words(AssertionError) or f"{_phrase(found, questions[number][0])}\n"
+        said = theirs.words(AssertionError) or f"{_phrase(found, modes[number])}\n"
         raise GradientError(found, said)
 
     with unchanged(functions):
@@ -145,12 +179,27 @@ def _decided(
                 loose = outcome(partial(original_one, **given | LOOSE))
             if not loose.passed:
                 theirs.again()
-        decide(name, [ask for _, ask in questions], theirs.again, fail)
+        with unheard():
+            asked = [*asked, *more()]
+        questions = [(one.mode, one.ask) for one in asked]
+        if not theirs.passed:
+            first = [one for one in asked if len(one.mode) == 1]
+            questions += [(one.mode, partial(one.along_theirs, functions[0], args)) for one in first]
+            if any(line.endswith("primal") for line in str(theirs.raised).splitlines()):
+                questions.append(((), _of_the_value))
+        modes += [mode for mode, _ in questions]
+        decide(name, [ask for _, ask in questions], theirs, fail)
 
 
-def _phrase(found: Result, mode: Any) -> str:
+def _of_the_value() -> Result:
+    raise Undecided(
+        "the original rejects the value that the rule gives, and that is not compared with a proof"
+    )
+
+
+def _phrase(found: Result, mode: tuple[str, ...]) -> str:
     """What the original calls that, of a derivative that it accepts: suites look for it."""
-    forward = mode == FORWARD or (isinstance(mode, tuple) and mode[-1] == FORWARD)
+    forward = mode[-1] == FORWARD
     if all(part.of_value for part in found.parts if part.verdict is found.verdict):
         return "JVP primal" if forward else "VJP primal"
     return "JVP tangent" if forward else "VJP cotangent projection"

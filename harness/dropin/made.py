@@ -173,7 +173,7 @@ class Answer(Enum):
     """What a drop-in does with one result."""
 
     PASS = auto()
-    WARN = auto()  # strict: fail
+    WARN = auto()  # strict, or where the original rejects it: fail
     FAIL = auto()
     UNPROVEN = auto()  # the original decides
 
@@ -219,20 +219,24 @@ def answer_of(found: Result) -> Answer:
 def decide(
     checker: str,
     questions: Sequence[Callable[[], Result]],
-    fall_back: Callable[[], Any],
+    theirs: Outcome,
     fail: Callable[[Result, int], Any],
 ) -> Any:
     """Ask; pass, fail, warn, or let the original decide.
 
+    A gradient that the original rejects passes only where it is proven right. What is imprecise, and what
+    probes find, is then no warning: it fails.
+
     Args:
         checker: The name of the original.
         questions: Each gives the result for one derivative.
-        fall_back: Gives what the original says, with the tolerances that the user gave.
+        theirs: What the original says, with the tolerances that the user gave.
         fail: Raises, or returns, what the original does for a wrong gradient; of the question of that number.
 
     Returns:
-        What `fall_back` or `fail` returned, True otherwise.
+        What the original or `fail` returned, True otherwise.
     """
+    rejected = not theirs.passed
     results: list[Result] = []
     imprecise: list[int] = []
     probed: list[str] = []
@@ -245,13 +249,13 @@ def decide(
             unproven = first_line(problem)
             break
         # What no caller did yet is said and counted, and turns no suite red.
-        found = replace(whole, parts=tuple(part for part in whole.parts if not part.probe))
+        found = whole if rejected else replace(whole, parts=tuple(p for p in whole.parts if not p.probe))
         if IN_TEST not in os.environ:  # nobody takes these from the list, and they would stay for ever
             found = replace(found, sights=())
         probed += [f"{found.subject}: {part.diagnosis}" for part in whole.probed]
         results.append(found)
         answer = answer_of(found)
-        if answer is Answer.FAIL:
+        if answer is Answer.FAIL or (answer is Answer.WARN and rejected):
             return keep(checker, found.verdict, "", results) and fail(found, number)
         if answer is Answer.UNPROVEN:
             unproven = found.diagnosis or "nothing to compare"
@@ -268,9 +272,9 @@ def decide(
             last = results[-1] if results else Result((), (f"not proven: {unproven}",))
             return fail(last, max(len(results) - 1, 0))
         _say(f"{checker}: not proven, so the original decides: {unproven}")
-        return fall_back()
+        return theirs.again()
     if results and all(found.is_empty for found in results):
-        return True  # as they were told, and nothing that could be counted
+        return theirs.again()  # nothing that could be counted
     for text in (*(str(results[number]) for number in imprecise), *probed):
         _say(text)
     worst = min(
