@@ -84,6 +84,7 @@ class Notes:
             self._tensor(part) if isinstance(part, Tensor)
             else part if isinstance(part, _PLAIN)
             else self.told(part) if isinstance(part, (tuple, list))
+            else digest(part.get_state()) if isinstance(part, torch.Generator)  # each time another object
             else repr(part)
             for part in parts
         ])  # fmt: skip

@@ -4,6 +4,7 @@ from oracles.exact.from_aten.call import Rule
 from oracles.exact.from_aten.rules import (
     backward,
     convolutions,
+    drawing,
     elementwise,
     linalg,
     losses,
@@ -24,6 +25,7 @@ RULES: dict[str, Rule] = {
     **order.RULES,
     **linalg.RULES,
     **networks.RULES,
+    **drawing.RULES,
     **losses.RULES,
     **convolutions.RULES,
     **sampling.RULES,

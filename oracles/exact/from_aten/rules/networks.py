@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, logistic, plain, promoted, softplus
-from oracles.exact.from_aten.memory import constant, numbers
+from oracles.exact.from_aten.memory import constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
@@ -55,11 +55,6 @@ def _rrelu(
     if training:
         raise Unsupported("random numbers have no derivative to prove; use rrelu in evaluation mode")
     return _leaky(x, (lower + upper) / 2)
-
-
-def _drawn(call: OperatorCall, x: Var, p: float = 0.5, **_: Any) -> Var:
-    """Of dropout: the mask as it was drawn, for every run begins with the same state of the generator."""
-    return call.constant(numbers(call.results[0]))
 
 
 def _safe_softmax(x: Var, dim: int, *_: Any, **__: Any) -> Var:
@@ -216,5 +211,4 @@ RULES: dict[str, Rule] = {
         call, x, weight, bias, mean, variance, True, momentum, eps
     ),
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
-    "bernoulli.float": _drawn,
 }
