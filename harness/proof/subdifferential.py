@@ -22,7 +22,7 @@ from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import resolve
 from oracles.exact.enclose.refine import Enclosure
-from oracles.exact.program.balls import all_finite, exact, precision
+from oracles.exact.program.balls import LOST, all_finite, exact, precision
 from oracles.exact.program.derive import contracted, jvp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Program
@@ -81,7 +81,10 @@ class Slopes:
             found = plan.run([*inputs, *self._cotangents]) if plan and self._work.pays(plan.by_arb) else None
             if found and found[0].known:
                 return found[0].ball(())
-            slopes = evaluate(self._tangents, inputs, BITS, self._work)
+            with LOST.collected() as lost:
+                slopes = evaluate(self._tangents, inputs, BITS, self._work)
+            if lost:  # along 0 into a slope that is not finite, as a norm's at 0: that says nothing
+                return None
             if not all(all_finite(s) for s in slopes):  # the edge of a branch
                 slopes = resolve(self._tangents, inputs, self._wrt, slopes, BITS, self._work)
         except (Undecided, Unsupported):

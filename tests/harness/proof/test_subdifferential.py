@@ -128,3 +128,17 @@ def test_what_the_frameworks_choose_at_ties_is_legal(dtype):
     with jax.enable_x64(True):
         for of_jax in of_jax_s if dtype == "float64" else sample(of_jax_s, 3):  # each is compiled in each
             assert check_gradient(of_jax, (jnp.array(tied, dtype),)).verdict in RIGHT
+
+
+def test_a_norm_at_0_has_every_slope_of_the_ball():
+    """Along a direction forward mode multiplies 0 by a pole there, which says nothing."""
+    x = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+
+    def norm(x):
+        return np.sqrt((x**2).sum(1))
+
+    def pullback(g, x):
+        size = norm(x)[:, None]
+        return g[:, None] * np.where(size == 0, 0.5, x / np.where(size == 0, 1, size))
+
+    assert check_gradient(norm, (x,), vjp=pullback).verdict.value == "convention"
