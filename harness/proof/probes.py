@@ -19,6 +19,7 @@ from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
 from harness.subject.patience import Endless, ending
+from harness.subject.target import ComplexName
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.formats import format_of
@@ -197,18 +198,28 @@ def _others(
             case Probe.TRANSPOSED if strides and several and axes > 1:
                 yield probe, tuple(d.T.copy().T for d in directions), scale
             case Probe.PADDED if strides and several and axes > 1:
-                yield probe, tuple(map(_part_of_more, directions)), scale
+                yield probe, tuple(map(_part_of_more, directions, _are_pairs(question))), scale
             case Probe.SCALED_UP | Probe.SCALED_DOWN:
                 yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
 
 
-def _part_of_more(array: Array) -> Array:
-    """The same numbers with others between their rows, and before them."""
-    if not array.ndim:
+def _are_pairs(question: Question) -> list[bool]:
+    """Which directions are pairs that stand for complex numbers."""
+    arguments = [question.names[k] for k in question.active]
+    names = arguments if question.derivative.is_of_results else question.results
+    return [isinstance(name, ComplexName) for name in names]
+
+
+def _part_of_more(array: Array, of_pairs: bool) -> Array:
+    """The same numbers with others between their rows, and before them; pairs stay together."""
+    if array.ndim <= of_pairs:
         return array
-    more = np.resize(array, (*array.shape[:-1], array.shape[-1] + 2))
-    more[..., 1:-1] = array
-    return more[..., 1:-1]
+    rows = array[..., None] if not of_pairs else array
+    *shape, length, parts = rows.shape
+    more = np.resize(rows, (*shape, length + 2, parts))
+    more[..., 1:-1, :] = rows
+    part = more[..., 1:-1, :]
+    return part if of_pairs else part[..., 0]
 
 
 def _each_direction(
