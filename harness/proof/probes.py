@@ -17,7 +17,7 @@ import numpy as np
 from harness.proof.observe import Gradients, Loaded, Observed, same
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
-from harness.subject.derivative import GRADIENT, Array
+from harness.subject.derivative import FORWARD, GRADIENT, Array
 from harness.subject.patience import Endless, ending
 from harness.subject.target import ComplexName
 from harness.subject.tested import Tested
@@ -205,8 +205,9 @@ def _others(
 
 def _are_pairs(question: Question) -> list[bool]:
     """Which directions are pairs that stand for complex numbers."""
-    arguments = [question.names[k] for k in question.active]
-    names = arguments if question.derivative.is_of_results else question.results
+    *within, last = question.derivative.steps
+    of_results = last != FORWARD and all(step == FORWARD for step in within)
+    names = question.results if of_results else [question.names[k] for k in question.active]
     return [isinstance(name, ComplexName) for name in names]
 
 

@@ -140,7 +140,7 @@ KERNELS = {
 OTHERS = {
     "branch": (lambda x: x if x[0] == 0.5 else 2 * x, X),
     "chance": (lambda x: x * np.random.rand(3), X),  # noqa: NPY002
-    "torch's chance": (lambda x: x * torch.rand(3), T),
+    "torch's chance": (lambda x: x * torch.normal(x, 1.0), T),
     "a torch module": (torch.nn.RReLU(), T),
     "in place": (lambda x: x.mul_(2), T),
     "JAX's chance": (lambda x: x * jax.lax.rng_uniform(x[0], x[2], (3,)), J),

@@ -578,8 +578,7 @@ def test_what_the_process_shares_is_as_it_was(name):
     before = settings()
     found = check_gradient(MOVES[name], (X,))
     assert settings() == before
-    torchs = name in {"torch's random numbers", "a torch generator"}
-    assert found.verdict == ("unsupported" if torchs else "accurate")
+    assert found.verdict == "accurate"
 
 
 @pytest.mark.parametrize("door", [check_gradient, exact_gradient, exact_value])
