@@ -24,8 +24,7 @@ ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
 COMPUTED = 2.0**-42  # of the largest of an array: cosines of angles of hundreds of turns are off by that
-COEFFICIENTS = 32  # a row of so many or fewer may have been written, as those of a polynomial,
-OF_FEW = 2.0**-50  # and is off by a few roundings of its largest, if it was computed
+COEFFICIENTS = 32  # a row of so many or fewer was written, as those of a polynomial
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
@@ -161,20 +160,19 @@ def with_computed_moved(program: Program, seed: int, known: frozenset[float]) ->
     """The program with numbers of float64 arrays moved that may have been computed, but for the known sizes.
 
     By so much of the largest of their array: a matrix of cosines is off by ulps of its angles. A short row
-    moves by far less: coefficients of a polynomial were written, and others are another approximation.
+    stays: coefficients of a polynomial were written, and others are another approximation.
     """
 
     def other(equation: Equation) -> Array | None:
         if not _is_data(equation) or equation.output.dtype != "float64":
             return None
         array: Array = equation.params["value"]
-        if not _is_finite(array):
+        if not _is_finite(array) or (array.ndim == 1 and array.size <= COEFFICIENTS):
             return None
         balls = as_balls(array)
         flat = balls.ravel().tolist()
         numbers = np.array([float(b.mid()) for b in flat])
-        few = array.ndim == 1 and array.size <= COEFFICIENTS
-        step = (OF_FEW if few else COMPUTED) * np.max(np.abs(numbers), initial=0.0)
+        step = COMPUTED * np.max(np.abs(numbers), initial=0.0)
         alone = _long(flat, "float64") & [abs(n) not in known for n in numbers.tolist()]
         steps = np.where(alone, step, 0.0) * (_sides(numbers, seed) if seed else 1.0)
         with precision(BITS):

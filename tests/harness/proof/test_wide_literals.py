@@ -65,14 +65,3 @@ def test_a_matrix_with_a_written_jitter_may_be_factored(factor, verdict):
         return factor * g * 0.5 * (np.sum(inverse * kernel) - weights @ kernel @ weights)
 
     assert check_gradient(evidence, (np.array(1.3),), vjp=pullback).verdict.value == verdict
-
-
-@pytest.mark.parametrize("n", [8, 16, 32, 40])
-@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (1 + 2**-47, "wrong")])
-def test_a_short_table_was_computed_to_a_few_roundings(n, factor, verdict):
-    """sin^2 by the half angle, in the forward, and by the cosine of the angle in a table."""
-    angles = np.pi * np.arange(n) / n
-    table = factor * (0.5 - 0.5 * np.cos(2 * angles))
-    x = np.random.default_rng(0).normal(size=n)
-    found = check_gradient(lambda x: x * np.sin(angles) ** 2, (x,), vjp=lambda g, x: g * table)
-    assert found.verdict.value == (verdict if n <= 32 else "accurate")
