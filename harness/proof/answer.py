@@ -22,7 +22,7 @@ from harness.subject.derivative import Array
 from harness.subject.target import PARAMETERS, shape_of
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
-from oracles.exact.program.program import Origin
+from oracles.exact.program.program import Origin, Program, Var
 from oracles.exact.program.recording import shown
 
 GIVEN = "given"  # the point that was asked for
@@ -217,16 +217,22 @@ def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: 
 
 
 def _unused(posed: Posed) -> list[str]:
-    """The parameters on which nothing depends, and of several arguments those whose gradient is zero."""
-    pairs = zip(posed.expected, posed.true.enclosures, strict=True)
-    names = [name for (name, _), e in pairs if e.is_zero]
-    return [
-        f"no gradient, since nothing here depends on it: {name}"
-        if name.startswith(PARAMETERS)
-        else f"the derivative of {name} is 0 in every element, where a wrong factor does not show"
-        for name in names
-        if name.startswith(PARAMETERS) or not posed.true.is_zero
-    ]
+    """Parameters on which nothing depends, and arguments of several whose gradient is zero."""
+    true, told = posed.true, []
+    for part, ((name, _), e) in enumerate(zip(posed.expected, true.enclosures, strict=True)):
+        if not e.is_zero:
+            continue
+        parameter = name.startswith(PARAMETERS)
+        if parameter and not _is_used(true.forward, true.forward.inputs[true.wrt[part]]):
+            told.append(f"no gradient, since nothing here depends on it: {name}")
+        elif parameter or not true.is_zero:
+            told.append(f"the derivative of {name} is 0 in every element, where a wrong factor does not show")
+    return told
+
+
+def _is_used(program: Program, v: Var) -> bool:
+    """Whether a derivative leads from an input to some result."""
+    return any(end in program.between([v], program.outputs) for end in program.outputs)
 
 
 def _narrowed(posed: Posed) -> list[str]:

@@ -54,6 +54,7 @@ class Difference(NamedTuple):
 def difference(run: Callable[[], Any]) -> Difference | None:
     """What a run calls that it does not call where it is watched, or the other way round; None if nothing."""
     try:
+        run()  # so that both find what a run leaves behind: buffers that are put back before each
         free = _path_of(run)
         with eagerly(), _Watching():  # type: ignore[no-untyped-call]
             watched = _path_of(run)

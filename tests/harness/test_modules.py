@@ -229,3 +229,29 @@ def test_a_parameter_that_is_read_by_another_reference_is_not_passed_over():
     result = check_gradient(Kept(), (torch.tensor([1.0, 2.0, 3.0]),))
     assert result.verdict.value == "unsupported"
     assert "Kept reads its parameter weight by another reference than its attribute" in str(result)
+
+
+def test_batch_norm_is_compared_along_an_expanded_cotangent_too():
+    """Buffers that a run leaves behind are put back before the next, which is no other path."""
+    torch.manual_seed(0)
+    result = check_gradient(nn.BatchNorm2d(3), (torch.randn(2, 3, 4, 4),))
+    assert result.verdict.value == "accurate"
+    assert result.notes == ()
+
+
+class Adapted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Parameter(torch.ones(2, 3))
+        self.up = nn.Parameter(torch.zeros(4, 2))
+        self.unused = nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return x @ (self.up @ self.down).T
+
+
+def test_a_gradient_that_is_zero_here_is_told_from_none():
+    notes = check_gradient(Adapted(), (torch.ones(5, 3),)).notes
+    zero = "the derivative of parameters['down'] is 0 in every element, where a wrong factor does not show"
+    assert zero in notes
+    assert "no gradient, since nothing here depends on it: parameters['unused']" in notes
