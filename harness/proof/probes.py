@@ -217,7 +217,7 @@ def _part_of_more(array: Array, of_pairs: bool) -> Array:
         return array
     rows = array[..., None] if not of_pairs else array
     *shape, length, parts = rows.shape
-    more = np.resize(rows, (*shape, length + 2, parts))
+    more = np.full((*shape, length + 2, parts), rows.flat[0])
     more[..., 1:-1, :] = rows
     part = more[..., 1:-1, :]
     return part if of_pairs else part[..., 0]
