@@ -26,7 +26,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
-MOST = 8  # results that are probed one by one, and arguments of many
+MOST, OF_MANY = 8, 3  # results, or arguments, that are probed one by one; and of more arguments
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
@@ -250,7 +250,8 @@ def _each_argument(question: Question, tested: Tested, posed: Posed, first: Grad
     """In each argument alone, of many in a few: the bits of the first run."""
     if len(question.active) < 2:
         return
-    some = np.linspace(0, len(question.active) - 1, min(len(question.active), MOST)).astype(int).tolist()
+    count = len(question.active)
+    some = np.linspace(0, count - 1, count if count <= MOST else OF_MANY).astype(int).tolist()
     for at in some:
         k = question.active[at]
         alone = tested.in_one(k)

@@ -654,3 +654,20 @@ def test_what_cannot_be_told_of_several_arguments_is_said_once(monkeypatch):
     found = check_gradient(lambda x, y: x * y, (X, X + 1), vjp=vjp, probes=["expanded"])
     assert found.passed
     assert found.notes == (f"{Probe.EXPANDED.words}: x, y: undecided: who knows",)
+
+
+@pytest.mark.parametrize("count", [8, 9, 30])
+def test_of_many_arguments_some_are_differentiated_alone(count):
+    class OfAll(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, *xs):
+            ctx.save_for_backward(*xs)
+            return sum(x * x for x in xs)
+
+        @staticmethod
+        def backward(ctx, g):
+            factor = 2 if all(ctx.needs_input_grad) else 3
+            return tuple(factor * g * x for x in ctx.saved_tensors)
+
+    found = check_gradient(OfAll.apply, tuple(torch.randn(2) for _ in range(count)))
+    assert found_by(found) == {"one-argument"}
