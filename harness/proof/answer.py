@@ -232,7 +232,7 @@ def _unused(posed: Posed) -> list[str]:
 
 def _is_used(program: Program, v: Var) -> bool:
     """Whether a derivative leads from an input to some result."""
-    return any(end in program.between([v], program.outputs) for end in program.outputs)
+    return not program.between([v], program.outputs).isdisjoint(program.outputs)
 
 
 def _narrowed(posed: Posed) -> list[str]:

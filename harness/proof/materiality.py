@@ -45,13 +45,11 @@ from oracles.exact_oracle import BITS
 
 NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
 TINY = 2.0**-32  # beside the largest element
-RESOLVED = 2.0**-60  # beside the largest element
+RESOLVED = 2.0**-60  # likewise: so narrow that a move by an ulp is seen
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
-FEW, FAR = (
-    3,
-    2.0**10,
-)  # after these moves, a difference that is so many times larger than they is none of them
+FEW = 3  # after these moves, no more are made for a difference that is
+FAR = 2.0**10  # so many times what they change
 MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
 
 

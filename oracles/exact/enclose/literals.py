@@ -18,6 +18,7 @@ from oracles.exact.program.balls import as_balls, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import constant
 from oracles.exact.program.program import Array, Equation, Program, Var
+from oracles.exact.program.residues import GOLDEN, mixed
 
 # Two float64 ulps, since what stands there was often computed: 1 / sqrt(2 pi) is rounded three times.
 ULPS = 2
@@ -182,11 +183,9 @@ def with_computed_moved(program: Program, seed: int, known: frozenset[float]) ->
 
 
 def _sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
-    """1 or -1 for each number, by a hash of it (the finaliser of splitmix64)."""
-    mixed = numbers.view(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.where((mixed >> np.uint64(63)).astype(bool), 1.0, -1.0)
+    """1 or -1 for each number, by a hash of it."""
+    hashed = mixed(numbers.view(np.uint64) + np.uint64(seed * int(GOLDEN) % 2**64))
+    return np.where((hashed >> np.uint64(63)).astype(bool), 1.0, -1.0)
 
 
 def _long(balls: list[arb], dtype: str) -> NDArray[Any]:

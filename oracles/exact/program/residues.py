@@ -17,6 +17,7 @@ from oracles.exact.program.program import Array
 BITS = 61
 PRIME = 2**BITS - 1
 HALF = 31  # bits
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: what SplitMix64 adds
 AT_ONCE = 2**14  # numbers that the processor keeps at hand
 LIMB, EXACT = 21, 2**11  # bits of a third; so many products of two of these have an exact sum in float64
 
@@ -140,18 +141,22 @@ def _thirds(x: Residues) -> list[Array]:
     return [((x >> (LIMB * k)) & (2**LIMB - 1)).astype(np.float64, "C") for k in range(3)]
 
 
-def drawn(name: str, *arrays: Residues) -> Residues:
-    """A number of the field for each element, as if by chance: one for one name and the same elements.
+def mixed(x: Any) -> Any:
+    """64 bits, of which each depends on all of those that are given.
 
-    The mixing is that of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators,
-    OOPSLA 2014, section 3).
+    The finaliser of SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA
+    2014, section 3).
     """
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def drawn(name: str, *arrays: Residues) -> Residues:
+    """A number of the field for each element, as if by chance: one for one name and the same elements."""
     start = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
     state: Any = np.asarray(start, np.uint64)
     with np.errstate(over="ignore"):  # of numbers by themselves NumPy says that they wrap
         for array in arrays or (np.zeros((), np.uint64),):
-            state = state + array + np.uint64(0x9E3779B97F4A7C15)
-            state = (state ^ (state >> 30)) * np.uint64(0xBF58476D1CE4E5B9)
-            state = (state ^ (state >> 27)) * np.uint64(0x94D049BB133111EB)
-            state = state ^ (state >> 31)
+            state = mixed(state + array + GOLDEN)
     return reduced(state >> 3)
