@@ -93,25 +93,25 @@ class Functions:
         return lambda x: x._with(name)
 
 
-def whole_exponent(exponents: Value) -> int:
-    """The one integer, -64 to 64, that all exponents are known to be.
+def known_integer(parameters: Value) -> int:
+    """The one integer, -64 to 64, that all of a parameter's elements are known to be.
 
     Raises:
         Unsupported: They are not.
     """
-    known = exponents.node.known
+    known = parameters.node.known
     numbers = known.h if isinstance(known, Pairs) and not (known.l.any() or known.r.any()) else known
     if not isinstance(numbers, np.ndarray) or len(np.unique(numbers)) != 1:
-        raise Unsupported("exponents that differ")
+        raise Unsupported("parameters that differ")
     number = float(numbers.flat[0])
     if abs(number) > 64 or number % 1:
-        raise Unsupported("an exponent that is large, or no integer")
+        raise Unsupported("a parameter that is large, or no integer")
     return int(number)
 
 
 def power(plan: Writer, x: Value, order: int, exponents: Value) -> Value:
     """The coefficient of x^n by multiplications, for one integer n that is known, -64 to 64."""
-    n = whole_exponent(exponents)
+    n = known_integer(exponents)
     factor = math.prod(range(n, n - order, -1)) // math.factorial(order)  # a binomial coefficient: no rest
     of = Functions(plan, len(x.shape))
     left = n - order

@@ -12,10 +12,9 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.program import Array, Equation, Shape
 
 # As the enumeration of core.c, and the list of smooth.h.
-SMOOTH = (
-    "erf erfc expm1 log1p atan sinh asinh acosh atanh asin acos cbrt sin cos tan cosh lgamma digamma trigamma"
-)
-ROUGH_SMOOTH = "tanh log erf erfc sin cos expm1 log1p atan lgamma digamma trigamma"
+GAMMAS = "lgamma digamma trigamma tetragamma pentagamma hexagamma"
+SMOOTH = f"erf erfc expm1 log1p atan sinh asinh acosh atanh asin acos cbrt sin cos tan cosh {GAMMAS}"
+ROUGH_SMOOTH = f"tanh log erf erfc sin cos expm1 log1p atan {GAMMAS}"
 OPERATIONS = (
     "add sub mul div neg abs larger smaller exp log sqrt tanh select blend "
     "rough_add rough_sub rough_mul rough_div rough_exp rough_sqrt lt le gt ge eq ne "

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 from flint import arb
 
-from oracles.exact.core.functions import Expression, Functions, power, real_power
-from oracles.exact.core.nodes import AROUND, STEPS, Value
+from oracles.exact.core.functions import Expression, Functions, known_integer, power, real_power
+from oracles.exact.core.nodes import AROUND, GAMMAS, STEPS, Value
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
@@ -22,12 +23,11 @@ Rule: TypeAlias = Callable[..., Value | None]
 PROVEN_BITS = 192
 MOST = 2**63 - 1  # of the core's integers
 # Coefficients of functions that have no recurrence: an instruction, and what it is divided by.
-GAMMAS = {
-    ("lgamma", 0): ("lgamma", 1),
-    ("lgamma", 1): ("digamma", 1),
-    ("lgamma", 2): ("trigamma", 2),
-    ("digamma", 0): ("digamma", 1),
-    ("digamma", 1): ("trigamma", 1),
+DERIVATIVES = GAMMAS.split()  # of log Gamma
+COEFFICIENTS = {
+    (name, order): (DERIVATIVES[first + order], math.factorial(order))
+    for first, name in enumerate(("lgamma", "digamma"))
+    for order in range(len(DERIVATIVES) - first)
 }
 
 
@@ -177,6 +177,8 @@ def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> V
         return power(plan, x, order, *parameters)
     if function == "real_power" and not any(v.node.integers for v in (x, parameters[0])):
         return real_power(plan, x, order, parameters[0], **params)
+    if function == "polygamma" and not params:
+        return _polygamma(plan, x, order, *parameters)
     if parameters or params or x.node.integers:
         return None
     of, at = Functions(plan, len(x.shape)), Expression(plan, x)
@@ -184,11 +186,24 @@ def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> V
     if function in JETS:
         found = JETS[function](of, at, order)[order]
         return found.value
-    if (function, order) not in GAMMAS:
+    if (function, order) not in COEFFICIENTS:
         return None
-    name, divisor = GAMMAS[function, order]
-    found = getattr(of, name)(at)
+    return _divided(of, at, *COEFFICIENTS[function, order])
+
+
+def _divided(of: Functions, at: Expression, name: str, divisor: int) -> Value:
+    found: Expression = getattr(of, name)(at)
     return (found if divisor == 1 else found * of.number(1, divisor)).value
+
+
+def _polygamma(plan: Writer, x: Value, order: int, which: Value) -> Value | None:
+    """The coefficient of psi^(n), for one integer n that is known: a derivative of log Gamma by k!."""
+    derivative = known_integer(which) + order + 1
+    if not 0 < derivative < len(DERIVATIVES) or x.node.integers:
+        return None
+    of = Functions(plan, len(x.shape))
+    found = _divided(of, Expression(plan, x), DERIVATIVES[derivative], math.factorial(order))
+    return Value(found.node, found.shape, x.whole)
 
 
 def step(plan: Writer, equation: Equation, value: Value, how: int = 0) -> Value | None:

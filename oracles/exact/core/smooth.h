@@ -323,24 +323,45 @@ INLINE ball digamma_far(ball x) {
   ball y = centre(x), v = quotient(ONE, y), w = mul(v, v);
   FAR(minus(log_one(y), add(half(v), mul(w, stirling(DIGAMMA_FAR, w)))), 1 / m + 1 / (m * m));
 }
-INLINE ball trigamma_far(ball x) {
+/* The n-th derivative of digamma: (-1)^(n+1) v^n ((n-1)! + n! v / 2 + v^2 times the series), v = 1 / x. */
+INLINE ball power_of(ball x, int n) {
+  ball z = x;
+  for (int k = 1; k < n; k++) z = mul(z, x);
+  return z;
+}
+/* n! / m^(n+1) + (n+1)! / m^(n+2) */
+INLINE double steepness(int n, double factorial, double m) {
+  double power = m;
+  for (int k = 0; k < n; k++) power *= m;
+  return factorial / power + (n + 1) * factorial / (power * m);
+}
+INLINE ball alternating(int n, ball z) { return n % 2 ? z : negative(z); }
+INLINE ball polygamma_far(const ball *factors, int n, double before, double factorial, ball x) {
   ball v = quotient(ONE, centre(x)), w = mul(v, v);
-  FAR(add(v, add(half(w), mul(mul(v, w), stirling(TRIGAMMA_FAR, w)))), 1 / (m * m) + 2 / (m * m * m));
+  ball first = add((ball){before, 0, 0}, mul((ball){factorial / 2, 0, 0}, v));
+  ball z = mul(power_of(v, n), add(first, mul(w, stirling(factors, w))));
+  FAR(alternating(n, z), steepness(n, factorial, m));
 }
 INLINE place lgamma_at(ball x) { return octaves(LGAMMA, -4, 8, gamma_argument(x)); }
 INLINE place digamma_at(ball x) { return octaves(DIGAMMA, -4, 8, gamma_argument(x)); }
-INLINE place trigamma_at(ball x) { return octaves(TRIGAMMA, -4, 8, gamma_argument(x)); }
 INLINE ball lgamma_of(ball x, ball z) {
   return x.h < 0.0625 ? minus(z, log_one(x)) : x.h <= 256 ? z : lgamma_far(x);
 }
 INLINE ball digamma_of(ball x, ball z) {
   return x.h < 0.0625 ? minus(z, quotient(ONE, x)) : x.h <= 256 ? z : digamma_far(x);
 }
-INLINE ball trigamma_of(ball x, ball z) {
-  ball v = quotient(ONE, x);
-  return x.h < 0.0625 ? add(z, mul(v, v)) : x.h <= 256 ? z : trigamma_far(x);
-}
-BY_TABLE(lgamma) BY_TABLE(digamma) BY_TABLE(trigamma)
+BY_TABLE(lgamma) BY_TABLE(digamma)
+#define POLYGAMMA(name, TABLE, FACTORS, n, before, factorial) \
+  INLINE place name##_at(ball x) { return octaves(TABLE, -4, 8, gamma_argument(x)); } \
+  INLINE ball name##_of(ball x, ball z) { \
+    if (x.h >= 0.0625) return x.h <= 256 ? z : polygamma_far(FACTORS, n, before, factorial, x); \
+    return add(z, alternating(n, mul((ball){factorial, 0, 0}, power_of(quotient(ONE, x), n + 1)))); \
+  } \
+  BY_TABLE(name)
+POLYGAMMA(trigamma, TRIGAMMA, TRIGAMMA_FAR, 1, 1, 1)
+POLYGAMMA(tetragamma, TETRAGAMMA, TETRAGAMMA_FAR, 2, 1, 2)
+POLYGAMMA(pentagamma, PENTAGAMMA, PENTAGAMMA_FAR, 3, 2, 6)
+POLYGAMMA(hexagamma, HEXAGAMMA, HEXAGAMMA_FAR, 4, 6, 24)
 
 BY_ITSELF(tan) BY_ITSELF(sinh) BY_ITSELF(cosh) BY_ITSELF(asinh) BY_ITSELF(acosh) BY_ITSELF(atanh)
 BY_ITSELF(asin) BY_ITSELF(acos) BY_ITSELF(cbrt)
@@ -378,8 +399,9 @@ TANGENTS(rough_tanh_all, rough_exponentials, rough_add, rough_div)
 #define MONOTONE(APPLY) APPLY(erf) APPLY(erfc) APPLY(expm1) APPLY(log1p) APPLY(atan) APPLY(sinh) APPLY(asinh) APPLY(acosh) \
   APPLY(atanh) APPLY(asin) APPLY(acos) APPLY(cbrt)
 #define WAVES(APPLY) APPLY(sin) APPLY(cos)
-#define OTHER_SMOOTH(APPLY) APPLY(tan) APPLY(cosh) APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
+#define OTHER_SMOOTH(APPLY) APPLY(tan) APPLY(cosh) APPLY(lgamma) APPLY(digamma) APPLY(trigamma) \
+  APPLY(tetragamma) APPLY(pentagamma) APPLY(hexagamma)
 #define SMOOTH(APPLY) MONOTONE(APPLY) WAVES(APPLY) OTHER_SMOOTH(APPLY)
 /* Those of them, and log, that have a rough kernel; tanh has one, too. */
 #define TABLED(APPLY) APPLY(log) APPLY(erf) APPLY(erfc) APPLY(sin) APPLY(cos) APPLY(expm1) APPLY(log1p) APPLY(atan) \
-  APPLY(lgamma) APPLY(digamma) APPLY(trigamma)
+  APPLY(lgamma) APPLY(digamma) APPLY(trigamma) APPLY(tetragamma) APPLY(pentagamma) APPLY(hexagamma)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from flint import arb, arb_series, ctx
@@ -14,6 +15,9 @@ TERMS = 17  # all of them
 U = arb(2) ** -53
 ADDED, MULTIPLIED = 4, 7  # what a sum and a product of pairs are off by, in U^2 of the result
 FURTHER = 1 + arb(2) ** -20  # an argument may be so much further from its node than half of the way
+
+# log Gamma and its derivatives.
+GAMMAS = ("LGAMMA", "DIGAMMA", "TRIGAMMA", "TETRAGAMMA", "PENTAGAMMA", "HEXAGAMMA")
 
 Coefficients = Callable[[arb, int], list[arb]]
 
@@ -147,14 +151,21 @@ def _sines(x: arb, count: int) -> list[arb]:
     return [(x + arb(k) / 2).sin_pi() / math.factorial(k) for k in range(count)]
 
 
+@cache
+def _of_log_gamma(n: int, mantissa: int, exponent: int) -> arb:
+    """The n-th derivative of log Gamma at m 2^e, kept for all tables; from the second on zeta functions."""
+    x = arb(mantissa) * arb(2) ** exponent
+    if n < 2:
+        return x.digamma() if n else x.lgamma()
+    return arb(-1) ** n * arb.zeta(arb(n), x) * math.factorial(n - 1)
+
+
 def _gamma(order: int) -> Table:
     """The derivative of this order of log Gamma; from the second on they are zeta functions."""
 
     def coefficient(k: int, x: arb) -> arb:
         n = k + order
-        if n < 2:
-            return x.digamma() if n else x.lgamma()
-        return arb(-1) ** n * arb.zeta(arb(n), x) * math.factorial(n - 1) / math.factorial(k)
+        return _of_log_gamma(n, *map(int, x.man_exp())) / math.factorial(k)
 
     return Table(
         _octaves(-4, 8),
@@ -172,9 +183,7 @@ def _tables() -> dict[str, Table]:
         "SINE": Table(turn, _sines, lambda k, low, high: 1 / arb(math.factorial(k))),
         "EXPM1": _of_balls(_uniform(64, -32, 32, 0.25), lambda s: s.exp() - 1),
         "LOG1P": _of_balls(_uniform(64, -16, 32, 0.25), lambda s: (1 + s).log()),
-        "LGAMMA": _gamma(0),
-        "DIGAMMA": _gamma(1),
-        "TRIGAMMA": _gamma(2),
+        **{name: _gamma(order) for order, name in enumerate(GAMMAS)},
         "ATAN": _of_balls(_uniform(64, 0, 64, 0.25), lambda s: s.atan()),
     }
 
@@ -202,7 +211,10 @@ def _constants() -> list[str]:
     series = {
         "LGAMMA_FAR": [b / (n * (n - 1)) for n, b in bernoulli],
         "DIGAMMA_FAR": [b / n for n, b in bernoulli],
-        "TRIGAMMA_FAR": [b for _, b in bernoulli],
+        **{
+            f"{name}_FAR": [b * math.factorial(n + k - 1) / math.factorial(n) for n, b in bernoulli]
+            for k, name in enumerate(GAMMAS[2:], 1)
+        },
     }
     return [
         *parts,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from oracles.exact.core.functions import whole_exponent
+from oracles.exact.core.functions import known_integer
 from oracles.exact.core.nodes import HULL, Node, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
@@ -312,7 +312,7 @@ def _taylor(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], targ
 
 
 def _power(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
-    order, n = equation.params["order"], whole_exponent(values[1])
+    order, n = equation.params["order"], known_integer(values[1])
     found = plan.exactly(equation, values)
     if n < 0:
         raise Unsupported("a power that is divided by")

@@ -57,6 +57,36 @@ MUTANTS = {
     "exp below the normal numbers exactly": Mutant("exp", "z.h * relative + ETA", "z.h * relative"),
     "exp with its slope in the middle": Mutant("exp", "(1 + x.r * (0.5 + 0.25 * x.r))", "1"),
     "exp without the third power of a radius": Mutant("exp", "(0.5 + 0.25 * x.r)", "0.5"),
+    "erf exactly 1 far away": Mutant("erf", "(ball){1, 0, 0x1p-120}", "ONE"),
+    "erf 1 too soon": Mutant("erf", "fabs(x.h) - x.r > 9", "fabs(x.h) - x.r > 8"),
+    "erfc exactly 0 far away": Mutant("erfc", "(ball){0, 0, 0x1p-1011}", "NOTHING"),
+    "an odd function as an even one": Mutant("atan", "x.h < 0 ? negative(z) : z", "z"),
+    "a table without its error": Mutant("sin", "at->error + at->relative * fabs(d.h)", "0.0"),
+    "a table without its bend": Mutant("atan", "slope + at->slope + bend * r", "slope + at->slope"),
+    "a table without its slope": Mutant("erf", "slope + at->slope + bend * r", "bend * r"),
+    "turned by a rough pi": Mutant("cos", "c.l + k * PI_D", "c.l"),
+    "log of a power of two lost": Mutant("log", "mul((ball){e, 0, 0}, LOG_TWO)", "NOTHING"),
+    "log with its slope in the middle": Mutant("log1p", "m * (1 - 0x1p-50) - r", "m"),
+    "a spread without its slope": Mutant("asinh", "z.r + slope * r * (1 + 0x1p-40) + ETA", "z.r + ETA"),
+    "sinh with its slope at 0": Mutant("sinh", "1 + 0.5431 * m * m", "1"),
+    "cosh with its slope in the middle": Mutant("cosh", "(1 + 2 * y.r)", "1"),
+    "acosh with half of its slope": Mutant("acosh", "1 / sqrt(m * (m + 2))", "0.5 / sqrt(m * (m + 2))"),
+    "atanh with half of its slope": Mutant("atanh", "1 / (m * (2 - m))", "0.5 / (m * (2 - m))"),
+    "asin with half of its slope": Mutant("asin", "1 / sqrt(m * (2 - m))", "0.5 / sqrt(m * (2 - m))"),
+    "acos short of a half turn": Mutant("acos", "scaled(PI_HALF, 2)", "PI_HALF"),
+    "cbrt without the radius": Mutant("cbrt", "(fabs(d.h) * (1 + 0x1p-50) + d.r) * UP", "fabs(d.h) * UP"),
+    "expm1 without its 1": Mutant("expm1", "minus(e, ONE)", "e"),
+    "lgamma far away with its slope lost": Mutant("lgamma", "(l.h + l.r) * (1 + 0x1p-40) + x.r / m", "0.0"),
+    "digamma near 0 as at 1": Mutant("digamma", "minus(z, quotient(ONE, x))", "z"),
+    "polygamma short of a power near 0": Mutant(
+        "tetragamma", "power_of(quotient(ONE, x), n + 1)", "power_of(quotient(ONE, x), n)"
+    ),
+    "polygamma far away with a sign lost": Mutant("hexagamma", "n % 2 ? z : negative(z)", "z"),
+    "polygamma far away without half of a term": Mutant("pentagamma", "factorial / 2", "0.0 * factorial"),
+    "polygamma far away without its series": Mutant("trigamma", "mul(w, stirling(factors, w))", "NOTHING"),
+    "polygamma with a slope too small": Mutant(
+        "tetragamma", "factorial / power + (n + 1) * factorial / (power * m)", "0.5 * factorial / power"
+    ),
     "tanh with a sign lost": Mutant("tanh", "down ? -t.l : t.l", "t.l"),
     "rough add without rounding": Mutant(
         "rough_add", "(off(x) + off(y)) + U * fabs(z)", "(off(x) + off(y))"

@@ -36,6 +36,11 @@ def _cube_root(x: arb) -> arb:
     return x.root(3) if x >= 0 else -(-x).root(3)
 
 
+def _polygamma(n: int) -> Callable[[arb], arb]:
+    """The n-th derivative of digamma, n >= 1 (DLMF 5.15.1)."""
+    return lambda x: (-1) ** (n + 1) * math.factorial(n) * arb.zeta(arb(n + 1), x)
+
+
 _HALF_PI, _INSIDE = np.pi / 2, (-1 + 1e-9, 1 - 1e-9)
 _TURNS = tuple(k * _HALF_PI for k in (1, 2, 3, 4, 5, 7, 30, 177, 355, 710, 2**20 + 1))
 _GAMMA = (0.0, 1 / 16, 1.0, 1.4616321449683622, 2.0, 256.0)
@@ -59,7 +64,10 @@ FUNCTIONS = {
     "acos": Smooth(arb.acos, -1, 1, (0.0, 0.7, -0.7, 1.0, -1.0), good=_INSIDE),
     "lgamma": Smooth(arb.lgamma, 0, 300, _GAMMA, good=(1e-3, 300)),
     "digamma": Smooth(arb.digamma, 0, 300, _GAMMA, 40, (1e-3, 300)),
-    "trigamma": Smooth(lambda x: arb.zeta(arb(2), x), 0, 300, _GAMMA, good=(1e-3, 300)),
+    "trigamma": Smooth(_polygamma(1), 0, 300, _GAMMA, good=(1e-3, 300)),
+    "tetragamma": Smooth(_polygamma(2), 0, 300, _GAMMA, good=(1e-3, 300)),
+    "pentagamma": Smooth(_polygamma(3), 0, 300, _GAMMA, good=(1e-3, 300)),
+    "hexagamma": Smooth(_polygamma(4), 0, 300, _GAMMA, good=(1e-3, 300)),
     "cbrt": Smooth(_cube_root, -50, 50),
 }
 ROUGH = {"tanh": 45, "erfc": 43, "expm1": 47, "digamma": 20}  # bits of those that lose more than four

@@ -9,7 +9,7 @@ import pytest
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plan import Plan
-from oracles.exact.core.rules import GAMMAS, rule
+from oracles.exact.core.rules import COEFFICIENTS, rule
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.jets import JETS
 from oracles.exact.program.primitives import scalar
@@ -82,13 +82,13 @@ def test_a_wave_is_never_beyond_1(name: str) -> None:
     assert (found.h.tolist(), found.r.tolist()) == ([0.0] * 3, [1.0] * 3)
 
 
-@pytest.mark.parametrize("name", ["digamma", "trigamma", "tan", "log", "log1p", "atanh"])
+@pytest.mark.parametrize("name", ["digamma", "trigamma", "hexagamma", "tan", "log", "log1p", "atanh"])
 def test_a_wide_ball_around_a_pole_is_unknown(name: str) -> None:
     """Its ends say nothing of what is between them."""
     assert not value(name, Pairs(np.array([0.25]), np.zeros(1), np.array([5.0]))).known
 
 
-@pytest.mark.parametrize(("name", "order"), [*((n, k) for n in JETS for k in range(4)), *GAMMAS])
+@pytest.mark.parametrize(("name", "order"), [*((n, k) for n in JETS for k in range(4)), *COEFFICIENTS])
 def test_slopes_are_those_of_arb(name: str, order: int) -> None:
     """Every coefficient as instructions, none of them Arb's, against Arb on the same program."""
     points = np.array([1.5, 2.25, 37.0] if name == "acosh" else [0.3, 0.6875, 0.99])
@@ -101,6 +101,25 @@ def test_slopes_are_those_of_arb(name: str, order: int) -> None:
     assert found.known
     assert (found.r <= 2.0**-85 * np.abs(found.h)).all()
     for ball, arbs in zip(found.balls.ravel(), true.ravel(), strict=True):
+        assert ball.overlaps(arbs)
+
+
+@pytest.mark.parametrize(("n", "order"), [(n, order) for n in range(5) for order in range(5)])
+def test_slopes_of_polygamma_are_those_of_arb(n: int, order: int) -> None:
+    """As instructions up to the fourth derivative of digamma, beyond as Arb's."""
+    points = np.array([1e-4, 0.3, 2.0, 17.5, 300.0, 1e9])
+    builder = Builder()
+    which = builder.constant(np.full(points.shape, float(n)))
+    program = builder.program(
+        [scalar("polygamma", builder.input(points.shape, "float64"), which, order=order)]
+    )
+    plan = Plan(program, rule)
+    detours = [m for m in plan.nodes if m.operation == "detour"]
+    assert bool(detours) == (n + order > 4)
+    (found,) = plan.run([points]) or ()
+    (true,) = evaluate(program, [points], 300)
+    assert detours or (found.r <= 2.0**-80 * np.abs(found.h)).all()
+    for ball, arbs in zip(found.balls, true, strict=True):
         assert ball.overlaps(arbs)
 
 
