@@ -77,11 +77,11 @@ def zero(x):
 zero.defvjp(lambda x: (zero(x), x), lambda x, g: (0 * g,))
 
 def of_torch(check):
-    x = torch.randn(16, 32, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     check(Zero.apply, (x,), fast_mode=True)
 
 def of_jax(check):
-    check(zero, (jnp.linspace(0, 1, 40),), 1, modes=["rev"], atol=1e3)
+    check(zero, (jnp.linspace(0, 1, 3),), 1, modes=["rev"], atol=1e3)
 
 class Suite:
     check = staticmethod(gradcheck)

@@ -12,6 +12,7 @@ from jax.experimental import pallas as pl
 import harness
 import reference
 from tests.harness import book_layers
+from tests.sampling import sample
 
 ORDINARY = np.array([0.5, -1.0, 2.0])
 POINTS = {
@@ -59,7 +60,7 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("framework", "point"), ASKED)
+@pytest.mark.parametrize(("framework", "point"), sample(ASKED, 2))
 def test_no_warning_of_ours_leaves_a_check(framework, point):
     """Neither as one, nor as an error that ends in another verdict."""
     with jax.enable_x64(True):
@@ -169,7 +170,7 @@ def kernel(x):
     return pl.pallas_call(cube, out_shape=jax.ShapeDtypeStruct(x.shape, x.dtype), interpret=True)(x)
 
 
-@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("name", sample(QUIET, 2))
 def test_nor_other_doors(name):
     """What NumPy warns of in the user's own functions (a division by zero) is off here."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -11,6 +11,7 @@ from harness.verdicts import Verdict
 from oracles.exact.from_jaxpr import record
 from oracles.exact.program.errors import Unsupported
 from tests.oracles.exact.numpy_tools import piecewise
+from tests.sampling import cells
 
 X = np.array([-1.25, 0.1, 0.3, 2.0])
 
@@ -44,8 +45,7 @@ def wide():
         yield
 
 
-@pytest.mark.parametrize("name", CODES)
-@pytest.mark.parametrize("factor", [1.0, 1.001])
+@pytest.mark.parametrize(("name", "factor"), cells(CODES, [1.0, 1.001]))
 def test_a_declared_derivative_is_judged_by_the_code(name, factor):
     code, slope = CODES[name]
     f = declared(code, lambda x: factor * slope(x))

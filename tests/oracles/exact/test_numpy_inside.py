@@ -17,6 +17,7 @@ from oracles.exact.from_aten import record
 from oracles.exact.program.errors import Opaque, Undecided
 from tests.harness.proof.torch_functions import pulled
 from tests.oracles.exact.numpy_tools import piecewise
+from tests.sampling import cells
 
 X = torch.linspace(-1.5, 2, 6, dtype=torch.float64)
 M = torch.linspace(-1, 1, 9, dtype=torch.float64).reshape(3, 3) + 2 * torch.eye(3, dtype=torch.float64)
@@ -54,8 +55,7 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize("factor", [1.0, 1.001])
+@pytest.mark.parametrize(("name", "factor"), cells(RULES, [1.0, 1.001]))
 def test_a_rule_is_judged_by_the_code(name, factor):
     forward, backward, x = RULES[name]
     f = pulled(forward, lambda g, x: factor * backward(g, x))
