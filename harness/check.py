@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.accepted import Upstream, accepted, known_findings, warn
 from harness.collection import uncollected_if_few
-from harness.inputs.points import points
+from harness.inputs.points import away, points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
@@ -118,10 +118,11 @@ def check_gradient(
             values: other numbers, ties, shapes, layouts, cotangents. The result's `finding` has it, shrunk,
             with a line and a test to paste. What fails is kept in `.gradproof/search` for the next search.
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
-            False, or a list of names: "expanded", "strided", "transposed", "padded" cotangents, "scaled-up"
-            and "scaled-down" ones, "one-output" and "one-argument" alone, "twice" on one graph, "two-graphs"
-            at once, the first result "kept" while others are computed, and a point "beside" one where the
-            derivative is 0 in every element.
+            False, or a list of names: cotangents of "ones" and with "zeros", "expanded", "strided",
+            "transposed", "padded", "scaled-up" and "scaled-down" ones, "one-output" and "one-argument" alone,
+            "twice" on one graph, "two-graphs" at once, "reused" after the forward ran elsewhere, the first
+            result "kept" while others are computed, and a point "beside" one where a derivative is 0 in
+            every element.
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
             written number nor the rounding of data explains. "exact": any.
@@ -285,9 +286,10 @@ def answers(
     """The answer at the given point, and at others beside it."""
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
-    if found[0].flat and Probe.BESIDE in wanted:
-        ((_, arrays),) = points(target, False, 1, question.seed)
-        found.append(_probing(_beside(question, tested, arrays, Probe.BESIDE)))
+    if found[0].hidden and Probe.BESIDE in wanted:
+        shown = _shown_away(question, tested, target, found[0].hidden)
+        told = tuple(note for note in found[0].notes if not shown.notes[0].startswith(note))
+        found = [replace(found[0], notes=told), shown]
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -382,11 +384,17 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
     return replace(found, parts=tuple(parts))
 
 
-def _probing(found: Answer) -> Answer:
-    """What is faulty at the point beside one where the derivative is 0; and that it was compared there."""
-    judged = any(part.judgement for part in found.parts if not part.of_value)
-    where = "it was compared beside this point too" if judged else "beside this point nothing was compared"
-    note = f"the derivative is 0 in every element, where a wrong factor does not show; {where}"
+def _shown_away(question: Question, tested: UnderTest, target: Target, hidden: str) -> Answer:
+    """What is faulty at the first point, further and further away, where a derivative that was 0 is not."""
+    for arrays in away(target, question.seed):
+        found = _beside(question, tested, arrays, Probe.BESIDE)
+        judged = any(part.judgement for part in found.parts if not part.of_value)
+        if judged and not found.hidden:
+            break
+    where = "beside this point nothing was compared"
+    if judged:
+        where = "and so it is beside this point" if found.hidden else "it was compared beside this point too"
+    note = f"{hidden} is 0 in every element, where a wrong factor does not show; {where}"
     faulty = [part for part in found.parts if part.verdict.standing is Standing.FAULTY and not part.of_value]
     return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=(note,))
 

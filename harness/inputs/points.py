@@ -16,6 +16,7 @@ from oracles.exact.program.trees import is_floating
 
 LENGTHS = {"one-element": 1, "batch-of-one": 1, "empty": 0}  # of the entries that cut axes
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
+AWAY = (SPREAD, 1.0, 8.0)  # and where a derivative is 0 all around, as where relu is
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,13 @@ def points(
     return chain(_at_boundary(target, asked), _shaped(axes, asked), _draws(target, samples, seed))
 
 
+def away(target: Target, seed: int) -> Iterator[Arrays]:
+    """Points further and further from the given one."""
+    for spread in AWAY:
+        rng = np.random.default_rng([seed, 1])
+        yield _with(target, {k: _drawn(target.arrays[k], rng, spread) for k in target.active})
+
+
 def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, Arrays]]:
     rng = np.random.default_rng([seed, 1])
     for number in range(samples):
@@ -129,7 +137,7 @@ def _with(target: Target, changed: dict[int, Array]) -> Arrays:
     return tuple(changed.get(k, a) for k, a in enumerate(target.arrays))
 
 
-def _drawn(array: Array, rng: np.random.Generator) -> Array:
+def _drawn(array: Array, rng: np.random.Generator, spread: float = SPREAD) -> Array:
     size = float(np.max(np.abs(array.astype(np.float64)), initial=0.0)) or 1.0
-    moved = array.astype(np.float64) + SPREAD * size * signed(rng, np.dtype(np.float64), array.shape)
+    moved = array.astype(np.float64) + spread * size * signed(rng, np.dtype(np.float64), array.shape)
     return np.asarray(moved, array.dtype)

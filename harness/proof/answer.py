@@ -22,6 +22,7 @@ from harness.subject.derivative import Array
 from harness.subject.target import PARAMETERS, shape_of
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
+from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program.program import Origin, Program, Var
 from oracles.exact.program.recording import shown
 
@@ -175,7 +176,9 @@ def answered(
     notes = tuple(dict.fromkeys(notes))
     load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
     sight = Sight(question, tested, posed, examined, seen, name)
-    return Answer(tuple(judged), seen.faults, notes, seen.first_call_time_s, posed.true.is_zero, load, sight)
+    return Answer(
+        tuple(judged), seen.faults, notes, seen.first_call_time_s, _hidden(question, posed), load, sight
+    )
 
 
 def whose(
@@ -228,6 +231,21 @@ def _unused(posed: Posed) -> list[str]:
         elif parameter or not true.is_zero:
             told.append(f"the derivative of {name} is 0 in every element, where a wrong factor does not show")
     return told
+
+
+def _hidden(question: Question, posed: Posed) -> str:
+    """Whose derivative is 0 here and not always: all of it, or a part where an array is all zeros."""
+    true = posed.true
+    if true.is_zero:
+        return "the derivative"
+    zero = [k for k, e in enumerate(true.enclosures) if e.is_zero and int(np.prod(e.shape))]
+    given = [posed.inputs[k] for k in question.active]
+    if not zero or all(a.any() or not a.size for a in given):
+        return ""
+    wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
+    always = vanishing(true.gradient, true.inputs, wanted)
+    names = [posed.expected[k][0] for k in zero if not always[k].all()]
+    return f"the derivative of {', '.join(names)}" if names else ""
 
 
 def _is_used(program: Program, v: Var) -> bool:

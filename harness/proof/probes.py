@@ -14,11 +14,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from harness.proof.additive import add_up, or_zeros, rows_of_ones
 from harness.proof.observe import Gradients, Loaded, Observed, same
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import FORWARD, GRADIENT, Array
 from harness.subject.patience import Endless, ending
+from harness.subject.state import current
 from harness.subject.target import ComplexName
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import Unsupported, first_line
@@ -30,8 +32,6 @@ MOST, OF_MANY = 8, 3  # results, or arguments, that are probed one by one; and o
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
-# How far a sum may be off before it is worth a proof, in roundings of its parts and of the largest of them.
-OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
 PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
 
 # So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
@@ -114,9 +114,75 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
         pull = anew
     for probe, along, scale in _others(question, posed, tested.target.framework.has_strides):
         found = _stopped(partial(pull, along), seen.first_call_time_s) if probe in SCALES else pull(along)
-        plain = pull(tuple(d.copy() for d in along)) if probe is Probe.EXPANDED else first
-        if not (_is(plain, found) if scale == 1 else _is_times(scale, first, found)):
+        if not (_is(first, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
+    if Probe.REUSED in question.probes and not tested.reuses and question.is_plain:
+        yield from _used_before(question, tested, posed, seen)
+    if question.linear:
+        for probe, found, along in _of_other_numbers(question, tested, posed, first, pull):
+            yield Differing(probe, found, question, tested, along)
+
+
+def _of_other_numbers(
+    question: Question, tested: Tested, posed: Posed, first: Gradients, pull: Pull
+) -> Iterator[tuple[Probe, Found, tuple[Array, ...]]]:
+    """Along ones and zeros, which code may take a short way for: they must add up to what is known."""
+    wanted, directions = question.probes, posed.directions
+    strided = tested.target.framework.has_strides and any(d.size > 1 for d in directions)
+    if not (Probe.ONES in wanted or Probe.ZEROS in wanted or (Probe.EXPANDED in wanted and strided)):
+        return
+
+    def run(along: tuple[Array, ...]) -> Found:
+        found = pull(along)
+        if isinstance(found, Raised) or len(found) != len(first):
+            return found
+        return or_zeros(found, first)  # no gradient: it does not depend
+
+    ones = tuple(np.ones_like(d, order="C") for d in directions)
+    of_ones = run(ones)
+    if Probe.EXPANDED in wanted and strided:
+        expanded = tuple(np.broadcast_to(np.ones((), d.dtype), d.shape) for d in directions)
+        found = run(expanded)
+        if not _is(of_ones, found):
+            yield Probe.EXPANDED, found, expanded
+    if not (Probe.ONES in wanted or Probe.ZEROS in wanted):
+        return
+    part = tuple(map(rows_of_ones, directions, _are_pairs(question)))
+    others = tuple(o - p for o, p in zip(ones, part, strict=True))
+    rest = tuple(np.asarray(d - p, d.dtype) for d, p in zip(directions, part, strict=True))
+    of_part, of_others, of_rest = run(part), run(others), run(rest)
+    if not _add_up((of_part, of_rest), first):
+        yield from ((Probe.ZEROS, of_part, part), (Probe.ZEROS, of_rest, rest))
+    if not _add_up((of_part, of_others), of_ones):
+        yield from ((Probe.ONES, of_ones, ones), (Probe.ZEROS, of_others, others))
+
+
+def _add_up(parts: Sequence[Found], whole: Found) -> bool:
+    """Whether all ran, and add up."""
+    ran = [part for part in parts if not isinstance(part, Raised)]
+    return len(ran) == len(parts) and not isinstance(whole, Raised) and add_up(ran, whole)
+
+
+def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
+    """After the forward ran elsewhere: the bits of the first run, if it leaves something and has its value.
+
+    (Another value: it remembers on purpose, or draws numbers from what it holds.)
+    """
+    own = tested.subject()
+    with current().carried() as something:
+        if not something:
+            return
+        caught(lambda: own.value(*map(own.load, _elsewhere(question, posed))))
+        inputs = tuple(map(own.load, posed.inputs))
+        value = caught(lambda: own.fetch_value(own.value(*inputs)))
+        loaded = tuple(map(own.load, posed.directions))
+        found = _fetched(own, lambda: own.gradient(loaded, *inputs))
+    if not isinstance(value, Raised) and same(value, seen.value) and not _is(seen.gradient.arrays, found):
+        yield Differing(Probe.REUSED, found, question, tested)
+
+
+def _elsewhere(question: Question, posed: Posed) -> list[Array]:
+    return [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
 
 
 def _again(tested: Tested, posed: Posed) -> Found:
@@ -144,8 +210,7 @@ def _on_one_graph(
     own = tested.graphs()
     graph = own.value(*map(own.load, posed.inputs))
     if Probe.TWO_GRAPHS in question.probes and not tested.holds_one:
-        elsewhere = [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
-        caught(lambda: own.value(*map(own.load, elsewhere)))
+        caught(lambda: own.value(*map(own.load, _elsewhere(question, posed))))
     pull = partial(_pulled, own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
     ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
@@ -182,7 +247,7 @@ def _fetched(own: Subject, run: Callable[[], Native]) -> Found:
 def _others(
     question: Question, posed: Posed, strides: bool
 ) -> Iterator[tuple[Probe, tuple[Array, ...], float]]:
-    """Other cotangents: the given numbers otherwise in memory, one number for all, and scaled ones."""
+    """Other cotangents: the given numbers otherwise in memory, and scaled ones."""
     directions = posed.directions
     if not question.linear:
         return
@@ -191,8 +256,6 @@ def _others(
     for probe in question.probes:
         scale = (OF_FLOAT16 if half else SCALES).get(probe, 1.0)
         match probe:
-            case Probe.EXPANDED if strides and several:
-                yield probe, tuple(np.broadcast_to(np.ones((), d.dtype), d.shape) for d in directions), scale
             case Probe.STRIDED if strides and several:
                 yield probe, tuple(np.stack([np.roll(d, 1), d], -1)[..., 1] for d in directions), scale
             case Probe.TRANSPOSED if strides and several and axes > 1:
@@ -240,7 +303,7 @@ def _each_direction(
         if isinstance(found, Raised) and found.stopped:  # the function itself may need the others
             return
         if not isinstance(found, Raised) and len(found) == len(first):  # no gradient: it does not depend
-            found = tuple(np.zeros_like(f) if g is None else g for g, f in zip(found, first, strict=True))
+            found = or_zeros(found, first)
         runs.append(Differing(probe, found, question, alone, along, name or f"result {k}"))
     if not _add_up([run.found for run in runs], first):
         yield from runs
@@ -305,23 +368,5 @@ def _is_times(scale: float, first: Gradients, found: Found) -> bool:
         equal = (wanted == got) | (np.isnan(wanted) & np.isnan(got))
         equal |= (np.abs(wanted) < 8 * kind.normal) & (np.abs(got - wanted) <= 8 * float(kind.least))
         if not equal.all():
-            return False
-    return True
-
-
-def _add_up(parts: Sequence[Found], whole: Gradients) -> bool:
-    """Whether results add up to another, as far as rounding lets them."""
-    for k, total in enumerate(whole):
-        terms = [p[k] for p in parts if not isinstance(p, Raised) and len(p) == len(whole)]
-        if (
-            total is None
-            or len(terms) < len(parts)
-            or any(t is None or t.shape != total.shape for t in terms)
-        ):
-            return False
-        wide = np.array([t.astype(np.float64) for t in terms if t is not None])
-        size, eps = np.abs(wide).sum(0), 2.0 ** -format_of(total.dtype.name).digits
-        slack = eps * (OF_PARTS * size + OF_LARGEST * np.max(size, initial=0.0))
-        if not np.all(np.abs(wide.sum(0) - total.astype(np.float64)) <= slack):
             return False
     return True

@@ -47,6 +47,8 @@ class Probe(StrEnum):
         made._value_, made.words = name, words
         return made
 
+    ONES = "ones", "along a cotangent of ones, as the gradient of a sum is"
+    ZEROS = "zeros", "along a cotangent with zeros, as a masked loss gives it"
     EXPANDED = "expanded", "along an expanded cotangent, as sum().backward() gives it"
     STRIDED = "strided", "along a cotangent with gaps in memory"
     TRANSPOSED = "transposed", "along a transposed cotangent"
@@ -57,9 +59,9 @@ class Probe(StrEnum):
     ONE_ARGUMENT = "one-argument", "differentiated in one argument alone"
     TWICE = "twice", "pulled back twice on one graph"
     TWO_GRAPHS = "two-graphs", "with two graphs alive, after the forward ran at another point"
-    REUSED = "reused", "on an object that was used before"
+    REUSED = "reused", "where it was used before, at another point"
     KEPT = "kept", "the first result, after later calls"
-    BESIDE = "beside", "at a point beside the given one, where the derivative is 0 in every element"
+    BESIDE = "beside", "at a point beside the given one, where a derivative is 0 in every element"
 
     @classmethod
     def chosen(cls, asked: bool | Iterable[str]) -> tuple[Self, ...]:
@@ -257,7 +259,7 @@ class Answer:
         faults: What is wrong apart from size.
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
-        flat: Whether the truth is 0 in every element, so that a wrong factor does not show.
+        hidden: Whose derivative is 0 here, so that a wrong factor does not show, and not everywhere; or "".
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -266,6 +268,6 @@ class Answer:
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
-    flat: bool = False
+    hidden: str = ""
     load: Callable[[], Loaded] | None = None
     sight: Any = None

@@ -156,7 +156,8 @@ class Layer:
     def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
 
-        Not on that object if its forward draws numbers, or remembers others on purpose.
+        Before it does, another object of its kind runs elsewhere, as in a network with two. Not on that
+        object if its forward draws numbers, or remembers others on purpose.
         """
         layer, before = self._forward(np.roll(x, 1), parameters)
         layer.backward(1 if self.is_loss else np.ones_like(before))
@@ -166,10 +167,11 @@ class Layer:
         if not np.array_equal(after, alone) and not np.array_equal(after, before):
             layer = fresh
             self.notes["forward gives something else on an object that was used before"] = None
+        self._forward(np.roll(x, 1), parameters)
         return lambda directions: self._pulled(layer, directions[0])
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
-        given = dout.copy("K") if isinstance(dout, np.ndarray) else dout.copy()
+        given = _copied(dout, WRITES not in self.notes) if isinstance(dout, np.ndarray) else dout.copy()
         dx = layer.backward(given)
         plain = type(given) is not TracedArray
         if plain and not np.array_equal(given, dout, equal_nan=True):
@@ -236,6 +238,16 @@ def _write(layer: Any, name: str | int, value: Any) -> None:
     for attribute, held in list(vars(layer).items()):
         if held is old:
             setattr(layer, attribute, value)
+
+
+def _copied(array: Array, expanded: bool) -> Array:
+    """An array of its own with the same strides; what is `expanded` stays so, and is read-only."""
+    once = tuple(slice(None) if step else slice(1) for step in array.strides)
+    return (
+        np.broadcast_to(array[once].copy("K"), array.shape)
+        if expanded and 0 in array.strides
+        else array.copy("K")
+    )
 
 
 def _is_floating(value: Any) -> bool:

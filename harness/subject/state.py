@@ -50,16 +50,35 @@ class State:
         self._left = [keeper for function in gradients for keeper in _reached(function, variables=False)]
         self._shared = [_python_chance(), _numpy_chance(), *_of_torch("shared")]
         self._moved: list[Keeper] = []
+        self._carries = False
 
     def settle(self) -> None:
         """After an evaluation: what it moved of what the process shares is put back before each one."""
         moved = [keeper for keeper in self._shared if keeper()]
         self._moved += [keeper for keeper in moved if keeper not in self._moved]
 
-    def restart(self) -> None:
-        """Put back what an evaluation may depend on."""
-        for keeper in (*self._reached, *self._moved):
+    def restart(self) -> bool:
+        """Put back what an evaluation may depend on; whether anything that is reached had moved."""
+        for keeper in self._moved:
             keeper()
+        moved = [] if self._carries else [keeper for keeper in self._reached if keeper()]
+        return bool(moved)
+
+    @contextmanager
+    def carried(self) -> Iterator[bool]:
+        """Whether evaluations leave anything behind; within, each finds what the last one left.
+
+        The first finds what was there at the very beginning: what they kept in logs and caches is out.
+        """
+        logs = [log for keeper in self._reached if isinstance(keeper, _Contents) and (log := keeper.begin())]
+        left = self.restart() or bool(logs)
+        self._carries = True
+        try:
+            yield left
+        finally:
+            self._carries = False
+            for bring_back in logs:
+                bring_back()
 
     def restore(self) -> None:
         """Put everything back."""
@@ -114,7 +133,7 @@ def _reached(function: Any, variables: bool = True, logs: bool = False) -> Itera
     for item in items:
         if any(isinstance(item, kind) for kind in _FILL):
             if logs or (len(item) <= LARGE and (variables or id(item) in attributes)):
-                yield _contents(item, logs or id(item) in attributes or isinstance(item, deque | Counter))
+                yield _Contents(item, logs or id(item) in attributes or isinstance(item, deque | Counter))
         elif type(item) is types.FunctionType:
             yield from _of_function(item, reach) if variables else ()
         elif isinstance(item, type):
@@ -153,22 +172,39 @@ def _is_data(value: Any) -> bool:
     return not callable(value) and not isinstance(value, (types.ModuleType, *_GENERATORS))
 
 
-def _contents(container: Any, whole: bool) -> Keeper:
+class _Contents:
     """The elements of a list, set or dictionary. What only came to them is a log, unless they are `whole`."""
-    kind: Any = next(kind for kind in _FILL if isinstance(container, kind))
-    of = kind.items if issubclass(kind, dict) else kind.__iter__
-    before = list(of(container))
 
-    def put_back() -> bool:
-        now = list(of(container))
-        same = len(now) >= len(before) and all(map(_is_same, now, before))
-        if same and (len(now) == len(before) or not whole):
+    def __init__(self, container: Any, whole: bool) -> None:
+        self._kind: Any = next(kind for kind in _FILL if isinstance(container, kind))
+        self._container, self._whole = container, whole
+        self._before = self._now()
+
+    def __call__(self) -> bool:
+        """Put back what is no log."""
+        now = self._now()
+        same = len(now) >= len(self._before) and all(map(_is_same, now, self._before))
+        if same and (len(now) == len(self._before) or not self._whole):
             return False
-        kind.clear(container)
-        _FILL[kind](container, before)
+        self.hold(self._before)
         return True
 
-    return put_back
+    def begin(self) -> Callable[[], None] | None:
+        """Take out what came to it; gives what brings that back, None where nothing came."""
+        now = self._now()
+        if len(now) == len(self._before):
+            return None
+        self.hold(self._before)
+        return functools.partial(self.hold, now)
+
+    def hold(self, elements: list[Any]) -> None:
+        """Have these elements and no others."""
+        self._kind.clear(self._container)
+        _FILL[self._kind](self._container, elements)
+
+    def _now(self) -> list[Any]:
+        of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
+        return list(of(self._container))
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -37,11 +37,22 @@ def calls_noted() -> Iterator[Calls]:
 
 @contextmanager
 def as_called_in(calls: Calls) -> Iterator[None]:
-    """Within, the modules have the parameters that they were called with."""
+    """Within, the modules have the parameters that they were called with.
+
+    Raises:
+        Unsupported: What ran within stored a gradient in one of them.
+    """
     with ExitStack() as stack:
         for module, parameters in calls:
             stack.enter_context(_reparametrize_module(module, parameters, tie_weights=True))
         yield
+    for module, parameters in calls:
+        for name, parameter in parameters.items():
+            if parameter.grad is not None:
+                raise Unsupported(
+                    f"a backward in {type(module).__name__} writes into {name}.grad, to which training adds "
+                    "what it returns: what is in .grad then is not compared; return the gradient alone"
+                )
 
 
 def is_trained(leaf: Any) -> None:

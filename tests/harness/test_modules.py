@@ -255,3 +255,38 @@ def test_a_gradient_that_is_zero_here_is_told_from_none():
     zero = "the derivative of parameters['down'] is 0 in every element, where a wrong factor does not show"
     assert zero in notes
     assert "no gradient, since nothing here depends on it: parameters['unused']" in notes
+
+
+class Accumulating(torch.nn.Module):
+    """Adds to a parameter's gradient itself, as fused kernels do, and returns it as well."""
+
+    def __init__(self, stores):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+        self.stores = stores
+
+    def forward(self, x):
+        module = self
+
+        class Product(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, w):
+                ctx.save_for_backward(x, w)
+                return x * w
+
+            @staticmethod
+            def backward(ctx, g):
+                x, w = ctx.saved_tensors
+                own = (g * x).sum(0)
+                if module.stores:
+                    module.w.grad = own.clone()
+                return g * w, own
+
+        return Product.apply(x, self.w)
+
+
+@pytest.mark.parametrize("stores", [True, False])
+def test_a_backward_that_stores_a_gradient_itself_is_refused(stores):
+    found = check_gradient(Accumulating(stores), (torch.ones(4, 3),))
+    assert found.passed != stores
+    assert ("writes into w.grad" in str(found)) == stores

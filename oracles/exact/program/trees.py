@@ -148,7 +148,7 @@ class Flat(Derived):
     complex: tuple[int, ...] = ()
     joined: Callable[[Any], Any] = as_it_is
     split: Callable[[Any], Any] = as_it_is
-    restart: Callable[[], None] = field(default=lambda: None, compare=False)
+    restart: Callable[[], object] = field(default=lambda: None, compare=False)
     like: Tree | None = None
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -119,6 +120,54 @@ def test_a_cotangent_otherwise_in_memory(f, x, vjp, probes):
     assert found_by(found) == probes, str(found)
     assert found.passed == (not probes)
     assert all(f"seed 0, {probe}]" in str(found) for probe in probes)
+
+
+# -- ones and zeros ---------------------------------------------------------------------------------------
+
+
+def without_2_along_ones(g, x, all_of):
+    return x if all_of(g == 1) else 2 * g * x
+
+
+def scaled_by_rows(ctx, g):
+    """As kernels of eight bits scale each row: not a number where all of it is 0."""
+    scale = g.abs().amax(-1, keepdim=True)
+    return 2 * ctx.saved_tensors[0] * (g / scale) * scale
+
+
+ONES_AND_ZEROS = {
+    "NumPy, ones": (square, X, lambda g, x: without_2_along_ones(g, x, np.all), {"ones"}),
+    "NumPy, each one": (
+        square, X, lambda g, x: np.where(g == 1, 1, 2) * g * x, {"zeros"},
+    ),
+    "torch, ones": (
+        function(lambda ctx, g: without_2_along_ones(g, ctx.saved_tensors[0], torch.all)), TX, None, {"ones"},
+    ),
+    "torch, ones in half a precision": (
+        function(lambda ctx, g: without_2_along_ones(g, ctx.saved_tensors[0], torch.all)), TX.half(), None,
+        {"ones"},
+    ),
+    "JAX, ones": (
+        rule(lambda x, g: (jnp.where(jnp.all(g == 1), x, 2 * g * x),)), JX, None, {"ones"},
+    ),
+    "a loss, nothing": (lambda x: np.sum(x * x), X, lambda g, x: 2 * g * x * (g / g), {"zeros"}),
+    "torch, rows": (function(scaled_by_rows), TX, None, {"zeros"}),
+    "torch, a vector": (
+        function(lambda ctx, g: 2 * ctx.saved_tensors[0] * (g * g / g)), TX[0], None, {"zeros"},
+    ),
+    "JAX, elements": (rule(lambda x, g: (2 * x * (g * g / g),)), JX, None, {"zeros"}),
+    "right": (square, X, square_vjp, set()),
+    "a right loss": (lambda x: np.sum(x * x), X, lambda g, x: 2 * g * x, set()),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("f", "x", "vjp", "probes"), ONES_AND_ZEROS.values(), ids=ONES_AND_ZEROS)
+def test_a_short_way_along_ones_or_zeros(f, x, vjp, probes):
+    """A sum pulls back ones, and a masked loss zeros: code may have a way of its own for these."""
+    found = check_gradient(f, (x,), vjp=vjp)
+    assert found_by(found) == probes, str(found)
+    assert found.passed == (not probes)
 
 
 # -- sizes ------------------------------------------------------------------------------------------------
@@ -413,6 +462,63 @@ def test_where_the_derivative_is_zero_a_wrong_factor_is_found_beside(vjp, probes
     assert check_gradient(times, (0 * X, 0 * Y), vjp=vjp, probes=False).passed
 
 
+FLAT_AROUND = {
+    "relu": (lambda x: np.maximum(x, 0), lambda f: lambda g, x: f * g * (x > 0)),
+    "relu far away": (lambda x: np.maximum(x - 5, 0), lambda f: lambda g, x: f * g * (x > 5)),
+    "a hinge": (lambda x: np.maximum(0, 1 + x), lambda f: lambda g, x: f * g * (x > -1)),
+    "clipped": (lambda x: np.clip(x, 0, 6), lambda f: lambda g, x: f * g * ((x > 0) & (x < 6))),
+}
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+@pytest.mark.parametrize(("f", "vjp"), FLAT_AROUND.values(), ids=FLAT_AROUND)
+def test_where_the_derivative_is_zero_all_around_it_is_compared_further_away(f, vjp, factor):
+    found = check_gradient(f, (-np.abs(X) - 2,), vjp=vjp(factor))
+    assert found_by(found) == ({"beside"} if factor == 3 else set()), str(found)
+    assert found.notes[0].endswith("it was compared beside this point too")
+
+
+def test_what_is_zero_everywhere_is_said_to_be():
+    found = check_gradient(np.floor, (X,), vjp=lambda g, x: 0 * g)
+    assert found.passed
+    assert found.notes[0].endswith("and so it is beside this point")
+
+
+def low_rank(x, a, b):
+    return x + x @ a @ b
+
+
+LOW_RANK = {
+    "right": (1, 1, set()),
+    "a factor that b hides": (3, 1, {"beside"}), "a term that b hides": (1, 0, {"beside"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("of_a", "of_x", "probes"), LOW_RANK.values(), ids=LOW_RANK)
+def test_what_an_argument_of_zeros_hides_is_found_beside(of_a, of_x, probes):
+    """As adapters of low rank begin: b is 0, and with it the derivative of a."""
+
+    def vjp(g, x, a, b):
+        return g + of_x * g @ b.T @ a.T, of_a * x.T @ (g @ b.T), (x @ a).T @ g
+
+    rng = np.random.default_rng(0)
+    args = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), np.zeros((2, 3))
+    found = check_gradient(low_rank, args, vjp=vjp)
+    assert found_by(found) == probes, str(found)
+    said = [note for note in found.notes if "derivative of a" in note]
+    assert len(said) == 1
+    assert said[0].endswith("it was compared beside this point too")
+
+
+def test_a_derivative_that_is_always_zero_hides_nothing():
+    """As that of a bias before a mean is taken away, and another bias of zeros."""
+    centred = lambda x, b, c: (x + b) - (x + b).mean(0) + c  # noqa: E731
+    args = TX, torch.ones(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
+    found = check_gradient(centred, args)
+    assert found.passed
+    assert not any("beside" in note for note in found.notes)
+
+
 @pytest.mark.parametrize(("f", "vjp"), [
     (np.floor, lambda g, x: 0 * g), (lambda x: np.maximum(x, 0), lambda g, x: g * (x > 0)),
     (lambda x: np.sum(x - x), lambda g, x: 0 * x), (np.sign, lambda g, x: 0 * g),
@@ -576,6 +682,128 @@ def test_constants_are_names_of_attributes(constants, said):
         check_layer(Scaled(), X, constants=constants)
 
 
+# -- what a forward leaves behind -------------------------------------------------------------------------
+
+
+def masked_by(mask_of):
+    """relu by a mask that the forward takes from somewhere."""
+
+    def forward(ctx, x):
+        ctx.save_for_backward(mask_of(x))
+        return x.relu()
+
+    return function(lambda ctx, g: g * ctx.saved_tensors[0], forward)
+
+
+def of_the_first(store):
+    def mask_of(x):
+        if x.shape not in store:
+            store[x.shape] = x > 0
+        return store[x.shape]
+
+    return mask_of
+
+
+class Remembering(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mask = None
+
+    def forward(self, x):
+        self.mask = x > 0 if self.mask is None else self.mask
+        return masked_by(lambda _: self.mask)(x)
+
+
+class Counting(torch.nn.Module):
+    count = 0
+
+    def forward(self, x):
+        self.count += 1
+        factor = 2 if self.count < 2 else 3
+        return function(lambda ctx, g: factor * g * ctx.saved_tensors[0])(x)
+
+
+def of_a_list():
+    kept = []
+
+    def mask_of(x):
+        kept.append(x > 0)
+        return kept[0]
+
+    return masked_by(mask_of)
+
+
+def counted_in_jax():
+    calls = []
+
+    def backward(x, g):
+        return ((2 if len(calls) < 2 else 3) * g * x,)
+
+    def forward(x):
+        calls.append(1)
+        return x * x, x
+
+    return rule(backward, forward)
+
+
+LEFT_BEHIND = {
+    "a cache": (lambda: masked_by(of_the_first({})), {"reused"}),
+    "a list": (of_a_list, {"reused"}),
+    "an attribute": (Remembering, {"reused"}),
+    "a counter": (Counting, {"reused"}),
+    "a mask of its own": (lambda: masked_by(lambda x: x > 0), set()),
+    "dropout": (lambda: torch.nn.Dropout(), set()),
+    "running statistics": (lambda: torch.nn.BatchNorm1d(4).double(), set()),
+    "spectral norm": (
+        lambda: torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(4, 4)).double(),
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "probes"), LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+def test_what_the_forward_left_elsewhere_does_not_change_the_gradient(make, probes):
+    torch.manual_seed(0)
+    found = check_gradient(make(), (TX,))
+    assert found_by(found) == probes, str(found)
+
+
+def test_what_a_cache_and_a_log_hold_after_a_check_is_what_its_runs_put_there():
+    store, calls = {}, []
+
+    def logged(x):
+        calls.append(x.shape)
+        return masked_by(of_the_first(store))(x)
+
+    check_gradient(logged, (TX,))
+    assert list(store) == [TX.shape]
+    assert len(calls) > 2
+
+
+class ReadsStrides(Affine):
+    def backward(self, dout):
+        return super().backward(dout) * (3 if 0 in dout.strides else 1)
+
+
+class OfAll:
+    """One cache for all layers of its kind."""
+
+    cache: ClassVar = {}
+
+    def forward(self, x):
+        self.cache["x"] = x
+        return np.sin(x)
+
+    def backward(self, dout):
+        return dout * np.cos(self.cache["x"])
+
+
+@pytest.mark.parametrize(("layer", "probes"), [(ReadsStrides, {"expanded"}), (OfAll, {"reused"})])
+def test_a_layer_among_others_of_its_kind_along_an_expanded_cotangent(layer, probes):
+    found = check_layer(layer(), X)
+    assert found_by(found) == probes, str(found)
+
+
 # -- which, and what they cost ----------------------------------------------------------------------------
 
 
@@ -588,7 +816,7 @@ def test_probes_are_chosen_by_name(probes):
 
 @pytest.mark.parametrize("probes", [["clipped"], ["twice", "clipped"], [3], None, 3])
 def test_an_unknown_probe_is_refused_with_what_is_allowed(probes):
-    said = r"probes has .*; allowed are True, False, and expanded, strided, .*kept"
+    said = r"probes has .*; allowed are True, False, and ones, zeros, expanded, strided, .*kept"
     for check in (partial(check_gradient, square, (X,)), partial(check_layer, Affine(), X)):
         with pytest.raises(ValueError, match=said):
             check(probes=probes)
@@ -614,7 +842,7 @@ def test_probes_run_the_gradient_a_few_times():
         return 2 * g * x
 
     assert check_gradient(square, (X,), vjp=vjp).passed
-    assert len(calls) <= 1 + 1 + len(Probe)  # the first run, the record, and each probe
+    assert len(calls) <= 1 + 1 + len(Probe) + 2  # the first run, the record, each probe, and what adds up
 
 
 def test_a_drop_in_stays_green_and_says_what_a_probe_found(monkeypatch):
