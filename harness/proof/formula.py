@@ -17,7 +17,7 @@ from flint import arb
 
 from harness.proof.evidence import Mask, meets
 from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet
-from harness.proof.question import Question
+from harness.proof.question import Question, ValueRule
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT, REVERSE, Array
@@ -44,6 +44,9 @@ SECONDS = 20.0  # for the second witness
 DIGITS = (12, 18, 30)  # as many as tell two numbers apart
 
 SPEC = "pass the function that is meant as spec="
+SOLVED = (
+    "the formula differs from the specification's by no more than rounding inputs does: a solver's last step"
+)
 IGNORES = "the backward does not use its cotangent"
 SURROGATE = "if the gradient is meant to be another function's, pass that function as surrogate="
 
@@ -100,6 +103,8 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     agrees = compared.agrees
     if all(a.all() for a in agrees):
         return replace(_together(truth, found, agrees), notes=tuple(compared.notes))
+    if question.value is ValueRule.NEAR and _solves(truth, program.program, found, agrees):
+        return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, SOLVED))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
     if question.custom and jumps(truth.forward) and not truth.is_zero:
@@ -221,6 +226,19 @@ def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
         if np.any(~agree & ~(np.abs(e.mid - t.mid) <= NEAR * most)):
             return False
     return True
+
+
+def _solves(truth: Truth, program: Program, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
+    """Whether the formula is as near to that of the specification as the last step of a solver is rounded.
+
+    That is what rounded inputs move it; and of one that iterates, some times what they move the largest.
+    """
+    if _iterates(program):
+        return _attained(truth, found, agrees)
+    return all(
+        bool((agree | (np.abs(e.mid - t.mid) + e.radius + t.radius <= attainable)).all())
+        for e, t, attainable, agree in zip(found, truth.enclosures, truth.attainable, agrees, strict=True)
+    )
 
 
 def _furthest(

@@ -48,7 +48,7 @@ def as_called_in(calls: Calls) -> Iterator[None]:
         yield
     for module, parameters in calls:
         for name, parameter in parameters.items():
-            if parameter.grad is not None:
+            if parameter.is_leaf and parameter.grad is not None:
                 raise Unsupported(
                     f"a backward in {type(module).__name__} writes into {name}.grad, to which training adds "
                     "what it returns: what is in .grad then is not compared; return the gradient alone"

@@ -1,0 +1,92 @@
+"""Gradients of what is solved for, beside the function that names it: as good as the last step is rounded."""
+
+import numpy as np
+import pytest
+import torch
+
+from harness import check_gradient
+
+NUMBERS = torch.tensor([2.0, 3.0, 5.0], dtype=torch.float64)
+
+
+def bisected(steps, factor=1.0):
+    """A square root by halvings, with the derivative of the root."""
+
+    class Root(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            low, high = torch.zeros_like(a), a + 1
+            for _ in range(steps):
+                middle = (low + high) / 2
+                below = middle * middle < a
+                low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+            ctx.save_for_backward(middle)
+            return middle
+
+        @staticmethod
+        def backward(ctx, g):
+            return factor * g / (2 * ctx.saved_tensors[0])
+
+    return Root.apply
+
+
+ROOTS = {
+    "float64": (NUMBERS, 54, 1 + 1e-12),
+    "float32": (NUMBERS.float(), 24, 1 + 1e-3),
+}
+
+
+@pytest.mark.parametrize(("a", "steps", "factor"), ROOTS.values(), ids=ROOTS)
+def test_a_root_by_halvings_is_right_to_its_last_step_and_no_further(a, steps, factor):
+    found = check_gradient(bisected(steps), (a,), spec=torch.sqrt)
+    assert found.passed, str(found)
+    assert "a solver's last step" in str(found)
+    assert check_gradient(bisected(steps, factor), (a,), spec=torch.sqrt).verdict == "wrong"
+    assert check_gradient(bisected(steps - 12), (a,), spec=torch.sqrt).verdict == "wrong"
+
+
+def test_a_fixed_point_is_right_to_its_last_step():
+    def solved(w, x, steps):
+        z = torch.zeros_like(x)
+        for _ in range(steps):
+            z = torch.tanh(z @ w.T + x)
+        return z
+
+    def fixed(factor):
+        class Fixed(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, w, x):
+                z = solved(w, x, 40)
+                ctx.save_for_backward(w, z)
+                return z
+
+            @staticmethod
+            def backward(ctx, g):
+                w, z = ctx.saved_tensors
+                slope = 1 - z**2
+                inner = torch.eye(3, dtype=g.dtype) - (slope[:, :, None] * w).mT
+                u = torch.linalg.solve(inner, g[..., None])[..., 0] * slope * factor
+                return u.T @ z, u
+
+        return Fixed.apply
+
+    rng = torch.Generator().manual_seed(0)
+    w = torch.randn(3, 3, dtype=torch.float64, generator=rng) * 0.2
+    x = torch.randn(2, 3, dtype=torch.float64, generator=rng)
+    spec = lambda w, x: solved(w, x, 100)  # noqa: E731
+    assert check_gradient(fixed(1.0), (w, x), spec=spec).passed
+    assert check_gradient(fixed(1 + 1e-12), (w, x), spec=spec).verdict == "wrong"
+
+
+def test_without_a_loop_the_formula_may_be_off_by_what_rounding_moves_and_no_more():
+    """A rounded root in NumPy, whose own step of Newton the recorder follows."""
+
+    def root(a):
+        x = np.sqrt(a)
+        return (x + a / x) / 2
+
+    a = NUMBERS.numpy()
+    right = lambda g, a: g / (2 * root(a))  # noqa: E731
+    assert check_gradient(root, (a,), vjp=right, spec=np.sqrt).passed
+    wrong = lambda g, a: g / (2 * root(a) * (1 + 1e-14))  # noqa: E731
+    assert check_gradient(root, (a,), vjp=wrong, spec=np.sqrt).verdict == "wrong"
