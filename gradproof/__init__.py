@@ -56,11 +56,13 @@ __version__ = _ours.__version__
 __all__ = list(_ours.__all__)
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        globals()[name] = found = getattr(_ours, name)
-        return found
-    raise AttributeError(f"module 'gradproof' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker a module with it has every name
+
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            globals()[name] = found = getattr(_ours, name)
+            return found
+        raise AttributeError(f"module 'gradproof' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

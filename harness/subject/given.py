@@ -16,6 +16,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Choice = TypeVar("Choice", bound=StrEnum)
 
+# What users of gradcheck, check_grads and numpy.testing bring, and what stands for it here.
+_TOLERANCE = (
+    "there is no tolerance to choose; bits_lost= sets how many bits a gradient may lose beyond what its "
+    "inputs allow (`gradproof explain budget`)"
+)
+_STEP = "there is no step to choose, since nothing is computed by differences"
+_BY_DEFAULT = "it is checked at each call"
+ELSEWHERE = {
+    **dict.fromkeys(("atol", "rtol", "tol", "tolerance", "decimal", "significant"), _TOLERANCE),
+    **dict.fromkeys(("eps", "epsilon", "step", "delta", "h", "dx"), _STEP),
+    "fast_mode": "there is one mode, in which every element is compared",
+    "nondet_tol": f"two runs must give the same numbers: {_BY_DEFAULT}",
+    "check_undefined_grad": f"a result whose gradient is undefined is the probe one-output: {_BY_DEFAULT}",
+    "check_grad_dtypes": f"a gradient has its argument's dtype: {_BY_DEFAULT}",
+    "check_batched_grad": "batches of cotangents (vmap) are not checked",
+    "check_batched_forward_grad": "batches of tangents (vmap) are not checked",
+    "check_forward_ad": 'forward mode is asked for by mode="forward"',
+    "check_backward_ad": 'reverse mode is the default, mode="reverse"',
+    "modes": 'ask once for each: mode="forward", mode="reverse"',
+    "raise_exception": "check_gradient returns a result, and assert_gradient raises where it is not right",
+    "err_msg": "the result has its own message",
+    "verbose": "the result's message says the worst element, and result.rows all arguments",
+}
+
 
 def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which names what a keyword that it does not have may have meant.
@@ -30,7 +54,8 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
         __tracebackhide__ = True
         for name in kwargs:
             if name not in names:
-                raise TypeError(f"there is no argument {name!r}; {near_matches(name, names)}")
+                told = ELSEWHERE.get(name) if "bits_lost" in names else None
+                raise TypeError(f"there is no argument {name!r}; {told or near_matches(name, names)}")
         return function(*args, **kwargs)
 
     return called

@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.reach import LARGE, Reach, names_in
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
@@ -112,7 +113,14 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
         __tracebackhide__ = True
         given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if callable(one)}
         gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]
-        state = State(given.values(), gradients)
+        try:
+            state = State(given.values(), gradients)
+        except Unsupported:
+            if _now.get() is None:
+                raise
+            raise Unsupported(
+                "a check inside a checked function: take it out, and call it by itself"
+            ) from None
         token = _now.set(state)
         try:
             return check(*args, **kwargs)

@@ -200,7 +200,9 @@ def target_of(
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)
     parts = [flatten(name, a) for a in args]
-    _refuse_strange([leaf for own, _ in (*parts, flatten(name, dict(kwargs))) for leaf in own])
+    given = [leaf for own, _ in (*parts, flatten(name, dict(kwargs))) for leaf in own]
+    _refuse_strange(given)
+    _refuse_subclasses(given)
     chosen = _chosen([leaves for leaves, _ in parts], argnums)
     leaves = [*(leaf for part, _ in parts for leaf in part), *flatten(name, dict(kwargs))[0]]
     owners = [k for k, (part, _) in enumerate(parts) for _ in part]
@@ -212,8 +214,8 @@ def target_of(
     places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     natives = tuple(leaves[k] for k in places)
-    given = tuple(own.on_host(native) for native in natives)
-    runs = given if exactly else tuple(map(own.as_run, natives, given))
+    hosts = tuple(own.on_host(native) for native in natives)
+    runs = hosts if exactly else tuple(map(own.as_run, natives, hosts))
     complex_ = tuple(k for k, array in enumerate(runs) if array.dtype.kind == "c")
     arrays = tuple(as_pairs(array) if k in complex_ else array for k, array in enumerate(runs))
     # Several arguments in the order that argnums has: so come the gradients of a hand-written backward.
@@ -231,7 +233,7 @@ def target_of(
     )
     results = _results(own, replace(flat, function=structure) if structure else flat, arrays, natives)
     state.settle()
-    notes = [*filter(None, [*map(_converted, given, runs), _elsewhere(natives)]), *of_module]
+    notes = [*filter(None, [*map(_converted, hosts, runs), _elsewhere(natives)]), *of_module]
     return Target(
         own,
         flat,
@@ -306,14 +308,26 @@ def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None
     """The differentiated arguments: those with floating arrays; Python numbers only if nothing else is."""
     floating = [k for k, own in enumerate(leaves) if any(map(is_moving, own))]
     numbers = [k for k, own in enumerate(leaves) if any(type(leaf) is float for leaf in own)]
+    known = ", ".join([*sorted(FLOATS), *REAL])
+    strange = {k: told for k, own in enumerate(leaves) for leaf in own if (told := _unjudged(leaf))}
     if not floating and not numbers:
+        if strange:
+            ((place, (dtype, near)), *_) = strange.items()
+            raise ValueError(
+                "no argument holds floating numbers, of a dtype that can be judged: "
+                f'argument {place} has {dtype}; allowed are {known}; pass x.astype("{near}")'
+            )
         kinds = ", ".join(_kind(x) for own in leaves for x in own) or "none"
-        allowed = ", ".join([*sorted(FLOATS), *REAL])
         raise ValueError(
             f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
-            f"allowed are {allowed}"
+            f"allowed are {known}"
         )
     if argnums is None:
+        for place, (dtype, near) in strange.items():
+            raise ValueError(
+                f"argument {place} has dtype {dtype}, which cannot be judged; allowed are {known}; pass "
+                f'x.astype("{near}"), or name the arguments to differentiate with argnums='
+            )
         return floating or numbers
     one = isinstance(argnums, int | np.integer)
     if not one and not isinstance(argnums, list | tuple | range | np.ndarray):
@@ -333,6 +347,14 @@ def _chosen(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None
             raise ValueError(f"argnums has {k} twice; name each argument once")
         chosen.append(at)
     return chosen
+
+
+def _unjudged(leaf: Any) -> tuple[str, str] | None:
+    """The dtype of NumPy's floating numbers that are wide, or in the other byte order, and which to take."""
+    if not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind not in "fc" or is_moving(leaf):
+        return None
+    near = leaf.dtype.newbyteorder("=").name
+    return str(leaf.dtype), near if near in {*FLOATS, *REAL} else "float64"
 
 
 def _what(leaves: Sequence[Sequence[Any]], k: int) -> str:
@@ -362,6 +384,18 @@ def _refuse_strange(leaves: Sequence[Any], where: str = "an argument is") -> Non
         if fake or getattr(leaf, "is_meta", False) is True:
             what = "a fake tensor" if fake else "a tensor on the device meta"
             raise ValueError(f"{where} {what}, which has a shape and no numbers; a check needs real ones")
+
+
+def _refuse_subclasses(leaves: Sequence[Any]) -> None:
+    """A user's class of tensors may compute anything; torch's own parameters and buffers do not."""
+    torch: Any = sys.modules.get("torch")
+    for leaf in leaves if torch else ():
+        kind = type(leaf)
+        if isinstance(leaf, torch.Tensor) and kind not in {torch.Tensor, torch.nn.Parameter, torch.nn.Buffer}:
+            raise Unsupported(
+                f"an argument is a {kind.__module__}.{kind.__name__}, a subclass of torch.Tensor: not yet; "
+                "pass x.as_subclass(torch.Tensor)"
+            )
 
 
 def _refuse_other_arrays(leaves: Sequence[Any]) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported, first_line
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import Flat, dtype_of
 from oracles.frameworks.calls import Mend, Watched
 
 Array = NDArray[Any]
@@ -203,6 +204,11 @@ class Framework(ABC):
         Raises:
             Unsupported: The framework does not differentiate.
         """
+        if nested or not isinstance(function, Flat):
+            raise Unsupported(
+                "NumPy does not differentiate a gradient either, so vjp= is checked in reverse mode at order "
+                "1 alone; write the function in JAX or torch to check what is beyond"
+            )
         raise Unsupported("NumPy does not differentiate; pass the hand-written gradient as vjp=")
 
     def graph(self, function: Function, argnums: Sequence[int]) -> Function:
@@ -275,8 +281,15 @@ def framework(name: str) -> Framework:
 
 
 def framework_of(function: Callable[..., Any], leaves: Sequence[Any]) -> str:
-    """By the types of the arguments' leaves, else by the function's module; NumPy if neither tells."""
-    roots = {_root(leaf) for leaf in leaves}
+    """By the types of the arguments' leaves, else by the function's module; NumPy if neither tells.
+
+    An array of a class of the user's is of the framework whose array that class derives from.
+    """
+    roots = {
+        kind.__module__.partition(".")[0]
+        for leaf in leaves
+        for kind in (type(leaf).__mro__ if dtype_of(leaf) else (type(leaf),))
+    }
     if "torch" in roots:
         return "torch"
     if roots & {"jax", "jaxlib"}:

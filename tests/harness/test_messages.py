@@ -228,3 +228,81 @@ def test_what_a_compiler_keeps_is_left_alone():
     found = harness.check_gradient(lambda x: kernel(x), (X,), vjp=backward, spec=np.sin)
     assert (found.verdict, found.is_examined) == ("accurate", False)
     assert not harness.check_gradient(kernel, (X,), vjp=lambda g, x: 1.01 * backward(g, x), spec=np.sin)
+
+
+# -- what is said first is true ---------------------------------------------------------------------------
+
+
+class Sub(torch.Tensor):
+    """A user's class of tensors."""
+
+
+@pytest.mark.parametrize(
+    ("f", "more"),
+    [
+        (lambda x: x * x, {}),
+        (lambda x: torch.softmax(x, 0), {}),
+        (lambda x: torch.softmax(x, 0), {"framework": "torch"}),
+        (lambda x: x * x, {"vjp": lambda g, x: 2 * g * x}),
+    ],
+)
+def test_a_subclass_of_torch_s_tensor_is_torch_s_and_not_known(f, more):
+    said = harness.check_gradient(f, (T.as_subclass(Sub),), **more).diagnosis
+    home = f"{Sub.__module__}.Sub"
+    assert said == (
+        f"an argument is a {home}, a subclass of torch.Tensor: not yet; pass x.as_subclass(torch.Tensor)"
+    )
+    for plain in (torch.nn.Parameter(T), torch.nn.Buffer(T)):
+        assert harness.check_gradient(lambda x: x * x, (plain,)).verdict == "accurate"
+
+
+@pytest.mark.parametrize("more", [{}, {"vjp": lambda g, x: 2 * g * x}])
+def test_numpy_s_second_derivatives_are_not_helped_by_a_vjp_that_is_there(more):
+    said = harness.check_gradient(lambda x: x * x, (X,), order=2, **more).diagnosis
+    assert said.startswith(
+        "NumPy does not differentiate a gradient either, so vjp= is checked in reverse mode"
+    )
+    assert said.endswith("write the function in JAX or torch to check what is beyond")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "near"),
+    [(">f8", "float64"), (">f4", "float32"), (">c16", "complex128"), (np.longdouble, "float64")],
+)
+def test_floating_numbers_that_cannot_be_judged_are_named_with_what_can(dtype, near):
+    strange, said = (
+        X.astype(dtype),
+        rf'{np.dtype(dtype)}; allowed are bfloat16, .*; pass x\.astype\("{near}"\)',
+    )
+    with pytest.raises(ValueError, match=f"of a dtype that can be judged: argument 0 has {said}"):
+        harness.check_gradient(lambda x: x * x, (strange,), **by_hand)
+    with pytest.raises(
+        ValueError, match="argument 1 has dtype " + said.replace(";", ", which cannot be judged;", 1)
+    ):
+        harness.check_gradient(lambda x, y: x * y, (X, strange), vjp=lambda g, x, y: g * y)
+
+
+def test_beside_argnums_they_are_constants():
+    found = harness.check_gradient(
+        lambda x, y: x * y.astype("f8"), (X, X.astype(">f8")), vjp=lambda g, x, y: g * y, argnums=0
+    )
+    assert found.passed
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("atol", "bits_lost= sets how many bits"), ("rtol", "bits_lost="),
+    ("eps", "nothing is computed by differences"), ("fast_mode", "every element is compared"),
+    ("modes", 'mode="forward"'), ("raise_exception", "assert_gradient"), ("boundry", "boundary"),
+])  # fmt: skip
+def test_what_users_of_other_checkers_bring_is_answered(name, said):
+    with pytest.raises(TypeError, match=f"there is no argument '{name}'; .*{said}"):
+        harness.check_gradient(lambda x: x * x, (X,), **by_hand, **{name: 1e-3})
+
+
+def test_a_check_inside_a_checked_function_is_said_to_be_one():
+    def nested(x):
+        harness.check_gradient(lambda y: y * y, (x,), vjp=lambda g, y: 2 * g * y)
+        return x * x
+
+    found = harness.check_gradient(nested, (X,), **by_hand)
+    assert "a check inside a checked function: take it out" in found.diagnosis

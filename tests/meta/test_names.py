@@ -41,9 +41,44 @@ def test_the_modules_are_those_of_the_harness(name):
 def test_type_checkers_see_each_name():
     """They do not run `__getattr__`, and cannot compute `__all__`."""
     tree = ast.parse((ROOT / "gradproof/__init__.py").read_text(encoding="utf-8"))
-    (checking,) = (node for node in tree.body if isinstance(node, ast.If))
+    checking, hidden = (node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.asname for node in checking.body for alias in node.names}
     assert seen == {name for name in harness.__all__ if name != "__version__"}
+    assert ast.unparse(hidden.test) == "not TYPE_CHECKING"
+    assert "__getattr__" in {getattr(node, "name", "") for node in hidden.body}
+
+
+USER = """import numpy as np
+
+import gradproof
+
+
+def f(x: float) -> float:
+    return x
+
+
+found = gradproof.check_gradient(f, (np.ones(3),))
+reveal_type(found)
+if found.worst:
+    reveal_type(found.worst.error_ulp)
+gradproof.check_gradient(f, (np.ones(3),), cotangnt=3)
+gradproof.nosuch
+"""
+
+
+def test_a_type_checker_knows_the_names_and_no_others(tmp_path):
+    (tmp_path / "user.py").write_text(USER, encoding="utf-8")
+    asked = ["--strict", "--config-file=", "--follow-imports=silent", f"--cache-dir={tmp_path}", "user.py"]
+    said = subprocess.run(
+        [sys.executable, "-m", "mypy", *asked], cwd=tmp_path, env={"MYPYPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=300,
+    ).stdout.splitlines()  # fmt: skip
+    told = [line.removeprefix("user.py:") for line in said]
+    assert told[0] == '11: note: Revealed type is "harness.result.Result"'
+    assert told[1] == '13: note: Revealed type is "float"'
+    assert told[2].startswith('14: error: Unexpected keyword argument "cotangnt" for "check_gradient"')
+    assert '15: error: Module has no attribute "nosuch"  [attr-defined]' in told
+    assert said[-1].startswith("Found 2 errors")
 
 
 def test_the_script_is_the_command_line():

@@ -134,15 +134,15 @@ function drawHome() {
   const first = el("div", { id: "first" });
   const tools = el("div", { class: "tools", hidden: rows.length < 2 }, search, choose, pick, el("span", { class: "soft", id: "many", role: "status" }));
   home.replaceChildren(...[one ? "" : tools, matrix(), one ? first : "",
-    one && rows.length > 1 ? el("h3", {}, "All rows") : "", one ? tools : "",
+    one && rows.length > 1 ? el("h2", { class: "part" }, "All rows") : "", one ? tools : "",
     rows.length > 1 ? el("div", {}, table) : "", ...data.sections.map(section),
-    data.command && !one ? el("section", {}, el("h3", {}, "To show this again"), el("pre", { class: "command" }, data.command)) : ""].filter(Boolean));
+    data.command && !one ? el("section", {}, el("h2", { class: "part" }, "To show this again"), el("pre", { class: "command" }, data.command)) : ""].filter(Boolean));
   again();
   if (one && rows.length) drawLeaf(first, rows.toSorted(byBadness)[0], false);
 }
 
 function section(one) {
-  const parts = [el("h3", {}, one.title)];
+  const parts = [el("h2", { class: "part" }, one.title)];
   if (one.note) parts.push(el("p", { class: "soft" }, one.note));
   if (one.chart) parts.push(chart(one.chart, one.data, one.title));
   if (one.columns.length) parts.push(el("div", { class: "scroll", tabindex: "0" }, el("table", {},

@@ -3,6 +3,7 @@
 It is asked of the Chromium of the system, and skipped where there is none.
 """
 
+import itertools
 import random
 import shutil
 
@@ -11,7 +12,7 @@ import pytest
 
 import harness
 from harness.page import sweep
-from harness.page.document import Document, page
+from harness.page.document import Document, Section, page
 from harness.page.leaf import Leaves, grow
 from tests.harness.page.subjects import X, called, data_of, gelu, gelu_backward
 
@@ -21,8 +22,11 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-DRAWN = """document.body.dataset.ready && [...document.querySelectorAll("main:not([hidden]) .chart")]
+DRAWN = """document.body.dataset.ready && [...document.querySelectorAll("main > :not([hidden]) .chart")]
     .every(chart => chart.dataset.ready)"""
+
+HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")].filter(one => one.offsetParent)
+    .map(one => one.tagName)"""
 
 
 @pytest.fixture(scope="module")
@@ -199,5 +203,29 @@ def test_on_a_phone_a_function_s_name_in_the_matrix_is_whole_and_each_verdict_sa
         assert cell.bounding_box()["y"] > name["y"]
         assert cell.get_attribute("data-kind") == "system 0 float64"
         assert own.evaluate("document.documentElement.scrollWidth") == 390
+    finally:
+        own.close()
+
+
+@pytest.mark.parametrize("systems", [1, 2])
+def test_headings_skip_no_level_and_one_place_is_the_main_one(browser, tmp_path, systems):
+    """With one system a page begins with its worst row, and so with a heading of its own."""
+    leaves = Leaves()
+    for k in range(4):
+        told = {"function": "f", "system": f"system {k % systems}", "input": f"point {k}", "verdict": "wrong"}
+        grow(leaves, {**told, "command": "gradproof check f"}, {})
+    file = tmp_path / "page.html"
+    file.write_text(page(Document("f", leaves, (), "gradproof report", (Section("times", "Times"),))))
+    own = browser.new_page()
+    try:
+        own.goto(file.as_uri())
+        for place in ("", "#row-0"):
+            own.goto(f"{file.as_uri()}{place}")
+            own.locator("body[data-ready]").wait_for(state="attached")
+            seen = [int(one[1]) for one in own.evaluate(HEADINGS)]
+            assert seen[0] == 1
+            assert len(seen) > 2
+            assert all(later <= before + 1 for before, later in itertools.pairwise(seen)), seen
+            assert own.locator("main").count() == 1
     finally:
         own.close()

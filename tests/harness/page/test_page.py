@@ -173,3 +173,20 @@ def test_a_result_that_was_pickled_or_has_no_numbers_has_a_page(imprecise):
     opaque = harness.check_gradient(lambda x: np.array([float(v) for v in x]), (X[0],), vjp=lambda g, x: g)
     (row,) = data_of(opaque.to_html())["rows"]
     assert row["verdict"] == "unsupported"
+
+
+def luminance(colour):
+    """As WCAG has it."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_words_and_links_are_told_from_what_is_behind_them(scheme):
+    style = (library.TEMPLATES / "page.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--(\w+): (#\w+);", re.findall(r":root \{[^}]*\}", style)[scheme]))
+    for words in ("ink", "soft", "focus"):
+        for behind in ("paper", "wash"):
+            pair = sorted(0.05 + luminance(colours[name]) for name in (words, behind))
+            assert pair[1] / pair[0] >= 4.5, (words, behind)
