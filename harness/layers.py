@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -48,9 +48,9 @@ def check_layer(
     samples: int = 0,
     search: int = 0,
     probes: bool | Sequence[str] = True,
-    resolution: str = Resolution.FORMAT,
+    resolution: Resolution | Literal["format", "exact"] = Resolution.FORMAT,
     constants: Sequence[str] = (),
-    upstream: str = Upstream.WARN,
+    upstream: Upstream | Literal["warn", "fail"] = Upstream.WARN,
     known: Any = None,
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
@@ -62,7 +62,7 @@ def check_layer(
     Args:
         layer: An object with forward(x) and backward(dout), in NumPy, such as those of "Deep Learning from
             Scratch", chapter 5.
-        x: Its input.
+        x: Its input. Of integers, which an embedding looks up, the parameters alone are compared.
         t: The target, for a loss layer: forward(x, t).
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
             position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
@@ -89,14 +89,19 @@ def check_layer(
     asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords = given.mapping("options", options)
     array = np.asarray(x)
-    if array.dtype.name not in FLOATS:
-        raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}")
+    if array.dtype.name not in FLOATS and array.dtype.kind not in "iu":
+        raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}, and integers")
     with seeded_chance():
         own = Layer(layer, array, t, keywords, asked.seed, _names(constants))
+        if not own.moves and not own.names:
+            raise ValueError(
+                f"x has dtype {array.dtype}, and the layer has no parameters: nothing is differentiated"
+            )
+        argnums = None if own.moves else range(1, 1 + len(own.names))
         meant = partial(_with_target, spec, t) if spec else None
         told = {"spec": spec, "options": options, "constants": constants or None}
         return judged(
-            own, layer, (array, *own.parameters), None, meant, cotangent, asked, "layer", (t,), told
+            own, layer, (array, *own.parameters), argnums, meant, cotangent, asked, "layer", (t,), told
         )
 
 

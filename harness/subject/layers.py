@@ -34,6 +34,7 @@ class Layer:
         target: What a loss layer compares with, None for other layers.
         options: More arguments for forward, such as train_flg.
         seed: Set before every forward.
+        moves: Whether its input is differentiated: integers, as those that an embedding looks up, are not.
         is_loss: Whether it returns a single number; then backward may ignore dout.
         names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
         notes: What was seen on the way and is not wrong.
@@ -67,6 +68,7 @@ class Layer:
                 f"backward(dout){'; check_network takes a network with loss and gradient' if net else ''}"
             )
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
+        self.moves = x.dtype.kind not in "iu"
         self.notes: dict[str, None] = {}
         self.faults: list[str] = []
         unknown = [name for name in constants if not hasattr(layer, name)]
@@ -74,10 +76,17 @@ class Layer:
             raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
         self.names: list[str | int] = []
         before = {name: a for name, a in vars(layer).items() if _is_floating(a)}
-        ran, out = self._forward(x, ())
+        self._written: list[str] = []
+        ran = self._copied(x)
+        held = dict(vars(ran))
+        out = self._run(ran, x, ())
         self.is_loss = np.ndim(out) == 0
         forward = dict(vars(ran))
         ran.backward(1 if self.is_loss else np.ones_like(out))
+        self._written = [
+            name for name, a in before.items()
+            if vars(ran).get(name) is held[name] and not np.array_equal(held[name], a, equal_nan=True)
+        ]  # fmt: skip
         listed = getattr(layer, PARAMETERS, None)
         if isinstance(listed, dict | list | tuple) and len(listed):
             self.names = list(listed) if isinstance(listed, dict) else list(range(len(listed)))
@@ -176,16 +185,25 @@ class Layer:
         plain = type(given) is not TracedArray
         if plain and not np.array_equal(given, dout, equal_nan=True):
             self.notes[WRITES] = None
-        found = (dx, *(_read(layer, GRADIENTS, name, "d") for name in self.names))
+        of_parameters = [_read(layer, GRADIENTS, name, "d") for name in self.names]
+        found = [dx, *of_parameters] if self.moves else of_parameters
         return tuple(np.array(g) if plain and _is_number(g) else g for g in found)
 
     def _forward(self, x: Any, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
+        layer = self._copied(x)
+        return layer, self._run(layer, x, parameters)
+
+    def _copied(self, x: Any) -> Any:
+        """A copy of the layer; what it writes into can be recorded where x is."""
         layer = copy.deepcopy(self.layer)
         grads = getattr(layer, GRADIENTS, None)
         if isinstance(grads, list):
-            # They are written into: what is recorded needs arrays that can be recorded.
             layer.grads = [np.zeros_like(g) if _is_floating(g) else g for g in grads]
-        return layer, self._run(layer, x, parameters)
+        for name in self._written if type(x) is TracedArray else ():
+            written = np.zeros_like(getattr(layer, name))
+            written[...] = getattr(layer, name)
+            setattr(layer, name, written)
+        return layer
 
     def _run(self, layer: Any, x: Any, parameters: tuple[Any, ...]) -> Any:
         for name, value in zip(self.names, parameters, strict=False):

@@ -196,3 +196,74 @@ def test_what_is_no_layer_says_what_one_is(layer, said):
 def test_what_a_layer_raises_is_the_users_to_see():
     with pytest.raises(ValueError, match="shapes"):
         check_layer(book.Affine(W, B), X[:, :2])
+
+
+class InPlace:
+    """Batch norm whose running statistics, and a buffer for its result, are written in place."""
+
+    def __init__(self, factor=1.0):
+        self.gamma, self.beta = np.array([0.5, -1.25, 2.0]), np.array([0.1, 0.2, -0.3])
+        self.mean, self.buffer, self.factor = np.zeros(3), np.zeros((6, 3)), factor
+
+    def forward(self, x):
+        mean, self.std = x.mean(0), np.sqrt(x.var(0) + 1e-5)
+        self.mean *= 0.9
+        self.mean[:] += 0.1 * mean
+        self.centred = (x - mean) / self.std
+        np.multiply(self.gamma, self.centred, out=self.buffer)
+        return self.buffer + self.beta
+
+    def backward(self, dout):
+        self.dbeta, self.dgamma = dout.sum(0), self.factor * (dout * self.centred).sum(0)
+        inner = dout * self.gamma
+        return (inner - inner.mean(0) - self.centred * (inner * self.centred).mean(0)) / self.std
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (1.001, "wrong")])
+def test_a_layer_may_write_into_its_own_arrays(factor, verdict):
+    layer = InPlace(factor)
+    found = check_layer(layer, np.random.default_rng(0).normal(size=(6, 3)))
+    assert found.verdict == verdict, str(found)
+    assert {part.name for part in found.parts if part.verdict == "wrong"} == (
+        {"gamma"} if factor > 1 else set()
+    )
+    assert not layer.mean.any()
+
+
+class Embedding:
+    """As in the second book, chapter 4: rows of a matrix, looked up."""
+
+    def __init__(self, w, adds=True):
+        self.params, self.grads, self.adds = [w], [np.zeros_like(w)], adds
+
+    def forward(self, index):
+        self.index = index
+        return self.params[0][index]
+
+    def backward(self, dout):
+        (dw,) = self.grads
+        dw[...] = 0
+        if self.adds:
+            np.add.at(dw, self.index, dout)
+        else:  # of rows that are looked up twice the last one alone counts
+            dw[self.index] = dout
+
+
+@pytest.mark.parametrize(("adds", "verdict"), [(True, "accurate"), (False, "wrong")])
+def test_of_integers_the_parameters_alone_are_compared(adds, verdict):
+    w = np.random.default_rng(0).normal(size=(5, 3))
+    found = check_layer(Embedding(w, adds), np.array([0, 2, 2]))
+    assert found.verdict == verdict, str(found)
+    assert {part.name for part in found.parts if not part.of_value} == {"params[0]"}
+
+
+def test_integers_without_parameters_are_refused():
+    class Scaled:
+        def forward(self, x):
+            return x * 2.0
+
+        def backward(self, dout):
+            return 2 * dout
+
+    with pytest.raises(ValueError, match="x has dtype int64, and the layer has no parameters"):
+        check_layer(Scaled(), np.array([1, 2]))
