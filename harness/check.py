@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
 from harness.subject import given
-from harness.subject.derivative import FORWARD, Derivative
+from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, directions_as_pairs, target_of
 from harness.subject.tested import First, Programs, WithoutCotangent, under_test
@@ -31,7 +31,7 @@ from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_l
 from oracles.exact.program.program import Origin
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.calls import Mend, Watched
-from oracles.frameworks.framework import Subject, differentiating
+from oracles.frameworks.framework import Name, Subject, differentiating
 
 Function = Callable[..., Any]
 P = ParamSpec("P")
@@ -59,19 +59,19 @@ def check_gradient(
     surrogate: Function | None = None,
     argnums: int | Sequence[int] | None = None,
     cotangent: Any = None,
-    mode: str | Sequence[str] = "reverse",
+    mode: Mode | Sequence[Step] = "reverse",
     order: int = 1,
     seed: int = 0,
     bits_lost: float | None = None,
     seconds: float = LIMITS.seconds,
-    framework: str | None = None,
+    framework: Name | None = None,
     jit: bool = False,
     boundary: bool | Sequence[str] = False,
     samples: int = 0,
     search: int = 0,
     probes: bool | Sequence[str] = True,
-    resolution: str = Resolution.FORMAT,
-    upstream: str = Upstream.WARN,
+    resolution: Resolution | Literal["format", "exact"] = Resolution.FORMAT,
+    upstream: Upstream | Literal["warn", "fail"] = Upstream.WARN,
     known: Any = None,
     threads: int | None = None,
 ) -> Result:

@@ -17,14 +17,14 @@ from harness.check import question_of
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
 from harness.subject import given
-from harness.subject.derivative import Derivative
+from harness.subject.derivative import Derivative, Mode, Step
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import place_of, target_of
 from harness.waiting import waited
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact_oracle import BITS
-from oracles.frameworks.framework import differentiating
+from oracles.frameworks.framework import Name, differentiating
 
 QUICK_DIGITS = 18  # for half of 128 bits
 
@@ -44,7 +44,7 @@ def exact_value(
     digits: int | None = None,
     max_bits: int = 4096,
     seconds: float = 60.0,
-    framework: str | None = None,
+    framework: Name | None = None,
 ) -> Any:
     """The true value of `f(*args, **kwargs)`: an `Enclosure`, or a tuple of them for several outputs.
 
@@ -74,12 +74,12 @@ def exact_gradient(
     argnums: int | Sequence[int] | None = None,
     bits: int = 128,
     digits: int | None = None,
-    mode: str | Sequence[str] = "reverse",
+    mode: Mode | Sequence[Step] = "reverse",
     order: int = 1,
     seed: int = 0,
     max_bits: int = 4096,
     seconds: float = 60.0,
-    framework: str | None = None,
+    framework: Name | None = None,
 ) -> Any:
     """The true gradient of `f` at exactly the given numbers, with a proven error for every element.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,8 +38,8 @@ def check_network(
     samples: int = 0,
     search: int = 0,
     probes: bool | Sequence[str] = True,
-    resolution: str = Resolution.FORMAT,
-    upstream: str = Upstream.WARN,
+    resolution: Resolution | Literal["format", "exact"] = Resolution.FORMAT,
+    upstream: Upstream | Literal["warn", "fail"] = Upstream.WARN,
     known: Any = None,
 ) -> Result:
     """The verdict on the gradient of a network: of its loss, in every parameter.

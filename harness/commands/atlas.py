@@ -31,7 +31,15 @@ from harness.runs.jobs import Job
 from harness.runs.journal import Journal, refuse_other_code
 from harness.runs.runner import oracles
 from harness.runs.workers import Workers, spread
-from harness.selection import NothingSelected, UsageError, listed, near_matches, refuse_wrong_numbers
+from harness.runs.writing import refuse_unwritable
+from harness.selection import (
+    NothingSelected,
+    Untrusted,
+    UsageError,
+    listed,
+    near_matches,
+    refuse_wrong_numbers,
+)
 from harness.verdicts import ExitCode
 
 FORMATS = ("text", "csv", "html")
@@ -45,6 +53,8 @@ def run_atlas(options: AtlasOptions) -> ExitCode:
     refuse_wrong_numbers(timeout=options.timeout)
     workers = Workers(options.jobs, options.scheduler)
     asked = _asked(options, drawn="html" in formats)
+    if options.output:
+        refuse_unwritable(f"--output {options.output}", options.output, made=True)
     with compiled_once():
         found = list(_measured(options, asked, workers))
     if not any(one.row.points for one in found):
@@ -63,11 +73,20 @@ def run_atlas(options: AtlasOptions) -> ExitCode:
 
 def run_diff(old: Path, new: Path) -> ExitCode:
     """Say what changed."""
-    before, after = read(old), read(new)
+    before, after = _read(old), _read(new)
     changes = compared(before, after)
     with whatever_the_reader_does():
         print_changes(Screen(), before, after, changes)
     return ExitCode.FAILED if any(change.is_worse for change in changes) else ExitCode.OK
+
+
+def _read(path: Path) -> Atlas:
+    if not path.exists() or path.is_dir():
+        raise UsageError(f"there is no atlas at {path}; `atlas --output DIR` writes DIR/atlas.csv")
+    try:
+        return read(path)
+    except UnicodeDecodeError as problem:
+        raise Untrusted(f"{path} is no atlas: {problem}; `atlas --output DIR` writes DIR/atlas.csv") from None
 
 
 def _formats(options: AtlasOptions) -> list[str]:

@@ -18,6 +18,7 @@ from harness.runs.journal import read_header, read_records, refuse_other_code
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import cells_of, gated_cells, run
 from harness.runs.workers import Workers
+from harness.runs.writing import refuse_unwritable, writing
 from harness.selection import NothingSelected, Scope, UsageError, near_matches, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
@@ -40,6 +41,7 @@ def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
         UsageError: In CI, without a reason, or where a row has no result.
     """
     reason = reason_of(reason, "--reason")
+    refuse_unwritable(f"--baseline {options.baseline}", options.baseline.parent, made=True)
     measured = _measured(globs, options)
     with baselines.locked(options.baseline):
         # Read again under the lock: another update may have written since.
@@ -47,7 +49,8 @@ def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
         if found.said:
             old = _old(globs, options)
             update = Update(reason, commit(), _machine(options))
-            baselines.write(options.baseline, Baseline(old.seed, (*old.updates, update), found.rows))
+            with writing():
+                baselines.write(options.baseline, Baseline(old.seed, (*old.updates, update), found.rows))
     with whatever_the_reader_does():
         print_changes(Screen(), found, f"changed in {options.baseline}")
     return ExitCode.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from harness.check import check_gradient
 from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
 from harness.commands.pages import confirmed
-from harness.commands.phrasing import as_command, in_options
+from harness.commands.phrasing import a, as_command, in_options
 from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
@@ -24,13 +25,18 @@ from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the
 from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
 from harness.result import AGAIN, COLUMNS, Result
+from harness.runs.raised import Ended, Raised, is_users, staying, told
+from harness.runs.writing import refuse_unwritable
 from harness.selection import UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.core.blocks import in_threads
+from oracles.exact.program.errors import first_line
 from oracles.exact.program.program import FLOATS
 from oracles.frameworks.framework import NAMES
 
+FUNCTIONS = ("spec", "vjp", "residual_vjp", "grad", "surrogate")  # what else is named on the command line
 WHERE = frozenset({"format", "output", "html"})
+MISFIT = re.compile(r"([\w.<>]+)\(\) (?:takes|missing|got)")  # as Python says it of a call
 FORMATS = ("text", *WRITERS, "jsonl")
 
 
@@ -48,10 +54,13 @@ def run_check(name: str, options: CheckOptions) -> ExitCode:
     found = announced(lambda: checked(name, options), name)
     with whatever_the_reader_does():
         _deliver(found, formats, options.output)
-        if options.html:
-            again = as_command(["check", name], options, WHERE)
-            replace_file(options.html, announced(lambda: found.to_html(again), f"the page of {name}"))
-            print(f"the page is {options.html}", file=sys.stderr)
+    if file := options.html:
+        again = as_command(["check", name], options, WHERE)
+        with staying():
+            page = announced(lambda: found.to_html(again), f"the page of {name}")
+        with whatever_the_reader_does():
+            replace_file(file, page)
+            print(f"the page is {file}", file=sys.stderr)
     return _exit_code(found)
 
 
@@ -60,25 +69,46 @@ def checked(name: str, options: CheckOptions) -> Result:
 
     Raises:
         UsageError: It is not there, or an option does not fit.
-        Exception: Whatever it raises.
+        Raised: What it raises, in its own lines.
+        Ended: It would end the program.
     """
+    paths = [name, *(getattr(options, option) for option in FUNCTIONS)]
+    roots = {path.partition(":")[0].partition(".")[0] for path in paths}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), staying():
             warnings.simplefilter("ignore", UpstreamWarning)  # the result says so itself
             check = _of_layer if options.layer else _of_function
             with in_threads(options.threads):
                 return check(name, options)
-    except UsageError:
+    except (UsageError, Ended):
         raise
-    except ValueError as problem:
-        raise UsageError(in_options(str(problem))) from problem
     except Exception as problem:
-        if options.shape:
-            problem.add_note(
-                f"gradproof: the arguments were drawn by --shape {' --shape '.join(options.shape)}, in "
-                f"{options.dtype} where that names no dtype; labels below 10 are --shape 32:int64:10"
-            )
+        if isinstance(problem, TypeError) and not is_users(problem):
+            _refuse_misfit(problem, [path.partition(":")[2] for path in paths if path])
+        if is_users(problem, roots):
+            _note_shapes(problem, options)
+            raise Raised(told(problem, name, roots)) from problem
+        if isinstance(problem, ValueError):
+            raise UsageError(in_options(str(problem))) from problem
         raise
+
+
+def _refuse_misfit(problem: TypeError, names: Sequence[str]) -> None:
+    """Say so where a function that was named takes other arguments than it is given."""
+    called = MISFIT.match(str(problem))
+    if called and any(called[1] == name or called[1].startswith(f"{name}.") for name in names):
+        raise UsageError(
+            f"{problem}; --shape is given once for each argument, --kwargs names the others, and a "
+            "hand-written gradient takes the cotangent first"
+        ) from problem
+
+
+def _note_shapes(problem: Exception, options: CheckOptions) -> None:
+    if options.shape:
+        problem.add_note(
+            f"gradproof: the arguments were drawn by --shape {' --shape '.join(options.shape)}, in "
+            f"{options.dtype} where that names no dtype; labels below 10 are --shape 32:int64:10"
+        )
 
 
 def _confirm_page(file: Path | None) -> None:
@@ -87,6 +117,7 @@ def _confirm_page(file: Path | None) -> None:
         return
     if file.is_dir() or not file.absolute().parent.is_dir():
         raise UsageError(f"--html is {file}; name a file in a folder that is there")
+    refuse_unwritable(f"--html {file}", file.parent)
     confirmed("--html")
 
 
@@ -94,14 +125,14 @@ def _of_function(name: str, options: CheckOptions) -> Result:
     function = imported(name)
     return check_gradient(
         function, arguments_of(options), kwargs=_kwargs(options.kwargs), argnums=_argnums(options.argnums),
-        framework=options.framework or framework_of(function), mode=options.mode, order=options.order,
-        **_others(options, "spec", "vjp", "residual_vjp", "grad", "surrogate"), **_common(options),
+        **_others(options, *FUNCTIONS), **_common(options),
+        **_derivative(options, options.framework or framework_of(function)),
     )  # fmt: skip
 
 
 def _of_layer(name: str, options: CheckOptions) -> Result:
     """A layer or a network of the book's kind; a torch module is a function with parameters."""
-    for option in ("vjp", "residual_vjp", "grad", "surrogate", "argnums"):
+    for option in (*FUNCTIONS[1:], "argnums"):
         if getattr(options, option):
             raise UsageError(f"--{option.replace('_', '-')} is for functions; a layer has its own backward")
     layer = named(name)
@@ -110,10 +141,14 @@ def _of_layer(name: str, options: CheckOptions) -> Result:
     elif options.kwargs:
         raise UsageError(f"--kwargs is for what makes a layer, and {name} is one")
     if "torch" in sys.modules and isinstance(layer, sys.modules["torch"].nn.Module):
-        return check_gradient(
-            layer, arguments_of(options), framework="torch", mode=options.mode, order=options.order,
-            **_others(options, "spec"), **_common(options),
-        )  # fmt: skip
+        args = arguments_of(options)
+        try:
+            return check_gradient(
+                layer, args, **_derivative(options, "torch"), **_others(options, "spec"), **_common(options)
+            )  # fmt: skip
+        except RuntimeError as problem:
+            _refuse_other_dtype(name, layer, args, problem)
+            raise
     if (options.mode, options.order) != ("reverse", 1):
         raise UsageError("--mode and --order are for functions; a layer has one gradient, its backward's")
     given, about = arguments_of(options), {**_others(options, "spec"), **_common(options)}
@@ -124,9 +159,20 @@ def _of_layer(name: str, options: CheckOptions) -> Result:
     return check_network(layer, given[0], given[1], **about)
 
 
+def _refuse_other_dtype(name: str, layer: Any, args: Sequence[Any], problem: RuntimeError) -> None:
+    """Say so where the parameters of a torch module that raised have another dtype than its arguments."""
+    held = {str(p.dtype).removeprefix("torch.") for p in layer.parameters() if p.is_floating_point()}
+    given = {arg.dtype.name for arg in args if arg.dtype.name in FLOATS}
+    if len(held) == 1 and given - held:
+        raise UsageError(
+            f"{name} raises {first_line(problem)}; its parameters are {', '.join(held)}, and the arguments "
+            f"{', '.join(sorted(given))}: add --dtype {', '.join(held)}"
+        ) from problem
+
+
 def _made(name: str, maker: Any, kwargs: dict[str, Any]) -> Any:
     if not callable(maker):
-        raise UsageError(f"{name} must be a layer, or what makes one, got a {type(maker).__name__}")
+        raise UsageError(f"{name} must be a layer, or what makes one, got {a(type(maker).__name__)}")
     try:
         return maker(**kwargs)
     except TypeError as problem:
@@ -137,6 +183,10 @@ def _made(name: str, maker: Any, kwargs: dict[str, Any]) -> Any:
 
 def _others(options: CheckOptions, *names: str) -> dict[str, Any]:
     return {name: imported(path) for name in names if (path := getattr(options, name))}
+
+
+def _derivative(options: CheckOptions, framework: str) -> dict[str, Any]:
+    return {"framework": framework, "mode": options.mode, "order": options.order}
 
 
 def _common(options: CheckOptions) -> dict[str, Any]:
@@ -175,6 +225,8 @@ def _formats(options: CheckOptions) -> list[str]:
         raise UsageError(
             f"--format {options.format} needs --output DIR: several formats do not share a screen"
         )
+    if options.output:
+        refuse_unwritable(f"--output {options.output}", options.output, made=True)
     return formats
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
 
 from harness.commands.configuration import ConfiguredApp
 from harness.commands.options import (
@@ -19,6 +21,8 @@ from harness.commands.options import (
     ReportOptions,
     SearchOptions,
 )
+from harness.runs.raised import Ended, Raised, ending, is_users, refuse_silent_exit, told
+from harness.runs.writing import Unwritten
 from harness.selection import NothingSelected, Unreachable, Untrusted, UsageError
 from harness.verdicts import ExitCode
 from harness.version import __version__
@@ -31,6 +35,11 @@ def _shown(default: object) -> str | None:
     return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
+class Terminated(KeyboardInterrupt):
+    """Somebody ends the program, by SIGTERM."""
+
+
+FEW = 8  # options that a message lists
 _CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
     name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
@@ -241,6 +250,8 @@ def run(tokens: list[str] | None = None) -> ExitCode:
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
+    except UnknownOptionError as problem:
+        return _say(_unknown(problem), ExitCode.USAGE)
     except (CycloptsError, UsageError) as problem:
         return _say(str(problem), ExitCode.USAGE)
     except NothingSelected as problem:
@@ -249,25 +260,79 @@ def run(tokens: list[str] | None = None) -> ExitCode:
         return _say(str(problem), ExitCode.FAILED)
     except Unreachable as problem:
         return _say(f"{problem}; {_kept()}", ExitCode.FAILED)
-    except OSError as problem:
-        if isinstance(problem, BrokenPipeError):
-            raise
-        return _say(f"{problem}: nothing more can be written there", ExitCode.FAILED)
+    except (Unwritten, Raised, Ended) as problem:
+        return _say(str(problem), ExitCode.FAILED)
+    except Terminated:
+        _say(f"ended by SIGTERM; {_kept()}", ExitCode.INTERRUPTED)
+        raise
     except KeyboardInterrupt:
         return _say(f"interrupted; {_kept()}", ExitCode.INTERRUPTED)
+    except BaseException as problem:
+        return _say_raised(problem)
     return result if isinstance(result, ExitCode) else ExitCode.OK
+
+
+def _unknown(problem: UnknownOptionError) -> str:
+    """What is said of an option that there is not: the nearest one, or all where they are few."""
+    word = problem.token.keyword or problem.token.value
+    names = [name for one in problem.argument_collection if one.parse for name in one.names]
+    options = {name.removeprefix("--"): name for name in names if name.startswith("--")}
+    near = difflib.get_close_matches(word.strip("-").partition("=")[0], options, 1)
+    if near:
+        return f"Unknown option: {word}. Did you mean {options[near[0]]}?"
+    if 0 < len(options) <= FEW:
+        return f"Unknown option: {word}. Options are {', '.join(options.values())}."
+    command = " ".join([app.name[0], *(problem.command_chain or ())])
+    return f"Unknown option: {word}. `{command} --help` lists all."
+
+
+def _say_raised(problem: BaseException) -> ExitCode:
+    """What is raised by code of the user's that is run in passing, as that of a list of cases.
+
+    Raises:
+        BaseException: It is none of the user's: a defect of ours, with its whole traceback, or a closed pipe.
+    """
+    if not isinstance(problem, Exception):
+        return _say(ending(problem), ExitCode.FAILED)
+    if is_users(problem):
+        return _say(told(problem, "your code"), ExitCode.FAILED)
+    if isinstance(problem, OSError) and not isinstance(problem, BrokenPipeError):
+        return _say(str(problem), ExitCode.FAILED)
+    raise problem
 
 
 def main() -> NoReturn:
     """The entry point of `python -m harness`."""
-    code = ExitCode.PIPE_CLOSED
+    _open_closed_streams()
+    refuse_silent_exit()
+    _end_at_sigterm()
+    code: int = ExitCode.PIPE_CLOSED
     try:
         code = run()
         sys.stdout.flush()
+    except Terminated:
+        code = 128 + signal.SIGTERM  # as a shell has it
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; what it wanted it has. Silence the exit's own flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _end_at_sigterm() -> None:
+    """End as Ctrl-C does: what runs in other processes is stopped, and what was written is said."""
+
+    def end(*_: object) -> NoReturn:
+        raise Terminated
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
+
+
+def _open_closed_streams() -> None:
+    """What is said to a stream that is closed (`>&-`) goes nowhere; the exit code says it all the same."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _kept() -> str:

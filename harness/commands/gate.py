@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from harness.commands.options import GateOptions
+from harness.commands.phrasing import as_command
 from harness.gate import baseline as baselines
 from harness.gate.baseline import Expected
 from harness.gate.delivery import deliver_findings, format_of
@@ -22,7 +25,7 @@ from harness.runs.journal import Header, Journal, read_header, read_lines, read_
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import DTYPES, covers, gated_cells, run
 from harness.runs.workers import Workers
-from harness.selection import BASELINE, UsageError, listed, refuse_wrong_numbers
+from harness.selection import BASELINE, SAVED, Scope, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ExitCode
 
 TIMINGS = ("gate", "warn", "off")
@@ -106,21 +109,35 @@ def _check(options: GateOptions) -> None:
         )
     if options.resume and options.from_:
         raise UsageError("--resume continues a run, and --from runs nothing: leave one out")
+    if options.save.is_dir():
+        raise UsageError(
+            f"--save {options.save} is a folder; name a file, such as {options.save / SAVED.name}"
+        )
     for path in (options.from_, options.against):
         if path and not path.is_file():
             raise UsageError(f"there is no saved run at {path}; `gate` saves one, --save says where")
+
+
+def _refuse_part(options: GateOptions, path: Path) -> None:
+    """Refuse a saved run of some rows as one of all: every other row of the baseline would be missing."""
+    header = read_header(path)
+    scope = header.scope if header else None
+    if scope not in {None, Scope()} and options.scope == Scope():
+        command = as_command(["gate"], replace(options, scope=scope), frozenset())
+        raise UsageError(f"--from {path} is a run of some rows; compare these alone: {command}")
 
 
 def _machine_of(options: GateOptions) -> Fingerprint | None:
     """Of which machine the run is.
 
     Raises:
-        UsageError: The saved run is of other code, so that it says nothing of this.
+        UsageError: The saved run is of other code, so that it says nothing of this, or of some rows.
     """
     if options.from_ is None:
         return fingerprint()
     if not options.against:
         refuse_other_code(options.from_)
+    _refuse_part(options, options.from_)
     header = read_header(options.from_)
     return header.fingerprint if header else None
 
@@ -129,23 +146,28 @@ def _fresh(options: GateOptions, cells: Sequence[Cell], workers: Workers) -> Ite
     """The records of a run, saved as they come; those that a killed run has saved come first."""
     done: dict[Cell, Record] = {}
     if options.resume:
-        _can_go_on(options.save)
+        _can_go_on(options.save, options.scope)
         done = {r.cell: r for r in read_records(options.save) if r.outcome not in NO_RESULT}
         yield from done.values()
     left = [cell for cell in cells if cell not in done]
     untimed = [r for r in done.values() if ratio_of(r) is None] if options.timing != "off" else []
     timed = () if options.timing == "off" else DTYPES
-    with Journal(options.save, options.resume) as journal:
+    with Journal(options.save, options.resume, options.scope) as journal:
         rows = run(left, workers, timed, timeout_s=options.timeout, compared=untimed)
         for record in with_progress(rows, len(left), [cell.case for cell in left]):
             journal.write(record)
             yield record
 
 
-def _can_go_on(path: Path) -> None:
+def _can_go_on(path: Path, scope: Scope) -> None:
     if not path.is_file():
         raise UsageError(f"--resume: there is no saved run at {path}; run without --resume")
-    if read_header(path) != Header.of_this_run():
+    header = read_header(path)
+    if header and header.scope not in {None, scope}:
+        raise UsageError(
+            f"--resume: the run at {path} was asked for other rows: give its options, or run without --resume"
+        )
+    if header is None or msgspec.structs.replace(header, scope=None) != Header.of_this_run():
         raise UsageError(
             f"--resume: the run at {path} is of other code or of another machine, so its rows cannot be "
             "used here: run without --resume"

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from harness.commands.options import CheckOptions
+from harness.commands.phrasing import a
+from harness.runs.raised import Ended, staying, told
 from harness.selection import UsageError
 from harness.subject.derivative import Array, signed
 from oracles.exact.program.program import FLOATS
@@ -30,7 +32,7 @@ def imported(path: str) -> Callable[..., Any]:
     found = named(path)
     if not callable(found):
         layer = "; --layer checks a layer" if hasattr(found, "forward") else ""
-        raise UsageError(f"{path} must be a function, got a {type(found).__name__}{layer}")
+        raise UsageError(f"{path} must be a function, got {a(type(found).__name__)}{layer}")
     function: Callable[..., Any] = found
     return function
 
@@ -46,10 +48,7 @@ def named(path: str) -> Any:
         raise UsageError(f"{path!r} names no function; write package.module:function")
     if "" not in sys.path:
         sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
-    try:
-        home = importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
+    home = _module(path, module)
     try:
         return reduce(getattr, name.split("."), home)
     except AttributeError:
@@ -58,18 +57,50 @@ def named(path: str) -> Any:
         raise UsageError(f"{module} has no {name}{also}") from None
 
 
+def _module(path: str, module: str) -> ModuleType:
+    try:
+        with staying():
+            return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
+    except Ended as ended:
+        raise UsageError(
+            f'{path}: importing {module}: {ended}; a script does so below `if __name__ == "__main__":`'
+        ) from ended
+    except Exception as problem:
+        raise UsageError(
+            told(problem, f"{path}: importing {module}", {module.partition(".")[0]})
+        ) from problem
+
+
 def arguments_of(options: CheckOptions) -> list[Array]:
     """The arguments, drawn by --shape or loaded from --inputs.
 
     Raises:
         UsageError: There are none, or they cannot be read.
     """
+    if options.inputs is not None and options.shape:
+        raise UsageError(
+            f"--inputs {options.inputs} and --shape {' --shape '.join(options.shape)} are both given; the "
+            "arguments come from one of them"
+        )
     if options.inputs is not None:
         return _loaded(options.inputs)
     if not options.shape:
         raise UsageError("no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz")
     rng = np.random.default_rng(options.seed)
-    return [_drawn(rng, text, options.dtype) for text in options.shape]
+    return [_made(rng, text, options.dtype) for text in options.shape]
+
+
+def _made(rng: np.random.Generator, text: str, usual: str) -> Array:
+    try:
+        return _drawn(rng, text, usual)
+    except UsageError:
+        raise
+    except (MemoryError, ValueError, OverflowError) as problem:
+        raise UsageError(
+            f"--shape is {text!r}, which does not fit into memory ({problem}); write a smaller shape"
+        ) from None
 
 
 def _drawn(rng: np.random.Generator, text: str, usual: str) -> Array:
@@ -116,18 +147,20 @@ def _shape(text: str) -> tuple[int, ...]:
 def _loaded(path: Path) -> list[Array]:
     """The arrays of a file, in its order; nothing in it is executed."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise UsageError(
-                    f"--inputs {path} is not an .npz file; write one with numpy.savez(FILE, x, w)"
-                )
-            found = [np.asarray(file[name]) for name in file.files]
+        with path.open("rb") as opened:  # by us: NumPy leaves a damaged one open
+            file = np.load(opened, allow_pickle=False)
+            if is_archive := hasattr(file, "files"):
+                found = [np.asarray(file[name]) for name in file.files]
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None
-    except (ValueError, OSError, AttributeError) as problem:
+    except Exception as problem:  # of a damaged archive, whatever the layers below raise
         raise UsageError(
             f"--inputs {path} cannot be read: {problem}; write it with numpy.savez(FILE, x, w)"
         ) from None
+    if not is_archive:
+        raise UsageError(
+            f"--inputs {path} is not an .npz file, it holds one array; write numpy.savez(FILE, x, w)"
+        )
     if not found:
         raise UsageError(f"--inputs {path} holds no array")
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from harness.commands.options import CheckOptions
 
 OPTIONS = "|".join(field.name for field in fields(CheckOptions))
-ASSIGNED = re.compile(rf"""\b({OPTIONS})=(?:(["'])([\w-]+)\2)?(\w?)""")
+ASSIGNED = re.compile(rf"""\b({OPTIONS})=(?:(["'])([^"'\n]+)\2)?(\w?)""")
 NAMED = re.compile(rf"^({OPTIONS})(?: and ({OPTIONS}))?(?= (?:is|are|has|must)\b)")
 
 
@@ -21,8 +21,13 @@ def in_options(text: str) -> str:
     return ASSIGNED.sub(lambda m: " ".join(filter(None, (_option(m[1]), m[3] or m[4]))), text)
 
 
+def a(noun: str) -> str:
+    """The noun with its article as it is spoken: an int, an ndarray, a uint8."""
+    return f"{'an' if noun.lower().startswith((*'aeio', 'nd')) else 'a'} {noun}"
+
+
 def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return f"--{name.strip('_').replace('_', '-')}"
 
 
 def as_command(command: Sequence[str], options: Any, unsaid: frozenset[str]) -> str:

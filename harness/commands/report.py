@@ -19,6 +19,7 @@ from harness.runs.journal import Journal
 from harness.runs.record import Cell, Record, to_json
 from harness.runs.runner import DTYPES, cells_of, chosen_oracles, oracles, run
 from harness.runs.workers import Workers
+from harness.runs.writing import refuse_unwritable
 from harness.selection import ALL, NothingSelected, UsageError, listed, refuse_wrong_numbers
 from harness.verdicts import ALLOWABLE, ExitCode, Outcome
 
@@ -95,6 +96,8 @@ def _cells(options: ReportOptions) -> list[Cell]:
     found = cells_of(options.scope, options.seed, full=options.full)
     if not found:
         raise NothingSelected(f"no case of this selection is written for --oracle {options.scope.oracle}")
+    if options.output:
+        refuse_unwritable(f"--output {options.output}", options.output, made=True)
     return found
 
 
@@ -127,7 +130,7 @@ def _sinks(
         return []
     if options.output is None:
         return [_print_line]
-    return [stack.enter_context(Journal(options.output / "records.jsonl")).write]
+    return [stack.enter_context(Journal(options.output / "records.jsonl", scope=options.scope)).write]
 
 
 def _print_line(record: Record) -> None:

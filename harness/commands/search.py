@@ -13,10 +13,11 @@ from harness.commands.named import named
 from harness.commands.options import CheckOptions, SearchOptions
 from harness.report.progress import with_progress
 from harness.runs.jobs import Job
+from harness.runs.raised import Ended, Raised
 from harness.runs.workers import Workers, spread
 from harness.search import database
 from harness.search.database import Elsewhere
-from harness.search.search import shown
+from harness.search.search import counted, shown
 from harness.search.worse import Score, score
 from harness.selection import UsageError
 from harness.verdicts import ExitCode
@@ -56,9 +57,9 @@ class Hunted(msgspec.Struct, frozen=True):
         if self.lost:
             return f"seed {self.seed}: {self.lost}"
         if not self.point:
-            return f"seed {self.seed}: {self.asked:,} inputs, none of which fails"
+            return f"seed {self.seed}: {counted(self.asked)}, none of which fails"
         worst = f"{self.score.lost:.1f} bits lost at {self.shown}"
-        return f"seed {self.seed}: number {self.first} of {self.asked:,} inputs failed first; {worst}"
+        return f"seed {self.seed}: number {self.first} of {counted(self.asked)} failed first; {worst}"
 
 
 def run_search(name: str, extent: SearchOptions, options: CheckOptions) -> ExitCode:
@@ -67,6 +68,10 @@ def run_search(name: str, extent: SearchOptions, options: CheckOptions) -> ExitC
     Raises:
         UsageError: A number is none, or what the function takes cannot be seen.
     """
+    if options.search:
+        raise UsageError(
+            f"--search {options.search} is for `check`; here --evaluations says how many inputs are asked"
+        )
     workers = Workers(extent.jobs, extent.scheduler)
     for option, number in (("--evaluations", extent.evaluations), ("--hunts", extent.hunts)):
         if number < 1:
@@ -103,8 +108,13 @@ def _hunt(asked: list[Hunting]) -> list[Hunted]:
 
 
 def _found(one: Hunting) -> Hunted:
-    finding, seed = checked(one.name, one.options).finding, one.options.seed
-    assert finding is not None
+    seed = one.options.seed
+    try:
+        finding = checked(one.name, one.options).finding
+    except (Ended, Raised) as problem:  # at an input that this hunt asked; the others go on
+        return Hunted(seed, lost=str(problem))
+    if finding is None:  # of what cannot be checked at all, which the check that comes last says
+        return Hunted(seed)
     if finding.point is None or finding.answer is None:
         return Hunted(seed, finding.evaluations)
     worst, point = score(finding.answer), finding.point

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,13 +20,28 @@ from filelock import FileLock
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record, Row, refuse_no_numbers
 from harness.runs.timing import Ratio
-from harness.selection import Untrusted
+from harness.selection import BASELINE, Untrusted
 from harness.verdicts import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
 LOCK_S = 60.0
-CREATE = 'python -m gradproof baseline update --reason "the first baseline"'
-RENEW = 'python -m gradproof baseline update --anew --reason "why"'
+HEAD = 100  # bytes, in which a baseline names its schema
+
+
+def updating(path: Path, why: str, *words: str) -> str:
+    """The command that writes the baseline of a file."""
+    where = () if path == BASELINE else ("--baseline", str(path))
+    return (
+        f'{shlex.join(["python", "-m", "gradproof", "baseline", "update", *words, *where])} --reason "{why}"'
+    )
+
+
+def creating(path: Path) -> str:
+    """The command that writes the first one."""
+    return updating(path, "the first baseline")
+
+
+CREATE, RENEW = creating(BASELINE), updating(BASELINE, "why", "--anew")
 
 
 class Number(float):
@@ -106,13 +122,14 @@ class File(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[Expected]
 
 
-def read(path: Path, create: str = CREATE, renew: str = RENEW) -> Baseline:
-    """The baseline of a file; `create` and `renew` are the commands that a message names.
+def read(path: Path, create: str = "", renew: str = "") -> Baseline:
+    """The baseline of a file; `create` and `renew` are the commands that a message names, if not the usual.
 
     Raises:
         Untrusted: The file is missing, cut short, of another schema, edited by hand, has a row twice, or a
             value that no row can have. The message says what to do.
     """
+    create, renew = create or creating(path), renew or updating(path, "why", "--anew")
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -120,6 +137,10 @@ def read(path: Path, create: str = CREATE, renew: str = RENEW) -> Baseline:
     try:
         found = msgspec.json.decode(text, type=File, dec_hook=_number)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        if _is_another(text):  # it may be a source, which nobody must be told to delete
+            raise Untrusted(
+                f"{path} is damaged, or no baseline at all: {problem}; restore it, or name a baseline"
+            ) from None
         raise Untrusted(f"{path} is damaged: {problem}; restore it, or write it anew: {renew}") from None
     rows: dict[Row, Expected] = {}
     for row in found.rows:
@@ -137,6 +158,11 @@ def read(path: Path, create: str = CREATE, renew: str = RENEW) -> Baseline:
             f"anew: {renew}"
         )
     return Baseline(found.seed, tuple(found.updates), rows)
+
+
+def _is_another(text: bytes) -> bool:
+    """Whether a file holds something else than a baseline, or than what is left of one."""
+    return bool(text.strip(b" \t\r\n{}")) and b'"schema"' not in text[:HEAD]
 
 
 def write(path: Path, baseline: Baseline) -> None:

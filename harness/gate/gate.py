@@ -81,6 +81,9 @@ class Gate:
         if before is None:
             if record.outcome in {Outcome.UNAVAILABLE, Outcome.SKIPPED}:
                 return  # nothing is expected of it, and nothing was run
+            if record.outcome is Outcome.ERROR:  # which is nothing that a baseline could have
+                self.findings.append(Finding(Level.FAIL, Kind.ERROR, row, "", record.diagnosis, record))
+                return
             level = Level.FAIL if record.outcome.failing or self._policy.strict else Level.WARN
             now = in_words(record.verdict, record.outcome)
             self.findings.append(Finding(level, Kind.NEW, row, "", now, record))

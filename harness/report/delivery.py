@@ -21,6 +21,7 @@ from harness.report.screen import Screen
 from harness.report.tables import NAMES, Table
 from harness.runs.failure import argument_of, group_text
 from harness.runs.record import Record
+from harness.runs.writing import writing
 from harness.verdicts import Outcome, Verdict
 
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
@@ -34,10 +35,15 @@ ONE_TABLE = frozenset({"csv"})
 
 @contextmanager
 def whatever_the_reader_does() -> Iterator[None]:
-    """Write to a reader that may go away (head, less): what it wanted it has, and the exit code is ours."""
+    """Write to a reader that may go away (head, less): what it wanted it has, and the exit code is ours.
+
+    Raises:
+        Unwritten: Something cannot be written.
+    """
     try:
-        yield
-        sys.stdout.flush()
+        with writing():
+            yield
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

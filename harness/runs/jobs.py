@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from harness.runs.raised import staying
 from harness.selection import Untrusted
 
 Item = TypeVar("Item")
@@ -58,8 +59,9 @@ class Job(Generic[Item, Result]):
 
 def answer(request: bytes) -> bytes:
     """The answer to a request of a job, in the process that works."""
-    do, items = pickle.loads(request)
-    return msgspec.msgpack.encode(do(items), enc_hook=_plain)
+    with staying():  # pebble would raise it in the process that asked, and end that
+        do, items = pickle.loads(request)
+        return msgspec.msgpack.encode(do(items), enc_hook=_plain)
 
 
 def _plain(value: Any) -> Any:

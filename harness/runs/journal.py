@@ -15,23 +15,25 @@ import msgspec
 from harness.cases.plugins import listed_files
 from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.record import Cell, Record, Row, from_json, to_json
-from harness.selection import Untrusted, UsageError
+from harness.runs.writing import writing
+from harness.selection import Scope, Untrusted, UsageError
 from harness.verdicts import Outcome
 
 PACKAGES = ("reference", "oracles", "harness")
 
 
-class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of a run's file: `code` is a digest of the sources that ran."""
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The first line of a run's file: `code` is a digest of the sources that ran, `scope` what was asked."""
 
     schema: Literal[1]
     fingerprint: Fingerprint
     code: str
+    scope: Scope | None = None
 
     @classmethod
-    def of_this_run(cls) -> Header:
+    def of_this_run(cls, scope: Scope | None = None) -> Header:
         """The header of a run of this code on this machine."""
-        return cls(1, fingerprint(), code_digest())
+        return cls(1, fingerprint(), code_digest(), scope)
 
 
 @cache
@@ -62,18 +64,29 @@ class Journal:
 
     begun: ClassVar[list[Journal]] = []
 
-    def __init__(self, path: Path, go_on: bool = False) -> None:
-        """Begin the file, or go on after the last whole line of the one that is there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, go_on: bool = False, scope: Scope | None = None) -> None:
+        """Begin the file, or go on after the last whole line of the one that is there.
+
+        Raises:
+            UsageError: It cannot be written.
+        """
         self.path, self.rows = path, 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: BinaryIO = path.open("r+b" if go_on else "wb")
+        except OSError as problem:
+            raise UsageError(
+                f"the rows cannot be written to {path} ({problem.strerror or problem}); name a file in a "
+                "folder that takes files"
+            ) from None
         Journal.begun.append(self)
-        self._file: BinaryIO = path.open("r+b" if go_on else "wb")
         if go_on:
             whole = self._file.read().rfind(b"\n") + 1
             self._file.truncate(whole)
             self._file.seek(whole)
         else:
-            self._put(msgspec.json.encode(Header.of_this_run()))
+            with writing():
+                self._put(msgspec.json.encode(Header.of_this_run(scope)))
 
     def write(self, record: Record) -> None:
         """Add the line of a record."""
@@ -81,7 +94,8 @@ class Journal:
 
     def add(self, line: bytes) -> None:
         """Add a line."""
-        self._put(line)
+        with writing():
+            self._put(line)
         self.rows += 1
 
     def _put(self, line: bytes) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from harness.runs.jobs import Failure, Fate, Unit, answer
+from harness.runs.raised import refuse_silent_exit
 
 # A process is replaced after so many batches: what compilers keep for ever (jax: each traced function) goes.
 BATCHES_A_PROCESS = 100
@@ -21,7 +22,11 @@ GRACE_S = 60.0  # beyond the limits of what it holds, in which a pool must have 
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it has died: nobody else would stop what hangs here."""
+    """End this process when the one that started it has died: nobody else would stop what hangs here.
+
+    It does not end with 0 in the middle of its work either: pebble would wait for an answer.
+    """
+    refuse_silent_exit()
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

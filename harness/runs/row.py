@@ -22,13 +22,14 @@ from harness.proof.program import Examined, examine_derivative
 from harness.proof.question import Answer, Question, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.runs.known import KnownDefect
+from harness.runs.raised import raised_line
 from harness.runs.record import Cell, Record, Row, whereabouts
 from harness.runs.timing import Thunk, paired, yardstick
 from harness.subject.derivative import Array
 from harness.subject.tested import Programs, home_of
 from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
-from oracles.exact.program.errors import Undecided, Unsupported, first_line
+from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import Origin
 from oracles.exact_oracle import ExactOracle
 from oracles.frameworks.calls import Mend, Watched
@@ -53,8 +54,10 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=Outcome.FAIL, diagnosis=str(reason))
     except Undecided as reason:
         return _record(cell, verdict=Verdict.UNDECIDED, outcome=Outcome.FAIL, diagnosis=str(reason))
-    except Exception as problem:
-        return _record(cell, outcome=Outcome.ERROR, diagnosis=first_line(problem))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # a function that calls sys.exit() fails its row, and ends nothing
+        return _record(cell, outcome=Outcome.ERROR, diagnosis=raised_line(problem))
 
 
 def is_timed(case: Case, cell: Cell | Record, full: bool = False) -> bool:

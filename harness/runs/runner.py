@@ -16,13 +16,13 @@ from harness.cases.case import InputMaker
 from harness.cases.plugins import ORACLES, plugins
 from harness.runs.jobs import Job
 from harness.runs.known import known_defects
+from harness.runs.raised import raised_line
 from harness.runs.record import Cell, Record, Row
 from harness.runs.row import EXACT, REFERENCE, examine, first_call_s, is_timed, times
 from harness.runs.workers import HERE, Workers, spread
 from harness.selection import TIMEOUT_S, Scope, listed, matching
 from harness.verdicts import Outcome
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
-from oracles.exact.program.errors import first_line
 
 DTYPES = ("float64", "float32")
 FRAMEWORKS = ("jax", "jax-jit", "torch", "torch-compile")  # in which the document's cases are written
@@ -245,5 +245,7 @@ def with_times(record: Record, full: bool = False, first: bool = False) -> Recor
     try:
         own = {"first_call_time_s": first_call_s(case, oracle, record)} if first else {}
         return replace(record, **own, **times(case, oracle, record))
-    except Exception as problem:  # what raises only now is news, and the run goes on
-        return replace(record, outcome=Outcome.ERROR, diagnosis=first_line(problem))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # what raises only now is news, and the run goes on
+        return replace(record, outcome=Outcome.ERROR, diagnosis=raised_line(problem))

@@ -39,7 +39,8 @@ class Finding:
     Attributes:
         answer: At the smallest input that fails as badly as the worst; None where none fails.
         point: That input.
-        evaluations, first: How many inputs were asked, and which one was the first that failed.
+        evaluations, first: How many inputs were asked, by all hunts, and which one was the first that failed;
+            0 where other hunts found it.
         steps: How many more were asked to shrink it.
         open: Where nothing can be proven: the inputs, each with the reason.
         code: The check of that input as code.
@@ -59,13 +60,14 @@ class Finding:
     def notes(self) -> tuple[str, ...]:
         """What is worth saying, in words."""
         of = f" in {self.hunts} hunts" if self.hunts > 1 else ""
-        said = [f"search: {self.evaluations:,} inputs{of}, none of which fails"]
-        if self.answer and of:
-            said = [f"search: the worst one of {self.evaluations:,} inputs{of}, shrunk, is {FOUND!r}"]
+        asked = counted(self.evaluations)
+        said = [f"search: {asked}{of}, none of which fails"]
+        if self.answer and not self.first:
+            said = [f"search: the worst one of {asked}{of}, shrunk, is {FOUND!r}"]
         elif self.answer:
             said = [
-                f"search: of {self.evaluations:,} inputs number {self.first} was the first that failed; the "
-                f"worst one, shrunk, is {FOUND!r}",
+                f"search: of {asked} number {self.first} was the first that failed; the worst one, shrunk, "
+                f"is {FOUND!r}",
             ]
         said += [f"search: nothing is proven at {shown(point)}: {why}" for point, why in self.open]
         return tuple(said)
@@ -160,6 +162,11 @@ class Searched:
         return own.smallest(worst.point), own.spent
 
 
+def counted(inputs: int) -> str:
+    """So many inputs, in words."""
+    return f"{inputs:,} input{'' if inputs == 1 else 's'}"
+
+
 def kind(why: str) -> str:
     """A reason without its numbers."""
     return re.sub(r"\d+", "#", why)
@@ -187,10 +194,15 @@ def search(
     held = (p for p in (database.load(file, arrays) if file else []) if about.may_be(p))
     kept = [*held, *beside.points(arrays)]
     hunt, worst, first = about.hunt(count), None, 0
+
+    def asked() -> int:
+        """By those who hunted: to compare what others found is no hunt of its own."""
+        return beside.asked or hunt.spent
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for seen in hunt.failures(about.given, [*kept, *about.seeds()]):
-            first = first or seen.evaluations
+            first = first or (0 if beside.hunts else seen.evaluations)
             if worst is None or seen.score > worst.score:
                 worst = seen
             if worst.score.is_worst:
@@ -199,11 +211,11 @@ def search(
         if worst is None:
             if kept and file:
                 database.keep(file, [])
-            return Finding(None, None, hunt.spent + beside.asked, 0, 0, open_, None, max(1, beside.hunts))
+            return Finding(None, None, asked(), 0, 0, open_, None, max(1, beside.hunts))
         point, steps = about.smallest(hunt, worst)
         answer = about.ask(replace(about.question, probes=()), point)
     if file:
         others = [p for p in kept if p.key != point.key and score(hunt.ask(p)).fails]
         database.keep(file, [point, *others])
-    asked, hunts = hunt.spent + beside.asked, max(1, beside.hunts)
-    return Finding(answer, point, asked, first, steps, open_, code(point, answer), hunts)
+    hunts = max(1, beside.hunts)
+    return Finding(answer, point, asked(), first, steps, open_, code(point, answer), hunts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = tuple[Array, ...]
 Floating: TypeAlias = np.dtype[np.floating[Any]]
 REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
+Step: TypeAlias = Literal["reverse", "forward"]
+Mode: TypeAlias = Step | Literal["forward-over-reverse"]
 MAX_ORDER = 3
 Function = Callable[..., Any]
 

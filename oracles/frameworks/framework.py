@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -265,6 +265,7 @@ class Framework(ABC):
 
 
 NAMES = ("numpy", "jax", "torch")
+Name: TypeAlias = Literal["numpy", "jax", "torch"]
 
 
 @cache

@@ -194,7 +194,7 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels.softmax",), "'mykernels.softmax' names no function; write package.module:function"),
         (("nowhere:f", "--shape", "3"), "nowhere:f: No module named 'nowhere'; run where it can be imported"),
         (("mykernels:sofmax", "--shape", "3"), "mykernels has no sofmax; near matches: softmax"),
-        (("mykernels:number", "--shape", "3"), "mykernels:number must be a function, got a int"),
+        (("mykernels:number", "--shape", "3"), "mykernels:number must be a function, got an int"),
         (SOFTMAX, "no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz"),
         ((*SOFTMAX, "--shape", "3", "--grad", "mykernels:wrong"), "--vjp and --grad are both given"),
         ((*SOFTMAX, "--shape", "3", "--seed", "-1"), "--seed must be an integer >= 0, got -1"),
@@ -211,8 +211,8 @@ def test_an_empty_shape_is_nothing_compared(check):
             ("mykernels:affine", "--shape", "3", "--layer", "--order", "2"),
             "--mode and --order are for functions",
         ),
-        (("mykernels:affine", "--shape", "3"), "must be a function, got a Affine; --layer checks a layer"),
-        (("mykernels:number", "--shape", "3", "--layer"), "must be a layer, or what makes one, got a int"),
+        (("mykernels:affine", "--shape", "3"), "must be a function, got an Affine; --layer checks a layer"),
+        (("mykernels:number", "--shape", "3", "--layer"), "must be a layer, or what makes one, got an int"),
         (("mykernels:softmax", "--shape", "3", "--layer"), "mykernels:softmax cannot be called"),
         (("mykernels:affine", "--shape", "3", "--layer", "--kwargs", "{}", "--kwargs", "{}"), "--kwargs"),
         ((*SOFTMAX, "--shape", "3", "--agrnums", "0"), "--argnums"),
@@ -229,12 +229,147 @@ def test_an_empty_shape_is_nothing_compared(check):
         ((*SOFTMAX, "--shape", "3", "--order", "5"), "order is 5; it must be 1, 2 or 3"),
         ((*SOFTMAX, "--inputs", "none.npz"), "there is no file none.npz; write one with numpy.savez"),
         ((*SOFTMAX, "--inputs", "mykernels.py"), "cannot be read"),
+        ((*SOFTMAX, "--inputs", "x.npz", "--shape", "3"), "--inputs x.npz and --shape 3 are both given"),
+        ((*SOFTMAX, "--shape", "9" * 14), "which does not fit into memory (Unable to allocate"),
+        ((*SOFTMAX, "--shape", "9" * 40), "which does not fit into memory (Maximum allowed"),
+        (
+            ("mykernels:slope", "--shape", "3", "--shape", "3"),
+            "slope() takes 1 positional argument but 2 were given; --shape is given once for each argument",
+        ),
+        (
+            ("mykernels:slope", "--shape", "3", "--kwargs", '{"axis": 1}'),
+            "slope() got an unexpected keyword argument 'axis'; --shape is given",
+        ),
+        (("mykernels:scaled", "--shape", "3"), "scaled() missing 1 required positional argument: 'y'; --"),
+        (
+            ("mykernels:scaled", "--vjp", "mykernels:backward", "--shape", "3", "--shape", "3"),
+            "backward() takes 2 positional arguments but 3 were given; --shape is given once",
+        ),
+        (
+            (
+                "torch.nn:Linear", "--layer", "--kwargs", '{"in_features": 3, "out_features": 2}',
+                "--shape", "4,3:float32", "--shape", "3",
+            ),
+            "Linear.forward() takes 2 positional arguments but 3 were given; --shape",
+        ),
+        (
+            (
+                "torch.nn:Linear", "--layer", "--kwargs", '{"in_features": 3, "out_features": 2}',
+                "--shape", "4,3",
+            ),
+            "its parameters are float32, and the arguments float64: add --dtype float32",
+        ),
+        ((*SOFTMAX, "--shape", "3", "--output", "/proc/x"), "--output /proc/x: nothing can be written in"),
+        ((*SOFTMAX, "--shape", "3", "--html", "/proc/x"), "--html /proc/x: nothing can be written in"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_checked_is_a_usage_error(tokens, said, check):
     code, text = check(*tokens)
     assert code == 2
     assert said in text
+    assert "Traceback" not in text
+
+
+def test_an_array_alone_is_no_file_of_arguments(check):
+    np.save("alone.npy", np.ones(3))
+    code, text = check(*SOFTMAX, "--inputs", "alone.npy")
+    assert code == 2
+    assert "--inputs alone.npy is not an .npz file, it holds one array; write numpy.savez" in text
+
+
+def test_a_damaged_archive_is_a_usage_error(check, tmp_path):
+    np.savez("whole.npz", x=np.ones(300))
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:200])
+    code, text = check(*SOFTMAX, "--inputs", "torn.npz")
+    assert (code, "--inputs torn.npz cannot be read" in text) == (2, True)
+
+
+BROKEN = """
+import os
+import numpy as np
+
+def square(x): return x * x
+def weights(x): return x * np.load("no-weights.npy")
+def gone(x): raise BrokenPipeError(32, "the worker went away")
+def wrong_value(x): raise ValueError("seed must be even")
+def deep(x): return deep(x)
+"""
+
+
+@pytest.fixture
+def broken(check, tmp_path, monkeypatch):
+    """The same with a module of one's own text, which is at line 1."""
+
+    def say(text, *tokens):
+        (tmp_path / "mybroken.py").write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, "mybroken", raising=False)
+        return check(*tokens, "--shape", "3")
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("weights", "FileNotFoundError: [Errno 2] No such file or directory: 'no-weights.npy'"),
+        ("gone", "BrokenPipeError: [Errno 32] the worker went away"),
+        ("wrong_value", "ValueError: seed must be even"),
+        ("deep", "RecursionError: "),
+    ],
+)
+def test_what_the_function_raises_is_shown_with_its_own_lines_alone(name, said, broken):
+    code, text = broken(BROKEN, f"mybroken:{name}")
+    place = next(k for k, line in enumerate(BROKEN.splitlines(), 1) if f"def {name}(" in line)
+    assert code == 1
+    assert text.startswith(f"gradproof: mybroken:{name} raises\n")
+    assert f'mybroken.py", line {place}, in {name}' in text
+    assert said in text
+    assert "harness" not in text
+    assert "written there" not in text
+    assert len(text.splitlines()) < 30
+
+
+ENDS = {
+    "sys.exit()": "import sys; sys.exit(0)",
+    "quit()": "raise SystemExit",
+    "GeneratorExit": "raise GeneratorExit",
+    "pytest.skip": "import pytest; pytest.skip('no')",
+}
+END_AT = "\ndef square(x): return x * x\ndef right(g, x): return 2 * x * g\n"
+
+
+@pytest.mark.parametrize("how", ENDS.values(), ids=ENDS)
+def test_a_module_that_ends_the_program_is_no_success(how, broken):
+    code, text = broken(f"{END_AT}{how}\n", "mybroken:square", "--vjp", "mybroken:right")
+    assert code == 2
+    assert "mybroken:square: importing mybroken: " in text
+    assert "mybroken.py, line 4 would end the program" in text
+
+
+@pytest.mark.parametrize("how", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("where", ["square(x)", "right(g, x)"])
+def test_a_function_that_ends_the_program_is_no_success(where, how, broken):
+    ending = END_AT.replace(f"{where}: return", f"{where}:\n    {how}\n    return")
+    code, text = broken(ending, "mybroken:square", "--vjp", "mybroken:right")
+    assert code == 1
+    line = ending.splitlines().index(f"    {how}") + 1
+    assert f"mybroken.py, line {line} would end the program; return a value, or raise an error" in text
+
+
+def test_a_module_that_cannot_be_read_as_python_is_a_usage_error(broken):
+    code, text = broken("def f(x: return", "mybroken:f")
+    assert code == 2
+    assert text.startswith("gradproof: mybroken:f: importing mybroken raises\n  File ")
+    assert "SyntaxError" in text
+    assert "importlib" not in text
+
+
+def test_a_module_that_raises_is_a_usage_error_with_its_line(broken):
+    code, text = broken("\n1 / 0\n", "mybroken:f")
+    assert code == 2
+    assert 'mybroken.py", line 2, in <module>' in text
+    assert "ZeroDivisionError: division by zero" in text
+    assert "importlib" not in text
 
 
 def test_boundary_values_are_chosen_by_name(check, monkeypatch):
@@ -336,11 +471,11 @@ def test_labels_are_drawn_as_integers(tokens, check):
 
 
 def test_what_the_code_raises_is_told_how_its_arguments_were_drawn(check):
-    with pytest.raises(IndexError) as raised:
-        check("mykernels:CrossEntropy", "--layer", "--shape", "4,3", "--shape", "4")
-    (note,) = raised.value.__notes__
-    assert "drawn by --shape 4,3 --shape 4, in float64" in note
-    assert "labels below 10 are --shape 32:int64:10" in note
+    code, text = check("mykernels:CrossEntropy", "--layer", "--shape", "4,3", "--shape", "4")
+    assert code == 1
+    assert "IndexError" in text
+    assert "drawn by --shape 4,3 --shape 4, in float64" in text
+    assert "labels below 10 are --shape 32:int64:10" in text
 
 
 def test_a_network_takes_its_target(check):
@@ -379,6 +514,7 @@ def test_the_table_goes_into_a_folder_in_every_format(check, tmp_path):
         ("residual_vjp and vjp are both given", "--residual-vjp and --vjp are both given"),
         ("bits_lost must be a number", "--bits-lost must be a number"),
         ("the order is 3 and axis=1", "the order is 3 and axis=1"),
+        ("known='no/file.toml' cannot be read", "--known no/file.toml cannot be read"),
     ],
 )
 def test_what_is_said_of_keywords_is_said_of_options(said, wanted):

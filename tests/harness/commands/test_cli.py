@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -561,3 +562,106 @@ def test_csv_on_a_screen_is_one_table(tokens, start, capsys):
 def test_a_table_that_there_is_not_says_so(tokens, code, said, capsys):
     assert run(words(f"report --case function_2 --oracle torch --quick {tokens}")) is code
     assert said in capsys.readouterr().err
+
+
+# -- what ends the program, or cannot be written ----------------------------------------------------------
+
+
+def test_a_closed_stdout_changes_no_exit_code(tmp_path):
+    text = (
+        "def square(x): return x * x\ndef right(g, x): return 2 * g * x\ndef wrong(g, x): return 3 * g * x\n"
+    )
+    (tmp_path / "mysquare.py").write_text(text, encoding="utf-8")
+    for name, code in (("right", 0), ("wrong", 1)):
+        given = ["mysquare:square", "--vjp", f"mysquare:{name}", "--shape", "3"]
+        command = f"{' '.join(HARNESS)} check {' '.join(given)} >&-"
+        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+        found = subprocess.run(
+            command, shell=True, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+            env=environment,
+        )  # fmt: skip
+        assert (found.returncode, found.stderr) == (code, "")
+
+
+def test_sigterm_ends_a_run_with_a_message_and_leaves_nothing(tmp_path):
+    tokens = ["report", *words("--case relu --case softmax --case sigmoid --oracle numpy --jobs 1")]
+    path = tmp_path / "records.jsonl"
+    process = subprocess.Popen(
+        [*HARNESS, *tokens, "--output", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(6000):
+        if path.exists() and path.read_bytes().count(b"\n") >= 2:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert re.fullmatch(r"gradproof: ended by SIGTERM; \d+ rows? in \S+ stay; .*\n", err)
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ("baseline diff --case x", "Options are --baseline, --anew, --from, --jobs, --timeout."),
+        ("baseline diff --jops 1", "Did you mean --jobs?"),
+        ("report --xyzzy", " report --help` lists all."),
+    ],
+)
+def test_an_unknown_option_is_told_what_there_is(tokens, said, capsys):
+    assert run(words(tokens)) is ExitCode.USAGE
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (
+            "report --case relu --quick --output /proc/x",
+            "--output /proc/x: nothing can be written in /proc/x",
+        ),
+        (
+            "atlas --functions torch.sin --output /proc/x",
+            "--output /proc/x: nothing can be written in /proc/x",
+        ),
+        (
+            "gate --case relu --save {folder}",
+            "--save {folder} is a folder; name a file, such as {folder}/run",
+        ),
+        ("gate --case relu --save /proc/x/y", "the rows cannot be written to /proc/x/y"),
+        ("baseline update --reason why --baseline /proc/x/y", "--baseline /proc/x/y: nothing can be written"),
+        ("atlas diff {folder}/a {folder}/b", "there is no atlas at {folder}/a; `atlas --output DIR` writes"),
+        ("atlas diff {folder} {folder}", "there is no atlas at {folder}; `atlas --output DIR` writes"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_said_before_the_work(tokens, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(runner, "run_cell", lambda *_: pytest.fail("it was begun"))
+    options = ["--baseline", "reports/baseline.json", "--jobs", "0"] if tokens.startswith("gate") else []
+    assert run([*words(tokens.format(folder=tmp_path)), *options]) is ExitCode.USAGE
+    assert said.format(folder=tmp_path) in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_traceback(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    monkeypatch.setattr(command, "deliver", full)
+    assert run([*SMALL, "--format", "text"]) is ExitCode.FAILED
+    text = capsys.readouterr().err
+    assert text == (
+        "gradproof: [Errno 28] No space left on device: 'somewhere': nothing more can be written there\n"
+    )
+
+
+def test_what_cannot_be_read_is_not_said_to_be_unwritten(monkeypatch, capsys):
+    def unread(*_, **__):
+        raise OSError(5, "Input/output error", "somewhere")
+
+    monkeypatch.setattr(command, "run", unread)
+    assert run(SMALL) is ExitCode.FAILED
+    # The line that raises is of this file: whoever's it is, it is shown.
+    assert "written" not in capsys.readouterr().err

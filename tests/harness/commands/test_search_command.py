@@ -1,6 +1,7 @@
 """The command `search`: a check that looks for the worst input, and prints it as code."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,7 @@ def test_many_hunts_find_the_same_here_and_in_processes(capsys):
     here = capsys.readouterr().out
     assert re.match(r"seed 0: number \d+ of 40 inputs failed first; .* bits lost at \[710\.", here)
     assert "\nseed 1: number " in here
-    assert "search: the worst one of " in here
-    assert " inputs in 2 hunts, shrunk, is 'search'" in here
+    assert "search: the worst one of 80 inputs in 2 hunts, shrunk, is 'search'" in here
     database = next(Path(".gradproof/search").iterdir())
     database.unlink()
     assert run([*hunts, "--jobs", "1"]) == 1
@@ -64,6 +64,39 @@ def test_many_hunts_find_the_same_here_and_in_processes(capsys):
 def test_hunts_that_find_nothing_say_how_many_inputs_they_asked(capsys):
     options = ["--vjp", f"{SUBJECTS}:right_softplus_vjp", "--evaluations", "20", "--probes", "none"]
     assert run(["search", f"{SUBJECTS}:softplus", *options, "--hunts", "2"]) == 0
-    assert re.search(r"search: \d\d inputs in 2 hunts, none of which fails", capsys.readouterr().out)
+    out = capsys.readouterr().out
+    assert re.findall(r"seed \d: (\d+) inputs", out) == ["20", "20"]
+    assert "search: 40 inputs in 2 hunts, none of which fails" in out
     assert run(["search", f"{SUBJECTS}:softplus", "--hunts", "0"]) == 2
     assert "--hunts must be an integer >= 1, got 0" in capsys.readouterr().err
+
+
+def test_one_input_is_one(capsys):
+    options = ["--vjp", f"{SUBJECTS}:right_softplus_vjp", "--evaluations", "1", "--probes", "none"]
+    assert run(["search", f"{SUBJECTS}:softplus", *options]) == 0
+    assert "search: 1 input, none of which fails" in capsys.readouterr().out
+
+
+def test_many_hunts_of_what_cannot_be_checked_say_so(capsys):
+    assert run(["search", f"{SUBJECTS}:softplus", "--hunts", "2"]) == 1
+    assert "unsupported\n  NumPy does not differentiate" in capsys.readouterr().out
+
+
+def test_how_many_are_asked_is_said_by_one_option(capsys):
+    assert run(["search", f"{SUBJECTS}:softplus", "--evaluations", "50", "--search", "70"]) == 2
+    assert "--search 70 is for `check`; here --evaluations says how many" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", ["0", "1"])
+def test_a_hunt_whose_input_ends_the_program_has_failed(jobs, tmp_path, monkeypatch, capsys):
+    text = (
+        "def sq(x): return x * x\n\ndef back(g, x):\n    return 2 * g * x if max(abs(x)) < 1e9 else exit(0)\n"
+    )
+    (tmp_path / "myending.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    hunts = ["search", "myending:sq", "--vjp", "myending:back", "--evaluations", "40", "--hunts", "2"]
+    assert run([*hunts, "--jobs", jobs]) == 1
+    out, err = capsys.readouterr()
+    place = "myending.py, line 4 would end the program"
+    assert f"seed 0: SystemExit(0) in {tmp_path}/{place}" in out
+    assert place in err

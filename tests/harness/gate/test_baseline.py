@@ -394,15 +394,41 @@ def test_a_forged_digest_is_what_it_takes():
 
 
 def test_a_file_that_is_not_there_says_how_to_create_it(path):
-    with pytest.raises(Untrusted, match=re.escape(f"no baseline at {path}; create it: {module.CREATE}")):
+    with pytest.raises(
+        Untrusted, match=re.escape(f"no baseline at {path}; create it: {module.creating(path)}")
+    ):
         read(path)
+
+
+def test_the_command_that_creates_or_renews_names_the_file(path):
+    path.parent.mkdir(parents=True)
+    elsewhere = path.with_name("else where.json")
+    with pytest.raises(Untrusted, match=re.escape(f"baseline update --baseline '{elsewhere}' --reason")):
+        read(elsewhere)
+    elsewhere.write_bytes(TEXT[:50])
+    with pytest.raises(Untrusted, match=re.escape(f"baseline update --anew --baseline '{elsewhere}'")):
+        read(elsewhere)
+
+
+@pytest.mark.parametrize("text", [b"def test_a():\n    pass\n", b'{"name": "a package"}', b"null"])
+def test_nobody_is_told_to_overwrite_or_delete_what_is_no_baseline(text, path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    with pytest.raises(
+        Untrusted, match=r"is damaged, or no baseline at all: .*; restore it, or name"
+    ) as said:
+        read(path, renew="delete it")
+    assert "delete" not in str(said.value)
+    assert "anew" not in str(said.value)
 
 
 @pytest.mark.parametrize(
     "text", [TEXT[:50], TEXT.replace(b'"seed": 3', b'"seed": 4'), TEXT.replace(b'"sum"', b'"relu"')]
 )
 def test_a_refusal_says_how_to_go_on(text):
-    with pytest.raises(Untrusted, match=re.escape(module.RENEW)):
+    with pytest.raises(
+        Untrusted, match=r"python -m gradproof baseline update --anew --baseline \S+ --reason"
+    ):
         read_back(text)
 
 

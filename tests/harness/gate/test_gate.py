@@ -75,7 +75,7 @@ UNTIMED = {"expected": [timed(1.0)], "came": [record()]}
         ({**ALONE, "expected": []}, [(Kind.NEW, Level.WARN)]),
         ({**ALONE, "expected": [], "strict": True}, [(Kind.NEW, Level.FAIL)]),
         ({"expected": [], "came": [record(**WRONG)]}, [(Kind.NEW, Level.FAIL)]),
-        ({"expected": [], "came": [record(**ERROR)]}, [(Kind.NEW, Level.FAIL)]),
+        ({"expected": [], "came": [record(**ERROR)]}, [(Kind.ERROR, Level.FAIL)]),
         ({"expected": [], "came": [record(**ABSENT)], "strict": True}, []),
         ({**SLOW, "again": [timed(3.0)]}, [(Kind.SLOWER, Level.FAIL)]),
         ({**SLOW, "again": [timed(1.0)]}, []),

@@ -8,7 +8,8 @@ import pytest
 from harness.runs import journal
 from harness.runs.journal import Header, Journal, is_same_result, read_header, read_lines, read_records
 from harness.runs.record import Record, to_json
-from harness.selection import Untrusted, UsageError
+from harness.runs.writing import Unwritten
+from harness.selection import Scope, Untrusted, UsageError
 from harness.verdicts import Outcome, Verdict
 
 
@@ -32,6 +33,36 @@ def test_a_run_says_of_what_machine_and_code_it_is(path):
     write(path)
     assert read_header(path) == Header.of_this_run()
     assert list(read_lines(path)) == []
+
+
+def test_a_run_says_which_rows_were_asked_for(path):
+    scope = Scope(case=("relu",), quick=True)
+    with Journal(path, scope=scope):
+        pass
+    assert read_header(path).scope == scope
+
+
+def test_where_no_file_can_be_is_a_usage_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        UsageError, match=r"the rows cannot be written to .*file/run.jsonl \(.*\); name a file"
+    ):
+        Journal(tmp_path / "file" / "run.jsonl")
+
+
+def test_a_full_disk_is_said_as_such(path, monkeypatch):
+    with Journal(path) as kept:
+
+        class Full:
+            def __getattr__(self, name):
+                return getattr(own, name)
+
+            def write(self, _):
+                raise OSError(28, "No space left on device")
+
+        own, kept._file = kept._file, Full()
+        with pytest.raises(Unwritten, match="No space left on device: nothing more can be written there"):
+            kept.write(record())
 
 
 def test_a_file_of_rows_alone_has_no_header(tmp_path):

@@ -12,16 +12,19 @@ import pytest
 from harness.runs import processes
 from harness.runs.jobs import Failure, Fate, Job, Unit
 from harness.runs.processes import Processes
+from harness.runs.raised import Ended
 from harness.runs.workers import HERE, Workers, spread
 from harness.selection import Untrusted, UsageError
 from tests.harness.runs.treacherous import (
     batches,
+    ending,
     job,
     odd,
     raising,
     results_and_lost,
     square,
     treacherous,
+    vanishing,
     waiting,
 )
 
@@ -37,6 +40,17 @@ def test_a_process_that_dies_or_hangs_costs_its_item_alone():
 def test_what_the_work_itself_raises_ends_the_run():
     with pytest.raises(ArithmeticError, match=r"cannot do \[0, 1, 2\]"):
         list(spread(job(raising), batches(1), Workers(1)))
+
+
+def test_work_that_would_end_the_process_that_asks_is_an_error():
+    with pytest.raises(Ended, match=r"SystemExit\(0\) in .*treacherous.py, line \d+ would end the program"):
+        list(spread(job(ending), batches(2), Workers(1)))
+
+
+def test_a_process_that_ends_with_0_in_the_middle_of_its_work_is_not_waited_for():
+    found, lost = results_and_lost(spread(job(vanishing), batches(2), Workers(1), timeout_s=100.0))
+    assert found == [0, 1, 4, 9, 25]
+    assert lost == {4: "the process that ran it ended with exit code 1"}
 
 
 def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():

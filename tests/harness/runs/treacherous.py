@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def deadly(items):
 
 def raising(items):
     raise ArithmeticError(f"cannot do {items}")
+
+
+def ending(items):
+    """Item 4 would end the process that asks, with success."""
+    if 4 in items:
+        sys.exit(0)
+    return square(items)
+
+
+def vanishing(items):
+    """Item 4 ends its process as if all were well."""
+    if 4 in items:
+        os._exit(0)
+    return square(items)
 
 
 def odd(items):
