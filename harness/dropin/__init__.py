@@ -3,8 +3,9 @@
 `from harness.dropin import gradcheck` instead of `from torch.autograd import gradcheck`, and `check_grads`
 instead of `jax.test_util`'s. What is `wrong` or `miscomputed` raises as the original does; what is
 `imprecise` warns. The original's other checks (undefined and zero gradients, batches, nondeterminism, dtypes)
-still run. What the original rejects passes only where it is proven right. Where nothing can be proven the
-original decides, and the check says so. `settings` change that.
+still run. What a probe alone finds warns: no test called the gradient so. What the original rejects passes
+only where it is proven right, and the function does not move with what it holds constant. Where nothing can
+be proven the original decides, and the check says so. `settings` change that.
 """
 
 from harness.dropin.jax_checks import check_grads, check_jvp, check_vjp

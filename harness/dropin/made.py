@@ -22,8 +22,11 @@ from oracles.exact.program.errors import first_line
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 LOOSE = {"atol": 1e30, "rtol": 0.0}
-# A solver in a gradient that ends at an absolute tolerance may not end along a scaled cotangent.
+# A solver in a gradient that ends at an absolute tolerance may not end along a scaled cotangent, and JAX's
+# loops cannot be stopped.
 PROBES = tuple(probe for probe in Probe if probe not in {Probe.SCALED_UP, Probe.SCALED_DOWN})
+# Of a derivative of a derivative these cost more than half of the check, and the first is asked along them.
+AT_FIRST = {Probe.ONES, Probe.ZEROS}
 HOME = {name: home for home, names in HOMES.items() for name in names}
 
 
@@ -155,6 +158,12 @@ def outcome(run: Callable[[], Any]) -> Outcome:
             return Outcome(raised=raised)
 
 
+def probes_of(mode: str | Sequence[str]) -> tuple[Probe, ...]:
+    """The probes of this derivative."""
+    first = isinstance(mode, str) or len(mode) == 1
+    return PROBES if first else tuple(probe for probe in PROBES if probe not in AT_FIRST)
+
+
 def note_unused(given: dict[str, Any], usual: dict[str, Any]) -> None:
     """Say once that a tolerance is not used."""
     if all(given[name] == usual[name] for name in usual):
@@ -224,8 +233,8 @@ def decide(
 ) -> Any:
     """Ask; pass, fail, warn, or let the original decide.
 
-    A gradient that the original rejects passes only where it is proven right. What is imprecise, and what
-    probes find, is then no warning: it fails.
+    A gradient that the original rejects passes only where it is proven right (`held`: and nothing moves that
+    is held constant). What is imprecise, and what probes find, is then no warning: it fails.
 
     Args:
         checker: The name of the original.

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
-from harness.dropin.made import PROBES, Answer, answer_of, unheard
+from harness.dropin.held import as_differences_see, digits_of
+from harness.dropin.made import Answer, answer_of, probes_of, unheard
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE, signed
 from harness.verdicts import Standing
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.formats import format_of
 from oracles.exact.program.patterns import is_sparse
 from oracles.frameworks.torch_gradients import Gradients, filled, on_host, several
 from oracles.frameworks.torch_modules import is_trained
@@ -53,13 +53,13 @@ class Asked:
             Undecided: It is right along one direction, and that says nothing of the original's.
         """
         found = self.ask()
-        if answer_of(found) is Answer.PASS and not found.is_empty:
-            formats = [p.judgement.narrowest or p.dtype for p in found.parts if p.judgement]
-            with unheard():
-                holds = self.add_up(whole, min(format_of(name).digits for name in formats))
-            if not holds:
-                raise Undecided("it is right along one direction, and not the sum of those along its pieces")
-        return found
+        if answer_of(found) is not Answer.PASS or found.is_empty:
+            return found
+        with unheard():
+            holds = self.add_up(whole, digits_of(found))
+        if not holds:
+            raise Undecided("it is right along one direction, and not the sum of those along its pieces")
+        return as_differences_see(found)
 
 
 def questions_of(
@@ -202,7 +202,7 @@ def _check(
 ) -> Result:
     return check_gradient(
         function, tuple(arguments), argnums=argnums, mode=mode, framework="torch",
-        probes=PROBES, upstream="fail", **others,
+        probes=probes_of(mode), upstream="fail", **others,
     )  # fmt: skip
 
 
