@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from harness.selection import UsageError
 from harness.settings import TABLE, listed_cases
+from oracles.exact.program.words import kind_of
 
 ORACLES, CASES = "harness.oracles", "harness.cases"
 Item = TypeVar("Item")
@@ -91,5 +92,5 @@ def _items(load: Callable[[], Any], kind: type[Item], whose: str, advice: str) -
     for item in items:
         if not isinstance(item, kind):
             wanted = kind.__name__
-            raise UsageError(f"{whose} gives a {type(item).__name__}; {wanted}, or several, is wanted")
+            raise UsageError(f"{whose} gives {kind_of(item)}; {wanted}, or several, is wanted")
         yield item

@@ -16,7 +16,7 @@ from harness.check import check_gradient
 from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
 from harness.commands.pages import confirmed
-from harness.commands.phrasing import a, as_command, in_options
+from harness.commands.phrasing import as_command, in_options
 from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
@@ -32,6 +32,7 @@ from harness.verdicts import ExitCode, Verdict
 from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
 from oracles.frameworks.framework import NAMES
 
 FUNCTIONS = ("spec", "vjp", "residual_vjp", "grad", "surrogate")  # what else is named on the command line
@@ -172,7 +173,7 @@ def _refuse_other_dtype(name: str, layer: Any, args: Sequence[Any], problem: Run
 
 def _made(name: str, maker: Any, kwargs: dict[str, Any]) -> Any:
     if not callable(maker):
-        raise UsageError(f"{name} must be a layer, or what makes one, got {a(type(maker).__name__)}")
+        raise UsageError(f"{name} must be a layer, or what makes one, got {kind_of(maker)}")
     try:
         return maker(**kwargs)
     except TypeError as problem:

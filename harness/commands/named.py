@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from harness.commands.options import CheckOptions
-from harness.commands.phrasing import a
 from harness.runs.raised import Ended, staying, told
 from harness.selection import UsageError
 from harness.subject.derivative import Array, signed
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
 
 INTEGERS = ("bool", "uint8", "int8", "int16", "int32", "int64")
 
@@ -32,7 +32,7 @@ def imported(path: str) -> Callable[..., Any]:
     found = named(path)
     if not callable(found):
         layer = "; --layer checks a layer" if hasattr(found, "forward") else ""
-        raise UsageError(f"{path} must be a function, got {a(type(found).__name__)}{layer}")
+        raise UsageError(f"{path} must be a function, got {kind_of(found)}{layer}")
     function: Callable[..., Any] = found
     return function
 

@@ -21,11 +21,6 @@ def in_options(text: str) -> str:
     return ASSIGNED.sub(lambda m: " ".join(filter(None, (_option(m[1]), m[3] or m[4]))), text)
 
 
-def a(noun: str) -> str:
-    """The noun with its article as it is spoken: an int, an ndarray, a uint8."""
-    return f"{'an' if noun.lower().startswith((*'aeio', 'nd')) else 'a'} {noun}"
-
-
 def _option(name: str) -> str:
     return f"--{name.strip('_').replace('_', '-')}"
 

@@ -12,6 +12,7 @@ import numpy as np
 from harness.subject.derivative import Array
 from harness.subject.target import ComplexName
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.words import kind_of, many
 from oracles.frameworks.framework import Gradient, Native, Subject
 
 # Exact in every dtype, so a linear function of the cotangent gives exactly as much; the second is for where
@@ -166,13 +167,17 @@ def _device(native: Native) -> str:
 def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
     """Why a result is no gradient: a number of parts, a None, a shape or a dtype."""
     if len(gradients) != len(expected):
-        return [Misfit("", f"{len(gradients)} gradients for {len(expected)} differentiated arguments")]
+        return [
+            Misfit(
+                "", f"{many(len(gradients), 'gradient')} for {many(len(expected), 'differentiated argument')}"
+            )
+        ]
     found = []
     for got, (name, argument) in zip(gradients, expected, strict=True):
         if got is None:
             found.append(Misfit(name, "no gradient (None), which is not a zero gradient", True))
         elif got.dtype.kind in "OSU" and not got.shape:
-            found.append(Misfit(name, f"a {type(got.item()).__name__} instead of an array"))
+            found.append(Misfit(name, f"{kind_of(got.item())} instead of an array"))
         elif isinstance(name, ComplexName) and got.dtype.kind != "c" and got.shape == argument.shape[:-1]:
             found.append(Misfit(name, f"dtype {got.dtype}: real numbers, and the argument is complex"))
         elif got.shape != argument.shape:

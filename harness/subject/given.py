@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
 from harness.selection import near_matches
+from oracles.exact.program.words import kind_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,7 +98,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} is a {type(value).__name__}; pass a dictionary of keyword arguments")
+        raise ValueError(f"{name} is {kind_of(value)}; pass a dictionary of keyword arguments")
     for key in value:
         if not isinstance(key, str):
             raise ValueError(f"{name} has the key {key!r}; keyword arguments have names")
@@ -111,7 +112,7 @@ def function(name: str, value: Any) -> Any:
         ValueError: It cannot be called.
     """
     if not callable(value):
-        raise ValueError(f"{name} is a {type(value).__name__}; pass a function")
+        raise ValueError(f"{name} is {kind_of(value)}; pass a function")
     return value
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.subject.derivative import Array
 from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.program.words import kind_of
 
 PARAMETERS, GRADIENTS = "params", "grads"
 KEPT = ("_", "running_", "moving_")  # what a layer collects, by custom
@@ -101,7 +102,7 @@ class Layer:
         kind = dict if isinstance(listed, dict) else (list, tuple)
         if not isinstance(grads, kind):
             raise ValueError(
-                f"{type(ran).__name__} has `params`, a {type(listed).__name__}, and `grads` is "
+                f"{type(ran).__name__} has `params`, {kind_of(listed)}, and `grads` is "
                 f"{'missing' if grads is None else type(grads).__name__}; after backward it holds the "
                 "gradients under the same keys, or in the same order"
             )

@@ -19,6 +19,7 @@ from harness.subject.derivative import Array
 from harness.subject.layers import Call
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
 
 METHODS = ("loss", "gradient")
 
@@ -62,7 +63,7 @@ class Network:
         found = self._run(copy.deepcopy(net), "gradient", x)
         if not isinstance(found, dict):
             raise ValueError(
-                f"{type(net).__name__}.gradient returns a {type(found).__name__}; it returns a dictionary "
+                f"{type(net).__name__}.gradient returns {kind_of(found)}; it returns a dictionary "
                 "with the keys of params"
             )
         self.faults = [

@@ -17,6 +17,7 @@ from oracles.exact.program.complex import REAL
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten, is_complex, is_floating
+from oracles.exact.program.words import kind_of, many
 from oracles.frameworks.framework import (
     NAMES,
     Framework,
@@ -31,6 +32,7 @@ from oracles.frameworks.framework import (
 Function = Callable[..., Any]
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
 ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
+
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 
@@ -185,7 +187,7 @@ def target_of(
         Unsupported: The function returns nothing that has a gradient.
     """
     if not isinstance(args, tuple | list):
-        raise ValueError(f"args is a {type(args).__name__}; pass a tuple, (x,) for one argument")
+        raise ValueError(f"args is {kind_of(args)}; pass a tuple, (x,) for one argument")
     if named is not None and named not in NAMES:
         raise ValueError(f"framework is {named!r}; it must be one of {', '.join(NAMES)}")
     state = current()
@@ -359,7 +361,7 @@ def _unjudged(leaf: Any) -> tuple[str, str] | None:
 
 def _what(leaves: Sequence[Sequence[Any]], k: int) -> str:
     if not isinstance(k, int) or not 0 <= k < len(leaves):
-        return f", and the function got {len(leaves)} arguments"
+        return f", and the function got {many(len(leaves), 'argument')}"
     kinds = set(map(_kind, leaves[k]))
     return f", which holds {', '.join(sorted(kinds)) or 'nothing'}"
 

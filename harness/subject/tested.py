@@ -16,6 +16,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten, is_complex
+from oracles.exact.program.words import kind_of
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
@@ -258,7 +259,7 @@ class First(Derived):
         found = self.forward(*args, **kwargs)
         if not isinstance(found, tuple | list) or len(found) != 2:
             several = isinstance(found, tuple | list)
-            what = f"{len(found)} values" if several else f"a {type(found).__name__}"
+            what = f"{len(found)} values" if several else kind_of(found)
             raise ValueError(
                 f"with residual_vjp= the function must return (result, residuals); it returns {what}"
             )

@@ -132,7 +132,7 @@ def test_beside_an_argument_with_numbers_an_empty_one_is_no_matter():
 
 @pytest.mark.parametrize(("vjp", "message"), [
     (lambda g, x: None, "no gradient (None), which is not a zero gradient"),
-    (lambda g, x: (g, g), "2 gradients for 1 differentiated arguments"),
+    (lambda g, x: (g, g), "2 gradients for 1 differentiated argument"),
     (lambda g, x: 2 * g[:1] * x[:1], "shape (1,) instead of (3,)"),
     (lambda g, x: (2 * g * x).astype("float32"), "dtype float32 instead of float64"),
 ])  # fmt: skip
@@ -293,14 +293,14 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"spec": square, "surrogate": square}, "spec and surrogate are both given; "),
     ({"args": (np.arange(3),)}, r"nothing to differentiate \(dtypes: int64\); allowed are bfloat16, "),
     ({"args": ()}, r"so there is nothing to differentiate \(dtypes: none\); "),
-    ({"argnums": 1}, "argnums has 1, and the function got 1 arguments; the floating arguments are 0"),
-    ({"argnums": (0, -2)}, "argnums has -2, and the function got 1 arguments; the floating arguments are 0"),
+    ({"argnums": 1}, "argnums has 1, and the function got 1 argument; the floating arguments are 0"),
+    ({"argnums": (0, -2)}, "argnums has -2, and the function got 1 argument; the floating arguments are 0"),
     ({"argnums": 1, "args": (X, np.arange(3))}, "argnums has 1, which holds int64; the floating arguments "),
     ({"argnums": 1, "args": (X, X > 0)}, "argnums has 1, which holds bool; the floating arguments are 0"),
     ({"argnums": (0, 0)}, "argnums has 0 twice; name each argument once"),
     ({"argnums": ()}, "argnums is empty; name at least one argument, or leave it out"),
     ({"cotangent": np.ones(2)}, r"the cotangent has shape \(2,\); the function's value has \(3,\)"),
-    ({"args": X}, r"args is a ndarray; pass a tuple, \(x,\) for one argument"),
+    ({"args": X}, r"args is an ndarray; pass a tuple, \(x,\) for one argument"),
     ({"mode": "backward"}, "mode is 'backward'; it must be one of reverse, forward, forward-over-reverse"),
     ({"order": 4}, "order is 4; it must be 1, 2 or 3"),
     ({"order": 2, "mode": "forward"}, "order is 2 with mode='forward'; only reverse mode has orders"),
@@ -308,8 +308,8 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"samples": -1}, "samples must be an integer >= 0, got -1"),
     ({"bits_lost": -1.0}, "bits_lost must be a number >= 0, got -1.0"),
     ({"bits_lost": float("nan")}, "bits_lost must be a number >= 0, got nan"),
-    ({"f": 3}, "f is a int; pass a function"),
-    ({"spec": X}, "spec is a ndarray; pass a function"),
+    ({"f": 3}, "f is an int; pass a function"),
+    ({"spec": X}, "spec is an ndarray; pass a function"),
 ])  # fmt: skip
 def test_a_bad_argument_is_said_with_what_is_allowed(more, message):
     with pytest.raises(ValueError, match=message):

@@ -185,7 +185,7 @@ def test_a_smooth_function_written_in_two_halves_has_one_slope_where_they_meet()
             lambda: exact_gradient(np.exp, (X,), bits=8),
         ),
         ("framework is 'theano'", lambda: exact_gradient(np.exp, (X,), framework="theano")),
-        ("args is a ndarray", lambda: exact_gradient(np.exp, X)),
+        ("args is an ndarray", lambda: exact_gradient(np.exp, X)),
         (r"cotangent has shape \(3,\)", lambda: exact_gradient(np.exp, (X,), cotangent=np.ones(3))),
         ("no argument holds floating numbers", lambda: exact_gradient(np.exp, (np.array([1, 2]),))),
     ],

@@ -68,7 +68,7 @@ def test_only_a_single_number_has_such_a_gradient(f, shapes):
     [
         ({"grad": loss, "vjp": loss}, "vjp and grad are both given; the gradient under test is one of them"),
         ({"grad": loss, "cotangent": np.ones(())}, "grad and cotangent are both given"),
-        ({"grad": 3}, "grad is a int; pass a function"),
+        ({"grad": 3}, "grad is an int; pass a function"),
         ({"grad": loss, "mode": "forward"}, "grad is given, and mode begins with forward"),
         ({"vjp": loss, "mode": ("forward", "reverse")}, "vjp is given, and mode begins with forward"),
     ],

@@ -172,7 +172,7 @@ def test_a_rule_may_branch_on_what_is_certain(operator):
     [
         (lambda x: x, lambda x: x, "is no operation that can have a rule: pass a function or ufunc of NumPy"),
         ("sinh", lambda x: x, "'sinh' is no operation that can have a rule"),
-        (np.unique, 3, "definition is a int; it is a function"),
+        (np.unique, 3, "definition is an int; it is a function"),
     ],
     ids=["the user's", "a name", "no function"],
 )

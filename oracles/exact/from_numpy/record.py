@@ -22,6 +22,7 @@ from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import FLOATS, Array
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
+from oracles.exact.program.words import kind_of
 
 ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array)
 
@@ -105,9 +106,7 @@ def output(tape: Tape, leaf: Any) -> Any:
     array = np.asarray(leaf)
     if array.dtype.name in FLOATS or array.dtype.kind in "iub":
         return tape.constant(array, array.dtype.name)
-    raise Unsupported(
-        f"the function returns a {type(leaf).__name__}; it must return arrays, or trees of them"
-    )
+    raise Unsupported(f"the function returns {kind_of(leaf)}; it must return arrays, or trees of them")
 
 
 def _check(k: int, leaf: Any) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from oracles.exact.program.words import kind_of
+
 Definition = Callable[..., Any]
 _definitions: dict[tuple[str, Any], Definition] = {}
 
@@ -25,7 +27,7 @@ def register_rule(operation: Any, definition: Definition) -> None:
     """
     key = _key(operation)
     if not callable(definition):
-        raise ValueError(f"definition is a {type(definition).__name__}; it is a function")
+        raise ValueError(f"definition is {kind_of(definition)}; it is a function")
     if key in _definitions:
         raise ValueError(f"{key[1]} is registered already; a rule is given once")
     _definitions[key] = definition

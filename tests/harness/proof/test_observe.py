@@ -43,7 +43,7 @@ def test_a_gradient_that_behaves_is_returned_and_nothing_is_said():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: g[:1], "1 gradients for 2 differentiated arguments"),
+        (lambda g: g[:1], "1 gradient for 2 differentiated arguments"),
         (lambda g: (*g, g[0]), "3 gradients for 2 differentiated arguments"),
         (lambda g: (g[0][None], g[1]), "x: shape (1, 3) instead of (3,)"),
         (lambda g: (g[0], g[1].sum()), "y: shape () instead of (3,)"),

@@ -1,0 +1,14 @@
+"""Words of messages, as they are spoken."""
+
+from __future__ import annotations
+
+
+def kind_of(value: object) -> str:
+    """What a value is, with its article: an int, an ndarray, a list."""
+    name = type(value).__name__
+    return f"{'an' if name.lower().startswith((*'aeio', 'nd')) else 'a'} {name}"
+
+
+def many(count: int, noun: str) -> str:
+    """So many of them: 1 argument, 2 arguments."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
