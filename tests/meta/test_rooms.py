@@ -21,6 +21,7 @@ WRITTEN_IN = {
     "torch_gradients.py": {"torch"},
     "torch_pieces.py": {"torch"},
     "torch_modules.py": {"torch"},
+    "torch_fast_paths.py": {"torch"},
     "jax_directions.py": {"jax"},
 }
 
