@@ -38,6 +38,7 @@ from oracles.exact_oracle import BITS
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
 ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
+SOLVES = 20  # likewise: a solver that has converged, and no formula on one line
 SHARED = 4  # ulps that an element at a kink is known to
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
@@ -103,7 +104,8 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     agrees = compared.agrees
     if all(a.all() for a in agrees):
         return replace(_together(truth, found, agrees), notes=tuple(compared.notes))
-    if question.value is ValueRule.NEAR and _solves(truth, program.program, found, agrees):
+    solves = question.value is ValueRule.NEAR and _iterates(program.program, SOLVES)
+    if solves and _attained(truth, found, agrees):  # to the rounding of its last step
         return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, SOLVED))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
@@ -173,11 +175,11 @@ def _promise(specification: Program) -> str:
     return ""
 
 
-def _iterates(program: Program) -> bool:
-    """Whether one line of the source calls one operation many times."""
+def _iterates(program: Program, times: int = ITERATES) -> bool:
+    """Whether one line of the source calls one operation so many times."""
     calls = {e.origin for e in program.equations if e.origin}
     lines = Counter((origin.operation, origin.place) for origin in calls)
-    return max(lines.values(), default=0) >= ITERATES
+    return max(lines.values(), default=0) >= times
 
 
 def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:
@@ -226,19 +228,6 @@ def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
         if np.any(~agree & ~(np.abs(e.mid - t.mid) <= NEAR * most)):
             return False
     return True
-
-
-def _solves(truth: Truth, program: Program, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
-    """Whether the formula is as near to that of the specification as the last step of a solver is rounded.
-
-    That is what rounded inputs move it; and of one that iterates, some times what they move the largest.
-    """
-    if _iterates(program):
-        return _attained(truth, found, agrees)
-    return all(
-        bool((agree | (np.abs(e.mid - t.mid) + e.radius + t.radius <= attainable)).all())
-        for e, t, attainable, agree in zip(found, truth.enclosures, truth.attainable, agrees, strict=True)
-    )
 
 
 def _furthest(

@@ -99,6 +99,8 @@ def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed)
     kept = tested.subject().fetch_gradient(seen.raw).arrays
     if Probe.KEPT in wanted and not _is(first, kept):
         yield Differing(Probe.KEPT, kept, question, tested)
+    if Probe.REUSED in wanted and freedom.keeps and not tested.reuses and question.is_plain:
+        yield from _used_before(question, tested, posed, seen)  # the last: graphs may share what it changes
 
 
 def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
@@ -116,8 +118,6 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
         found = _stopped(partial(pull, along), seen.first_call_time_s) if probe in SCALES else pull(along)
         if not (_is(first, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
-    if Probe.REUSED in question.probes and not tested.reuses and question.is_plain:
-        yield from _used_before(question, tested, posed, seen)
     if question.linear:
         for probe, found, along in _of_other_numbers(question, tested, posed, first, pull):
             yield Differing(probe, found, question, tested, along)

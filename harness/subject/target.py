@@ -213,7 +213,11 @@ def target_of(
             leaves[k] = np.array(leaves[k])
     _refuse_other_arrays(leaves)
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
-    places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf)]
+    moves = {k for k, owner in enumerate(owners) if owner in chosen}
+    # An infinite number in a mask is a constant, as in a closure.
+    places = [
+        k for k, leaf in enumerate(leaves) if dtype_of(leaf) and (k in moves or not _is_mask(own, leaf))
+    ]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     natives = tuple(leaves[k] for k in places)
     hosts = tuple(own.on_host(native) for native in natives)
@@ -228,6 +232,8 @@ def target_of(
         if place < len(owners) and owners[place] == k and is_moving(leaves[place])
     )
     held = tuple(k for k, place in enumerate(places) if k not in active and is_moving(leaves[place]))
+    names = _names(f, tree, places)
+    _refuse_infinite(names, arrays)
     flat = Flat(f, tree, fixed, held, complex_, own.joined, own.split, state.restart)
     arguments = tuple(
         Argument(k, parts[k][1], tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]))
@@ -241,12 +247,36 @@ def target_of(
         flat,
         results,
         arguments,
-        tuple(ComplexName(name) if k in complex_ else name for k, name in enumerate(_names(f, tree, places))),
+        tuple(ComplexName(name) if k in complex_ else name for k, name in enumerate(names)),
         arrays,
         active,
         natives,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _is_mask(own: Framework, leaf: Any) -> bool:
+    """Whether a real array holds infinite numbers, and none that is NaN."""
+    if not is_floating(leaf):
+        return False
+    numbers = np.asarray(own.on_host(leaf), np.float64)
+    return bool(np.isinf(numbers).any() and not np.isnan(numbers).any())
+
+
+def _refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
+    """What no exact arithmetic has as an input.
+
+    Raises:
+        Unsupported: An array holds NaN, or one that is differentiated an infinite number.
+    """
+    for name, array in zip(names, arrays, strict=True):
+        numbers = np.asarray(array, np.float64) if array.dtype.name in FLOATS else np.zeros(0)
+        if not np.isfinite(numbers).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
+            mask = "" if np.isnan(numbers[at]) else "; leave a mask out of argnums="
+            raise Unsupported(
+                f"{place_of(name, at)} is {numbers[at]}; only finite numbers have a derivative{mask}"
+            )
 
 
 def is_moving(leaf: Any) -> bool:

@@ -22,6 +22,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
+from oracles.frameworks.torch_fast_paths import by_no_fast_path
 from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
@@ -50,7 +51,7 @@ class _Torch(Framework):
             for mode, given in ((torch.no_grad, leaves), (torch.enable_grad, leaves), (torch.no_grad, args)):
                 try:
                     with mode():
-                        return value(*given)
+                        return by_no_fast_path(value, given)
                 except Exception as error:
                     errors.append(error)
             raise errors[1]

@@ -17,6 +17,7 @@ from oracles.exact.program.primitives.arithmetic import constant, div
 from oracles.exact.program.primitives.arrays import permute_, reshape_
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
+from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Equation, Program, Series, Var
 
 RATE = 3e7  # additions of balls that stand for a second
@@ -100,6 +101,7 @@ def evaluate(
         given = zip(program.inputs, inputs, strict=True)
         values = {v: numbers(x) if v in plain else exact(x) for v, x in given}
         coefficients: dict[Series, Sequence[Array]] = {}
+        open_ = Open()
         for number, equation in enumerate(program.equations):
             if work is not None:
                 work.spend(program.costs[number] * factor, "equation", number, len(program.equations))
@@ -110,7 +112,7 @@ def evaluate(
                     coefficients[key] = _series(equation, operands, highest)
                 result = coefficients[key][equation.params["order"]]
             else:
-                result = equation.primitive.evaluate(*operands, **equation.params)
+                result = open_.evaluate(equation, operands)
                 if equation.output in plain:
                     result = numbers(result)
                 else:
@@ -123,6 +125,7 @@ def evaluate(
                 if coefficients:
                     for key in [k for k in coefficients if v in k[0]]:
                         del coefficients[key]
+        open_.require(*program.outputs, *(v for v, _ in program.guards))
         for v, expected in program.guards:
             if not np.array_equal(values[v], expected):
                 raise Turned.from_(expected, values[v])

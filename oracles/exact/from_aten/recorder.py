@@ -43,7 +43,7 @@ from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.rules.complex import of_complex
 from oracles.exact.from_aten.sparse import has_own_layout, is_sparse
 from oracles.exact.from_aten.watch import Watch, where
-from oracles.exact.program.complex import REAL, Complex, as_complex, vars_of
+from oracles.exact.program.complex import REAL, Complex, as_complex, each_part, vars_of
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.patterns import values_of
 from oracles.exact.program.primitives import compare, convert
@@ -362,6 +362,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
     ) -> None:
         """A result of an operator, new or in place, gets its value."""
         var = self._as_var(func, tensor, value)
+        var = None if var is None else each_part(self.recorder.first, var)
         if live and var is not None and var.is_float:
             self.memory.live.add(var)
         if any(tensor is c for c in changed):

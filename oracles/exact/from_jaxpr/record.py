@@ -31,7 +31,7 @@ from oracles.exact.from_jaxpr.rules.complex import complex_rule
 from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, trace, user_frame, x64_for
-from oracles.exact.program.complex import REAL, Complex
+from oracles.exact.program.complex import REAL, Complex, each_part
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -163,6 +163,7 @@ class _Reader:
             found = rule(call, *operands)
             found = [found] if isinstance(found, Var | Complex) else found
             _compare(name, found, equation.outvars)
+            found = [each_part(recorder.first, v) if isinstance(v, Var | Complex) else v for v in found]
         except Unsupported as reason:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:

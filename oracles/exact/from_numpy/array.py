@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from oracles.exact.from_numpy.tape import Tape, opaque, unsupported, words
-from oracles.exact.program.complex import REAL, Complex, as_complex
+from oracles.exact.program.complex import REAL, Complex, as_complex, each_part
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.program import FLOATS, Array
@@ -288,7 +288,8 @@ def wrap(tape: Tape, value: Any, var: Any) -> Any:
         raise AssertionError(f"a rule gives shape {var.shape} where NumPy has {np.shape(value)}")
     if isinstance(value, np.ndarray) and value.base is not None:
         value = value.copy(order="K")
-    return TracedArray(tape, value, tape.register(in_dtype(var, dtype.name), value))
+    result = each_part(tape.recorder.first, in_dtype(var, dtype.name))
+    return TracedArray(tape, value, tape.register(result, value))
 
 
 def in_dtype(x: Any, dtype: str) -> Any:

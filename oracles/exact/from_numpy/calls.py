@@ -45,7 +45,15 @@ from oracles.exact.from_numpy.memory import (
 )
 from oracles.exact.from_numpy.rules import RULES
 from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
-from oracles.exact.from_numpy.rules.elementwise import PREDICATES, REDUCTIONS, RUNNING, SCIPY, UFUNCS, Rule
+from oracles.exact.from_numpy.rules.elementwise import (
+    FOLDS,
+    PREDICATES,
+    REDUCTIONS,
+    RUNNING,
+    SCIPY,
+    UFUNCS,
+    Rule,
+)
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, opaque, spread, unsupported, words
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
@@ -139,10 +147,24 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
 
 
 def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    given = {name: value for name, value in kwargs.items() if name != "dtype" or value is not None}
+    fold = FOLDS.get(ufunc.__name__) if given.keys() <= {"axis", "keepdims"} else None
+    if fold and inputs[0].is_float:
+        return apply(tape, ufunc.reduce, fold, inputs[:1], {"axis": 0, **given})
     if ufunc.__name__ not in REDUCTIONS:
         raise no_rule(f"np.{ufunc.__name__}.reduce")
-    given = {name: value for name, value in kwargs.items() if name != "dtype" or value is not None}
     return REDUCTIONS[ufunc.__name__](inputs[0], **{"axis": 0, **given})
+
+
+def _reduceat(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """From each place to the next one; the element itself where that is no further."""
+    if ufunc.__name__ not in REDUCTIONS or kwargs.keys() - {"axis"}:
+        raise no_rule(f"np.{ufunc.__name__}.reduceat")
+    x, starts, axis = inputs[0], np.asarray(decided(inputs[1])), kwargs.get("axis", 0)
+    ufunc.reduceat(values(x), starts, axis)  # it refuses what is no place
+    ends = [*starts[1:].tolist(), np.shape(x)[axis]]
+    parts = [np.take(x, range(a, max(b, a + 1)), axis) for a, b in zip(starts.tolist(), ends, strict=True)]
+    return np.stack([REDUCTIONS[ufunc.__name__](part, axis=axis) for part in parts], axis)
 
 
 def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -186,6 +208,7 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
 METHODS: dict[str, Callable[..., Any]] = {
     "__call__": _call,
     "reduce": _reduce,
+    "reduceat": _reduceat,
     "accumulate": _accumulate,
     "outer": _outer,
     "at": _at,

@@ -187,20 +187,25 @@ def comparison(x: Array, y: Array, holds: Any, fails: Any) -> tuple[NDArray[np.b
     return yes, no
 
 
-def decide(x: Array, y: Array, holds: Callable[[Any, Any], Any], fails: Callable[[Any, Any], Any]) -> Array:
-    """A comparison that is certain for every element.
+def decide(x: Array, y: Array, yes: NDArray[np.bool_], no: NDArray[np.bool_]) -> Array:
+    """Where a comparison of x and y is certain to hold, if for every element it or its opposite is.
 
     Raises:
-        Undecided: For some element neither the comparison nor its opposite is certain; names the two balls.
+        Undecided: For some element neither is certain; names the two balls.
     """
-    yes, no = comparison(x, y, holds, fails)
     open_ = ~(yes | no)
     if open_.any():
         where = tuple(int(i) for i in np.argwhere(open_)[0])
         left, right = np.broadcast_to(x, yes.shape)[where], np.broadcast_to(y, yes.shape)[where]
-        shown = [v.str(8) if isinstance(v, arb) else v for v in (left, right)]
+        shown = [_shown(v) if isinstance(v, arb) else v for v in (left, right)]
         raise Undecided(f"cannot compare {shown[0]} with {shown[1]} at {where}")
     return yes
+
+
+def _shown(ball: arb) -> str:
+    if ball.is_nan():
+        return "a number that exact arithmetic does not know (0 / 0, outside of a domain, or no digits left)"
+    return str(ball.str(8))
 
 
 def matmul(x: Array, y: Array) -> Array:

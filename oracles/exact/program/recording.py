@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
@@ -12,13 +12,18 @@ import numpy as np
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.primitives import convert
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
+from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import edged, select_
+from oracles.exact.program.primitives.choices import edged, edged_, select_
+from oracles.exact.program.primitives.truths import Open
+from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
 
 R = TypeVar("R")
 DECIDING_BITS = (128, 512, 2048)
+SMALL = 64  # elements of constants that are compared; larger ones are themselves
+# Held fixed here and perhaps not there, or another number each time.
+ALONE = frozenset(p.name for p in (detach_, no_grad_, edged_, undetermined_))
 MOST_DECISIONS = 5_000  # far more than halving down to the smallest float64 takes
 
 
@@ -181,6 +186,10 @@ class Recorder(Builder):
         self.values: list[Array] = []
         self.looked = False
         self._seen: dict[int, dict[Var, Array]] = {}
+        self._open: dict[int, Open] = {}
+        self._numbers: dict[Var, int] = {}
+        self._alike: dict[Hashable, list[tuple[int, Equation]]] = {}
+        self._firsts: dict[int, Var] = {}
 
     def input_at(self, value: Any, dtype: str) -> Var:
         """A new input with its numbers."""
@@ -192,6 +201,45 @@ class Recorder(Builder):
         """The numbers of an input."""
         self.looked = True
         return next((value for v, value in zip(self.inputs, self.values, strict=True) if v is x), None)
+
+    def first(self, result: Var) -> Var:
+        """The first result of a call that was computed as this one, by the same operations.
+
+        Balls of two are two numbers, though they are one: `cdist(x / r, x / r)` has a diagonal of zeros. What
+        a call makes inside stays its own, so that each call still stands for itself.
+        """
+        numbers, definitions, waiting = self._numbers, self.definitions, [result]
+        while waiting:
+            v = waiting.pop()
+            if v in numbers:
+                continue
+            equation = definitions.get(v)
+            if equation is None:
+                numbers[v] = len(numbers)
+                continue
+            missing = [w for w in equation.operands if w not in numbers]
+            if missing:
+                waiting += (v, *missing)
+            else:
+                numbers[v] = self._numbered(equation)
+        return self._firsts.setdefault(numbers[result], result)
+
+    def _numbered(self, equation: Equation) -> int:
+        """The same for equations that give the same."""
+        name, new = equation.primitive.name, len(self._numbers)
+        if name in ALONE:
+            return new
+        key: Hashable = name, *[self._numbers[v] for v in equation.operands]
+        if equation.primitive is constant:
+            value = equation.params["value"]
+            known = value.size <= SMALL and value.dtype != object
+            key = value.dtype.num, value.tobytes() if known else id(value)
+        alike = self._alike.setdefault(key, [])
+        for number, other in alike:
+            if _are_alike(equation, other):
+                return number
+        alike.append((new, equation))
+        return new
 
     def depends(self, var: Var) -> bool:
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
@@ -244,7 +292,7 @@ class Recorder(Builder):
         for bits in DECIDING_BITS:
             try:
                 with precision(bits), listening():  # more bits may do
-                    value = self._value(var, self._seen.setdefault(bits, {}))
+                    value = self._value(var, bits)
             except Undecided as reason:
                 if bits == DECIDING_BITS[-1]:
                     raise Undecided(*reason.args) from None
@@ -259,13 +307,14 @@ class Recorder(Builder):
         bits = DECIDING_BITS[0]
         try:
             with precision(bits), listening():
-                value = self._value(var, self._seen.setdefault(bits, {}))
+                value = self._value(var, bits)
         except Undecided:
             return np.full(var.shape, np.nan)
         return np.array([float(ball) for ball in value.ravel()]).reshape(value.shape)
 
-    def _value(self, var: Var, seen: dict[Var, Array]) -> Array:
-        """Evaluate what `var` needs and has not been evaluated yet."""
+    def _value(self, var: Var, bits: int) -> Array:
+        """Evaluate what `var` needs and has not been evaluated yet at so many bits."""
+        seen, open_ = self._seen.setdefault(bits, {}), self._open.setdefault(bits, Open())
         for v, number in zip(self.inputs, self.values, strict=True):
             if v not in seen:
                 seen[v] = exact(number)
@@ -280,9 +329,24 @@ class Recorder(Builder):
             if missing:
                 waiting += missing
                 continue
-            result = equation.primitive.evaluate(*(seen[w] for w in equation.operands), **equation.params)
+            result = open_.evaluate(equation, [seen[w] for w in equation.operands])
             seen[v] = exact(result) if v.is_float else np.asarray(result)
+        open_.require(var)
         return seen[var]
+
+
+def _are_alike(one: Equation, other: Equation) -> bool:
+    """Whether equations of one primitive and of the same numbers give the same, and round alike."""
+    a, b = one.output, other.output
+    called = [(e.origin.operation, e.origin.library) if e.origin else None for e in (one, other)]
+    if a.dtype != b.dtype or a.shape != b.shape or called[0] != called[1]:
+        return False
+    if one.primitive is constant:  # told by its numbers
+        return True
+    try:
+        return one.params == other.params
+    except ValueError:  # of arrays nobody tells
+        return False
 
 
 def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:

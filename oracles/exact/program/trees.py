@@ -80,7 +80,8 @@ def flatten(framework: str, tree: Any) -> tuple[list[Any], Tree]:
 
 def dtype_of(leaf: Any) -> str:
     """The name of an array's dtype, "" for what is no array of numbers."""
-    if not hasattr(leaf, "dtype") or not hasattr(leaf, "shape"):
+    nested = getattr(leaf, "is_nested", False) is True  # torch raises where its shape is asked
+    if not hasattr(leaf, "dtype") or not (nested or hasattr(leaf, "shape")):
         return ""
     name = str(leaf.dtype).removeprefix("torch.")
     return "" if name.startswith("key<") or name == "object" else name

@@ -561,6 +561,19 @@ SAMPLES: dict[str, Sample] = {
         for n in ("add", "multiply", "maximum", "minimum", "fmax", "fmin")
         for m in ("reduce", "accumulate")
     },
+    "logaddexp.reduce": Sample(
+        lambda x: (np.logaddexp.reduce(x), np.logaddexp.reduce(x, axis=1, keepdims=True)), (X,)
+    ),
+    **{
+        f"{n}.reduceat": Sample(
+            lambda x, n=n: (
+                getattr(np, n).reduceat(x, [0, 2, 1]),
+                getattr(np, n).reduceat(x, np.array([1, 0, 3]), axis=1),
+            ),
+            (X,),
+        )
+        for n in ("add", "multiply", "maximum", "minimum")
+    },
     **{
         f"{n}.outer": Sample(lambda v, w, n=n: getattr(np, n).outer(v, w), (V, W))
         for n in ("add", "multiply", "maximum", "minimum")

@@ -9,11 +9,12 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.rules import RULES as FUNCTIONS
 from oracles.exact.from_numpy.rules.complex import COMPLEX_RULES, COMPLEX_UFUNCS
-from oracles.exact.from_numpy.rules.elementwise import RUNNING, UFUNCS
+from oracles.exact.from_numpy.rules.elementwise import FOLDS, RUNNING, UFUNCS
 from oracles.exact.program.balls import precision
 from oracles.exact.program.complex import Complex
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Var
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from tests.oracles.exact.numpy_samples import SAMPLES, X
 from tests.oracles.exact.numpy_tools import BITS, leaves, middle, slopes
 
@@ -59,7 +60,7 @@ def _noted(rule, used):
     return lambda *args, **kwargs: used.append(1) or rule(*args, **kwargs)
 
 
-RULES = [(t, n) for t in (UFUNCS, FUNCTIONS, RUNNING, COMPLEX_UFUNCS, COMPLEX_RULES) for n in t]
+RULES = [(t, n) for t in (UFUNCS, FUNCTIONS, RUNNING, FOLDS, COMPLEX_UFUNCS, COMPLEX_RULES) for n in t]
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,17 @@ def test_a_rule_of_the_wrong_shape_is_an_error(monkeypatch):
     monkeypatch.setitem(UFUNCS, "tanh", lambda x: x[0])
     with pytest.raises(AssertionError, match="a rule gives shape"):
         record(np.tanh, (X,), {})
+
+
+def test_what_is_folded_one_by_one_is_within_its_bound():
+    for seed in range(20):
+        x = np.random.default_rng(seed).normal(1000.0, 3.0, 500).astype(np.float32)
+        recording = record(np.logaddexp.reduce, (x,), {})
+        found = bound(recording.program, recording.values, ROUNDING_MODELS["numpy"]).found[0]
+        assert found.contains(np.logaddexp.reduce(x))
+        assert found.r < 0.1
+
+
+def test_reductions_at_places_refuse_what_is_none():
+    with pytest.raises(IndexError):
+        record(lambda x: np.add.reduceat(x, [0, -1]), (X,), {})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.rules.linalg import matmul, vecdot
-from oracles.exact.from_numpy.rules.reductions import flags
+from oracles.exact.from_numpy.rules.reductions import flags, logaddexp_of_all
 from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.from_numpy.tape import spread, unsupported, words
 from oracles.exact.program import functions as fn
@@ -147,6 +147,7 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "add": np.sum, "multiply": np.prod, "maximum": np.max, "minimum": np.min, "fmax": np.max, "fmin": np.min,
     "logical_and": np.all, "logical_or": np.any,
 }  # fmt: skip
+FOLDS: dict[str, Rule] = {"logaddexp": logaddexp_of_all}
 RUNNING: dict[str, Rule] = {
     "add": cumsum,
     "multiply": fn.cumprod,

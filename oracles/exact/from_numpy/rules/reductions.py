@@ -6,6 +6,7 @@ checked against NumPy's own result, so a rule only says what is computed.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import index, keeping, reduce_sum, reduced, reshape, without
+from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Builder, Operand, Primitive, Var
 
 Axis = int | tuple[int, ...] | None
@@ -102,6 +104,19 @@ def _extreme(reduce: Callable[..., Var], combine: str, worst: float) -> Rule:
         return found.builder.elementwise(combine, found, initial)
 
     return rule
+
+
+def logaddexp_of_all(x: Var, axis: Axis = 0, keepdims: Any = False) -> Var:
+    """log(sum e^x), which NumPy adds up one by one: x + log(1 + e^-d) of what it has so far, the larger x.
+
+    Each is rounded once, and its logarithm, at most log 2, by a few units. What it has so far lies between
+    the first number and the sum.
+    """
+    axes = axes_of(x, axis)
+    found = fn.logsumexp(x, axes, kept(keepdims))
+    size = red.reduce_max(fn.absolute(x), axes, kept(keepdims))
+    size = size.builder.elementwise("maximum", size, fn.absolute(found)) + 4.0
+    return rough(found, "itself", (size,), 2.0 * math.prod(x.shape[a] for a in axes))
 
 
 def _count(x: Var, axes: tuple[int, ...], keepdims: bool, where: Any) -> Operand:

@@ -20,6 +20,7 @@ from oracles.exact.program.balls import (
     all_finite,
     as_balls,
     as_numbers,
+    comparison,
     decide,
     each,
     filled,
@@ -226,7 +227,12 @@ def certain(x: arb, rounded: arb) -> arb:
         Undecided: It may be either of two.
     """
     if not rounded.is_exact():
-        raise Undecided(f"cannot tell on which side of a jump {x} lies")
+        low, high = (end.mid().str(4, radius=False) for end in (x.lower(), x.upper()))
+        between = f"is {low} or nearly so" if low == high else f"lies between {low} and {high}"
+        raise Undecided(
+            "a step (floor, ceil, round, sign or a cast to integers) cannot be decided: the number that it "
+            f"gets {between}, and it jumps there"
+        )
     return rounded
 
 
@@ -241,7 +247,8 @@ def _convert(x: Array, *, to: str, saturates: bool = False) -> Array:
     if x.dtype != object:
         return x.astype(to)
     if to == "bool":
-        return decide(x, each(lambda _: ZERO, x), np.not_equal, np.equal)
+        zero = each(lambda _: ZERO, x)
+        return decide(x, zero, *comparison(x, zero, np.not_equal, np.equal))
     bounds = np.iinfo(to)
 
     def whole(b: arb) -> int:

@@ -52,10 +52,12 @@ def _comparison(
     def evaluate(x: Array, y: Array) -> Array:
         if x.dtype != object and y.dtype != object:
             return np.asarray(holds(x, y))
-        found = decide(as_balls(x), as_balls(y), holds, fails)
-        if larger is None and np.any(found == (name == "eq")):
-            TIES.say(found.tobytes())
-        return found
+        x, y = as_balls(x), as_balls(y)
+        yes, no = comparison(x, y, holds, fails)
+        equal = yes if name == "eq" else no
+        if larger is None and equal.any():
+            TIES.say(equal.tobytes())
+        return decide(x, y, yes, no)
 
     def opened(x: Array, y: Array) -> Array:
         if OPEN in (x.dtype, y.dtype):

@@ -1,0 +1,62 @@
+"""Infinite numbers: constants in what is not differentiated, refused by name elsewhere."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import gradproof
+
+MASK = np.where(np.triu(np.ones((3, 3)), 1) > 0, -np.inf, 0.0)
+X = np.random.default_rng(0).normal(size=(3, 3))
+
+
+def of_torch(x, mask):
+    return torch.softmax(x + mask, -1)
+
+
+def of_jax(x, mask):
+    e = jnp.exp(x + mask)
+    return e / e.sum(-1, keepdims=True)
+
+
+def of_numpy(x, mask):
+    e = np.exp(x + mask)
+    return e / e.sum(-1, keepdims=True)
+
+
+def vjp(g, x, mask):
+    s = of_numpy(x, mask)
+    return s * (g - (g * s).sum(-1, keepdims=True))
+
+
+ASKED = {
+    "torch": (of_torch, torch.from_numpy, {}),
+    "jax": (of_jax, lambda a: jnp.asarray(a, jnp.float32), {}),
+    "numpy": (of_numpy, np.array, {"vjp": vjp}),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_mask_that_is_not_differentiated_is_a_constant(name):
+    function, array, options = ASKED[name]
+    x, mask = array(X), array(MASK)
+    assert gradproof.check_gradient(function, (x, mask), argnums=0, **options).passed
+    assert gradproof.check_gradient(function, (x,), kwargs={"mask": mask}, **options).passed
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_one_that_is_differentiated_is_refused_by_name(name):
+    function, array, _ = ASKED[name]
+    found = gradproof.check_gradient(function, (array(X), array(MASK)))
+    assert found.verdict == "unsupported"
+    assert found.diagnosis.startswith("mask[0, 1] is -inf; only finite numbers have a derivative; leave a")
+
+
+def test_nan_is_refused_in_every_argument():
+    mask = torch.from_numpy(np.where(np.isinf(MASK), np.nan, 0.0))
+    found = gradproof.check_gradient(of_torch, (torch.from_numpy(X), mask), argnums=0)
+    assert found.verdict == "unsupported"
+    assert found.diagnosis == "mask[0, 1] is nan; only finite numbers have a derivative"
