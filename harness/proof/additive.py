@@ -7,24 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.proof.observe import Gradients
-from harness.subject.derivative import Array
 from oracles.exact.program.formats import format_of
 
 # How far a sum may be off before it is worth a proof, in roundings of its parts and of the largest of them.
 OF_PARTS, OF_LARGEST = 2.0**10, 2.0**4
 OF_HALVES, HALF_DIGITS = 2.0**3, 11  # of parts in a format of so few digits, where 2^10 roundings are all
-
-
-def rows_of_ones(direction: Array, of_pairs: bool = False) -> Array:
-    """Ones in every other row and zeros in the others, as a mask gives them; of a single row in its elements.
-
-    Of pairs, which stand for complex numbers, both parts are alike.
-    """
-    shape = direction.shape[:-1] if of_pairs else direction.shape
-    rows = shape[:-1] if np.prod(shape[:-1], dtype=int) > 1 else shape
-    odd = np.arange(np.prod(rows, dtype=int)).reshape(rows) % 2
-    kept = (1 - odd).reshape(rows + (1,) * (direction.ndim - len(rows)))
-    return np.array(np.broadcast_to(kept, direction.shape), direction.dtype, order="C")
 
 
 def or_zeros(found: Gradients, like: Gradients) -> Gradients:

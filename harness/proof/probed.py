@@ -8,10 +8,11 @@ from functools import partial
 
 import numpy as np
 
+from harness.proof.cotangents import SCALES
 from harness.proof.formula import IGNORES, ignores
 from harness.proof.judge import Judgement
 from harness.proof.observe import Gradients, Loaded, Observed, same, spread, structure
-from harness.proof.probes import SCALES, Differing, Raised
+from harness.proof.probes import Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.question import Blame, Part, Question, UnderTest
 from harness.proof.truth import Posed, Truth, pose

@@ -14,14 +14,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from harness.proof.additive import add_up, or_zeros, rows_of_ones
+from harness.proof.additive import add_up, or_zeros
+from harness.proof.cotangents import SCALES, less, otherwise, rows_of_ones
 from harness.proof.observe import Gradients, Loaded, Observed, same
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
-from harness.subject.derivative import FORWARD, GRADIENT, Array
+from harness.subject.derivative import GRADIENT, Array
 from harness.subject.patience import Endless, ending
 from harness.subject.state import current
-from harness.subject.target import ComplexName
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.formats import format_of
@@ -29,9 +29,6 @@ from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
 MOST, OF_MANY = 8, 3  # results, or arguments, that are probed one by one; and of more arguments
-# Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
-SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
-OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
 PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
 
 # So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
@@ -114,7 +111,7 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
             yield Differing(probe if again and _is(found, again) else None, found, question, tested)
     if Probe.TWICE not in dict(ran) or not all(_is(first, found) for _, found in ran):
         pull = anew
-    for probe, along, scale in _others(question, posed, tested.target.framework.has_strides):
+    for probe, along, scale in otherwise(question, posed.directions, tested.target.framework.has_strides):
         found = _stopped(partial(pull, along), seen.first_call_time_s) if probe in SCALES else pull(along)
         if not (_is(first, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
@@ -147,9 +144,8 @@ def _of_other_numbers(
             yield Probe.EXPANDED, found, expanded
     if not (Probe.ONES in wanted or Probe.ZEROS in wanted):
         return
-    part = tuple(map(rows_of_ones, directions, _are_pairs(question)))
-    others = tuple(o - p for o, p in zip(ones, part, strict=True))
-    rest = tuple(np.asarray(d - p, d.dtype) for d, p in zip(directions, part, strict=True))
+    part = rows_of_ones(question, directions)
+    others, rest = less(ones, part), less(directions, part)
     of_part, of_others, of_rest = run(part), run(others), run(rest)
     if not _add_up((of_part, of_rest), first):
         yield from ((Probe.ZEROS, of_part, part), (Probe.ZEROS, of_rest, rest))
@@ -242,48 +238,6 @@ def _fetched(own: Subject, run: Callable[[], Native]) -> Found:
     """What a gradient gives, copied: the next call may use its memory again."""
     found = caught(lambda: own.fetch_gradient(run()).arrays)
     return found if isinstance(found, Raised) else tuple(None if g is None else g.copy() for g in found)
-
-
-def _others(
-    question: Question, posed: Posed, strides: bool
-) -> Iterator[tuple[Probe, tuple[Array, ...], float]]:
-    """Other cotangents: the given numbers otherwise in memory, and scaled ones."""
-    directions = posed.directions
-    if not question.linear:
-        return
-    half = any(d.dtype.name == "float16" for d in directions)
-    several, axes = any(d.size > 1 for d in directions), max(d.ndim for d in directions)
-    for probe in question.probes:
-        scale = (OF_FLOAT16 if half else SCALES).get(probe, 1.0)
-        match probe:
-            case Probe.STRIDED if strides and several:
-                yield probe, tuple(np.stack([np.roll(d, 1), d], -1)[..., 1] for d in directions), scale
-            case Probe.TRANSPOSED if strides and several and axes > 1:
-                yield probe, tuple(d.T.copy().T for d in directions), scale
-            case Probe.PADDED if strides and several and axes > 1:
-                yield probe, tuple(map(_part_of_more, directions, _are_pairs(question))), scale
-            case Probe.SCALED_UP | Probe.SCALED_DOWN:
-                yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
-
-
-def _are_pairs(question: Question) -> list[bool]:
-    """Which directions are pairs that stand for complex numbers."""
-    *within, last = question.derivative.steps
-    of_results = last != FORWARD and all(step == FORWARD for step in within)
-    names = question.results if of_results else [question.names[k] for k in question.active]
-    return [isinstance(name, ComplexName) for name in names]
-
-
-def _part_of_more(array: Array, of_pairs: bool) -> Array:
-    """The same numbers with others between their rows, and before them; pairs stay together."""
-    if array.ndim <= of_pairs:
-        return array
-    rows = array[..., None] if not of_pairs else array
-    *shape, length, parts = rows.shape
-    more = np.full((*shape, length + 2, parts), rows.flat[0])
-    more[..., 1:-1, :] = rows
-    part = more[..., 1:-1, :]
-    return part if of_pairs else part[..., 0]
 
 
 def _each_direction(

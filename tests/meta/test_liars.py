@@ -311,8 +311,8 @@ def test_a_missing_or_an_extra_gradient_fails():
             return value, self.change_list(arrays)
 
     missing, extra = judged(Lists(lambda a: a[:1]), "mean_squared_error"), judged(Lists(lambda a: a * 2))
-    assert missing.diagnosis == "1 gradients for 2 differentiated arguments"
-    assert extra.diagnosis == "2 gradients for 1 differentiated arguments"
+    assert missing.diagnosis == "1 gradient for 2 differentiated arguments"
+    assert extra.diagnosis == "2 gradients for 1 differentiated argument"
     assert missing.outcome is extra.outcome is Outcome.FAIL
 
 
@@ -484,10 +484,16 @@ def test_any_exception_becomes_a_row_also_without_a_message(problem, diagnosis):
     assert judged(Raising("gradient", problem)).diagnosis == diagnosis
 
 
-@pytest.mark.parametrize("problem", [KeyboardInterrupt, SystemExit])
-def test_the_users_interrupt_is_not_a_row(problem):
-    with pytest.raises(problem):
-        judged(Raising("gradient", problem()))
+def test_the_users_interrupt_is_not_a_row():
+    with pytest.raises(KeyboardInterrupt):
+        judged(Raising("gradient", KeyboardInterrupt()))
+
+
+def test_what_would_end_the_program_is_a_row():
+    found = judged(Raising("gradient", SystemExit(0)))
+    assert found.outcome == "error"
+    assert "SystemExit(0)" in found.diagnosis
+    assert "would end the program" in found.diagnosis
 
 
 def test_an_oracle_that_fails_only_when_it_is_timed_gives_a_row():

@@ -95,7 +95,7 @@ def test_a_gradient_that_ends_the_program_fails_the_gate(how, gate, project):
     assert "error: cube vs numpy [float64, ordinary]: " in text
     assert "3 rows against" in text
     if "exit('" not in how:  # an Exception like any other
-        assert "ending.py, line 9 would end the program" in text
+        assert "ending.py,line9wouldendtheprogram" in "".join(text.split())  # a long path is folded
 
 
 @pytest.mark.parametrize("how", ["sys.exit(0)", "import os; os._exit(0)"])
@@ -111,7 +111,7 @@ def test_it_fails_a_report(project, capsys):
     project("sys.exit(0)")
     assert run(["report", *BOTH, "--format", "jsonl"]) is ExitCode.FAILED
     out = capsys.readouterr().out
-    assert "ending.py, line 9 would end the program" in out
+    assert "ending.py,line9wouldendtheprogram" in "".join(out.split())
     assert out.count("\n") == 3
 
 
@@ -137,7 +137,8 @@ def test_a_list_of_cases_that_ends_the_program_at_its_import_is_no_success(
     assert run([*command.split(), *more]) in {ExitCode.FAILED, ExitCode.USAGE}
     out, err = capsys.readouterr()
     assert out == ""
-    assert "ending.py, line 15 would end the program" in err or "exit('no'" in how
+    told = "".join(err.split())
+    assert "ending.py,line15wouldendtheprogram" in told or "exit('no'" in how
     assert "Traceback" not in err
 
 

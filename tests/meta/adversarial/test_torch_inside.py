@@ -357,7 +357,8 @@ UNSUPPORTED = {
         (torch.ones(2, 2).to(torch.cdouble),), "of complex numbers has no rule"),
     "a reentrant checkpoint": (
         lambda: lambda x: checkpoint(sine, x, use_reentrant=True), (X,), "use_reentrant=False has"),
-    "a class of its own": (lambda: torch.sin, (X.as_subclass(OfItsOwn),), "OfItsOwn, a subclass of torch.Tensor: not yet"),
+    "a class of its own": (
+        lambda: torch.sin, (X.as_subclass(OfItsOwn),), "OfItsOwn, a subclass of torch.Tensor: not yet"),
     "eight bits inside": (lambda: lambda x: x.to(torch.float8_e4m3fn).double(), (X,), "float8_e4m3fn: not"),
     "random numbers in a layer": (lambda: nn.RReLU(), (X,), r"called at .*test_torch_inside.py"),
     "one point alone": (

@@ -51,7 +51,7 @@ def draws(name: str, seed: int) -> list[Draw]:
 def faults(name: str, core: ctypes.CDLL, seed: int) -> list[object]:
     """What a trial of this name finds wrong."""
     if name not in TRIALS and name in FUNCTIONS:
-        return list(checked(name, 300, seed, core).outside)
+        return list(checked(name, 120, seed, core).outside)
     asked = [ask for (kernel, _), ask in (DECISIONS | ENDS).items() if kernel == name]
     if asked:
         rng = np.random.default_rng(seed)
