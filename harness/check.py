@@ -288,7 +288,8 @@ def answers(
     question = replace(question, probes=())
     if found[0].hidden and Probe.BESIDE in wanted:
         shown = _shown_away(question, tested, target, found[0].hidden)
-        told = tuple(note for note in found[0].notes if not shown.notes[0].startswith(note))
+        of_one = [f"the derivative of {name} is 0 in every element" for name in _listed(found[0].hidden)]
+        told = tuple(note for note in found[0].notes if not note.startswith((found[0].hidden, *of_one)))
         found = [replace(found[0], notes=told), shown]
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
@@ -382,6 +383,11 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
     open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
     parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
     return replace(found, parts=tuple(parts))
+
+
+def _listed(hidden: str) -> list[str]:
+    """The names in "the derivative of a, b"."""
+    return hidden.removeprefix("the derivative").removeprefix(" of ").split(", ")
 
 
 def _shown_away(question: Question, tested: UnderTest, target: Target, hidden: str) -> Answer:

@@ -293,6 +293,8 @@ def _say_raised(problem: BaseException) -> ExitCode:
         BaseException: It is none of the user's: a defect of ours, with its whole traceback, or a closed pipe.
     """
     if not isinstance(problem, Exception):
+        if not is_users(problem):  # a library's, whose reader went away
+            raise problem
         return _say(ending(problem), ExitCode.FAILED)
     if is_users(problem):
         return _say(told(problem, "your code"), ExitCode.FAILED)

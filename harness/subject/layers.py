@@ -68,6 +68,11 @@ class Layer:
                 f"{type(layer).__name__} has no {' and no '.join(missing)}; a layer has forward(x) and "
                 f"backward(dout){'; check_network takes a network with loss and gradient' if net else ''}"
             )
+        if not hasattr(layer, "__dict__"):
+            raise ValueError(
+                f"{type(layer).__name__} has __slots__ and no __dict__, in which parameters and gradients "
+                "are looked for; derive a class from it without __slots__"
+            )
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
         self.moves = x.dtype.kind not in "iu"
         self.notes: dict[str, None] = {}
@@ -87,6 +92,7 @@ class Layer:
         self._written = [
             name for name, a in before.items()
             if vars(ran).get(name) is held[name] and not np.array_equal(held[name], a, equal_nan=True)
+            and not _is_shared(before, name)  # a copy takes views of one array apart
         ]  # fmt: skip
         listed = getattr(layer, PARAMETERS, None)
         if isinstance(listed, dict | list | tuple) and len(listed):
@@ -118,7 +124,7 @@ class Layer:
         known = {f"d{name}" for name in self.names}
         left = {name: value for name, value in left.items() if name not in known}
         for name, value in before.items():
-            kept = name.startswith(KEPT) or name in {*self.names, *constants, *known, *left}
+            kept = name.startswith(KEPT) or name in {*self.names, *constants, *known, *left, *self._written}
             if kept or not isinstance(value, np.ndarray) or not self._moves(x, out, name, value):
                 continue
             looking = filter(LOOKS_LIKE_A_GRADIENT.search, left)
@@ -177,7 +183,8 @@ class Layer:
         if not np.array_equal(after, alone) and not np.array_equal(after, before):
             layer = fresh
             self.notes["forward gives something else on an object that was used before"] = None
-        self._forward(np.roll(x, 1), parameters)
+        other, out = self._forward(np.roll(x, 1), parameters)
+        other.backward(1 if self.is_loss else np.ones_like(out))
         return lambda directions: self._pulled(layer, directions[0])
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
@@ -267,6 +274,12 @@ def _copied(array: Array, expanded: bool) -> Array:
         if expanded and 0 in array.strides
         else array.copy("K")
     )
+
+
+def _is_shared(attributes: dict[str, Array], name: str) -> bool:
+    """Whether another attribute lies in the same memory."""
+    own = attributes[name]
+    return any(other is not own and np.may_share_memory(other, own) for other in attributes.values())
 
 
 def _is_floating(value: Any) -> bool:

@@ -53,6 +53,10 @@ class State:
         self._moved: list[Keeper] = []
         self._carries = False
 
+    def keep(self, arrays: Iterable[Any]) -> None:
+        """Put these back before each evaluation, too."""
+        self._reached += [keeper for array in arrays for keeper in _reached(array)]
+
     def settle(self) -> None:
         """After an evaluation: what it moved of what the process shares is put back before each one."""
         moved = [keeper for keeper in self._shared if keeper()]
@@ -111,7 +115,7 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(check)
     def kept(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
-        given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if callable(one)}
+        given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if _is_code(one)}
         gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]
         try:
             state = State(given.values(), gradients)
@@ -129,6 +133,11 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
             state.restore()
 
     return kept
+
+
+def _is_code(value: Any) -> bool:
+    """Whether it may change something: a function, a layer or a network."""
+    return callable(value) or any(callable(getattr(value, name, None)) for name in ("forward", "gradient"))
 
 
 def _reached(function: Any, variables: bool = True, logs: bool = False) -> Iterator[Keeper]:

@@ -219,6 +219,7 @@ def target_of(
         k for k, leaf in enumerate(leaves) if dtype_of(leaf) and (k in moves or not _is_mask(own, leaf))
     ]
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
+    state.keep(leaf for k, leaf in enumerate(leaves) if k not in places and dtype_of(leaf))
     natives = tuple(leaves[k] for k in places)
     hosts = tuple(own.on_host(native) for native in natives)
     runs = hosts if exactly else tuple(map(own.as_run, natives, hosts))

@@ -267,3 +267,80 @@ def test_integers_without_parameters_are_refused():
 
     with pytest.raises(ValueError, match="x has dtype int64, and the layer has no parameters"):
         check_layer(Scaled(), np.array([1, 2]))
+
+
+class Gates:
+    """Two views of one buffer, which forward writes."""
+
+    def __init__(self):
+        self.buffer = np.zeros((4, 6))
+        self.a, self.b = self.buffer[:, :3], self.buffer[:, 3:]
+
+    def forward(self, x):
+        self.buffer[...] = np.concatenate([x, 2 * x], 1)
+        return self.a * self.b
+
+    def backward(self, dout):
+        return 2 * dout * self.a + dout * self.b
+
+
+def test_views_of_a_buffer_that_is_written_accuse_nobody():
+    found = check_layer(Gates(), X)
+    assert found.verdict != "wrong", str(found)
+
+
+class Padded:
+    """A border of zeros around what forward writes: a buffer, and no parameter."""
+
+    def __init__(self):
+        self.pad = np.zeros((6, 3))
+
+    def forward(self, x):
+        self.pad[1:-1] = x
+        return self.pad[:-2] + self.pad[2:]
+
+    def backward(self, dout):
+        found = np.zeros((6, 3))
+        found[:-2] += dout
+        found[2:] += dout
+        return found[1:-1]
+
+
+def test_a_buffer_is_no_parameter():
+    found = check_layer(Padded(), X)
+    assert found.passed, str(found)
+
+
+def test_a_layer_with_slots_is_told_what_to_do():
+    class Slotted:
+        __slots__ = ("x",)
+
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, dout):
+            return 2 * dout * self.x
+
+    with pytest.raises(ValueError, match="Slotted has __slots__ and no __dict__"):
+        check_layer(Slotted(), X)
+
+
+class Counted:
+    """Counts its calls, for all of its kind."""
+
+    calls = 0
+    totals = np.zeros(2)
+
+    def forward(self, x):
+        type(self).calls += 1
+        self.totals += 1
+        return 2 * x
+
+    def backward(self, dout):
+        return 2 * dout
+
+
+def test_what_a_layer_changes_in_its_class_is_put_back():
+    assert check_layer(Counted(), X).passed
+    assert (Counted.calls, Counted.totals.tolist()) == (0, [0, 0])

@@ -60,3 +60,18 @@ def test_nan_is_refused_in_every_argument():
     found = gradproof.check_gradient(of_torch, (torch.from_numpy(X), mask), argnums=0)
     assert found.verdict == "unsupported"
     assert found.diagnosis == "mask[0, 1] is nan; only finite numbers have a derivative"
+
+
+@pytest.mark.parametrize("name", ["torch", "numpy"])
+def test_a_mask_that_is_written_is_the_same_in_each_run_and_after_the_check(name):
+    function, array, options = ASKED[name]
+
+    def biased(x, mask):
+        mask += 1
+        return function(x, mask)
+
+    mask = array(MASK)
+    found = gradproof.check_gradient(biased, (array(X), mask), argnums=0, **options)
+    assert found.verdict != "wrong", str(found)
+    assert not found.notes or "not reproducible" not in str(found)
+    assert np.array_equal(np.asarray(mask), MASK)

@@ -75,3 +75,29 @@ def test_a_fixed_point_is_right_to_its_last_step():
     spec = lambda w, x: solved(w, x, 100)  # noqa: E731
     assert check_gradient(fixed(1.0), (w, x), spec=spec).passed
     assert check_gradient(fixed(1 + 1e-12), (w, x), spec=spec).verdict == "wrong"
+
+
+def by_rows(x, factor):
+    """A softmax and its gradient, row by row: no solver, though its lines run many times."""
+
+    class Softmax(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(y := torch.stack([torch.softmax(row, -1) for row in x]))
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            (y,) = ctx.saved_tensors
+            return torch.stack([factor * a * (b - (a * b).sum()) for a, b in zip(y, g, strict=True)])
+
+    return Softmax.apply(x)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_a_loop_that_solves_nothing_excuses_nothing(dtype):
+    x = torch.randn(24, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
+    softmax = lambda x: torch.softmax(x, -1)  # noqa: E731
+    assert check_gradient(lambda x: by_rows(x, 1.0), (x,), spec=softmax).passed
+    factor = 1 + (0.05 if dtype is torch.bfloat16 else 1e-5)
+    assert check_gradient(lambda x: by_rows(x, factor), (x,), spec=softmax).verdict == "wrong"
