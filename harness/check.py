@@ -287,10 +287,9 @@ def answers(
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
     if found[0].hidden and Probe.BESIDE in wanted:
-        shown = _shown_away(question, tested, target, found[0].hidden)
-        of_one = [f"the derivative of {name} is 0 in every element" for name in _listed(found[0].hidden)]
-        told = tuple(note for note in found[0].notes if not note.startswith((found[0].hidden, *of_one)))
-        found = [replace(found[0], notes=told), shown]
+        of_one = tuple(f"the derivative of {name} is 0 in every element" for name in found[0].hidden)
+        told = tuple(note for note in found[0].notes if not note.startswith(of_one))
+        found = [replace(found[0], notes=told), _shown_away(question, tested, target, found[0])]
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -385,12 +384,7 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
     return replace(found, parts=tuple(parts))
 
 
-def _listed(hidden: str) -> list[str]:
-    """The names in "the derivative of a, b"."""
-    return hidden.removeprefix("the derivative").removeprefix(" of ").split(", ")
-
-
-def _shown_away(question: Question, tested: UnderTest, target: Target, hidden: str) -> Answer:
+def _shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
     """What is faulty at the first point, further and further away, where a derivative that was 0 is not."""
     for arrays in away(target, question.seed):
         found = _beside(question, tested, arrays, Probe.BESIDE)
@@ -400,7 +394,9 @@ def _shown_away(question: Question, tested: UnderTest, target: Target, hidden: s
     where = "beside this point nothing was compared"
     if judged:
         where = "and so it is beside this point" if found.hidden else "it was compared beside this point too"
-    note = f"{hidden} is 0 in every element, where a wrong factor does not show; {where}"
+    whole = {part.name for part in here.parts if not part.of_value} == {*here.hidden}
+    of = "" if whole else f" of {', '.join(here.hidden)}"
+    note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
     faulty = [part for part in found.parts if part.verdict.standing is Standing.FAULTY and not part.of_value]
     return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=(note,))
 

@@ -233,19 +233,18 @@ def _unused(posed: Posed) -> list[str]:
     return told
 
 
-def _hidden(question: Question, posed: Posed) -> str:
-    """Whose derivative is 0 here and not always: all of it, or a part where an array is all zeros."""
+def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
+    """The parts that are 0 here and not always: all of them, or some where an array is all zeros."""
     true = posed.true
     if true.is_zero:
-        return "the derivative"
+        return tuple(name for name, _ in posed.expected)
     zero = [k for k, e in enumerate(true.enclosures) if e.is_zero and int(np.prod(e.shape))]
     given = [posed.inputs[k] for k in question.active]
     if not zero or all(a.any() or not a.size for a in given):
-        return ""
+        return ()
     wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
     always = vanishing(true.gradient, true.inputs, wanted)
-    names = [posed.expected[k][0] for k in zero if not always[k].all()]
-    return f"the derivative of {', '.join(names)}" if names else ""
+    return tuple(posed.expected[k][0] for k in zero if not always[k].all())
 
 
 def _is_used(program: Program, v: Var) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
-from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet
+from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet, resolving
 from harness.proof.question import Question, ValueRule
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
@@ -235,8 +235,7 @@ def _is_to_its_last_step(truth: Truth, found: Sequence[Enclosure], agrees: Seque
     A solver that has converged is off by the rounding of its last iterate.
     """
     for e, t, dtype, agree in zip(found, truth.enclosures, truth.dtypes, agrees, strict=True):
-        finest = dtype if format_of(dtype).digits > format_of("float32").digits else "float32"
-        room = LAST_STEP * format_of(finest).ulp(t.mid)
+        room = LAST_STEP * format_of(resolving(dtype)).ulp(t.mid)
         if np.any(~agree & ~(np.abs((e.mid - t.mid) + (e.rest - t.rest)) + e.radius + t.radius <= room)):
             return False
     return True

@@ -279,10 +279,9 @@ class Comparison:
 
         Beyond float64 both are the same infinity, in any dtype.
         """
-        finest = "float32"
         found, names = [], []
         for k, (true, dtype) in enumerate(zip(self._true, self._dtypes, strict=True)):
-            name = finest if format_of(dtype).digits < format_of(finest).digits else dtype
+            name = resolving(dtype)
             names.append(name)
             mask = self.agrees[k].copy()
             for own, spec, ok in self._pairs:
@@ -322,6 +321,11 @@ class Comparison:
             if any(t.contains(0) for _, t in pairs):
                 return f"{max(float(abs(e - t).mid()) for e, t in pairs):.2g}"
             return f"a relative {max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g}"
+
+
+def resolving(dtype: str) -> str:
+    """The dtype, or float32 where it is coarser: what a formula is told by."""
+    return max(dtype, "float32", key=lambda name: format_of(name).digits)
 
 
 def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:

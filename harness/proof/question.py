@@ -259,7 +259,7 @@ class Answer:
         faults: What is wrong apart from size.
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
-        hidden: Whose derivative is 0 here, so that a wrong factor does not show, and not everywhere; or "".
+        hidden: The parts that are 0 here, so that a wrong factor does not show, and not for any numbers.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -268,6 +268,6 @@ class Answer:
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
-    hidden: str = ""
+    hidden: tuple[str, ...] = ()
     load: Callable[[], Loaded] | None = None
     sight: Any = None

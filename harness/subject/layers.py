@@ -188,7 +188,7 @@ class Layer:
         return lambda directions: self._pulled(layer, directions[0])
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
-        given = _copied(dout, WRITES not in self.notes) if isinstance(dout, np.ndarray) else dout.copy()
+        given = _in_strides(dout, WRITES not in self.notes) if isinstance(dout, np.ndarray) else dout.copy()
         dx = layer.backward(given)
         plain = type(given) is not TracedArray
         if plain and not np.array_equal(given, dout, equal_nan=True):
@@ -266,7 +266,7 @@ def _write(layer: Any, name: str | int, value: Any) -> None:
             setattr(layer, attribute, value)
 
 
-def _copied(array: Array, expanded: bool) -> Array:
+def _in_strides(array: Array, expanded: bool) -> Array:
     """An array of its own with the same strides; what is `expanded` stays so, and is read-only."""
     once = tuple(slice(None) if step else slice(1) for step in array.strides)
     return (

@@ -32,7 +32,6 @@ from oracles.frameworks.framework import (
 Function = Callable[..., Any]
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
 ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
-
 PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 
@@ -260,7 +259,7 @@ def _is_mask(own: Framework, leaf: Any) -> bool:
     """Whether a real array holds infinite numbers, and none that is NaN."""
     if not is_floating(leaf):
         return False
-    numbers = np.asarray(own.on_host(leaf), np.float64)
+    numbers = own.on_host(leaf)
     return bool(np.isinf(numbers).any() and not np.isnan(numbers).any())
 
 
@@ -271,12 +270,12 @@ def _refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
         Unsupported: An array holds NaN, or one that is differentiated an infinite number.
     """
     for name, array in zip(names, arrays, strict=True):
-        numbers = np.asarray(array, np.float64) if array.dtype.name in FLOATS else np.zeros(0)
-        if not np.isfinite(numbers).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
-            mask = "" if np.isnan(numbers[at]) else "; leave a mask out of argnums="
+        if array.dtype.name in FLOATS and not (finite := np.isfinite(array)).all():
+            at = tuple(int(i) for i in np.argwhere(~finite)[0])
+            number = float(array[at])
+            mask = "" if np.isnan(number) else "; leave a mask out of argnums="
             raise Unsupported(
-                f"{place_of(name, at)} is {numbers[at]}; only finite numbers have a derivative{mask}"
+                f"{place_of(name, at)} is {number}; only finite numbers have a derivative{mask}"
             )
 
 

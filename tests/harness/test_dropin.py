@@ -18,8 +18,8 @@ from harness.proof.judge import Judgement
 from harness.proof.question import Part
 from harness.result import Result
 from harness.verdicts import Verdict
+from tests.harness.originals import GradcheckError, leaf, own_settings
 
-GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
 RNG = np.random.default_rng(0)
 
 
@@ -34,10 +34,7 @@ def array(*shape, dtype="float32"):
 @pytest.fixture(autouse=True)
 def settings(monkeypatch):
     """Settings of their own for each test."""
-    fresh = dropin.made.Settings()
-    for module in (dropin, dropin.made, dropin.torch_checks, dropin.jax_checks):
-        monkeypatch.setattr(module, "settings", fresh)
-    return fresh
+    return own_settings(monkeypatch, quiet=False)
 
 
 def softmax_with(backward):
@@ -359,10 +356,6 @@ def test_a_vjp_whose_value_is_another_functions_raises_as_the_original_does():
 
 
 # -- what the originals do with little -----------------------------------------------------------------------
-
-
-def leaf(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
 
 
 class Deaf(torch.autograd.Function):

@@ -14,6 +14,7 @@ from torch.testing._internal.logging_tensor import LoggingTensor
 
 from harness import dropin
 from harness.dropin.made import original
+from tests.harness.originals import leaf, own_settings
 
 CALLS = 0
 
@@ -21,10 +22,7 @@ CALLS = 0
 @pytest.fixture(autouse=True)
 def settings(monkeypatch):
     """Settings of their own for each test."""
-    fresh = dropin.made.Settings(quiet=True)
-    for module in (dropin.made, dropin.torch_checks, dropin.jax_checks):
-        monkeypatch.setattr(module, "settings", fresh)
-    return fresh
+    return own_settings(monkeypatch)
 
 
 class Log(list):
@@ -76,10 +74,6 @@ class Seen:
             return [*lists, *counts, len(self.mock.mock_calls), *arrays, *others]
 
         return counted, seen
-
-
-def leaf(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
 
 
 def product(x, y):

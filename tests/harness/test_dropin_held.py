@@ -13,30 +13,19 @@ from harness.dropin.made import original, probes_of
 from harness.proof.question import Probe
 from harness.subject.derivative import FORWARD, REVERSE
 from oracles.exact.program.errors import Undecided
+from tests.harness.originals import USUAL, GradcheckError, leaf, own_settings
 
-GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
 SAID = "it is right as written, but the function moves with what is held constant"
 STOP = jax.lax.stop_gradient
 X = jnp.array([0.5, 1.0, 2.0])
 TIGHT = {"atol": 1e-6, "rtol": 1e-6}  # what differences do not resolve, and the values keep
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Input #"),  # is of float32
-    pytest.mark.filterwarnings("ignore:Backwards compatibility"),
-    pytest.mark.filterwarnings("ignore:`torch.jit.script"),  # with the first dual number
-]
+pytestmark = USUAL
 
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch):
     """Settings of their own for each test."""
-    fresh = dropin.made.Settings(quiet=True)
-    for module in (dropin, dropin.made, dropin.torch_checks, dropin.jax_checks):
-        monkeypatch.setattr(module, "settings", fresh)
-    return fresh
-
-
-def leaf(*numbers, dtype=torch.float64):
-    return torch.tensor(numbers, dtype=dtype, requires_grad=True)
+    return own_settings(monkeypatch)
 
 
 def summed(x):

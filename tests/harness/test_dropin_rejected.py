@@ -6,30 +6,18 @@ import jax.test_util
 import pytest
 import torch
 
-from harness import dropin
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
 from harness.dropin.made import original
 from harness.verdicts import Verdict
+from tests.harness.originals import USUAL, GradcheckError, leaf, own_settings
 
-GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Input #"),  # is of float32
-    pytest.mark.filterwarnings("ignore:Backwards compatibility"),
-    pytest.mark.filterwarnings("ignore:`torch.jit.script"),  # with the first dual number
-]
+pytestmark = USUAL
 
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch):
     """Settings of their own for each test."""
-    fresh = dropin.made.Settings(quiet=True)
-    for module in (dropin, dropin.made, dropin.torch_checks, dropin.jax_checks):
-        monkeypatch.setattr(module, "settings", fresh)
-    return fresh
-
-
-def leaf(*numbers, dtype=torch.float64):
-    return torch.tensor(numbers, dtype=dtype, requires_grad=True)
+    return own_settings(monkeypatch)
 
 
 def function(forward, backward, **others):
