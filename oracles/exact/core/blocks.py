@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.core import library
 from oracles.exact.core.arena import integers_at, midpoints, pairs_at
-from oracles.exact.core.layout import GIVEN, Layout
+from oracles.exact.core.layout import GIVEN, How, Layout
 from oracles.exact.core.nodes import CODES, Node, Value
 from oracles.exact.core.pairs import Numbers, Pairs
 from oracles.exact.core.telling import tell
@@ -253,14 +253,14 @@ class Block:
         """What the block makes of each output, as views."""
         return list(arrays)
 
-    def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
+    def run(self, inputs: Sequence[Any], how: How = How.PAIRS) -> list[Pairs] | None:
         """The outputs; None where something is not decided.
 
         Raises:
             Turned: A branch is another than was recorded.
         """
         with self.layout.arena() as arena:
-            if not self._begun(arena, inputs) or not self.layout.run(arena):
+            if not self._begun(arena, inputs) or not self.layout.run(arena, how):
                 return None
             if turned := self._turned(arena):
                 expected, here = turned
@@ -272,7 +272,7 @@ class Block:
         inputs: Sequence[Any],
         moved: Mapping[int, tuple[Numbers, Numbers]],
         runs: int,
-        rough: bool = False,
+        how: How = How.PAIRS,
     ) -> list[Pairs] | None:
         """The outputs of several runs, one after another along a new first axis.
 
@@ -280,10 +280,10 @@ class Block:
             inputs: As for `run`.
             moved: For some of them the midpoints in each run instead, high parts and low ones.
             runs: How many.
-            rough: Whether 53 bits will do.
+            how: With which numbers.
         """
         found = [np.empty((3, runs, math.prod(v.whole))) for v in self.outputs]
-        code = None if self.guards else self.layout.in_one_call(rough)
+        code = None if self.guards else self.layout.in_one_call(how)
         with self.layout.arena() as arena:
             if not self._begun(arena, inputs):
                 return None
@@ -298,7 +298,7 @@ class Block:
             for k in range(runs):
                 for place, high, low in rows:
                     place[0], place[1] = high[k], low[k]
-                if not self.layout.run(arena, rough) or self._turned(arena):
+                if not self.layout.run(arena, how) or self._turned(arena):
                     return None
                 for own, one in zip(found, outputs, strict=True):
                     own[0, k], own[1, k], own[2, k] = one.h.ravel(), one.l.ravel(), one.r.ravel()

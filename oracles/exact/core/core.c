@@ -264,6 +264,10 @@ INLINE ball top_end(ball x) { return (ball){upper(x), 0, x.r < INFINITY ? 0.0 * 
 INLINE ball widened(ball x, double by) { /* times 1 +- by */
   return with(mid(x), (x.r + by * (fabs(x.h) * (1 + 0x1p-50) + x.r) + ((by != 0) & (x.h != 0) ? ETA : 0.0)) * UP);
 }
+/* Whether what is between these sizes may overflow and may not; for Arb neither, whose ends are others by a percent. */
+INLINE int may_overflow(double above, double below, double overflow) {
+  return !(above < overflow) & (below < overflow * 0.9);
+}
 INLINE ball grown(ball x, format f) {
   ball z = widened(x, f.relative), ended = z;
   double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r;
@@ -272,6 +276,7 @@ INLINE ball grown(ball x, format f) {
   ended.r = (f.lost != 0) & !(below > f.normal) ? (z.r + f.lost) * UP : z.r;
   ended = either(not_negative(x), nonnegative(ended), ended);
   ended.r = above < f.overflow ? ended.r : NAN;
+  ended = either((z.r < INFINITY) & may_overflow(above, below, f.overflow), (ball){0, 0, INFINITY}, ended);
   return either(stays | is_endless(x), x, either(inside, z, ended));
 }
 /* Whether these are integers of at most so much. */
@@ -304,8 +309,8 @@ enum {
   ADD, SUB, MUL, DIV, NEG, ABS, LARGER, SMALLER, EXP, LOG, SQRT, TANH, SELECT, BLEND,
   ROUGH_ADD, ROUGH_SUB, ROUGH_MUL, ROUGH_DIV, ROUGH_EXP, ROUGH_SQRT,
   LT, LE, GT, GE, EQ, NE, AND, OR, XOR, NOT, INTEGER, COPY, FLOOR, CEIL, TRUNC, ROUND, SIGN, WHOLE, SPREAD,
-  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER, STORED,
-  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS,
+  GROW, WIDEN, PAD, NONNEGATIVE, AT_MOST, AT_LEAST, UPPER, STORED, SHARE,
+  SUM, TOP, BOTTOM, WEIGHTS, MIXTURE, ATTAINS, BEST, TAKE, SCATTER, CUMSUM, MATMUL, SUM_GROWS, MATMUL_GROWS, POINT,
 #define NAMED(name) OF_##name,
   SMOOTH(NAMED)
   ROUGH_TANH,
@@ -368,6 +373,7 @@ ONE_OPERAND(rough_roots, rough_root(X))
 ONE_OPERAND(copies, X)
 ONE_OPERAND(nonnegatives, nonnegative(X))
 ONE_OPERAND(uppers, top_end(X))
+ONE_OPERAND(shares, either(is_endless(X), (ball){0.5, 0, 0.5}, X))
 TWO_OPERANDS(sums, add(X, Y))
 TWO_OPERANDS(differences, add(X, negative(Y)))
 TWO_OPERANDS(products, mul(X, Y))
@@ -431,7 +437,7 @@ static void wide_quotients(int64_t count, view x, view y, double *h, double *l, 
 }
 /* What has no end where Arb's has none: what is made of such a ball, quotients by a ball that reaches 0, and roots and
    logarithms of one that reaches below. All else without a radius is merely not known. */
-INLINE int around_zero(ball x) { return (fabs(x.h) <= x.r) & (x.r < INFINITY); }
+INLINE int around_zero(ball x) { return (fabs(x.h) * (1 - 0x1p-30) <= x.r) & (x.r < INFINITY); } /* as Arb's radii round */
 INLINE int below_zero(ball x) { return (x.h < x.r) & (x.r < INFINITY) & (x.h > -INFINITY); }
 #define WHERE_ENDLESS(name, condition) \
   static void name(int64_t count, view x, view y, double *h, double *l, double *r) { \
@@ -571,10 +577,10 @@ static int elementwise(const instruction *q, double *arena) {
       case ABS: magnitudes(count, x, h, l, r); break;
       case LARGER: larger_ones(count, x, y, h, l, r); break;
       case SMALLER: smaller_ones(count, x, y, h, l, r); break;
-      RISING(EXP, exp)
+      case EXP: exp_all(count, x, h, l, r); by_ends(count, x, exp_all, 0, h, l, r); endless_of_two(count, x, x, h, l, r); break;
       case LOG: log_all(count, x, h, l, r); by_ends(count, x, log_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
       case SQRT: roots(count, x, h, l, r); by_ends(count, x, roots, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
-      RISING(TANH, tanh)
+      case TANH: tanh_all(count, x, h, l, r); by_ends(count, x, tanh_all, 0, h, l, r); endless_of_two(count, x, x, h, l, r); break;
       case SELECT:
         for (int64_t i = 0; i < count; i++) {
           ball one = get(u, i), other = get(w, i), z = p[i] == OPEN ? hull(one, other) : p[i] ? one : other;
@@ -628,6 +634,7 @@ static int elementwise(const instruction *q, double *arena) {
       case NONNEGATIVE: nonnegatives(count, x, h, l, r); break;
       case AT_MOST: at_most_ones(count, x, arena[q->in[1].at], h, l, r); break;
       case AT_LEAST: at_least_ones(count, x, arena[q->in[1].at], h, l, r); break;
+      case SHARE: shares(count, x, h, l, r); break;
       case UPPER: uppers(count, x, h, l, r); break;
       case STORED: stored_ones(count, x, arena[q->in[1].at], h, l, r); break;
       MONOTONE(RISING_OR_FALLING)
@@ -724,6 +731,7 @@ typedef struct { double lost, below, overflow; } terms;
 INLINE ball sum_grown(ball z, double size, int nonzero, int one_sign, const terms *t) {
   size *= 1 + 0x1p-40;
   if (is_endless(z)) return z;
+  if ((z.r < INFINITY) & may_overflow(size * (1 + t->lost), fabs(z.h) - z.r, t->overflow)) return (ball){0, 0, INFINITY};
   z.r = size * (1 + t->lost) < t->overflow ? (z.r + t->lost * size + (nonzero ? t->below : 0.0)) * UP : NAN;
   return one_sign ? nonnegative(z) : z;
 }
@@ -1029,6 +1037,13 @@ static int matrices(const instruction *q, double *arena) {
   return 0;
 }
 
+/* Midpoints that are taken for exact: what is not known stays so. */
+static int pointed(const instruction *q, double *arena) {
+  double *r = arena + q->out + 2 * q->plane;
+  for (int64_t i = 0; i < q->n; i++) r[i] = r[i] < INFINITY ? 0 : r[i];
+  return 0;
+}
+
 /* Runs the instructions; 0, or 1 + the number of the first that cannot decide what it must; where all have a
    result, but some of several choices, minus which. */
 EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
@@ -1048,6 +1063,7 @@ EXPORT int64_t run(const instruction *program, int64_t count, double *arena) {
       case MATMUL: unknown = matrices(q, arena); break;
       case SUM_GROWS: unknown = sum_grows(q, arena); break;
       case MATMUL_GROWS: unknown = matmul_grows(q, arena); break;
+      case POINT: unknown = pointed(q, arena); break;
       default: unknown = elementwise(q, arena);
     }
     if (unknown == 1) return k + 1;

@@ -8,19 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any
+from enum import Enum, auto
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.core import library
 from oracles.exact.core.arena import by_arb, store
-from oracles.exact.core.nodes import CODES, ROUGH, Node, instruction
+from oracles.exact.core.nodes import CODES, ROUGH, Node, instruction, point
 from oracles.exact.program.errors import Unsupported
 
 KEPT = 2**20  # words of an arena that is kept for the next run
 GIVEN = ("constant", "input")
+Calls: TypeAlias = list[NDArray[np.int64] | Node]
+
+
+class How(Enum):
+    """With which numbers a plan runs.
+
+    Attributes:
+        PAIRS: Balls around pairs of doubles.
+        ROUGH: Balls around doubles, where the core has that instruction so: 53 bits.
+        POINTS: Pairs of doubles alone, whose errors nobody knows: each step takes its operands for exact.
+        DOUBLES: Likewise doubles, where the core has that instruction so.
+    """
+
+    PAIRS = auto()
+    ROUGH = auto()
+    POINTS = auto()
+    DOUBLES = auto()
 
 
 class Layout:
@@ -34,14 +51,15 @@ class Layout:
     def __init__(self, nodes: Sequence[Node], stay: Sequence[Node]) -> None:
         self.constants = [node for node in nodes if node.operation == "constant" and node.known is not None]
         self.words = 0
-        self._calls: list[NDArray[np.int64] | Node] = []
+        self._steps: list[list[Node] | Node] = []  # the instructions of each call, and detours between them
+        self._calls: dict[How, Calls] = {}
         self._arenas: list[NDArray[np.float64]] = []
         self._place(nodes, {id(node) for node in stay})
 
     def _place(self, nodes: Sequence[Node], stays: set[int]) -> None:
         last = {id(operand): k for k, node in enumerate(nodes) for operand, _, _ in node.operands}
         free: dict[int, list[int]] = {}
-        code: list[list[int]] = []
+        steps: list[Node] = []
         for number, node in enumerate(nodes):
             words = node.words
             spare = free.get(words) if node.operation not in GIVEN else None
@@ -50,19 +68,15 @@ class Layout:
             else:
                 node.at, self.words = self.words, self.words + words
             if node.operation == "detour":
-                self._call(code)
-                self._calls.append(node)
+                self._steps += [steps, node] if steps else [node]
+                steps = []
             elif node.operation in CODES:
-                code.append(instruction(node))
+                steps.append(node)
             for key, operand in {id(o): o for o, _, _ in node.operands}.items():
                 if last[key] == number and key not in stays and operand.operation not in GIVEN:
                     free.setdefault(operand.words, []).append(operand.at)
-        self._call(code)
-
-    def _call(self, code: list[list[int]]) -> None:
-        if code:
-            self._calls.append(np.array(code, np.int64))
-            code.clear()
+        if steps:
+            self._steps.append(steps)
 
     @contextmanager
     def arena(self) -> Iterator[NDArray[np.float64]]:
@@ -89,28 +103,33 @@ class Layout:
             return False
         return True
 
-    @cached_property
-    def _rough(self) -> list[NDArray[np.int64] | Node]:
-        """The calls with midpoints of one double, where the core has that instruction so."""
-        return [call if isinstance(call, Node) else _roughly(call) for call in self._calls]
+    def _called(self, how: How) -> Calls:
+        if how not in self._calls:
+            self._calls[how] = [one if isinstance(one, Node) else _code(one, how) for one in self._steps]
+        return self._calls[how]
 
-    def in_one_call(self, rough: bool = False) -> NDArray[np.int64] | None:
+    def in_one_call(self, how: How) -> NDArray[np.int64] | None:
         """All instructions; None where there are none, or a detour is among them."""
-        calls = self._rough if rough else self._calls
+        calls = self._called(how)
         return calls[0] if len(calls) == 1 and not isinstance(calls[0], Node) else None
 
-    def run(self, arena: NDArray[np.float64], rough: bool = False) -> bool:
-        """Compute all nodes, `rough` ones to 53 bits; whether everything could be decided."""
+    def run(self, arena: NDArray[np.float64], how: How = How.PAIRS) -> bool:
+        """Compute all nodes; whether everything could be decided."""
         try:
             return all(
                 by_arb(arena, call) if isinstance(call, Node) else library.run(call, arena)
-                for call in (self._rough if rough else self._calls)
+                for call in self._called(how)
             )
         except Unsupported:
             return False
 
 
-def _roughly(code: NDArray[np.int64]) -> NDArray[np.int64]:
-    found = code.copy()
-    found[:, 0] = [ROUGH.get(operation, operation) for operation in code[:, 0].tolist()]
-    return found
+def _code(nodes: Sequence[Node], how: How) -> NDArray[np.int64]:
+    code = []
+    for node in nodes:
+        code.append(instruction(node))
+        if how in (How.ROUGH, How.DOUBLES):
+            code[-1][0] = ROUGH.get(code[-1][0], code[-1][0])
+        if how in (How.POINTS, How.DOUBLES) and not node.integers:
+            code.append(point(node))
+    return np.array(code, np.int64)

@@ -19,8 +19,8 @@ OPERATIONS = (
     "add sub mul div neg abs larger smaller exp log sqrt tanh select blend "
     "rough_add rough_sub rough_mul rough_div rough_exp rough_sqrt lt le gt ge eq ne "
     "and or xor not integer copy floor ceil trunc round sign whole spread "
-    "grow widen pad nonnegative at_most at_least upper stored "
-    "sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows"
+    "grow widen pad nonnegative at_most at_least upper stored share "
+    "sum top bottom weights mixture attains best take scatter cumsum matmul sum_grows matmul_grows point"
 )
 NAMES = [*OPERATIONS.split(), *SMOOTH.split(), *(f"rough_{name}" for name in ROUGH_SMOOTH.split())]
 CODES = {name: code for code, name in enumerate(NAMES)}
@@ -86,6 +86,11 @@ def instruction(node: Node) -> list[int]:
     for _ in range(4 - len(node.operands)):
         words += [NOWHERE, 0, 0, 0]
     return [*words, *node.numbers, *([0] * (3 - len(node.numbers)))]
+
+
+def point(node: Node) -> list[int]:
+    """The instruction after which what is known of a node's balls is their midpoints alone."""
+    return [CODES["point"], node.size, node.columns, node.at, node.size, *(NOWHERE, 0, 0, 0) * 4, 0, 0, 0]
 
 
 def groups_of(shape: Shape, own: Sequence[Shape]) -> list[tuple[int, tuple[bool, ...]]]:

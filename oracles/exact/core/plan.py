@@ -16,6 +16,7 @@ import numpy as np
 from oracles.exact.core.arena import BITS
 from oracles.exact.core.blocks import Block, every, flat, in_blocks
 from oracles.exact.core.elements import Elements, Mask
+from oracles.exact.core.layout import How
 from oracles.exact.core.nodes import Node, Value
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.writer import Writer
@@ -90,7 +91,7 @@ class Plan(Writer):
         node = Node("detour", operands, out.size, out.size, not out.is_float, equation=own)
         return Value(self.numbered(key, node), out.shape, out.shape)
 
-    def run(self, inputs: Sequence[Any]) -> list[Pairs] | None:
+    def run(self, inputs: Sequence[Any], how: How = How.PAIRS) -> list[Pairs] | None:
         """The outputs at numbers (floats, Arb's balls, or Pairs); None where something is not decided.
 
         Raises:
@@ -98,12 +99,12 @@ class Plan(Writer):
         """
         numbers = self.flat(inputs)
         if len(self.blocks) == 1:
-            found = self.blocks[0].run(numbers)
+            found = self.blocks[0].run(numbers, how)
             return found and [x.reshape(v.whole) for x, v in zip(found, self.outputs, strict=True)]
         whole = [Pairs(*np.empty((3, math.prod(v.whole)))) for v in self.outputs]
 
         def work(block: Block) -> bool:
-            own = block.run(block.given(numbers))
+            own = block.run(block.given(numbers), how)
             for to, what in zip(block.made(whole), own or (), strict=own is not None):
                 to.h[:], to.l[:], to.r[:] = what.h, what.l, what.r
             return own is not None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.core.blocks import flat
 from oracles.exact.core.elements import narrowed
+from oracles.exact.core.layout import How
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import planned
@@ -42,6 +43,8 @@ FEW = 8  # of what work is left, single elements are so small a part; and so man
 PART = 3  # and such a part of the program's own: they cost as much by each operation, or a few times as much
 CHEAP = 2**14  # operations of single elements: about 10 ms
 ZEROS: list[Enclosure] = []  # nothing is accepted: an output may be 0 everywhere
+PAIR_BITS = 106  # of the fast core
+ALIKE = 2.0**-10  # what 53 bits and 106 tell alike is no zero
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 GUARD_BITS = 28  # bits that rounding may cost before a result counts as wide
 
@@ -365,6 +368,7 @@ def refine(
         Undecided: The limit was reached; names the element, the radius and the reason.
     """
     work, now, before, whole = Work(limits.seconds), bits, None, program
+    first = bits
     after = 0  # the bits to go on with where a leap to those that tell a zero was in vain
     if beside:
         program = whole.giving(slice(len(whole.outputs) - beside))
@@ -372,7 +376,10 @@ def refine(
         quick = _by_plan(whole, inputs, bits, limits, work, active, beside)
         if quick is None and len(program.equations) < len(whole.equations):
             quick = _by_plan(program, inputs, bits, limits, work, active)
-        if quick is not None and quick is not ZEROS:
+        if isinstance(quick, int):
+            if quick <= limits.bits and work.affords(program, quick):
+                now = first = quick
+        elif quick is not None and quick is not ZEROS:
             return quick
         if quick is ZEROS and not forward and (leap := _leap(program, bits, limits, work)):
             now, after = leap, 2 * bits
@@ -390,7 +397,7 @@ def refine(
             if kinks and active and problem:  # otherwise the one-sided slopes are one, to all these digits
                 results = resolve(program, inputs, active, results or (), bits, work)
                 problem = _too_wide(results, bits, limits.zero_bits)
-            elif active and now == bits and (isolated or (forward and lost) or not _finite(results)):
+            elif active and now == first and (isolated or (forward and lost) or not _finite(results)):
                 with KINKS.collected() as jumps:
                     around = limits_along_rays(program, inputs, active, results or (), bits, work)
                 if around:
@@ -418,7 +425,7 @@ def refine(
             reached = "max_bits" if 2 * now > limits.bits else "seconds"
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""
             raise Undecided(f"{problem} (at {now} bits{advice})")
-        leaps = not after and not kinks and now == bits and _may_be_zeros(results)
+        leaps = not after and not kinks and now == first and _may_be_zeros(results)
         before, now = results, 2 * now
         if leaps and (leap := _leap(program, bits, limits, work)):
             now, after = leap, now
@@ -445,8 +452,10 @@ def _by_plan(
     work: Work,
     active: Sequence[int],
     beside: int = 0,
-) -> list[Enclosure] | None:
-    """What the fast core gives, if every element is accepted as it would be of Arb; else None, or ZEROS.
+) -> list[Enclosure] | int | None:
+    """What the fast core gives, if every element is accepted as it would be of Arb.
+
+    Else None, or ZEROS, or with how many bits Arb should begin.
 
     A ball around 0 is accepted only where it is 0 itself, or nothing beside any number of a dtype, as e^-1e9:
     whether another one is 0 is for more bits to say. A few elements get these from Arb, by themselves. Of a
@@ -484,11 +493,14 @@ def _by_plan(
             return [Enclosure(found, bits, tuple(kinks)) for found in results]
     if any(mask.any() and not (x.r < n).any() for x, n, mask in zip(results, sizes, open_, strict=False)):
         # That takes more bits than single elements get; at a kink or a pole Arb begins with fewer.
-        return ZEROS if not kinks and all(x.known for x in results) else None
+        if kinks:
+            return None
+        begin = _to_begin_with(plan, inputs, results, open_, bits)
+        return begin or (ZEROS if all(x.known for x in results) else None)
     masks = [mask.ravel() for mask in open_]
     elements = plan.elements(masks, min(program.cost / PART, work.left / FEW))
     if elements is None:
-        return None
+        return None if kinks else _to_begin_with(plan, inputs, results, open_, bits)
     small = [2.0 ** -(bits - GUARD_BITS) * most or 2.0**-limits.zero_bits for most in largest]
 
     def enough(k: int, ball: arb) -> bool:
@@ -504,6 +516,32 @@ def _by_plan(
             return None
         found.h[mask], found.l[mask], found.r[mask] = there.h, there.l, there.r
     return [Enclosure(found, bits) for found in results]
+
+
+def _to_begin_with(
+    plan: Plan, inputs: Sequence[Array], results: Sequence[Pairs], open_: Sequence[Mask], bits: int
+) -> int | None:
+    """With how many bits Arb should begin; None where nothing tells.
+
+    Balls grow along a recurrence, by far more than what they hold is off. Two runs of midpoints alone show
+    what they hold, if doubles and pairs give the same: these are no zeros, and a ball that is too wide needs
+    as many bits more.
+    """
+    pairs, doubles = (plan.run(inputs, how) for how in (How.POINTS, How.DOUBLES))
+    if pairs is None or doubles is None:
+        return None
+    lacking = 0.0
+    for x, mask, near, rough in zip(results, open_, pairs, doubles, strict=False):
+        told = mask & (np.abs(near.h - rough.h) < ALIKE * np.abs(near.h))
+        if mask.any() and not told.any():
+            return None
+        lacking = max(lacking, float(np.max(np.log2(x.r[told] / np.abs(near.h[told])), initial=0.0)))
+    if np.isnan(lacking):
+        return 2 * bits
+    wanted, now = PAIR_BITS + lacking + bits // 2, bits
+    while now < min(wanted, PAIR_BITS * bits):
+        now *= 2
+    return now
 
 
 def _without_zeros(

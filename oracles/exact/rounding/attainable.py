@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.core.blocks import Block, every, flat
 from oracles.exact.core.elements import Elements
+from oracles.exact.core.layout import How
 from oracles.exact.core.pairs import Pairs, of_balls, sum_of_numbers
 from oracles.exact.core.plans import planned
 from oracles.exact.enclose.components import KNOWN_BITS, is_known
@@ -42,6 +44,8 @@ MANY, FEWER = 2**16, 4
 # Where a result has at most so many bits, 53 bits tell the changes first: to such a share of a that more bits
 # would change its logarithm by less than 0.01.
 ROUGH_DIGITS, ROUGH_SHARE, SHARE = 24, 2.0**-8, 2.0**-4
+TIMES = 16
+POINTS = (How.DOUBLES, How.POINTS)
 ENOUGH = 8  # where the work does not suffice for more
 MUCH = 30  # bits by which something is far below the last digit of a dtype
 FEW_DRAWN = 2**12  # elements, of whose perturbations the signs are kept: half a megabyte
@@ -123,7 +127,24 @@ def _by_plan(
 
     nothing = [_nothing(t, kind) for t, kind in zip(here, formats, strict=True)]
     whole = Changes.none(here, hulls, nothing)
-    few_bits = all(f.digits <= ROUGH_DIGITS for f in formats) and not any(t.kinks for t in truth)
+    few_bits = all(f.digits <= ROUGH_DIGITS for f in formats)
+    ways = [How.ROUGH, How.PAIRS, How.POINTS] if few_bits else [How.PAIRS, How.POINTS]
+    if any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
+        ways = [How.DOUBLES, How.POINTS, How.PAIRS] if few_bits else [How.POINTS, How.PAIRS]
+    if any(t.kinks for t in truth):
+        ways = [How.PAIRS]
+
+    @cache
+    def near() -> list[Pairs] | None:
+        """The truth at the first of the points, by Arb; None where it does not tell."""
+        bits = max(t.bits for t in truth)
+        if not (work is None or work.affords(program, bits)):
+            return None
+        with suppress(Undecided):
+            found, kinks = Nearby(program, inputs, steps, work).at(seeds[0], bits)
+            if not (kinks or _are_blurred(found[:count], [t.balls for t in truth])):
+                return [of_balls(balls).flat for balls in found[:count]]
+        return None
 
     def zeros(block: Block, some: Sequence[Mask]) -> Sequence[Mask]:
         """Which of these are 0 whatever the inputs are."""
@@ -135,28 +156,37 @@ def _by_plan(
         shaped = [mask.reshape(t.shape) for mask, t in zip(masks, truth, strict=True)]
         return block.made([mask.ravel() for mask in vanishing(program, inputs, shaped)])
 
-    def sampled(block: Block, rough: bool) -> Changes | None:
-        """Those of a block; None where something is not decided, or rough numbers do not tell everything."""
+    def sampled(block: Block, how: How) -> Changes | None:
+        """Those of a block; None where something is not decided, or but pairs do not tell everything."""
         around = Changes.none(block.made(here), block.made(hulls), nothing)
         given = block.given(numbers)
+        first_one = near() if how in POINTS else []
+        if first_one is None:
+            return None
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
         moving = {i: _both(given[i], own[i]) for i in halves}
         size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
-        share = ROUGH_SHARE if rough else SHARE
+        share = SHARE if how is How.PAIRS else ROUGH_SHARE
         for first in range(0, len(seeds), at_once):
             some = seeds[first : first + at_once]
             with KINKS.collected() as kinks:
-                runs = block.around(given, _shifted(moving, some), len(some), rough)
-            if runs is None or (rough and kinks):
+                runs = block.around(given, _shifted(moving, some), len(some), how)
+            if runs is None or (kinks and how is not How.PAIRS):
                 return None
+            if first == 0:
+                around.trust(runs, block.made(first_one))
             around.add(runs[:count], [share * ulps / 2 for ulps in around.ulps(formats)] if kinks else None)
         around.see(formats, share)
         around.close(zeros(block, around.open_zeros))
-        return None if rough and around.is_open else around
+        return None if around.is_open and how is not How.PAIRS else around
 
     def work_on(block: Block) -> bool:
-        found = (sampled(block, rough=True) if few_bits else None) or sampled(block, rough=False)
+        found = None
+        for how in ways:
+            found = sampled(block, how) or found
+            if found is not None and not found.is_open:
+                break
         if found is not None:
             whole.take(block, found)
         return found is not None
@@ -336,6 +366,15 @@ class Changes:
         closed = [np.zeros(t.size, bool) for t in here]
         return Changes(here, largest, zero, closed, hulls, blurred, nothing)
 
+    def trust(self, runs: Sequence[Pairs], first: Sequence[Pairs]) -> None:
+        """Midpoints alone are off everywhere by about what they are off in the `first` of these runs.
+
+        Rounding's errors at points that are half an ulp apart are of one size: `TIMES` as much is taken.
+        """
+        for k, known in enumerate(first):
+            off = np.abs((runs[k].h[0] - known.h) + (runs[k].l[0] - known.l))
+            self.blurred[k][:] = np.where(runs[k].r[0] < np.inf, TIMES * off, np.inf)
+
     def take(self, block: Block, found: Changes) -> None:
         """Put in what was found of the elements that a block makes."""
         for own, made in ((self.largest, found.largest), (self.zero, found.zero), (self.open, found.open)):
@@ -412,16 +451,10 @@ def _by_arb(
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
     ladder, true = Ladder.from_(bits), [t.balls for t in truth]
     zeros = vanishing(program, numbers, zero)
-
-    @lru_cache(maxsize=1)
-    def given(bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
-        with precision(bits):
-            inputs = [exact(x) for x in numbers]
-            return inputs, {i: _ends(inputs[i], h) for i, h in halves.items()}
+    nearby = Nearby(program, numbers, halves, work)
 
     def near(seed: int, bits: int) -> tuple[list[Array], list[str]]:
-        with KINKS.collected() as kinks:
-            found = evaluate(program, _moved(*given(bits), seed), bits, work)
+        found, kinks = nearby.at(seed, bits)
         for balls, mask in zip(found, zeros, strict=False):
             balls[mask] = ZERO
         return found, kinks
@@ -452,6 +485,31 @@ def _by_arb(
                     still = [b.contains(0) for b in there.ravel().tolist()]
                     zero[k] &= np.array(still, bool).reshape(there.shape)
     return largest, zero
+
+
+class Nearby:
+    """The truth at points nearby, by Arb."""
+
+    def __init__(
+        self, program: Program, numbers: Sequence[Array], halves: Mapping[int, Numbers], work: Work | None
+    ) -> None:
+        self.program, self.numbers, self.halves, self.work = program, numbers, halves, work
+        self._given = lru_cache(maxsize=1)(self._exactly)  # of the last number of bits
+
+    def at(self, seed: int, bits: int) -> tuple[list[Array], list[str]]:
+        """The outputs at one of them, and the kinks that it lies on.
+
+        Raises:
+            Undecided: As `evaluate`.
+        """
+        with KINKS.collected() as kinks:
+            found = evaluate(self.program, _moved(*self._given(bits), seed), bits, self.work)
+        return found, kinks
+
+    def _exactly(self, bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
+        with precision(bits):
+            inputs = [exact(x) for x in self.numbers]
+            return inputs, {i: _ends(inputs[i], h) for i, h in self.halves.items()}
 
 
 def _moving(

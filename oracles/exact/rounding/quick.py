@@ -107,6 +107,8 @@ class BoundPlan(Plan):
             result = self.exactly(equation, values)
             if not leaves:
                 return result
+            if accuracy is LOGISTIC:  # in [0, 1] of whatever
+                result = self._with("share", result, [0.0])
             result = self.grown(result, target, 2 * accuracy.ulps(name, target.name), True)
             if accuracy is LOGISTIC and SIGMOID_FLOOR[name]:
                 result = self._with("pad", result, [_above(SIGMOID_FLOOR[name] / float(target.overflow))])

@@ -12,6 +12,8 @@ from harness.check import check_gradient
 from harness.verdicts import Verdict
 from oracles.exact.core import library
 from oracles.exact.core.blocks import Block
+from oracles.exact.core.layout import How
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.program import functions as fn
@@ -20,8 +22,9 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
+from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.rounding import attainable as module
-from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.attainable import Changes, Nearby, attainable
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128
@@ -31,7 +34,7 @@ def spread(function, inputs, cotangent, wrt=(0,), **options):
     """a and the zeros of the first gradient."""
     program = vjp(build(function, *inputs), list(wrt))
     numbers = [*inputs, cotangent]
-    truth = [Enclosure(b, BITS) for b in evaluate(program, numbers, BITS)]
+    truth = refine(program, numbers, BITS, Limits(), wrt, quickly=True)
     excused, zero = attainable(program, numbers, list(wrt), truth, **options)
     return excused[0], zero[0]
 
@@ -132,13 +135,13 @@ def test_the_core_and_arb_say_the_same():
 
 
 @pytest.fixture
-def bits(monkeypatch):
-    """Of how many bits the midpoints were in runs nearby."""
+def ways(monkeypatch):
+    """With which numbers the points nearby were computed."""
     seen, around = [], Block.around
 
-    def watched(self, inputs, moved, runs, rough=False):
-        seen.append(53 if rough else 106)
-        return around(self, inputs, moved, runs, rough)
+    def watched(self, inputs, moved, runs, how=How.PAIRS):
+        seen.append(how)
+        return around(self, inputs, moved, runs, how)
 
     monkeypatch.setattr(Block, "around", watched)
     return seen
@@ -153,22 +156,70 @@ def cancelling(x):
 @pytest.mark.parametrize(
     ("function", "dtype", "wanted"),
     [
-        (lambda x: taylor.scalar("exp", x) * x, "float32", [53]),
-        (lambda x: taylor.scalar("exp", x) * x, "bfloat16", [53]),
-        (lambda x: taylor.scalar("exp", x) * x, "float64", [106]),
-        (cancelling, "float32", [53, 106]),
-        (lambda x: fn.maximum(x, -x), "float32", [53]),
-        (lambda x: fn.maximum(x - x, 0.0) * x, "float32", [53, 106]),  # at a kink
+        (lambda x: taylor.scalar("exp", x) * x, "float32", [How.ROUGH]),
+        (lambda x: taylor.scalar("exp", x) * x, "bfloat16", [How.ROUGH]),
+        (lambda x: taylor.scalar("exp", x) * x, "float64", [How.PAIRS]),
+        (cancelling, "float32", [How.ROUGH, How.PAIRS]),
+        (lambda x: fn.maximum(x, -x), "float32", [How.ROUGH]),
+        (lambda x: fn.maximum(x - x, 0.0) * x, "float32", [How.PAIRS]),  # at a kink
     ],
 )
-def test_53_bits_tell_what_float32_allows_and_106_the_rest(bits, function, dtype, wanted):
+def test_53_bits_tell_what_float32_allows_and_106_the_rest(ways, function, dtype, wanted):
     x, ct = array([0.3, 0.7, -1.5], dtype), array([1.0, -0.5, 2.0], dtype)
     quick, zero = spread(function, [x], ct)
-    assert list(dict.fromkeys(bits)) == wanted
+    assert list(dict.fromkeys(ways)) == wanted
     with library.without():
         slow, none = spread(function, [x], ct)
     assert np.allclose(quick, slow, rtol=1e-3, atol=0)
     assert np.array_equal(zero, none)
+
+
+WEIGHTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]  # sums of sizes of about 2
+
+
+def recurrence(x):
+    """Balls grow along it by about 2 each step, and what they hold does not."""
+    w, h = x.builder.constant(WEIGHTS.astype(x.dtype)), x
+    for _ in range(100):
+        h = taylor.scalar("sin", arrays.reshape(matmul(arrays.reshape(h, (1, 6)), w), (6,)) * 0.01) * 100.0
+    return h
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """At which points Arb was asked."""
+    seen, at = [], Nearby.at
+    monkeypatch.setattr(Nearby, "at", lambda self, *point: seen.append(point) or at(self, *point))
+    return seen
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_along_a_recurrence_midpoints_alone_tell_it_where_arb_confirms_them(ways, asked, dtype):
+    x, ct = array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6], dtype), array([1.0, -0.5, 2.0, 1.0, 0.5, 0.25], dtype)
+    quick, zero = spread(recurrence, [x], ct)
+    assert set(ways) == {How.DOUBLES if dtype == "float32" else How.POINTS}
+    assert len(asked) == 1
+    with library.without():
+        slow, none = spread(recurrence, [x], ct)
+    assert len(asked) == 17
+    assert np.allclose(quick, slow, rtol=0.005, atol=0)
+    assert np.array_equal(zero, none)
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+def test_midpoints_alone_that_arb_does_not_confirm_are_not_believed(ways, monkeypatch):
+    trust = Changes.trust
+
+    def elsewhere(self, runs, first):
+        trust(self, runs, [Pairs(f.h * (1 + 2.0**-30), f.l, f.r) for f in first])
+
+    monkeypatch.setattr(Changes, "trust", elsewhere)
+    x, ct = array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6]), array([1.0, -0.5, 2.0, 1.0, 0.5, 0.25])
+    found, _ = spread(recurrence, [x], ct)
+    assert list(dict.fromkeys(ways)) == [How.DOUBLES, How.POINTS, How.PAIRS]
+    with library.without():
+        assert np.allclose(found, spread(recurrence, [x], ct)[0], rtol=1e-9, atol=0)  # element by element
 
 
 def test_running_out_of_work_is_not_taken_for_precision():

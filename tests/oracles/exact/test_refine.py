@@ -9,6 +9,8 @@ from flint import arb
 
 from harness.exact import exact_gradient
 from oracles.exact.core import library
+from oracles.exact.enclose import refine as refining
+from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.refine import Enclosure, Limits, refine
 from oracles.exact.enclose.refine import slopes as derived
@@ -18,8 +20,9 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import orders, sorting
 from oracles.exact.program.primitives.arithmetic import convert
-from oracles.exact.program.primitives.arrays import index, reduce_sum
+from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.primitives.choices import compare, select
+from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sorting import sort
 from oracles.exact.program.primitives.taylor import scalar
@@ -400,6 +403,50 @@ def test_at_a_kink_the_results_are_left_out():
     parts, values = derived(build(fn.absolute, (x,)), vjp, [x], [np.ones(2)], [0], 128, Limits())
     assert parts[0].kinks
     assert values is None
+
+
+TURNED = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
+
+
+def turning(steps):
+    """A recurrence along which balls grow by about 2 each step, and what they hold does not."""
+
+    def function(x):
+        h = x
+        for _ in range(steps):
+            h = scalar("sin", reshape(matmul(reshape(h, (1, 6)), x.builder.constant(TURNED)), (6,)) * 0.01)
+            h = h * 100.0
+        return h
+
+    return function
+
+
+def precisions(monkeypatch, function, x):
+    """With how many bits Arb evaluates the gradient that is asked for quickly, and how many prove it."""
+    seen = []
+    monkeypatch.setattr(refining, "evaluate", lambda *a: seen.append(a[2]) or evaluate(*a))
+    program = vjp(build(function, (x,)), [0])
+    (found,) = refine(program, [x, np.ones(program.outputs[0].shape)], 128, Limits(), [0], quickly=True)
+    return seen, found
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+@pytest.mark.parametrize("steps", [60, 100, 200])
+def test_arb_begins_with_as_many_bits_as_a_recurrence_needs(monkeypatch, steps):
+    x = np.array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6])
+    seen, found = precisions(monkeypatch, turning(steps), x)
+    assert seen == [found.bits]
+    assert found.bits > 128
+    assert found.proven_digits.min() > 19
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+def test_of_a_zero_nothing_tells_how_many_bits_show_it(monkeypatch):
+    """The slope of what adds up to 3 is 0, so that midpoints of 53 bits and of 106 are not alike."""
+    x = np.array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6])
+    seen, found = precisions(monkeypatch, lambda x: fn.softmax(turning(100)(x), 0) * 3.0, x)
+    assert seen[0] == 128
+    assert found.contains(np.zeros(6)).all()
 
 
 def test_what_is_large_is_not_evaluated_with_its_derivative(monkeypatch):

@@ -13,7 +13,8 @@ from flint import arb
 from numpy.random import Generator
 
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS, Growth
 from tests.oracles.exact.core.decisions import Ask, Decided
 from tests.oracles.exact.core.kernels import applied
 
@@ -28,6 +29,7 @@ OF_ONE: dict[str, Callable[[arb], arb]] = {
     "sqrt": arb.sqrt,
     "log": arb.log,
     "nonnegative": lambda x: x,
+    "share": lambda x: x if x.is_finite() else arb(0.5, 0.5),
     "exp": arb.exp,
     "tanh": arb.tanh,
     "floor": arb.floor,
@@ -110,8 +112,28 @@ def product(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
         )
 
 
+def overflowing(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Numbers that may overflow float32 as they are rounded once, and what certainly does or does not."""
+    kind = FORMATS["float32"]
+    h = rng.choice([-1.0, 1.0], n) * 2.0 ** rng.uniform(120, 131, n)
+    r = np.abs(h) * rng.choice([0.0, 2.0**-26, 0.01, 0.4, 0.9, 1.5, 6.0], n)
+    ends = [2.0 ** (kind.greatest_exponent - 1), 8 * kind.normal, kind.normal, float(kind.overflow)]
+    numbers = np.array([kind.unit, *ends, 0.0, 0.0])
+    given = Pairs(numbers, *np.zeros((2, numbers.size)))
+    found = applied("grow", Pairs(h, np.zeros(n), r), given, size=n, core=core)
+    assert isinstance(found, Pairs)
+    with precision(128):
+        balls = filled([arb(a, b) for a, b in zip(h.tolist(), r.tolist(), strict=True)], (n,))
+        grown = Growth(ROUNDING_MODELS["numpy"]).grown(None, balls, 1, False, kind)  # type: ignore[arg-type]
+    said = found.is_endless().tolist()
+    none = [not ball.is_finite() and not ball.is_exact() for ball in grown.tolist()]
+    wrong = [k for k in range(n) if said[k] and not none[k]]
+    return Decided(sum(a and b for a, b in zip(said, none, strict=True)), sum(none), wrong)
+
+
 ENDS: dict[tuple[str, str], Ask] = {
     **{("endless", f" {name}"): partial(elementwise, name) for name in (*OF_ONE, *OF_TWO)},
     ("endless", " sum"): total,
     ("endless", " matmul"): product,
+    ("overflow", ""): overflowing,
 }

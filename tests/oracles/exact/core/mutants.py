@@ -30,6 +30,7 @@ OF_MIDPOINTS = "fabs(xh[k]) * yr[i + j] + fabs(yh[i + j]) * xr[k]"
 PLAIN = "(rest == 0) & (x.l == 0) & (x.r == 0)"
 LOW_PARTS = "(xh[k] * yl[i + j] + xl[k] * yh[i + j])"
 SCATTERED = "(z.h == 0) & (z.r == 0) ? x : are_endless(z, x) ? ENDLESS : add(z, x)"
+HALF, NONE = "(ball){0.5, 0, 0.5}", "(ball){0, 0, 0}"
 EITHER = "is_endless(x) | is_endless(y)"
 MUTANTS = {
     "two_sum as if sorted": Mutant("add", "(a - (s - z)) + (b - z)", "b - (s - a)"),
@@ -149,6 +150,8 @@ MUTANTS = {
     ),
     "no end of a row with what is not known": Mutant("endless", "!is_settled(x)", "0"),
     "no end of what is merely lost": Mutant("endless", "endless ? INFINITY : NAN", "r[i]"),
+    "no end of what certainly overflows": Mutant("overflow", "(below < overflow * 0.9)", "1"),
+    "no end of what does not overflow": Mutant("overflow", "!(above < overflow)", "1"),
     "a sum cut at 0": Mutant("add", "!(not_negative(X) & not_negative(Y))", "0"),
     "the root of what is below 0": Mutant("sqrt", "not_negative(X) & (low < 0) ? 0 : low", "0"),
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),
@@ -183,7 +186,10 @@ MUTANTS = {
     "shares of the largest alone": Mutant(
         "weights", "!(upper(q->c < 0 ? negative(x) : x) < low)", "lower(q->c < 0 ? negative(x) : x) == low"
     ),
-    "shares up to a half": Mutant("weights", "(ball){0.5, 0, 0.5}", "(ball){0.25, 0, 0.25}"),
+    "shares up to a half": Mutant(
+        "weights", f"may ? {HALF} : {NONE}", f"may ? (ball){{0.25, 0, 0.25}} : {NONE}"
+    ),
+    "a share without an end": Mutant("endless", f"either(is_endless(X), {HALF}, X)", "X"),
     "a mixture from its first term on": Mutant("mixture", "lower(t) < from", "from > to"),
     "a mixture up to its first term": Mutant("mixture", "upper(t) > to", "to == -INFINITY"),
     "flushed by its middle": Mutant("stored", "fabs(x.h) - slack(x) >= normal", "fabs(x.h) >= normal"),

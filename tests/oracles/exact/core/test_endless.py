@@ -18,17 +18,18 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
 from oracles.exact.program.formats import ROUNDING_MODELS
 from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Var
 from oracles.exact.program.scalars import SCALARS
-from oracles.exact.rounding.bound import bound
+from oracles.exact.rounding.bound import Run, bound, leaving
+from oracles.exact.rounding.quick import planned_bound
 from tests.oracles.exact.core.agreement import assert_alike
-from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, product, total
+from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, overflowing, product, total
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
 NOT_SAID = {
-    "exp",
-    "tanh",
+    "share",
     "floor",
     "sign",
     "sin",
@@ -49,8 +50,8 @@ def test_a_kernel_says_so_where_arb_does(name):
         assert found.made > 0.7 * found.possible > 0
 
 
-@pytest.mark.parametrize("ask", [total, product])
-def test_rows_do(ask):
+@pytest.mark.parametrize("ask", [total, product, overflowing])
+def test_rows_and_what_is_rounded_do(ask):
     found = ask(np.random.default_rng(2), 6000)
     assert not found.wrong
     assert found.made > 0.9 * found.possible > 0
@@ -111,6 +112,33 @@ def test_a_wrong_rule_is_found_beside_what_has_no_end():
     x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
     x[0] -= x[0].mean()
     assert check_gradient(Halved.apply, (x,)).verdict is Verdict.WRONG
+
+
+WIDE = [(1e38, 5e38), (-2e38, 2.5e38), (3e38, 2e37), (1e38, 1e37), (1e39, 1e37), (0.0, 1e300)]  # h, r
+
+
+@pytest.mark.parametrize("model", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * np.float32(1.0 + 2.0**-10),
+        lambda x: reduce_sum(x, (1,)),
+        lambda x: matmul(x, x.builder.constant(np.float32([[1.0 + 2.0**-10], [0.5]]))),
+    ],
+)
+def test_what_may_overflow_has_no_end_and_what_certainly_does_is_arb_s(function, model):
+    h, r = np.array([[wide, (1.0, 0.0)] for wide in WIDE]).transpose(2, 0, 1)
+    balls = Pairs(h, np.zeros(h.shape), r)
+    builder = Builder()
+    program = builder.program([function(builder.input(h.shape, "float32"))])
+    (quick,) = planned_bound(program, ROUNDING_MODELS[model], leaving).run([balls])
+    (slow,) = Run(program, ROUNDING_MODELS[model]).all([balls.balls], None, False).balls
+    ends = np.array([not ball.is_finite() and not ball.is_exact() for ball in slow.ravel()])
+    assert ends.sum() >= 3
+    certain = np.repeat([wide == (1e39, 1e37) for wide in WIDE], quick.h.size // len(WIDE))
+    assert quick.is_endless().ravel()[~certain].tolist() == ends[~certain].tolist()
+    known = np.array([ball.is_finite() for ball in slow.ravel()])
+    assert np.isfinite(quick.r).ravel().tolist() == known.tolist()
 
 
 POINTS = [

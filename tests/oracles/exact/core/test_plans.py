@@ -11,7 +11,7 @@ import pytest
 from flint import arb
 
 from oracles.exact.core import library, plans
-from oracles.exact.core.layout import Layout
+from oracles.exact.core.layout import How, Layout
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import structure
@@ -294,6 +294,17 @@ def test_what_lay_in_an_arena_does_not_matter(fill):
         assert bits_of(outcome(plan, given)) == first  # after its own numbers, and twice
 
 
+@pytest.mark.parametrize("how", [How.POINTS, How.DOUBLES])
+def test_midpoints_alone_have_no_radius_but_where_nothing_is_known(how):
+    plan = Plan(written(lambda x: scalar("exp", 1.0 / x) / 3.0, (3,)), rule)
+    x = np.array([0.0, 2.0, 7.0])
+    (pairs,), (alone,) = plan.run([x]), plan.run([x], how)
+    assert np.isfinite(alone.r).tolist() == np.isfinite(pairs.r).tolist() == [False, True, True]
+    assert not alone.r[1:].any()
+    assert alone.h[1:] == pytest.approx(pairs.h[1:], rel=1e-31 if how is How.POINTS else 1e-15, abs=0)
+    assert bool(alone.l[1:].any()) is (how is How.POINTS)
+
+
 def test_another_point_between_changes_nothing():
     function, points = SAMPLES["softmax"]
     plan = Plan(build(function, points), rule)
@@ -315,7 +326,7 @@ def test_several_runs_at_once_give_what_each_gives_alone(name):
     plan = Plan(build(function, points), rule)
     last = points[-1].ravel()
     moved = np.stack([last + 2.0**-k for k in range(1, 5)]), np.full((4, last.size), 2.0**-60)
-    assert plan.blocks[0].layout.in_one_call() is not None
+    assert plan.blocks[0].layout.in_one_call(How.PAIRS) is not None
     spread = np.asfortranarray(moved[0]), np.broadcast_to(moved[1][0], moved[1].shape)
     wide = plan.blocks[0].around([p.ravel() for p in points], {len(points) - 1: spread}, 4)
     together = plan.blocks[0].around([p.ravel() for p in points], {len(points) - 1: moved}, 4)
