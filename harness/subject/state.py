@@ -224,10 +224,13 @@ class _Contents:
         return list(of(self._container))
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    if type(one) is tuple and type(other) is tuple:  # the items of a dictionary are made anew
-        return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
-    return one is other
+def _is_same(now: Any, before: Any) -> bool:
+    """Whether it is what it was, or what stands for it where NumPy code is recorded."""
+    if now is before:
+        return True
+    if type(now) is tuple and type(before) is tuple:  # the items of a dictionary are made anew
+        return len(now) == len(before) and all(map(_is_same, now, before))
+    return isinstance(now, np.ndarray) and getattr(now, "stands_for", _ABSENT) is before
 
 
 def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = False) -> Keeper:
@@ -236,7 +239,7 @@ def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = Fa
     known = set(namespace)
 
     def put_back() -> bool:
-        moved = [name for name, value in before.items() if namespace.get(name, _ABSENT) is not value]
+        moved = [name for name, value in before.items() if not _is_same(namespace.get(name, _ABSENT), value)]
         new = (
             [name for name, value in namespace.items() if name not in known and _is_data(value)]
             if whole
@@ -256,7 +259,7 @@ def _attributes(owner: Any, now: Mapping[str, Any]) -> Keeper:
     before = {name: value for name, value in now.items() if _is_data(value)}
 
     def put_back() -> bool:
-        moved = [name for name, value in before.items() if getattr(owner, name, _ABSENT) is not value]
+        moved = [name for name, value in before.items() if not _is_same(getattr(owner, name, _ABSENT), value)]
         for name in moved:
             setattr(owner, name, before[name])
         return bool(moved)
@@ -282,7 +285,7 @@ def _cell(cell: types.CellType) -> Keeper:
     before = read()
 
     def put_back() -> bool:
-        if before is _ABSENT or not _is_data(before) or read() is before:
+        if before is _ABSENT or not _is_data(before) or _is_same(read(), before):
             return False
         cell.cell_contents = before
         return True

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.from_numpy.tape import Tape, opaque, unsupported, words
+from oracles.exact.from_numpy.tape import Tape, name_of, opaque, unsupported, words
 from oracles.exact.program.complex import REAL, Complex, as_complex, each_part
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import compare, convert
@@ -27,6 +27,7 @@ METHODS = frozenset(
 )
 MOVING = FLOATS | REAL.keys()
 LAYOUT = frozenset(words("flags strides itemsize nbytes"))
+MAKE_INSIDE = "make that array inside the recorded function"
 
 
 class TracedArray(NDArrayOperatorsMixin):
@@ -42,7 +43,9 @@ class TracedArray(NDArrayOperatorsMixin):
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, tape: Tape, value: Any, tokens: Any) -> None:
-        self.tape, self.value, self.tokens = tape, value, np.asarray(tokens)
+        plain = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+        self.value = value.view(np.ndarray) if plain else value
+        self.tape, self.tokens = tape, np.asarray(tokens)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:  # code that asks isinstance(x, np.ndarray) runs unchanged
@@ -68,12 +71,13 @@ class TracedArray(NDArrayOperatorsMixin):
     @property
     def dtype(self) -> np.dtype[Any]:
         """As NumPy's."""
-        return np.asarray(self.value).dtype
+        kind: Any = getattr(self.value, "dtype", None)
+        return np.asarray(self.value).dtype if kind is None else kind  # of a float
 
     @property
     def is_float(self) -> bool:
         """Whether its elements are balls."""
-        return self.dtype.name in MOVING
+        return name_of(self.dtype) in MOVING
 
     @property
     def is_scalar(self) -> bool:
@@ -83,7 +87,7 @@ class TracedArray(NDArrayOperatorsMixin):
     @property
     def recorded(self) -> Any:
         """The recorded value of the whole array."""
-        return self.tape.read(self.tokens, self.dtype.name)
+        return self.tape.read(self.tokens, name_of(self.dtype))
 
     @property
     def T(self) -> Any:
@@ -198,8 +202,9 @@ class TracedArray(NDArrayOperatorsMixin):
         if not known.all():
             raise opaque(
                 f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
-                "own functions and keep it an array; an array that it is written into must be made inside "
-                "the function, with the np of its module"
+                "own functions and keep it an array; a method of a plain array takes plain numbers alone: "
+                "write X @ w for X.dot(w), np.f(X, w) for X.f(w), or pass X as an argument; an array that it "
+                "is written into must be made inside the function, with the np of its module"
             )
         return numbers.astype(self.dtype)
 
@@ -288,7 +293,7 @@ def wrap(tape: Tape, value: Any, var: Any) -> Any:
         raise AssertionError(f"a rule gives shape {var.shape} where NumPy has {np.shape(value)}")
     if isinstance(value, np.ndarray) and value.base is not None:
         value = value.copy(order="K")
-    result = each_part(tape.recorder.first, in_dtype(var, dtype.name))
+    result = each_part(tape.recorder.first, in_dtype(var, name_of(dtype)))
     return TracedArray(tape, value, tape.register(result, value))
 
 
@@ -309,7 +314,7 @@ def together(tape: Tape, value: Any, tokens: Any) -> Any:
 
 def check_dtype(dtype: np.dtype[Any]) -> None:
     """Refuse what has no exact counterpart."""
-    if dtype.name not in MOVING and dtype.kind not in "iub":
+    if name_of(dtype) not in MOVING and dtype.kind not in "iub":
         raise unsupported(f"dtype {dtype} has no exact counterpart")
 
 
@@ -326,7 +331,9 @@ def lift(tape: Tape, x: Any, dtype: np.dtype[Any]) -> TracedArray:
     check_dtype(numbers.dtype)
     with np.errstate(all="ignore"):
         value = numbers.astype(dtype)
-    return TracedArray(tape, value, tape.literal(numbers if dtype.name in MOVING else value, dtype.name))
+    return TracedArray(
+        tape, value, tape.literal(numbers if name_of(dtype) in MOVING else value, name_of(dtype))
+    )
 
 
 def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = "unsafe") -> Any:
@@ -338,30 +345,43 @@ def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = 
         value = value[()]
     if dtype == x.dtype:
         return TracedArray(x.tape, value, np.array(x.tokens, order=order))
-    if x.is_float and dtype.name not in MOVING:
+    if x.is_float and name_of(dtype) not in MOVING:
         numbers, known = x.tape.numbers(x.tokens)
         if known.all():
             return numbers.astype(dtype)
-    return wrap(x.tape, value, in_dtype(x.recorded, dtype.name))
+    return wrap(x.tape, value, in_dtype(x.recorded, name_of(dtype)))
+
+
+_ROWS, _TREES = (list, tuple), (list, tuple, dict)
+
+
+def leaves_of(tree: Any) -> Iterator[Any]:
+    """What is in nested lists, tuples and dictionaries."""
+    if isinstance(tree, _TREES):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from leaves_of(part)
+    else:
+        yield tree
+
+
+def traced(tree: Any) -> Iterator[TracedArray]:
+    """The traced arrays in it."""
+    return (leaf for leaf in leaves_of(tree) if type(leaf) is TracedArray)
 
 
 def holds_traced(tree: Any) -> bool:
-    """Whether a traced array is somewhere in nested lists, tuples and dictionaries."""
-    if isinstance(tree, TracedArray):
-        return True
-    if isinstance(tree, dict):
-        return any(map(holds_traced, tree.values()))
-    return isinstance(tree, list | tuple) and any(map(holds_traced, tree))
+    """Whether a traced array is in it."""
+    return next(traced(tree), None) is not None
 
 
 def swap(tree: Any, function: Callable[[TracedArray], Any]) -> Any:
     """The tree with `function` applied to its traced arrays."""
-    if isinstance(tree, TracedArray):
+    if type(tree) is TracedArray:
         return function(tree)
     if isinstance(tree, dict):
         return {k: swap(v, function) for k, v in tree.items()}
-    if isinstance(tree, list | tuple) and not hasattr(tree, "_fields"):
-        return type(tree)(swap(v, function) for v in tree)
+    if isinstance(tree, _ROWS) and not hasattr(tree, "_fields"):
+        return type(tree)([swap(v, function) for v in tree])
     return tree
 
 
@@ -372,13 +392,9 @@ def values(tree: Any) -> Any:
 
 def any_moving(tape: Tape, tree: Any) -> bool:
     """Whether some traced array in the tree is not an exact integer constant."""
-    found: list[bool] = []
-    swap(tree, lambda x: found.append(x.is_float or tape.recorder.known(x.recorded) is None))
-    return any(found)
+    return any(x.is_float or tape.recorder.known(x.recorded) is None for x in traced(tree))
 
 
 def first_tape(tree: Any) -> Tape:
     """The recording that the traced arrays in the tree belong to."""
-    found: list[Tape] = []
-    swap(tree, lambda x: found.append(x.tape))
-    return found[0]
+    return next(traced(tree)).tape

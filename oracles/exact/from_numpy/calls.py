@@ -17,6 +17,7 @@ import numpy as np
 
 from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import (
+    MAKE_INSIDE,
     MOVING,
     TracedArray,
     any_moving,
@@ -25,8 +26,10 @@ from oracles.exact.from_numpy.array import (
     first_tape,
     holds_traced,
     in_dtype,
+    leaves_of,
     lift,
     swap,
+    traced,
     values,
     wrap,
 )
@@ -34,7 +37,6 @@ from oracles.exact.from_numpy.follow import followed
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.memory import (
     ALLOCATORS,
-    MAKE_INSIDE,
     MOVES,
     WRITES,
     array,
@@ -54,7 +56,7 @@ from oracles.exact.from_numpy.rules.elementwise import (
     UFUNCS,
     Rule,
 )
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, opaque, spread, unsupported, words
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, name_of, opaque, spread, unsupported, words
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
@@ -62,7 +64,6 @@ from oracles.exact.program.primitives import orders, select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
-from oracles.exact.program.trees import flatten
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -110,9 +111,9 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
         raise unsupported(f"np.{name} with {', '.join(kwargs)}")
     with np.errstate(all="ignore"):
         value = ufunc(*values(inputs), **kwargs)
-    if not any_moving(tape, inputs) and np.asarray(value).dtype.name not in MOVING:
+    if not any_moving(tape, inputs) and name_of(np.asarray(value).dtype) not in MOVING:
         return ufunc(*decided(inputs), **kwargs)
-    loop = ufunc.resolve_dtypes((*map(_kind, inputs), *(None,) * ufunc.nout))[: ufunc.nin]
+    loop = _loop(ufunc, *map(_kind, inputs))
     if kwargs.get("dtype") is not None:
         loop = (np.dtype(kwargs["dtype"]),) * ufunc.nin
     of_complex = any(dtype.kind == "c" for dtype in loop)
@@ -125,6 +126,12 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
     return tuple(wrap(tape, v, r) for v, r in zip(value, recorded, strict=True))
 
 
+@functools.cache
+def _loop(ufunc: np.ufunc, *kinds: Any) -> tuple[np.dtype[Any], ...]:
+    """The dtypes that the ufunc computes with."""
+    return ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout))[: ufunc.nin]
+
+
 def _kind(x: Any) -> Any:
     """The dtype, or for a number in the code int or float, which take the dtype of the others."""
     x = x.value if isinstance(x, TracedArray) else x
@@ -135,9 +142,10 @@ def _operand(tape: Tape, x: Any, dtype: np.dtype[Any]) -> Any:
     """x as a recorded value in the dtype of the loop; a number in the code is taken as it is written."""
     check_dtype(dtype)
     if isinstance(x, TracedArray):
-        return in_dtype(x.recorded, dtype.name)
+        return in_dtype(x.recorded, name_of(dtype))
     numbers = np.asarray(x)
-    return tape.constant(numbers if dtype.name in MOVING else numbers.astype(dtype), dtype.name)
+    name = name_of(dtype)
+    return tape.constant(numbers if name in MOVING else numbers.astype(dtype), name)
 
 
 def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
@@ -293,9 +301,10 @@ def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs:
     if not any_moving(tape, (args, kwargs)):
         with np.errstate(all="ignore"):
             return function(*decided(args), **{k: decided(v) for k, v in kwargs.items()})
-    if _holds_complex((args, kwargs)) and name in COMPLEX_RULES:
+    of_complex = _holds_complex((args, kwargs))
+    if of_complex and name in COMPLEX_RULES:
         return apply(tape, function, COMPLEX_RULES[name], args, kwargs)
-    if _holds_complex((args, kwargs)) and name in RULES:
+    if of_complex and name in RULES:
         raise no_rule(f"np.{name} of complex numbers")
     if name not in RULES:
         own = definition_of("numpy", function)
@@ -305,9 +314,7 @@ def _answer(tape: Tape, name: str, function: Any, args: tuple[Any, ...], kwargs:
 
 def _depends(tape: Tape, tree: Any) -> bool:
     """Whether a traced array in it is computed from an input."""
-    found: list[bool] = []
-    swap(tree, lambda x: found.append(tape.depends(x.recorded)))
-    return any(found)
+    return any(tape.depends(x.recorded) for x in traced(tree))
 
 
 def _exactly(tree: Any) -> Any:
@@ -361,14 +368,11 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
 
 def _holds_complex(tree: Any) -> bool:
     """Whether an array in it, traced or not, is complex."""
-    found: list[bool] = []
-    swap(tree, lambda x: found.append(x.dtype.kind == "c"))
-    return any(found) or any(np.iscomplexobj(leaf) for leaf in flatten("numpy", tree)[0] if _is_plain(leaf))
+    return any(type(leaf) is complex or _letter(leaf) == "c" for leaf in leaves_of(tree))
 
 
-def _is_plain(leaf: Any) -> bool:
-    kind: Any = type(leaf)  # a traced array says that it is an ndarray
-    return kind is not TracedArray and isinstance(leaf, np.ndarray | np.generic | complex)
+def _letter(leaf: Any) -> str:
+    return leaf.dtype.kind if isinstance(leaf, np.ndarray | np.generic) else ""
 
 
 def no_rule(name: str) -> Exception:
@@ -443,6 +447,29 @@ def _argsort(
     return NotImplemented if first is None else wrap(tape, value, orders.argsort(x.recorded, along, first))
 
 
+def _unravel_index(tape: Tape, indices: Any, shape: Any, order: str = "C") -> Any:
+    """By remainders, from the axis that runs fastest."""
+    if not any_moving(tape, indices):
+        return NotImplemented
+    sizes, found, rest = np.atleast_1d(decided(shape)).tolist(), [], indices
+    for size in sizes[::-1] if order == "C" else sizes:
+        found.append(rest % size)
+        rest = rest // size
+    return tuple(found[::-1] if order == "C" else found)
+
+
+def _ravel_multi_index(tape: Tape, multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    if not any_moving(tape, multi_index):
+        return NotImplemented
+    if mode != "raise":
+        raise unsupported(f"np.ravel_multi_index with mode={mode!r} and positions that depend on the data")
+    sizes, total = np.atleast_1d(decided(dims)).tolist(), 0
+    along = list(zip(multi_index, sizes, strict=True))
+    for place, size in along if order == "C" else along[::-1]:
+        total = total * size + place
+    return total
+
+
 def _mask(a: Any) -> Any:
     """Which elements are not zero, decided."""
     return decided(a if a.dtype == bool else a != 0)
@@ -482,6 +509,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "take": _take,
     "argsort": _argsort,
     "take_along_axis": _take_along_axis,
+    "unravel_index": _unravel_index,
+    "ravel_multi_index": _ravel_multi_index,
     "nonzero": lambda tape, a: np.nonzero(_mask(a)),
     "flatnonzero": lambda tape, a: np.flatnonzero(_mask(a)),
     "argwhere": lambda tape, a: np.argwhere(_mask(a)),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import (
+    MAKE_INSIDE,
     MOVING,
     TracedArray,
     cast,
@@ -21,6 +22,7 @@ from oracles.exact.from_numpy.array import (
     together,
     values,
 )
+from oracles.exact.from_numpy.held import held
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
 
@@ -45,7 +47,6 @@ MOVES: dict[str, tuple[int, ...]] = {
     "select": (1, 2),
 }
 PADDING = frozenset({"constant", "edge", "reflect", "symmetric", "wrap", "empty"})
-MAKE_INSIDE = "make that array inside the recorded function"
 # Which argument holds the elements to be written into the first.
 WRITES = {"copyto": 1, "put": 2, "place": 2, "putmask": 2, "fill_diagonal": 1, "put_along_axis": 2}
 
@@ -134,9 +135,9 @@ def filled(tape: Tape, value: Any, fill: Any) -> Any:
 
 
 def literals(tape: Tape, value: Any) -> Any:
-    """A new array of floats that stand in the code; what holds no floats stays NumPy's own."""
+    """A new array of floats that stand in the code; what holds no floats is held."""
     if not isinstance(value, np.ndarray) or value.dtype.name not in MOVING:
-        return value
+        return held(value)
     return lift(tape, value.copy(order="K"), value.dtype)
 
 
@@ -171,7 +172,7 @@ def asarray(
         if fits and (dtype is None or np.dtype(dtype) == a.dtype):
             return a
     elif isinstance(a, np.ndarray) and not copy:
-        return np.asarray(a, dtype, order)
+        return held(np.asarray(a, dtype, order))
     return array(tape, a, dtype, order or "K")
 
 

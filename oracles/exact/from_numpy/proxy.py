@@ -8,6 +8,7 @@ the recording thread: other threads that run the same code see NumPy as it is.
 
 from __future__ import annotations
 
+import builtins
 import functools
 import random
 import sys
@@ -17,18 +18,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.lib import stride_tricks
 
-from oracles.exact.from_numpy.array import holds_traced
+from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
+from oracles.exact.from_numpy.array import TracedArray, holds_traced
+from oracles.exact.from_numpy.held import Held, held
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
-from oracles.exact.from_numpy.libraries import loaded
+from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
 from oracles.exact.from_numpy.memory import ALLOCATORS
 from oracles.exact.from_numpy.tape import Tape, unsupported
-from oracles.exact.program.reach import LARGE, Reach
+from oracles.exact.program.reach import LARGE, OURS, Reach
 from oracles.exact.program.registered import definition_of, registered_functions
+from oracles.exact.program.trees import Derived
 
 _here = ContextVar("here", default=False)  # whether this thread is the one that records
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
@@ -69,28 +73,41 @@ def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) 
 
 
 @functools.cache
-def _of_libraries(with_scipy: bool, operations: tuple[Any, ...]) -> dict[int, Any]:
-    """Modules and functions of Python's and SciPy's libraries, by identity, and what replaces them.
+def _of_libraries(modules: tuple[str, ...], operations: tuple[Any, ...]) -> dict[int, Function]:
+    """Functions of Python's and SciPy's libraries, by identity, and what replaces them.
 
-    `operations` are those of SciPy's functions that a user has said something of.
+    `modules` are those that are loaded; `operations` those that a user has said something of.
     """
-    found: dict[int, Any] = {}
-    parts: dict[str, Module] = {}
-    for module, table in loaded().items():
-        said = {
-            f.__name__: definition_of("numpy", f) for f in operations if vars(module).get(f.__name__) is f
-        }
-        pairs = {name: getattr(module, name, None) for name in {**table, **said}}
-        own = {
-            name: _where_traced(function, said.get(name) or table[name])
-            for name, function in pairs.items()
-            if function is not None
-        }
-        found |= {id(pairs[name]): new for name, new in own.items()}
-        found[id(module)] = parts[module.__name__.rpartition(".")[2]] = Module(module, own)
-    if with_scipy:
-        found[id(sys.modules["scipy"])] = Module(sys.modules["scipy"], parts)
+    found: dict[int, Function] = {}
+    for name in modules:
+        for function, definition in LIBRARIES[name].items():
+            original = getattr(sys.modules[name], function, None)
+            if original is not None:
+                found[id(original)] = _where_traced(original, definition)
+    for operation in operations:
+        said = definition_of("numpy", operation)
+        assert said is not None, "it is registered"
+        found[id(operation)] = _where_traced(operation, said)
     return found
+
+
+class Library:
+    """A module of Python's or SciPy's libraries, which may load its parts when they are asked for."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.__module = module
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.__module, name)
+        return (of_library(found) or found) if _here.get() else found
+
+
+def of_library(value: Any) -> Any:
+    """What replaces a module or a function of a library, None if nothing does."""
+    if isinstance(value, ModuleType):
+        known = value.__name__ == "math" or value.__name__.partition(".")[0] == "scipy"
+        return Library(value) if known else None
+    return _of_libraries(loaded(), registered_functions()).get(id(value))
 
 
 class Substitutes:
@@ -99,11 +116,15 @@ class Substitutes:
     def __init__(self, tape: Tape, further: Mapping[int, Any] = MappingProxyType({})) -> None:
         made: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
         made |= {"nditer": nditer, "ndenumerate": ndenumerate}
+        made |= {"apply_along_axis": functools.partial(apply_along_axis, tape)}
+        made |= {"vectorize": lambda *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))}
+        self._tape = tape
+        self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
+        self._libraries = _of_libraries(loaded(), registered_functions())
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         by_strides = Function(stride_tricks.as_strided, as_strided)
         strides = Module(stride_tricks, {"as_strided": by_strides})
-        self._by_id: dict[int, Any] = {**_of_libraries("scipy" in sys.modules, registered_functions())}
-        self._by_id |= further
+        self._by_id: dict[int, Any] = dict(further)
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = by_strides
         chance = np.random if is_seeded() else Refused(np.random, "np.random")
@@ -120,28 +141,34 @@ class Substitutes:
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
         if isinstance(value, ModuleType):
-            return self._by_id.get(id(value))
+            return self._by_id.get(id(value)) or of_library(value)
+        if type(value) in (np.ndarray, tuple):
+            _, new = self._held.setdefault(id(value), (value, held(value)))
+            return None if new is value else new
+        if type(value) is np.vectorize:
+            return Vectorized(self._tape, value)
         if value is not (refused := without_chance(value)):
             return refused
         module = getattr(value, "__module__", None)
         if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
-        return self._by_id.get(id(value))
+        return self._by_id.get(id(value)) or self._libraries.get(id(value))
 
 
 @contextmanager
 def substituted(
     tape: Tape, function: Any, *others: Any, further: Mapping[int, Any] = MappingProxyType({})
-) -> Iterator[None]:
+) -> Iterator[Any]:
     """Inside the block the code that is reachable from the function sees the substitutes.
 
-    Afterwards what held them holds the originals again, and what the code stored of the recording (a layer's
-    running mean, say) is what it was before.
+    The function itself, or what replaces it, is given. Afterwards what held them holds the originals again,
+    and what the code stored of the recording (a layer's running mean, say) is what it was before.
     """
     substitutes, saved = Substitutes(tape, further), list[tuple[Place, Any, Any]]()
     search = Search()
     _one_at_a_time.acquire()
-    token = _here.set(True)
+    token, drawn = _here.set(True), _reset.set(())
+    imported = builtins.__import__
     try:
         for place in search.places([function, *others]):
             old = place.read()
@@ -149,32 +176,67 @@ def substituted(
             if new is not None:
                 saved.append((place, old, new))
                 place.write(new)
-        yield
+        builtins.__import__ = _importing(imported, substitutes, search)
+        yield substitutes.of(function) or function
     finally:
+        builtins.__import__ = imported
         for place, old, new in reversed(saved):
             if place.read() is new:
                 place.write(old)
-        search.forget(holds_traced)
+        search.forget(_is_ours)
         _here.reset(token)
+        _reset.reset(drawn)
         _one_at_a_time.release()
 
 
+def _is_ours(tree: Any) -> bool:
+    """Whether something in it is of the recording alone."""
+    if isinstance(tree, list | tuple | dict):
+        return any(map(_is_ours, tree.values() if isinstance(tree, dict) else tree))
+    return type(tree) in (TracedArray, Held)
+
+
+def _importing(
+    imported: Callable[..., ModuleType], substitutes: Substitutes, search: Search
+) -> Callable[..., Any]:
+    """What `import` does inside the user's functions: they see the substitutes too."""
+
+    def new(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        found = imported(name, globals, locals, fromlist, level)
+        known = globals or {}
+        if not _here.get() or str(known.get("__file__")).startswith(OURS):
+            return found
+        return (substitutes.of(found) or found) if search.is_user(known.get("__name__")) else found
+
+    return new
+
+
 class Place(NamedTuple):
-    """A variable: an entry of a namespace, or the cell of a closure."""
+    """A variable: an entry of a namespace, dictionary or list, the cell of a closure, or an attribute."""
 
     where: Any
-    name: str
+    name: Any
 
     def read(self) -> Any:
-        """What it holds."""
-        return self.where.get(self.name) if isinstance(self.where, dict) else self.where.cell_contents
+        """What it holds, None if it is gone."""
+        if isinstance(self.where, dict):
+            return self.where.get(self.name)
+        if isinstance(self.where, list):
+            return self.where[self.name] if self.name < len(self.where) else None
+        if isinstance(self.where, type):
+            return vars(self.where).get(self.name)
+        return getattr(self.where, self.name)
 
     def write(self, value: Any) -> None:
         """Let it hold something else."""
-        if isinstance(self.where, dict):
+        if isinstance(self.where, dict | list):
             self.where[self.name] = value
+        elif isinstance(self.where, functools.partial):  # they have no other way in
+            own = {"func": self.where.func, "args": self.where.args} | {self.name: value}
+            state = own["func"], own["args"], self.where.keywords, vars(self.where) or None
+            cast("Any", self.where).__setstate__(state)
         else:
-            self.where.cell_contents = value
+            setattr(self.where, self.name, value)
 
 
 class Search(Reach):
@@ -191,18 +253,35 @@ class Search(Reach):
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
 
     def places(self, roots: list[Any]) -> Iterator[Place]:
-        """Each global of a module and cell of a closure that the code reaches, and attributes of objects."""
+        """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
         seen: set[int] = set()
         for item in self.items(roots):
-            if isinstance(item, list | dict) and len(item) <= LARGE:
+            if isinstance(item, list | dict) and len(item) <= LARGE and id(item) not in seen:
+                seen.add(id(item))
                 self._before.append((item, item.copy()))
+                names = list(item) if isinstance(item, dict) else range(len(item))
+                yield from (Place(item, name) for name in names)
+            if isinstance(item, type) and self.is_user(item.__module__):
+                yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_data(own))
+            if isinstance(item, types.FunctionType) and self.is_user(item.__globals__.get("__name__")):
+                yield Place(item, "__defaults__")
+                yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
+            if isinstance(item, functools.partial):
+                yield from (Place(item, name) for name in ("func", "args"))
+            if isinstance(item, Derived):
+                yield from (Place(vars(item), name) for name in getattr(item, "__dict__", ()))
             for namespace in self.namespaces(item):
                 if isinstance(namespace, types.CellType):
-                    yield Place(namespace, "")
+                    yield Place(namespace, "cell_contents")
                 elif id(namespace) not in seen:
                     seen.add(id(namespace))
                     self._before.append((namespace, namespace.copy()))
                     yield from (Place(namespace, name) for name in list(namespace))
+
+    def _inside(self, item: Any) -> list[Any]:
+        """What an object leads to."""
+        vectorized = type(item) in (np.vectorize, Vectorized)
+        return [item.pyfunc] if vectorized else super()._inside(item)
 
     def forget(self, traced: Callable[[Any], bool]) -> None:
         """Put back, in what was found, each entry that has come to hold something traced."""
@@ -211,17 +290,25 @@ class Search(Reach):
                 if traced(found):
                     found[:] = before
                 continue
-            for name in [n for n, held in found.items() if held is not before.get(n) and traced(held)]:
+            for name in [n for n, now in found.items() if now is not before.get(n) and traced(now)]:
                 if name in before:
                     found[name] = before[name]
                 else:
                     del found[name]
 
 
+def _is_data(value: Any) -> bool:
+    return type(value) in (np.ndarray, tuple)
+
+
 # -- chance -----------------------------------------------------------------------------------------------
 
 SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
+GLOBAL = (np.random.seed, np.random.sample, np.random.ranf)  # of NumPy's one source, by no method
+SEEDS = (int, np.integer, str, bytes)
+MADE_BY_SEED = (np.random.default_rng, np.random.RandomState, random.Random)
 _seeded = ContextVar("seeded", default=False)
+_reset: ContextVar[tuple[Any, ...]] = ContextVar("reset", default=())  # sources whose seed the code has set
 
 
 @contextmanager
@@ -275,12 +362,31 @@ class RefusedType(type):
 
 
 def refuse(name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Say that random numbers have no exact value; to the recording thread alone."""
+    """Say that random numbers have no exact value; to the recording thread alone.
+
+    A source whose seed the code has set gives the same numbers every time: they are constants.
+    """
     if not _here.get():
         return function(*args, **kwargs)
+    source, seed = _source(function), [*args, *kwargs.values()][:1]
+    known = bool(seed) and isinstance(seed[0], SEEDS)
+    if getattr(function, "__name__", "") == "seed":
+        others = tuple(one for one in _reset.get() if one is not source)
+        _reset.set((*others, source) if known else others)
+        return function(*args, **kwargs)
+    if any(source is one for one in _reset.get()) or (known and function in MADE_BY_SEED):
+        return function(*args, **kwargs)
     raise unsupported(
-        f"{name}: random numbers have no exact value; draw them first and pass them as arguments"
+        f"{name}: random numbers have no exact value; draw them first and pass them as arguments, or set the "
+        "seed inside the function"
     )
+
+
+def _source(function: Any) -> Any:
+    """What a function draws from."""
+    if function in GLOBAL:
+        return np.random.get_state.__self__  # type: ignore[attr-defined]
+    return getattr(function, "__self__", function)
 
 
 def without_chance(value: Any) -> Any:

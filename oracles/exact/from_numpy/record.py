@@ -65,8 +65,8 @@ def record(
         for leaf in _leaves(a)
         if isinstance(leaf, TracedArray | np.ndarray)
     ]
-    with substituted(tape, function, args, kwargs or {}), uncaught():
-        result = function(*call, **(kwargs or {}))
+    with substituted(tape, function, args, kwargs or {}) as run, uncaught():
+        result = run(*call, **(kwargs or {}))
     for k, leaf, was in before:
         if not np.array_equal(content(leaf), was):
             raise Unsupported(

@@ -8,6 +8,7 @@ is read as the pieces, wherever they were computed. Token 0 is an exact zero, UN
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -32,6 +33,7 @@ from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1
+FEW = 256
 words = str.split  # names with blanks between them
 
 _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
@@ -60,6 +62,7 @@ class Tape:
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
+        self._reads: dict[tuple[Any, ...], Var] = {}  # a loop reads the same elements over and over
         self._decided: dict[Var, Array] = {}
         self._fixed: set[Var] = set()  # known to depend on no input
 
@@ -110,16 +113,23 @@ class Tape:
         return self._read(tokens, dtype)
 
     def _read(self, tokens: Tokens, dtype: str, part: str = "") -> Var:
-        """What real elements the tokens stand for, or a part of complex ones."""
+        """What real elements the tokens stand for, or a part of complex ones; of a few, once for all."""
+        if tokens.size > FEW:
+            return self._gathered(tokens, dtype, part)
+        key = dtype, part, tokens.shape, tokens.tobytes()
+        if key not in self._reads:
+            self._reads[key] = self._gathered(tokens, dtype, part)
+        return self._reads[key]
 
+    def _gathered(self, tokens: Tokens, dtype: str, part: str) -> Var:
         def value(i: int) -> Var:
             found = self._values[i]
             return getattr(found, part) if isinstance(found, Complex) else found
 
-        blank = np.zeros((), dtype if dtype not in FLOATS else np.float64)
-        if tokens.size == 0 or not tokens.any():
+        lowest, highest = _ends(tokens)
+        if lowest == highest == ZERO:
+            blank = np.zeros((), dtype if dtype not in FLOATS else np.float64)
             return self.recorder.broadcast(self.recorder.constant(blank, dtype), tokens.shape)
-        lowest, highest = int(tokens.min()), int(tokens.max())
         if lowest == UNWRITTEN:
             raise unsupported("an element of np.empty is read before it is written")
         last = bisect_right(self._bases, highest) - 1
@@ -180,23 +190,34 @@ def _has_minus(numbers: Array, dtype: str) -> bool:
     return (dtype in FLOATS or dtype in REAL) and any(np.signbit(p.astype(np.float64)).any() for p in parts)
 
 
+def _ends(tokens: Tokens) -> tuple[int, int]:
+    """The lowest and the highest; of none the zero."""
+    if tokens.size <= 1:
+        return (int(tokens.item()),) * 2 if tokens.size else (ZERO, ZERO)
+    return int(np.minimum.reduce(tokens, axis=None)), int(np.maximum.reduce(tokens, axis=None))
+
+
 def gather(x: Var, places: Tokens) -> Var:
     """The elements of x at these places in C order (-1: a zero), by the plainest primitive that does it."""
-    if places.shape == x.shape and _in_order(x, places):
+    whole = _in_order(x, places)
+    if whole and places.shape == x.shape:
         return x
     definition = x.builder.definitions.get(x)
     if definition and definition.primitive.edge and definition.primitive.comparison and places.min() >= 0:
         # A mask stays a comparison when it is moved, so that its edges are still known to be kinks.
         a, b = definition.operands
         return compare(definition.primitive.name, gather(a, places), gather(b, places))
-    if _in_order(x, places):
+    if whole:
         return reshape(x, places.shape)
     view = _as_view(x, places)
     return take(x, places) if view is None else view
 
 
 def _in_order(x: Var, places: Tokens) -> bool:
-    return places.size == x.size and np.array_equal(places.ravel(), np.arange(x.size))
+    if places.size != x.size:
+        return False
+    flat = places.ravel()
+    return flat.size == 0 or (flat[0] == 0 and bool((flat == np.arange(flat.size)).all()))
 
 
 def spread(x: Var, shape: tuple[int, ...]) -> Var:
@@ -264,7 +285,7 @@ def _users() -> tuple[FrameType, str]:
     library, installed, last = "", None, None
     for frame in _recorded():
         file, last = frame.f_code.co_filename, frame
-        if not file.startswith((_STANDARD, _INSTALLED)):
+        if not _is_installed(file):
             return frame, library
         name = str(frame.f_globals.get("__name__"))
         library = f" (in {name}.{frame.f_code.co_name})"
@@ -292,4 +313,20 @@ def _recorded() -> Iterator[FrameType]:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(OURS)
+    return _lies_in_ours(frame.f_code.co_filename)
+
+
+@functools.cache
+def _lies_in_ours(file: str) -> bool:
+    return file.startswith(OURS)
+
+
+@functools.cache
+def _is_installed(file: str) -> bool:
+    return file.startswith((_STANDARD, _INSTALLED))
+
+
+@functools.cache
+def name_of(dtype: np.dtype[Any]) -> str:
+    """The dtype's name, which NumPy puts together anew whenever it is asked."""
+    return dtype.name

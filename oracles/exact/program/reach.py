@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dis
 import functools
 import os
 import sys
@@ -48,16 +49,26 @@ class Reach:
         return name.partition(".")[0] not in NOT_USER and not name.startswith("oracles.exact")
 
     def items(self, roots: list[Any]) -> Iterator[Any]:
-        """Everything that is reached, each once: functions, objects, containers."""
+        """Everything that is reached, each once: functions, objects, containers.
+
+        Of the user's modules that is what any code that is reached names, however it comes to the module.
+        """
         seen: dict[int, Any] = {}
-        waiting = list(roots)
+        waiting, names, modules = list(roots), set[str](), list[types.ModuleType]()
         while waiting:
-            item = waiting.pop()
-            if id(item) in seen or isinstance(item, PLAIN):
-                continue
-            seen[id(item)] = item
-            waiting += self._inside(item)
-            yield item
+            while waiting:
+                item = waiting.pop()
+                if id(item) in seen or isinstance(item, PLAIN):
+                    continue
+                seen[id(item)] = item
+                waiting += self._inside(item)
+                if isinstance(item, types.FunctionType) and self.is_user(item.__globals__.get("__name__")):
+                    names |= names_in(item.__code__)
+                if isinstance(item, types.ModuleType):
+                    modules.append(item)
+                yield item
+            found = (v for module in modules for v in self._of_module(module, names))
+            waiting = [v for v in found if id(v) not in seen and not isinstance(v, PLAIN)]
 
     def namespaces(self, item: Any) -> list[Any]:
         """Where an object of the user's keeps its variables: dictionaries, and the cells of closures."""
@@ -111,19 +122,29 @@ class Reach:
         return {name: getattr(item, name) for name in names if hasattr(item, name)}
 
     def _named(self, function: types.FunctionType) -> list[Any]:
-        """The globals that a function names, and the attributes that it names of the user's modules."""
+        """The globals that a function names, and the user's modules that it imports."""
         known = function.__globals__
         if not self.is_user(known.get("__name__")):
             return []
-        names = names_in(function.__code__)
-        found = [known[n] for n in names if n in known]
-        modules = [m for m in found if isinstance(m, types.ModuleType)]
-        for module in modules:  # package.module.function
-            inside = [vars(module)[n] for n in names if n in vars(module)]
-            users = [m for m in inside if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
-            modules += [m for m in users if m not in modules]
-            found += inside if self.is_user(module.__name__) else []
-        return found
+        found = [known[n] for n in names_in(function.__code__) if n in known]
+        return [*found, *self._imported(function.__code__, str(known.get("__package__") or ""))]
+
+    def _imported(self, code: types.CodeType, package: str) -> list[types.ModuleType]:
+        """The user's modules that code imports where it runs, and that are loaded."""
+        if dis.opmap["IMPORT_NAME"] not in code.co_code[::2]:
+            own = []
+        else:
+            named = [n for name in code.co_names for n in (name, f"{package}.{name}")]
+            own = [sys.modules[n] for n in named if n in sys.modules and self.is_user(n)]
+        inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        return [*own, *(m for c in inner for m in self._imported(c, package))]
+
+    def _of_module(self, module: types.ModuleType, names: set[str]) -> list[Any]:
+        """What bears these names in a module: of one that is not the user's, the user's modules alone."""
+        inside = [vars(module)[n] for n in names if n in vars(module)]
+        if self.is_user(module.__name__):
+            return inside
+        return [m for m in inside if isinstance(m, types.ModuleType) and self.is_user(m.__name__)]
 
 
 def names_in(code: types.CodeType) -> set[str]:

@@ -349,6 +349,34 @@ SAMPLES: dict[str, Sample] = {
         ),
         (X,),
     ),
+    "unravel_index": Sample(
+        lambda x: (
+            x[np.unravel_index(x.argmax(), x.shape)],
+            x[np.unravel_index(np.argsort(x, None)[:2], (3, 4))],
+            x.T[np.unravel_index(x.argmin(), (4, 3), "F")],
+            x.ravel()[np.ravel_multi_index((x.argmax(0), np.arange(4)), (3, 4))],
+            x.ravel("F")[np.ravel_multi_index((x.argmax(0), np.arange(4)), (3, 4), order="F")],
+        ),
+        (X,),
+    ),
+    "apply_along_axis": Sample(
+        lambda x, w: (
+            np.apply_along_axis(lambda r: r / r.sum(), 1, x),
+            np.apply_along_axis(np.sum, 0, x),
+            np.apply_along_axis(lambda r, k: np.outer(r[:k], r), 0, x, 2),
+            np.apply_along_axis(lambda r: r.dot(w), -1, Y),
+        ),
+        (X, W),
+    ),
+    "vectorize": Sample(
+        lambda x, w: (
+            np.vectorize(lambda a, b: a * b if a > 0 else np.exp(b))(x, w),
+            *np.vectorize(lambda a: (a, 2 * a))(x),
+            np.vectorize(lambda a, k: a * k[1], excluded=["k"])(w, k=[1, 2]),
+            np.vectorize(lambda i: w[i] ** 2, otypes=[float])(np.arange(4)),
+        ),
+        (X, W),
+    ),
     "convolve": Sample(lambda v, w: tuple(np.convolve(v, w, m) for m in ("full", "same", "valid")), (V, W)),
     "correlate": Sample(
         lambda v, w: tuple(

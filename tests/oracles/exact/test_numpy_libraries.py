@@ -7,7 +7,11 @@ import pytest
 import scipy
 import scipy.fft
 import scipy.linalg
+import scipy.ndimage
+import scipy.signal
+import scipy.spatial.distance
 import scipy.special
+from scipy.ndimage import correlate1d
 from scipy.special import logsumexp
 
 from harness import check_gradient, register_rule
@@ -20,10 +24,12 @@ from oracles.exact.program import registered
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Unsupported
-from tests.oracles.exact.numpy_samples import POSITIVE, SPD, UNIT, A, Sample, V, W, X
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from tests.oracles.exact.numpy_samples import POSITIVE, SPD, UNIT, A, Sample, V, W, X, Y
 from tests.oracles.exact.numpy_tools import BITS, leaves, middle, slopes
 
-sc, la, fft = scipy.special, scipy.linalg, scipy.fft
+sc, la, fft, sg, sp = scipy.special, scipy.linalg, scipy.fft, scipy.signal, scipy.spatial
+METRICS = ("euclidean", "sqeuclidean", "cityblock", "chebyshev")
 P, U, M, B = abs(V), UNIT[0], X[:, :3] + 3 * np.eye(3), X[:, :2]
 
 
@@ -39,6 +45,16 @@ def scalars(name, numbers):
 def cosines(name, **kwargs):
     function = getattr(fft, name)
     return Sample(lambda x: tuple(function(x, type=k, **kwargs) for k in (1, 2, 3, 4)), (X,))
+
+
+def each_mode(function, *more):
+    """Of kernels with an even and an odd length, and of one that is the larger along both axes."""
+    return lambda x, k: tuple(
+        part
+        for mode in ("full", "same", "valid")
+        for y in (function(x, k, mode, *more), function(k[:, :1], x, mode, *more))
+        for part in parts(y)
+    )
 
 
 UNARY = "exp exp2 expm1 cbrt sin cos tan atan sinh cosh tanh asinh degrees radians fabs erf erfc gamma lgamma"
@@ -179,6 +195,39 @@ SAMPLES = {
         for name in ("dct", "idct", "dst", "idst")
         for norm in ("backward", "ortho", "forward")
     },
+    **{name: Sample(each_mode(getattr(sg, name)), (X, Y[:2, :3])) for name in ("convolve2d", "correlate2d")},
+    **{
+        f"{name} {method}": Sample(each_mode(getattr(sg, name), method), (X, Y[:2, :3]))
+        for name in ("convolve", "correlate")
+        for method in ("direct", "fft", "auto")
+    },
+    "fftconvolve": Sample(each_mode(sg.fftconvolve), (X, Y[:2, :3])),
+    "convolutions of complex numbers, along one axis, and of numbers in the code": Sample(
+        lambda v, w: (
+            *parts(sg.convolve(v + 1j * v[::-1], w, "same")),
+            *parts(sg.correlate(v, w * 1j)),
+            sg.correlate(v, w, "same"),
+            sg.correlate(w, v, "same"),
+            sg.correlate(w, v, "valid"),
+            sg.fftconvolve(v, [1, 2, 3]),
+            sg.fftconvolve(v[:, None], np.outer(w[:2], v), "valid"),
+            sg.convolve([[1.0, 2.0, -1.0]], v[:1, None]),
+        ),
+        (V, W),
+    ),
+    "distances of sets": Sample(
+        lambda x, y: (
+            *(sp.distance.cdist(x, y, m) for m in METRICS),
+            *(sp.distance.pdist(x, m) for m in METRICS),
+            sp.distance.cdist(x, Y[:2]),
+            sp.distance.squareform(sp.distance.pdist(x)),
+            sp.distance.squareform(sp.distance.squareform(sp.distance.pdist(x))),
+            sp.distance_matrix(x, y),
+            sp.distance_matrix(x, y, 1),
+        ),
+        (X, Y[:2]),
+    ),
+    "distances": Sample(lambda v, w: tuple(getattr(sp.distance, m)(v[:4], w) for m in METRICS), (V, W)),
     "dct and lengths": Sample(lambda x: (fft.dct(x, n=6), fft.dst(x, n=2, axis=0)), (X,)),
     "dctn": Sample(
         lambda x: (fft.dctn(x), fft.idctn(x, s=(2, 5)), fft.dstn(x, axes=(0,), norm="ortho"), fft.idstn(x)),
@@ -239,6 +288,11 @@ def test_plain_numbers_stay_the_library_s_own():
     (lambda x: sc.comb(x, 2, exact=True), "comb with exact=True"),
     (lambda x: fft.dct(x[:1], type=1), "DCT-I of fewer than 2"),
     (lambda x: la.lu(x[:, None] * x + 1j), "lu of complex numbers"),
+    (lambda x: sg.convolve2d(x[:, None], x[None], boundary="wrap"), "boundary='wrap'"),
+    (lambda x: sg.fftconvolve(x, x, axes=0), "fftconvolve with axes"),
+    (lambda x: sg.convolve(x.astype("float16"), x.astype("float16")), "of these dtypes"),
+    (lambda x: sp.distance.cdist(x[:, None], x[:, None], "cosine"), "metric='cosine'"),
+    (lambda x: sp.distance.cdist(x[:, None], x[:, None], "euclidean", w=[2.0]), "or options"),
 ])  # fmt: skip
 def test_what_is_refused_is_named(function, message):
     with pytest.raises(Unsupported, match=message):
@@ -260,16 +314,38 @@ def test_a_gradient_through_a_library_is_judged():
     assert off.verdict.name == "WRONG"
 
 
-def test_a_function_of_scipy_s_that_has_none_is_registered(monkeypatch):
+def _reached_inside(x):
+    from scipy import ndimage
+
+    return ndimage.correlate1d(x, [1.0, 2.0, 1.0])
+
+
+@pytest.mark.parametrize(("operation", "definition", "function"), [
+    (la.logm, lambda a: a - np.eye(2), lambda x: la.logm(np.eye(2) + x)),  # to first order
+    (sp.distance.pdist, lambda x: x[:1, 0], lambda x: sp.distance.pdist(x)),  # though a rule is there
+    (correlate1d, lambda x, w: w[1] * x, _reached_inside),
+    (correlate1d, lambda x, w: w[1] * x, lambda x: scipy.ndimage.correlate1d(x, [3.0, 1.0, 3.0])),
+    (correlate1d, lambda x, w: w[1] * x, lambda x: correlate1d(x, [3.0, 1.0, 3.0])),
+])  # fmt: skip
+def test_what_is_said_of_a_function_of_scipy_s_is_taken(monkeypatch, operation, definition, function):
     monkeypatch.setattr(registered, "_definitions", {})
-    register_rule(la.logm, lambda a: a - np.eye(2))  # to first order
+    register_rule(operation, definition)
+    x = 1e-9 * np.array([[1.0, 2.0], [3.0, 4.0]])
+    program = record(function, (x,), {}).program
+    g = np.ones(program.outputs[0].shape)
+    found = evaluate(vjp(program, [0]), [x, g], BITS)
+    wanted = 2.0 if function is _reached_inside else 1.0
+    assert float(found[0][0, 0].mid()) == pytest.approx(wanted)
 
-    def near(x):
-        return la.logm(np.eye(2) + 1e-9 * x)
 
-    x = np.array([[1.0, 2.0], [3.0, 4.0]])
-    found = evaluate(vjp(record(near, (x,), {}).program, [0]), [x, np.ones((2, 2))], BITS)
-    assert float(found[0][0, 0].mid()) == pytest.approx(1e-9)
+@pytest.mark.parametrize("name", ["convolve2d", "fftconvolve", "correlate"])
+def test_in_float32_they_stay_in_it_and_within_their_bound(name):
+    x, k = (np.float32(v) for v in (X, Y[:2, :3]))
+    recording = record(getattr(sg, name), (x, k), {})
+    ran = getattr(sg, name)(x, k)
+    assert recording.program.outputs[0].dtype == "float32" == ran.dtype
+    (balls,) = bound(recording.program, recording.values, ROUNDING_MODELS["numpy"], keep=True).balls
+    assert all(b.contains(float(c)) for b, c in zip(balls.ravel(), ran.ravel(), strict=True))
 
 
 def test_the_table_of_linear_algebra_has_names_that_scipy_has():
