@@ -17,7 +17,7 @@ from harness.proof.materiality import Resolution
 from harness.proof.question import Part, Probe, Question, ValueRule
 from harness.result import Fixed, Result
 from harness.subject import given
-from harness.subject.derivative import Derivative
+from harness.subject.derivative import Array, Derivative
 from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
@@ -55,14 +55,23 @@ def check_layer(
 ) -> Result:
     """The verdict on the backward of a layer: of its input, and of every parameter that is found.
 
-    Parameters and their gradients are attributes `W` and `dW` (any name), or entries of `params` and `grads`
-    (dictionaries with the same keys, or lists in the same order). The layer itself is not changed: every
-    question is asked of a copy, with the seed of `np.random` and `random` reset before each forward.
+    Parameters stand beside their gradients, in the layer or in layers that it holds, in objects, lists and
+    dictionaries: `W` and `dW` or `grad_W` (any name), `params` and `grads`, `parameters` and `gradients` or
+    `weights` and `dweights` (dictionaries with the same keys, or lists in the same order), `value` and `grad`
+    of one parameter. Of an array that several layers share, the sum of its gradients is compared. What else
+    moves the result is named, and fails; where `params` lists the parameters it is a note. What is held where
+    it cannot be replaced, as in a closure, is unsupported.
+
+    The layer itself is not changed: every question is asked of a copy, with the seed of `np.random` and
+    `random` reset before each forward, and all gradients 0. What clears them (`zero_grad`, `clear_grads`,
+    `flush_gradients`) is called first; a layer that has it may add to its gradients.
 
     Args:
         layer: An object with forward(x) and backward(dout), in NumPy, such as those of "Deep Learning from
             Scratch", chapter 5.
-        x: Its input. Of integers, which an embedding looks up, the parameters alone are compared.
+        x: Its input; of several a tuple of arrays, for forward(x, h), whose backward returns as many
+            gradients. Of integers, which an embedding looks up, no gradient is compared, nor of the input of
+            a loss whose backward returns None.
         t: The target, for a loss layer: forward(x, t).
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
             position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
@@ -78,8 +87,8 @@ def check_layer(
         search: As in `check_gradient`; parameters are searched too.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
         resolution: As in `check_gradient`.
-        constants: Attributes that move the result and are no parameters; what else does so and leaves no
-            gradient fails.
+        constants: What moves the result and is no parameter: attributes, or places such as "layers[0].scale";
+            all that is held there is left out.
         upstream: As in `check_gradient`.
         known: As in `check_gradient`.
 
@@ -88,21 +97,23 @@ def check_layer(
     """
     asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords = given.mapping("options", options)
-    array = np.asarray(x)
-    if array.dtype.name not in FLOATS and array.dtype.kind not in "iu":
-        raise ValueError(f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}, and integers")
-    with seeded_chance():
-        own = Layer(layer, array, t, keywords, asked.seed, _names(constants))
-        if not own.moves and not own.names:
+    inputs = _inputs(x)
+    for array in inputs:
+        if array.dtype.name not in FLOATS and array.dtype.kind not in "iu":
             raise ValueError(
-                f"x has dtype {array.dtype}, and the layer has no parameters: nothing is differentiated"
+                f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}, and integers"
             )
-        argnums = None if own.moves else range(1, 1 + len(own.names))
-        meant = partial(_with_target, spec, t) if spec else None
+    with seeded_chance():
+        own = Layer(layer, inputs, t, keywords, asked.seed, _names(constants))
+        if not any(own.moves) and not own.names:
+            raise ValueError(
+                f"x has dtype {inputs[0].dtype}, and the layer has no parameters: nothing is differentiated"
+            )
+        args = (*inputs, *own.parameters)
+        argnums = [k for k in range(len(args)) if k >= len(inputs) or own.moves[k]]
+        meant = partial(_with_target, spec, len(inputs), t) if spec else None
         told = {"spec": spec, "options": options, "constants": constants or None}
-        return judged(
-            own, layer, (array, *own.parameters), argnums, meant, cotangent, asked, "layer", (t,), told
-        )
+        return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", (t,), told)
 
 
 class Asked(NamedTuple):
@@ -166,6 +177,8 @@ def judged(
     function = own.call(own.forward)
     result = partial(Result, subject=function.__name__, seed=asked.seed, allowed=asked.allowed)
     try:
+        if own.refused:
+            raise Unsupported(own.refused)
         target = target_of(function, args, {}, argnums, "numpy")
         question = question_of(
             target, Derivative(), meant, cotangent=cotangent, seed=asked.seed, limits=asked.limits,
@@ -197,9 +210,10 @@ def _searched(
     given = [one for one in more if one is not None]
     options = {name: value for name, value in told.items() if value is not None}
     options |= {"seed": asked.seed} if asked.seed else {}
-    code = partial(of_object, thing, door, target, own.names, given, options)
-    pinned = frozenset(range(1, len(target.arrays)))
-    return searching(found, question, tested, target, asked.search, code, pinned=pinned, shapes=not given)
+    code = partial(of_object, thing, door, target, own.places, given, options)
+    inputs = len(target.arrays) - len(own.places)
+    pinned, alone = frozenset(range(inputs, len(target.arrays))), inputs == 1 and not given
+    return searching(found, question, tested, target, asked.search, code, pinned=pinned, shapes=alone)
 
 
 def _with_reason(part: Part, reason: str) -> Part:
@@ -213,8 +227,14 @@ def _names(constants: Any) -> list[str]:
     return names
 
 
-def _with_target(spec: Callable[..., Any], t: Any, x: Any, *parameters: Any) -> Any:
-    return spec(x, *parameters) if t is None else spec(x, t, *parameters)
+def _inputs(x: Any) -> tuple[Array, ...]:
+    """The inputs of forward: the arrays of a tuple, or one."""
+    several = isinstance(x, tuple) and len(x) > 1 and all(isinstance(one, np.ndarray) for one in x)
+    return tuple(map(np.asarray, x)) if several else (np.asarray(x),)
+
+
+def _with_target(spec: Callable[..., Any], count: int, t: Any, *arrays: Any) -> Any:
+    return spec(*arrays) if t is None else spec(*arrays[:count], t, *arrays[count:])
 
 
 assert_layer = asserting(check_layer)

@@ -44,8 +44,9 @@ def check_network(
 ) -> Result:
     """The verdict on the gradient of a network: of its loss, in every parameter.
 
-    Layers inside share the parameters' arrays, as the book's do. The network itself is not changed: every
-    question is asked of a copy, with the seed of `np.random` and `random` reset before each run.
+    Layers inside share the parameters' arrays, as the book's do, or hold views of them. The network itself is
+    not changed: every question is asked of a copy, with the seed of `np.random` and `random` reset before
+    each run.
 
     Args:
         net: An object with loss(x, t), gradient(x, t), which returns a dictionary, and params, a dictionary
@@ -55,7 +56,7 @@ def check_network(
         spec: The loss that is meant, `spec(params, x, t)` of a dictionary, where the network's is not quite
             it (1e-7 in its logarithm).
         options: Keyword arguments of loss, such as {"train_flg": True}, as gradient computes it; gradient is
-            given those that it takes.
+            given those that it takes, by name or as **options.
         seed: Seeds the draws of the layers.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations, counted in work, as in `check_gradient`.

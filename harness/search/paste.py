@@ -227,7 +227,7 @@ def of_object(
     thing: Any,
     door: str,
     target: Target,
-    names: Sequence[Any],
+    places: Sequence[str],
     more: Sequence[Any],
     options: Mapping[str, Any],
     point: Point,
@@ -237,16 +237,18 @@ def of_object(
 
     Args:
         thing, door: What was checked, and whether it is a "layer" or a "network".
-        target, names: Its input and its parameters, and what those are called.
+        target, places: Its inputs and its parameters, and what stands in code for those: ".params[0]".
         more: What the check was given beside the input: a target.
         options: The keywords of the check.
         point, answer: An input, and what was found there.
     """
-    called, held = named(thing, door), isinstance(getattr(thing, "params", None), dict | list | tuple)
+    called, count = named(thing, door), len(target.arrays) - len(places)
     before = [
-        f"{called[0]}{f'.params[{key!r}]' if held else f'.{key}'}[...] = {literal(value, 'numpy')}"
-        for key, value, old in zip(names, point.arrays[1:], target.arrays[1:], strict=True)
+        f"{called[0]}{place}[...] = {literal(value, 'numpy')}"
+        for place, value, old in zip(places, point.arrays[count:], target.arrays[count:], strict=True)
         if value is not old
     ]
+    inputs = tuple(point.arrays[:count])
     along = {} if point.cotangent is None else {"cotangent": point.cotangent[0]}
-    return Code(thing, door, [point.arrays[0], *more], {**options, **along}, "numpy", before, called)
+    args = [inputs if count > 1 else inputs[0], *more]
+    return Code(thing, door, args, {**options, **along}, "numpy", before, called)

@@ -1,4 +1,4 @@
-"""Layers in the style of the book: forward(x), backward(dout), gradients left in attributes or in `grads`.
+"""Layers in the style of the book: forward(x), backward(dout), and gradients left beside the parameters.
 
 A layer keeps state between the two; here each question is asked of a copy of it, so the layer itself stays
 what it was, and the seed is reset before every forward, so that Dropout draws the same mask.
@@ -6,49 +6,76 @@ what it was, and the seed is reset before every forward, so that Dropout draws t
 
 from __future__ import annotations
 
-import copy
+import inspect
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 
+from harness.subject.contents import (
+    Attribute,
+    Contents,
+    Place,
+    changed,
+    identity,
+    is_floating,
+    overlapping,
+    read,
+    said,
+)
 from harness.subject.derivative import Array
+from harness.subject.moving import (
+    OUTSIDE,
+    instead,
+    is_same,
+    moved,
+    reads_elsewhere,
+    unmoving,
+    writable,
+    zeros,
+)
+from harness.subject.pairs import (
+    LOOKS_LIKE_A_GRADIENT,
+    PARAMETERS,
+    Parameter,
+    listed,
+    lists,
+    name_of,
+    paired,
+)
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.program import FLOATS
 
-PARAMETERS, GRADIENTS = "params", "grads"
 KEPT = ("_", "running_", "moving_")  # what a layer collects, by custom
-LOOKS_LIKE_A_GRADIENT = re.compile(r"grad|^d(?!X|Y|Z|Out|In)[A-Z]")
-CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads")
+CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
 WRITES = "backward writes into dout; that is the caller's array"
 
 
 class Layer:
-    """A layer as a function of its input and its parameters, and its backward as a gradient of that.
+    """A layer as a function of its inputs and its parameters, and its backward as a gradient of that.
 
     Attributes:
         layer: The user's object; it is copied and never touched.
         target: What a loss layer compares with, None for other layers.
         options: More arguments for forward, such as train_flg.
         seed: Set before every forward.
-        moves: Whether its input is differentiated: integers, as those that an embedding looks up, are not.
+        moves: Which inputs are differentiated: integers, as those that an embedding looks up, are not.
         is_loss: Whether it returns a single number; then backward may ignore dout.
-        names: The parameters', in the order of the gradients: an attribute, or a place in `params`.
+        names: The parameters', in the order of the gradients.
         notes: What was seen on the way and is not wrong.
         faults: What moves the result, or looks like a gradient, and is not compared.
-        unmoved: Nothing here: see `Network`.
+        unmoved: For each parameter without which the result is the same, that in words.
+        refused: Why nothing can be asked of the layer; "" if it can.
     """
-
-    unmoved: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
         layer: Any,
-        x: Array,
+        inputs: Sequence[Array],
         target: Any,
         options: dict[str, Any],
         seed: int,
@@ -74,90 +101,220 @@ class Layer:
                 "are looked for; derive a class from it without __slots__"
             )
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
-        self.moves = x.dtype.kind not in "iu"
+        self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
         self.notes: dict[str, None] = {}
         self.faults: list[str] = []
-        unknown = [name for name in constants if not hasattr(layer, name)]
+        self._contents = Contents(layer)
+        known = {said(place) for place in self._contents.arrays}
+        unknown = [name for name in constants if name not in known and not hasattr(layer, name)]
         if unknown:
             raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
-        self.names: list[str | int] = []
-        before = {name: a for name, a in vars(layer).items() if _is_floating(a)}
-        self._written: list[str] = []
-        ran = self._copied(x)
-        held = dict(vars(ran))
-        out = self._run(ran, x, ())
-        self.is_loss = np.ndim(out) == 0
-        forward = dict(vars(ran))
-        ran.backward(1 if self.is_loss else np.ones_like(out))
-        self._written = [
-            name for name, a in before.items()
-            if vars(ran).get(name) is held[name] and not np.array_equal(held[name], a, equal_nan=True)
-            and not _is_shared(before, name)  # a copy takes views of one array apart
-        ]  # fmt: skip
-        listed = getattr(layer, PARAMETERS, None)
-        if isinstance(listed, dict | list | tuple) and len(listed):
-            self.names = list(listed) if isinstance(listed, dict) else list(range(len(listed)))
-            self._refuse_other_gradients(ran, listed)
-        else:
-            self.names = [name for name in before if _is_floating(getattr(ran, f"d{name}", None))]
-            left = {n: v for n, v in vars(ran).items() if _is_floating(v) and v is not forward.get(n)}
-            self.faults = list(self._not_compared(x, out, before, left, {*constants}))
+        self._lists = lists(layer)
+        self._parameters: list[Parameter] = []
+        self._gradients: list[Array] = []
+        self._written: list[Array] = []
+        self._clears = any(callable(getattr(layer, name, None)) for name in CLEARING)
+        self._cleared = self._clears and self._can_be_cleared(inputs)
+        self._initialise(inputs)
+        self._look(inputs, {*constants})
+        self.unmoved: Mapping[str, str] = {}
+        self.refused = ""
+        if self._parameters:
+            self._see_what_moves(inputs)
 
-    def _refuse_other_gradients(self, ran: Any, listed: Any) -> None:
-        grads = getattr(ran, GRADIENTS, None)
-        kind = dict if isinstance(listed, dict) else (list, tuple)
-        if not isinstance(grads, kind):
+    # -- what there is ------------------------------------------------------------------------------------
+
+    def _look(self, inputs: Sequence[Array], constants: set[str]) -> None:
+        """Run once, and see what the parameters are, where their gradients are left, and what else moves."""
+        ran = self._copied(())
+        start = Contents(ran)
+        before = start.numbers()
+        out = self._run(ran, inputs)
+        self.is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
+        forward = Contents(ran)
+        between = forward.numbers()
+        written = changed(start, before)
+        candidates = {
+            id(now) for place, array in start.arrays.items()
+            if is_floating(now := read(ran, place)) and not _is_among(place, constants)
+            and ((now is array and place not in written) or self._is_moved_on(inputs, out, place))
+        }  # fmt: skip
+        found = self._backward(ran, _ones(out))
+        after = Contents(ran)
+        self._refuse_other_returns(found, len(inputs))
+        self._written = [
+            array for place in changed(start, before) if is_floating(array := read(self.layer, place))
+        ]
+        self._parameters = self._found(ran, candidates, constants)
+        for parameter, numbers in zip(self._parameters, self.parameters, strict=True):
+            if numbers.dtype.name not in FLOATS:
+                allowed = ", ".join(sorted(FLOATS))
+                raise ValueError(f"{parameter.name} is {numbers.dtype}; allowed are arrays of {allowed}")
+            if len(parameter.gradients) > 1:
+                self.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
+        if found is None and self.is_loss and self._parameters and any(self.moves):
+            self.moves = (False,) * len(self.moves)
+            self.notes["backward returns None, so the input is taken for data and is not compared"] = None
+        left = {place for parameter in self._parameters for place in parameter.gradients}
+        own = list(map(id, self._arrays()))
+        self._gradients = [
+            array for place in left if is_floating(array := read(self.layer, place)) and id(array) not in own
+        ]
+        self._contents.apart(self._arrays())
+        old = {id(array) for place, array in forward.arrays.items()} - {
+            id(forward.arrays[place]) for place in changed(forward, between)
+        }
+        old |= {id(read(ran, place)) for place in left}
+        new = {place: array for place, array in after.arrays.items() if id(array) not in old}
+        self.faults = list(self._not_compared(inputs, out, new, constants))
+
+    def _is_moved_on(self, inputs: Sequence[Array], out: Any, place: Place) -> bool:
+        """Whether what forward puts other numbers in, as in a state, is a parameter all the same.
+
+        Where the parameters are listed it is none; where they are not, it may be if it moves the result.
+        """
+        array = read(self.layer, place)
+        return not self._lists and is_floating(array) and self._moves(inputs, out, {identity(array): moved})
+
+    def _can_be_cleared(self, inputs: Sequence[Array]) -> bool:
+        """Whether its gradients can be cleared before its first backward."""
+        self._cleared = True
+        with suppress(Exception):
+            ran = self._copied(())
+            self._backward(ran, _ones(self._run(ran, inputs)))
+            return True
+        return False
+
+    def _initialise(self, inputs: Sequence[Array]) -> None:
+        """Go on with a copy that has run where the first forward makes the parameters."""
+        ran = self._copied(())
+        start = Contents(ran)
+        out = self._run(ran, inputs)
+        forward = Contents(ran)
+        made = {*map(id, forward.arrays.values())} - {*map(id, start.arrays.values())}
+        self._backward(ran, _ones(out))
+        with suppress(ValueError):  # which is raised where they are looked for
+            found = [(p.place, read(ran, p.place)) for p in (*listed(ran), *paired(ran, made))]
+            new = [(place, array) for place, array in found if id(array) in made]
+            if new and self._run(ran, inputs) is not None and any(read(ran, p) is a for p, a in new):
+                self.layer = self._copied(())
+                self._run(self.layer, inputs)
+                self._contents = Contents(self.layer)
+
+    def _found(self, ran: Any, candidates: set[int], constants: set[str]) -> list[Parameter]:
+        """The parameters: those that the layer lists, and those beside their gradients that it does not."""
+        more = paired(ran, candidates)
+        try:
+            first = [p for p in listed(ran) if p.name not in constants and not _is_among(p.place, constants)]
+        except ValueError:
+            own = getattr(ran, PARAMETERS)
+            held = own.values() if isinstance(own, dict) else own
+            if not {id(array) for array in held} <= {id(read(ran, p.place)) for p in more}:
+                raise
+            first = []  # of its layers, which keep the gradients
+        taken = [array for p in first if is_floating(array := read(ran, p.place))]
+        return [
+            *first, *(p for p in more if not any(overlapping(read(ran, p.place), array) for array in taken)),
+        ]  # fmt: skip
+
+    def _refuse_other_returns(self, found: Any, count: int) -> None:
+        if count == 1 and isinstance(found, tuple | list) and len(found) > 1:
             raise ValueError(
-                f"{type(ran).__name__} has `params`, {kind_of(listed)}, and `grads` is "
-                f"{'missing' if grads is None else type(grads).__name__}; after backward it holds the "
-                "gradients under the same keys, or in the same order"
+                f"{type(self.layer).__name__}.backward returns {len(found)} gradients for one input: pass "
+                "the inputs of forward as a tuple, (x, h), and leave the gradients of parameters in "
+                "attributes such as dW"
             )
-        keys = set(grads) if isinstance(grads, dict) else set(range(len(grads)))
-        without = [name for name in self.names if name not in keys]
-        if without:
-            raise ValueError(f"{type(ran).__name__}.grads lacks {without}, which are in `params`")
 
     def _not_compared(
-        self, x: Array, out: Any, before: dict[str, Array], left: dict[str, Array], constants: set[str]
+        self, inputs: Sequence[Array], out: Any, left: Mapping[Place, Array], constants: set[str]
     ) -> Iterator[str]:
         """What moves the result and has no gradient; and gradients that backward left of nothing known."""
-        known = {f"d{name}" for name in self.names}
-        left = {name: value for name, value in left.items() if name not in known}
-        for name, value in before.items():
-            kept = name.startswith(KEPT) or name in {*self.names, *constants, *known, *left, *self._written}
-            if kept or not isinstance(value, np.ndarray) or not self._moves(x, out, name, value):
-                continue
-            looking = filter(LOOKS_LIKE_A_GRADIENT.search, left)
-            alike = [other for other in looking if left[other].shape == value.shape]
-            left = {other: gradient for other, gradient in left.items() if other not in alike}
-            asked = f"leave its gradient in d{name}"
-            if alike:
-                asked = f"is {alike[0]} its gradient? Call that d{name}"
+        left = {place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))}
+        compared = {identity(array) for array in (*self._arrays(), *self._gradients, *self._written)}
+        still = {identity(array): np.copy for array in self._arrays()}
+        moving = [
+            (place, array) for place, array in self._contents.arrays.items()
+            if isinstance(array, np.ndarray) and identity(array) not in compared and place not in left
+            and not _is_among(place, constants)
+            and self._moves(inputs, out, {identity(array): moved, **still})
+        ]  # fmt: skip
+        for place, _ in moving:
+            if name_of(place).startswith(KEPT):
+                self.notes[f"{said(place)} is taken for what the layer collects, and is not compared"] = None
+            elif self._lists:
+                self.notes[f"{said(place)} moves the result, and is not compared: it is not in params"] = None
+        if self._lists:
+            return
+        moving = [(place, array) for place, array in moving if not name_of(place).startswith(KEPT)]
+        for (place, _), hint in zip(moving, _hints(moving, left), strict=True):
+            name, own = said(place), f"d{name_of(place)}"
+            both = "put both in params and grads"
+            asked = f"leave its gradient in {own}, {both}"
+            if hint:
+                asked = f"is {said(hint)} its gradient? Call that {own}, {both}"
+                del left[hint]
+            elif not isinstance(place[-1], Attribute):
+                asked = "put it in params and its gradient in grads"
             yield (
-                f"{name} moves the result and is not compared: {asked}, put both in params and grads, or, if "
-                f"it is a constant, name it in constants=[{name!r}]"
+                f"{name} moves the result and is not compared: {asked}, or, if it is a constant, name it in "
+                f"constants=[{name!r}]"
             )
-        for name in filter(LOOKS_LIKE_A_GRADIENT.search, left):
-            yield f"{name} looks like a gradient and is not compared: the layer has no parameter of that name"
+        for place in left:
+            if len(place) == 1:
+                yield (
+                    f"{said(place)} looks like a gradient and is not compared: the layer has no parameter of "
+                    "that name"
+                )
 
-    def _moves(self, x: Array, out: Any, name: str, value: Array) -> bool:
-        """Whether forward gives something else where an attribute has other numbers."""
-        moved = copy.deepcopy(self.layer)
-        _write(moved, name, value + np.asarray(0.5, value.dtype))
+    def _moves(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
+        """Whether forward gives something else where arrays have other numbers."""
         try:
             with np.errstate(all="ignore"):
-                return not np.array_equal(self._run(moved, x, ()), out, equal_nan=True)
+                return not is_same(self._run(self._contents.copied(new), inputs), out)
         except Exception:  # with numbers that nobody gave it, it may do anything
             return False
+
+    def _see_what_moves(self, inputs: Sequence[Array]) -> None:
+        """Which parameters move the result, here or where all have other numbers; and only in the copies."""
+        parameters = self.parameters
+        still = unmoving(partial(self.forward, *inputs), parameters)
+        self.unmoved = {
+            self.names[k]: f"the result does not move with {self.names[k]}: does forward use a copy of it?"
+            for k in still
+        }
+        if reads_elsewhere(self._arrays(), partial(self._gone_through, inputs), parameters):
+            self.refused = f"forward {OUTSIDE}"
+        elif len(still) == len(parameters):
+            self.refused = (
+                "no parameter moves the result, so no gradient of one can be verified: let forward use the "
+                "arrays that are checked, not copies; name what is not used here in constants="
+            )
+
+    def _gone_through(self, inputs: Sequence[Array], parameters: Sequence[Array]) -> Any:
+        layer = self._copied(inputs, parameters)
+        out = self._run(layer, inputs)
+        return out, self._backward(layer, _ones(out)), [self._gradient(layer, p) for p in self._parameters]
+
+    # -- what is asked ------------------------------------------------------------------------------------
+
+    def _arrays(self) -> list[Array]:
+        """The parameters that are arrays."""
+        return [array for p in self._parameters if is_floating(array := read(self.layer, p.place))]
+
+    @property
+    def names(self) -> list[str]:
+        """What the parameters are called."""
+        return [parameter.name for parameter in self._parameters]
+
+    @property
+    def places(self) -> list[str]:
+        """What stands in code for the parameters, after the layer: ".params[0]"."""
+        return ["".join(step.said for step in parameter.place) for parameter in self._parameters]
 
     @property
     def parameters(self) -> list[Array]:
         """The parameters' numbers."""
-        return [np.array(_read(self.layer, PARAMETERS, name, "")) for name in self.names]
-
-    def forward(self, x: Any, *parameters: Any) -> Any:
-        """What the layer returns."""
-        return self._forward(x, parameters)[1]
+        return [np.array(read(self.layer, parameter.place)) for parameter in self._parameters]
 
     @property
     def rule(self) -> Callable[..., Any]:
@@ -165,69 +322,128 @@ class Layer:
         found: Callable[..., Any] = self.layer.backward
         return found
 
-    def backward(self, dout: Any, x: Any, *parameters: Any) -> tuple[Any, ...]:
-        """The gradients of the input and the parameters."""
-        return self._pulled(self._forward(x, parameters)[0], dout)
+    def forward(self, *arrays: Any) -> Any:
+        """What the layer returns, of its inputs and then its parameters."""
+        return self._forward(arrays)[1]
 
-    def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
+    def backward(self, dout: Any, *arrays: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs and the parameters."""
+        return self._pulled(self._forward(arrays)[0], dout)
+
+    def reused(self, *arrays: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
 
         Before it does, another object of its kind runs elsewhere, as in a network with two. Not on that
         object if its forward draws numbers, or remembers others on purpose.
         """
-        layer, before = self._forward(np.roll(x, 1), parameters)
-        layer.backward(1 if self.is_loss else np.ones_like(before))
-        for clear in filter(callable, (getattr(layer, name, None) for name in CLEARING)):
-            clear()
-        after, (fresh, alone) = self._run(layer, x, parameters), self._forward(x, parameters)
-        if not np.array_equal(after, alone) and not np.array_equal(after, before):
+        count = len(self.moves)
+        inputs, parameters = arrays[:count], arrays[count:]
+        elsewhere = (*(np.roll(x, 1) for x in inputs), *parameters)
+        layer, before = self._forward(elsewhere)
+        self._backward(layer, _ones(before))
+        _clear(layer)
+        after, (fresh, alone) = self._run(layer, inputs), self._forward(arrays)
+        if not is_same(after, alone) and not is_same(after, before):
             layer = fresh
             self.notes["forward gives something else on an object that was used before"] = None
-        other, out = self._forward(np.roll(x, 1), parameters)
-        other.backward(1 if self.is_loss else np.ones_like(out))
-        return lambda directions: self._pulled(layer, directions[0])
+        other, out = self._forward(elsewhere)
+        self._backward(other, _ones(out))
+        return lambda directions: self._pulled(layer, directions[0] if len(directions) == 1 else directions)
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
-        given = _in_strides(dout, WRITES not in self.notes) if isinstance(dout, np.ndarray) else dout.copy()
-        dx = layer.backward(given)
-        plain = type(given) is not TracedArray
-        if plain and not np.array_equal(given, dout, equal_nan=True):
+        several = isinstance(dout, tuple)
+        each = dout if several else (dout,)
+        given = tuple(self._given(d) for d in each)
+        if self._clears:  # its caller does that before each backward
+            for place in (place for p in self._parameters for place in p.gradients):
+                if is_floating(left := read(layer, place)) and left.ndim:
+                    left[...] = 0
+        dx = self._backward(layer, given if several else given[0])
+        plain = not any(type(d) is TracedArray for d in given)
+        if plain and not is_same(given, each):
             self.notes[WRITES] = None
-        of_parameters = [_read(layer, GRADIENTS, name, "d") for name in self.names]
-        found = [dx, *of_parameters] if self.moves else of_parameters
-        return tuple(np.array(g) if plain and _is_number(g) else g for g in found)
+        of_parameters = [self._gradient(layer, parameter) for parameter in self._parameters]
+        return tuple(
+            np.array(g) if plain and _is_number(g) else g for g in (*self._of_inputs(dx), *of_parameters)
+        )
 
-    def _forward(self, x: Any, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
-        layer = self._copied(x)
-        return layer, self._run(layer, x, parameters)
+    def _given(self, dout: Any) -> Any:
+        if dout is None:
+            return None
+        return _in_strides(dout, WRITES not in self.notes) if isinstance(dout, np.ndarray) else dout.copy()
 
-    def _copied(self, x: Any) -> Any:
-        """A copy of the layer; what it writes into can be recorded where x is."""
-        layer = copy.deepcopy(self.layer)
-        grads = getattr(layer, GRADIENTS, None)
-        if isinstance(grads, list):
-            layer.grads = [np.zeros_like(g) if _is_floating(g) else g for g in grads]
-        for name in self._written if type(x) is TracedArray else ():
-            written = np.zeros_like(getattr(layer, name))
-            written[...] = getattr(layer, name)
-            setattr(layer, name, written)
+    def _of_inputs(self, found: Any) -> tuple[Any, ...]:
+        """The gradients of the inputs that are differentiated."""
+        if not any(self.moves):
+            return ()
+        if len(self.moves) == 1:
+            return (found,)
+        each = tuple(found) if isinstance(found, tuple | list) else (found,)
+        if len(each) != len(self.moves):
+            return each
+        return tuple(gradient for gradient, moves in zip(each, self.moves, strict=True) if moves)
+
+    def _gradient(self, layer: Any, parameter: Parameter) -> Any:
+        """What backward left for a parameter; of several arrays the sum."""
+        each = {id(g): g for place in parameter.gradients if (g := read(layer, place)) is not None}
+        if not each:
+            return None
+        found = reduce(lambda one, other: one + other, each.values())
+        return found.copy() if self._clears and hasattr(found, "copy") else found
+
+    def _backward(self, layer: Any, dout: Any) -> Any:
+        """Call it, with the cotangents of several results one by one where it takes them so."""
+        if isinstance(dout, tuple) and _takes(layer.backward, len(dout)):
+            return layer.backward(*dout)
+        return layer.backward(dout)
+
+    def _forward(self, arrays: tuple[Any, ...]) -> tuple[Any, Any]:
+        count = len(self.moves)
+        layer = self._copied(arrays[:count], arrays[count:])
+        return layer, self._run(layer, arrays[:count])
+
+    def _copied(self, inputs: Sequence[Any], parameters: Sequence[Any] = ()) -> Any:
+        """A copy of the layer with these parameters, its gradients 0; what it writes into can be recorded."""
+        new: dict[int, Callable[[Array], Any]] = {}
+        if any(type(array) is TracedArray for array in (*inputs, *parameters)):
+            new |= {identity(array): writable for array in self._written}
+        new |= {identity(array): zeros for array in self._gradients}
+        pairs = list(zip(self._parameters, parameters, strict=False))
+        for parameter, value in pairs:
+            new[identity(read(self.layer, parameter.place))] = partial(instead, value)
+        layer = self._contents.copied(new)
+        for parameter, value in pairs:
+            if not is_floating(read(self.layer, parameter.place)):  # a number, which has no identity
+                parameter.place[-1].put(read(layer, parameter.place[:-1]), value.copy())
+        if self._cleared:
+            _clear(layer)
         return layer
 
-    def _run(self, layer: Any, x: Any, parameters: tuple[Any, ...]) -> Any:
-        for name, value in zip(self.names, parameters, strict=False):
-            _write(layer, name, value.copy())
+    def _run(self, layer: Any, inputs: Sequence[Any]) -> Any:
         np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
         random.seed(self.seed)
-        own = x.copy()
-        out = layer.forward(*((own,) if self.target is None else (own, self.target)), **self.options)
-        if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):
-            self.notes["forward writes into x; that is the caller's array"] = None
+        own = tuple(x.copy() for x in inputs)
+        out = layer.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
+        for given, x in zip(own, inputs, strict=True):
+            if type(given) is not TracedArray and not np.array_equal(given, x, equal_nan=True):
+                self.notes["forward writes into x; that is the caller's array"] = None
         return out
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""
-        names = (n if isinstance(n, str) else f"{PARAMETERS}[{n}]" for n in self.names)
-        return Call(function, ("x", *names), type(self.layer).__name__)
+        return Call(function, (*self._input_names, *self.names), type(self.layer).__name__)
+
+    @property
+    def _input_names(self) -> tuple[str, ...]:
+        """What forward calls its inputs; x if there is one."""
+        count = len(self.moves)
+        try:
+            names = list(inspect.signature(self.layer.forward).parameters)[:count]
+        except (TypeError, ValueError):
+            names = []
+        if count == 1 or len(names) < count:
+            return ("x",) if count == 1 else tuple(f"x{k}" for k in range(count))
+        return tuple(names)
 
 
 @dataclass(frozen=True)
@@ -243,27 +459,46 @@ class Call:
         return self.function(*args)
 
 
-def _read(layer: Any, where: str, name: str | int, prefix: str) -> Any:
-    """A parameter or its gradient."""
-    kept = getattr(layer, where, None)
-    if isinstance(kept, dict | list | tuple) and (isinstance(name, int) or name in kept):
-        return kept[name]  # type: ignore[index]
-    return getattr(layer, f"{prefix}{name}")
+def _hints(moving: Sequence[tuple[Place, Array]], left: Mapping[Place, Array]) -> list[Place | None]:
+    """Which gradient that was left may be that of each array: of its name at best, and of its shape."""
+    free = dict(left)
+    found: list[Place | None] = [None] * len(moving)
+    for named in (True, False):
+        for k, (place, array) in enumerate(moving):
+            alike = [p for p, g in free.items() if g.shape == array.shape]
+            if named:
+                alike = [p for p in alike if name_of(place).lower() in name_of(p).lower()]
+            if found[k] is None and alike:
+                found[k] = alike[0]
+                del free[alike[0]]
+    return found
 
 
-def _write(layer: Any, name: str | int, value: Any) -> None:
-    """Put a parameter in the place of the old one, wherever the layer holds that."""
-    kept = getattr(layer, PARAMETERS, None)
-    inside = isinstance(kept, dict | list | tuple) and (isinstance(name, int) or name in kept)
-    old = kept[name] if inside else getattr(layer, str(name))  # type: ignore[index]
-    if isinstance(kept, tuple):
-        kept = list(kept)
-        layer.params = kept
-    if inside:
-        kept[name] = value  # type: ignore[index]
-    for attribute, held in list(vars(layer).items()):
-        if held is old:
-            setattr(layer, attribute, value)
+def _is_among(place: Place, names: set[str]) -> bool:
+    """Whether a place, or what leads to it, has one of these names."""
+    return any(said(place[:k]) in names for k in range(1, len(place) + 1))
+
+
+def _clear(layer: Any) -> None:
+    """Call what clears its gradients, as a loop of training does."""
+    for clear in filter(callable, (getattr(layer, name, None) for name in CLEARING)):
+        clear()
+
+
+def _ones(out: Any) -> Any:
+    """The cotangent of ones; 1 of a loss."""
+    if isinstance(out, tuple):
+        return tuple(map(_ones, out))
+    return 1 if np.ndim(out) == 0 else np.ones_like(out)
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _in_strides(array: Array, expanded: bool) -> Array:
@@ -274,16 +509,6 @@ def _in_strides(array: Array, expanded: bool) -> Array:
         if expanded and 0 in array.strides
         else array.copy("K")
     )
-
-
-def _is_shared(attributes: dict[str, Array], name: str) -> bool:
-    """Whether another attribute lies in the same memory."""
-    own = attributes[name]
-    return any(other is not own and np.may_share_memory(other, own) for other in attributes.values())
-
-
-def _is_floating(value: Any) -> bool:
-    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
 
 
 def _is_number(value: Any) -> bool:

@@ -6,17 +6,18 @@ network itself stays what it was. The seed is reset before each run, so that Dro
 
 from __future__ import annotations
 
-import copy
 import inspect
 import random
-from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from harness.subject.contents import Contents, changed, identity
 from harness.subject.derivative import Array
 from harness.subject.layers import Call
+from harness.subject.moving import OUTSIDE, instead, reads_elsewhere, unmoving, writable
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
@@ -33,6 +34,7 @@ class Network:
         notes: What was seen on the way and is not wrong.
         faults: Keys that `params` and the gradients do not share.
         unmoved: For each parameter without which loss is the same, that in words.
+        refused: Why nothing can be asked of the network; "" if it can.
         is_loss: True: the gradient takes no cotangent.
     """
 
@@ -42,7 +44,7 @@ class Network:
         """Run the gradient once, to see what it gives.
 
         Raises:
-            ValueError: The object is no such network, or loss uses a view of a parameter that is kept.
+            ValueError: The object is no such network.
         """
         if isinstance(net, type):
             raise ValueError(f"net is the class {net.__name__}; pass an object of it")
@@ -58,9 +60,20 @@ class Network:
         self.names = list(net.params)
         self.notes: dict[str, None] = {}
         self._refuse_parameters()
+        self._contents = Contents(net)
+        self._contents.apart(net.params.values())
         takes = inspect.signature(net.gradient).parameters
-        self._gradient_options = {name: value for name, value in options.items() if name in takes}
-        found = self._run(copy.deepcopy(net), "gradient", x)
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
+        self._gradient_options = {
+            name: value for name, value in options.items() if takes_all or name in takes
+        }
+        self._written: list[Array] = []
+        ran = self._contents.copied({})
+        start = Contents(ran)
+        before = start.numbers()
+        found = self._run(ran, "gradient", x)
+        written = changed(start, before) & self._contents.arrays.keys()
+        self._written = [self._contents.arrays[place] for place in written]
         if not isinstance(found, dict):
             raise ValueError(
                 f"{type(net).__name__}.gradient returns {kind_of(found)}; it returns a dictionary "
@@ -70,7 +83,19 @@ class Network:
             *(f"gradient has no {name!r}, which is in params" for name in self.names if name not in found),
             *(f"gradient has {name!r}, which is not in params" for name in found if name not in self.names),
         ]
-        self.unmoved = {str(name): self._unused(name) for name in self.names if not self._moves(x, name)}
+        still = [self.names[k] for k in unmoving(partial(self.forward, x), self.parameters)]
+        self.unmoved = {
+            str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
+            for name in still
+        }
+        self.refused = ""
+        if reads_elsewhere(list(net.params.values()), partial(self._gone_through, x), self.parameters):
+            self.refused = f"loss {OUTSIDE}"
+        elif still == self.names:
+            self.refused = (
+                "loss moves with none of params, so no gradient can be verified: let the layers hold the "
+                "arrays of params themselves, no copies"
+            )
 
     def _refuse_parameters(self) -> None:
         for name, value in self.net.params.items():
@@ -78,30 +103,20 @@ class Network:
             if not isinstance(value, np.ndarray) or kind not in FLOATS:
                 allowed = ", ".join(sorted(FLOATS))
                 raise ValueError(f"params[{name!r}] is {kind}; allowed are arrays of {allowed}")
-
-    def _unused(self, name: str) -> str:
-        """What to say of a parameter that loss does not use.
-
-        Raises:
-            ValueError: It may use it all the same, through a view.
-        """
-        own = {id(value) for value in self.net.params.values()}
-        for place, held in _arrays(self.net):
-            if id(held) not in own and np.may_share_memory(held, self.net.params[name]):
+            first = next(n for n, other in self.net.params.items() if other is value)
+            if first != name:
                 raise ValueError(
-                    f"{place} is a view of params[{name!r}], which is replaced where it is checked; keep the "
-                    "array itself, and take the view in loss"
+                    f"params[{name!r}] is the same array as params[{first!r}]: keep it under one key, with "
+                    "the sum of its gradients"
                 )
-        return f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
 
-    def _moves(self, x: Any, name: str) -> bool:
-        """Whether loss gives something else where a parameter has other numbers."""
-        value = self.net.params[name]
-        by = np.linspace(0.25, 0.75, value.size).reshape(value.shape)
-        moved = {**self.net.params, name: value + by.astype(value.dtype)}
-        with np.errstate(all="ignore"):
-            before, after = (self.forward(x, *p.values()) for p in (self.net.params, moved))
-        return not np.array_equal(before, after, equal_nan=True)
+    def _gone_through(self, x: Any, parameters: Sequence[Any]) -> Any:
+        return self.forward(x, *parameters), self.backward(1, x, *parameters)
+
+    @property
+    def places(self) -> list[str]:
+        """What stands in code for the parameters, after the network."""
+        return [f".params[{name!r}]" for name in self.names]
 
     @property
     def parameters(self) -> list[Array]:
@@ -134,10 +149,11 @@ class Network:
 
     def _with(self, parameters: tuple[Any, ...]) -> Any:
         """A copy of the network with these parameters in the place of its own."""
-        net = copy.deepcopy(self.net)
-        new = {id(net.params[name]): p.copy() for name, p in zip(self.names, parameters, strict=True)}
-        _replace(net, new, set())
-        return net
+        new: dict[int, Callable[[Array], Any]] = {}
+        if any(type(parameter) is TracedArray for parameter in parameters):
+            new |= {identity(array): writable for array in self._written}
+        own = zip(self.net.params.values(), parameters, strict=True)
+        return self._contents.copied(new | {identity(p): partial(instead, value) for p, value in own})
 
     def _gradients(self, net: Any, x: Any) -> tuple[Any, ...]:
         found = self._run(net, "gradient", x)
@@ -152,43 +168,3 @@ class Network:
         if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):
             self.notes[f"{method} writes into x; that is the caller's array"] = None
         return found
-
-
-def _parts(holder: Any) -> dict[Any, Any]:
-    """What an object, list or dictionary holds, by attribute, number or key."""
-    if isinstance(holder, dict):
-        return dict(holder)
-    if isinstance(holder, list | tuple):
-        return dict(enumerate(holder))
-    plain = isinstance(holder, type | ModuleType | FunctionType | np.ndarray)
-    return {} if plain else dict(getattr(holder, "__dict__", {}))
-
-
-def _arrays(holder: Any, place: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Array]]:
-    """Every array that is held, and where."""
-    seen = set() if seen is None else seen
-    if id(holder) in seen:
-        return
-    seen.add(id(holder))
-    for name, part in _parts(holder).items():
-        inner = (
-            f"{place}[{name!r}]" if isinstance(holder, dict | list | tuple) else f"{place}.{name}".strip(".")
-        )
-        if isinstance(part, np.ndarray):
-            yield inner, part
-        else:
-            yield from _arrays(part, inner, seen)
-
-
-def _replace(holder: Any, new: dict[int, Any], seen: set[int]) -> None:
-    """Put new arrays in the place of others, by their identity, wherever they are held."""
-    if id(holder) in seen:
-        return
-    seen.add(id(holder))
-    for name, part in _parts(holder).items():
-        if id(part) not in new:
-            _replace(part, new, seen)
-        elif isinstance(holder, dict | list):
-            holder[name] = new[id(part)]
-        elif not isinstance(holder, tuple):
-            setattr(holder, name, new[id(part)])

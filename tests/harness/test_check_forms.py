@@ -389,6 +389,8 @@ def test_a_straight_through_estimator_is_its_surrogates(name):
 
     x = as_of(name, X)
     assert check_gradient(ste, (x,), surrogate=lambda x: 1 * x).passed
+    for meant in ({}, {"surrogate": ste}):  # its values have steps, of which the derivative knows nothing
+        assert check_gradient(ste, (x,), vjp=lambda g, x: 0 * g, **meant).verdict is Verdict.WRONG
 
 
 # -- what cannot be asked ---------------------------------------------------------------------------------

@@ -190,11 +190,88 @@ def test_parameters_that_the_layers_hold_copies_of_are_named():
     assert "loss does not move with params['W1']: do the layers hold a copy of it?; " in text
 
 
-def test_a_kept_view_of_a_parameter_is_refused():
+@pytest.mark.parametrize(("wrong", "verdict"), [(False, "accurate"), (True, "wrong")])
+def test_a_kept_view_of_a_parameter_moves_with_it(wrong, verdict):
     net = MultiLayerNet(decay=0.0)
-    net.layers["Affine1"].W = net.params["W1"][:, ::1]
-    with pytest.raises(ValueError, match=r"layers\['Affine1'\].W is a view of params\['W1'\]"):
-        check_network(net, X, T, probes=[])
+    affine = net.layers["Affine1"]
+    affine.W, affine.b, affine.wrong = net.params["W1"][:, ::1], net.params["b1"][:], wrong
+    assert check_network(net, X, T, probes=[]).verdict == verdict
+
+
+class Listed(MultiLayerNet):
+    """Its layers are those of the second book, which write into the gradients that they hold."""
+
+    def __init__(self):
+        super().__init__(decay=0.0)
+        for k in (1, 2):
+            self.layers[f"Affine{k}"] = book.AffineOfLists(self.params[f"W{k}"], self.params[f"b{k}"])
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        dout = self.last.backward(1)
+        for layer in reversed(self.layers.values()):
+            dout = layer.backward(dout)
+        return {
+            f"{name}{k}": gradient
+            for k in (1, 2)
+            for name, gradient in zip("Wb", self.layers[f"Affine{k}"].grads, strict=True)
+        }
+
+
+def test_gradients_that_the_layers_write_into_are_examined():
+    found = check_network(Listed(), X, T, probes=[])
+    assert (found.verdict, found.notes) == ("accurate", ())
+    assert all(part.examined for part in found.parts)
+
+
+class InAFunction:
+    """Its weights are held by a function too, where nobody can replace them."""
+
+    def __init__(self, keeps):
+        w = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])
+        self.params, self.of, self.keeps = {"W": w}, lambda x: x @ w, keeps
+
+    def loss(self, x, t):
+        return np.sum(self.of(x)) + self.keeps * np.sum(self.params["W"])
+
+    def gradient(self, x, t):
+        return {"W": 7 * x.T @ np.ones((4, 2)) + self.keeps}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_parameter_that_a_function_holds_too_is_unsupported(keeps):
+    found = check_network(InAFunction(keeps), X, T, probes=[])
+    assert (found.verdict, found.passed) == ("unsupported", False)
+    assert "held outside of the object (in a closure, a class or a global)" in str(found)
+
+
+def test_a_network_whose_layers_hold_copies_alone_is_unsupported():
+    net = MultiLayerNet(decay=0.0)
+    net.params = {name: value.copy() for name, value in net.params.items()}
+    found = check_network(net, X, T, probes=[])
+    assert (found.verdict, found.passed) == ("unsupported", False)
+    assert "loss moves with none of params" in str(found)
+
+
+def test_one_array_under_two_keys_is_refused():
+    net = MultiLayerNet((3, 3, 3))
+    net.params["b2"] = net.params["b1"]
+    with pytest.raises(ValueError, match=r"params\['b2'\] is the same array as params\['b1'\]"):
+        check_network(net, X, T)
+
+
+def test_options_reach_a_gradient_that_takes_any_keywords():
+    class Decay:
+        def __init__(self):
+            self.params = {"W": np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.25]])}
+
+        def loss(self, x, t, decay=0.0):
+            return np.sum((x @ self.params["W"]) ** 2) + decay * np.sum(self.params["W"] ** 2)
+
+        def gradient(self, x, t, **more):
+            return {"W": 2 * x.T @ (x @ self.params["W"]) + 2 * more["decay"] * self.params["W"]}
+
+    assert check_network(Decay(), X, None, options={"decay": 0.1}, probes=[]).passed
 
 
 def test_gradients_that_add_up_over_calls_are_found_by_a_probe():

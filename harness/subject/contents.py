@@ -1,0 +1,227 @@
+"""What an object holds: its arrays, each with its place, and copies of it with other arrays in their place.
+
+An array is told by its identity, so it is replaced in every layer, list and dictionary that holds it. Arrays
+that lie in one memory do so in the copy too: what is written into one is seen in the others.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.lib import stride_tricks
+
+from harness.subject.derivative import Array
+from oracles.exact.program.program import FLOATS
+
+PLAIN = frozenset({str, bytes, int, float, complex, bool, type(None)})
+LEAVES = (np.ndarray, np.generic, type, ModuleType, FunctionType, MethodType)  # traced arrays pass for arrays
+
+
+class Attribute(str):
+    """A step from an object to its attribute of that name."""
+
+    def of(self, holder: Any) -> Any:
+        """The attribute."""
+        return getattr(holder, self)
+
+    def put(self, holder: Any, value: Any) -> None:
+        """Set it."""
+        setattr(holder, self, value)
+
+    @property
+    def said(self) -> str:
+        """In code."""
+        return f".{self}"
+
+
+class Item(NamedTuple):
+    """A step from a container to what it holds under a key or a number."""
+
+    key: Any
+
+    def of(self, holder: Any) -> Any:
+        """The item."""
+        return holder[self.key]
+
+    def put(self, holder: Any, value: Any) -> None:
+        """Set it."""
+        holder[self.key] = value
+
+    @property
+    def said(self) -> str:
+        """In code."""
+        return f"[{self.key!r}]"
+
+
+Place: TypeAlias = tuple[Attribute | Item, ...]
+
+
+def said(place: Place) -> str:
+    """A place in words: "layers[0].W"."""
+    return "".join(step.said for step in place).removeprefix(".")
+
+
+def read(holder: Any, place: Place) -> Any:
+    """What is held there; None if nothing is."""
+    try:
+        for step in place:
+            holder = step.of(holder)
+    except (AttributeError, LookupError, TypeError):
+        return None
+    return holder
+
+
+class Holder(NamedTuple):
+    """An object or container inside another object.
+
+    Attributes:
+        place: The way to it, a shortest one.
+        parts: What it holds, by the last step of the way, but for words and Python's numbers.
+    """
+
+    place: Place
+    parts: dict[Attribute | Item, Any]
+
+
+def holders(thing: Any) -> Iterator[Holder]:
+    """An object and what it is made of: objects, lists, tuples and dictionaries, the nearest first."""
+    waiting: deque[tuple[Place, Any]] = deque([((), thing)])
+    seen = {id(thing)}
+    while waiting:
+        place, item = waiting.popleft()
+        parts = _parts(item)
+        yield Holder(place, parts)
+        for step, part in parts.items():
+            if id(part) not in seen and not isinstance(part, LEAVES):
+                seen.add(id(part))
+                waiting.append(((*place, step), part))
+
+
+def _parts(item: Any) -> dict[Attribute | Item, Any]:
+    if isinstance(item, dict):
+        return {Item(key): part for key, part in item.items() if type(part) not in PLAIN}
+    if isinstance(item, list | tuple | deque):
+        return {Item(k): part for k, part in enumerate(item) if type(part) not in PLAIN}
+    slots = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
+    names = [name for own in slots for name in ([own] if isinstance(own, str) else own)]
+    own = getattr(item, "__dict__", None)
+    held = {name: getattr(item, name) for name in names if hasattr(item, name)}
+    held |= own if isinstance(own, dict) else {}
+    return {Attribute(name): part for name, part in held.items() if type(part) not in PLAIN}
+
+
+def is_floating(value: Any) -> bool:
+    """Whether it is an array, or a scalar of NumPy's, of floating numbers, complex ones among them."""
+    own = isinstance(value, np.ndarray | np.generic)
+    return own and (value.dtype.kind in "fc" or value.dtype.name in FLOATS)
+
+
+def identity(array: Any) -> int:
+    """Which array it is: also where the recorder has put another object in its place."""
+    return id(getattr(array, "stands_for", array))
+
+
+class Contents:
+    """The floating arrays of an object, as they are now.
+
+    Attributes:
+        thing: The object.
+        arrays: Each array once, at the nearest place.
+    """
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+        found: dict[int, tuple[Place, Array]] = {}
+        for place, array in _arrays(thing):
+            found.setdefault(id(array), (place, array))
+        self.arrays: dict[Place, Array] = dict(found.values())
+        self._blocks = list(_blocks(self.arrays.values()))
+
+    def numbers(self) -> dict[Place, Array]:
+        """A copy of each array."""
+        return {place: array.copy() for place, array in self.arrays.items()}
+
+    def copied(self, new: Mapping[int, Callable[[Array], Any]]) -> Any:
+        """A copy of the object.
+
+        Args:
+            new: By the identity of an array, what makes of it the one that stands in its place.
+        """
+        made: dict[int, Any] = {}
+        for memory, views in self._blocks:
+            known = {identity(view): view for view in views}
+            own = memory.copy()
+            if not known.keys().isdisjoint(new):
+                own = np.zeros_like(memory)  # which can hold what is recorded
+                own[...] = memory
+            made |= {which: _window(own, memory, view) for which, view in known.items()}
+            for which, make in new.items():  # of what overlaps the last one stays
+                if which in known:
+                    made[which][...] = make(known[which])
+        for array in self.arrays.values():
+            if (which := identity(array)) in new and which not in made:
+                made[which] = new[which](array)
+        memo = {
+            id(array): made[which] for _, array in _arrays(self.thing) if (which := identity(array)) in made
+        }
+        return copy.deepcopy(self.thing, memo)
+
+    def apart(self, arrays: Iterable[Array]) -> None:
+        """Let these lie in memory of their own in copies, where they overlap each other."""
+        own = list(arrays)
+        overlap = {id(a) for a in own for b in own if a is not b and overlapping(a, b)}
+        self._blocks = [
+            (memory, kept)
+            for memory, views in self._blocks
+            if len(kept := [view for view in views if id(view) not in overlap]) > 1
+        ]
+
+
+def _arrays(thing: Any) -> Iterator[tuple[Place, Array]]:
+    """The floating arrays that an object is made of."""
+    for holder in holders(thing):
+        for step, part in holder.parts.items():
+            if is_floating(part):
+                yield (*holder.place, step), part
+
+
+def changed(contents: Contents, before: Mapping[Place, Array]) -> set[Place]:
+    """Where arrays have other numbers than before: they were written into."""
+    return {
+        place
+        for place, array in contents.arrays.items()
+        if not np.array_equal(array, before[place], equal_nan=True)
+    }
+
+
+def overlapping(one: Array, other: Array) -> bool:
+    """Whether two arrays have an element in common; also where that is hard to tell."""
+    if not np.may_share_memory(one, other):
+        return False
+    try:
+        return bool(np.shares_memory(one, other, max_work=100_000))  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _blocks(arrays: Iterable[Array]) -> Iterator[tuple[Array, list[Array]]]:
+    """Memory in which several of the arrays lie, in its order, and these."""
+    roots: dict[int, tuple[Array, list[Array]]] = {}
+    for array in arrays:
+        root: Any = array
+        while isinstance(getattr(root, "base", None), np.ndarray):
+            root = root.base
+        if isinstance(root, np.ndarray) and root.dtype == array.dtype and root.flags.forc:
+            roots.setdefault(id(root), (root, []))[1].append(array)
+    return ((root.ravel("K"), views) for root, views in roots.values() if len(views) > 1)
+
+
+def _window(own: Any, memory: Array, view: Array) -> Any:
+    """The part of a copy of a memory that corresponds to a view of it."""
+    start = view.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+    return stride_tricks.as_strided(own[start // memory.itemsize :], view.shape, view.strides)

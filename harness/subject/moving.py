@@ -1,0 +1,94 @@
+"""What moves a result: whether a function gives something else where arrays have other numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from harness.subject.derivative import Array
+
+OUTSIDE = (
+    "uses a parameter that is held outside of the object (in a closure, a class or a global) too, or in "
+    "another dtype, and is not replaced there: keep it in attributes"
+)
+
+
+def moved(array: Any) -> Any:
+    """The same array with other numbers."""
+    by = np.linspace(0.25, 0.75, np.size(array)).reshape(np.shape(array))
+    return array + by.astype(array.dtype)
+
+
+def instead(value: Any, _: Array) -> Any:
+    """These numbers in the place of an array's."""
+    return value.copy("K")
+
+
+def zeros(array: Array) -> Any:
+    """Zeros in the place of an array's numbers."""
+    return np.zeros_like(array)
+
+
+def writable(array: Array) -> Any:
+    """A copy, which takes recorded numbers while that is recorded."""
+    own = np.zeros_like(array)
+    own[...] = array
+    return own
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two results have the same numbers."""
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if one is None or other is None:
+        return one is other
+    return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def unmoving(function: Callable[..., Any], parameters: Sequence[Array]) -> list[int]:
+    """Which parameters move no result, here or where all have other numbers."""
+    still = [k for k, parameter in enumerate(parameters) if parameter.size]
+    for base in (list(parameters), list(map(moved, parameters))):
+        if still:
+            first = _given(function, base)
+            others = ([*base[:k], moved(moved(base[k])), *base[k + 1 :]] for k in still)
+            still = [k for k, own in zip(still, others, strict=True) if is_same(first, _given(function, own))]
+    return still
+
+
+def _given(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:
+    """What a function gives; None where it raises, as with numbers that nobody gave it it may."""
+    with suppress(Exception), np.errstate(all="ignore"):
+        return function(*arrays)
+    return None
+
+
+def reads_elsewhere(
+    own: Sequence[Array], run: Callable[[Sequence[Array]], Any], parameters: Sequence[Array]
+) -> bool:
+    """Whether copies with all parameters replaced give something else where the originals have moved.
+
+    Args:
+        own: The originals; they are put back.
+        run: What copies give with other parameters.
+        parameters: Those.
+    """
+    arrays = [array for array in own if isinstance(array, np.ndarray) and array.flags.writeable]
+    kept = [array.copy() for array in arrays]
+    before = run(parameters)
+    try:
+        for array in arrays:
+            array[...] = moved(array)
+        with np.errstate(all="ignore"):
+            after = run(parameters)
+    except Exception:  # at numbers that it should not see
+        return True
+    finally:
+        for array, numbers in zip(arrays, kept, strict=True):
+            array[...] = numbers
+    return not is_same(before, after) and is_same(before, run(parameters))
