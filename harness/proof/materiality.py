@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from harness.proof.absorbed import absorbed
 from harness.proof.evidence import Mask, meeting
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
@@ -37,14 +38,15 @@ from oracles.exact.enclose.literals import (
     written,
 )
 from oracles.exact.enclose.refine import Enclosure
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import ZERO, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
 NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
-TINY = 2.0**-32  # beside the largest element
+FAINT = 2.0**-12  # beside the largest element: what numbers that change no bit may explain
+TINY = 2.0**-32  # likewise
 RESOLVED = 2.0**-60  # likewise: so narrow that a move by an ulp is seen
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
@@ -67,12 +69,14 @@ class Side(NamedTuple):
         program, inputs: The program, and the numbers of its inputs.
         outputs: Its outputs, enclosed.
         data: Its inputs that are given and not differentiated, with their names.
+        ran: What runs of it, a program of its first inputs; itself, if not given.
     """
 
     program: Program
     inputs: Sequence[Array]
     outputs: Sequence[Enclosure]
     data: Mapping[int, str]
+    ran: Program | None = None
 
 
 class Comparison:
@@ -129,6 +133,8 @@ class Comparison:
                 comparison is open: as the numbers stand, it may take another side than the one that is meant.
         """
         open_ = None if self.is_whole else self._with_literals(rounded)
+        if not self.is_whole and resolution is Resolution.FORMAT:
+            self._absorbed_numbers()
         if not self.is_whole and _has_any(rounded, self._own, self._spec):
             self._by_moves(self._with_moved_literals, "")
         if resolution is Resolution.FORMAT:
@@ -141,6 +147,31 @@ class Comparison:
     @property
     def _rules(self) -> tuple[Callable[[], None], ...]:
         return self._written_digits, self._rounded_data, self._computed_data, self._below_the_format
+
+    def _absorbed_numbers(self) -> None:
+        """A written number that changes no bit of what ran is as good as 0: the 1e-10 in `sum + 1e-10`."""
+        if not all(map(_are_near, self._own.outputs, self._true, self.agrees)):
+            return
+        own, spec = self._own, self._spec
+        both = [
+            absorbed(s.ran or s.program, s.inputs[: len((s.ran or s.program).inputs)], BITS)
+            for s in (own, spec)
+        ]
+        if not any(both):
+            return
+        programs = [
+            replaced(s.program, partial(_without, numbers))
+            for s, numbers in zip((own, spec), both, strict=True)
+        ]
+        with suppress(Undecided):
+            es = enclosed(evaluate_quickly(programs[0], own.inputs, BITS))
+            ts = self._at_moved(programs[1], spec.inputs)
+            told = zip(es, ts, self._true, strict=True)
+            found = [known_to_meet(e, s) & (t.wide | _are_narrow(e, s, t)) for e, s, t in told]
+            names = _listed([f"{number:g}" for number in sorted(both[0] | both[1])])
+            self._accept(
+                found, f": {names} in the code explains that, which changes no bit where it is added"
+            )
 
     def _written_digits(self) -> None:
         """A literal of seven digits or more is any number that is written so."""
@@ -338,6 +369,11 @@ def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
     return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
 
 
+def _without(numbers: frozenset[float], ball: arb, dtype: str) -> arb:
+    """0 for these numbers, as a `Change`."""
+    return ZERO if float(ball) in numbers else ball
+
+
 def _has_any(change: Change, *sides: Side) -> bool:
     """Whether any of the programs has a number for which `change` has another one."""
     return any(changes(side.program, change) for side in sides)
@@ -352,6 +388,12 @@ def _are_narrow(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
     """Where both are, with literals as balls; of a large phase or of many steps they meet anything."""
     largest = np.max(np.abs(t.mid), initial=0.0)
     return np.asarray(e.radius + s.radius <= (TINY * largest if largest else np.inf))
+
+
+def _are_near(found: Enclosure, true: Enclosure, agree: Mask) -> bool:
+    """Whether they differ by little beside the largest element, if any of these is not 0."""
+    apart = np.where(agree, 0.0, np.abs(found.mid - true.mid))
+    return not np.any(apart > FAINT * (np.max(np.abs(true.mid), initial=0.0) or np.inf))
 
 
 def _is_hull(true: Enclosure) -> Mask:

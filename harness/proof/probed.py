@@ -53,7 +53,8 @@ def probed(
 
     def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
         ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
-        reasons = "; ".join(filter(None, [ignored, found.diagnosis]))
+        written = f"{one.guilty} writes into what the forward computed" if one.guilty else ""
+        reasons = "; ".join(filter(None, [ignored, written or found.diagnosis]))
         why = f"{said}: {reasons}" if reasons else said
         kept = (
             None
@@ -62,7 +63,7 @@ def probed(
         )
         return Part(
             where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault,
-            guilty=found.guilty,
+            guilty=one.guilty or found.guilty,
         )  # fmt: skip
 
     if isinstance(one.found, Raised) and one.found.stopped:

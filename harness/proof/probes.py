@@ -25,6 +25,7 @@ from harness.subject.state import current
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
@@ -61,6 +62,7 @@ class Differing:
         tested: What ran.
         along: The cotangents; None where nothing but the circumstances differs from the first run.
         which: Which of several, in words.
+        guilty: The operation that writes into what the forward computed, where that was seen.
     """
 
     probe: Probe | None
@@ -69,6 +71,7 @@ class Differing:
     tested: Tested
     along: tuple[Array, ...] | None = None
     which: str = ""
+    guilty: Origin | None = None
 
 
 def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> list[Differing]:
@@ -108,7 +111,9 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
     for probe, found in ran:
         if not _is(ran[0][1] if probe is Probe.TWICE else first, found):
             again = dict(_on_one_graph(question, tested, posed)[1])[probe] if probe else None
-            yield Differing(probe if again and _is(found, again) else None, found, question, tested)
+            known = probe if again and _is(found, again) else None
+            guilty = _writing(tested, posed) if known is Probe.TWICE else None
+            yield Differing(known, found, question, tested, guilty=guilty)
     if Probe.TWICE not in dict(ran) or not all(_is(first, found) for _, found in ran):
         pull = anew
     for probe, along, scale in otherwise(question, posed.directions, tested.target.framework.has_strides):
@@ -229,6 +234,20 @@ def _on_one_graph(
     return pull, ran
 
 
+def _writing(tested: Tested, posed: Posed) -> Origin | None:
+    """The operation of a backward that writes into what the forward computed; None where none is seen."""
+    own = tested.graphs()
+
+    def forward() -> Native:
+        return own.value(*map(own.load, posed.inputs))
+
+    def backward(graph: Native) -> Native:
+        return own.gradient(graph, tuple(map(own.load, posed.directions)))
+
+    found = caught(lambda: tested.target.framework.writing(forward, backward))
+    return None if isinstance(found, Raised) else found
+
+
 def _stopped(run: Callable[[], Found], first_s: float) -> Found:
     """What it gives, or that it does not end: an absolute tolerance may be out of reach so far along."""
     seconds = max(PATIENCE_S, OF_FIRST * first_s)
@@ -291,7 +310,9 @@ def _each_argument(question: Question, tested: Tested, posed: Posed, first: Grad
         if not isinstance(found, Raised) and found[0] is None and not np.any(first[at]):
             continue  # no gradient: nothing depends on it
         if not _is(first[at : at + 1], found):
-            asked = replace(question, active=(k,))
+            # Code may ask which of its arguments are differentiated: then it is another function here.
+            specify = alone.specify if question.is_plain else question.specify
+            asked = replace(question, active=(k,), specify=specify)
             yield Differing(Probe.ONE_ARGUMENT, found, asked, alone, posed.directions, question.names[k])
 
 

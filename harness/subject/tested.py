@@ -115,6 +115,14 @@ class Tested:
         target = replace(self.target, flat=replace(flat, held=held), active=(k,))
         return under_test(target, GRADIENT, compiled=self.compiled)
 
+    def specify(self, arrays: Sequence[Array]) -> Recording:
+        """Record the function at these arrays, as it runs where this differentiates it.
+
+        Raises:
+            Unsupported, Undecided: It cannot be recorded.
+        """
+        return self.target.framework.record(self.target.flat, arrays, True, self.exactly)
+
     def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
         """Its programs; `alone`: of copies of the inputs, since it writes into them.
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported, first_line
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Flat, dtype_of
 from oracles.frameworks.calls import Mend, Watched
@@ -149,6 +150,15 @@ class Framework(ABC):
 
         with without_errors():
             own.value(*(tuple(map(loaded, a)) if isinstance(a, tuple) else loaded(a) for a in args))
+
+    def writing(self, forward: Callable[[], Native], backward: Callable[[Native], Native]) -> Origin | None:
+        """The operation of a backward that writes into what its forward computed; None where none is seen.
+
+        Args:
+            forward: Gives what the backward gets.
+            backward: The backward.
+        """
+        return None
 
     def leaf(self, array: Any) -> Any:
         """An array as what is differentiated is given to a function."""

@@ -18,11 +18,13 @@ from oracles.exact.from_aten.memory import name_of, strange
 from oracles.exact.from_aten.sparse import dense
 from oracles.exact.from_aten.watch import begins, explained, noted
 from oracles.exact.program.errors import Unsupported, first_line
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import flatten
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
+from oracles.frameworks.torch_kept import Overwriting
 from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
@@ -113,6 +115,14 @@ class _Torch(Framework):
             return np.asarray(array.numpy(force=True))  # autograd's zeros without memory too
         found: Array = array.view(torch.int16).numpy(force=True).view(bfloat16())
         return found
+
+    def writing(self, forward: Callable[[], Any], backward: Callable[[Any], Any]) -> Origin | None:
+        with Overwriting() as seen:
+            graph = forward()
+            seen.computed = seen.met
+            backward(graph)
+        first: Origin | None = seen.first
+        return first
 
     def leaf(self, array: Any) -> Any:
         return _leaf(array)

@@ -51,7 +51,8 @@ def as_called_in(calls: Calls) -> Iterator[None]:
             if parameter.is_leaf and parameter.grad is not None:
                 raise Unsupported(
                     f"a backward in {type(module).__name__} writes into {name}.grad, to which training adds "
-                    "what it returns: what is in .grad then is not compared; return the gradient alone"
+                    "what it returns: what is in .grad then is not compared; return the gradient alone, or "
+                    "pass lambda x: net(x) in place of net, which checks the gradient of its input"
                 )
 
 

@@ -291,3 +291,7 @@ def test_a_backward_that_stores_a_gradient_itself_is_refused(stores):
     found = check_gradient(Accumulating(stores), (torch.ones(4, 3),))
     assert found.passed != stores
     assert ("writes into w.grad" in str(found)) == stores
+    if stores:
+        assert "pass lambda x: net(x) in place of net" in str(found)
+        net = Accumulating(stores)
+        assert check_gradient(lambda x: net(x), (torch.ones(4, 3),)).passed

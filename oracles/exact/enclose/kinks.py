@@ -30,13 +30,17 @@ from numpy.typing import NDArray
 from oracles.exact.enclose.components import Component, OneSide, Operands, Takes, components, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Turned, Undecided
 from oracles.exact.program.program import Array, Program, Shape, Var
 
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
 LEAST_BITS = 128  # with which it is told what hangs on which kink
 PAIRS = 4  # random directions, each with its opposite
 FULL = 2.0**-20  # of a hull, that is as good as none
+ONE_SIDE = (
+    "another branch is taken beside this point, or a mask has other elements there, which is not recorded; "
+    "of where(x > 0, a, b), in place of y[x > 0] = a, both sides are"
+)
 
 
 class _Ray(NamedTuple):
@@ -61,13 +65,19 @@ def resolve(
         active: The inputs that are differentiated: the point is moved along these.
         bits: The precision of the result; an agreed element is as wide as 2^-bits of its size.
         work: How much may be done.
+
+    Raises:
+        Undecided: A comparison is not certain close by either, or a branch is another one there.
     """
 
     def around(seed: int) -> list[_Ray]:
         found = []
         for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
             side = OneSide()
-            slopes = _flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
+            try:
+                slopes = _flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
+            except Turned as turned:
+                raise Turned(f"{turned}; {ONE_SIDE}") from None
             for takes in _other_sides() if side.free else ():
                 others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
                 slopes = list(map(arb.union, slopes, _flat(others)))  # one that is no hull, if they agree

@@ -1,7 +1,8 @@
 """NumPy code inside a function of tensors, as custom functions have it: recorded where it stands.
 
 `tensor.numpy()` gives a traced array, whose operations are written into the program that is recorded, and
-`torch.from_numpy` makes a tensor with the value of one. Everything else that takes numbers out is refused.
+`torch.from_numpy` and its like make a tensor with the value of one. Everything else that takes numbers out is
+refused.
 """
 
 from __future__ import annotations
@@ -56,11 +57,16 @@ class WithNumpy(OperatorRecorder):  # type: ignore[no-untyped-call]
         self.arrays: list[tuple[TracedArray, np.ndarray[Any, Any], Tensor, int]] = []
 
     def run(
-        self, function: Callable[..., Any], leaves: list[list[Any]], trees: list[Tree], named: Any
+        self,
+        function: Callable[..., Any],
+        leaves: list[list[Any]],
+        trees: list[Tree],
+        named: Any,
+        differentiated: bool = True,
     ) -> Any:
         """As `Watch.run`, where NumPy's arrays are traced."""
         with _patched(self, function, named):
-            found = super().run(function, leaves, trees, named)
+            found = super().run(function, leaves, trees, named, differentiated)
         self.notes.complete = False  # of what NumPy did nothing is noted
         return found
 
@@ -107,8 +113,34 @@ class WithNumpy(OperatorRecorder):  # type: ignore[no-untyped-call]
 
 # As they are: where another thread records, others stand in their places.
 _NUMPY = Tensor.numpy
-_OF_TORCH = {name: getattr(torch, name) for name in ("from_numpy", "as_tensor", "asarray", "tensor")}
+_OF_TORCH = {
+    name: getattr(torch, name) for name in ("from_numpy", "as_tensor", "asarray", "tensor", "from_dlpack")
+}
 _OF_TENSORS = {name: getattr(Tensor, name) for name in ("new", "new_tensor")}
+_NEW = Tensor.__new__
+_DTYPES = {
+    "FloatTensor": torch.float32,
+    "DoubleTensor": torch.float64,
+    "HalfTensor": torch.float16,
+    "BFloat16Tensor": torch.bfloat16,
+}
+_KINDS = {name: getattr(torch, name) for name in _DTYPES}
+
+
+class _Kind:
+    """Stands for `torch.FloatTensor` or its like, which is called, and asked what belongs to it."""
+
+    def __init__(self, original: Any, made: Callable[[TracedArray], Tensor]) -> None:
+        self._original, self._made = original, made
+
+    def __call__(self, *args: Any) -> Any:
+        return self._made(args[0]) if len(args) == 1 and _is_traced(args[0]) else self._original(*args)
+
+    def __instancecheck__(self, one: Any) -> bool:
+        return isinstance(one, self._original)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
 
 
 @contextmanager
@@ -141,6 +173,12 @@ def _patched(mode: WithNumpy, function: Any, named: Any) -> Iterator[None]:
 
         return made
 
+    def new(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        """`torch.Tensor(array)`, of the default dtype."""
+        if len(args) == 1 and not kwargs and _is_traced(args[0]):
+            return mode.tensor_of(args[0], torch.get_default_dtype())
+        return _NEW(kind, *args, **kwargs)
+
     def numpy(tensor: Tensor, *, force: bool = False) -> Any:
         if _get_current_dispatch_mode() is not mode:  # it is called by a rule, or by what reads the numbers
             return _NUMPY(tensor, force=force)
@@ -150,11 +188,17 @@ def _patched(mode: WithNumpy, function: Any, named: Any) -> Iterator[None]:
 
     of_torch = {name: given(original) for name, original in _OF_TORCH.items()}
     of_tensors = {name: like(original) for name, original in _OF_TENSORS.items()}
-    further = {id(original): of_torch[name] for name, original in _OF_TORCH.items()}  # by other names
+    of_kinds = {
+        name: _Kind(kind, functools.partial(mode.tensor_of, dtype=_DTYPES[name]))
+        for name, kind in _KINDS.items()
+    }
+    originals = {**_OF_TORCH, **_KINDS}
+    substitutes = {**of_torch, **of_kinds}
+    further = {id(original): substitutes[name] for name, original in originals.items()}  # by other names
     with (
         substituted(mode.tape, function, named, further=further),
-        patch.multiple(torch, **of_torch),  # type: ignore[call-overload]
-        patch.multiple(Tensor, numpy=numpy, **of_tensors),  # type: ignore[call-overload]
+        patch.multiple(torch, **substitutes),  # type: ignore[call-overload]
+        patch.multiple(Tensor, numpy=numpy, __new__=new, **of_tensors),  # type: ignore[call-overload]
     ):
         yield
 

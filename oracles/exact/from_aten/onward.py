@@ -36,7 +36,7 @@ def recorded(
     mode: OperatorRecorder, graph: Callable[..., Any], leaves: Leaves, trees: list[Tree]
 ) -> tuple[list[Var], Onward]:
     """The outputs of the function in a graph, and what goes on to its gradient along given cotangents."""
-    with mode.arguments(leaves, trees) as args:
+    with mode.arguments(leaves, trees, differentiated=False) as args:  # by the graph they are
         pull = mode.within_it(lambda: graph(*args))
         with followed():
             outputs = mode.outputs(mode.result)
@@ -49,7 +49,7 @@ def recorded(
         later.moves, later.results = False, outputs
         later.lines, later.exact, later.rules = [*first, *mode.lines], [*mode.exact], {**mode.rules}
         last, recorder.origin = recorder.origin, None  # a cotangent is of no call
-        with later.arguments(cotangents, trees) as along:
+        with later.arguments(cotangents, trees, differentiated=False) as along:
             recorder.origin = last
             recorder.inputs = recorder.inputs[count:] + recorder.inputs[:count]  # the cotangents come first
             recorder.values = recorder.values[count:] + recorder.values[:count]

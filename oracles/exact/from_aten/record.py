@@ -59,7 +59,7 @@ def record(
     """
     taken_apart = [_leaves_of(arg) for arg in args]
     leaves, trees = [own for own, _ in taken_apart], [tree for _, tree in taken_apart]
-    run = _Run(function, leaves, trees, tree_map(_as_tensor, kwargs) if kwargs else {})
+    run = _Run(function, leaves, trees, tree_map(_as_tensor, kwargs) if kwargs else {}, differentiate)
     kind, taken = kept.kind_of(function, run.leaves, differentiate), claims()
     before = kept.latest(kind)
     if before is not None and differentiate and taken is not None and before.is_steady and before.is_ruled:
@@ -177,16 +177,22 @@ def _are_same(some: list[list[Any]], others: list[list[Any]]) -> bool:
 
 
 class _Run(NamedTuple):
-    """A function of tensors at its arguments: trees as their leaves and their shape."""
+    """A function of tensors at its arguments: trees as their leaves and their shape.
+
+    Attributes:
+        function, leaves, trees, named: The function and its arguments.
+        differentiated: Whether it is differentiated, so that its arguments require grad.
+    """
 
     function: Callable[..., Any]
     leaves: list[list[Any]]
     trees: list[Tree]
     named: Any
+    differentiated: bool
 
     def under(self, watch: Watch) -> Any:
         """Run it."""
-        return watch.run(self.function, self.leaves, self.trees, self.named)
+        return watch.run(*self)
 
     def executed(self) -> tuple[Any, ...]:
         """What it returns where it is watched."""

@@ -180,22 +180,33 @@ class Watch(DispatchMode):
         self._places: dict[int, Line | None] = {}  # the user's lines, by the number of autograd's nodes
 
     def run(
-        self, function: Callable[..., Any], leaves: list[list[Any]], trees: list[Tree], named: Any
+        self,
+        function: Callable[..., Any],
+        leaves: list[list[Any]],
+        trees: list[Tree],
+        named: Any,
+        differentiated: bool = True,
     ) -> Any:
-        """Call the function on fresh tensors that require grad, in torch's default mode.
+        """Call the function on fresh tensors, in torch's default mode.
 
-        Whichever mode the caller is in: the function is differentiated, so it runs as it would then.
+        Whichever mode the caller is in: a function that is differentiated runs as it would then.
         """
-        with self.arguments(leaves, trees) as args:
+        with self.arguments(leaves, trees, differentiated) as args:
             result = self.within_it(lambda: function(*args, **named))
             with followed():
                 return self.end(result)
 
     @contextlib.contextmanager
-    def arguments(self, leaves: list[list[Any]], trees: list[Tree]) -> Iterator[list[Any]]:
-        """What a function is called on, before other arguments if there are any."""
+    def arguments(
+        self, leaves: list[list[Any]], trees: list[Tree], differentiated: bool = True
+    ) -> Iterator[list[Any]]:
+        """What a function is called on, before other arguments if there are any.
+
+        Floating ones require grad where it is `differentiated`. A gradient is called on tensors that do not,
+        and gets a cotangent that does not: a backward may ask.
+        """
         with torch.inference_mode(False), torch.enable_grad(), eagerly():
-            fresh = [[_fresh(leaf) for leaf in own] for own in leaves]
+            fresh = [[_fresh(leaf, differentiated) for leaf in own] for own in leaves]
             pairs = zip(tensors_of(leaves), tensors_of(fresh), strict=True)
             self.parts |= {key_of(copy) for leaf, copy in pairs if is_part(leaf)}
             with self.notes.arriving(len(tensors := tensors_of(fresh))):
@@ -332,12 +343,12 @@ def is_part(leaf: Tensor) -> bool:
     return has_memory(leaf) and leaf.untyped_storage().nbytes() > leaf.numel() * leaf.element_size()
 
 
-def _fresh(leaf: Any) -> Any:
-    """A copy of an argument; a floating one requires grad, as when it is differentiated."""
+def _fresh(leaf: Any, differentiated: bool) -> Any:
+    """A copy of an argument; a floating one requires grad where it is differentiated."""
     if not isinstance(leaf, Tensor):
         return leaf
     copy = laid_out(leaf.detach())
-    return copy.requires_grad_() if copy.is_floating_point() else copy
+    return copy.requires_grad_() if differentiated and copy.is_floating_point() else copy
 
 
 def laid_out(tensor: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ def test_a_shortcut_whose_value_is_correctly_rounded_is_right(name):
     function, backward, x = CORRECTLY_ROUNDED[name]
     with library.without():  # whose hundred bits may not tell them apart
         result = harness.check_gradient(function, (np.array(x),), vjp=backward)
-    assert "below what float64 resolves" in str(result)
+    assert "below what float64 resolves" in str(result) or "changes no bit" in str(result)
     for found in (result, harness.check_gradient(function, (np.array(x),), vjp=backward)):
         assert found.verdict is Verdict.ACCURATE, found
 
@@ -502,3 +502,75 @@ def test_a_formula_that_needs_a_thousand_bits_is_compared_with_them():
     with np.errstate(all="ignore"):
         found = harness.check_gradient(scipy.special.erfcx, (np.array([1e40]),), vjp=slope, probes=False)
     assert found.verdict is Verdict.MISCOMPUTED
+
+
+# -- what is absorbed: a written number that changes no bit of what ran --------------------------------------
+
+
+def softmax_with(eps, array):
+    """Softmax of rows with a number in its sum, by the functions of `array`."""
+
+    def softmax(x):
+        e = array.exp(x - x.max(-1).values[..., None] if array is torch else x - x.max(-1)[..., None])
+        return e / (e.sum(-1)[..., None] + eps)
+
+    return softmax
+
+
+def pulled_back(eps, array):
+    def vjp(g, x):
+        y = softmax_with(eps, array)(x)
+        return y * (g - (g * y).sum(-1)[..., None])
+
+    return vjp
+
+
+@pytest.mark.parametrize(
+    ("dtype", "eps", "verdict"),
+    [
+        ("float32", 1e-10, Verdict.ACCURATE),
+        ("float32", 1e-7, Verdict.WRONG),  # half an ulp of 1 and more
+        ("float64", 1e-10, Verdict.WRONG),  # 1 + 1e-10 is another number
+        ("float64", 1e-18, Verdict.ACCURATE),
+        ("bfloat16", 1e-10, Verdict.ACCURATE),
+        ("bfloat16", 1e-4, Verdict.WRONG),  # it is absorbed, and a coarser dtype is judged as float32
+    ],
+)
+def test_a_number_that_changes_no_bit_where_it_is_added_is_as_good_as_0(dtype, eps, verdict):
+    """In a row of one the derivative is 0, and beside that nothing is below what a format resolves."""
+    x = in_torch(numbers(3, 1), dtype)
+    backward = pulled(softmax_with(0.0, torch), pulled_back(eps, torch))
+    found = harness.check_gradient(backward, (x,))
+    assert found.verdict is verdict
+    assert ("changes no bit" in str(found)) == (verdict is Verdict.ACCURATE)
+
+
+def test_a_number_that_is_absorbed_may_have_come_through_a_maximum_and_in_any_framework():
+    def clamped(x):
+        e = torch.exp(x - x.amax(-1, keepdim=True))
+        masked = torch.where(e < 0, e, 0 * e).sum(-1, keepdim=True).clamp(min=1e-10)
+        return e / (e.sum(-1, keepdim=True) + masked)
+
+    x = numbers(3, 1).astype(np.float32)
+    function = pulled(clamped, pulled_back(0.0, torch))
+    assert harness.check_gradient(function, (torch.from_numpy(x),)).verdict is Verdict.ACCURATE
+    exact = softmax_with(0.0, np)
+    assert harness.check_gradient(exact, (x,), vjp=pulled_back(np.float32(1e-10), np)).passed
+    assert not harness.check_gradient(exact, (x,), vjp=pulled_back(np.float32(1e-6), np)).passed
+
+
+@pytest.mark.parametrize(
+    ("x", "rule"),
+    [
+        ([1.0, 2.0, 0.0], lambda g, x: g * 2 * x + 1e-10),  # not at each element
+        ([1.0, 2.0, 3.0], lambda g, x: g * 2 * x * (1 + 0 * x + 1e-6)),  # it is seen
+        ([1.0, 2.0, 3.0], lambda g, x: g * 2 * x + 1e-10 * x * 1e6),  # it is multiplied
+        (
+            [1.0, 2.0, 3.0],
+            lambda g, x: g * 2 * x * (1 + ((x + 1e-10) - x) * 1e9),
+        ),  # what it explains is large
+    ],
+)
+def test_a_number_that_is_not_absorbed_everywhere_explains_nothing(x, rule):
+    function = pulled(lambda x: x * x, rule)
+    assert harness.check_gradient(function, (torch.tensor(x),)).verdict is Verdict.WRONG

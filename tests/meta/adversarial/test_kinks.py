@@ -388,6 +388,19 @@ def test_inequalities_that_hold_at_one_point_are_no_slope(test):
         harness.exact_gradient(branch(test), (np.array(0.0),))
 
 
+def test_of_a_mask_that_has_other_elements_nearby_it_is_said_what_to_write():
+    def masked(x):
+        y, m = torch.zeros_like(x), x > 0
+        y[m] = x[m] ** 2
+        return y
+
+    x = torch.tensor([-1.0, 0.0, 2.0])
+    found = harness.check_gradient(masked, (x,))
+    assert str(found.verdict) == "undecided"
+    assert "where(x > 0, a, b), in place of y[x > 0] = a" in str(found)
+    assert harness.check_gradient(lambda x: torch.where(x > 0, x**2, 0 * x), (x,)).passed
+
+
 @pytest.mark.parametrize(
     "test", [lambda t: np.allclose(t, t[::-1]), lambda t: np.isclose(t, 1.0).all(), lambda t: np.all(t > 0)]
 )

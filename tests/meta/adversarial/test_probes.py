@@ -317,6 +317,34 @@ def test_one_argument_alone(f, args, more):
     assert found_by(check_gradient(f, args, **more)) == {"one-argument"}
 
 
+class Quantised(torch.autograd.Function):
+    """tanh, times a factor where the gradient in w alone is asked for."""
+
+    FACTOR = 1
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(w)
+        return torch.tanh(w) + 0 * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (w,) = ctx.saved_tensors
+        return 0 * g, g * (1 - torch.tanh(w) ** 2) * (1 if ctx.needs_input_grad[0] else Quantised.FACTOR)
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1, set()), (2, {"one-argument"})])
+def test_a_function_may_ask_whether_its_other_argument_is_differentiated(monkeypatch, factor, expected):
+    """As vector quantisation does: with x frozen its forward is another function, with a truth of its own."""
+
+    def quantised(x, w):
+        q = Quantised.apply(x, w)
+        return x + (q - x).detach() if x.requires_grad else q
+
+    monkeypatch.setattr(Quantised, "FACTOR", factor)
+    assert found_by(check_gradient(quantised, (TX, TY))) == expected
+
+
 def test_a_function_that_differentiates_its_argument_needs_it_to_require_grad():
     def forces(x, w):
         (force,) = torch.autograd.grad((x.sin() * w).sum(), x, create_graph=True)
@@ -598,7 +626,7 @@ LAYERS = {
     "first input": (FirstInput, {"reused"}),
     "first input and output": (FirstInputAndOutput, {"reused"}),
     "adds up": (Adding, {"reused", "twice"}),
-    "adds up until cleared": (AddingUntilCleared, {"twice"}),
+    "adds up until cleared": (AddingUntilCleared, set()),
     "averages": (Averaging, set()),
 }
 
@@ -612,7 +640,7 @@ def test_a_layer_runs_twice_on_one_object(layer, probes):
 
 class Misnamed(Affine):
     def backward(self, dout):
-        self.grad_W, self.db = self.x.T @ dout, dout.sum(0)
+        self.my_grad, self.db = self.x.T @ dout, dout.sum(0)
         return dout @ self.W.T
 
 
@@ -622,21 +650,11 @@ class Forgetful(Affine):
         return dout @ self.W.T
 
 
-class Weights(Affine):
-    """Its weights stand in a dictionary of another name."""
-
-    def __init__(self):
-        super().__init__()
-        self.weights = {"W": self.W}
-        del self.W
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.weights["W"] + self.b
-
+class Leftover(Affine):
     def backward(self, dout):
-        self.dW, self.db = self.x.T @ dout, dout.sum(0)
-        return dout @ self.weights["W"].T
+        dx = super().backward(dout)
+        self.dV = 2 * self.dW
+        return dx
 
 
 class Scaled(Affine):
@@ -656,9 +674,9 @@ class Scaled(Affine):
 
 
 NOT_COMPARED = [
-    (Misnamed, {}, "W moves the result and is not compared: is grad_W its gradient. Call that dW, put both"),
+    (Misnamed, {}, "W moves the result and is not compared: is my_grad its gradient. Call that dW, put both"),
     (Forgetful, {}, "W moves the result and is not compared: leave its gradient in dW, put both in params"),
-    (Weights, {}, "dW looks like a gradient and is not compared: the layer has no parameter of that name"),
+    (Leftover, {}, "dV looks like a gradient and is not compared: the layer has no parameter of that name"),
     (Scaled, {}, r"scale moves the result and .* if it is a constant, name it in constants=\['scale'\]"),
     (Scaled, {"constants": ["scale"]}, ""),
     (Forgetful, {"constants": ["W"]}, ""),
@@ -899,3 +917,53 @@ def test_of_many_arguments_some_are_differentiated_alone(count):
 
     found = check_gradient(OfAll.apply, tuple(torch.randn(2) for _ in range(count)))
     assert found_by(found) == {"one-argument"}
+
+
+def writes(ctx, g):
+    (y,) = ctx.kept
+    return y.mul_(g)
+
+
+def writes_out(ctx, g):
+    (y,) = ctx.kept
+    return torch.mul(y, g, out=y)
+
+
+def counts(ctx, g):
+    ctx.kept.append(0)
+    return g * ctx.kept[0] * (len(ctx.kept) - 1)
+
+
+@pytest.mark.parametrize(("backward", "named"), [(writes, "mul_ at"), (writes_out, "mul at"), (counts, "")])
+def test_what_writes_into_what_the_forward_computed_is_named(backward, named):
+    def forward(ctx, x):
+        ctx.kept = [x.exp()]
+        return x.exp() * 1
+
+    found = check_gradient(function(backward, forward), (TX,))
+    assert found_by(found) == {"twice"}
+    assert ("writes into what the forward computed" in str(found)) == bool(named)
+    assert named in str(found)
+
+
+@pytest.mark.parametrize("factor", [1, 1 + 2.0**-40])
+def test_a_backward_may_ask_whether_its_cotangent_requires_grad(factor):
+    def backward(ctx, g):
+        assert not g.requires_grad
+        (x,) = ctx.saved_tensors
+        return g * x.cos() * factor
+
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    def vjp(g, x):
+        assert not any(t.requires_grad for t in (g, x))
+        return g * x.cos() * factor
+
+    for found in (
+        check_gradient(function(backward, forward), (TX.double(),)),
+        check_gradient(torch.sin, (TX.double(),), vjp=vjp),
+    ):
+        assert found.verdict == ("accurate" if factor == 1 else "wrong")
+        assert "not examined" not in str(found)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -103,3 +105,50 @@ def test_the_order_is_one_that_sorts_and_has_what_was_found(rows, data):
 
 def test_what_does_not_sort_is_not_believed():
     assert as_it_ran(np.array([1.0, 1.0, 0.0]), np.array([0, 1, 2]), 0) is None
+
+
+PLACES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "topk": lambda s: s.topk(2, -1).values[:, -1:],
+    "topk, smallest": lambda s: s.topk(2, -1, largest=False).values[:, -1:],
+    "sort, falling": lambda s: s.sort(-1, descending=True).values[:, 1:2],
+    "kthvalue": lambda s: s.kthvalue(2, -1, keepdim=True).values,
+    "median": lambda s: s.median(-1, keepdim=True).values,
+    "nanmedian": lambda s: s.nanmedian(-1, keepdim=True).values,
+    "median of all": lambda s: s.median(),
+    "gather": lambda s: s.gather(-1, s.argsort(-1)[:, 1:2]),
+    "maximum": lambda s: s.amax(-1, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_an_element_found_in_order_is_itself(name):
+    """However it was computed: what is at least the k-th largest is kept, that one among it."""
+    x = torch.linspace(-1, 1, 8, dtype=torch.float64).reshape(2, 4)
+
+    def kept(x: torch.Tensor) -> torch.Tensor:
+        s = torch.tanh(x)
+        return torch.where(s >= PLACES[name](s), s, 0 * s)
+
+    found = check_gradient(kept, (x,))
+    assert found.verdict is Verdict.ACCURATE
+    assert not found.notes  # the gradient's program is examined too
+    equal = torch.zeros(1, 4, dtype=torch.float64)  # irrational and equal: of these none is known to be it
+    assert check_gradient(lambda x: kept(x + 0.3), (equal,)).verdict is not Verdict.WRONG
+
+
+def test_an_element_found_in_order_is_itself_in_jax_and_numpy():
+    x = np.linspace(-1, 1, 8).reshape(2, 4)
+
+    def in_jax(x):
+        s = jnp.tanh(x)
+        return jnp.where(s >= jax.lax.top_k(s, 2)[0][:, -1:], s, 0) + jnp.where(s < jnp.sort(s)[:, 1:2], s, 0)
+
+    def in_numpy(x):
+        s = np.tanh(x)
+        return np.where(s >= np.partition(s, 2)[:, 2:3], s, 0) + np.where(s < np.sort(s)[:, 1:2], s, 0)
+
+    def vjp(g, x):
+        return g * (in_numpy(x) != 0) * (1 - np.tanh(x) ** 2)
+
+    assert check_gradient(in_jax, (jnp.asarray(x),)).passed
+    assert check_gradient(in_numpy, (x,), vjp=vjp).passed

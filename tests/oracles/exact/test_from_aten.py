@@ -793,3 +793,20 @@ wrong(x)
 def test_torchs_compiler_is_not_loaded_and_leaves_us_alone_once_it_is() -> None:
     found = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_the_next_number_moves_with_the_one_before_it(dtype: torch.dtype) -> None:
+    """A step that stays, for autograd too; in what a step is taken towards there is no slope."""
+    x = torch.tensor([0.5, -1.25, 1.0]).to(dtype)
+    infinity = torch.tensor(math.inf, dtype=dtype)
+    for function in (
+        lambda x: torch.nextafter(x.sin(), x + 1) * x,
+        lambda x: torch.nextafter(x * x, infinity) ** 2,
+        lambda x: torch.nextafter(x, x) * x,  # there is no step, and torch holds it
+    ):
+        found = harness.check_gradient(function, (x,))
+        assert found.verdict is Verdict.ACCURATE
+        assert "not examined" not in found.explain()
+    wrong = harness.check_gradient(lambda x: torch.nextafter(x, x + 1) * x, (x,), vjp=lambda g, x: g * x)
+    assert wrong.verdict is Verdict.WRONG

@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 import torch
 from numpy.fft import irfft2, rfft2
-from torch import from_numpy
+from torch import FloatTensor, from_numpy
 
 from harness import check_gradient, exact_gradient
 from harness.dropin import gradcheck
@@ -51,6 +51,16 @@ RULES = {
         lambda x: x.new(np.exp(x.detach().cpu().numpy())),
         lambda g, x: g * torch.as_tensor(np.exp(x.numpy()), dtype=x.dtype),
         X,
+    ),
+    "classes": (
+        lambda x: torch.DoubleTensor(np.sin(x.detach().numpy())),
+        lambda g, x: g * torch.from_dlpack(np.cos(x.numpy())),
+        X,
+    ),
+    "the default class": (
+        lambda x: torch.Tensor(np.sin(x.detach().numpy())),
+        lambda g, x: g * FloatTensor(np.cos(x.numpy())) * isinstance(x, torch.FloatTensor),
+        X.float(),
     ),
 }
 
@@ -157,4 +167,7 @@ def test_torch_is_as_it_was():
     with pytest.raises(Opaque):
         record(write, [X])
     assert (torch.from_numpy, torch.tensor, torch.Tensor.new, torch.Tensor.numpy) == before
-    assert not {"numpy", "new", "new_tensor"} & vars(torch.Tensor).keys()
+    assert not {"numpy", "new", "new_tensor", "__new__"} & vars(torch.Tensor).keys()
+    assert torch.FloatTensor is FloatTensor
+    assert torch.Tensor([1, 2]).tolist() == [1.0, 2.0]
+    assert torch.Tensor(2, 3).shape == (2, 3)

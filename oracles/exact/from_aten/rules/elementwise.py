@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, words
+from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.program import Array, Operand, Var
@@ -209,6 +210,13 @@ def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:
     return x / call.recorder.constant(2.0**n, x.dtype), n
 
 
+def _nextafter(call: OperatorCall, x: Var, y: Var) -> Var:
+    """x and the step that this run took towards y, which stays; torch holds it where there is none."""
+    before, after = (numbers(t).astype(np.float64) for t in (call.args[0], call.results[0]))
+    there = call.recorder.broadcast(detach(y), call.shape)
+    return select(compare("ne", x, there), x + call.constant(after - before), detach(x))
+
+
 def _logical(name: str) -> Rule:
     """On truth values: anything that is not 0."""
 
@@ -237,6 +245,7 @@ RULES: dict[str, Rule] = {
     "isfinite": plain(_finite),
     "nan_to_num": promoted(_nan_to_num),
     "frexp": _frexp,
+    "nextafter": _nextafter,
     "signbit": plain(lambda x: negative(x) if x.is_float else compare("lt", x, 0)),
     "where": _where,
     "masked_fill": lambda call, x, mask, value: _where(call, mask, value, x),

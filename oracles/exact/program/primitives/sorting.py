@@ -18,7 +18,7 @@ from oracles.exact.program.balls import KINKS, as_balls, as_doubles, filled
 from oracles.exact.program.derive import Tangents, jointly_linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
-from oracles.exact.program.primitives.orders import argsort, take_along
+from oracles.exact.program.primitives.orders import argsort, flip, take_along
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 Row = list[Any]
@@ -50,9 +50,15 @@ def _along(axis: int, function: Callable[..., Row], *arrays: Array) -> Array:
 
 
 def _in_order(row: Row) -> Row:
-    """The k-th smallest of balls lies between the k-th smallest of their lower and of their upper ends."""
+    """The k-th smallest of balls lies between the k-th smallest of their lower and of their upper ends.
+
+    Where its place is certain it is the ball itself, which is known to equal itself (see `comparison`).
+    """
     found = []
     for block in _blocks(row):
+        if len(block) == 1:
+            found.append(row[block[0]])
+            continue
         low, high = (sorted(end(row[k]) for k in block) for end in (arb.lower, arb.upper))
         found += [a if a == b else a.union(b) for a, b in zip(low, high, strict=True)]
     return found
@@ -149,6 +155,6 @@ def sort(x: Var, axis: int, descending: bool = False) -> Var:
     if not x.is_float:  # `~` falls, and does not wrap
         order = argsort(x.builder.elementwise("not", x) if descending else x, axis)
         return take_along(x, order, axis)
-    if descending:
-        return -sort(-x, axis)
+    if descending:  # backwards twice: equal elements keep their own order, and each stays the ball it is
+        return flip(sort(flip(x, axis), axis), axis)
     return x.builder.emit(sort_, (x,), x.shape, x.dtype, axis=axis)

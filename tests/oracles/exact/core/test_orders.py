@@ -68,7 +68,7 @@ def test_what_is_moved_is_where_arb_moves_it(name, drawn):
         pairs = list(zip(found.balls.flat, by_arb.flat, strict=True))
         assert all(a == b or a.overlaps(b) for a, b in pairs)
         if not x.l.any():  # the ends of blocks are doubles here, and Arb's radii have thirty bits
-            slack = [1e-6 * (1 + abs(a).upper()) if a.rad() > 0 else arb(0) for a, _ in pairs]
+            slack = [1e-6 * (1 + abs(a).upper()) if a.rad() + b.rad() > 0 else arb(0) for a, b in pairs]
             assert all(abs(a.rad() - b.rad()) <= most for (a, b), most in zip(pairs, slack, strict=True))
     else:
         assert found.tolist() == by_arb.tolist()
