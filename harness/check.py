@@ -286,10 +286,12 @@ def answers(
     """The answer at the given point, and at others beside it."""
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
-    if found[0].hidden and Probe.BESIDE in wanted:
-        of_one = tuple(f"the derivative of {name} is 0 in every element" for name in found[0].hidden)
-        told = tuple(note for note in found[0].notes if not note.startswith(of_one))
-        found = [replace(found[0], notes=told), _shown_away(question, tested, target, found[0])]
+    here = found[0]
+    right = all(part.verdict.standing is not Standing.FAULTY for part in here.parts)
+    if Probe.BESIDE in wanted and (here.hidden or (here.special and right)):
+        of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
+        told = tuple(note for note in here.notes if not note.startswith(of_one))
+        found = [replace(here, notes=told), _shown_away(question, tested, target, here)]
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -385,7 +387,10 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
 
 
 def _shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
-    """What is faulty at the first point, further and further away, where a derivative that was 0 is not."""
+    """What is faulty at the first point, further and further away, where no derivative is hidden.
+
+    One is where it is 0, and may be where an argument is all 0 or 1.
+    """
     for arrays in away(target, question.seed):
         found = _beside(question, tested, arrays, Probe.BESIDE)
         judged = any(part.judgement for part in found.parts if not part.of_value)
@@ -396,9 +401,14 @@ def _shown_away(question: Question, tested: UnderTest, target: Target, here: Ans
         where = "and so it is beside this point" if found.hidden else "it was compared beside this point too"
     whole = {part.name for part in here.parts if not part.of_value} == {*here.hidden}
     of = "" if whole else f" of {', '.join(here.hidden)}"
-    note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
+    notes = []
+    if here.hidden:
+        notes = [f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"]
+    elif not judged:
+        of = ", ".join(here.special)
+        notes = [f"every element of {of} is 0 or 1, where what is missing may not show; {where}"]
     faulty = [part for part in found.parts if part.verdict.standing is Standing.FAULTY and not part.of_value]
-    return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=(note,))
+    return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=tuple(notes))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sampling import draws
+from tests.sampling import WHOLE, draws, halved
 
 if find_spec("hypothesis"):  # where tests/compat runs it is not
     from hypothesis import settings
@@ -44,6 +44,13 @@ def pytest_configure(config):
     if hasattr(config, "cache"):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("jax"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"
+
+
+def pytest_collection_modifyitems(config, items):
+    """A run of all tests leaves out half of each long table; who names a file or a test gets all of it."""
+    if not WHOLE and config.args_source is config.ArgsSource.TESTPATHS:
+        items[:], left = halved(items)
+        config.hook.pytest_deselected(items=left)
 
 
 def pytest_collection_finish(session):

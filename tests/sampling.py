@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable
-from typing import TypeVar
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import pytest
 
 T = TypeVar("T")
 MORE = 10 if os.environ.get("SOUNDNESS") == "long" else 1  # times as much, in what is drawn without an end
 NAME = "GRADPROOF_WHOLE"  # set by `make whole`
 WHOLE = bool(os.environ.get(NAME))
+MANY = 8  # cases of one test, from which on every other one is left out
+
+long = pytest.mark.skipif(not WHOLE, reason=f"it takes seconds: `make whole`, or {NAME}=1")
+
+
+def halved(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Tests as they are asked, and those that are left out: half of each long table, by a sum of the name.
+
+    (Every other one would leave out one dtype, or one framework, of all.)
+    """
+    cases = Counter(_table(item) for item in items)
+    left = [i for i in items if cases[_table(i)] > MANY and zlib.crc32(i.nodeid.encode()) % 2]
+    out = set(map(id, left))
+    return [item for item in items if id(item) not in out], left
+
+
+def _table(item: Any) -> str:
+    return str(item.nodeid).partition("[")[0]
 
 
 def sample(items: Iterable[T], every: int) -> list[T]:

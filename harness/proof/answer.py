@@ -25,6 +25,7 @@ from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program.program import Origin, Program, Var
 from oracles.exact.program.recording import shown
+from oracles.exact.program.trees import is_floating
 
 GIVEN = "given"  # the point that was asked for
 BEYOND = (
@@ -177,7 +178,14 @@ def answered(
     load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
     sight = Sight(question, tested, posed, examined, seen, name)
     return Answer(
-        tuple(judged), seen.faults, notes, seen.first_call_time_s, _hidden(question, posed), load, sight
+        tuple(judged),
+        seen.faults,
+        notes,
+        seen.first_call_time_s,
+        _hidden(question, posed),
+        _special(question, tested, posed),
+        load,
+        sight,
     )
 
 
@@ -245,6 +253,16 @@ def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
     wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
     always = vanishing(true.gradient, true.inputs, wanted)
     return tuple(posed.expected[k][0] for k in zero if not always[k].all())
+
+
+def _special(question: Question, tested: UnderTest, posed: Posed) -> tuple[str, ...]:
+    """The arguments that are all 0, or all 1, of a derivative by hand, which may lack what they hide."""
+    if isinstance(tested, Tested) and tested.own and not posed.forward.freedom.keeps:
+        return ()
+    given = ((question.names[k], posed.inputs[k]) for k in question.active)
+    return tuple(
+        name for name, a in given if is_floating(a) and a.size and ((a == 0).all() or (a == 1).all())
+    )
 
 
 def _is_used(program: Program, v: Var) -> bool:

@@ -61,7 +61,10 @@ class Probe(StrEnum):
     TWO_GRAPHS = "two-graphs", "with two graphs alive, after the forward ran at another point"
     REUSED = "reused", "where it was used before, at another point"
     KEPT = "kept", "the first result, after later calls"
-    BESIDE = "beside", "at a point beside the given one, where a derivative is 0 in every element"
+    BESIDE = (
+        "beside",
+        "at a point beside the given one, where a derivative is 0 in every element, or an argument 0 or 1",
+    )
 
     @classmethod
     def chosen(cls, asked: bool | Iterable[str]) -> tuple[Self, ...]:
@@ -260,6 +263,8 @@ class Answer:
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         hidden: The parts that are 0 here, so that a wrong factor does not show, and not for any numbers.
+        special: The arguments whose elements are all 0 here, or all 1: what misses a term or a factor of them
+            may not show it.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -269,5 +274,6 @@ class Answer:
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
     hidden: tuple[str, ...] = ()
+    special: tuple[str, ...] = ()
     load: Callable[[], Loaded] | None = None
     sight: Any = None

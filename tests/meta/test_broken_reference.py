@@ -17,7 +17,7 @@ from harness.runs import runner
 from harness.runs.record import from_json
 from harness.runs.runner import DTYPES
 from harness.verdicts import Outcome, Verdict
-from tests.sampling import sample
+from tests.sampling import long, sample
 
 WITH_GRADIENT = [name for name, case in cases.catalogue().items() if case.vjp]
 
@@ -82,6 +82,7 @@ def test_a_broken_gradient_is_wrong_and_fails_the_command(name, with_broken, cap
 LATE = [(1.001, d) for d in DTYPES] + [(1 + 1e-6, d) for d in DTYPES] + [(1 + 1e-11, "float64")]
 
 
+@long
 @pytest.mark.parametrize(("factor", "dtype"), sample(LATE, 2))
 def test_however_late_the_digit_that_is_broken_its_rows_are_wrong(factor, dtype, installed, capsys):
     tokens = report("softmax", oracle="numpy", inputs="*", dtype=dtype)

@@ -14,6 +14,7 @@ import gradproof.dropin
 import gradproof.strategies
 import harness.dropin
 import harness.strategies
+from tests.sampling import long
 
 ROOT = Path(__file__).parents[2]
 DOORS = {
@@ -66,6 +67,7 @@ gradproof.nosuch
 """
 
 
+@long
 def test_a_type_checker_knows_the_names_and_no_others(tmp_path):
     (tmp_path / "user.py").write_text(USER, encoding="utf-8")
     asked = ["--strict", "--config-file=", "--follow-imports=silent", f"--cache-dir={tmp_path}", "user.py"]

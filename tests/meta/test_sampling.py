@@ -1,12 +1,40 @@
-"""What a part is asked of is asked as a whole where that is wanted."""
+"""What `make test` leaves out: half of each long table, the same in each run, and no dtype of all."""
 
-from tests import sampling
+from types import SimpleNamespace
+
+import pytest
+
+from tests import conftest, sampling
+
+NAMES = [f"tests/a.py::test_{test}[{k}-{dtype}]" for test in "ab" for k in range(20) for dtype in "fd"]
 
 
-def test_a_part_is_each_so_many_th_and_the_whole_is_all(monkeypatch):
-    monkeypatch.setattr(sampling, "WHOLE", False)
-    assert (sampling.sample("abcde", 2), sampling.draws(3, 8)) == (["a", "c", "e"], 3)
-    assert sampling.cells("ab", "xyz") == [("a", "x"), ("a", "z"), ("b", "y")]
-    monkeypatch.setattr(sampling, "WHOLE", True)
-    assert len(sampling.cells("ab", "xyz")) == 6
-    assert (sampling.sample("abcde", 2), sampling.draws(3, 8)) == (list("abcde"), 8)
+def items(names):
+    return [SimpleNamespace(nodeid=name) for name in names]
+
+
+def test_about_half_of_a_long_table_is_asked_and_some_of_each_column():
+    kept, left = sampling.halved(items(NAMES))
+    assert len(kept) + len(left) == len(NAMES)
+    for test in "ab":
+        for dtype in "fd":
+            own = [i for i in kept if f"test_{test}[" in i.nodeid and i.nodeid.endswith(f"{dtype}]")]
+            assert 5 <= len(own) <= 15
+    again, _ = sampling.halved(items(NAMES))
+    assert [i.nodeid for i in again] == [i.nodeid for i in kept]
+
+
+def test_short_tables_and_single_tests_are_asked_in_full():
+    few = items([f"tests/a.py::test_a[{k}]" for k in range(sampling.MANY)] + ["tests/a.py::test_b"])
+    assert sampling.halved(few) == (few, [])
+
+
+@pytest.mark.parametrize("source", pytest.Config.ArgsSource)
+def test_who_names_a_file_gets_all_of_it(monkeypatch, source):
+    monkeypatch.setattr(conftest, "WHOLE", False)
+    left, found = [], items(NAMES)
+    hook = SimpleNamespace(pytest_deselected=lambda items: left.extend(items))
+    config = SimpleNamespace(args_source=source, ArgsSource=pytest.Config.ArgsSource, hook=hook)
+    conftest.pytest_collection_modifyitems(config, found)
+    assert len(found) + len(left) == len(NAMES)
+    assert bool(left) is (source is pytest.Config.ArgsSource.TESTPATHS)

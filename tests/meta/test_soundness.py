@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 
 from tests import soundness
+from tests.sampling import long
 from tests.soundness import PARTS, PROGRAMS, Part
 
 
@@ -28,6 +29,7 @@ def test_what_was_done_is_not_done_again_and_what_failed_is(tmp_path, capsys):
     assert len(asked) == 3
 
 
+@long
 def test_a_part_runs_as_its_module_and_what_it_says_is_kept(tmp_path):
     assert soundness.ran(Part("tests.power.not_there"), tmp_path) == 1
     assert "No module named tests.power.not_there" in (tmp_path / "power.not_there.txt").read_text()

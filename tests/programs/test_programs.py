@@ -16,7 +16,7 @@ from tests.programs.tables import row
 from tests.programs.trial import compared, trial
 from tests.sampling import draws
 
-SEEDS = {"numpy": draws(60, 500), "torch": draws(60, 500), "jax": draws(4, 60)}
+SEEDS = {"numpy": draws(30, 500), "torch": draws(30, 500), "jax": draws(4, 60)}
 MISTAKEN = 4  # one in so many is also checked with a mistake
 
 

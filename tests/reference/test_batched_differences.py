@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import reference
 from reference import batched_differences
 from tests.reference.functions import decimals, one_hot
+from tests.sampling import long
 
 
 def literal(net, x, t, h=1e-4):
@@ -50,6 +51,7 @@ def test_large_steps_are_differences_and_no_derivatives(h):
     assert np.abs(got["W1"] - net.gradient(x, t)["W1"]).max() > 1e-7
 
 
+@long
 def test_equals_the_literal_loop_at_the_documents_size_on_sampled_entries():
     rng = np.random.default_rng(0)
     net = reference.TwoLayerNet(784, 100, 10, rng=rng)

@@ -2,11 +2,13 @@
 
 import torch
 
+from tests.sampling import long
 from tests.verdicts.bench import CHECKERS, flagship, row
 from tests.verdicts.bench_check import trace
 from tests.verdicts.mutants_torch import RIGHT
 
 
+@long
 def test_ours_lets_none_through_and_fast_gradcheck_some():
     ours, fast = (next(c for c in CHECKERS if name in c.name) for name in ("ours, torch", "gradcheck, fast"))
     found = [row(checker, (4, 8)) for checker in (ours, fast)]

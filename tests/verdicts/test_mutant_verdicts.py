@@ -4,7 +4,7 @@ import pytest
 
 from harness.check import check_gradient
 from harness.verdicts import Verdict
-from tests.sampling import sample
+from tests.sampling import long, sample
 from tests.verdicts import misses, mutants_jax, mutants_numpy, mutants_torch
 from tests.verdicts.corpus import DTYPES, FUNCTIONS, PAIRS, draw, to_jax, to_torch
 
@@ -54,6 +54,7 @@ def test_as_many_elements_are_named_as_are_wrong(framework, dtype):
         assert f"; {count} of 32 elements differ" in found.diagnosis
 
 
+@long
 def test_the_slow_command_runs_and_misses_none(capsys):
     assert misses.main(((2, 4),), ("float64",), ("numpy", "torch")) == 0  # JAX compiles for seconds
     assert "('mutant', 'wrong'): 66" in capsys.readouterr().out

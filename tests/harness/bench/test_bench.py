@@ -11,6 +11,7 @@ from harness.bench.exact import Measurement
 from harness.bench.paired import Benchmark
 from harness.commands.cli import run
 from harness.runs.timing import Paired
+from tests.sampling import long
 
 
 def stub(ratio, wanted=20.0):
@@ -58,6 +59,7 @@ def test_a_kept_limit_of_the_exact_oracle_excuses_no_ratio(measured, monkeypatch
     assert run(["bench"]) == 1
 
 
+@long
 def test_the_loop_is_extrapolated_from_its_sample_to_all_parameters(monkeypatch):
     calls = []
 

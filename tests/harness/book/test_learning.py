@@ -13,7 +13,7 @@ from harness.commands.cli import run
 from harness.runs.record import Cell
 from harness.runs.runner import oracles, run_cell
 from oracles import NumpyOracle, Oracle, Subject
-from tests.sampling import sample
+from tests.sampling import long, sample
 
 LONG = sample([(300, 0.65), (3000, 0.88)], 2)  # 10 % is what guessing reaches
 
@@ -34,6 +34,7 @@ def test_the_split_is_even_over_the_classes():
     assert np.array_equal(np.bincount(data.t_test), [100] * 10)
 
 
+@long
 def test_no_held_out_image_is_learned_from_and_none_is_lost():
     data = digits()
 

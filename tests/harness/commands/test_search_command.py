@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.commands.cli import run
+from tests.sampling import long
 
 SUBJECTS = "tests.harness.search.subjects"
 
@@ -46,6 +47,7 @@ def test_a_search_of_nothing_is_refused(capsys):
     assert "add --shape 32,64 for each argument" in capsys.readouterr().err
 
 
+@long
 def test_many_hunts_find_the_same_here_and_in_processes(capsys):
     options = ["--vjp", f"{SUBJECTS}:softplus_vjp", "--evaluations", "40", "--probes", "none"]
     hunts = ["search", f"{SUBJECTS}:softplus", *options, "--hunts", "2"]

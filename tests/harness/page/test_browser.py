@@ -15,6 +15,7 @@ from harness.page import sweep
 from harness.page.document import Document, Section, page
 from harness.page.leaf import Leaves, grow
 from tests.harness.page.subjects import X, called, data_of, gelu, gelu_backward
+from tests.sampling import long
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api")
@@ -161,6 +162,7 @@ def large():
     return page(Document("large", leaves))
 
 
+@long
 def test_two_thousand_rows_open_in_two_seconds_and_come_as_one_scrolls(browser, tmp_path):
     file = tmp_path / "large.html"
     file.write_text(large(), encoding="utf-8")

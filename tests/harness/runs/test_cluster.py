@@ -34,7 +34,7 @@ from tests.harness.runs.treacherous import (
     treacherous,
     waiting,
 )
-from tests.sampling import WHOLE, sample
+from tests.sampling import WHOLE, long, sample
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it kills by signals")
 SUBJECTS = "tests.harness.search.subjects"
@@ -76,6 +76,7 @@ def test_the_rows_are_those_of_one_process(cluster):
     assert plain(run(CELLS, on(cluster), timed=())) == plain(run(CELLS, timed=()))
 
 
+@long
 def test_an_item_that_kills_its_process_or_hangs_ends_as_with_jobs(cluster):
     found, lost = results_and_lost(spread(job(treacherous), batches(4), on(cluster), timeout_s=3.0))
     assert found == [n * n for n in range(12) if n not in (4, 9)]
@@ -175,6 +176,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_nothing(cluster, tmp_path):
     assert sorted(found) == [a, b]
 
 
+@long
 def test_a_worker_that_does_not_answer_any_more_is_given_up(cluster, tmp_path):
     (a, b), found, thread = at_work(cluster, tmp_path, ["a", "b"])
     child = number(a)
@@ -203,6 +205,7 @@ def test_a_scheduler_that_is_killed_and_started_again_costs_nothing(cluster, tmp
     assert "the connection to the scheduler was lost; trying again" in capsys.readouterr().err
 
 
+@long
 def test_an_item_that_kills_workers_fails_and_takes_no_other_with_it(cluster):
     """Their nannies start them again."""
     cluster.kill_workers()
@@ -213,6 +216,7 @@ def test_an_item_that_kills_workers_fails_and_takes_no_other_with_it(cluster):
     assert lost == {4: "2 workers of the cluster died of it"}
 
 
+@long
 def test_a_cluster_without_workers_is_waited_for_and_then_given_up(cluster, monkeypatch, capsys):
     cluster.kill_workers()
     monkeypatch.setattr(connection, "SAYS_S", 0.0)

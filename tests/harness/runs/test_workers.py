@@ -27,8 +27,10 @@ from tests.harness.runs.treacherous import (
     vanishing,
     waiting,
 )
+from tests.sampling import long
 
 
+@long
 def test_a_process_that_dies_or_hangs_costs_its_item_alone():
     found, lost = results_and_lost(spread(job(treacherous), batches(4), Workers(2), timeout_s=5.0))
     assert found == [n * n for n in range(12) if n not in (4, 9)]

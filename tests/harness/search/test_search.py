@@ -19,6 +19,7 @@ from harness.verdicts import Verdict
 from tests.harness.search import subjects, torch_subjects
 from tests.harness.search.subjects import softplus, softplus_vjp
 from tests.meta.test_rooms import imports
+from tests.sampling import long
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +124,7 @@ def test_parameters_of_a_module_keep_their_shapes():
     assert [a.shape for a in found.finding.point.arrays] == [(3,), (3,)]
 
 
+@long
 def test_what_a_function_holds_from_outside_has_its_shape_where_many_are_asked_at_once():
     weights = np.array([1.0, -2.0, 3.0])
     found = check_gradient(

@@ -16,7 +16,8 @@ MODULES = {"numpy": np, "jax": jnp, "torch": torch}
 
 
 def verdict(function, args, rule, **options):
-    return str(harness.check_gradient(function, args, vjp=rule, **options).verdict)
+    """At these arguments alone: a rule for a kink is wrong beside it."""
+    return str(harness.check_gradient(function, args, vjp=rule, probes=False, **options).verdict)
 
 
 def numbers(framework, *arrays):
@@ -156,7 +157,7 @@ def test_a_rule_of_jax_is_told_apart_in_both_modes(factor, mode, expected):
     rule = lambda p, t: (function(*p), jnp.concatenate([factor * t[0], 0 * t[1]]))  # noqa: E731
     function.defjvp(rule)
     args = numbers("jax", ZERO2, ZERO2)
-    assert str(harness.check_gradient(function, args, mode=mode).verdict) == expected
+    assert str(harness.check_gradient(function, args, mode=mode, probes=False).verdict) == expected
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(-0.7, "wrong"), (0.25, LEGAL)])

@@ -538,6 +538,26 @@ def test_what_an_argument_of_zeros_hides_is_found_beside(of_a, of_x, probes):
     assert said[0].endswith("it was compared beside this point too")
 
 
+FORGOTTEN = {
+    "a factor that is 1": (lambda x, w: w * x * x, np.ones((2, 4)), lambda g, x, w: (2 * x * g, x * x * g)),
+    "a term that is 0": (lambda x, w: (x + w) ** 2, np.zeros((2, 4)), lambda g, x, w: (2 * x * g,) * 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "w", "vjp"), FORGOTTEN.values(), ids=FORGOTTEN)
+def test_what_an_argument_of_ones_or_zeros_hides_is_found_beside(f, w, vjp):
+    """As a norm's gamma and beta begin."""
+    assert found_by(check_gradient(f, (X, w), vjp=vjp)) == {"beside"}
+    assert check_gradient(f, (X, w + 0.5), vjp=vjp).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("make", [function, rule])
+def test_a_custom_rule_at_ones_is_asked_elsewhere_too(make):
+    ones = TX * 0 + 1 if make is function else JX * 0 + 1
+    backward = (lambda c, g: 2 * g) if make is function else (lambda x, g: (2 * g,))
+    assert found_by(check_gradient(make(backward), (ones,))) == {"beside"}
+
+
 def test_a_derivative_that_is_always_zero_hides_nothing():
     """As that of a bias before a mean is taken away, and another bias of zeros."""
     centred = lambda x, b, c: (x + b) - (x + b).mean(0) + c  # noqa: E731

@@ -46,7 +46,8 @@ def test_a_scalar_of_jax_at_a_kink(function):
 @pytest.mark.parametrize(("factor", "right"), [(1, True), (0.5, True), (1.5, False), (-0.5, False)])
 def test_a_scalar_of_numpy_at_a_kink(factor, right):
     """0 to 1 is legal."""
-    found = check_gradient(lambda x: np.maximum(x, 0), (np.float64(0),), vjp=lambda g, x: factor * g)
+    zero = (np.float64(0),)
+    found = check_gradient(lambda x: np.maximum(x, 0), zero, vjp=lambda g, x: factor * g, probes=False)
     assert (found.verdict in RIGHT) is right
 
 

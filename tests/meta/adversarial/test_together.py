@@ -60,7 +60,7 @@ def largest(x):
 def test_shares_of_many_ties_must_add_up(share, passes):
     """Each is nothing beside 1, and all of them are 1."""
     x = np.ones(4096, np.float16)
-    found = check_gradient(largest, [x], vjp=lambda g, x: g * np.full_like(x, share))
+    found = check_gradient(largest, [x], vjp=lambda g, x: g * np.full_like(x, share), probes=False)
     assert found.passed is passes
 
 
@@ -72,4 +72,4 @@ def test_shares_of_a_right_formula_that_underflow_are_found(scale, passes):
     def shared(g, x):
         return g * (x == np.max(x)) * down / np.float16(4096) * up
 
-    assert check_gradient(largest, [x], vjp=shared).passed is passes
+    assert check_gradient(largest, [x], vjp=shared, probes=False).passed is passes

@@ -11,6 +11,7 @@ import pytest
 from harness.check import check_gradient
 from harness.exact import exact_value
 from oracles.exact.from_jaxpr.rules import solves
+from tests.sampling import long
 
 RNG = np.random.default_rng(0)
 
@@ -120,6 +121,7 @@ def halved(a):
 halved.defvjp(lambda a: (jnp.linalg.inv(a),) * 2, lambda y, g: (-(y.T @ g @ y.T) / 2,))
 
 
+@long
 def test_a_large_inverse_is_proven_and_a_wrong_rule_of_it_is_found():
     a = jnp.asarray(RNG.normal(size=(32, 32)) + 8 * np.eye(32), jnp.float32)
     assert check_gradient(jnp.linalg.inv, (a,)).passed
