@@ -33,6 +33,7 @@ from oracles.exact.enclose.literals import (
     replaced,
     rounded,
     sizes_in,
+    spelled,
     with_computed_moved,
     with_moved_constants,
     written,
@@ -182,8 +183,18 @@ class Comparison:
             if written(b, dtype).rad() > 4 * rounded(b, dtype).rad()
         ]
         names = list(dict.fromkeys(short))
+        why = f": the last digits of {_listed(names)} explain that"
         with suppress(Undecided):
-            self._with_literals(written, f": the last digits of {_listed(names)} explain that", NEAR)
+            self._with_literals(written, why, NEAR)
+            if not self.is_whole:
+                self._as_spelled(why)
+
+    def _as_spelled(self, why: str) -> None:
+        """Literals as their shortest decimals: of balls of digits nothing is left after many steps."""
+        if _has_any(spelled, self._own, self._spec):
+            own, spec = (enclosed(self._changed(side, spelled)) for side in (self._own, self._spec))
+            triples = zip(own, spec, self._true, strict=True)
+            self._accept([_meet_nearby(e, s, t) & _are_narrow(e, s, t) for e, s, t in triples], why)
 
     def _with_literals(self, change: Change, why: str = "", room: float = np.inf) -> Undecided | None:
         """With other numbers for literals, they may meet: where these still say what is true.
@@ -218,11 +229,15 @@ class Comparison:
         return open_
 
     def _with_moved_literals(self, side: Side, seed: int) -> list[Array]:
-        """The outputs of a side whose longer literals moved: where as balls they say nothing.
+        """The outputs of a side whose longer literals moved: where as balls they say nothing."""
+        return self._changed(side, moved_literals(seed))
 
-        After many steps few bits are left of many, and the moves are told by as many as there are.
+    def _changed(self, side: Side, change: Change) -> list[Array]:
+        """The outputs of a side with other literals.
+
+        After many steps few bits are left of many, and other numbers are told by as many as there are.
         """
-        program = replaced(side.program, moved_literals(seed))
+        program = replaced(side.program, change)
         quick = enclosed(evaluate_quickly(program, side.inputs, BITS))
         if all(_are_told(e) for e in quick):
             own = side is self._own
@@ -382,6 +397,11 @@ def _has_any(change: Change, *sides: Side) -> bool:
 def _are_told(e: Enclosure) -> bool:
     """Whether an enclosure is narrow enough that a move by an ulp is seen."""
     return bool((e.radius <= RESOLVED * np.max(np.abs(e.mid), initial=0.0)).all())
+
+
+def _meet_nearby(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
+    """Where two meet, at what is still the truth or nearly."""
+    return np.asarray(known_to_meet(e, s) & _within(e, t, NEAR) & _within(s, t, NEAR))
 
 
 def _are_narrow(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:

@@ -95,13 +95,7 @@ def written(ball: arb, dtype: str) -> arb:
     digit do not touch. A number of a narrower dtype, with more than half of its bits, also stands for its
     shortest decimal in that dtype.
     """
-    if not ball.is_exact() or not ball.is_finite() or ball != float(ball):
-        return ball
-    if _bits(ball) > SHORT:
-        text = repr(float(ball))
-    elif dtype != "float64" and dtype in FORMATS and _bits(ball) > format_of(dtype).digits // 2:
-        text = format_of(dtype).shortest(float(ball))
-    else:
+    if not (text := _decimal(ball, dtype)):
         return ball
     _, digits, exponent = Decimal(text).normalize().as_tuple()
     assert isinstance(exponent, int)
@@ -112,6 +106,24 @@ def written(ball: arb, dtype: str) -> arb:
         if len(digits) >= LEAST_DIGITS:
             ends += arb(0, arb("4.9999") * arb(10) ** (exponent - 1))
         return rounded(ball, dtype).union(ends)
+
+
+def spelled(ball: arb, dtype: str) -> arb:
+    """A literal as its shortest decimal, which is what was written, if it is one of a narrow dtype too."""
+    if not (text := _decimal(ball, dtype)):
+        return ball
+    with precision(BITS):
+        return arb(text)
+
+
+def _decimal(ball: arb, dtype: str) -> str:
+    """The shortest decimal of a number with more bits than one that is meant as it is; "" of any other."""
+    if not ball.is_exact() or not ball.is_finite() or ball != float(ball):
+        return ""
+    if _bits(ball) > SHORT:
+        return repr(float(ball))
+    narrow = dtype != "float64" and dtype in FORMATS and _bits(ball) > format_of(dtype).digits // 2
+    return format_of(dtype).shortest(float(ball)) if narrow else ""
 
 
 def has_rounded(program: Program, arrays_alone: bool = False) -> bool:

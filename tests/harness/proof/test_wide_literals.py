@@ -44,6 +44,30 @@ def test_steps_may_be_many(how, verdict):
     assert found.verdict.value == verdict
 
 
+TURN = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0].astype(np.float32)
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(1.02, "accurate"), (1.0200001, "wrong")])
+def test_a_literal_of_the_dtype_is_what_was_written_after_many_steps_too(rate, verdict):
+    """float32(1.02) is another number than 1.02, by 2e-8 in each of 16 steps."""
+
+    def turned(x):
+        for _ in range(16):
+            x = np.sin(x @ TURN) * 1.02
+        return x
+
+    def pullback(g, x):
+        path = [x]
+        for _ in range(15):
+            path.append(np.sin(path[-1] @ TURN) * np.float32(1.02))
+        for x in path[::-1]:
+            g = (g * np.cos(x @ TURN) * np.float32(rate)) @ TURN.T
+        return g
+
+    x = np.linspace(-0.5, 0.75, 6, dtype=np.float32)
+    assert check_gradient(turned, (x,), vjp=pullback, probes=False).verdict.value == verdict
+
+
 def test_nothing_is_no_gradient_of_many_steps():
     assert check_gradient(wave, (BELL,), vjp=lambda g, u: 0 * g).verdict.value == "wrong"
 
