@@ -82,7 +82,17 @@ class Enclosure:
         return Enclosure(found, self.bits)
 
     def ball(self, index: Index = ()) -> arb:
-        """The ball of one element."""
+        """The ball of one element.
+
+        Raises:
+            IndexError: There is no such element, or the index names several.
+        """
+        at = index if isinstance(index, tuple) else (index,)
+        if len(at) != (axes := len(self.shape)):
+            raise IndexError(
+                f"the enclosure has shape {self.shape}: say which element by an index of length {axes}; "
+                f"that of {index!r} is {len(at)}"
+            )
         return self.pairs.ball(index) if self.pairs else self.balls[index]
 
     @property

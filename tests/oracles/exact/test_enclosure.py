@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import mpmath
 import numpy as np
@@ -17,6 +18,16 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 def enclosure(*balls: arb, bits: int = 128) -> Enclosure:
     return Enclosure(filled(list(balls), (len(balls),)), bits)
+
+
+@pytest.mark.parametrize(
+    ("index", "said"), [((), "of length 1; that of () is 0"), ((0, 0), "that of (0, 0) is 2")]
+)
+def test_an_index_that_names_no_element_is_refused(index, said):
+    with pytest.raises(
+        IndexError, match=r"the enclosure has shape \(1,\): say which element.*" + re.escape(said)
+    ):
+        enclosure(arb(1)).digits(index)
 
 
 def test_digits_are_the_ones_that_both_ends_round_to():
