@@ -27,7 +27,7 @@ from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import Enclosure, refine
-from oracles.exact.enclose.witness import jumps, sides_with_rule
+from oracles.exact.enclose.witness import sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
@@ -91,7 +91,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     found = refine(program.program, program.values, BITS, question.limits, quickly=True)
     compared = Comparison(
         Side(program.program, program.values, found, question.given(program.argument, 1)),
-        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument)),
+        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward),
         truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
     )  # fmt: skip
     try:
@@ -108,7 +108,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, SOLVED))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
-    if question.custom and jumps(truth.forward) and not truth.is_zero:
+    if question.custom and question.value is not ValueRule.FREE and not truth.is_zero:
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
             truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS,

@@ -12,7 +12,7 @@ from weakref import finalize
 import jax
 import numpy as np
 
-from oracles.exact.from_jaxpr import record, x64_for
+from oracles.exact.from_jaxpr import compiling_once, record, x64_for
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
@@ -184,7 +184,7 @@ def _within(wide: bool, function: Function) -> Function:
 
     def call(*values: Any) -> Any:
         try:
-            with x64_for(wide):
+            with x64_for(wide), compiling_once():
                 return jax.block_until_ready(function(*values))  # type: ignore[no-untyped-call]
         except jax.errors.UnexpectedTracerError as leak:
             raise ValueError(

@@ -128,12 +128,13 @@ KERNELS = {
     "a pointer": (by_pointer, X, "no attribute ctypes"),
     "no rule of NumPy": (
         lambda x: np.frexp(x)[0], X, "np.frexp has no rule: say what it computes"),
-    "a loop of Python's": (np.vectorize(lambda v: v * v), X, "a conversion to a plain array"),
+    "a method of ndarray": (lambda x: np.ndarray.dot(X, x), X, "write X @ w for X.dot(w)"),
     "autograd.Function": (Opaque.apply, T, "the function computes something outside torch"),
     "an operator": (Custom.apply, T, "gradproof_tests.sine has no rule: say what it computes with"),
     "no rule of torch": (torch.special.airy_ai, T, "aten.special_airy_ai has no rule: say what it computes"),
     "callback": (called_back, J, "pure_callback: compiled or other code that is no NumPy: TypeError"),
-    "no rule of JAX": (lambda x: jnp.nextafter(x, 2 * x), J, "JAX's primitive nextafter has no rule: say "),
+    "no rule of JAX": (
+        lambda x: jax.lax.linalg.schur(jnp.outer(x, x))[0], J, "JAX's primitive schur has no rule: say "),
     "NumPy in JAX": (lambda x: jnp.asarray(np.sin(x)), J, "the function needs numbers while it is traced"),
 }  # fmt: skip
 # What something else helps against.

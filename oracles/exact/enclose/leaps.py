@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.held import held
 from oracles.exact.enclose.kinks import least_of
 from oracles.exact.enclose.together import come_together
 from oracles.exact.program.balls import KINKS, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.choices import signed_
 from oracles.exact.program.program import Array, Program, Var
 
@@ -60,7 +60,7 @@ def leaping(
     try:
         if not is_at_an_edge(_unsigned(function), values, wrt, work):
             return None
-        sides = _Sides(*_held(function, values, forward), directions, wrt, work, forward)
+        sides = _Sides(*held(function, values, BITS, forward), directions, wrt, work, forward)
         if sides.come_together():
             return None
         if forward:
@@ -95,18 +95,6 @@ def _split(flags: Sequence[bool], shapes: Sequence[tuple[int, ...]]) -> list[Mas
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
     parts = np.split(np.array(flags, bool), ends)
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _held(function: Program, values: Sequence[Array], forward: bool) -> tuple[Program, list[Array]]:
-    """The function with what is detached as inputs: it is a constant of the derivative, and stays."""
-    holding = (detach_,) if forward else (detach_, no_grad_)
-    cut = tuple(e.output for e in function.equations if e.primitive in holding)
-    if not cut:
-        return function, list(values)
-    rest = [e for e in function.equations if e.output not in set(cut)]
-    giving_them = Program(function.inputs, function.equations, cut).giving(slice(None))
-    constants = evaluate(giving_them, values, BITS)
-    return Program((*function.inputs, *cut), rest, function.outputs, function.guards), [*values, *constants]
 
 
 def _unsigned(function: Program) -> Program:

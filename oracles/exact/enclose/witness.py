@@ -11,17 +11,21 @@ will do that agree with each other four times better than with the truth (measur
 to 41; a forward without stairs, whose differences converge, 0).
 
 A forward without jumps is the same at every distance, so it is not asked; nor is it asked closer by, where
-eight halvings in a row have taken all the branches that are taken here: there are no stairs between.
+eight halvings in a row have taken all the branches that are taken here: there are no stairs between. What is
+detached (`stop_gradient`, `detach`) stays: that says which derivative is meant, at every distance. And a
+forward that rises by the same at two distances is bounded, as a clip is: no slope, though it is near 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from flint import arb
 
 from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.held import held
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.program import Array, Equation, Program
@@ -38,9 +42,7 @@ Branches: TypeAlias = list[Any]
 
 def jumps(forward: Program) -> bool:
     """Whether the forward has steps or branches, so that a look from a distance may differ."""
-    if forward.guards:
-        return True
-    return any(map(_branches, forward.equations))
+    return bool(forward.guards) or any(map(_branches, forward.equations))
 
 
 def _branches(equation: Equation) -> bool:
@@ -60,15 +62,21 @@ def sides_with_rule(
 ) -> str:
     """Why the differences of <cotangent, forward> along one input element side with the rule, "" if not.
 
+    A forward without steps and branches is not asked.
+
     Args:
         moving, element: Which input, and which of its elements.
         rule, truth: The two derivatives along it.
         seconds: How much may be done (see `Work`); at its end it says so, which decides nothing.
         near: Whether the two differ by no more than a few roundings.
     """
+    with suppress(Undecided):  # then it moves
+        forward, inputs = held(forward, inputs, BITS)
+    if not jumps(forward):
+        return ""
     work = Work(seconds)
     streak = steps = alike = 0
-    last = None
+    last = risen = None
     with precision(BITS):
         here = _taken_here(forward, inputs, work)
     for exponent in range(FIRST, LAST - 1, -1):
@@ -80,15 +88,17 @@ def sides_with_rule(
             except Exhausted:
                 return f"the second witness ran out of work after {steps} of {FIRST - LAST + 1} steps"
             except Undecided:
-                streak, alike, last = 0, 0, None  # outside the domain, or on another branch
+                streak, alike, last, risen = 0, 0, None, None  # outside the domain, or on another branch
                 continue
             steps += 1
-            slope = (above - below) / (2 * step)
+            rise = above - below
+            slope = rise / (2 * step)
             gap = abs(slope - truth)
             off = abs(slope - rule)
-            closer = CLOSER * off < gap
+            bounded = risen is not None and CLOSER * abs(rise - risen) < abs(rise)
+            closer = CLOSER * off < gap and not bounded
             steady = near and last is not None and CLOSER * abs(slope - last) < gap
-        streak, last = streak + 1 if closer or steady else 0, slope
+        streak, last, risen = streak + 1 if closer or steady else 0, slope, rise
         if streak == STREAK:
             neither = f", {_short(gap)} off the derivative here and {_short(off)} off the rule"
             said = f" that the rule gives, and not {_short(truth)}" if closer else neither

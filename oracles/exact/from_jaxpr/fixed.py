@@ -24,7 +24,7 @@ from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 
 MOVES = frozenset({"broadcast", "reshape", "permute", "take", "concatenate"})
-STEPS = frozenset({"floor", "ceil", "round", "sign", "rem"})
+STEPS = frozenset({"floor", "ceil", "round", "sign", "rem", "nextafter"})
 FUNCTIONS = frozenset({"remainder", "fmod", "floor_divide", "trunc", "fix", "round", "sign"})  # of jax.numpy
 
 
@@ -69,12 +69,17 @@ class Fixed:
         """
         if not draws(equation):
             return None
+        found = self.run(recorder, jaxpr, equation, operands)
+        if found is None and not is_followed(equation):
+            raise unknown(equation)
+        return found
+
+    def run(self, recorder: Recorder, jaxpr: Any, equation: Any, operands: Sequence[Any]) -> list[Any] | None:
+        """What an equation gives as it runs, of constants alone; None where it has others."""
         runs = [self._run_of(recorder, v) for v in operands]
         known = [run for run in runs if run is not None]
         if len(known) < len(runs):
-            if is_followed(equation):
-                return None
-            raise unknown(equation)
+            return None
         numbers = _run(jaxpr, equation, known)
         found = [
             constant_of_any(recorder, n, str(v.aval.dtype))

@@ -29,7 +29,7 @@ def _of_equation(equation: Any) -> Freedom:
     name, params = equation.primitive.name, equation.params
     if name in PRIMITIVES or name in DRAWS:
         return NONE
-    inner = _union(map(freedom_of, _inside(params)))
+    inner = _union(map(freedom_of, inside(params)))
     if name in CALLS:
         return FREE if any(params.get("donated_invars", ())) else inner
     if name in BRANCHES:
@@ -55,7 +55,7 @@ def _is_shipped(params: dict[str, Any]) -> bool:
     return all(map(is_library, files)) and "custom_derivatives.py" not in files[1]
 
 
-def _inside(params: dict[str, Any]) -> Iterator[ClosedJaxpr]:
+def inside(params: dict[str, Any]) -> Iterator[ClosedJaxpr]:
     """The jaxprs that a call, a loop or a branch runs."""
     names = ("jaxpr", "call_jaxpr", "cond_jaxpr", "body_jaxpr", "fun_jaxpr")
     for inner in (*map(params.get, names), *params.get("branches", ())):

@@ -7,11 +7,14 @@ approximations are their mathematical definition.
 To add a primitive, add one entry to the table of its kind in `rules/`: `elementwise.py`, `arrays.py`,
 `indexing.py`, `windows.py`, `linalg.py`, `sparse.py`, `control.py` (what contains jaxprs), or
 `definitions.py` (library functions known by name). What draws random numbers has no rule: see `draws.py`.
+What has none and gets constants alone is what it gives as it runs; another library's primitive is its code
+(`foreign.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -21,6 +24,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.fixed import Fixed
+from oracles.exact.from_jaxpr.foreign import implementation, is_pure
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
@@ -147,11 +151,14 @@ class _Reader:
         self, recorder: Recorder, jaxpr: Any, equation: Any, operands: list[Var], place: Line | None
     ) -> Sequence[Var]:
         try:
-            drawn = self.fixed.drawn(recorder, jaxpr, equation, operands)
-            if drawn is not None:
+            ran = self.fixed.drawn(recorder, jaxpr, equation, operands)
+            if ran is None and _has_no_rule(equation) and is_pure(equation):
+                with suppress(Exception):  # a primitive may not run outside of what it stands in
+                    ran = self.fixed.run(recorder, jaxpr, equation, operands)
+            if ran is not None:
                 recorder.calls(equation.primitive.name, place)
-                _compare(equation.primitive.name, drawn, equation.outvars)
-                return drawn
+                _compare(equation.primitive.name, ran, equation.outvars)
+                return ran
             name, rule = self._rule(equation, any(isinstance(v, Complex) for v in operands))
             first = equation.outvars[0].aval if equation.outvars else None
             interpret = partial(self.interpret, caller=place)
@@ -181,9 +188,12 @@ class _Reader:
         if not of_complex and not (self.coding and is_code) and (known := definition(equation)) is not None:
             self.named |= is_code
             return known
+        if _has_no_rule(equation):
+            coded = implementation(equation)
+            if coded is None:
+                raise _missing(name)
+            return name, coded
         own = None if name in RULES else definition_of("jax", name)
-        if name not in RULES and own is None:
-            raise _missing(name)
         return name, RULES[name] if own is None else partial(_as_defined, own, equation)
 
     def _constant(self, recorder: Recorder, value: Any, *of: Any) -> Any:
@@ -240,6 +250,11 @@ def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *opera
     with x64_for(True):  # its dtypes are those of the operands
         closed = jax.make_jaxpr(partial(definition, **call.params))(*avals)
     return call.interpret(call.recorder, closed, operands)
+
+
+def _has_no_rule(equation: Any) -> bool:
+    name = equation.primitive.name
+    return name not in RULES and definition_of("jax", name) is None
 
 
 def _missing(name: str) -> Unsupported:

@@ -20,6 +20,7 @@ from jax._src.scipy import special  # nor have the parts of its functions
 from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from oracles.exact.from_jaxpr.compiling import compiling_once
 from oracles.exact.from_jaxpr.kernels import with_kernels_read
 from oracles.exact.from_jaxpr.lines import JAX, rules_on_their_lines
 from oracles.exact.from_jaxpr.meanwhile import Meanwhile
@@ -110,7 +111,7 @@ def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
     """What a traced function gives when its equations run one after another, as eager code's do."""
     types = [str(v.aval.dtype) for v in own.jaxpr.invars]
-    with x64_for("float64" in types):
+    with x64_for("float64" in types), compiling_once():
         inputs = [jax.numpy.asarray(x, t) for x, t in zip(given, types, strict=True)]
         return tuple(map(np.asarray, jaxpr_as_fun(own)(*inputs)))
 

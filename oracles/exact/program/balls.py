@@ -204,7 +204,10 @@ def decide(x: Array, y: Array, yes: NDArray[np.bool_], no: NDArray[np.bool_]) ->
 
 def _shown(ball: arb) -> str:
     if ball.is_nan():
-        return "a number that exact arithmetic does not know (0 / 0, outside of a domain, or no digits left)"
+        return (
+            "a number that exact arithmetic does not know (0 / 0, outside of a domain, or no digits left; "
+            "where(y != 0, y, 1) keeps a 0 out of a division)"
+        )
     return str(ball.str(8))
 
 

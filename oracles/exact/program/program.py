@@ -330,6 +330,7 @@ class Builder:
         self.moving: set[Var] = (
             set()
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
+        self.staying: dict[Var, Var | bool] = {}  # where each value stays all the same (see `staying`)
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: Line | None, library: str = "") -> None:

@@ -101,6 +101,7 @@ SAMPLES: dict[str, Sample] = {
     "minimum": Sample(fn.minimum, (X, Y)),
     "abs": Sample(fn.absolute, (X,)),
     "clamp": Sample(lambda x: fn.clamp(x, -0.5, 0.5), (X,)),
+    "floor of a clip": Sample(lambda x: x * fn.step("floor", fn.clamp(x, -1.0, 1.0)), (X,)),
     "reshape": Sample(lambda x: arrays.reshape(x, (2, 6)), (X,)),
     "permute": Sample(lambda x: arrays.permute(x, (2, 0, 1)), (STACK,)),
     "take": Sample(lambda x: x[[0, 0, 2], 1:], (X,)),

@@ -134,3 +134,46 @@ def test_a_step_that_is_not_decided_says_where_its_number_lies():
     nearly = scalar("log", scalar("exp", recorder.input_at(np.array(3.0), "float64")))
     with pytest.raises(Undecided, match=r"a step \(floor, .* is 3\.000 or nearly so, and it jumps there"):
         recorder.decide(convert(nearly, "int64"))
+
+
+def pairs(nan_to_num, where, eye):
+    """The energy of all pairs, as jax-md writes it: of a point with itself it is inf - inf, and masked."""
+
+    def energy(x):
+        far = (1.0 / (x[:, None] - x[None, :])) ** 2
+        return where(eye, 0.0, nan_to_num(far * far - far)).sum()
+
+    return energy
+
+
+EYE = np.eye(2, dtype=bool)
+LIBRARIES = {
+    "jax": (pairs(jnp.nan_to_num, jnp.where, EYE), jnp.asarray),
+    "torch": (pairs(torch.nan_to_num, torch.where, torch.tensor(EYE)), torch.tensor),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_what_is_not_known_and_masked_afterwards_is_not_needed(name):
+    energy, array = LIBRARIES[name]
+    found = gradproof.exact_gradient(energy, (array(np.array([0.5, -1.5], np.float32)),))
+    slope = 2 * (2 / 2.0**3 - 4 / 2.0**5)  # of 2 (d^-4 - d^-2) at d = 2
+    assert found.mid.tolist() == [slope, -slope]
+
+
+@pytest.mark.parametrize("name", ["is_nan", "is_infinite"])
+def test_what_is_not_known_is_no_number_either_way(name):
+    recorder = Recorder()
+    x = recorder.input_at(np.array([0.0, 2.0]), "float64")
+    y = x / x
+    kind = recorder.elementwise(name, y, dtype="bool")
+    chosen = select(kind, 3.0, y)
+    masked = select(recorder.constant(np.array([True, False])), 0.0, chosen)
+    program, at = recorder.program([masked, chosen]), [recorder.values[0]]
+    masked, chosen = evaluate(program, at, 128)
+    assert [float(ball) for ball in masked] == [0.0, 1.0]
+    assert chosen[0].is_nan()
+    with pytest.raises(Undecided, match="cannot tell whether nan is a finite number"):
+        evaluate(recorder.program([select(kind, 3.0, recorder.constant(4.0))]), at, 128)
+    same = select(kind, 3.0, recorder.constant(np.array([3.0, 4.0])))
+    assert [float(ball) for ball in evaluate(recorder.program([same]), at, 128)[0]] == [3.0, 4.0]

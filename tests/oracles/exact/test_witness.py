@@ -11,7 +11,7 @@ from flint import arb
 from oracles.exact.enclose import witness
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.witness import jumps, sides_with_rule
-from oracles.exact.program.primitives import choices, orders, sorting, taylor
+from oracles.exact.program.primitives import choices, detach, orders, sorting, taylor
 from oracles.exact.program.program import PRIMITIVES, Builder
 from tests.oracles.exact.test_rounding import build
 
@@ -44,6 +44,17 @@ def folded(x):
     return choices.select(choices.compare("lt", x, 9.0), x * x * x, -x)
 
 
+def straight_through(x):
+    """The steps of `rounded`, written so that its derivative is 1."""
+    return x + detach(rounded(x) - x)
+
+
+def clipped(x):
+    """x, but not below 0.36 and not above 0.38, by comparisons."""
+    below = choices.select(choices.compare("lt", x, 0.38), x, 0.38)
+    return choices.select(choices.compare("gt", below, 0.36), below, 0.36)
+
+
 def stairs(x):
     """A line with stairs of 2^-50: its derivative is 1, and its slope from a distance a little more."""
     return bisected(x) * 2.0**-50 + x
@@ -69,6 +80,16 @@ def test_a_straight_through_rule_has_the_slope_of_the_forward():
 def test_a_wrong_rule_of_a_forward_with_a_jump_has_not(factor):
     assert jumps(build(folded, X))
     assert said(folded, CUBE * factor, CUBE) == ""
+
+
+@pytest.mark.parametrize("function", [straight_through, clipped])
+def test_a_rule_that_vanishes_is_not_what_is_constant_or_bounded(function):
+    """Of the values of a straight-through estimator 0 is the slope, and far from it that of every clip."""
+    assert said(function, 0.0, 1.0) == ""
+
+
+def test_what_is_detached_leaves_the_steps_beside_it():
+    assert "it is an iteration or is rounded" in said(lambda x: rounded(x) * detach(x), X[0], 0.0)
 
 
 def test_a_wrong_rule_of_a_staircase_has_not():

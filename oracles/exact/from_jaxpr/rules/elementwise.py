@@ -182,6 +182,15 @@ def _round(call: Eqn, x: Var) -> Var:
     return f.step("sign", x) * f.step("floor", f.absolute(x) + 0.5)
 
 
+def _nextafter(call: Eqn, x: Var, y: Var) -> Var:
+    """x and the step that the run takes from it towards y, which stays."""
+    before, to = (call.recorder.about(v).astype(np.dtype(call.dtype)) for v in (x, y))
+    step = np.nextafter(before, to).astype(np.float64) - before
+    if not np.isfinite(step).all():
+        raise Unsupported("nextafter of a number that is not known")
+    return select(compare("ne", x, detach(y)), x + constant(call.recorder, step, call.dtype), detach(x))
+
+
 def _reduce_precision(call: Eqn, x: Var) -> Var:
     """x through another format, with as large an exponent: the number is the same, and it is rounded."""
     bits = call.params["exponent_bits"], call.params["mantissa_bits"]
@@ -234,6 +243,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
     "convert_element_type": _cast,
     "stop_gradient": lambda call, x: detach(x),
+    "nextafter": _nextafter,
     "reduce_precision": _reduce_precision,
     **dict.fromkeys(("copy", "real", "conj", "name", "sharding_constraint"), lambda call, x: x),
     "shift_left": _folded(np.left_shift),

@@ -32,6 +32,7 @@ from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import certain, convert, scale, towards_zero
 from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.staying import stays
 from oracles.exact.program.program import (
     Array,
     Comparison,
@@ -44,6 +45,7 @@ from oracles.exact.program.program import (
 )
 
 SIDE_BITS = 8  # of the last bits of a number, what counts as at it
+BETWEEN = 0.25  # no step jumps there
 
 
 def _comparison(
@@ -152,9 +154,12 @@ integer_floor_rem = _logic("integer_floor_rem", _divided(np.remainder))
 
 
 def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
+    def is_open(ball: arb) -> bool:
+        """Arb's NaN says that nothing is known, which may be a pole or a ball that is still too wide."""
+        return bool(ball.is_nan() or not (ball.is_finite() or ball.is_exact()))
+
     def one(ball: arb) -> bool:
-        # Arb's NaN says that nothing is known, which may be a pole or a ball that is still too wide.
-        if ball.is_nan() or not (ball.is_finite() or ball.is_exact()):
+        if is_open(ball):
             raise Undecided(f"cannot tell whether {ball} is a finite number")
         return holds(ball)
 
@@ -162,7 +167,11 @@ def _kind(name: str, holds: Callable[[arb], bool]) -> Primitive:
         flat = [one(ball) for ball in as_balls(x).ravel().tolist()]
         return np.array(flat, bool).reshape(x.shape)
 
-    return Primitive(name, evaluate)
+    def opened(x: Array) -> Array:
+        flat = [0.5 if is_open(ball) else holds(ball) for ball in as_balls(x).ravel().tolist()]
+        return settled(np.array(flat, OPEN).reshape(x.shape))
+
+    return Primitive(name, evaluate, opened=opened)
 
 
 is_nan = _kind("is_nan", lambda ball: bool(ball.is_nan()))
@@ -240,26 +249,22 @@ def select(pred: Var, x: Operand, y: Operand) -> Var:
 
 
 def _blend(a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
-    def choose(a: arb, b: arb, x: arb, y: arb) -> arb:
-        if a > b:
-            return x
-        if a < b:
-            return y
+    def hull(a: arb, b: arb, x: arb, y: arb) -> arb:
         if x is y or (x.is_exact() and x == y):
             return x
         KINKS.say(f"neither of {a.str(8)} and {b.str(8)} is certainly larger")
         return x.union(y)
 
-    a, b = as_balls(a), as_balls(b)
-    larger, smaller = np.asarray(a > b, bool), np.asarray(a < b, bool)
-    if (larger | smaller).all():
-        return np.where(larger, x, y)
-    return each(choose, a, b, x, y)
+    a, b, x, y = np.broadcast_arrays(*map(as_balls, (a, b, x, y)))
+    larger, tied = np.asarray(a > b, bool), _tied(a, b, x, y, closed=closed)
+    found = np.where(larger, x, y)
+    found[tied] = each(hull, a[tied], b[tied], x[tied], y[tied])
+    return found
 
 
 def _tied(a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
-    pairs = zip(as_balls(a).ravel().tolist(), as_balls(b).ravel().tolist(), strict=True)
-    return np.array([not (a > b or a < b) for a, b in pairs], bool).reshape(a.shape)
+    a, b = as_balls(a), as_balls(b)
+    return np.asarray(~(np.asarray(a > b, bool) | np.asarray(a < b, bool)))
 
 
 def _blend_mixed(share: float, a: Array, b: Array, x: Array, y: Array, *, closed: bool | None) -> Array:
@@ -416,8 +421,16 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
 
     def around(equation: Equation) -> Var:
         (x,), out = equation.operands, equation.output
-        moves = x.is_float and x in out.builder.moving
-        return out.builder.emit(hull, (x,), out.shape, out.dtype) if moves else out
+        still = stays(x) if x.is_float else True
+        if isinstance(still, bool):
+            return out if still else out.builder.emit(hull, (x,), out.shape, out.dtype)
+        # Each of the two is only asked of the elements that are its own: elsewhere of a number between jumps.
+        one, both = select(still, x, BETWEEN), select(still, BETWEEN, x)
+        return select(
+            still,
+            out.builder.emit(equation.primitive, (one,), out.shape, out.dtype),
+            out.builder.emit(hull, (both,), out.shape, out.dtype),
+        )
 
     return Primitive(name, evaluate, rounded=_between, jumps=True, around=around)
 
