@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.accepted import Upstream, accepted, known_findings, warn
 from harness.collection import uncollected_if_few
-from harness.inputs.points import away, points
+from harness.inputs.points import away, near, points
 from harness.proof.answer import answer
 from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
@@ -287,11 +287,12 @@ def answers(
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
     here = found[0]
-    right = all(part.verdict.standing is not Standing.FAULTY for part in here.parts)
-    if Probe.BESIDE in wanted and (here.hidden or (here.special and right)):
+    if here.hidden and Probe.BESIDE in wanted:
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), _shown_away(question, tested, target, here)]
+    elif here.special and Probe.BESIDE in wanted and not any(map(_is_faulty, here.parts)):
+        found.append(_shown_near(question, tested, target, here.special))
     found += [_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -387,28 +388,37 @@ def _beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: 
 
 
 def _shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
-    """What is faulty at the first point, further and further away, where no derivative is hidden.
-
-    One is where it is 0, and may be where an argument is all 0 or 1.
-    """
+    """What is faulty, further and further away, until no derivative that was 0 still is."""
+    still, faulty, judged = list(here.hidden), list[Part](), False
     for arrays in away(target, question.seed):
         found = _beside(question, tested, arrays, Probe.BESIDE)
-        judged = any(part.judgement for part in found.parts if not part.of_value)
-        if judged and not found.hidden:
+        faulty = faulty or _faulty(found.parts)
+        if any(part.judgement for part in found.parts if not part.of_value):
+            judged, still = True, [name for name in still if name in found.zero]
+        if judged and not still:
             break
     where = "beside this point nothing was compared"
     if judged:
-        where = "and so it is beside this point" if found.hidden else "it was compared beside this point too"
+        of = "it" if len(still) == len(here.hidden) else f"that of {', '.join(still)}"
+        where = f"and so {of} is beside this point" if still else "it was compared beside this point too"
     whole = {part.name for part in here.parts if not part.of_value} == {*here.hidden}
     of = "" if whole else f" of {', '.join(here.hidden)}"
-    notes = []
-    if here.hidden:
-        notes = [f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"]
-    elif not judged:
-        of = ", ".join(here.special)
-        notes = [f"every element of {of} is 0 or 1, where what is missing may not show; {where}"]
-    faulty = [part for part in found.parts if part.verdict.standing is Standing.FAULTY and not part.of_value]
-    return Answer(tuple(replace(part, probe=Probe.BESIDE) for part in faulty), notes=tuple(notes))
+    note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
+    return Answer(tuple(faulty), notes=(note,))
+
+
+def _shown_near(question: Question, tested: UnderTest, target: Target, special: Sequence[int]) -> Answer:
+    """What is faulty where the arguments that are all 0 or 1 are others; these may have to be 0 or 1."""
+    found = _beside(question, tested, near(target, special, question.seed), Probe.BESIDE)
+    return Answer(tuple(part for part in _faulty(found.parts) if part.judgement))
+
+
+def _faulty(parts: Iterable[Part]) -> list[Part]:
+    return [replace(part, probe=Probe.BESIDE) for part in parts if _is_faulty(part) and not part.of_value]
+
+
+def _is_faulty(part: Part) -> bool:
+    return part.verdict.standing is Standing.FAULTY
 
 
 @dataclass

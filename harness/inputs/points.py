@@ -89,6 +89,21 @@ def away(target: Target, seed: int) -> Iterator[Arrays]:
         yield _with(target, {k: _drawn(target.arrays[k], rng, spread) for k in target.active})
 
 
+def near(target: Target, which: Collection[int], seed: int) -> Arrays:
+    """A point at which only some arrays, of equal numbers, are others. A square one stays symmetric."""
+    rng = np.random.default_rng([seed, 1])
+    drawn = {k: _drawn(target.arrays[k], rng) for k in which}
+    return _with(target, {k: _symmetric(a) if _is_square(a) else a for k, a in drawn.items()})
+
+
+def _is_square(array: Array) -> bool:
+    return array.ndim > 1 and array.shape[-1] == array.shape[-2]
+
+
+def _symmetric(array: Array) -> Array:
+    return np.asarray((array + np.swapaxes(array, -1, -2)) / 2, array.dtype)
+
+
 def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, Arrays]]:
     rng = np.random.default_rng([seed, 1])
     for number in range(samples):

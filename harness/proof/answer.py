@@ -183,6 +183,7 @@ def answered(
         notes,
         seen.first_call_time_s,
         _hidden(question, posed),
+        tuple(name for (name, _), e in zip(posed.expected, posed.true.enclosures, strict=True) if e.is_zero),
         _special(question, tested, posed),
         load,
         sight,
@@ -255,14 +256,12 @@ def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
     return tuple(posed.expected[k][0] for k in zero if not always[k].all())
 
 
-def _special(question: Question, tested: UnderTest, posed: Posed) -> tuple[str, ...]:
-    """The arguments that are all 0, or all 1, of a derivative by hand, which may lack what they hide."""
+def _special(question: Question, tested: UnderTest, posed: Posed) -> tuple[int, ...]:
+    """Which arguments are all 0, or all 1, of a derivative by hand, which may lack what they hide."""
     if isinstance(tested, Tested) and tested.own and not posed.forward.freedom.keeps:
         return ()
-    given = ((question.names[k], posed.inputs[k]) for k in question.active)
-    return tuple(
-        name for name, a in given if is_floating(a) and a.size and ((a == 0).all() or (a == 1).all())
-    )
+    given = ((k, posed.inputs[k]) for k in question.active)
+    return tuple(k for k, a in given if is_floating(a) and a.size and ((a == 0).all() or (a == 1).all()))
 
 
 def _is_used(program: Program, v: Var) -> bool:

@@ -263,8 +263,8 @@ class Answer:
         notes: What is worth saying and not wrong.
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         hidden: The parts that are 0 here, so that a wrong factor does not show, and not for any numbers.
-        special: The arguments whose elements are all 0 here, or all 1: what misses a term or a factor of them
-            may not show it.
+        zero: The parts that are 0 here.
+        special: Which arguments are all 0 here, or all 1: a term or a factor that is missing may not show.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -274,6 +274,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     first_call_time_s: float | None = None
     hidden: tuple[str, ...] = ()
-    special: tuple[str, ...] = ()
+    zero: tuple[str, ...] = ()
+    special: tuple[int, ...] = ()
     load: Callable[[], Loaded] | None = None
     sight: Any = None

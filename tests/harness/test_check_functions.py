@@ -86,5 +86,5 @@ def test_forward_a_norm_at_0_has_the_slopes_around_it(slope, verdict):
     with jax.enable_x64(True):
         f = jax.custom_jvp(lambda x: jnp.sqrt(x[0] ** 2 + x[1] ** 2))
         f.defjvp(lambda primals, tangents: (f(*primals), slope * tangents[0][0]))
-        found = check_gradient(f, (jnp.zeros(2),), mode="forward", cotangent=[jnp.ones(2)])
+        found = check_gradient(f, (jnp.zeros(2),), mode="forward", cotangent=[jnp.ones(2)], probes=False)
     assert found.verdict == verdict, str(found)

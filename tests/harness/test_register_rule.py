@@ -60,9 +60,9 @@ def test_a_function_of_numpy():
 
 
 def new_primitive(name):
-    """x sinh(x) as a primitive that nobody knows."""
+    """x sinh(x) as a primitive that nobody knows, and whose `impl` JAX cannot trace."""
     p = Primitive(name)
-    p.def_impl(lambda x, *, scale: scale * x * jnp.sinh(x))
+    p.def_impl(lambda x, *, scale: jnp.asarray(scale * np.asarray(x) * np.sinh(np.asarray(x))))
     p.def_abstract_eval(lambda x, *, scale: jax.core.ShapedArray(x.shape, x.dtype))
     mlir.register_lowering(
         p, mlir.lower_fun(lambda x, *, scale: scale * x * jnp.sinh(x), multiple_results=False)

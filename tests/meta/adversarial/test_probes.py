@@ -551,6 +551,66 @@ def test_what_an_argument_of_ones_or_zeros_hides_is_found_beside(f, w, vjp):
     assert check_gradient(f, (X, w + 0.5), vjp=vjp).verdict is Verdict.WRONG
 
 
+def logpdf(x, mu, cov):
+    r = np.linalg.solve(cov, x - mu)
+    return -0.5 * (x - mu) @ r - 0.5 * np.log(np.linalg.det(cov))
+
+
+def logpdf_vjp(g, x, mu, cov):
+    """Of a symmetric matrix, as a covariance is."""
+    inverse = np.linalg.inv(cov)
+    r = inverse @ (x - mu)
+    return -g * r, g * r, 0.5 * g * (np.outer(r, r) - inverse)
+
+
+def masked_vjp(g, x, m):
+    assert set(m.ravel().tolist()) <= {0.0, 1.0}
+    return g * m, g * x
+
+
+def quadratic(x, a):
+    return x @ a @ x
+
+
+SET_APART = {
+    "a mean of zeros beside a covariance": (logpdf, (X[0], np.zeros(4), np.eye(4) + 0.1), logpdf_vjp),
+    "a mask of ones": (times, (X, np.ones((2, 4))), masked_vjp),
+    "a matrix of ones that is symmetric": (
+        quadratic, (X[0], np.ones((4, 4))), lambda g, x, a: (2 * g * a @ x, g * np.outer(x, x)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "args", "vjp"), SET_APART.values(), ids=SET_APART)
+def test_what_stands_beside_an_argument_of_ones_or_zeros_stays_as_it_must_be(f, args, vjp):
+    found = check_gradient(f, args, vjp=vjp)
+    assert found.passed, str(found)
+
+
+@pytest.mark.parametrize(("factor", "probes"), [(1, set()), (3, {"beside"})])
+def test_a_derivative_that_is_still_zero_is_looked_for_further_away(factor, probes):
+    """Dead units: with the bias of zeros another derivative moves at once."""
+
+    def dead(x, w, b):
+        return np.maximum(x * w - 30, 0) + b
+
+    def vjp(g, x, w, b):
+        g_in = g * (x * w > 30)
+        return g_in * w, factor * g_in * x, g.sum(0)
+
+    found = check_gradient(dead, (X, Y, np.zeros(4)), vjp=vjp)
+    assert found_by(found) == probes, str(found)
+
+
+def test_a_derivative_that_is_zero_wherever_one_looks_is_said_to_be():
+    def flat(x, w, b):
+        return 0 * np.floor(x * w) + b
+
+    found = check_gradient(flat, (X, Y, np.zeros(4)), vjp=lambda g, x, w, b: (0 * x, 0 * w, g.sum(0)))
+    assert found.passed
+    assert not any(note.endswith("it was compared beside this point too") for note in found.notes)
+
+
 @pytest.mark.parametrize("make", [function, rule])
 def test_a_custom_rule_at_ones_is_asked_elsewhere_too(make):
     ones = TX * 0 + 1 if make is function else JX * 0 + 1

@@ -18,7 +18,8 @@ AROUND = {f"{name}_around" for name in STEPS}  # at their jumps, in a derivative
 QUOTIENTS = {"integer_div", "integer_rem", "integer_floor_div", "integer_floor_rem"}
 LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
-EXACT = COMPARISONS | LOGIC | ORDERS | {"is_nan", "is_infinite"}  # their results are no floats
+KINDS = {"is_nan", "is_infinite", "surely_larger"}
+EXACT = COMPARISONS | LOGIC | ORDERS | KINDS  # their results are no floats
 MATRICES = {"matrix_exp", "matrix_exp_along", "solve", "det", "cholesky", "eigenvalues", "eigenvectors"}
 MATRICES |= {"least_squares", "orthonormal", "triangular"}
 MATRICES |= {f"{of}_eigen{what}" for of in ("complex", "hermitian") for what in ("values", "vectors")}
@@ -51,7 +52,7 @@ LINEAR = MOVES | {
     "undetermined_along",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}
-OPENED = COMPARISONS | MOVES | LOGIC - QUOTIENTS | {"select", "convert"}
+OPENED = COMPARISONS | MOVES | KINDS | LOGIC - QUOTIENTS | {"select", "convert"}
 ROWS = {
     "reduce_max",
     "reshape",
