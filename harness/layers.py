@@ -58,9 +58,11 @@ def check_layer(
     Parameters stand beside their gradients, in the layer or in layers that it holds, in objects, lists and
     dictionaries: `W` and `dW` or `grad_W` (any name), `params` and `grads`, `parameters` and `gradients` or
     `weights` and `dweights` (dictionaries with the same keys, or lists in the same order), `value` and `grad`
-    of one parameter. Of an array that several layers share, the sum of its gradients is compared. What else
-    moves the result is named, and fails; where `params` lists the parameters it is a note. What is held where
-    it cannot be replaced, as in a closure, is unsupported.
+    of one parameter. A parameter is a floating array or a float; integers and lists of numbers beside a
+    gradient are named, and fail. Of an array that several layers share, the sum of its gradients is compared.
+    What else moves the result is named, and fails; where `params` lists the parameters it is a note, as of
+    what a layer collects: `running_...`, or what forward writes and is private. What is held where it cannot
+    be replaced, as in a closure, is unsupported.
 
     The layer itself is not changed: every question is asked of a copy, with the seed of `np.random` and
     `random` reset before each forward, and all gradients 0. What clears them (`zero_grad`, `clear_grads`,
@@ -93,7 +95,8 @@ def check_layer(
         known: As in `check_gradient`.
 
     Raises:
-        ValueError: The object is no layer, or an argument is not what it must be.
+        ValueError: The object is no layer, or holds what cannot be copied, or an argument is not what it must
+            be.
     """
     asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords = given.mapping("options", options)

@@ -45,8 +45,9 @@ def check_network(
     """The verdict on the gradient of a network: of its loss, in every parameter.
 
     Layers inside share the parameters' arrays, as the book's do, or hold views of them. The network itself is
-    not changed: every question is asked of a copy, with the seed of `np.random` and `random` reset before
-    each run.
+    not changed: every question is asked of a copy, with the seed of `np.random` and `random`, and generators
+    that it holds, reset before each run. What moves the loss and is not in `params` is named; it fails if the
+    network leaves its gradient beside it.
 
     Args:
         net: An object with loss(x, t), gradient(x, t), which returns a dictionary, and params, a dictionary
@@ -69,7 +70,8 @@ def check_network(
         known: As in `check_gradient`.
 
     Raises:
-        ValueError: The object is no network, or an argument is not what it must be.
+        ValueError: The object is no network, or holds what cannot be copied, or an argument is not what it
+            must be.
     """
     asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
     keywords, array = given.mapping("options", options), np.asarray(x)

@@ -7,8 +7,9 @@ that lie in one memory do so in the copy too: what is written into one is seen i
 from __future__ import annotations
 
 import copy
+import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,9 +18,12 @@ from numpy.lib import stride_tricks
 
 from harness.subject.derivative import Array
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
 
-PLAIN = frozenset({str, bytes, int, float, complex, bool, type(None)})
-LEAVES = (np.ndarray, np.generic, type, ModuleType, FunctionType, MethodType)  # traced arrays pass for arrays
+WORDS: frozenset[type] = frozenset({str, bytes, bool, type(None)})
+PLAIN: frozenset[type] = WORDS | {int, float, complex}
+# Traced arrays pass for arrays.
+LEAVES = (np.ndarray, np.generic, int, float, complex, type, ModuleType, FunctionType, MethodType)
 
 
 class Attribute(str):
@@ -81,38 +85,46 @@ class Holder(NamedTuple):
 
     Attributes:
         place: The way to it, a shortest one.
-        parts: What it holds, by the last step of the way, but for words and Python's numbers.
+        parts: What it holds, by the last step of the way, but for words and, if not asked for, Python's
+            numbers.
     """
 
     place: Place
     parts: dict[Attribute | Item, Any]
 
 
-def holders(thing: Any) -> Iterator[Holder]:
-    """An object and what it is made of: objects, lists, tuples and dictionaries, the nearest first."""
+def holders(thing: Any, numbers: bool = False) -> Iterator[Holder]:
+    """An object and what it is made of: objects, containers, arrays of objects, the nearest first."""
     waiting: deque[tuple[Place, Any]] = deque([((), thing)])
     seen = {id(thing)}
     while waiting:
         place, item = waiting.popleft()
-        parts = _parts(item)
+        parts = _parts(item, WORDS if numbers else PLAIN)
         yield Holder(place, parts)
         for step, part in parts.items():
-            if id(part) not in seen and not isinstance(part, LEAVES):
+            if id(part) not in seen and (is_of_objects(part) or not isinstance(part, LEAVES)):
                 seen.add(id(part))
                 waiting.append(((*place, step), part))
 
 
-def _parts(item: Any) -> dict[Attribute | Item, Any]:
+def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:
     if isinstance(item, dict):
-        return {Item(key): part for key, part in item.items() if type(part) not in PLAIN}
+        return {Item(key): part for key, part in item.items() if type(part) not in plain}
     if isinstance(item, list | tuple | deque):
-        return {Item(k): part for k, part in enumerate(item) if type(part) not in PLAIN}
+        return {Item(k): part for k, part in enumerate(item) if type(part) not in plain}
+    if is_of_objects(item):
+        return {Item(place if place[1:] else place[0]): part for place, part in np.ndenumerate(item)}
     slots = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
     names = [name for own in slots for name in ([own] if isinstance(own, str) else own)]
     own = getattr(item, "__dict__", None)
     held = {name: getattr(item, name) for name in names if hasattr(item, name)}
     held |= own if isinstance(own, dict) else {}
-    return {Attribute(name): part for name, part in held.items() if type(part) not in PLAIN}
+    return {Attribute(name): part for name, part in held.items() if type(part) not in plain}
+
+
+def is_of_objects(value: Any) -> bool:
+    """Whether it is an array of objects, such as arrays of several shapes."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim > 0
 
 
 def is_floating(value: Any) -> bool:
@@ -141,6 +153,24 @@ class Contents:
             found.setdefault(id(array), (place, array))
         self.arrays: dict[Place, Array] = dict(found.values())
         self._blocks = list(_blocks(self.arrays.values()))
+        self._chance: list[tuple[Place, Any]] = [
+            (place, part)
+            for place, part in parts(thing)
+            if isinstance(part, np.random.Generator | np.random.RandomState | random.Random)
+        ]
+
+    def rewind(self, ran: Any) -> None:
+        """Let what draws numbers in a copy that has run draw the same again."""
+        for place, own in self._chance:
+            drawn = read(ran, place)
+            if type(drawn) is not type(own):
+                continue
+            if isinstance(own, random.Random):
+                drawn.setstate(own.getstate())
+            elif isinstance(own, np.random.RandomState):
+                drawn.set_state(own.get_state())
+            else:
+                drawn.bit_generator.state = own.bit_generator.state
 
     def numbers(self) -> dict[Place, Array]:
         """A copy of each array."""
@@ -151,6 +181,9 @@ class Contents:
 
         Args:
             new: By the identity of an array, what makes of it the one that stands in its place.
+
+        Raises:
+            ValueError: It holds what cannot be copied.
         """
         made: dict[int, Any] = {}
         for memory, views in self._blocks:
@@ -169,7 +202,18 @@ class Contents:
         memo = {
             id(array): made[which] for _, array in _arrays(self.thing) if (which := identity(array)) in made
         }
-        return copy.deepcopy(self.thing, memo)
+        try:
+            return copy.deepcopy(self.thing, memo)
+        except TypeError as error:
+            place = _without_copy(self.thing)
+            if not place:
+                raise
+            name = said((Attribute(type(self.thing).__name__), *place))
+            raise ValueError(
+                f"{name} is {kind_of(read(self.thing, place))}, which cannot be copied ({error}), and every "
+                "question is asked of a copy: keep it outside of the object, or write __deepcopy__, which "
+                "shares it or leaves it out"
+            ) from error
 
     def apart(self, arrays: Iterable[Array]) -> None:
         """Let these lie in memory of their own in copies, where they overlap each other."""
@@ -182,12 +226,27 @@ class Contents:
         ]
 
 
+def parts(thing: Any, numbers: bool = False) -> Iterator[tuple[Place, Any]]:
+    """What an object is made of, each with its place; Python's `numbers` too if asked for."""
+    for holder in holders(thing, numbers):
+        for step, part in holder.parts.items():
+            yield (*holder.place, step), part
+
+
 def _arrays(thing: Any) -> Iterator[tuple[Place, Array]]:
     """The floating arrays that an object is made of."""
-    for holder in holders(thing):
-        for step, part in holder.parts.items():
-            if is_floating(part):
-                yield (*holder.place, step), part
+    return ((place, part) for place, part in parts(thing) if is_floating(part))
+
+
+def _without_copy(thing: Any) -> Place:
+    """The innermost part of an object that cannot be copied; () if there is none."""
+    found: Place = ()
+    for holder in holders(thing):  # the nearest first
+        try:
+            copy.deepcopy(read(thing, holder.place))
+        except TypeError:
+            found = holder.place
+    return found
 
 
 def changed(contents: Contents, before: Mapping[Place, Array]) -> set[Place]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.subject import moving
 from harness.subject.contents import (
     Attribute,
     Contents,
@@ -24,6 +25,7 @@ from harness.subject.contents import (
     identity,
     is_floating,
     overlapping,
+    parts,
     read,
     said,
 )
@@ -42,15 +44,18 @@ from harness.subject.pairs import (
     LOOKS_LIKE_A_GRADIENT,
     PARAMETERS,
     Parameter,
+    collected,
+    leaves,
     listed,
     lists,
     name_of,
+    no_arrays,
     paired,
 )
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
 
-KEPT = ("_", "running_", "moving_")  # what a layer collects, by custom
 CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
 WRITES = "backward writes into dout; that is the caller's array"
 
@@ -105,7 +110,7 @@ class Layer:
         self.notes: dict[str, None] = {}
         self.faults: list[str] = []
         self._contents = Contents(layer)
-        known = {said(place) for place in self._contents.arrays}
+        known = {said(place) for place, _ in parts(layer, numbers=True)}
         unknown = [name for name in constants if name not in known and not hasattr(layer, name)]
         if unknown:
             raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
@@ -139,13 +144,26 @@ class Layer:
             if is_floating(now := read(ran, place)) and not _is_among(place, constants)
             and ((now is array and place not in written) or self._is_moved_on(inputs, out, place))
         }  # fmt: skip
+        put = {
+            place for place in start.arrays if place in written or read(ran, place) is not start.arrays[place]
+        }
+        candidates |= {
+            id(part) for place, part in parts(ran, numbers=True)
+            if type(part) is float and part == read(self.layer, place) and not _is_among(place, constants)
+        }  # fmt: skip
         found = self._backward(ran, _ones(out))
         after = Contents(ran)
+
+        def is_trained(place: Place, gradient: Place) -> bool:
+            return moving.is_trained(
+                self._contents, ran, place, gradient, lambda own: self._run(own, inputs), out
+            )
+
         self._refuse_other_returns(found, len(inputs))
         self._written = [
             array for place in changed(start, before) if is_floating(array := read(self.layer, place))
         ]
-        self._parameters = self._found(ran, candidates, constants)
+        self._parameters = self._found(ran, candidates, constants, is_trained)
         for parameter, numbers in zip(self._parameters, self.parameters, strict=True):
             if numbers.dtype.name not in FLOATS:
                 allowed = ", ".join(sorted(FLOATS))
@@ -166,7 +184,15 @@ class Layer:
         }
         old |= {id(read(ran, place)) for place in left}
         new = {place: array for place, array in after.arrays.items() if id(array) not in old}
-        self.faults = list(self._not_compared(inputs, out, new, constants))
+        for place, gradient in no_arrays(ran):
+            if not _is_among(place, constants) and is_trained(place, gradient):
+                new.pop(gradient, None)
+                self.faults.append(
+                    f"{said(place)} is {_kind(read(ran, place))} and is not compared with {said(gradient)}: "
+                    "make it a floating array, or, if it is a constant, name it in "
+                    f"constants=[{said(place)!r}]"
+                )
+        self.faults += self._not_compared(inputs, out, new, constants, put)
 
     def _is_moved_on(self, inputs: Sequence[Array], out: Any, place: Place) -> bool:
         """Whether what forward puts other numbers in, as in a state, is a parameter all the same.
@@ -201,20 +227,37 @@ class Layer:
                 self._run(self.layer, inputs)
                 self._contents = Contents(self.layer)
 
-    def _found(self, ran: Any, candidates: set[int], constants: set[str]) -> list[Parameter]:
+    def _found(
+        self, ran: Any, candidates: set[int], constants: set[str], is_trained: Callable[[Place, Place], bool]
+    ) -> list[Parameter]:
         """The parameters: those that the layer lists, and those beside their gradients that it does not."""
-        more = paired(ran, candidates)
+        more = []
+        for p in paired(ran, candidates):
+            own, left = read(ran, p.place), [read(ran, place) for place in p.gradients]
+            if is_floating(own) and all(map(is_floating, left)):
+                more.append(p)
+            elif is_trained(p.place, p.gradients[0]):
+                if all(np.size(gradient) == 1 for gradient in left):
+                    more.append(p)
+                else:
+                    told = f"{p.name} is not compared: it is one number, and {said(p.gradients[0])} has more"
+                    self.notes[told] = None
         try:
             first = [p for p in listed(ran) if p.name not in constants and not _is_among(p.place, constants)]
         except ValueError:
-            own = getattr(ran, PARAMETERS)
-            held = own.values() if isinstance(own, dict) else own
+            held = leaves(getattr(ran, PARAMETERS)).values()
             if not {id(array) for array in held} <= {id(read(ran, p.place)) for p in more}:
                 raise
             first = []  # of its layers, which keep the gradients
         taken = [array for p in first if is_floating(array := read(ran, p.place))]
+        places = {p.place for p in first}
         return [
-            *first, *(p for p in more if not any(overlapping(read(ran, p.place), array) for array in taken)),
+            *first,
+            *(
+                p for p in more
+                if p.place not in places
+                and not any(overlapping(read(ran, p.place), array) for array in taken)
+            ),
         ]  # fmt: skip
 
     def _refuse_other_returns(self, found: Any, count: int) -> None:
@@ -226,27 +269,32 @@ class Layer:
             )
 
     def _not_compared(
-        self, inputs: Sequence[Array], out: Any, left: Mapping[Place, Array], constants: set[str]
+        self,
+        inputs: Sequence[Array],
+        out: Any,
+        left: Mapping[Place, Array],
+        constants: set[str],
+        put: set[Place],
     ) -> Iterator[str]:
         """What moves the result and has no gradient; and gradients that backward left of nothing known."""
         left = {place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))}
         compared = {identity(array) for array in (*self._arrays(), *self._gradients, *self._written)}
         still = {identity(array): np.copy for array in self._arrays()}
-        moving = [
+        movers = [
             (place, array) for place, array in self._contents.arrays.items()
             if isinstance(array, np.ndarray) and identity(array) not in compared and place not in left
             and not _is_among(place, constants)
             and self._moves(inputs, out, {identity(array): moved, **still})
         ]  # fmt: skip
-        for place, _ in moving:
-            if name_of(place).startswith(KEPT):
+        for place, _ in movers:
+            if collected(place, put):
                 self.notes[f"{said(place)} is taken for what the layer collects, and is not compared"] = None
             elif self._lists:
                 self.notes[f"{said(place)} moves the result, and is not compared: it is not in params"] = None
         if self._lists:
             return
-        moving = [(place, array) for place, array in moving if not name_of(place).startswith(KEPT)]
-        for (place, _), hint in zip(moving, _hints(moving, left), strict=True):
+        movers = [(place, array) for place, array in movers if not collected(place, put)]
+        for (place, _), hint in zip(movers, _hints(movers, left), strict=True):
             name, own = said(place), f"d{name_of(place)}"
             both = "put both in params and grads"
             asked = f"leave its gradient in {own}, {both}"
@@ -364,7 +412,8 @@ class Layer:
             self.notes[WRITES] = None
         of_parameters = [self._gradient(layer, parameter) for parameter in self._parameters]
         return tuple(
-            np.array(g) if plain and _is_number(g) else g for g in (*self._of_inputs(dx), *of_parameters)
+            np.array(g) if plain and isinstance(g, float | np.generic) else g
+            for g in (*self._of_inputs(dx), *of_parameters)
         )
 
     def _given(self, dout: Any) -> Any:
@@ -422,6 +471,7 @@ class Layer:
     def _run(self, layer: Any, inputs: Sequence[Any]) -> Any:
         np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
         random.seed(self.seed)
+        self._contents.rewind(layer)
         own = tuple(x.copy() for x in inputs)
         out = layer.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
         for given, x in zip(own, inputs, strict=True):
@@ -511,5 +561,6 @@ def _in_strides(array: Array, expanded: bool) -> Array:
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float | np.generic)
+def _kind(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return f"an array of {dtype}" if isinstance(value, np.ndarray) else kind_of(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.subject.contents import Contents, Place, read
 from harness.subject.derivative import Array
 
 OUTSIDE = (
@@ -20,6 +21,36 @@ def moved(array: Any) -> Any:
     """The same array with other numbers."""
     by = np.linspace(0.25, 0.75, np.size(array)).reshape(np.shape(array))
     return array + by.astype(array.dtype)
+
+
+def is_trained(
+    contents: Contents, ran: Any, place: Place, gradient: Place, run: Callable[[Any], Any], out: Any
+) -> bool:
+    """Whether what is no array moves a result, and the run has left the gradient that stands beside it.
+
+    Args:
+        contents: Of the object.
+        ran: A copy that has run.
+        place, gradient: Where the two are held.
+        run, out: What gives the result of a copy, and that of the object.
+    """
+    before, left = read(contents.thing, gradient), read(ran, gradient)
+    if before is not None and is_same(before, left) and np.any(left):  # t and dt may be two constants
+        return False
+    with suppress(Exception), np.errstate(all="ignore"):
+        copied = contents.copied({})
+        place[-1].put(read(copied, place[:-1]), _moved_number(read(contents.thing, place)))
+        return not is_same(run(copied), out)
+    return False
+
+
+def _moved_number(value: Any) -> Any:
+    """A number, or a list or an array of them, with other numbers."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_moved_number, value))
+    array = np.asarray(value)
+    own = array + 1 if array.dtype.kind in "iu" else moved(array)
+    return own if isinstance(value, np.ndarray) else type(value)(own)
 
 
 def instead(value: Any, _: Array) -> Any:

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, changed, identity
+from harness.subject.contents import Contents, changed, identity, parts, read, said
 from harness.subject.derivative import Array
 from harness.subject.layers import Call
-from harness.subject.moving import OUTSIDE, instead, reads_elsewhere, unmoving, writable
+from harness.subject.moving import (
+    OUTSIDE,
+    instead,
+    is_same,
+    is_trained,
+    moved,
+    reads_elsewhere,
+    unmoving,
+    writable,
+)
+from harness.subject.pairs import collected, no_arrays, paired
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
@@ -83,6 +93,8 @@ class Network:
             *(f"gradient has no {name!r}, which is in params" for name in self.names if name not in found),
             *(f"gradient has {name!r}, which is not in params" for name in found if name not in self.names),
         ]
+        out = self._run(self._contents.copied({}), "loss", x)
+        self.faults += self._not_compared(x, out, ran)
         still = [self.names[k] for k in unmoving(partial(self.forward, x), self.parameters)]
         self.unmoved = {
             str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
@@ -109,6 +121,44 @@ class Network:
                     f"params[{name!r}] is the same array as params[{first!r}]: keep it under one key, with "
                     "the sum of its gradients"
                 )
+
+    def _not_compared(self, x: Any, out: Any, ran: Any) -> Iterator[str]:
+        """What moves the loss and is not in params: a fault if its gradient is left beside it, or a note."""
+        own = list(self.net.params.values())
+        known = {id(array) for array in (*own, *self._written)}
+        still = {identity(array): np.copy for array in own}
+        arrays = {place: array for place, array in self._contents.arrays.items() if id(array) not in known}
+        held = {id(read(ran, place)) for place in arrays}
+        held |= {
+            id(n) for place, n in parts(ran, numbers=True) if type(n) is float and n == read(self.net, place)
+        }
+        beside = {p.place: p.gradients[0] for p in paired(ran, held)} | dict(no_arrays(ran))
+        places = [
+            place for place, array in arrays.items()
+            if isinstance(array, np.ndarray) and self._moves(x, out, {id(array): moved, **still})
+        ]  # fmt: skip
+        loss = partial(self._run, method="loss", x=x)
+        places += [
+            place for place, gradient in beside.items()
+            if place not in arrays and is_trained(self._contents, ran, place, gradient, loss, out)
+        ]  # fmt: skip
+        for place in places:
+            told = f"{said(place)} moves the loss, and is not compared: it is not in params"
+            alike = place in beside and np.shape(read(ran, place)) == np.shape(read(ran, beside[place]))
+            if alike and len(place) == 1:
+                yield f"{told}; put it there as an array, and {said(beside[place])} in what gradient returns"
+            elif collected(place, set()):
+                told = f"{said(place)} is taken for what the network collects, and is not compared"
+                self.notes[told] = None
+            else:
+                self.notes[told] = None
+
+    def _moves(self, x: Any, out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
+        try:
+            with np.errstate(all="ignore"):
+                return not is_same(self._run(self._contents.copied(new), "loss", x), out)
+        except Exception:  # with numbers that nobody gave it, it may do anything
+            return False
 
     def _gone_through(self, x: Any, parameters: Sequence[Any]) -> Any:
         return self.forward(x, *parameters), self.backward(1, x, *parameters)
@@ -138,10 +188,26 @@ class Network:
         return self._gradients(self._with(parameters), x)
 
     def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
-        """Take the gradients of other examples on an object; gives what takes these on it."""
+        """Take the gradients of other examples on an object; gives what takes these on it.
+
+        Not on that object if its loss remembers others on purpose.
+        """
+        if self._remembers(x, parameters):
+            self.notes["loss gives something else on an object that was used before"] = None
+            return lambda directions: self._gradients(self._with(parameters), x)
         net = self._with(parameters)
         self._gradients(net, np.roll(x, 1))
         return lambda directions: self._gradients(net, x)
+
+    def _remembers(self, x: Any, parameters: tuple[Any, ...]) -> bool:
+        """Whether loss is neither that of a new object nor the one before, with the same parameters."""
+        net, elsewhere = self._with(parameters), np.roll(x, 1)
+        before = self._run(net, "loss", elsewhere)
+        self._gradients(net, elsewhere)
+        if not is_same(list(net.params.values()), list(parameters)):  # gradient has written into them
+            return False
+        after = self._run(net, "loss", x)
+        return not is_same(after, self.forward(x, *parameters)) and not is_same(after, before)
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""
@@ -162,6 +228,7 @@ class Network:
     def _run(self, net: Any, method: str, x: Any) -> Any:
         np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
         random.seed(self.seed)
+        self._contents.rewind(net)
         options = self.options if method == "loss" else self._gradient_options
         own = x.copy()
         found = getattr(net, method)(own, self.target, **options)

@@ -12,7 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from harness.subject.contents import Attribute, Holder, Item, Place, holders, is_floating, read, said
+import numpy as np
+
+from harness.subject.contents import (
+    Attribute,
+    Holder,
+    Item,
+    Place,
+    holders,
+    is_floating,
+    is_of_objects,
+    read,
+    said,
+)
 from oracles.exact.program.words import kind_of
 
 PARAMETERS, GRADIENTS = "params", "grads"
@@ -23,6 +35,7 @@ LOOKS_LIKE_A_GRADIENT = re.compile(
 CALLED = ("d{}", "d_{}", "grad_{}", "{}_grad", "grad{}", "{}_gradient", "gradient_{}", "grads_{}", "{}_grads")
 # Containers of parameters, and of gradients, that are called otherwise.
 CONTAINERS = dict.fromkeys((PARAMETERS, "parameters", "weights"), (GRADIENTS, "gradients"))
+COLLECTED = ("running_", "moving_")  # what a layer collects, by custom
 OF_ONE, NUMBERS = ("grad", "gradient"), ("value", "data", "val")  # of an object that is one parameter
 Parts: TypeAlias = Mapping[Attribute | Item, Any]
 Names: TypeAlias = Mapping[str, Attribute | Item]  # the last steps of places, by their names
@@ -49,9 +62,15 @@ def name_of(place: Place) -> str:
     return next((str(key) for key in keys if isinstance(key, str)), "")
 
 
+def collected(place: Place, put: Set[Place]) -> bool:
+    """Whether an array is taken for what a layer collects: by its name, or private where forward `put` it."""
+    name = name_of(place)
+    return name.removeprefix("_").startswith(COLLECTED) or (name.startswith("_") and place in put)
+
+
 def lists(thing: Any) -> bool:
     """Whether an object lists its parameters in `params`."""
-    return any(map(_is_number, _items(getattr(thing, PARAMETERS, None)).values()))
+    return any(map(is_number, leaves(getattr(thing, PARAMETERS, None)).values()))
 
 
 def listed(ran: Any) -> list[Parameter]:
@@ -70,20 +89,22 @@ def listed(ran: Any) -> list[Parameter]:
             f"{'missing' if grads is None else type(grads).__name__}; after backward it holds the "
             "gradients under the same keys, or in the same order"
         )
-    keys, held = _items(own), _items(grads)
-    without = [key for key in keys if key not in held]
+    keys, held = leaves(own), leaves(grads)
+    without = [way for way in keys if way not in held]
     if without:
-        raise ValueError(f"{type(ran).__name__}.grads lacks {without}, which are in `params`")
+        lacking = ", ".join(way[0].said[1:-1] if len(way) == 1 else said(way) for way in without)
+        raise ValueError(f"{type(ran).__name__}.grads lacks [{lacking}], which are in `params`")
     found: dict[int, Parameter] = {}
-    for key, value in keys.items():
-        if not _is_number(value):
+    for way, value in keys.items():
+        if not is_number(value):
             continue
-        name = str(key) if isinstance(own, dict) else f"{PARAMETERS}[{key}]"
-        place: Place = (Attribute(PARAMETERS), Item(key))
+        place: Place = (Attribute(PARAMETERS), *way)
+        name = str(way[0].key) if isinstance(own, dict) and len(way) == 1 else said(place)
         same = found.get(id(value)) if is_floating(value) else None
         if same:
             name, place = same.name, same.place
-        gradients = (*(same.gradients if same else ()), (Attribute(GRADIENTS), Item(key)))
+        gradient: Place = (Attribute(GRADIENTS), *way)
+        gradients = (*(same.gradients if same else ()), gradient)
         found[id(value) if is_floating(value) else -1 - len(found)] = Parameter(name, place, gradients)
     return list(found.values())
 
@@ -93,13 +114,13 @@ def paired(ran: Any, candidates: Set[int]) -> list[Parameter]:
 
     Args:
         ran: The object.
-        candidates: The identities of the arrays that may be parameters.
+        candidates: The identities of the arrays, and of Python's floats, that may be parameters.
     """
-    found: dict[int, Parameter] = {}
-    given: dict[int, list[Place]] = {}  # the holders of gradients of each array
-    for holder in holders(ran):
+    found: dict[int | Place, Parameter] = {}
+    given: dict[int | Place, list[Place]] = {}  # the holders of gradients of each array
+    for holder in holders(ran, numbers=True):
         for place, gradient in _pairs(holder, candidates):
-            which = id(read(ran, place))
+            which: int | Place = place if type(value := read(ran, place)) is float else id(value)
             outer = given.setdefault(which, [])
             known = found.setdefault(which, Parameter(said(place), place, ()))
             if not any(_is_inside(holder.place, other) for other in outer):
@@ -113,42 +134,86 @@ def _is_inside(place: Place, other: Place) -> bool:
     return place[: len(other)] == other
 
 
+def no_arrays(ran: Any) -> Iterator[tuple[Place, Place]]:
+    """What stands beside a gradient of its shape and is neither a floating array nor a float, and that.
+
+    Integers, arrays of them, and lists and tuples of numbers are such.
+    """
+    for holder in holders(ran, numbers=True):
+        here = _named(holder)
+        for name, step in here.items():
+            value = holder.parts[step]
+            for other in (*_called(name, here), *CONTAINERS.get(name, ())):
+                if other in here:
+                    place, beside = (*holder.place, step), (*holder.place, here[other])
+                    gradient = holder.parts[here[other]]
+                    inside = leaves(gradient)
+                    if _is_like(value, gradient) and not (inside and isinstance(value, list)):
+                        yield place, beside
+                    yield from (
+                        ((*place, *way), (*beside, *way))
+                        for way, leaf in leaves(value).items()
+                        if way in inside and _is_like(leaf, inside[way])
+                    )
+
+
+def _is_like(value: Any, gradient: Any) -> bool:
+    """Whether one is of integers, or a list of numbers, and the other is floating, with the same shape."""
+    if is_number(value) or not isinstance(value, np.ndarray | np.generic | int | list | tuple):
+        return False
+    try:
+        own, other = np.asarray(value), np.asarray(gradient)
+    except ValueError:  # rows of several lengths
+        return False
+    counts = own.dtype.kind in "iu" or is_floating(own)
+    return bool(own.size) and counts and is_floating(other) and own.squeeze().shape == other.squeeze().shape
+
+
+def _named(holder: Holder) -> dict[str, Attribute | Item]:
+    named = ((step if isinstance(step, Attribute) else step.key, step) for step in holder.parts)
+    return {str(name): step for name, step in named if isinstance(name, str)}
+
+
 def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]]:
     """The places of parameters and their gradients in one object or dictionary."""
-    named = ((step if isinstance(step, Attribute) else step.key, step) for step in holder.parts)
-    here = {str(name): step for name, step in named if isinstance(name, str)}
+    here = _named(holder)
     held = [name for name, step in here.items() if id(holder.parts[step]) in candidates]
     pairs = [(name, other) for name in held if (other := _beside(name, here, holder.parts))]
     if not pairs:
         pairs = list(_of_one(held, here, holder.parts))
     yield from (((*holder.place, here[name]), (*holder.place, here[other])) for name, other in pairs)
-    of_gradients = {other for name in here for other in _called(name)} | {GRADIENTS, "gradients"}
+    of_gradients = {other for name in here for other in _called(name, here)} | {GRADIENTS, "gradients"}
     for name, step in here.items():
-        own = _items(holder.parts[step]) if name not in of_gradients else {}
-        keys = [key for key, value in own.items() if id(value) in candidates]
-        names = (*_called(name), *CONTAINERS.get(name, ())) if keys else ()
+        own = leaves(holder.parts[step]) if name not in of_gradients else {}
+        ways = [way for way, value in own.items() if id(value) in candidates]
+        names = (*_called(name, here), *CONTAINERS.get(name, ())) if ways else ()
         for other in names:
-            gradients = _items(holder.parts[here[other]]) if other in here else {}
-            both = [key for key in keys if is_floating(gradients.get(key))]
-            for key in both:
-                yield (*holder.place, step, Item(key)), (*holder.place, here[other], Item(key))
+            gradients = leaves(holder.parts[here[other]]) if other in here else {}
+            both = [way for way in ways if is_number(gradients.get(way))]
+            for way in both:
+                yield (*holder.place, step, *way), (*holder.place, here[other], *way)
             if both:
                 break
         else:
-            for key in (key for key in keys if isinstance(key, str)):  # W in a dictionary, dW beside that
-                if beside := _beside(key, here, holder.parts):
-                    yield (*holder.place, step, Item(key)), (*holder.place, here[beside])
+            for way in (way for way in ways if len(way) == 1):  # W in a dictionary, dW beside that
+                key = way[0].key
+                if isinstance(key, str) and (beside := _beside(key, here, holder.parts)):
+                    yield (*holder.place, step, *way), (*holder.place, here[beside])
 
 
 def _beside(name: str, here: Names, parts: Parts) -> str:
     """What the gradient of an array is called; "" where it is not there."""
-    return next((other for other in _called(name) if other in here and is_floating(parts[here[other]])), "")
+    found = [other for other in _called(name, here) if other in here and is_number(parts[here[other]])]
+    arrays = (other for other in found if is_floating(parts[here[other]]))  # before a float, as of a step
+    return next(arrays, found[0] if found else "")
 
 
-def _called(name: str) -> list[str]:
-    """What the gradient of something may be called."""
-    private = [f"_{form.format(name[1:])}" for form in CALLED if name.startswith("_")]
-    return [*private, *(form.format(name) for form in CALLED)]
+def _called(name: str, here: Names) -> list[str]:
+    """What the gradient of something may be called, beside what is `here`."""
+    public = name.removeprefix("_")
+    private = [f"_{form.format(public)}" for form in CALLED if name != public]
+    more = [form.format(public) for form in CALLED if name != public and public not in here]
+    return [*private, *(form.format(name) for form in CALLED), *more]
 
 
 def _of_one(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
@@ -162,12 +227,25 @@ def _of_one(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[st
             return
 
 
+def leaves(container: Any, outer: tuple[int, ...] = ()) -> dict[tuple[Item, ...], Any]:
+    """What a dictionary, list, tuple or array of objects holds, inside of such too, by the way to it."""
+    found: dict[tuple[Item, ...], Any] = {}
+    for key, value in _items(container).items():
+        if not isinstance(value, dict | list | tuple) and not is_of_objects(value):
+            found[Item(key),] = value
+        elif id(value) not in (own := (*outer, id(container))):  # which it is where a list holds itself
+            inside = leaves(value, own)
+            found |= {(Item(key), *way): leaf for way, leaf in inside.items()}
+    return found
+
+
 def _items(container: Any) -> dict[Any, Any]:
-    """What a dictionary, list or tuple holds."""
     if isinstance(container, dict):
         return container
-    return dict(enumerate(container)) if isinstance(container, list | tuple) else {}
+    ordered = isinstance(container, list | tuple) or (is_of_objects(container) and container.ndim == 1)
+    return dict(enumerate(container)) if ordered else {}
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a floating array, a scalar of NumPy's, or a float."""
     return is_floating(value) or isinstance(value, float)

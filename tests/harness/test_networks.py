@@ -326,3 +326,99 @@ def test_what_is_no_network_says_what_one_is(net, said):
 def test_a_network_that_is_taken_for_a_layer_is_sent_on():
     with pytest.raises(ValueError, match="check_network takes a network with loss and gradient"):
         check_layer(MultiLayerNet(), X, T)
+
+
+class Drawing:
+    """Its dropout draws from a generator of its own; `scale` is not in params."""
+
+    scale, again = 1.0, 0
+
+    def __init__(self):
+        self.params, self.rng, self.uses = {"W": RNG.normal(size=(3, 2))}, np.random.default_rng(1), 0
+
+    def loss(self, x, t):
+        self.x = x * (self.rng.random(x.shape) > 0.3)
+        self.z = self.x @ self.params["W"]
+        return np.sum((self.z * self.scale) ** 2)
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        self.dscale = np.sum(self.z**2)  # wrong
+        self.uses += self.again
+        return {"W": 2 * self.x.T @ self.z * self.scale**2 * max(self.uses, 1)}
+
+
+def test_a_network_may_draw_from_its_own_generator():
+    found = check_network(Drawing(), X, None)
+    assert (found.passed, found.notes) == (True, ()), str(found)
+    net = Drawing()
+    net.again = 1  # it adds up over calls
+    assert not check_network(net, X, None).passed
+
+
+def test_a_network_may_remember_others_on_purpose():
+    class Annealed(Drawing):
+        def loss(self, x, t):
+            self.count = getattr(self, "count", 0) + 1
+            self.scale = 1 + 1 / self.count
+            return super().loss(x, t)
+
+    found = check_network(Annealed(), X, None)
+    assert found.passed, str(found)
+    assert "loss gives something else on an object that was used before" in found.notes
+
+
+class Steps(Drawing):
+    """It writes into its parameters."""
+
+    def gradient(self, x, t):
+        found = super().gradient(x, t)
+        self.params["W"] -= 0.1 * found["W"]
+        return found
+
+
+class Stale(Drawing):
+    """It goes forward once."""
+
+    def gradient(self, x, t):
+        if not self.uses:
+            super().gradient(x, t)
+        self.uses = 1
+        return {"W": 2 * self.x.T @ self.z}
+
+
+@pytest.mark.parametrize("kind", [Steps, Stale])
+def test_a_network_that_is_spoilt_by_use_fails(kind):
+    found = check_network(kind(), X, None)
+    assert "used before, at another point" in str(found)
+
+
+@pytest.mark.parametrize("scale", [2.0, 2, np.array(2.0)])
+def test_what_stands_beside_its_gradient_and_not_in_params_is_a_fault(scale):
+    net = Drawing()
+    net.scale = scale
+    found = check_network(net, X, None, probes=[])
+    assert not found.passed
+    (said,) = found.faults
+    assert said.startswith("scale moves the loss, and is not compared: it is not in params; put it there as")
+    assert said.endswith("and dscale in what gradient returns")
+
+
+def test_what_a_layer_inside_holds_and_params_lacks_is_a_note():
+    class Frozen(MultiLayerNet):
+        def __init__(self):
+            super().__init__((3, 3), decay=0)
+            self.frozen = self.params.pop("W1")
+
+        def gradient(self, x, t):
+            self.params["W1"] = self.frozen
+            found = super().gradient(x, t)
+            del self.params["W1"]
+            return {"b1": found["b1"]}
+
+        def loss(self, x, t, train_flg=False):
+            return self.last.forward(self.predict(x, train_flg), t)
+
+    found = check_network(Frozen(), X, T, probes=[])
+    assert found.passed, str(found)
+    assert "frozen moves the loss, and is not compared: it is not in params" in found.notes

@@ -1,5 +1,7 @@
 """check_layer finds parameters and their gradients wherever a layer holds them, and one mistake there."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -517,10 +519,10 @@ class Unknown(Of):
 
     def __init__(self, w, b):
         self.kept, self.names = {"w": [w], "b": b, "c": b.copy()}, ["1"]
-        self._mean = np.ones(2)
+        self._running_mean = np.ones(2)
 
     def hold(self):
-        return self.kept["w"][0], self.kept["b"] + self.kept["c"] + self._mean
+        return self.kept["w"][0], self.kept["b"] + self.kept["c"] + self._running_mean
 
     def leave(self, dw, db):
         self.first_gradient, self.my_grad_c = dw, db
@@ -533,7 +535,7 @@ def test_what_moves_the_result_inside_of_containers_is_named():
     assert b.startswith("kept['b'] moves the result and is not compared: put it in params and its gradient")
     assert c.startswith("kept['c'] moves the result and is not compared: is my_grad_c its gradient?")
     assert w.startswith("kept['w'][0] moves the result and is not compared: is first_gradient its gradient?")
-    assert "_mean is taken for what the layer collects, and is not compared" in found.notes
+    assert "_running_mean is taken for what the layer collects, and is not compared" in found.notes
     told = check_layer(Unknown(W, B), X, probes=[], constants=["kept"]).faults
     assert not any("moves the result" in fault for fault in told)
 
@@ -549,3 +551,131 @@ def test_what_forward_puts_elsewhere_is_no_parameter():
     layer.backward(np.ones((4, 2)))
     found = check_layer(layer, X)
     assert (found.passed, list(found.rows["argument"])) == (True, ["x", "w", "b"]), str(found)
+
+
+class Plain(Of):
+    """x * a + b, of what is no array; `wrong` doubles the gradient of a."""
+
+    def __init__(self, a, b, leave=float):
+        self.a, self.b, self.da, self.db = a, b, leave(0), leave(0)
+        self.eps, self.momentum, self.axis, self.dt = 1e-7, 0.5, 0, 0.01  # of these there are no gradients
+        self.kind = leave
+
+    def forward(self, x):
+        self.x = x
+        return (x + self.dt) * self.a + self.b + self.eps
+
+    def backward(self, dout):
+        self.da = self.kind((2 if self.wrong else 1) * np.sum(dout * (self.x + self.dt)))
+        self.db = self.kind(np.sum(dout))
+        return dout * self.a
+
+
+@pytest.mark.parametrize("leave", [np.copy, float])
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_a_number_beside_its_gradient_is_a_parameter(kind, leave):
+    found = check_layer(Plain(kind(0.5), 0.5, leave), X, probes=[])
+    assert (found.passed, found.faults) == (True, ()), str(found)
+    assert list(found.rows["argument"]) == ["x", "a", "b"]
+    layer = Plain(kind(0.5), 0.5, leave)
+    layer.wrong = True
+    found = check_layer(layer, X, probes=[])
+    assert [part.name for part in found.parts if not part.passes] == ["a"], str(found)
+
+
+class PlainW(Of):
+    """Its weights are no array, or one of integers."""
+
+    def hold(self):
+        return np.array(self.w), self.b
+
+
+class InObjects(InLists):
+    """Arrays of several shapes in an array of objects."""
+
+    def __init__(self, w, b):
+        self.weights = np.empty(2, object)
+        self.weights[:] = w, b
+
+    def leave(self, dw, db):
+        self.dweights = np.empty(2, object)
+        self.dweights[:] = dw, db
+
+
+class InNested(Of):
+    def __init__(self, w, b):
+        self.params, self.grads = {"q": {"w": w}, "r": [(b,)]}, {}
+
+    def hold(self):
+        return self.params["q"]["w"], self.params["r"][0][0]
+
+    def leave(self, dw, db):
+        self.grads = {"q": {"w": dw}, "r": [(db,)]}
+
+
+class IntegerInParams(InTuples):
+    def __init__(self, w, b):
+        super().__init__(w, b)
+        self.params, self.grads = {"w": w, "b": 1}, {}
+
+    def hold(self):
+        return self.params["w"], self.params["b"]
+
+    def leave(self, dw, db):
+        self.grads = {"w": dw, "b": np.sum(db)}
+
+
+class PublicGradients(Private):
+    leave = Of.leave
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (PlainW(W.tolist(), B), "w is a list and is not compared with dw: make it a floating array"),
+        (PlainW(np.ones((3, 2), int), B), "w is an array of int64 and is not compared with dw: make it"),
+        (IntegerInParams(W, B), "params['b'] is an int and is not compared with grads['b']: make it"),
+    ],
+)
+def test_what_is_no_floating_array_beside_its_gradient_is_named(layer, said):
+    found = check_layer(layer, X, probes=[])
+    assert not found.passed
+    assert found.faults[0].startswith(said)
+    name = said.split(" ", 1)[0]
+    assert check_layer(layer, X, probes=[], constants=[name]).passed
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (InObjects, ["weights[0]", "weights[1]"]),
+        (InNested, ["params['q']['w']", "params['r'][0][0]"]),
+        (PublicGradients, ["_w", "_b"]),
+    ],
+)
+def test_parameters_in_more_containers_and_private_ones_are_compared(kind, names):
+    found = check_layer(kind(W, B), X, probes=[])
+    assert (found.passed, list(found.rows["argument"])) == (True, ["x", *names]), str(found)
+    layer = kind(W, B)
+    layer.wrong = True
+    found = check_layer(layer, X, probes=[])
+    assert [part.name for part in found.parts if not part.passes] == names[:1], str(found)
+
+
+def test_what_is_private_and_never_written_is_not_taken_for_collected():
+    class Unnamed(Private):
+        def leave(self, dw, db):
+            self.delta = dw, db
+
+    found = check_layer(Unnamed(W, B), X, probes=[])
+    assert not found.passed
+    assert [fault.split(" ", 1)[0] for fault in found.faults] == ["_w", "_b"]
+
+
+def test_what_cannot_be_copied_is_named():
+    layer = Inside(Of(W, B))
+    layer.inner.lock = threading.Lock()
+    with pytest.raises(
+        ValueError, match=r"Inside.inner.lock is a lock, which cannot be copied .* outside of"
+    ):
+        check_layer(layer, X)
