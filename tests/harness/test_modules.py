@@ -62,6 +62,14 @@ def test_dropout_has_one_mask_in_every_run(f, x):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_bias_of_the_keys_of_attention_has_a_derivative_of_zero_whatever_the_mask(seed):
+    """Midpoints alone are 1e-30 there, and what is 0 everywhere may be computed as that."""
+    torch.manual_seed(seed)
+    found = check_gradient(block(), (DROPOUTS["transformer"][1],), probes=False)
+    assert found.verdict == "accurate", str(found)
+
+
 @pytest.mark.parametrize("more", [{"order": 2}, {"samples": 1}])
 def test_so_has_it_in_other_derivatives_and_at_other_points(more):
     assert check_gradient(lambda x: F.dropout(torch.sin(x)), (X,), **more).passed

@@ -543,7 +543,7 @@ def _to_begin_with(
     lacking = 0.0
     for x, mask, near, rough in zip(results, open_, pairs, doubles, strict=False):
         told = mask & (np.abs(near.h - rough.h) < ALIKE * np.abs(near.h))
-        if mask.any() and not told.any():
+        if (mask & ~told).any():
             return None
         lacking = max(lacking, float(np.max(np.log2(x.r[told] / np.abs(near.h[told])), initial=0.0)))
     if np.isnan(lacking):

@@ -128,7 +128,7 @@ def _by_plan(
     nothing = [_nothing(t, kind) for t, kind in zip(here, formats, strict=True)]
     whole = Changes.none(here, hulls, nothing)
     few_bits = all(f.digits <= ROUGH_DIGITS for f in formats)
-    ways = [How.ROUGH, How.PAIRS, How.POINTS] if few_bits else [How.PAIRS, How.POINTS]
+    ways = [How.ROUGH, How.PAIRS] if few_bits else [How.PAIRS]
     if any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
         ways = [How.DOUBLES, How.POINTS, How.PAIRS] if few_bits else [How.POINTS, How.PAIRS]
     if any(t.kinks for t in truth):
@@ -160,6 +160,7 @@ def _by_plan(
         """Those of a block; None where something is not decided, or but pairs do not tell everything."""
         around = Changes.none(block.made(here), block.made(hulls), nothing)
         given = block.given(numbers)
+        zero_here = [mask.copy() for mask in around.zero]
         first_one = near() if how in POINTS else []
         if first_one is None:
             return None
@@ -177,6 +178,8 @@ def _by_plan(
             if first == 0:
                 around.trust(runs, block.made(first_one))
             around.add(runs[:count], [share * ulps / 2 for ulps in around.ulps(formats)] if kinks else None)
+        if how in POINTS and not all(map(np.array_equal, around.zero, zero_here)):
+            return None  # midpoints alone do not tell what is 0 everywhere
         around.see(formats, share)
         around.close(zeros(block, around.open_zeros))
         return None if around.is_open and how is not How.PAIRS else around
