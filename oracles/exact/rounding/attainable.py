@@ -129,7 +129,7 @@ def _by_plan(
     whole = Changes.none(here, hulls, nothing)
     few_bits = all(f.digits <= ROUGH_DIGITS for f in formats)
     ways = [How.ROUGH, How.PAIRS] if few_bits else [How.PAIRS]
-    if any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
+    if seeds and any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
         ways = [How.DOUBLES, How.POINTS, How.PAIRS] if few_bits else [How.POINTS, How.PAIRS]
     if any(t.kinks for t in truth):
         ways = [How.PAIRS]
@@ -160,10 +160,10 @@ def _by_plan(
         """Those of a block; None where something is not decided, or but pairs do not tell everything."""
         around = Changes.none(block.made(here), block.made(hulls), nothing)
         given = block.given(numbers)
-        zero_here = [mask.copy() for mask in around.zero]
         first_one = near() if how in POINTS else []
         if first_one is None:
             return None
+        zero_here = [mask.copy() for mask in around.zero] if how in POINTS else []
         own = block.given([halves.get(i, x) for i, x in enumerate(numbers)])
         moving = {i: _both(given[i], own[i]) for i in halves}
         size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)

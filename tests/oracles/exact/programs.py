@@ -192,6 +192,22 @@ def build(function: Callable[..., Var], points: tuple[Array, ...]) -> Program:
     return builder.program([function(*(builder.input(p.shape, "float64") for p in points))])
 
 
+TURNED = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]  # sums of sizes of about 2
+
+
+def turning(steps: int) -> Callable[[Var], Var]:
+    """A recurrence of six numbers: balls grow by about 2 each step, and what they hold does not."""
+
+    def function(x: Var) -> Var:
+        w, h = x.builder.constant(TURNED.astype(x.dtype)), x
+        for _ in range(steps):
+            turned = linear_algebra.matmul(arrays.reshape(h, (1, 6)), w)
+            h = taylor.scalar("sin", arrays.reshape(turned, (6,)) * 0.01) * 100.0
+        return h
+
+    return function
+
+
 def along(sample: Sample, directions: tuple[Array, ...]) -> Program:
     """The program of s(t) = f(x + t d), t a scalar."""
     builder = Builder()

@@ -22,9 +22,9 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
-from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.rounding import attainable as module
 from oracles.exact.rounding.attainable import Changes, Nearby, attainable
+from tests.oracles.exact.programs import turning
 from tests.oracles.exact.test_rounding import DTYPES, build
 
 BITS = 128
@@ -174,17 +174,6 @@ def test_53_bits_tell_what_float32_allows_and_106_the_rest(ways, function, dtype
     assert np.array_equal(zero, none)
 
 
-WEIGHTS = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]  # sums of sizes of about 2
-
-
-def recurrence(x):
-    """Balls grow along it by about 2 each step, and what they hold does not."""
-    w, h = x.builder.constant(WEIGHTS.astype(x.dtype)), x
-    for _ in range(100):
-        h = taylor.scalar("sin", arrays.reshape(matmul(arrays.reshape(h, (1, 6)), w), (6,)) * 0.01) * 100.0
-    return h
-
-
 @pytest.fixture
 def asked(monkeypatch):
     """At which points Arb was asked."""
@@ -197,11 +186,11 @@ def asked(monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_along_a_recurrence_midpoints_alone_tell_it_where_arb_confirms_them(ways, asked, dtype):
     x, ct = array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6], dtype), array([1.0, -0.5, 2.0, 1.0, 0.5, 0.25], dtype)
-    quick, zero = spread(recurrence, [x], ct)
+    quick, zero = spread(turning(100), [x], ct)
     assert set(ways) == {How.DOUBLES if dtype == "float32" else How.POINTS}
     assert len(asked) == 1
     with library.without():
-        slow, none = spread(recurrence, [x], ct)
+        slow, none = spread(turning(100), [x], ct)
     assert len(asked) == 17
     assert np.allclose(quick, slow, rtol=0.005, atol=0)
     assert np.array_equal(zero, none)
@@ -216,10 +205,18 @@ def test_midpoints_alone_that_arb_does_not_confirm_are_not_believed(ways, monkey
 
     monkeypatch.setattr(Changes, "trust", elsewhere)
     x, ct = array([0.3, 0.7, -1.5, 0.2, -0.1, 0.6]), array([1.0, -0.5, 2.0, 1.0, 0.5, 0.25])
-    found, _ = spread(recurrence, [x], ct)
+    found, _ = spread(turning(100), [x], ct)
     assert list(dict.fromkeys(ways)) == [How.DOUBLES, How.POINTS, How.PAIRS]
     with library.without():
-        assert np.allclose(found, spread(recurrence, [x], ct)[0], rtol=1e-9, atol=0)  # element by element
+        assert np.allclose(found, spread(turning(100), [x], ct)[0], rtol=1e-9, atol=0)  # element by element
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_nothing_moves_no_point_nearby_is_asked(dtype):
+    program = build(lambda x: x * x, np.zeros(0, dtype))
+    truth = [Enclosure(b, BITS) for b in evaluate(program, [np.zeros(0)], BITS)]
+    (a,), _ = attainable(program, [np.zeros(0)], [0], truth)
+    assert a.shape == (0,)
 
 
 def test_running_out_of_work_is_not_taken_for_precision():

@@ -20,15 +20,14 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import orders, sorting
 from oracles.exact.program.primitives.arithmetic import convert
-from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import index, reduce_sum
 from oracles.exact.program.primitives.choices import compare, select
-from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sorting import sort
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder
 from oracles.exact.program.scalars import SCALARS, Scalar
-from tests.oracles.exact.programs import build
+from tests.oracles.exact.programs import build, turning
 
 
 def value(function, *points, bits=128, limits=Limits()) -> Enclosure:  # noqa: B008 - frozen
@@ -403,22 +402,6 @@ def test_at_a_kink_the_results_are_left_out():
     parts, values = derived(build(fn.absolute, (x,)), vjp, [x], [np.ones(2)], [0], 128, Limits())
     assert parts[0].kinks
     assert values is None
-
-
-TURNED = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0]
-
-
-def turning(steps):
-    """A recurrence along which balls grow by about 2 each step, and what they hold does not."""
-
-    def function(x):
-        h = x
-        for _ in range(steps):
-            h = scalar("sin", reshape(matmul(reshape(h, (1, 6)), x.builder.constant(TURNED)), (6,)) * 0.01)
-            h = h * 100.0
-        return h
-
-    return function
 
 
 def precisions(monkeypatch, function, x):
