@@ -79,6 +79,12 @@ class Side(NamedTuple):
     data: Mapping[int, str]
     ran: Program | None = None
 
+    @property
+    def running(self) -> tuple[Program, Sequence[Array]]:
+        """What runs of it, and its inputs."""
+        program = self.ran or self.program
+        return program, self.inputs[: len(program.inputs)]
+
 
 class Comparison:
     """Two programs of the same outputs, element by element.
@@ -154,10 +160,7 @@ class Comparison:
         if not all(map(_are_near, self._own.outputs, self._true, self.agrees)):
             return
         own, spec = self._own, self._spec
-        both = [
-            absorbed(s.ran or s.program, s.inputs[: len((s.ran or s.program).inputs)], BITS)
-            for s in (own, spec)
-        ]
+        both = [absorbed(*side.running, BITS) for side in (own, spec)]
         if not any(both):
             return
         programs = [

@@ -159,8 +159,18 @@ class Contents:
             if isinstance(part, np.random.Generator | np.random.RandomState | random.Random)
         ]
 
-    def rewind(self, ran: Any) -> None:
-        """Let what draws numbers in a copy that has run draw the same again."""
+    def floats(self, ran: Any) -> dict[Place, float]:
+        """Python's floats in a copy that has run, where they are those of the object."""
+        return {
+            place: number
+            for place, number in parts(ran, numbers=True)
+            if type(number) is float and number == read(self.thing, place)
+        }
+
+    def rewind(self, ran: Any, seed: int) -> None:
+        """Let what draws numbers draw the same again: by the seed, and what a copy that has run holds."""
+        np.random.seed(seed)  # noqa: NPY002 - layers draw from it
+        random.seed(seed)
         for place, own in self._chance:
             drawn = read(ran, place)
             if type(drawn) is not type(own):

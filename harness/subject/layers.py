@@ -7,7 +7,6 @@ what it was, and the seed is reset before every forward, so that Dropout draws t
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -147,10 +146,8 @@ class Layer:
         put = {
             place for place in start.arrays if place in written or read(ran, place) is not start.arrays[place]
         }
-        candidates |= {
-            id(part) for place, part in parts(ran, numbers=True)
-            if type(part) is float and part == read(self.layer, place) and not _is_among(place, constants)
-        }  # fmt: skip
+        floats = self._contents.floats(ran)
+        candidates |= {id(n) for place, n in floats.items() if not _is_among(place, constants)}
         found = self._backward(ran, _ones(out))
         after = Contents(ran)
 
@@ -316,11 +313,7 @@ class Layer:
 
     def _moves(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
         """Whether forward gives something else where arrays have other numbers."""
-        try:
-            with np.errstate(all="ignore"):
-                return not is_same(self._run(self._contents.copied(new), inputs), out)
-        except Exception:  # with numbers that nobody gave it, it may do anything
-            return False
+        return moving.differs(lambda: self._run(self._contents.copied(new), inputs), out)
 
     def _see_what_moves(self, inputs: Sequence[Array]) -> None:
         """Which parameters move the result, here or where all have other numbers; and only in the copies."""
@@ -469,9 +462,7 @@ class Layer:
         return layer
 
     def _run(self, layer: Any, inputs: Sequence[Any]) -> Any:
-        np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
-        random.seed(self.seed)
-        self._contents.rewind(layer)
+        self._contents.rewind(layer, self.seed)
         own = tuple(x.copy() for x in inputs)
         out = layer.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
         for given, x in zip(own, inputs, strict=True):

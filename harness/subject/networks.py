@@ -7,18 +7,18 @@ network itself stays what it was. The seed is reset before each run, so that Dro
 from __future__ import annotations
 
 import inspect
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, changed, identity, parts, read, said
+from harness.subject.contents import Contents, changed, identity, read, said
 from harness.subject.derivative import Array
 from harness.subject.layers import Call
 from harness.subject.moving import (
     OUTSIDE,
+    differs,
     instead,
     is_same,
     is_trained,
@@ -129,9 +129,7 @@ class Network:
         still = {identity(array): np.copy for array in own}
         arrays = {place: array for place, array in self._contents.arrays.items() if id(array) not in known}
         held = {id(read(ran, place)) for place in arrays}
-        held |= {
-            id(n) for place, n in parts(ran, numbers=True) if type(n) is float and n == read(self.net, place)
-        }
+        held |= set(map(id, self._contents.floats(ran).values()))
         beside = {p.place: p.gradients[0] for p in paired(ran, held)} | dict(no_arrays(ran))
         places = [
             place for place, array in arrays.items()
@@ -154,11 +152,7 @@ class Network:
                 self.notes[told] = None
 
     def _moves(self, x: Any, out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
-        try:
-            with np.errstate(all="ignore"):
-                return not is_same(self._run(self._contents.copied(new), "loss", x), out)
-        except Exception:  # with numbers that nobody gave it, it may do anything
-            return False
+        return differs(lambda: self._run(self._contents.copied(new), "loss", x), out)
 
     def _gone_through(self, x: Any, parameters: Sequence[Any]) -> Any:
         return self.forward(x, *parameters), self.backward(1, x, *parameters)
@@ -226,9 +220,7 @@ class Network:
         return tuple(map(found.get, self.names))
 
     def _run(self, net: Any, method: str, x: Any) -> Any:
-        np.random.seed(self.seed)  # noqa: NPY002 - the layers draw from it
-        random.seed(self.seed)
-        self._contents.rewind(net)
+        self._contents.rewind(net, self.seed)
         options = self.options if method == "loss" else self._gradient_options
         own = x.copy()
         found = getattr(net, method)(own, self.target, **options)

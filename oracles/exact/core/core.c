@@ -553,6 +553,8 @@ static int elementwise(const instruction *q, double *arena) {
       w = load(arena, &q->in[q->op == SELECT ? 2 : 3], q->cols, start, count, &bz);
     }
 #define RISING(code, name) case code: name##_all(count, x, h, l, r); by_ends(count, x, name##_all, 0, h, l, r); break;
+#define RISING_ENDLESS(code, name) case code: name##_all(count, x, h, l, r); \
+  by_ends(count, x, name##_all, 0, h, l, r); endless_of_two(count, x, x, h, l, r); break;
 #define RISING_OR_FALLING(name) RISING(OF_##name, name)
 #define WAVE(name) case OF_##name: name##_all(count, x, h, l, r); by_size(count, x, h, l, r); break;
     switch (q->op) {
@@ -577,10 +579,10 @@ static int elementwise(const instruction *q, double *arena) {
       case ABS: magnitudes(count, x, h, l, r); break;
       case LARGER: larger_ones(count, x, y, h, l, r); break;
       case SMALLER: smaller_ones(count, x, y, h, l, r); break;
-      case EXP: exp_all(count, x, h, l, r); by_ends(count, x, exp_all, 0, h, l, r); endless_of_two(count, x, x, h, l, r); break;
+      RISING_ENDLESS(EXP, exp)
       case LOG: log_all(count, x, h, l, r); by_ends(count, x, log_all, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
       case SQRT: roots(count, x, h, l, r); by_ends(count, x, roots, 1, h, l, r); endless_below(count, x, x, h, l, r); break;
-      case TANH: tanh_all(count, x, h, l, r); by_ends(count, x, tanh_all, 0, h, l, r); endless_of_two(count, x, x, h, l, r); break;
+      RISING_ENDLESS(TANH, tanh)
       case SELECT:
         for (int64_t i = 0; i < count; i++) {
           ball one = get(u, i), other = get(w, i), z = p[i] == OPEN ? hull(one, other) : p[i] ? one : other;

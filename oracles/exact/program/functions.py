@@ -92,6 +92,11 @@ def minimum(x: Operand, y: Operand) -> Var:
     return _builder_of(x, y).elementwise("minimum", x, y)
 
 
+def moved_by(x: Var, step: Operand, to: Var) -> Var:
+    """x and a step towards a number that stays, as nextafter takes it; at that number it stays."""
+    return select(compare("ne", x, to), x + step, detach(x))
+
+
 def clamp(x: Var, low: Operand | None, high: Operand | None) -> Var:
     """x, not below `low` and then not above `high`."""
     x = x if low is None else maximum(x, low)

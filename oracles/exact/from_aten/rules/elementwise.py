@@ -214,7 +214,7 @@ def _nextafter(call: OperatorCall, x: Var, y: Var) -> Var:
     """x and the step that this run took towards y, which stays; torch holds it where there is none."""
     before, after = (numbers(t).astype(np.float64) for t in (call.args[0], call.results[0]))
     there = call.recorder.broadcast(detach(y), call.shape)
-    return select(compare("ne", x, there), x + call.constant(after - before), detach(x))
+    return f.moved_by(x, call.constant(after - before), there)
 
 
 def _logical(name: str) -> Rule:

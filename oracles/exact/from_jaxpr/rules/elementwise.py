@@ -188,7 +188,7 @@ def _nextafter(call: Eqn, x: Var, y: Var) -> Var:
     step = np.nextafter(before, to).astype(np.float64) - before
     if not np.isfinite(step).all():
         raise Unsupported("nextafter of a number that is not known")
-    return select(compare("ne", x, detach(y)), x + constant(call.recorder, step, call.dtype), detach(x))
+    return f.moved_by(x, constant(call.recorder, step, call.dtype), detach(y))
 
 
 def _reduce_precision(call: Eqn, x: Var) -> Var:
