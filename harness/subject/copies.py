@@ -1,0 +1,129 @@
+"""Copies of a layer, in which whatever is asked of it runs, so that the layer itself stays what it was."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+
+from harness.subject.contents import Contents, identity, is_floating, read
+from harness.subject.derivative import Array
+from harness.subject.moving import differs, instead, writable, zeros
+from harness.subject.pairs import Parameter
+from oracles.exact.from_numpy.array import TracedArray
+
+CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
+
+
+class Copies:
+    """A layer, what its forward takes beside the inputs, and what is known of the arrays that it holds.
+
+    Attributes:
+        layer: The user's object, or a copy of it in which the first forward has made the parameters.
+        contents: What it holds.
+        target: What a loss layer compares with, None for other layers.
+        options: More arguments for forward, such as train_flg.
+        seed: Set before every forward.
+        parameters: Those that were found, in the order of the gradients.
+        gradients: The arrays that are nothing but gradients: 0 in each new copy.
+        written: The arrays that a run writes into: these take recorded numbers while one is recorded.
+        clears: Whether it has what clears its gradients.
+        cleared: Whether that is called for each new copy.
+        notes: What was seen on the way and is not wrong.
+    """
+
+    def __init__(self, layer: Any, target: Any, options: dict[str, Any], seed: int) -> None:
+        """Of a layer that has not run yet."""
+        self.layer, self.target, self.options, self.seed = layer, target, options, seed
+        self.contents = Contents(layer)
+        self.parameters: list[Parameter] = []
+        self.gradients: list[Array] = []
+        self.written: list[Array] = []
+        self.clears = any(callable(getattr(layer, name, None)) for name in CLEARING)
+        self.cleared = self.clears
+        self.notes: dict[str, None] = {}
+
+    def replace(self, layer: Any) -> None:
+        """Go on with this object in the place of the layer."""
+        self.layer, self.contents = layer, Contents(layer)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """The parameters that are arrays."""
+        return [array for p in self.parameters if is_floating(array := read(self.layer, p.place))]
+
+    @property
+    def numbers(self) -> list[Array]:
+        """The parameters' numbers."""
+        return [np.array(read(self.layer, parameter.place)) for parameter in self.parameters]
+
+    def new(self, inputs: Sequence[Any] = (), parameters: Sequence[Any] = ()) -> Any:
+        """A copy with these parameters, its gradients 0; what it writes into can be recorded."""
+        others: dict[int, Callable[[Array], Any]] = {}
+        if any(type(array) is TracedArray for array in (*inputs, *parameters)):
+            others |= {identity(array): writable for array in self.written}
+        others |= {identity(array): zeros for array in self.gradients}
+        pairs = list(zip(self.parameters, parameters, strict=False))
+        for parameter, value in pairs:
+            others[identity(read(self.layer, parameter.place))] = partial(instead, value)
+        copy = self.contents.copied(others)
+        for parameter, value in pairs:
+            if not is_floating(read(self.layer, parameter.place)):  # a number, which has no identity
+                parameter.place[-1].put(read(copy, parameter.place[:-1]), value.copy())
+        if self.cleared:
+            clear(copy)
+        return copy
+
+    def run(self, copy: Any, inputs: Sequence[Any]) -> Any:
+        """Its forward, from the seed."""
+        self.contents.rewind(copy, self.seed)
+        own = tuple(x.copy() for x in inputs)
+        out = copy.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
+        for given, x in zip(own, inputs, strict=True):
+            if type(given) is not TracedArray and not np.array_equal(given, x, equal_nan=True):
+                self.notes["forward writes into x; that is the caller's array"] = None
+        return out
+
+    def move(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
+        """Whether forward gives something else than `out` where these arrays have other numbers."""
+        return differs(lambda: self.run(self.contents.copied(new), inputs), out)
+
+    def gradient(self, copy: Any, parameter: Parameter) -> Any:
+        """What backward left for a parameter; of several arrays the sum."""
+        each = {id(g): g for place in parameter.gradients if (g := read(copy, place)) is not None}
+        if not each:
+            return None
+        found = reduce(lambda one, other: one + other, each.values())
+        return found.copy() if self.clears and hasattr(found, "copy") else found
+
+
+def pull(copy: Any, dout: Any) -> Any:
+    """Call its backward, with the cotangents of several results one by one where it takes them so."""
+    if isinstance(dout, tuple) and _takes(copy.backward, len(dout)):
+        return copy.backward(*dout)
+    return copy.backward(dout)
+
+
+def clear(copy: Any) -> None:
+    """Call what clears its gradients, as a loop of training does."""
+    for each in filter(callable, (getattr(copy, name, None) for name in CLEARING)):
+        each()
+
+
+def ones(out: Any) -> Any:
+    """The cotangent of ones; 1 of a loss."""
+    if isinstance(out, tuple):
+        return tuple(map(ones, out))
+    return 1 if np.ndim(out) == 0 else np.ones_like(out)
+
+
+def _takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,306 @@
+"""What a layer's parameters are, where their gradients are left, and what moves the result beside them.
+
+One run of forward and backward tells: parameters stand beside what backward has left, or in `params`. What
+else moves the result, or looks like a gradient, is a fault: it would not be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.subject import moving
+from harness.subject.contents import (
+    Attribute,
+    Contents,
+    Place,
+    changed,
+    identity,
+    is_floating,
+    overlapping,
+    read,
+    said,
+)
+from harness.subject.copies import Copies, ones, pull
+from harness.subject.derivative import Array
+from harness.subject.moving import moved
+from harness.subject.pairs import (
+    LOOKS_LIKE_A_GRADIENT,
+    PARAMETERS,
+    Parameter,
+    collected,
+    leaves,
+    listed,
+    lists,
+    name_of,
+    no_arrays,
+    paired,
+)
+from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the first run of a layer has shown, beside what it has told its copies.
+
+    Attributes:
+        is_loss: Whether it returns a single number; then backward may ignore dout.
+        is_data: Whether backward returns nothing for the input of a loss, which is then taken for data.
+        faults: What moves the result, or looks like a gradient, and is not compared.
+    """
+
+    is_loss: bool
+    is_data: bool
+    faults: tuple[str, ...]
+
+
+class Finding:
+    """One look at a layer, at these inputs.
+
+    Attributes:
+        copies: The layer; what is found is told them.
+        inputs: What forward takes.
+        constants: Places that the user says are no parameters.
+    """
+
+    def __init__(self, copies: Copies, inputs: Sequence[Array], constants: set[str]) -> None:
+        """Nothing runs yet."""
+        self.copies, self.inputs, self.constants = copies, inputs, constants
+        self._lists = lists(copies.layer)
+
+    def look(self) -> Seen:
+        """Run once, and see what the parameters are, where their gradients are left, and what else moves.
+
+        Raises:
+            ValueError: A gradient has no parameter, a parameter has a dtype that is not allowed, or backward
+                returns more gradients than there are inputs.
+        """
+        copies = self.copies
+        copies.cleared = copies.clears and self._can_be_cleared()
+        self._initialise()
+        ran = copies.new()
+        start = Contents(ran)
+        before = start.numbers()
+        out = copies.run(ran, self.inputs)
+        forward = Contents(ran)
+        between = forward.numbers()
+        candidates, put = self._candidates(ran, start, changed(start, before), out)
+        found = pull(ran, ones(out))
+        after = Contents(ran)
+        self._refuse_other_returns(found)
+        copies.written = [
+            array for place in changed(start, before) if is_floating(array := read(copies.layer, place))
+        ]
+
+        def is_trained(place: Place, gradient: Place) -> bool:
+            return moving.is_trained(
+                copies.contents, ran, place, gradient, lambda own: copies.run(own, self.inputs), out
+            )
+
+        copies.parameters = self._parameters(ran, candidates, is_trained)
+        self._refuse_dtypes()
+        for parameter in copies.parameters:
+            if len(parameter.gradients) > 1:
+                copies.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
+        left = {place for parameter in copies.parameters for place in parameter.gradients}
+        own = list(map(id, copies.arrays))
+        copies.gradients = [
+            array for place in left
+            if is_floating(array := read(copies.layer, place)) and id(array) not in own
+        ]  # fmt: skip
+        copies.contents.apart(copies.arrays)
+        old = {id(array) for place, array in forward.arrays.items()} - {
+            id(forward.arrays[place]) for place in changed(forward, between)
+        }
+        old |= {id(read(ran, place)) for place in left}
+        new = {place: array for place, array in after.arrays.items() if id(array) not in old}
+        faults = []
+        for place, gradient in no_arrays(ran):
+            if not self._is_constant(place) and is_trained(place, gradient):
+                new.pop(gradient, None)
+                faults.append(
+                    f"{said(place)} is {_kind(read(ran, place))} and is not compared with {said(gradient)}: "
+                    "make it a floating array, or, if it is a constant, name it in "
+                    f"constants=[{said(place)!r}]"
+                )
+        faults += self._not_compared(out, new, put)
+        is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
+        return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(faults))
+
+    # -- before the run -----------------------------------------------------------------------------------
+
+    def _can_be_cleared(self) -> bool:
+        """Whether its gradients can be cleared before its first backward."""
+        with suppress(Exception):
+            ran = self.copies.new()
+            pull(ran, ones(self.copies.run(ran, self.inputs)))
+            return True
+        return False
+
+    def _initialise(self) -> None:
+        """Go on with a copy that has run where the first forward makes the parameters."""
+        copies = self.copies
+        ran = copies.new()
+        start = Contents(ran)
+        out = copies.run(ran, self.inputs)
+        forward = Contents(ran)
+        made = {*map(id, forward.arrays.values())} - {*map(id, start.arrays.values())}
+        pull(ran, ones(out))
+        with suppress(ValueError):  # which is raised where they are looked for
+            found = [(p.place, read(ran, p.place)) for p in (*listed(ran), *paired(ran, made))]
+            new = [(place, array) for place, array in found if id(array) in made]
+            if new and copies.run(ran, self.inputs) is not None and any(read(ran, p) is a for p, a in new):
+                layer = copies.new()
+                copies.run(layer, self.inputs)
+                copies.replace(layer)
+
+    # -- the parameters -----------------------------------------------------------------------------------
+
+    def _candidates(
+        self, ran: Any, start: Contents, written: set[Place], out: Any
+    ) -> tuple[set[int], set[Place]]:
+        """What may be a parameter, by identity, once forward has run; and the places where forward has put
+        something."""
+        found = {
+            id(now) for place, array in start.arrays.items()
+            if is_floating(now := read(ran, place)) and not self._is_constant(place)
+            and ((now is array and place not in written) or self._is_moved_on(out, place))
+        }  # fmt: skip
+        floats = self.copies.contents.floats(ran)
+        found |= {id(number) for place, number in floats.items() if not self._is_constant(place)}
+        put = {
+            place for place in start.arrays if place in written or read(ran, place) is not start.arrays[place]
+        }
+        return found, put
+
+    def _is_moved_on(self, out: Any, place: Place) -> bool:
+        """Whether what forward puts other numbers in, as in a state, is a parameter all the same.
+
+        Where the parameters are listed it is none; where they are not, it may be if it moves the result.
+        """
+        array = read(self.copies.layer, place)
+        return (
+            not self._lists
+            and is_floating(array)
+            and self.copies.move(self.inputs, out, {identity(array): moved})
+        )
+
+    def _parameters(
+        self, ran: Any, candidates: set[int], is_trained: Callable[[Place, Place], bool]
+    ) -> list[Parameter]:
+        """Those that the layer lists, and those beside their gradients that it does not."""
+        more = []
+        for p in paired(ran, candidates):
+            own, left = read(ran, p.place), [read(ran, place) for place in p.gradients]
+            if is_floating(own) and all(map(is_floating, left)):
+                more.append(p)
+            elif is_trained(p.place, p.gradients[0]):
+                if all(np.size(gradient) == 1 for gradient in left):
+                    more.append(p)
+                else:
+                    told = f"{p.name} is not compared: it is one number, and {said(p.gradients[0])} has more"
+                    self.copies.notes[told] = None
+        try:
+            first = [
+                p for p in listed(ran) if p.name not in self.constants and not self._is_constant(p.place)
+            ]
+        except ValueError:
+            held = leaves(getattr(ran, PARAMETERS)).values()
+            if not {id(array) for array in held} <= {id(read(ran, p.place)) for p in more}:
+                raise
+            first = []  # of its layers, which keep the gradients
+        taken = [array for p in first if is_floating(array := read(ran, p.place))]
+        places = {p.place for p in first}
+        return [
+            *first,
+            *(
+                p for p in more
+                if p.place not in places
+                and not any(overlapping(read(ran, p.place), array) for array in taken)
+            ),
+        ]  # fmt: skip
+
+    def _refuse_dtypes(self) -> None:
+        for parameter, numbers in zip(self.copies.parameters, self.copies.numbers, strict=True):
+            if numbers.dtype.name not in FLOATS:
+                allowed = ", ".join(sorted(FLOATS))
+                raise ValueError(f"{parameter.name} is {numbers.dtype}; allowed are arrays of {allowed}")
+
+    def _refuse_other_returns(self, found: Any) -> None:
+        if len(self.inputs) == 1 and isinstance(found, tuple | list) and len(found) > 1:
+            raise ValueError(
+                f"{type(self.copies.layer).__name__}.backward returns {len(found)} gradients for one input: "
+                "pass the inputs of forward as a tuple, (x, h), and leave the gradients of parameters in "
+                "attributes such as dW"
+            )
+
+    # -- what is left -------------------------------------------------------------------------------------
+
+    def _not_compared(self, out: Any, left: Mapping[Place, Array], put: set[Place]) -> Iterator[str]:
+        """What moves the result and has no gradient; and gradients that backward left of nothing known."""
+        copies, notes = self.copies, self.copies.notes
+        left = {place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))}
+        compared = {identity(array) for array in (*copies.arrays, *copies.gradients, *copies.written)}
+        still = {identity(array): np.copy for array in copies.arrays}
+        movers = [
+            (place, array) for place, array in copies.contents.arrays.items()
+            if isinstance(array, np.ndarray) and identity(array) not in compared and place not in left
+            and not self._is_constant(place)
+            and copies.move(self.inputs, out, {identity(array): moved, **still})
+        ]  # fmt: skip
+        for place, _ in movers:
+            if collected(place, put):
+                notes[f"{said(place)} is taken for what the layer collects, and is not compared"] = None
+            elif self._lists:
+                notes[f"{said(place)} moves the result, and is not compared: it is not in params"] = None
+        if self._lists:
+            return
+        movers = [(place, array) for place, array in movers if not collected(place, put)]
+        for (place, _), hint in zip(movers, _hints(movers, left), strict=True):
+            name, own = said(place), f"d{name_of(place)}"
+            both = "put both in params and grads"
+            asked = f"leave its gradient in {own}, {both}"
+            if hint:
+                asked = f"is {said(hint)} its gradient? Call that {own}, {both}"
+                del left[hint]
+            elif not isinstance(place[-1], Attribute):
+                asked = "put it in params and its gradient in grads"
+            yield (
+                f"{name} moves the result and is not compared: {asked}, or, if it is a constant, name it in "
+                f"constants=[{name!r}]"
+            )
+        for place in left:
+            if len(place) == 1:
+                yield (
+                    f"{said(place)} looks like a gradient and is not compared: the layer has no parameter of "
+                    "that name"
+                )
+
+    def _is_constant(self, place: Place) -> bool:
+        """Whether a place, or what leads to it, is one of the constants."""
+        return any(said(place[:k]) in self.constants for k in range(1, len(place) + 1))
+
+
+def _hints(movers: Sequence[tuple[Place, Array]], left: Mapping[Place, Array]) -> list[Place | None]:
+    """Which gradient that was left may be that of each array: of its name at best, and of its shape."""
+    free = dict(left)
+    found: list[Place | None] = [None] * len(movers)
+    for named in (True, False):
+        for k, (place, array) in enumerate(movers):
+            alike = [p for p, g in free.items() if g.shape == array.shape]
+            if named:
+                alike = [p for p in alike if name_of(place).lower() in name_of(p).lower()]
+            if found[k] is None and alike:
+                found[k] = alike[0]
+                del free[alike[0]]
+    return found
+
+
+def _kind(value: Any) -> str:
+    dtype = getattr(value, "dtype", None)
+    return f"an array of {dtype}" if isinstance(value, np.ndarray) else kind_of(value)
