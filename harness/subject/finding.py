@@ -72,6 +72,7 @@ class Finding:
         """Nothing runs yet."""
         self.copies, self.inputs, self.constants = copies, inputs, constants
         self._lists = lists(copies.layer)
+        self._faults: list[str] = []
 
     def look(self) -> Seen:
         """Run once, and see what the parameters are, where their gradients are left, and what else moves.
@@ -119,18 +120,17 @@ class Finding:
         }
         old |= {id(read(ran, place)) for place in left}
         new = {place: array for place, array in after.arrays.items() if id(array) not in old}
-        faults = []
         for place, gradient in no_arrays(ran):
             if not self._is_constant(place) and is_trained(place, gradient):
                 new.pop(gradient, None)
-                faults.append(
+                self._faults.append(
                     f"{said(place)} is {_kind(read(ran, place))} and is not compared with {said(gradient)}: "
                     "make it a floating array, or, if it is a constant, name it in "
                     f"constants=[{said(place)!r}]"
                 )
-        faults += self._not_compared(out, new, put)
+        self._faults += self._not_compared(out, new, put)
         is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
-        return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(faults))
+        return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
 
     # -- before the run -----------------------------------------------------------------------------------
 
@@ -199,12 +199,17 @@ class Finding:
             own, left = read(ran, p.place), [read(ran, place) for place in p.gradients]
             if is_floating(own) and all(map(is_floating, left)):
                 more.append(p)
+            elif self._is_constant(p.place):  # a float that is the same object as another one
+                continue
             elif is_trained(p.place, p.gradients[0]):
                 if all(np.size(gradient) == 1 for gradient in left):
                     more.append(p)
                 else:
-                    told = f"{p.name} is not compared: it is one number, and {said(p.gradients[0])} has more"
-                    self.copies.notes[told] = None
+                    shape = next(np.shape(gradient) for gradient in left if np.size(gradient) != 1)
+                    self._faults.append(
+                        f"{p.name} is one number, and {said(p.gradients[0])} has the shape {shape}: sum the "
+                        f"gradient, or, if {p.name} is a constant, name it in constants=[{p.name!r}]"
+                    )
         try:
             first = [
                 p for p in listed(ran) if p.name not in self.constants and not self._is_constant(p.place)

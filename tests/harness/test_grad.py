@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from numpy import r_
 
 from harness import assert_gradient, check_gradient, check_layer
 
@@ -27,6 +28,18 @@ def test_a_gradient_that_takes_no_cotangent_is_judged(x):
     wrong = check_gradient(loss, (x,), grad=lambda x: 2.01 * x)
     assert wrong.verdict == "wrong"
     assert IGNORES not in str(wrong)
+
+
+@pytest.mark.parametrize(("penalty", "verdict"), [
+    (lambda w: r_[0, w[1:]], "accurate"),
+    (lambda w: w, "wrong"),
+    (lambda w: np.c_[0.0, w[None, 1:]][0], "accurate"),
+])  # fmt: skip
+def test_the_penalty_that_leaves_out_the_first_weight_is_joined(penalty, verdict):
+    found = check_gradient(
+        lambda w: (np.r_[0, w[1:]] ** 2).sum() + w[0], (X,), grad=lambda w: 2 * penalty(w) + [1, 0, 0]
+    )
+    assert found.verdict == verdict
 
 
 def test_it_gives_one_gradient_for_each_argument_and_takes_keywords():

@@ -583,6 +583,23 @@ def test_a_number_beside_its_gradient_is_a_parameter(kind, leave):
     assert [part.name for part in found.parts if not part.passes] == ["a"], str(found)
 
 
+class Unsummed(Plain):
+    def backward(self, dout):
+        dx = super().backward(dout)
+        self.db = dout
+        return dx
+
+
+def test_a_gradient_that_is_not_summed_is_not_that_of_a_number():
+    found = check_layer(Unsummed(0.5, 0.5, np.copy), X, probes=[])
+    told = (
+        "b is one number, and db has the shape (4, 3): sum the gradient, or, if b is a constant, name it in "
+    )
+    assert (found.passed, found.faults) == (False, (told + "constants=['b']",)), str(found)
+    assert check_layer(Unsummed(0.5, 0.5, np.copy), X, probes=[], constants=["b"]).passed
+    assert "shape (4, 3) instead of ()" in str(check_layer(Unsummed(0.5, np.float64(0.5)), X, probes=[]))
+
+
 class PlainW(Of):
     """Its weights are no array, or one of integers."""
 

@@ -447,6 +447,15 @@ def _argsort(
     return NotImplemented if first is None else wrap(tape, value, orders.argsort(x.recorded, along, first))
 
 
+def _digitize(tape: Tape, x: Any, bins: Any, right: Any = False) -> Any:
+    """Which bin each number is in: the edges rise or fall as they do here."""
+    side: Any = "left" if right else "right"
+    here = np.asarray(values(bins))
+    if here.size == 0 or here[0] <= here[-1]:
+        return np.searchsorted(bins, x, side)
+    return here.size - np.searchsorted(bins[::-1], x, side)
+
+
 def _unravel_index(tape: Tape, indices: Any, shape: Any, order: str = "C") -> Any:
     """By remainders, from the axis that runs fastest."""
     if not any_moving(tape, indices):
@@ -509,6 +518,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "take": _take,
     "argsort": _argsort,
     "take_along_axis": _take_along_axis,
+    "digitize": _digitize,
     "unravel_index": _unravel_index,
     "ravel_multi_index": _ravel_multi_index,
     "nonzero": lambda tape, a: np.nonzero(_mask(a)),

@@ -113,6 +113,16 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
     return padded
 
 
+def joined(tape: Tape, join: Callable[[Any], Any], key: Any) -> Any:
+    """np.r_[key] or np.c_[key]: a slice stands for its numbers, a string says how they are joined."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not holds_traced(parts):
+        return literals(tape, join(key))
+    parts = tuple(literals(tape, np.r_[part]) if isinstance(part, slice) else part for part in parts)
+    data = tuple(k for k, part in enumerate(parts) if not isinstance(part, str))
+    return move(tape, lambda *own: join(own), data, parts, {})
+
+
 # -- allocation -------------------------------------------------------------------------------------------
 
 

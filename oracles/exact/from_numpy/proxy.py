@@ -28,7 +28,7 @@ from oracles.exact.from_numpy.array import TracedArray, holds_traced
 from oracles.exact.from_numpy.held import Held, held
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
-from oracles.exact.from_numpy.memory import ALLOCATORS
+from oracles.exact.from_numpy.memory import ALLOCATORS, joined
 from oracles.exact.from_numpy.tape import Tape, unsupported
 from oracles.exact.program.reach import LARGE, OURS, Reach
 from oracles.exact.program.registered import definition_of, registered_functions
@@ -61,6 +61,14 @@ class Function:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__function, name)
+
+
+class Subscripted(Function):
+    """What is subscripted and replaced."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """The substitute's answer."""
+        return self(key)
 
 
 def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:
@@ -122,6 +130,9 @@ class Substitutes:
         self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
         self._libraries = _of_libraries(loaded(), registered_functions())
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
+        for name in ("r_", "c_"):
+            join = getattr(np, name).__getitem__
+            own[name] = Subscripted(join, functools.partial(joined, tape, join))
         by_strides = Function(stride_tricks.as_strided, as_strided)
         strides = Module(stride_tricks, {"as_strided": by_strides})
         self._by_id: dict[int, Any] = dict(further)

@@ -27,6 +27,7 @@ X, Y, V, W = draw((3, 4), 1), draw((3, 4), 2), draw((5,), 3), draw((4,), 4)
 POSITIVE, UNIT = draw((3, 4), 5, 0.1, 3.0), draw((3, 4), 6, -0.9, 0.9)
 A = draw((3, 3), 7) + 3 * np.eye(3)
 SPD, STACK, RIGHT = A @ A.T, draw((2, 3, 4), 8), draw((2, 4, 5), 9)
+GRID = np.array([-1.5, 0.1, 1.2])
 MASK, ORDER = np.arange(12).reshape(3, 4) % 3 == 0, np.array([[2, 0], [1, 1], [3, 2]])
 
 
@@ -244,6 +245,18 @@ SAMPLES: dict[str, Sample] = {
     "linalg.cond": Sample(lambda a: tuple(np.linalg.cond(a, p) for p in (None, 2, -2, "fro", 1)), (A,)),
     "linalg.norm by singular values": Sample(
         lambda x: (*(np.linalg.norm(x, o) for o in (2, -2, "nuc")), np.linalg.norm(x, "nuc", (0, 1), True)),
+        (X,),
+    ),
+    "r_": Sample(
+        lambda x: (np.r_[0, x[0], 1:4, 0.5:1:3j, x[1, 0]], np.r_["-1", x, Y], np.r_["0,3", x[0], x[1]]),
+        (X,),
+    ),
+    "c_": Sample(lambda x: (np.c_[np.ones(3), x], np.c_[x[0], 0:4, 2 * x[1]], np.c_[x, x]), (X,)),
+    "searchsorted": Sample(
+        lambda x: (x * np.searchsorted(np.arange(-2.0, 2), x), x * np.searchsorted(GRID, x, "right")), (X,)
+    ),
+    "digitize": Sample(
+        lambda x: (x * np.digitize(x, GRID), x * np.digitize(x, GRID[::-1]), x * np.digitize(x, [0.5], True)),
         (X,),
     ),
     "interp": Sample(

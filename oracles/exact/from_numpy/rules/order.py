@@ -151,6 +151,13 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
     return scatter_add(weights, places, (max(minlength, int(places.max(initial=-1)) + 1),))
 
 
+def _searchsorted(a: Operand, v: Operand, side: Any = "left", sorter: Any = None) -> Var:
+    """How many of a lie below v, or at it on the right; a sorter is not needed to count."""
+    a, v = pair(a, v)
+    below = compare("le" if str(side).startswith("r") else "lt", a, index(v, lambda p: p[..., None]))
+    return reduce_sum(convert(below, "int64"), (v.ndim,))
+
+
 def _interp(
     x: Operand, xp: Operand, fp: Operand, left: Any = None, right: Any = None, period: Any = None
 ) -> Var:
@@ -219,6 +226,7 @@ RULES: dict[str, Rule] = {
     "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
     "convolve": _convolve,
+    "searchsorted": _searchsorted,
     "interp": _interp,
     "correlate": _correlate,
     "bincount": _bincount,
