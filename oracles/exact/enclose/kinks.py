@@ -261,10 +261,11 @@ def _rays(
         directions = {i: rng.normal(size=np.shape(inputs[i])) for i in active}
         for sign in (1, -1):
             with precision(2 * distance + bits):
-                yield [
+                moved = [
                     _near(x, sign * directions[i], distance, least) if i in directions else x
                     for i, x in enumerate(inputs)
                 ]
+            yield moved  # outside: who asks for no more would be left with this precision
 
 
 def least_of(inputs: Sequence[Array], active: Sequence[int]) -> arb:

@@ -60,6 +60,13 @@ def test_a_pole_is_undecided_with_the_element_and_the_reason():
         gradient(lambda x: scalar("sqrt", x), [1.0, 0.0])
 
 
+def test_slopes_around_a_point_leave_no_other_precision():
+    """A ray without a limit ends the walk along the others."""
+    before = flint.ctx.prec
+    exact_gradient(lambda x: np.sqrt(x * x), (np.array(0.0),))
+    assert flint.ctx.prec == before
+
+
 def test_a_divisor_that_only_looks_like_0_is_no_pole():
     found = value(lambda x: 1.0 / ((1.0 + x) - 1.0), 1e-100)
     assert found.bits > 256
