@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.experimental import sparse
 
@@ -11,12 +12,24 @@ import harness
 from harness.verdicts import Verdict
 
 X = jnp.arange(5.0) + 0.5
-D = jnp.array([[0, 1.5, 0, 0, 2], [0, 0, 0, 0.3, 0], [1, 0, 0, 0, -2.0]])
-KINDS = {name: getattr(sparse, name).fromdense(D) for name in ("BCOO", "BCSR", "CSR", "COO")}
-BCOO = KINDS["BCOO"]
-BATCH = sparse.BCOO.fromdense(jnp.stack([D, 2 * D]), n_batch=1)
+D = np.array([[0, 1.5, 0, 0, 2], [0, 0, 0, 0.3, 0], [1, 0, 0, 0, -2.0]], np.float32)
+ROWS, COLUMNS = np.nonzero(D)
+PLACES = np.stack([ROWS, COLUMNS], -1).astype(np.int32)
+VALUES, STARTS = jnp.asarray(D[ROWS, COLUMNS]), np.searchsorted(ROWS, range(len(D) + 1)).astype(np.int32)
+# Written down, since `fromdense` of each compiles for seconds.
+ROWS, COLUMNS, STARTS = (jnp.asarray(a, jnp.int32) for a in (ROWS, COLUMNS, STARTS))
+BCOO = sparse.BCOO((VALUES, jnp.asarray(PLACES)), shape=D.shape)
+KINDS = {
+    "BCOO": BCOO,
+    "BCSR": sparse.BCSR((VALUES, COLUMNS, STARTS), shape=D.shape),
+    "CSR": sparse.CSR((VALUES, COLUMNS, STARTS), shape=D.shape),
+    "COO": sparse.COO((VALUES, ROWS, COLUMNS), shape=D.shape),
+}
+BATCH = sparse.BCOO(
+    (jnp.asarray(np.stack([D, 2 * D])[:, *PLACES.T]), jnp.asarray([PLACES] * 2)), shape=(2, *D.shape)
+)
 BATCHED = (((2,), (1,)), ((0,), (0,)))
-TWICE = BCOO.indices.at[1].set(BCOO.indices[0])
+TWICE = jnp.asarray(PLACES[[0, 0, *range(2, len(PLACES))]])
 
 
 def stored(d):
