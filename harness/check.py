@@ -169,9 +169,11 @@ def check_gradient(
         )
         if grad and target.results.shapes != ((),):
             shapes = ", ".join(map(str, target.results.shapes))
+            of_pair = len(target.results.shapes) == 2 and target.results.shapes[0] == ()
             raise ValueError(
                 f"grad= is the gradient of a single number, and the function returns shape {shapes}: return "
                 "a number (the sum of all is not taken), or pass vjp=, which takes a cotangent"
+                + ("; or f=lambda *args: f(*args)[0], of a pair with the gradient" if of_pair else "")
             )
         if jit and target.framework.name != "jax":
             raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")

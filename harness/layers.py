@@ -70,7 +70,8 @@ def check_layer(
 
     Args:
         layer: An object with forward(x) and backward(dout), in NumPy, such as those of "Deep Learning from
-            Scratch", chapter 5.
+            Scratch", chapter 5. They return the result and the gradient of x, or return nothing and leave
+            them in `output` and `dinputs`, as in "Neural Networks from Scratch in Python".
         x: Its input; of several a tuple of arrays, for forward(x, h), whose backward returns as many
             gradients. Of integers, which an embedding looks up, no gradient is compared, nor of the input of
             a loss whose backward returns None.

@@ -15,6 +15,8 @@ from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.pairs import Parameter
 from oracles.exact.from_numpy.array import TracedArray
 
+# Where a layer leaves what its forward, or its backward, does not return (the style of nnfs.io).
+OUTPUT, OF_INPUTS = "output", "dinputs"
 CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
 
 
@@ -78,14 +80,14 @@ class Copies:
         return copy
 
     def run(self, copy: Any, inputs: Sequence[Any]) -> Any:
-        """Its forward, from the seed."""
+        """What its forward gives, from the seed."""
         self.contents.rewind(copy, self.seed)
         own = tuple(x.copy() for x in inputs)
         out = copy.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
         for given, x in zip(own, inputs, strict=True):
             if type(given) is not TracedArray and not np.array_equal(given, x, equal_nan=True):
                 self.notes["forward writes into x; that is the caller's array"] = None
-        return out
+        return getattr(copy, OUTPUT, None) if out is None else out
 
     def move(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
         """Whether forward gives something else than `out` where these arrays have other numbers."""
@@ -101,10 +103,10 @@ class Copies:
 
 
 def pull(copy: Any, dout: Any) -> Any:
-    """Call its backward, with the cotangents of several results one by one where it takes them so."""
-    if isinstance(dout, tuple) and _takes(copy.backward, len(dout)):
-        return copy.backward(*dout)
-    return copy.backward(dout)
+    """What its backward gives, of the cotangents of several results one by one where it takes them so."""
+    one_by_one = isinstance(dout, tuple) and _takes(copy.backward, len(dout))
+    found = copy.backward(*dout) if one_by_one else copy.backward(dout)
+    return getattr(copy, OF_INPUTS, None) if found is None else found
 
 
 def clear(copy: Any) -> None:

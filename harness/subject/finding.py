@@ -25,7 +25,7 @@ from harness.subject.contents import (
     read,
     said,
 )
-from harness.subject.copies import Copies, ones, pull
+from harness.subject.copies import OUTPUT, Copies, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.moving import moved
 from harness.subject.pairs import (
@@ -82,6 +82,7 @@ class Finding:
                 returns more gradients than there are inputs.
         """
         copies = self.copies
+        self._refuse_no_result()
         copies.cleared = copies.clears and self._can_be_cleared()
         self._initialise()
         ran = copies.new()
@@ -131,6 +132,13 @@ class Finding:
         self._faults += self._not_compared(out, new, put)
         is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
         return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
+
+    def _refuse_no_result(self) -> None:
+        if self.copies.run(self.copies.contents.copied({}), self.inputs) is None:
+            raise ValueError(
+                f"{type(self.copies.layer).__name__}.forward returns None: let it return the result, or "
+                f"leave that in self.{OUTPUT}"
+            )
 
     # -- before the run -----------------------------------------------------------------------------------
 

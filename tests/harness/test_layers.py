@@ -159,9 +159,43 @@ def test_float32_that_becomes_float64_on_the_way_is_said():
     assert "float64 instead of float32" in str(found)
 
 
+class LeavesAll:
+    """x W + b; nothing is returned. `wrong` is what its gradients are too large by."""
+
+    wrong = {}  # noqa: RUF012
+
+    def __init__(self):
+        self.weights, self.biases = W.copy(), B[None].copy()
+
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights + self.biases
+
+    def backward(self, dvalues):
+        self.dweights = self.wrong.get("weights", 1) * (self.inputs.T @ dvalues)
+        self.dbiases = self.wrong.get("biases", 1) * dvalues.sum(0, keepdims=True)
+        self.dinputs = self.wrong.get("x", 1) * (dvalues @ self.weights.T)
+
+
+@pytest.mark.parametrize("name", ["", "x", "weights", "biases"])
+def test_a_layer_may_leave_what_it_does_not_return(name):
+    layer = LeavesAll()
+    layer.wrong = {name: 2}
+    layer.forward(X)
+    layer.backward(np.ones((4, 2)))
+    found = check_layer(layer, X)
+    assert list(found.rows["argument"]) == ["x", "weights", "biases"]
+    assert [part.name for part in found.parts if not part.passes] == ([name] if name else []), str(found)
+
+
 class NoBackward:
     def forward(self, x):
         return x
+
+
+class NoResult(LeavesAll):
+    def forward(self, inputs):
+        self.found = inputs
 
 
 class NoGrads(book.AffineOfDictionaries):
@@ -184,6 +218,7 @@ class FewGrads(book.AffineOfDictionaries):
     [
         (NoBackward(), r"NoBackward has no backward; a layer has forward\(x\) and backward\(dout\)"),
         (3.0, "float has no forward and no backward"),
+        (NoResult(), "NoResult.forward returns None: let it return the result, or leave that in self.output"),
         (NoGrads(W, B), "NoGrads has `params`, a dict, and `grads` is missing"),
         (FewGrads(W, B), r"FewGrads.grads lacks \['b1'\], which are in `params`"),
     ],
