@@ -416,7 +416,13 @@ def _shown_near(question: Question, tested: UnderTest, target: Target, special: 
 
 
 def _faulty(parts: Iterable[Part]) -> list[Part]:
-    return [replace(part, probe=Probe.BESIDE) for part in parts if _is_faulty(part) and not part.of_value]
+    """What shows a fault at a point that nobody asked about: digits that a right formula loses do not."""
+    shown = (
+        part for part in parts
+        if _is_faulty(part) and not part.of_value
+        and not (part.verdict is Verdict.IMPRECISE and part.examined)
+    )  # fmt: skip
+    return [replace(part, probe=Probe.BESIDE) for part in shown]
 
 
 def _is_faulty(part: Part) -> bool:

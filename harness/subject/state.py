@@ -16,6 +16,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -110,11 +111,21 @@ def unchanged(roots: Iterable[Any]) -> Iterator[None]:
         state.restore()
 
 
+# What a check replaces while it runs is the whole process's: NumPy in the user's modules, methods of torch's,
+# Arb's precision. So checks of several threads come one after the other.
+_one_at_a_time = RLock()
+
+
 def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     """A check that leaves all that its functions can change as it was, also where it raises."""
 
     @functools.wraps(check)
     def kept(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        with _one_at_a_time:
+            return alone(*args, **kwargs)
+
+    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if _is_code(one)}
         gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]

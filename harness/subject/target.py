@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.subject.derivative import Array
 from harness.subject.state import current
+from oracles.exact.from_numpy.held import Held
 from oracles.exact.program.complex import REAL
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
@@ -200,6 +201,7 @@ def target_of(
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)
+    args = [_itself(name, a) for a in args]
     parts = [flatten(name, a) for a in args]
     given = [leaf for own, _ in (*parts, flatten(name, dict(kwargs))) for leaf in own]
     _refuse_strange(given)
@@ -253,6 +255,14 @@ def target_of(
         natives,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _itself(name: str, arg: Any) -> Any:
+    """An argument as it is, where another thread that records has replaced the caller's variables."""
+    leaves, tree = flatten(name, arg)
+    if not any(type(leaf) is Held for leaf in leaves):
+        return arg
+    return tree.filled([leaf.view(np.ndarray) if type(leaf) is Held else leaf for leaf in leaves])
 
 
 def _is_mask(own: Framework, leaf: Any) -> bool:

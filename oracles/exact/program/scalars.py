@@ -271,9 +271,7 @@ SCALARS: dict[str, Scalar] = {
         accuracy=Accuracy(1, 1, 1, "ieee, and 1 where it is a multiplication by an approximate one"),
     ),
     "power": Scalar(series.power, series.power, arrays=_powers, own_slope=True),
-    "real_power": Scalar(
-        coefficients=series.real_power, mixed=series.real_power, accuracy=vector(2), positive=True
-    ),
+    "real_power": Scalar(coefficients=series.real_power, mixed=series.real_power, accuracy=vector(2)),
     "sin": Scalar(accuracy=vector(2)),
     "cos": Scalar(accuracy=vector(2)),
     "tan": Scalar(accuracy=vector(2)),

@@ -113,9 +113,15 @@ def quickly(
         return None
     with suppress(Turned):
         pairs = plan.run(inputs)
-        if pairs is not None and all(p.settled for p in pairs):
+        if pairs is not None and all(p.settled for p in pairs) and not _of_negative(program, pairs):
             return pairs
     return None
+
+
+def _of_negative(program: Program, pairs: list[Pairs]) -> bool:
+    """Whether what has no end may be a power of a negative number: Arb knows those that are whole."""
+    powers = any(e.params.get("function") == "real_power" for e in program.equations)
+    return powers and any(p.is_endless().any() for p in pairs)
 
 
 class Run:

@@ -70,6 +70,22 @@ def test_two_checks_in_two_threads_have_their_own_verdicts():
     assert zeros is np.zeros
 
 
+W = np.array([[0.5, -1.0], [2.0, 0.25]])
+
+
+def test_what_a_check_replaces_is_seen_by_no_other_check():
+    """Each holds arrays of this module, which are others while NumPy is recorded; one is at a pole."""
+    checks = [
+        lambda: harness.check_gradient(lambda x: np.tanh(x @ W), (X,), vjp=lambda g, x: g * 0 @ W.T),
+        lambda: harness.check_gradient(lambda w: X @ w, (W,), vjp=lambda g, w: np.outer(X, g)),
+        lambda: harness.check_gradient(lambda x: np.sqrt(x * x), (0 * X,), vjp=lambda g, x: g * np.sign(x)),
+        lambda: harness.check_gradient(lambda x: torch.tensor(W) @ torch.sin(x), (torch.tensor(X),)),
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda check: str(check().verdict), checks * 4))
+    assert found == ["wrong", "accurate", "convention", "accurate"] * 4
+
+
 class Squared(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):

@@ -84,6 +84,7 @@ SAMPLES: dict[str, tuple[Callable[..., Any], Any]] = {
     "x[argmax]": (lambda x: x[jnp.unravel_index(jnp.argmax(x), x.shape)] * x[0, 0], X),
     "x[argmin]": (lambda x: x[jnp.argmin(x)] * x[0], ROW),
     "roll by argmax": (lambda x: jnp.roll(x, jnp.argmax(x)), ROW),
+    "integers @ x": (lambda x: (jnp.arange(6).reshape(2, 3) @ x, jnp.array([True, False, True]) @ x), X),
     "at set": (lambda x, y: x.at[1, ::2].set(y), X, draw(2)),
     "at set vmap": (
         lambda x, y: jax.vmap(lambda a, i, b: a.at[i].set(b))(x, jnp.array([1, 3, 0]), y),

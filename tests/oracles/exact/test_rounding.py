@@ -25,6 +25,7 @@ from oracles.exact.program.primitives import (
     taylor,
 )
 from oracles.exact.program.program import PRIMITIVES, Builder, Program
+from oracles.exact.program.scalars import SCALARS
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound, leaving
 from oracles.exact.rounding.quick import planned_bound
 from tests.oracles.exact.core.agreement import assert_alike
@@ -627,3 +628,19 @@ def test_what_is_kept_says_how_much_each_ball_grew():
     first, second = grown.values()
     assert first == pytest.approx(3.3 * 2.0**-24, rel=0.01)
     assert second < 2.0**-48
+
+
+@pytest.mark.parametrize("model", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_negative_number_has_powers_of_both_signs(dtype, model):
+    base, exponent = np.array([-2, -1, -1, 3, -0.5], dtype), np.array([3, -1, 2, -2, 1], dtype)
+    found = run(lambda x, y: taylor.scalar("real_power", x, y), base, exponent, model=ROUNDING_MODELS[model])
+    assert all(
+        ball.contains(v) for ball, v in zip(found.balls[0], [-8, -1, 1, arb(1) / 9, -0.5], strict=True)
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, own in SCALARS.items() if own.positive])
+def test_what_is_said_to_be_never_negative_is_not(name):
+    points = [-40.0, -2.5, -1.0, -0.3, 0.0, 0.7, 3.0, 90.0]
+    assert not any(SCALARS[name].taylor(arb(x), 0)[0] < 0 for x in points)

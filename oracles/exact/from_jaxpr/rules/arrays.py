@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oracles.exact.from_jaxpr.call import Eqn, Rule, constant, promoted
+from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape, take
@@ -128,8 +128,9 @@ def _reshape(call: Eqn, x: Var) -> Var:
 
 
 def _dot(call: Eqn, x: Var, y: Var) -> Var:
+    """In the dtype of the result: XLA converts each operand to it, integers and bools too."""
     contract, batch = call.params["dimension_numbers"]
-    x, y = promoted(call.dtype, x, y)
+    x, y = (convert(v, call.dtype) for v in (x, y))
     return convert(dot_general(x, y, contract, batch), call.dtype)
 
 
