@@ -44,7 +44,7 @@ def as_called_in(calls: Calls) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for module, parameters in calls:
-            stack.enter_context(_reparametrize_module(module, parameters, tie_weights=True))
+            stack.enter_context(_reparametrize_module(module, _in_each_part(module, parameters)))
         yield
     for module, parameters in calls:
         for name, parameter in parameters.items():
@@ -112,7 +112,8 @@ def _of_parameters(module: Any) -> Function:
         noted = _calls.get()
         if noted is not None:
             noted.append((module, parameters))
-        result = functional_call(module, parameters, args, kwargs)
+        own = _in_each_part(module, parameters)
+        result = functional_call(module, own, args, kwargs, tie_weights=False)
         _refuse_others(module, result)
         return result
 
@@ -135,6 +136,21 @@ def _of_parameters(module: Any) -> Function:
     call.alike = alike  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
     return call
+
+
+def _in_each_part(module: Any, parameters: Any) -> dict[str, Any]:
+    """The parameters by each attribute that holds one, also where several do.
+
+    A part that has two names is in it once: torch would replace its parameters twice, and put back the wrong
+    ones in the end.
+    """
+    names = {id(p): name for name, p in module.named_parameters() if name in parameters}
+    return {
+        f"{path}.{attribute}" if path else attribute: parameters[names[id(p)]]
+        for path, part in module.named_modules()
+        for attribute, p in part._parameters.items()
+        if id(p) in names
+    }
 
 
 def _refuse_others(module: Any, result: Any) -> None:

@@ -312,3 +312,38 @@ def test_a_backward_that_stores_a_gradient_itself_is_refused(stores):
         assert "pass lambda x: net(x) in place of net" in str(found)
         net = Accumulating(stores)
         assert check_gradient(lambda x: net(x), (torch.ones(4, 3),)).passed
+
+
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, w, factor):
+        ctx.save_for_backward(x, w)
+        ctx.factor = factor
+        return x * w
+
+    @staticmethod
+    def backward(ctx, g):
+        x, w = ctx.saved_tensors
+        return g * w, ctx.factor * (g * x).sum(0), None
+
+
+class Scaled(nn.Module):
+    """x w, whose gradient in w is `factor` times too large."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor, self.w = factor, nn.Parameter(torch.tensor([0.5, -1.5, 0.25], dtype=D))
+
+    def forward(self, x):
+        return Product.apply(x, self.w, self.factor)
+
+
+@pytest.mark.parametrize(("factor", "wrong"), [(1.0, []), (1.5, ["parameters['0.w']"])])
+def test_a_part_with_two_names_has_one_gradient(factor, wrong):
+    """torch's own functional_call leaves such a part with other parameters."""
+    part = Scaled(factor)
+    own = part.w
+    found = check_gradient(nn.Sequential(part, nn.Tanh(), part), (X,))
+    assert {row.name for row in found.parts if not row.of_value} == {"parameters['0.w']", "input"}
+    assert [row.name for row in found.parts if row.verdict == "wrong"] == wrong, str(found)
+    assert part.w is own
