@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.proof.question import Probe, Question
-from harness.subject.derivative import FORWARD, Array
+from harness.subject.derivative import FORWARD, Array, in_dtypes
 from harness.subject.target import ComplexName
 
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
@@ -20,9 +20,10 @@ def rows_of_ones(question: Question, directions: Sequence[Array]) -> tuple[Array
     return tuple(map(_rows_of_ones, directions, _are_pairs(question)))
 
 
-def less(some: Sequence[Array], others: Sequence[Array]) -> tuple[Array, ...]:
-    """The differences, in the dtypes of the first."""
-    return tuple(np.asarray(a - b, a.dtype) for a, b in zip(some, others, strict=True))
+def less(question: Question, some: Sequence[Array], others: Sequence[Array]) -> tuple[Array, ...]:
+    """The differences, in the dtypes of the first, as results can have them."""
+    apart = [np.asarray(a - b, a.dtype) for a, b in zip(some, others, strict=True)]
+    return tuple(in_dtypes(question.result_dtypes, apart, some))
 
 
 def _rows_of_ones(direction: Array, of_pairs: bool) -> Array:

@@ -66,12 +66,14 @@ class Results:
         tree: Its tree.
         fixed: The leaves in it that are not floating.
         names, shapes: Those of the others, complex ones as pairs.
+        dtypes: And theirs; "" for Python's own numbers.
     """
 
     tree: Tree
     fixed: tuple[Fixed, ...]
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -477,11 +479,17 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     found = [
-        (ComplexName(name) if is_complex(leaf) else name, (*np.shape(leaf), *(2,) * is_complex(leaf)))
+        (name, leaf, is_complex(leaf))
         for name, leaf, moves in zip(tree.names, leaves, floating, strict=True)
         if moves
     ]
-    return Results(tree, fixed, tuple(name for name, _ in found), tuple(shape for _, shape in found))
+    return Results(
+        tree,
+        fixed,
+        tuple(ComplexName(name) if pairs else name for name, _, pairs in found),
+        tuple((*np.shape(leaf), *(2,) * pairs) for _, leaf, pairs in found),
+        tuple(dtype_of(leaf) for _, leaf, _ in found),
+    )
 
 
 def _other(written: str, runs: str) -> str:

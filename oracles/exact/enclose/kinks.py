@@ -80,7 +80,8 @@ def resolve(
                 raise Turned(f"{turned}; {ONE_SIDE}") from None
             for takes in _other_sides() if side.free else ():
                 others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
-                slopes = list(map(arb.union, slopes, _flat(others)))  # one that is no hull, if they agree
+                with precision(2 * DISTANCE_BITS + bits):  # one that is no hull, if they agree
+                    slopes = list(map(arb.union, slopes, _flat(others)))
             found.append(_Ray(slopes, side.operands))
         return found
 

@@ -150,3 +150,23 @@ def test_a_rule_has_the_decimal_of_a_number_in_a_narrower_part_or_is_wrong():
     with jax.enable_x64(True):
         assert ruled(0.1) is Verdict.ACCURATE
         assert ruled(0.1001) is Verdict.WRONG
+
+
+class Step(torch.autograd.Function):
+    """A step, straight through, whose result is float32."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return (x > 0).float()
+
+    @staticmethod
+    def backward(ctx, g):
+        return ctx.factor * g, None
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (1 + 2.0**-20, "wrong")])
+def test_a_cotangent_is_what_the_result_can_hold(factor, verdict):
+    x = torch.tensor([0.3, -0.2, 0.7], dtype=torch.float64)
+    found = harness.check_gradient(lambda x: Step.apply(x, factor), (x,), surrogate=lambda x: x)
+    assert {str(part.verdict) for part in found.parts} == {verdict}, str(found)
