@@ -424,6 +424,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         value = None if any(k is None for k in known) else known[0]
         if value is not None and len(known) == 2:
             return complex(*(float(k.item()) for k in known if k is not None))
+        if value is None and all(map(self.recorder.is_fixed, vars_of(var))):
+            self.recorder.looked = True
+            return numbers(args[0]).item()  # of constants alone: it is what torch has computed
         if value is None:
             raise Opaque(
                 "a number leaves the tensors (.item() or float()), and its derivative with it; "

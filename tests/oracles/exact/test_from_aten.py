@@ -314,6 +314,11 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
     [
         (lambda x: x * x.sum().item(), r"number leaves the tensors .*test_from_aten.py:\d+"),
         (lambda x: x * float(x.sum()), "number leaves the tensors"),
+        (lambda x: x * (x.detach() + 1).sum().item(), "number leaves the tensors"),
+        (
+            lambda x: x * torch.zeros_like(x).index_fill(0, torch.tensor(0), 2).add(x).max().item(),
+            "number lea",
+        ),
         (lambda x: torch.tensor(x.detach().tolist()) ** 2 * x, "outside torch"),
         (lambda x: torch.tensor(x.detach().tolist()) * x, "outside torch"),
         (lambda x: x * x.detach().numpy().sum().item(), "would take a number"),
@@ -494,6 +499,10 @@ def test_dropout_in_evaluation_and_numbers_from_constants_are_fine() -> None:
     scale = torch.tensor(0.25, dtype=torch.float64)
     found = gradient(lambda x: (F.dropout(x, 0.5, training=False) * scale.item()).sum(), np.ones(2))
     np.testing.assert_array_equal(found, [0.25, 0.25])
+    found = gradient(
+        lambda x: (x * (2 * scale + 1).item())[: int((scale.neg() + 1.5).item())].sum(), np.ones(2)
+    )
+    np.testing.assert_array_equal(found, [1.5, 0])
 
 
 def test_dropout_in_training_is_its_mask() -> None:
