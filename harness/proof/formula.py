@@ -35,6 +35,7 @@ from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import BITS
 
+LEFT_OF_ZERO_ULPS = 16  # of the largest input, that a forward which iterates may leave of a slope of 0
 LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are balls
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
 ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
@@ -142,13 +143,16 @@ def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
 
 
 def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
-    """Whether the formula differs by less than an ulp of the largest number that is given.
+    """Whether the formula differs by no more than a few ulps of the largest number that is given.
 
-    So do second derivatives of a solver that has converged, which are 0 in the limit.
+    So do second derivatives of a solver that has converged, which are 0 in the limit; and where a bisection
+    ends, which fifty halvings tell to 2^-50 of the range, each value that is constant.
     """
     size = max((np.max(np.abs(np.asarray(x, np.float64)), initial=0.0) for x in truth.inputs), default=0.0)
     return all(
-        bool((agree | (np.abs(e.mid - t.mid) < format_of(dtype).ulp(np.array(size)))).all())
+        bool(
+            (agree | (np.abs(e.mid - t.mid) < LEFT_OF_ZERO_ULPS * format_of(dtype).ulp(np.array(size)))).all()
+        )
         for e, t, agree, dtype in zip(found, truth.enclosures, agrees, truth.dtypes, strict=True)
     )
 

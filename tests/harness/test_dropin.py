@@ -472,6 +472,28 @@ def test_a_gradient_by_a_solver_is_left_to_the_original(settings):
     assert (settings.made[-1].verdict, bool(settings.made[-1].unproven)) == (Verdict.WRONG, True)
 
 
+class Shared(torch.autograd.Function):
+    """What is left of each number above a threshold that fifty halvings find, so that nothing is left."""
+
+    @staticmethod
+    def forward(ctx, x):
+        low, width = x.min(), x.max() - x.min()
+        for _ in range(50):
+            width = width / 2
+            low = torch.where((x - low - width).clamp(0, 1).sum() >= 0, low + width, low)
+        return (x - low).clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.zeros_like(g)
+
+
+def test_what_a_bisection_leaves_of_a_slope_of_0_is_left_to_the_original(settings):
+    settings.quiet = True
+    assert gradcheck(Shared.apply, (leaf(0.3, -0.9, 0.8, 0.5),))
+    assert (settings.made[-1].verdict, bool(settings.made[-1].unproven)) == (Verdict.WRONG, True)
+
+
 def test_cotangents_are_not_scaled_since_a_solver_that_ends_at_an_absolute_tolerance_may_not_end(capsys):
     def f(x):
         y = x / 2
