@@ -28,14 +28,14 @@ from oracles.exact.enclose.literals import (
     has_rounded,
     is_rounded,
     literals,
-    moved,
     moved_literals,
+    mover,
     replaced,
     rounded,
     sizes_in,
     spelled,
     with_computed_moved,
-    with_moved_constants,
+    with_data_given,
     written,
 )
 from oracles.exact.enclose.refine import Enclosure
@@ -268,13 +268,11 @@ class Comparison:
         """
         names = list(dict.fromkeys([*_data(self._own), *_data(self._spec)]))
         if names:
+            given = {id(side): _movable(side) for side in (self._own, self._spec)}
 
             def moves(side: Side, seed: int) -> list[Array]:
-                return self._moved(
-                    side,
-                    with_moved_constants(side.program, seed, arrays_alone=True),
-                    _moved_inputs(side, seed),
-                )
+                program, inputs = given[id(side)]
+                return self._moved(side, program, [move(seed) for move in inputs])
 
             self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
 
@@ -477,11 +475,14 @@ def _data(side: Side) -> list[str]:
     return [*named, *(["the arrays in the code"] if has_rounded(side.program, arrays_alone=True) else [])]
 
 
-def _moved_inputs(side: Side, seed: int) -> list[Array]:
-    return [
-        moved(x, v.dtype, seed) if i in side.data else x
+def _movable(side: Side) -> tuple[Program, list[Callable[[int], Array]]]:
+    """The side's program with its data as inputs, and what gives each input for a seed."""
+    program, arrays = with_data_given(side.program)
+    own = [
+        mover(x, v.dtype) if i in side.data else lambda seed, x=x: x
         for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
     ]
+    return program, [*own, *(mover(array, dtype) for array, dtype in arrays)]
 
 
 def _listed(names: Sequence[str]) -> str:

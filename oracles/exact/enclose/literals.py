@@ -137,10 +137,11 @@ def is_rounded(array: Array, dtype: str) -> bool:
     return _is_finite(array) and bool(_long(as_balls(array).ravel().tolist(), dtype).any())
 
 
-def with_moved_constants(program: Program, seed: int, arrays_alone: bool = False) -> Program:
+def with_moved_constants(program: Program, seed: int) -> Program:
     """The program with its arrays of numbers moved, and its written numbers too, as `moved` does it."""
-    stands = _is_data if arrays_alone else _is_constant
-    return _with(program, lambda e: moved(e.params["value"], e.output.dtype, seed) if stands(e) else None)
+    return _with(
+        program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_constant(e) else None
+    )
 
 
 def moved(array: Array, dtype: str, seed: int) -> Array:
@@ -149,18 +150,38 @@ def moved(array: Array, dtype: str, seed: int) -> Array:
     The side depends on the number alone. So equal numbers, which were rounded alike, move alike, wherever
     they stand. An array with an infinite number in it is a mask, and stays.
     """
+    return mover(array, dtype)(seed)
+
+
+def mover(array: Array, dtype: str) -> Callable[[int], Array]:
+    """`moved` of an array, for any seed."""
     if not _is_finite(array):
-        return array
+        return lambda seed: array
     balls = as_balls(array)
     flat = balls.ravel().tolist()
-    numbers = np.array([float(b.mid()) for b in flat])
-    steps = format_of(dtype).ulp(numbers) / 2 * (_sides(numbers, seed) if seed else 1.0)
-    with precision(BITS):
-        found = [
-            b + arb(step) if long else b
-            for b, step, long in zip(flat, steps.tolist(), _long(flat, dtype).tolist(), strict=True)
-        ]
-    return filled(found, balls.shape)
+    numbers, long = np.array([float(b.mid()) for b in flat]), _long(flat, dtype).tolist()
+    halves = format_of(dtype).ulp(numbers) / 2
+
+    def move(seed: int) -> Array:
+        steps = halves * (_sides(numbers, seed) if seed else 1.0)
+        with precision(BITS):
+            found = [b + arb(by) if yes else b for b, by, yes in zip(flat, steps.tolist(), long, strict=True)]
+        return filled(found, balls.shape)
+
+    return move
+
+
+def with_data_given(program: Program) -> tuple[Program, list[tuple[Array, str]]]:
+    """The program with its rounded arrays of numbers as further inputs, and these with their dtypes.
+
+    So one plan serves, whatever they are.
+    """
+    data = [e for e in program.equations if _is_data(e) and is_rounded(e.params["value"], e.output.dtype)]
+    given = {e.output for e in data}
+    rest = [e for e in program.equations if e.output not in given]
+    inputs = (*program.inputs, *(e.output for e in data))
+    arrays = [(e.params["value"], e.output.dtype) for e in data]
+    return Program(inputs, rest, program.outputs, program.guards), arrays
 
 
 def sizes_in(programs: Iterable[Program]) -> frozenset[float]:

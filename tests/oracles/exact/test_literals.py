@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.literals import changes, replaced, rounded
+from oracles.exact.enclose.literals import changes, replaced, rounded, with_data_given
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.balls import filled
 from oracles.exact.program.derive import vjp
@@ -81,3 +81,15 @@ def test_the_unbounded_rate_of_a_declared_edge_is_no_literal():
     gradient = vjp(replaced(recording.program, lambda ball, _: ball.mid()), [0])
     (found,) = evaluate(gradient, [*recording.values, np.ones(2)], 64)
     assert not found[0].is_finite()
+
+
+def test_rounded_arrays_become_inputs_and_exact_ones_stay():
+    rows, whole, x = np.array([[0.1, 0.2], [0.3, 0.7]]), np.array([2.0, -1.0]), np.array([0.4, -0.6])
+    program = record_numpy(lambda x: np.tanh(rows @ x) * whole + 0.1, (x,)).program
+    given, arrays = with_data_given(program)
+    assert [(array.tolist(), dtype) for array, dtype in arrays] == [(rows.tolist(), "float64")]
+    assert len(given.inputs) == 2
+    for own, moved in zip(evaluate(program, [x], 128), evaluate(given, [x, rows], 128), strict=True):
+        assert all(a.overlaps(b) for a, b in zip(own, moved, strict=True))
+    (twice,) = evaluate(given, [x, 2 * rows], 128)
+    np.testing.assert_allclose([float(b.mid()) for b in twice], np.tanh(2 * rows @ x) * whole + 0.1)
