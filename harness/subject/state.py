@@ -242,7 +242,8 @@ def _is_same(now: Any, before: Any) -> bool:
         return True
     if type(now) is tuple and type(before) is tuple:  # the items of a dictionary are made anew
         return len(now) == len(before) and all(map(_is_same, now, before))
-    return isinstance(now, np.ndarray) and getattr(now, "stands_for", _ABSENT) is before
+    own = getattr(now, "__dict__", None)
+    return isinstance(own, dict) and own.get("stands_for", _ABSENT) is before
 
 
 def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = False) -> Keeper:

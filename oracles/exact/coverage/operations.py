@@ -77,8 +77,9 @@ def torch_operations() -> Operations:
 
 
 def scipy_operations() -> Operations:
-    """SciPy's special functions and its functions in Python; without a rule, of its ufuncs, if it is here."""
+    """SciPy's special functions, functions in Python and distributions; without a rule, of its ufuncs."""
     from oracles.exact.from_numpy.libraries import LIBRARIES
+    from oracles.exact.from_numpy.libraries.standard import STANDARD
     from oracles.exact.from_numpy.rules.elementwise import SCIPY
 
     special = vars(import_module("scipy.special")) if find_spec("scipy") else {}
@@ -90,7 +91,8 @@ def scipy_operations() -> Operations:
         for name in table
     }
     public = {name for name in SCIPY if not name.startswith("_")}
-    return _against(ufuncs, public | of_python, "scipy")
+    distributions = {f"stats.{name}" for name in (*STANDARD, "multivariate_normal")}
+    return _against(ufuncs, public | of_python | distributions, "scipy")
 
 
 def numpy_complex() -> Operations:

@@ -7,12 +7,14 @@ concluded from `value`: its numbers are rounded, and only the recorded program i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from oracles.exact.from_numpy.returned import LEAVES
 from oracles.exact.from_numpy.tape import Tape, name_of, opaque, unsupported, words
 from oracles.exact.program.complex import REAL, Complex, as_complex, each_part
 from oracles.exact.program.errors import Opaque
@@ -26,8 +28,8 @@ METHODS = frozenset(
     )
 )
 MOVING = FLOATS | REAL.keys()
-LAYOUT = frozenset(words("flags strides itemsize nbytes"))
-MAKE_INSIDE = "make that array inside the recorded function"
+LAYOUT = frozenset(words("device flags strides itemsize nbytes"))
+MAKE_INSIDE = "copy it before, inside the function: r = np.array(r); or write r = r - x for r -= x"
 
 
 class TracedArray(NDArrayOperatorsMixin):
@@ -193,20 +195,21 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def exact_value(self, what: str) -> Array:
         """The numbers themselves, where they are exact."""
+        found = self._exact()
+        if found is None:
+            raise opaque(LEAVES.format(what=what, dtype=self.dtype))
+        return found
+
+    def _exact(self) -> Array | None:
         var = self.recorded
         if not var.is_float:
             return self.tape.decide(var) if self.tape.depends(var) else np.array(self.value)
         numbers, known = self.tape.numbers(self.tokens)
-        if not known.all() and not self.tape.depends(var):
-            return np.array(self.value)  # computed from numbers in the code: what NumPy makes of them
-        if not known.all():
-            raise opaque(
-                f"{what} would take a number of dtype {var.dtype} out of the exact arithmetic; use NumPy's "
-                "own functions and keep it an array; a method of a plain array takes plain numbers alone: "
-                "write X @ w for X.dot(w), np.f(X, w) for X.f(w), or pass X as an argument; an array that it "
-                "is written into must be made inside the function, with the np of its module"
-            )
-        return numbers.astype(self.dtype)
+        if known.all():
+            return numbers.astype(self.dtype)
+        if self.tape.depends(var):
+            return None
+        return np.array(self.value)  # computed from numbers in the code: what NumPy makes of them
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         found = np.array(self.exact_value("a conversion to a plain array"), dtype)
@@ -236,24 +239,42 @@ class TracedArray(NDArrayOperatorsMixin):
         return int(self.tape.decide(convert(self.recorded, "int64")))
 
     def __float__(self) -> float:
+        returned = self.tape.returned
+        if returned is not None and self.size == 1 and self.dtype.kind == "f" and self._exact() is None:
+            given: float | None = returned.give(self, sys._getframe(1))
+            if given is not None:
+                return given
         return float(self.exact_value("float()").item())
 
     def __complex__(self) -> complex:
         return complex(self.exact_value("complex()").item())
 
     def item(self, *index: int) -> Any:
-        """One element as a Python number, where it is exact."""
-        return self.exact_value(".item()").item(*index)
+        """One element as a Python number, recorded where it is not exact."""
+        found = self._exact()
+        if found is not None:
+            return found.item(*index)
+        value, token = (np.asarray(own).item(*index) for own in (self.value, self.tokens))
+        one = TracedArray(self.tape, self.dtype.type(value), token)
+        return TracedArray(self.tape, value, cast(one, np.asarray(value).dtype).tokens)
 
     def tolist(self) -> Any:
-        """The elements as Python numbers, where they are exact."""
-        return self.exact_value(".tolist()").tolist()
+        """The elements as such numbers."""
+        return [row.tolist() for row in self] if self.ndim else self.item()
 
     def __repr__(self) -> str:
         return f"<recorded, here about {self.value!r}>"
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec)  # text for a reader, rounded
+
+    def tobytes(self, order: Any = "C") -> Any:
+        """The bytes of exact numbers; of others what can be the key of a dictionary, and nothing else."""
+        found = self._exact()
+        return Key(self.tape, self.tokens.tobytes(order)) if found is None else found.tobytes(order)
+
+    def __array_namespace__(self, *, api_version: Any = None) -> Any:
+        return self.tape.numpy
 
     # -- where NumPy hands over ---------------------------------------------------------------------------
 
@@ -271,8 +292,34 @@ def _in_place(name: str) -> Any:
     return lambda x, y: compute(x, y) if x.is_scalar else write(x, y)
 
 
+def _giving_way(name: str) -> Any:
+    """x + y and its kin; as NumPy's, they leave it to what asks for that by its `__array_priority__`."""
+    compute = getattr(NDArrayOperatorsMixin, f"__{name}__")
+    return lambda x, y: NotImplemented if _goes_first(type(y)) else compute(x, y)
+
+
+def _goes_first(kind: type) -> bool:
+    priority = None if hasattr(kind, "__array_ufunc__") else getattr(kind, "__array_priority__", None)
+    return isinstance(priority, int | float) and priority > 0
+
+
 for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):
     setattr(TracedArray, f"__i{_name}__", _in_place(_name))
+    setattr(TracedArray, f"__{_name}__", _giving_way(_name))
+
+
+class Key:
+    """Stands for the bytes of recorded numbers: the same ones have the same key, plain ones have another."""
+
+    def __init__(self, tape: Tape, tokens: bytes) -> None:
+        self.__own = id(tape), tokens
+        self.__tape = tape  # so that no other has its id
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Key and self.__own == other.__own
+
+    def __hash__(self) -> int:
+        return hash(self.__own)
 
 
 class UnsupportedAttribute(Opaque, AttributeError):
@@ -292,7 +339,7 @@ def wrap(tape: Tape, value: Any, var: Any) -> Any:
     if var.shape != np.shape(value):
         raise AssertionError(f"a rule gives shape {var.shape} where NumPy has {np.shape(value)}")
     if isinstance(value, np.ndarray) and value.base is not None:
-        value = value.copy(order="K")
+        value = np.array(value, order="K")
     result = each_part(tape.recorder.first, in_dtype(var, name_of(dtype)))
     return TracedArray(tape, value, tape.register(result, value))
 

@@ -43,6 +43,7 @@ from oracles.exact.from_numpy.memory import (
     asarray,
     blank,
     move,
+    without_lists,
     write,
 )
 from oracles.exact.from_numpy.rules import RULES
@@ -56,7 +57,16 @@ from oracles.exact.from_numpy.rules.elementwise import (
     UFUNCS,
     Rule,
 )
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, name_of, opaque, spread, unsupported, words
+from oracles.exact.from_numpy.tape import (
+    UNWRITTEN,
+    Tape,
+    is_written,
+    name_of,
+    opaque,
+    spread,
+    unsupported,
+    words,
+)
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
@@ -90,9 +100,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if any(isinstance(o, TracedArray) and o.is_scalar for o in outs):
         raise TypeError("return arrays must be of ArrayType")
     if method != "at":
-        inputs = tuple(
-            array(tape, x) if isinstance(x, list | tuple) and holds_traced(x) else x for x in inputs
-        )
+        inputs, _ = without_lists(name, inputs, {})
     result = METHODS[method](tape, ufunc, inputs, kwargs)
     if where is not True and not outs:
         outs = (blank(tape, np.empty_like(values(result)), UNWRITTEN),)
@@ -190,9 +198,10 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     """a[where] op= b with repeated positions counted: sums as one scatter, other operations turn by turn."""
     target, key, *rest = inputs
     if not isinstance(target, TracedArray):
-        raise unsupported(f"np.{ufunc.__name__}.at writes traced elements into a plain array")
+        raise unsupported(f"np.{ufunc.__name__}.at writes recorded numbers into a plain array; {MAKE_INSIDE}")
     places = np.arange(target.size).reshape(target.shape)[decided(key)]
     flat = places.ravel()
+    rest = [array(tape, b) if holds_traced(b) else b for b in rest]
     new = [np.ravel(np.broadcast_to(b, places.shape)).copy() for b in rest]  # they may be the target's
     if ufunc.__name__ in {"add", "subtract"} and target.is_float:
         given = lift(tape, new[0], target.dtype).recorded
@@ -254,6 +263,7 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return function(*values(args), **values(kwargs))
     tape = first_tape((args, kwargs))
     tape.calls(name)
+    args, kwargs = without_lists(function.__name__, args, kwargs)
     bound = _signature(function).bind(*args, **kwargs)
     out = bound.arguments.pop("out", None)
     result = _answer(tape, name, function, bound.args, bound.kwargs)
@@ -348,11 +358,12 @@ def apply(tape: Tape, function: Any, rule: Any, args: tuple[Any, ...], kwargs: d
 def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
     """Write a result into the array given as `out`."""
     if not isinstance(out, TracedArray):
-        raise unsupported(f"traced elements would be written into a plain array; {MAKE_INSIDE}")
+        raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
     source = result if isinstance(result, TracedArray) else lift(tape, result, np.asarray(result).dtype)
     if np.broadcast_shapes(out.shape, source.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand {out.shape} for a result of shape {source.shape}")
-    if isinstance(where, TracedArray) and tape.recorder.known(where.recorded) is None:
+    moving = isinstance(where, TracedArray) and tape.recorder.known(where.recorded) is None
+    if moving and is_written(out.tokens):
         np.copyto(out.value, source.value, "same_kind", where.value)
         flags = spread(where.recorded, out.shape)
         new = lift(tape, source, out.dtype).recorded
@@ -360,7 +371,7 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
         chosen = choose(flags, new, old) if isinstance(old, Complex) else select(flags, new, old)
         out.tokens[...] = tape.register(chosen, out.value)
         return out
-    where = decided(where)
+    where = decided(where)  # also where some of `out` is not written yet
     np.copyto(out.value, source.value, "same_kind", where)
     np.copyto(out.tokens, lift(tape, source, out.dtype).tokens, where=where)
     return out
@@ -395,6 +406,8 @@ def _where(tape: Tape, condition: Any, *choices: Any) -> Any:
         return np.nonzero(condition)
     if not (isinstance(condition, TracedArray) and any_moving(tape, condition)):
         return NotImplemented
+    if not all(is_written(c.tokens) for c in traced(choices)):  # what is not chosen may be missing
+        return np.where(_mask(condition), *choices)
     value = np.where(condition.value, *values(choices))
     shape, builder = value.shape, tape.recorder
     flags = condition if condition.dtype == bool else condition != 0

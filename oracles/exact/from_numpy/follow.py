@@ -43,9 +43,7 @@ def _inside(value: Any, substitutes: Substitutes) -> Any:
     if new is not None:
         return new
     if isinstance(value, ModuleType) and value.__name__.startswith("numpy."):
-        return Module(
-            value, {n: new for n, v in vars(value).items() if (new := substitutes.of(v)) is not None}
-        )
+        return Module(value, substitutes.of)
     if isinstance(value, FunctionType) and value.__module__.startswith("numpy."):
         return lambda *args, **kwargs: _copy(value, substitutes)(*args, **kwargs)
     return value

@@ -2,19 +2,24 @@
 
 `X @ w` asks w what it is, and `X.dot(w)` does not: a method of ndarray takes what it is given for numbers. So
 the code sees its own arrays as a kind whose methods hand recorded operands over to NumPy's functions. They
-lie in the same memory, and what NumPy makes of them is of this kind too.
+lie in the same memory, and what NumPy makes of them is of this kind too. A copy is a recorded array, if it is
+not large: recorded numbers may be written into it.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import MAKE_INSIDE, METHODS, first_tape, holds_traced
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.array import MAKE_INSIDE, METHODS, TracedArray, first_tape, holds_traced
+from oracles.exact.from_numpy.tape import Tape, unsupported
+from oracles.exact.program.reach import LARGE
+
+recording: ContextVar[Tape | None] = ContextVar("recording", default=None)  # that of this thread
 
 
 class Held(np.ndarray[Any, Any]):
@@ -26,12 +31,67 @@ class Held(np.ndarray[Any, Any]):
 
     stands_for: Any
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        return array[()] if return_scalar else array.view(Held)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        outs = kwargs.get("out") or (None,) * ufunc.nout
+        if any(type(x) is TracedArray for x in (*inputs, *outs)):
+            return NotImplemented  # it answers
+        if holds_traced(inputs):
+            return first_tape(inputs).answers.ufunc(ufunc, method, inputs, kwargs)
+        found = getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
+        if not isinstance(found, tuple):
+            return held(found) if outs[0] is None else outs[0]
+        return tuple(held(own) if out is None else out for own, out in zip(found, outs, strict=True))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        found = super().__array_function__(function, types, args, kwargs)
+        found = super().__array_function__(function, types, _plain(args), _plain(kwargs))
         return list(map(held, found)) if type(found) is list else held(found)
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        if holds_traced(new):
+            raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
+        super().__setitem__(key, new)
+
+    def copy(self, order: Any = "C") -> Any:
+        """A recorded array of the same numbers."""
+        return recorded(super().copy(order))
+
+    def astype(self, *args: Any, **kwargs: Any) -> Any:
+        """Likewise, but for the array itself where it need not be copied."""
+        found = super().astype(*args, **kwargs)
+        return found if found is self else recorded(found)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """Likewise."""
+        return self.ravel(order).copy()
+
+    def __array_namespace__(self, *, api_version: Any = None) -> Any:
+        tape = recording.get()
+        return np if tape is None else tape.numpy
+
+    def __copy__(self) -> Any:
+        return self.copy("K")
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy("K")
+
+
+def recorded(copied: Any) -> Any:
+    """A new array as a recorded one; a large one is more likely to be computed with than written into."""
+    tape = recording.get()
+    if tape is None or copied.dtype.kind not in "biufc" or copied.size > LARGE:
+        return held(copied)
+    return tape.answers.array(tape, copied)
+
+
+def _plain(tree: Any) -> Any:
+    """The tree with NumPy's arrays for held ones: its own code computes with those."""
+    if type(tree) is Held:
+        return tree.view(np.ndarray)
+    if isinstance(tree, dict):
+        return {name: _plain(part) for name, part in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(map(_plain, tree))
+    return tree
 
 
 def _taking(name: str) -> Callable[..., Any]:
@@ -53,7 +113,7 @@ def _writing(name: str) -> Callable[..., Any]:
 
     def method(self: Held, *args: Any, **kwargs: Any) -> Any:
         if holds_traced((args, kwargs)):
-            raise unsupported(f"traced elements would be written into a plain array; {MAKE_INSIDE}")
+            raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
         return plain(self, *args, **kwargs)
 
     return method

@@ -2,7 +2,8 @@
 
 An index that is known picks tokens. An integer index that depends on the data (an argmax) becomes part of the
 recorded positions. A mask that depends on the data changes the shape, so it is decided, with a guard; only
-`x[mask] = number` needs no decision: it is a choice, element by element, whose edges are kinks.
+`x[mask] = number` needs no decision: it is a choice, element by element, whose edges are kinks. (Where x is
+not written yet there is nothing to choose from.)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from oracles.exact.from_numpy.array import (
     together,
     wrap,
 )
-from oracles.exact.from_numpy.tape import Tape, spread, unsupported, words
+from oracles.exact.from_numpy.tape import Tape, is_written, spread, unsupported, words
 from oracles.exact.program.complex import choose, each_part
 from oracles.exact.program.primitives import compare, select
 from oracles.exact.program.primitives.arrays import reshape, take
@@ -42,7 +43,7 @@ def put(x: TracedArray, key: Any, new: Any) -> None:
     if x.is_scalar:
         raise TypeError(f"'{type(x.value).__name__}' object does not support item assignment")
     mask = key if isinstance(key, TracedArray) and key.dtype == bool and np.ndim(new) == 0 else None
-    if mask is not None and x.tape.recorder.known(mask.recorded) is None:
+    if mask is not None and x.tape.recorder.known(mask.recorded) is None and is_written(x.tokens):
         _put_where(x, mask, new)
         return
     known = decided(key)

@@ -17,12 +17,13 @@ from oracles.exact.from_numpy.array import (
     TracedArray,
     cast,
     check_dtype,
+    first_tape,
     holds_traced,
     lift,
     together,
     values,
 )
-from oracles.exact.from_numpy.held import held
+from oracles.exact.from_numpy.held import held, recorded
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
 
@@ -80,7 +81,7 @@ def write(tape: Tape, function: Any, which: int, args: tuple[Any, ...], kwargs: 
     """Run a function of WRITES on values and on tokens."""
     target, rest = args[0], list(args[1:])
     if not isinstance(target, TracedArray):
-        raise unsupported(f"np.{function.__name__} writes traced elements into a plain array; {MAKE_INSIDE}")
+        raise unsupported(f"np.{function.__name__} writes recorded numbers into a plain array; {MAKE_INSIDE}")
     source = lift(tape, rest[which - 1], target.dtype)
     rest = [a if i == which - 1 else decided_tree(a) for i, a in enumerate(rest)]
     kwargs = decided_tree(kwargs)
@@ -106,6 +107,8 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
     padded = together(tape, np.pad(x.value, pad_width, mode), np.pad(x.tokens, pad_width, mode))
     if mode == "constant" and not (isinstance(fill, int | float) and fill == 0):
         outside = np.pad(np.zeros(x.shape, bool), pad_width, constant_values=True)
+        if isinstance(fill, TracedArray) and fill.ndim:
+            raise unsupported("np.pad with several recorded numbers; write the padding with np.concatenate")
         if isinstance(fill, TracedArray):
             padded[outside] = fill
         else:
@@ -121,6 +124,46 @@ def joined(tape: Tape, join: Callable[[Any], Any], key: Any) -> Any:
     parts = tuple(literals(tape, np.r_[part]) if isinstance(part, slice) else part for part in parts)
     data = tuple(k for k, part in enumerate(parts) if not isinstance(part, str))
     return move(tape, lambda *own: join(own), data, parts, {})
+
+
+# -- lists of recorded numbers ----------------------------------------------------------------------------
+
+# Their first arguments are sequences of arrays, or nested ones, which NumPy asks for an answer itself.
+OF_ARRAYS = frozenset(
+    words(
+        "concatenate stack vstack row_stack hstack dstack column_stack select lexsort multi_dot piecewise "
+        "ravel_multi_index histogramdd"
+    )
+)
+NESTED = frozenset({"block"})
+FOLDING = words("reduce accumulate reduceat outer")  # methods of ufuncs
+
+
+def of_lists(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """What a function of NumPy's gives: a list or tuple that holds recorded numbers is an array.
+
+    NumPy asks an argument who answers for it, and no list does.
+    """
+    args, kwargs = without_lists(function.__name__, args, kwargs)
+    return function(*args, **kwargs)
+
+
+def without_lists(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of the function of this name, with arrays for such lists."""
+    if name in NESTED:
+        return args, kwargs
+    named = {k: v if k == "out" else _of_list(name, v) for k, v in kwargs.items()}
+    return tuple(_of_list(name, a) for a in args), named
+
+
+def _of_list(name: str, tree: Any) -> Any:
+    if not isinstance(tree, list | tuple) or not holds_traced(tree):
+        return tree
+    if name in OF_ARRAYS:
+        return [_of_list("", part) for part in tree]
+    return array(first_tape(tree), list(tree))
 
 
 # -- allocation -------------------------------------------------------------------------------------------
@@ -213,6 +256,10 @@ def _array(
     return array(tape, a, dtype, order, **kwargs) if copy or kwargs else asarray(tape, a, dtype, order)
 
 
+def _copy(tape: Tape, a: Any, order: Any = "K", **_: Any) -> Any:
+    return array(tape, a, None, order) if holds_traced(a) else recorded(np.array(a, order=order))
+
+
 def _linspace(tape: Tape, start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
     found = np.linspace(start, stop, *args, **kwargs)
     return found if holds_traced((start, stop)) else literals(tape, found)
@@ -231,6 +278,7 @@ ALLOCATORS: dict[str, Make] = {
     "empty_like": _like("empty_like", lambda tape, v: blank(tape, v, UNWRITTEN)),
     "full_like": _full_like,
     "array": _array,
+    "copy": _copy,
     "asarray": asarray,
     "asanyarray": asarray,
     "ascontiguousarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "C"),

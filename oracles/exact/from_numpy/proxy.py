@@ -25,35 +25,46 @@ from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
 from oracles.exact.from_numpy.array import TracedArray, holds_traced
-from oracles.exact.from_numpy.held import Held, held
+from oracles.exact.from_numpy.held import Held, held, recording
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
-from oracles.exact.from_numpy.memory import ALLOCATORS, joined
+from oracles.exact.from_numpy.libraries.distributions import Distribution, Frozen, distribution
+from oracles.exact.from_numpy.memory import ALLOCATORS, FOLDING, joined, of_lists
 from oracles.exact.from_numpy.tape import Tape, unsupported
 from oracles.exact.program.reach import LARGE, OURS, Reach
 from oracles.exact.program.registered import definition_of, registered_functions
 from oracles.exact.program.trees import Derived
 
-_here = ContextVar("here", default=False)  # whether this thread is the one that records
+_here = recording  # whether this thread is the one that records
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
 
 
-class Module:
-    """A module with some of its attributes replaced."""
+MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
+DISPATCHED = type(np.sum)  # NumPy's functions that ask their arguments who answers
 
-    def __init__(self, module: Any, attributes: dict[str, Any]) -> None:
-        self.__module, self.__attributes = module, attributes
+
+class Module:
+    """A module of NumPy's: what is in it is replaced where it is asked for."""
+
+    def __init__(self, module: ModuleType, of: Callable[[Any], Any]) -> None:
+        """`of` gives what replaces something, None if nothing does."""
+        self.__module, self.__of = module, of
 
     def __getattr__(self, name: str) -> Any:
-        replaced = name in self.__attributes and _here.get()
-        return self.__attributes[name] if replaced else getattr(self.__module, name)
+        found = getattr(self.__module, name)
+        new = self.__of(found) if _here.get() else None
+        return found if new is None else new
 
 
 class Function:
-    """A function that is replaced."""
+    """A function that is replaced. It passes for the original: as a key of a table, say."""
 
     def __init__(self, function: Callable[..., Any], new: Callable[..., Any]) -> None:
         self.__function, self.__new = function, new
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return type(self.__function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The substitute's answer."""
@@ -62,6 +73,18 @@ class Function:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__function, name)
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.__function is other
+
+    def __hash__(self) -> int:
+        return hash(self.__function)
+
+    def __copy__(self) -> Function:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Function:
+        return self
+
 
 class Subscripted(Function):
     """What is subscripted and replaced."""
@@ -69,6 +92,39 @@ class Subscripted(Function):
     def __getitem__(self, key: Any) -> Any:
         """The substitute's answer."""
         return self(key)
+
+
+class Ufunc(Function):
+    """A ufunc that takes lists of recorded numbers, as its methods do."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        super().__init__(ufunc, functools.partial(of_lists, ufunc))
+        for name in FOLDING:
+            method = getattr(ufunc, name)
+            setattr(self, name, Function(method, functools.partial(of_lists, method)))
+
+
+class Constructor(type):
+    """np.ndarray: called, it makes an array that takes recorded numbers; otherwise it is NumPy's type."""
+
+    make: Callable[..., Any]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A new array; one over other memory is NumPy's."""
+        own = _here.get() and len(args) <= 2 and not kwargs.keys() - {"shape", "dtype"}
+        return (cls.make if own else np.ndarray)(*args, **kwargs)
+
+    def __instancecheck__(cls, item: Any) -> bool:
+        return isinstance(item, np.ndarray)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, np.ndarray)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is np.ndarray
+
+    def __hash__(cls) -> int:
+        return hash(np.ndarray)
 
 
 def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:
@@ -111,11 +167,11 @@ class Library:
 
 
 def of_library(value: Any) -> Any:
-    """What replaces a module or a function of a library, None if nothing does."""
+    """What replaces a module, a function or a distribution of a library, None if nothing does."""
     if isinstance(value, ModuleType):
         known = value.__name__ == "math" or value.__name__.partition(".")[0] == "scipy"
         return Library(value) if known else None
-    return _of_libraries(loaded(), registered_functions()).get(id(value))
+    return _of_libraries(loaded(), registered_functions()).get(id(value)) or distribution(value)
 
 
 class Substitutes:
@@ -128,33 +184,33 @@ class Substitutes:
         made |= {"vectorize": lambda *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))}
         self._tape = tape
         self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
+        self._listed: dict[int, tuple[Any, Function]] = {}
         self._libraries = _of_libraries(loaded(), registered_functions())
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         for name in ("r_", "c_"):
             join = getattr(np, name).__getitem__
             own[name] = Subscripted(join, functools.partial(joined, tape, join))
-        by_strides = Function(stride_tricks.as_strided, as_strided)
-        strides = Module(stride_tricks, {"as_strided": by_strides})
         self._by_id: dict[int, Any] = dict(further)
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
-        self._by_id[id(stride_tricks.as_strided)] = by_strides
-        chance = np.random if is_seeded() else Refused(np.random, "np.random")
-        attributes = {**own, "random": chance, "lib": Module(np.lib, {"stride_tricks": strides})}
-        for module, new in (
-            (np, Module(np, attributes)),
-            (np.lib, attributes["lib"]),
-            (stride_tricks, strides),
-            (np.random, chance),
-            (random, random if is_seeded() else Refused(random, "random")),
-        ):
-            self._by_id[id(module)] = new
+        self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)
+        empty = functools.partial(ALLOCATORS["empty"], tape)
+        self._by_id[id(np.ndarray)] = Constructor("ndarray", (np.ndarray,), {"make": empty})
+        self._by_id |= {id(module): Module(module, self.of) for module in MODULES}
+        for source, name in ((np.random, "np.random"), (random, "random")):
+            self._by_id[id(source)] = source if is_seeded() else Refused(source, name)
+        tape.numpy = self._by_id[id(np)]
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
         if isinstance(value, ModuleType):
             return self._by_id.get(id(value)) or of_library(value)
-        if type(value) in (np.ndarray, tuple):
-            _, new = self._held.setdefault(id(value), (value, held(value)))
+        if type(value) in (np.ndarray, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+            if id(value) not in self._held:
+                self._held[id(value)] = (
+                    value,
+                    held(value) if type(value) is np.ndarray else self._parts(value),
+                )
+            new = self._held[id(value)][1]
             return None if new is value else new
         if type(value) is np.vectorize:
             return Vectorized(self._tape, value)
@@ -163,7 +219,24 @@ class Substitutes:
         module = getattr(value, "__module__", None)
         if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
-        return self._by_id.get(id(value)) or self._libraries.get(id(value))
+        known = self._by_id.get(id(value)) or self._libraries.get(id(value)) or distribution(value)
+        return known or (self._of_lists(value) if type(value) in (np.ufunc, DISPATCHED) else None)
+
+    def _parts(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The tuple, or if something in it is replaced a new one."""
+        new = [self.of(part) for part in value]
+        if all(part is None for part in new):
+            return value
+        parts = [old if part is None else part for old, part in zip(value, new, strict=True)]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+
+    def _of_lists(self, function: Any) -> Function:
+        """A function that hands over what it is given, but for lists."""
+        if id(function) not in self._listed:
+            new = functools.partial(of_lists, function)
+            made = Ufunc(function) if type(function) is np.ufunc else Function(function, new)
+            self._listed[id(function)] = function, made
+        return self._listed[id(function)][1]
 
 
 @contextmanager
@@ -178,7 +251,7 @@ def substituted(
     substitutes, saved = Substitutes(tape, further), list[tuple[Place, Any, Any]]()
     search = Search()
     _one_at_a_time.acquire()
-    token, drawn = _here.set(True), _reset.set(())
+    token, drawn = _here.set(tape), _reset.set(())
     imported = builtins.__import__
     try:
         for place in search.places([function, *others]):
@@ -204,7 +277,7 @@ def _is_ours(tree: Any) -> bool:
     """Whether something in it is of the recording alone."""
     if isinstance(tree, list | tuple | dict):
         return any(map(_is_ours, tree.values() if isinstance(tree, dict) else tree))
-    return type(tree) in (TracedArray, Held)
+    return type(tree) in (TracedArray, Held, Module, Function, Ufunc, Distribution, Frozen)
 
 
 def _importing(
@@ -254,7 +327,12 @@ class Search(Reach):
     """Each variable that the code reaches, and what was in it."""
 
     # Written in Python over NumPy: its code is followed as the user's.
-    FOLLOWED = "numpy.polynomial"
+    FOLLOWED = (
+        "numpy.polynomial",
+        "scipy.optimize._optimize",
+        "scipy._lib._array_api",
+        "scipy._lib.array_api_compat",
+    )
 
     def is_user(self, module: str | None) -> bool:
         """Whether a module's code is followed."""
@@ -273,7 +351,7 @@ class Search(Reach):
                 names = list(item) if isinstance(item, dict) else range(len(item))
                 yield from (Place(item, name) for name in names)
             if isinstance(item, type) and self.is_user(item.__module__):
-                yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_data(own))
+                yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
             if isinstance(item, types.FunctionType) and self.is_user(item.__globals__.get("__name__")):
                 yield Place(item, "__defaults__")
                 yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
@@ -308,8 +386,9 @@ class Search(Reach):
                     del found[name]
 
 
-def _is_data(value: Any) -> bool:
-    return type(value) in (np.ndarray, tuple)
+def _is_held(value: Any) -> bool:
+    """Whether a class holds it as it is: a function may be a method there."""
+    return type(value) in (np.ndarray, tuple, ModuleType, np.ufunc) or distribution(value) is not None
 
 
 # -- chance -----------------------------------------------------------------------------------------------

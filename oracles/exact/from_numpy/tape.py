@@ -58,6 +58,8 @@ class Tape:
         self.recorder = Recorder() if recorder is None else recorder  # or that of who calls the code
         self._library = "" if recorder is None else "numpy"
         self.open = True
+        self.numpy: Any = np  # as the recorded code sees it
+        self.returned: Any = None  # takes Python floats that are returned at once
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants
@@ -182,6 +184,11 @@ class Tape:
             return self._decided[var]
         except Undecided as undecided:
             raise Undecided(f"{undecided}; needed by {place()}", line=line()) from None
+
+
+def is_written(tokens: Tokens) -> bool:
+    """Whether no element of them is memory of np.empty."""
+    return bool((tokens != UNWRITTEN).all())
 
 
 def _has_minus(numbers: Array, dtype: str) -> bool:

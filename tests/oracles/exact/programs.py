@@ -16,6 +16,7 @@ from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
     choices,
+    holomorphic,
     least_squares,
     linear_algebra,
     orders,
@@ -135,6 +136,12 @@ SAMPLES: dict[str, Sample] = {
     "matrix_exp along": Sample(
         lambda a, e: a.builder.emit(linear_algebra.exponential_along_, (a * 0.25, e), a.shape, a.dtype),
         (A, A.T),
+    ),
+    "holomorphic": Sample(
+        lambda a, b: arrays.concatenate(
+            [v for name in ("faddeeva", "lgamma") for v in holomorphic.holomorphic(name, a, b)], 0
+        ),
+        (POSITIVE, X),
     ),
     "eigenvalues": Sample(lambda a: spectral.eigh(a)[0], (SYMMETRIC,)),
     "eigenvectors": Sample(lambda a: spectral.eigh(a)[1], (SYMMETRIC,)),

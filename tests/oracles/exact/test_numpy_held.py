@@ -1,6 +1,7 @@
 """What recorded code holds besides its arguments: plain arrays, modules, sources of random numbers."""
 
 import builtins
+import copy
 import functools
 import random
 import sys
@@ -96,13 +97,20 @@ def test_other_methods_too_and_of_plain_numbers_they_are_numpy_s(function, wante
     np.testing.assert_allclose(value(function, W), wanted, rtol=1e-14)
 
 
+WRITTEN = r"plain array; copy it before, inside the function: r = np\.array\(r\); or write r = r - x"
+
+
 @pytest.mark.parametrize(("function", "message"), [
     (lambda w: np.ndarray.dot(DATA, w), r"write X @ w for X\.dot\(w\), np\.f\(X, w\) for X\.f\(w\)"),
-    (lambda w: DATA.fill(w[0]), "plain array; make that array inside"),
-    (lambda w: DATA.put(0, w[0]), "plain array; make that array inside"),
-    (lambda w: DATA.__iadd__(w), "plain array; make that array inside"),
-    (lambda w: DATA.__setitem__(0, w), "must be made inside the function"),
-    (lambda w: DATA[0].partition(w), "plain array; make that array inside"),
+    (lambda w: DATA.fill(w[0]), WRITTEN),
+    (lambda w: DATA.put(0, w[0]), WRITTEN),
+    (lambda w: DATA.__iadd__(w), WRITTEN),
+    (lambda w: DATA.__setitem__(0, w), WRITTEN),
+    (lambda w: DATA[0].partition(w), r"^a conversion to a plain array would take"),
+    (lambda w: _less(-DATA, w), WRITTEN),
+    (lambda w: _first(DATA * 2, [w]), WRITTEN),
+    (lambda w: np.copyto(DATA[0], w), WRITTEN),
+    (lambda w: np.add.at(DATA[0], [0, 1], w[:2]), WRITTEN),
 ])  # fmt: skip
 def test_what_plain_arrays_cannot_take_says_what_to_write(function, message):
     before = DATA.copy()
@@ -111,8 +119,69 @@ def test_what_plain_arrays_cannot_take_says_what_to_write(function, message):
     np.testing.assert_array_equal(DATA, before)
 
 
+def _less(made, x):
+    made -= x
+    return made
+
+
+def _first(made, x):
+    made[0] = x[0]
+    return made
+
+
+COUNTS = np.array([3, 1, 2, 4])
+COPIES = {
+    "copy": lambda w: _less(DATA.copy(), w),
+    "np.copy": lambda w: _less(np.copy(DATA), w),
+    "another dtype": lambda w: _less(COUNTS.astype(float), w),
+    "the same dtype": lambda w: _first(DATA.astype(float)[1], w),
+    "flatten": lambda w: _first(DATA.flatten(), w),
+    "deepcopy": lambda w: _first(copy.deepcopy(DATA)[0], w),
+    "copy.copy": lambda w: _first(copy.copy(DATA[0]), w),
+    "a column": lambda w: _less(DATA[:, 0].copy(), w[:3]),
+    "another order": lambda w: _less(DATA.T.copy("F"), w[:3]),
+    "a mask": lambda w: w[(DATA[0] > 0).copy() | (w > 0)],
+    "whole numbers": lambda w: w[np.argsort(COUNTS.copy())] * COUNTS.copy().tolist(),
+    "what is computed": lambda w: (DATA[0].copy() - DATA[0].mean()) / DATA.std() * w,
+    "itself": lambda w: DATA.astype(float, copy=False) @ w,
+    "lists beside it": lambda w: DATA[0] + [w[0], w[1], 1.0, 2.0],
+    "what NumPy copies": lambda w: np.median(DATA, 0) * np.gradient(COUNTS) * w + np.nan_to_num(DATA)[0],
+    "plain numbers": lambda w: _less(DATA * 2, 1.0)[0] * w + np.divmod(DATA, 2.0)[0][0],
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_takes_recorded_numbers(name):
+    before = DATA.copy()
+    np.testing.assert_allclose(value(COPIES[name], W), COPIES[name](W), rtol=1e-13)
+    np.testing.assert_array_equal(DATA, before)
+
+
+def test_a_rule_that_copies_is_judged():
+    target, data = np.array([1.0, 2.0, 4.0]), DATA
+
+    def loss(w):
+        left = target.copy()
+        left -= data @ w
+        return 0.5 * np.sum(left**2)
+
+    assert check_gradient(loss, (W,), grad=lambda w: data.T @ (data @ w - target)).passed
+    off = check_gradient(loss, (W,), grad=lambda w: data.T @ (data @ w + target))
+    assert off.verdict.name == "WRONG"
+
+
+def test_a_large_copy_is_computed_with_as_it_is():
+    many = np.arange(2000.0)
+    np.testing.assert_array_equal(value(lambda w: (many.copy() * np.copy(many) @ many.astype(int)) * w, W),
+                                  many @ many**2 * W)  # fmt: skip
+    with pytest.raises(Unsupported, match=WRITTEN):
+        record(lambda w: _first(many.copy(), w), (W,))
+
+
 def test_what_is_stored_of_it_is_forgotten():
     kept = SimpleNamespace(rows=None)
+    record(lambda w: setattr(kept, "act", np.exp) or setattr(kept, "module", np) or w, (W,), {})
+    assert vars(kept) == {"rows": None}
     record(lambda w: setattr(kept, "rows", DATA[:2]) or DATA[:2].dot(w), (W,), {})
     assert kept.rows is None
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.rules import linalg, order, reductions
+from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, kept
 from oracles.exact.from_numpy.tape import unsupported, words
 from oracles.exact.program import complex as cx
@@ -307,6 +308,7 @@ COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {
     "not_equal": functools.partial(cx.equal, "ne"),
     "matmul": _matmul,
     "vecdot": _vecdot,
+    **HOLOMORPHIC,
 }
 COMPLEX_RULES: dict[str, Rule] = {
     **{name: _apart(reductions.RULES[name]) for name in words("sum mean nansum nanmean")},

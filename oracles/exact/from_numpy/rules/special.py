@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oracles.exact.from_numpy.rules.cylinders import CYLINDERS
+from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC, voigt
 from oracles.exact.from_numpy.rules.hypergeometric import HYPERGEOMETRIC, binomial, gamma
 from oracles.exact.from_numpy.rules.off import UNKNOWN, Rule, off
 from oracles.exact.program import functions as f
@@ -177,6 +178,8 @@ SPECIAL: dict[str, Rule] = {
     "fdtri": off(UNKNOWN, _fisher_inverse),
     "wrightomega": off(12, lambda x: scalar("wright_omega", x)),
     "loggamma": off(UNKNOWN, lambda x: scalar("lgamma", x)),
+    "wofz": HOLOMORPHIC["wofz"],  # SciPy takes no real numbers: they are complex already
+    "voigt_profile": voigt,
     "gammasgn": _sign_of_gamma,
     "cosm1": off(UNKNOWN, lambda x: scalar("cos", x) - 1.0),
     "powm1": off(3, lambda x, y: f.power(x, y) - 1.0),

@@ -1,0 +1,203 @@
+"""scipy.stats' distributions: values are SciPy's and within their bounds, slopes are those of differences."""
+
+import functools
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.stats import norm
+
+from harness import check_gradient
+from oracles.exact.enclose.evaluate import evaluate
+from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.libraries.distributions import NAMES, OUTSIDE, PLACED
+from oracles.exact.from_numpy.libraries.standard import STANDARD
+from oracles.exact.program.balls import precision
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from tests.oracles.exact.numpy_tools import BITS, middle, slopes
+
+X = np.array([0.3, 1.2, -0.7])
+LOC, SCALE, P = np.array(0.25), np.array(1.75), np.array([0.1, 0.35, 0.8])
+INSIDE = {"pareto": np.array([2.25, 3.0, 9.0]), "bernoulli": np.array([0])}
+SHAPES = {
+    "gamma": (2.25,), "beta": (2.25, 1.75), "t": (3.5,), "lognorm": (0.75,), "chi2": (3.25,),
+    "f": (3.25, 5.5), "weibull_min": (1.5,), "pareto": (2.5,), "invgamma": (2.5,), "poisson": (2.25,),
+    "binom": (7, 0.375), "bernoulli": (0.375,), "nbinom": (3.5, 0.375), "geom": (0.375,),
+}  # fmt: skip
+SHARES, QUANTILES = ("cdf", "sf", "logcdf", "logsf"), ("ppf", "isf")
+MOMENTS = tuple(m for m in PLACED if m not in QUANTILES)
+# No derivative of an incomplete beta function, or of an inverse, in its shapes is known.
+HELD = {"nbinom": SHARES, **dict.fromkeys(("gamma", "beta", "chi2", "f", "invgamma"), ("median",))}
+
+
+def several(name, methods, where=(), held=()):
+    """The methods that are known, of what moves: first the place where, unless that is held."""
+    distribution, known = getattr(stats, name), STANDARD[name]
+    called = [m for m in methods if known.rule(NAMES.get(m, m)) and m not in HELD.get(name, ())]
+    first = 0 if where or methods is MOMENTS else 1
+    return lambda *p: tuple(getattr(distribution, m)(*where, *p[:first], *held, *p[first:]) for m in called)
+
+
+def each(name):
+    """Functions of a distribution, and numbers of theirs: densities, shares, quantiles, moments."""
+    shapes, inside = SHAPES.get(name, ()), INSIDE.get(name)
+    trials, moving = shapes[: name == "binom"], tuple(map(np.array, shapes[name == "binom" :]))
+    if STANDARD[name].whole:
+        counts = (np.array([1, 2, 5]) if inside is None else inside,)
+        yield several(name, ("pmf", "logpmf"), counts, trials), moving
+        yield several(name, SHARES, counts, trials), moving
+        yield several(name, MOMENTS, (), trials), (*moving, LOC)
+        return
+    x = LOC + SCALE * np.array([0.2, 0.55, 0.8]) if inside is None else inside
+    yield several(name, ("pdf", "logpdf")), (x, *moving, LOC, SCALE)
+    yield several(name, SHARES, held=shapes), (x, LOC, SCALE)
+    yield several(name, QUANTILES, held=shapes), (P, LOC, SCALE)
+    yield several(name, MOMENTS), (*moving, LOC, SCALE)
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_values_are_scipy_s_and_slopes_those_of_differences(name):
+    for function, points in each(name):
+        wanted = function(*points)
+        if not wanted:
+            continue
+        recording = record(function, points, {})
+        found = evaluate(recording.program, recording.values, BITS)
+        bounds = bound(recording.program, recording.values, ROUNDING_MODELS["numpy"], keep=True).balls
+        for balls, within, numbers in zip(found, bounds, wanted, strict=True):
+            np.testing.assert_allclose(middle(balls), numbers, rtol=1e-12)
+            assert all(b.contains(float(c)) for b, c in zip(np.ravel(within), np.ravel(numbers), strict=True))
+        forward, backward, difference = slopes(function, points)
+        with precision(BITS):
+            assert forward.overlaps(backward)
+            assert abs(difference - forward) < 1e-18 * (1 + abs(forward))
+
+
+@pytest.mark.parametrize("name", [name for name, known in STANDARD.items() if known.low is not None])
+def test_outside_of_the_support_they_are_what_scipy_says(name):
+    shapes, whole = SHAPES.get(name, ()), STANDARD[name].whole
+    x = np.array([-1.0, 0.5, 1.0, 8.0]) if whole else np.array([-1.5, 0.5, 3.0])
+    methods = ("pmf", "logpmf", "cdf", "sf") if whole else OUTSIDE
+    function = several(name, methods, (x,), shapes[:-1]) if whole else several(name, methods, held=shapes)
+    points = (np.array(shapes[-1]),) if whole else (x,)
+    recording = record(function, points, {})
+    found = evaluate(recording.program, recording.values, BITS)
+    for balls, numbers in zip(found, function(*points), strict=True):
+        np.testing.assert_allclose(middle(balls), numbers, rtol=1e-12)
+
+
+# -- as they are used -------------------------------------------------------------------------------------
+
+
+def black_scholes(s, k, r, v, t):
+    d = (np.log(s / k) + (r + v**2 / 2) * t) / (v * np.sqrt(t))
+    return s * norm.cdf(d) - k * np.exp(-r * t) * norm.cdf(d - v * np.sqrt(t))
+
+
+def greeks(g, s, k, r, v, t, vega=lambda s, d, t: s * norm.pdf(d) * np.sqrt(t)):
+    d = (np.log(s / k) + (r + v**2 / 2) * t) / (v * np.sqrt(t))
+    later = k * np.exp(-r * t) * norm.cdf(d - v * np.sqrt(t))
+    theta = s * norm.pdf(d) * v / (2 * np.sqrt(t)) + r * later
+    return g * norm.cdf(d), -g * later / k, g * t * later, g * vega(s, d, t), g * theta
+
+
+def test_the_greeks_of_an_option_are_right_and_a_wrong_vega_is_wrong():
+    options = tuple(map(np.array, ([100.0, 95.0], [105.0, 90.0], [0.03, 0.01], [0.2, 0.3], [0.5, 1.25])))
+    found = check_gradient(black_scholes, options, vjp=greeks)
+    assert found.verdict.name == "ACCURATE"
+    wrong = functools.partial(greeks, vega=lambda s, d, t: s * norm.pdf(d) * t)
+    assert check_gradient(black_scholes, options, vjp=wrong).verdict.name == "WRONG"
+
+
+GAUSS, LOG_DENSITY, IN_A_LIST = stats.norm(1.0, 2.0), norm.logpdf, [stats.norm(scale=2.0, loc=1.0)]
+
+
+NARROW = type(norm)(a=-1.0, b=1.0, name="norm")
+
+
+class Model:
+    prior = stats.norm(1.0, scale=2.0)
+
+    def __init__(self):
+        self.kind, self.made = stats.norm, None
+
+    def log_density(self, x):
+        self.made = self.kind(x, 2.0)
+        return self.prior.logpdf(x) / 2 + self.made.logpdf(1) / 2
+
+
+def imported(x):
+    from scipy.stats import norm as inside
+
+    return inside(loc=1.0, scale=2.0).logpdf(x=x)
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: stats.norm.logpdf(x, 1.0, 2.0),
+    lambda x: norm.logpdf(x=x, scale=2.0, loc=1),
+    lambda x: LOG_DENSITY(x, loc=1.0, scale=2.0),
+    lambda x: GAUSS.logpdf(x),
+    lambda x: IN_A_LIST[0].logpdf(x),
+    lambda x: norm(x, 2.0).logpdf(1.0),
+    functools.partial(norm.logpdf, loc=1.0, scale=2.0),
+    GAUSS.logpdf,
+    Model().log_density,
+    imported,
+    lambda x: stats.multivariate_normal.logpdf(x, 1.0, 4.0),
+])  # fmt: skip
+def test_however_it_is_reached_it_is_the_distribution(function):
+    assert check_gradient(function, (X,), vjp=lambda g, x: -g * (x - 1) / 4).verdict.name == "ACCURATE"
+    assert check_gradient(function, (X,), vjp=lambda g, x: -g * (x - 1) / 2).verdict.name == "WRONG"
+
+
+def test_what_held_distributions_holds_them_again():
+    model, given = Model(), (GAUSS, LOG_DENSITY, IN_A_LIST[0], Model.prior)
+    check_gradient(
+        lambda x: model.log_density(x) + GAUSS.logpdf(x) + IN_A_LIST[0].pdf(x), (X,), vjp=np.multiply
+    )
+    assert (model.made, model.kind) == (None, stats.norm)
+    assert (GAUSS, LOG_DENSITY, IN_A_LIST[0], Model.prior) == given
+
+
+DATA, COV = np.array([[0.1, 0.2], [1.0, -1.0], [0.5, 0.75]]), np.array([[2.0, 0.3], [0.3, 1.0]])
+
+
+@pytest.mark.parametrize(("function", "points"), [
+    (lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c), (DATA, X[:2], COV)),
+    (lambda x, m, c: stats.multivariate_normal(m, c).pdf(x), (DATA, X[:2], COV)),
+    (lambda x, m, c: stats.multivariate_normal(cov=c, mean=m).logpdf(x), (DATA[0], X[:2], P[1:])),
+    (lambda x, m, c: stats.multivariate_normal.logpdf(x, m, c), (X, np.array(0.25), np.array(1.75))),
+    (lambda x, c: stats.multivariate_normal.logpdf(x, cov=c), (DATA, COV)),
+])  # fmt: skip
+def test_multivariate_densities(function, points):
+    recording = record(function, points, {})
+    (found,) = evaluate(recording.program, recording.values, BITS)
+    np.testing.assert_allclose(middle(found), function(*points), rtol=1e-12)
+    forward, backward, difference = slopes(function, points)
+    with precision(BITS):
+        assert forward.overlaps(backward)
+        assert abs(difference - forward) < 1e-18 * (1 + abs(forward))
+
+
+@pytest.mark.parametrize(("function", "message"), [
+    (lambda x: stats.skewnorm.logpdf(x, 1.0), "scipy.stats.skewnorm.logpdf of recorded numbers has no rule"),
+    (lambda x: norm(x, 1.0).expect(np.square), "norm.expect of recorded numbers has no rule"),
+    (lambda x: norm(x, 1.0).args[0], "norm.args"),
+    (lambda x: NARROW.pdf(x), "norm.pdf"),
+    (lambda x: stats.poisson(np.exp(x)).ppf(0.5), "poisson.ppf"),
+    (lambda x: stats.multivariate_normal(x[:2], COV).cdf(DATA), "multivariate_normal.cdf"),
+    (lambda x: stats.multivariate_normal.pdf(x, X, np.eye(3), allow_singular=True), "allow_singular"),
+    (lambda x: stats.beta.cdf(0.5, np.exp(x), 2.0), "beta_lower has no rule for the derivative"),
+])  # fmt: skip
+def test_what_is_refused_is_named(function, message):
+    with pytest.raises(Unsupported, match=message):
+        slopes(function, (X,))
+
+
+def test_a_digit_beyond_numpy_s_pi_is_known():
+    recording = record(norm.pdf, (np.array(0.0),), {})
+    (found,) = evaluate(recording.program, recording.values, BITS)
+    with precision(BITS):
+        pi = 1 / (2 * found[()] ** 2)
+        assert abs(pi - pi.pi()) < 1e-70
