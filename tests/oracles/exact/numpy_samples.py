@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import polynomial
+from scipy import special
 
 
 class Sample(NamedTuple):
@@ -165,6 +166,10 @@ COMPLEX: dict[str, Sample] = {
     **{
         f"fft.{n} of real numbers": Sample(lambda x, n=n: _parts(_named(f"fft.{n}")(x)), (X,))
         for n in ["fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "irfft", "irfft2", "irfftn", "hfft"]
+    },
+    **{
+        f"complex {n}": _of_complex(lambda z, n=n: getattr(special, n)(z))
+        for n in "erf erfc erfi erfcx gamma rgamma wofz loggamma psi dawsn".split()
     },
     "fft.fftshift": Sample(lambda x: np.fft.fftshift(np.fft.ifftshift(x), 0), (X,)),
 }

@@ -27,7 +27,7 @@ HOLOMORPHIC: dict[str, Callable[[Complex], Complex]] = {
     **{name: _named(name) for name in ("erf", "erfc", "erfi", "erfcx", "gamma", "rgamma")},
     "wofz": _named("faddeeva"),
     "loggamma": _named("lgamma"),
-    **dict.fromkeys(("psi", "digamma"), _named("lgamma", 1)),
+    "psi": _named("lgamma", 1),
     "dawsn": _dawson,
 }
 
