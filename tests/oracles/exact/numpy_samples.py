@@ -169,7 +169,7 @@ COMPLEX: dict[str, Sample] = {
     },
     **{
         f"complex {n}": _of_complex(lambda z, n=n: getattr(special, n)(z))
-        for n in "erf erfc erfi erfcx gamma rgamma wofz loggamma psi dawsn".split()
+        for n in ["erf", "erfc", "erfi", "erfcx", "gamma", "rgamma", "wofz", "loggamma", "psi", "dawsn"]
     },
     "fft.fftshift": Sample(lambda x: np.fft.fftshift(np.fft.ifftshift(x), 0), (X,)),
 }
