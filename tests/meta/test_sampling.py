@@ -29,6 +29,12 @@ def test_short_tables_and_single_tests_are_asked_in_full():
     assert sampling.halved(few) == (few, [])
 
 
+def test_of_each_table_some_are_asked():
+    tables = [[f"tests/a.py::test_{n}[{k}]" for k in range(sampling.MANY + 1)] for n in range(200)]
+    kept, _ = sampling.halved(items([name for table in tables for name in table]))
+    assert {i.nodeid for i in kept} >= {table[0] for table in tables}
+
+
 @pytest.mark.parametrize("source", pytest.Config.ArgsSource)
 def test_who_names_a_file_gets_all_of_it(monkeypatch, source):
     monkeypatch.setattr(conftest, "WHOLE", False)
