@@ -6,7 +6,7 @@ their literals only, and where the one in float64 rounds to the other, it is wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +25,7 @@ Partners: TypeAlias = dict[Slot, float | None]
 _CASTS = frozenset({"convert_element_type", "reduce_precision"})
 NARROW = frozenset(FORMATS) - {"float64"}
 _SURE_BITS = 12  # of float32: that a longer number ends in as many zeros is a chance of 2^-12
+Opened: TypeAlias = tuple[Any, Sequence[Any]]  # a jaxpr and its constants
 
 
 def partners(
@@ -33,18 +34,18 @@ def partners(
     """For each literal that has one its partner in float64; `uncast` traces with nothing cast narrower."""
     found: Partners = {}
     if wide is not None:
-        _pair(own, wide, found)
-    if (wide is None or _narrows(wide)) and (other := uncast()) is not None:
+        _pair(_opened(own), _opened(wide), found)
+    if (wide is None or _narrows(wide.jaxpr)) and (other := uncast()) is not None:
         more: Partners = {}
-        _pair(own, other, more)
+        _pair(_opened(own), _opened(other), more)
         found |= {slot: number for slot, number in more.items() if number is not None}
     return found
 
 
-def _narrows(jaxpr: ClosedJaxpr) -> bool:
+def _narrows(jaxpr: Any) -> bool:
     """Whether anything in it is a floating number of less than 64 bits."""
-    kinds = {str(getattr(v.aval, "dtype", "")) for e in jaxpr.jaxpr.eqns for v in e.outvars}
-    return bool(kinds & NARROW) or any(_narrows(part) for e in jaxpr.jaxpr.eqns for part in _inside(e))
+    kinds = {str(getattr(v.aval, "dtype", "")) for e in jaxpr.eqns for v in e.outvars}
+    return bool(kinds & NARROW) or any(_narrows(part) for e in jaxpr.eqns for part, _ in _inside(e))
 
 
 def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
@@ -73,13 +74,13 @@ def _length(number: float) -> int:
     return int(abs(arb(number).man_exp()[0])).bit_length()
 
 
-def _pair(own: ClosedJaxpr, wide: ClosedJaxpr, found: Partners) -> None:
-    ours, theirs = own.jaxpr, wide.jaxpr
+def _pair(own: Opened, wide: Opened, found: Partners) -> None:
+    (ours, constants), (theirs, others) = own, wide
     left, right = _without_casts(ours.eqns), _without_casts(theirs.eqns)
     if [e.primitive.name for e in left] != [e.primitive.name for e in right]:
         return
-    if len(ours.constvars) == len(theirs.constvars):
-        for k, (a, b) in enumerate(zip(own.consts, wide.consts, strict=True)):
+    if len(constants) == len(others):
+        for k, (a, b) in enumerate(zip(constants, others, strict=True)):
             avals = ours.constvars[k].aval, theirs.constvars[k].aval
             _enter(found, (id(ours), "constant", k), a, b, avals)
     pairs = [*zip(left, right, strict=True), *_casts(ours.eqns, theirs.eqns)]
@@ -142,11 +143,15 @@ def _gaps(equations: Any) -> list[list[Any]]:
     return gaps
 
 
-def _inside(equation: Any) -> Iterator[ClosedJaxpr]:
-    """The jaxprs among the parameters of an equation."""
+def _opened(closed: ClosedJaxpr) -> Opened:
+    return closed.jaxpr, closed.consts
+
+
+def _inside(equation: Any) -> Iterator[Opened]:
+    """The jaxprs among the parameters of an equation, with their constants as far as these are known."""
     for _, value in sorted(equation.params.items()):
         for part in value if isinstance(value, tuple | list) else (value,):
             if isinstance(part, ClosedJaxpr):
-                yield part
+                yield _opened(part)
             elif hasattr(part, "eqns"):
-                yield ClosedJaxpr(part, ())
+                yield part, ()

@@ -114,3 +114,16 @@ def test_the_next_number_moves_as_its_own(slope, verdict, dtype):
     following.defjvp(lambda primals, tangents: (following(primals[0]), slope * tangents[0]))
     with jax.enable_x64(True):
         assert check_gradient(following, (jnp.asarray(X, dtype),)).verdict is verdict
+
+
+INSIDE = jax.make_jaxpr(lambda x: x * jnp.asarray(X, jnp.float32))(jnp.zeros(2)).jaxpr
+opened = primitive("opened", lambda x, *, body: x * jnp.asarray(X, jnp.float32))
+opened.def_abstract_eval(lambda x, *, body: jax.core.ShapedArray(x.shape, x.dtype))
+ad.deflinear2(opened, lambda g, x, *, body: [opened.bind(g, body=body)])
+
+
+def test_a_jaxpr_whose_constants_are_kept_elsewhere_is_no_obstacle():
+    """As equinox's primitives have them: only literals in it are paired."""
+    assert INSIDE.constvars
+    found = check_gradient(lambda x: 0.3 * opened.bind(x, body=INSIDE), (jnp.asarray(X, jnp.float32),))
+    assert found.verdict is Verdict.ACCURATE, str(found)
