@@ -134,7 +134,9 @@ def test_at_boundary_inputs_thirty_digits_are_proven_too(name, input_name):
 def test_a_function_without_proof_is_unsupported_in_every_row():
     case = catalogue()["sigmoid"]
     honest = case.function
-    leaving = dataclasses.replace(case, function=lambda x: honest(np.array(x.tolist(), x.dtype)))
+    leaving = dataclasses.replace(
+        case, function=lambda x: honest(np.array([*map(float, x.ravel())], x.dtype).reshape(x.shape))
+    )
     for name in ("exact", "numpy", "torch", "fd"):
         cell = Cell("sigmoid", "ordinary", "float64", name, 0)
         record = row.examine(leaving, oracles()[name], cell, {})
