@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
 import oracles.exact
+from oracles.exact import program
 from oracles.exact.program import primitives
 from oracles.exact.program.program import PRIMITIVES
 
+for module in walk_packages(program.__path__, f"{program.__name__}."):  # each may define primitives
+    import_module(module.name)
 ROOT = Path(oracles.exact.__file__).parent
 COMPARISONS = {"lt", "le", "gt", "ge", "eq", "ne"}
 STEPS = {"sign", "floor", "ceil", "round", "trunc"}
