@@ -252,6 +252,8 @@ class TracedArray(NDArrayOperatorsMixin):
     def item(self, *index: int) -> Any:
         """One element as a Python number, recorded where it is not exact."""
         found = self._exact()
+        if found is None and any(v.is_float and v.dtype != "float64" for v in self.tape.recorder.inputs):
+            found = self.exact_value(".item()")  # a Python float takes the dtype of a narrower array
         if found is not None:
             return found.item(*index)
         value, token = (np.asarray(own).item(*index) for own in (self.value, self.tokens))

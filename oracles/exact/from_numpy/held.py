@@ -58,7 +58,10 @@ class Held(np.ndarray[Any, Any]):
     def astype(self, *args: Any, **kwargs: Any) -> Any:
         """Likewise, but for the array itself where it need not be copied."""
         found = super().astype(*args, **kwargs)
-        return found if found is self else recorded(found)
+        if found is self:
+            return found
+        # A narrower one is rounded data as it stands: it is not known to half an ulp of the new dtype.
+        return held(found) if found.dtype.itemsize < self.dtype.itemsize else recorded(found)
 
     def flatten(self, order: Any = "C") -> Any:
         """Likewise."""
@@ -76,9 +79,9 @@ class Held(np.ndarray[Any, Any]):
 
 
 def recorded(copied: Any) -> Any:
-    """A new array as a recorded one; a large one is more likely to be computed with than written into."""
+    """A new array of floats as a recorded one; a large one is rather computed with than written into."""
     tape = recording.get()
-    if tape is None or copied.dtype.kind not in "biufc" or copied.size > LARGE:
+    if tape is None or copied.dtype.kind not in "fc" or copied.size > LARGE:
         return held(copied)
     return tape.answers.array(tape, copied)
 

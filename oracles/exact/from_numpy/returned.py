@@ -2,8 +2,9 @@
 
 `float(x)` must give a Python float, and nobody sees what becomes of one. But in `return float(loss), grad`
 the float goes from the call straight into the result, where it is known by its identity. Whether it does so
-is read from the code: in each frame up to the recorded function what follows the running call must leave the
-float where it is and return it. A float that is not found in the result is refused after all.
+is read from the code: what follows the running call must leave the float where it is and return it. That is
+asked of the recorded function itself: what a helper returns, its caller or a cache between may use. A float
+that is not found in the result is refused after all.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import dis
 import functools
 import inspect
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,7 +30,8 @@ LEAVES = (
     "np.f(X, w) for X.f(w), or pass X as an argument; an array that it is written into must be a recorded "
     "one: write r = np.array(r) before"
 )
-PASSES_ON = frozenset({Flat.__call__.__code__, Flat.result.__code__})  # ours, between record and the function
+# Ours, between record and the function: these hand on what it returns.
+PASSES_ON = {Flat.__call__.__code__, Flat.result.__code__}
 GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 CALLS = frozenset(words("CALL CALL_KW CALL_FUNCTION_EX"))
 # What may follow the call: what takes nothing from the stack, what takes what lies above the float and puts
@@ -48,6 +50,15 @@ COMPUTES = CALLS | frozenset(
 CONTAINERS = frozenset(words("BUILD_TUPLE BUILD_LIST"))
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def hands_on(function: F) -> F:
+    """Mark a function of ours that calls the user's and returns what that returns."""
+    PASSES_ON.add(function.__code__)
+    return function
+
+
 class Returned:
     """The floats that one recorded call has given to its code."""
 
@@ -55,23 +66,24 @@ class Returned:
         """`top` is the frame that calls the function and reads its result."""
         self._top: FrameType | None = top
         self._given: dict[int, tuple[float, Any, str, Line]] = {}  # by identity, and where they were given
-        self._came_from: dict[tuple[FrameType, int], object] = {}
+        self._calls = set[tuple[FrameType, int]]()
 
     def give(self, x: Any, frame: FrameType | None) -> float | None:
         """The float for a recorded number, if it is returned at once; None otherwise.
 
         `frame` is the one that has called float().
         """
-        frames: list[FrameType] = []
-        while frame is not self._top:
-            if frame is None or not _goes_on(frame, innermost=not frames):
+        if frame is None or not _is_returned(frame.f_code, frame.f_lasti):
+            return None
+        outer = frame.f_back
+        while outer is not self._top:
+            if outer is None or outer.f_code not in PASSES_ON:
                 return None
-            frames.append(frame)
-            frame = frame.f_back
-        # What gives two floats in one call is no function of the user's but map, say, or max over it.
-        for outer, inner in zip(frames, [object(), *frames], strict=False):
-            if self._came_from.setdefault((outer, outer.f_lasti), inner) is not inner:
-                return None
+            outer = outer.f_back
+        call = frame, frame.f_lasti
+        if call in self._calls:  # what calls float() twice is another function: a sort, or map
+            return None
+        self._calls.add(call)
         number: float = np.asarray(x.value).item()  # a new object
         self._given[id(number)] = number, x, place(), line()
         return number
@@ -86,24 +98,18 @@ class Returned:
         for _, _, where, at in (self._given[key] for key in missing):
             raise Opaque(f"{LEAVES.format(what='float()', dtype='float64')}; at {where}", line=at)
         found = [self._given[id(leaf)][1].item() if id(leaf) in self._given else leaf for leaf in leaves]
-        self._given, self._came_from, self._top = {}, {}, None
+        self._given, self._calls, self._top = {}, set(), None
         return found
 
 
-def _goes_on(frame: FrameType, innermost: bool) -> bool:
-    return frame.f_code in PASSES_ON or _is_returned(frame.f_code, frame.f_lasti, innermost)
-
-
 @functools.cache
-def _is_returned(code: CodeType, place: int, innermost: bool) -> bool:
-    """Whether what the running call gives is returned, alone or in a tuple or list, and nothing else."""
+def _is_returned(code: CodeType, place: int) -> bool:
+    """Whether what the running call of float() gives is returned, alone or in a tuple or list."""
     steps = list(dis.get_instructions(code))
     offsets = [step.offset for step in steps]
     k = bisect_right(offsets, place) - 1  # it may point behind the call, at its caches
     k += steps[k].opname == "PRECALL"  # code that has run often does both at once
-    if code.co_flags & GENERATORS or steps[k].opname not in CALLS:
-        return False
-    if innermost and (steps[k].opname, steps[k].arg) != ("CALL", 1):
+    if code.co_flags & GENERATORS or (steps[k].opname, steps[k].arg) != ("CALL", 1):
         return False
     above = 0  # how many things lie on the stack above the float
     for step in _following(steps, offsets, k + 1):
