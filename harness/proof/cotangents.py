@@ -44,7 +44,7 @@ def otherwise(
     """The given numbers otherwise in memory, if arrays have `strides`, and scaled ones, with their factor."""
     if not question.linear:
         return
-    half = any(d.dtype.name == "float16" for d in directions)
+    half = "float16" in {*question.result_dtypes, *(d.dtype.name for d in directions)}
     several, axes = any(d.size > 1 for d in directions), max(d.ndim for d in directions)
     for probe in question.probes:
         scale = (OF_FLOAT16 if half else SCALES).get(probe, 1.0)
@@ -56,7 +56,8 @@ def otherwise(
             case Probe.PADDED if strides and several and axes > 1:
                 yield probe, tuple(map(_part_of_more, directions, _are_pairs(question))), scale
             case Probe.SCALED_UP | Probe.SCALED_DOWN:
-                yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
+                scaled = [np.asarray(scale * d, d.dtype) for d in directions]
+                yield probe, tuple(in_dtypes(question.result_dtypes, scaled, directions)), scale
 
 
 def _are_pairs(question: Question) -> list[bool]:

@@ -16,11 +16,11 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import RLock
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from harness.subject.alone import alone
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.reach import LARGE, Reach, names_in
 
@@ -111,21 +111,16 @@ def unchanged(roots: Iterable[Any]) -> Iterator[None]:
         state.restore()
 
 
-# What a check replaces while it runs is the whole process's: NumPy in the user's modules, methods of torch's,
-# Arb's precision. So checks of several threads come one after the other.
-_one_at_a_time = RLock()
-
-
 def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
     """A check that leaves all that its functions can change as it was, also where it raises."""
 
     @functools.wraps(check)
     def kept(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
-        with _one_at_a_time:
-            return alone(*args, **kwargs)
+        with alone():
+            return restoring(*args, **kwargs)
 
-    def alone(*args: P.args, **kwargs: P.kwargs) -> R:
+    def restoring(*args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True
         given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if _is_code(one)}
         gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]

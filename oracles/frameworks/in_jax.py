@@ -84,7 +84,8 @@ class _Jax(Framework):
     def graph(self, function: Function, argnums: Sequence[int]) -> Function:
         def run(*args: Any) -> Function:
             alone, moving = _of_moving(function, argnums, args, {})
-            return jax.vjp(alone, *moving)[1]
+            out, pull = jax.vjp(alone, *moving)
+            return lambda cotangents: pull(jax.tree.map(_cotangent, out, cotangents))
 
         return run
 

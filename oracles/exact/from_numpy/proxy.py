@@ -388,7 +388,8 @@ class Search(Reach):
 
 def _is_held(value: Any) -> bool:
     """Whether a class holds it as it is: a function may be a method there."""
-    return type(value) in (np.ndarray, tuple, ModuleType, np.ufunc) or distribution(value) is not None
+    kinds = (np.ndarray, tuple, ModuleType, np.ufunc, type(np.r_), type(np.c_))
+    return type(value) in kinds or distribution(value) is not None
 
 
 # -- chance -----------------------------------------------------------------------------------------------

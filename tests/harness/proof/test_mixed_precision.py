@@ -170,3 +170,12 @@ def test_a_cotangent_is_what_the_result_can_hold(factor, verdict):
     x = torch.tensor([0.3, -0.2, 0.7], dtype=torch.float64)
     found = harness.check_gradient(lambda x: Step.apply(x, factor), (x,), surrogate=lambda x: x)
     assert {str(part.verdict) for part in found.parts} == {verdict}, str(found)
+
+
+@pytest.mark.parametrize("narrow", ["bfloat16", "float16"])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (1.01, "wrong")])
+def test_so_it_is_in_jax_and_along_scaled_ones(narrow, factor, verdict):
+    f = jax.custom_vjp(lambda x: jnp.sin(x).astype(narrow))
+    f.defvjp(lambda x: (f(x), x), lambda x, g: (factor * g.astype(x.dtype) * jnp.cos(x),))
+    found = harness.check_gradient(f, (jnp.array([0.3, -1.2, 2.1]),), spec=jnp.sin)
+    assert {str(part.verdict) for part in found.parts if not part.of_value} == {verdict}, str(found)

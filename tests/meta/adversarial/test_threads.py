@@ -10,6 +10,7 @@ from numpy import zeros
 from numpy.random import default_rng
 
 import harness
+from harness.subject import alone
 from oracles.exact.from_numpy import record
 
 X = np.array([0.3, -0.7])
@@ -84,6 +85,21 @@ def test_what_a_check_replaces_is_seen_by_no_other_check():
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda check: str(check().verdict), checks * 4))
     assert found == ["wrong", "accurate", "convention", "accurate"] * 4
+
+
+def test_a_check_in_a_thread_that_a_checked_function_waits_for_ends(monkeypatch):
+    monkeypatch.setattr(alone, "LOOK_S", 0.05)
+
+    def function(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(
+                lambda: harness.check_gradient(np.sin, (X,), vjp=lambda g, x: g) and x * x
+            ).result()
+
+    found = harness.check_gradient(function, (X,), vjp=lambda g, x: 2 * g * x)
+    assert found.verdict == "unsupported"
+    assert "take the check out of the function that is checked" in str(found)
+    assert harness.check_gradient(np.sin, (X,), vjp=lambda g, x: g * np.cos(x)).passed
 
 
 class Squared(torch.autograd.Function):
