@@ -254,7 +254,6 @@ def question_of(
         target.results.names,
         derivative,
         custom=derivative.steps[-1] != FORWARD,
-        result_dtypes=target.results.dtypes if specification else (),
         **about,
     )
 

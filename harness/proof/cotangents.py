@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.proof.question import Probe, Question
-from harness.subject.derivative import FORWARD, Array, in_dtypes
+from harness.subject.derivative import FORWARD, Array
 from harness.subject.target import ComplexName
 
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
@@ -20,10 +20,9 @@ def rows_of_ones(question: Question, directions: Sequence[Array]) -> tuple[Array
     return tuple(map(_rows_of_ones, directions, _are_pairs(question)))
 
 
-def less(question: Question, some: Sequence[Array], others: Sequence[Array]) -> tuple[Array, ...]:
-    """The differences, in the dtypes of the first, as results can have them."""
-    apart = [np.asarray(a - b, a.dtype) for a, b in zip(some, others, strict=True)]
-    return tuple(in_dtypes(question.result_dtypes, apart, some))
+def less(some: Sequence[Array], others: Sequence[Array]) -> tuple[Array, ...]:
+    """The differences, in the dtypes of the first."""
+    return tuple(np.asarray(a - b, a.dtype) for a, b in zip(some, others, strict=True))
 
 
 def _rows_of_ones(direction: Array, of_pairs: bool) -> Array:
@@ -44,7 +43,7 @@ def otherwise(
     """The given numbers otherwise in memory, if arrays have `strides`, and scaled ones, with their factor."""
     if not question.linear:
         return
-    half = "float16" in {*question.result_dtypes, *(d.dtype.name for d in directions)}
+    half = any(d.dtype.name == "float16" for d in directions)
     several, axes = any(d.size > 1 for d in directions), max(d.ndim for d in directions)
     for probe in question.probes:
         scale = (OF_FLOAT16 if half else SCALES).get(probe, 1.0)
@@ -56,8 +55,7 @@ def otherwise(
             case Probe.PADDED if strides and several and axes > 1:
                 yield probe, tuple(map(_part_of_more, directions, _are_pairs(question))), scale
             case Probe.SCALED_UP | Probe.SCALED_DOWN:
-                scaled = [np.asarray(scale * d, d.dtype) for d in directions]
-                yield probe, tuple(in_dtypes(question.result_dtypes, scaled, directions)), scale
+                yield probe, tuple(np.asarray(scale * d, d.dtype) for d in directions), scale
 
 
 def _are_pairs(question: Question) -> list[bool]:

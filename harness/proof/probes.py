@@ -156,7 +156,7 @@ def _of_other_numbers(
     adds = True
     if counts:
         part = rows_of_ones(question, directions)
-        others, rest = less(question, ones, part), less(question, directions, part)
+        others, rest = less(ones, part), less(directions, part)
         of_part, of_others, of_rest = run(part), run(others), run(rest)
         if not _add_up((of_part, of_rest), first):
             yield from ((Probe.ZEROS, of_part, part), (Probe.ZEROS, of_rest, rest))

@@ -166,8 +166,6 @@ class Question:
         linear: Whether the gradient is a linear function of the cotangent.
         custom: Whether a person wrote the rule, so that it may know better than an iterated forward.
         value_dtype: What the value must be in; "" where that is the subject's business.
-        result_dtypes: The dtypes of what the function itself returns, of which its backward gets cotangents;
-            empty where the specification's are these.
         thorough: Whether the subject is run again, and along scaled cotangents.
         probes: What else is done with a derivative that is right; instead of `thorough`, whose share it has.
         resolution: How small a difference from the truth's formula counts.
@@ -188,7 +186,6 @@ class Question:
     linear: bool = True
     custom: bool = True
     value_dtype: str = ""
-    result_dtypes: tuple[str, ...] = ()
     thorough: bool = True
     probes: tuple[Probe, ...] = ()
     resolution: Resolution = Resolution.FORMAT

@@ -13,16 +13,7 @@ from numpy.typing import NDArray
 
 from harness.proof.question import Question
 from harness.proof.subdifferential import Slopes
-from harness.subject.derivative import (
-    FORWARD,
-    Array,
-    along,
-    contracted,
-    dtype_named,
-    in_dtypes,
-    inside,
-    levels_of,
-)
+from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
 from oracles.exact.program.derive import jvp, vjp
@@ -182,8 +173,7 @@ def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False)
     def drawn(one: str, directions: Any) -> list[Array]:
         if one == FORWARD:
             return along(directions, [arrays[k] for k in question.active], rng, exactly)
-        found = contracted(directions, function.program.outputs, arrays, rng, exactly)
-        return found if exactly or within else in_dtypes(question.result_dtypes, found, arrays)
+        return contracted(directions, function.program.outputs, arrays, rng, exactly)
 
     inner: list[Array] = []
     for one, directions in zip(within, given, strict=True):

@@ -198,17 +198,6 @@ def contracted(
     return _fitting("cotangent", given, wanted, exactly)
 
 
-def in_dtypes(names: Sequence[str], cotangents: Sequence[Array], arrays: Sequence[Array]) -> list[Array]:
-    """Cotangents as results in these dtypes can have them: a narrower one rounds them."""
-    if len(names) != len(cotangents):
-        return list(cotangents)
-    rounded = [
-        c.astype(dtype_named(name, arrays)).astype(c.dtype) if name in FLOATS else c
-        for name, c in zip(names, cotangents, strict=True)
-    ]
-    return [r if np.isfinite(r).all() else c for r, c in zip(rounded, cotangents, strict=True)]
-
-
 def along(
     given: Any, active: Sequence[Array], rng: np.random.Generator, exactly: bool = False
 ) -> list[Array]:

@@ -66,7 +66,7 @@ class Results:
         tree: Its tree.
         fixed: The leaves in it that are not floating.
         names, shapes: Those of the others, complex ones as pairs.
-        dtypes: And theirs; "" for Python's own numbers.
+        dtypes: And theirs, of pairs that of their parts; "" for Python's own numbers.
     """
 
     tree: Tree
@@ -126,7 +126,7 @@ class Target:
             return self.flat
         alike = getattr(self.flat.function, "alike", None)  # of a module with its parameters
         meant = alike(specification) if alike else specification
-        return replace(self.flat, function=meant, like=self.results.tree)
+        return replace(self.flat, function=meant, like=self.results.tree, dtypes=self.results.dtypes)
 
     def arranged(self, given: Any, of_results: bool) -> Any:
         """Directions in the order of the results, or of the differentiated arguments: a list, if in trees.
@@ -488,7 +488,7 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
         fixed,
         tuple(ComplexName(name) if pairs else name for name, _, pairs in found),
         tuple((*np.shape(leaf), *(2,) * pairs) for _, leaf, pairs in found),
-        tuple(dtype_of(leaf) for _, leaf, _ in found),
+        tuple(REAL.get(dtype_of(leaf), dtype_of(leaf)) for _, leaf, _ in found),
     )
 
 

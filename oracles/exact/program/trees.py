@@ -6,6 +6,7 @@ registered there; its leaves are everything else. Arrays are passed on; what is 
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -140,6 +141,7 @@ class Flat(Derived):
         joined, split: Pairs as complex numbers, and complex numbers as pairs, in the framework.
         restart: Called before each evaluation, which so starts from the same state.
         like: The tree of results in whose order these are given; None for that of the function itself.
+        dtypes: What its results are cast to, as those of the function that it specifies; theirs if empty.
     """
 
     function: Callable[..., Any]
@@ -151,6 +153,7 @@ class Flat(Derived):
     split: Callable[[Any], Any] = as_it_is
     restart: Callable[[], object] = field(default=lambda: None, compare=False)
     like: Tree | None = None
+    dtypes: tuple[str, ...] = ()
 
     def __call__(self, *arrays: Any) -> tuple[Any, ...]:
         """The floating results of the function."""
@@ -161,7 +164,10 @@ class Flat(Derived):
                 result = self.like.ordered(result)
         leaves = [result] if one else flatten(framework, result)[0]
         real = (self.split(leaf) if is_complex(leaf) else leaf for leaf in leaves)
-        return tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
+        found = tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
+        if len(found) != len(self.dtypes):
+            return found
+        return tuple(_cast(framework, leaf, dtype) for leaf, dtype in zip(found, self.dtypes, strict=True))
 
     def result(self, *arrays: Any) -> Any:
         """What the function returns."""
@@ -185,6 +191,13 @@ class Flat(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The function, and what of its arguments is no array."""
         return (self.function, *(f.leaf for f in self.fixed))
+
+
+def _cast(framework: str, leaf: Any, dtype: str) -> Any:
+    """An array in this dtype; a number of Python's has none."""
+    if dtype in ("", dtype_of(leaf)) or type(leaf) is float:
+        return leaf
+    return leaf.to(getattr(sys.modules["torch"], dtype)) if framework == "torch" else leaf.astype(dtype)
 
 
 def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -179,3 +179,24 @@ def test_so_it_is_in_jax_and_along_scaled_ones(narrow, factor, verdict):
     f.defvjp(lambda x: (f(x), x), lambda x, g: (factor * g.astype(x.dtype) * jnp.cos(x),))
     found = harness.check_gradient(f, (jnp.array([0.3, -1.2, 2.1]),), spec=jnp.sin)
     assert {str(part.verdict) for part in found.parts if not part.of_value} == {verdict}, str(found)
+
+
+@pytest.mark.parametrize("more", [{}, {"mode": "forward"}, {"order": 2}])
+def test_a_specification_is_cast_as_the_function_s_result_is(more):
+    x = torch.tensor([0.3, -1.2, 2.1, 0.7])
+    for narrow in (torch.bfloat16, torch.float16, torch.float64):
+        found = harness.check_gradient(lambda x: torch.sin(x).to(narrow), (x,), spec=torch.sin, **more)  # noqa: B023
+        alone = harness.check_gradient(lambda x: torch.sin(x).to(narrow), (x,), **more)  # noqa: B023
+        assert [part.verdict for part in found.parts if not part.of_value] == [
+            part.verdict for part in alone.parts if not part.of_value
+        ], str(found)
+        assert found.verdict == "accurate"
+
+
+def test_so_is_one_of_complex_numbers():
+    def f(x):
+        return torch.complex(torch.sin(x), torch.cos(x)).to(torch.complex64)
+
+    x = torch.tensor([0.3, -1.2], dtype=torch.float64)
+    found = harness.check_gradient(f, (x,), spec=lambda x: torch.complex(torch.sin(x), torch.cos(x)))
+    assert found.verdict == "accurate", str(found)
