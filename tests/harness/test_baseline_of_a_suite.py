@@ -11,6 +11,7 @@ from harness.gate import baseline as baselines
 from harness.gate import clock
 from harness.runs.record import Row
 from harness.runs.timing import Ratio
+from tests.sampling import long
 
 pytest_plugins = ["tests.harness.sessions"]
 
@@ -237,6 +238,7 @@ def test_times_are_measured_and_kept_by_test(session, pytester, monkeypatch):
     assert all(row.time_ratio_low <= row.time_ratio <= row.time_ratio_high for row in rows(pytester).values())
 
 
+@long
 def test_workers_of_xdist_hand_over_what_they_have_collected(session, pytester):
     pytester.path.joinpath("test_mine.py").write_text(
         SUITE.replace("test_one", "test_zero"), encoding="utf-8"

@@ -13,6 +13,7 @@ import torch
 
 import harness.dropin
 from tests.harness.page.subjects import data_of
+from tests.sampling import long
 
 pytest_plugins = ["tests.harness.sessions"]
 
@@ -266,6 +267,7 @@ def test_verdicts_are_user_properties_in_junit(inside, pytester):
     assert found == {"check_gradient: accurate", "check_gradient: wrong", "check_layer: accurate"}
 
 
+@long
 def test_the_swap_catches_every_style_of_import(session):
     found = session(STYLES, "--gradproof-swap", "-W", "ignore")
     found.assert_outcomes(passed=14)

@@ -24,6 +24,7 @@ def test_a_table_that_is_too_large_is_left_open():
     assert row(slow, (32, 64))["of 33 wrong let through"] is None
 
 
+@long
 def test_the_network_is_accurate():
     assert flagship()["of 4 right accused"] == 0
 

@@ -110,7 +110,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("name", sample(COMMANDS, 2))
+@pytest.mark.parametrize("name", sample(COMMANDS, 4))
 def test_a_command_finds_the_same_on_a_cluster(cluster, name, tmp_path, monkeypatch, capsys):
     begun, found = [], {}
     begin = Cluster.begin

@@ -30,7 +30,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.recording import Recording
 from oracles.torch_functions import FUNCTIONS
-from tests.sampling import WHOLE
+from tests.sampling import WHOLE, long
 
 BITS = 128
 RNG = np.random.default_rng(7)
@@ -800,6 +800,7 @@ wrong(x)
 """
 
 
+@long
 def test_torchs_compiler_is_not_loaded_and_leaves_us_alone_once_it_is() -> None:
     found = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr

@@ -26,6 +26,7 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.scalars import SCALARS
 from oracles.exact.program.series import hurwitz_zeta, hurwitz_zeta_mixed, spence
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from tests.sampling import long
 
 ZERO = 2.404825557695773  # of J0, rounded
 POINTS = np.array([-30.5, -1.3, 0.0, 0.7, ZERO, 51.0, 900.0])
@@ -194,6 +195,7 @@ def multiplied(function, factor):
     return lambda x: same(function(x))
 
 
+@long
 def test_the_derivative_of_jax_s_code_of_a_function_is_right_where_rounding_hides_the_difference():
     ndtri = jax.scipy.special.ndtri
     with jax.enable_x64(True):
