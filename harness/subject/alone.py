@@ -49,6 +49,8 @@ def _waits() -> bool:
     frame = sys._current_frames().get(_running[-1]) if _running else None
     if frame is None or frame.f_code.co_filename != threading.__file__:
         return False
-    while frame and frame.f_code.co_filename.startswith(_STANDARD):
+    while frame and not (name := frame.f_code.co_filename).startswith(OURS):  # installed, we lie under it
+        if not name.startswith(_STANDARD):
+            return True
         frame = frame.f_back
-    return frame is not None and not frame.f_code.co_filename.startswith(OURS)
+    return False

@@ -28,7 +28,6 @@ Keeper = Callable[[], bool]  # puts one thing back, and says whether it was anot
 P = ParamSpec("P")
 R = TypeVar("R")
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-_SUBSCRIPTED = (type(np.r_), type(np.c_))  # code that is no callable
 # How each kind of container, and what is derived from it, is filled: a Counter's own `update` adds.
 _FILL: dict[Any, Callable[[Any, Any], None]] = {
     list: list.extend,
@@ -193,7 +192,7 @@ def _of_torch(what: str, *item: Any) -> Iterable[Keeper]:
 
 def _is_data(value: Any) -> bool:
     """Whether a variable holds numbers, and not code, which is replaced while NumPy is recorded."""
-    return not callable(value) and not isinstance(value, (types.ModuleType, *_GENERATORS, *_SUBSCRIPTED))
+    return not callable(value) and not isinstance(value, (types.ModuleType, *_GENERATORS))
 
 
 class _Contents:

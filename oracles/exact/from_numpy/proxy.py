@@ -87,7 +87,15 @@ class Function:
 
 
 class Subscripted(Function):
-    """What is subscripted and replaced."""
+    """What is subscripted and replaced.
+
+    Attributes:
+        stands_for: The original.
+    """
+
+    def __init__(self, original: Any, new: Callable[..., Any]) -> None:
+        super().__init__(original.__getitem__, functools.partial(new, original.__getitem__))
+        self.stands_for = original
 
     def __getitem__(self, key: Any) -> Any:
         """The substitute's answer."""
@@ -188,8 +196,7 @@ class Substitutes:
         self._libraries = _of_libraries(loaded(), registered_functions())
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         for name in ("r_", "c_"):
-            join = getattr(np, name).__getitem__
-            own[name] = Subscripted(join, functools.partial(joined, tape, join))
+            own[name] = Subscripted(getattr(np, name), functools.partial(joined, tape))
         self._by_id: dict[int, Any] = dict(further)
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)

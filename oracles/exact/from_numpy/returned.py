@@ -33,7 +33,6 @@ LEAVES = (
 # Ours, between record and the function: these hand on what it returns.
 PASSES_ON = {Flat.__call__.__code__, Flat.result.__code__}
 GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-CALLS = frozenset(words("CALL CALL_KW CALL_FUNCTION_EX"))
 # What may follow the call: what takes nothing from the stack, what takes what lies above the float and puts
 # one there, and what puts the float into a container.
 PUSHES = frozenset(
@@ -42,9 +41,10 @@ PUSHES = frozenset(
         "KW_NAMES NOP EXTENDED_ARG"
     )
 )
-COMPUTES = CALLS | frozenset(
+COMPUTES = frozenset(
     words(
-        "LOAD_ATTR LOAD_METHOD PRECALL BINARY_OP BINARY_SUBSCR UNARY_NEGATIVE BUILD_MAP BUILD_CONST_KEY_MAP"
+        "CALL CALL_KW CALL_FUNCTION_EX LOAD_ATTR LOAD_METHOD PRECALL BINARY_OP BINARY_SUBSCR "
+        "UNARY_NEGATIVE BUILD_MAP BUILD_CONST_KEY_MAP"
     )
 )
 CONTAINERS = frozenset(words("BUILD_TUPLE BUILD_LIST"))

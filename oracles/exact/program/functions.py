@@ -97,6 +97,12 @@ def moved_by(x: Var, step: Operand, to: Var) -> Var:
     return select(compare("ne", x, to), x + step, detach(x))
 
 
+def count_below(edges: Var, x: Var, or_at: bool) -> Var:
+    """How many edges, which have one axis, lie below each element of x, `or_at` it."""
+    below = compare("le" if or_at else "lt", edges, index(x, lambda p: p[..., None]))
+    return reduce_sum(convert(below, "int64"), (x.ndim,))
+
+
 def clamp(x: Var, low: Operand | None, high: Operand | None) -> Var:
     """x, not below `low` and then not above `high`."""
     x = x if low is None else maximum(x, low)

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -100,6 +101,24 @@ def test_a_check_in_a_thread_that_a_checked_function_waits_for_ends(monkeypatch)
     assert found.verdict == "unsupported"
     assert "take the check out of the function that is checked" in str(found)
     assert harness.check_gradient(np.sin, (X,), vjp=lambda g, x: g * np.cos(x)).passed
+
+
+@pytest.mark.parametrize(
+    ("files", "waits"),
+    [
+        ([threading.__file__, "user.py"], True),
+        ([threading.__file__, alone.OURS[0] + "a.py", "user.py"], False),  # its own threads, for large arrays
+        (["user.py"], False),
+    ],
+)
+def test_what_waits_is_the_user_s_code_wherever_ours_is_installed(files, waits, monkeypatch):
+    frame = None
+    for file in reversed(files):
+        frame = SimpleNamespace(f_code=SimpleNamespace(co_filename=file), f_back=frame)
+    monkeypatch.setattr(alone, "_STANDARD", "/")
+    monkeypatch.setattr(alone, "_running", [7])
+    monkeypatch.setattr(alone.sys, "_current_frames", lambda: {7: frame})
+    assert alone._waits() is waits
 
 
 class Squared(torch.autograd.Function):

@@ -14,7 +14,7 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as r
-from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
+from oracles.exact.program.primitives.arrays import index, reshape
 from oracles.exact.program.program import Array, Operand, Var
 
 
@@ -116,8 +116,7 @@ def _bucket(x: Operand, edges: Var, *, right: bool = False, side: str | None = N
     if edges.ndim != 1:
         raise Unsupported(f"searchsorted in a sequence of shape {edges.shape}: only in one axis")
     point = x if isinstance(x, Var) else edges.builder.constant(float(x), edges.dtype)
-    below = compare("le" if right else "lt", edges, reshape(point, (*point.shape, 1)))
-    return reduce_sum(convert(below, "int64"), (below.ndim - 1,))
+    return f.count_below(edges, point, right)
 
 
 def _running(scan: Callable[[Var, int], Var]) -> Rule:

@@ -153,9 +153,7 @@ def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
 
 def _searchsorted(a: Operand, v: Operand, side: Any = "left", sorter: Any = None) -> Var:
     """How many of a lie below v, or at it on the right; a sorter is not needed to count."""
-    a, v = pair(a, v)
-    below = compare("le" if str(side).startswith("r") else "lt", a, index(v, lambda p: p[..., None]))
-    return reduce_sum(convert(below, "int64"), (v.ndim,))
+    return fn.count_below(*pair(a, v), str(side).startswith("r"))
 
 
 def _interp(
