@@ -14,7 +14,6 @@ from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.pairs import Parameter
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.returned import hands_on
 
 # Where a layer leaves what its forward, or its backward, does not return (the style of nnfs.io).
 OUTPUT, OF_INPUTS = "output", "dinputs"
@@ -80,7 +79,6 @@ class Copies:
             clear(copy)
         return copy
 
-    @hands_on
     def run(self, copy: Any, inputs: Sequence[Any]) -> Any:
         """What its forward gives, from the seed."""
         self.contents.rewind(copy, self.seed)

@@ -20,7 +20,6 @@ from harness.subject.derivative import Array
 from harness.subject.finding import Finding
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.returned import hands_on
 
 WRITES = "backward writes into dout; that is the caller's array"
 
@@ -117,7 +116,6 @@ class Layer:
         found: Callable[..., Any] = self._copies.layer.backward
         return found
 
-    @hands_on
     def forward(self, *arrays: Any) -> Any:
         """What the layer returns, of its inputs and then its parameters."""
         return self._forward(arrays)[1]
@@ -183,7 +181,6 @@ class Layer:
         """What backward left for each parameter."""
         return [self._copies.gradient(layer, parameter) for parameter in self._copies.parameters]
 
-    @hands_on
     def _forward(self, arrays: tuple[Any, ...]) -> tuple[Any, Any]:
         count = len(self.moves)
         layer = self._copies.new(arrays[:count], arrays[count:])
@@ -214,7 +211,6 @@ class Call:
     argument_names: tuple[str, ...]
     __name__: str
 
-    @hands_on
     def __call__(self, *args: Any) -> Any:
         """The function."""
         return self.function(*args)

@@ -29,7 +29,6 @@ from harness.subject.moving import (
 )
 from harness.subject.pairs import collected, no_arrays, paired
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.returned import hands_on
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
 
@@ -168,7 +167,6 @@ class Network:
         """The parameters' numbers."""
         return [value.copy() for value in self.net.params.values()]
 
-    @hands_on
     def forward(self, x: Any, *parameters: Any) -> Any:
         """What the network's loss is with these parameters."""
         return self._run(self._with(parameters), "loss", x)
@@ -221,7 +219,6 @@ class Network:
         found = self._run(net, "gradient", x)
         return tuple(map(found.get, self.names))
 
-    @hands_on
     def _run(self, net: Any, method: str, x: Any) -> Any:
         self._contents.rewind(net, self.seed)
         options = self.options if method == "loss" else self._gradient_options

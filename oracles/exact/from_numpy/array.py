@@ -7,14 +7,15 @@ concluded from `value`: its numbers are rounded, and only the recorded program i
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.from_numpy.returned import LEAVES
 from oracles.exact.from_numpy.tape import Tape, name_of, opaque, unsupported, words
 from oracles.exact.program.complex import REAL, Complex, as_complex, each_part
 from oracles.exact.program.errors import Opaque
@@ -29,6 +30,13 @@ METHODS = frozenset(
 )
 MOVING = FLOATS | REAL.keys()
 LAYOUT = frozenset(words("device flags strides itemsize nbytes"))
+LEAVES = (
+    "{what} would take a number of dtype {dtype} out of the exact arithmetic; use NumPy's own functions and "
+    "keep it an array; a method of a plain array takes plain numbers alone: write X @ w for X.dot(w), "
+    "np.f(X, w) for X.f(w), or pass X as an argument; an array that it is written into must be a recorded "
+    "one: write r = np.array(r) before"
+)
+PYTHONS = (bool, int, float, complex)  # they take the dtype of an array that they meet
 MAKE_INSIDE = "copy it before, inside the function: r = np.array(r); or write r = r - x for r -= x"
 
 
@@ -42,7 +50,11 @@ class TracedArray(NDArrayOperatorsMixin):
     """
 
     __slots__ = ("tape", "tokens", "value")
-    __hash__ = None  # type: ignore[assignment]
+
+    def __hash__(self) -> int:
+        if not self.is_scalar:
+            raise TypeError("unhashable type: 'numpy.ndarray'")
+        return hash(self.value)  # whether two are equal is decided
 
     def __init__(self, tape: Tape, value: Any, tokens: Any) -> None:
         plain = isinstance(value, np.ndarray) and type(value) is not np.ndarray
@@ -239,30 +251,36 @@ class TracedArray(NDArrayOperatorsMixin):
         return int(self.tape.decide(convert(self.recorded, "int64")))
 
     def __float__(self) -> float:
-        returned = self.tape.returned
-        if returned is not None and self.size == 1 and self.dtype.kind == "f" and self._exact() is None:
-            given: float | None = returned.give(self, sys._getframe(1))
-            if given is not None:
-                return given
+        if _makes_text(sys._getframe(1)):
+            return float(self.value)  # for a reader, rounded
         return float(self.exact_value("float()").item())
 
     def __complex__(self) -> complex:
         return complex(self.exact_value("complex()").item())
 
     def item(self, *index: int) -> Any:
-        """One element as a Python number, recorded where it is not exact."""
-        found = self._exact()
-        if found is None and any(v.is_float and v.dtype != "float64" for v in self.tape.recorder.inputs):
-            found = self.exact_value(".item()")  # a Python float takes the dtype of a narrower array
-        if found is not None:
-            return found.item(*index)
+        """One element as a Python number."""
         value, token = (np.asarray(own).item(*index) for own in (self.value, self.tokens))
-        one = TracedArray(self.tape, self.dtype.type(value), token)
-        return TracedArray(self.tape, value, cast(one, np.asarray(value).dtype).tokens)
+        return TracedArray(self.tape, self.dtype.type(value), token).as_python(type(value))
+
+    def as_python(self, kind: type) -> Any:
+        """The only element as a number of Python's, recorded where it is not exact.
+
+        As such it takes the dtype of an array that it meets.
+        """
+        value, exact = kind(self.value), self._exact()
+        if exact is not None:
+            return kind(exact)
+        one = TracedArray(self.tape, self.dtype.type(value), self.tokens.reshape(()))
+        return TracedArray(self.tape, value, cast(one, np.dtype(kind)).tokens)
 
     def tolist(self) -> Any:
         """The elements as such numbers."""
         return [row.tolist() for row in self] if self.ndim else self.item()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        found = np.round(self, digits or 0)
+        return int(found) if digits is None else as_python(found) if _is_python(self) else found
 
     def __repr__(self) -> str:
         return f"<recorded, here about {self.value!r}>"
@@ -287,16 +305,29 @@ class TracedArray(NDArrayOperatorsMixin):
         return self.tape.answers.function(function, args, kwargs)
 
 
+_REMAINDER = next(
+    bytes([step.opcode, step.arg or 0])
+    for step in dis.get_instructions(compile("a % b", "", "eval"))
+    if step.opname == "BINARY_OP"
+)
+
+
+def _makes_text(frame: FrameType) -> bool:
+    """Whether it computes text % numbers: of two numbers they would be asked themselves."""
+    running = frame.f_code.co_code[frame.f_lasti :][:2]
+    return running == _REMAINDER
+
+
 def _in_place(name: str) -> Any:
     """x += y and its kin; a scalar is not written into but replaced."""
     write = getattr(NDArrayOperatorsMixin, f"__i{name}__")
-    compute = getattr(NDArrayOperatorsMixin, f"__{name}__")
+    compute = _of_python(getattr(NDArrayOperatorsMixin, f"__{name}__"))
     return lambda x, y: compute(x, y) if x.is_scalar else write(x, y)
 
 
 def _giving_way(name: str) -> Any:
     """x + y and its kin; as NumPy's, they leave it to what asks for that by its `__array_priority__`."""
-    compute = getattr(NDArrayOperatorsMixin, f"__{name}__")
+    compute = _of_python(getattr(NDArrayOperatorsMixin, f"__{name}__"))
     return lambda x, y: NotImplemented if _goes_first(type(y)) else compute(x, y)
 
 
@@ -305,9 +336,31 @@ def _goes_first(kind: type) -> bool:
     return isinstance(priority, int | float) and priority > 0
 
 
+def _of_python(operator: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator, which gives a number of Python's for such."""
+
+    def compute(*operands: Any) -> Any:
+        found = operator(*operands)
+        return as_python(found) if all(map(_is_python, operands)) else found
+
+    return compute
+
+
+def as_python(x: Any) -> Any:
+    """A recorded scalar as a number of Python's; anything else as it is."""
+    is_one = type(x) is TracedArray and x.is_scalar and not _is_python(x)
+    return x.as_python(type(x.value.item())) if is_one else x
+
+
+def _is_python(x: Any) -> bool:
+    return type(x.value if type(x) is TracedArray else x) in PYTHONS
+
+
 for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):
     setattr(TracedArray, f"__i{_name}__", _in_place(_name))
     setattr(TracedArray, f"__{_name}__", _giving_way(_name))
+for _name in words("radd rsub rmul rtruediv rfloordiv rmod rpow neg pos abs"):
+    setattr(TracedArray, f"__{_name}__", _of_python(getattr(NDArrayOperatorsMixin, f"__{_name}__")))
 
 
 class Key:

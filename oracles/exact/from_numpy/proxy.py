@@ -30,8 +30,9 @@ from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
 from oracles.exact.from_numpy.libraries.distributions import Distribution, Frozen, distribution
 from oracles.exact.from_numpy.memory import ALLOCATORS, FOLDING, joined, of_lists
+from oracles.exact.from_numpy.numbers import TYPES, Number, substitute, tells_types_apart
 from oracles.exact.from_numpy.tape import Tape, unsupported
-from oracles.exact.program.reach import LARGE, OURS, Reach
+from oracles.exact.program.reach import LARGE, OURS, Reach, names_in
 from oracles.exact.program.registered import definition_of, registered_functions
 from oracles.exact.program.trees import Derived
 
@@ -40,6 +41,7 @@ _one_at_a_time = threading.RLock()  # two recordings would put their substitutes
 
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
+CACHE = type(functools.cache(len))
 DISPATCHED = type(np.sum)  # NumPy's functions that ask their arguments who answers
 
 
@@ -193,6 +195,7 @@ class Substitutes:
         self._tape = tape
         self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
         self._listed: dict[int, tuple[Any, Function]] = {}
+        self._caches: dict[int, tuple[Any, Any]] = {}
         self._libraries = _of_libraries(loaded(), registered_functions())
         own = {name: Function(getattr(np, name), new) for name, new in made.items()}
         for name in ("r_", "c_"):
@@ -201,6 +204,7 @@ class Substitutes:
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)
         empty = functools.partial(ALLOCATORS["empty"], tape)
+        self._by_id |= {id(kind): substitute(tape, kind) for kind in TYPES}
         self._by_id[id(np.ndarray)] = Constructor("ndarray", (np.ndarray,), {"make": empty})
         self._by_id |= {id(module): Module(module, self.of) for module in MODULES}
         for source, name in ((np.random, "np.random"), (random, "random")):
@@ -221,6 +225,8 @@ class Substitutes:
             return None if new is value else new
         if type(value) is np.vectorize:
             return Vectorized(self._tape, value)
+        if type(value) is CACHE:
+            return self._caches.setdefault(id(value), (value, _empty(value)))[1]
         if value is not (refused := without_chance(value)):
             return refused
         module = getattr(value, "__module__", None)
@@ -246,6 +252,11 @@ class Substitutes:
         return self._listed[id(function)][1]
 
 
+def _empty(cached: Any) -> Any:
+    """The same function with a cache of its own: its own one would keep what is recorded."""
+    return functools.lru_cache(**cached.cache_parameters())(cached.__wrapped__)
+
+
 @contextmanager
 def substituted(
     tape: Tape, function: Any, *others: Any, further: Mapping[int, Any] = MappingProxyType({})
@@ -255,7 +266,7 @@ def substituted(
     The function itself, or what replaces it, is given. Afterwards what held them holds the originals again,
     and what the code stored of the recording (a layer's running mean, say) is what it was before.
     """
-    substitutes, saved = Substitutes(tape, further), list[tuple[Place, Any, Any]]()
+    substitutes, saved = Substitutes(tape, further), list[tuple[Place | Builtin, Any, Any]]()
     search = Search()
     _one_at_a_time.acquire()
     token, drawn = _here.set(tape), _reset.set(())
@@ -284,7 +295,7 @@ def _is_ours(tree: Any) -> bool:
     """Whether something in it is of the recording alone."""
     if isinstance(tree, list | tuple | dict):
         return any(map(_is_ours, tree.values() if isinstance(tree, dict) else tree))
-    return type(tree) in (TracedArray, Held, Module, Function, Ufunc, Distribution, Frozen)
+    return type(tree) in (TracedArray, Held, Module, Function, Ufunc, Number, Distribution, Frozen)
 
 
 def _importing(
@@ -330,6 +341,24 @@ class Place(NamedTuple):
             setattr(self.where, self.name, value)
 
 
+class Builtin(NamedTuple):
+    """A name of Python's in a module that does not give it another meaning."""
+
+    where: dict[str, Any]
+    name: str
+
+    def read(self) -> Any:
+        """What it means there."""
+        return self.where.get(self.name, getattr(builtins, self.name))
+
+    def write(self, value: Any) -> None:
+        """Let it mean something else there, or what it means to Python."""
+        if value is getattr(builtins, self.name):
+            del self.where[self.name]
+        else:
+            self.where[self.name] = value
+
+
 class Search(Reach):
     """Each variable that the code reaches, and what was in it."""
 
@@ -348,9 +377,9 @@ class Search(Reach):
     def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
 
-    def places(self, roots: list[Any]) -> Iterator[Place]:
+    def places(self, roots: list[Any]) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
-        seen: set[int] = set()
+        seen, calling = set[int](), list[types.FunctionType]()
         for item in self.items(roots):
             if isinstance(item, list | dict) and len(item) <= LARGE and id(item) not in seen:
                 seen.add(id(item))
@@ -360,6 +389,8 @@ class Search(Reach):
             if isinstance(item, type) and self.is_user(item.__module__):
                 yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
             if isinstance(item, types.FunctionType) and self.is_user(item.__globals__.get("__name__")):
+                if "float" in names_in(item.__code__):
+                    calling.append(item)
                 yield Place(item, "__defaults__")
                 yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
             if isinstance(item, functools.partial):
@@ -373,6 +404,9 @@ class Search(Reach):
                     seen.add(id(namespace))
                     self._before.append((namespace, namespace.copy()))
                     yield from (Place(namespace, name) for name in list(namespace))
+        exactly = {id(f.__globals__) for f in calling if tells_types_apart(f.__code__)}
+        modules = {id(f.__globals__): f.__globals__ for f in calling if "float" not in f.__globals__}
+        yield from (Builtin(own, "float") for key, own in modules.items() if key not in exactly)
 
     def _inside(self, item: Any) -> list[Any]:
         """What an object leads to."""
@@ -395,7 +429,7 @@ class Search(Reach):
 
 def _is_held(value: Any) -> bool:
     """Whether a class holds it as it is: a function may be a method there."""
-    kinds = (np.ndarray, tuple, ModuleType, np.ufunc, type(np.r_), type(np.c_))
+    kinds = (np.ndarray, tuple, ModuleType, np.ufunc, type(np.r_), type(np.c_), CACHE)
     return type(value) in kinds or distribution(value) is not None
 
 

@@ -7,7 +7,6 @@ one entry to a table there.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,6 @@ from oracles.exact.from_numpy.calls import call_function, call_ufunc
 from oracles.exact.from_numpy.indexing import FlatIterator, get, put
 from oracles.exact.from_numpy.memory import array
 from oracles.exact.from_numpy.proxy import substituted, without_chance
-from oracles.exact.from_numpy.returned import Returned
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import FLOATS, Array
@@ -46,7 +44,6 @@ def record(
         Undecided: A branch is not certain at this point.
     """
     tape = Tape(ANSWERS)
-    tape.returned = Returned(sys._getframe())
     owners: list[int] = []
 
     def enter(k: int, leaf: Any) -> Any:
@@ -76,7 +73,7 @@ def record(
                 f"the function writes into argument {k}; its derivative at that argument has no meaning: "
                 "let it work on a copy, x = x.copy()"
             )
-    results = [leaf for leaf in tape.returned.read(_leaves(result)) if leaf is not None]
+    results = [leaf for leaf in _leaves(result) if leaf is not None]
     outputs = [output(tape, leaf) for leaf in results]
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False

@@ -59,7 +59,6 @@ class Tape:
         self._library = "" if recorder is None else "numpy"
         self.open = True
         self.numpy: Any = np  # as the recorded code sees it
-        self.returned: Any = None  # takes Python floats that are returned at once
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants

@@ -79,6 +79,7 @@ SAMPLES = {
                 math.modf(v[0])[0],
                 v[0] * math.floor(w[0]) + v[1] * math.ceil(w[1]),
                 v[2] * math.trunc(w[2]) * math.isfinite(v[0]) + math.isnan(v[0]) + math.isinf(w[0]),
+                w[1] * math.isclose(v[0], v[0] + 1e-12) + math.isclose(v[0], w[0]),
             ]
         ),
         (V, W),

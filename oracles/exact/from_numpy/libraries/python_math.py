@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.array import as_python, swap
+
 
 def _special(name: str) -> Callable[..., Any]:
     def function(x: Any) -> Any:
@@ -36,11 +38,15 @@ def _hypot(*numbers: Any) -> Any:
     return np.sqrt(sum(x * x for x in numbers))
 
 
+def _is_close(a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> bool:
+    return bool(abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol))
+
+
 _SAME = (
     "sqrt exp exp2 expm1 log2 log10 log1p cbrt sin cos tan sinh cosh tanh degrees radians fabs copysign fmod"
 )
 _ARCS = {f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
-MATH: dict[str, Callable[..., Any]] = {
+_MATH: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in _SAME.split()},
     **{name: getattr(np, theirs) for name, theirs in _ARCS.items()},
     "atan2": np.arctan2,
@@ -56,7 +62,20 @@ MATH: dict[str, Callable[..., Any]] = {
     "modf": np.modf,
     **{name: _special(name) for name in ("erf", "erfc", "gamma")},
     "lgamma": _special("gammaln"),
+    "isclose": _is_close,
     "isnan": np.isnan,
     "isinf": np.isinf,
     "isfinite": np.isfinite,
 }
+
+
+def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Of Python's numbers such a number, whatever dtype an argument has."""
+
+    def new(*args: Any, **kwargs: Any) -> Any:
+        return swap(function(*(swap(arg, as_python) for arg in args), **kwargs), as_python)
+
+    return new
+
+
+MATH = {name: _of_floats(function) for name, function in _MATH.items()}

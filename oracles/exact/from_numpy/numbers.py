@@ -1,0 +1,77 @@
+"""`float` and NumPy's types of numbers as recorded code sees them: they keep the record of a number.
+
+`float(x)` must give a Python float, and nobody sees what becomes of one. So while code is recorded, `float`
+means another type in those of the user's modules whose code names it, and `np.float64` and its kin are others
+too. Called on a recorded number they give one that passes for what Python would have. In all else they pass
+for the types that they stand for.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.array import TracedArray, cast, holds_traced
+from oracles.exact.from_numpy.held import recording
+from oracles.exact.from_numpy.memory import array
+from oracles.exact.from_numpy.tape import Tape
+
+TYPES: tuple[type, ...] = (float, np.float16, np.float32, np.float64, np.int32, np.int64)
+
+
+class Number(type):
+    """The type of what stands for a type of numbers.
+
+    Attributes:
+        original: What it stands for.
+        tape: The recording.
+    """
+
+    original: Any
+    tape: Tape
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The number, or the array, of the original's type."""
+        if not (recording.get() and len(args) == 1 and not kwargs):
+            return cls.original(*args, **kwargs)
+        if cls.original is float:
+            given = _as_float(args[0])
+            return given.as_python(float) if type(given) is TracedArray else float(given)
+        if not holds_traced(args):
+            return cls.original(*args)
+        found = cast(array(cls.tape, args[0]), np.dtype(cls.original))
+        return found[()] if isinstance(found, TracedArray) else found
+
+    def __instancecheck__(cls, item: Any) -> bool:
+        return isinstance(item, cls.original)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, cls.original)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is cls.original
+
+    def __hash__(cls) -> int:
+        return hash(cls.original)
+
+
+def _as_float(x: Any) -> Any:
+    """What an object says that it is as a float; anything else as it is."""
+    own = getattr(type(x), "__float__", None)
+    return own(x) if isinstance(own, types.FunctionType) and type(x) is not TracedArray else x
+
+
+def substitute(tape: Tape, original: type) -> Number:
+    """What stands for a type of numbers; NumPy takes it for the dtype."""
+    named = {"original": original, "tape": tape, "dtype": np.dtype(original)}
+    return Number(original.__name__, (original,), named)
+
+
+def tells_types_apart(code: types.CodeType) -> bool:
+    """Whether code may ask if something's type *is* float: then `float` must be that."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    asks = "type" in code.co_names and dis.opmap["IS_OP"] in code.co_code[::2]
+    return asks or any(map(tells_types_apart, inner))
