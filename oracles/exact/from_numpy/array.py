@@ -246,7 +246,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def __int__(self) -> int:
         if self.size != 1:
             raise TypeError("only length-1 arrays can be converted to Python scalars")
-        if not self.tape.depends(self.recorded):
+        if _makes_text(sys._getframe(1)) or not self.tape.depends(self.recorded):
             return int(self.value)
         return int(self.tape.decide(convert(self.recorded, "int64")))
 
@@ -347,8 +347,8 @@ def _of_python(operator: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_python(x: Any) -> Any:
-    """A recorded scalar as a number of Python's; anything else as it is."""
-    is_one = type(x) is TracedArray and x.is_scalar and not _is_python(x)
+    """A recorded number as one of Python's; anything else as it is."""
+    is_one = type(x) is TracedArray and not x.ndim and not _is_python(x)
     return x.as_python(type(x.value.item())) if is_one else x
 
 
