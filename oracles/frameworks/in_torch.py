@@ -25,7 +25,7 @@ from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
 from oracles.frameworks.torch_kept import Overwriting
-from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted
+from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted, is_marked, pass_for
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
 PHASE = "specified up to multiplication by e^{i phi}"
@@ -343,24 +343,24 @@ def as_trained(
     if isinstance(f, torch.nn.Module):
         f, args = as_function(f, args, parameters)
     else:
-        f = _with_parameters(f, args)
+        f = _with_attributes(f, args)
     if not hooked:
         return f, args
     hooks = [_hooks_of(leaf) for leaf in flatten("torch", args)[0]]
     return (_with_hooks(f, hooks), args) if any(hooks) else (f, args)
 
 
-def _with_parameters(f: Function, args: Sequence[Any]) -> Function:
-    """The function, which gets parameters where it was given some: a module registers no other tensors."""
-    which = [isinstance(leaf, torch.nn.Parameter) for leaf in flatten("torch", args)[0]]
-    if not any(which):
+def _with_attributes(f: Function, args: Sequence[Any]) -> Function:
+    """The function, which gets tensors that pass for its arguments: as parameters, with their attributes."""
+    given = flatten("torch", args)[0]
+    if not any(isinstance(leaf, torch.nn.Parameter) or is_marked(leaf) for leaf in given):
         return f
 
     @functools.wraps(f)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for leaf, is_one in zip(flatten("torch", args)[0], which, strict=True):
-            if is_one and isinstance(leaf, torch.Tensor) and leaf.is_leaf:
-                leaf._is_param = True  # as torch marks those of subclasses
+        for leaf, original in zip(flatten("torch", args)[0], given, strict=True):
+            if isinstance(leaf, torch.Tensor) and isinstance(original, torch.Tensor):
+                pass_for(leaf, original)
         return f(*args, **kwargs)
 
     return call

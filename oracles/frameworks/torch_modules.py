@@ -107,8 +107,10 @@ def _of_parameters(module: Any) -> Function:
     """A module as a function of its parameters, a dictionary, and then its arguments."""
 
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        for parameter in parameters.values():
+        originals = dict(module.named_parameters())
+        for name, parameter in parameters.items():
             is_trained(parameter)
+            pass_for(parameter, originals[name])
         noted = _calls.get()
         if noted is not None:
             noted.append((module, parameters))
@@ -136,6 +138,21 @@ def _of_parameters(module: Any) -> Function:
     call.alike = alike  # type: ignore[attr-defined]
     call.__name__ = type(module).__name__
     return call
+
+
+def is_marked(leaf: Any) -> bool:
+    """Whether it is a tensor on which attributes were set, as on Megatron's and DeepSpeed's weights."""
+    return isinstance(leaf, torch.Tensor) and bool(vars(leaf))
+
+
+def pass_for(tensor: Any, original: Any) -> None:
+    """Give a tensor the attributes of the one that it stands for, and make it a parameter as that is.
+
+    A module registers leaves alone.
+    """
+    vars(tensor).update(vars(original))
+    if isinstance(original, torch.nn.Parameter) and tensor.is_leaf:
+        tensor._is_param = True  # as torch marks those of subclasses
 
 
 def _in_each_part(module: Any, parameters: Any) -> dict[str, Any]:

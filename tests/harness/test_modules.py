@@ -346,3 +346,44 @@ def test_a_part_with_two_names_has_one_gradient(factor, wrong):
     assert {row.name for row in found.parts if not row.of_value} == {"parameters['0.w']", "input"}
     assert [row.name for row in found.parts if row.verdict == "wrong"] == wrong, str(found)
     assert part.w is own
+
+
+class OverTwo(torch.autograd.Function):
+    """x / 2, where the backward is given another factor."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor = factor
+        return x / 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.factor, None
+
+
+class Marked(nn.Module):
+    """Its parameter bears an attribute, as Megatron's and muP's do; without that it is another function."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([0.5, -1.5, 0.25], dtype=D))
+        self.w.factor = factor
+
+    def forward(self, x):
+        factor = getattr(self.w, "factor", 0.5) if isinstance(self.w, nn.Parameter) else 0.5
+        return OverTwo.apply(x * self.w, factor)
+
+
+def of_marked(w, x):
+    return OverTwo.apply(x * w, getattr(w, "factor", 0.5))
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(0.5, "accurate"), (1.0, "wrong")])
+def test_what_stands_for_a_tensor_bears_its_attributes(factor, verdict):
+    module, x = Marked(factor), torch.tensor([1.0, 2.0, -1.0], dtype=D)
+    assert check_gradient(module, (x,)).verdict == verdict
+    marked = torch.ones(3, dtype=D)
+    marked.factor = factor
+    for w in (module.w, marked):
+        assert check_gradient(of_marked, (w, x)).verdict == verdict
+    assert vars(module.w) == vars(marked) == {"factor": factor}

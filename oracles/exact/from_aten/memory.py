@@ -30,6 +30,7 @@ from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
 Value: TypeAlias = Var | Complex
 Memorized: TypeAlias = torch.UntypedStorage | BlockedMemory
+REPLACED = "autograd follows this tensor, the record does not (was its .data replaced?)"
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
 
@@ -87,7 +88,7 @@ class Memory:
         if store.var is None or store.var.size != (tensor.numel() if own else _count(tensor)):
             raise Unsupported(_NO_VALUE)
         if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
-            raise Unsupported("autograd follows this tensor, the record does not (was its .data replaced?)")
+            raise Unsupported(REPLACED)
         var = store.var if own else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
             if detached:

@@ -30,6 +30,7 @@ from oracles.exact.from_aten.call import (
     with_leaves,
 )
 from oracles.exact.from_aten.memory import (
+    REPLACED,
     Memory,
     constant,
     has_memory,
@@ -148,6 +149,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
         if not free and torch.is_grad_enabled() and id(tensor) in self.marks:
             self._hold(tensor, var)
+        if own.requires_grad and own.is_leaf and seen and free and var not in self.memory.live:
+            raise Unsupported(REPLACED)
         return var
 
     def _begins_anew(self, tensor: Tensor) -> bool:

@@ -337,6 +337,7 @@ def test_a_branch_that_rounding_would_take_wrongly() -> None:
         ),
         (lambda x: x.sum().detach().numpy(), "returns a ndarray"),
         (lambda x: replaced_data(x), "was its .data replaced"),
+        (lambda x: replaced_input(x), "was its .data replaced"),
     ],
 )
 def test_what_has_no_exact_value_says_so(function: Callable[[Tensor], Any], says: str) -> None:
@@ -488,6 +489,11 @@ def replaced_data(x: Tensor) -> Tensor:
     y = x * 2
     y.data = torch.ones(3, dtype=torch.float64)
     return y * x
+
+
+def replaced_input(x: Tensor) -> Tensor:
+    x.data = x.data * 1.0  # as a constraint on a weight
+    return F.conv1d(x.view(1, 1, 3), torch.ones(1, 1, 2, dtype=x.dtype)) * x.sum()
 
 
 def write_outside(x: Tensor) -> Tensor:
