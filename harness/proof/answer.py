@@ -11,13 +11,13 @@ from functools import partial
 import numpy as np
 
 from harness.proof.judge import Judgement
-from harness.proof.observe import Loaded, Observed, observe
+from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.probed import ignoring, probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
-from harness.proof.value import near_parts, value_parts
+from harness.proof.value import AS_GIVEN, near_parts, value_parts
 from harness.subject.derivative import Array
 from harness.subject.target import PARAMETERS, shape_of
 from harness.subject.tested import Tested
@@ -104,13 +104,18 @@ def answered(
         examined_if: E and B, of a derivative that writes into its inputs (True) or leaves them alone.
         name: Of the point.
     """
-    subject = tested.subject()
-    near: list[Part] = []
+    subject, near = tested.subject(), list[Part]()
+    as_given = tested.target.results.as_given if name == GIVEN and isinstance(tested, Tested) else ()
     if question.value is ValueRule.NEAR:
         value = subject.fetch_value(subject.value(*(subject.load(a.copy("K")) for a in posed.inputs)))
         near = near_parts(question, posed, value, name)
         if any(part.verdict is Verdict.WRONG for part in near):
             return Answer(tuple(near))
+        if as_given and not same(as_given, value):
+            other = [p for p in near_parts(question, posed, as_given, name) if p.verdict is Verdict.WRONG]
+            if other:  # and its copies, which are compared, are another function
+                why = f"value: {AS_GIVEN}{other[0].diagnosis}"
+                return Answer((replace(other[0], verdict=Verdict.UNDECIDED, diagnosis=why),))
     seen = observe(
         subject, posed.inputs, posed.directions, posed.labels, posed.expected,
         question.thorough and not question.probes, question.linear,
@@ -128,7 +133,9 @@ def answered(
         seen, lambda: Loaded.of(subject, posed.inputs, posed.directions).gradient()
     )
     bounds = examined.results if question.is_plain else None  # what spec= names has others
-    of_value = near or value_parts(question, posed, seen, examined.value, tested.rounding, name, bounds)
+    of_value = near or value_parts(
+        question, posed, seen, examined.value, tested.rounding, name, bounds, as_given
+    )
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
     judge = partial(_judged, question, examined=examined, seen=seen, name=name)

@@ -27,6 +27,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS
 
+AS_GIVEN = "called on the tensors that were given (does it know a parameter by identity?), "
 OWN_RUN = "as the derivative's own run returns it, "
 
 
@@ -38,6 +39,7 @@ def value_parts(
     rounding: str,
     name: str,
     bounds: Sequence[Pairs] | None = None,
+    as_given: Sequence[Array] = (),
 ) -> list[Part]:
     """What is known of the function's value, one part for each result.
 
@@ -50,10 +52,13 @@ def value_parts(
         rounding: Its rounding model's name.
         name: Of the point.
         bounds: B of each result, where it is known already.
+        as_given: The value of the function called on the arrays as they were given, where that is known.
     """
     if question.value is ValueRule.FREE:
         return []
     runs, primal = [("", seen.value)], seen.gradient.primal
+    if not all(map(np.array_equal, as_given, seen.value)):
+        runs.insert(0, (AS_GIVEN, as_given))
     if primal is not None and not all(map(np.array_equal, primal, seen.value)):
         runs.append((OWN_RUN, primal))
     misfit = next((text for _, values in runs if (text := _misfit(question, posed, values))), "")

@@ -67,6 +67,8 @@ class Results:
         fixed: The leaves in it that are not floating.
         names, shapes: Those of the others, complex ones as pairs.
         dtypes: And theirs, of pairs that of their parts; "" for Python's own numbers.
+        as_given: The numbers of the others, of the function called on the arrays as they were given; empty
+            where it cannot know these from copies.
     """
 
     tree: Tree
@@ -74,6 +76,7 @@ class Results:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
+    as_given: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ class Target:
 
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""
+        if self.results.as_given:
+            return self.results.as_given
         own = self.subject(self.flat, self.flat)
         with without_errors():
             found: tuple[Array, ...] = own.fetch_value(
@@ -458,11 +463,14 @@ def _refuse_other_arrays(leaves: Sequence[Any]) -> None:
 def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Sequence[Any]) -> Results:
     """What the function returns, run once on copies: what it does to its arguments is seen later."""
     subject = _subject(own, natives, arrays, flat.result, flat.result)
+    as_given = None if flat.complex else own.as_given(flat.result, natives)
     written = _written_in(flat.function)
     others = [] if own.name in written else sorted(written)
     try:
         with without_errors():
-            result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
+            result = as_given
+            if as_given is None:
+                result = subject.value(*(subject.load(a.copy("K")) for a in arrays))
     except TypeError as problem:
         if others:
             said = str(problem).splitlines()[0]
@@ -489,6 +497,9 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
         tuple(ComplexName(name) if pairs else name for name, _, pairs in found),
         tuple((*np.shape(leaf), *(2,) * pairs) for _, leaf, pairs in found),
         tuple(REAL.get(dtype_of(leaf), dtype_of(leaf)) for _, leaf, _ in found),
+        ()
+        if as_given is None or any(pairs for *_, pairs in found)
+        else tuple(own.on_host(x) for _, x, _ in found),
     )
 
 

@@ -160,6 +160,13 @@ class Framework(ABC):
         """
         return None
 
+    def as_given(self, run: Function, natives: Sequence[Native]) -> Native | None:
+        """What a function returns that is called on the arrays as they were given, and not on copies.
+
+        None where it cannot know them.
+        """
+        return None
+
     def leaf(self, array: Any) -> Any:
         """An array as what is differentiated is given to a function."""
         return array

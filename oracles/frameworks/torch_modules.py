@@ -108,6 +108,8 @@ def _of_parameters(module: Any) -> Function:
 
     def call(parameters: Any, *args: Any, **kwargs: Any) -> Any:
         originals = dict(module.named_parameters())
+        if all(parameter is originals[name] for name, parameter in parameters.items()):
+            return module(*args, **kwargs)
         for name, parameter in parameters.items():
             is_trained(parameter)
             pass_for(parameter, originals[name])
@@ -150,6 +152,8 @@ def pass_for(tensor: Any, original: Any) -> None:
 
     A module registers leaves alone.
     """
+    if tensor is original:
+        return
     vars(tensor).update(vars(original))
     if isinstance(original, torch.nn.Parameter) and tensor.is_leaf:
         tensor._is_param = True  # as torch marks those of subclasses

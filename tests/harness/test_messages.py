@@ -52,7 +52,7 @@ def test_a_reason_of_several_arguments_is_said_once():
 def test_what_is_not_proven_lists_no_further_elements():
     def vjp(g, x):
         try:
-            return g * np.cos(np.fromiter(x, float)[0])
+            return g * np.cos(complex(x[0]).real)
         except Exception:
             return g * np.cos(x)
 

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import rnn
 
-from harness import check_gradient, exact_gradient
+from harness import Undecided, check_gradient, exact_gradient
 from harness.subject.target import _elsewhere
 
 D = torch.float64
@@ -372,6 +372,27 @@ class Marked(nn.Module):
     def forward(self, x):
         factor = getattr(self.w, "factor", 0.5) if isinstance(self.w, nn.Parameter) else 0.5
         return OverTwo.apply(x * self.w, factor)
+
+
+class Known(Marked):
+    """It knows its parameter by identity."""
+
+    def __init__(self):
+        super().__init__(0.5)
+        self.factors = {self.w: 1.0}
+
+    def forward(self, x):
+        return OverTwo.apply(x * self.w, 0.5) * self.factors.get(self.w, 2.0)
+
+
+def test_a_module_that_knows_its_parameters_is_compared_with_itself():
+    x = torch.tensor([1.0, 2.0, -1.0], dtype=D)
+    for options in ({}, {"spec": Known()}):
+        found = check_gradient(Known(), (x,), **options)
+        assert (found.verdict, found.passed) == ("undecided", False)
+        assert "called on the tensors that were given" in str(found)
+    with pytest.raises(Undecided, match="not what runs"):
+        exact_gradient(Known(), (x,))
 
 
 def of_marked(w, x):
