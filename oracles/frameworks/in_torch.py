@@ -128,15 +128,16 @@ class _Torch(Framework):
         """Likewise: parameters are known by identity, in dictionaries and lists."""
         if not any(isinstance(tensor, torch.nn.Parameter) for tensor in natives):
             return None
-        before = [tensor.detach().clone() for tensor in natives]
+        given = [a if isinstance(a, torch.Tensor) else as_tensor(a.copy()) for a in natives]
+        before = [tensor.detach().clone() for tensor in given]
         try:
             with torch.enable_grad():
-                return run(*natives)
+                return run(*given)
         except Exception:
             return None  # on copies it says why
         finally:
             with torch.no_grad():
-                for tensor, old in zip(natives, before, strict=True):
+                for tensor, old in zip(given, before, strict=True):
                     if not torch.equal(tensor, old):
                         tensor.copy_(old)
 

@@ -267,7 +267,8 @@ def moved(call: OperatorCall, *args: Any, **kwargs: Any) -> Var | list[Var]:
     named = {k: number(v, k) for k, v in kwargs.items() if k != "dtype"}
     parts = [reshape(v, (v.size,)) for v in values]
     flat = concatenate(parts, 0) if len(parts) > 1 else parts[0]
-    found = call.func(*numbered, **named)
+    moving = call.func.overloadpacket if any(a.is_out for a in schema) else call.func
+    found = moving(*numbered, **named)
     several = isinstance(found, (list, tuple))
     taken = [take(flat, p.numpy().astype(np.int64) - 1) for p in (found if several else [found])]
     return taken if several else taken[0]

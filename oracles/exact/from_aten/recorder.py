@@ -222,9 +222,11 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
 
     def frozen(self, value: Any) -> Any:
         """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
-        if self.moves and isinstance(value, Tensor) and is_moving(value) and not value.requires_grad:
+        if not self.moves or self.depth:  # deeper inside, vmap may hand over what has no memory of its own
+            return value
+        if isinstance(value, Tensor) and is_moving(value) and not value.requires_grad:
             store = self.memory.stores.get(key_of(value))
-            if not self.depth and store is not None and store.live:
+            if store is not None and store.live:
                 self.copies = self._entering = True
                 try:
                     with torch.enable_grad():  # it is read before the forward begins

@@ -390,6 +390,10 @@ def explained() -> _Explained:
 
 
 LEAVES = "the function leaves torch through .numpy(); use torch's operators"
+REENTRANT = (
+    "this checkpoint works with .backward() alone; torch.utils.checkpoint with use_reentrant=False has the "
+    "same gradient"
+)
 MEANINGS = (
     (
         ("leaf Variable that requires grad", "in-place"),
@@ -401,11 +405,8 @@ MEANINGS = (
         "the function uses a tensor that was made in inference mode, which has no derivative; make it "
         "outside of torch.inference_mode(), or clone it there",
     ),
-    (
-        ("use_reentrant=True", "incompatible with .grad()"),
-        "checkpoint(use_reentrant=True) works with .backward() alone; use_reentrant=False has the same "
-        "gradient",
-    ),
+    (("use_reentrant=True", "incompatible with .grad()"), REENTRANT),
+    (("not compatible with .grad()",), REENTRANT),
     (("implement the jvp function",), "forward mode needs a jvp, which a custom function here lacks"),
     (("use forward AD with", "does not support it"), "torch has no forward derivative of this"),
     (("derivative for", "is not implemented"), "torch has no derivative of this"),

@@ -346,6 +346,18 @@ def traced(what, *args):
     return quietly(torch.jit.trace, what, args)
 
 
+class OwnCheckpoint(torch.autograd.Function):
+    """As those of fairscale and memcnn."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, g):
+        raise RuntimeError("Checkpointing is not compatible with .grad(), please use .backward() if possible")
+
+
 UNSUPPORTED = {
     "a scripted module": (lambda: scripted(tanh_layer()), (ROWS,), "of a torch.jit module cannot"),
     "a traced module": (lambda: traced(tanh_layer(), ROWS), (ROWS,), "of a torch.jit module cannot"),
@@ -357,6 +369,7 @@ UNSUPPORTED = {
         (torch.ones(2, 2).to(torch.cdouble),), "of complex numbers has no rule"),
     "a reentrant checkpoint": (
         lambda: lambda x: checkpoint(sine, x, use_reentrant=True), (X,), "use_reentrant=False has"),
+    "another's reentrant checkpoint": (lambda: OwnCheckpoint.apply, (X,), "use_reentrant=False has"),
     "a class of its own": (
         lambda: torch.sin, (X.as_subclass(OfItsOwn),), "OfItsOwn, a subclass of torch.Tensor: not yet"),
     "eight bits inside": (lambda: lambda x: x.to(torch.float8_e4m3fn).double(), (X,), "float8_e4m3fn: not"),
@@ -510,3 +523,39 @@ def test_what_the_function_raises_is_raised():
         raise ZeroDivisionError("here")
 
     assert outcome(gradcheck, function) == ("ZeroDivisionError", "here")
+
+
+class Cube(torch.autograd.Function):
+    """torch makes its vmap of its own code; `factor` is 3."""
+
+    generate_vmap_rule = True
+    factor = 3
+
+    @staticmethod
+    def forward(x):
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @classmethod
+    def backward(cls, ctx, g):
+        return g * cls.factor * ctx.saved_tensors[0] ** 2
+
+
+class OffCube(Cube):
+    factor = 2
+
+
+@pytest.mark.parametrize(("rule", "verdict"), [(Cube, "accurate"), (OffCube, "wrong")])
+def test_a_rule_under_a_vmap_that_torch_makes(rule, verdict):
+    assert check_gradient(torch.func.vmap(rule.apply), (ROWS,)).verdict == verdict
+
+
+@pytest.mark.parametrize("join", [torch.cat, torch.stack])
+def test_what_moves_elements_writes_into_a_buffer(join):
+    buffer = torch.zeros(2 * X.numel(), dtype=X.dtype).view(*((2,) if join is torch.stack else ()), -1)
+    found = check_gradient(lambda x: join([x.detach(), 2 * x.detach()], out=buffer).sum() * x, (X,))
+    assert found.verdict == "accurate"
+    assert not buffer.any()
