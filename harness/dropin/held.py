@@ -46,6 +46,19 @@ def as_differences_see(found: Result) -> Result:
     return found
 
 
+def is_as_differences_see(found: Result) -> bool:
+    """Whether a gradient that is wrong as written has the slopes of the function with nothing held constant.
+
+    So a factor of two stands for the other argument of a symmetric function, which is detached.
+
+    Raises:
+        ExactError: It is not known.
+    """
+    names = {part.name for part in found.parts if not part.of_value}
+    own = [_Held(s, names, 2.0 ** (-KEPT * digits_of(found))) for s in found.sights if s.name == GIVEN]
+    return bool(own) and all(held.moves_along for held in own)
+
+
 @dataclass(frozen=True)
 class _Held:
     """What is held constant at the point that was asked for.
@@ -78,6 +91,18 @@ class _Held:
                     f"and the slope that differences see {seen[k].mid[at]:.6g}"
                 )
         return ""
+
+    @property
+    def moves_along(self) -> bool:
+        """Whether something is held constant, and what was computed are the slopes if nothing is."""
+        if not any(map(_is_held, self.sight.posed.true.forward.equations)):
+            return False
+        seen = self.released()
+        least = SMALL * max((float(np.max(np.abs(seen[k].mid), initial=0.0)) for k in self.room), default=0.0)
+        return all(
+            np.all(distance(seen[k], self.chosen(k)) <= self.slack * (np.abs(seen[k].mid) + least))
+            for k in self.room
+        )
 
     @property
     def line(self) -> str:

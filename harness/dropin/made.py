@@ -6,7 +6,7 @@ import importlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -18,7 +18,7 @@ from harness.proof.answer import FAULTY, blaming
 from harness.proof.question import Probe
 from harness.result import Result
 from harness.verdicts import Verdict
-from oracles.exact.program.errors import first_line
+from oracles.exact.program.errors import ExactError, first_line
 
 # What is called close under this tolerance is everything: only what is not a number's size is checked then.
 LOOSE = {"atol": 1e30, "rtol": 0.0}
@@ -178,6 +178,12 @@ def note_unused(given: dict[str, Any], usual: dict[str, Any]) -> None:
         )
 
 
+AS_DIFFERENCES = (
+    "as written it is wrong, and right if nothing is held constant (detach, no_grad, stop_gradient), as "
+    "differences see it"
+)
+
+
 class Answer(Enum):
     """What a drop-in does with one result."""
 
@@ -264,6 +270,9 @@ def decide(
         probed += [f"{found.subject}: {part.diagnosis}" for part in whole.probed]
         results.append(found)
         answer = answer_of(found)
+        if answer is Answer.FAIL and not rejected and _holds(whole):
+            unproven = AS_DIFFERENCES
+            break
         if answer is Answer.FAIL or (answer is Answer.WARN and rejected):
             return keep(checker, found.verdict, "", results) and fail(found, number)
         if answer is Answer.UNPROVEN:
@@ -290,6 +299,17 @@ def decide(
         (results[number].verdict for number in imprecise), key=lambda v: v.severity, default=Verdict.ACCURATE
     )
     return keep(checker, worst, "", results, probed)
+
+
+def _holds(found: Result) -> bool:
+    """Whether it is wrong as written alone, since it counts on what the function holds constant."""
+    if found.verdict is not Verdict.WRONG or found.faults:
+        return False
+    from harness.dropin.held import is_as_differences_see
+
+    with unheard(), suppress(ExactError):
+        return is_as_differences_see(found)
+    return False
 
 
 def keep(

@@ -305,3 +305,41 @@ def test_a_rule_that_divides_by_its_cotangent_warns(settings):
     f.defvjp(lambda x: (x * x, x), backward)
     check_grads(f, (jnp.linspace(0.5, 2, 12).reshape(4, 3),), 1, modes="rev")
     assert "along a cotangent with zeros" in settings.made[-1].probed[0]
+
+
+class Doubled(torch.autograd.Function):
+    """The gradient counts twice: the other argument of a symmetric function is detached."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+@jax.custom_vjp
+def doubled(x):
+    return x
+
+
+doubled.defvjp(lambda x: (x, None), lambda _, g: (2 * g,))
+
+
+def test_a_gradient_that_counts_on_what_is_held_constant_is_the_original_s_business(settings):
+    x = torch.tensor([0.5, -1.5, 0.25], dtype=torch.float64, requires_grad=True)
+
+    def energy(x, doubles=Doubled.apply):
+        return (-((doubles(x)[:, None] - x.detach()) ** 2)).exp().sum() / 2
+
+    def energy_in_jax(x):
+        return jnp.exp(-((doubled(x)[:, None] - jax.lax.stop_gradient(x)) ** 2)).sum() / 2
+
+    assert gradcheck(energy, (x,))
+    check_grads(energy_in_jax, (jnp.array([0.5, -1.5, 0.25]),), order=1, modes="rev")
+    for made in settings.made:
+        assert (made.verdict, made.unproven) == ("wrong", dropin.made.AS_DIFFERENCES)
+    assert len(settings.made) == 2
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: energy(x, lambda x: 1.5 * x - 0.5 * x.detach()), (x,))
