@@ -320,20 +320,38 @@ def _makes_text(frame: FrameType) -> bool:
 
 def _in_place(name: str) -> Any:
     """x += y and its kin; a scalar is not written into but replaced."""
-    write = getattr(NDArrayOperatorsMixin, f"__i{name}__")
-    compute = _of_python(getattr(NDArrayOperatorsMixin, f"__{name}__"))
+    write, compute = getattr(NDArrayOperatorsMixin, f"__i{name}__"), _operator(name)
     return lambda x, y: compute(x, y) if x.is_scalar else write(x, y)
 
 
 def _giving_way(name: str) -> Any:
     """x + y and its kin; as NumPy's, they leave it to what asks for that by its `__array_priority__`."""
-    compute = _of_python(getattr(NDArrayOperatorsMixin, f"__{name}__"))
+    compute = _operator(name)
     return lambda x, y: NotImplemented if _goes_first(type(y)) else compute(x, y)
 
 
 def _goes_first(kind: type) -> bool:
     priority = None if hasattr(kind, "__array_ufunc__") else getattr(kind, "__array_priority__", None)
     return isinstance(priority, int | float) and priority > 0
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    """An operator as NumPy has it, which gives a number of Python's for such; of plain operands at once."""
+    general, ufunc = getattr(NDArrayOperatorsMixin, f"__{name}__"), ARITHMETIC.get(name.removeprefix("r"))
+    if ufunc is None:
+        return _of_python(general)
+    swapped = name.startswith("r")
+
+    def direct(x: TracedArray, y: Any) -> Any:
+        if type(y) not in PLAIN:
+            return general(x, y)
+        return x.tape.answers.ufunc(ufunc, "__call__", (y, x) if swapped else (x, y), {})
+
+    return _of_python(direct)
+
+
+ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide}
+PLAIN = frozenset({TracedArray, np.ndarray, np.float64, float, int})
 
 
 def _of_python(operator: Callable[..., Any]) -> Callable[..., Any]:
@@ -360,7 +378,7 @@ for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):
     setattr(TracedArray, f"__i{_name}__", _in_place(_name))
     setattr(TracedArray, f"__{_name}__", _giving_way(_name))
 for _name in words("radd rsub rmul rtruediv rfloordiv rmod rpow neg pos abs"):
-    setattr(TracedArray, f"__{_name}__", _of_python(getattr(NDArrayOperatorsMixin, f"__{_name}__")))
+    setattr(TracedArray, f"__{_name}__", _operator(_name))
 
 
 class Key:

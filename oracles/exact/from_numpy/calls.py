@@ -78,6 +78,10 @@ from oracles.exact.program.registered import definition_of
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
+    if ufunc in ARITHMETIC and method == "__call__" and not kwargs:
+        found = _of_numbers(ufunc, inputs)
+        if found is not None:
+            return found
     name = ufunc.__name__
     own = definition_of("numpy", ufunc) if _rule(ufunc) is None and name not in PREDICATES else None
     if own is not None and method == "__call__":
@@ -109,6 +113,23 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     results = result if isinstance(result, tuple) else (result,)
     stored = tuple(r if o is None else store(tape, o, r, where) for o, r in zip(outs, results, strict=True))
     return stored if isinstance(result, tuple) else stored[0]
+
+
+ARITHMETIC = {np.add, np.subtract, np.multiply, np.divide}
+
+
+def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:
+    """Of two numbers in float64, as loops over elements have them by the thousand; None of others."""
+    values = [x.value if type(x) is TracedArray else x for x in inputs]
+    if any(type(value) is not float and type(value) is not np.float64 for value in values):
+        return None
+    tape = first_tape(inputs)
+    tape.calls(ufunc.__name__)
+    with np.errstate(all="ignore"):
+        value = ufunc(*values)
+    operands = [tape.one(x.tokens) if type(x) is TracedArray else tape.constant(x, "float64") for x in inputs]
+    found = tape.recorder.first(UFUNCS[ufunc.__name__](*operands))
+    return TracedArray(tape, value, tape.register_one(found))
 
 
 def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

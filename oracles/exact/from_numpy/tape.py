@@ -36,6 +36,8 @@ ZERO, UNWRITTEN = 0, -1
 FEW = 256
 words = str.split  # names with blanks between them
 
+OUTLIVED = "a traced array outlived its recording; do not store it outside the function"
+
 _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 
@@ -64,6 +66,7 @@ class Tape:
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
         self._reads: dict[tuple[Any, ...], Var] = {}  # a loop reads the same elements over and over
+        self._ones: dict[int, Var] = {}
         self._decided: dict[Var, Array] = {}
         self._fixed: set[Var] = set()  # known to depend on no input
 
@@ -76,7 +79,7 @@ class Tape:
     def register(self, var: Var | Complex, like: Any, numbers: Array | None = None) -> Tokens:
         """Tokens for the elements of a value, laid out in memory as `like` is."""
         if not self.open:
-            raise unsupported("a traced array outlived its recording; do not store it outside the function")
+            raise unsupported(OUTLIVED)
         tokens = np.empty_like(like, dtype=np.int64, subok=False)
         tokens[...] = np.arange(self._next, self._next + var.size).reshape(var.shape)
         self._bases.append(self._next)
@@ -84,6 +87,16 @@ class Tape:
         self._numbers.append(None if numbers is None else numbers.ravel())
         self._next += var.size
         return tokens
+
+    def register_one(self, var: Var) -> Tokens:
+        """The token of a single number."""
+        if not self.open:
+            raise unsupported(OUTLIVED)
+        self._bases.append(self._next)
+        self._values.append(var)
+        self._numbers.append(None)
+        self._next += 1
+        return np.array(self._bases[-1])
 
     def constant(self, numbers: Any, dtype: str) -> Any:
         """The numbers as they are written, exactly; NaN and infinities too, which nothing may depend on."""
@@ -112,6 +125,13 @@ class Tape:
         if dtype in REAL:
             return Complex(*(self._read(tokens, REAL[dtype], part) for part in ("re", "im")))
         return self._read(tokens, dtype)
+
+    def one(self, token: Tokens) -> Var:
+        """The number in float64 that a token stands for."""
+        key = int(token)
+        if key not in self._ones:
+            self._ones[key] = self._gathered(token, "float64", "")
+        return self._ones[key]
 
     def _read(self, tokens: Tokens, dtype: str, part: str = "") -> Var:
         """What real elements the tokens stand for, or a part of complex ones; of a few, once for all."""
@@ -310,16 +330,12 @@ def _recorded() -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe(1)
     only_numpy = True
     while only_numpy and frame is not None:
-        while frame is not None and _is_ours(frame):
+        while frame is not None and _lies_in_ours(frame.f_code.co_filename):
             frame = frame.f_back
-        while frame is not None and not _is_ours(frame):
+        while frame is not None and not _lies_in_ours(frame.f_code.co_filename):
             only_numpy = only_numpy and str(frame.f_globals.get("__name__")).startswith("numpy")
             yield frame
             frame = frame.f_back
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return _lies_in_ours(frame.f_code.co_filename)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -368,6 +368,10 @@ class Builder:
 
     def elementwise(self, name: str, *operands: Operand, dtype: str | None = None, **params: Any) -> Var:
         """Write an elementwise primitive; numbers become constants and shapes are broadcast."""
+        one = operands[0]
+        if isinstance(one, Var) and all(isinstance(v, Var) and v.shape == one.shape for v in operands):
+            whole = cast("tuple[Var, ...]", operands)
+            return self.emit(PRIMITIVES[name], whole, one.shape, dtype or one.dtype, **params)
         kind = dtype or next(v.dtype for v in operands if isinstance(v, Var))
         shape = broadcast([v.shape if isinstance(v, Var) else np.shape(v) for v in operands])
         like = next((v.dtype for v in operands if isinstance(v, Var)), kind)
