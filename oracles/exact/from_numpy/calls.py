@@ -70,7 +70,7 @@ from oracles.exact.from_numpy.tape import (
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.errors import Opaque
-from oracles.exact.program.primitives import orders, select
+from oracles.exact.program.primitives import convert, orders, select
 from oracles.exact.program.primitives.arrays import scatter_add
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
@@ -119,15 +119,22 @@ ARITHMETIC = {np.add, np.subtract, np.multiply, np.divide}
 
 
 def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:
-    """Of two numbers in float64, as loops over elements have them by the thousand; None of others."""
+    """Of two numbers in one dtype, as loops over elements have them by the thousand; None of others."""
     values = [x.value if type(x) is TracedArray else x for x in inputs]
-    if any(type(value) is not float and type(value) is not np.float64 for value in values):
+    kinds = {type(value) for value in values} - {float}
+    kind = kinds.pop() if len(kinds) == 1 else None if kinds else np.float64
+    if kind is not np.float64 and kind is not np.float32:
         return None
-    tape = first_tape(inputs)
+    tape, name = first_tape(inputs), kind.__name__
     tape.calls(ufunc.__name__)
     with np.errstate(all="ignore"):
         value = ufunc(*values)
-    operands = [tape.one(x.tokens) if type(x) is TracedArray else tape.constant(x, "float64") for x in inputs]
+    operands = [
+        convert(tape.one(x.tokens, name_of(x.dtype)), name)
+        if type(x) is TracedArray
+        else tape.constant(x, name)
+        for x in inputs
+    ]
     found = tape.recorder.first(UFUNCS[ufunc.__name__](*operands))
     return TracedArray(tape, value, tape.register_one(found))
 

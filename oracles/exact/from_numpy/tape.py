@@ -66,7 +66,7 @@ class Tape:
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
         self._reads: dict[tuple[Any, ...], Var] = {}  # a loop reads the same elements over and over
-        self._ones: dict[int, Var] = {}
+        self._ones: dict[tuple[int, str], Var] = {}
         self._decided: dict[Var, Array] = {}
         self._fixed: set[Var] = set()  # known to depend on no input
 
@@ -126,11 +126,11 @@ class Tape:
             return Complex(*(self._read(tokens, REAL[dtype], part) for part in ("re", "im")))
         return self._read(tokens, dtype)
 
-    def one(self, token: Tokens) -> Var:
-        """The number in float64 that a token stands for."""
-        key = int(token)
+    def one(self, token: Tokens, dtype: str) -> Var:
+        """The real number that a token stands for."""
+        key = int(token), dtype
         if key not in self._ones:
-            self._ones[key] = self._gathered(token, "float64", "")
+            self._ones[key] = self._gathered(token, dtype, "")
         return self._ones[key]
 
     def _read(self, tokens: Tokens, dtype: str, part: str = "") -> Var:
