@@ -25,7 +25,8 @@ ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
 COMPUTED = 2.0**-42  # of the largest of an array: cosines of angles of hundreds of turns are off by that
-COEFFICIENTS = 32  # a row of so many or fewer was written, as those of a polynomial
+COEFFICIENTS = 32  # a row of so many or fewer may be written, as those of a polynomial
+ROW_ULPS = 16  # that such a number is known to: logarithms of binomials by three log-gammas are off by that
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
@@ -93,7 +94,7 @@ def written(ball: arb, dtype: str) -> arb:
 
     That is what rounds to it in its last digit, if it has seven digits or more. Two that differ in the last
     digit do not touch. A number of a narrower dtype, with more than half of its bits, also stands for its
-    shortest decimal in that dtype.
+    shortest decimal in that dtype, and for what rounds to it there: the code may have computed and cast it.
     """
     if not (text := _decimal(ball, dtype)):
         return ball
@@ -105,7 +106,8 @@ def written(ball: arb, dtype: str) -> arb:
         ends = arb(text)
         if len(digits) >= LEAST_DIGITS:
             ends += arb(0, arb("4.9999") * arb(10) ** (exponent - 1))
-        return rounded(ball, dtype).union(ends)
+        found = rounded(ball, dtype).union(ends)
+        return found.union(ball + arb(0, _half_ulp(ball, dtype))) if _is_cast(ball, dtype) else found
 
 
 def spelled(ball: arb, dtype: str) -> arb:
@@ -193,20 +195,23 @@ def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
 def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
     """The program with numbers of float64 arrays moved that may have been computed, but for the known sizes.
 
-    By so much of the largest of their array: a matrix of cosines is off by ulps of its angles. A short row
-    stays: coefficients of a polynomial were written, and others are another approximation.
+    By so much of the largest of their array: a matrix of cosines is off by ulps of its angles. Those of a
+    short row by ulps of their own: coefficients of a polynomial were written, and others are another
+    approximation.
     """
 
     def other(equation: Equation) -> Array | None:
         if not _is_data(equation) or equation.output.dtype != "float64":
             return None
         array: Array = equation.params["value"]
-        if not _is_finite(array) or (array.ndim == 1 and array.size <= COEFFICIENTS):
+        if not _is_finite(array):
             return None
         balls = as_balls(array)
         flat = balls.ravel().tolist()
         numbers = np.array([float(b.mid()) for b in flat])
-        step = COMPUTED * np.max(np.abs(numbers), initial=0.0)
+        is_row = array.ndim == 1 and array.size <= COEFFICIENTS
+        sizes = np.abs(numbers)
+        step = ROW_ULPS * np.spacing(sizes) if is_row else COMPUTED * np.max(sizes, initial=0.0)
         alone = _long(flat, "float64") & [abs(n) not in known for n in numbers.tolist()]
         steps = np.where(alone, step, 0.0) * (_sides(numbers, seed) if seed else 1.0)
         with precision(BITS):
@@ -254,6 +259,18 @@ def _changed(equation: Equation, change: Change) -> Array:
 def _is_data(equation: Equation) -> bool:
     out = equation.output
     return equation.primitive is constant and out.is_float and out.ndim > 0 and out.dtype in FORMATS
+
+
+def _is_cast(ball: arb, dtype: str) -> bool:
+    """Whether a number is one of a narrow dtype, as np.float32(1 / 7) is; whole ones are counts."""
+    if dtype == "float64" or ball.is_integer():
+        return False
+    return bool(ball == format_of(dtype).rounded(float(ball)))
+
+
+def _half_ulp(ball: arb, dtype: str) -> float:
+    """A little less, so that neighbours do not touch."""
+    return 0.4999 * float(format_of(dtype).ulp(np.abs(np.array([float(ball)])))[0])
 
 
 def _is_constant(equation: Equation) -> bool:

@@ -16,7 +16,7 @@ from oracles.exact.program.primitives.arrays import constant_value, index, reduc
 from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
-from oracles.exact.program.signs import minus_zeros, negative
+from oracles.exact.program.signs import negative
 
 # -- calls ------------------------------------------------------------------------------------------------
 
@@ -174,8 +174,7 @@ def atan2(y: Operand, x: Operand) -> Var:
     turn = pi(x.builder, x.dtype)
     lies = compare("gt", absolute(detach(x)), absolute(detach(y)) * BETWEEN)
     # The sign of a zero says on which side of the cut it lies; far to the right of it, no matter which.
-    right, minus = compare("gt", detach(x), absolute(detach(y))), minus_zeros(y)
-    side = negative(select(right, 1.0, y), minus)
+    side = negative(y, unless=compare("gt", detach(x), absolute(detach(y))))
     half = select(side, -0.5 * turn, 0.5 * turn)
     left = compare("lt", select(lies, x, 1.0), 0.0)
     flat = scalar("atan", y / x) + select(left, 2.0 * half, 0.0)

@@ -18,7 +18,7 @@ from oracles.exact.core.nodes import HULL, Node, Value
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import once
 from oracles.exact.core.rules import STEPPED, best, compared, rule, step
-from oracles.exact.program.balls import precision
+from oracles.exact.program.balls import ZERO, precision
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.formats import FORMATS, WIDE_HALF, Format, Growth, RoundingModel, format_of
 from oracles.exact.program.maxima import Fact, Limit, Maxima
@@ -263,6 +263,14 @@ def _mul(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target:
     return plan.grown(product, target, 1, True, unless=SCALED, operands=values)
 
 
+def _scale(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """A product that is 0 where its first factor is, whatever the other is: that of a branch not taken."""
+    z, product = values[0], plan.exactly(equation, values)
+    zero = plan.number(ZERO, len(product.whole))
+    product = plan.elementwise("select", compared(plan, "eq", z, zero), zero, product)
+    return plan.grown(product, target, 1, True)
+
+
 def _constant(plan: BoundPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     with precision(BITS):
         assert equation.primitive.rounded is not None
@@ -494,7 +502,7 @@ ROUNDED: dict[str, Rounded] = {
     "sub": _basic(1, inexact=False),
     "mul": _mul,
     "div": _basic(QUOTIENT_UNITS),
-    "scale": _basic(1),
+    "scale": _scale,
     "convert": _convert,
     "taylor": _taylor,
     "reduce_sum": _sum,

@@ -30,8 +30,8 @@ from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.primitives.arithmetic import certain, convert, scale, towards_zero
-from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.arithmetic import certain, constant, convert, scale, towards_zero
+from oracles.exact.program.primitives.arrays import broadcast_, permute_, reduce_sum, reshape_, take_
 from oracles.exact.program.primitives.staying import stays
 from oracles.exact.program.program import (
     Array,
@@ -46,6 +46,7 @@ from oracles.exact.program.program import (
 
 SIDE_BITS = 8  # of the last bits of a number, what counts as at it
 BETWEEN = 0.25  # no step jumps there
+MOVES = (broadcast_, reshape_, permute_, take_)
 
 
 def _comparison(
@@ -94,7 +95,37 @@ ne = _comparison("ne", np.not_equal, np.equal, "eq")
 def compare(name: str, x: Operand, y: Operand) -> Var:
     """x < y and its kin (lt, le, gt, ge, eq, ne), as booleans."""
     builder = next(v.builder for v in (x, y) if isinstance(v, Var))
+    if name in ("eq", "ne") and isinstance(x, Var) and _is_zero(y):
+        x, y = _terms(x) or (x, y)
     return builder.elementwise(name, x, y, dtype="bool")
+
+
+def _terms(x: Var) -> tuple[Var, Var] | None:
+    """a and b of a - b, where both are elements of one value, as in w[:, None] - w; None of all else.
+
+    That it is 0 where these are one element no digits tell; that a is b then their balls do.
+    """
+    equation = x.builder.definitions.get(x)
+    if equation is None or equation.primitive.name != "sub" or not x.is_float:
+        return None
+    a, b = equation.operands
+    return (a, b) if _moved_from(a) is _moved_from(b) else None
+
+
+def _moved_from(x: Var) -> Var:
+    """The value whose elements it has."""
+    while (e := x.builder.definitions.get(x)) is not None and e.primitive in MOVES:
+        x = e.operands[0]
+    return x
+
+
+def _is_zero(y: Operand) -> bool:
+    """Whether it stands in the code, and is 0."""
+    number: Any = y
+    if isinstance(y, Var):
+        equation = y.builder.definitions.get(_moved_from(y))
+        number = equation.params["value"] if equation and equation.primitive is constant else None
+    return np.asarray(number).dtype != object and not np.any(number)
 
 
 def _signed(x: Array) -> Array:
