@@ -91,8 +91,14 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     """
     found = refine(program.program, program.values, BITS, question.limits, quickly=True)
     compared = Comparison(
-        Side(program.program, program.values, found, question.given(program.argument, 1)),
-        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward),
+        Side(
+            program.program, program.values, found, question.given(program.argument, 1),
+            point=_point(question, program.argument, 1),
+        ),
+        Side(
+            truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward,
+            _point(question, truth.argument),
+        ),
         truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
     )  # fmt: skip
     try:
@@ -136,6 +142,13 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
     return Formula(tuple(agrees), said, near=bool(close and iterates), open=leaps)
+
+
+def _point(question: Question, argument: Sequence[int], before: int = 0) -> dict[int, str]:
+    """The inputs of a program that are differentiated, where what is specified is another function."""
+    if question.is_plain:
+        return {}
+    return {i: question.names[a - before] for i, a in enumerate(argument) if a - before in question.active}
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
@@ -351,7 +364,8 @@ def _is_identity(truth: Truth) -> bool:
 def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
     """A number in the specification without which the formula would be right, "" if there is none.
 
-    The numbers below 1/100: what is added to keep a logarithm or a root finite.
+    The numbers below 1/100: what is added to keep a logarithm or a root finite. One in whose place 0 makes a
+    kink, as a floor for what is 0, is none: there the formula meets a hull of slopes.
     """
     small = [b for b, _ in literals(truth.gradient) if b.is_exact() and 0 < abs(b) < 0.01]
     for number in {float(b): b for b in small}.values():
@@ -360,6 +374,7 @@ def _missing_literal(truth: Truth, found: Sequence[Enclosure]) -> str:
             other = enclosed(evaluate_quickly(without, truth.inputs, BITS))
         except (Undecided, ZeroDivisionError):
             continue
-        if all(known_to_meet(e, w).all() for e, w in zip(found, other, strict=True)):
+        told = zip(found, other, truth.enclosures, strict=True)
+        if all((known_to_meet(e, w) & (t.wide | ~w.wide)).all() for e, w, t in told):
             return f"{float(number):.6g}"
     return ""

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from oracles.exact.from_jaxpr import compiling_once, record, x64_for
+from oracles.exact.from_jaxpr.tracing import OfNumPy, is_floating
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
@@ -40,7 +41,7 @@ class _Jax(Framework):
         hosts: dict[int, Array] = {}
 
         def put(array: Array) -> Any:
-            loaded = jax.device_put(array, device)
+            loaded = jax.device_put(np.asarray(array), device)
             hosts[id(loaded)] = array
             finalize(loaded, hosts.pop, id(loaded), None)
             return loaded
@@ -107,7 +108,8 @@ class _Jax(Framework):
             raise ValueError(
                 "an argument has been deleted (it was donated, donate_argnums); pass another one"
             )
-        return np.asarray(array)
+        host = np.asarray(array)
+        return host if isinstance(array, jax.Array) or is_floating(host) else host.view(OfNumPy)
 
     def as_run(self, native: Any, array: Array) -> Array:
         return (

@@ -239,6 +239,8 @@ OF_JAX = {
     "determinants": lambda z, w: jnp.linalg.det(matrix(z, w)) + jnp.linalg.slogdet(matrix(z, w))[1],
     "Cholesky": lambda z: jnp.linalg.cholesky(jnp.outer(z, z.conj()) + jnp.eye(4)),
     "q and r": lambda z, w: jnp.linalg.qr(matrix(z, w)[:, :2]),
+    "products in place": lambda z, w: z.at[jnp.array([0, 2])].multiply(w[:2] * 2j, unique_indices=True),
+    "an element met twice": lambda z: z.at[jnp.array([1, 1, 9])].multiply(1 - 2j) + z.at[2:].divide(2j),
     "a gradient": lambda z: jax.grad(lambda z: (jnp.abs(z) ** 2).sum())(z),
 }  # fmt: skip
 

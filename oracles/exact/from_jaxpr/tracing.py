@@ -50,6 +50,10 @@ _arrays_unknown = Meanwhile(
 )
 
 
+class OfNumPy(np.ndarray):
+    """Whole numbers that the caller gave as NumPy's: so the function gets them, and may write into them."""
+
+
 class Traces(NamedTuple):
     """A function of its floating leaves, traced.
 
@@ -160,16 +164,50 @@ def _traced(
     """Its jaxpr, with floating inputs in `dtype`, or in their own if it is ""."""
     leaves, tree = jax.tree.flatten(args)
     moving = [i for i, leaf in enumerate(leaves) if is_floating(leaf)]
-    # JAX knows an array that it has met by its identity, and would not see that it was written into since.
-    fixed, options = jax.tree.map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, (leaves, kwargs))
 
-    def of_moving(*values: Any) -> Any:
-        whole = list(fixed)
-        for i, value in zip(moving, values, strict=True):
-            whole[i] = value
-        return function(*jax.tree.unflatten(tree, whole), **options)
+    def traced(given: Callable[[Any], Any]) -> ClosedJaxpr:
+        fixed, options = jax.tree.map(given, (leaves, kwargs))
 
-    return _make_jaxpr(of_moving, [_aval(leaves[i], dtype) for i in moving])
+        def of_moving(*values: Any) -> Any:
+            whole = list(fixed)
+            for i, value in zip(moving, values, strict=True):
+                whole[i] = value
+            return function(*jax.tree.unflatten(tree, whole), **options)
+
+        return _make_jaxpr(of_moving, [_aval(leaves[i], dtype) for i in moving])
+
+    try:
+        return traced(_as_given)
+    except Exception as problem:
+        if not any(map(_is_whole, leaves)):
+            raise
+        # What is computed from JAX's arrays has no numbers in a trace, though where it runs: NumPy's has. And
+        # what is compiled gets JAX's, whatever was given.
+        try:
+            return traced(_as_other)
+        except Exception:
+            raise problem from None
+
+
+def _is_whole(leaf: Any) -> bool:
+    """Whether a leaf is an array that does not move."""
+    return isinstance(leaf, np.ndarray) and not is_floating(leaf)
+
+
+def _as_given(leaf: Any) -> Any:
+    """A leaf that does not move, of the kind that the caller gave."""
+    own = _is_whole(leaf) and not isinstance(leaf, OfNumPy)
+    return jax.numpy.asarray(leaf) if own else _copied(leaf)
+
+
+def _as_other(leaf: Any) -> Any:
+    """The same of the other kind."""
+    return jax.numpy.asarray(np.array(leaf)) if isinstance(leaf, OfNumPy) else _copied(leaf)
+
+
+def _copied(leaf: Any) -> Any:
+    """An array as another of NumPy's: JAX knows those by identity, and sees none that was written into."""
+    return np.array(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:

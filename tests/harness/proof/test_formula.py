@@ -113,6 +113,18 @@ def test_a_small_number_that_is_not_what_is_missing_is_not_blamed():
     assert "without its" not in found.reason
 
 
+def test_a_floor_in_whose_place_0_is_a_kink_is_not_what_is_missing():
+    """max(x - 1, 1e-300) at 1: max(x - 1, 0) has any slope from 0 to 1 there, which meets every formula."""
+    found = compared(
+        lambda x: np.sin(x) + np.maximum(x - 1.0, 1e-300),
+        lambda g, x: g * np.cos(x) * (1 + 1e-11),
+        np.array([1.0]),
+        cotangent=np.array([0.75]),
+    )
+    assert wrong(found) == [[0]]
+    assert "without its" not in found.reason
+
+
 def test_a_flat_forward_hints_at_a_surrogate():
     found = compared(np.round, lambda g, x: g * 1.0)
     assert wrong(found) == [[0, 1, 2]]

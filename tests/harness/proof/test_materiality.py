@@ -410,6 +410,76 @@ def test_a_matrix_that_both_programs_have_excuses_no_factor():
     assert found.verdict is Verdict.WRONG
 
 
+def log_binomials(n):
+    """As three log-gammas give them, which are off by ulps of the largest of them."""
+    k = np.arange(n + 1)
+    row = np.log(scipy.special.comb(n, k))
+    return row + 8 * np.spacing(row) * (-1.0) ** (k + n)
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(0.0, "accurate"), (1e-13, "wrong"), (1e-6, "wrong")])
+def test_a_short_row_that_was_computed_is_known_to_some_ulps(off, verdict):
+    """The derivative of Bernstein's polynomials is one of lower ones, whose binomials are other numbers."""
+
+    def bernstein(x, n):
+        k = np.arange(n + 1)
+        return np.exp(log_binomials(n) + k * np.log(x[..., None]) + (n - k) * np.log1p(-x[..., None]))
+
+    def pulled_back(g, x):
+        lower, none = bernstein(x, 3) * (1 + off), np.zeros((3, 1))
+        return (g * 4 * (np.concatenate([none, lower], 1) - np.concatenate([lower, none], 1))).sum(1)
+
+    x = np.array([0.05, 0.3, 0.7])
+    found = harness.check_gradient(lambda x: bernstein(x, 4), (x,), vjp=pulled_back, probes=False)
+    assert found.verdict.value == verdict, found
+
+
+# -- the point, where the specification is another function --------------------------------------------------
+
+
+def along_the_sphere(factor):
+    """The slope of (q @ v)^2 along the sphere on which q lies: of q / |q|, where |q| is 1."""
+
+    def backward(g, q, v):
+        slope = 2 * (q @ v) * v * g
+        return (slope - (q @ slope) * q) * factor
+
+    return backward
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (1 + 2.0**-48, "wrong")])
+def test_a_rule_for_unit_vectors_is_right_at_one_that_is_rounded(seed, factor, verdict):
+    q, v = numbers(2, 4, seed=seed)
+    found = harness.check_gradient(
+        lambda q, v: (q @ v) ** 2, (q / np.linalg.norm(q), v), argnums=0, probes=False,
+        vjp=along_the_sphere(factor), surrogate=lambda q, v: ((q / np.sqrt(q @ q)) @ v) ** 2,
+    )  # fmt: skip
+    assert found.verdict.value == verdict, found
+
+
+def test_it_is_wrong_off_the_sphere_and_where_the_function_itself_is_specified():
+    q, v = numbers(2, 4)
+    unit = q / np.linalg.norm(q)
+    for at, more in ((unit * (1 + 1e-13), {}), (unit, {"spec": None})):
+        asked = {"spec": lambda q, v: ((q / np.sqrt(q @ q)) @ v) ** 2} | more
+        found = harness.check_gradient(
+            lambda q, v: (q @ v) ** 2, (at, v), argnums=0, vjp=along_the_sphere(1.0), probes=False, **asked
+        )
+        assert found.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("factor", [-1.0, 2.0, 1 + 2.0**-30])
+def test_no_factor_is_a_rounded_point_where_the_slope_is_all_rounding(factor):
+    """cos(x) at the float64 next to pi / 2 is 6e-17, which half an ulp of x changes by more than itself."""
+    factors = np.array([factor, 1.0])
+    found = harness.check_gradient(
+        np.sin, (np.array([np.pi / 2, 0.0]),), vjp=lambda g, x: factors * g * np.cos(x),
+        spec=lambda x: np.sin(x), probes=False,
+    )  # fmt: skip
+    assert found.verdict is Verdict.WRONG
+
+
 ROOT = np.sqrt(2.0) * np.sign([[-0.5], [0.25], [-1.25]]) * np.eye(3)
 
 

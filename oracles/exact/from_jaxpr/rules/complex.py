@@ -14,7 +14,7 @@ import numpy as np
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant_of_any
 from oracles.exact.from_jaxpr.rules.arrays import REDUCTIONS, SHAPES
 from oracles.exact.from_jaxpr.rules.elementwise import ELEMENTWISE
-from oracles.exact.from_jaxpr.rules.indexing import INDEXING
+from oracles.exact.from_jaxpr.rules.indexing import INDEXING, scatter_mul_complex
 from oracles.exact.from_jaxpr.rules.linalg import of_eig, of_eigh, of_qr, of_svd
 from oracles.exact.from_jaxpr.rules.windows import WINDOWS
 from oracles.exact.program import complex as cx
@@ -192,6 +192,7 @@ COMPLEX: dict[str, Rule] = {
     "eq": lambda call, x, y: cx.equal("eq", x, y),
     "ne": lambda call, x, y: cx.equal("ne", x, y),
     "select_n": _select_n,
+    "scatter-mul": scatter_mul_complex,
     "convert_element_type": _cast,
     "iota": _iota,
     "empty": _zeros,

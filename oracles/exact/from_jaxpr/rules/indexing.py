@@ -5,14 +5,17 @@ The dimension numbers of gather and scatter are those of XLA (openxla.org/stable
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
+from oracles.exact.program import complex as cx
 from oracles.exact.program import functions as f
+from oracles.exact.program.complex import Complex
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, select
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, scatter_add, take
@@ -136,17 +139,30 @@ def _scatter_by(combine: Callable[[Var, Var], Var]) -> Rule:
     """Every update combined with what it meets, in rounds that meet each element at most once."""
 
     def rule(call: Eqn, x: Var, indices: Var, updates: Var) -> Var:
-        positions = call.recorder.decide(_targets(call, x, indices, updates)).ravel()
-        order = [i for i in np.argsort(positions, kind="stable").tolist() if positions[i] >= 0]
-        while order:
-            now = order[:1] + [j for i, j in pairwise(order) if positions[i] != positions[j]]
-            old = take(x, positions[now])
-            new = combine(old, take(updates, np.array(now)))
-            x = _overwrite(x, new, positions[now])
-            order = [i for i in order if i not in set(now)]
+        for now, places in _rounds(call, x, indices, updates):
+            x = _overwrite(x, combine(take(x, places), take(updates, now)), places)
         return x
 
     return rule
+
+
+def scatter_mul_complex(call: Eqn, x: Complex, indices: Var, updates: Complex) -> Complex:
+    """The same of products of complex numbers, of which both parts are needed at once."""
+    for now, places in _rounds(call, x.re, indices, updates.re):
+        old, by = x.apart(partial(take, positions=places)), updates.apart(partial(take, positions=now))
+        new = cx.mul(old, by)
+        x = Complex(_overwrite(x.re, new.re, places), _overwrite(x.im, new.im, places))
+    return x
+
+
+def _rounds(call: Eqn, x: Var, indices: Var, updates: Var) -> Iterator[tuple[Array, Array]]:
+    """Which updates meet which elements, each element at most once in a round."""
+    positions = call.recorder.decide(_targets(call, x, indices, updates)).ravel()
+    order = [i for i in np.argsort(positions, kind="stable").tolist() if positions[i] >= 0]
+    while order:
+        now = order[:1] + [j for i, j in pairwise(order) if positions[i] != positions[j]]
+        yield np.array(now), positions[now]
+        order = [i for i in order if i not in set(now)]
 
 
 def _block(x: Var, starts: Sequence[Var], sizes: Sequence[int]) -> Var:
