@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -212,9 +214,9 @@ def test_what_has_no_exact_gradient_is_said(problem, function, point):
 
 def test_a_value_that_leaves_the_balls_is_an_error_that_says_where():
     def leaks(x):
-        return x * complex(x[0, 0]).real
+        return x * array.array("d", x[0, :1])[0]
 
-    with pytest.raises(harness.Unsupported, match=r"complex.*test_exact\.py"):
+    with pytest.raises(harness.Unsupported, match=r"float.*test_exact\.py"):
         exact_gradient(leaks, (X,))
 
 

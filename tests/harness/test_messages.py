@@ -1,5 +1,6 @@
 """What a result says: the reason first, then few numbers; lines of the user; what can be done without us."""
 
+import array
 import ctypes
 import ctypes.util
 import re
@@ -52,7 +53,7 @@ def test_a_reason_of_several_arguments_is_said_once():
 def test_what_is_not_proven_lists_no_further_elements():
     def vjp(g, x):
         try:
-            return g * np.cos(complex(x[0]).real)
+            return g * np.cos(array.array("d", x)[0])
         except Exception:
             return g * np.cos(x)
 

@@ -87,7 +87,7 @@ def scipy_operations() -> Operations:
     of_python = {
         f"{library.removeprefix('scipy.')}.{name}" if library != "scipy.special" else name
         for library, table in LIBRARIES.items()
-        if library != "math"
+        if library not in ("math", "statistics", "numpy.testing")
         for name in table
     }
     public = {name for name in SCIPY if not name.startswith("_")}

@@ -7,6 +7,7 @@ concluded from `value`: its numbers are rounded, and only the recorded program i
 
 from __future__ import annotations
 
+import builtins
 import dis
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from oracles.exact.from_numpy.tape import Tape, name_of, opaque, unsupported, words
+from oracles.exact.from_numpy.tape import Tape, library_function, name_of, opaque, unsupported, words
 from oracles.exact.program.complex import REAL, Complex, as_complex, each_part
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.primitives import compare, convert
@@ -36,6 +37,17 @@ LEAVES = (
     "np.f(X, w) for X.f(w), or pass X as an argument; an array that it is written into must be a recorded "
     "one: write r = np.array(r) before"
 )
+# What to write in place of the functions of a library that have no rule.
+INSTEAD = {
+    "scipy.sparse.linalg": "write it with S.toarray(), np.linalg.solve and its kin, or say what it computes "
+    "with gradproof.register_rule",
+    "scipy.sparse": "only products S @ x and x @ S of a constant matrix S with an array x of one or two axes "
+    "are known; write it with such, scale x or the product instead of S, or compute with S.toarray()",
+    "scipy.interpolate": "write it with np.interp or other functions of NumPy, or say what it computes with "
+    "gradproof.register_rule",
+    "": "write it with functions of NumPy and scipy.special, or say what it computes with "
+    "gradproof.register_rule",
+}
 PYTHONS = (bool, int, float, complex)  # they take the dtype of an array that they meet
 MAKE_INSIDE = "copy it before, inside the function: r = np.array(r); or write r = r - x for r -= x"
 
@@ -121,7 +133,7 @@ class TracedArray(NDArrayOperatorsMixin):
     def _part(self, name: str) -> TracedArray:
         value = np.array(self.value.real if name == "re" else self.value.imag)
         value.flags.writeable = False
-        own: Any = value if isinstance(self.value, np.ndarray) else value[()]
+        own: Any = value.view() if isinstance(self.value, np.ndarray) else value[()]  # no flag undoes it
         return TracedArray(self.tape, own, self.tape.register(getattr(self.recorded, name), value))
 
     @property
@@ -129,17 +141,36 @@ class TracedArray(NDArrayOperatorsMixin):
         """As NumPy's."""
         return self.tape.answers.flat(self)
 
+    @property
+    def base(self) -> TracedArray | None:
+        """As NumPy's: the array whose memory this is a part of, None of one that has its own."""
+        value: Any = getattr(self.value, "base", None)
+        if value is None:
+            return None
+        tokens = self.tokens.base
+        if tokens is None or not isinstance(value, np.ndarray) or value.shape != tokens.shape:
+            raise opaque("the base of an array that lies in no recorded one; use the array itself")
+        return TracedArray(self.tape, value, tokens)
+
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             function = getattr(np, name)
             return lambda *args, **kwargs: function(self, *args, **kwargs)
         if name in LAYOUT:
             return getattr(self.value, name)
+        if name == "is_integer" and hasattr(self.value, name):
+            return lambda: bool(np.floor(self) == self)
         if name == "mT":
             return self.swapaxes(-1, -2)
         if name.startswith("__") or not hasattr(self.value, name):
             raise AttributeError(f"{type(self.value).__name__!r} object has no attribute {name!r}")
-        raise UnsupportedAttribute(str(opaque(f"arrays under exact recording have no attribute {name}")))
+        raise UnsupportedAttribute(
+            str(
+                opaque(
+                    f"arrays under exact recording have no attribute {name}; use NumPy's functions of arrays"
+                )
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.value)
@@ -195,6 +226,21 @@ class TracedArray(NDArrayOperatorsMixin):
         """As NumPy's."""
         self[...] = value
 
+    def setflags(self, *args: Any, **kwargs: Any) -> None:
+        """As NumPy's: what writes into the array writes into `value` first, which refuses it."""
+        self.value.setflags(*args, **kwargs)
+
+    def view(self, dtype: Any = None, type: Any = np.ndarray) -> Any:
+        """As NumPy's, in the same dtype."""
+        if isinstance(dtype, builtins.type) and issubclass(dtype, np.ndarray):
+            dtype, type = None, dtype
+        if type != np.ndarray or (dtype is not None and np.dtype(dtype) != self.dtype):
+            raise opaque(
+                "a view of recorded numbers as another dtype or class: use astype, or real and imag; of the "
+                "classes of arrays np.ndarray alone is known"
+            )
+        return self if self.is_scalar else TracedArray(self.tape, self.value.view(), self.tokens.view())
+
     def sort(self, axis: int = -1, **kwargs: Any) -> None:
         """As NumPy's, in place."""
         self[...] = np.sort(self, axis, **kwargs)
@@ -208,9 +254,12 @@ class TracedArray(NDArrayOperatorsMixin):
     def exact_value(self, what: str) -> Array:
         """The numbers themselves, where they are exact."""
         found = self._exact()
-        if found is None:
-            raise opaque(LEAVES.format(what=what, dtype=self.dtype))
-        return found
+        if found is not None:
+            return found
+        library = library_function()
+        if library is not None:
+            raise opaque(f"{library} has no rule for recorded numbers: {instead(library)}")
+        raise opaque(LEAVES.format(what=what, dtype=self.dtype))
 
     def _exact(self) -> Array | None:
         var = self.recorded
@@ -381,6 +430,11 @@ for _name in words("radd rsub rmul rtruediv rfloordiv rmod rpow neg pos abs"):
     setattr(TracedArray, f"__{_name}__", _operator(_name))
 
 
+def instead(library: str) -> str:
+    """What to write in place of a library's function that has no rule."""
+    return next(text for start, text in INSTEAD.items() if library.startswith(start))
+
+
 class Key:
     """Stands for the bytes of recorded numbers: the same ones have the same key, plain ones have another."""
 
@@ -470,6 +524,13 @@ def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = 
         if known.all():
             return numbers.astype(dtype)
     return wrap(x.tape, value, in_dtype(x.recorded, name_of(dtype)))
+
+
+def as_array(x: Any) -> Any:
+    """x as an array, recorded where it holds recorded numbers."""
+    if type(x) is TracedArray:
+        return x
+    return first_tape(x).answers.array(first_tape(x), x) if holds_traced(x) else np.asarray(x)
 
 
 _ROWS, _TREES = (list, tuple), (list, tuple, dict)

@@ -87,6 +87,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if own is not None and method == "__call__":
         return own(*inputs, **kwargs)
     if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
+        if name.endswith(" (vectorized)"):
+            raise opaque(f"np.frompyfunc of {name.split()[0]} has no rule: write np.vectorize instead")
         raise no_rule(f"the compiled function {_owner(ufunc)}{name}")
     tape = first_tape((inputs, kwargs))
     tape.calls(name)
@@ -520,6 +522,10 @@ def _ravel_multi_index(tape: Tape, multi_index: Any, dims: Any, mode: Any = "rai
     return total
 
 
+def _bincount(tape: Tape, x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    return np.bincount(decided(x), weights, minlength) if any_moving(tape, x) else NotImplemented
+
+
 def _mask(a: Any) -> Any:
     """Which elements are not zero, decided."""
     return decided(a if a.dtype == bool else a != 0)
@@ -559,6 +565,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "take": _take,
     "argsort": _argsort,
     "take_along_axis": _take_along_axis,
+    "bincount": _bincount,
     "digitize": _digitize,
     "unravel_index": _unravel_index,
     "ravel_multi_index": _ravel_multi_index,

@@ -4,12 +4,15 @@
 the code sees its own arrays as a kind whose methods hand recorded operands over to NumPy's functions. They
 lie in the same memory, and what NumPy makes of them is of this kind too. A copy is a recorded array, if it is
 not large: recorded numbers may be written into it.
+
+Recorded numbers cannot be written into the code's own arrays. Those that a run of the code was seen to write
+into, a layer's running mean, are recorded arrays for it from the beginning, and the code's stay as they were.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,6 +23,10 @@ from oracles.exact.from_numpy.tape import Tape, unsupported
 from oracles.exact.program.reach import LARGE
 
 recording: ContextVar[Tape | None] = ContextVar("recording", default=None)  # that of this thread
+# Gives the arrays of the code's that runs were seen to write into.
+written: ContextVar[Callable[[], Iterable[Any]]] = ContextVar("written", default=tuple)
+# By the identity of what is put in place: that, and what the code has there.
+standing: dict[int, tuple[Any, Any]] = {}
 
 
 class Held(np.ndarray[Any, Any]):
@@ -127,6 +134,54 @@ for _name in (METHODS - WRITING) | {"clip", "__matmul__"}:
     setattr(Held, _name, _taking(_name))
 for _name in WRITING:
     setattr(Held, _name, _writing(_name))
+
+
+def _memory(array: Any) -> Any:
+    """The array that has the memory in which an array lies."""
+    while type(array.base) is np.ndarray:
+        array = array.base
+    return array
+
+
+class Writable:
+    """The code's arrays that runs write into, as recorded arrays: what shares memory does so here too."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._written = {id(memory): memory for memory in map(_memory, written.get()())}
+        self._memories: dict[int, tuple[Any, Any]] = {}  # the code's, and in a row what is recorded for it
+
+    def of(self, array: Any) -> Any:
+        """What stands for an array, None where nothing was seen to write into it."""
+        memory = _memory(array)
+        is_part = memory.flags.forc and memory.dtype == array.dtype and array.dtype.kind in "fcb"
+        if not is_part or id(memory) not in self._written:
+            return None
+        if id(memory) not in self._memories:
+            self._memories[id(memory)] = memory, self._now(memory)
+        own = self._memories[id(memory)][1]
+        value, tokens = (_window(part, memory, array) for part in (own.value, own.tokens))
+        return TracedArray(self._tape, value, tokens)
+
+    def rewind(self) -> None:
+        """Let them hold what the code's arrays hold now."""
+        for memory, own in self._memories.values():
+            now = self._now(memory)
+            own.value[...], own.tokens[...] = now.value, now.tokens
+
+    def _now(self, memory: Any) -> Any:
+        return self._tape.answers.array(self._tape, memory.ravel("K"))
+
+
+# Those of the recording in this thread.
+writable: ContextVar[Writable | None] = ContextVar("writable", default=None)
+
+
+def _window(own: Any, memory: Any, view: Any) -> Any:
+    """The part of a row that corresponds to a view of a memory."""
+    start = view.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+    strides = tuple(step // memory.itemsize * own.itemsize for step in view.strides)
+    return np.lib.stride_tricks.as_strided(own[start // memory.itemsize :], view.shape, strides)
 
 
 def held(value: Any) -> Any:

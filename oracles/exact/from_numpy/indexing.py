@@ -9,19 +9,20 @@ not written yet there is nothing to choose from.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.array import (
     TracedArray,
+    first_tape,
     holds_traced,
     lift,
     together,
     wrap,
 )
-from oracles.exact.from_numpy.tape import Tape, is_written, spread, unsupported, words
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, is_written, spread, unsupported, words
 from oracles.exact.program.complex import choose, each_part
 from oracles.exact.program.primitives import compare, select
 from oracles.exact.program.primitives.arrays import reshape, take
@@ -158,21 +159,60 @@ class FlatIterator:
 
 
 class Walk:
-    """np.nditer over a traced array, for its `multi_index`."""
+    """np.nditer over arrays of which some are traced: NumPy walks over their values, in its own order.
 
-    def __init__(self, x: TracedArray, *args: Any, **kwargs: Any) -> None:
-        self.__x, self.__walk = x, np.nditer(x.value, *args, **kwargs)
+    Attributes:
+        operands: The arrays, with those that NumPy allocates.
+    """
+
+    def __init__(
+        self, op: Any, flags: Any = (), op_flags: Any = None, *, order: Any = "K", **more: Any
+    ) -> None:
+        self.__single = not isinstance(op, list | tuple)
+        given = [op] if self.__single else list(op)
+        if more or {"external_loop", "buffered", "reduce_ok"} & set(flags):
+            raise unsupported(
+                "np.nditer over recorded arrays with external_loop, buffered, reduce_ok, op_dtypes, op_axes "
+                "or itershape; loop over np.ndindex(x.shape)"
+            )
+        modes: list[Any] = [["writeonly", "allocate"] if x is None else ["readonly"] for x in given]
+        if op_flags is not None:
+            modes = [op_flags] * len(given) if isinstance(op_flags[0], str) else list(op_flags)
+        plain = [x.value if isinstance(x, TracedArray) else x for x in given]
+        self.__walk = np.nditer(plain, [*{*flags, "multi_index"}], modes, order=order)
+        tape, own = first_tape(given), self.__walk.operands
+        self.operands = tuple(_blank(tape, v) if x is None else x for x, v in zip(given, own, strict=True))
+        self.__writes = [not {"readwrite", "writeonly"}.isdisjoint(mode) for mode in modes]
 
     def __getattr__(self, name: str) -> Any:
-        if name not in words("multi_index finished iternext iterindex itersize reset ndim shape"):
+        if name not in words(
+            "multi_index index finished iternext iterindex itersize nop reset ndim shape close"
+        ):
             raise unsupported(
-                f"np.nditer(...).{name} of a recorded array; use multi_index, or np.ndindex(x.shape)"
+                f"np.nditer(...).{name} over recorded arrays; use multi_index, or np.ndindex(x.shape)"
             )
         return getattr(self.__walk, name)
 
+    def __getitem__(self, k: int) -> Any:
+        """The element of operand k, as an array of no axes in its memory."""
+        x: Any = self.operands[k]
+        here = *self.__walk.multi_index, ...
+        if self.__writes[k]:
+            return x[here]
+        found = cast("Any", np.broadcast_to(x, self.__walk.shape))[here]
+        found.setflags(write=False)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.operands)
+
+    @property
+    def value(self) -> Any:
+        """The elements of all operands, or that of the only one."""
+        return self[0] if self.__single else tuple(self[k] for k in range(len(self)))
+
     def __iter__(self) -> Iterator[Any]:
-        for _ in self.__walk:
-            yield self.__x[self.__walk.multi_index]
+        return (self.value for _ in self.__walk)
 
     def __enter__(self) -> Walk:
         return self
@@ -181,9 +221,13 @@ class Walk:
         return None
 
 
+def _blank(tape: Tape, value: Array) -> TracedArray:
+    return TracedArray(tape, value, np.full_like(value, UNWRITTEN, np.int64))
+
+
 def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
     """np.nditer."""
-    return Walk(op, *args, **kwargs) if isinstance(op, TracedArray) else np.nditer(op, *args, **kwargs)
+    return (Walk if holds_traced(op) else np.nditer)(op, *args, **kwargs)
 
 
 def ndenumerate(x: Any) -> Any:

@@ -6,6 +6,7 @@ the result is a view where NumPy's is one. What allocates makes arrays that can 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -265,6 +266,13 @@ def _linspace(tape: Tape, start: Any, stop: Any, *args: Any, **kwargs: Any) -> A
     return found if holds_traced((start, stop)) else literals(tape, found)
 
 
+def _fromiter(tape: Tape, iter: Any, dtype: Any, count: int = -1, **_: Any) -> Any:
+    numbers = list(itertools.islice(iter, None if count < 0 else count))
+    if not holds_traced(numbers):
+        return literals(tape, np.fromiter(numbers, dtype, count))
+    return array(tape, numbers, dtype)
+
+
 # Each takes the recording first.
 ALLOCATORS: dict[str, Make] = {
     **{name: _made(name, literals) for name in words("arange logspace geomspace eye identity tri")},
@@ -279,6 +287,7 @@ ALLOCATORS: dict[str, Make] = {
     "full_like": _full_like,
     "array": _array,
     "copy": _copy,
+    "fromiter": _fromiter,
     "asarray": asarray,
     "asanyarray": asarray,
     "ascontiguousarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "C"),

@@ -25,14 +25,16 @@ from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
 from oracles.exact.from_numpy.array import TracedArray, holds_traced
-from oracles.exact.from_numpy.held import Held, held, recording
+from oracles.exact.from_numpy.held import Held, Writable, held, recording, standing, writable
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
 from oracles.exact.from_numpy.libraries.distributions import Distribution, Frozen, distribution
+from oracles.exact.from_numpy.libraries.sparse import products
 from oracles.exact.from_numpy.memory import ALLOCATORS, FOLDING, joined, of_lists
 from oracles.exact.from_numpy.numbers import TYPES, Number, substitute, tells_types_apart
 from oracles.exact.from_numpy.tape import Tape, unsupported
-from oracles.exact.program.reach import LARGE, OURS, Reach, names_in
+from oracles.exact.program.program import Array
+from oracles.exact.program.reach import LARGE, OURS, Reach, attribute, attributes, built_in, names_in
 from oracles.exact.program.registered import definition_of, registered_functions
 from oracles.exact.program.trees import Derived
 
@@ -179,7 +181,7 @@ class Library:
 def of_library(value: Any) -> Any:
     """What replaces a module, a function or a distribution of a library, None if nothing does."""
     if isinstance(value, ModuleType):
-        known = value.__name__ == "math" or value.__name__.partition(".")[0] == "scipy"
+        known = value.__name__ in LIBRARIES or value.__name__.partition(".")[0] == "scipy"
         return Library(value) if known else None
     return _of_libraries(loaded(), registered_functions()).get(id(value)) or distribution(value)
 
@@ -192,7 +194,7 @@ class Substitutes:
         made |= {"nditer": nditer, "ndenumerate": ndenumerate}
         made |= {"apply_along_axis": functools.partial(apply_along_axis, tape)}
         made |= {"vectorize": lambda *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))}
-        self._tape = tape
+        self._tape, self.writable = tape, Writable(tape)
         self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
         self._listed: dict[int, tuple[Any, Function]] = {}
         self._caches: dict[int, tuple[Any, Any]] = {}
@@ -213,27 +215,31 @@ class Substitutes:
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
-        if isinstance(value, ModuleType):
+        kind = type(value)  # isinstance asks the object, which may have no answer
+        if issubclass(kind, ModuleType):
             return self._by_id.get(id(value)) or of_library(value)
-        if type(value) in (np.ndarray, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        if kind in (np.ndarray, tuple) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             if id(value) not in self._held:
-                self._held[id(value)] = (
-                    value,
-                    held(value) if type(value) is np.ndarray else self._parts(value),
-                )
+                own = self._array(value) if kind is np.ndarray else self._parts(value)
+                self._held[id(value)] = value, own
             new = self._held[id(value)][1]
             return None if new is value else new
-        if type(value) is np.vectorize:
+        if kind is np.vectorize:
             return Vectorized(self._tape, value)
-        if type(value) is CACHE:
+        if kind is CACHE:
             return self._caches.setdefault(id(value), (value, _empty(value)))[1]
         if value is not (refused := without_chance(value)):
             return refused
-        module = getattr(value, "__module__", None)
+        module = attribute(value, "__module__")
         if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
         known = self._by_id.get(id(value)) or self._libraries.get(id(value)) or distribution(value)
-        return known or (self._of_lists(value) if type(value) in (np.ufunc, DISPATCHED) else None)
+        return known or (self._of_lists(value) if kind in (np.ufunc, DISPATCHED) else None)
+
+    def _array(self, value: Array) -> Any:
+        """What the code sees in place of its own array."""
+        recorded = self.writable.of(value)
+        return held(value) if recorded is None else recorded
 
     def _parts(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple, or if something in it is replaced a new one."""
@@ -269,23 +275,28 @@ def substituted(
     substitutes, saved = Substitutes(tape, further), list[tuple[Place | Builtin, Any, Any]]()
     search = Search()
     _one_at_a_time.acquire()
-    token, drawn = _here.set(tape), _reset.set(())
+    token, drawn, written = _here.set(tape), _reset.set(()), writable.set(substitutes.writable)
     imported = builtins.__import__
     try:
-        for place in search.places([function, *others]):
+        # All are found before the first is written to: what we put in place is not searched itself.
+        for place in list(search.places([function, *others])):
             old = place.read()
             new = substitutes.of(old)
             if new is not None:
                 saved.append((place, old, new))
+                standing[id(new)] = new, old
                 place.write(new)
         builtins.__import__ = _importing(imported, substitutes, search)
-        yield substitutes.of(function) or function
+        with products():
+            yield substitutes.of(function) or function
     finally:
         builtins.__import__ = imported
         for place, old, new in reversed(saved):
             if place.read() is new:
                 place.write(old)
+            standing.pop(id(new), None)
         search.forget(_is_ours)
+        writable.reset(written)
         _here.reset(token)
         _reset.reset(drawn)
         _one_at_a_time.release()
@@ -293,8 +304,9 @@ def substituted(
 
 def _is_ours(tree: Any) -> bool:
     """Whether something in it is of the recording alone."""
-    if isinstance(tree, list | tuple | dict):
-        return any(map(_is_ours, tree.values() if isinstance(tree, dict) else tree))
+    if issubclass(type(tree), list | tuple | dict):
+        base = built_in(tree)
+        return any(map(_is_ours, dict.values(tree) if base is dict else base.__iter__(tree)))
     return type(tree) in (TracedArray, Held, Module, Function, Ufunc, Number, Distribution, Frozen)
 
 
@@ -322,12 +334,12 @@ class Place(NamedTuple):
     def read(self) -> Any:
         """What it holds, None if it is gone."""
         if isinstance(self.where, dict):
-            return self.where.get(self.name)
+            return dict.get(self.where, self.name)
         if isinstance(self.where, list):
-            return self.where[self.name] if self.name < len(self.where) else None
+            return list.__getitem__(self.where, self.name) if self.name < list.__len__(self.where) else None
         if isinstance(self.where, type):
             return vars(self.where).get(self.name)
-        return getattr(self.where, self.name)
+        return attribute(self.where, self.name)
 
     def write(self, value: Any) -> None:
         """Let it hold something else."""
@@ -337,8 +349,10 @@ class Place(NamedTuple):
             own = {"func": self.where.func, "args": self.where.args} | {self.name: value}
             state = own["func"], own["args"], self.where.keywords, vars(self.where) or None
             cast("Any", self.where).__setstate__(state)
-        else:
+        elif isinstance(self.where, type):
             setattr(self.where, self.name, value)
+        else:  # also where it is frozen
+            object.__setattr__(self.where, self.name, value)
 
 
 class Builtin(NamedTuple):
@@ -370,9 +384,9 @@ class Search(Reach):
         "scipy._lib.array_api_compat",
     )
 
-    def is_user(self, module: str | None) -> bool:
+    def is_user(self, module: Any) -> bool:
         """Whether a module's code is followed."""
-        return super().is_user(module) or (module or "").startswith(self.FOLLOWED)
+        return super().is_user(module) or str(module).startswith(self.FOLLOWED)
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
@@ -381,22 +395,26 @@ class Search(Reach):
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
         seen, calling = set[int](), list[types.FunctionType]()
         for item in self.items(roots):
-            if isinstance(item, list | dict) and len(item) <= LARGE and id(item) not in seen:
-                seen.add(id(item))
-                self._before.append((item, item.copy()))
-                names = list(item) if isinstance(item, dict) else range(len(item))
-                yield from (Place(item, name) for name in names)
-            if isinstance(item, type) and self.is_user(item.__module__):
+            kind = type(item)  # isinstance asks the object, which may have no answer
+            if issubclass(kind, list | dict) and id(item) not in seen:
+                base = built_in(item)
+                if (count := base.__len__(item)) <= LARGE:
+                    seen.add(id(item))
+                    self._before.append((item, base.copy(item)))
+                    names = dict.keys(item) if base is dict else range(count)
+                    yield from (Place(item, name) for name in names)
+            if issubclass(kind, type) and self.is_user(item.__module__):
                 yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
-            if isinstance(item, types.FunctionType) and self.is_user(item.__globals__.get("__name__")):
+            if kind is types.FunctionType and self.is_user(item.__globals__.get("__name__")):
                 if "float" in names_in(item.__code__):
                     calling.append(item)
                 yield Place(item, "__defaults__")
                 yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
-            if isinstance(item, functools.partial):
+            if issubclass(kind, functools.partial):
                 yield from (Place(item, name) for name in ("func", "args"))
-            if isinstance(item, Derived):
-                yield from (Place(vars(item), name) for name in getattr(item, "__dict__", ()))
+            if issubclass(kind, Derived):
+                yield from (Place(vars(item), name) for name in attributes(item) or ())
+            yield from (Place(item, name) for name in self.slots(item))
             for namespace in self.namespaces(item):
                 if isinstance(namespace, types.CellType):
                     yield Place(namespace, "cell_contents")
@@ -410,8 +428,7 @@ class Search(Reach):
 
     def _inside(self, item: Any) -> list[Any]:
         """What an object leads to."""
-        vectorized = type(item) in (np.vectorize, Vectorized)
-        return [item.pyfunc] if vectorized else super()._inside(item)
+        return [item.pyfunc] if type(item) is np.vectorize else super()._inside(item)
 
     def forget(self, traced: Callable[[Any], bool]) -> None:
         """Put back, in what was found, each entry that has come to hold something traced."""
@@ -420,7 +437,7 @@ class Search(Reach):
                 if traced(found):
                     found[:] = before
                 continue
-            for name in [n for n, now in found.items() if now is not before.get(n) and traced(now)]:
+            for name in [n for n, now in dict.items(found) if now is not before.get(n) and traced(now)]:
                 if name in before:
                     found[name] = before[name]
                 else:
@@ -525,8 +542,9 @@ def without_chance(value: Any) -> Any:
     """The value, refused where it draws random numbers."""
     if is_seeded():
         return value
-    if isinstance(value, SOURCES):
+    if issubclass(type(value), SOURCES):
         return Refused(value, type(value).__name__)
-    if isinstance(getattr(value, "__self__", None), SOURCES):  # from numpy.random import normal
-        return functools.partial(refuse, f"{type(value.__self__).__name__}.{value.__name__}", value)
+    source = type(attribute(value, "__self__"))
+    if issubclass(source, SOURCES):  # from numpy.random import normal
+        return functools.partial(refuse, f"{source.__name__}.{value.__name__}", value)
     return value

@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 import flint
@@ -28,7 +28,7 @@ from oracles.exact.program.errors import Opaque, Undecided, Unsupported
 from oracles.exact.program.primitives import compare
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
 from oracles.exact.program.program import FLOATS, Array, Line, Var
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.reach import NOT_USER, OURS
 from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
@@ -297,29 +297,62 @@ def line() -> Line:
 
 def place() -> str:
     """The line of the user's code that is running, and the library function that it called, if any."""
-    frame, library = _users()
+    frame, called = _users()
     file = os.path.abspath(frame.f_code.co_filename)
     line = linecache.getline(file, frame.f_lineno).strip()
+    library = f" (in {called.f_globals.get('__name__')}.{called.f_code.co_name})" if called else ""
     return f"{file}:{frame.f_lineno}: {line}{library}"
 
 
-def _users() -> tuple[FrameType, str]:
-    """The user's frame that is running, and the library function that it called, if any.
+def library_function() -> str | None:
+    """What users call the function of NumPy's, SciPy's or Python's that their code called; None if none."""
+    _, called = _users()
+    module = "" if called is None else str(called.f_globals.get("__name__"))
+    if called is None or module.partition(".")[0] not in NOT_USER:
+        return None
+    code = called.f_code
+    held = [called.f_locals.get(name) for name in code.co_freevars]
+    decorated = [f for f in held if isinstance(f, FunctionType)] if "<locals>" in code.co_qualname else []
+    if code.co_varnames[:1] in (("self",), ("cls",)) and not decorated:
+        first = called.f_locals.get(code.co_varnames[0])
+        owner = first if isinstance(first, type) else type(first)
+        called_as = "" if code.co_name in ("__init__", "__new__", "__call__") else f".{code.co_name}"
+        named = _public(str(owner.__module__), "", first, owner)
+        return f"{named or module}{called_as}"
+    for function in decorated:
+        if named := _public(str(function.__module__), function.__name__):
+            return named
+    first_name, dot, rest = code.co_qualname.partition(".")
+    return f"{_public(module, first_name) or f'{module}.{first_name}'}{dot}{rest}"
+
+
+def _public(module: str, name: str, *objects: Any) -> str:
+    """The shortest path to what has this name, or is one of these objects; empty if none leads there."""
+    parts = module.split(".")
+    for path in (".".join(parts[:n]) for n in range(1, len(parts) + 1)):
+        for own, value in list(vars(sys.modules[path]).items()) if path in sys.modules else ():
+            if own == name or any(value is one for one in objects):
+                return f"{path}.{own}"
+    return ""
+
+
+def _users() -> tuple[FrameType, FrameType | None]:
+    """The user's frame that is running, and that of the library function that it called, if any.
 
     It is the innermost that is not installed; where all is installed, the innermost but NumPy's and Python's.
     """
-    library, installed, last = "", None, None
+    called, installed, last = None, None, None
     for frame in _recorded():
         file, last = frame.f_code.co_filename, frame
         if not _is_installed(file):
-            return frame, library
+            return frame, called
+        called = frame
         name = str(frame.f_globals.get("__name__"))
-        library = f" (in {name}.{frame.f_code.co_name})"
         if installed is None and file.startswith(_INSTALLED) and not name.startswith("numpy"):
             installed = frame
     found = installed or last
     assert found is not None, "what is recorded has a frame"
-    return found, ""
+    return found, None
 
 
 def _recorded() -> Iterator[FrameType]:

@@ -1,5 +1,6 @@
 """NumPy code inside functions of tensors: recorded where it stands."""
 
+import array
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -141,7 +142,7 @@ def write_the_tensor(x):
     (lambda x: x * torch.tensor(x.tolist(), dtype=x.dtype), "computes something outside torch"),
     (lambda x: from_numpy(np.array(x.tolist()) * x.detach().numpy()), "computes something outside torch"),
     (lambda x: from_numpy(np.asarray(x.detach()) * x.detach().numpy()), "computes something outside torch"),
-    (of_numpy(lambda a: np.array([complex(v).real for v in a])), "complex.. would take a number"),
+    (of_numpy(lambda a: np.array(array.array("d", a))), "float.. would take a number"),
     (lambda x: torch.tensor(np.sin(x.detach().numpy()), requires_grad=True) * x, "with these arguments"),
 ])  # fmt: skip
 def test_what_is_not_known_says_so(f, said):

@@ -1,11 +1,13 @@
 """Functions of Python's and SciPy's libraries: values are theirs, derivatives those of differences."""
 
 import math
+import statistics
 
 import numpy as np
 import pytest
 import scipy
 import scipy.fft
+import scipy.integrate
 import scipy.linalg
 import scipy.ndimage
 import scipy.signal
@@ -29,6 +31,7 @@ from tests.oracles.exact.numpy_samples import POSITIVE, SPD, UNIT, A, Sample, V,
 from tests.oracles.exact.numpy_tools import BITS, leaves, middle, slopes
 
 sc, la, fft, sg, sp = scipy.special, scipy.linalg, scipy.fft, scipy.signal, scipy.spatial
+it, nd = scipy.integrate, scipy.ndimage
 METRICS = ("euclidean", "sqeuclidean", "cityblock", "chebyshev")
 P, U, M, B = abs(V), UNIT[0], X[:, :3] + 3 * np.eye(3), X[:, :2]
 
@@ -55,6 +58,47 @@ def each_mode(function, *more):
         for y in (function(x, k, mode, *more), function(k[:, :1], x, mode, *more))
         for part in parts(y)
     )
+
+
+def filtered(mode):
+    """With kernels of odd and even length; SciPy takes symmetric ones another way."""
+    even, odd = np.array([[0.5, -1.25], [2.0, 0.75]]), np.array([1.0, -2.5, 1.0])
+    more = {"mode": mode, "cval": 0.7}
+    return Sample(
+        lambda x, k: (
+            nd.correlate(x, k, origin=(0, 1), **more),
+            nd.convolve(x, k, origin=(0, -1), **more),
+            nd.convolve(x, even, origin=-1, **more),
+            nd.correlate(X, k, **more),
+            nd.correlate1d(x, odd, 0, **more),
+            nd.correlate1d(x, [1.0, 2.0, -1.0, 0.5], origin=1, **more),
+            nd.convolve1d(x, even[0], **more),
+            nd.convolve1d(x[0], [*k[0], 2.0, 1.0], origin=1, **more),
+            nd.uniform_filter(x, (2, 5), origin=(-1, 1), **more),
+            nd.uniform_filter1d(x, 3, 0, **more),
+            nd.gaussian_filter(x, (0.5, 0.8), (0, 1), truncate=3.0, **more),
+            nd.gaussian_filter1d(x, 0.7, order=2, radius=4, **more),
+            nd.gaussian_filter1d(X, abs(k[0, 0]) + 0.3, radius=3, **more),
+            nd.sobel(x, 0, **more),
+            nd.prewitt(x, **more),
+            nd.laplace(x, **more),
+        ),
+        (X, Y[:2, :3]),
+    )
+
+
+def asserted(v):
+    for check in (np.testing.assert_allclose, np.testing.assert_almost_equal):
+        check(v, v + 1e-9)
+    np.testing.assert_array_almost_equal([v[0], 1.0], [v[0] + 1e-8, 1.0], decimal=6)
+    np.testing.assert_array_less(v, 9.0)
+    for check in (np.testing.assert_equal, np.testing.assert_array_equal):
+        check(np.sign(v), np.sign(2 * v))
+    try:
+        np.testing.assert_array_less(v, 0.0, "not all are negative")
+    except AssertionError:
+        return v * v
+    return v
 
 
 UNARY = "exp exp2 expm1 cbrt sin cos tan atan sinh cosh tanh asinh degrees radians fabs erf erfc gamma lgamma"
@@ -84,6 +128,48 @@ SAMPLES = {
         ),
         (V, W),
     ),
+    "statistics": Sample(
+        lambda v, w: (statistics.mean(v), statistics.mean([*w, 1.0]), statistics.fmean(v[:4], w)), (V, W)
+    ),
+    "statistics of a row": Sample(lambda v: np.array([statistics.fmean(v.tolist()), v[0]]), (V,)),
+    "numpy.testing": Sample(asserted, (V,)),
+    "integrate": Sample(
+        lambda x, v, w: (
+            it.trapezoid(v),
+            it.trapezoid(x, axis=0),
+            it.trapezoid(V, np.cumsum(abs(v))),
+            it.trapezoid(x, Y + x, axis=0),
+            it.cumulative_trapezoid(x, dx=0.5, axis=0),
+            it.cumulative_trapezoid(v, np.cumsum(abs(v)), initial=0),
+            it.simpson(v),
+            it.simpson(w, dx=0.5),
+            it.simpson(w[:2]),
+            it.simpson(v[:2], x=w[:2]),
+            it.simpson(v, x=np.cumsum(P)),
+            it.simpson(W, x=np.cumsum(abs(w))),
+            it.simpson(x, dx=0.5, axis=0),
+            it.simpson(x, x=[0.0, 1.0, 1.5, 2.5]),
+            it.simpson(x, x=np.cumsum(POSITIVE, 1)),
+        ),
+        (X, V, W),
+    ),
+    "linalg of few numbers": Sample(
+        lambda x, v, w: (
+            la.toeplitz(v),
+            la.toeplitz(V, w),
+            la.toeplitz([v[0], 2.0]),
+            la.circulant(v),
+            la.hankel(v),
+            la.hankel(v, W),
+            la.block_diag(x, v, 2.0, w[:2, None]),
+            la.solve_banded((1, 1), np.stack([v, v + 9, v]), V),
+            la.solve_banded((2, 1), np.stack([V, V + 9, v, v]), np.stack([v, V], 1)),
+            la.solveh_banded(np.stack([v, v + 9]), V),
+            la.solveh_banded([P + 9, V / 4, V / 8], v, lower=True),
+        ),
+        (X, V, W),
+    ),
+    **{f"ndimage {mode}": filtered(mode) for mode in ("reflect", "constant", "nearest", "mirror", "wrap")},
     "polygamma": Sample(
         lambda x: (sc.polygamma(2, x), sc.polygamma([0, 1, 3, 0, 2], x), sc.polygamma(0, x)), (P,)
     ),
@@ -293,6 +379,11 @@ def test_plain_numbers_stay_the_library_s_own():
     (lambda x: sg.fftconvolve(x, x, axes=0), "fftconvolve with axes"),
     (lambda x: sg.convolve(x.astype("float16"), x.astype("float16")), "of these dtypes"),
     (lambda x: sp.distance.cdist(x[:, None], x[:, None], "cosine"), "metric='cosine'"),
+    (lambda x: la.toeplitz(x[None], x), "of more than one axis"),
+    (lambda x: la.block_diag(x[None, None]), "block_diag of batches"),
+    (lambda x: la.solve_banded((1, 1), x[None], x), "another number of rows"),
+    (lambda x: nd.sobel(x, output=np.zeros(3)), "an array as output"),
+    (lambda x: nd.laplace(x[:, None], axes=0), "along some axes"),
     (lambda x: sp.distance.cdist(x[:, None], x[:, None], "euclidean", w=[2.0]), "or options"),
 ])  # fmt: skip
 def test_what_is_refused_is_named(function, message):

@@ -1,4 +1,4 @@
-"""Functions of Python's and SciPy's libraries that are no ufuncs, written in NumPy: what they are."""
+"""Functions of Python's and SciPy's libraries, and of np.testing, that are no ufuncs: what they are."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oracles.exact.from_numpy.libraries.fourier import FFT
+from oracles.exact.from_numpy.libraries.integrate import INTEGRATE
 from oracles.exact.from_numpy.libraries.linalg import LINALG
-from oracles.exact.from_numpy.libraries.python_math import MATH
+from oracles.exact.from_numpy.libraries.ndimage import NDIMAGE
+from oracles.exact.from_numpy.libraries.python_math import MATH, STATISTICS
 from oracles.exact.from_numpy.libraries.signal import SIGNAL
 from oracles.exact.from_numpy.libraries.spatial import DISTANCE, SPATIAL
 from oracles.exact.from_numpy.libraries.special import SPECIAL
+from oracles.exact.from_numpy.libraries.testing import TESTING
 
 LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "math": MATH,
+    "statistics": STATISTICS,
+    "numpy.testing": TESTING,
     "scipy.special": SPECIAL,
     "scipy.linalg": LINALG,
+    "scipy.integrate": INTEGRATE,
+    "scipy.ndimage": NDIMAGE,
     "scipy.fft": FFT,
     "scipy.signal": SIGNAL,
     "scipy.spatial": SPATIAL,

@@ -93,10 +93,10 @@ def distribution(value: Any) -> Any:
     stats = sys.modules.get("scipy.stats")
     if stats is None:
         return None
-    if isinstance(value, MethodType):
+    kind = type(value)  # isinstance asks the object, which may have no answer
+    if issubclass(kind, MethodType):
         owner = distribution(value.__self__)
         return None if owner is None else getattr(owner, value.__name__)
-    kind = type(value)
     if not str(kind.__module__).startswith("scipy.stats"):
         return None
     normal = stats.multivariate_normal

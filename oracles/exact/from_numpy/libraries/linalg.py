@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray, wrap
+from oracles.exact.from_numpy.array import TracedArray, as_array, wrap
 from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex, as_complex
@@ -180,6 +180,71 @@ def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     return np.linalg.norm(a, ord, axis, keepdims)
 
 
+def _placed(x: Any, places: Any) -> Any:
+    """The elements of x at these places in C order; -1 is a zero."""
+    return np.concatenate([x.ravel(), np.zeros(1, x.dtype)])[places]
+
+
+def _rows(*given: Any) -> Any:
+    """One-dimensional arrays."""
+    found = [np.atleast_1d(as_array(x)) for x in given]
+    if any(x.ndim > 1 for x in found):
+        raise unsupported("scipy.linalg.toeplitz, circulant and hankel of more than one axis")
+    return found
+
+
+def _toeplitz(c: Any, r: Any = None) -> Any:
+    c, r = _rows(c, np.conj(as_array(c)) if r is None else r)
+    return np.concatenate([c[::-1], r[1:]])[len(c) - 1 - np.arange(len(c))[:, None] + np.arange(len(r))]
+
+
+def _circulant(c: Any) -> Any:
+    (c,) = _rows(c)
+    places = np.arange(len(c))
+    return c[(places[:, None] - places) % len(c)]
+
+
+def _hankel(c: Any, r: Any = None) -> Any:
+    c, r = _rows(c, np.zeros_like(as_array(c)) if r is None else r)
+    return np.concatenate([c, r[1:]])[np.arange(len(c))[:, None] + np.arange(len(r))]
+
+
+def _block_diag(*arrs: Any) -> Any:
+    blocks = [np.atleast_2d(as_array(a)) for a in arrs]
+    if any(a.ndim > 2 for a in blocks):
+        raise unsupported("scipy.linalg.block_diag of batches")
+    ends = np.cumsum([a.shape for a in blocks], 0)
+    places, count = np.full(ends[-1], -1), 0
+    for a, (row, column) in zip(blocks, ends, strict=True):
+        m, n = a.shape
+        places[row - m : row, column - n : column] = np.arange(count, count + a.size).reshape(m, n)
+        count += a.size
+    return _placed(np.concatenate([a.ravel() for a in blocks]), places)
+
+
+def _banded(ab: Any, u: int) -> Any:
+    """The matrix with a_ij in row u + i - j of column j."""
+    n = ab.shape[-1]
+    i, j = np.indices((n, n))
+    row = u + i - j
+    return _placed(ab, np.where((row >= 0) & (row < len(ab)), row * n + j, -1))
+
+
+def _solve_banded(l_and_u: Any, ab: Any, b: Any) -> Any:
+    ab, b = as_array(ab), as_array(b)
+    low, up = l_and_u
+    if ab.ndim != 2 or len(ab) != low + up + 1:
+        raise unsupported("scipy.linalg.solve_banded of batches, or of another number of rows than l + u + 1")
+    return np.linalg.solve(_banded(ab, up), b)
+
+
+def _solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
+    ab, b = as_array(ab), as_array(b)
+    if ab.ndim != 2:
+        raise unsupported("scipy.linalg.solveh_banded of batches")
+    return np.linalg.solve(_symmetric(_banded(ab, 0 if lower else len(ab) - 1), lower, True), b)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "solve": _solve,
     "solve_triangular": _solve_triangular,
@@ -202,5 +267,11 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "svd": _svd,
     "svdvals": lambda a: np.linalg.svd(a, compute_uv=False),
     "expm": _expm,
+    "toeplitz": _toeplitz,
+    "circulant": _circulant,
+    "hankel": _hankel,
+    "block_diag": _block_diag,
+    "solve_banded": _solve_banded,
+    "solveh_banded": _solveh_banded,
 }
 LINALG: dict[str, Callable[..., Any]] = {name: _named(function) for name, function in _FUNCTIONS.items()}

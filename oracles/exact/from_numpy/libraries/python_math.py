@@ -1,4 +1,4 @@
-"""Python's `math`, of recorded numbers."""
+"""Python's `math` and `statistics`, of recorded numbers."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ def _is_close(a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> boo
     return bool(abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol))
 
 
+def _mean(data: Any) -> Any:
+    return sum(data[1:], data[0]) / len(data)
+
+
+def _fmean(data: Any, weights: Any = None) -> Any:
+    if weights is None:
+        return _mean(data)
+    return sum(x * w for x, w in zip(data, weights, strict=True)) / sum(weights)
+
+
 _SAME = (
     "sqrt exp exp2 expm1 log2 log10 log1p cbrt sin cos tan sinh cosh tanh degrees radians fabs copysign fmod"
 )
@@ -79,3 +89,4 @@ def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 MATH = {name: _of_floats(function) for name, function in _MATH.items()}
+STATISTICS = {"mean": _mean, "fmean": _of_floats(_fmean)}

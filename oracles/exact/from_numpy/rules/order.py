@@ -144,9 +144,7 @@ def _correlate(a: Operand, v: Operand, mode: str = "valid") -> Var:
     return _convolve(a, orders.flip(v, 0), mode)
 
 
-def _bincount(x: Any, weights: Any = None, minlength: int = 0) -> Var:
-    if not isinstance(weights, Var) or isinstance(x, Var):
-        raise unsupported("np.bincount of numbers that depend on the data; use np.add.at")
+def _bincount(x: Any, weights: Var, minlength: int = 0) -> Var:
     places = np.asarray(x)
     return scatter_add(weights, places, (max(minlength, int(places.max(initial=-1)) + 1),))
 
