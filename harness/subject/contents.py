@@ -18,6 +18,7 @@ from numpy.lib import stride_tricks
 
 from harness.subject.derivative import Array
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.reach import attribute, attributes
 from oracles.exact.program.words import kind_of
 
 WORDS: frozenset[type] = frozenset({str, bytes, bool, type(None)})
@@ -108,17 +109,18 @@ def holders(thing: Any, numbers: bool = False) -> Iterator[Holder]:
 
 
 def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:
-    if isinstance(item, dict):
-        return {Item(key): part for key, part in item.items() if type(part) not in plain}
-    if isinstance(item, list | tuple | deque):
-        return {Item(k): part for k, part in enumerate(item) if type(part) not in plain}
+    kind = type(item)  # what is derived from a container may answer otherwise, or not at all
+    if issubclass(kind, dict):
+        return {Item(key): part for key, part in dict.items(item) if type(part) not in plain}
+    for base in (list, tuple, deque):
+        if issubclass(kind, base):
+            return {Item(k): part for k, part in enumerate(base.__iter__(item)) if type(part) not in plain}
     if is_of_objects(item):
         return {Item(place if place[1:] else place[0]): part for place, part in np.ndenumerate(item)}
     slots = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
     names = [name for own in slots for name in ([own] if isinstance(own, str) else own)]
-    own = getattr(item, "__dict__", None)
-    held = {name: getattr(item, name) for name in names if hasattr(item, name)}
-    held |= own if isinstance(own, dict) else {}
+    held = {name: part for name in names if (part := attribute(item, name)) is not None}
+    held |= attributes(item) or {}
     return {Attribute(name): part for name, part in held.items() if type(part) not in plain}
 
 
@@ -214,13 +216,14 @@ class Contents:
         }
         try:
             return copy.deepcopy(self.thing, memo)
-        except TypeError as error:
+        except Exception as error:
             place = _without_copy(self.thing)
             if not place:
                 raise
             name = said((Attribute(type(self.thing).__name__), *place))
+            why = str(error) or type(error).__name__
             raise ValueError(
-                f"{name} is {kind_of(read(self.thing, place))}, which cannot be copied ({error}), and every "
+                f"{name} is {kind_of(read(self.thing, place))}, which cannot be copied ({why}), and every "
                 "question is asked of a copy: keep it outside of the object, or write __deepcopy__, which "
                 "shares it or leaves it out"
             ) from error
@@ -254,7 +257,7 @@ def _without_copy(thing: Any) -> Place:
     for holder in holders(thing):  # the nearest first
         try:
             copy.deepcopy(read(thing, holder.place))
-        except TypeError:
+        except Exception:
             found = holder.place
     return found
 

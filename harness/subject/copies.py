@@ -13,10 +13,18 @@ from harness.subject.contents import Contents, identity, is_floating, read
 from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.pairs import Parameter
+from harness.subject.state import unchanged
 from oracles.exact.from_numpy.array import TracedArray
 
 # Where a layer leaves what its forward, or its backward, does not return (the style of nnfs.io).
 OUTPUT, OF_INPUTS = "output", "dinputs"
+# What an object that differs from copies of it "gives ...".
+BY_IDENTITY = (
+    "something else than a copy of it, and every question is asked of copies: something is known by its "
+    "identity, as by id(self.W), which is another one in a copy; keep it in attributes, or under names"
+)
+# How far what is computed in other memory may differ: in the spacing of its numbers, and at the most.
+NEAR, NEAREST = 2.0**6, 2.0**-17
 CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
 
 
@@ -93,6 +101,15 @@ class Copies:
         """Whether forward gives something else than `out` where these arrays have other numbers."""
         return differs(lambda: self.run(self.contents.copied(new), inputs), out)
 
+    def are_alike(self, inputs: Sequence[Array]) -> bool:
+        """Whether copies of the layer give what it gives itself, and leave what it leaves."""
+
+        def run(layer: Any) -> Any:
+            out = self.run(layer, inputs)
+            return out, pull(layer, ones(out)), list(Contents(layer).numbers().values())
+
+        return alike(self.layer, partial(self.contents.copied, {}), run)
+
     def gradient(self, copy: Any, parameter: Parameter) -> Any:
         """What backward left for a parameter; of several arrays the sum."""
         each = {id(g): g for place in parameter.gradients if (g := read(copy, place)) is not None}
@@ -100,6 +117,43 @@ class Copies:
             return None
         found = reduce(lambda one, other: one + other, each.values())
         return found.copy() if self.clears and hasattr(found, "copy") else found
+
+
+def alike(thing: Any, copied: Callable[[], Any], run: Callable[[Any], Any]) -> bool:
+    """Whether an object gives what copies of it give, where these agree. It is put back as it was."""
+    first, second = _given(run, copied()), _given(run, copied())
+    if not _is_near(first, second):  # of chance, say
+        return True
+    with unchanged([thing]):
+        return _is_near(_given(run, thing), first)
+
+
+def _given(run: Callable[[Any], Any], thing: Any) -> Any:
+    """What a run gives, or the type of what it raises."""
+    try:
+        with np.errstate(all="ignore"):
+            return run(thing)
+    except Exception as error:
+        return type(error).__name__
+
+
+def _is_near(one: Any, other: Any) -> bool:
+    """Whether two results are the same, but for the order in which a library adds what lies elsewhere."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_near(one[key], other[key]) for key in one)
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(_is_near, one, other))
+    if isinstance(one, dict | tuple | list) or isinstance(other, dict | tuple | list):
+        return False
+    a, b = np.asarray(one), np.asarray(other)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind not in "fc":  # what stands in an array of objects is looked at by itself
+        return a.dtype.kind == "O" or bool(np.array_equal(a, b))
+    with np.errstate(all="ignore"):
+        largest = np.max(np.abs(a), where=np.isfinite(a), initial=0)
+        room = min(NEAR * float(np.finfo(a.dtype).eps), NEAREST) * largest
+        return bool(np.all((a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= room)))
 
 
 def pull(copy: Any, dout: Any) -> Any:

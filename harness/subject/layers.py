@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.subject.contents import is_floating, parts, read, said
-from harness.subject.copies import Copies, clear, ones, pull
+from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.finding import Finding
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
@@ -48,7 +48,7 @@ class Layer:
         """Run forward and backward once, to see what parameters there are besides `constants`.
 
         Args:
-            layer: The user's object; it is copied and never touched.
+            layer: The user's object; it is copied. It runs itself once, and is put back.
             inputs: What forward takes.
             target: What a loss layer compares with, None for other layers.
             options: More arguments for forward, such as train_flg.
@@ -65,15 +65,21 @@ class Layer:
             raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
         self._copies = Copies(layer, target, options, seed)
         self.notes = self._copies.notes
+        self.moves = (True,) * len(inputs)
+        self.is_loss, self.faults = False, tuple[str, ...]()
+        self.unmoved: Mapping[str, str] = {}
+        self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
+        if self.refused:
+            return
         seen = Finding(self._copies, inputs, {*constants}).look()
         self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
         self.is_loss, self.faults = seen.is_loss, seen.faults
         if seen.is_data and any(self.moves):
             self.moves = (False,) * len(self.moves)
             self.notes["backward returns None, so the input is taken for data and is not compared"] = None
-        self.unmoved: Mapping[str, str] = {}
-        self.refused = ""
-        if self.names:
+        if self._copies.layer is not layer and not self._copies.are_alike(inputs):
+            self.refused = f"{type(layer).__name__} gives {BY_IDENTITY}"
+        elif self.names:
             self._see_what_moves(inputs)
 
     def _see_what_moves(self, inputs: Sequence[Array]) -> None:

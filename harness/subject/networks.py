@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.subject.contents import Contents, changed, identity, read, said
+from harness.subject.copies import BY_IDENTITY, alike
 from harness.subject.derivative import Array
 from harness.subject.layers import Call
 from harness.subject.moving import (
@@ -39,7 +40,7 @@ class Network:
     """A network's loss as a function of its parameters, and its gradient as that function's.
 
     Attributes:
-        net: The user's object; it is copied and never touched.
+        net: The user's object; it is copied. It runs itself once, and is put back.
         names: The keys of `params`, in order.
         notes: What was seen on the way and is not wrong.
         faults: Keys that `params` and the gradients do not share.
@@ -78,6 +79,11 @@ class Network:
             name: value for name, value in options.items() if takes_all or name in takes
         }
         self._written: list[Array] = []
+        self.faults, self.unmoved, self.refused = list[str](), dict[str, str](), ""
+        runs = (partial(self._run, method=method, x=x) for method in METHODS)
+        if not all(alike(net, partial(self._contents.copied, {}), run) for run in runs):
+            self.refused = f"{type(net).__name__} gives {BY_IDENTITY}"
+            return
         ran = self._contents.copied({})
         start = Contents(ran)
         before = start.numbers()
@@ -100,7 +106,6 @@ class Network:
             str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
             for name in still
         }
-        self.refused = ""
         if reads_elsewhere(list(net.params.values()), partial(self._gone_through, x), self.parameters):
             self.refused = f"loss {OUTSIDE}"
         elif still == self.names:

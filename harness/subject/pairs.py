@@ -28,11 +28,22 @@ from harness.subject.contents import (
 from oracles.exact.program.words import kind_of
 
 PARAMETERS, GRADIENTS = "params", "grads"
+# The loss in the name of a gradient, as in dLdW, and the values in such a name that are no parameters.
+LOSSES = ("L", "l", "J", "E", "C", "loss", "Loss", "cost", "Cost")
+_OF_LOSS = rf"({'|'.join(LOSSES)})_?d_?"
+_VALUES = r"([XYZAxyza]|[Ii]n(put)?s?|[Oo]ut(put)?s?)$"
 LOOKS_LIKE_A_GRADIENT = re.compile(
-    r"^(?!(x|in|inputs?|out|outputs?)_)(.*grad(?!_?(x|in|inputs?|out|outputs?)$)|d(?!X|Y|Z|Out|In)[A-Z])"
+    r"^(?!(x|in|inputs?|out|outputs?)_)("
+    r".*grad(?!_?(x|in|inputs?|out|outputs?)$)|nabla_|"
+    rf"d(?!X|Y|Z|Out|In|{_OF_LOSS}{_VALUES})([A-Z]|{_OF_LOSS}))"
 )
 # What the gradient of `{}` is called.
-CALLED = ("d{}", "d_{}", "grad_{}", "{}_grad", "grad{}", "{}_gradient", "gradient_{}", "grads_{}", "{}_grads")
+CALLED = (
+    "d{}", "d_{}", "grad_{}", "{}_grad", "grad{}", "{}grad", "{}_gradient", "gradient_{}", "grads_{}",
+    "{}_grads", "nabla_{}",
+    *(f"d{loss}{between}" for loss in LOSSES for between in ("d{}", "_d{}", "_d_{}")),
+)  # fmt: skip
+OF_A_LETTER = "g{}"  # gW; a longer name makes words of it
 # Containers of parameters, and of gradients, that are called otherwise.
 CONTAINERS = dict.fromkeys((PARAMETERS, "parameters", "weights"), (GRADIENTS, "gradients"))
 COLLECTED = ("running_", "moving_")  # what a layer collects, by custom
@@ -211,9 +222,10 @@ def _beside(name: str, here: Names, parts: Parts) -> str:
 def _called(name: str, here: Names) -> list[str]:
     """What the gradient of something may be called, beside what is `here`."""
     public = name.removeprefix("_")
-    private = [f"_{form.format(public)}" for form in CALLED if name != public]
-    more = [form.format(public) for form in CALLED if name != public and public not in here]
-    return [*private, *(form.format(name) for form in CALLED), *more]
+    forms = (*CALLED, OF_A_LETTER) if len(public) == 1 else CALLED
+    private = [f"_{form.format(public)}" for form in forms if name != public]
+    more = [form.format(public) for form in forms if name != public and public not in here]
+    return [*private, *(form.format(name) for form in forms), *more]
 
 
 def _of_one(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
@@ -242,8 +254,10 @@ def leaves(container: Any, outer: tuple[int, ...] = ()) -> dict[tuple[Item, ...]
 def _items(container: Any) -> dict[Any, Any]:
     if isinstance(container, dict):
         return container
-    ordered = isinstance(container, list | tuple) or (is_of_objects(container) and container.ndim == 1)
-    return dict(enumerate(container)) if ordered else {}
+    for base in (list, tuple):  # what is derived from it may answer otherwise, or not at all
+        if issubclass(type(container), base):
+            return dict(enumerate(base.__iter__(container)))
+    return dict(enumerate(container)) if is_of_objects(container) and container.ndim == 1 else {}
 
 
 def is_number(value: Any) -> bool:

@@ -21,8 +21,9 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from harness.subject.alone import alone
+from oracles.exact.from_numpy.held import recording, standing, writable, written
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.reach import LARGE, Reach, names_in
+from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, names_in
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 P = ParamSpec("P")
@@ -50,6 +51,7 @@ class State:
     def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
         self._reached = [keeper for function in functions for keeper in _reached(function, logs=logs)]
         self._left = [keeper for function in gradients for keeper in _reached(function, variables=False)]
+        self._arrays = [keeper for keeper in (*self._reached, *self._left) if isinstance(keeper, _Numbers)]
         self._shared = [_python_chance(), _numpy_chance(), *_of_torch("shared")]
         self._moved: list[Keeper] = []
         self._carries = False
@@ -68,7 +70,13 @@ class State:
         for keeper in self._moved:
             keeper()
         moved = [] if self._carries else [keeper for keeper in self._reached if keeper()]
+        if (own := writable.get()) is not None:
+            own.rewind()
         return bool(moved)
+
+    def written(self) -> list[Any]:
+        """The arrays that evaluations were seen to write into."""
+        return [keeper.array for keeper in self._arrays if keeper.is_written()]
 
     @contextmanager
     def carried(self) -> Iterator[bool]:
@@ -90,6 +98,8 @@ class State:
         """Put everything back."""
         for keeper in (*self._reached, *self._left, *self._shared):
             keeper()
+            if isinstance(keeper, _Contents):
+                keeper.without_ours()
 
 
 _now: ContextVar[State | None] = ContextVar("_now", default=None)
@@ -123,18 +133,20 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
         __tracebackhide__ = True
         given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if _is_code(one)}
         gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]
+        inside = Unsupported("a check inside a checked function: take it out, and call it by itself")
+        if recording.get() is not None:
+            raise inside
         try:
             state = State(given.values(), gradients)
         except Unsupported:
             if _now.get() is None:
                 raise
-            raise Unsupported(
-                "a check inside a checked function: take it out, and call it by itself"
-            ) from None
-        token = _now.set(state)
+            raise inside from None
+        token, seen = _now.set(state), written.set(state.written)
         try:
             return check(*args, **kwargs)
         finally:
+            written.reset(seen)
             _now.reset(token)
             state.restore()
 
@@ -151,23 +163,25 @@ def _reached(function: Any, variables: bool = True, logs: bool = False) -> Itera
     reach = Reach()
     items = list(reach.items([function]))
     owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
-    attributes = {id(value) for own in owned for value in own.values()}
+    held = {id(value) for own in owned for value in own.values()}
     yield from (_variables(own, own, whole=True) for own in owned)
     for item in items:
-        if any(isinstance(item, kind) for kind in _FILL):
-            if logs or (len(item) <= LARGE and (variables or id(item) in attributes)):
-                yield _Contents(item, logs or id(item) in attributes or isinstance(item, deque | Counter))
-        elif type(item) is types.FunctionType:
+        kind = type(item)  # isinstance asks the object, which may have no answer
+        if container := _container(kind):
+            if logs or (container.__len__(item) <= LARGE and (variables or id(item) in held)):
+                yield _Contents(item, logs or id(item) in held or issubclass(kind, deque | Counter))
+        elif kind is types.FunctionType:
             yield from _of_function(item, reach) if variables else ()
-        elif isinstance(item, type):
+        elif issubclass(kind, type):
             yield from [_attributes(item, _plain(item))] if reach.is_user(item.__module__) else ()
-        elif type(item) is np.ndarray:
-            yield from [_numbers(item)] if item.flags.writeable and item.dtype != object else ()
-        elif isinstance(item, _GENERATORS):
+        elif kind is np.ndarray:
+            keeper = _elements if item.dtype == object else _Numbers
+            yield from [keeper(item)] if item.flags.writeable else ()
+        elif issubclass(kind, _GENERATORS):
             yield _generator(item)
         else:
             yield from [_attributes(item, slots)] if (slots := reach.slots(item)) else ()
-            yield from _of_torch("reached", item)
+            yield from _of_torch("reached", item) if attribute(item, "__class__") else ()
 
 
 def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]:
@@ -176,7 +190,8 @@ def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]
     yield _variables(vars(function), vars(function), whole=True)
     known, named = function.__globals__, names_in(function.__code__)
     if reach.is_user(known.get("__name__")):  # a library's wrapper takes the name of what it wraps
-        modules = [m for n in named if isinstance(m := known.get(n), types.ModuleType)]
+        values: list[Any] = [known[name] for name in named & known.keys()]
+        modules = [value for value in values if issubclass(type(value), types.ModuleType)]
         for namespace in (known, *(vars(m) for m in modules if reach.is_user(m.__name__))):
             yield _variables(namespace, named.intersection(namespace))
 
@@ -192,14 +207,19 @@ def _of_torch(what: str, *item: Any) -> Iterable[Keeper]:
 
 def _is_data(value: Any) -> bool:
     """Whether a variable holds numbers, and not code, which is replaced while NumPy is recorded."""
-    return not callable(value) and not isinstance(value, (types.ModuleType, *_GENERATORS))
+    return not callable(value) and not issubclass(type(value), (types.ModuleType, *_GENERATORS))
+
+
+def _container(kind: type) -> Any:
+    """The kind of container that it is or is derived from, None of another type."""
+    return next((base for base in _FILL if issubclass(kind, base)), None)
 
 
 class _Contents:
     """The elements of a list, set or dictionary. What only came to them is a log, unless they are `whole`."""
 
     def __init__(self, container: Any, whole: bool) -> None:
-        self._kind: Any = next(kind for kind in _FILL if isinstance(container, kind))
+        self._kind = _container(type(container))
         self._container, self._whole = container, whole
         self._before = self._now()
 
@@ -211,6 +231,13 @@ class _Contents:
             return False
         self.hold(self._before)
         return True
+
+    def without_ours(self) -> None:
+        """Take what watched the user's code out of what came to a log."""
+        now, count = self._now(), len(self._before)
+        kept = [*now[:count], *(element for element in now[count:] if not _is_ours(element))]
+        if len(kept) < len(now):
+            self.hold(kept)
 
     def begin(self) -> Callable[[], None] | None:
         """Take out what came to it; gives what brings that back, None where nothing came."""
@@ -230,14 +257,21 @@ class _Contents:
         return list(of(self._container))
 
 
+def _is_ours(tree: Any) -> bool:
+    """Whether something in it is an array that watches the user's code."""
+    kind = type(tree)
+    if kind in (list, tuple, dict):
+        return any(map(_is_ours, tree.values() if kind is dict else tree))
+    return issubclass(kind, np.ndarray) and kind.__module__.startswith("oracles.")
+
+
 def _is_same(now: Any, before: Any) -> bool:
     """Whether it is what it was, or what stands for it where NumPy code is recorded."""
-    if now is before:
+    if now is before or (id(now) in standing and standing[id(now)][1] is before):
         return True
     if type(now) is tuple and type(before) is tuple:  # the items of a dictionary are made anew
         return len(now) == len(before) and all(map(_is_same, now, before))
-    own = getattr(now, "__dict__", None)
-    return isinstance(own, dict) and own.get("stands_for", _ABSENT) is before
+    return (attributes(now) or {}).get("stands_for", _ABSENT) is before
 
 
 def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = False) -> Keeper:
@@ -300,17 +334,36 @@ def _cell(cell: types.CellType) -> Keeper:
     return put_back
 
 
-def _numbers(array: Any) -> Keeper:
-    """The numbers of an array."""
+def _elements(array: Any) -> Keeper:
+    """What an array of objects holds."""
     before = array.copy()
 
     def put_back() -> bool:
-        if np.array_equal(array, before):  # where there is a NaN it is written anew, which changes nothing
+        if all(map(_is_same, array.flat, before.flat)):
             return False
         array[...] = before
         return True
 
     return put_back
+
+
+class _Numbers:
+    """The numbers of an array; whether a run wrote into it is remembered."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self._before, self._written = array, array.copy(), False
+
+    def __call__(self) -> bool:
+        if np.array_equal(self.array, self._before):  # where there is a NaN it is written anew, the same
+            return False
+        self._written = self.is_written()
+        self.array[...] = self._before
+        return True
+
+    def is_written(self) -> bool:
+        """Whether it was or is another."""
+        has_nan = self.array.dtype.kind in "fc"
+        return self._written or not np.array_equal(self.array, self._before, equal_nan=has_nan)
 
 
 def _kept(read: Callable[[], Any], write: Callable[[Any], Any], told: Callable[[Any], Any]) -> Keeper:

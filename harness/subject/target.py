@@ -484,7 +484,10 @@ def _results(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seque
     floating = [is_moving(leaf) or type(leaf) in {float, complex} for leaf in leaves]
     if not any(floating):
         kinds = ", ".join(map(_kind, leaves)) or "nothing"
-        raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one)")
+        advice = "" if all(map(dtype_of, leaves)) else (
+            ": return floating arrays, or tuples, lists and dictionaries of them"
+        )  # fmt: skip
+        raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one){advice}")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     found = [
         (name, leaf, is_complex(leaf))

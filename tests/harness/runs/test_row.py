@@ -135,7 +135,8 @@ def test_a_function_without_proof_is_unsupported_in_every_row():
     case = catalogue()["sigmoid"]
     honest = case.function
     leaving = dataclasses.replace(
-        case, function=lambda x: honest(np.array([*map(float, x.ravel())], x.dtype).reshape(x.shape))
+        case,
+        function=lambda x: honest(np.array([complex(v).real for v in x.ravel()], x.dtype).reshape(x.shape)),
     )
     for name in ("exact", "numpy", "torch", "fd"):
         cell = Cell("sigmoid", "ordinary", "float64", name, 0)
