@@ -91,14 +91,8 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     """
     found = refine(program.program, program.values, BITS, question.limits, quickly=True)
     compared = Comparison(
-        Side(
-            program.program, program.values, found, question.given(program.argument, 1),
-            point=_point(question, program.argument, 1),
-        ),
-        Side(
-            truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward,
-            _point(question, truth.argument),
-        ),
+        Side(program.program, program.values, found, question.given(program.argument, 1)),
+        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward),
         truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
     )  # fmt: skip
     try:
@@ -142,13 +136,6 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
     return Formula(tuple(agrees), said, near=bool(close and iterates), open=leaps)
-
-
-def _point(question: Question, argument: Sequence[int], before: int = 0) -> dict[int, str]:
-    """The inputs of a program that are differentiated, where what is specified is another function."""
-    if question.is_plain:
-        return {}
-    return {i: question.names[a - before] for i, a in enumerate(argument) if a - before in question.active}
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:

@@ -50,8 +50,6 @@ FAINT = 2.0**-12  # beside the largest element: what numbers that change no bit 
 TINY = 2.0**-32  # likewise
 RESOLVED = 2.0**-60  # likewise: so narrow that a move by an ulp is seen
 MOVES = 12  # of the data: all up, and eleven patterns of signs
-POINT_MOVES = 4  # times what half an ulp of the point changes: a unit vector has a rounded norm, too
-POINT_ULPS = 1024  # of an element: where it is no small one of its sum, a rule that is right nearby is closer
 MOST_NAMED = 4
 FEW = 3  # after these moves, no more are made for a difference that is
 FAR = 2.0**10  # so many times what they change
@@ -73,7 +71,6 @@ class Side(NamedTuple):
         outputs: Its outputs, enclosed.
         data: Its inputs that are given and not differentiated, with their names.
         ran: What runs of it, a program of its first inputs; itself, if not given.
-        point: Its inputs that are differentiated, with their names, where the two are of different functions.
     """
 
     program: Program
@@ -81,7 +78,6 @@ class Side(NamedTuple):
     outputs: Sequence[Enclosure]
     data: Mapping[int, str]
     ran: Program | None = None
-    point: Mapping[int, str] = {}
 
     @property
     def running(self) -> tuple[Program, Sequence[Array]]:
@@ -157,13 +153,7 @@ class Comparison:
 
     @property
     def _rules(self) -> tuple[Callable[[], None], ...]:
-        return (
-            self._written_digits,
-            self._rounded_data,
-            self._computed_data,
-            self._rounded_point,
-            self._below_the_format,
-        )
+        return self._written_digits, self._rounded_data, self._computed_data, self._below_the_format
 
     def _absorbed_numbers(self) -> None:
         """A written number that changes no bit of what ran is as good as 0: the 1e-10 in `sum + 1e-10`."""
@@ -286,29 +276,6 @@ class Comparison:
 
             self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
 
-    def _rounded_point(self) -> None:
-        """The point is known to half an ulp, too, where the specification is not the function that ran.
-
-        The slope along a sphere is that of f(q / |q|) for unit vectors, and q is one up to its rounding. The
-        difference is small beside its own element, too: where an element is all cancellation, such moves
-        change any other formula's by as much.
-        """
-        names = list(dict.fromkeys([*self._own.point.values(), *self._spec.point.values()]))
-        if not names:
-            return
-        sides = (self._own, self._spec)
-        given = {id(s): _movable(s._replace(data={**s.data, **s.point})) for s in sides}
-
-        def moves(side: Side, seed: int) -> list[Array]:
-            program, inputs = given[id(side)]
-            return self._at(side, program, [move(seed) for move in inputs])
-
-        near = [
-            _within(e, t, POINT_ULPS * 2.0 ** -format_of(resolving(dtype)).digits)
-            for e, t, dtype in zip(self._own.outputs, self._true, self._dtypes, strict=True)
-        ]
-        self._by_moves(moves, f": the rounding of {_listed(names)} explains that", POINT_MOVES, near)
-
     def _computed_data(self) -> None:
         """Arrays that only one of the two programs has were computed out of sight: a matrix of cosines, say.
 
@@ -326,21 +293,14 @@ class Comparison:
 
     def _moved(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
-        return self._at(side, program, inputs) if _data(side) else [e.balls for e in side.outputs]
-
-    def _at(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
+        if not _data(side):
+            return [e.balls for e in side.outputs]
         if side is self._own:
             return [e.balls for e in enclosed(evaluate_quickly(program, inputs, BITS))]
         return [e.balls for e in self._at_moved(program, inputs)]
 
-    def _by_moves(
-        self,
-        moves: Callable[[Side, int], list[Array]],
-        why: str,
-        times: float = 2.0,
-        near: Sequence[Mask] | None = None,
-    ) -> None:
-        """What differs, if `near`, by at most so many times what moved numbers change is no difference."""
+    def _by_moves(self, moves: Callable[[Side, int], list[Array]], why: str) -> None:
+        """What differs by at most twice as much as moved numbers change it, differs by nothing."""
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
         most, reach = ([np.zeros(t.shape) for t in self._true] for _ in range(2))
@@ -356,10 +316,10 @@ class Comparison:
             if seed >= FEW and self._is_hopeless(before, reach):
                 break
         found = [
-            (m > 0) & (_each(arb.abs_upper, b) <= times * m) & ~_is_hull(t)
+            (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~_is_hull(t)
             for m, b, t in zip(most, before, self._true, strict=True)
         ]
-        self._accept(found if near is None else [f & n for f, n in zip(found, near, strict=True)], why)
+        self._accept(found, why)
 
     def _below_the_format(self) -> None:
         """Half an ulp of the true element apart, or half a float32 ulp where its dtype is coarser.

@@ -301,6 +301,7 @@ class TracedArray(NDArrayOperatorsMixin):
 
     def __float__(self) -> float:
         if _makes_text(sys._getframe(1)):
+            self.tape.wrote_text = True
             return float(self.value)  # for a reader, rounded
         return float(self.exact_value("float()").item())
 
@@ -335,7 +336,7 @@ class TracedArray(NDArrayOperatorsMixin):
         return f"<recorded, here about {self.value!r}>"
 
     def __format__(self, spec: str) -> str:
-        return format(self.value, spec)  # text for a reader, rounded
+        return f"<recorded, here about {format(self.value, spec)}>"  # no number for code: it would be rounded
 
     def tobytes(self, order: Any = "C") -> Any:
         """The bytes of exact numbers; of others what can be the key of a dictionary, and nothing else."""
@@ -362,7 +363,12 @@ _REMAINDER = next(
 
 
 def _makes_text(frame: FrameType) -> bool:
-    """Whether it computes text % numbers: of two numbers they would be asked themselves."""
+    """Whether it computes text % numbers: of two numbers they would be asked themselves.
+
+    In the user's code, or a logger's: what NumPy writes is read again.
+    """
+    if str(frame.f_globals.get("__name__")).startswith("numpy"):
+        return False
     running = frame.f_code.co_code[frame.f_lasti :][:2]
     return running == _REMAINDER
 

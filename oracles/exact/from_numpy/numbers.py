@@ -17,9 +17,15 @@ import numpy as np
 from oracles.exact.from_numpy.array import TracedArray, cast, holds_traced
 from oracles.exact.from_numpy.held import recording
 from oracles.exact.from_numpy.memory import array
-from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.tape import Tape, unsupported
 
 TYPES: tuple[type, ...] = (float, np.float16, np.float32, np.float64, np.int32, np.int64)
+
+
+PARSED = (
+    "float() of a text, where recorded numbers were written into texts, would take a rounded number out of "
+    "the exact arithmetic; keep the number itself"
+)
 
 
 class Number(type):
@@ -38,6 +44,8 @@ class Number(type):
         if not (recording.get() and len(args) == 1 and not kwargs):
             return cls.original(*args, **kwargs)
         if cls.original is float:
+            if isinstance(args[0], str) and cls.tape.wrote_text:
+                raise unsupported(PARSED)
             given = _as_float(args[0])
             return given.as_python(float) if type(given) is TracedArray else float(given)
         if not holds_traced(args):
@@ -52,7 +60,7 @@ class Number(type):
         return issubclass(kind, cls.original)
 
     def __eq__(cls, other: object) -> bool:
-        return other is cls or other is cls.original
+        return True if other is cls or other is cls.original else NotImplemented  # a dtype answers itself
 
     def __hash__(cls) -> int:
         return hash(cls.original)

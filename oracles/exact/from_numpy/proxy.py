@@ -43,6 +43,7 @@ _one_at_a_time = threading.RLock()  # two recordings would put their substitutes
 
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
+NUMBERS = {kind.__name__ for kind in TYPES if kind is not float}
 CACHE = type(functools.cache(len))
 DISPATCHED = type(np.sum)  # NumPy's functions that ask their arguments who answers
 
@@ -241,6 +242,12 @@ class Substitutes:
         recorded = self.writable.of(value)
         return held(value) if recorded is None else recorded
 
+    def leave_numbers(self) -> None:
+        """Let NumPy's types of numbers be what they are."""
+        for kind in TYPES:
+            if kind is not float:
+                del self._by_id[id(kind)]
+
     def _parts(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple, or if something in it is replaced a new one."""
         new = [self.of(part) for part in value]
@@ -279,7 +286,10 @@ def substituted(
     imported = builtins.__import__
     try:
         # All are found before the first is written to: what we put in place is not searched itself.
-        for place in list(search.places([function, *others])):
+        places = list(search.places([function, *others]))
+        if search.tells_numbers_apart:
+            substitutes.leave_numbers()
+        for place in places:
             old = place.read()
             new = substitutes.of(old)
             if new is not None:
@@ -390,6 +400,7 @@ class Search(Reach):
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
+        self.tells_numbers_apart = False  # whether code may ask if a type *is* one of NumPy's numbers
 
     def places(self, roots: list[Any]) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
@@ -406,8 +417,11 @@ class Search(Reach):
             if issubclass(kind, type) and self.is_user(item.__module__):
                 yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
             if kind is types.FunctionType and self.is_user(item.__globals__.get("__name__")):
-                if "float" in names_in(item.__code__):
+                named = names_in(item.__code__)
+                if "float" in named:
                     calling.append(item)
+                if not NUMBERS.isdisjoint(named) and tells_types_apart(item.__code__):
+                    self.tells_numbers_apart = True
                 yield Place(item, "__defaults__")
                 yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
             if issubclass(kind, functools.partial):

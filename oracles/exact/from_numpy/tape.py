@@ -61,6 +61,7 @@ class Tape:
         self._library = "" if recorder is None else "numpy"
         self.open = True
         self.numpy: Any = np  # as the recorded code sees it
+        self.wrote_text = False  # whether a recorded number stands in a text
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants

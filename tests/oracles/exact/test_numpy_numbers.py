@@ -320,3 +320,15 @@ def test_a_number_of_the_code_is_not_taken_for_a_returned_one():
     given = 0.3
     found = check_gradient(lambda t: (float(t * t), given), (given,), vjp=lambda g, t: 2 * g[0] * t)
     assert found.passed
+
+
+@pytest.mark.parametrize("write", ["{:.17g}".format, "{}".format, lambda v: "%.17g" % v])  # noqa: UP031
+def test_a_text_carries_no_number_away(write):
+    memo = {}
+
+    def function(x):
+        memo.setdefault(write(x[0]), x[0] * x[1])
+        return memo[write(x[0])] * float(write(x[0]))
+
+    found = check_gradient(function, (X,), grad=lambda x: np.array([x[1], x[0]]) * x[0])
+    assert found.verdict == "unsupported", found
