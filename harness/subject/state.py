@@ -162,7 +162,7 @@ def _is_code(value: Any) -> bool:
 def _reached(function: Any, variables: bool = True, logs: bool = False) -> Iterator[Keeper]:
     """What is reached; without `variables` what stands in objects alone; with `logs` what only grew too."""
     reach = Reach()
-    items = [item for item in reach.items([function]) if not _is_ours(item)]
+    items = [item for item in reach.items([function]) if not _is_machinery(item)]
     owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
     held = {id(value) for own in owned for value in own.values()}
     yield from (_variables(own, own, whole=True) for own in owned)
@@ -185,7 +185,7 @@ def _reached(function: Any, variables: bool = True, logs: bool = False) -> Itera
             yield from _of_torch("reached", item) if attribute(item, "__class__") else ()
 
 
-def _is_ours(item: Any) -> bool:
+def _is_machinery(item: Any) -> bool:
     """Whether it is code, or an object, of ours: what watches a check goes on while that is put back."""
     is_function = type(item) is types.FunctionType
     home: Any = item.__globals__.get("__name__") if is_function else type(item).__module__
