@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import harness
 from gradproof import check_gradient
+from harness.subject import patience
 from harness.subject.state import State
 
 DRAWS = {
@@ -36,3 +38,15 @@ def test_a_function_that_draws_leaves_them_alone():
     first = told()
     check_gradient(noisy, (np.array([1.0, 2.0]),), vjp=lambda g, x: g * float(np.random.normal(size=1)[0]))  # noqa: NPY002
     assert told() == first
+
+
+def test_what_watches_a_check_is_not_put_back():
+    """Code that finds things by their names reaches all of ours, too."""
+
+    def noting(x):
+        getattr(harness, "nothing", None)
+        patience._watch.noted = True
+        return np.sin(x)
+
+    assert harness.check_gradient(noting, (np.ones(2),), vjp=lambda g, x: g * np.cos(x)).passed
+    assert vars(patience._watch).pop("noted")
