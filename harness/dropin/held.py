@@ -39,11 +39,8 @@ def as_differences_see(found: Result) -> Result:
     Raises:
         ExactError: Whether it does is not known.
     """
-    names = {part.name for part in found.parts if not part.of_value}
-    for sight in found.sights:
-        if sight.name == GIVEN and (said := _Held(sight, names, 2.0 ** (-KEPT * digits_of(found))).told):
-            return replace(found, faults=(*found.faults, said))
-    return found
+    said = next((text for held in _held_in(found) if (text := held.told)), "")
+    return replace(found, faults=(*found.faults, said)) if said else found
 
 
 def is_as_differences_see(found: Result) -> bool:
@@ -54,9 +51,15 @@ def is_as_differences_see(found: Result) -> bool:
     Raises:
         ExactError: It is not known.
     """
-    names = {part.name for part in found.parts if not part.of_value}
-    own = [_Held(s, names, 2.0 ** (-KEPT * digits_of(found))) for s in found.sights if s.name == GIVEN]
+    own = _held_in(found)
     return bool(own) and all(held.moves_along for held in own)
+
+
+def _held_in(found: Result) -> list[_Held]:
+    """What is held constant at the point that was asked for."""
+    names = {part.name for part in found.parts if not part.of_value}
+    given = [sight for sight in found.sights if sight.name == GIVEN]
+    return [_Held(sight, names, 2.0 ** (-KEPT * digits_of(found))) for sight in given]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import (
+    ARITHMETIC,
     MAKE_INSIDE,
     MOVING,
     TracedArray,
@@ -78,7 +79,7 @@ from oracles.exact.program.registered import definition_of
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
-    if ufunc in ARITHMETIC and method == "__call__" and not kwargs:
+    if ufunc in ARITHMETIC.values() and method == "__call__" and not kwargs:
         found = _of_numbers(ufunc, inputs)
         if found is not None:
             return found
@@ -115,9 +116,6 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     results = result if isinstance(result, tuple) else (result,)
     stored = tuple(r if o is None else store(tape, o, r, where) for o, r in zip(outs, results, strict=True))
     return stored if isinstance(result, tuple) else stored[0]
-
-
-ARITHMETIC = {np.add, np.subtract, np.multiply, np.divide}
 
 
 def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:

@@ -36,8 +36,6 @@ ZERO, UNWRITTEN = 0, -1
 FEW = 256
 words = str.split  # names with blanks between them
 
-OUTLIVED = "a traced array outlived its recording; do not store it outside the function"
-
 _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 
@@ -67,7 +65,6 @@ class Tape:
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
         self._reads: dict[tuple[Any, ...], Var] = {}  # a loop reads the same elements over and over
-        self._ones: dict[tuple[int, str], Var] = {}
         self._decided: dict[Var, Array] = {}
         self._fixed: set[Var] = set()  # known to depend on no input
 
@@ -79,25 +76,25 @@ class Tape:
 
     def register(self, var: Var | Complex, like: Any, numbers: Array | None = None) -> Tokens:
         """Tokens for the elements of a value, laid out in memory as `like` is."""
-        if not self.open:
-            raise unsupported(OUTLIVED)
+        first = self._entered(var, None if numbers is None else numbers.ravel())
         tokens = np.empty_like(like, dtype=np.int64, subok=False)
-        tokens[...] = np.arange(self._next, self._next + var.size).reshape(var.shape)
-        self._bases.append(self._next)
-        self._values.append(var)
-        self._numbers.append(None if numbers is None else numbers.ravel())
-        self._next += var.size
+        tokens[...] = np.arange(first, first + var.size).reshape(var.shape)
         return tokens
 
     def register_one(self, var: Var) -> Tokens:
         """The token of a single number."""
+        return np.array(self._entered(var, None))
+
+    def _entered(self, var: Var | Complex, numbers: Array | None) -> int:
+        """The first token of a new value."""
         if not self.open:
-            raise unsupported(OUTLIVED)
-        self._bases.append(self._next)
+            raise unsupported("a traced array outlived its recording; do not store it outside the function")
+        first = self._next
+        self._bases.append(first)
         self._values.append(var)
-        self._numbers.append(None)
-        self._next += 1
-        return np.array(self._bases[-1])
+        self._numbers.append(numbers)
+        self._next += var.size
+        return first
 
     def constant(self, numbers: Any, dtype: str) -> Any:
         """The numbers as they are written, exactly; NaN and infinities too, which nothing may depend on."""
@@ -130,9 +127,9 @@ class Tape:
     def one(self, token: Tokens, dtype: str) -> Var:
         """The real number that a token stands for."""
         key = int(token), dtype
-        if key not in self._ones:
-            self._ones[key] = self._gathered(token, dtype, "")
-        return self._ones[key]
+        if key not in self._reads:
+            self._reads[key] = self._gathered(token, dtype, "")
+        return self._reads[key]
 
     def _read(self, tokens: Tokens, dtype: str, part: str = "") -> Var:
         """What real elements the tokens stand for, or a part of complex ones; of a few, once for all."""
