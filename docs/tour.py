@@ -7,7 +7,8 @@ blame, written digits. This is its core, to be read from top to bottom.
 import numpy as np
 
 import gradproof
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
 from oracles.exact.rounding.attainable import attainable

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness import check as checking
+from harness import answers
 from harness.dropin.made import Made
 from harness.gate import baseline as baselines
 from harness.gate.agreeing import commit, reason_of
@@ -102,13 +102,13 @@ class Session:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """Time the checks of the test."""
         test = item.stash.get(TEST, item.nodeid)
-        before = checking.timer
+        before = answers.timer
         expected = (row for row in self._old.rows.values() if row.case == test)
-        checking.timer = Clock(expected) if self._is_timed else None
+        answers.timer = Clock(expected) if self._is_timed else None
         try:
             return (yield)
         finally:
-            checking.timer = before
+            answers.timer = before
 
     def hand_over(self, item: pytest.Item, report: pytest.TestReport, made: Iterable[Made]) -> None:
         """Put what a test has checked on its report, which xdist carries to the session."""

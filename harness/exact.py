@@ -13,15 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from harness.check import question_of
+from harness.asking import question_of
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
 from harness.subject import given
 from harness.subject.derivative import Derivative, Mode, Step
+from harness.subject.names import place_of
 from harness.subject.state import leaving_no_trace
-from harness.subject.target import place_of, target_of
+from harness.subject.target import target_of
 from harness.waiting import waited
-from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact_oracle import BITS
 from oracles.frameworks.framework import Name, differentiating

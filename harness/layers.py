@@ -10,7 +10,9 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 
 from harness.accepted import Upstream
-from harness.check import accepting, answers, asserting, question_of, searching, without_numbers
+from harness.answers import answers, without_numbers
+from harness.asking import question_of
+from harness.check import accepting, asserting, searching
 from harness.inputs.points import points
 from harness.proof.evidence import Allowed, budget
 from harness.proof.materiality import Resolution
@@ -22,8 +24,8 @@ from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
-from oracles.exact.enclose.refine import Limits
-from oracles.exact.from_numpy.proxy import seeded_chance
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact_oracle import LIMITS

@@ -16,7 +16,7 @@ from harness.result import Result
 from harness.subject import given
 from harness.subject.networks import Network
 from harness.subject.state import leaving_no_trace
-from oracles.exact.from_numpy.proxy import seeded_chance
+from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating
 

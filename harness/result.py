@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.proof.evidence import OUTSIDE, Allowed
 from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
-from harness.subject.target import ComplexName, place_of
+from harness.subject.complex_pairs import ComplexName
+from harness.subject.names import place_of
 from harness.verdicts import RIGHT, Outcome, Standing, Verdict, css
 from oracles.exact.program.complex import OF_PARTS
 from oracles.exact.program.formats import format_of

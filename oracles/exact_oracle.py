@@ -6,7 +6,10 @@ from typing import Any, final
 
 import numpy as np
 
-from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.slopes import slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.derive import vjp
 from oracles.frameworks.framework import Array, Gradient, Subject

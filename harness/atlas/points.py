@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from harness.answers import answers, answers_beside
+from harness.asking import question_of
 from harness.atlas.asked import Gradients, Values
 from harness.atlas.clock import time_ratio
 from harness.atlas.count import count_gradients, count_values, over_numbers
 from harness.atlas.numbers import CALM
 from harness.atlas.tally import Tally
 from harness.atlas.task import Task
-from harness.check import answers, answers_beside, question_of
 from harness.inputs.corpus import ENTRIES
 from harness.inputs.points import points
 from harness.page.asking import is_elementwise

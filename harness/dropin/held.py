@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from harness.proof.answer import GIVEN, Sight
 from harness.proof.evidence import distance
 from harness.result import Result
-from harness.subject.target import place_of
-from oracles.exact.enclose.refine import Enclosure, slopes
+from harness.subject.names import place_of
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_

@@ -16,8 +16,10 @@ from itertools import chain, combinations, islice
 
 import numpy as np
 
+from harness.subject.complex_pairs import shape_of
 from harness.subject.derivative import Array, Arrays
-from harness.subject.target import PARAMETERS, Target, shape_of
+from harness.subject.names import PARAMETERS
+from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 from oracles.frameworks.framework import without_errors
 

@@ -14,8 +14,8 @@ from harness.proof.program import evidence_of
 from harness.proof.tied import bound_of
 from harness.subject.derivative import Array
 from harness.verdicts import Verdict
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable

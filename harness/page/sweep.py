@@ -20,7 +20,7 @@ from harness.page.elements import elements
 from harness.proof.answer import Sight
 from harness.subject.state import leaving_no_trace
 from harness.subject.tested import Tested
-from oracles.exact.from_numpy.proxy import seeded_chance
+from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.frameworks.framework import differentiating, without_errors
 
 COUNT = 200  # points of a sweep

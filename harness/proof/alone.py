@@ -18,8 +18,9 @@ from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dty
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
 from harness.verdicts import Standing, Verdict
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import Enclosure, refine
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS

@@ -18,8 +18,9 @@ from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdi
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.truth import Posed, pose
 from harness.proof.value import AS_GIVEN, near_parts, value_parts
+from harness.subject.complex_pairs import shape_of
 from harness.subject.derivative import Array
-from harness.subject.target import PARAMETERS, shape_of
+from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.enclose.identities import vanishing

@@ -18,9 +18,9 @@ from harness.proof.materiality import Resolution, enclosed
 from harness.proof.question import Part, Question
 from harness.proof.truth import Posed, Truth
 from harness.verdicts import RIGHT, Verdict
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate, evaluate_quickly
 from oracles.exact.enclose.literals import has_rounded, with_moved_constants
-from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.proof.question import Probe, Question
+from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import FORWARD, Array
-from harness.subject.target import ComplexName
 
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}

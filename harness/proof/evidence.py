@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.subject.derivative import Array
 from harness.verdicts import Entry, Verdict
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.formats import FORMATS, format_of
 
 Mask = NDArray[np.bool_]

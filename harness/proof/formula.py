@@ -16,17 +16,20 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
-from harness.proof.materiality import Comparison, Side, enclosed, known_to_meet, resolving
+from harness.proof.materiality import Comparison, enclosed, resolving
+from harness.proof.nearness import known_to_meet
 from harness.proof.question import Question, ValueRule
+from harness.proof.sides import Side
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
 from harness.subject.derivative import GRADIENT, REVERSE, Array
-from harness.subject.target import place_of
+from harness.subject.names import place_of
 from oracles.exact.core.pairs import Pairs, of_balls
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
-from oracles.exact.enclose.refine import Enclosure, refine
+from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.witness import sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls
 from oracles.exact.program.errors import Undecided

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Mask, Numbers, Rule, decide, facts, reach
 from harness.subject.derivative import Array
-from harness.subject.target import place_of
+from harness.subject.names import place_of
 from harness.verdicts import SEVERITY, Verdict
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Origin
 

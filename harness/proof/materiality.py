@@ -6,11 +6,10 @@ here asks for a reason that is not the formula. None of them runs where they mee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import numpy as np
 from flint import arb
@@ -18,37 +17,44 @@ from numpy.typing import NDArray
 
 from harness.proof.absorbed import absorbed
 from harness.proof.evidence import Mask, meeting
+from harness.proof.nearness import (
+    NEAR,
+    apart,
+    are_narrow,
+    are_near,
+    are_told,
+    certainly_beyond,
+    each,
+    is_hull,
+    is_same_infinity,
+    known_to_meet,
+    meet_nearby,
+    nearest,
+    within,
+)
+from harness.proof.sides import Side, has_any, movable, rounded_data
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.literals import (
     Change,
-    changes,
     decided,
-    has_rounded,
-    is_rounded,
     literals,
     moved_literals,
-    mover,
     replaced,
     rounded,
     sizes_in,
     spelled,
     with_computed_moved,
-    with_data_given,
     written,
 )
-from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import ZERO, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
-NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
-FAINT = 2.0**-12  # beside the largest element: what numbers that change no bit may explain
-TINY = 2.0**-32  # likewise
-RESOLVED = 2.0**-60  # likewise: so narrow that a move by an ulp is seen
 MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
 FEW = 3  # after these moves, no more are made for a difference that is
@@ -61,29 +67,6 @@ class Resolution(StrEnum):
 
     FORMAT = "format"  # what the dtype resolves, or float32 where it is coarser
     EXACT = "exact"  # any
-
-
-class Side(NamedTuple):
-    """One of two programs that are compared, in exact arithmetic.
-
-    Attributes:
-        program, inputs: The program, and the numbers of its inputs.
-        outputs: Its outputs, enclosed.
-        data: Its inputs that are given and not differentiated, with their names.
-        ran: What runs of it, a program of its first inputs; itself, if not given.
-    """
-
-    program: Program
-    inputs: Sequence[Array]
-    outputs: Sequence[Enclosure]
-    data: Mapping[int, str]
-    ran: Program | None = None
-
-    @property
-    def running(self) -> tuple[Program, Sequence[Array]]:
-        """What runs of it, and its inputs."""
-        program = self.ran or self.program
-        return program, self.inputs[: len(program.inputs)]
 
 
 class Comparison:
@@ -142,7 +125,7 @@ class Comparison:
         open_ = None if self.is_whole else self._with_literals(rounded)
         if not self.is_whole and resolution is Resolution.FORMAT:
             self._absorbed_numbers()
-        if not self.is_whole and _has_any(rounded, self._own, self._spec):
+        if not self.is_whole and has_any(rounded, self._own, self._spec):
             self._by_moves(self._with_moved_literals, "")
         if resolution is Resolution.FORMAT:
             for rule in self._rules:
@@ -157,7 +140,7 @@ class Comparison:
 
     def _absorbed_numbers(self) -> None:
         """A written number that changes no bit of what ran is as good as 0: the 1e-10 in `sum + 1e-10`."""
-        if not all(map(_are_near, self._own.outputs, self._true, self.agrees)):
+        if not all(map(are_near, self._own.outputs, self._true, self.agrees)):
             return
         own, spec = self._own, self._spec
         both = [absorbed(*side.running, BITS) for side in (own, spec)]
@@ -171,7 +154,7 @@ class Comparison:
             es = enclosed(evaluate_quickly(programs[0], own.inputs, BITS))
             ts = self._at_moved(programs[1], spec.inputs)
             told = zip(es, ts, self._true, strict=True)
-            found = [known_to_meet(e, s) & (t.wide | _are_narrow(e, s, t)) for e, s, t in told]
+            found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
             names = _listed([f"{number:g}" for number in sorted(both[0] | both[1])])
             self._accept(
                 found, f": {names} in the code explains that, which changes no bit where it is added"
@@ -194,10 +177,10 @@ class Comparison:
 
     def _as_spelled(self, why: str) -> None:
         """Literals as their shortest decimals: of balls of digits nothing is left after many steps."""
-        if _has_any(spelled, self._own, self._spec):
+        if has_any(spelled, self._own, self._spec):
             own, spec = (enclosed(self._changed(side, spelled)) for side in (self._own, self._spec))
             triples = zip(own, spec, self._true, strict=True)
-            self._accept([_meet_nearby(e, s, t) & _are_narrow(e, s, t) for e, s, t in triples], why)
+            self._accept([meet_nearby(e, s, t) & are_narrow(e, s, t) for e, s, t in triples], why)
 
     def _with_literals(self, change: Change, why: str = "", room: float = np.inf) -> Undecided | None:
         """With other numbers for literals, they may meet: where these still say what is true.
@@ -209,7 +192,7 @@ class Comparison:
             why: What is noted.
             room: How far they may move a result, relative to it.
         """
-        if not _has_any(change, self._own, self._spec):
+        if not has_any(change, self._own, self._spec):
             return None
         open_ = None
         try:
@@ -221,12 +204,12 @@ class Comparison:
                 return None
             open_ = reason
         close = [
-            known_to_meet(s, t) & (t.wide | (_within(e, t, room) & _within(s, t, room)))
+            known_to_meet(s, t) & (t.wide | (within(e, t, room) & within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
         ]
         if room == np.inf:
             told = zip(close, own, spec, self._true, strict=True)
-            close = [ok & (t.wide | _are_narrow(e, s, t)) for ok, e, s, t in told]
+            close = [ok & (t.wide | are_narrow(e, s, t)) for ok, e, s, t in told]
         self._pairs.append((own, spec, close))
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
         return open_
@@ -242,7 +225,7 @@ class Comparison:
         """
         program = replaced(side.program, change)
         quick = enclosed(evaluate_quickly(program, side.inputs, BITS))
-        if all(_are_told(e) for e in quick):
+        if all(are_told(e) for e in quick):
             own = side is self._own
             return [e.balls for e in (quick if own else self._at_moved(program, side.inputs))]
         return evaluate(program, side.inputs, MORE * BITS)
@@ -266,9 +249,9 @@ class Comparison:
         A difference between the two that such moves change by half of it is no other formula's. As balls,
         each number would count for itself, and a whole matrix of them hides real errors.
         """
-        names = list(dict.fromkeys([*_data(self._own), *_data(self._spec)]))
+        names = list(dict.fromkeys([*rounded_data(self._own), *rounded_data(self._spec)]))
         if names:
-            given = {id(side): _movable(side) for side in (self._own, self._spec)}
+            given = {id(side): movable(side) for side in (self._own, self._spec)}
 
             def moves(side: Side, seed: int) -> list[Array]:
                 program, inputs = given[id(side)]
@@ -293,7 +276,7 @@ class Comparison:
 
     def _moved(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
-        if not _data(side):
+        if not rounded_data(side):
             return [e.balls for e in side.outputs]
         if side is self._own:
             return [e.balls for e in enclosed(evaluate_quickly(program, inputs, BITS))]
@@ -308,15 +291,15 @@ class Comparison:
             with suppress(Undecided), precision(BITS):
                 pairs = zip(moves(self._own, seed), moves(self._spec, seed), strict=True)
                 for k, (e, s) in enumerate(pairs):
-                    by = _each(arb.abs_lower, (e - s) - before[k])
-                    change = _each(arb.abs_upper, s - self._true[k].balls)
+                    by = each(arb.abs_lower, (e - s) - before[k])
+                    change = each(arb.abs_upper, s - self._true[k].balls)
                     smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
                     np.maximum(most[k], by, out=most[k], where=smooth & np.isfinite(by))
-                    reach[k] = np.fmax(reach[k], np.fmax(change, _each(arb.abs_upper, e - self._found[k])))
+                    reach[k] = np.fmax(reach[k], np.fmax(change, each(arb.abs_upper, e - self._found[k])))
             if seed >= FEW and self._is_hopeless(before, reach):
                 break
         found = [
-            (m > 0) & (_each(arb.abs_upper, b) <= 2 * m) & ~_is_hull(t)
+            (m > 0) & (each(arb.abs_upper, b) <= 2 * m) & ~is_hull(t)
             for m, b, t in zip(most, before, self._true, strict=True)
         ]
         self._accept(found, why)
@@ -333,21 +316,21 @@ class Comparison:
             mask = self.agrees[k].copy()
             for own, spec, ok in self._pairs:
                 e, t = own[k], spec[k]
-                ulps = format_of(name).ulp(_nearest(e, true))
+                ulps = format_of(name).ulp(nearest(e, true))
                 with precision(BITS):
-                    for at in map(tuple, np.argwhere(~mask & ok[k] & ~_certainly_beyond(e, t, ulps))):
+                    for at in map(tuple, np.argwhere(~mask & ok[k] & ~certainly_beyond(e, t, ulps))):
                         half = arb(float(ulps[at])) / 2  # of the least number too
                         if np.isfinite(true.mid[at]):
-                            mask[at] = _apart(e.ball(at), t.ball(at)) <= half
+                            mask[at] = apart(e.ball(at), t.ball(at)) <= half
                         else:
-                            mask[at] = _is_same_infinity(e.ball(at), t.ball(at))
+                            mask[at] = is_same_infinity(e.ball(at), t.ball(at))
             found.append(mask)
         self._accept(found, f", which is below what {_listed(list(dict.fromkeys(names)))} resolves")
 
     def _is_hopeless(self, before: Sequence[Array], reach: Sequence[NDArray[np.float64]]) -> bool:
         """Whether some difference is far more than moves change either side."""
         return any(
-            bool(np.any(~agree & (_each(arb.abs_lower, b) > FAR * own)))
+            bool(np.any(~agree & (each(arb.abs_lower, b) > FAR * own)))
             for agree, b, own in zip(self.agrees, before, reach, strict=True)
         )
 
@@ -380,109 +363,9 @@ def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
     return [Enclosure(one, BITS) for one in found]
 
 
-def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
-    """Where two overlap that say something: what is not finite meets everything."""
-    return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
-
-
 def _without(numbers: frozenset[float], ball: arb, dtype: str) -> arb:
     """0 for these numbers, as a `Change`."""
     return ZERO if float(ball) in numbers else ball
-
-
-def _has_any(change: Change, *sides: Side) -> bool:
-    """Whether any of the programs has a number for which `change` has another one."""
-    return any(changes(side.program, change) for side in sides)
-
-
-def _are_told(e: Enclosure) -> bool:
-    """Whether an enclosure is narrow enough that a move by an ulp is seen."""
-    return bool((e.radius <= RESOLVED * np.max(np.abs(e.mid), initial=0.0)).all())
-
-
-def _meet_nearby(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
-    """Where two meet, at what is still the truth or nearly."""
-    return np.asarray(known_to_meet(e, s) & _within(e, t, NEAR) & _within(s, t, NEAR))
-
-
-def _are_narrow(e: Enclosure, s: Enclosure, t: Enclosure) -> Mask:
-    """Where both are, with literals as balls; of a large phase or of many steps they meet anything."""
-    largest = np.max(np.abs(t.mid), initial=0.0)
-    return np.asarray(e.radius + s.radius <= (TINY * largest if largest else np.inf))
-
-
-def _are_near(found: Enclosure, true: Enclosure, agree: Mask) -> bool:
-    """Whether they differ by little beside the largest element, if any of these is not 0."""
-    apart = np.where(agree, 0.0, np.abs(found.mid - true.mid))
-    return not np.any(apart > FAINT * (np.max(np.abs(true.mid), initial=0.0) or np.inf))
-
-
-def _is_hull(true: Enclosure) -> Mask:
-    """Where the truth is a hull of several slopes, and not 0 to within what is tiny beside the others."""
-    return np.asarray(true.wide & ~(true.radius <= TINY * np.max(np.abs(true.mid), initial=0.0)))
-
-
-def _nearest(found: Enclosure, true: Enclosure) -> NDArray[np.float64]:
-    """The true value; where it is a hull, the one of its values that is nearest to what was found."""
-    reach = np.where(true.wide, true.radius, 0.0)
-    return np.clip(found.mid, true.mid - reach, true.mid + reach)
-
-
-def _within(balls: Enclosure, true: Enclosure, room: float) -> Mask:
-    """Where a ball is within so much of the truth, relative to it."""
-    if room == np.inf:
-        return np.ones(true.shape, bool)
-    size, width = np.abs(true.mid), true.radius
-    with np.errstate(all="ignore"):
-        beyond = _certainly_beyond(balls, true, room * (size + width))
-        reach = np.abs(balls.mid - true.mid) + balls.radius + width + 2.0**-50 * (size + np.abs(balls.mid))
-        found = np.asarray(reach <= room * (size - width) * (1 - 2.0**-50))
-    for at in map(tuple, np.argwhere(~(beyond | found))):
-        one, other = balls.ball(at), true.ball(at)
-        found[at] = bool(abs(one - other).upper() <= room * abs(other))
-    return found
-
-
-def _certainly_beyond(one: Enclosure, other: Enclosure, room: NDArray[np.float64]) -> Mask:
-    """Where two are certainly further apart than that, by doubles."""
-    m, n = one.mid, other.mid
-    slack = 2.0**-50 * (np.abs(m) + np.abs(n) + room)
-    with np.errstate(all="ignore"):
-        gap = np.abs((m - n) + (one.rest - other.rest))
-        return np.asarray(gap > room + (one.radius + other.radius) * (1 + 2.0**-50) + slack)
-
-
-def _apart(one: arb, other: arb) -> arb:
-    """How far two balls are apart at the least."""
-    return abs(one - other).lower() if one.is_finite() and other.is_finite() else arb("inf")
-
-
-def _is_same_infinity(one: arb, other: arb) -> bool:
-    """Whether both are certainly beyond float64, with the same sign."""
-    largest = float(np.finfo(np.float64).max)
-    return bool((one > largest and other > largest) or (one < -largest and other < -largest))
-
-
-def _each(measure: Callable[[arb], arb], balls: Array | arb) -> NDArray[np.float64]:
-    array = np.asarray(balls, object)  # arithmetic on an array of no axes gives its element
-    return np.array([float(measure(b)) for b in array.ravel().tolist()]).reshape(array.shape)
-
-
-def _data(side: Side) -> list[str]:
-    """The names of what is given and rounded."""
-    inputs = side.program.inputs
-    named = [name for i, name in side.data.items() if is_rounded(side.inputs[i], inputs[i].dtype)]
-    return [*named, *(["the arrays in the code"] if has_rounded(side.program, arrays_alone=True) else [])]
-
-
-def _movable(side: Side) -> tuple[Program, list[Callable[[int], Array]]]:
-    """The side's program with its data as inputs, and what gives each input for a seed."""
-    program, arrays = with_data_given(side.program)
-    own = [
-        mover(x, v.dtype) if i in side.data else lambda seed, x=x: x
-        for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
-    ]
-    return program, [*own, *(mover(array, dtype) for array, dtype in arrays)]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Array
-from harness.subject.target import ComplexName
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.words import kind_of, many
 from oracles.frameworks.framework import Gradient, Native, Subject

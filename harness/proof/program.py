@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from harness.proof.evidence import Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Resolution, enclosed, known_to_meet
+from harness.proof.materiality import Resolution, enclosed
+from harness.proof.nearness import known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest
 from harness.proof.subdifferential import Slopes, refutation

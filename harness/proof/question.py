@@ -14,7 +14,7 @@ from harness.proof.observe import Loaded
 from harness.subject.derivative import GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
-from oracles.exact.enclose.refine import Limits
+from oracles.exact.enclose.limits import Limits
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact_oracle import LIMITS

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import resolve
-from oracles.exact.enclose.refine import Enclosure
 from oracles.exact.program.balls import LOST, all_finite, exact, precision
 from oracles.exact.program.derive import contracted, jvp
 from oracles.exact.program.errors import Undecided, Unsupported

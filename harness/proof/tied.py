@@ -14,7 +14,7 @@ from harness.proof.evidence import distance
 from harness.proof.formula import SMALL
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from harness.proof.question import Question
 from harness.proof.subdifferential import Slopes
 from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import Enclosure, Limits, refine, slopes
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS, format_of

@@ -11,16 +11,18 @@ import numpy as np
 from harness.proof.evidence import Evidence
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Comparison, Side, enclosed
+from harness.proof.materiality import Comparison, enclosed
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
+from harness.proof.sides import Side
 from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outside
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate_quickly
-from oracles.exact.enclose.refine import Enclosure, refine
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording

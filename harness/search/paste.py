@@ -15,7 +15,8 @@ from harness.proof.question import Answer
 from harness.search.numbers import written
 from harness.search.point import Point, plain
 from harness.subject.derivative import Array
-from harness.subject.target import PARAMETERS, Target
+from harness.subject.names import PARAMETERS
+from harness.subject.target import Target
 from oracles.exact.program.trees import is_floating
 
 LIBRARIES = {"numpy": "np", "torch": "torch", "jax": "jnp"}

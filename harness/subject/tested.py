@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
-from harness.subject.target import Argument, ComplexName, Function, Target
+from harness.subject.complex_pairs import ComplexName
+from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function
+from harness.subject.target import Argument, Target
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording

@@ -8,7 +8,7 @@ import pytest
 from harness.cases import catalogue
 from harness.cases.case import InputMaker
 from oracles import Gradient, Oracle, Subject
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import ExactOracle, enclosed_gradient, enclosed_value
 from tests.oracles.drawn_anew import ELEMENTWISE, exact_gradient

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from harness.check import question_of
+from harness.asking import question_of
 from harness.proof.observe import observe
 from harness.proof.truth import pose
 from harness.subject.derivative import Derivative

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from harness.check import question_of
+from harness.asking import question_of
 from harness.proof.answer import answered
 from harness.proof.program import examine_derivative
 from harness.proof.question import Question

@@ -8,7 +8,7 @@ import pytest
 from flint import arb
 
 from harness.verdicts import Verdict
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.balls import filled
 from tests.sampling import WHOLE
 from tests.verdicts.kernels import DTYPES, KERNELS, SIZES, against, checked, supports

@@ -25,7 +25,8 @@ from flint import arb, ctx
 
 HERE = Path(__file__).parent
 SOURCE, TABLES = HERE / "core.c", HERE / "tables.py"
-INCLUDED = (HERE / "rough.h", HERE / "smooth.h")
+PARTS = "ball grow rough smooth instruction elementwise rows products"
+INCLUDED = tuple(HERE / f"{part}.h" for part in PARTS.split())
 LIBRARY = HERE / ("_core.dll" if os.name == "nt" else "_core.so")
 KEPT = HERE / "_core.tables.h"
 # Nothing that changes what a floating operation gives; no instruction set beyond the platform's least.
@@ -58,7 +59,7 @@ def leading(number: arb, bits: int) -> float:
 
 @cache
 def constants() -> str:
-    """What core.c includes: powers of two by 64ths, log(2)/64 in parts, inverse factorials."""
+    """What ball.h includes: powers of two by 64ths, log(2)/64 in parts, inverse factorials."""
     before, ctx.prec = ctx.prec, BITS
     try:
         step = arb(2).log() / 64

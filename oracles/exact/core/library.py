@@ -16,7 +16,7 @@ from oracles.exact.program.balls import KINKS
 _off = 0
 
 
-# What a run may say that gives the hull of all that may be, as core.c numbers it.
+# What a run may say that gives the hull of all that may be, as elementwise.h numbers it.
 SEVERAL = {2: "several elements may be the extreme one", 4: "neither of two numbers is certainly larger"}
 BUILD = "python -m oracles.exact.core.build"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.program.program import Array, Equation, Shape
 
-# As the enumeration of core.c, and the list of smooth.h.
+# As the enumeration of instruction.h, and the list of smooth.h.
 GAMMAS = "lgamma digamma trigamma tetragamma pentagamma hexagamma"
 SMOOTH = f"erf erfc expm1 log1p atan sinh asinh acosh atanh asin acos cbrt sin cos tan cosh {GAMMAS}"
 ROUGH_SMOOTH = f"tanh log erf erfc sin cos expm1 log1p atan {GAMMAS}"
@@ -27,7 +27,7 @@ CODES = {name: code for code, name in enumerate(NAMES)}
 FUNCTIONS = frozenset({"exp", "log", "sqrt", "tanh", *SMOOTH.split()})
 STEPS = frozenset({"floor", "ceil", "trunc", "round", "sign"})
 ROUGH = {code: CODES[f"rough_{name}"] for name, code in CODES.items() if f"rough_{name}" in CODES}
-HULL, AROUND = 1, 2  # how a step is taken, as core.c calls it
+HULL, AROUND = 1, 2  # how a step is taken, as elementwise.h calls it
 NOWHERE = -1
 OPEN = -(2**63)  # among booleans: rounding may turn this comparison
 
@@ -79,7 +79,7 @@ class Value:
 
 
 def instruction(node: Node) -> list[int]:
-    """As the struct of core.c, in 64-bit words."""
+    """As the struct of instruction.h, in 64-bit words."""
     words = [CODES[node.operation], node.size, node.columns, node.at, node.size]
     for operand, outer, inner in node.operands:
         words += [operand.at, operand.size, outer, inner]

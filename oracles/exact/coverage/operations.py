@@ -40,9 +40,9 @@ def scalar_functions() -> Operations:
 
 def numpy_operations() -> Operations:
     """NumPy's ufuncs, and the functions that have a rule."""
-    from oracles.exact.from_numpy.calls import SPECIAL
     from oracles.exact.from_numpy.rules import RULES
     from oracles.exact.from_numpy.rules.elementwise import PREDICATES, UFUNCS
+    from oracles.exact.from_numpy.special_cases import SPECIAL
 
     ufuncs = {f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)}
     return _against(ufuncs, {*UFUNCS, *PREDICATES, *RULES, *SPECIAL})
@@ -79,7 +79,7 @@ def torch_operations() -> Operations:
 def scipy_operations() -> Operations:
     """SciPy's special functions, functions in Python and distributions; without a rule, of its ufuncs."""
     from oracles.exact.from_numpy.libraries import LIBRARIES
-    from oracles.exact.from_numpy.libraries.standard import STANDARD
+    from oracles.exact.from_numpy.libraries.distributions import STANDARD
     from oracles.exact.from_numpy.rules.elementwise import SCIPY
 
     special = vars(import_module("scipy.special")) if find_spec("scipy") else {}

@@ -26,7 +26,7 @@ from oracles.exact.enclose.together import come_together
 from oracles.exact.program.balls import KINKS, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
-from oracles.exact.program.primitives.choices import signed_
+from oracles.exact.program.primitives.predicates import signed_
 from oracles.exact.program.program import Array, Program, Var
 
 DISTANCE_BITS = 300  # how close: 2^-300 and 2^-600, or that fraction of an element

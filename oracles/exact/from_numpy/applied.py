@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import holds_traced
 from oracles.exact.from_numpy.memory import array
+from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE
-from oracles.exact.from_numpy.tape import Tape, unsupported
+from oracles.exact.from_numpy.tape import Tape
 
 
 def apply_along_axis(

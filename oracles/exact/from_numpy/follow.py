@@ -11,7 +11,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from oracles.exact.from_numpy.array import METHODS
-from oracles.exact.from_numpy.proxy import Module, Substitutes
+from oracles.exact.from_numpy.stand_ins import Module
+from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.reach import names_in
 

@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import MAKE_INSIDE, METHODS, TracedArray, first_tape, holds_traced
-from oracles.exact.from_numpy.tape import Tape, unsupported
+from oracles.exact.from_numpy.array import METHODS, TracedArray
+from oracles.exact.from_numpy.nested import first_tape, holds_traced
+from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
+from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.reach import LARGE
 
 recording: ContextVar[Tape | None] = ContextVar("recording", default=None)  # that of this thread

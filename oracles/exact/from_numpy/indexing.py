@@ -14,15 +14,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib import stride_tricks
 
-from oracles.exact.from_numpy.array import (
-    TracedArray,
-    first_tape,
-    holds_traced,
-    lift,
-    together,
-    wrap,
-)
-from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, is_written, spread, unsupported, words
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.gather import spread
+from oracles.exact.from_numpy.making import lift, together, wrap
+from oracles.exact.from_numpy.nested import first_tape, holds_traced
+from oracles.exact.from_numpy.refusals import unsupported
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape, is_written, words
 from oracles.exact.program.complex import choose, each_part
 from oracles.exact.program.primitives import compare, select
 from oracles.exact.program.primitives.arrays import reshape, take

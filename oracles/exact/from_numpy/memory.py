@@ -12,21 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import (
-    MAKE_INSIDE,
-    MOVING,
-    TracedArray,
-    cast,
-    check_dtype,
-    first_tape,
-    holds_traced,
-    lift,
-    together,
-    values,
-)
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.dtypes import MOVING, check_dtype
 from oracles.exact.from_numpy.held import held, recorded
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, unsupported, words
+from oracles.exact.from_numpy.making import cast, lift, together
+from oracles.exact.from_numpy.nested import first_tape, holds_traced, values
+from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
+from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, words
 
 # Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.
 MOVES: dict[str, tuple[int, ...]] = {

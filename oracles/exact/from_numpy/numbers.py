@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray, cast, holds_traced
+from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.held import recording
+from oracles.exact.from_numpy.making import cast
 from oracles.exact.from_numpy.memory import array
-from oracles.exact.from_numpy.tape import Tape, unsupported
+from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.refusals import unsupported
+from oracles.exact.from_numpy.tape import Tape
 
 TYPES: tuple[type, ...] = (float, np.float16, np.float32, np.float64, np.int32, np.int64)
 

@@ -1,8 +1,8 @@
 """Records NumPy code, unchanged, by calling it with traced arrays.
 
 The dtype, shape and layout of every result are NumPy's own; the numbers are recorded. See `array.py`
-for the array, `proxy.py` for what the code sees as `np`, and `rules/` for the rules: to add an operation, add
-one entry to a table there.
+for the array, `proxy.py` for what the code sees as `np`, `ufuncs.py` and `calls.py` for how a call is
+answered, and `rules/` for the rules: to add an operation, add one entry to a table there.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.calls import call_function, call_ufunc
+from oracles.exact.from_numpy.calls import call_function
+from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.indexing import FlatIterator, get, put
+from oracles.exact.from_numpy.making import cast
 from oracles.exact.from_numpy.memory import array
-from oracles.exact.from_numpy.proxy import substituted, without_chance
+from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.tape import Answers, Tape
+from oracles.exact.from_numpy.ufuncs import call_ufunc
 from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import FLOATS, Array
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 from oracles.exact.program.words import kind_of
 
-ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array)
+ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array, cast)
 
 
 def record(

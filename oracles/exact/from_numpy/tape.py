@@ -8,35 +8,28 @@ is read as the pieces, wherever they were computed. Token 0 is an exact zero, UN
 
 from __future__ import annotations
 
-import functools
-import linecache
-import os
-import sys
-import sysconfig
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from types import FrameType, FunctionType
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flint
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.exact.from_numpy.gather import gather
+from oracles.exact.from_numpy.refusals import unsupported
+from oracles.exact.from_numpy.user_code import line, place
 from oracles.exact.program.complex import REAL, Complex, vars_of
 from oracles.exact.program.complex import constant as complex_constant
-from oracles.exact.program.errors import Opaque, Undecided, Unsupported
-from oracles.exact.program.primitives import compare
-from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
-from oracles.exact.program.program import FLOATS, Array, Line, Var
-from oracles.exact.program.reach import NOT_USER, OURS
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arrays import concatenate, reshape
+from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recorder
 
 Tokens = NDArray[np.int64]
 ZERO, UNWRITTEN = 0, -1
 FEW = 256
 words = str.split  # names with blanks between them
-
-_STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 
 
 class Answers(NamedTuple):
@@ -48,6 +41,7 @@ class Answers(NamedTuple):
     put: Callable[..., Any]
     flat: Callable[..., Any]
     array: Callable[..., Any]
+    cast: Callable[..., Any]
 
 
 class Tape:
@@ -219,167 +213,3 @@ def _ends(tokens: Tokens) -> tuple[int, int]:
     if tokens.size <= 1:
         return (int(tokens.item()),) * 2 if tokens.size else (ZERO, ZERO)
     return int(np.minimum.reduce(tokens, axis=None)), int(np.maximum.reduce(tokens, axis=None))
-
-
-def gather(x: Var, places: Tokens) -> Var:
-    """The elements of x at these places in C order (-1: a zero), by the plainest primitive that does it."""
-    whole = _in_order(x, places)
-    if whole and places.shape == x.shape:
-        return x
-    definition = x.builder.definitions.get(x)
-    if definition and definition.primitive.edge and definition.primitive.comparison and places.min() >= 0:
-        # A mask stays a comparison when it is moved, so that its edges are still known to be kinks.
-        a, b = definition.operands
-        return compare(definition.primitive.name, gather(a, places), gather(b, places))
-    if whole:
-        return reshape(x, places.shape)
-    view = _as_view(x, places)
-    return take(x, places) if view is None else view
-
-
-def _in_order(x: Var, places: Tokens) -> bool:
-    if places.size != x.size:
-        return False
-    flat = places.ravel()
-    return flat.size == 0 or (flat[0] == 0 and bool((flat == np.arange(flat.size)).all()))
-
-
-def spread(x: Var, shape: tuple[int, ...]) -> Var:
-    """x broadcast; a comparison stays one."""
-    return gather(x, np.broadcast_to(np.arange(x.size).reshape(x.shape), shape))
-
-
-def _as_view(x: Var, places: Tokens) -> Var | None:
-    """All of x, once, with its axes permuted and repeated along further axes; None if it is not that."""
-    first = int(places.flat[0])
-    corner = (0,) * places.ndim
-    steps = [
-        int(places[(*corner[:a], 1, *corner[a + 1 :])]) - first if n > 1 else 0
-        for a, n in enumerate(places.shape)
-    ]
-    moving = sorted((a for a, step in enumerate(steps) if step), key=lambda a: -steps[a])
-    expected = 1
-    for a in reversed(moving):
-        if steps[a] != expected:
-            return None
-        expected *= places.shape[a]
-    if first != 0 or expected != x.size:
-        return None
-    ramps = np.ix_(*(np.arange(n) * step for n, step in zip(places.shape, steps, strict=True)))
-    if not np.array_equal(places, np.broadcast_to(sum(ramps, np.zeros((), np.int64)), places.shape)):
-        return None
-    whole = reshape(x, [places.shape[a] for a in moving])
-    whole = permute(whole, [moving.index(a) for a in sorted(moving)])
-    whole = reshape(whole, [n if step else 1 for n, step in zip(places.shape, steps, strict=True)])
-    return x.builder.broadcast(whole, places.shape)
-
-
-# -- messages ---------------------------------------------------------------------------------------------
-
-
-def unsupported(message: str) -> Unsupported:
-    """The error, with the place in the user's code."""
-    return Unsupported(f"{message}; at {place()}", line=line())
-
-
-def opaque(message: str) -> Opaque:
-    """The same of what a plain function could stand for."""
-    return Opaque(f"{message}; at {place()}", line=line())
-
-
-def line() -> Line:
-    """The line of the user's code that is running."""
-    frame, _ = _users()
-    return Line(frame.f_code.co_filename, frame.f_lineno)
-
-
-def place() -> str:
-    """The line of the user's code that is running, and the library function that it called, if any."""
-    frame, called = _users()
-    file = os.path.abspath(frame.f_code.co_filename)
-    line = linecache.getline(file, frame.f_lineno).strip()
-    library = f" (in {called.f_globals.get('__name__')}.{called.f_code.co_name})" if called else ""
-    return f"{file}:{frame.f_lineno}: {line}{library}"
-
-
-def library_function() -> str | None:
-    """What users call the function of NumPy's, SciPy's or Python's that their code called; None if none."""
-    _, called = _users()
-    module = "" if called is None else str(called.f_globals.get("__name__"))
-    if called is None or module.partition(".")[0] not in NOT_USER:
-        return None
-    code = called.f_code
-    held = [called.f_locals.get(name) for name in code.co_freevars]
-    decorated = [f for f in held if isinstance(f, FunctionType)] if "<locals>" in code.co_qualname else []
-    if code.co_varnames[:1] in (("self",), ("cls",)) and not decorated:
-        first = called.f_locals.get(code.co_varnames[0])
-        owner = first if isinstance(first, type) else type(first)
-        called_as = "" if code.co_name in ("__init__", "__new__", "__call__") else f".{code.co_name}"
-        named = _public(str(owner.__module__), "", first, owner)
-        return f"{named or module}{called_as}"
-    for function in decorated:
-        if named := _public(str(function.__module__), function.__name__):
-            return named
-    first_name, dot, rest = code.co_qualname.partition(".")
-    return f"{_public(module, first_name) or f'{module}.{first_name}'}{dot}{rest}"
-
-
-def _public(module: str, name: str, *objects: Any) -> str:
-    """The shortest path to what has this name, or is one of these objects; empty if none leads there."""
-    parts = module.split(".")
-    for path in (".".join(parts[:n]) for n in range(1, len(parts) + 1)):
-        for own, value in list(vars(sys.modules[path]).items()) if path in sys.modules else ():
-            if own == name or any(value is one for one in objects):
-                return f"{path}.{own}"
-    return ""
-
-
-def _users() -> tuple[FrameType, FrameType | None]:
-    """The user's frame that is running, and that of the library function that it called, if any.
-
-    It is the innermost that is not installed; where all is installed, the innermost but NumPy's and Python's.
-    """
-    called, installed, last = None, None, None
-    for frame in _recorded():
-        file, last = frame.f_code.co_filename, frame
-        if not _is_installed(file):
-            return frame, called
-        called = frame
-        name = str(frame.f_globals.get("__name__"))
-        if installed is None and file.startswith(_INSTALLED) and not name.startswith("numpy"):
-            installed = frame
-    found = installed or last
-    assert found is not None, "what is recorded has a frame"
-    return found, None
-
-
-def _recorded() -> Iterator[FrameType]:
-    """The frames of the code that is recorded, from the innermost: those between ours.
-
-    Where they are NumPy's alone, whose code is followed, those that called it come after them.
-    """
-    frame: FrameType | None = sys._getframe(1)
-    only_numpy = True
-    while only_numpy and frame is not None:
-        while frame is not None and _lies_in_ours(frame.f_code.co_filename):
-            frame = frame.f_back
-        while frame is not None and not _lies_in_ours(frame.f_code.co_filename):
-            only_numpy = only_numpy and str(frame.f_globals.get("__name__")).startswith("numpy")
-            yield frame
-            frame = frame.f_back
-
-
-@functools.cache
-def _lies_in_ours(file: str) -> bool:
-    return file.startswith(OURS)
-
-
-@functools.cache
-def _is_installed(file: str) -> bool:
-    return file.startswith((_STANDARD, _INSTALLED))
-
-
-@functools.cache
-def name_of(dtype: np.dtype[Any]) -> str:
-    """The dtype's name, which NumPy puts together anew whenever it is asked."""
-    return dtype.name

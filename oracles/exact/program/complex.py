@@ -16,7 +16,7 @@ import numpy as np
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, reduce_sum
-from oracles.exact.program.primitives.choices import edged
+from oracles.exact.program.primitives.edges import edged
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Array, Builder, Operand, Shape, Var
 

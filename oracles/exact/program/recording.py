@@ -14,7 +14,8 @@ from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import edged, edged_, select_
+from oracles.exact.program.primitives.choices import select_
+from oracles.exact.program.primitives.edges import edged, edged_
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of

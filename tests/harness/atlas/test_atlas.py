@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import harness
-from harness import check
+from harness import answers
 from harness.atlas import measure
 from harness.atlas.compare import compared
 from harness.atlas.guard import ending_after
@@ -143,13 +143,13 @@ def test_a_function_of_an_array_is_asked_at_boundary_values(monkeypatch):
 
 
 def test_no_point_is_judged_twice(monkeypatch):
-    judged, own = [], check._at
+    judged, own = [], answers._at
 
     def watched(question, tested, arrays, name):
         judged.append((len(question.derivative.steps), name))
         return own(question, tested, arrays, name)
 
-    monkeypatch.setattr(check, "_at", watched)
+    monkeypatch.setattr(answers, "_at", watched)
     x = jnp.asarray([0.5, 1.5, 3.0], "float32")
     made = rows_of(monkeypatch, "jax", lambda x: [jnp.cumsum(x)], x, work=0.4)
     assert len(judged) == len(set(judged))

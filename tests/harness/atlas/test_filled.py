@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from harness.asking import question_of
 from harness.atlas.filled import Filled, Size, asked_filled
-from harness.check import question_of
 from harness.subject.derivative import GRADIENT
 from harness.subject.target import target_of
 from harness.subject.tested import under_test

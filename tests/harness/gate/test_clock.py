@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from harness import check, check_gradient
+from harness import answers, check_gradient
 from harness.gate import clock
 from harness.gate.clock import Clock
 from harness.runs.timing import Ratio, quick
@@ -37,7 +37,7 @@ def asked(monkeypatch):
             return waiting.pop(0)
 
         monkeypatch.setattr(clock, "quick", look)
-        monkeypatch.setattr(check, "timer", Clock(expecting(*expected).values()))
+        monkeypatch.setattr(answers, "timer", Clock(expecting(*expected).values()))
         return [check_gradient(product, (x, X), vjp=back, probes=False).time_ratio for _ in range(times)]
 
     ask.limits = limits

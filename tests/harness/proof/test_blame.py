@@ -19,7 +19,7 @@ from harness.subject.target import target_of
 from harness.subject.tested import under_test
 from harness.verdicts import Verdict
 from oracles.frameworks.calls import as_it_is
-from oracles.frameworks.jax_calls import _is_librarys
+from oracles.frameworks.jax_ownership import is_librarys
 from oracles.frameworks.torch_calls import duplicate
 from tests.harness.proof.torch_functions import pulled
 
@@ -111,7 +111,7 @@ def test_a_kernel_that_a_backward_calls_is_its_librarys():
 def test_a_function_that_jax_traces_in_parts_is_its():
     def of(function):
         (*_, last) = jax.make_jaxpr(function)(JX).eqns
-        return _is_librarys(last)
+        return is_librarys(last)
 
     assert of(jax.scipy.special.expi)
     assert of(lambda x: jnp.piecewise(x, [x < 0], [jnp.tanh, jnp.sin]))

@@ -13,7 +13,7 @@ from harness.proof.formula import SPEC, SURROGATE, compare
 from harness.proof.question import Question
 from harness.proof.truth import true_gradient
 from harness.verdicts import Verdict
-from oracles.exact.enclose.refine import Limits
+from oracles.exact.enclose.limits import Limits
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.proof.evidence import Evidence, budget, distance, meets
 from harness.proof.judge import judge
 from harness.verdicts import Verdict
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.balls import exact, filled, precision
 from oracles.exact.program.formats import FORMATS, format_of
 

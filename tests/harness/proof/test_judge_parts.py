@@ -11,7 +11,7 @@ from harness.proof import judge
 from harness.proof.evidence import Evidence
 from harness.verdicts import Verdict
 from oracles.exact.core.pairs import Pairs, of_numbers
-from oracles.exact.enclose.refine import Enclosure
+from oracles.exact.enclose.enclosure import Enclosure
 
 SHAPE = (7, 9)
 

@@ -16,7 +16,7 @@ from harness.proof.question import Question, ValueRule
 from harness.proof.truth import pose
 from harness.proof.value import value_parts
 from harness.verdicts import Verdict
-from oracles.exact.enclose.refine import Derived, slopes
+from oracles.exact.enclose.slopes import Derived, slopes
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.frameworks.framework import Gradient, framework

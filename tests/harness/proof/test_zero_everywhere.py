@@ -35,7 +35,7 @@ def normalised(x):
 @pytest.fixture
 def asked(monkeypatch):
     """What was asked of Arb: the bits of each evaluation, and the runs nearby."""
-    found, evaluate, by_arb = [], refine.evaluate, attainable._by_arb
+    found, evaluate, by_arb = [], refine.evaluate, attainable.by_arb
 
     def evaluated(program, inputs, bits, *rest):
         found.append(bits)
@@ -46,7 +46,7 @@ def asked(monkeypatch):
         return by_arb(*given)
 
     monkeypatch.setattr(refine, "evaluate", evaluated)
-    monkeypatch.setattr(attainable, "_by_arb", nearby)
+    monkeypatch.setattr(attainable, "by_arb", nearby)
     return found
 
 

@@ -16,6 +16,8 @@ from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
     choices,
+    comparisons,
+    edges,
     holomorphic,
     least_squares,
     linear_algebra,
@@ -90,13 +92,11 @@ SAMPLES: dict[str, Sample] = {
     "broadcast": Sample(lambda x, y: x * y, (X, Y[:, :1])),
     "convert": Sample(lambda x: arithmetic.convert(x, "float32"), (X,)),
     "select": Sample(lambda x, y: choices.select(x.builder.constant(MASK), x, y), (X, Y)),
-    "select <": Sample(lambda x, y: choices.select(choices.compare("lt", x, y), x * x, y), (X, Y)),
+    "select <": Sample(lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y), (X, Y)),
     "select < both": Sample(
-        lambda x, y: choices.select(choices.compare("lt", x, y), x * x, y * y * y), (X, Y)
+        lambda x, y: choices.select(comparisons.compare("lt", x, y), x * x, y * y * y), (X, Y)
     ),
-    "edged": Sample(
-        lambda x: choices.edged(x * x, arrays.reduce_sum(x, (0, 1)), [fn.absolute(x - 9.0)]), (X,)
-    ),
+    "edged": Sample(lambda x: edges.edged(x * x, arrays.reduce_sum(x, (0, 1)), [fn.absolute(x - 9.0)]), (X,)),
     "blend": Sample(lambda a, b, x, y: choices.blend(a, b, x, y, x), (X, Y, X, Y)),
     "maximum": Sample(fn.maximum, (X, Y)),
     "minimum": Sample(fn.minimum, (X, Y)),

@@ -14,16 +14,20 @@ from oracles.exact.core import library
 from oracles.exact.core.blocks import Block
 from oracles.exact.core.layout import How
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.refine import Enclosure, Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.primitives import arrays, orders, taylor
-from oracles.exact.rounding import attainable as module
-from oracles.exact.rounding.attainable import Changes, Nearby, attainable
+from oracles.exact.rounding import nearby
+from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.changes import Changes
+from oracles.exact.rounding.nearby import Nearby
 from tests.oracles.exact.programs import turning
 from tests.oracles.exact.test_rounding import DTYPES, build
 
@@ -119,7 +123,7 @@ def test_many_elements_have_four_perturbations_at_first(monkeypatch, size, fully
     seen = []
     x = np.zeros(size, np.float32)
     truth = Enclosure(zeros(x.shape), 64)
-    monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args) or [truth.balls])
+    monkeypatch.setattr(nearby, "evaluate", lambda *args: seen.append(args) or [truth.balls])
     with library.without():
         attainable(vjp(build(lambda x: x * 3.0, x), [0]), [x, x], [0], [truth], fully=fully)
     assert len(seen) == wanted
@@ -279,7 +283,7 @@ def test_what_no_bits_tell_is_not_asked_for_with_more_at_each_point(monkeypatch)
     x, ct = array([1.0, 0.5], "float64"), array([1.0, 1.0], "float64")
     program = vjp(build(lambda x: taylor.scalar("log", 1.0 - x * x + 1e-17) * x, x), [0])
     truth = [Enclosure(b, BITS) for b in evaluate(program, [x, ct], BITS)]
-    monkeypatch.setattr(module, "evaluate", lambda *args: seen.append(args[2]) or evaluate(*args))
+    monkeypatch.setattr(nearby, "evaluate", lambda *args: seen.append(args[2]) or evaluate(*args))
     with library.without():
         attainable(program, [x, ct], [0], truth)
     assert sum(bits > BITS for bits in seen) <= 5

@@ -104,7 +104,8 @@ def test_an_input_that_does_not_matter_has_an_exactly_zero_gradient():
 
 
 def test_the_branch_that_is_not_taken_does_not_poison_the_gradient():
-    from oracles.exact.program.primitives.choices import compare, select
+    from oracles.exact.program.primitives.choices import select
+    from oracles.exact.program.primitives.comparisons import compare
     from oracles.exact.program.primitives.taylor import scalar
 
     def safe_root(x):

@@ -13,10 +13,17 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.primitives import arithmetic, arrays, choices, linear_algebra, reductions
+from oracles.exact.program.primitives import (
+    arithmetic,
+    arrays,
+    choices,
+    comparisons,
+    linear_algebra,
+    reductions,
+)
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program, Var
-from oracles.exact.rounding import attainable
+from oracles.exact.rounding import nearby
 from tests.oracles.exact.programs import SAMPLES, build
 
 X, Y, Z = (np.random.default_rng(k).normal(size=(3, 4)) for k in range(3))
@@ -25,7 +32,7 @@ Formula = Callable[[Var, Var, Var], tuple[Var, Var]]
 
 
 def _select(x: Var, y: Var, z: Var, name: str) -> Var:
-    return choices.select(choices.compare(name, x, y), z, x * z)
+    return choices.select(comparisons.compare(name, x, y), z, x * z)
 
 
 def _slope(function: str, x: Var, order: int = 1, *more: Var) -> Var:
@@ -71,16 +78,16 @@ SAME: dict[str, Formula] = {
         _slope("exp", x, 0) * y,
     ),
     "abs": lambda x, y, z: (
-        x.builder.elementwise("abs", x), choices.select(choices.compare("lt", x, 0.0), -x, x)
+        x.builder.elementwise("abs", x), choices.select(comparisons.compare("lt", x, 0.0), -x, x)
     ),
     "extremes": lambda x, y, z: (
         x.builder.elementwise("maximum", x, y) + x.builder.elementwise("minimum", x, y), x + y
     ),
     "maximum": lambda x, y, z: (
-        x.builder.elementwise("maximum", x, y), choices.select(choices.compare("lt", x, y), y, x)
+        x.builder.elementwise("maximum", x, y), choices.select(comparisons.compare("lt", x, y), y, x)
     ),
     "select": lambda x, y, z: (_select(x, y, z, "lt") + _select(x, y, z, "ge"), z + x * z),
-    "gt": lambda x, y, z: (_select(x, y, z, "gt"), choices.select(choices.compare("lt", y, x), z, x * z)),
+    "gt": lambda x, y, z: (_select(x, y, z, "gt"), choices.select(comparisons.compare("lt", y, x), z, x * z)),
     "le": lambda x, y, z: (_select(x, y, z, "le") + _select(x, y, z, "gt"), z + x * z),
     "blend": lambda x, y, z: (choices.blend(x, y, z, None, x), z - choices.blend(x, y, None, z, x)),
     "reduce_sum": lambda x, y, z: (arrays.reduce_sum(x, (0,)), sum(_rows(x)[1:], _rows(x)[0])),
@@ -153,7 +160,7 @@ def test_a_bias_before_batch_norm_needs_no_more_bits(monkeypatch):
     def never(*_, **__):
         raise AssertionError("ball by ball")
 
-    for module in (refine, attainable):
+    for module in (refine, nearby):
         monkeypatch.setattr(module, "evaluate", never)
     torch.manual_seed(0)
     result = check_gradient(layer, (torch.randn(2, 2, 4, 4), torch.randn(3, 2, 2, 2), torch.randn(3)))

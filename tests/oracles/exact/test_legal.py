@@ -9,11 +9,13 @@ from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.legal import are_legal
-from oracles.exact.enclose.refine import Limits, slopes
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import contracted, jvp, vjp
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import compare, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.taylor import scalar
@@ -146,7 +148,7 @@ def test_a_at_kinks_is_that_of_arb(name):
 
 
 def test_a_at_kinks_is_the_fast_core_s(monkeypatch):
-    monkeypatch.delattr("oracles.exact.rounding.attainable._by_arb")
+    monkeypatch.delattr("oracles.exact.rounding.attainable.by_arb")
     program = build(relu, (X,))
     truth, _ = slopes(program, vjp, [X], [np.ones(X.shape)], [0], 128, Limits(), quickly=True)
     (found,), _ = attainable(vjp(program, [0]), [X, np.ones(X.shape)], [0], truth)

@@ -12,7 +12,7 @@ from oracles.exact.program.balls import filled
 from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
-    choices,
+    comparisons,
     linear_algebra,
     reductions,
     taylor,
@@ -121,7 +121,7 @@ def test_an_element_taken_three_times_is_not_a_row():
 
 def counts(x):
     s = x * 1.1
-    equal = arithmetic.convert(choices.compare("eq", s, arrays_like(top(s), s)), "bfloat16")
+    equal = arithmetic.convert(comparisons.compare("eq", s, arrays_like(top(s), s)), "bfloat16")
     return equal, arrays.reduce_sum(equal, (1,))
 
 
@@ -144,7 +144,9 @@ def test_candidates_for_the_largest_are_those_that_rounding_may_make_it():
 
 def test_exact_ties_are_all_the_largest():
     x = np.array([[2.0, 1.0, 2.0]], np.float32)
-    equal = run(lambda x: arithmetic.convert(choices.compare("eq", arrays_like(top(x), x), x), "float32"), x)
+    equal = run(
+        lambda x: arithmetic.convert(comparisons.compare("eq", arrays_like(top(x), x), x), "float32"), x
+    )
     assert [float(b) for b in equal.balls[0][0]] == [1, 0, 1]
     assert all(b.is_exact() for b in equal.balls[0][0])
 

@@ -10,8 +10,7 @@ from scipy.stats import norm
 from harness import check_gradient
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
-from oracles.exact.from_numpy.libraries.distributions import NAMES, OUTSIDE, PLACED
-from oracles.exact.from_numpy.libraries.standard import STANDARD
+from oracles.exact.from_numpy.libraries.distributions import NAMES, OUTSIDE, PLACED, STANDARD
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound

@@ -13,7 +13,7 @@ from oracles.exact.program.balls import TIES
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.functions import scalar
 from oracles.exact.program.primitives import convert, select
-from oracles.exact.program.primitives.choices import compare
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.recording import Recorder
 
 X = np.array([0.5, -1.25, 0.75])

@@ -10,10 +10,12 @@ from flint import arb
 from harness.exact import exact_gradient
 from oracles.exact.core import library
 from oracles.exact.enclose import refine as refining
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import is_isolated
-from oracles.exact.enclose.refine import Enclosure, Limits, refine
-from oracles.exact.enclose.refine import slopes as derived
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.slopes import slopes as derived
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import exact
 from oracles.exact.program.derive import jvp, vjp
@@ -21,7 +23,8 @@ from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import orders, sorting
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import index, reduce_sum
-from oracles.exact.program.primitives.choices import compare, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sorting import sort
 from oracles.exact.program.primitives.taylor import scalar
@@ -441,5 +444,5 @@ def test_of_a_zero_nothing_tells_how_many_bits_show_it(monkeypatch):
 
 def test_what_is_large_is_not_evaluated_with_its_derivative(monkeypatch):
     x = np.ones(5)
-    monkeypatch.setattr("oracles.exact.enclose.refine.TOGETHER", 4)
+    monkeypatch.setattr("oracles.exact.enclose.slopes.TOGETHER", 4)
     assert derived(build(lambda v: v * v, (x,)), vjp, [x], [np.ones(5)], [0], 128, Limits()).values is None

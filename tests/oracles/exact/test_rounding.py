@@ -20,6 +20,7 @@ from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
     choices,
+    comparisons,
     linear_algebra,
     orders,
     taylor,
@@ -368,7 +369,7 @@ def test_an_integer_is_cast_exactly_up_to_the_digits(dtype, number):
 def test_a_comparison_that_rounding_may_turn_leads_to_both_sides(dtype):
     """1 + u/2 > 1 is true, and rounded it is false."""
     x, small = (np.array(v).astype(DTYPES[dtype]) for v in (1.0, FORMATS[dtype].unit / 2))
-    found = ball(lambda x, s: choices.select(choices.compare("gt", x + s, x), x * 2.0, x * 3.0), x, small)
+    found = ball(lambda x, s: choices.select(comparisons.compare("gt", x + s, x), x * 2.0, x * 3.0), x, small)
     assert x + small == x
     assert arb(2) in found
     assert arb(3) in found
@@ -377,7 +378,7 @@ def test_a_comparison_that_rounding_may_turn_leads_to_both_sides(dtype):
 
 def test_a_comparison_that_is_certain_leads_to_one_side():
     x = np.array([1.0, 2.0], np.float32)
-    found = run(lambda x: choices.select(choices.compare("gt", x + 0.5, 2.0), x, -x), x)
+    found = run(lambda x: choices.select(comparisons.compare("gt", x + 0.5, 2.0), x, -x), x)
     assert [float(b) for b in found.balls[0]] == [-1.0, 2.0]
     assert all(b.is_exact() for b in found.balls[0])
 
@@ -385,7 +386,7 @@ def test_a_comparison_that_is_certain_leads_to_one_side():
 def test_a_branch_that_rounding_may_take_has_no_bound_and_says_why():
     builder = Builder()
     x = builder.input((), "float32")
-    builder.guards.append((choices.compare("gt", x + 2.0**-25, 1.0), np.array(True)))
+    builder.guards.append((comparisons.compare("gt", x + 2.0**-25, 1.0), np.array(True)))
     program = builder.program([x])
     found = bound(program, [np.array(1.0, np.float32)], ROUNDING_MODELS["numpy"])
     assert found.problem == "rounding may turn a comparison"
@@ -418,7 +419,7 @@ def test_a_position_that_rounding_decides_has_no_bound():
     x = np.array([1.0, 2.0], np.float32)
 
     def chosen(x):
-        above = arithmetic.convert(choices.compare("gt", x[0] + 2.0**-25, 1.0), "int64")
+        above = arithmetic.convert(comparisons.compare("gt", x[0] + 2.0**-25, 1.0), "int64")
         return arrays.take(x, above)
 
     assert run(chosen, x).problem == "rounding decides what take works on"
@@ -486,7 +487,7 @@ def test_a_flushed_operand_of_any_operation_is_inside(dtype, data):
     assert_inside(difference, ball(lambda x, y: x - y, x, y, model=JAX))
 
     def positive(x):
-        return choices.select(choices.compare("gt", x, 0.0), 1.0, x * 0.0)
+        return choices.select(comparisons.compare("gt", x, 0.0), 1.0, x * 0.0)
 
     assert_inside(float(flushed(x) > 0), ball(positive, x, model=JAX))
 

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from harness.cases import catalogue
 from oracles import TorchOracle
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp

@@ -8,7 +8,7 @@ import pytest
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as f
 from oracles.exact.program.derive import vjp
-from oracles.exact.program.primitives import arrays, choices, orders, sorting
+from oracles.exact.program.primitives import arrays, choices, comparisons, orders, sorting
 from tests.oracles.exact.test_rounding import build
 
 BEYOND = np.array([-3.0, 5.0, 0.3])  # of a clip to [-2, 4]
@@ -19,13 +19,13 @@ def clipped(x):
 
 
 def by_comparisons(x):
-    low = choices.select(choices.compare("lt", x, -2.0), -2.0, x)
-    return choices.select(choices.compare("le", low, 4.0), low, 4.0)
+    low = choices.select(comparisons.compare("lt", x, -2.0), -2.0, x)
+    return choices.select(comparisons.compare("le", low, 4.0), low, 4.0)
 
 
 def by_logic(x):
     outside = x.builder.elementwise(
-        "or", choices.compare("lt", x, -2.0), choices.compare("gt", x, 4.0), dtype="bool"
+        "or", comparisons.compare("lt", x, -2.0), comparisons.compare("gt", x, 4.0), dtype="bool"
     )
     return choices.select(outside, 1.0, x)
 
@@ -69,7 +69,7 @@ MOVING = {
     "between the bounds": (clipped, [3.0]),
     "its sum with what moves": (lambda x: clipped(x) + x * 2.0, [-3.0]),
     "a number that is left at once": (
-        lambda x: choices.select(choices.compare("eq", x, 3.0), 2.0, x), [3.0],
+        lambda x: choices.select(comparisons.compare("eq", x, 3.0), 2.0, x), [3.0],
     ),
     "in another order": (lambda x: sorting.sort(clipped(x), 0), [3.0, -3.0]),
     "added up": (lambda x: orders.cumsum(clipped(x), 0), [-3.0, 3.0]),

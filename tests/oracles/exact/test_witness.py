@@ -11,7 +11,7 @@ from flint import arb
 from oracles.exact.enclose import witness
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.witness import jumps, sides_with_rule
-from oracles.exact.program.primitives import choices, detach, orders, sorting, taylor
+from oracles.exact.program.primitives import choices, comparisons, detach, orders, sorting, taylor
 from oracles.exact.program.program import PRIMITIVES, Builder
 from tests.oracles.exact.test_rounding import build
 
@@ -24,7 +24,7 @@ def bisected(x):
     low, high = x * 0.0 - 2.0, x * 0.0 + 2.0
     for _ in range(40):
         middle = (low + high) * 0.5
-        below = choices.compare("lt", middle * middle * middle + middle, x)
+        below = comparisons.compare("lt", middle * middle * middle + middle, x)
         low, high = choices.select(below, middle, low), choices.select(below, high, middle)
     return (low + high) * 0.5
 
@@ -41,7 +41,7 @@ def rounded(x):
 
 def folded(x):
     """Smooth but for a jump far away."""
-    return choices.select(choices.compare("lt", x, 9.0), x * x * x, -x)
+    return choices.select(comparisons.compare("lt", x, 9.0), x * x * x, -x)
 
 
 def straight_through(x):
@@ -51,8 +51,8 @@ def straight_through(x):
 
 def clipped(x):
     """x, but not below 0.36 and not above 0.38, by comparisons."""
-    below = choices.select(choices.compare("lt", x, 0.38), x, 0.38)
-    return choices.select(choices.compare("gt", below, 0.36), below, 0.36)
+    below = choices.select(comparisons.compare("lt", x, 0.38), x, 0.38)
+    return choices.select(comparisons.compare("gt", below, 0.36), below, 0.36)
 
 
 def stairs(x):
@@ -101,7 +101,7 @@ def test_stairs_that_are_small_and_flat_from_afar_are_found():
     """Fake quantisation of [-2^-30, 2^-30] in steps of 2^-60: beyond it, thirty halvings have the slope 0."""
 
     def quantised(x):
-        inside = choices.compare("lt", x * x, 2.0**-60)
+        inside = comparisons.compare("lt", x * x, 2.0**-60)
         scaled = choices.select(inside, x * 2.0**60, 0.0)
         return x.builder.emit(PRIMITIVES["round"], (scaled,), x.shape, x.dtype) * 2.0**-60
 
@@ -137,7 +137,7 @@ def test_a_rule_within_the_height_of_the_stairs_is_not_accused():
 def test_a_rule_near_a_forward_without_stairs_is_accused():
     true = 3 * arb(X[0]) ** 2
     assert said(folded, true * (1 + arb(2) ** -50), true, near=True) == ""
-    line = build(lambda x: choices.select(choices.compare("lt", x, 9.0), 3.0 * x, -x), X)
+    line = build(lambda x: choices.select(comparisons.compare("lt", x, 9.0), 3.0 * x, -x), X)
     assert sides_with_rule(line, [X], [CT], 0, (0,), 3 * (1 + arb(2) ** -50), arb(3), 20.0, near=True) == ""
 
 
@@ -157,7 +157,7 @@ def test_running_out_of_work_decides_nothing_and_says_so():
 def test_steps_that_leave_the_domain_are_passed_over():
     def root(x):
         y = taylor.scalar("sqrt", x)
-        return choices.select(choices.compare("lt", y, 9.0), y, -y)
+        return choices.select(comparisons.compare("lt", y, 9.0), y, -y)
 
     true = 0.5 / math.sqrt(X[0])
     assert "the forward itself" in said(root, true, 2 * true)

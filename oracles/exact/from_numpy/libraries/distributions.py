@@ -1,4 +1,4 @@
-"""scipy.stats' distributions as the recorded code sees them: of recorded numbers what `standard` says."""
+"""scipy.stats' distributions as the recorded code sees them: of recorded numbers what STANDARD says."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray, first_tape, holds_traced, lift, values, wrap
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.libraries.bounded import BOUNDED
+from oracles.exact.from_numpy.libraries.discrete import DISCRETE
 from oracles.exact.from_numpy.libraries.multivariate import normal_logpdf
-from oracles.exact.from_numpy.libraries.standard import FLOAT, STANDARD, Rule, Standard
-from oracles.exact.from_numpy.tape import Tape, opaque
+from oracles.exact.from_numpy.libraries.standard import FLOAT, Rule, Standard
+from oracles.exact.from_numpy.libraries.unbounded import UNBOUNDED
+from oracles.exact.from_numpy.making import lift, wrap
+from oracles.exact.from_numpy.nested import first_tape, holds_traced, values
+from oracles.exact.from_numpy.refusals import opaque
+from oracles.exact.from_numpy.tape import Tape
 
+STANDARD: dict[str, Standard] = UNBOUNDED | BOUNDED | DISCRETE
 # What stands below the support, and above it.
 OUTSIDE = {
     "pdf": (0.0, 0.0),

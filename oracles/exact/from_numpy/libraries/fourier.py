@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.refusals import unsupported
 
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
 

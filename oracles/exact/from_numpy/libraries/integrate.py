@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import as_array
+from oracles.exact.from_numpy.making import as_array
 
 
 def _at(x: Any, axis: int, where: Any) -> Any:

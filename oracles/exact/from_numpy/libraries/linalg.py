@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray, as_array, wrap
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.making import as_array, wrap
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex, as_complex
 from oracles.exact.program.eigen_general import eig, of_eig

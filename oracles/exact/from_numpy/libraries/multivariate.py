@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import first_tape, holds_traced, lift
 from oracles.exact.from_numpy.libraries.standard import FLOAT, of_kernel, recorded_pi
-from oracles.exact.from_numpy.tape import Tape, opaque
+from oracles.exact.from_numpy.making import lift
+from oracles.exact.from_numpy.nested import first_tape, holds_traced
+from oracles.exact.from_numpy.refusals import opaque
+from oracles.exact.from_numpy.tape import Tape
 
 
 def normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:

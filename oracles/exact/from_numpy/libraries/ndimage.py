@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from oracles.exact.from_numpy.array import as_array
 from oracles.exact.from_numpy.libraries.standard import of_kernel
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.making import as_array
+from oracles.exact.from_numpy.refusals import unsupported
 
 # What stands outside of the image, by np.pad's names.
 MODES = {

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import as_python, swap
+from oracles.exact.from_numpy.array import as_python
+from oracles.exact.from_numpy.nested import swap
 
 
 def _special(name: str) -> Callable[..., Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from oracles.exact.from_numpy.array import holds_traced, values
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.nested import holds_traced, values
+from oracles.exact.from_numpy.refusals import unsupported
 
 
 def _scipy() -> Any:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import first_tape, holds_traced, instead, lift, values, wrap
-from oracles.exact.from_numpy.tape import opaque
+from oracles.exact.from_numpy.making import lift, wrap
+from oracles.exact.from_numpy.nested import first_tape, holds_traced, values
+from oracles.exact.from_numpy.refusals import instead, opaque
 from oracles.exact.program.complex import each_part
 from oracles.exact.program.primitives.arrays import permute, reshape, scatter_add
 from oracles.exact.program.program import Var

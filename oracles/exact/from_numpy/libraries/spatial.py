@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import holds_traced
-from oracles.exact.from_numpy.tape import unsupported
+from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.refusals import unsupported
 
 
 def _points(x: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import as_array, values
+from oracles.exact.from_numpy.making import as_array
+from oracles.exact.from_numpy.nested import values
 
 
 def _near(x: Any, y: Any, decimal: int) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules import linalg, order, reductions
 from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, kept
-from oracles.exact.from_numpy.tape import unsupported, words
+from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program import eigen_hermitian, fourier

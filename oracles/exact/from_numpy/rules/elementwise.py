@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.gather import spread
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules.linalg import matmul, vecdot
 from oracles.exact.from_numpy.rules.reductions import flags, logaddexp_of_all
 from oracles.exact.from_numpy.rules.special import SPECIAL
-from oracles.exact.from_numpy.tape import spread, unsupported, words
+from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
 from oracles.exact.program.primitives.arithmetic import convert_

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, floating, kept, pair
-from oracles.exact.from_numpy.tape import unsupported
 from oracles.exact.program import functions as fn
 from oracles.exact.program.factorizations import qr
 from oracles.exact.program.primitives import compare, scalar

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, axes_of, every, floating, kept, pair
-from oracles.exact.from_numpy.tape import unsupported, words
+from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, sorting
 from oracles.exact.program.primitives.arrays import (

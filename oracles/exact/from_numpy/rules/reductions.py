@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.tape import spread, words
+from oracles.exact.from_numpy.gather import spread
+from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as red

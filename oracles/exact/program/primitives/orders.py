@@ -27,7 +27,8 @@ from oracles.exact.program.primitives.arrays import (
     take,
     without,
 )
-from oracles.exact.program.primitives.choices import compare, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.primitives.taylor import taylor

@@ -13,7 +13,9 @@ from flint import arb
 from oracles.exact.program.balls import OPEN, as_balls, each, settled
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.primitives.arrays import broadcast_, concatenate_, permute_, reshape_, take_
-from oracles.exact.program.primitives.choices import and_, is_infinite, is_nan, not_, or_, select_, xor
+from oracles.exact.program.primitives.choices import select_
+from oracles.exact.program.primitives.logic import and_, not_, or_, xor
+from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.primitives.reductions import reduce_and, reduce_or
 from oracles.exact.program.program import Array, Equation, Var
 

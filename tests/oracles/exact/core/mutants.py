@@ -13,7 +13,7 @@ from oracles.exact.core.build import FLAGS, INCLUDED, SOURCE, build
 
 
 class Mutant(NamedTuple):
-    """A fault: an expression of core.c, and what stands in its place; and which trial must see it."""
+    """A fault: an expression of the core, and what stands in its place; and which trial must see it."""
 
     seen_by: str
     right: str
@@ -209,7 +209,7 @@ def compiled() -> Iterator[ctypes.CDLL]:
     for part in INCLUDED:
         text = text.replace(f'#include "{part.name}"', part.read_text(encoding="ascii"))
     for number, (name, mutant) in enumerate(MUTANTS.items(), 1):
-        assert text.count(mutant.right) == 1, f"{name}: core.c does not say once {mutant.right}"
+        assert text.count(mutant.right) == 1, f"{name}: the core does not say once {mutant.right}"
         chosen = f"(mutant == {number} ? {mutant.wrong} : {mutant.right})"
         text = text.replace(mutant.right, chosen)
     with tempfile.TemporaryDirectory() as folder:

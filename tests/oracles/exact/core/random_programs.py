@@ -18,8 +18,11 @@ from oracles.exact.program.primitives import (
     arithmetic,
     arrays,
     choices,
+    comparisons,
+    edges,
     linear_algebra,
     orders,
+    predicates,
     reductions,
     sorting,
 )
@@ -142,7 +145,7 @@ def _elementwise(name: str, count: int, **params: Any) -> Operation:
 
 def _compared(w: Writer) -> Var:
     x = w.some()
-    return choices.compare(w.pick(("lt", "le", "gt", "ge", "eq", "ne")), x, w.some(x.shape))
+    return comparisons.compare(w.pick(("lt", "le", "gt", "ge", "eq", "ne")), x, w.some(x.shape))
 
 
 def _logic(w: Writer) -> Var:
@@ -275,11 +278,11 @@ def _stepped(w: Writer) -> Var:
 
 def _edged(w: Writer) -> Var:
     x = w.some()
-    return choices.edged(x * x, arrays.reduce_sum(x, range(x.ndim)), [fn.absolute(x)])
+    return edges.edged(x * x, arrays.reduce_sum(x, range(x.ndim)), [fn.absolute(x)])
 
 
 def _infinite(w: Writer) -> Var:
-    x, kind = w.some(), w.pick((choices.is_infinite, choices.is_nan))
+    x, kind = w.some(), w.pick((predicates.is_infinite, predicates.is_nan))
     return choices.select(w.builder.emit(kind, (x,), x.shape, "bool"), x * x, x)
 
 

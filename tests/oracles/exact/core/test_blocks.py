@@ -18,7 +18,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import ROUNDING_MODELS, RoundingModel
-from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders, reductions
+from oracles.exact.program.primitives import arrays, choices, comparisons, linear_algebra, orders, reductions
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
@@ -196,7 +196,7 @@ def _soft(x):
 def _largest(x):
     rows = scalar("exp", x)
     top = reductions.reduce_max(rows, (1,), keepdims=True)
-    return choices.select(choices.compare("eq", rows, top), rows, -rows)
+    return choices.select(comparisons.compare("eq", rows, top), rows, -rows)
 
 
 @pytest.mark.parametrize("f", [_soft, _largest])

@@ -8,13 +8,15 @@ import pytest
 
 from oracles.exact.core import library
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.formats import ROUNDING_MODELS
 from oracles.exact.program.primitives import arrays
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import compare, select
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_max
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Var

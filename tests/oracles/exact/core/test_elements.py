@@ -18,17 +18,20 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import planned
 from oracles.exact.core.rules import rule
+from oracles.exact.enclose import by_core
 from oracles.exact.enclose import refine as refining
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import KINKS, filled
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.primitives import arrays, choices, linear_algebra, orders
+from oracles.exact.program.primitives import arrays, choices, comparisons, linear_algebra, orders
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.program import Builder, Program
 from oracles.exact.rounding import attainable as attaining
+from oracles.exact.rounding import nearby
 from oracles.exact.rounding.attainable import attainable
 from tests.oracles.exact.core.agreement import random_programs
 from tests.oracles.exact.programs import SAMPLES, build
@@ -99,7 +102,7 @@ def attention(request) -> tuple[Program, list]:
 @pytest.fixture
 def not_as_a_whole(monkeypatch):
     """No program is evaluated as a whole by Arb."""
-    for module in (refining, attaining):
+    for module in (refining, attaining, nearby):
         monkeypatch.setattr(module, "evaluate", lambda *_: pytest.fail("as a whole"))
 
 
@@ -176,10 +179,10 @@ def test_what_many_elements_want_of_rows_is_counted_before_it_is_written_down(fu
     assert found is None or found.cost < 2**24
 
 
-@pytest.mark.parametrize("cheap", [0, refining.CHEAP])
+@pytest.mark.parametrize("cheap", [0, by_core.CHEAP])
 def test_an_element_far_below_the_largest_is_known_in_its_own_digits_where_that_is_cheap(cheap, monkeypatch):
     """1 + tanh(-30) is 1e-26, of which a hundred bits of 1 tell five digits: few of its own, enough of 2."""
-    monkeypatch.setattr(refining, "CHEAP", cheap)
+    monkeypatch.setattr(by_core, "CHEAP", cheap)
     builder = Builder()
     x = builder.input((2,), "float64")
     program, given = builder.program([scalar("tanh", x) + 1.0]), [np.array([-30.0, 3.0])]
@@ -204,7 +207,7 @@ def test_what_no_bits_decide_is_not_given():
 def test_a_comparison_that_is_not_certain_gives_nothing():
     builder = Builder()
     x = builder.input((2,), "float64")
-    above = choices.compare("gt", scalar("sin", x * 3.0), scalar("sin", x + x + x))
+    above = comparisons.compare("gt", scalar("sin", x * 3.0), scalar("sin", x + x + x))
     plan = Plan(builder.program([choices.select(above, x, -x)]), rule)
     with pytest.raises(Undecided, match="cannot compare"):
         plan.elements([np.ones(2, bool)], 1e6).at([np.array([0.1, 0.2])], 128)

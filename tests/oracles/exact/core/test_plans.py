@@ -17,13 +17,25 @@ from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import structure
 from oracles.exact.core.rules import RULES, rule
 from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
-from oracles.exact.enclose.refine import Limits, refine
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program import functions as fn
 from oracles.exact.program.balls import KINKS, filled, precision
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Turned
 from oracles.exact.program.formats import RoundingModel
-from oracles.exact.program.primitives import arithmetic, arrays, choices, linear_algebra, orders, reductions
+from oracles.exact.program.primitives import (
+    arithmetic,
+    arrays,
+    choices,
+    comparisons,
+    edges,
+    linear_algebra,
+    orders,
+    predicates,
+    reductions,
+    steps,
+)
 from oracles.exact.program.primitives.arithmetic import convert
 from oracles.exact.program.primitives.taylor import scalar, taylor
 from oracles.exact.program.program import Builder, Program
@@ -94,11 +106,11 @@ def _zero(x):
 
 
 UNDECIDED = {
-    "a comparison": lambda x: choices.select(choices.compare("lt", _zero(x), 0.0), x, -x),
-    "an equality": lambda x: choices.select(choices.compare("eq", _zero(x), 0.0), x, -x),
+    "a comparison": lambda x: choices.select(comparisons.compare("lt", _zero(x), 0.0), x, -x),
+    "an equality": lambda x: choices.select(comparisons.compare("eq", _zero(x), 0.0), x, -x),
     "a step": lambda x: orders.take_along(x, orders.argsort(_zero(x), 0), 0),
     "a kink of a detour": lambda x: (
-        fn.absolute(x) * x.builder.emit(choices.floor, (_zero(x),), x.shape, x.dtype)
+        fn.absolute(x) * x.builder.emit(steps.floor, (_zero(x),), x.shape, x.dtype)
     ),
 }
 
@@ -144,8 +156,10 @@ def test_whether_a_computed_number_is_the_larger_of_two_is_decided(extreme, is_i
     def f(x):
         y = scalar("exp", x)
         top = extreme(2.0, y) if turned else extreme(y, 2.0)
-        equal = choices.compare("eq", top, y) if turned else choices.compare("eq", y, top)
-        return choices.select(equal, y, 0.0 * y), choices.select(choices.compare("ne", y, top), 1.0, 0.0 * y)
+        equal = comparisons.compare("eq", top, y) if turned else comparisons.compare("eq", y, top)
+        return choices.select(equal, y, 0.0 * y), choices.select(
+            comparisons.compare("ne", y, top), 1.0, 0.0 * y
+        )
 
     builder = Builder()
     x = np.array([0.5, 0.75, -1.0])
@@ -160,7 +174,7 @@ def _peaks(x):
     """Which elements equal the largest of their row: of computed numbers, as in the gradient of a maximum."""
     rows = scalar("exp", x)
     top = reductions.reduce_max(rows, (1,), keepdims=True)
-    return choices.select(choices.compare("eq", rows, arrays.reshape(top, (2, 1))), rows, -rows)
+    return choices.select(comparisons.compare("eq", rows, arrays.reshape(top, (2, 1))), rows, -rows)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +191,7 @@ def test_a_computed_number_is_the_largest_of_its_row_where_no_other_may_be(third
 def test_known_numbers_may_be_the_largest_together():
     def f(x):
         top = reductions.reduce_min(x, (0,), keepdims=True)
-        return choices.select(choices.compare("ne", top, x), x * 0.0, x)
+        return choices.select(comparisons.compare("ne", top, x), x * 0.0, x)
 
     (found,) = run(f, np.array([[1.0, 2.0], [1.0, 3.0], [4.0, 2.5]]))
     assert found.h.tolist() == [[1, 2], [1, 0], [0, 0]]
@@ -186,7 +200,7 @@ def test_known_numbers_may_be_the_largest_together():
 def test_a_guard_that_does_not_hold_is_told():
     builder = Builder()
     x = builder.input((3,), "float64")
-    builder.guards.append((choices.compare("lt", x, 0.0), np.array([False, True, True])))
+    builder.guards.append((comparisons.compare("lt", x, 0.0), np.array([False, True, True])))
     program = builder.program([x * x])
     plan, elsewhere = Plan(program, rule), [np.array([1.0, -1.0, 2.0])]
     assert plan.run([np.array([1.0, -1.0, -2.0])]) is not None
@@ -209,7 +223,7 @@ def test_a_guard_that_does_not_hold_is_told():
 @pytest.mark.parametrize("number", [0, 2, -(2**53), 2**61 + 1])
 @pytest.mark.parametrize("name", ["lt", "le", "gt", "ge", "eq", "ne"])
 def test_a_number_is_compared_with_a_whole_one_without_arb(name, number):
-    program = written(lambda x: choices.select(choices.compare(name, x, number), x * x, x), (3,))
+    program = written(lambda x: choices.select(comparisons.compare(name, x, number), x * x, x), (3,))
     (constant,) = (e for e in program.equations if e.primitive.name == "constant")
     assert constant.params["value"].dtype.kind in "iu"
     plan, points = Plan(program, rule), np.nextafter(float(number), [-np.inf, float(number), np.inf])
@@ -245,12 +259,12 @@ def test_what_is_infinite_is_so_itself_and_of_what_is_not_known_nothing_is_said(
         given = plan.run([Pairs(np.array([h]), np.zeros(1), np.array([r]))])
         return given and bool(given[0].h[0])
 
-    assert found(choices.is_infinite) is infinite
-    assert found(choices.is_nan) is (None if infinite is None else False)
+    assert found(predicates.is_infinite) is infinite
+    assert found(predicates.is_nan) is (None if infinite is None else False)
 
 
 def test_an_edge_is_arb_s_and_beyond_it_nothing_moves():
-    program = written(lambda x: choices.edged(x, arrays.reduce_sum(x, (0,)), [fn.absolute(x)]), (2,))
+    program = written(lambda x: edges.edged(x, arrays.reduce_sum(x, (0,)), [fn.absolute(x)]), (2,))
     plan = Plan(vjp(program, [0]), rule)
     assert not any(n.operation == "detour" for n in plan.nodes)
     for at, known in (([1.0, -2.0], True), ([1.0, 0.0], False), ([1e-300, 5e-324], True)):
@@ -338,7 +352,7 @@ def test_several_runs_at_once_give_what_each_gives_alone(name):
 
 
 def test_several_runs_give_nothing_where_one_has_no_result_and_say_where_there_is_a_kink():
-    plan = Plan(written(lambda x: x.builder.emit(choices.floor, (x,), x.shape, x.dtype), (2,)), rule)
+    plan = Plan(written(lambda x: x.builder.emit(steps.floor, (x,), x.shape, x.dtype), (2,)), rule)
     rows, low = np.array([[0.5, 1.5], [0.5, 2.0]]), np.zeros((2, 2))
     assert plan.blocks[0].around([rows[0]], {0: (rows, low)}, 2)[0].h.tolist() == [[0, 1], [0, 2]]
     assert plan.blocks[0].around([rows[0]], {0: (rows, np.array([[0, 0], [0, -1e-20]]))}, 2) is None
@@ -354,7 +368,7 @@ def test_several_runs_give_nothing_where_one_has_no_result_and_say_where_there_i
 def test_several_runs_give_nothing_where_one_takes_another_branch():
     builder = Builder()
     x = builder.input((3,), "float64")
-    builder.guards.append((choices.compare("gt", x, x * 0.0), np.array([True, True, True])))
+    builder.guards.append((comparisons.compare("gt", x, x * 0.0), np.array([True, True, True])))
     plan, given = Plan(builder.program([x * x]), rule), np.array([1.0, 2.0, 3.0])
     nothing = np.zeros((2, 3))
     assert plan.blocks[0].around([given], {0: (np.stack([given, given]), nothing)}, 2) is not None

@@ -1,0 +1,87 @@
+"""Which arguments are differentiated: those that `argnums` names, or all that can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.program.complex import REAL
+from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import dtype_of, is_floating
+from oracles.exact.program.words import many
+
+
+def is_moving(leaf: Any) -> bool:
+    """Whether a leaf is an array that can be differentiated: of real or of complex floating numbers."""
+    return is_floating(leaf) or dtype_of(leaf).startswith("complex")
+
+
+def chosen_arguments(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[int] | None) -> list[int]:
+    """The differentiated arguments: those with floating arrays; Python numbers only if nothing else is.
+
+    Raises:
+        ValueError: There is none, or `argnums` names something else.
+    """
+    floating = [k for k, own in enumerate(leaves) if any(map(is_moving, own))]
+    numbers = [k for k, own in enumerate(leaves) if any(type(leaf) is float for leaf in own)]
+    known = ", ".join([*sorted(FLOATS), *REAL])
+    strange = {k: told for k, own in enumerate(leaves) for leaf in own if (told := _unjudged(leaf))}
+    if not floating and not numbers:
+        if strange:
+            ((place, (dtype, near)), *_) = strange.items()
+            raise ValueError(
+                "no argument holds floating numbers, of a dtype that can be judged: "
+                f'argument {place} has {dtype}; allowed are {known}; pass x.astype("{near}")'
+            )
+        kinds = ", ".join(dtype_or_type(x) for own in leaves for x in own) or "none"
+        raise ValueError(
+            f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
+            f"allowed are {known}"
+        )
+    if argnums is None:
+        for place, (dtype, near) in strange.items():
+            raise ValueError(
+                f"argument {place} has dtype {dtype}, which cannot be judged; allowed are {known}; pass "
+                f'x.astype("{near}"), or name the arguments to differentiate with argnums='
+            )
+        return floating or numbers
+    one = isinstance(argnums, int | np.integer)
+    if not one and not isinstance(argnums, list | tuple | range | np.ndarray):
+        raise ValueError(f"argnums is {argnums!r}; name arguments by their numbers, from 0")
+    asked = [argnums] if one else list(argnums)  # type: ignore[arg-type]
+    if not asked:
+        raise ValueError("argnums is empty; name at least one argument, or leave it out")
+    allowed = ", ".join(map(str, sorted({*floating, *numbers})))
+    chosen = []
+    for k in asked:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            raise ValueError(f"argnums has {k!r}; name arguments by their numbers, from 0")
+        at = int(k) + len(leaves) if k < 0 else int(k)
+        if at not in floating and at not in numbers:
+            raise ValueError(f"argnums has {k}{_what(leaves, at)}; the floating arguments are {allowed}")
+        if at in chosen:
+            raise ValueError(f"argnums has {k} twice; name each argument once")
+        chosen.append(at)
+    return chosen
+
+
+def _unjudged(leaf: Any) -> tuple[str, str] | None:
+    """The dtype of NumPy's floating numbers that are wide, or in the other byte order, and which to take."""
+    if not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype.kind not in "fc" or is_moving(leaf):
+        return None
+    near = leaf.dtype.newbyteorder("=").name
+    return str(leaf.dtype), near if near in {*FLOATS, *REAL} else "float64"
+
+
+def _what(leaves: Sequence[Sequence[Any]], k: int) -> str:
+    if not isinstance(k, int) or not 0 <= k < len(leaves):
+        return f", and the function got {many(len(leaves), 'argument')}"
+    kinds = set(map(dtype_or_type, leaves[k]))
+    return f", which holds {', '.join(sorted(kinds)) or 'nothing'}"
+
+
+def dtype_or_type(leaf: Any) -> str:
+    """The dtype of an array, or the type of what is none, as messages say it."""
+    return str(leaf.dtype).removeprefix("torch.") if hasattr(leaf, "dtype") else type(leaf).__name__

@@ -1,0 +1,100 @@
+"""What has no numbers, or others than it seems, and is refused: what it is, and what to pass instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.subject.argnums import is_moving
+from harness.subject.derivative import Array
+from harness.subject.names import place_of
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import is_floating
+from oracles.frameworks.framework import Framework
+
+# Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
+ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
+
+
+def refuse_strange(leaves: Sequence[Any], where: str = "an argument is") -> None:
+    """What stands for numbers while something else is traced has none; a nested tensor has no one shape.
+
+    Raises:
+        ValueError: One of these stands for numbers.
+        Unsupported: One is nested.
+    """
+    for leaf in leaves:
+        if getattr(leaf, "is_nested", False) is True:
+            raise Unsupported("a nested tensor: not yet; pass its parts, or a padded tensor")
+        kind = type(leaf)
+        home = f"{kind.__module__}.{kind.__name__}"
+        if home.startswith("jax") and "Tracer" in kind.__name__:
+            raise ValueError(
+                f"{where} JAX's {kind.__name__}, which has no numbers: call this outside of jit, grad "
+                "and vmap"
+            )
+        fake = home == "torch._subclasses.fake_tensor.FakeTensor"
+        if fake or getattr(leaf, "is_meta", False) is True:
+            what = "a fake tensor" if fake else "a tensor on the device meta"
+            raise ValueError(f"{where} {what}, which has a shape and no numbers; a check needs real ones")
+
+
+def refuse_subclasses(leaves: Sequence[Any]) -> None:
+    """A user's class of tensors may compute anything; torch's own parameters and buffers do not.
+
+    Raises:
+        Unsupported: One of these is of such a class.
+    """
+    torch: Any = sys.modules.get("torch")
+    for leaf in leaves if torch else ():
+        kind = type(leaf)
+        if isinstance(leaf, torch.Tensor) and kind not in {torch.Tensor, torch.nn.Parameter, torch.nn.Buffer}:
+            raise Unsupported(
+                f"an argument is a {kind.__module__}.{kind.__name__}, a subclass of torch.Tensor: not yet; "
+                "pass x.as_subclass(torch.Tensor)"
+            )
+
+
+def refuse_other_arrays(leaves: Sequence[Any]) -> None:
+    """What is like an array and may compute otherwise would be judged as if it were a plain one.
+
+    Raises:
+        ValueError: One of these is such an array.
+    """
+    for leaf in leaves:
+        kind = type(leaf)
+        subclass = isinstance(leaf, np.ndarray) and kind not in {np.ndarray, np.memmap}
+        foreign = is_moving(leaf) and kind.__module__.partition(".")[0] not in ARRAYS
+        if subclass or (foreign and not hasattr(leaf, "__torch_function__")):
+            raise ValueError(
+                f"an argument is a {kind.__module__.partition('.')[0]} {kind.__name__}, whose operations may "
+                "be others than an array's; pass np.asarray(x), and convert inside the function if it must be"
+            )
+
+
+def refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
+    """What no exact arithmetic has as an input.
+
+    Raises:
+        Unsupported: An array holds NaN, or one that is differentiated an infinite number.
+    """
+    for name, array in zip(names, arrays, strict=True):
+        if array.dtype.name in FLOATS and not (finite := np.isfinite(array)).all():
+            at = tuple(int(i) for i in np.argwhere(~finite)[0])
+            number = float(array[at])
+            mask = "" if np.isnan(number) else "; leave a mask out of argnums="
+            raise Unsupported(
+                f"{place_of(name, at)} is {number}; only finite numbers have a derivative{mask}"
+            )
+
+
+def is_mask(own: Framework, leaf: Any) -> bool:
+    """Whether a real array holds infinite numbers, and none that is NaN."""
+    if not is_floating(leaf):
+        return False
+    numbers = own.on_host(leaf)
+    return bool(np.isinf(numbers).any() and not np.isnan(numbers).any())

@@ -1,0 +1,101 @@
+"""Derivatives, enclosed: at isolated points and at leaps they are those of the sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import Poles, Work, evaluate, known_quickly
+from oracles.exact.enclose.kinks import is_isolated
+from oracles.exact.enclose.leaps import leaping
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
+from oracles.exact.program.derive import jvp
+from oracles.exact.program.errors import Undecided
+from oracles.exact.program.program import Array, Program
+
+TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
+
+
+class Derived(NamedTuple):
+    """A derivative, enclosed.
+
+    Attributes:
+        parts: Its parts.
+        values: The results of the function, where they came out with it.
+    """
+
+    parts: list[Enclosure]
+    values: list[Enclosure] | None
+
+
+def slopes(
+    function: Program,
+    derive: Callable[..., Program],
+    values: Sequence[Array],
+    directions: Sequence[Array],
+    wrt: Sequence[int],
+    bits: int,
+    limits: Limits,
+    quickly: bool = False,
+) -> Derived:
+    """A derivative of a function, enclosed, and of one that is not large its results, too.
+
+    Args:
+        function: The program that is differentiated.
+        derive: Makes that of its derivative, whose inputs are those of the function, then the directions:
+            `jvp` or `vjp`.
+        values, directions: The numbers of both.
+        wrt: Which inputs of the function are differentiated.
+        bits, limits, quickly: As for `refine`.
+
+    Raises:
+        Undecided: As `refine`; or the function jumps at this point alone, or has no value. Where its sides
+            are apart, the enclosures say so (`leaps`).
+    """
+    isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
+    forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
+    program, beside = derive(function, wrt, together), len(function.outputs) if together else 0
+    found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly, beside)
+    count = len(program.outputs) - beside
+    parts, results = found[:count], found[count:] or None
+    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=bits if beside else 0)
+    work = Work(limits.seconds)
+    if reached and not results and not _has_a_value(function, values, reached, limits, work):
+        # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
+        raise Undecided("the function has no value here (0 / 0, say), so no slope either")
+    leaps = leaping(function, values, directions, wrt, work, forward)
+    if leaps:
+        parts = [replace(e, leaps=own) for e, own in zip(parts, leaps, strict=True)]
+    return Derived(parts, results)
+
+
+def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: Limits, work: Work) -> bool:
+    """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
+    now = 2 * bits
+    try:
+        if work.pays_plan(function) and known_quickly(function, values) is not None:
+            return True
+        while True:  # a slope may be told by fewer digits than its function, as that of logit(sigmoid(x))
+            poles = Poles(limits.bits)
+            if _are_numbers(evaluate(function, values, now, work, poles)):
+                return True
+            if poles.are_all or 2 * now > limits.bits or not work.affords(function, 2 * now):
+                return False
+            now *= 2
+    except Undecided:  # on which side of a tie it lies says nothing of whether it is a number
+        return True
+
+
+def _are_numbers(results: Sequence[Array]) -> bool:
+    arrays = [r for r in results if r.dtype == object]
+    return all(b.is_finite() or b.is_exact() for r in arrays for b in r.ravel().tolist())
+
+
+def _asks_for_equality(function: Program) -> bool:
+    """Whether floating numbers are asked to be equal anywhere."""
+    asked = ((e.primitive.comparison, e.operands) for e in function.equations)
+    # A number equals itself wherever it is: so libraries look for NaN.
+    return any(c and c.larger is None and x[0].is_float and x[0] is not x[1] for c, x in asked)

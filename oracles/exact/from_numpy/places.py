@@ -1,0 +1,148 @@
+"""The variables that the recorded code reaches: where substitutes are put, and what is put back."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from oracles.exact.from_numpy.libraries.distributions import distribution
+from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
+from oracles.exact.from_numpy.stand_ins import CACHE
+from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, built_in, names_in
+from oracles.exact.program.trees import Derived
+
+NUMBERS = {kind.__name__ for kind in TYPES if kind is not float}
+
+
+class Place(NamedTuple):
+    """A variable: an entry of a namespace, dictionary or list, the cell of a closure, or an attribute."""
+
+    where: Any
+    name: Any
+
+    def read(self) -> Any:
+        """What it holds, None if it is gone."""
+        if isinstance(self.where, dict):
+            return dict.get(self.where, self.name)
+        if isinstance(self.where, list):
+            return list.__getitem__(self.where, self.name) if self.name < list.__len__(self.where) else None
+        if isinstance(self.where, type):
+            return vars(self.where).get(self.name)
+        return attribute(self.where, self.name)
+
+    def write(self, value: Any) -> None:
+        """Let it hold something else."""
+        if isinstance(self.where, dict | list):
+            self.where[self.name] = value
+        elif isinstance(self.where, functools.partial):  # they have no other way in
+            own = {"func": self.where.func, "args": self.where.args} | {self.name: value}
+            state = own["func"], own["args"], self.where.keywords, vars(self.where) or None
+            cast("Any", self.where).__setstate__(state)
+        elif isinstance(self.where, type):
+            setattr(self.where, self.name, value)
+        else:  # also where it is frozen
+            object.__setattr__(self.where, self.name, value)
+
+
+class Builtin(NamedTuple):
+    """A name of Python's in a module that does not give it another meaning."""
+
+    where: dict[str, Any]
+    name: str
+
+    def read(self) -> Any:
+        """What it means there."""
+        return self.where.get(self.name, getattr(builtins, self.name))
+
+    def write(self, value: Any) -> None:
+        """Let it mean something else there, or what it means to Python."""
+        if value is getattr(builtins, self.name):
+            del self.where[self.name]
+        else:
+            self.where[self.name] = value
+
+
+class Search(Reach):
+    """Each variable that the code reaches, and what was in it."""
+
+    # Written in Python over NumPy: its code is followed as the user's.
+    FOLLOWED = (
+        "numpy.polynomial",
+        "scipy.optimize._optimize",
+        "scipy._lib._array_api",
+        "scipy._lib.array_api_compat",
+    )
+
+    def is_user(self, module: Any) -> bool:
+        """Whether a module's code is followed."""
+        return super().is_user(module) or str(module).startswith(self.FOLLOWED)
+
+    def __init__(self) -> None:
+        self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
+        self.tells_numbers_apart = False  # whether code may ask if a type *is* one of NumPy's numbers
+
+    def places(self, roots: list[Any]) -> Iterator[Place | Builtin]:
+        """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
+        seen, calling = set[int](), list[types.FunctionType]()
+        for item in self.items(roots):
+            kind = type(item)  # isinstance asks the object, which may have no answer
+            if issubclass(kind, list | dict) and id(item) not in seen:
+                base = built_in(item)
+                if (count := base.__len__(item)) <= LARGE:
+                    seen.add(id(item))
+                    self._before.append((item, base.copy(item)))
+                    names = dict.keys(item) if base is dict else range(count)
+                    yield from (Place(item, name) for name in names)
+            if issubclass(kind, type) and self.is_user(item.__module__):
+                yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
+            if kind is types.FunctionType and self.is_user(item.__globals__.get("__name__")):
+                named = names_in(item.__code__)
+                if "float" in named:
+                    calling.append(item)
+                if not NUMBERS.isdisjoint(named) and tells_types_apart(item.__code__):
+                    self.tells_numbers_apart = True
+                yield Place(item, "__defaults__")
+                yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
+            if issubclass(kind, functools.partial):
+                yield from (Place(item, name) for name in ("func", "args"))
+            if issubclass(kind, Derived):
+                yield from (Place(vars(item), name) for name in attributes(item) or ())
+            yield from (Place(item, name) for name in self.slots(item))
+            for namespace in self.namespaces(item):
+                if isinstance(namespace, types.CellType):
+                    yield Place(namespace, "cell_contents")
+                elif id(namespace) not in seen:
+                    seen.add(id(namespace))
+                    self._before.append((namespace, namespace.copy()))
+                    yield from (Place(namespace, name) for name in list(namespace))
+        exactly = {id(f.__globals__) for f in calling if tells_types_apart(f.__code__)}
+        modules = {id(f.__globals__): f.__globals__ for f in calling if "float" not in f.__globals__}
+        yield from (Builtin(own, "float") for key, own in modules.items() if key not in exactly)
+
+    def _inside(self, item: Any) -> list[Any]:
+        """What an object leads to."""
+        return [item.pyfunc] if type(item) is np.vectorize else super()._inside(item)
+
+    def forget(self, traced: Callable[[Any], bool]) -> None:
+        """Put back, in what was found, each entry that has come to hold something traced."""
+        for found, before in self._before:
+            if isinstance(found, list):
+                if traced(found):
+                    found[:] = before
+                continue
+            for name in [n for n, now in dict.items(found) if now is not before.get(n) and traced(now)]:
+                if name in before:
+                    found[name] = before[name]
+                else:
+                    del found[name]
+
+
+def _is_held(value: Any) -> bool:
+    """Whether a class holds it as it is: a function may be a method there."""
+    kinds = (np.ndarray, tuple, types.ModuleType, np.ufunc, type(np.r_), type(np.c_), CACHE)
+    return type(value) in kinds or distribution(value) is not None

@@ -1,0 +1,232 @@
+"""How a call of a ufunc, or of one of its methods, on traced arrays is answered."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.array import ARITHMETIC, TracedArray
+from oracles.exact.from_numpy.dtypes import MOVING, check_dtype, in_dtype, name_of
+from oracles.exact.from_numpy.indexing import decided
+from oracles.exact.from_numpy.making import lift, wrap
+from oracles.exact.from_numpy.memory import array, asarray, blank, without_lists
+from oracles.exact.from_numpy.nested import any_moving, first_tape, holds_traced, values
+from oracles.exact.from_numpy.refusals import MAKE_INSIDE, no_rule, opaque, unsupported
+from oracles.exact.from_numpy.results import apply, store
+from oracles.exact.from_numpy.rules.complex import COMPLEX_UFUNCS
+from oracles.exact.from_numpy.rules.elementwise import (
+    FOLDS,
+    PREDICATES,
+    REDUCTIONS,
+    RUNNING,
+    SCIPY,
+    UFUNCS,
+    Rule,
+)
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape
+from oracles.exact.program.complex import Complex, each_part
+from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives.arrays import scatter_add
+from oracles.exact.program.program import Var
+from oracles.exact.program.registered import definition_of
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """ufunc(*inputs) or ufunc.method(*inputs), some of which are traced."""
+    if ufunc in ARITHMETIC.values() and method == "__call__" and not kwargs:
+        found = _of_numbers(ufunc, inputs)
+        if found is not None:
+            return found
+    name = ufunc.__name__
+    own = definition_of("numpy", ufunc) if _rule(ufunc) is None and name not in PREDICATES else None
+    if own is not None and method == "__call__":
+        return own(*inputs, **kwargs)
+    if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
+        if name.endswith(" (vectorized)"):
+            raise opaque(f"np.frompyfunc of {name.split()[0]} has no rule: write np.vectorize instead")
+        raise no_rule(f"the compiled function {_owner(ufunc)}{name}")
+    tape = first_tape((inputs, kwargs))
+    tape.calls(name)
+    if _rule(ufunc) is None and name not in PREDICATES:
+        raise no_rule(f"np.{name}")
+    if method not in METHODS:
+        raise no_rule(f"np.{name}.{method}")
+    outs = kwargs.pop("out", None) or ()
+    if outs and all(o is ... for o in outs):  # an array, also of no axes
+        result = call_ufunc(ufunc, method, inputs, kwargs)
+        if isinstance(result, tuple):
+            return tuple(asarray(tape, r) for r in result)
+        return asarray(tape, result)
+    where = kwargs.pop("where", True) if method == "__call__" else True
+    if any(isinstance(o, TracedArray) and o.is_scalar for o in outs):
+        raise TypeError("return arrays must be of ArrayType")
+    if method != "at":
+        inputs, _ = without_lists(name, inputs, {})
+    result = METHODS[method](tape, ufunc, inputs, kwargs)
+    if where is not True and not outs:
+        outs = (blank(tape, np.empty_like(values(result)), UNWRITTEN),)
+    if not any(o is not None for o in outs):
+        return result
+    results = result if isinstance(result, tuple) else (result,)
+    stored = tuple(r if o is None else store(tape, o, r, where) for o, r in zip(outs, results, strict=True))
+    return stored if isinstance(result, tuple) else stored[0]
+
+
+def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:
+    """Of two numbers in one dtype, as loops over elements have them by the thousand; None of others."""
+    values = [x.value if type(x) is TracedArray else x for x in inputs]
+    kinds = {type(value) for value in values} - {float}
+    kind = kinds.pop() if len(kinds) == 1 else None if kinds else np.float64
+    if kind is not np.float64 and kind is not np.float32:
+        return None
+    tape, name = first_tape(inputs), kind.__name__
+    tape.calls(ufunc.__name__)
+    with np.errstate(all="ignore"):
+        value = ufunc(*values)
+    operands = [
+        convert(tape.one(x.tokens, name_of(x.dtype)), name)
+        if type(x) is TracedArray
+        else tape.constant(x, name)
+        for x in inputs
+    ]
+    found = tape.recorder.first(UFUNCS[ufunc.__name__](*operands))
+    return TracedArray(tape, value, tape.register_one(found))
+
+
+def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    name = ufunc.__name__
+    if name in PREDICATES:
+        return _predicate(tape, ufunc, *inputs)
+    if set(kwargs) - {"dtype", "casting", "order", "subok"}:
+        raise unsupported(f"np.{name} with {', '.join(kwargs)}")
+    with np.errstate(all="ignore"):
+        value = ufunc(*values(inputs), **kwargs)
+    if not any_moving(tape, inputs) and name_of(np.asarray(value).dtype) not in MOVING:
+        return ufunc(*decided(inputs), **kwargs)
+    loop = _loop(ufunc, *map(_kind, inputs))
+    if kwargs.get("dtype") is not None:
+        loop = (np.dtype(kwargs["dtype"]),) * ufunc.nin
+    of_complex = any(dtype.kind == "c" for dtype in loop)
+    rule = COMPLEX_UFUNCS.get(name) if of_complex else _rule(ufunc)
+    if rule is None:
+        raise no_rule(f"np.{name} of complex numbers")
+    recorded = rule(*(_operand(tape, x, dtype) for x, dtype in zip(inputs, loop, strict=True)))
+    if isinstance(recorded, Var | Complex):
+        return wrap(tape, value, recorded)
+    return tuple(wrap(tape, v, r) for v, r in zip(value, recorded, strict=True))
+
+
+@functools.cache
+def _loop(ufunc: np.ufunc, *kinds: Any) -> tuple[np.dtype[Any], ...]:
+    """The dtypes that the ufunc computes with."""
+    return ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout))[: ufunc.nin]
+
+
+def _kind(x: Any) -> Any:
+    """The dtype, or for a number in the code int or float, which take the dtype of the others."""
+    x = x.value if isinstance(x, TracedArray) else x
+    return type(x) if type(x) in {int, float, complex} else np.asarray(x).dtype
+
+
+def _operand(tape: Tape, x: Any, dtype: np.dtype[Any]) -> Any:
+    """x as a recorded value in the dtype of the loop; a number in the code is taken as it is written."""
+    check_dtype(dtype)
+    if isinstance(x, TracedArray):
+        return in_dtype(x.recorded, name_of(dtype))
+    numbers = np.asarray(x)
+    name = name_of(dtype)
+    return tape.constant(numbers if name in MOVING else numbers.astype(dtype), name)
+
+
+def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
+    numbers, known = tape.numbers(x.tokens)
+    answer = np.where(known, ufunc(numbers), PREDICATES[ufunc.__name__])
+    return answer if isinstance(x.value, np.ndarray) else answer[()]
+
+
+def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    given = {name: value for name, value in kwargs.items() if name != "dtype" or value is not None}
+    fold = FOLDS.get(ufunc.__name__) if given.keys() <= {"axis", "keepdims"} else None
+    if fold and inputs[0].is_float:
+        return apply(tape, ufunc.reduce, fold, inputs[:1], {"axis": 0, **given})
+    if ufunc.__name__ not in REDUCTIONS:
+        raise no_rule(f"np.{ufunc.__name__}.reduce")
+    return REDUCTIONS[ufunc.__name__](inputs[0], **{"axis": 0, **given})
+
+
+def _reduceat(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """From each place to the next one; the element itself where that is no further."""
+    if ufunc.__name__ not in REDUCTIONS or kwargs.keys() - {"axis"}:
+        raise no_rule(f"np.{ufunc.__name__}.reduceat")
+    x, starts, axis = inputs[0], np.asarray(decided(inputs[1])), kwargs.get("axis", 0)
+    ufunc.reduceat(values(x), starts, axis)  # it refuses what is no place
+    ends = [*starts[1:].tolist(), np.shape(x)[axis]]
+    parts = [np.take(x, range(a, max(b, a + 1)), axis) for a, b in zip(starts.tolist(), ends, strict=True)]
+    return np.stack([REDUCTIONS[ufunc.__name__](part, axis=axis) for part in parts], axis)
+
+
+def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if ufunc.__name__ not in RUNNING or kwargs.keys() - {"axis"}:
+        raise no_rule(f"np.{ufunc.__name__}.accumulate")
+    return apply(tape, ufunc.accumulate, RUNNING[ufunc.__name__], (inputs[0], kwargs.get("axis", 0)), {})
+
+
+def _outer(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    a, b = inputs
+    return ufunc(np.reshape(a, (*np.shape(a), *(1,) * np.ndim(b))), b, **kwargs)
+
+
+def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """a[where] op= b with repeated positions counted: sums as one scatter, other operations turn by turn."""
+    target, key, *rest = inputs
+    if not isinstance(target, TracedArray):
+        raise unsupported(f"np.{ufunc.__name__}.at writes recorded numbers into a plain array; {MAKE_INSIDE}")
+    places = np.arange(target.size).reshape(target.shape)[decided(key)]
+    flat = places.ravel()
+    rest = [array(tape, b) if holds_traced(b) else b for b in rest]
+    new = [np.ravel(np.broadcast_to(b, places.shape)).copy() for b in rest]  # they may be the target's
+    if ufunc.__name__ in {"add", "subtract"} and target.is_float:
+        given = lift(tape, new[0], target.dtype).recorded
+        added = each_part(lambda v: scatter_add(v, flat, target.shape), given)
+        value = np.array(target.value)
+        ufunc.at(value, decided(key), values(rest[0]))
+        total = wrap(
+            tape, value, target.recorded + added if ufunc.__name__ == "add" else target.recorded - added
+        )
+        target[...] = total
+        return
+    order = np.argsort(flat, kind="stable")
+    starts = np.r_[True, flat[order][1:] != flat[order][:-1]] if flat.size else np.zeros(0, bool)
+    turn = np.empty(flat.size, int)
+    turn[order] = np.arange(flat.size) - np.maximum.accumulate(np.where(starts, np.arange(flat.size), 0))
+    for k in range(int(turn.max(initial=-1)) + 1):
+        now = turn == k
+        target.flat[flat[now]] = ufunc(target.flat[flat[now]], *(b[now] for b in new))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "__call__": _call,
+    "reduce": _reduce,
+    "reduceat": _reduceat,
+    "accumulate": _accumulate,
+    "outer": _outer,
+    "at": _at,
+}
+
+
+def _rule(ufunc: np.ufunc) -> Rule | None:
+    """The rule of a function of NumPy or SciPy, None if it has none or is another one of the same name."""
+    if getattr(np, ufunc.__name__, None) is ufunc:
+        return UFUNCS.get(ufunc.__name__)
+    return SCIPY.get(ufunc.__name__) if _owner(ufunc) == "scipy.special." else None
+
+
+def _owner(ufunc: np.ufunc) -> str:
+    for module in ("scipy.special", "scipy.special._ufuncs", "ml_dtypes"):
+        if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
+            return f"{module.removesuffix('._ufuncs')}."
+    return ""
