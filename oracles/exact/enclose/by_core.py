@@ -161,7 +161,8 @@ def _closer(
     What is lost of these is counted in their own digits, and which core is there must not say how many.
     """
     sizes = [np.abs(found.h) for found in results]
-    weak = [~(x.r <= 2.0**-own * n) & (n > 0) for x, n, own in zip(results, sizes, needed, strict=False)]
+    triples = zip(results, sizes, needed, strict=False)
+    weak = [np.asarray(~(x.r <= 2.0**-own * n) & (n > 0)) for x, n, own in triples]
     if not any(mask.any() for mask in weak):
         return
     elements = plan.elements([mask.ravel() for mask in weak], min(CHEAP, work.left / FEW))

@@ -6,7 +6,7 @@ function is asked again with their numbers as balls, or moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -24,9 +24,6 @@ from oracles.exact.program.residues import GOLDEN, mixed
 ULPS = 2
 SHORT = 26  # bits: 0.5, 1.125 and 1000 are meant as they are
 LEAST_DIGITS = 7  # 0.7978846 is rounded from a longer number; 0.707 and 3.1416 may be a mistake
-COMPUTED = 2.0**-42  # of the largest of an array: cosines of angles of hundreds of turns are off by that
-COEFFICIENTS = 32  # a row of so many or fewer may be written, as those of a polynomial
-ROW_ULPS = 16  # that such a number is known to: logarithms of binomials by three log-gammas are off by that
 BITS = 200  # for decimals, far beyond any dtype
 
 Change = Callable[[arb, str], arb]  # another number for one that stands there, of that dtype
@@ -39,7 +36,7 @@ def literals(program: Program) -> list[tuple[arb, str]]:
 
 def replaced(program: Program, change: Change) -> Program:
     """The program with other numbers for those that stand in it."""
-    return _with(
+    return with_constants(
         program,
         lambda e: _changed(e, change) if _is_literal(e) else None,
     )
@@ -82,7 +79,7 @@ def moved_literals(seed: int) -> Change:
         if rounded(ball, dtype) is ball:
             return ball
         number = np.array([float(ball)])
-        side = float(_sides(number, seed)[0]) if seed else 1.0
+        side = float(sides(number, seed)[0]) if seed else 1.0
         with precision(BITS):
             return ball + side * ULPS * float(np.spacing(np.abs(number))[0])
 
@@ -130,18 +127,18 @@ def _decimal(ball: arb, dtype: str) -> str:
 
 def has_rounded(program: Program, arrays_alone: bool = False) -> bool:
     """Whether any constant of the program is rounded, written or of an array."""
-    stands = _is_data if arrays_alone else _is_constant
+    stands = is_data if arrays_alone else _is_constant
     return any(stands(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
 
 
 def is_rounded(array: Array, dtype: str) -> bool:
     """Whether any of these numbers has more than half of the bits of its dtype; 1, 0.5 and masks have not."""
-    return _is_finite(array) and bool(_long(as_balls(array).ravel().tolist(), dtype).any())
+    return is_finite(array) and bool(are_long(as_balls(array).ravel().tolist(), dtype).any())
 
 
 def with_moved_constants(program: Program, seed: int) -> Program:
     """The program with its arrays of numbers moved, and its written numbers too, as `moved` does it."""
-    return _with(
+    return with_constants(
         program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_constant(e) else None
     )
 
@@ -157,15 +154,15 @@ def moved(array: Array, dtype: str, seed: int) -> Array:
 
 def mover(array: Array, dtype: str) -> Callable[[int], Array]:
     """`moved` of an array, for any seed."""
-    if not _is_finite(array):
+    if not is_finite(array):
         return lambda seed: array
     balls = as_balls(array)
     flat = balls.ravel().tolist()
-    numbers, long = np.array([float(b.mid()) for b in flat]), _long(flat, dtype).tolist()
+    numbers, long = np.array([float(b.mid()) for b in flat]), are_long(flat, dtype).tolist()
     halves = format_of(dtype).ulp(numbers) / 2
 
     def move(seed: int) -> Array:
-        steps = halves * (_sides(numbers, seed) if seed else 1.0)
+        steps = halves * (sides(numbers, seed) if seed else 1.0)
         with precision(BITS):
             found = [b + arb(by) if yes else b for b, by, yes in zip(flat, steps.tolist(), long, strict=True)]
         return filled(found, balls.shape)
@@ -178,7 +175,7 @@ def with_data_given(program: Program) -> tuple[Program, list[tuple[Array, str]]]
 
     So one plan serves, whatever they are.
     """
-    data = [e for e in program.equations if _is_data(e) and is_rounded(e.params["value"], e.output.dtype)]
+    data = [e for e in program.equations if is_data(e) and is_rounded(e.params["value"], e.output.dtype)]
     given = {e.output for e in data}
     rest = [e for e in program.equations if e.output not in given]
     inputs = (*program.inputs, *(e.output for e in data))
@@ -186,52 +183,20 @@ def with_data_given(program: Program) -> tuple[Program, list[tuple[Array, str]]]
     return Program(inputs, rest, program.outputs, program.guards), arrays
 
 
-def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
-    """How large the numbers are that stand in arrays of these programs."""
-    arrays = (e.params["value"] for program in programs for e in program.equations if _is_data(e))
-    return frozenset(abs(float(b.mid())) for array in arrays for b in as_balls(array).ravel().tolist())
-
-
-def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
-    """The program with numbers of float64 arrays moved that may have been computed, but for the known sizes.
-
-    By so much of the largest of their array: a matrix of cosines is off by ulps of its angles. Those of a
-    short row by ulps of their own: coefficients of a polynomial were written, and others are another
-    approximation.
-    """
-
-    def other(equation: Equation) -> Array | None:
-        if not _is_data(equation) or equation.output.dtype != "float64":
-            return None
-        array: Array = equation.params["value"]
-        if not _is_finite(array):
-            return None
-        balls = as_balls(array)
-        flat = balls.ravel().tolist()
-        numbers = np.array([float(b.mid()) for b in flat])
-        is_row = array.ndim == 1 and array.size <= COEFFICIENTS
-        sizes = np.abs(numbers)
-        step = ROW_ULPS * np.spacing(sizes) if is_row else COMPUTED * np.max(sizes, initial=0.0)
-        alone = _long(flat, "float64") & [abs(n) not in known for n in numbers.tolist()]
-        steps = np.where(alone, step, 0.0) * (_sides(numbers, seed) if seed else 1.0)
-        with precision(BITS):
-            return filled([b + arb(by) for b, by in zip(flat, steps.tolist(), strict=True)], balls.shape)
-
-    return _with(program, other)
-
-
-def _sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
+def sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
     """1 or -1 for each number, by a hash of it."""
     hashed = mixed(numbers.view(np.uint64) + np.uint64(seed * int(GOLDEN) % 2**64))
     return np.where((hashed >> np.uint64(63)).astype(bool), 1.0, -1.0)
 
 
-def _long(balls: list[arb], dtype: str) -> NDArray[Any]:
+def are_long(balls: list[arb], dtype: str) -> NDArray[Any]:
+    """Which of these have more than half of the bits of their dtype."""
     most = format_of(dtype).digits // 2
     return np.array([b.is_exact() and b.is_finite() and _bits(b) > most for b in balls], bool)
 
 
-def _is_finite(array: Array) -> bool:
+def is_finite(array: Array) -> bool:
+    """Whether all numbers of an array of balls, or of floats, are finite."""
     return array.dtype == object or bool(np.isfinite(array.astype(np.float64)).all())
 
 
@@ -239,7 +204,8 @@ def _bits(ball: arb) -> int:
     return abs(int(ball.man_exp()[0])).bit_length()
 
 
-def _with(program: Program, value: Callable[[Equation], Array | None]) -> Program:
+def with_constants(program: Program, value: Callable[[Equation], Array | None]) -> Program:
+    """The program with other numbers for those constants for which there are others."""
     equations = [
         e if (new := value(e)) is None else e._replace(params={"value": new}) for e in program.equations
     ]
@@ -256,7 +222,8 @@ def _changed(equation: Equation, change: Change) -> Array:
     return filled([change(_number(equation), equation.output.dtype)], ())
 
 
-def _is_data(equation: Equation) -> bool:
+def is_data(equation: Equation) -> bool:
+    """Whether it is an array of numbers that stands in the code."""
     out = equation.output
     return equation.primitive is constant and out.is_float and out.ndim > 0 and out.dtype in FORMATS
 
@@ -274,7 +241,7 @@ def _half_ulp(ball: arb, dtype: str) -> float:
 
 
 def _is_constant(equation: Equation) -> bool:
-    return _is_data(equation) or (_is_literal(equation) and equation.output.dtype in FORMATS)
+    return is_data(equation) or (_is_literal(equation) and equation.output.dtype in FORMATS)
 
 
 def _number(equation: Equation) -> arb:

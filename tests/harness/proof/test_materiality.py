@@ -402,6 +402,86 @@ def test_a_matrix_that_numpy_computed_is_so_in_every_framework(framework):
     assert found.verdict is Verdict.ACCURATE, found
 
 
+def normal_equations(large, forgets):
+    """The gradient of ridge regression by products that were made before; a feature is as large as that."""
+    rng = np.random.default_rng(0)
+    x, y = np.c_[np.ones(50), rng.normal(size=50), large * rng.lognormal(size=50)], rng.normal(size=50)
+    squares, mixed = x.T @ x + (0 if forgets else np.eye(3)), x.T @ y
+
+    def loss(w):
+        return 0.5 * ((x @ w - y) ** 2).sum() + 0.5 * (w * w).sum()
+
+    return loss, lambda w: squares @ w - mixed, x, y
+
+
+@pytest.mark.parametrize("large", [1.0, 1e6, 1.7e9])
+@pytest.mark.parametrize("converged", [False, True])
+def test_a_large_feature_excuses_no_term_that_is_forgotten(large, converged):
+    for forgets, verdict in ((True, Verdict.WRONG), (False, Verdict.ACCURATE)):
+        loss, grad, x, y = normal_equations(large, forgets)
+        w = np.linalg.lstsq(x, y)[0] if converged and forgets else numbers(3)
+        assert harness.check_gradient(loss, (w,), grad=grad).verdict is verdict
+
+
+@pytest.mark.parametrize(("off", "passes"), [(0.0, True), (1e-5, False)])
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
+def test_products_that_were_added_up_in_float32_are_known_to_some_ulps(framework, off, passes):
+    x, y = numbers(200, 5).astype(np.float32), numbers(200, seed=1).astype(np.float32)
+    squares, mixed = x.T @ x * np.float32(1 + off), x.T @ y
+    w = numbers(5, seed=2).astype(np.float32)
+    if framework == "torch":
+        x, y, squares, mixed, w = map(torch.from_numpy, (x, y, squares, mixed, w))
+    elif framework == "jax":
+        w = jnp.asarray(w)
+    found = harness.check_gradient(
+        lambda w: ((x @ w - y) ** 2).sum() / 2, (w,), grad=lambda w: squares @ w - mixed
+    )
+    assert found.passed is passes, found
+
+
+def springs(n, penalty, doubled):
+    stiffness = np.linspace(1, 2, n - 1)
+    matrix = np.zeros((n, n))
+    for k, each in enumerate(stiffness):
+        matrix[k : k + 2, k : k + 2] += (1 + (k == doubled)) * each * np.array([[1, -1], [-1, 1]])
+    matrix[0, 0] += penalty
+
+    def energy(u):
+        return 0.5 * (stiffness * np.diff(u) ** 2).sum() + 0.5 * penalty * u[0] ** 2
+
+    return energy, lambda u: matrix @ u
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1e14, 1e20])
+def test_a_penalty_excuses_no_other_element(penalty):
+    for doubled, verdict in ((3, Verdict.WRONG), (None, Verdict.ACCURATE)):
+        energy, grad = springs(8, penalty, doubled)
+        assert harness.check_gradient(energy, (numbers(8),), grad=grad).verdict is verdict
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-7])
+def test_one_large_number_of_a_long_vector_excuses_no_other(factor):
+    weights = np.random.default_rng(0).random(40) + 1
+    weights[0] = 1e14
+    others = weights.copy()
+    others[1:] *= factor
+    others[2] += np.spacing(others[2])
+    found = harness.check_gradient(
+        lambda x: 0.5 * (weights * x * x).sum(), (numbers(40),), grad=lambda x: others * x
+    )
+    assert found.passed is (factor == 1.0), found
+
+
+def test_noise_where_a_zero_is_meant_is_one():
+    """The row of sin(pi k) is nothing but noise, and no other numbers tell by how much."""
+    angles = np.pi * np.outer(np.arange(4), np.arange(4)) / 2
+    sines = np.sin(angles)
+    found = harness.check_gradient(
+        lambda x: np.fft.fft(x).imag, (numbers(4),), vjp=lambda g, x: -(sines.T @ g)
+    )
+    assert found.verdict is Verdict.ACCURATE, found
+
+
 def test_a_matrix_that_both_programs_have_excuses_no_factor():
     weights = numbers(N, N, seed=3)
     found = harness.check_gradient(

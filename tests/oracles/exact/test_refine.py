@@ -446,3 +446,12 @@ def test_what_is_large_is_not_evaluated_with_its_derivative(monkeypatch):
     x = np.ones(5)
     monkeypatch.setattr("oracles.exact.enclose.slopes.TOGETHER", 4)
     assert derived(build(lambda v: v * v, (x,)), vjp, [x], [np.ones(5)], [0], 128, Limits()).values is None
+
+
+def test_a_single_number_that_is_small_beside_the_others_is_known_to_its_own_digits():
+    """The value beside the gradient has no axes."""
+    bells = np.exp(-((np.arange(40.0) - 20) ** 2) / 18)
+    x = np.random.default_rng(0).normal(size=40)
+    program = build(lambda x: reduce_sum(x * x * bells, (0,)), (x,))
+    parts, values = derived(program, vjp, [x], [np.array(1.0)], [0], 128, Limits(), quickly=True)
+    assert (parts[0].shape, values[0].shape) == ((40,), ())
