@@ -472,6 +472,31 @@ def test_a_gradient_by_a_solver_is_left_to_the_original(settings):
     assert (settings.made[-1].verdict, bool(settings.made[-1].unproven)) == (Verdict.WRONG, True)
 
 
+class Layers(torch.autograd.Function):
+    """A network whose layers run in a loop, with a gradient times a factor."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        ctx.factor, ctx.seen = factor, [x]
+        for _ in range(6):
+            ctx.seen.append(torch.tanh(ctx.seen[-1] * 1.5))
+        return ctx.seen[-1]
+
+    @staticmethod
+    def backward(ctx, g):
+        for y in ctx.seen[:0:-1]:
+            g = g * (1 - y * y) * 1.5
+        return g * ctx.factor, None
+
+
+def test_a_factor_is_no_approximation_though_the_layers_run_in_a_loop(settings):
+    settings.quiet = True
+    x = leaf(0.3, -0.9, 0.8, 0.5)
+    assert gradcheck(lambda x: Layers.apply(x, 1.0), (x,))
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: Layers.apply(x, 1.0001), (x,))
+
+
 class Shared(torch.autograd.Function):
     """What is left of each number above a threshold that fifty halvings find, so that nothing is left."""
 

@@ -59,7 +59,7 @@ def where() -> Line:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         frame = frame.f_back
-    return Line(frame.f_code.co_filename, frame.f_lineno)
+    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_lasti)
 
 
 def place_within(outermost: CodeType) -> Line | None:
@@ -67,14 +67,14 @@ def place_within(outermost: CodeType) -> Line | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not outermost:
         if not frame.f_code.co_filename.startswith(_OWN):
-            return Line(frame.f_code.co_filename, frame.f_lineno)
+            return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_lasti)
         frame = frame.f_back
     return None
 
 
 @contextlib.contextmanager
 def differentiated(mode: Any) -> Iterator[None]:
-    """Count how deep the run is inside custom functions' forwards, and backwards that are differentiated.
+    """Count how deep the run is inside custom functions' forwards, and derivatives that are differentiated.
 
     Wrapping `apply` would miss references to it that were bound before; but torch reads `forward` and
     `backward` from the class each time, so they are wrapped as they are read, whichever class it is and
@@ -142,7 +142,11 @@ def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     return watched
 
 
-_WRAPPED = {"forward": _counted, "setup_context": _marking, "backward": _watched, "vjp": _watched}
+_WRAPPED = {
+    "forward": _counted,
+    "setup_context": _marking,
+    **dict.fromkeys(("backward", "vjp", "jvp"), _watched),
+}
 _ONCE = once_differentiable(lambda ctx: None).__code__
 
 
@@ -157,7 +161,7 @@ class Watch(DispatchMode):
         notes: What tells tensors.
         place: The user's line whose operator runs; of a backward kernel, the line whose derivative it is.
         depth: How deep the run is inside the `forward`s of custom functions.
-        within: Likewise inside `backward`s that are differentiated themselves.
+        within: Likewise inside `backward`s and `jvp`s that are differentiated themselves.
         once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.
         executed: The numbers that the run returned, where it is `checked` (see `notes`).

@@ -235,7 +235,9 @@ def _user_line(equation: Any) -> Line | None:
     trace = equation.source_info.traceback
     codes, at = trace.raw_frames() if trace else ([], [])
     own = user_frame(code.co_filename for code in codes)
-    return None if own is None else Line(codes[own].co_filename, trace.code_addr2line(codes[own], at[own]))
+    if own is None:
+        return None
+    return Line(codes[own].co_filename, trace.code_addr2line(codes[own], at[own]), at[own])
 
 
 def _refuse_dtypes(equation: Any, name: str) -> None:

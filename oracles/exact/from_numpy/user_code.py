@@ -20,7 +20,7 @@ _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "pureli
 def line() -> Line:
     """The line of the user's code that is running."""
     frame, _ = _users()
-    return Line(frame.f_code.co_filename, frame.f_lineno)
+    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_lasti)
 
 
 def place() -> str:

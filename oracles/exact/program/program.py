@@ -172,11 +172,19 @@ def sum_of(*terms: Var | None) -> Var:
 SYMMETRIC = "(symmetric=True)"
 
 
-class Line(NamedTuple):
-    """A line of the user's code: the file as Python names it, and the number; as text "loss.py:12"."""
+@dataclass(unsafe_hash=True, order=True, slots=True)
+class Line:
+    """A line of the user's code, as text "loss.py:12".
+
+    Attributes:
+        file: As Python names it.
+        number: Its number.
+        offset: Which instruction of the code runs; a line is the same wherever in it that is.
+    """
 
     file: str
     number: int
+    offset: int = field(default=-1, compare=False)
 
     def __str__(self) -> str:
         return f"{os.path.basename(self.file)}:{self.number}"
@@ -330,7 +338,7 @@ class Builder:
         self.moving: set[Var] = (
             set()
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
-        self.staying: dict[Var, Var | bool] = {}  # where each value stays all the same (see `staying`)
+        self.staying: dict[Var, Any] = {}  # where each value stays all the same (see `staying`)
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: Line | None, library: str = "") -> None:

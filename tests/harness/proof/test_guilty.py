@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from harness import check_gradient, check_layer, check_network
+from oracles.exact.program.program import Line
 
 X = np.array([0.5, -1.25, 2.0])
 TX, JX = torch.tensor(X), jnp.asarray(X)
@@ -138,7 +139,7 @@ def test_a_part_points_to_the_operation_that_goes_wrong(name):
 )
 def test_what_has_no_rule_points_to_its_line(function, x):
     (part,) = check_gradient(function, (x,)).parts
-    assert part.guilty.place == (__file__, function.__code__.co_firstlineno)
+    assert part.guilty.place == Line(__file__, function.__code__.co_firstlineno)
 
 
 def test_what_is_right_points_nowhere():

@@ -17,6 +17,7 @@ from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.program import Line
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.frameworks.in_torch import as_tensor, pullback
 
@@ -220,7 +221,7 @@ def test_equations_know_their_operator_and_the_users_line():
     program = record(pullback(in_place, [0]), (x, x), differentiate=False).program
     line = in_place.__code__.co_firstlineno + 1
     origins = {e.origin.operation: e.origin.place for e in program.equations if e.origin}
-    assert origins["mul"] == origins["cos"] == (__file__, line)
+    assert origins["mul"] == origins["cos"] == Line(__file__, line)
     calls = [e.origin.call for e in program.equations if e.origin]
     assert calls == sorted(calls)
 
