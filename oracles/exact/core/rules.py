@@ -11,6 +11,7 @@ from flint import arb
 
 from oracles.exact.core.functions import Expression, Functions, known_integer, power, real_power
 from oracles.exact.core.nodes import AROUND, GAMMAS, STEPS, Value
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.writer import Writer
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Unsupported
@@ -55,6 +56,21 @@ def _compare(operation: str) -> Rule:
 def compared(plan: Writer, operation: str, x: Value, y: Value) -> Value:
     """Booleans, or OPEN where the plan takes these."""
     return plan.elementwise(operation, x, y, integers=True, numbers=(int(plan.opened),))
+
+
+def _surely(operation: str) -> Rule:
+    """Where it is certain: what nobody decides is Arb's. In a bound it is not open, but false."""
+
+    def rule(plan: Writer, equation: Equation, x: Value, y: Value) -> Value | None:
+        decided = not plan.opened or _is_endless(y)
+        return compared(plan, operation, x, y) if decided else None
+
+    return rule
+
+
+def _is_endless(x: Value) -> bool:
+    """Whether it is a constant of infinities."""
+    return isinstance(x.node.known, Pairs) and bool(np.isinf(x.node.known.h).all())
 
 
 def _is_infinite(plan: Writer, equation: Equation, x: Value) -> Value:
@@ -299,6 +315,8 @@ RULES: dict[str, Rule] = {
     "broadcast": lambda plan, equation, x: plan.repeated(x, equation.params["shape"]),
     "edge_rate": _edge_rate,
     "is_infinite": _is_infinite,
+    "surely_larger": _surely("gt"),
+    "surely_equal": _surely("eq"),
     "is_nan": _is_nan,
     "reshape": lambda plan, equation, x: plan.reshaped(x, equation.params["shape"]),
     "permute": lambda plan, equation, x: plan.permuted(x, equation.params["axes"]),

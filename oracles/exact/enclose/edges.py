@@ -14,6 +14,7 @@ from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.orders import argmax_, argsort_
+from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Equation, Program, Var
 
 BITS = 500
@@ -47,7 +48,8 @@ def _edges(function: Program, wrt: Sequence[int]) -> list[Equation]:
                 found += counted
         if any(v in moving for v in e.operands):
             compares = e.primitive.comparison is not None and e.primitive.comparison.larger is not None
-            steps = e.primitive.around is not None and not (e.primitive is convert_ and e.output.is_float)
+            around = e.primitive.around is not None and e.primitive is not taylor
+            steps = around and not (e.primitive is convert_ and e.output.is_float)
             if e.operands[0].is_float and (compares or steps or e.primitive.kink):
                 found.append(e)
             elif e.primitive in (argmax_, argsort_):

@@ -16,7 +16,7 @@ from oracles.exact.program.errors import Exhausted, Turned
 from oracles.exact.program.primitives.arithmetic import constant, div
 from oracles.exact.program.primitives.arrays import permute_, reshape_
 from oracles.exact.program.primitives.linear_algebra import matmul_
-from oracles.exact.program.primitives.taylor import taylor, taylor_coefficients
+from oracles.exact.program.primitives.taylor import at_ends, taylor, taylor_coefficients
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Equation, Program, Series, Var
 
@@ -84,12 +84,13 @@ def evaluate(
     bits: int,
     work: Work | None = None,
     watch: Watch | None = None,
+    at_point: bool = False,
 ) -> list[Array]:
     """The outputs as arrays of balls, for inputs that are numbers (taken exactly) or balls.
 
     Each value is dropped after its last use, so memory follows the widest moment of the program and not its
     length. All Taylor coefficients of one function at one value come from one series. `watch` is shown each
-    equation, once it is computed.
+    equation, once it is computed. `at_point`: of a value, and not of a derivative, a logarithm of 0 is -inf.
 
     Raises:
         Undecided: A comparison is not certain at this precision.
@@ -111,6 +112,8 @@ def evaluate(
                 if key not in coefficients:
                     coefficients[key] = _series(equation, operands, highest)
                 result = coefficients[key][equation.params["order"]]
+                if at_point:
+                    result = at_ends(equation, operands, result)
             else:
                 result = open_.evaluate(equation, operands)
                 if equation.output in plain:

@@ -36,6 +36,8 @@ from oracles.exact.program.program import Array, Program, Shape, Var
 DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
 LEAST_BITS = 128  # with which it is told what hangs on which kink
 PAIRS = 4  # random directions, each with its opposite
+FEWEST = 2  # rays that tell a slope
+LOST_SLOPE = "0 times a slope without end, and those around have no limit, or several, or leave the domain"
 FULL = 2.0**-20  # of a hull, that is as good as none
 ONE_SIDE = (
     "another branch is taken beside this point, or a mask has other elements there, which is not recorded; "
@@ -185,10 +187,10 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     turns = jumps = leaves = False
     try:
         with TIES.collected() as ties:
-            here = evaluate(forward, inputs, bits)
+            here = evaluate(forward, inputs, bits, at_point=True)
         for moved in _rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with TIES.collected() as others:
-                found = evaluate(free, moved, 2 * DISTANCE_BITS + bits)
+                found = evaluate(free, moved, 2 * DISTANCE_BITS + bits, at_point=True)
             there, branches = found[: len(here)], found[len(here) :]
             turns = turns or others != ties
             taken = zip(branches, forward.guards, strict=True)
@@ -221,19 +223,62 @@ def limits_along_rays(
     None if one of the rays has no limit: a pole, a logarithm, the end of the domain.
     """
     found: list[list[Array]] = []
-    for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
-        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, work) for moved in (near, far)]
-        with precision(2 * bits):
-            limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
-        if any(ball is None for array in limits for ball in array.ravel().tolist()):
+    for limits in _limits(program, inputs, active, bits, work):
+        if any(ball is None or ball.is_nan() for array in limits for ball in array.ravel().tolist()):
             return None
         found.append(limits)
     with precision(2 * bits):
         return [each(_hull, result, *(f[k] for f in found)) for k, result in enumerate(results)]
 
 
+def slopes_around(
+    program: Program,
+    inputs: Sequence[Array],
+    active: Sequence[int],
+    results: Sequence[Array],
+    bits: int,
+    work: Work | None = None,
+) -> list[Array]:
+    """The slopes that the rays around agree on, where a zero times a slope without end says nothing.
+
+    So sqrt(x)^2 has the slope 1 at 0, which rays say that stay in the domain. Two slopes may be the sides of
+    a kink, if no ray leaves it.
+
+    Raises:
+        Undecided: The rays have no limit, or several, or hardly any stays in the domain.
+    """
+    found = list(_limits(program, inputs, active, bits, work))
+    with precision(2 * bits):
+        return [each(_agreed, result, *(f[k] for f in found)) for k, result in enumerate(results)]
+
+
+def _agreed(result: arb, *rays: arb | None) -> arb:
+    inside = [limit for limit in rays if limit is None or not limit.is_nan()]
+    distinct: list[arb] = []
+    for limit in inside:
+        if limit is not None and not any(limit.overlaps(other) for other in distinct):
+            distinct.append(limit)
+    sides = 1 if len(inside) < len(rays) else 2
+    if len(inside) < FEWEST or None in inside or len(distinct) > sides:
+        raise Undecided(f"{LOST_SLOPE} (more bits would not help)")
+    return _hull(result, *(limit for limit in inside if limit is not None))
+
+
+def _limits(
+    program: Program, inputs: Sequence[Array], active: Sequence[int], bits: int, work: Work | None
+) -> Iterator[list[Array]]:
+    """The limits along each ray."""
+    for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, work) for moved in (near, far)]
+        with precision(2 * bits):
+            limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
+        yield limits
+
+
 def _limit(near: arb, far: arb, bits: int) -> arb | None:
-    """The limit along a ray, with a margin for the distance; None if the slope still changes."""
+    """The limit along a ray, with a margin for the distance; NaN outside of the domain; None if none."""
+    if near.is_nan() and far.is_nan():
+        return near
     size = abs(near.mid())
     margin = 2 * abs(near - far).upper() + arb(2) ** -bits * size
     settled = near.is_finite() and margin < arb(2) ** -bits * max(arb(1), 2 * size, key=float)

@@ -209,7 +209,7 @@ class _Sides:
         return self._evaluated(values, function, BITS)
 
     def _evaluated(self, values: Sequence[Array], function: Program, bits: int) -> list[arb]:
-        results = evaluate(function, values, bits, self.work)
+        results = evaluate(function, values, bits, self.work, at_point=True)
         return [b for y in results for b in as_balls(y).ravel().tolist()]
 
     def _gaps(self, ones: Sequence[arb], others: Sequence[arb]) -> list[arb]:

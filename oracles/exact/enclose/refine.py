@@ -11,7 +11,7 @@ from flint import arb
 from oracles.exact.enclose.by_core import ZEROS, by_core
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
-from oracles.exact.enclose.kinks import limits_along_rays, resolve
+from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.limits import GUARD_BITS, Limits
 from oracles.exact.program.balls import KINKS, LOST, all_finite, precision
 from oracles.exact.program.errors import Exhausted, Undecided
@@ -38,6 +38,7 @@ def refine(
     as if they had a kink are told apart (see `kinks`). `Limits` say when balls
     around 0 are accepted. Where the point is `isolated`, its slopes are those around it; likewise where a
     tangent (`forward` mode) goes along 0 into an infinite slope, as that of x^2 into sqrt's: hypot at 0.
+    Where a cotangent of 0 meets an infinite slope, it is what those around agree on.
     `quickly`, the fast core's hundred bits are enough where they prove what is needed of each element.
     So many of the last outputs stand only `beside`: they are given where they come out small with the others,
     at no kink, and left out where they do not.
@@ -66,7 +67,7 @@ def refine(
         others: list[Array] = []
         try:
             with KINKS.collected() as kinks, LOST.collected() as lost:
-                found = evaluate(whole, inputs, now, work, poles)
+                found = evaluate(whole, inputs, now, work, poles, not active)
             count = len(program.outputs)
             results: list[Array] | None = found[:count]
             if not (kinks or lost or _too_wide(found[count:], bits, limits.zero_bits)):
@@ -93,6 +94,10 @@ def refine(
         if after and (problem or not _may_be_zeros(results)):
             now, after = after, 0
             continue
+        if results is not None and not problem and active and lost and not forward:
+            with KINKS.collected() as jumps:
+                around = slopes_around(program, inputs, active, results, bits, work)
+            return [Enclosure(r, now, tuple(jumps)) for r in around]
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
             return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]
         if kinks:

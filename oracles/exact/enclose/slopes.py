@@ -80,7 +80,7 @@ def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: 
             return True
         while True:  # a slope may be told by fewer digits than its function, as that of logit(sigmoid(x))
             poles = Poles(limits.bits)
-            if _are_numbers(evaluate(function, values, now, work, poles)):
+            if _are_numbers(evaluate(function, values, now, work, poles, at_point=True)):
                 return True
             if poles.are_all or 2 * now > limits.bits or not work.affords(function, 2 * now):
                 return False

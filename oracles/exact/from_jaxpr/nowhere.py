@@ -46,7 +46,7 @@ def _first_nan(recorder: Recorder, output: Var) -> tuple[int, ...] | None:
     if not output.is_float:
         return None
     try:
-        (value,) = evaluate(recorder.program([output]), recorder.values, BITS)
+        (value,) = evaluate(recorder.program([output]), recorder.values, BITS, at_point=True)
     except ExactError:
         return None
     nan = [b.is_nan() for b in np.ravel(value).tolist()]

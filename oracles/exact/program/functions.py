@@ -11,10 +11,12 @@ from functools import partial
 
 import numpy as np
 
+from oracles.exact.program.balls import filled
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, index, reduce_sum
 from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.primitives.reductions import reduce_max
+from oracles.exact.program.primitives.staying import MINUS, surely_equal
 from oracles.exact.program.program import PRIMITIVES, Builder, Operand, Var
 from oracles.exact.program.signs import negative
 
@@ -52,15 +54,21 @@ def log_sigmoid(x: Var) -> Var:
 
 def logaddexp(x: Var, y: Var) -> Var:
     """log(e^x + e^y), about the larger one, which is held fixed there."""
-    top = detach(maximum(x, y))
+    top = _shift(maximum(x, y))
     return top + scalar("log", scalar("exp", x - top) + scalar("exp", y - top))
 
 
 def logsumexp(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:
     """log(sum e^x) over axes, about the largest element, which is held fixed there."""
-    top = detach(reduce_max(x, axes, keepdims=True))
+    top = _shift(reduce_max(x, axes, keepdims=True))
     total = scalar("log", reduce_sum(scalar("exp", x - top), axes, keepdims=True)) + top
     return total if keepdims else _squeeze(total, axes)
+
+
+def _shift(top: Var) -> Var:
+    """What the exponents are measured from: the largest one, but not one that is -inf, since all are."""
+    builder, least = top.builder, filled([MINUS], ())
+    return detach(select(builder.elementwise(surely_equal.name, top, least, dtype="bool"), 0.0, top))
 
 
 def log_softmax(x: Var, axis: int) -> Var:
@@ -241,7 +249,7 @@ cummin = partial(scan, minimum)
 
 def cumlogsumexp(x: Var, axis: int, reverse: bool = False) -> Var:
     """Running log(sum e^x), about the largest of all, which is held fixed there."""
-    top = detach(reduce_max(x, (axis,), keepdims=True))
+    top = _shift(reduce_max(x, (axis,), keepdims=True))
     return top + scalar("log", cumsum(scalar("exp", x - top), axis, reverse))
 
 

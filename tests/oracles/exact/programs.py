@@ -26,6 +26,7 @@ from oracles.exact.program.primitives import (
     reductions,
     sorting,
     spectral,
+    staying,
     taylor,
 )
 from oracles.exact.program.program import Array, Builder, Program, Var
@@ -47,12 +48,19 @@ def _draw(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.
 
 X, Y = _draw((3, 4), 1), _draw((3, 4), 2)
 MASK = np.arange(12).reshape(3, 4) % 3 == 0
+ROWS = np.array([[0.0], [4.0], [0.0]])
+MASKED = np.array([[False] * 4, [True] * 4, [True, False] * 2])
 POSITIVE, UNIT = _draw((3, 4), 3, 0.1, 3.0), _draw((3, 4), 4, -0.9, 0.9)
 A = _draw((3, 3), 5) + 3 * np.eye(3)
 B = _draw((3, 3), 8)
 SYMMETRIC = A @ A.T
 STACK, STACK2 = _draw((2, 3, 4), 6), _draw((2, 4, 2), 7)
 WITH_ZEROS = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 0.0, X)
+
+
+def _masked(x: Var) -> Var:
+    """x with the second row, and a part of the third, masked with -inf."""
+    return choices.select(x.builder.constant(MASKED), np.array(staying.MINUS, object), x)
 
 
 def _eig(which: int, part: str, a: Var, b: Var) -> Var:
@@ -167,6 +175,10 @@ SAMPLES: dict[str, Sample] = {
     "softmax": Sample(lambda x: fn.softmax(x, 1), (X,)),
     "log_softmax": Sample(lambda x: fn.log_softmax(x, 0), (X,)),
     "logsumexp": Sample(lambda x: fn.logsumexp(x, (0, 1)), (X,)),
+    "masked rows": Sample(lambda x: scalar("exp", fn.logsumexp(_masked(x), (1,))), (X,)),
+    "norms beyond a bound": Sample(
+        lambda x: scalar("sqrt", arrays.reduce_sum(fn.square(fn.maximum(x, 1.0) - 1.0), (1,))), (X - ROWS,)
+    ),
     "logistic": Sample(fn.logistic, (X,)),
     "softplus": Sample(fn.softplus, (X,)),
     "log_sigmoid": Sample(fn.log_sigmoid, (X,)),

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.special
 
 from harness import check_gradient, exact_gradient
@@ -97,8 +98,66 @@ def test_what_is_not_known_says_so(code, said):
     assert said in str(raised.value)
 
 
+def matched(pairs, hold, factor=1.0):
+    """The loss of a detector: each prediction is paired with a target by code that is compiled."""
+
+    @jax.custom_vjp
+    def distance(x, y):
+        return jnp.sum((x - y) ** 2)
+
+    distance.defvjp(
+        lambda x, y: (distance(x, y), (x, y)),
+        lambda r, g: (factor * 2 * g * (r[0] - r[1]), -2 * g * (r[0] - r[1])),
+    )
+
+    def loss(x):
+        y = jnp.array([0.8, 0.2, -1.3, 0.45])
+        costs = jnp.abs(x[:, None] - y)
+        rows = jax.ShapeDtypeStruct((4,), jnp.int32)
+        return distance(x, y[jax.pure_callback(pairs, rows, hold(costs))])
+
+    return loss
+
+
+def assigned(costs):
+    return scipy.optimize.linear_sum_assignment(costs)[1].astype(np.int32)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_whole_numbers_of_fixed_values_are_what_compiled_code_gives(factor):
+    found = check_gradient(matched(assigned, jax.lax.stop_gradient, factor), [X], framework="jax")
+    assert found.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.WRONG)
+
+
+def others(costs):
+    return np.random.default_rng().permutation(4).astype(np.int32)
+
+
+@pytest.mark.parametrize(("pairs", "hold"), [(assigned, lambda x: x), (others, jax.lax.stop_gradient)])
+def test_those_that_may_move_or_change_are_not_taken(pairs, hold):
+    with pytest.raises(Unsupported, match="pure_callback"):
+        record(matched(pairs, hold), (X,), {})
+
+
 def test_a_branch_at_its_edge_is_a_kink():
     found = check_gradient(declared(np.abs, jnp.sign), [np.array([0.0, 1.0])], framework="jax")
     assert found.verdict is Verdict.CONVENTION
     at_the_edge = check_gradient(declared(piecewise, lambda x: 2 * x), [np.array([0.5])], framework="jax")
     assert at_the_edge.verdict is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_a_function_with_a_rule_for_vmap_is_itself_elsewhere(factor):
+    @jax.custom_batching.custom_vmap
+    def sine(x):
+        return jnp.sin(x) * x
+
+    sine.def_vmap(lambda n, batched, x: (jnp.sin(x) * x, True))
+
+    @jax.custom_jvp
+    def f(x):
+        return sine(x)
+
+    f.defjvp(lambda p, t: (f(*p), factor * (jnp.cos(*p) * p[0] + jnp.sin(*p)) * t[0]))
+    assert check_gradient(sine, [X], framework="jax", mode="forward").passed
+    assert check_gradient(f, [X], framework="jax", mode="forward").passed is (factor == 1)

@@ -49,7 +49,8 @@ def remainder_check(sample: Sample, order: int = 1) -> tuple[Array, Array]:
     s, first, third = programs[order - 1], programs[order], programs[order + 2]
 
     def at(program: Program, t: object) -> Array:
-        return evaluate(program, [t, *[np.ones(())] * (len(program.inputs) - 1)], BITS)[0]
+        given = [t, *[np.ones(())] * (len(program.inputs) - 1)]
+        return evaluate(program, given, BITS, at_point=program is programs[0])[0]
 
     slope = at(first, np.zeros(()))
     with precision(BITS):

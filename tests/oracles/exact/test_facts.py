@@ -23,7 +23,7 @@ AROUND = {f"{name}_around" for name in STEPS}  # at their jumps, in a derivative
 QUOTIENTS = {"integer_div", "integer_rem", "integer_floor_div", "integer_floor_rem"}
 LOGIC = {"and", "or", "xor", "not", "reduce_and", "reduce_or"} | QUOTIENTS
 ORDERS = {"argmax", "argsort"}
-KINDS = {"is_nan", "is_infinite", "surely_larger"}
+KINDS = {"is_nan", "is_infinite", "surely_larger", "surely_equal"}
 EXACT = COMPARISONS | LOGIC | ORDERS | KINDS  # their results are no floats
 MATRICES = {"matrix_exp", "matrix_exp_along", "solve", "det", "cholesky", "eigenvalues", "eigenvectors"}
 MATRICES |= {"least_squares", "orthonormal", "triangular"}
@@ -72,7 +72,7 @@ ROWS = {
     "sub",
 }
 ROWS |= {"taylor", "reduce_sum", "eq"}
-UNMODELLED = {"holomorphic"}  # nothing is known of SciPy's kernels of complex numbers: no bound ends
+UNMODELLED = {"holomorphic", "unknown"}  # nothing is known of SciPy's kernels of complex numbers
 EVERY = set(PRIMITIVES)
 FACTS = {
     "evaluate": EVERY,
@@ -85,7 +85,7 @@ FACTS = {
     "edge": COMPARISONS - {"eq", "ne"} | ORDERS,  # where two numbers are equal is an isolated point
     "jumps": COMPARISONS | STEPS | AROUND | ORDERS,
     "terms": {"add", "sub", "reduce_sum"},
-    "around": STEPS | {"select", "convert"},
+    "around": STEPS | {"select", "convert", "taylor"},
     "cost": MATRICES | {"matmul", "taylor"},
     "kink": AROUND | {"blend", "weights", "mixture", "arrange", "edge_rate"},
 }

@@ -148,6 +148,7 @@ CONTROL: dict[str, Rule] = {
         _inline("call_jaxpr"),
     ),
     "custom_vjp_call_jaxpr": _inline("fun_jaxpr"),
+    "custom_vmap_call": _inline("call"),  # which `vmap` would have replaced by its rule
     "call_hi_primitive": _expanded,
     "cond": _cond,
     "while": _while,

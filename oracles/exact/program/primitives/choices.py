@@ -15,6 +15,7 @@ from oracles.exact.program.formats import exactly
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.comparisons import ge, le
 from oracles.exact.program.primitives.logic import kleene
+from oracles.exact.program.primitives.staying import stay_equal
 from oracles.exact.program.program import Array, Equation, Kink, Operand, Primitive, Var
 
 
@@ -50,7 +51,11 @@ def _around_edge(equation: Equation, x: Var | None, y: Var | None) -> Var | None
     if definition is None or k is None or not builder.moving.intersection(definition.operands):
         return None
     a, b = definition.operands[k], definition.operands[1 - k]
-    return blend(a, b, x, y, equation.output, closed=definition.primitive in (le, ge))
+    closed = definition.primitive in (le, ge)
+    there = stay_equal(a, b)
+    if there is not None:  # no edge: both stay, and the code takes the same side all around
+        a, b = select(there, 1.0 if closed else -1.0, a), select(there, 0.0, b)
+    return blend(a, b, x, y, equation.output, closed=closed)
 
 
 def _select_jvp(equation: Equation, tangents: Tangents) -> Var:

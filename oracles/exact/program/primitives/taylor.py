@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from oracles.exact.program.balls import ONE, as_balls, each, filled
+from oracles.exact.program.balls import ONE, all_finite, as_balls, each, filled
 from oracles.exact.program.derive import Tangents
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import FORMATS, UNKNOWN, Format, Growth
 from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arithmetic import scale
+from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.staying import MINUS, Told, stay_equal, stays
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import HALVES, QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS, Scalar
+
+# Where a function falls to -inf, as IEEE 754 has it; Arb has no value there.
+ENDS = {"log": 0.0, "log2": 0.0, "log10": 0.0, "log1p": -1.0}
+# These and others whose slope has no end where they have one: of what stays there, it is not asked for.
+STEEP = frozenset({*ENDS, "sqrt", "rsqrt", "cbrt", "reciprocal", "real_power"})
 
 
 def _taylor_coefficient(*operands: Array, function: str, order: int, **static: Any) -> Array:
@@ -48,7 +55,11 @@ def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
     if tx is not None:
         kept = {"along": along} if along else {}
         slope = scalar(function, x, *parameters, order=order + 1, **kept, **params)
-        terms[0] = scale(tx, slope if order == 0 else slope * float(order + 1))
+        slope = slope if order == 0 else slope * float(order + 1)
+        still = stays(x) if function in STEEP else False
+        if still is not False:
+            slope = select(_as_var(still, x), 0.0, slope)
+        terms[0] = scale(tx, slope)
     for k, tangent in enumerate(others):
         if tangent is None:
             continue
@@ -58,6 +69,32 @@ def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
         slope = scalar(function, x, *parameters, order=order, along=next_one, **params)
         terms.append(scale(tangent, slope if factor == 1 else slope * float(factor)))
     return sum_of(*terms)
+
+
+def _as_var(still: Var | bool, x: Var) -> Var:
+    return still if isinstance(still, Var) else x.builder.constant(np.full(x.shape, still))
+
+
+def at_ends(equation: Equation, operands: Sequence[Array], found: Array) -> Array:
+    """The values of a function, at a point, with -inf where it falls to that: of a logarithm at 0."""
+    end = ENDS.get(equation.params["function"])
+    if end is None or equation.params["order"] or all_finite(found):
+        return found
+    return each(lambda x, value: MINUS if x == end else value, as_balls(operands[0]), found)
+
+
+def _around(equation: Equation) -> Var:
+    """In a derivative it has that value only where its operand stays at the end: else it has a pole there."""
+    x, out = equation.operands[0], equation.output
+    end = ENDS.get(equation.params["function"])
+    if end is None or equation.params["order"]:
+        return out
+    there = stay_equal(x, x.builder.broadcast(x.builder.constant(end, x.dtype), x.shape))
+    if there is None:
+        return out
+    found = select(there, filled([MINUS], ()), out)
+    x.builder.staying[found] = Told(stays(x), there)
+    return found
 
 
 def _further(along: Any, which: int, count: int) -> tuple[Any, int]:
@@ -84,7 +121,7 @@ def _rounded(growth: Growth, equation: Equation, operands: list[Array], target: 
         units += 2 * SLOPE_ULPS
     elif not order and entry.accuracy.argument:
         x = np.asarray(x * arb(1, entry.accuracy.argument * target.unit))
-    found = taylor_coefficients([x, *operands[1:]], function, order, params)[order]
+    found = at_ends(equation, [x], taylor_coefficients([x, *operands[1:]], function, order, params)[order])
     if not order and (ones := entry.accuracy.of_one(library, target.name)):
         found = np.asarray(found + arb(0, ones * target.unit))
     if entry.loss is not None:
@@ -164,6 +201,7 @@ taylor = Primitive(
     rounded=_rounded,
     rows=_rows,
     cost=lambda e: float(e.output.size * (16 + 64 * e.params["order"])),
+    around=_around,
 )
 
 

@@ -80,7 +80,14 @@ def test_random_programs_agree_or_give_nothing():
     assert total["kink"] > 2
     assert total["given up"] < 0.1 * total["agree"]
     assert detours > 20
-    samples = {"pi", "cosines", "rough", "edge_rate"}  # have some of their own
+    samples = {
+        "pi",
+        "cosines",
+        "rough",
+        "edge_rate",
+        "surely_larger",
+        "surely_equal",
+    }  # have some of their own
     alike = {"and", "or", "xor", "not", "no_grad"}  # the rule of detach
     assert set(RULES) - rules - samples <= {"constant", *alike}
 
