@@ -264,6 +264,13 @@ def has_memory(tensor: Tensor) -> bool:
     return tensor.layout == torch.strided and not tensor._is_zerotensor() and not tensor.is_meta
 
 
+def innermost(tensor: Tensor) -> Tensor:
+    """What operators get of a tensor that torch.func has wrapped, once for each transform; else itself."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return tensor
+
+
 def key_of(tensor: Tensor) -> int:
     """The name of a tensor's memory."""
     if has_own_layout(tensor):  # views of the same values may have other places

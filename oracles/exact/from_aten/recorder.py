@@ -34,6 +34,7 @@ from oracles.exact.from_aten.memory import (
     Memory,
     constant,
     has_memory,
+    innermost,
     is_moving,
     key_of,
     name_of,
@@ -144,7 +145,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             self._refuse_lost(tensor)
         own = self._as_followed(tensor)
         seen = own.requires_grad and not self._begins_anew(own)
-        seen = seen or any(tensor is t for t in self._below or ())
+        seen = seen or self._is_below(tensor)
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
         var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
         if not free and torch.is_grad_enabled() and id(tensor) in self.marks:
@@ -208,24 +209,25 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             )
 
     def _refuse_held(self, tensors: list[Tensor], results: list[Tensor]) -> None:
-        """In a custom backward that is differentiated: autograd does not follow something that counts."""
+        """In a custom derivative that is differentiated: autograd does not follow something that counts."""
 
         def counts(tensor: Tensor) -> bool:
             store = self.memory.stores.get(key_of(tensor)) if is_moving(tensor) else None
             return store is not None and store.live and self._depends(self.memory.read(tensor))
 
-        if any(not t.requires_grad and counts(t) for t in tensors) and any(map(counts, results)):
+        unseen = [t for t in tensors if not (t.requires_grad or self._is_below(t))]
+        if any(map(counts, unseen)) and any(map(counts, results)):
             raise Unsupported(
-                "a custom backward that is differentiated again uses what autograd does not follow "
+                "a custom backward, or jvp, that is differentiated again uses what autograd does not follow "
                 "(detached, or saved without history), so its own derivative is lost; check it with order=2"
             )
 
     def frozen(self, value: Any) -> Any:
         """In a custom function's forward `detach` is nothing; what comes detached is copied on its way in."""
-        if not self.moves or self.depth:  # deeper inside, vmap may hand over what has no memory of its own
+        if not self.moves or self.depth:
             return value
-        if isinstance(value, Tensor) and is_moving(value) and not value.requires_grad:
-            store = self.memory.stores.get(key_of(value))
+        if isinstance(value, Tensor) and is_moving(value) and not (own := innermost(value)).requires_grad:
+            store = self.memory.stores.get(key_of(own))
             if store is not None and store.live:
                 self.copies = self._entering = True
                 try:
@@ -244,6 +246,10 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if self._below is not None:
             goes_on = not self._below or any(t is b for t in tensors_of(args) for b in self._below)
             self._below = self._below + tensors_of(results) if goes_on else None
+
+    def _is_below(self, tensor: Tensor) -> bool:
+        """Whether it is made in such a step."""
+        return any(tensor is t for t in self._below or ())
 
     def forget(self, key: int) -> None:
         """It is read as a constant then."""

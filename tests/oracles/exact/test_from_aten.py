@@ -394,6 +394,27 @@ def test_searchsorted_on_both_sides(more: dict[str, Any]) -> None:
     )
 
 
+EDGES = torch.tensor([[[0.0, 1.0, 2.0], [-1.0, 1.0, 1.5]], [[3.0, 4.0, 5.0], [0.0, 0.0, 1.5]]]).double()
+SHUFFLED, ORDER = EDGES[..., [2, 0, 1]].contiguous(), torch.tensor([1, 2, 0]).expand(2, 2, 3).contiguous()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        lambda x: torch.searchsorted(EDGES, x),
+        lambda x: torch.searchsorted(EDGES, x, side="right", out_int32=True),
+        lambda x: torch.searchsorted(SHUFFLED, x, right=True, sorter=ORDER),
+        lambda x: torch.bucketize(x, EDGES[0, 1], right=True, out_int32=True),
+    ],
+)
+def test_each_row_is_searched_in_edges_of_its_own(places: Callable[[Tensor], Tensor]) -> None:
+    table = draw(4)
+    x = torch.tensor([[[0.0, 1.0, 1.5, 9.0], [1.0, 1.25, -2.0, 1.5]]]).double().repeat(2, 1, 1)
+    recording = record(lambda x: x * table[places(x).long()], (x,))
+    found = mids(evaluate(recording.program, recording.values, BITS)[0])
+    assert found.tolist() == recording.executed()[0].tolist()
+
+
 # -- operators through which torch gives no gradient ---------------------------------------------------------
 
 bessel = torch.special.bessel_j0

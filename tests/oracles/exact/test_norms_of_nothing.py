@@ -83,6 +83,73 @@ class Off(torch.autograd.Function):
         return 2.125 / 2 * 2 * (share[:, :, None] * (x[:, None] - x)).sum(1) / 2
 
 
+ORDERS = [1, 1.5, 2, 3, float("inf")]
+FEW = torch.tensor([[0.0, 0.0, 0.0], [0.3, -0.2, 2.0]], dtype=torch.float64)
+SAFE: dict[str, Callable[[Tensor], Tensor]] = {
+    "a choice": lambda x: torch.where(x.norm(dim=-1, keepdim=True) > 0.9, 2 * x, x),
+    "a norm of a norm": lambda x: torch.where((x * x).norm(dim=1).norm() > 9, 2 * x, x),
+    "rows": lambda x: x[torch.linalg.norm(x, dim=-1) < 1],
+    "distances": lambda x: torch.where(torch.cdist(x, torch.zeros_like(x[:1])) > 0.5, 2 * x, x),
+    "an order": lambda x: x[x.norm(dim=1).argsort()],
+    "Huber's loss": lambda x: torch.where(x.norm(dim=1) < 1, (x * x).sum(1) / 2, x.norm(dim=1) - 0.5),
+    "a square": lambda x: x.norm(dim=1) ** 2,
+}
+
+
+class Doubled(torch.autograd.Function):
+    """What is kept where the norm is small, and else doubled; or so it says."""
+
+    @staticmethod
+    def forward(ctx, x, off):
+        large = x.norm(dim=-1, keepdim=True) > 0.9
+        ctx.factor = torch.where(large, 2.0, 1.0) * off
+        return torch.where(large, 2 * x, x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.factor, None
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_a_norm_of_0_is_known(name):
+    """hyptorch, pypose: what a norm is only compared for has its slope, at 0, too."""
+    assert check_gradient(SAFE[name], (FEW,)).verdict is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_norm_of_0_of_each_order_is_known(order):
+    def f(x):
+        return torch.where(torch.linalg.vector_norm(x, order, -1, True) > 0.9, 2 * x, x)
+
+    assert check_gradient(f, (FEW,)).verdict is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize(("off", "verdict"), [(1.0, Verdict.ACCURATE), (1 + 2.0**-20, Verdict.WRONG)])
+def test_beside_a_norm_of_0_a_factor_is_seen(off, verdict):
+    assert check_gradient(lambda x: Doubled.apply(x, off), (FEW[:1],)).verdict is verdict
+
+
+class Norm(torch.autograd.Function):
+    """The norm, whose slope at 0 is so much in each element."""
+
+    @staticmethod
+    def forward(ctx, x, slope):
+        ctx.save_for_backward(x)
+        ctx.slope = slope
+        return x.norm(dim=-1)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        n = x.norm(dim=-1, keepdim=True)
+        return g[:, None] * torch.where(n > 0, x / torch.where(n > 0, n, 1.0), ctx.slope), None
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(0.0, Verdict.CONVENTION), (2.0, Verdict.WRONG)])
+def test_a_norm_has_at_0_the_slopes_around(slope, verdict):
+    assert check_gradient(lambda x: Norm.apply(x, slope), (FEW,)).verdict is verdict
+
+
 MANY, OTHERS = (torch.randn(n, 8, generator=torch.Generator().manual_seed(n)) for n in (40, 30))
 
 

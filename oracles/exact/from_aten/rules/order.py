@@ -111,12 +111,14 @@ def _nonzero(call: OperatorCall, x: Var) -> Array:
 
 
 def _bucket(x: Operand, edges: Var, *, right: bool = False, side: str | None = None, **_: Any) -> Var:
-    """How many edges lie below x (right: or at it); a sorter is not needed to count."""
+    """How many edges lie below x (right: or at it); a sorter is not needed to count.
+
+    Edges of several axes are rows, and x has the same rows: each number is among the edges of its own.
+    """
     right = right or side == "right"
-    if edges.ndim != 1:
-        raise Unsupported(f"searchsorted in a sequence of shape {edges.shape}: only in one axis")
     point = x if isinstance(x, Var) else edges.builder.constant(float(x), edges.dtype)
-    return f.count_below(edges, point, right)
+    rows = edges if edges.ndim == 1 else index(edges, lambda p: p[..., None, :])
+    return f.count_below(rows, point, right)
 
 
 def _running(scan: Callable[[Var, int], Var]) -> Rule:

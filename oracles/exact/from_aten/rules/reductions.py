@@ -114,8 +114,13 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
 
 
 def _rooted(total: Var, order: float, x: Var, over: Sequence[int] = (-1,), keepdim: bool = False) -> Var:
-    some, sizes = compare("gt", total, 0.0), reduce_sum(f.absolute(x), [a % x.ndim for a in over], keepdim)
-    return select(some, _root(select(some, total, 1.0), order), sizes)
+    """The root of the total, and where that is 0 the sum of sizes.
+
+    That it is equal is no edge, as that it is larger would be: there both sides of a choice are taken, the
+    root of 1 among them. So the value is 0 at 0, and a comparison with it is decided.
+    """
+    nothing, sizes = compare("eq", total, 0.0), reduce_sum(f.absolute(x), [a % x.ndim for a in over], keepdim)
+    return select(nothing, sizes, _root(select(nothing, 1.0, total), order))
 
 
 def _root(total: Var, order: float) -> Var:
