@@ -30,6 +30,7 @@ from oracles.exact.program.recording import FREE
 from oracles.frameworks.framework import Native, Subject, without_errors
 
 MOST, OF_MANY = 8, 3  # results, or arguments, that are probed one by one; and of more arguments
+LARGE = 256  # operations: so many that JAX takes longer to compile them, if it does, than to trace them
 PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds, and times of the first run
 
 # So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
@@ -95,7 +96,8 @@ def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed)
     if each in wanted and one_step and question.linear and (freedom.keeps or freedom.chooses):
         yield from _each_direction(each, question, tested, posed, first)
     if Probe.ONE_ARGUMENT in wanted and question.derivative == GRADIENT and freedom.chooses:
-        yield from _each_argument(question, tested, posed, first)
+        compiles = not freedom.keeps or len(posed.forward.program.equations) > LARGE  # a loop, or perhaps
+        yield from _each_argument(question, tested, posed, first, compiles)
     kept = tested.subject().fetch_gradient(seen.raw).arrays
     if Probe.KEPT in wanted and not _is(first, kept):
         yield Differing(Probe.KEPT, kept, question, tested)
@@ -291,8 +293,13 @@ def _each_direction(
         yield from runs
 
 
-def _each_argument(question: Question, tested: Tested, posed: Posed, first: Gradients) -> Iterator[Differing]:
-    """In each argument alone, of many in a few: the bits of the first run."""
+def _each_argument(
+    question: Question, tested: Tested, posed: Posed, first: Gradients, compiles: bool
+) -> Iterator[Differing]:
+    """In each argument alone, of many in a few: the bits of the first run.
+
+    Or its program, where the framework `compiles` that and to compare it takes less time.
+    """
     if len(question.active) < 2:
         return
     count = len(question.active)
@@ -302,6 +309,8 @@ def _each_argument(question: Question, tested: Tested, posed: Posed, first: Grad
         alone = tested.in_one(k)
         if alone is None or not alone.graph:
             return
+        if compiles and _is_of(alone, tested, posed):
+            continue
         own = alone.graphs()
         graph = caught(partial(own.value, *map(own.load, posed.inputs)))
         if isinstance(graph, Raised):  # the function itself may need the others to be differentiable
@@ -314,6 +323,19 @@ def _each_argument(question: Question, tested: Tested, posed: Posed, first: Grad
             specify = alone.specify if question.is_plain else question.specify
             asked = replace(question, active=(k,), specify=specify)
             yield Differing(Probe.ONE_ARGUMENT, found, asked, alone, posed.directions, question.names[k])
+
+
+def _is_of(alone: Tested, tested: Tested, posed: Posed) -> bool:
+    """Whether the graph in one argument is known to run what that in all runs for it: JAX can tell.
+
+    To trace both takes less time than to run a loop that has to be compiled.
+    """
+    graph: Any = alone.graph
+    if not hasattr(graph, "is_of"):
+        return False
+    own = alone.target.subject(graph, partial(graph.is_of, tested.graph))
+    along = tuple(map(own.load, posed.directions))
+    return caught(lambda: own.gradient(along, *map(own.load, posed.inputs))) is True
 
 
 def caught(run: Callable[[], Any]) -> Any:

@@ -11,6 +11,7 @@ from weakref import finalize
 
 import jax
 import numpy as np
+from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr import compiling_once, record, x64_for
 from oracles.exact.from_jaxpr.tracing import OfNumPy, is_floating
@@ -18,6 +19,7 @@ from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
+from oracles.frameworks.jax_programs import are_same, computes_of, needed
 
 
 class _Jax(Framework):
@@ -83,11 +85,7 @@ class _Jax(Framework):
         return Pullback(function, tuple(argnums), primal)
 
     def graph(self, function: Function, argnums: Sequence[int]) -> Function:
-        def run(*args: Any) -> Function:
-            alone, moving = _of_moving(function, argnums, args, {})
-            return jax.vjp(alone, *moving)[1]
-
-        return run
+        return Graph(function, tuple(argnums))
 
     def pushforward(
         self, function: Function, argnums: Sequence[int], nested: bool = False, primal: bool = False
@@ -240,6 +238,40 @@ class Pullback(_Derivative):
         if any(map(_is_floating, jax.tree.leaves(out))):
             gradients = tuple(pull(jax.tree.map(_cotangent, out, cotangents)))
         return (out, gradients) if self.primal else gradients
+
+
+class Graph(_Derivative):
+    """`graph(*args)` runs the forward, and gives what pulls back."""
+
+    def __call__(self, *args: Any) -> Function:
+        """The pullback."""
+        function, moving = _of_moving(self.function, self.argnums, args, {})
+        return jax.vjp(function, *moving)[1]
+
+    def is_of(self, whole: Graph, cotangents: Any, *args: Any) -> bool:
+        """Whether it runs, for the gradient of its first argument, the program that another runs for that.
+
+        Raises:
+            Exception: What the function raises where its arguments are traced.
+        """
+        own, moving = self._traced(cotangents, args)
+        other, of_whole = whole._traced(cotangents, args)
+        if computes_of(own, [args[k] for k in whole.argnums if k not in self.argnums]):
+            return False
+        at = whole.argnums.index(self.argnums[0])
+        return are_same(needed(own, 0), moving, needed(other, at), of_whole)
+
+    def _traced(self, cotangents: Any, args: Sequence[Any]) -> tuple[ClosedJaxpr, list[Any]]:
+        """What it runs for the gradients, and of which arrays."""
+
+        def gradients(along: Any, *moving: Any) -> tuple[Any, ...]:
+            full = list(args)
+            for position, argument in zip(self.argnums, moving, strict=True):
+                full[position] = argument
+            return tuple(self(*full)(along))
+
+        moving = [args[k] for k in self.argnums]
+        return jax.make_jaxpr(gradients)(cotangents, *moving), jax.tree.leaves([cotangents, moving])
 
 
 class Pushforward(_Derivative):

@@ -20,13 +20,14 @@ from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
-from oracles.exact.program.program import PRIMITIVES, Array, Equation, Origin, Program, Var
+from oracles.exact.program.primitives.arithmetic import convert_, detach_, no_grad_
+from oracles.exact.program.program import PRIMITIVES, Array, Builder, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
 from oracles.exact.rounding.steps import Steps, by_plan, of_bound
 
 BITS = 128
 SHARE = 0.25  # of the error must pass through an operation that is named for its cancellation
+NARROW = 0.5  # of the bound: what a narrower dtype than the result's adds, where that is the cause
 CANCELS = 4  # bits: what an ordinary sum loses
 
 
@@ -130,12 +131,13 @@ def contributions(
     Raises:
         ExactError: The adjoints cannot be evaluated.
     """
-    whole = _without_detach(program)
+    whole = _moving_where_it_rounds(_without_detach(program), steps)
     moving = [i for i, v in enumerate(whole.inputs) if v.dtype in FORMATS]
     backwards, values = adjoints(whole, moving)
+    errors = [np.zeros(v.shape) for v in whole.inputs[len(inputs) :]]
     ones = [np.zeros(v.shape) for v in whole.outputs]
     ones[output][element] = 1.0
-    weights = evaluate_quickly(backwards, [*inputs, *ones], BITS, Work(SECONDS))
+    weights = evaluate_quickly(backwards, [*inputs, *errors, *ones], BITS, Work(SECONDS))
     by_output = {e.output: e for e in program.equations}
     each = []
     for v, weight in zip(values, weights, strict=True):
@@ -154,18 +156,38 @@ def _shares(
     program: Program, inputs: Sequence[Array], steps: Steps, output: int, element: tuple[int, ...]
 ) -> Diagnosis:
     each = contributions(program, inputs, steps, output, element)
+    digits = FORMATS[program.outputs[output].dtype].digits
     total = sum(one.share for one in each)
-    sums = [one for one in each if one.bits > 0 and one.passes > 0]
+    narrow = [one for one in each if _digits(one) < digits]
+    is_cast = total > 0 and sum(one.share for one in narrow) >= NARROW * total
+    # What a narrower dtype has lost before is not lost in a sum of a wider one, though it shows there.
+    sums = [one for one in (narrow if is_cast else each) if one.bits > 0 and one.passes > 0]
     guilty = max(sums, key=lambda one: one.bits, default=None)
     if guilty and guilty.bits >= CANCELS and guilty.passes >= SHARE * total:
-        digits = FORMATS[program.outputs[output].dtype].digits
-        said = f"{_named(guilty.equation)}: {round(min(guilty.bits, digits))} of {digits} bits cancel"
+        kept = min(digits, _digits(guilty))
+        said = f"{_in_dtype(guilty, digits)}: {round(min(guilty.bits, kept))} of {kept} bits cancel"
         return Diagnosis(said, guilty.equation.origin)
     if not total > 0:
         return Diagnosis()
-    largest = max(each, key=lambda one: one.share)
-    said = f"{_named(largest.equation)} contributes {100 * largest.share / total:.0f} % of the bound"
+    largest = max(narrow if is_cast else each, key=lambda one: one.share)
+    said = f"{_in_dtype(largest, digits)} contributes {100 * largest.share / total:.0f} % of the bound"
     return Diagnosis(said, largest.equation.origin)
+
+
+def _digits(one: Contribution) -> int:
+    return FORMATS[one.equation.output.dtype].digits
+
+
+def _in_dtype(one: Contribution, digits: int) -> str:
+    """The operation and its line; with its dtype where that is narrower than the result's."""
+    equation, origin = one.equation, one.equation.origin
+    if _digits(one) >= digits:
+        return _named(equation)
+    is_cast = equation.primitive is convert_
+    said = (
+        f"convert to {equation.output.dtype}" if is_cast else f"{equation.called} in {equation.output.dtype}"
+    )
+    return f"{said} at {origin.place}" if origin and origin.place else said
 
 
 def _cancelled(equation: Equation, steps: Steps, at: tuple[np.intp, ...]) -> float:
@@ -201,3 +223,25 @@ def _without_detach(program: Program) -> Program:
         for e in program.equations
     ]
     return Program(program.inputs, equations, program.outputs)
+
+
+def _moving_where_it_rounds(program: Program, steps: Steps) -> Program:
+    """The program with an input of zeros added to each value that rounds, though no input moves it.
+
+    So what is computed of constants has an adjoint, too.
+    """
+    builder, moving = Builder(), {v for v in program.inputs if v.is_float}
+    equations: list[Equation] = []
+    for e in program.equations:
+        equations.append(e)
+        out = e.output
+        if not out.is_float:
+            continue
+        if e.primitive.jvp is not None and not moving.isdisjoint(e.operands):
+            moving.add(out)
+        elif np.any(steps.own.get(out, 0.0)):
+            before, error = Var(builder, out.shape, out.dtype), builder.input(out.shape, out.dtype)
+            equations[-1] = e._replace(output=before)
+            equations.append(Equation(PRIMITIVES["add"], (before, error), {}, out, e.origin))
+            moving.add(out)
+    return Program((*program.inputs, *builder.inputs), equations, program.outputs)

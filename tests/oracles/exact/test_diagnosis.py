@@ -183,3 +183,64 @@ def test_an_output_is_written_at_the_last_operation_whose_line_is_known():
     forward("sin")
     same = forward.builder.program([forward.x + 1.0])
     assert [str(written_at(gradient, k, same)) for k in range(2)] == ["mul at model.py:1"] * 2
+
+
+def _labels_in_float32(at):
+    """Labels that a cast rounds, and no input moves: exp of the input rounds 2^-29 times as much."""
+    at("convert_element_type")
+    labels = arithmetic.convert(at.builder.constant(np.array([0.9, 0.03])), "float32")
+    at("exp")
+    e = taylor.scalar("exp", at.x)
+    at("mul")
+    return e * arithmetic.convert(labels, "float64")
+
+
+def _range_in_float32(at):
+    at("sub")
+    width = at.builder.constant(np.array([2.0, 3.0]), "float32") - 0.1
+    at("mul")
+    return at.x * arithmetic.convert(width, "float64")
+
+
+def _classes_in_float32(at):
+    at("div")
+    share = arithmetic.convert(at.builder.constant(np.array([1, 2])), "float32") / 7.0
+    at("mul")
+    return at.x * arithmetic.convert(share, "float64")
+
+
+def _cast_before_a_sum_that_cancels(at):
+    at("convert")
+    near = arithmetic.convert(arithmetic.convert(at.x * 1.0000001, "float32"), "float64")
+    at("sub")
+    return at.x - near
+
+
+def _sum_that_cancels_in_float32(at):
+    at("convert")
+    narrow = arithmetic.convert(at.x, "float32")
+    at("sub")
+    return arithmetic.convert(narrow * 1.0009765625 - narrow, "float64")
+
+
+def _cast_that_adds_little(at):
+    at("convert")
+    little = arithmetic.convert(arithmetic.convert(at.x, "float32") * 1e-30, "float64")
+    at("div")
+    return 1.0 / at.x + little
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (_labels_in_float32, "convert to float32 at model.py:1 contributes 100 % of the bound"),
+        (_range_in_float32, "sub in float32 at model.py:1 contributes 100 % of the bound"),
+        (_classes_in_float32, "div in float32 at model.py:1 contributes 100 % of the bound"),
+        (_cast_before_a_sum_that_cancels, "convert to float32 at model.py:1 contributes 100 % of the bound"),
+        (_sum_that_cancels_in_float32, "sub in float32 at model.py:2: 10 of 24 bits cancel"),
+        (_cast_that_adds_little, "div at model.py:2 contributes 67 % of the bound"),
+    ],
+)
+def test_what_a_narrower_dtype_loses_is_named_where_it_is_lost(write, said):
+    at = Lines((2,), "float64")
+    assert at.why(write(at), np.array([0.7, 1.3]), (1,)) == said
