@@ -23,6 +23,9 @@ from oracles.exact.program.program import Origin
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
+HERE_ALONE = (
+    "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
+)
 STANDS_FOR = "or pass spec=, a plain function that computes the same"
 # What times a derivative against its function while a test runs: pytest's plugin sets it for a baseline.
 timer: Callable[[Result, Callable[[], Loaded]], tuple[float, float, float] | None] | None = None
@@ -122,13 +125,21 @@ def _shown_away(question: Question, tested: UnderTest, target: Target, here: Ans
     whole = {part.name for part in here.parts if not part.of_value} == {*here.hidden}
     of = "" if whole else f" of {', '.join(here.hidden)}"
     note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
-    return Answer(tuple(faulty), notes=(note,))
+    alone = [HERE_ALONE] if faulty and not any(map(_is_faulty, here.parts)) else []
+    return Answer(tuple(faulty), notes=(note, *alone))
 
 
 def _shown_near(question: Question, tested: UnderTest, target: Target, special: Sequence[int]) -> Answer:
     """What is faulty where the arguments that are all 0 or 1 are others; these may have to be 0 or 1."""
     found = answer_beside(question, tested, near(target, special, question.seed), Probe.BESIDE)
-    return Answer(tuple(part for part in _faulty(found.parts) if part.judgement))
+    faulty = [part for part in _faulty(found.parts) if part.judgement]
+    if not faulty:
+        return Answer(())
+    moved = " and ".join(f"{target.names[k]} is all {np.ravel(target.arrays[k])[0]:g}" for k in special)
+    note = (
+        f"this was found beside the given point: there {moved}, where a missing term or factor may not show"
+    )
+    return Answer(tuple(faulty), notes=(note, HERE_ALONE))
 
 
 def _faulty(parts: Iterable[Part]) -> list[Part]:

@@ -24,6 +24,7 @@ from harness.subject.layers import Layer
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
+from harness.verdicts import Verdict
 from oracles.exact.enclose.limits import Limits
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -201,7 +202,7 @@ def judged(
             found = _searched(own, thing, question, tested, target, found, asked, door, more, told)
     except (Unsupported, Undecided) as reason:
         found = result((without_numbers(reason, "given"),))
-    parts = tuple(p if p.passes else _with_reason(p, own.unmoved.get(p.name, "")) for p in found.parts)
+    parts = tuple(p if p.passes else _with_reason(p, _reason(own, p)) for p in found.parts)
     faults, notes = (*found.faults, *own.faults), (*found.notes, *own.notes)
     return accepting(
         replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, f"check_{door}"
@@ -221,6 +222,14 @@ def _searched(
     inputs = len(target.arrays) - len(own.places)
     pinned, alone = frozenset(range(inputs, len(target.arrays))), inputs == 1 and not given
     return searching(found, question, tested, target, asked.search, code, pinned=pinned, shapes=alone)
+
+
+def _reason(own: Any, part: Part) -> str:
+    """What is known of the object that may be why a part is not right."""
+    reason: str = (
+        own.advice if own.advice and part.verdict is Verdict.WRONG else own.unmoved.get(part.name, "")
+    )
+    return reason
 
 
 def _with_reason(part: Part, reason: str) -> Part:

@@ -34,7 +34,10 @@ class Layer:
         faults: What moves the result, or looks like a gradient, and is not compared.
         unmoved: For each parameter without which the result is the same, that in words.
         refused: Why nothing can be asked of the layer; "" if it can.
+        advice: "", for what is said of a network.
     """
+
+    advice = ""
 
     def __init__(
         self,
@@ -148,7 +151,13 @@ class Layer:
             self.notes["forward gives something else on an object that was used before"] = None
         other, out = self._forward(elsewhere)
         pull(other, ones(out))
-        return lambda directions: self._pulled(layer, directions[0] if len(directions) == 1 else directions)
+        is_number = isinstance(alone, float | np.generic)  # nobody can write into its cotangent, which is one
+
+        def pullback(directions: tuple[Any, ...]) -> tuple[Any, ...]:
+            dout = directions[0] if len(directions) == 1 else directions
+            return self._pulled(layer, directions[0][()] if is_number else dout)
+
+        return pullback
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
         several = isinstance(dout, tuple)

@@ -7,7 +7,7 @@ network itself stays what it was. The seed is reset before each run, so that Dro
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,7 @@ class Network:
         faults: Keys that `params` and the gradients do not share.
         unmoved: For each parameter without which loss is the same, that in words.
         refused: Why nothing can be asked of the network; "" if it can.
+        advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
         is_loss: True: the gradient takes no cotangent.
     """
 
@@ -80,6 +81,7 @@ class Network:
         }
         self._written: list[Array] = []
         self.faults, self.unmoved, self.refused = list[str](), dict[str, str](), ""
+        self.advice = ""
         runs = (partial(self._run, method=method, x=x) for method in METHODS)
         if not all(alike(net, partial(self._contents.copied, {}), run) for run in runs):
             self.refused = f"{type(net).__name__} gives {BY_IDENTITY}"
@@ -100,6 +102,7 @@ class Network:
             *(f"gradient has {name!r}, which is not in params" for name in found if name not in self.names),
         ]
         out = self._run(self._contents.copied({}), "loss", x)
+        self.advice = self._advice(takes, x, out)
         self.faults += self._not_compared(x, out, ran)
         still = [self.names[k] for k in unmoving(partial(self.forward, x), self.parameters)]
         self.unmoved = {
@@ -155,6 +158,31 @@ class Network:
                 self.notes[told] = None
             else:
                 self.notes[told] = None
+
+    def _advice(self, of_gradient: Iterable[str], x: Any, out: Any) -> str:
+        """Which options to pass where loss has flags that gradient is not given, and that move it."""
+        known = {*of_gradient, *self.options}
+        flags = {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.net.loss).parameters.items()
+            if type(parameter.default) in (bool, int, float) and name not in known
+        }
+        moving = {name: default for name, default in flags.items() if self._depends(name, default, x, out)}
+        if not moving:
+            return ""
+        asked = ", ".join(f"{name}={default!r}" for name, default in moving.items())
+        others = {name: not default if type(default) is bool else "..." for name, default in moving.items()}
+        meant = ", ".join(f'"{name}": {other}' for name, other in others.items())
+        return (
+            f"loss was asked with {asked}, which gradient does not take: if gradient computes it otherwise, "
+            f"pass options={{{meant}}}"
+        )
+
+    def _depends(self, flag: str, default: Any, x: Any, out: Any) -> bool:
+        """Whether loss is another one where a flag has another value."""
+        options = self.options | {flag: not default if type(default) is bool else default + 1}
+        with np.errstate(all="ignore"):
+            return differs(lambda: self._run(self._contents.copied({}), "loss", x, options), out)
 
     def _moves(self, x: Any, out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
         return differs(lambda: self._run(self._contents.copied(new), "loss", x), out)
@@ -224,9 +252,10 @@ class Network:
         found = self._run(net, "gradient", x)
         return tuple(map(found.get, self.names))
 
-    def _run(self, net: Any, method: str, x: Any) -> Any:
+    def _run(self, net: Any, method: str, x: Any, options: dict[str, Any] | None = None) -> Any:
         self._contents.rewind(net, self.seed)
-        options = self.options if method == "loss" else self._gradient_options
+        if options is None:
+            options = self.options if method == "loss" else self._gradient_options
         own = x.copy()
         found = getattr(net, method)(own, self.target, **options)
         if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):

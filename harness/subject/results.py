@@ -28,6 +28,7 @@ class Results:
         fixed: The leaves in it that are not floating.
         names, shapes: Those of the others, complex ones as pairs.
         dtypes: And theirs, of pairs that of their parts; "" for Python's own numbers.
+        numbers: Which of the others are numbers of Python's or NumPy's, and no arrays of no axes.
         as_given: The numbers of the others, of the function called on the arrays as they were given; empty
             where it cannot know these from copies.
     """
@@ -37,6 +38,7 @@ class Results:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
+    numbers: tuple[bool, ...]
     as_given: tuple[Array, ...] = ()
 
 
@@ -85,6 +87,7 @@ def results_of(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seq
         tuple(ComplexName(name) if pairs else name for name, _, pairs in found),
         tuple((*np.shape(leaf), *(2,) * pairs) for _, leaf, pairs in found),
         tuple(REAL.get(dtype_of(leaf), dtype_of(leaf)) for _, leaf, _ in found),
+        tuple(isinstance(leaf, float | complex | np.generic) for _, leaf, _ in found),
         ()
         if as_given is None or any(pairs for *_, pairs in found)
         else tuple(own.on_host(x) for _, x, _ in found),

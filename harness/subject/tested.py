@@ -164,10 +164,10 @@ def under_test(
         raise Unsupported("torch loses the second derivative through a sparse argument; check the first one")
     graph: Function | None = None
     if backward is not None:
-        written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments)
+        written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments, results.numbers)
         if target.is_complex:
             written = OfComplex(
-                backward, flat, results.tree, results.fixed, target.arguments,
+                backward, flat, results.tree, results.fixed, target.arguments, results.numbers,
                 tuple(isinstance(name, ComplexName) for name in results.names),
                 tuple(k in flat.complex for k in target.active),
                 own.conjugates,
@@ -324,6 +324,7 @@ class HandWritten(Derived):
         result: The tree of the function's result.
         fixed: What in it has no cotangent.
         arguments: The differentiated ones, in the order of the gradients.
+        numbers: Which results are numbers: so are their cotangents, which nobody can write into.
     """
 
     backward: Callable[..., Any]
@@ -331,6 +332,7 @@ class HandWritten(Derived):
     result: Tree
     fixed: tuple[Fixed, ...]
     arguments: tuple[Argument, ...]
+    numbers: tuple[bool, ...]
 
     def __call__(self, cotangents: Sequence[Any], *arrays: Any) -> tuple[Any, ...]:
         """One gradient for each differentiated array; another number of them where the backward is wrong."""
@@ -354,7 +356,9 @@ class HandWritten(Derived):
         self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
     ) -> tuple[Any, ...]:
         args, kwargs = self.flat.arguments(*arrays)
-        given, places = iter(cotangents), {f.place for f in self.fixed}
+        told = zip(cotangents, self.numbers, strict=True)
+        given = (c[()] if is_number and self.result.framework == "numpy" else c for c, is_number in told)
+        places = {f.place for f in self.fixed}
         # What has no cotangent gets None: an integer has no gradient, which is not a zero one.
         leaves = [None if k in places else next(given) for k in range(len(self.result.names))]
         cotangent = self.result.filled(leaves)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.pairs import joined, split
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
@@ -31,6 +32,11 @@ class _NumPy(Framework):
         from oracles.frameworks.numpy_calls import watched
 
         return watched(derivative, inputs, mend)
+
+    def writing(self, forward: Callable[[], Any], backward: Callable[[Any], Any]) -> Origin | None:
+        from oracles.frameworks.numpy_writes import writing
+
+        return writing(forward, backward)
 
     def on_host(self, array: Any) -> Array:
         return np.asarray(array)

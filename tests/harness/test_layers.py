@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from harness import GradientError, assert_layer, check_layer
+from harness import GradientError, assert_layer, check_gradient, check_layer
 from harness.verdicts import Verdict
 from tests.harness import book_layers as book
 
@@ -69,6 +69,34 @@ def test_a_backward_that_writes_into_dout_is_a_note_and_no_failure():
     found = assert_layer(book.Relu(), X)
     assert found.notes == ("backward writes into dout; that is the caller's array",)
     assert not assert_layer(book.Sigmoid(), X).notes
+
+
+class MeanOfSquares:
+    """As the losses of the book's second volume: dout is a number, which nobody can write into."""
+
+    def forward(self, x):
+        self.x = x
+        return np.sum(x * x) / len(x)
+
+    def backward(self, dout=1):
+        dout *= 2 / len(self.x)
+        return self.x * dout
+
+
+def test_the_cotangent_of_a_number_is_a_number():
+    assert not assert_layer(MeanOfSquares(), X).notes
+    kinds = []
+
+    def backward(g, x):
+        kinds.append(type(g))
+        g *= 2
+        return x * g
+
+    x = np.array([0.5, 2.0])
+    assert check_gradient(lambda x: np.sum(x * x), (x,), vjp=backward).passed
+    assert {np.float64} <= set(kinds)
+    assert np.ndarray not in kinds
+    assert not check_gradient(lambda x: np.asarray(np.sum(x * x)), (x,), vjp=backward).passed
 
 
 def test_a_forward_that_writes_into_its_input_is_a_note():

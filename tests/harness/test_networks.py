@@ -422,3 +422,24 @@ def test_what_a_layer_inside_holds_and_params_lacks_is_a_note():
     found = check_network(Frozen(), X, T, probes=[])
     assert found.passed, str(found)
     assert "frozen moves the loss, and is not compared: it is not in params" in found.notes
+
+
+def test_a_flag_that_gradient_sets_otherwise_is_named():
+    np.random.seed(0)  # noqa: NPY002
+    net = MultiLayerNet(ratio=0.5)
+    found = check_network(net, X, T)
+    assert found.verdict == "wrong"
+    said = (
+        "loss was asked with train_flg=False, which gradient does not take: if gradient computes it otherwise"
+    )
+    assert f'{said}, pass options={{"train_flg": True}}' in found.diagnosis
+    assert check_network(net, X, T, **TRAIN).passed
+
+
+class WithADefault(MultiLayerNet):
+    def loss(self, x, t, train_flg=True, weight=2.0):
+        return weight * super().loss(x, t, train_flg)
+
+
+def test_so_is_a_number():
+    assert 'pass options={"weight": ...}' in check_network(WithADefault(), X, T).diagnosis

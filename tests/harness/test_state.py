@@ -1,4 +1,8 @@
-"""What a check puts back of NumPy's shared random numbers, whichever way they were drawn."""
+"""What a check puts back: NumPy's shared random numbers, however they were drawn, and containers."""
+
+import functools
+from collections import Counter, deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,3 +54,80 @@ def test_what_watches_a_check_is_not_put_back():
 
     assert harness.check_gradient(noting, (np.ones(2),), vjp=lambda g, x: g * np.cos(x)).passed
     assert vars(patience._watch).pop("noted")
+
+
+def sine(step):
+    """A function that leaves something behind in each run, and its gradient."""
+
+    def function(x):
+        step(x)
+        return np.sin(x)
+
+    return function, lambda g, x: g * np.cos(x)
+
+
+def checked(step):
+    function, backward = sine(step)
+    result = check_gradient(function, (np.array([0.3, 0.7]),), vjp=backward)
+    assert result.passed, str(result)
+
+
+def averaged(parameters):
+    """As CS231n's batch norm has it."""
+
+    def step(x):
+        mean = parameters.get("running_mean", np.zeros(1))
+        parameters["running_mean"] = 0.9 * mean + 0.1 * float(x.sum())
+
+    return step
+
+
+def test_what_objects_hold_is_put_back_however_deep():
+    holder = SimpleNamespace(layers=[{"mode": "train"}], logs=[[]], deep={"a": {}})
+
+    def step(x):
+        averaged(holder.layers[0])(x)
+        averaged(holder.deep["a"])(x)
+        holder.logs[0].append(1)
+
+    checked(step)
+    assert vars(holder) == {"layers": [{"mode": "train"}], "logs": [[]], "deep": {"a": {}}}
+
+
+def test_a_list_and_a_set_outside_of_objects_are_logs_and_stay():
+    calls, shapes, counts, last = [], set(), Counter(), deque()
+
+    def step(x):
+        calls.append(x.shape)
+        shapes.add(x.shape)
+        counts["runs"] += 1
+        last.append(1)
+
+    checked(step)
+    assert len(calls) > 2
+    assert shapes == {(2,)}
+    assert not counts
+    assert not last
+
+
+TABLE, SEEN = {}, set()
+
+
+@functools.cache
+def model(name):
+    """One for each name, which is trained."""
+    return SimpleNamespace(name=name, weights=np.ones(2))
+
+
+def test_what_is_made_once_stays_as_one():
+    """A set that says what a table holds, and what a memoized function keeps."""
+    kept = model("trained")
+
+    def step(x):
+        if len(x) not in SEEN:
+            SEEN.add(len(x))
+            TABLE[len(x)] = model("new").weights
+
+    checked(step)
+    assert set(TABLE) == SEEN
+    assert model("trained") is kept

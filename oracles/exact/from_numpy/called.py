@@ -11,6 +11,7 @@ from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.record import ANSWERS, content, output
 from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.unknown import refuse_unknown
 from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
@@ -40,6 +41,7 @@ def called(
             raise Unsupported("the function writes into what it is given; let it work on a copy")
     found = [output(tape, leaf) for leaf in results]
     tape.open = False
+    refuse_unknown(tape, lambda: recorder.program(found))
     return found
 
 

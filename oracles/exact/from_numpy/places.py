@@ -17,6 +17,7 @@ from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, bui
 from oracles.exact.program.trees import Derived
 
 NUMBERS = {kind.__name__ for kind in TYPES if kind is not float}
+BUILTINS = ("float", "max", "min")  # of Python's, those that mean something else while code is recorded
 
 
 class Place(NamedTuple):
@@ -88,7 +89,7 @@ class Search(Reach):
 
     def places(self, roots: list[Any]) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
-        seen, calling = set[int](), list[types.FunctionType]()
+        seen, naming = set[int](), {name: list[types.FunctionType]() for name in BUILTINS}
         for item in self.items(roots):
             kind = type(item)  # isinstance asks the object, which may have no answer
             if issubclass(kind, list | dict) and id(item) not in seen:
@@ -102,8 +103,9 @@ class Search(Reach):
                 yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
             if kind is types.FunctionType and self.is_user(item.__globals__.get("__name__")):
                 named = names_in(item.__code__)
-                if "float" in named:
-                    calling.append(item)
+                for name, functions in naming.items():
+                    if name in named:
+                        functions.append(item)
                 if not NUMBERS.isdisjoint(named) and tells_types_apart(item.__code__):
                     self.tells_numbers_apart = True
                 yield Place(item, "__defaults__")
@@ -120,9 +122,11 @@ class Search(Reach):
                     seen.add(id(namespace))
                     self._before.append((namespace, namespace.copy()))
                     yield from (Place(namespace, name) for name in list(namespace))
-        exactly = {id(f.__globals__) for f in calling if tells_types_apart(f.__code__)}
-        modules = {id(f.__globals__): f.__globals__ for f in calling if "float" not in f.__globals__}
-        yield from (Builtin(own, "float") for key, own in modules.items() if key not in exactly)
+        exactly = {id(f.__globals__) for f in naming["float"] if tells_types_apart(f.__code__)}
+        for name, functions in naming.items():
+            modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
+            some = (own for key, own in modules.items() if name != "float" or key not in exactly)
+            yield from (Builtin(own, name) for own in some)
 
     def _inside(self, item: Any) -> list[Any]:
         """What an object leads to."""

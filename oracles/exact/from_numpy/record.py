@@ -21,6 +21,7 @@ from oracles.exact.from_numpy.memory import array
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.from_numpy.ufuncs import call_ufunc
+from oracles.exact.from_numpy.unknown import refuse_unknown
 from oracles.exact.program.errors import Unsupported, uncaught
 from oracles.exact.program.program import FLOATS, Array
 from oracles.exact.program.recording import Recording, declare_edges
@@ -80,6 +81,7 @@ def record(
     outputs = [output(tape, leaf) for leaf in results]
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
+    refuse_unknown(tape, lambda: tape.recorder.program(outputs))
     values = tuple(np.asarray(v) for v in tape.recorder.values)
     ran = tuple(np.array(leaf.value if isinstance(leaf, TracedArray) else leaf) for leaf in results)
 

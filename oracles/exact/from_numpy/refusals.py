@@ -14,7 +14,7 @@ INSTEAD = {
     "scipy.interpolate": "write it with np.interp or other functions of NumPy, or say what it computes with "
     "gradproof.register_rule",
     "": "write it with functions of NumPy and scipy.special, or say what it computes with "
-    "gradproof.register_rule",
+    "gradproof.register_rule; if the value does not need it, pass a function of the value alone",
 }
 MAKE_INSIDE = "copy it before, inside the function: r = np.array(r); or write r = r - x for r -= x"
 
@@ -29,7 +29,7 @@ def opaque(message: str) -> Opaque:
     return Opaque(f"{message}; at {place()}", line=line())
 
 
-def no_rule(name: str) -> Exception:
+def no_rule(name: str) -> Opaque:
     """What an operation without a rule raises."""
     return opaque(f"{name} has no rule: say what it computes with gradproof.register_rule")
 

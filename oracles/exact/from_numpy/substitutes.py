@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import random
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import stride_tricks
 
+from oracles.exact.from_numpy import extremes, numbers
 from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
 from oracles.exact.from_numpy.chance import Refused, is_seeded, without_chance
 from oracles.exact.from_numpy.held import Writable, held
@@ -19,7 +21,6 @@ from oracles.exact.from_numpy.libraries import loaded
 from oracles.exact.from_numpy.libraries.distributions import distribution
 from oracles.exact.from_numpy.libraries.replaced import of_libraries, of_library
 from oracles.exact.from_numpy.memory import ALLOCATORS, joined, of_lists
-from oracles.exact.from_numpy.numbers import TYPES, substitute
 from oracles.exact.from_numpy.stand_ins import (
     CACHE,
     Constructor,
@@ -58,7 +59,8 @@ class Substitutes:
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)
         empty = functools.partial(ALLOCATORS["empty"], tape)
-        self._by_id |= {id(kind): substitute(tape, kind) for kind in TYPES}
+        self._by_id |= {id(kind): numbers.substitute(tape, kind) for kind in numbers.TYPES}
+        self._by_id |= {id(getattr(builtins, name)): extremes.substitute(name) for name in extremes.UFUNCS}
         self._by_id[id(np.ndarray)] = Constructor("ndarray", (np.ndarray,), {"make": empty})
         self._by_id |= {id(module): Module(module, self.of) for module in MODULES}
         for source, name in ((np.random, "np.random"), (random, "random")):
@@ -95,7 +97,7 @@ class Substitutes:
 
     def leave_numbers(self) -> None:
         """Let NumPy's types of numbers be what they are."""
-        for kind in TYPES:
+        for kind in numbers.TYPES:
             if kind is not float:
                 del self._by_id[id(kind)]
 

@@ -21,7 +21,7 @@ from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.user_code import line, place
 from oracles.exact.program.complex import REAL, Complex, vars_of
 from oracles.exact.program.complex import constant as complex_constant
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Opaque, Undecided
 from oracles.exact.program.primitives.arrays import concatenate, reshape
 from oracles.exact.program.program import FLOATS, Array, Var
 from oracles.exact.program.recording import Recorder
@@ -54,6 +54,8 @@ class Tape:
         self.open = True
         self.numpy: Any = np  # as the recorded code sees it
         self.wrote_text = False  # whether a recorded number stands in a text
+        self.holds_unknown = False  # whether a function without a rule gave something
+        self.asked: list[Opaque] = []  # where such a number was asked for, what is said then
         self._bases: list[int] = []
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants

@@ -28,6 +28,7 @@ from oracles.exact.from_numpy.rules.elementwise import (
     Rule,
 )
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape
+from oracles.exact.from_numpy.unknown import without_rule
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import scatter_add
@@ -48,7 +49,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
         if name.endswith(" (vectorized)"):
             raise opaque(f"np.frompyfunc of {name.split()[0]} has no rule: write np.vectorize instead")
-        raise no_rule(f"the compiled function {_owner(ufunc)}{name}")
+        return _unknown(ufunc, method, f"the compiled function {_owner(ufunc)}{name}", inputs, kwargs)
     tape = first_tape((inputs, kwargs))
     tape.calls(name)
     if _rule(ufunc) is None and name not in PREDICATES:
@@ -146,6 +147,13 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
     numbers, known = tape.numbers(x.tokens)
     answer = np.where(known, ufunc(numbers), PREDICATES[ufunc.__name__])
     return answer if isinstance(x.value, np.ndarray) else answer[()]
+
+
+def _unknown(ufunc: np.ufunc, method: str, name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a ufunc without a rule gives."""
+    if method != "__call__" or kwargs.get("out") is not None:
+        raise no_rule(name)
+    return without_rule(lambda: no_rule(name), ufunc, inputs, kwargs)
 
 
 def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1047,3 +1047,25 @@ def test_a_backward_may_ask_whether_its_cotangent_requires_grad(factor):
     ):
         assert found.verdict == ("accurate" if factor == 1 else "wrong")
         assert "not examined" not in str(found)
+
+
+def turned(w):
+    """exp of the skew matrix of an increment of a rotation, by its series to the second order."""
+    k = np.array([[0.0, -w[2], w[1]], [w[2], 0.0, -w[0]], [-w[1], w[0], 0.0]])
+    return (np.eye(3) + k + k @ k / 2) @ np.array([0.5, 1.5, -1.0])
+
+
+def at_zero(g, w):
+    """The gradient at the increment 0."""
+    return np.cross(np.array([0.5, 1.5, -1.0]), g)
+
+
+def test_a_jacobian_at_an_increment_of_zero_is_told_how_to_be_asked_for():
+    w = np.zeros(3)
+    found = check_gradient(turned, (w,), vjp=at_zero)
+    assert found_by(found) == {"beside"}
+    assert any("found beside the given point: there w is all 0" in note for note in found.notes)
+    assert found.notes[-1].endswith("as at an increment of 0, is asked for with probes=False")
+    assert check_gradient(turned, (w,), vjp=at_zero, probes=False).passed
+    wrong = check_gradient(turned, (w,), vjp=lambda g, w: 2 * at_zero(g, w))
+    assert not any("probes=False" in note for note in wrong.notes)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from oracles.exact.from_numpy.libraries.blas import BLAS, LAPACK
 from oracles.exact.from_numpy.libraries.fourier import FFT
 from oracles.exact.from_numpy.libraries.integrate import INTEGRATE
 from oracles.exact.from_numpy.libraries.linalg import LINALG
@@ -22,6 +23,8 @@ LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "numpy.testing": TESTING,
     "scipy.special": SPECIAL,
     "scipy.linalg": LINALG,
+    "scipy.linalg.blas": BLAS,
+    "scipy.linalg.lapack": LAPACK,
     "scipy.integrate": INTEGRATE,
     "scipy.ndimage": NDIMAGE,
     "scipy.fft": FFT,

@@ -40,16 +40,16 @@ def _adjoint(a: Any) -> Any:
     return np.swapaxes(np.conj(a), -1, -2)
 
 
-def _symmetric(a: Any, lower: bool, conjugate: bool) -> Any:
+def symmetric(a: Any, lower: bool, conjugate: bool) -> Any:
     """The matrix whose one triangle this is."""
     triangle, strict = (np.tril(a), np.tril(a, -1)) if lower else (np.triu(a), np.triu(a, 1))
     return triangle + (_adjoint(strict) if conjugate else np.swapaxes(strict, -1, -2))
 
 
 _STRUCTURES: dict[str | None, Callable[[Any, bool], Any]] = {
-    **dict.fromkeys(("sym", "symmetric"), lambda a, lower: _symmetric(a, lower, False)),
+    **dict.fromkeys(("sym", "symmetric"), lambda a, lower: symmetric(a, lower, False)),
     **dict.fromkeys(
-        ("her", "hermitian", "pos", "positive definite"), lambda a, lower: _symmetric(a, lower, True)
+        ("her", "hermitian", "pos", "positive definite"), lambda a, lower: symmetric(a, lower, True)
     ),
     **dict.fromkeys(("gen", "general"), lambda a, lower: a),
     None: lambda a, lower: a,
@@ -243,7 +243,7 @@ def _solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
     ab, b = as_array(ab), as_array(b)
     if ab.ndim != 2:
         raise unsupported("scipy.linalg.solveh_banded of batches")
-    return np.linalg.solve(_symmetric(_banded(ab, 0 if lower else len(ab) - 1), lower, True), b)
+    return np.linalg.solve(symmetric(_banded(ab, 0 if lower else len(ab) - 1), lower, True), b)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -10,10 +10,21 @@ from typing import Any
 
 from oracles.exact.from_numpy.held import recording
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
+from oracles.exact.from_numpy.libraries.blas import others
 from oracles.exact.from_numpy.libraries.distributions import distribution
-from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.nested import first_tape, holds_traced, swap, traced, values
+from oracles.exact.from_numpy.refusals import instead, opaque
 from oracles.exact.from_numpy.stand_ins import Function
+from oracles.exact.from_numpy.unknown import without_rule
 from oracles.exact.program.registered import definition_of, registered_functions
+
+CHOOSING = ("get_blas_funcs", "get_lapack_funcs")  # they give functions of a library, by the arrays' dtypes
+# Functions of scipy.linalg without a rule, whose results have shapes and dtypes that the arguments' tell.
+UNKNOWN = str.split(
+    "expm_frechet coshm sinhm tanhm cosm sinm solve_sylvester solve_continuous_lyapunov "
+    "solve_discrete_lyapunov solve_lyapunov solve_continuous_are solve_discrete_are solve_toeplitz "
+    "solve_circulant matmul_toeplitz polar khatri_rao cholesky_banded cho_solve_banded"
+)
 
 
 class Library:
@@ -47,11 +58,45 @@ def of_libraries(modules: tuple[str, ...], operations: tuple[Any, ...]) -> dict[
             original = getattr(sys.modules[name], function, None)
             if original is not None:
                 found[id(original)] = _where_traced(original, definition)
+    for original, refused in others(modules):
+        found.setdefault(id(original), _where_traced(original, refused))
+    for name in UNKNOWN if "scipy.linalg" in modules else ():
+        if (original := getattr(sys.modules["scipy.linalg"], name, None)) is not None:
+            found[id(original)] = _where_traced(original, _unknown(f"scipy.linalg.{name}", original))
+    for giver in CHOOSING if "scipy.linalg" in modules else ():
+        original = getattr(sys.modules["scipy.linalg"], giver)
+        found[id(original)] = Function(original, _choosing(original))
     for operation in operations:
         said = definition_of("numpy", operation)
         assert said is not None, "it is registered"
         found[id(operation)] = _where_traced(operation, said)
     return found
+
+
+def _choosing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What gives functions: it gives what replaces them."""
+
+    def new(*args: Any, **kwargs: Any) -> Any:
+        found = function(*values(args), **values(kwargs))
+        several = isinstance(found, list | tuple)
+        parts = [of_library(one) or one for one in (found if several else (found,))]
+        return type(found)(parts) if several else parts[0]
+
+    return new
+
+
+def _unknown(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function without a rule: of numbers in the code it is itself."""
+
+    def new(*args: Any, **kwargs: Any) -> Any:
+        tape = first_tape((args, kwargs))
+        if not any(tape.depends(x.recorded) for x in traced((args, kwargs))):
+            given = swap((args, kwargs), lambda x: x.exact_value(name))
+            return function(*given[0], **given[1])
+        said = f"{name} has no rule for recorded numbers: {instead(name)}"
+        return without_rule(lambda: opaque(said), function, args, kwargs)
+
+    return new
 
 
 def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:

@@ -1,0 +1,99 @@
+"""What a signal's handler raises leaves the check that it meets, as it is."""
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from gradproof import check_gradient, check_layer, exact_gradient
+
+X = np.array([0.5, 1.5])
+own = getattr(signal, "SIGUSR1", None)
+pytestmark = pytest.mark.skipif(own is None, reason="no signals of one's own here")
+
+
+class Late(Exception):
+    """A user's."""
+
+
+def late(*args):
+    raise Late("too late")
+
+
+@pytest.fixture(autouse=True)
+def handled():
+    before = signal.signal(own, late)
+    yield
+    signal.signal(own, before)
+
+
+def interrupted(function, run):
+    """The function, which is met by the signal in this run of it."""
+    runs = []
+
+    def met(*args):
+        runs.append(1)
+        if len(runs) == run:
+            signal.raise_signal(own)
+        return function(*args)
+
+    return met
+
+
+def cosine(g, x):
+    return g * np.cos(x)
+
+
+class Layer:
+    def forward(self, x):
+        self.x = x
+        return np.sin(x)
+
+    def backward(self, dout):
+        signal.raise_signal(own)
+        return dout * np.cos(self.x)
+
+
+CHECKS = {
+    "the first run": lambda: check_gradient(interrupted(np.sin, 1), (X,), vjp=cosine),
+    "the recording": lambda: check_gradient(interrupted(np.sin, 2), (X,), vjp=cosine),
+    "a gradient": lambda: check_gradient(np.sin, (X,), vjp=interrupted(cosine, 1)),
+    "a probe": lambda: check_gradient(np.sin, (X,), vjp=interrupted(cosine, 6)),
+    "a layer": lambda: check_layer(Layer(), X),
+    "a truth": lambda: exact_gradient(interrupted(np.sin, 1), (X,), cotangent=X),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_it_leaves_the_check(name):
+    with pytest.raises(Late, match="too late"):
+        CHECKS[name]()
+    assert signal.getsignal(own) is late
+
+
+def test_also_past_code_that_catches_it():
+    def catching(x):
+        try:
+            signal.raise_signal(own)
+        except Exception:
+            return x
+        return np.sin(x)
+
+    with pytest.raises(Late):
+        check_gradient(catching, (X,), vjp=cosine)
+
+
+def test_a_handler_that_raises_nothing_changes_nothing():
+    met = []
+    signal.signal(own, lambda *args: met.append(1))
+    assert check_gradient(interrupted(np.sin, 1), (X,), vjp=cosine).passed
+    assert met
+
+
+def test_a_check_in_another_thread_has_no_signals():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(check_gradient(np.sin, (X,), vjp=cosine).passed))
+    thread.start()
+    thread.join()
+    assert found == [True]
