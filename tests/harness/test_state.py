@@ -45,10 +45,10 @@ def test_a_function_that_draws_leaves_them_alone():
 
 
 def test_what_watches_a_check_is_not_put_back():
-    """Code that finds things by their names reaches all of ours, too."""
+    """Code that finds things by their names reaches ours, too."""
 
     def noting(x):
-        getattr(harness, "nothing", None)
+        getattr(patience, "nothing", None)
         patience._watch.noted = True
         return np.sin(x)
 
