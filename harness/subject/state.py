@@ -24,7 +24,7 @@ from harness.subject.alone import alone
 from harness.subject.signals import leaving
 from oracles.exact.from_numpy.held import recording, standing, writable, written
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.reach import CONTAINERS, LARGE, Reach, attribute, attributes, built_in, names_in
+from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, names_in
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 OURS = ("harness", "gradproof", "oracles")
@@ -165,7 +165,7 @@ def _reached(function: Any, variables: bool = True, logs: bool = False) -> Itera
     reach = Reach()
     items = [item for item in reach.items([function]) if not _is_machinery(item)]
     owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
-    held = _held(value for own in owned for value in own.values())
+    held = {id(value) for own in owned for value in own.values()}
     yield from (_variables(own, own, whole=True) for own in owned)
     for item in items:
         kind = type(item)  # isinstance asks the object, which may have no answer
@@ -184,23 +184,6 @@ def _reached(function: Any, variables: bool = True, logs: bool = False) -> Itera
         else:
             yield from [_attributes(item, slots)] if (slots := reach.slots(item)) else ()
             yield from _of_torch("reached", item) if attribute(item, "__class__") else ()
-
-
-def _held(values: Iterable[Any]) -> set[int]:
-    """What objects hold, by identity; in lists and dictionaries too."""
-    found, waiting = set[int](), list(values)
-    while waiting:
-        value = waiting.pop()
-        kind = type(value)
-        if id(value) in found:
-            continue
-        found.add(id(value))
-        if not issubclass(kind, CONTAINERS):
-            continue
-        base = built_in(value)
-        if base.__len__(value) <= LARGE:
-            waiting += dict.values(value) if base is dict else base.__iter__(value)
-    return found
 
 
 def _is_machinery(item: Any) -> bool:

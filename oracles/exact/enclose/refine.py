@@ -94,11 +94,11 @@ def refine(
         if after and (problem or not _may_be_zeros(results)):
             now, after = after, 0
             continue
-        if results is not None and not problem and active and lost and not forward:
-            with KINKS.collected() as jumps:
-                around = slopes_around(program, inputs, active, results, bits, work)
-            return [Enclosure(r, now, tuple(jumps)) for r in around]
         if results is not None and (not problem or (kinks and before and _settled(before, results))):
+            if active and lost and not forward:
+                with KINKS.collected() as jumps:
+                    around = slopes_around(program, inputs, active, results, bits, work)
+                return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             return [Enclosure(r, now, tuple(kinks)) for r in (*results, *others)]
         if kinks:
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"

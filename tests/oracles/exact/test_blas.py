@@ -71,3 +71,20 @@ KEPT = np.zeros((3, 3), order="F")
 def test_what_is_refused_is_named(function, message):
     with pytest.raises(Unsupported, match=message):
         record(function, (V[:3],), {})
+
+
+def test_what_has_gaps_is_not_written_into():
+    """SciPy copies it first."""
+
+    def scaled(x):
+        d = x * 1.0
+        twice = blas.dscal(2.0, d[:, 1])
+        return np.stack([2 * x[:, 0], 1.5 * twice * d[:, 1]], 1)
+
+    x = np.array([[0.25, 0.75], [0.125, 0.5], [0.875, 0.375]])
+    found = check_gradient(lambda x: (x[:, 0] ** 2 + x[:, 1] ** 3).sum(), (x,), grad=scaled)
+    assert found.passed, found
+    whole = check_gradient(
+        lambda x: (blas.dscal(2.0, (d := x * 1.0)) * d).sum(), (x[:, 0],), grad=lambda x: 8 * x
+    )
+    assert whole.passed, whole

@@ -62,3 +62,17 @@ def test_where_the_slopes_around_are_not_one_nothing_is_proven(function):
     for grad in (np.zeros_like, lambda x: np.array([0.3, 1.0, 1.0])):
         found = check_gradient(function, (np.zeros(3),), grad=grad, probes=False)
         assert found.verdict.value == "undecided", found
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [
+        (lambda x: np.sqrt(x[0]) ** 2 + np.maximum(x[1], 0), [1.0, 0.0], [0.0, 0.0]),
+        (lambda x: np.maximum(x[0], 0) + np.sqrt(x[0]) ** 2 + x[1], [2.0, 1.0], [1.0, 1.0]),
+        (lambda x: np.cbrt(x[0]) ** 3 + max(x[0], x[1]), [1.0, 1.0], [0.0, 1.0]),
+    ],
+)
+def test_a_kink_elsewhere_changes_nothing(function, right, wrong):
+    for slopes, passes in ((right, True), (wrong, False)):
+        found = check_gradient(function, (np.zeros(2),), grad=lambda x, s=slopes: np.array(s), probes=False)
+        assert found.passed is passes, found

@@ -225,7 +225,13 @@ class _Routine:
 def _own(x: Any) -> Any:
     """What the function itself may have in its place, and write into: it writes into none with gaps."""
     found = values(x)
-    return np.array(found, order="K") if isinstance(found, np.ndarray) else found
+    if not isinstance(found, np.ndarray):
+        return found
+    if found.flags.c_contiguous or found.flags.f_contiguous:
+        return np.array(found, order="K")
+    gapped = np.empty((*found.shape, 2), found.dtype)[..., 0]
+    gapped[...] = found
+    return gapped
 
 
 def _routines(module: str, table: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
