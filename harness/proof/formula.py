@@ -43,9 +43,6 @@ LITERAL_BITS = 40  # how far slopes around a kink may differ where literals are 
 SMALL = 1e-2  # a relative error that looks like a constant or an approximation, and not like another formula
 ITERATES = 5  # calls of one operation on one line: a loop, or a solver's
 LAST_STEP = 4  # ulps that the last iterate's rounding may move a gradient
-# So many elements, so nearly alike, and by so much: they are off by one factor. A linear iteration that ends
-# at its tolerance also is, by less.
-ELEMENTS, ALIKE, FACTOR = 3, 2.0**-10, 2.0**-26
 SOLVES = 20  # likewise: a solver that has converged, and no formula on one line
 SHARED = 4  # ulps that an element at a kink is known to
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
@@ -139,25 +136,13 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
     if question.derivative == GRADIENT and question.linear:
         said = "; ".join(filter(None, [_ignoring(truth, program, found, agrees), said]))
-    close = _is_unresolved(truth, found, agrees) or (
-        _is_near(found[which], truth.enclosures[which], element) and not _is_a_factor(found, truth.enclosures)
-    )
+    close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
     return Formula(tuple(agrees), said, near=bool(close and iterates), open=leaps)
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:
     return bool(abs(e.mid[element] - t.mid[element]) < SMALL * abs(t.mid[element]))
-
-
-def _is_a_factor(found: Sequence[Enclosure], true: Sequence[Enclosure]) -> bool:
-    """Whether all elements are off by one factor; most approximations err in each by another one."""
-    e, t = (np.concatenate([np.ravel(one.mid) for one in each]) for each in (found, true))
-    off = e[t != 0] / t[t != 0] - 1
-    if len(np.unique(np.abs(t[t != 0]))) < ELEMENTS:
-        return False
-    least = np.min(np.abs(off))
-    return bool(least > FACTOR and np.ptp(off) < ALIKE * least)
 
 
 def _is_unresolved(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:
@@ -197,10 +182,15 @@ def _promise(specification: Program) -> str:
 
 
 def _iterates(program: Program, times: int = ITERATES) -> bool:
-    """Whether one place in the source calls one operation so many times; a long line has many places."""
+    """Whether one line of the source calls one operation so many times, and at one place more than once.
+
+    A long line calls it at many places, and is no loop.
+    """
     calls = {e.origin for e in program.equations if e.origin}
-    places = Counter((c.operation, c.place, c.place.offset if c.place else -1) for c in calls)
-    return max(places.values(), default=0) >= times
+    lines = Counter((c.operation, c.place) for c in calls)
+    again = Counter((c.operation, c.place, c.place.offset if c.place else -1) for c in calls)
+    repeated = {(operation, line) for (operation, line, _), count in again.items() if count > 1}
+    return any(count >= times for line, count in lines.items() if line in repeated)
 
 
 def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:

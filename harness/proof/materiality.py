@@ -293,7 +293,8 @@ class Comparison:
     ) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing.
 
-        `quiet` gives the outputs of a side without the noise in its numbers, where these may differ less.
+        `quiet` gives the outputs of a side without the noise in its numbers. Without its own the formula may
+        agree; the specification's is meant.
         """
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
@@ -316,8 +317,8 @@ class Comparison:
         self._accept(found, why)
         if quiet and not self.is_whole:
             with suppress(Undecided), precision(BITS):
-                sides = zip(quiet(self._own), quiet(self._spec), self._true, strict=True)
-                apart = [(each(arb.abs_lower, e - s), is_hull(t)) for e, s, t in sides]
+                sides = zip(quiet(self._own), self._true, strict=True)
+                apart = [(each(arb.abs_lower, e - t.balls), is_hull(t)) for e, t in sides]
                 self._accept([(b <= 2 * m) & ~h for m, (b, h) in zip(most, apart, strict=True)], why)
 
     def _below_the_format(self) -> None:

@@ -18,10 +18,11 @@ from oracles.exact.program.program import Array, Equation, Program
 
 # Of the amplitude: cosines of angles of hundreds of turns are off by that, and sums of a thousand products in
 # float32. What is computed in narrower formats is added up in float32, and off by its last rounding.
-KNOWN = {"float64": 2.0**-42, "float32": 2.0**-20}
+KNOWN = {"float64": 2.0**-42, "float32": 2.0**-22}
 COEFFICIENTS = 32  # a row of so many or fewer may be written, as those of a polynomial
 # That such a number is known to: logarithms of binomials by three log-gammas are off by that.
 ROW_ULPS = {"float64": 16, "float32": 4}
+ALIKE = 8  # times the typical size that the largest of numbers of one size may be
 TURNS = 8  # of balancing rows and columns: the largest of each is a factor of 2 from 1 by then, mostly
 
 Numbers = NDArray[np.float64]
@@ -51,11 +52,18 @@ def with_computed_moved(program: Program, seed: int, known: frozenset[float]) ->
 
 
 def without_noise(program: Program, known: frozenset[float]) -> Program:
-    """The same with 0 for what may be nothing beside the largest of its array: sin(pi) is 1.2e-16."""
+    """The same with 0 for what may be nothing beside the others of its array: sin(pi) is 1.2e-16.
+
+    Of arrays of numbers of one size: beside a penalty, or what masks, an ordinary number is no noise.
+    """
 
     def steps(numbers: Numbers, may_be: NDArray[np.bool_], dtype: str) -> Numbers:
         sizes = np.abs(numbers)
-        return np.where(may_be & (sizes <= KNOWN[dtype] * np.max(sizes, initial=0.0)), -numbers, 0.0)
+        largest = np.max(sizes, initial=0.0)
+        noise = sizes <= KNOWN[dtype] * largest
+        others = sizes[~noise]
+        of_one_size = others.size and largest <= ALIKE * np.median(others)
+        return np.where(may_be & noise & bool(of_one_size), -numbers, 0.0)
 
     return _with_steps(program, known, steps)
 

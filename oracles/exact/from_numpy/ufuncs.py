@@ -32,6 +32,7 @@ from oracles.exact.from_numpy.unknown import without_rule
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import scatter_add
+from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
 
@@ -144,9 +145,26 @@ def _operand(tape: Tape, x: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
+    """As a finite number answers; where one that is computed is none, as -inf of a masked row, it is asked.
+
+    What overflows where it runs is finite all the same.
+    """
     numbers, known = tape.numbers(x.tokens)
     answer = np.where(known, ufunc(numbers), PREDICATES[ufunc.__name__])
+    ran = ufunc(x.value)
+    if x.is_float and not np.array_equal(ran, answer):
+        asked = _asked(ufunc.__name__, x.recorded)
+        if np.array_equal(tape.recorder.decide(asked), ran):
+            return wrap(tape, ran, asked)
     return answer if isinstance(x.value, np.ndarray) else answer[()]
+
+
+def _asked(name: str, x: Var) -> Var:
+    nan, infinite = (x.builder.emit(kind, (x,), x.shape, "bool") for kind in (is_nan, is_infinite))
+    if name != "isfinite":
+        return nan if name == "isnan" else infinite
+    either = x.builder.elementwise("or", nan, infinite, dtype="bool")
+    return x.builder.elementwise("not", either, dtype="bool")
 
 
 def _unknown(ufunc: np.ufunc, method: str, name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -198,30 +198,6 @@ def test_what_vanishes_as_an_iteration_converges_is_near_and_wrong_all_the_same(
     assert not compared(lambda x: 1e-30 * x, lambda g, x: 0 * g * x).near
 
 
-def waves(x):
-    """A loop that approximates nothing."""
-    for _ in range(6):
-        x = np.sin(x) / 2 + x
-    return x
-
-
-def backward_of_waves(factor, off=0.0):
-    def backward(g, x):
-        slope = np.ones_like(x)
-        for _ in range(6):
-            slope, x = slope * (np.cos(x) / 2 + 1), np.sin(x) / 2 + x
-        return g * (slope * factor + off * x)
-
-    return backward
-
-
-def test_a_rule_that_is_off_by_one_factor_is_no_other_approximation():
-    """As of a network whose layers run in a loop."""
-    for factor in (1 + 1e-7, 1.001):
-        assert not compared(waves, backward_of_waves(factor)).near
-    assert compared(waves, backward_of_waves(1.0, 1e-6)).near
-
-
 def on_one_line(x):
     return np.sin(x) * x + np.cos(x) * x + np.tanh(x) * x + np.arctan(x) * x + np.exp(x) * x
 

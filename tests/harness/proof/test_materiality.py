@@ -482,6 +482,30 @@ def test_noise_where_a_zero_is_meant_is_one():
     assert found.verdict is Verdict.ACCURATE, found
 
 
+@pytest.mark.parametrize(("dtype", "masked"), [(np.float32, -1e9), (np.float64, -1e30)])
+def test_beside_what_masks_an_ordinary_number_is_no_noise(dtype, masked):
+    rng = np.random.default_rng(1)
+    bias, mask = rng.normal(size=(4, 4)).astype(dtype), np.triu(np.full((4, 4), masked, dtype), 1)
+
+    def softmax(s):
+        e = np.exp(s - s.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True)
+
+    def backward_of(factor):
+        own = np.where(mask < 0, mask, bias * dtype(factor))
+
+        def backward(g, s):
+            p = softmax(s + own)
+            return p * (g - (g * p).sum(-1, keepdims=True))
+
+        return backward
+
+    x, given = rng.normal(size=(4, 4)).astype(dtype), np.where(mask < 0, mask, bias)
+    for factor, passes in ((1.0, True), (1.0005, False), (0.0, False)):
+        found = harness.check_gradient(lambda s: softmax(s + given), (x,), vjp=backward_of(factor))
+        assert found.passed is passes, (factor, found)
+
+
 def test_a_matrix_that_both_programs_have_excuses_no_factor():
     weights = numbers(N, N, seed=3)
     found = harness.check_gradient(

@@ -462,3 +462,12 @@ def test_what_is_covered_names_scipy_s_functions_and_complex_numbers():
     assert "fft" in operations.jax_complex().covered
     assert "fft" not in operations.jax_operations().missing
     assert "_fft_c2c" in operations.torch_complex().covered
+
+
+@pytest.mark.parametrize("name", ["dct", "dst", "idct", "idst", "dctn"])
+@pytest.mark.parametrize("kind", [1, 2, 3, 4])
+def test_transforms_keep_float32(name, kind):
+    x = np.arange(1, 9, dtype=np.float32)
+    transform = getattr(scipy.fft, name)
+    (output,) = record(lambda x: transform(x, type=kind, norm="ortho"), (x,), {}).program.outputs
+    assert output.dtype == transform(x, type=kind, norm="ortho").dtype.name == "float32"

@@ -5,6 +5,7 @@ DCT and DST as SciPy's documentation defines them: types 1 to 4, with its three 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -42,7 +43,7 @@ def _row(x: Any, length: int, first: int, step: int) -> Any:
 
 def _cosines(x: Any, kind: int, ortho: bool) -> Any:
     n = x.shape[-1]
-    root = np.sqrt(2.0)
+    root = math.sqrt(2.0)
     if kind == 1:
         if n < 2:
             raise unsupported("DCT-I of fewer than 2 numbers")
@@ -62,7 +63,7 @@ def _cosines(x: Any, kind: int, ortho: bool) -> Any:
 
 def _sines(x: Any, kind: int, ortho: bool) -> Any:
     n = x.shape[-1]
-    root = np.sqrt(2.0)
+    root = math.sqrt(2.0)
     if kind == 1:
         return -2.0 * np.fft.fft(_row(x, 2 * (n + 1), 1, 1)).imag[..., 1 : n + 1]
     if kind == 2:
@@ -71,7 +72,7 @@ def _sines(x: Any, kind: int, ortho: bool) -> Any:
     if kind == 3:
         x = _scaled(x, root, (n - 1,)) if ortho else x
         found = -2.0 * np.fft.fft(_row(x, 4 * n, 1, 1)).imag[..., 1 : 2 * n : 2]
-        return found - x[..., -1:] * (-1.0) ** np.arange(n)
+        return found - x[..., -1:] * ((-1.0) ** np.arange(n)).astype(x.dtype)
     return -2.0 * np.fft.fft(_row(x, 8 * n, 1, 2)).imag[..., 1 : 2 * n : 2]
 
 
@@ -103,7 +104,7 @@ def _one(
     size = 2.0 * {1: length - 1 if rule is _cosines else length + 1}.get(type, length)
     found = rule(x, kind, (norm == "ortho") if orthogonalize is None else orthogonalize)
     if norm == "ortho":
-        found = found / np.sqrt(size)
+        found = found / math.sqrt(size)
     elif inverse != (norm == "forward"):
         found = found / size
     return np.moveaxis(found, -1, axis)
