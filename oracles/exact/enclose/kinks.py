@@ -20,7 +20,7 @@ have a limit are then all that is known of the legal ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -247,7 +247,7 @@ def slopes_around(
     Raises:
         Undecided: The rays have no limit, or several, or hardly any stays in the domain.
     """
-    found = list(_limits(program, inputs, active, bits, work))
+    found = list(_limits(program, inputs, active, bits, work, OneSide))
     with precision(2 * bits):
         return [each(_agreed, result, *(f[k] for f in found)) for k, result in enumerate(results)]
 
@@ -265,11 +265,16 @@ def _agreed(result: arb, *rays: arb | None) -> arb:
 
 
 def _limits(
-    program: Program, inputs: Sequence[Array], active: Sequence[int], bits: int, work: Work | None
+    program: Program,
+    inputs: Sequence[Array],
+    active: Sequence[int],
+    bits: int,
+    work: Work | None,
+    watch: Callable[[], OneSide | None] = lambda: None,
 ) -> Iterator[list[Array]]:
-    """The limits along each ray."""
+    """The limits along each ray; numbers that meet all along may be put on one side."""
     for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
-        slopes = [evaluate(program, moved, 4 * DISTANCE_BITS + bits, work) for moved in (near, far)]
+        slopes = [evaluate(program, at, 4 * DISTANCE_BITS + bits, work, watch()) for at in (near, far)]
         with precision(2 * bits):
             limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
         yield limits
