@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sampling import WHOLE, draws, halved
+from tests.sampling import WHOLE, draws, thinned
 
 if find_spec("hypothesis"):  # where tests/compat runs it is not
     from hypothesis import settings
@@ -47,9 +47,9 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """A run of all tests leaves out half of each long table; who names a file or a test gets all of it."""
+    """A run of all tests leaves out a part of each long table; who names a file or a test gets all of it."""
     if not WHOLE and config.args_source is config.ArgsSource.TESTPATHS:
-        items[:], left = halved(items)
+        items[:], left = thinned(items)
         config.hook.pytest_deselected(items=left)
 
 

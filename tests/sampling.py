@@ -15,13 +15,13 @@ T = TypeVar("T")
 MORE = 10 if os.environ.get("SOUNDNESS") == "long" else 1  # times as much, in what is drawn without an end
 NAME = "GRADPROOF_WHOLE"  # set by `make whole`
 WHOLE = bool(os.environ.get(NAME))
-MANY = 4  # cases of one test, from which on every other one is left out
+MANY, VERY_MANY = 4, 8  # cases of one test: of more a half is asked, and of more than that a third
 
 long = pytest.mark.skipif(not WHOLE, reason=f"it takes seconds: `make whole`, or {NAME}=1")
 
 
-def halved(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Tests as they are asked, and those that are left out: half of each long table, by a sum of the name.
+def thinned(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Tests as they are asked, and those that are left out of each long table, by a sum of the name.
 
     (Every other one would leave out one dtype, or one framework, of all.) The first of a table stays.
     """
@@ -29,11 +29,15 @@ def halved(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     first = {_table(item): item for item in reversed(items)}
     left = [
         item for item in items
-        if cases[_table(item)] > MANY and zlib.crc32(item.nodeid.encode()) % 2
+        if zlib.crc32(item.nodeid.encode()) % _every(cases[_table(item)])
         and item is not first[_table(item)]
     ]  # fmt: skip
     out = set(map(id, left))
     return [item for item in items if id(item) not in out], left
+
+
+def _every(count: int) -> int:
+    return 1 if count <= MANY else 2 if count <= VERY_MANY else 3
 
 
 def _table(item: Any) -> str:
