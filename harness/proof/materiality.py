@@ -272,8 +272,8 @@ class Comparison:
         def moves(side: Side, seed: int) -> list[Array]:
             return self._moved(side, with_computed_moved(side.program, seed, known[id(side)]), side.inputs)
 
-        def quiet(side: Side) -> list[Array]:
-            return self._moved(side, without_noise(side.program, known[id(side)]), side.inputs)
+        def quiet() -> list[Array]:
+            return self._moved(self._own, without_noise(self._own.program, spec), self._own.inputs)
 
         self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet)
 
@@ -289,12 +289,11 @@ class Comparison:
         self,
         moves: Callable[[Side, int], list[Array]],
         why: str,
-        quiet: Callable[[Side], list[Array]] | None = None,
+        quiet: Callable[[], list[Array]] | None = None,
     ) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing.
 
-        `quiet` gives the outputs of a side without the noise in its numbers. Without its own the formula may
-        agree; the specification's is meant.
+        `quiet` gives the formula's outputs without the noise in its numbers: then it may agree.
         """
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
@@ -317,7 +316,7 @@ class Comparison:
         self._accept(found, why)
         if quiet and not self.is_whole:
             with suppress(Undecided), precision(BITS):
-                sides = zip(quiet(self._own), self._true, strict=True)
+                sides = zip(quiet(), self._true, strict=True)
                 apart = [(each(arb.abs_lower, e - t.balls), is_hull(t)) for e, t in sides]
                 self._accept([(b <= 2 * m) & ~h for m, (b, h) in zip(most, apart, strict=True)], why)
 

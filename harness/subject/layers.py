@@ -154,8 +154,8 @@ class Layer:
         is_number = isinstance(alone, float | np.generic)  # nobody can write into its cotangent, which is one
 
         def pullback(directions: tuple[Any, ...]) -> tuple[Any, ...]:
-            dout = directions[0] if len(directions) == 1 else directions
-            return self._pulled(layer, directions[0][()] if is_number else dout)
+            (dout, *more) = directions
+            return self._pulled(layer, directions if more else dout[()] if is_number else dout)
 
         return pullback
 

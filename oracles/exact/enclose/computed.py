@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.enclose.literals import BITS, are_long, is_data, is_finite, sides, with_constants
-from oracles.exact.program.balls import ZERO, as_balls, filled, precision
+from oracles.exact.program.balls import as_balls, filled, precision
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Array, Equation, Program
 
@@ -84,9 +84,7 @@ def _with_steps(
         may_be = are_long(flat, dtype) & [abs(n) not in known for n in numbers.tolist()]
         by = steps(numbers.reshape(array.shape), may_be.reshape(array.shape), dtype).ravel().tolist()
         with precision(BITS):
-            moved = [
-                b if not x else ZERO if x == -n else b + x for b, x, n in zip(flat, by, numbers, strict=True)
-            ]
+            moved = [b + x if x else b for b, x in zip(flat, by, strict=True)]
         return filled(moved, balls.shape)
 
     return with_constants(program, other)
