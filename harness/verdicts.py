@@ -73,7 +73,7 @@ class Verdict(StrEnum):
         "jax with jax-jit, torch with torch-compile, to see whether the compiler did it.")
     IMPRECISE = ("imprecise", Standing.FAULTY, "yellow",
         "The formula is right, and the program loses digits that its inputs allow.",
-        "E meets T, C is inside B, and bits_lost is over the budget; or C is 0 where T is not, a total loss.",
+        "E meets T, C is inside B, and bits_lost is over the budget; or C is 0 where T is over 16 a.",
         "sigmoid' at 40.7 as s (1 - s): T = 2.1096702884774950491e-18, computed 0.0, since 1 - s rounds to 0",
         "Rewrite the operation that the diagnosis names: s(x) s(-x) keeps all digits.")
     UNDECIDED = ("undecided", Standing.OPEN, "magenta",

@@ -121,8 +121,8 @@ def test_no_more_than_the_significand_can_be_lost(dtype):
     assert judged(evidence([1.0], dtype=dtype), [-1e3]).bits_lost == FORMATS[dtype].digits
 
 
-@pytest.mark.parametrize(("a", "verdict"), [(0.49, Verdict.IMPRECISE), (0.51, Verdict.ACCURATE)])
-def test_a_zero_is_a_total_loss_where_the_truth_is_twice_what_is_attainable(a, verdict):
+@pytest.mark.parametrize(("a", "verdict"), [(0.99 / 16, Verdict.IMPRECISE), (1.01 / 16, Verdict.ACCURATE)])
+def test_a_zero_is_a_total_loss_where_the_inputs_tell_four_bits_of_the_truth(a, verdict):
     found = judged(evidence([1.0], a=a), [0.0])
     assert found.verdict is verdict
     assert found.bits_lost == (53 if verdict is Verdict.IMPRECISE else math.log2(1 / a))

@@ -423,6 +423,42 @@ def test_a_large_feature_excuses_no_term_that_is_forgotten(large, converged):
         assert harness.check_gradient(loss, (w,), grad=grad).verdict is verdict
 
 
+def at_the_minimum(dtype, off=0.0, factor=1.0):
+    """A sum of squares at its minimum: the truth is next to nothing, and E of products another nothing."""
+    x, y = numbers(20, 3).astype(dtype), numbers(20, seed=1).astype(dtype)
+    squares, mixed = x.T @ x, x.T @ y
+    w = np.linalg.solve(squares, mixed)
+    squares[0, 1] *= 1 + off
+    return harness.check_gradient(
+        lambda w: 0.5 * ((x @ w - y) ** 2).sum(), (w,), grad=lambda w: squares @ w - factor * mixed
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_at_the_minimum_of_squares_products_made_before_are_right(dtype):
+    assert at_the_minimum(dtype).verdict is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("broken", [{"off": 1e-9}, {"factor": 1 + 1e-9}])
+def test_there_as_elsewhere_what_is_further_off_is_another_formula(broken):
+    assert at_the_minimum("float64", **broken).verdict is Verdict.WRONG
+
+
+def test_moves_across_a_kink_are_no_measure_where_the_truth_is_next_to_nothing():
+    """The moves of a row turn its sign, one way or the other, and the truth with it."""
+    row = np.array([0.1, 0.2, -0.7]) * np.pi
+    table, x = np.array([row, row * (1 + 2.0**-50)]), np.ones(3)
+    offsets = table @ x + np.array([-1e-15, 1.0])
+    half = row / 2
+
+    def distances(x):
+        return np.abs(table @ x - offsets).sum()
+
+    true = harness.check_gradient(distances, (x,), grad=lambda x: table.T @ np.sign(table @ x - offsets))
+    assert true.verdict is Verdict.ACCURATE
+    assert harness.check_gradient(distances, (x,), grad=lambda x: half * 1.0).verdict is Verdict.WRONG
+
+
 @pytest.mark.parametrize(("off", "passes"), [(0.0, True), (1e-5, False)])
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
 def test_products_that_were_added_up_in_float32_are_known_to_some_ulps(framework, off, passes):
