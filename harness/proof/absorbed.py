@@ -12,20 +12,29 @@ from flint import arb
 
 from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.literals import literals
+from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.program.balls import ZERO, as_balls, filled
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import FORMATS, format_of
-from oracles.exact.program.primitives.arithmetic import add, constant, convert_, detach_, neg, no_grad_, sub
+from oracles.exact.program.formats import FORMATS, Format, format_of
+from oracles.exact.program.primitives.arithmetic import (
+    add,
+    constant,
+    convert_,
+    detach_,
+    mul,
+    neg,
+    no_grad_,
+    sub,
+)
 from oracles.exact.program.primitives.arrays import broadcast_, concatenate_, permute_, reshape_, take_
 from oracles.exact.program.primitives.choices import maximum, minimum, select_
 from oracles.exact.program.program import Equation, Program, Var
 
 SMALL = 2.0**-20  # what is added so that nothing is divided by 0
 MOST = 4  # of such numbers
+ABSORBED = "which changes no bit where it is added"
 SUMS = (add, sub)
-# A float x is the nearest one to all within x 2^-(digits + 1); of what ran, x is known to within a half.
-ROOM = 2
+ROOM = 2  # a float x is the nearest one to all within x 2^-(digits + 1), and known to within a half
 MOVES = (
     neg,
     convert_,
@@ -46,7 +55,7 @@ def absorbed(program: Program, inputs: Sequence[Array], bits: int) -> frozenset[
     """The small numbers that stand in a program and change no bit of it where it runs.
 
     Each of them only moves, or is compared, until it is added to what is so large that the sum is that: in
-    the dtype of the sum, or float32 where that is coarser.
+    the dtype of the sum, or float32 where that is coarser. Or it is multiplied by what is as good as 0.
 
     Args:
         program: A program as it runs, function and gradient.
@@ -64,6 +73,16 @@ def absorbed(program: Program, inputs: Sequence[Array], bits: int) -> frozenset[
         if without.same and not any(v in without.others for v in program.outputs):
             found.add(number)
     return frozenset(found)
+
+
+def named(numbers: frozenset[float]) -> list[str]:
+    """The numbers as one writes them."""
+    return [f"{number:g}" for number in sorted(numbers)]
+
+
+def without(program: Program, numbers: frozenset[float]) -> Program:
+    """The program with 0 for these numbers."""
+    return replaced(program, lambda ball, dtype: ZERO if float(ball) in numbers else ball)
 
 
 class _Without:
@@ -90,6 +109,8 @@ class _Without:
         others = [self.others.get(v, x) for v, x in zip(equation.operands, operands, strict=True)]
         if primitive in SUMS:
             self.same = _is_absorbed(out.dtype, operands, others)
+        elif primitive is mul:
+            self.same = _is_nothing(out.dtype, operands, others)
         elif primitive in MOVES or primitive.comparison:
             try:
                 found = np.asarray(primitive.evaluate(*others, **equation.params))
@@ -119,7 +140,27 @@ def _is_absorbed(dtype: str, operands: list[Array], others: list[Array]) -> bool
         return False
     k = stays.index(True)
     x, one, other = np.broadcast_arrays(*map(as_balls, (operands[k], operands[1 - k], others[1 - k])))
-    share = arb(2) ** -(max(format_of(name).digits for name in (dtype, "float32")) + ROOM)
+    kind = max(format_of(dtype), format_of("float32"), key=lambda f: f.digits)
     where = _differ(one, other)
     terms = zip(x[where], one[where], other[where], strict=True)
-    return all(abs(c) < share * abs(b) and abs(d) < share * abs(b) for b, c, d in terms)
+    return all(_changes_nothing(b, c, kind) and _changes_nothing(b, d, kind) for b, c, d in terms)
+
+
+def _is_nothing(dtype: str, operands: list[Array], others: list[Array]) -> bool:
+    """Whether a product rounds to 0 with both of its numbers: of exp(-1e10), say."""
+    if dtype not in FORMATS:
+        return False
+    least = format_of(dtype).least / 2
+    products = (np.asarray(as_balls(x) * as_balls(y)) for x, y in (operands, others))
+    return all(abs(ball) < least for product in products for ball in product.ravel().tolist())
+
+
+def _changes_nothing(x: arb, term: arb, kind: Format) -> bool:
+    """Whether x + term rounds to x.
+
+    An x without a radius, as exp(0), is that in what ran too; below a power of two the ulp is half as large.
+    """
+    if x.rad() != 0:
+        return bool(abs(term) < arb(2) ** -(kind.digits + ROOM) * abs(x))
+    half = float(kind.ulp(np.asarray(float(x)))) / 2
+    return bool(abs(term) < (half if x * term >= 0 else half / 2))

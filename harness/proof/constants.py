@@ -1,18 +1,21 @@
-"""What the rounding of a program's own constants does to its derivative.
+"""What a program's own constants do to its derivative, beyond the digits that they are known to.
 
 A window or a matrix of cosines that the code computes is 0, or 1 less 1, at some of its elements, but for the
 rounding of 2 pi: no program keeps digits there, and none of them matters. As an argument that is not
-differentiated such an array is known to half an ulp; so are the numbers that it is computed from.
+differentiated such an array is known to half an ulp; so are the numbers that it is computed from. And a small
+number that is absorbed where it is added, as in x / (sum + 1e-16), may be all that is left where the rest
+cancels: what runs does not know of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
+from harness.proof.absorbed import ABSORBED, absorbed, named, without
 from harness.proof.evidence import Mask, Numbers
 from harness.proof.materiality import Resolution, enclosed
 from harness.proof.question import Part, Question
@@ -45,30 +48,42 @@ def explained(
     Returns:
         The parts, and what to say of those that are right now.
     """
-    true = posed.true
-    if question.resolution is not Resolution.FORMAT or not has_rounded(true.gradient):
-        return parts, []
-    found = []
-    for k, change in enumerate(changes(true, Work(question.limits.seconds))):
-        a, budget = true.attainable[k], question.allowed(true.narrowest[k] or true.dtypes[k])
-        found.append(a + np.where(FEW * change >= a * 2.0**budget, change, 0.0))
-    again = judge(replace(posed, true=replace(true, attainable=tuple(found))))
-    right = [
-        old.verdict is Verdict.IMPRECISE and new.verdict in RIGHT
-        for old, new in zip(parts, again, strict=True)
-    ]
-    names = ", ".join(part.name for part, is_so in zip(parts, right, strict=True) if is_so)
-    said = f"the rounding of constants in the code explains how far off the gradient is: {names}"
-    kept = [new if is_so else old for old, new, is_so in zip(parts, again, right, strict=True)]
-    return kept, [said] if names else []
+    true, said, work = posed.true, list[str](), Work(question.limits.seconds)
+    if question.resolution is not Resolution.FORMAT:
+        return parts, said
+    for why, programs in _with_others(true):
+        if all(part.verdict is not Verdict.IMPRECISE for part in parts):
+            break
+        found = []
+        for k, change in enumerate(changes(true, programs, work)):
+            a, budget = true.attainable[k], question.allowed(true.narrowest[k] or true.dtypes[k])
+            found.append(a + np.where(FEW * change >= a * 2.0**budget, change, 0.0))
+        again = judge(replace(posed, true=replace(true, attainable=tuple(found))))
+        right = [
+            old.verdict is Verdict.IMPRECISE and new.verdict in RIGHT
+            for old, new in zip(parts, again, strict=True)
+        ]
+        names = ", ".join(part.name for part, is_so in zip(parts, right, strict=True) if is_so)
+        said += [f"{why} explains how far off the gradient is: {names}"] if names else []
+        parts = [new if is_so else old for old, new, is_so in zip(parts, again, right, strict=True)]
+    return parts, said
 
 
-def changes(truth: Truth, work: Work) -> Sequence[Numbers]:
-    """How far the truth goes where each rounded constant moves by half an ulp of its dtype."""
+def _with_others(truth: Truth) -> Iterator[tuple[str, Iterator[Program]]]:
+    """What may explain a loss, in words, and the truth's program with other numbers for it."""
+    program = truth.gradient
+    if has_rounded(program):
+        yield "the rounding of constants in the code", (with_moved_constants(program, s) for s in MOVES)
+    if numbers := absorbed(program, truth.inputs, BITS):
+        yield f"{', '.join(named(numbers))} in the code, {ABSORBED},", iter([without(program, numbers)])
+
+
+def changes(truth: Truth, programs: Iterable[Program], work: Work) -> Sequence[Numbers]:
+    """How far the truth goes at the most with the numbers of these programs."""
     most = [np.zeros(t.shape) for t in truth.enclosures]
-    for seed in MOVES:
+    for program in programs:
         with suppress(ExactError), np.errstate(all="ignore"):
-            there = _evaluated(with_moved_constants(truth.gradient, seed), truth, work)
+            there = _evaluated(program, truth, work)
             for far, (change, is_told) in zip(most, _changes(there, truth), strict=True):
                 np.maximum(far, change, out=far, where=is_told)
     return most

@@ -30,8 +30,8 @@ OUTSIDE = "outside what the rounding of its program allows"
 LEAPS = "the slope of its sides, where the function itself jumps"
 FEW_DIGITS = 16  # float16 has 11, bfloat16 8: half of them is 2^-6 or 2^-4
 CARRIED = 4  # times what a sample of eight runs gives
-# Times a, which the truth must be for 0 to be a total loss. Nearer to 0, as at the minimum of a sum of
-# squares, 0 is as good as what the sum's rounding gives: a is of the inputs alone.
+# Times a, which the truth must be for 0 to be a total loss; 2 in formats of few digits. Nearer to 0, as at a
+# minimum of a sum of squares, 0 is as good as what the sum's rounding gives: a is of the inputs alone.
 TOLD = 16
 BLIND_ULPS = 2  # that a gradient of so few digits may be off, where nobody could look into it
 
@@ -181,7 +181,8 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
     with np.errstate(all="ignore"):
         lost = np.log2(error / of.attainable)
         lost = np.where(error <= of.attainable, 0.0, np.clip(lost, 0.0, kind.digits))
-        total_loss = (got == 0) & (np.abs(mid) > TOLD * of.attainable)
+        told = 2 if kind.digits < FEW_DIGITS else TOLD
+        total_loss = (got == 0) & (np.abs(mid) > told * of.attainable)
     lost = np.where(np.isnan(error) | total_loss, float(kind.digits), lost)
     inside, bounded, rounds = _in_bound(of.bound, got)
     # A program that overflows may be right by chance.

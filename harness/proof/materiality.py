@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from harness.proof.absorbed import absorbed
+from harness.proof.absorbed import ABSORBED, absorbed, named, without
 from harness.proof.evidence import Mask, meeting
 from harness.proof.nearness import (
     NEAR,
@@ -48,7 +48,7 @@ from oracles.exact.enclose.literals import (
     spelled,
     written,
 )
-from oracles.exact.program.balls import ZERO, precision
+from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Program
@@ -145,18 +145,14 @@ class Comparison:
         both = [absorbed(*side.running, BITS) for side in (own, spec)]
         if not any(both):
             return
-        programs = [
-            replaced(s.program, partial(_without, numbers))
-            for s, numbers in zip((own, spec), both, strict=True)
-        ]
+        programs = [without(s.program, numbers) for s, numbers in zip((own, spec), both, strict=True)]
         with suppress(Undecided):
             es = enclosed(evaluate_quickly(programs[0], own.inputs, BITS))
             ts = self._at_moved(programs[1], spec.inputs)
             told = zip(es, ts, self._true, strict=True)
             found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
-            names = _listed([f"{number:g}" for number in sorted(both[0] | both[1])])
             self._accept(
-                found, f": {names} in the code explains that, which changes no bit where it is added"
+                found, f": {_listed(named(both[0] | both[1]))} in the code explains that, {ABSORBED}"
             )
 
     def _written_digits(self) -> None:
@@ -269,15 +265,13 @@ class Comparison:
 
         known = {id(self._own): spec, id(self._spec): own}
 
-        def moves(side: Side, seed: int, way: float = 1.0) -> list[Array]:
-            moved = with_computed_moved(side.program, seed, known[id(side)], way)
-            return self._moved(side, moved, side.inputs)
+        def moves(side: Side, seed: int) -> list[Array]:
+            return self._moved(side, with_computed_moved(side.program, seed, known[id(side)]), side.inputs)
 
         def quiet() -> list[Array]:
             return self._moved(self._own, without_noise(self._own.program, spec), self._own.inputs)
 
-        back = partial(moves, way=-1.0)
-        self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet, back)
+        self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet)
 
     def _moved(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
@@ -292,12 +286,9 @@ class Comparison:
         moves: Callable[[Side, int], list[Array]],
         why: str,
         quiet: Callable[[], list[Array]] | None = None,
-        back: Callable[[Side, int], list[Array]] | None = None,
     ) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing.
 
-        Moves across a kink are no measure of that. They change the truth by much, unless it is next to
-        nothing itself, as a gradient is at a minimum: there the opposite moves, which `back` makes, tell.
         `quiet` gives the formula's outputs without the noise in its numbers: then it may agree.
         """
         with precision(BITS):
@@ -310,9 +301,6 @@ class Comparison:
                     by = each(arb.abs_lower, (e - s) - before[k])
                     change = each(arb.abs_upper, s - self._true[k].balls)
                     smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
-                    if back and not smooth.all():
-                        bend = s + back(self._spec, seed)[k] - 2 * self._true[k].balls
-                        smooth |= each(arb.abs_upper, bend) <= NEAR * change
                     np.maximum(most[k], by, out=most[k], where=smooth & np.isfinite(by))
                     reach[k] = np.fmax(reach[k], np.fmax(change, each(arb.abs_upper, e - self._found[k])))
             if seed >= FEW and self._is_hopeless(before, reach):
@@ -385,11 +373,6 @@ def resolving(dtype: str) -> str:
 def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
     """Balls as enclosures, at the bits of a verdict."""
     return [Enclosure(one, BITS) for one in found]
-
-
-def _without(numbers: frozenset[float], ball: arb, dtype: str) -> arb:
-    """0 for these numbers, as a `Change`."""
-    return ZERO if float(ball) in numbers else ball
 
 
 def _listed(names: Sequence[str]) -> str:

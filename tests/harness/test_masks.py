@@ -47,6 +47,41 @@ def test_a_mask_that_is_not_differentiated_is_a_constant(name):
     assert gradproof.check_gradient(function, (x,), kwargs={"mask": mask}, **options).passed
 
 
+class Attention(torch.autograd.Function):
+    """Causal attention by the logarithms of its sums, masked by the least number of its dtype."""
+
+    factor = 1.0
+
+    @staticmethod
+    def scores(q, k):
+        later = torch.ones(len(q), len(q), dtype=torch.bool).triu(1)
+        return (q @ k.mT).masked_fill(later, torch.finfo(q.dtype).min)
+
+    @staticmethod
+    def forward(ctx, q, k, v):
+        s = Attention.scores(q, k)
+        logs = torch.logsumexp(s, -1, keepdim=True)
+        o = torch.exp(s - logs) @ v
+        ctx.save_for_backward(q, k, v, o, logs)
+        return o
+
+    @staticmethod
+    def backward(ctx, g):
+        q, k, v, o, logs = ctx.saved_tensors
+        p = torch.exp(Attention.scores(q, k) - logs)
+        ds = Attention.factor * p * (g @ v.mT - (g * o).sum(-1, keepdim=True))
+        return ds @ k, ds.mT @ q, p.mT @ g
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.0 + 2.0**-6, False)])
+def test_attention_that_is_masked_by_the_least_number_has_a_bound(monkeypatch, dtype, factor, passes):
+    monkeypatch.setattr(Attention, "factor", factor)
+    kind, generator = getattr(torch, dtype), torch.Generator().manual_seed(4)
+    given = tuple(torch.randn(4, 4, generator=generator).to(kind) for _ in range(3))
+    assert gradproof.check_gradient(Attention.apply, given).passed is passes
+
+
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_one_that_is_differentiated_is_refused_by_name(name):
     function, array, _ = ASKED[name]

@@ -6,6 +6,8 @@ typedef struct {
   double normal, overflow; /* the least normal number; where infinity begins */
   double lost;             /* below the normal numbers */
   double once;             /* whether an exact 1 stays, as exp(0) is exact in every library */
+  double largest;          /* the largest number */
+  double finite;           /* what is exact and below this is finite once it is rounded; 0 where that is not known */
 } format;
 
 INLINE int not_negative(ball x) { return (x.h - x.r) + x.l >= 0; } /* x.h - x.r is exact where x.l matters */
@@ -37,15 +39,19 @@ INLINE ball widened(ball x, double by) { /* times 1 +- by */
 INLINE int may_overflow(double above, double below, double overflow) {
   return !(above < overflow) & (below < overflow * 0.9);
 }
+/* One rounding takes no number below the overflow to infinity: a mask of the largest, less a maximum, stays. */
 INLINE ball grown(ball x, format f) {
   ball z = widened(x, f.relative), ended = z;
-  double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r;
+  double size = fabs(x.h), above = (size + z.r) * UP, below = size - z.r, exact = (size + x.r + fabs(x.l)) * UP;
+  int finite = (exact < f.finite) & !(above < f.overflow);
   int stays = (((x.h == 0) | (size == INFINITY)) & (x.r == 0)) | ((f.once != 0) & (x.h == 1) & (x.l == 0) & (x.r == 0));
   int inside = (size < f.great) & (size > f.small) & (4 * z.r < size);
   ended.r = (f.lost != 0) & !(below > f.normal) ? (z.r + f.lost) * UP : z.r;
   ended = either(not_negative(x), nonnegative(ended), ended);
-  ended.r = above < f.overflow ? ended.r : NAN;
-  ended = either((z.r < INFINITY) & may_overflow(above, below, f.overflow), (ball){0, 0, INFINITY}, ended);
+  double most = f.largest > exact ? f.largest : exact; /* fused, it is not rounded */
+  ended = either(finite, at_least(at_most(ended, most), -most), ended);
+  ended.r = (above < f.overflow) | finite ? ended.r : NAN;
+  ended = either((z.r < INFINITY) & !finite & may_overflow(above, below, f.overflow), (ball){0, 0, INFINITY}, ended);
   return either(stays | is_endless(x), x, either(inside, z, ended));
 }
 /* Whether these are integers of at most so much. */

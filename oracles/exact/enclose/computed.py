@@ -34,11 +34,11 @@ def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
     return frozenset(abs(float(b.mid())) for array in arrays for b in as_balls(array).ravel().tolist())
 
 
-def with_computed_moved(program: Program, seed: int, known: frozenset[float], way: float = 1.0) -> Program:
+def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
     """The program with numbers of arrays moved that may have been computed, but for the known sizes.
 
     By so much of their amplitude; those of a short row by ulps of their own: coefficients of a polynomial
-    were written, and others are another approximation. With `way` -1 all move the other way.
+    were written, and others are another approximation.
     """
 
     def steps(numbers: Numbers, may_be: NDArray[np.bool_], dtype: str) -> Numbers:
@@ -46,7 +46,7 @@ def with_computed_moved(program: Program, seed: int, known: frozenset[float], wa
         ulps = format_of(dtype).ulp(numbers)
         step = ROW_ULPS[dtype] * ulps if is_row else KNOWN[dtype] * amplitudes(numbers)
         side = sides(numbers.ravel(), seed).reshape(numbers.shape) if seed else 1.0
-        return np.where(may_be, step, 0.0) * side * way
+        return np.where(may_be, step, 0.0) * side
 
     return _with_steps(program, known, steps)
 

@@ -69,6 +69,14 @@ class Format:
         """Where rounding to nearest gives infinity: half an ulp above the largest number."""
         return _overflow(self.digits, self.greatest_exponent)
 
+    @property
+    def finite(self) -> arb:
+        """What is below this is finite once it is rounded.
+
+        Narrow formats are computed in float32, which rounds first, and may round to the overflow itself.
+        """
+        return self.overflow if self.digits >= 24 else self.overflow * (1 - arb(2) ** -22)
+
     def ulp(self, numbers: Array) -> NDArray[np.float64]:
         """The distance between neighbours at each number (an array of float64); at 0 the least number.
 
@@ -216,7 +224,7 @@ class Growth:
         lost = arb(flushed) if flushed else target.least / 2 * (max(units, 1) if inexact else 0)
         for i in np.flatnonzero(~inside).tolist():
             if not flat[i].is_zero():
-                flat[i] = self._edge(equation, target, before[i], flat[i], lost)
+                flat[i] = self._edge(equation, target, before[i], flat[i], lost, units <= 1)
         whole = filled(flat, result.shape)
         if self.keeping:  # not the difference of two radii: of one that is wide, thirty bits say nothing
             sizes = np.where(np.isfinite(mids), mids, 0.0)
@@ -224,11 +232,18 @@ class Growth:
             self.local[equation.output] = self.local.get(equation.output, 0.0) + own.reshape(result.shape)
         return whole
 
-    def _edge(self, equation: Equation, target: Format, before: arb, ball: arb, lost: arb) -> arb:
-        """One number that is wide, may overflow, or may lie below the normal numbers, and is `lost` there."""
+    def _edge(self, equation: Equation, target: Format, before: arb, ball: arb, lost: arb, once: bool) -> arb:
+        """One number that is wide, may overflow, or may lie below the normal numbers, and is `lost` there.
+
+        Rounded `once`, what is below the overflow is finite: a mask of the largest number, less a maximum.
+        """
         if not before.is_finite():  # an infinity that goes in comes out
             return UNKNOWN if before.mid().is_finite() else before.mid()
-        if not abs(ball) < target.overflow:
+        if once and not abs(ball) < target.overflow and abs(before) < target.finite:
+            # Fused, it is not rounded, and may lie beyond the largest.
+            most = max(target.largest, before.abs_upper())
+            ball = max(-most, ball.lower()).union(min(most, ball.upper()))
+        elif not abs(ball) < target.overflow:
             self.overflow = self.overflow or equation
             certain = not self.model.fuses  # one that is made here may not be, once fused
             if ball > target.overflow and certain:

@@ -14,7 +14,7 @@ from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import select_
+from oracles.exact.program.primitives.choices import MASKS, select_
 from oracles.exact.program.primitives.edges import edged, edged_
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.primitives.undetermined import undetermined_
@@ -353,8 +353,8 @@ def _are_alike(one: Equation, other: Equation) -> bool:
 def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
     """The outputs, whose derivatives are unbounded where a branch, mask or order is at its edge.
 
-    A choice `np.where(x > 0, a, b)` is recorded as such, and its derivative knows both sides. A comparison
-    that was decided (`if x > 0`, `y[x > 0]`), or is part of something larger (`(x > 0) & (x < 1)`), does not
+    A choice `np.where(x > 0, a, b)` is recorded as such, and its derivative knows both sides, of several
+    comparisons too (`(x > 0) & (x < 1)`). A comparison that was decided (`if x > 0`, `y[x > 0]`) does not
     lead to the other side, and neither do argmax and argsort at a tie. So each output says how far all of
     these are from their edges. It never changes a value; at an edge the derivative is unbounded, so that it
     has to be told from the slopes around (see `kinks`), or is undecided.
@@ -391,9 +391,11 @@ def _loose(recorder: Recorder, outputs: Sequence[Var]) -> set[Var]:
     needed = set(outputs) | {v for v, _ in recorder.guards}
     found = {v for v, _ in recorder.guards}
     for equation in reversed(recorder.equations):
-        if equation.output in needed:
+        out = equation.output
+        if out in needed:
             needed.update(equation.operands)
-            chooses = equation.primitive is select_ and equation.output.is_float
-            found.update(equation.operands[1:] if chooses else equation.operands)
+            chooses = equation.primitive is select_ and out.is_float
+            is_mask = equation.primitive in MASKS and out.dtype == "bool" and out not in found
+            found.update(equation.operands[1:] if chooses else () if is_mask else equation.operands)
     definitions = {v: recorder.definitions[v].primitive for v in found if v in recorder.definitions}
     return {v for v, primitive in definitions.items() if primitive.edge}

@@ -68,7 +68,8 @@ class GrowingPlan(Plan):
         overflow = float(target.overflow) if target.name != "float64" else 1.7976931348623157e308
         numbers = [
             units * target.unit, 2.0 ** (target.greatest_exponent - 1), 8 * target.normal,
-            target.normal, overflow, lost, float(once),
+            target.normal, overflow, lost, float(once), float(target.largest),
+            min(overflow, float(target.finite)) if units <= 1 else 0.0,
         ]  # fmt: skip
         value = self.as_balls(value)
         return self.with_numbers("grow", value, numbers, *map(self.as_balls, operands), number=unless)

@@ -48,6 +48,37 @@ def test_a_tail_that_cancels_is_imprecise_however_its_constants_are_rounded(dtyp
     assert SAID not in found.notes
 
 
+def softmax_of_one(framework, dtype, eps):
+    """Softmax over the neighbours of a node, of which there is one: 1 / (1 + eps), whatever x is."""
+    x = np.array([[0.3], [-1.2]], dtype)
+
+    def softmax(x, exp, largest):
+        e = exp(x - largest)
+        return e / (e.sum(-1)[..., None] + eps)
+
+    if framework == "torch":
+        return lambda x: softmax(x, torch.exp, x.detach().amax(-1, keepdim=True)), torch.from_numpy(x)
+    return lambda x: softmax(x, jnp.exp, jax.lax.stop_gradient(x.max(-1, keepdims=True))), jnp.asarray(x)
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("dtype", "eps", "passes"),
+    [
+        ("float32", 1e-16, True),
+        ("float32", 1e-10, True),
+        ("float64", 1e-16, True),
+        ("float64", 1e-10, False),  # a third of the digits is left
+        ("float32", 1e-7, False),
+    ],
+)
+def test_what_is_left_of_a_number_that_is_absorbed_need_not_be_computed(framework, dtype, eps, passes):
+    with jax.enable_x64(dtype == "float64"):
+        function, x = softmax_of_one(framework, dtype, eps)
+        found = harness.check_gradient(function, (x,), upstream="fail")
+    assert found.passed is passes, found
+
+
 class Narrow(torch.autograd.Function):
     """sin(pi x), with a backward in float32."""
 

@@ -121,11 +121,15 @@ def test_no_more_than_the_significand_can_be_lost(dtype):
     assert judged(evidence([1.0], dtype=dtype), [-1e3]).bits_lost == FORMATS[dtype].digits
 
 
-@pytest.mark.parametrize(("a", "verdict"), [(0.99 / 16, Verdict.IMPRECISE), (1.01 / 16, Verdict.ACCURATE)])
-def test_a_zero_is_a_total_loss_where_the_inputs_tell_four_bits_of_the_truth(a, verdict):
-    found = judged(evidence([1.0], a=a), [0.0])
+@pytest.mark.parametrize(
+    ("dtype", "told"), [("float64", 16), ("float32", 16), ("float16", 2), ("bfloat16", 2)]
+)
+@pytest.mark.parametrize(("share", "verdict"), [(0.99, Verdict.IMPRECISE), (1.01, Verdict.ACCURATE)])
+def test_a_zero_is_a_total_loss_where_the_inputs_tell_the_truth_from_it(dtype, told, share, verdict):
+    found = judged(evidence([1.0], a=share / told, dtype=dtype), [0.0])
     assert found.verdict is verdict
-    assert found.bits_lost == (53 if verdict is Verdict.IMPRECISE else math.log2(1 / a))
+    lost = FORMATS[dtype].digits if verdict is Verdict.IMPRECISE else math.log2(told / share)
+    assert found.bits_lost == pytest.approx(lost)
 
 
 def test_a_total_loss_is_no_matter_of_the_budget():

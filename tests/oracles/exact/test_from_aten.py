@@ -848,3 +848,17 @@ def test_the_next_number_moves_with_the_one_before_it(dtype: torch.dtype) -> Non
         assert "not examined" not in found.explain()
     wrong = harness.check_gradient(lambda x: torch.nextafter(x, x + 1) * x, (x,), vjp=lambda g, x: g * x)
     assert wrong.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("reduce", ["max", "min", "mean"])
+def test_what_segments_give_may_be_computed_with(reduce: str) -> None:
+    """Softmax by segments, as graph libraries write it; an empty segment has no number."""
+    x = draw(6, 2)
+
+    def softmax(x: Tensor, offsets: Tensor) -> Tensor:
+        found = torch.segment_reduce(x, reduce, offsets=offsets, axis=0)
+        return torch.exp(x - found.repeat_interleave(offsets.diff(), 0))
+
+    full, empty = torch.tensor([0, 2, 3, 6]), torch.tensor([0, 2, 2, 6])
+    assert harness.check_gradient(softmax, (x, full)).passed
+    assert harness.check_gradient(softmax, (x, empty)).verdict is Verdict.UNSUPPORTED

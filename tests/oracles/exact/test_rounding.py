@@ -434,7 +434,9 @@ def test_a_certain_overflow_is_infinite_and_a_possible_one_unbounded(dtype):
     certain = run(lambda x: -(x * 2.0), largest)
     assert float(certain.balls[0].item()) == -math.inf
     assert certain.overflow.primitive.name == "mul"
-    step = np.array(0.49 * float(FORMATS[dtype].ulp(np.array(float(largest))))).astype(DTYPES[dtype])
+    half = 0.5 * float(FORMATS[dtype].ulp(np.array(float(largest))))
+    less, step = (np.array(share * half).astype(DTYPES[dtype]) for share in (0.98, 1.0))
+    assert run(lambda x, s: x + s, largest, less).balls[0].item().is_finite()
     possible = run(lambda x, s: x + s, largest, step)
     assert not possible.balls[0].item().is_finite()
     assert not possible.balls[0].item().is_exact()

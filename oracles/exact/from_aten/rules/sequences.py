@@ -55,7 +55,9 @@ def _grouped_rows(x: Var, groups: Sequence[Sequence[int]], how: str, empty: floa
     found = reduce_groups(x, flat, how)
     order, filled = np.cumsum([bool(g) for g in groups]) - 1, np.array([bool(g) for g in groups])
     where = np.where(filled[:, None], order[:, None] * width + np.arange(width), -1)
-    out = select(x.builder.constant(where >= 0), take(found, where), empty)
+    out = take(found, where)
+    if not filled.all():
+        out = select(x.builder.constant(where >= 0), out, empty)
     return reshape(out, (len(groups), *x.shape[1:]))
 
 

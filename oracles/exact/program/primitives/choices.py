@@ -13,10 +13,14 @@ from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.maxima import Maxima
+from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape_
 from oracles.exact.program.primitives.comparisons import ge, le
-from oracles.exact.program.primitives.logic import kleene
+from oracles.exact.program.primitives.logic import and_, kleene, not_, or_
 from oracles.exact.program.primitives.staying import stay_equal
 from oracles.exact.program.program import Array, Equation, Kink, Operand, Primitive, Var
+
+SHAPES = (broadcast_, reshape_, permute_)
+MASKS = (*SHAPES, not_, and_, or_)  # through which a choice finds its comparisons
 
 
 def _select(pred: Array, x: Array, y: Array) -> Array:
@@ -42,31 +46,70 @@ def _select_opened(pred: Array, x: Array, y: Array) -> Array:
     return each(one, pred, as_balls(x), as_balls(y))
 
 
-def _around_edge(equation: Equation, x: Var | None, y: Var | None) -> Var | None:
-    """x or y by what the choice turns on, and on its edge both; None where that is not two numbers."""
-    builder = equation.output.builder
-    definition = builder.definitions.get(equation.operands[0])
-    comparison = definition.primitive.comparison if definition else None
-    k = comparison.larger if comparison else None
-    if definition is None or k is None or not builder.moving.intersection(definition.operands):
+def _around_edge(
+    pred: Var, x: Var | None, y: Var | None, like: Var, moves: tuple[Equation, ...] = ()
+) -> Var | None:
+    """x or y by what the choice turns on, and on its edge both; None where that is not two numbers.
+
+    A mask of several comparisons chooses by one after the other. `moves` are what was done to it since.
+    """
+    builder = like.builder
+    definition = builder.definitions.get(pred)
+    if definition is None:
         return None
-    a, b = definition.operands[k], definition.operands[1 - k]
-    closed = definition.primitive in (le, ge)
+    primitive, operands = definition.primitive, definition.operands
+    if primitive in SHAPES:
+        return _around_edge(operands[0], x, y, like, (definition, *moves))
+    if primitive is not_:
+        return _around_edge(operands[0], y, x, like, moves)
+    if primitive in (and_, or_):
+        return _around_edges(definition, x, y, like, moves)
+    k = primitive.comparison.larger if primitive.comparison else None
+    if k is None or not builder.moving.intersection(operands):
+        return None
+    a, b = operands[k], operands[1 - k]
+    closed = primitive in (le, ge)
     there = stay_equal(a, b)
     if there is not None:  # no edge: both stay, and the code takes the same side all around
         a, b = select(there, 1.0 if closed else -1.0, a), select(there, 0.0, b)
-    return blend(a, b, x, y, equation.output, closed=closed)
+    return blend(_moved(a, moves), _moved(b, moves), x, y, like, closed=closed)
+
+
+def _around_edges(
+    logic: Equation, x: Var | None, y: Var | None, like: Var, moves: tuple[Equation, ...]
+) -> Var | None:
+    """The same where two comparisons or more decide; None where none of them has an edge."""
+
+    def chosen(pred: Var, x: Var | None, y: Var | None) -> tuple[Var, bool]:
+        found = _around_edge(pred, x, y, like, moves)
+        if found is not None:
+            return found, True
+        zero = like.builder.constant(0.0, like.dtype)
+        return select(_moved(pred, moves), zero if x is None else x, zero if y is None else y), False
+
+    p, q = logic.operands
+    inner, one = chosen(q, x, y)
+    outer, other = chosen(p, inner, y) if logic.primitive is and_ else chosen(p, x, inner)
+    return outer if one or other else None
+
+
+def _moved(v: Var, moves: tuple[Equation, ...]) -> Var:
+    for e in moves:
+        v = v.builder.emit(e.primitive, (v,), e.output.shape, v.dtype, **e.params)
+    return v
 
 
 def _select_jvp(equation: Equation, tangents: Tangents) -> Var:
     """The tangent of the chosen side. On the edge of `a < b` both one-sided derivatives are legal."""
-    return _around_edge(equation, *tangents[1:]) or jointly_linear(1, 2)(equation, tangents)
+    _, x, y = tangents
+    found = _around_edge(equation.operands[0], x, y, equation.output)
+    return found or jointly_linear(1, 2)(equation, tangents)
 
 
 def _select_around(equation: Equation) -> Var:
     """On that edge it has both values, where they differ: a mask that is a factor, say."""
-    out, (_, x, y) = equation.output, equation.operands
-    return (_around_edge(equation, x, y) if out.is_float else None) or out
+    out, (pred, x, y) = equation.output, equation.operands
+    return (_around_edge(pred, x, y, out) if out.is_float else None) or out
 
 
 select_ = Primitive(

@@ -113,12 +113,16 @@ def product(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
 
 
 def overflowing(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
-    """Numbers that may overflow float32 as they are rounded once, and what certainly does or does not."""
+    """Numbers that may overflow float32 as they are rounded once, and what certainly does or does not.
+
+    What does not has an end, with the number itself in it, which may be left as it is where it is fused.
+    """
     kind = FORMATS["float32"]
-    h = rng.choice([-1.0, 1.0], n) * 2.0 ** rng.uniform(120, 131, n)
+    sizes = 2.0 ** rng.uniform(120, 131, n), float(kind.largest) * (1 + 2.0 ** rng.uniform(-27, -23, n))
+    h = rng.choice([-1.0, 1.0], n) * np.where(rng.random(n) < 0.95, *sizes)
     r = np.abs(h) * rng.choice([0.0, 2.0**-26, 0.01, 0.4, 0.9, 1.5, 6.0], n)
     ends = [2.0 ** (kind.greatest_exponent - 1), 8 * kind.normal, kind.normal, float(kind.overflow)]
-    numbers = np.array([kind.unit, *ends, 0.0, 0.0])
+    numbers = np.array([kind.unit, *ends, 0.0, 0.0, float(kind.largest), float(kind.finite)])
     given = Pairs(numbers, *np.zeros((2, numbers.size)))
     found = applied("grow", Pairs(h, np.zeros(n), r), given, size=n, core=core)
     assert isinstance(found, Pairs)
@@ -127,7 +131,10 @@ def overflowing(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Deci
         grown = Growth(ROUNDING_MODELS["numpy"]).grown(None, balls, 1, False, kind)  # type: ignore[arg-type]
     said = found.is_endless().tolist()
     none = [not ball.is_finite() and not ball.is_exact() for ball in grown.tolist()]
-    wrong = [k for k in range(n) if said[k] and not none[k]]
+    known = np.isfinite(found.r)
+    finite = np.array([ball.is_finite() for ball in grown.tolist()])
+    lies = (said & ~np.array(none)) | (known & ~finite) | (known & ~found.contains(h))
+    wrong = [int(k) for k in np.flatnonzero(lies)]
     return Decided(sum(a and b for a, b in zip(said, none, strict=True)), sum(none), wrong)
 
 

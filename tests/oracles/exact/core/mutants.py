@@ -152,6 +152,8 @@ MUTANTS = {
     "no end of what is merely lost": Mutant("endless", "endless ? INFINITY : NAN", "r[i]"),
     "no end of what certainly overflows": Mutant("overflow", "(below < overflow * 0.9)", "1"),
     "no end of what does not overflow": Mutant("overflow", "!(above < overflow)", "1"),
+    "no overflow by a middle": Mutant("overflow", "(size + x.r + fabs(x.l)) * UP", "size * UP"),
+    "nothing beyond the largest": Mutant("overflow", "f.largest > exact ? f.largest : exact", "f.largest"),
     "a sum cut at 0": Mutant("add", "!(not_negative(X) & not_negative(Y))", "0"),
     "the root of what is below 0": Mutant("sqrt", "not_negative(X) & (low < 0) ? 0 : low", "0"),
     "above without a radius": Mutant("gt", ABOVE, "(x.r + 8 * U2 * fabs(d.h)) * UP"),

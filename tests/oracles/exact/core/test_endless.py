@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -11,12 +12,13 @@ import torch
 from harness.check import check_gradient
 from harness.verdicts import Verdict
 from oracles.exact.core import library
-from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.pairs import Pairs, of_numbers
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.rules import rule
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
-from oracles.exact.program.formats import ROUNDING_MODELS
+from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS
+from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.linear_algebra import matmul
 from oracles.exact.program.primitives.taylor import scalar, taylor
@@ -139,6 +141,59 @@ def test_what_may_overflow_has_no_end_and_what_certainly_does_is_arb_s(function,
     assert quick.is_endless().ravel()[~certain].tolist() == ends[~certain].tolist()
     known = np.array([ball.is_finite() for ball in slow.ravel()])
     assert np.isfinite(quick.r).ravel().tolist() == known.tolist()
+
+
+@pytest.mark.parametrize("model", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_one_rounding_of_what_is_below_the_overflow_stays_finite(dtype, model):
+    """A mask of the largest number, less 1 and less 1 again: what NumPy computes is in the bound."""
+    largest = float(FORMATS[dtype].largest)
+    numbers = np.array([largest, -largest, largest / 2, -largest * (1 - 2.0**-6)])
+    by = np.array([0.25, -0.25, 1.0, 1.0])
+    builder = Builder()
+    x, y = builder.input((4,), dtype), builder.input((4,), dtype)
+    program = builder.program([(x + y) + y, (x - y) - y, x * builder.constant(1.0 - 2.0**-7, dtype)])
+    exact = [of_numbers(numbers), of_numbers(by)]
+    quick = planned_bound(program, ROUNDING_MODELS[model], leaving).run(exact)
+    slow = Run(program, ROUNDING_MODELS[model]).all([e.balls for e in exact], None, False).balls
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    a, b = numbers.astype(kind), by.astype(kind)
+    ran = [(a + b) + b, (a - b) - b, a * kind.type(1.0 - 2.0**-7)]
+    for one, other, found in zip(quick, slow, ran, strict=True):
+        assert np.isfinite(one.r).all()
+        assert all(ball.is_finite() for ball in other)
+        assert one.contains(found.astype(np.float64)).all()
+        assert all(float(number) in ball for number, ball in zip(found, other, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_what_is_rounded_to_float32_first_may_overflow_below_the_overflow(dtype):
+    """Twice to nearest: the first time to the overflow itself, the second to infinity."""
+    kind = FORMATS[dtype]
+    number = float(kind.overflow) * (1 - 2.0**-40)
+    builder = Builder()
+    program = builder.program([convert(builder.input((1,), "float64"), dtype)])
+    exact = [of_numbers(np.array([number]))]
+    (slow,) = Run(program, ROUNDING_MODELS["torch"]).all([e.balls for e in exact], None, False).balls
+    assert torch.isinf(torch.tensor(number, dtype=torch.float64).to(torch.float32).to(getattr(torch, dtype)))
+    assert not slow[0].is_finite()
+    quick = planned_bound(program, ROUNDING_MODELS["torch"], leaving).run(exact)
+    assert quick is None or not np.isfinite(quick[0].r).any()
+
+
+@pytest.mark.parametrize("model", ["numpy", "torch"])
+def test_what_may_lie_beyond_the_overflow_does_not(model):
+    builder = Builder()
+    x, y = builder.input((1,), "float32"), builder.input((1,), "float32")
+    program = builder.program([x + y])
+    exact = [
+        of_numbers(np.array([float(FORMATS["float32"].largest)])),
+        Pairs(*np.array([[1e31], [0], [5e30]])),
+    ]
+    (slow,) = Run(program, ROUNDING_MODELS[model]).all([e.balls for e in exact], None, False).balls
+    quick = planned_bound(program, ROUNDING_MODELS[model], leaving).run(exact)
+    assert not slow[0].is_finite()
+    assert quick is None or not np.isfinite(quick[0].r).any()
 
 
 POINTS = [

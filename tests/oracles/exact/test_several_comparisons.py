@@ -1,0 +1,139 @@
+"""Masks of several comparisons: at an edge of one of them both sides are known, as of one comparison."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import harness
+from harness.verdicts import Verdict
+
+LIKE = {"numpy": np, "torch": torch, "jax": jnp}
+
+
+def arrays(framework, *numbers):
+    made = (np.array(n, np.float32) for n in numbers)
+    return tuple(
+        {"numpy": lambda x: x, "torch": torch.from_numpy, "jax": jnp.asarray}[framework](x) for x in made
+    )
+
+
+def asked(framework, function, rule, *numbers):
+    """NumPy is asked about the rule, and the others about their own derivative, too."""
+    args = arrays(framework, *numbers)
+    found = (
+        [harness.check_gradient(lambda *a: function(LIKE[framework], *a), args, vjp=None)]
+        if framework != "numpy"
+        else []
+    )
+    return [
+        *found,
+        harness.check_gradient(
+            lambda *a: function(LIKE[framework], *a), args, vjp=lambda g, *a: rule(LIKE[framework], g, *a)
+        ),
+    ]
+
+
+def band(of, x):
+    """Huber's loss: its other branch has a kink at 0, where it is not taken."""
+    return of.where((x > -1) & (x < 1), 0.5 * x * x, of.abs(x) - 0.5)
+
+
+def slope_of_band(factor):
+    return lambda of, g, x: g * of.where((x > -1) & (x < 1), factor * x, of.sign(x))
+
+
+def least(of, x, y):
+    """As `jnp.fmin` is written."""
+    return of.where((x < y) | of.isnan(y), x, y)
+
+
+def clipped(of, r, a):
+    """The surrogate of PPO: inside of the band its two sides are one number."""
+    return least(of, r * a, of.clip(r, 0.8, 1.2) * a)
+
+
+def slopes_of_clipped(factor):
+    def rule(of, g, r, a):
+        inside = (r > 0.8) & (r < 1.2)
+        first = inside | (r * a < of.clip(r, 0.8, 1.2) * a)
+        zero = 0 * a
+        return g * of.where(first, factor * a, zero), g * of.where(first, r, of.clip(r, 0.8, 1.2))
+
+    return rule
+
+
+@pytest.mark.parametrize("framework", LIKE)
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.001, False)])
+@pytest.mark.parametrize("x", [[0.0, 1.0, 0.25], [-1.0, 0.0, 0.5]])
+def test_a_band_has_an_edge_at_either_end(framework, x, factor, passes):
+    *own, by_hand = asked(framework, band, slope_of_band(factor), x)
+    assert all(one.verdict is Verdict.ACCURATE for one in own)
+    assert by_hand.passed is passes
+
+
+@pytest.mark.parametrize("framework", LIKE)
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.001, False)])
+def test_where_both_sides_are_one_number_there_is_no_edge(framework, factor, passes):
+    *own, by_hand = asked(framework, clipped, slopes_of_clipped(factor), [0.9, 1.1, 1.5], [1.0, -2.0, 3.0])
+    assert all(one.verdict is Verdict.ACCURATE for one in own)
+    assert by_hand.passed is passes
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("share", "verdict"), [(0.0, "convention"), (1.0, "convention"), (0.5, "convention"), (1.5, "wrong")]
+)
+def test_at_a_tie_every_slope_between_the_sides_is_legal(framework, share, verdict):
+    def rule(of, g, x, y):
+        return share * g, (1 - share) * g
+
+    *_, found = asked(framework, least, rule, [2.0], [2.0])
+    assert found.verdict == verdict
+
+
+JUMPS = {
+    "and": lambda of, x: of.where((x > 0) & (x < 1), x + 1, x),
+    "or": lambda of, x: of.where((x < 0) | (x > 1), x + 1, x),
+    "not": lambda of, x: of.where(~(x <= 0), x + 1, x),
+    "moved": lambda of, x: of.where((x > 0)[:, None] & (x < 1)[:, None], x[:, None] + 1, x[:, None])[:, 0],
+}
+
+
+@pytest.mark.parametrize("framework", LIKE)
+@pytest.mark.parametrize("mask", JUMPS)
+def test_a_mask_that_makes_the_function_jump_is_no_kink(framework, mask):
+    """At 0 it jumps; beside its edges it has the slope 1."""
+    at_edge, beside = [0.0, 0.5], [0.25, 0.5]
+    for x, verdict in ((at_edge, Verdict.CONVENTION), (beside, Verdict.ACCURATE)):
+        *_, found = asked(framework, JUMPS[mask], lambda of, g, x: 1 * g, x)
+        assert found.verdict is verdict, found
+    *_, found = asked(framework, JUMPS[mask], lambda of, g, x: 2 * g, at_edge)
+    assert found.verdict is Verdict.WRONG
+
+
+TAKEN = {
+    "numpy": lambda of, x: of.where(np.pad(x[1:] > 0.5, (1, 0)), 3 * x, x),
+    "torch": lambda of, x: of.where(torch.nn.functional.pad(x[1:] > 0.5, (1, 0)), 3 * x, x),
+    "jax": lambda of, x: of.where(jnp.pad(x[1:] > 0.5, (1, 0)), 3 * x, x),
+}
+
+
+@pytest.mark.parametrize("framework", LIKE)
+@pytest.mark.parametrize("is_padded", [False, True])
+@pytest.mark.parametrize(("x", "is_edge"), [([0.25, 0.75, 0.0], False), ([0.25, 0.5, 0.75], True)])
+def test_a_mask_that_was_taken_apart_is_a_mask(framework, is_padded, x, is_edge):
+    """At its edge the function jumps."""
+    of = LIKE[framework]
+    slope = np.where(np.arange(3) > 0, np.where(np.array(x) > 0.5, 3, 1), is_padded).astype(np.float32)
+    (given, own) = arrays(framework, x, slope)
+
+    def masked(x):
+        return TAKEN[framework](of, x) if is_padded else of.where((x > 0.5)[1:], 3 * x[1:], x[1:])
+
+    right = harness.check_gradient(lambda x: masked(x).sum(), (given,), grad=lambda x: own * 1)
+    wrong = harness.check_gradient(lambda x: masked(x).sum(), (given,), grad=lambda x: own * 2)
+    assert right.verdict is (Verdict.CONVENTION if is_edge else Verdict.ACCURATE)
+    assert wrong.verdict is Verdict.WRONG
