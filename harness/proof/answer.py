@@ -16,6 +16,7 @@ from harness.proof.probed import ignoring, probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdicts, worst
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
+from harness.proof.tied import has_shapes
 from harness.proof.truth import Posed, pose
 from harness.proof.value import AS_GIVEN, near_parts, value_parts
 from harness.subject.complex_pairs import shape_of
@@ -120,6 +121,7 @@ def answered(
     seen = observe(
         subject, posed.inputs, posed.directions, posed.labels, posed.expected,
         question.thorough and not question.probes, question.linear,
+        *([partial(has_shapes, posed.forward)] if question.value is ValueRule.NOTED else []),
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -89,6 +89,7 @@ def observe(
     expected: Sequence[tuple[str, Array]],
     thoroughly: bool = True,
     linear: bool = True,
+    fits: Callable[[Sequence[Array]], None] = lambda _: None,
 ) -> Observed:
     """Run a subject at one point.
 
@@ -99,6 +100,7 @@ def observe(
         expected: The name of each gradient, and an array of its shape and dtype.
         thoroughly: Whether to run it again (is it reproducible?) and with a scaled cotangent (is it linear?).
         linear: Whether it is meant to be a linear function of the cotangent.
+        fits: Raises an error where a cotangent for what was recorded is none for this value.
     """
     directions = cotangent if isinstance(cotangent, tuple) else (cotangent,)
     one = len(directions) == 1
@@ -108,6 +110,7 @@ def observe(
     mine = Loaded.of(subject, args, cotangent)
     home = _home(mine.cotangent)
     value = subject.fetch_value(mine.value())
+    fits(value)
     raw = mine.gradient()
     gradient = subject.fetch_gradient(raw)
     seconds = perf_counter() - start

@@ -41,13 +41,28 @@ def confirm(forward: Recording, values: Sequence[Array], true: Sequence[Enclosur
         rounding: The name of its rounding model.
 
     Raises:
-        Undecided: They are further apart than both may round.
+        Undecided: They are further apart than both may round, or have other shapes.
     """
+    if true:
+        has_shapes(forward, values)
     for k, (value, enclosure) in enumerate(zip(values, true, strict=True)):
         if not is_rounded(enclosure, value, value.dtype.name):
             said = elsewhere(forward, k, value, enclosure, partial(bound_of, forward, k, rounding))
             if said:
                 raise Undecided(said)
+
+
+def has_shapes(forward: Recording, values: Sequence[Array]) -> None:
+    """Compare the shapes of a function's values with those of its record: a cotangent has the record's.
+
+    Raises:
+        Undecided: They are others.
+    """
+    ran, there = [v.shape for v in values], [v.shape for v in forward.program.outputs]
+    if ran != there:
+        one = len(ran) == len(there) == 1
+        said = f"shape {ran[0]}, and {there[0]}" if one else f"shapes {ran}, and {there}"
+        raise Undecided(f"{OTHER_PATH}: its value has {said} where it is recorded")
 
 
 def is_rounded(true: Enclosure, value: Array, dtype: str) -> bool:

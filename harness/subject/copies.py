@@ -14,7 +14,7 @@ from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.pairs import Parameter
 from harness.subject.state import unchanged
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 
 # Where a layer leaves what its forward, or its backward, does not return (the style of nnfs.io).
 OUTPUT, OF_INPUTS = "output", "dinputs"
@@ -73,7 +73,7 @@ class Copies:
     def new(self, inputs: Sequence[Any] = (), parameters: Sequence[Any] = ()) -> Any:
         """A copy with these parameters, its gradients 0; what it writes into can be recorded."""
         others: dict[int, Callable[[Array], Any]] = {}
-        if any(type(array) is TracedArray for array in (*inputs, *parameters)):
+        if any(is_traced(array) for array in (*inputs, *parameters)):
             others |= {identity(array): writable for array in self.written}
         others |= {identity(array): zeros for array in self.gradients}
         pairs = list(zip(self.parameters, parameters, strict=False))
@@ -82,7 +82,7 @@ class Copies:
         copy = self.contents.copied(others)
         for parameter, value in pairs:
             if not is_floating(read(self.layer, parameter.place)):  # a number, which has no identity
-                parameter.place[-1].put(read(copy, parameter.place[:-1]), value.copy())
+                parameter.place[-1].put(read(copy, parameter.place[:-1]), value.item())
         if self.cleared:
             clear(copy)
         return copy
@@ -93,7 +93,7 @@ class Copies:
         own = tuple(x.copy() for x in inputs)
         out = copy.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
         for given, x in zip(own, inputs, strict=True):
-            if type(given) is not TracedArray and not np.array_equal(given, x, equal_nan=True):
+            if not is_traced(given) and not np.array_equal(given, x, equal_nan=True):
                 self.notes["forward writes into x; that is the caller's array"] = None
         return getattr(copy, OUTPUT, None) if out is None else out
 

@@ -19,7 +19,7 @@ from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.finding import Finding
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 
 WRITES = "backward writes into dout; that is the caller's array"
 
@@ -168,7 +168,7 @@ class Layer:
                 if is_floating(left := read(layer, place)) and left.ndim:
                     left[...] = 0
         dx = pull(layer, given if several else given[0])
-        plain = not any(type(d) is TracedArray for d in given)
+        plain = not any(is_traced(d) for d in given)
         if plain and not is_same(given, each):
             self.notes[WRITES] = None
         return tuple(

@@ -62,9 +62,10 @@ def _moved_number(value: Any) -> Any:
     return own if isinstance(value, np.ndarray) else type(value)(own)
 
 
-def instead(value: Any, _: Array) -> Any:
-    """These numbers in the place of an array's."""
-    return value.copy("K")
+def instead(value: Any, old: Any) -> Any:
+    """These numbers in the place of an array's; a scalar of NumPy's stays one."""
+    found = value.copy("K")
+    return found[()] if isinstance(old, np.generic) else found
 
 
 def zeros(array: Array) -> Any:

@@ -29,7 +29,7 @@ from harness.subject.moving import (
     writable,
 )
 from harness.subject.pairs import collected, no_arrays, paired
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
 
@@ -243,7 +243,7 @@ class Network:
     def _with(self, parameters: tuple[Any, ...]) -> Any:
         """A copy of the network with these parameters in the place of its own."""
         new: dict[int, Callable[[Array], Any]] = {}
-        if any(type(parameter) is TracedArray for parameter in parameters):
+        if any(is_traced(parameter) for parameter in parameters):
             new |= {identity(array): writable for array in self._written}
         own = zip(self.net.params.values(), parameters, strict=True)
         return self._contents.copied(new | {identity(p): partial(instead, value) for p, value in own})
@@ -258,6 +258,6 @@ class Network:
             options = self.options if method == "loss" else self._gradient_options
         own = x.copy()
         found = getattr(net, method)(own, self.target, **options)
-        if type(own) is not TracedArray and not np.array_equal(own, x, equal_nan=True):
+        if not is_traced(own) and not np.array_equal(own, x, equal_nan=True):
             self.notes[f"{method} writes into x; that is the caller's array"] = None
         return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import random
 import sys
 import types
@@ -24,7 +25,7 @@ from harness.subject.alone import alone
 from harness.subject.signals import leaving
 from oracles.exact.from_numpy.held import recording, standing, writable, written
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, names_in
+from oracles.exact.program.reach import LARGE, Reach, Walk, attribute, attributes, names_in
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 OURS = ("harness", "gradproof", "oracles")
@@ -51,8 +52,8 @@ class State:
     """
 
     def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
-        self._reached = [keeper for function in functions for keeper in _reached(function, logs=logs)]
-        self._left = [keeper for function in gradients for keeper in _reached(function, variables=False)]
+        found = _Found(logs)
+        self._reached, self._left = found.keepers(functions), found.keepers(gradients, variables=False)
         self._arrays = [keeper for keeper in (*self._reached, *self._left) if isinstance(keeper, _Numbers)]
         self._shared = [_python_chance(), _numpy_chance(), *_of_torch("shared")]
         self._moved: list[Keeper] = []
@@ -60,7 +61,7 @@ class State:
 
     def keep(self, arrays: Iterable[Any]) -> None:
         """Put these back before each evaluation, too."""
-        self._reached += [keeper for array in arrays for keeper in _reached(array)]
+        self._reached += _Found().keepers(arrays)
 
     def settle(self) -> None:
         """After an evaluation: what it moved of what the process shares is put back before each one."""
@@ -160,30 +161,60 @@ def _is_code(value: Any) -> bool:
     return callable(value) or any(callable(getattr(value, name, None)) for name in ("forward", "gradient"))
 
 
-def _reached(function: Any, variables: bool = True, logs: bool = False) -> Iterator[Keeper]:
-    """What is reached; without `variables` what stands in objects alone; with `logs` what only grew too."""
-    reach = Reach()
-    items = [item for item in reach.items([function]) if not _is_machinery(item)]
-    owned = [own for item in items if type(item) is not types.FunctionType for own in reach.namespaces(item)]
-    held = {id(value) for own in owned for value in own.values()}
-    yield from (_variables(own, own, whole=True) for own in owned)
-    for item in items:
+class _Found:
+    """What is reached of a check's code.
+
+    What a gradient reaches beside the functions is its own.
+    """
+
+    def __init__(self, logs: bool = False) -> None:
+        """With `logs` what only grew is put back too."""
+        self._all, self._reach = logs, Reach()
+        self._walk = Walk(self._reach)
+        self._logs: dict[int, _Contents] = {}  # by the container's identity
+
+    def keepers(self, roots: Iterable[Any], variables: bool = True) -> list[Keeper]:
+        """What puts back what is reached from these, and was not before.
+
+        Without `variables` it is what stands in objects alone.
+        """
+        items = [item for item in self._walk.items(list(roots)) if not _is_machinery(item)]
+        functions = [item for item in items if type(item) is types.FunctionType]
+        others = [item for item in items if type(item) is not types.FunctionType]
+        owned = [own for item in others for own in self._reach.namespaces(item)]
+        held = {id(value) for own in owned for value in own.values()}
+        for key in held & self._logs.keys():
+            self._logs[key].whole = True
+        found = [_variables(own, own, whole=True) for own in owned]
+        found += _of_functions(functions, self._reach) if variables else ()
+        for item in others:
+            found += self._of_item(item, held, variables)
+        return found
+
+    def _of_item(self, item: Any, held: set[int], variables: bool) -> Iterable[Keeper]:
         kind = type(item)  # isinstance asks the object, which may have no answer
+        if kind is tuple or kind is frozenset:
+            return ()
         if container := _container(kind):
-            if logs or (container.__len__(item) <= LARGE and (variables or id(item) in held)):
-                yield _Contents(item, logs or id(item) in held or issubclass(kind, deque | Counter))
-        elif kind is types.FunctionType:
-            yield from _of_function(item, reach) if variables else ()
-        elif issubclass(kind, type):
-            yield from [_attributes(item, _plain(item))] if reach.is_user(item.__module__) else ()
-        elif kind is np.ndarray:
+            if not (self._all or (container.__len__(item) <= LARGE and (variables or id(item) in held))):
+                return ()
+            whole = self._all or id(item) in held or issubclass(kind, deque | Counter)
+            contents = _Contents(item, whole)
+            if not whole:
+                self._logs[id(item)] = contents
+            return [contents]
+        if issubclass(kind, type):
+            return [_attributes(item, _plain(item))] if self._reach.is_user(item.__module__) else ()
+        if kind is np.ndarray:
             keeper = _elements if item.dtype == object else _Numbers
-            yield from [keeper(item)] if item.flags.writeable else ()
-        elif issubclass(kind, _GENERATORS):
-            yield _generator(item)
-        else:
-            yield from [_attributes(item, slots)] if (slots := reach.slots(item)) else ()
-            yield from _of_torch("reached", item) if attribute(item, "__class__") else ()
+            return [keeper(item)] if item.flags.writeable else ()
+        if issubclass(kind, _GENERATORS):
+            return [_generator(item)]
+        slots = self._reach.slots(item)
+        return [
+            *([_attributes(item, slots)] if slots else ()),
+            *(_of_torch("reached", item) if attribute(item, "__class__") else ()),
+        ]
 
 
 def _is_machinery(item: Any) -> bool:
@@ -193,16 +224,23 @@ def _is_machinery(item: Any) -> bool:
     return isinstance(home, str) and home.partition(".")[0] in OURS
 
 
-def _of_function(function: types.FunctionType, reach: Reach) -> Iterator[Keeper]:
-    """The variables of its closure, the globals that it names, and its attributes."""
-    yield from map(_cell, function.__closure__ or ())
-    yield _variables(vars(function), vars(function), whole=True)
-    known, named = function.__globals__, names_in(function.__code__)
-    if reach.is_user(known.get("__name__")):  # a library's wrapper takes the name of what it wraps
-        values: list[Any] = [known[name] for name in named & known.keys()]
-        modules = [value for value in values if issubclass(type(value), types.ModuleType)]
-        for namespace in (known, *(vars(m) for m in modules if reach.is_user(m.__name__))):
-            yield _variables(namespace, named.intersection(namespace))
+def _of_functions(functions: list[types.FunctionType], reach: Reach) -> Iterator[Keeper]:
+    """The variables of their closures, the globals that they name, and their attributes."""
+    named: dict[int, tuple[dict[str, Any], set[str]]] = {}  # by the identity of a namespace
+    yield _bare([function for function in functions if not vars(function)])
+    for function in functions:
+        yield from filter(None, map(_cell, function.__closure__ or ()))
+        if vars(function):
+            yield _variables(vars(function), vars(function), whole=True)
+        known = function.__globals__
+        if reach.is_user(known.get("__name__")):  # a library's wrapper takes the name of what it wraps
+            names = names_in(function.__code__)
+            values: list[Any] = [known[name] for name in names & known.keys()]
+            modules = [value for value in values if issubclass(type(value), types.ModuleType)]
+            for namespace in (known, *(vars(m) for m in modules if reach.is_user(m.__name__))):
+                named.setdefault(id(namespace), (namespace, set()))[1].update(names)
+    for namespace, whole in named.values():
+        yield _variables(namespace, whole.intersection(namespace))
 
 
 def _of_torch(what: str, *item: Any) -> Iterable[Keeper]:
@@ -225,25 +263,36 @@ def _container(kind: type) -> Any:
 
 
 class _Contents:
-    """The elements of a list, set or dictionary. What only came to them is a log, unless they are `whole`."""
+    """The elements of a list, set or dictionary.
+
+    Attributes:
+        whole: Whether what only came to them goes too: otherwise that is a log.
+    """
 
     def __init__(self, container: Any, whole: bool) -> None:
         self._kind = _container(type(container))
-        self._container, self._whole = container, whole
+        self._container, self.whole = container, whole
         self._before = self._now()
+        self._parts = self._flat()
 
     def __call__(self) -> bool:
         """Put back what is no log."""
+        parts = self._flat()
+        if len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts)):
+            return False
         now = self._now()
         same = len(now) >= len(self._before) and all(map(_is_same, now, self._before))
-        if same and (len(now) == len(self._before) or not self._whole):
+        if same and (len(now) == len(self._before) or not self.whole):
             return False
         self.hold(self._before)
         return True
 
     def without_ours(self) -> None:
         """Take what watched the user's code out of what came to a log."""
-        now, count = self._now(), len(self._before)
+        count = len(self._before)
+        if self._kind.__len__(self._container) <= count:
+            return
+        now = self._now()
         kept = [*now[:count], *(element for element in now[count:] if not _is_ours(element))]
         if len(kept) < len(now):
             self.hold(kept)
@@ -264,6 +313,12 @@ class _Contents:
     def _now(self) -> list[Any]:
         of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
         return list(of(self._container))
+
+    def _flat(self) -> list[Any]:
+        """The elements themselves: the items of a dictionary are made anew."""
+        if not issubclass(self._kind, dict):
+            return self._now()
+        return [*self._kind.keys(self._container), *self._kind.values(self._container)]
 
 
 def _is_ours(tree: Any) -> bool:
@@ -287,8 +342,13 @@ def _variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = Fa
     """Variables of this name; `whole`: new ones go."""
     before = {name: namespace[name] for name in names if _is_data(namespace[name])}
     known = set(namespace)
+    values = list(before.values())
 
     def put_back() -> bool:
+        if (namespace.keys() == known if whole else before.keys() <= namespace.keys()) and all(
+            map(operator.is_, map(namespace.__getitem__, before), values)
+        ):
+            return False
         moved = [name for name, value in before.items() if not _is_same(namespace.get(name, _ABSENT), value)]
         new = (
             [name for name, value in namespace.items() if name not in known and _is_data(value)]
@@ -323,8 +383,23 @@ def _plain(kind: type) -> dict[str, Any]:
     return {n: v for n, v in vars(kind).items() if isinstance(v, plain) and not n.startswith("__")}
 
 
-def _cell(cell: types.CellType) -> Keeper:
-    """A variable of a closure."""
+def _bare(functions: list[types.FunctionType]) -> Keeper:
+    """Functions without attributes: new ones go."""
+
+    def put_back() -> bool:
+        new = [
+            (own, name) for own in filter(None, map(vars, functions))
+            for name, value in own.items() if _is_data(value)
+        ]  # fmt: skip
+        for own, name in new:
+            del own[name]
+        return bool(new)
+
+    return put_back
+
+
+def _cell(cell: types.CellType) -> Keeper | None:
+    """A variable of a closure, if it holds numbers."""
 
     def read() -> Any:
         try:
@@ -333,9 +408,11 @@ def _cell(cell: types.CellType) -> Keeper:
             return _ABSENT
 
     before = read()
+    if before is _ABSENT or not _is_data(before):
+        return None
 
     def put_back() -> bool:
-        if before is _ABSENT or not _is_data(before) or _is_same(read(), before):
+        if _is_same(read(), before):
             return False
         cell.cell_contents = before
         return True

@@ -696,3 +696,23 @@ def test_what_cannot_be_copied_is_named():
         ValueError, match=r"Inside.inner.lock is a lock, which cannot be copied .* outside of"
     ):
         check_layer(layer, X)
+
+
+class Gain:
+    """Its factor is a number, and code asks whether it is."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x):
+        self.x = x
+        return self.factor * x if not hasattr(self.factor, "__len__") else self.factor[0] * x * x
+
+    def backward(self, dout):
+        self.dfactor = np.sum(dout * self.x)
+        return self.factor * dout
+
+
+@pytest.mark.parametrize("factor", [1.25, np.float64(1.25)])
+def test_a_number_of_a_layer_stays_a_number(factor):
+    assert check_layer(Gain(factor), np.array([[0.5, -2.0]])).passed

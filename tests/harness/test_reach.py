@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gradproof import check_gradient, check_layer
+from oracles.exact.program import reach
 from tests.harness import found_by_name as lib
 
 X = np.array([0.3, -0.7])
@@ -134,3 +135,65 @@ def test_what_has_no_gradient_is_told_what_to_return():
     assert found.verdict == "unsupported"
     assert "returns SimpleNamespace" in str(found).replace("a SimpleNamespace", "SimpleNamespace")
     assert "return floating arrays, or tuples, lists and dictionaries of them" in str(found)
+
+
+class Unit:
+    """A small object, of which a large package has thousands."""
+
+    def __init__(self, *bases):
+        self.bases, self.powers, self.cache = list(bases), (1,) * len(bases), {}
+
+    def scale(self, x):
+        return 2 * x
+
+
+def many():
+    units = [Unit()]
+    for k in range(500):
+        units.append(Unit(units[k], units[k // 2]))
+    return units
+
+
+UNITS = many()
+
+
+def in_units(x):
+    return UNITS[-1].scale(x)
+
+
+def test_a_large_package_is_walked_once_for_the_state_and_once_for_each_recording(monkeypatch):
+    walked, read = [], []
+    plain, reading = reach.Walk.items, reach._read
+
+    def items(walk, roots):
+        for item in plain(walk, roots):
+            walked.append(item)
+            yield item
+
+    monkeypatch.setattr(reach.Walk, "items", items)
+    monkeypatch.setattr(reach, "_read", lambda code: read.append(code) or reading(code))
+
+    def vjp(g, x):
+        return UNITS[-2].scale(g)
+
+    for _ in range(2):
+        walked.clear()
+        read.clear()
+        assert check_gradient(in_units, (X,), vjp=vjp).passed
+    units = sum(type(item) is Unit for item in walked)
+    assert units <= 3 * len(UNITS)
+    assert not [code for code in read if code in (in_units.__code__, vjp.__code__)]
+
+
+def test_what_a_large_package_keeps_is_put_back():
+    def counted(x):
+        UNITS[100].cache["n"] = UNITS[100].cache.get("n", 0) + 1
+        UNITS[7].bases.append(x)
+        UNITS[9].new = x
+        Unit.scale.last = x
+        return UNITS[100].cache["n"] * in_units(x)
+
+    assert check_gradient(counted, (X,), vjp=lambda g, x: 2 * g).passed
+    assert (UNITS[100].cache, len(UNITS[7].bases)) == ({}, 2)
+    assert not hasattr(UNITS[9], "new")
+    assert not hasattr(Unit.scale, "last")

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import _disable_current_modes, _get_current_di
 from oracles.exact.from_aten.memory import mark_of
 from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Tree
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.record import ANSWERS, output
 from oracles.exact.from_numpy.tape import Tape
@@ -99,7 +99,7 @@ class WithNumpy(OperatorRecorder):  # type: ignore[no-untyped-call]
     def tensor_of(self, array: TracedArray, dtype: torch.dtype | None = None) -> Tensor:
         """A new tensor with the value of a traced array."""
         with _disable_current_modes():
-            found = torch.from_numpy(np.array(array.value))
+            found = torch.from_numpy(np.array(array.in_numpy))
             found = found if dtype is None else found.to(dtype)
             var = self._as_var(torch.ops.aten.clone.default, found, output(self.tape, array))
             if not var.is_float:
@@ -204,7 +204,7 @@ def _patched(mode: WithNumpy, function: Any, named: Any) -> Iterator[None]:
 
 
 def _is_traced(array: Any) -> bool:
-    return type(array) is TracedArray
+    return is_traced(array)
 
 
 def _leads(kwargs: dict[str, Any]) -> bool:

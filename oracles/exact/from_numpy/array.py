@@ -7,15 +7,20 @@ methods and operators, and NumPy's functions hand their calls over to it.
 from __future__ import annotations
 
 import builtins
+import functools
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from oracles.exact.from_numpy.conversions import Convertible
+from oracles.exact.from_numpy.dtypes import MOVING, name_of
 from oracles.exact.from_numpy.refusals import UnsupportedAttribute, opaque
 from oracles.exact.from_numpy.tape import words
+from oracles.exact.from_numpy.user_code import is_ours, names
 
 METHODS = frozenset(
     words(
@@ -23,20 +28,36 @@ METHODS = frozenset(
         "min nonzero prod put ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
     )
 )
-LAYOUT = frozenset(words("device flags strides itemsize nbytes"))
+LAYOUT = frozenset(words("device flags strides itemsize nbytes __array_priority__"))
 PYTHONS = (bool, int, float, complex)  # they take the dtype of an array that they meet
 ARITHMETIC = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide}
 
 
-class TracedArray(NDArrayOperatorsMixin, Convertible):
+class Passing(type):
+    """The type of what is recorded: asked if it is the type that it passes for, it says so."""
+
+    passes_for: Any
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other == cls.passes_for
+
+    __hash__ = type.__hash__  # NumPy looks for the types that it knows by their hashes
+
+
+class TracedArray(NDArrayOperatorsMixin, Convertible, metaclass=Passing):  # type: ignore[metaclass]
     """A recorded array, or scalar, as NumPy code sees it."""
 
     __slots__ = ()
+    passes_for = np.ndarray
+    __hash__ = None  # type: ignore[assignment]
 
-    def __hash__(self) -> int:
-        if not self.is_scalar:
-            raise TypeError("unhashable type: 'numpy.ndarray'")
-        return hash(self.value)  # whether two are equal is decided
+    @staticmethod
+    def of_kind(kind: Any) -> type[TracedArray]:
+        """The class of what stands for values of this type: each type of numbers has its own."""
+        return TracedArray if issubclass(kind, np.ndarray) else _of_numbers(kind)
+
+    def __dir__(self) -> Any:
+        return dir(self.in_numpy)
 
     @property
     def T(self) -> Any:
@@ -44,17 +65,18 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
         return self.transpose()
 
     def __getattr__(self, name: str) -> Any:
+        if name == "mT" and self.ndim > 1:
+            return self.swapaxes(-1, -2)
+        if name in LAYOUT and hasattr(self.in_numpy, name):
+            return getattr(self.in_numpy, name)
+        is_asked = not name.startswith("__") or names(sys._getframe(1), name)
+        if not (is_asked and hasattr(self.in_numpy, name)):
+            raise AttributeError(f"{type(self.in_numpy).__name__!r} object has no attribute {name!r}")
         if name in METHODS:
             function = getattr(np, name)
             return lambda *args, **kwargs: function(self, *args, **kwargs)
-        if name in LAYOUT:
-            return getattr(self.value, name)
-        if name == "is_integer" and hasattr(self.value, name):
+        if name == "is_integer":
             return lambda: bool(np.floor(self) == self)
-        if name == "mT":
-            return self.swapaxes(-1, -2)
-        if name.startswith("__") or not hasattr(self.value, name):
-            raise AttributeError(f"{type(self.value).__name__!r} object has no attribute {name!r}")
         raise UnsupportedAttribute(
             str(
                 opaque(
@@ -85,7 +107,9 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
 
     def copy(self, order: Any = "C") -> Any:
         """As NumPy's."""
-        return TracedArray(self.tape, np.array(self.value, order=order), np.array(self.tokens, order=order))
+        return TracedArray(
+            self.tape, np.array(self.in_numpy, order=order), np.array(self.tokens, order=order)
+        )
 
     __copy__ = copy
 
@@ -101,8 +125,8 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
         self[...] = value
 
     def setflags(self, *args: Any, **kwargs: Any) -> None:
-        """As NumPy's: what writes into the array writes into `value` first, which refuses it."""
-        self.value.setflags(*args, **kwargs)
+        """As NumPy's: what writes into the array writes into `in_numpy` first, which refuses it."""
+        self.in_numpy.setflags(*args, **kwargs)
 
     def view(self, dtype: Any = None, type: Any = np.ndarray) -> Any:
         """As NumPy's, in the same dtype."""
@@ -113,7 +137,7 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
                 "a view of recorded numbers as another dtype or class: use astype, or real and imag; of the "
                 "classes of arrays np.ndarray alone is known"
             )
-        return self if self.is_scalar else TracedArray(self.tape, self.value.view(), self.tokens.view())
+        return self if self.is_scalar else TracedArray(self.tape, self.in_numpy.view(), self.tokens.view())
 
     def sort(self, axis: int = -1, **kwargs: Any) -> None:
         """As NumPy's, in place."""
@@ -122,10 +146,6 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
     def partition(self, kth: Any, axis: int = -1, **kwargs: Any) -> None:
         """As NumPy's, in place: sorted, which is one of the orders that it may leave."""
         self.sort(axis)
-
-    def __round__(self, digits: int | None = None) -> Any:
-        found = np.round(self, digits or 0)
-        return int(found) if digits is None else as_python(found) if _is_python(self) else found
 
     # -- where NumPy hands over ---------------------------------------------------------------------------
 
@@ -139,9 +159,94 @@ class TracedArray(NDArrayOperatorsMixin, Convertible):
         return self.tape.answers.function(function, args, kwargs)
 
 
+TracedArray.__module__, TracedArray.__qualname__, TracedArray.__name__ = "numpy", "ndarray", "ndarray"
+
+
+def is_traced(x: Any) -> bool:
+    """Whether something is recorded; isinstance would ask the object, which may have no answer."""
+    return issubclass(type(x), TracedArray)
+
+
+# -- numbers ----------------------------------------------------------------------------------------------
+
+# What Python, and its abstract classes, take for missing only where it is None.
+SLOTS = frozenset(
+    words(
+        "__iter__ __len__ __contains__ __getitem__ __setitem__ __index__ __float__ __int__ __round__ "
+        "__invert__"
+    )
+)
+OF_TWO = frozenset(
+    f"__{side}{name}__"
+    for name in words("and or xor lshift rshift matmul divmod floordiv mod")
+    for side in ("", "r")
+)
+OURS = frozenset(
+    words("as_python exact_value in_numpy is_float is_scalar of_kind passes_for recorded tape tokens")
+)
+COPIES = frozenset(words("__copy__ __deepcopy__"))  # Python asks for them where it copies
+
+
+class TracedNumber(TracedArray):
+    """A recorded number, which nothing can write into.
+
+    Code asks what something is by what it has (`hasattr(x, "__len__")`, an abstract class). So those that
+    stand for a type of numbers have a class of their own, in which nothing is that the type has not.
+    """
+
+    __slots__ = ()
+    shape, ndim, size, is_scalar = (), 0, 1, True
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self.in_numpy)  # whether two are equal is decided
+
+    def __round__(self, digits: int | None = None) -> Any:
+        found = np.round(self, digits or 0)
+        return int(found) if digits is None else as_python(found) if _is_python(self) else found
+
+    def __floor__(self) -> int:
+        return int(np.floor(self))
+
+    def __ceil__(self) -> int:
+        return int(np.ceil(self))
+
+    def __trunc__(self) -> int:
+        return int(self)
+
+
+@functools.cache
+def _of_numbers(kind: Any) -> Any:
+    """The class of what stands for a type of numbers."""
+    missing = frozenset(name for name in dir(TracedNumber) if not _has(kind, name))
+    hidden = missing - COPIES if kind in PYTHONS else missing - OURS
+
+    def __getattribute__(self: TracedNumber, name: str) -> Any:
+        if name in hidden and not _may_ask(sys._getframe(1), name):
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
+
+    dtype = np.dtype(kind)
+    own: dict[str, Any] = dict.fromkeys(missing & SLOTS)
+    own |= {name: lambda x, y: NotImplemented for name in missing & OF_TWO}
+    own |= {"__module__": kind.__module__, "__slots__": (), "__getattribute__": __getattribute__}
+    own |= {"passes_for": kind, "__class__": kind}
+    own |= {"dtype": dtype, "is_float": name_of(dtype) in MOVING}  # at hand: they are asked often
+    return Passing(kind.__name__, (TracedNumber,), own)
+
+
+def _has(kind: type, name: str) -> bool:
+    """Whether values of the type have this, which its own type may have as well."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None) is not None
+
+
+def _may_ask(frame: FrameType, name: str) -> bool:
+    """Whether it is ours that asks for what a number has not, or compiled code that looks for an array."""
+    return is_ours(frame) or (name == "__array__" and not names(frame, name))
+
+
 # -- operators --------------------------------------------------------------------------------------------
 
-PLAIN = frozenset({TracedArray, np.ndarray, np.float64, float, int})
+PLAIN = frozenset({np.ndarray, np.float64, float, int})
 
 
 def _in_place(name: str) -> Any:
@@ -169,7 +274,7 @@ def _operator(name: str) -> Callable[..., Any]:
     swapped = name.startswith("r")
 
     def direct(x: TracedArray, y: Any) -> Any:
-        if type(y) not in PLAIN:
+        if type(y) not in PLAIN and not is_traced(y):
             return general(x, y)
         return x.tape.answers.ufunc(ufunc, "__call__", (y, x) if swapped else (x, y), {})
 
@@ -188,12 +293,12 @@ def _of_python(operator: Callable[..., Any]) -> Callable[..., Any]:
 
 def as_python(x: Any) -> Any:
     """A recorded number as one of Python's; anything else as it is."""
-    is_one = type(x) is TracedArray and not x.ndim and not _is_python(x)
-    return x.as_python(type(x.value.item())) if is_one else x
+    is_one = is_traced(x) and not x.ndim and not _is_python(x)
+    return x.as_python(type(x.in_numpy.item())) if is_one else x
 
 
 def _is_python(x: Any) -> bool:
-    return type(x.value if type(x) is TracedArray else x) in PYTHONS
+    return type(x.in_numpy if is_traced(x) else x) in PYTHONS
 
 
 for _name in words("add sub mul truediv floordiv mod pow matmul and or xor"):

@@ -45,13 +45,13 @@ class Convertible(Elements):
     def _exact(self) -> Array | None:
         var = self.recorded
         if not var.is_float:
-            return self.tape.decide(var) if self.tape.depends(var) else np.array(self.value)
+            return self.tape.decide(var) if self.tape.depends(var) else np.array(self.in_numpy)
         numbers, known = self.tape.numbers(self.tokens)
         if known.all():
             return numbers.astype(self.dtype)
         if self.tape.depends(var):
             return None
-        return np.array(self.value)  # computed from numbers in the code: what NumPy makes of them
+        return np.array(self.in_numpy)  # computed from numbers in the code: what NumPy makes of them
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         found = np.array(self.exact_value("a conversion to a plain array"), dtype)
@@ -60,10 +60,12 @@ class Convertible(Elements):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            return bool(self.value)  # NumPy's own error
+            return bool(self.in_numpy)  # NumPy's own error
         flag = self.recorded
         if not self.tape.depends(flag):
-            return bool(self.value)
+            return bool(self.in_numpy)
+        if self.dtype.kind == "c":
+            return bool(np.not_equal(self.real, 0)) or bool(np.not_equal(self.imag, 0))
         if flag.dtype != "bool":
             flag = compare("ne", flag, self.tape.constant(0, flag.dtype))
         return bool(self.tape.decide(flag))
@@ -77,13 +79,13 @@ class Convertible(Elements):
         if self.size != 1:
             raise TypeError("only length-1 arrays can be converted to Python scalars")
         if _makes_text(sys._getframe(1)) or not self.tape.depends(self.recorded):
-            return int(self.value)
+            return int(self.in_numpy)
         return int(self.tape.decide(convert(self.recorded, "int64")))
 
     def __float__(self) -> float:
         if _makes_text(sys._getframe(1)):
             self.tape.wrote_text = True
-            return float(self.value)  # for a reader, rounded
+            return float(self.in_numpy)  # for a reader, rounded
         return float(self.exact_value("float()").item())
 
     def __complex__(self) -> complex:
@@ -91,7 +93,7 @@ class Convertible(Elements):
 
     def item(self, *index: int) -> Any:
         """One element as a Python number."""
-        value, token = (np.asarray(own).item(*index) for own in (self.value, self.tokens))
+        value, token = (np.asarray(own).item(*index) for own in (self.in_numpy, self.tokens))
         return type(self)(self.tape, self.dtype.type(value), token).as_python(type(value))
 
     def as_python(self, kind: type) -> Any:
@@ -99,7 +101,7 @@ class Convertible(Elements):
 
         As such it takes the dtype of an array that it meets.
         """
-        value, exact = kind(self.value), self._exact()
+        value, exact = kind(self.in_numpy), self._exact()
         if exact is not None:
             return kind(exact)
         one = type(self)(self.tape, self.dtype.type(value), self.tokens.reshape(()))
@@ -110,10 +112,12 @@ class Convertible(Elements):
         return [row.tolist() for row in self] if self.ndim else self.item()
 
     def __repr__(self) -> str:
-        return f"<recorded, here about {self.value!r}>"
+        return f"<recorded, here about {self.in_numpy!r}>"
 
     def __format__(self, spec: str) -> str:
-        return f"<recorded, here about {format(self.value, spec)}>"  # no number for code: it would be rounded
+        return (
+            f"<recorded, here about {format(self.in_numpy, spec)}>"  # no number for code: it would be rounded
+        )
 
     def tobytes(self, order: Any = "C") -> Any:
         """The bytes of exact numbers; of others what can be the key of a dictionary, and nothing else."""

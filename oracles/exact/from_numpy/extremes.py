@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.from_numpy.stand_ins import Function
 
 UFUNCS: dict[str, np.ufunc] = {"max": np.maximum, "min": np.minimum}
@@ -36,9 +36,9 @@ def _extreme(original: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., Any
 
 def _are_tied(original: Callable[..., Any], given: Any) -> bool:
     """Whether recorded numbers, or one and a number, are equal and the extreme one."""
-    if not any(type(x) is TracedArray for x in given):
+    if not any(is_traced(x) for x in given):
         return False
-    values = [x.value if type(x) is TracedArray else x for x in given]
+    values = [x.in_numpy if is_traced(x) else x for x in given]
     if not all(isinstance(v, float | int | np.number) for v in values):
         return False
     best = original(values)

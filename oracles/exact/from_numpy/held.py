@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import METHODS, TracedArray
-from oracles.exact.from_numpy.nested import first_tape, holds_traced
+from oracles.exact.from_numpy.array import METHODS, TracedArray, is_traced
+from oracles.exact.from_numpy.nested import as_it_says, first_tape, holds_traced
 from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.reach import LARGE
@@ -42,8 +42,9 @@ class Held(np.ndarray[Any, Any]):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         outs = kwargs.get("out") or (None,) * ufunc.nout
-        if any(type(x) is TracedArray for x in (*inputs, *outs)):
+        if any(is_traced(x) for x in (*inputs, *outs)):
             return NotImplemented  # it answers
+        inputs = tuple(map(as_it_says, inputs))
         if holds_traced(inputs):
             return first_tape(inputs).answers.ufunc(ufunc, method, inputs, kwargs)
         found = getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
@@ -111,6 +112,7 @@ def _taking(name: str) -> Callable[..., Any]:
     plain = getattr(np.ndarray, name)
 
     def method(self: Held, *args: Any, **kwargs: Any) -> Any:
+        args = tuple(map(as_it_says, args))
         if not holds_traced((args, kwargs)):
             return plain(self, *args, **kwargs)
         tape = first_tape((args, kwargs))
@@ -162,14 +164,14 @@ class Writable:
         if id(memory) not in self._memories:
             self._memories[id(memory)] = memory, self._now(memory)
         own = self._memories[id(memory)][1]
-        value, tokens = (_window(part, memory, array) for part in (own.value, own.tokens))
+        value, tokens = (_window(part, memory, array) for part in (own.in_numpy, own.tokens))
         return TracedArray(self._tape, value, tokens)
 
     def rewind(self) -> None:
         """Let them hold what the code's arrays hold now."""
         for memory, own in self._memories.values():
             now = self._now(memory)
-            own.value[...], own.tokens[...] = now.value, now.tokens
+            own.in_numpy[...], own.tokens[...] = now.in_numpy, now.tokens
 
     def _now(self, memory: Any) -> Any:
         return self._tape.answers.array(self._tape, memory.ravel("K"))

@@ -29,7 +29,7 @@ from oracles.exact.program.program import Array, Var
 def get(x: TracedArray, key: Any) -> Any:
     """x[key]."""
     known, moving = _resolve(x.tape, key)
-    value = x.value[known]
+    value = x.in_numpy[known]
     if not moving:
         return _settled(TracedArray(x.tape, value, x.tokens[known]))
     positions = _positions(x.shape, known, moving)
@@ -38,26 +38,24 @@ def get(x: TracedArray, key: Any) -> Any:
 
 def put(x: TracedArray, key: Any, new: Any) -> None:
     """x[key] = new."""
-    if x.is_scalar:
-        raise TypeError(f"'{type(x.value).__name__}' object does not support item assignment")
     mask = key if isinstance(key, TracedArray) and key.dtype == bool and np.ndim(new) == 0 else None
     if mask is not None and x.tape.recorder.known(mask.recorded) is None and is_written(x.tokens):
         _put_where(x, mask, new)
         return
     known = decided(key)
     source = lift(x.tape, new, x.dtype)
-    x.value[known] = source.value
+    x.in_numpy[known] = source.in_numpy
     x.tokens[known] = source.tokens
 
 
 def _put_where(x: TracedArray, mask: TracedArray, new: Any) -> None:
     """x[mask] = number, as a choice."""
     source = lift(x.tape, new, x.dtype)
-    x.value[mask.value] = source.value
+    x.in_numpy[mask.in_numpy] = source.in_numpy
     flags = mask[(..., *(None,) * (x.ndim - mask.ndim))]
     pick: Any = choose if x.dtype.kind == "c" else select
     chosen = pick(spread(flags.recorded, x.shape), source.recorded, x.recorded)
-    x.tokens[...] = x.tape.register(chosen, x.value)
+    x.tokens[...] = x.tape.register(chosen, x.in_numpy)
 
 
 def decided(tree: Any) -> Any:
@@ -88,7 +86,7 @@ def _resolve(tape: Tape, key: Any) -> tuple[Any, dict[int, Var]]:
             part = lift(tape, part, np.dtype(np.int64))
         if isinstance(part, TracedArray):
             if part.dtype.kind in "iu" and tape.recorder.known(part.recorded) is None:
-                moving[i], parts[i] = part.recorded, np.asarray(part.value)
+                moving[i], parts[i] = part.recorded, np.asarray(part.in_numpy)
             else:
                 parts[i] = part.exact_value("an index")
     return (tuple(parts) if isinstance(key, tuple) else parts[0]), moving
@@ -175,7 +173,7 @@ class Walk:
         modes: list[Any] = [["writeonly", "allocate"] if x is None else ["readonly"] for x in given]
         if op_flags is not None:
             modes = [op_flags] * len(given) if isinstance(op_flags[0], str) else list(op_flags)
-        plain = [x.value if isinstance(x, TracedArray) else x for x in given]
+        plain = [x.in_numpy if isinstance(x, TracedArray) else x for x in given]
         self.__walk = np.nditer(plain, [*{*flags, "multi_index"}], modes, order=order)
         tape, own = first_tape(given), self.__walk.operands
         self.operands = tuple(_blank(tape, v) if x is None else x for x, v in zip(given, own, strict=True))
@@ -236,10 +234,10 @@ def as_strided(x: Any, shape: Any = None, strides: Any = None, **kwargs: Any) ->
     """np.lib.stride_tricks.as_strided, whose strides are bytes."""
     if not isinstance(x, TracedArray):
         return stride_tricks.as_strided(x, shape, strides, **kwargs)
-    scale = x.tokens.itemsize / x.value.itemsize
+    scale = x.tokens.itemsize / x.in_numpy.itemsize
     steps = None if strides is None else tuple(int(s * scale) for s in strides)
     return together(
         x.tape,
-        stride_tricks.as_strided(x.value, shape, strides, **kwargs),
+        stride_tricks.as_strided(x.in_numpy, shape, strides, **kwargs),
         stride_tricks.as_strided(x.tokens, shape, steps, **kwargs),
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.from_numpy.dtypes import MOVING, check_dtype, in_dtype, name_of
-from oracles.exact.from_numpy.nested import first_tape, holds_traced
+from oracles.exact.from_numpy.nested import as_it_says, first_tape, holds_traced
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.complex import each_part
 
@@ -42,6 +42,7 @@ def lift(tape: Tape, x: Any, dtype: np.dtype[Any]) -> TracedArray:
         x = x if x.dtype == dtype else cast(x, dtype)
         if isinstance(x, TracedArray):
             return x
+    x = as_it_says(x)
     if holds_traced(x):
         return lift(tape, tape.answers.array(tape, x), dtype)
     check_dtype(dtype)
@@ -58,7 +59,7 @@ def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = 
     """x in another dtype, in memory of its own."""
     check_dtype(dtype)
     with np.errstate(all="ignore"):
-        value = np.asarray(x.value).astype(dtype, order, casting)
+        value = np.asarray(x.in_numpy).astype(dtype, order, casting)
     if x.is_scalar:
         value = value[()]
     if dtype == x.dtype:
@@ -72,6 +73,6 @@ def cast(x: TracedArray, dtype: np.dtype[Any], order: Any = "K", casting: Any = 
 
 def as_array(x: Any) -> Any:
     """x as an array, recorded where it holds recorded numbers."""
-    if type(x) is TracedArray:
+    if is_traced(x):
         return x
     return first_tape(x).answers.array(first_tape(x), x) if holds_traced(x) else np.asarray(x)

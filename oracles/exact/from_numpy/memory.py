@@ -6,7 +6,9 @@ the result is a view where NumPy's is one. What allocates makes arrays that can 
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +19,16 @@ from oracles.exact.from_numpy.dtypes import MOVING, check_dtype
 from oracles.exact.from_numpy.held import held, recorded
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import cast, lift, together
-from oracles.exact.from_numpy.nested import first_tape, holds_traced, values
+from oracles.exact.from_numpy.nested import (
+    as_it_says,
+    first_tape,
+    holds_traced,
+    rows_as_they_say,
+    swap,
+    traced,
+    values,
+)
+from oracles.exact.from_numpy.parts import Part
 from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, words
 
@@ -41,6 +52,7 @@ MOVES: dict[str, tuple[int, ...]] = {
     "where": (1, 2),
     "select": (1, 2),
 }
+IF_NEEDED = np._CopyMode.IF_NEEDED  # what array_api_compat passes
 PADDING = frozenset({"constant", "edge", "reflect", "symmetric", "wrap", "empty"})
 # Which argument holds the elements to be written into the first.
 WRITES = {"copyto": 1, "put": 2, "place": 2, "putmask": 2, "fill_diagonal": 1, "put_along_axis": 2}
@@ -76,10 +88,15 @@ def write(tape: Tape, function: Any, which: int, args: tuple[Any, ...], kwargs: 
     target, rest = args[0], list(args[1:])
     if not isinstance(target, TracedArray):
         raise unsupported(f"np.{function.__name__} writes recorded numbers into a plain array; {MAKE_INSIDE}")
+    if type(target) is Part:
+        now = target.copy()
+        write(tape, function, which, (now, *rest), kwargs)
+        target[...] = now
+        return
     source = lift(tape, rest[which - 1], target.dtype)
     rest = [a if i == which - 1 else decided_tree(a) for i, a in enumerate(rest)]
     kwargs = decided_tree(kwargs)
-    for memory, new in ((target.value, source.value), (target.tokens, source.tokens)):
+    for memory, new in ((target.in_numpy, source.in_numpy), (target.tokens, source.tokens)):
         rest[which - 1] = new
         function(memory, *rest, **kwargs)
 
@@ -98,7 +115,7 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
     if mode not in PADDING or set(kwargs) - {"constant_values"}:
         raise unsupported(f"np.pad with mode={mode!r} and {kwargs}; write the padding with np.concatenate")
     fill = kwargs.get("constant_values", 0)
-    padded = together(tape, np.pad(x.value, pad_width, mode), np.pad(x.tokens, pad_width, mode))
+    padded = together(tape, np.pad(x.in_numpy, pad_width, mode), np.pad(x.tokens, pad_width, mode))
     if mode == "constant" and not (isinstance(fill, int | float) and fill == 0):
         outside = np.pad(np.zeros(x.shape, bool), pad_width, constant_values=True)
         if isinstance(fill, TracedArray) and fill.ndim:
@@ -153,7 +170,12 @@ def without_lists(
 
 
 def _of_list(name: str, tree: Any) -> Any:
-    if not isinstance(tree, list | tuple) or not holds_traced(tree):
+    if name in OF_ARRAYS and isinstance(tree, np.ndarray) and tree.dtype == object:
+        tree = list(tree)
+    if not isinstance(tree, list | tuple):
+        return as_it_says(tree)
+    tree = rows_as_they_say(tree)
+    if not holds_traced(tree):
         return tree
     if name in OF_ARRAYS:
         return [_of_list("", part) for part in tree]
@@ -167,7 +189,9 @@ Make = Callable[..., Any]
 
 
 def blank(tape: Tape, value: Any, token: int) -> Any:
-    """A new array whose elements all have one token."""
+    """A new array whose elements all have one token; one of objects is NumPy's, and holds anything."""
+    if value.dtype == object:
+        return value
     check_dtype(value.dtype)
     tokens = np.empty_like(value, np.int64, subok=False)
     tokens[...] = token
@@ -190,13 +214,16 @@ def literals(tape: Tape, value: Any) -> Any:
 
 def array(tape: Tape, source: Any, dtype: Any = None, order: Any = "K", ndmin: int = 0, **_: Any) -> Any:
     """np.array, of anything that may hold traced arrays; numbers are taken as written, whatever the dtype."""
+    source = rows_as_they_say(source)
     if isinstance(source, TracedArray):
         found = cast(source, np.dtype(dtype or source.dtype), order)
         if not isinstance(found, TracedArray):
             return np.array(found, order=order, ndmin=ndmin)
-        value, tokens = found.value, found.tokens
+        value, tokens = found.in_numpy, found.tokens
     elif holds_traced(source):
         value = np.array(values(source), dtype)
+        if value.dtype == object:
+            return _objects(source, value.shape)
         check_dtype(value.dtype)
         tokens = np.array(tokens_of(tape, source, value.dtype))
     else:
@@ -209,18 +236,34 @@ def array(tape: Tape, source: Any, dtype: Any = None, order: Any = "K", ndmin: i
     return TracedArray(tape, np.array(value, **again), np.array(tokens, **again))
 
 
-def asarray(
-    tape: Tape, a: Any, dtype: Any = None, order: Any = None, copy: bool | None = None, **_: Any
-) -> Any:
+def _objects(rows: Any, shape: tuple[int, ...]) -> Any:
+    """An array of objects, as NumPy makes one of this shape: it holds recorded arrays or numbers."""
+    found = np.empty(shape, object)
+    for place in np.ndindex(shape):
+        found[place] = functools.reduce(operator.getitem, place, rows)
+    return found
+
+
+def asarray(tape: Tape, a: Any, dtype: Any = None, order: Any = None, copy: Any = None, **_: Any) -> Any:
     """np.asarray: a traced array itself where NumPy would give the array itself."""
-    if isinstance(a, TracedArray) and not a.is_scalar and not copy:
+    a, mode = rows_as_they_say(a), _copies(copy)
+    if isinstance(a, TracedArray) and not a.is_scalar and not mode:
         flags = a.tokens.flags
         fits = {"C": flags.c_contiguous, "F": flags.f_contiguous}.get(order, True)
         if fits and (dtype is None or np.dtype(dtype) == a.dtype):
             return a
-    elif isinstance(a, np.ndarray) and not copy:
-        return held(np.asarray(a, dtype, order))
+    elif isinstance(a, np.ndarray) and not mode:
+        return held(np.asarray(a, dtype, order, copy=copy))
+    if mode is False:
+        raise ValueError("Unable to avoid copy while creating an array as requested.")  # NumPy's own
     return array(tape, a, dtype, order or "K")
+
+
+def _copies(copy: Any) -> bool | None:
+    """Whether `copy=` asks for one: always, never, or (None) where it is needed."""
+    if copy is None or copy is IF_NEEDED:
+        return None
+    return bool(getattr(copy, "value", copy))
 
 
 def _made(name: str, finish: Callable[[Tape, Any], Any]) -> Make:
@@ -232,7 +275,7 @@ def _made(name: str, finish: Callable[[Tape, Any], Any]) -> Make:
 def _like(name: str, finish: Callable[[Tape, Any], Any]) -> Make:
     """A function of an array, of which it takes shape and dtype."""
     function = getattr(np, name)
-    return lambda tape, a, *args, **kwargs: finish(tape, function(values(a), *args, **kwargs))
+    return lambda tape, a, *args, **kwargs: finish(tape, function(values(as_it_says(a)), *args, **kwargs))
 
 
 def _full(tape: Tape, shape: Any, fill_value: Any, dtype: Any = None, **kwargs: Any) -> Any:
@@ -245,18 +288,38 @@ def _full_like(tape: Tape, a: Any, fill_value: Any, *args: Any, **kwargs: Any) -
 
 
 def _array(
-    tape: Tape, a: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", **kwargs: Any
+    tape: Tape, a: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", **kwargs: Any
 ) -> Any:
-    return array(tape, a, dtype, order, **kwargs) if copy or kwargs else asarray(tape, a, dtype, order)
+    if kwargs:
+        return array(tape, a, dtype, order, **kwargs)
+    return asarray(tape, a, dtype, order, copy)
 
 
 def _copy(tape: Tape, a: Any, order: Any = "K", **_: Any) -> Any:
+    a = rows_as_they_say(a)
     return array(tape, a, None, order) if holds_traced(a) else recorded(np.array(a, order=order))
 
 
-def _linspace(tape: Tape, start: Any, stop: Any, *args: Any, **kwargs: Any) -> Any:
-    found = np.linspace(start, stop, *args, **kwargs)
-    return found if holds_traced((start, stop)) else literals(tape, found)
+def _between(name: str) -> Make:
+    """A function of two ends, which have rules where one is recorded."""
+    function = getattr(np, name)
+
+    def make(tape: Tape, *args: Any, **kwargs: Any) -> Any:
+        found = function(*args, **kwargs)
+        return found if holds_traced((args, kwargs)) else literals(tape, found)
+
+    return make
+
+
+def _arange(tape: Tape, *args: Any, **kwargs: Any) -> Any:
+    given = (args, kwargs)
+    if any(x.is_float and tape.depends(x.recorded) for x in traced(given)):
+        raise unsupported(
+            "np.arange with recorded numbers: how many it gives depends on them; write start + step * "
+            "np.arange(n) with a count n"
+        )
+    args, kwargs = swap(given, lambda x: x.exact_value("a bound of np.arange"))
+    return literals(tape, np.arange(*args, **kwargs))
 
 
 def _fromiter(tape: Tape, iter: Any, dtype: Any, count: int = -1, **_: Any) -> Any:
@@ -268,8 +331,9 @@ def _fromiter(tape: Tape, iter: Any, dtype: Any, count: int = -1, **_: Any) -> A
 
 # Each takes the recording first.
 ALLOCATORS: dict[str, Make] = {
-    **{name: _made(name, literals) for name in words("arange logspace geomspace eye identity tri")},
-    "linspace": _linspace,
+    **{name: _made(name, literals) for name in words("eye identity tri")},
+    **{name: _between(name) for name in words("linspace logspace geomspace")},
+    "arange": _arange,
     "zeros": _made("zeros", lambda tape, v: blank(tape, v, ZERO)),
     "ones": _made("ones", lambda tape, v: filled(tape, v, 1)),
     "empty": _made("empty", lambda tape, v: blank(tape, v, UNWRITTEN)),

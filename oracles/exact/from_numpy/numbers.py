@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.from_numpy.held import recording
 from oracles.exact.from_numpy.making import cast
 from oracles.exact.from_numpy.memory import array
@@ -50,7 +50,7 @@ class Number(type):
             if isinstance(args[0], str) and cls.tape.wrote_text:
                 raise unsupported(PARSED)
             given = _as_float(args[0])
-            return given.as_python(float) if type(given) is TracedArray else float(given)
+            return given.as_python(float) if is_traced(given) else float(given)
         if not holds_traced(args):
             return cls.original(*args)
         found = cast(array(cls.tape, args[0]), np.dtype(cls.original))
@@ -72,7 +72,7 @@ class Number(type):
 def _as_float(x: Any) -> Any:
     """What an object says that it is as a float; anything else as it is."""
     own = getattr(type(x), "__float__", None)
-    return own(x) if isinstance(own, types.FunctionType) and type(x) is not TracedArray else x
+    return own(x) if isinstance(own, types.FunctionType) and not is_traced(x) else x
 
 
 def substitute(tape: Tape, original: type) -> Number:

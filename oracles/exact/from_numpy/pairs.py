@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.program.complex import OF_PARTS, Complex
 from oracles.exact.program.primitives.arrays import concatenate, index
 
 
 def joined(pairs: Any) -> Any:
     """Pairs as complex numbers, in the same memory where they lie side by side."""
-    if type(pairs) is not TracedArray:
+    if not is_traced(pairs):
         return _joined(np.asarray(pairs))
     re, im = (pairs.tape.read(pairs.tokens[..., k], pairs.dtype.name) for k in (0, 1))
-    value = _joined(np.asarray(pairs.value)).copy("K")
+    value = _joined(np.asarray(pairs.in_numpy)).copy("K")
     return TracedArray(pairs.tape, value, pairs.tape.register(Complex(re, im), value))
 
 
@@ -28,9 +28,9 @@ def _joined(pairs: Any) -> Any:
 
 def split(numbers: Any) -> Any:
     """Complex numbers as pairs."""
-    if type(numbers) is not TracedArray:
+    if not is_traced(numbers):
         return np.stack([np.real(numbers), np.imag(numbers)], -1)
-    recorded, value = numbers.recorded, np.asarray(numbers.value)
+    recorded, value = numbers.recorded, np.asarray(numbers.in_numpy)
     sides = [index(v, lambda p: p[..., None]) for v in (recorded.re, recorded.im)]
     both = np.stack([value.real, value.imag], -1)
     return TracedArray(numbers.tape, both, numbers.tape.register(concatenate(sides, -1), both))

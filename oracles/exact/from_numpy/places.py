@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from oracles.exact.from_numpy.libraries.distributions import distribution
 from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
-from oracles.exact.program.reach import LARGE, Reach, attribute, attributes, built_in, names_in
+from oracles.exact.program.reach import LARGE, PLAIN, Reach, Way, attribute, attributes, built_in, names_in
 from oracles.exact.program.trees import Derived
 
 NUMBERS = {kind.__name__ for kind in TYPES if kind is not float}
@@ -79,40 +79,40 @@ class Search(Reach):
         "scipy._lib.array_api_compat",
     )
 
-    def is_user(self, module: Any) -> bool:
-        """Whether a module's code is followed."""
-        return super().is_user(module) or str(module).startswith(self.FOLLOWED)
-
     def __init__(self) -> None:
-        self._before: list[tuple[Any, Any]] = []  # namespaces, lists and dictionaries, and copies of them
+        super().__init__()
+        # By identity namespaces, lists and dictionaries, and copies of them.
+        self._before: dict[int, tuple[Any, Any]] = {}
         self.tells_numbers_apart = False  # whether code may ask if a type *is* one of NumPy's numbers
 
-    def places(self, roots: list[Any]) -> Iterator[Place | Builtin]:
-        """Each global of a module and cell of a closure that the code reaches, and what its objects hold."""
+    def places(self, roots: list[Any], new: Callable[[Any], Any]) -> Iterator[Place | Builtin]:
+        """Each global of a module and cell of a closure that the code reaches, and what its objects hold.
+
+        `new` gives what replaces a value, None if nothing does: such entries are left out.
+        """
         seen, naming = set[int](), {name: list[types.FunctionType]() for name in BUILTINS}
         for item in self.items(roots):
             kind = type(item)  # isinstance asks the object, which may have no answer
+            if kind is tuple or kind is set or kind is frozenset:
+                continue
             if issubclass(kind, list | dict) and id(item) not in seen:
                 base = built_in(item)
-                if (count := base.__len__(item)) <= LARGE:
+                if base.__len__(item) <= LARGE:
                     seen.add(id(item))
-                    self._before.append((item, base.copy(item)))
-                    names = dict.keys(item) if base is dict else range(count)
-                    yield from (Place(item, name) for name in names)
-            if issubclass(kind, type) and self.is_user(item.__module__):
-                yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
-            if kind is types.FunctionType and self.is_user(item.__globals__.get("__name__")):
-                named = names_in(item.__code__)
-                for name, functions in naming.items():
-                    if name in named:
-                        functions.append(item)
-                if not NUMBERS.isdisjoint(named) and tells_types_apart(item.__code__):
-                    self.tells_numbers_apart = True
-                yield Place(item, "__defaults__")
-                yield from (Place(item.__kwdefaults__, name) for name in item.__kwdefaults__ or ())
-            if issubclass(kind, functools.partial):
+                    self._keep(item, base)
+                    pairs = dict.items(item) if base is dict else enumerate(list.__iter__(item))
+                    yield from _entries(item, pairs, new)
+            if kind is list or kind is dict:
+                continue
+            if kind is types.FunctionType:
+                if self.is_user(item.__globals__.get("__name__")):
+                    yield from self._in_function(item, naming)
+            elif issubclass(kind, type):
+                if self.is_user(item.__module__):
+                    yield from (Place(item, name) for name, own in vars(item).copy().items() if _is_held(own))
+            elif issubclass(kind, functools.partial):
                 yield from (Place(item, name) for name in ("func", "args"))
-            if issubclass(kind, Derived):
+            elif issubclass(kind, Derived):
                 yield from (Place(vars(item), name) for name in attributes(item) or ())
             yield from (Place(item, name) for name in self.slots(item))
             for namespace in self.namespaces(item):
@@ -120,30 +120,61 @@ class Search(Reach):
                     yield Place(namespace, "cell_contents")
                 elif id(namespace) not in seen:
                     seen.add(id(namespace))
-                    self._before.append((namespace, namespace.copy()))
-                    yield from (Place(namespace, name) for name in list(namespace))
+                    self._keep(namespace, dict)
+                    yield from _entries(namespace, namespace.items(), new)
         exactly = {id(f.__globals__) for f in naming["float"] if tells_types_apart(f.__code__)}
         for name, functions in naming.items():
             modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
             some = (own for key, own in modules.items() if name != "float" or key not in exactly)
             yield from (Builtin(own, name) for own in some)
 
-    def _inside(self, item: Any) -> list[Any]:
-        """What an object leads to."""
-        return [item.pyfunc] if type(item) is np.vectorize else super()._inside(item)
+    def _in_function(
+        self, function: types.FunctionType, naming: dict[str, list[types.FunctionType]]
+    ) -> Iterator[Place]:
+        """Its defaults. Those of Python's names that its code has are noted."""
+        named = names_in(function.__code__)
+        for name in naming.keys() & named:
+            naming[name].append(function)
+        if not NUMBERS.isdisjoint(named) and tells_types_apart(function.__code__):
+            self.tells_numbers_apart = True
+        if function.__defaults__:
+            yield Place(function, "__defaults__")
+        yield from (Place(function.__kwdefaults__, name) for name in function.__kwdefaults__ or ())
+
+    def _way(self, kind: type) -> Way | None:
+        return (lambda item: [item.pyfunc]) if kind is np.vectorize else super()._way(kind)
+
+    def _keep(self, container: Any, base: Any) -> None:
+        if id(container) not in self._before:
+            self._before[id(container)] = container, base.copy(container)
 
     def forget(self, traced: Callable[[Any], bool]) -> None:
         """Put back, in what was found, each entry that has come to hold something traced."""
-        for found, before in self._before:
+        for found, before in self._before.values():
             if isinstance(found, list):
-                if traced(found):
+                if not _is_same(list.__iter__(found), before) and traced(found):
                     found[:] = before
+                continue
+            if _is_same(dict.values(found), before.values()):
                 continue
             for name in [n for n, now in dict.items(found) if now is not before.get(n) and traced(now)]:
                 if name in before:
                     found[name] = before[name]
                 else:
                     del found[name]
+
+
+def _is_same(now: Iterable[Any], before: Iterable[Any]) -> bool:
+    """Whether the objects are the same."""
+    return list(map(id, now)) == list(map(id, before))
+
+
+def _entries(container: Any, pairs: Iterable[tuple[Any, Any]], new: Callable[[Any], Any]) -> list[Place]:
+    """The places in a namespace, dictionary or list whose values are replaced."""
+    return [
+        Place(container, name) for name, value in pairs
+        if not issubclass(type(value), PLAIN) and new(value) is not None
+    ]  # fmt: skip
 
 
 def _is_held(value: Any) -> bool:

@@ -18,6 +18,7 @@ from oracles.exact.from_numpy.chance import without_chance
 from oracles.exact.from_numpy.indexing import FlatIterator, get, put
 from oracles.exact.from_numpy.making import cast
 from oracles.exact.from_numpy.memory import array
+from oracles.exact.from_numpy.parts import Part, put_part
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.from_numpy.ufuncs import call_ufunc
@@ -28,7 +29,7 @@ from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 from oracles.exact.program.words import kind_of
 
-ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array, cast)
+ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array, cast, Part.of, put_part)
 
 
 def record(
@@ -83,7 +84,7 @@ def record(
     tape.open = False
     refuse_unknown(tape, lambda: tape.recorder.program(outputs))
     values = tuple(np.asarray(v) for v in tape.recorder.values)
-    ran = tuple(np.array(leaf.value if isinstance(leaf, TracedArray) else leaf) for leaf in results)
+    ran = tuple(np.array(leaf.in_numpy if isinstance(leaf, TracedArray) else leaf) for leaf in results)
 
     def wider() -> tuple[np.ndarray[Any, Any], ...]:
         wide = []
@@ -106,7 +107,7 @@ def output(tape: Tape, leaf: Any) -> Any:
     """What a function returns, recorded; a plain array is a constant."""
     if isinstance(leaf, TracedArray) and leaf.dtype.kind != "c":
         return leaf.recorded
-    if np.iscomplexobj(leaf.value if isinstance(leaf, TracedArray) else leaf):
+    if np.iscomplexobj(leaf.in_numpy if isinstance(leaf, TracedArray) else leaf):
         raise Unsupported("a result of complex numbers is recorded as pairs of real ones")
     array = np.asarray(leaf)
     if array.dtype.name in FLOATS or array.dtype.kind in "iub":

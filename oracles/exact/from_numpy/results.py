@@ -11,6 +11,7 @@ from oracles.exact.from_numpy.gather import spread
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import lift, wrap
 from oracles.exact.from_numpy.nested import swap, values
+from oracles.exact.from_numpy.parts import Part
 from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
 from oracles.exact.from_numpy.tape import Tape, is_written
 from oracles.exact.program.complex import Complex, choose, each_part
@@ -39,19 +40,22 @@ def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
     """Write a result into the array given as `out`."""
     if not isinstance(out, TracedArray):
         raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
+    if type(out) is Part:
+        out[...] = store(tape, out.copy(), result, where)
+        return out
     source = result if isinstance(result, TracedArray) else lift(tape, result, np.asarray(result).dtype)
     if np.broadcast_shapes(out.shape, source.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand {out.shape} for a result of shape {source.shape}")
     moving = isinstance(where, TracedArray) and tape.recorder.known(where.recorded) is None
     if moving and is_written(out.tokens):
-        np.copyto(out.value, source.value, "same_kind", where.value)
+        np.copyto(out.in_numpy, source.in_numpy, "same_kind", where.in_numpy)
         flags = spread(where.recorded, out.shape)
         new = lift(tape, source, out.dtype).recorded
         old, new = out.recorded, each_part(lambda v: tape.recorder.broadcast(v, out.shape), new)
         chosen = choose(flags, new, old) if isinstance(old, Complex) else select(flags, new, old)
-        out.tokens[...] = tape.register(chosen, out.value)
+        out.tokens[...] = tape.register(chosen, out.in_numpy)
         return out
     where = decided(where)  # also where some of `out` is not written yet
-    np.copyto(out.value, source.value, "same_kind", where)
+    np.copyto(out.in_numpy, source.in_numpy, "same_kind", where)
     np.copyto(out.tokens, lift(tape, source, out.dtype).tokens, where=where)
     return out

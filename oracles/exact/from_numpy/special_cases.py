@@ -30,7 +30,7 @@ def _where(tape: Tape, condition: Any, *choices: Any) -> Any:
         return NotImplemented
     if not all(is_written(c.tokens) for c in traced(choices)):  # what is not chosen may be missing
         return np.where(_mask(condition), *choices)
-    value = np.where(condition.value, *values(choices))
+    value = np.where(condition.in_numpy, *values(choices))
     shape, builder = value.shape, tape.recorder
     flags = condition if condition.dtype == bool else condition != 0
     x, y = (lift(tape, c, value.dtype).recorded for c in choices)
@@ -76,9 +76,9 @@ def _argsort(
     if stable or kind in ("stable", "mergesort") or not a.is_float or a.dtype.kind == "c":
         return NotImplemented
     x, along = (a.ravel(), 0) if axis is None else (a, axis)
-    value = np.argsort(x.value, along, kind)
+    value = np.argsort(x.in_numpy, along, kind)
     tape.recorder.looked = True
-    first = orders.as_it_ran(x.value.astype(np.float64), value, along) if x.ndim else None
+    first = orders.as_it_ran(x.in_numpy.astype(np.float64), value, along) if x.ndim else None
     return NotImplemented if first is None else wrap(tape, value, orders.argsort(x.recorded, along, first))
 
 
@@ -142,8 +142,8 @@ def _angle(tape: Tape, z: Any, deg: bool = False) -> Any:
 
 def _eig(tape: Tape, a: Any) -> Any:
     """Real where NumPy's are: where all numbers are."""
-    value, kind = np.linalg.eig(values(a)), (a.value + 0j).dtype.name
-    w, v = eig(as_complex(a.recorded, kind), of_eig(a.value.dtype))
+    value, kind = np.linalg.eig(values(a)), (a.in_numpy + 0j).dtype.name
+    w, v = eig(as_complex(a.recorded, kind), of_eig(a.in_numpy.dtype))
     real = value.eigenvalues.dtype.kind == "f"
     return type(value)(*(wrap(tape, n, r.re if real else r) for n, r in zip(value, (w, v), strict=True)))
 

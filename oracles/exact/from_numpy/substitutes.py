@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy import extremes, numbers
 from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
-from oracles.exact.from_numpy.chance import Refused, is_seeded, without_chance
+from oracles.exact.from_numpy.chance import SOURCES, Refused, is_seeded, without_chance
 from oracles.exact.from_numpy.held import Writable, held
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import loaded
@@ -48,7 +48,9 @@ class Substitutes:
         made |= {"apply_along_axis": functools.partial(apply_along_axis, tape)}
         made |= {"vectorize": lambda *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))}
         self._tape, self.writable = tape, Writable(tape)
-        self._held: dict[int, tuple[Any, Any]] = {}  # arrays that are the same stay the same
+        # By the identity of a type, how to find what replaces its objects. Its hash may be anything.
+        self._kinds: dict[int, tuple[type, Callable[[Any], Any]]] = {}
+        self._held: dict[int, tuple[Any, Any]] = {}
         self._listed: dict[int, tuple[Any, Function]] = {}
         self._caches: dict[int, tuple[Any, Any]] = {}
         self._libraries = of_libraries(loaded(), registered_functions())
@@ -70,36 +72,62 @@ class Substitutes:
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
         kind = type(value)  # isinstance asks the object, which may have no answer
+        known = self._kinds.get(id(kind))
+        if known is None:
+            known = self._kinds[id(kind)] = kind, self._way(kind)
+        return known[1](value)
+
+    def _way(self, kind: type) -> Callable[[Any], Any]:
+        """How to find what replaces an object of this type."""
         if issubclass(kind, ModuleType):
-            return self._by_id.get(id(value)) or of_library(value)
-        if kind in (np.ndarray, tuple) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
-            if id(value) not in self._held:
-                own = self._array(value) if kind is np.ndarray else self._parts(value)
-                self._held[id(value)] = value, own
-            new = self._held[id(value)][1]
-            return None if new is value else new
+            return lambda value: self._by_id.get(id(value)) or of_library(value)
+        if kind is np.ndarray:
+            return lambda value: self._once(value, self._array)
+        if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+            return lambda value: self._once(value, self._parts)
         if kind is np.vectorize:
-            return Vectorized(self._tape, value)
+            return lambda value: Vectorized(self._tape, value)
         if kind is CACHE:
-            return self._caches.setdefault(id(value), (value, with_own_cache(value)))[1]
+            return lambda value: self._caches.setdefault(id(value), (value, with_own_cache(value)))[1]
+        home, is_called = kind.__module__, any("__call__" in vars(base) for base in kind.__mro__)
+        of_chance = isinstance(home, str) and home.startswith(("numpy.random", "scipy.stats"))
+        return self._of_code if is_called or of_chance or issubclass(kind, SOURCES) else self._known
+
+    def _known(self, value: Any) -> Any:
+        return self._by_id.get(id(value)) or self._libraries.get(id(value))
+
+    def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
+        """What is the same stays the same."""
+        if id(value) not in self._held:
+            self._held[id(value)] = value, make(value)
+        new = self._held[id(value)][1]
+        return None if new is value else new
+
+    def _of_code(self, value: Any) -> Any:
+        """What replaces a function, a type, a distribution or a source of random numbers."""
         if value is not (refused := without_chance(value)):
             return refused
         module = attribute(value, "__module__")
         if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
-        known = self._by_id.get(id(value)) or self._libraries.get(id(value)) or distribution(value)
-        return known or (self._of_lists(value) if kind in (np.ufunc, DISPATCHED) else None)
+        known = self._known(value) or distribution(value)
+        return known or (self._of_lists(value) if type(value) in (np.ufunc, DISPATCHED) else None)
 
     def _array(self, value: Array) -> Any:
         """What the code sees in place of its own array."""
         recorded = self.writable.of(value)
         return held(value) if recorded is None else recorded
 
+    def look_again(self) -> None:
+        """See what is loaded of the libraries."""
+        self._libraries = of_libraries(loaded(), registered_functions())
+
     def leave_numbers(self) -> None:
         """Let NumPy's types of numbers be what they are."""
         for kind in numbers.TYPES:
             if kind is not float:
-                del self._by_id[id(kind)]
+                self._by_id.pop(id(kind), None)
+        self._held.clear()
 
     def _parts(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple, or if something in it is replaced a new one."""

@@ -42,6 +42,8 @@ class Answers(NamedTuple):
     flat: Callable[..., Any]
     array: Callable[..., Any]
     cast: Callable[..., Any]
+    part: Callable[..., Any]
+    put_part: Callable[..., Any]
 
 
 class Tape:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import ARITHMETIC, TracedArray
+from oracles.exact.from_numpy.array import ARITHMETIC, TracedArray, is_traced
 from oracles.exact.from_numpy.dtypes import MOVING, check_dtype, in_dtype, name_of
 from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import lift, wrap
@@ -80,7 +80,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
 
 def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:
     """Of two numbers in one dtype, as loops over elements have them by the thousand; None of others."""
-    values = [x.value if type(x) is TracedArray else x for x in inputs]
+    values = [x.in_numpy if is_traced(x) else x for x in inputs]
     kinds = {type(value) for value in values} - {float}
     kind = kinds.pop() if len(kinds) == 1 else None if kinds else np.float64
     if kind is not np.float64 and kind is not np.float32:
@@ -90,9 +90,7 @@ def _of_numbers(ufunc: np.ufunc, inputs: tuple[Any, ...]) -> TracedArray | None:
     with np.errstate(all="ignore"):
         value = ufunc(*values)
     operands = [
-        convert(tape.one(x.tokens, name_of(x.dtype)), name)
-        if type(x) is TracedArray
-        else tape.constant(x, name)
+        convert(tape.one(x.tokens, name_of(x.dtype)), name) if is_traced(x) else tape.constant(x, name)
         for x in inputs
     ]
     found = tape.recorder.first(UFUNCS[ufunc.__name__](*operands))
@@ -130,7 +128,7 @@ def _loop(ufunc: np.ufunc, *kinds: Any) -> tuple[np.dtype[Any], ...]:
 
 def _kind(x: Any) -> Any:
     """The dtype, or for a number in the code int or float, which take the dtype of the others."""
-    x = x.value if isinstance(x, TracedArray) else x
+    x = x.in_numpy if isinstance(x, TracedArray) else x
     return type(x) if type(x) in {int, float, complex} else np.asarray(x).dtype
 
 
@@ -151,12 +149,12 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
     """
     numbers, known = tape.numbers(x.tokens)
     answer = np.where(known, ufunc(numbers), PREDICATES[ufunc.__name__])
-    ran = ufunc(x.value)
+    ran = ufunc(x.in_numpy)
     if x.is_float and not np.array_equal(ran, answer):
         asked = _asked(ufunc.__name__, x.recorded)
         if np.array_equal(tape.recorder.decide(asked), ran):
             return wrap(tape, ran, asked)
-    return answer if isinstance(x.value, np.ndarray) else answer[()]
+    return answer if isinstance(x.in_numpy, np.ndarray) else answer[()]
 
 
 def _asked(name: str, x: Var) -> Var:
@@ -218,7 +216,7 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     if ufunc.__name__ in {"add", "subtract"} and target.is_float:
         given = lift(tape, new[0], target.dtype).recorded
         added = each_part(lambda v: scatter_add(v, flat, target.shape), given)
-        value = np.array(target.value)
+        value = np.array(target.in_numpy)
         ufunc.at(value, decided(key), values(rest[0]))
         total = wrap(
             tape, value, target.recorded + added if ufunc.__name__ == "add" else target.recorded - added

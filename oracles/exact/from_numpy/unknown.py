@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.from_numpy.dtypes import name_of
 from oracles.exact.from_numpy.making import wrap
 from oracles.exact.from_numpy.nested import first_tape, leaves_of, swap, traced
@@ -84,13 +84,9 @@ def _copied(tree: Any) -> Any:
             return type(leaf)(map(copied, leaf)) if not hasattr(leaf, "_fields") else leaf
         if isinstance(leaf, dict):
             return {key: copied(part) for key, part in leaf.items()}
-        return (
-            np.array(leaf, order="K")
-            if type(leaf) is not TracedArray and isinstance(leaf, np.ndarray)
-            else leaf
-        )
+        return np.array(leaf, order="K") if not is_traced(leaf) and isinstance(leaf, np.ndarray) else leaf
 
-    return copied(swap(tree, lambda x: x.value))
+    return copied(swap(tree, lambda x: x.in_numpy))
 
 
 def _is_float(value: Any) -> bool:

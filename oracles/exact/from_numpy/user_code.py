@@ -99,6 +99,16 @@ def _recorded() -> Iterator[FrameType]:
             frame = frame.f_back
 
 
+def is_ours(frame: FrameType) -> bool:
+    """Whether it runs code of ours."""
+    return _lies_in_ours(frame.f_code.co_filename)
+
+
+def names(frame: FrameType, name: str) -> bool:
+    """Whether its code has this name: then it asks for it, and not compiled code that it calls."""
+    return name in frame.f_code.co_names or name in frame.f_code.co_consts
+
+
 @functools.cache
 def _lies_in_ours(file: str) -> bool:
     return file.startswith(OURS)

@@ -11,8 +11,9 @@ import os
 import re
 import sys
 import types
-from collections.abc import Iterable, Iterator
-from typing import Any
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +56,9 @@ OURS = (
 )
 
 
+Way = Callable[[Any], list[Any]]
+
+
 class Reach:
     """Finds the user's code that a function may run: what it names, what its objects and closures hold.
 
@@ -62,171 +66,243 @@ class Reach:
     module or an optimizer of torch, and a mock, is the user's whoever wrote its class.
     """
 
+    FOLLOWED: tuple[str, ...] = ()  # modules of the libraries, by how they begin, that are the user's too
+
+    def __init__(self) -> None:
+        # By the identity of a type: what its objects lead to, and their slots. Its hash may be anything.
+        self._ways: dict[int, tuple[type, Way | None]] = {}
+        self._slots: dict[int, tuple[type, list[str]]] = {}
+
     def is_user(self, module: Any) -> bool:
         """Whether a module of this name is the user's; what a class calls its module may be anything."""
-        name = module if isinstance(module, str) else ""
-        return name.partition(".")[0] not in NOT_USER and not name.startswith(OWN)
+        return _is_users(module if isinstance(module, str) else "", self.FOLLOWED)
 
     def items(self, roots: list[Any]) -> Iterator[Any]:
-        """Everything that is reached, each once: functions, objects, containers.
-
-        Of the user's modules that is what any code that is reached names, however it comes to the module.
-        Where code finds things by strings, as `getattr` does, all strings that are reached are such names;
-        and all functions are reached of a module that this code names itself, or that an object holds.
-        """
-        seen: dict[int, Any] = {}
-        waiting, modules, whole = list(roots), list[types.ModuleType](), dict[int, dict[str, Any]]()
-        names, strings, read, codes = set[str](), set[str](), set[str](), list[types.CodeType]()
-        held, imports = list[types.ModuleType](), False
-        while waiting:
-            while waiting:
-                item = waiting.pop()
-                kind = type(item)  # isinstance asks the object, which may have no answer
-                if kind is str:
-                    strings.add(item)
-                if id(item) in seen or issubclass(kind, PLAIN):
-                    continue
-                seen[id(item)] = item
-                inside = self._inside(item)
-                own = {FINDERS[id(v)] for v in inside if id(v) in FINDERS}  # by whichever name
-                if kind is types.FunctionType and self.is_user(name := item.__globals__.get("__name__")):
-                    own |= names_in(item.__code__)
-                    if str(name).startswith("harness."):  # ours, which runs the user's
-                        own -= BY_NAME | IMPORTING
-                    else:
-                        codes.append(item.__code__)
-                    if not IMPORTING.isdisjoint(own) or {"sys", "modules"} <= own:
-                        imports = True
-                        named = [v for v in inside if type(v) is str]
-                        inside += self._loaded([*named, *_strings(item.__code__)])
-                    if not BY_NAME.isdisjoint(own):
-                        whole |= self._searched(item, inside, own)
-                elif issubclass(kind, types.ModuleType):
-                    modules.append(item)
-                else:
-                    held += [v for v in inside if type(v) is types.ModuleType]
-                waiting += inside
-                names |= own
-                yield item
-            found: list[Any] = self._loaded(strings) if imports else []
-            if not BY_NAME.isdisjoint(names):
-                texts = strings.union(*map(_strings, codes))
-                names |= _words(texts - read)
-                read |= texts
-                codes.clear()
-                whole |= {id(vars(m)): vars(m) for m in held if self._is_users_module(m)}
-            found += [v for module in modules for v in self._of_module(module, names)]
-            found += [v for own in whole.values() for v in own.values() if self._may_be_asked_for(v)]
-            waiting = [v for v in found if id(v) not in seen and not issubclass(type(v), PLAIN)]
-            waiting += {v for v in found if type(v) is str} - strings
+        """Everything that is reached, each once: functions, objects, containers (see `Walk`)."""
+        return Walk(self).items(roots)
 
     def namespaces(self, item: Any) -> list[Any]:
         """Where an object of the user's keeps its variables: dictionaries, and the cells of closures."""
         kind = type(item)
         if kind is types.FunctionType:
             return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
+        if kind is list or kind is tuple or kind is dict:
+            return []
         own = None if issubclass(kind, types.ModuleType | type) else attributes(item)
         if own is None:
             return []
         theirs = not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
         return [own] if theirs or issubclass(kind, HOLDERS) or self.is_user(kind.__module__) else []
 
-    def _inside(self, item: Any) -> list[Any]:
-        """What an object leads to."""
-        kind = type(item)
+    def way_of(self, kind: type) -> Way | None:
+        """How to find what an object of this type leads to; None if it is plain."""
+        known = self._ways.get(id(kind))
+        if known is None:
+            known = self._ways[id(kind)] = kind, self._way(kind)
+        return known[1]
+
+    def _way(self, kind: type) -> Way | None:
+        if issubclass(kind, PLAIN):
+            return None
         if issubclass(kind, np.ndarray):
-            return list(item.flat) if item.dtype == object and item.size <= LARGE else []
+            return lambda item: list(item.flat) if item.dtype == object and item.size <= LARGE else []
         if issubclass(kind, Derived):
-            return list(item.origins)
+            return lambda item: list(item.origins)
         if issubclass(kind, types.MethodType):
-            return [item.__func__, item.__self__]
+            return lambda item: [item.__func__, item.__self__]
         if issubclass(kind, staticmethod | classmethod):
-            return [item.__func__]
+            return lambda item: [item.__func__]
         if issubclass(kind, property):
-            return [item.fget]
+            return lambda item: [item.fget]
         if issubclass(kind, functools.cached_property):
-            return [item.func]
+            return lambda item: [item.func]
         if issubclass(kind, functools.partial | functools.partialmethod):
-            return [item.func, item.args, item.keywords]
+            return lambda item: [item.func, item.args, item.keywords]
         if kind in GETTERS:
-            return [*item.__reduce__()]
+            return lambda item: [*item.__reduce__()]
         if issubclass(kind, CONTAINERS):
-            base = built_in(item)
-            if base.__len__(item) > LARGE:
-                return []
-            return list(dict.values(item) if base is dict else base.__iter__(item))
+            return functools.partial(_elements, next(base for base in CONTAINERS if issubclass(kind, base)))
         if kind is types.FunctionType:
-            found = [c.cell_contents for c in _cells(item)] + [
-                *(item.__defaults__ or ()),
-                *(item.__kwdefaults__ or {}).values(),
-            ]
-            return [*found, vars(item).get("__wrapped__"), *self._named(item)]
+            return self._of_function
         if issubclass(kind, type):
-            if not self.is_user(item.__module__):
-                return []
-            return [*(v for name, v in vars(item).items() if name not in NAMING), *item.__bases__]
+            return self._of_class
         if issubclass(kind, types.ModuleType):
+            return lambda item: []
+        if self.is_user(kind.__module__):
+            return lambda item: [kind, *(attributes(item) or {}).values(), *self.slots(item).values()]
+        return self._of_object
+
+    def _of_function(self, item: types.FunctionType) -> list[Any]:
+        return [
+            *(c.cell_contents for c in _cells(item)),
+            *(item.__defaults__ or ()),
+            *(item.__kwdefaults__ or {}).values(),
+            vars(item).get("__wrapped__"),
+            *self._named(item),
+        ]
+
+    def _of_class(self, item: type) -> list[Any]:
+        if not self.is_user(item.__module__):
             return []
+        return [*(v for name, v in vars(item).items() if name not in NAMING), *item.__bases__]
+
+    def _of_object(self, item: Any) -> list[Any]:
         own = attributes(item) or {}
         # A library's wrapper of a function holds it, and others beside it: the rules of `jax.custom_vjp`.
-        wrapped = [v for v in own.values() if callable(v)] if callable(item) and "__wrapped__" in own else []
+        wrapped = [v for v in own.values() if callable(v)] if "__wrapped__" in own and callable(item) else []
         held = (value for own in self.namespaces(item) for value in own.values())
-        return [*wrapped, type(item), *held, *self.slots(item).values()]
+        return [*wrapped, type(item), *held]
 
     def slots(self, item: Any) -> dict[str, Any]:
         """What an object of the user's keeps in slots."""
-        if not self.is_user(type(item).__module__):
+        kind = type(item)
+        known = self._slots.get(id(kind))
+        if known is None:
+            known = self._slots[id(kind)] = kind, self._slots_of(kind)
+        if not known[1]:
             return {}
-        each = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
-        names = [name for own in each for name in ([own] if isinstance(own, str) else own)]
-        found = {name: attribute(item, name, _ABSENT) for name in names}
+        found = {name: attribute(item, name, _ABSENT) for name in known[1]}
         return {name: value for name, value in found.items() if value is not _ABSENT}
 
+    def _slots_of(self, kind: type) -> list[str]:
+        if not self.is_user(kind.__module__):
+            return []
+        each = [(base, vars(base).get("__slots__", ())) for base in kind.__mro__]
+        return [_slot(base, n) for base, own in each for n in ([own] if isinstance(own, str) else own)]
+
     def _named(self, function: types.FunctionType) -> list[Any]:
-        """The globals that a function names, and the user's modules that it imports."""
+        """The globals that a function names, and the modules that it imports."""
         known = function.__globals__
         if not self.is_user(known.get("__name__")):
             return []
-        found = [known[n] for n in names_in(function.__code__) if n in known]
-        return [*found, *self._imported(function.__code__, str(known.get("__package__") or ""))]
+        said, package = _said(function.__code__), str(known.get("__package__") or "")
+        imported = [n for name in said.imported for n in (name, f"{package}.{name}")]
+        return [
+            *(known[n] for n in said.names if n in known),
+            *(sys.modules[n] for n in imported if n in sys.modules),
+        ]
 
-    def _imported(self, code: types.CodeType, package: str) -> list[types.ModuleType]:
-        """The user's modules that code imports where it runs, and that are loaded."""
-        if dis.opmap["IMPORT_NAME"] not in code.co_code[::2]:
-            own = []
-        else:
-            named = [n for name in code.co_names for n in (name, f"{package}.{name}")]
-            own = [sys.modules[n] for n in named if n in sys.modules and self.is_user(n)]
-        inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        return [*own, *(m for c in inner for m in self._imported(c, package))]
-
-    def _of_module(self, module: types.ModuleType, names: set[str]) -> list[Any]:
-        """What bears these names in a module: of one that is not the user's, the user's modules alone."""
+    def of_module(self, module: types.ModuleType, names: set[str]) -> list[Any]:
+        """What bears these names in a module: of one that is not the user's, what is the user's alone."""
         inside = [vars(module)[n] for n in vars(module).keys() & names]
-        return inside if self.is_user(module.__name__) else list(filter(self._is_users_module, inside))
+        return inside if self.is_user(module.__name__) else list(filter(self._is_users, inside))
 
-    def _is_users_module(self, value: Any) -> bool:
+    def _is_users(self, value: Any) -> bool:
+        """Whether it is a module or a function of the user's."""
+        if type(value) is types.FunctionType:
+            return self.is_user(value.__globals__.get("__name__"))
+        return self.is_users_module(value)
+
+    def is_users_module(self, value: Any) -> bool:
+        """Whether it is a module of the user's."""
         return issubclass(type(value), types.ModuleType) and self.is_user(value.__name__)
 
-    def _searched(
+    def searched(
         self, function: types.FunctionType, inside: list[Any], names: set[str]
     ) -> dict[int, dict[str, Any]]:
         """The namespaces, by identity, in which a function may look for a name that no code has."""
-        modules = list(filter(self._is_users_module, inside))
+        modules = list(filter(self.is_users_module, inside))
         for module in modules:  # and the modules inside that it names
-            more = filter(self._is_users_module, self._of_module(module, names))
+            more = filter(self.is_users_module, self.of_module(module, names))
             modules += [m for m in more if all(m is not other for other in modules)]
         found = [vars(module) for module in modules]
         found += [function.__globals__] if "globals" in names else []
         return {id(namespace): namespace for namespace in found}
 
-    def _loaded(self, names: Iterable[str]) -> list[Any]:
+    def loaded(self, names: Iterable[str]) -> list[Any]:
         """The user's modules of these names."""
         return [sys.modules[name] for name in names if name in sys.modules and self.is_user(name)]
 
-    def _may_be_asked_for(self, value: Any) -> bool:
-        """Whether a variable holds code: numbers that are named so are found by their names alone."""
-        return callable(value) or self._is_users_module(value)
+
+class Walk:
+    """What is reached from some roots, and then from further ones what these add.
+
+    Of the user's modules that is what any code that is reached names, however it comes to the module. Where
+    code finds things by strings, as `getattr` does, all strings that are reached are such names; and all
+    functions are reached of a module that this code names itself, or that an object holds.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._seen: dict[int, Any] = {}
+        self._names, self._strings, self._read = set[str](), set[str](), set[str]()
+        self._codes, self._imports = list[types.CodeType](), False
+        # By identity modules, those that objects hold, and namespaces of which all functions are reached.
+        self._modules, self._held = dict[int, types.ModuleType](), dict[int, types.ModuleType]()
+        self._whole = dict[int, dict[str, Any]]()
+        # What was looked up: these names in these modules, and all of these namespaces.
+        self._asked, self._known, self._searched = set[str](), set[int](), set[int]()
+
+    def items(self, roots: list[Any]) -> Iterator[Any]:
+        """Everything that is reached and was not before, each once: functions, objects, containers."""
+        waiting, seen, way_of = list(roots), self._seen, self._reach.way_of
+        while waiting:
+            while waiting:
+                item = waiting.pop()
+                kind = type(item)  # isinstance asks the object, which may have no answer
+                if kind is str:
+                    self._strings.add(item)
+                elif id(item) not in seen and (way := way_of(kind)) is not None:
+                    seen[id(item)] = item
+                    waiting += self._look(item, kind, way(item))
+                    yield item
+            found = self._by_names()
+            waiting = [v for v in found if id(v) not in self._seen and not issubclass(type(v), PLAIN)]
+            waiting += {v for v in found if type(v) is str} - self._strings
+
+    def _look(self, item: Any, kind: type, inside: list[Any]) -> list[Any]:
+        """What an item leads to; the names that it has are noted."""
+        if kind is types.FunctionType and self._reach.is_user(_home(item)):
+            return self._look_into(item, inside)
+        if not FINDERS.keys().isdisjoint(map(id, inside)):  # by whichever name
+            self._names |= {FINDERS[id(v)] for v in inside if id(v) in FINDERS}
+        if issubclass(kind, types.ModuleType):
+            self._modules[id(item)] = item
+        elif id(types.ModuleType) in map(id, map(type, inside)):
+            self._held |= {id(v): v for v in inside if type(v) is types.ModuleType}
+        return inside
+
+    def _look_into(self, function: types.FunctionType, inside: list[Any]) -> list[Any]:
+        """What a function of the user's leads to."""
+        own = {FINDERS[id(v)] for v in inside if id(v) in FINDERS} | names_in(function.__code__)
+        if str(_home(function)).startswith("harness."):  # ours, which runs the user's
+            own -= BY_NAME | IMPORTING
+        else:
+            self._codes.append(function.__code__)
+        if not IMPORTING.isdisjoint(own) or {"sys", "modules"} <= own:
+            self._imports = True
+            named = [v for v in inside if type(v) is str]
+            inside = [*inside, *self._reach.loaded([*named, *_said(function.__code__).strings])]
+        if not BY_NAME.isdisjoint(own):
+            self._whole |= self._reach.searched(function, inside, own)
+        self._names |= own
+        return inside
+
+    def _by_names(self) -> list[Any]:
+        """What the names and strings so far lead to, and did not before."""
+        reach = self._reach
+        found: list[Any] = reach.loaded(self._strings) if self._imports else []
+        if not BY_NAME.isdisjoint(self._names):
+            texts = self._strings - self._read
+            self._names |= _words(texts).union(*(_said(code).words for code in self._codes))
+            self._read |= texts
+            self._codes.clear()
+            self._whole |= {id(vars(m)): vars(m) for m in self._held.values() if reach.is_users_module(m)}
+        new = self._names - self._asked
+        for key, module in self._modules.items():
+            found += reach.of_module(module, new if key in self._known else self._names)
+        for key in self._whole.keys() - self._searched:
+            # Numbers that are named so are found by their names alone.
+            found += [v for v in self._whole[key].values() if callable(v) or reach.is_users_module(v)]
+        self._asked |= new
+        self._known |= self._modules.keys()
+        self._searched |= self._whole.keys()
+        return found
+
+
+def _home(function: types.FunctionType) -> Any:
+    """The name of the module in which a function was made."""
+    return function.__globals__.get("__name__")
 
 
 def attribute(item: Any, name: str, default: Any = None) -> Any:
@@ -246,26 +322,77 @@ def attributes(item: Any) -> dict[str, Any] | None:
     return own if isinstance(own, dict) else None
 
 
+def _slot(kind: type, name: str) -> str:
+    """What Python calls a slot: of a private one the name has that of its class before it."""
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{kind.__name__.lstrip('_')}{name}" if is_private else name
+
+
+@functools.cache
+def _is_users(name: str, followed: tuple[str, ...]) -> bool:
+    own = name.partition(".")[0] not in NOT_USER and not name.startswith(OWN)
+    return own or name.startswith(followed)
+
+
+def _elements(base: Any, container: Any) -> list[Any]:
+    """What a container of a kind of Python's, or derived from it, holds; nothing of a large one."""
+    if base.__len__(container) > LARGE:
+        return []
+    return list(dict.values(container) if base is dict else base.__iter__(container))
+
+
 def built_in(container: Any) -> Any:
     """The kind of Python's that a container is: its own methods may answer otherwise, or not at all."""
     return next(base for base in CONTAINERS if issubclass(type(container), base))
 
 
-def names_in(code: types.CodeType) -> set[str]:
+class _Said(NamedTuple):
+    """What code says, with the code inside it.
+
+    Attributes:
+        names: The names that it uses: globals and attributes, and what it finds by a string that it has.
+        strings: The strings that it has.
+        words: The names in these.
+        imported: What it may import where it runs.
+    """
+
+    names: frozenset[str]
+    strings: frozenset[str]
+    words: frozenset[str]
+    imported: frozenset[str]
+
+
+def names_in(code: types.CodeType) -> frozenset[str]:
     """The names that code uses: globals and attributes, and what it finds by a string that it has."""
-    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    own = set(code.co_names)
-    own |= set() if BY_NAME.isdisjoint(own) else _words(_strings(code))
-    return own.union(*map(names_in, inner))
+    return _said(code).names
 
 
-def _strings(code: types.CodeType) -> Iterator[str]:
-    """The strings that code has."""
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            yield from _strings(const)
-        else:
-            yield from (each for each in (const if type(const) is tuple else (const,)) if type(each) is str)
+def _said(code: types.CodeType) -> _Said:
+    """What code says; code never changes, so it is read once."""
+    known = _SAID.get(id(code))
+    if known is None:
+        forget = functools.partial(_SAID.pop, id(code))  # called with the reference, which is a default here
+        known = _SAID[id(code)] = weakref.ref(code, forget), _read(code)
+    return known[1]
+
+
+_SAID: dict[int, tuple[Any, _Said]] = {}  # by the identity of the code
+
+
+def _read(code: types.CodeType) -> _Said:
+    inner = [_said(const) for const in code.co_consts if isinstance(const, types.CodeType)]
+    each = [const for own in code.co_consts for const in (own if type(own) is tuple else (own,))]
+    strings = frozenset(const for const in each if type(const) is str).union(*(one.strings for one in inner))
+    names, words = frozenset(code.co_names), frozenset(_words(strings))
+    imports = dis.opmap["IMPORT_NAME"] in code.co_code[::2]
+    imported = names if imports else frozenset[str]()
+    named = names if BY_NAME.isdisjoint(names) else names | words
+    return _Said(
+        names=named.union(*(one.names for one in inner)),
+        strings=strings,
+        words=words,
+        imported=imported.union(*(one.imported for one in inner)),
+    )
 
 
 def _words(strings: Iterable[str]) -> set[str]:

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from harness.check import check_gradient
+from harness.exact import exact_value
 from harness.proof.tied import elsewhere
 from harness.verdicts import Verdict
 from oracles.exact.enclose.refine import refine
 from oracles.exact.from_numpy import record
+from oracles.exact.program.errors import Undecided
 from oracles.exact_oracle import BITS, LIMITS
 
 TRUE = np.array([1.5, 300.0])
@@ -128,3 +130,27 @@ def test_a_function_whose_own_digits_cancel_is_no_other_function(function, x, op
     assert found.verdict in {Verdict.IMPRECISE, Verdict.ACCURATE}, found
     if found.verdict is Verdict.IMPRECISE:
         assert re.search(r"sub(tract)? at test_tied.py:\d+: \d+ of \d+ bits cancel", str(found))
+
+
+def by_its_type(x):
+    return np.sin(x) if type(x) is np.ndarray else x[:1]
+
+
+def several(x):
+    return (np.sin(x), x) if type(x) is np.ndarray else x
+
+
+@pytest.mark.parametrize("function", [by_its_type, several])
+@pytest.mark.parametrize("vjp", [lambda g, x: 0 * x, lambda g, x: x[:1]])
+def test_a_value_of_another_shape_than_its_record_accuses_nobody(function, vjp):
+    result = check_gradient(function, (np.array(TRUE),), vjp=vjp)
+    assert result.verdict == "undecided"
+    assert "another path where it is recorded" in str(result)
+    with pytest.raises(Undecided, match="its value has shape"):
+        exact_value(function, (np.array(TRUE),))
+
+
+def test_a_gradient_of_another_shape_is_wrong():
+    result = check_gradient(np.sin, (np.array(TRUE),), vjp=lambda g, x: (g * np.cos(x))[:1])
+    assert result.verdict == "wrong"
+    assert "shape (1,) instead of (2,)" in str(result)

@@ -42,7 +42,6 @@ PROGRAMS = {
     "buffer": ("numpy", lambda x: 2 * np.frombuffer(x), "TypeError: a bytes-like object is required"),
     "memory": ("numpy", lambda x: x * memoryview(x).nbytes, "TypeError: memoryview: a bytes-like object"),
     "pickle": ("numpy", lambda x: pickle.loads(pickle.dumps(x)), "PicklingError: "),
-    "interface": ("numpy", lambda x: x * x.__array_interface__["version"], "AttributeError: 'ndarray'"),
     "assertion": ("numpy", is_array, "AssertionError: a plain array (at "),
     "watched": ("torch", watched, "Own (at "),
     "a tracer's buffer": ("jax", lambda x: 2 * jnp.asarray(np.frombuffer(x, x.dtype)), "TypeError: a byt"),
@@ -125,7 +124,7 @@ def refusing(x):
 
 
 def choosy(x):
-    if isinstance(x, jax.core.Tracer) or type(x).__name__ == "TracedArray":
+    if isinstance(x, jax.core.Tracer) or (isinstance(x, np.ndarray) and type(x) is not np.ndarray):
         raise TypeError("recorded")
     raise Own("run")
 

@@ -425,6 +425,17 @@ class Slotted:
         return x * self.count
 
 
+class Hidden:
+    __slots__ = ("__count",)
+
+    def __init__(self):
+        self.__count = 0
+
+    def __call__(self, x):
+        self.__count += 1
+        return x * self.__count
+
+
 def in_a_deque():
     window = deque([1.0], maxlen=2)
 
@@ -532,7 +543,7 @@ def stored_gradient():
     [
         global_tensor, global_counter, attribute_of_itself, OfAClass(), nonlocal_counter(),
         counter_in_a_list(), counter_in_a_dictionary(), counter_in_an_array(), stored_gradient(), Slotted(),
-        in_a_deque(), in_a_counter(), in_a_users_module(), deep_inside(), through_shared_memory(),
+        Hidden(), in_a_deque(), in_a_counter(), in_a_users_module(), deep_inside(), through_shared_memory(),
     ],
     ids=lambda function: getattr(function, "__qualname__", type(function).__name__).split(".")[0],
 )  # fmt: skip

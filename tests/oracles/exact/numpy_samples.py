@@ -351,6 +351,16 @@ SAMPLES: dict[str, Sample] = {
         lambda x: np.where(np.allclose(x, X + 1e-12) and np.array_equal(x, x.copy()) and x.any(), x, 0.0),
         (X,),
     ),
+    "closeness of complex numbers": Sample(
+        lambda x: (
+            np.where(np.allclose(x * (1 + 2j), X * (1 + 2j) + 1e-12j), x, 0.0),
+            x * np.isclose(x * 1j, [0.0, 1j, *(1j * X[0, 2:])]) + x * np.isclose(x, x + 1e-3j),
+            x * np.array_equal(x * 1j, 1j * x)
+            + x * np.array_equal(x * 1j, x[0])
+            + x[0] * np.array_equal(x, 1j),
+        ),
+        (X,),
+    ),
     "positions": Sample(
         lambda x: (x.ravel()[np.flatnonzero(x > 0)], x[tuple(np.argwhere(x > 0).T)], x[x < 0]), (X,)
     ),

@@ -121,16 +121,6 @@ def test_what_is_not_known_is_named(function, message):
     assert "; at " in str(caught.value)
 
 
-def test_the_real_part_of_complex_numbers_stays_read_only():
-    def writes(x):
-        part = (x + 0j).real
-        part.setflags(write=True)
-        part[0] = 1.0
-
-    with pytest.raises(ValueError, match="WRITEABLE"):
-        record(writes, (X,))
-
-
 def test_what_an_iteration_only_reads_is_read_only():
     def writes(x):
         for v in np.nditer(x.copy()):

@@ -1,5 +1,6 @@
 """Functions of Python's and SciPy's libraries: values are theirs, derivatives those of differences."""
 
+import cmath
 import math
 import statistics
 
@@ -104,6 +105,7 @@ def asserted(v):
 
 
 UNARY = "exp exp2 expm1 cbrt sin cos tan atan sinh cosh tanh asinh degrees radians fabs erf erfc gamma lgamma"
+COMPLEX = "exp sqrt log log10 sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh"
 SAMPLES = {
     **{f"math.{name}": scalars(name, V) for name in UNARY.split()},
     **{f"math.{name}": scalars(name, P) for name in ["sqrt", "log", "log2", "log10", "log1p"]},
@@ -126,6 +128,30 @@ SAMPLES = {
                 v[0] * math.floor(w[0]) + v[1] * math.ceil(w[1]),
                 v[2] * math.trunc(w[2]) * math.isfinite(v[0]) + math.isnan(v[0]) + math.isinf(w[0]),
                 w[1] * math.isclose(v[0], v[0] + 1e-12) + math.isclose(v[0], w[0]),
+                math.ldexp(v[0], 3) * math.frexp(w[1])[0] + math.frexp(v[2])[1] * math.frexp(0 * v[1])[0],
+                math.remainder(v[0], w[1]),
+            ]
+        ),
+        (V, W),
+    ),
+    "cmath": Sample(
+        lambda v, w: np.array(
+            [
+                part
+                for name in COMPLEX.split()
+                for z in (getattr(cmath, name)(v[0] + 1j * w[0]), getattr(cmath, name)(abs(v[0]) / 9))
+                for part in (z.real, z.imag)
+            ]
+        ),
+        (V, W),
+    ),
+    "cmath of sizes and angles": Sample(
+        lambda v, w: np.array(
+            [
+                cmath.phase(v[0] + 1j * w[0]),
+                *cmath.polar(v[1] - 1j * w[1]),
+                cmath.rect(v[2], w[2]).real * cmath.rect(v[2], 0.5).imag,
+                cmath.log(v[3] + 1j * w[3], 2.5).imag,
             ]
         ),
         (V, W),

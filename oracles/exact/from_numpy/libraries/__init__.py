@@ -11,7 +11,7 @@ from oracles.exact.from_numpy.libraries.fourier import FFT
 from oracles.exact.from_numpy.libraries.integrate import INTEGRATE
 from oracles.exact.from_numpy.libraries.linalg import LINALG
 from oracles.exact.from_numpy.libraries.ndimage import NDIMAGE
-from oracles.exact.from_numpy.libraries.python_math import MATH, STATISTICS
+from oracles.exact.from_numpy.libraries.python_math import CMATH, MATH, STATISTICS
 from oracles.exact.from_numpy.libraries.signal import SIGNAL
 from oracles.exact.from_numpy.libraries.spatial import DISTANCE, SPATIAL
 from oracles.exact.from_numpy.libraries.special import SPECIAL
@@ -19,6 +19,7 @@ from oracles.exact.from_numpy.libraries.testing import TESTING
 
 LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "math": MATH,
+    "cmath": CMATH,
     "statistics": STATISTICS,
     "numpy.testing": TESTING,
     "scipy.special": SPECIAL,

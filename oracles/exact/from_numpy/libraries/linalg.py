@@ -99,7 +99,7 @@ def _lu_factor(a: Any) -> Any:
     if a.dtype.kind == "c" or a.ndim != 2 or not isinstance(a, TracedArray):
         raise unsupported("scipy.linalg.lu of complex numbers or batches")
     factors, rows = lu(a.recorded)
-    return wrap(a.tape, _scipy().lu_factor(a.value)[0], factors), exchanges(rows, min(a.shape))
+    return wrap(a.tape, _scipy().lu_factor(a.in_numpy)[0], factors), exchanges(rows, min(a.shape))
 
 
 def _lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> Any:
@@ -136,7 +136,7 @@ def _eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fal
         return np.linalg.eigvalsh(a, side)
     if a.dtype.kind == "c" or a.ndim != 2:
         raise unsupported("scipy.linalg.eigh of complex numbers or batches")
-    both = zip(_scipy().eigh(a.value, lower=lower), eigh(a.recorded, lower, _vectors), strict=True)
+    both = zip(_scipy().eigh(a.in_numpy, lower=lower), eigh(a.recorded, lower, _vectors), strict=True)
     return tuple(wrap(a.tape, value, recorded) for value, recorded in both)
 
 
@@ -148,8 +148,8 @@ def _vectors(numbers: Array) -> Array:
 def _eig(a: Any, b: Any = None, left: bool = False, right: bool = True) -> Any:
     if b is not None or left or not right or a.ndim != 2:
         raise unsupported("scipy.linalg.eig with b, left, without right, or of batches")
-    value, kind = _scipy().eig(a.value), (a.value + 0j).dtype.name
-    own = eig(as_complex(a.recorded, kind), of_eig(a.value.dtype, _scipy().eig))
+    value, kind = _scipy().eig(a.in_numpy), (a.in_numpy + 0j).dtype.name
+    own = eig(as_complex(a.recorded, kind), of_eig(a.in_numpy.dtype, _scipy().eig))
     both = zip(value, own, strict=True)
     return tuple(wrap(a.tape, number, recorded) for number, recorded in both)
 
@@ -163,7 +163,7 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 def _expm(a: Any) -> Any:
     recorded = a.recorded
     found = ca.exponential(recorded) if isinstance(recorded, Complex) else la.exponential(recorded)
-    return wrap(a.tape, _scipy().expm(a.value), found)
+    return wrap(a.tape, _scipy().expm(a.in_numpy), found)
 
 
 def _pinv(a: Any, *, atol: Any = None, rtol: Any = None, return_rank: bool = False) -> Any:

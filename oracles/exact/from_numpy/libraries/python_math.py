@@ -1,7 +1,8 @@
-"""Python's `math` and `statistics`, of recorded numbers."""
+"""Python's `math`, `cmath` and `statistics`, of recorded numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import as_python
-from oracles.exact.from_numpy.nested import swap
+from oracles.exact.from_numpy.nested import swap, values
 
 
 def _special(name: str) -> Callable[..., Any]:
@@ -43,6 +44,30 @@ def _is_close(a: Any, b: Any, *, rel_tol: Any = 1e-9, abs_tol: Any = 0.0) -> boo
     return bool(abs(a - b) <= max(rel_tol * max(abs(a), abs(b)), abs_tol))
 
 
+def _frexp(x: Any) -> Any:
+    """A number of [1/2, 1), and the power of two by which it is to be multiplied."""
+    if x == 0:
+        return x, 0
+    power = math.frexp(values(x))[1]
+    while abs(np.ldexp(x, -power)) >= 1.0:  # what is exact may be another number than what ran
+        power += 1
+    while abs(np.ldexp(x, -power)) < 0.5:
+        power -= 1
+    return np.ldexp(x, -power), power
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    return x - np.rint(x / y) * y
+
+
+def _complex_log(z: Any, base: Any = None) -> Any:
+    return np.log(z) if base is None else np.log(z) / np.log(base)
+
+
+def _rect(r: Any, phi: Any) -> Any:
+    return r * np.cos(phi) + 1j * (r * np.sin(phi))
+
+
 def _mean(data: Any) -> Any:
     return sum(data[1:], data[0]) / len(data)
 
@@ -71,12 +96,26 @@ _MATH: dict[str, Callable[..., Any]] = {
     "ceil": lambda x: int(np.ceil(x)),
     "trunc": lambda x: int(np.trunc(x)),
     "modf": np.modf,
+    "ldexp": np.ldexp,
+    "frexp": _frexp,
+    "remainder": _remainder,
     **{name: _special(name) for name in ("erf", "erfc", "gamma")},
     "lgamma": _special("gammaln"),
     "isclose": _is_close,
     "isnan": np.isnan,
     "isinf": np.isinf,
     "isfinite": np.isfinite,
+}
+
+
+_OF_COMPLEX = "exp sqrt log10 sin cos tan sinh cosh tanh"
+# Of complex numbers, which real ones are made into.
+_CMATH: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in _OF_COMPLEX.split()},
+    **{name: getattr(np, theirs) for name, theirs in _ARCS.items()},
+    "log": _complex_log,
+    "phase": np.angle,
+    "polar": lambda z: (abs(z), np.angle(z)),
 }
 
 
@@ -89,5 +128,11 @@ def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
     return new
 
 
+def _of_complex(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Likewise of complex numbers."""
+    return _of_floats(lambda *given: function(*(z if np.iscomplexobj(z) else z + 0j for z in given)))
+
+
 MATH = {name: _of_floats(function) for name, function in _MATH.items()}
+CMATH = {name: _of_complex(function) for name, function in _CMATH.items()} | {"rect": _of_floats(_rect)}
 STATISTICS = {"mean": _mean, "fmean": _of_floats(_fmean)}

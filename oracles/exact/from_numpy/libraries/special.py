@@ -62,7 +62,7 @@ def _log_softmax(x: Any, axis: Any = None) -> Any:
 
 def _top(x: Any, axis: Any) -> Any:
     """The largest, about which is computed: whatever it is, the result is the same."""
-    return np.max(np.asarray(x.value) if hasattr(x, "tokens") else x, axis=axis, keepdims=True)
+    return np.max(np.asarray(x.in_numpy) if hasattr(x, "tokens") else x, axis=axis, keepdims=True)
 
 
 def _multigammaln(a: Any, d: Any) -> Any:

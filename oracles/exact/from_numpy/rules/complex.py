@@ -11,13 +11,13 @@ import numpy as np
 from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.rules import linalg, order, reductions
 from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC
-from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, kept
+from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, every, kept
 from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program import eigen_hermitian, fourier
 from oracles.exact.program.complex import REAL, Complex
-from oracles.exact.program.primitives import convert, scalar
+from oracles.exact.program.primitives import compare, convert, scalar
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.program import Var
 
@@ -178,6 +178,20 @@ def _matrix_power(a: Complex, n: int) -> Complex:
     return result
 
 
+# -- comparisons ------------------------------------------------------------------------------------------
+
+
+def _isclose(x: Any, y: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: Any = False) -> Var:
+    x, y = _together(*(_spectral(v) if isinstance(v, Var) else v for v in (x, y)))
+    return compare("le", cx.absolute(x - y), rtol * cx.absolute(y) + atol)
+
+
+def _array_equal(x: Any, y: Any, equal_nan: Any = False) -> Var:
+    x, y = _together(*(_spectral(v) if isinstance(v, Var) else v for v in (x, y)))
+    same: Var = every(cx.equal("eq", x, y)) if x.shape == y.shape else x.builder.constant(np.asarray(False))
+    return same
+
+
 # -- spectra ----------------------------------------------------------------------------------------------
 
 
@@ -316,6 +330,9 @@ COMPLEX_RULES: dict[str, Rule] = {
     **{name: _apart(order.RULES[name]) for name in words("cumsum diff")},
     **{name: _apart(linalg.RULES[name]) for name in words("trace linalg.trace")},
     **{name: _bilinear(linalg.RULES[name]) for name in words("outer linalg.outer cross linalg.cross kron")},
+    "isclose": _isclose,
+    "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
+    "array_equal": _array_equal,
     "prod": _product,
     "cumprod": lambda a, axis=None, dtype=None: ca.cumulated(
         a.apart(lambda v: reshape(v, (v.size,))) if axis is None else a, axis or 0
