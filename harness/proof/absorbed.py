@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from flint import arb
 
+from harness.proof.nearness import resolving
 from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.literals import literals, replaced
@@ -140,7 +141,7 @@ def _is_absorbed(dtype: str, operands: list[Array], others: list[Array]) -> bool
         return False
     k = stays.index(True)
     x, one, other = np.broadcast_arrays(*map(as_balls, (operands[k], operands[1 - k], others[1 - k])))
-    kind = max(format_of(dtype), format_of("float32"), key=lambda f: f.digits)
+    kind = format_of(resolving(dtype))
     where = _differ(one, other)
     terms = zip(x[where], one[where], other[where], strict=True)
     return all(_changes_nothing(b, c, kind) and _changes_nothing(b, d, kind) for b, c, d in terms)

@@ -121,7 +121,7 @@ def answered(
     seen = observe(
         subject, posed.inputs, posed.directions, posed.labels, posed.expected,
         question.thorough and not question.probes, question.linear,
-        *([partial(has_shapes, posed.forward)] if question.value is ValueRule.NOTED else []),
+        partial(has_shapes, posed.forward) if question.value is ValueRule.NOTED else None,
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)

@@ -16,8 +16,8 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
-from harness.proof.materiality import Comparison, enclosed, resolving
-from harness.proof.nearness import known_to_meet
+from harness.proof.materiality import Comparison, enclosed
+from harness.proof.nearness import known_to_meet, resolving
 from harness.proof.question import Question, ValueRule
 from harness.proof.sides import Side
 from harness.proof.subdifferential import refutation

@@ -30,6 +30,7 @@ from harness.proof.nearness import (
     known_to_meet,
     meet_nearby,
     nearest,
+    resolving,
     within,
 )
 from harness.proof.sides import Side, has_any, movable, rounded_data
@@ -363,11 +364,6 @@ class Comparison:
             if any(t.contains(0) for _, t in pairs):
                 return f"{max(float(abs(e - t).mid()) for e, t in pairs):.2g}"
             return f"a relative {max(float(abs((e - t) / t).mid()) for e, t in pairs):.2g}"
-
-
-def resolving(dtype: str) -> str:
-    """The dtype, or float32 where it is coarser: what a formula is told by."""
-    return max(dtype, "float32", key=lambda name: format_of(name).digits)
 
 
 def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:

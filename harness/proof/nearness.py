@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from harness.proof.evidence import Mask, meeting
 from harness.subject.derivative import Array
 from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.program.formats import format_of
 
 NEAR = 2.0**-6  # how far numbers that stand for others may move a result, relative to it
 FAINT = 2.0**-12  # beside the largest element: what numbers that change no bit may explain
 TINY = 2.0**-32  # likewise
 RESOLVED = 2.0**-60  # likewise: so narrow that a move by an ulp is seen
+
+
+def resolving(dtype: str) -> str:
+    """The dtype, or float32 where it is coarser: what a formula is told by."""
+    return max(dtype, "float32", key=lambda name: format_of(name).digits)
 
 
 def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:

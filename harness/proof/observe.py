@@ -89,7 +89,7 @@ def observe(
     expected: Sequence[tuple[str, Array]],
     thoroughly: bool = True,
     linear: bool = True,
-    fits: Callable[[Sequence[Array]], None] = lambda _: None,
+    fits: Callable[[Sequence[Array]], None] | None = None,
 ) -> Observed:
     """Run a subject at one point.
 
@@ -110,7 +110,8 @@ def observe(
     mine = Loaded.of(subject, args, cotangent)
     home = _home(mine.cotangent)
     value = subject.fetch_value(mine.value())
-    fits(value)
+    if fits is not None:
+        fits(value)
     raw = mine.gradient()
     gradient = subject.fetch_gradient(raw)
     seconds = perf_counter() - start

@@ -121,7 +121,7 @@ class Reach:
         if kind in GETTERS:
             return lambda item: [*item.__reduce__()]
         if issubclass(kind, CONTAINERS):
-            return functools.partial(_elements, next(base for base in CONTAINERS if issubclass(kind, base)))
+            return functools.partial(_elements, _built_in(kind))
         if kind is types.FunctionType:
             return self._of_function
         if issubclass(kind, type):
@@ -343,7 +343,11 @@ def _elements(base: Any, container: Any) -> list[Any]:
 
 def built_in(container: Any) -> Any:
     """The kind of Python's that a container is: its own methods may answer otherwise, or not at all."""
-    return next(base for base in CONTAINERS if issubclass(type(container), base))
+    return _built_in(type(container))
+
+
+def _built_in(kind: type) -> Any:
+    return next(base for base in CONTAINERS if issubclass(kind, base))
 
 
 class _Said(NamedTuple):

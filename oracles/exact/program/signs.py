@@ -18,9 +18,8 @@ from oracles.exact.program.primitives.arithmetic import (
     no_grad_,
     sub,
 )
-from oracles.exact.program.primitives.arrays import concatenate_, reduce_sum_
+from oracles.exact.program.primitives.arrays import MOVES, concatenate_, reduce_sum_
 from oracles.exact.program.primitives.choices import abs_
-from oracles.exact.program.primitives.comparisons import MOVES
 from oracles.exact.program.primitives.predicates import signed_
 from oracles.exact.program.primitives.roughness import rough_
 from oracles.exact.program.program import Array, Equation, Line, Origin, Var

@@ -19,7 +19,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
 from oracles.exact.program.primitives.arithmetic import add, convert_, div, mul, neg, sub
 from oracles.exact.program.primitives.arithmetic import constant as number
-from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape, reshape_, take_
+from oracles.exact.program.primitives.arrays import MOVES, reshape
 from oracles.exact.program.primitives.choices import abs_, select_
 from oracles.exact.program.primitives.reductions import reduce_prod
 from oracles.exact.program.primitives.taylor import taylor
@@ -69,7 +69,7 @@ def _nan(x: Var) -> Var | None:
                 masks[out] = x.builder.constant(nan)
         elif primitive is convert_ and operands[0] in masks:
             masks[out] = masks[operands[0]]
-        elif primitive in _MOVES and operands[0] in masks:
+        elif primitive in MOVES and operands[0] in masks:
             moved = (masks[operands[0]], *operands[1:])
             masks[out] = x.builder.emit(equation.primitive, moved, out.shape, "bool", **equation.params)
         elif primitive in _SPREADS and masks.keys() & set(operands):
@@ -81,7 +81,6 @@ def _nan(x: Var) -> Var | None:
     return masks.get(x)
 
 
-_MOVES = (broadcast_, reshape_, permute_, take_)
 _SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 
 

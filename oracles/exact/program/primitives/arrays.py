@@ -208,6 +208,9 @@ take_ = Primitive(
     _take_opened,
     Maxima.moved,
 )
+
+SHAPES = (broadcast_, reshape_, permute_)
+MOVES = (*SHAPES, take_)  # they give the elements of a value, elsewhere
 scatter_add_ = Primitive(
     "scatter_add", _scatter_add, linear(0), lambda e, k, ct: take(ct, e.operands[1]), _scatter_add_rounded
 )

@@ -13,13 +13,12 @@ from oracles.exact.program.derive import Tangents, jointly_linear, zeros_like
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.maxima import Maxima
-from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape_
+from oracles.exact.program.primitives.arrays import SHAPES
 from oracles.exact.program.primitives.comparisons import ge, le
 from oracles.exact.program.primitives.logic import and_, kleene, not_, or_
 from oracles.exact.program.primitives.staying import stay_equal
 from oracles.exact.program.program import Array, Equation, Kink, Operand, Primitive, Var
 
-SHAPES = (broadcast_, reshape_, permute_)
 MASKS = (*SHAPES, not_, and_, or_)  # through which a choice finds its comparisons
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from oracles.exact.program.balls import OPEN, TIES, as_balls, comparison, decide, truths
 from oracles.exact.program.maxima import Maxima
 from oracles.exact.program.primitives.arithmetic import constant
-from oracles.exact.program.primitives.arrays import broadcast_, permute_, reshape_, take_
+from oracles.exact.program.primitives.arrays import MOVES
 from oracles.exact.program.program import Array, Comparison, Equation, Operand, Primitive, Var
-
-MOVES = (broadcast_, reshape_, permute_, take_)
 
 
 def _comparison(
