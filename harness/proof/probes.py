@@ -176,7 +176,7 @@ def _add_up(parts: Sequence[Found], whole: Found) -> bool:
 
 
 def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
-    """After the forward ran elsewhere: the bits of the first run, if it leaves something and has its value.
+    """After it ran elsewhere: the bits of the first run, if it leaves something and has its value.
 
     (Another value: it remembers on purpose, or draws numbers from what it holds.)
     """
@@ -184,7 +184,9 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
     with current().carried() as something:
         if not something:
             return
-        caught(lambda: own.value(*map(own.load, _elsewhere(question, posed))))
+        elsewhere, loaded = _elsewhere(question, posed), tuple(map(own.load, posed.directions))
+        for run in (own.value, partial(own.gradient, loaded)):
+            caught(partial(run, *map(own.load, elsewhere)))
         inputs = tuple(map(own.load, posed.inputs))
         value = caught(lambda: own.fetch_value(own.value(*inputs)))
         loaded = tuple(map(own.load, posed.directions))

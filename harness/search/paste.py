@@ -189,7 +189,11 @@ def arguments(target: Target, arrays: Sequence[Array]) -> tuple[Any, Any]:
     places = (k for k in range(len(target.flat.tree.names)) if k not in leaves)
     for k, (place, array, native) in enumerate(zip(places, arrays, target.natives, strict=True)):
         own = array[..., 0] + 1j * array[..., 1] if k in target.flat.complex else array
-        is_number = target.framework.name != "numpy" and isinstance(native, np.ndarray) and not own.ndim
+        is_number = not own.ndim and (
+            (k, "float") in target.flat.numbers
+            if target.framework.name == "numpy"
+            else isinstance(native, np.ndarray)
+        )
         leaves[place] = own.item() if is_number else own
     args, kwargs = target.flat.tree.filled([leaves[k] for k in sorted(leaves)])
     return args, kwargs

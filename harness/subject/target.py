@@ -172,8 +172,9 @@ def target_of(
     chosen = chosen_arguments([leaves for leaves, _ in parts], argnums)
     leaves = [*(leaf for part, _ in parts for leaf in part), *flatten(name, dict(kwargs))[0]]
     owners = [k for k, (part, _) in enumerate(parts) for _ in part]
+    kinds = list(map(type, leaves))
     for k, owner in enumerate(owners):
-        if type(leaves[k]) is float and owner in chosen:
+        if kinds[k] is float and owner in chosen:
             leaves[k] = np.array(leaves[k])
     refuse_other_arrays(leaves)
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
@@ -195,14 +196,29 @@ def target_of(
         if place < len(owners) and owners[place] == k and is_moving(leaves[place])
     )
     held = tuple(k for k, place in enumerate(places) if k not in active and is_moving(leaves[place]))
+    numbers = tuple(
+        (k, kinds[place].__name__)
+        for k, place in enumerate(places)
+        if name == "numpy" and (kinds[place] is float or issubclass(kinds[place], np.generic))
+    )
     names = names_of(f, tree, places)
     refuse_infinite(names, arrays)
-    flat = Flat(f, tree, fixed, held, complex_, own.joined, own.split, state.restart)
+    flat = Flat(f, tree, fixed, held, complex_, own.joined, own.split, numbers, own.as_number, state.restart)
     arguments = tuple(
         Argument(k, parts[k][1], tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]))
         for k in chosen
     )
-    results = results_of(own, replace(flat, function=structure) if structure else flat, arrays, natives)
+    structure = structure or f
+    try:
+        results = results_of(own, replace(flat, function=structure), arrays, natives)
+    except Exception as problem:
+        if not numbers:
+            raise
+        flat = replace(flat, numbers=())  # it may want arrays
+        try:
+            results = results_of(own, replace(flat, function=structure), arrays, natives)
+        except Exception:
+            raise problem from None
     state.settle()
     notes = [*filter(None, [*map(_converted, hosts, runs), _elsewhere(natives)]), *of_module]
     return Target(

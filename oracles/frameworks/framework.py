@@ -268,6 +268,10 @@ class Framework(ABC):
         """Complex numbers as pairs along a last axis."""
         raise NotImplementedError
 
+    def as_number(self, array: Any, kind: str) -> Any:
+        """An array without axes as a number of the type of this name, if its functions are given such."""
+        return array
+
     def zeros_like(self, array: Any) -> Any:
         """Zeros in an array's shape and dtype."""
         raise NotImplementedError

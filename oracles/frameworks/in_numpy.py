@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.from_numpy.pairs import joined, split
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
@@ -46,6 +47,14 @@ class _NumPy(Framework):
 
     def split(self, numbers: Any) -> Any:
         return split(numbers)
+
+    def as_number(self, array: Any, kind: str) -> Any:
+        """Likewise; recorded where it is that."""
+        if np.ndim(array):
+            return array  # a point of another shape
+        if kind != "float":  # NumPy's
+            return array[()]
+        return array.as_python(float) if is_traced(array) else float(array)
 
     def zeros_like(self, array: Any) -> Array:
         return np.zeros_like(array)

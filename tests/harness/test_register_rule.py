@@ -105,7 +105,7 @@ class Vectorized:
     nin, nout, __name__ = 1, 1, "cubed"
 
     def __call__(self, x):
-        return x**3 if type(x) is np.ndarray else x.__array_ufunc__(self, "__call__", x)
+        return x.__array_ufunc__(self, "__call__", x) if hasattr(x, "tape") else x**3
 
 
 def test_what_a_compiler_has_vectorized():

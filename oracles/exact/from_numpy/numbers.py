@@ -1,4 +1,4 @@
-"""`float` and NumPy's types of numbers as recorded code sees them: they keep the record of a number.
+"""`float`, NumPy's types of numbers and `type` as recorded code sees them: they keep the record of a number.
 
 `float(x)` must give a Python float, and nobody sees what becomes of one. So while code is recorded, `float`
 means another type in those of the user's modules whose code names it, and `np.float64` and its kin are others
@@ -69,6 +69,15 @@ class Number(type):
         return hash(cls.original)
 
 
+class Kind(Number):
+    """The type of what stands for `type`: asked for the type of what is recorded, it gives NumPy's."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The type, or a new one."""
+        is_asked = len(args) == 1 and not kwargs and is_traced(args[0])
+        return type(args[0]).passes_for if is_asked else type(*args, **kwargs)
+
+
 def _as_float(x: Any) -> Any:
     """What an object says that it is as a float; anything else as it is."""
     own = getattr(type(x), "__float__", None)
@@ -77,6 +86,8 @@ def _as_float(x: Any) -> Any:
 
 def substitute(tape: Tape, original: type) -> Number:
     """What stands for a type of numbers; NumPy takes it for the dtype."""
+    if original is type:
+        return Kind("type", (type,), {"original": type})
     named = {"original": original, "tape": tape, "dtype": np.dtype(original)}
     return Number(original.__name__, (original,), named)
 
@@ -84,5 +95,5 @@ def substitute(tape: Tape, original: type) -> Number:
 def tells_types_apart(code: types.CodeType) -> bool:
     """Whether code may ask if something's type *is* float: then `float` must be that."""
     inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
-    asks = "type" in code.co_names and dis.opmap["IS_OP"] in code.co_code[::2]
+    asks = not {"type", "__class__"}.isdisjoint(code.co_names) and dis.opmap["IS_OP"] in code.co_code[::2]
     return asks or any(map(tells_types_apart, inner))

@@ -13,11 +13,26 @@ import numpy as np
 from oracles.exact.from_numpy.libraries.distributions import distribution
 from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
-from oracles.exact.program.reach import LARGE, PLAIN, Reach, Way, attribute, attributes, built_in, names_in
+from oracles.exact.program.reach import (
+    LARGE,
+    PLAIN,
+    Reach,
+    Way,
+    attribute,
+    attributes,
+    built_in,
+    cells,
+    names_in,
+)
 from oracles.exact.program.trees import Derived
 
-NUMBERS = {kind.__name__ for kind in TYPES if kind is not float}
-BUILTINS = ("float", "max", "min")  # of Python's, those that mean something else while code is recorded
+NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind is not float}
+BUILTINS = (
+    "float",
+    "max",
+    "min",
+    "type",
+)  # of Python's, those that mean something else while code is recorded
 
 
 class Place(NamedTuple):
@@ -83,7 +98,7 @@ class Search(Reach):
         super().__init__()
         # By identity namespaces, lists and dictionaries, and copies of them.
         self._before: dict[int, tuple[Any, Any]] = {}
-        self.tells_numbers_apart = False  # whether code may ask if a type *is* one of NumPy's numbers
+        self.tells_types_apart = False  # whether code may ask if a type *is* one of NumPy's
 
     def places(self, roots: list[Any], new: Callable[[Any], Any]) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold.
@@ -135,8 +150,10 @@ class Search(Reach):
         named = names_in(function.__code__)
         for name in naming.keys() & named:
             naming[name].append(function)
-        if not NUMBERS.isdisjoint(named) and tells_types_apart(function.__code__):
-            self.tells_numbers_apart = True
+        held = [cell.cell_contents for cell in cells(function)]
+        has_types = not NUMPYS.isdisjoint(named) or any(one is kind for one in held for kind in TYPES)
+        if has_types and tells_types_apart(function.__code__):
+            self.tells_types_apart = True
         if function.__defaults__:
             yield Place(function, "__defaults__")
         yield from (Place(function.__kwdefaults__, name) for name in function.__kwdefaults__ or ())

@@ -82,8 +82,8 @@ class _Places:
             self._substitutes.look_again()
             places += self.search.places(self._roots, self._substitutes.of)
             self._loaded = len(sys.modules)
-            if self.search.tells_numbers_apart:
-                self._substitutes.leave_numbers()
+            if self.search.tells_types_apart:
+                self._substitutes.leave_types()
         self._saved = []
         for place in places:
             self._replace(place)

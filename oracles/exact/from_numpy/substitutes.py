@@ -61,7 +61,7 @@ class Substitutes:
         self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
         self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)
         empty = functools.partial(ALLOCATORS["empty"], tape)
-        self._by_id |= {id(kind): numbers.substitute(tape, kind) for kind in numbers.TYPES}
+        self._by_id |= {id(kind): numbers.substitute(tape, kind) for kind in (*numbers.TYPES, type)}
         self._by_id |= {id(getattr(builtins, name)): extremes.substitute(name) for name in extremes.UFUNCS}
         self._by_id[id(np.ndarray)] = Constructor("ndarray", (np.ndarray,), {"make": empty})
         self._by_id |= {id(module): Module(module, self.of) for module in MODULES}
@@ -122,9 +122,9 @@ class Substitutes:
         """See what is loaded of the libraries."""
         self._libraries = of_libraries(loaded(), registered_functions())
 
-    def leave_numbers(self) -> None:
-        """Let NumPy's types of numbers be what they are."""
-        for kind in numbers.TYPES:
+    def leave_types(self) -> None:
+        """Let NumPy's types be what they are."""
+        for kind in (*numbers.TYPES, np.ndarray):
             if kind is not float:
                 self._by_id.pop(id(kind), None)
         self._held.clear()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import builtins
+import collections
 import dis
 import functools
 import importlib
@@ -10,9 +12,11 @@ import operator
 import os
 import re
 import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,9 +32,15 @@ NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS | COMPILERS
 # Ours: what computes, and what looks at an object before it runs.
 OWN = ("oracles.exact", "harness.subject.state", "harness.subject.finding", "harness.subject.pairs")
 LARGE = 1000  # containers with more elements are not searched for code
-HOLDERS = (types.SimpleNamespace, argparse.Namespace)  # of the standard library, and the user's in them
+# Of the standard library, and the user's in them.
+HOLDERS = (
+    *(types.SimpleNamespace, argparse.Namespace, threading.local),
+    *(collections.UserDict, collections.UserList, collections.ChainMap),
+    *(weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
+)
 NAMING = frozenset({"__module__", "__qualname__", "__doc__"})  # what a class is called is no name for code
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
+BOUND = (types.BuiltinMethodType, types.MethodWrapperType)  # of a list, a variable of a context, ...
 CONTAINERS = (list, tuple, set, frozenset, dict)
 # What gives by its name, a string, what no code names: a variable, and a module.
 BY_NAME = frozenset(
@@ -85,7 +95,7 @@ class Reach:
         """Where an object of the user's keeps its variables: dictionaries, and the cells of closures."""
         kind = type(item)
         if kind is types.FunctionType:
-            return [item.__globals__, *_cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
+            return [item.__globals__, *cells(item)] if self.is_user(item.__globals__.get("__name__")) else []
         if kind is list or kind is tuple or kind is dict:
             return []
         own = None if issubclass(kind, types.ModuleType | type) else attributes(item)
@@ -110,6 +120,8 @@ class Reach:
             return lambda item: list(item.origins)
         if issubclass(kind, types.MethodType):
             return lambda item: [item.__func__, item.__self__]
+        if kind in BOUND:
+            return lambda item: [item.__self__]
         if issubclass(kind, staticmethod | classmethod):
             return lambda item: [item.__func__]
         if issubclass(kind, property):
@@ -128,13 +140,15 @@ class Reach:
             return self._of_class
         if issubclass(kind, types.ModuleType):
             return lambda item: []
+        if kind is ContextVar:
+            return lambda item: [item.get(None)]
         if self.is_user(kind.__module__):
             return lambda item: [kind, *(attributes(item) or {}).values(), *self.slots(item).values()]
         return self._of_object
 
     def _of_function(self, item: types.FunctionType) -> list[Any]:
         return [
-            *(c.cell_contents for c in _cells(item)),
+            *(c.cell_contents for c in cells(item)),
             *(item.__defaults__ or ()),
             *(item.__kwdefaults__ or {}).values(),
             vars(item).get("__wrapped__"),
@@ -144,7 +158,8 @@ class Reach:
     def _of_class(self, item: type) -> list[Any]:
         if not self.is_user(item.__module__):
             return []
-        return [*(v for name, v in vars(item).items() if name not in NAMING), *item.__bases__]
+        kept = [v for name, v in vars(item).items() if name not in NAMING]
+        return [*kept, *item.__bases__, type(item)]
 
     def _of_object(self, item: Any) -> list[Any]:
         own = attributes(item) or {}
@@ -155,14 +170,17 @@ class Reach:
 
     def slots(self, item: Any) -> dict[str, Any]:
         """What an object of the user's keeps in slots."""
-        kind = type(item)
+        if not (names := self.has_slots(type(item))):
+            return {}
+        found = {name: attribute(item, name, _ABSENT) for name in names}
+        return {name: value for name, value in found.items() if value is not _ABSENT}
+
+    def has_slots(self, kind: type) -> list[str]:
+        """The slots that objects of a type of the user's have, filled or not."""
         known = self._slots.get(id(kind))
         if known is None:
             known = self._slots[id(kind)] = kind, self._slots_of(kind)
-        if not known[1]:
-            return {}
-        found = {name: attribute(item, name, _ABSENT) for name in known[1]}
-        return {name: value for name, value in found.items() if value is not _ABSENT}
+        return known[1]
 
     def _slots_of(self, kind: type) -> list[str]:
         if not self.is_user(kind.__module__):
@@ -224,7 +242,8 @@ class Walk:
 
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
-        self._seen: dict[int, Any] = {}
+        # Python's own names and modules are nobody's to change, whoever holds them.
+        self._seen: dict[int, Any] = {id(own): own for own in (vars(builtins), sys.modules)}
         self._names, self._strings, self._read = set[str](), set[str](), set[str]()
         self._codes, self._imports = list[types.CodeType](), False
         # By identity modules, those that objects hold, and namespaces of which all functions are reached.
@@ -316,6 +335,8 @@ def attribute(item: Any, name: str, default: Any = None) -> Any:
 def attributes(item: Any) -> dict[str, Any] | None:
     """The dictionary of an object's attributes, found without asking the object; None if it has none."""
     try:
+        if type(item) is threading.local:  # each thread has its own
+            return vars(item)
         own = object.__getattribute__(item, "__dict__")
     except Exception:
         return None
@@ -404,7 +425,8 @@ def _words(strings: Iterable[str]) -> set[str]:
     return {word for string in strings if len(string) <= 100 for word in re.findall(r"[^\W\d]\w*", string)}
 
 
-def _cells(function: types.FunctionType) -> list[types.CellType]:
+def cells(function: types.FunctionType) -> list[types.CellType]:
+    """The variables of a closure that hold something."""
     return [c for c in function.__closure__ or () if _is_filled(c)]
 
 

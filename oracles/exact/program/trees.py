@@ -139,6 +139,8 @@ class Flat(Derived):
         held: Which of the arrays are not differentiated: torch's custom functions may ask, and refuse.
         complex: Which of the arrays are pairs that stand for complex numbers.
         joined, split: Pairs as complex numbers, and complex numbers as pairs, in the framework.
+        numbers: Which of the arrays stand for numbers, and their types: code asks what it is given.
+        as_number: An array as such a number, in the framework.
         restart: Called before each evaluation, which so starts from the same state.
         like: The tree of results in whose order these are given; None for that of the function itself.
         dtypes: What its results are cast to, as those of the function that it specifies; theirs if empty.
@@ -151,6 +153,8 @@ class Flat(Derived):
     complex: tuple[int, ...] = ()
     joined: Callable[[Any], Any] = as_it_is
     split: Callable[[Any], Any] = as_it_is
+    numbers: tuple[tuple[int, str], ...] = ()
+    as_number: Callable[[Any, str], Any] = lambda array, kind: array
     restart: Callable[[], object] = field(default=lambda: None, compare=False)
     like: Tree | None = None
     dtypes: tuple[str, ...] = ()
@@ -182,6 +186,9 @@ class Flat(Derived):
             arrays = tuple(a.detach() if k in self.held else a for k, a in enumerate(arrays))
         if self.complex:
             arrays = tuple(self.joined(a) if k in self.complex else a for k, a in enumerate(arrays))
+        if self.numbers:
+            kinds = dict(self.numbers)
+            arrays = tuple(self.as_number(a, kinds[k]) if k in kinds else a for k, a in enumerate(arrays))
         leaves, fixed = iter(arrays), {f.place: f.leaf for f in self.fixed}
         count = len(self.tree.names)
         args, kwargs = self.tree.filled([fixed[k] if k in fixed else next(leaves) for k in range(count)])

@@ -1,0 +1,113 @@
+"""Lists, sets and dictionaries, and what `functools.lru_cache` keeps."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from harness.subject.state.variables import is_same
+
+# How each kind of container, and what is derived from it, is filled: a Counter's own `update` adds.
+_FILL: dict[Any, Callable[[Any, Any], None]] = {
+    list: list.extend,
+    deque: deque.extend,
+    set: set.update,
+    OrderedDict: OrderedDict.update,
+    dict: dict.update,
+}
+CACHE: type = type(functools.lru_cache(lambda: None))
+
+
+def base_of(kind: type) -> Any:
+    """The kind of container that it is or is derived from, None of another type."""
+    return next((base for base in _FILL if issubclass(kind, base)), None)
+
+
+class Contents:
+    """The elements of a list, set or dictionary.
+
+    Attributes:
+        whole: Whether what only came to them goes too: otherwise that is a log.
+    """
+
+    def __init__(self, container: Any, whole: bool) -> None:
+        self._kind = base_of(type(container))
+        self._container, self.whole = container, whole
+        self._before = self._now()
+        self._parts = self._flat()
+
+    def __call__(self) -> bool:
+        """Put back what is no log."""
+        parts = self._flat()
+        if len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts)):
+            return False
+        now = self._now()
+        same = len(now) >= len(self._before) and all(map(is_same, now, self._before))
+        if same and (len(now) == len(self._before) or not self.whole):
+            return False
+        self.hold(self._before)
+        return True
+
+    def without_ours(self) -> None:
+        """Take what watched the user's code out of what came to a log."""
+        count = len(self._before)
+        if self._kind.__len__(self._container) <= count:
+            return
+        now = self._now()
+        kept = [*now[:count], *(element for element in now[count:] if not _is_ours(element))]
+        if len(kept) < len(now):
+            self.hold(kept)
+
+    def begin(self) -> Callable[[], None] | None:
+        """Take out what came to it; gives what brings that back, None where nothing came."""
+        now = self._now()
+        if len(now) == len(self._before):
+            return None
+        self.hold(self._before)
+        return functools.partial(self.hold, now)
+
+    def hold(self, elements: list[Any]) -> None:
+        """Have these elements and no others."""
+        self._kind.clear(self._container)
+        _FILL[self._kind](self._container, elements)
+
+    def _now(self) -> list[Any]:
+        of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
+        return list(of(self._container))
+
+    def _flat(self) -> list[Any]:
+        """The elements themselves: the items of a dictionary are made anew."""
+        if not issubclass(self._kind, dict):
+            return self._now()
+        return [*self._kind.keys(self._container), *self._kind.values(self._container)]
+
+
+def _is_ours(tree: Any) -> bool:
+    """Whether something in it is an array that watches the user's code."""
+    kind = type(tree)
+    if kind in (list, tuple, dict):
+        return any(map(_is_ours, tree.values() if kind is dict else tree))
+    return issubclass(kind, np.ndarray) and kind.__module__.startswith("oracles.")
+
+
+class Cache:
+    """What `functools.lru_cache` keeps. It can be emptied, not filled: what came to it stays after all."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache, self._was_empty = cache, not cache.cache_info().currsize
+
+    def __call__(self) -> bool:
+        """Leave it: what it keeps may have taken long to compute."""
+        return False
+
+    def begin(self) -> Callable[[], None] | None:
+        """Empty it, if it was that."""
+        if not (self._was_empty and self._cache.cache_info().currsize):
+            return None
+        self._cache.cache_clear()
+        return lambda: None

@@ -1,0 +1,151 @@
+"""What a function can change besides its arguments: put back before each evaluation, and after a check.
+
+That is what is reached from it (`Reach`): attributes of objects and modules, lists and dictionaries,
+variables of closures and globals that it names, arrays and tensors; and the process's random numbers and
+settings.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+from harness.subject.alone import alone
+from harness.subject.signals import leaving
+from harness.subject.state.chance import numpy_chance, python_chance
+from harness.subject.state.containers import Cache, Contents
+from harness.subject.state.found import Found, of_torch
+from harness.subject.state.keeper import Keeper
+from harness.subject.state.numbers import Numbers
+from oracles.exact.from_numpy.held import recording, writable, written
+from oracles.exact.program.errors import Unsupported
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class State:
+    """What functions reach, and what the process shares, as they are now.
+
+    A hand-written gradient starts from where its last call left it, as any caller's would: what changes from
+    call to call is found so. Lists and variables outside of objects that it writes into are its log, and what
+    a function only adds to a list is: it stays, unless it shall go too (`logs`).
+    """
+
+    def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
+        found = Found(logs)
+        self._reached, self._own = found.keepers(found.items(functions)), found.items(gradients)
+        self._left = found.keepers(self._own, variables=False)
+        self._begun = Found(logs=True).keepers(self._own)  # logs and variables included
+        self._arrays = [keeper for keeper in (*self._reached, *self._left) if isinstance(keeper, Numbers)]
+        self._shared = [python_chance(), numpy_chance(), *of_torch("shared")]
+        self._moved: list[Keeper] = []
+        self._carries = False
+
+    def keep(self, arrays: Iterable[Any]) -> None:
+        """Put these back before each evaluation, too."""
+        found = Found()
+        self._reached += found.keepers(found.items(arrays))
+
+    def settle(self) -> None:
+        """After an evaluation: what it moved of what the process shares is put back before each one."""
+        moved = [keeper for keeper in self._shared if keeper()]
+        self._moved += [keeper for keeper in moved if keeper not in self._moved]
+
+    def restart(self) -> bool:
+        """Put back what an evaluation may depend on; whether anything that is reached had moved."""
+        for keeper in self._moved:
+            keeper()
+        moved = [] if self._carries else [keeper for keeper in self._reached if keeper()]
+        if (own := writable.get()) is not None:
+            own.rewind()
+        return bool(moved)
+
+    def written(self) -> list[Any]:
+        """The arrays that evaluations were seen to write into."""
+        return [keeper.array for keeper in self._arrays if keeper.is_written()]
+
+    @contextmanager
+    def carried(self) -> Iterator[bool]:
+        """Whether evaluations leave anything behind; within, each finds what the last one left.
+
+        The first finds what was there at the very beginning: what they kept in logs and caches is out, and
+        what gradients by hand kept anywhere.
+        """
+        now = Found(logs=True).keepers(self._own)
+        kept = [k for k in (*self._reached, *self._begun) if isinstance(k, Contents | Cache)]
+        logs = [log for keeper in kept if (log := keeper.begin())]
+        left = [self.restart(), bool(logs), *(keeper() for keeper in self._begun)]
+        self._carries = True
+        try:
+            yield any(left)
+        finally:
+            self._carries = False
+            for bring_back in (*logs, *now):
+                bring_back()
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for keeper in (*self._reached, *self._left, *self._shared):
+            keeper()
+            if isinstance(keeper, Contents):
+                keeper.without_ours()
+
+
+_now: ContextVar[State | None] = ContextVar("_now", default=None)
+
+
+def current() -> State:
+    """The state of the check that runs."""
+    return _now.get() or State(())
+
+
+@contextmanager
+def unchanged(roots: Iterable[Any]) -> Iterator[None]:
+    """Within, everything that is reached may change, logs included; after it, it is as it was before."""
+    state = State(roots, logs=True)
+    try:
+        yield
+    finally:
+        state.restore()
+
+
+def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
+    """A check that leaves all that its functions can change as it was, also where it raises."""
+
+    @functools.wraps(check)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        with alone(), leaving():
+            return restoring(*args, **kwargs)
+
+    def restoring(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        given = {name: one for name, one in [*enumerate(args), *kwargs.items()] if _is_code(one)}
+        gradients = [given.pop(name) for name in ("vjp", "residual_vjp", "grad") if name in given]
+        inside = Unsupported("a check inside a checked function: take it out, and call it by itself")
+        if recording.get() is not None:
+            raise inside
+        try:
+            state = State(given.values(), gradients)
+        except Unsupported:
+            if _now.get() is None:
+                raise
+            raise inside from None
+        token, seen = _now.set(state), written.set(state.written)
+        try:
+            return check(*args, **kwargs)
+        finally:
+            written.reset(seen)
+            _now.reset(token)
+            state.restore()
+
+    return kept
+
+
+def _is_code(value: Any) -> bool:
+    """Whether it may change something: a function, a layer or a network."""
+    return callable(value) or any(callable(getattr(value, name, None)) for name in ("forward", "gradient"))
