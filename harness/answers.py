@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,8 +47,8 @@ def answers(
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), _shown_away(question, tested, target, here)]
-    elif here.special and Probe.BESIDE in wanted and not any(map(_is_faulty, here.parts)):
-        found.append(_shown_near(question, tested, target, here.special))
+    elif here.hiding and Probe.BESIDE in wanted and not any(map(_is_faulty, here.parts)):
+        found.append(_shown_near(question, tested, target, here.hiding))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -129,16 +129,14 @@ def _shown_away(question: Question, tested: UnderTest, target: Target, here: Ans
     return Answer(tuple(faulty), notes=(note, *alone))
 
 
-def _shown_near(question: Question, tested: UnderTest, target: Target, special: Sequence[int]) -> Answer:
-    """What is faulty where the arguments that are all 0 or 1 are others; these may have to be 0 or 1."""
-    found = answer_beside(question, tested, near(target, special, question.seed), Probe.BESIDE)
+def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: Mapping[int, str]) -> Answer:
+    """What is faulty where the arguments that hide something are others; these may be what they must be."""
+    found = answer_beside(question, tested, near(target, hiding, question.seed), Probe.BESIDE)
     faulty = [part for part in _faulty(found.parts) if part.judgement]
     if not faulty:
         return Answer(())
-    moved = " and ".join(f"{target.names[k]} is all {np.ravel(target.arrays[k])[0]:g}" for k in special)
-    note = (
-        f"this was found beside the given point: there {moved}, where a missing term or factor may not show"
-    )
+    told = " and ".join(hiding.values())
+    note = f"this was found beside the given point: there {told}, where a missing term or factor may not show"
     return Answer(tuple(faulty), notes=(note, HERE_ALONE))
 
 

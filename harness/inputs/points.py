@@ -90,10 +90,20 @@ def away(target: Target, seed: int) -> Iterator[Arrays]:
 
 
 def near(target: Target, which: Collection[int], seed: int) -> Arrays:
-    """A point at which only some arrays, of equal numbers, are others. A square one stays symmetric."""
+    """A point at which only some arrays are others. A square one stays symmetric; a mask has some zeros."""
     rng = np.random.default_rng([seed, 1])
-    drawn = {k: _drawn(target.arrays[k], rng) for k in which}
+    drawn = {
+        k: _drawn(a, rng) if k in target.active else _masked(a, rng)
+        for k, a in enumerate(target.arrays)
+        if k in which
+    }
     return _with(target, {k: _symmetric(a) if _is_square(a) else a for k, a in drawn.items()})
+
+
+def _masked(array: Array, rng: np.random.Generator) -> Array:
+    """An array of ones with zeros in about half of its places: in one at least, and not in all."""
+    kept = rng.permutation(np.arange(array.size) % 2 == 0).reshape(array.shape)
+    return np.asarray(array * kept, array.dtype)
 
 
 def _is_square(array: Array) -> bool:

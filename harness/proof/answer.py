@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from harness.proof.hiding import hiding
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.probed import ignoring, probed
@@ -27,7 +28,6 @@ from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program.program import Origin, Program, Var
 from oracles.exact.program.recording import shown
-from oracles.exact.program.trees import is_floating
 
 GIVEN = "given"  # the point that was asked for
 BEYOND = (
@@ -194,7 +194,7 @@ def answered(
         seen.first_call_time_s,
         _hidden(question, posed),
         tuple(name for (name, _), e in zip(posed.expected, posed.true.enclosures, strict=True) if e.is_zero),
-        _special(question, tested, posed),
+        hiding(question, tested, posed, examined) if all(p.verdict in RIGHT for p in own) else {},
         load,
         sight,
     )
@@ -264,14 +264,6 @@ def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
     wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
     always = vanishing(true.gradient, true.inputs, wanted)
     return tuple(posed.expected[k][0] for k in zero if not always[k].all())
-
-
-def _special(question: Question, tested: UnderTest, posed: Posed) -> tuple[int, ...]:
-    """Which arguments are all 0, or all 1, of a derivative by hand, which may lack what they hide."""
-    if isinstance(tested, Tested) and tested.own and not posed.forward.freedom.keeps:
-        return ()
-    given = ((k, posed.inputs[k]) for k in question.active)
-    return tuple(k for k, a in given if is_floating(a) and a.size and ((a == 0).all() or (a == 1).all()))
 
 
 def _is_used(program: Program, v: Var) -> bool:

@@ -178,7 +178,8 @@ def _add_up(parts: Sequence[Found], whole: Found) -> bool:
 def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
     """After it ran elsewhere: the bits of the first run, if it leaves something and has its value.
 
-    (Another value: it remembers on purpose, or draws numbers from what it holds.)
+    (Another value: it remembers on purpose, or draws numbers from what it holds.) The first result is still
+    what it was: it may lie where the gradient keeps its next one.
     """
     own = tested.subject()
     with current().carried() as something:
@@ -187,12 +188,15 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
         elsewhere, loaded = _elsewhere(question, posed), tuple(map(own.load, posed.directions))
         for run in (own.value, partial(own.gradient, loaded)):
             caught(partial(run, *map(own.load, elsewhere)))
+        kept = _fetched(own, lambda: seen.raw)
         inputs = tuple(map(own.load, posed.inputs))
         value = caught(lambda: own.fetch_value(own.value(*inputs)))
         loaded = tuple(map(own.load, posed.directions))
         found = _fetched(own, lambda: own.gradient(loaded, *inputs))
     if not isinstance(value, Raised) and same(value, seen.value) and not _is(seen.gradient.arrays, found):
         yield Differing(Probe.REUSED, found, question, tested)
+    if Probe.KEPT in question.probes and not _is(seen.gradient.arrays, kept):
+        yield Differing(Probe.KEPT, kept, question, tested)
 
 
 def _elsewhere(question: Question, posed: Posed) -> list[Array]:

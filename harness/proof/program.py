@@ -49,6 +49,7 @@ class Examined:
         results: B of the function's results in the derivative's run, where it came out with the derivative's.
         zeros: Tells how far from 0 rounding carries what is 0; None where that is bounded.
         note: What is worth saying of all this.
+        after_forward: As in `Programs`.
     """
 
     machine: RoundingModel
@@ -60,6 +61,7 @@ class Examined:
     results: Sequence[Pairs] | None = None
     zeros: Zeros | None = None
     note: str = ""
+    after_forward: Callable[[], Recording] | None = None
 
     def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
         """The same of what ran unwatched: where its numbers are others, what it calls is compared.
@@ -115,7 +117,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
         with suppress(ExactError):
             whole = examine_program(question, truth, programs.after_forward(), machine)
             found = whole if whole.formula.is_right else found
-    return replace(found, value=programs.value)
+    return replace(found, value=programs.value, after_forward=programs.after_forward)
 
 
 def examine_program(

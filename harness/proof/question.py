@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Protocol, Self
 
@@ -264,7 +264,7 @@ class Answer:
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         hidden: The parts that are 0 here, so that a wrong factor does not show, and not for any numbers.
         zero: The parts that are 0 here.
-        special: Which arguments are all 0 here, or all 1: a term or a factor that is missing may not show.
+        hiding: The arguments that may hide a mistake at this point alone, each with what it is, in words.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -275,6 +275,6 @@ class Answer:
     first_call_time_s: float | None = None
     hidden: tuple[str, ...] = ()
     zero: tuple[str, ...] = ()
-    special: tuple[int, ...] = ()
+    hiding: Mapping[int, str] = field(default_factory=dict)
     load: Callable[[], Loaded] | None = None
     sight: Any = None

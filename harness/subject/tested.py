@@ -16,7 +16,7 @@ from harness.subject.target import Argument, Target
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, flatten, is_complex
+from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, dtype_of, flatten, is_complex
 from oracles.exact.program.words import kind_of
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
@@ -367,7 +367,9 @@ class HandWritten(Derived):
         return self._gradients(self.backward(cotangent, *args, **kwargs), len(args))
 
     def _gradients(self, found: Any, count: int) -> tuple[Any, ...]:
-        own, parts = self.result.framework, list(found) if isinstance(found, tuple | list) else [found]
+        own, many = self.result.framework, isinstance(found, tuple | list)
+        many = many or (len(self.arguments) > 1 and _rows(found) in {count, len(self.arguments)})
+        parts = list(found) if many else [found]
         if len(self.arguments) == 1 and _is_one(self.arguments[0].tree, found):
             parts = [found]  # the one gradient, which is a tree itself
         elif len(parts) == count != len(self.arguments):
@@ -376,6 +378,8 @@ class HandWritten(Derived):
             return tuple(parts)
         gradients: list[Any] = []
         for part, argument in zip(parts, self.arguments, strict=True):
+            if len(argument.tree.names) > 1 and _rows(part) == len(argument.tree.names):
+                part = list(part)  # of a list of numbers it is an array, as code computes with those
             try:
                 leaves = flatten(own, argument.tree.ordered(part))[0]
             except ValueError:  # other keys: of as many entries none is a gradient
@@ -384,12 +388,17 @@ class HandWritten(Derived):
             whole = len(leaves) == len(argument.tree.names)
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
-        return tuple(gradients)
+        return tuple(float(g) if type(g) is int else g for g in gradients)  # it has no dtype
 
     @property
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
+
+
+def _rows(part: Any) -> int:
+    """How long the first axis of an array is; 0 of anything else."""
+    return len(part) if dtype_of(part) and part.ndim else 0
 
 
 def _is_one(tree: Tree, found: Any) -> bool:

@@ -64,6 +64,11 @@ class State:
             own.rewind()
         return bool(moved)
 
+    @property
+    def arrays(self) -> list[Any]:
+        """NumPy's arrays that the code reaches."""
+        return [keeper.array for keeper in self._arrays]
+
     def written(self) -> list[Any]:
         """The arrays that evaluations were seen to write into."""
         return [keeper.array for keeper in self._arrays if keeper.is_written()]

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import numpy as np
+
 from oracles.exact.program.program import Line
 
 
@@ -34,12 +36,19 @@ class Undecided(ExactError):
     """A comparison, a kink or a radius that no precision within the limit decides."""
 
 
+MANY = 16  # elements: of more nobody reads which they are
+
+
 class Turned(Undecided):
     """A branch is certainly another one than was recorded: no more bits change that."""
 
     @classmethod
     def from_(cls, expected: object, here: object) -> Turned:
-        """Which was recorded, and what it is here."""
+        """Which was recorded, and what it is here; of many elements how many are others."""
+        one, other = np.asarray(expected), np.asarray(here)
+        if one.shape == other.shape and one.size > MANY:
+            count = int(np.count_nonzero(one != other))
+            return cls(f"the program was recorded where {count} of {one.size} branches took another side")
         return cls(f"the program was recorded where a branch took {expected}; here it is {here}")
 
 

@@ -34,7 +34,7 @@ def test_a_gradient_by_hand_may_be_rounded_at_a_kink():
         jacobian[j, i] += 0.25 * x[j]
         jacobian[j, j] += 0.25 * x[i]
     rounded = jacobian * (1 + 2.0**-52 * rng.choice([-1, 1], size=jacobian.shape))
-    assert check_gradient(f, [x], vjp=lambda g, x: np.einsum("j,jkl->kl", g, rounded)).passed
+    assert check_gradient(f, [x], vjp=lambda g, x: np.einsum("j,jkl->kl", g, rounded), probes=False).passed
 
 
 def test_shares_that_do_not_belong_together_are_found_as_ever():

@@ -1,0 +1,120 @@
+"""What hides a mistake at the given point alone: 0 and 1, and numbers that come from elsewhere."""
+
+import numpy as np
+import pytest
+import torch
+
+from gradproof import check_gradient, check_layer
+
+rng = np.random.default_rng(1)
+X, Y = rng.normal(size=(6, 3)), rng.normal(size=6)
+W = rng.normal(size=3)
+
+
+def loss(v):
+    return np.sum(np.tanh(X @ v - Y) ** 2)
+
+
+def slope(v):
+    return 2 * np.tanh(X @ v - Y) * (1 - np.tanh(X @ v - Y) ** 2)
+
+
+COPY, KEPT = W.copy(), X.T @ slope(W)
+ELSEWHERE = {
+    "all of it": lambda v: X.T @ slope(W),
+    "one factor": lambda v: X.T @ (2 * np.tanh(X @ v - Y) * (1 - np.tanh(X @ W - Y) ** 2)),
+    "what was computed before": lambda v: KEPT,
+    "a default": lambda v, w=COPY: X.T @ slope(w),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_gradient_that_reads_the_numbers_elsewhere_is_wrong(name):
+    found = check_gradient(loss, (W,), grad=ELSEWHERE[name])
+    assert found.verdict == "wrong"
+    assert "the gradient has the numbers of v from elsewhere" in str(found)
+    assert check_gradient(loss, (W,), grad=ELSEWHERE[name], probes=False).passed
+
+
+def test_a_global_of_the_same_numbers_accuses_nobody():
+    assert check_gradient(loss, (W,), grad=lambda v: X.T @ slope(v)).passed
+    assert check_gradient(lambda x: np.sum(x * (x - X)), (X,), grad=lambda x: 2 * x - X).passed
+
+
+def test_a_number_from_elsewhere_is_found():
+    rate = 0.3
+    assert not check_gradient(lambda r: np.exp(2 * r), (0.3,), grad=lambda r: 2 * np.exp(2 * rate)).passed
+    assert check_gradient(lambda r: 0.3 * r * r, (0.3,), grad=lambda r: 0.6 * r).passed
+
+
+def test_a_layer_that_reads_a_global_is_found():
+    class Tanh:
+        def forward(self, x):
+            self.x = x
+            return np.tanh(x)
+
+        def backward(self, d):
+            return d * (1 - np.tanh(self.x) ** 2)
+
+    class OfX(Tanh):
+        def backward(self, d):
+            return d * (1 - np.tanh(X) ** 2)
+
+    assert check_layer(Tanh(), X).passed
+    assert check_layer(OfX(), X).verdict == "wrong"
+
+
+def test_a_backward_of_torch_that_reads_a_global_is_found():
+    given = torch.tensor(W)
+
+    class Exp(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.exp()
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * given.exp()
+
+    assert check_gradient(lambda x: Exp.apply(x), (given,)).verdict == "wrong"
+
+
+def weighted(w, x, weights):
+    return np.sum(weights * (x @ w - Y) ** 2)
+
+
+ONES = {
+    "weights": np.ones(6),
+    "a mask": np.ones(6, bool),
+    "a mask of integers": np.ones(6, int),
+    "float32": np.ones(6, np.float32),
+}
+
+
+@pytest.mark.parametrize("name", ONES)
+def test_weights_that_the_gradient_forgets_show_beside_ones(name):
+    def forgets(w, x, weights):
+        return x.T @ (2 * (x @ w - Y))
+
+    def right(w, x, weights):
+        return x.T @ (2 * weights * (x @ w - Y))
+
+    found = check_gradient(weighted, (W, X, ONES[name]), grad=forgets, argnums=0)
+    assert found.verdict == "wrong"
+    assert "weights is all 1" in str(found)
+    assert check_gradient(weighted, (W, X, ONES[name]), grad=right, argnums=0).passed
+
+
+def test_integers_that_are_no_mask_stay():
+    seen = []
+
+    def power(w, n):
+        seen.append(n.copy())
+        return np.sum(w[:, None] ** n)
+
+    n = np.ones(4, int)
+    assert check_gradient(
+        power, (W, n), grad=lambda w, n: (n * w[:, None] ** (n - 1)).sum(1), argnums=0
+    ).passed
+    assert all((one == 1).all() for one in seen)
