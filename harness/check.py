@@ -73,8 +73,8 @@ def check_gradient(
             same random state, so that torch's dropout has one mask.
         args: Its arguments, of any shape, in float64, float32, float16 or bfloat16, or trees of them (lists,
             tuples, dictionaries, JAX's pytrees). Integers are constants, and so are Python's numbers, unless
-            there is nothing else to differentiate or argnums names them. What is on a device (CUDA, say) runs
-            there, and the truth is computed on the host.
+            there is nothing else to differentiate or argnums names them; NumPy code gets numbers as numbers.
+            What is on a device (CUDA, say) runs there, and the truth is computed on the host.
         kwargs: Keyword arguments; not differentiated.
         vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, each
             in its structure. Without it that of the framework: JAX's or torch's own, custom rules as they
@@ -110,9 +110,9 @@ def check_gradient(
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
             False, or a list of names: cotangents of "ones" and with "zeros", "expanded", "strided",
             "transposed", "padded", "scaled-up" and "scaled-down" ones, "one-output" and "one-argument" alone,
-            "twice" on one graph, "two-graphs" at once, "reused" after the forward ran elsewhere, the first
-            result "kept" while others are computed, and a point "beside" one where a derivative is 0 in
-            every element.
+            "twice" on one graph, "two-graphs" at once, "reused" after it ran elsewhere, the first result
+            "kept" while others are computed, and a point "beside" one that hides mistakes: a derivative is 0
+            in every element, an argument is all 0 or 1, or a rule by hand has its numbers from elsewhere.
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
             written number nor the rounding of data explains. "exact": any.

@@ -63,7 +63,8 @@ class Probe(StrEnum):
     KEPT = "kept", "the first result, after later calls"
     BESIDE = (
         "beside",
-        "at a point beside the given one, where a derivative is 0 in every element, or an argument 0 or 1",
+        "at a point beside the given one, where a derivative is 0 in every element, an argument 0 or 1, or "
+        "its numbers come from elsewhere",
     )
 
     @classmethod
