@@ -378,8 +378,8 @@ class HandWritten(Derived):
             return tuple(parts)
         gradients: list[Any] = []
         for part, argument in zip(parts, self.arguments, strict=True):
-            if len(argument.tree.names) > 1 and _rows(part) == len(argument.tree.names):
-                part = list(part)  # of a list of numbers it is an array, as code computes with those
+            if own != "jax":  # of a list of numbers it is an array, as code computes with those
+                part = _in_rows(argument.tree.spec, part)
             try:
                 leaves = flatten(own, argument.tree.ordered(part))[0]
             except ValueError:  # other keys: of as many entries none is a gradient
@@ -394,6 +394,15 @@ class HandWritten(Derived):
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
+
+
+def _in_rows(spec: Any, part: Any) -> Any:
+    """A part in the structure of an argument: where that has a list, and the part an array, its rows."""
+    if spec is None or spec[0] is dict or not (_rows(part) or isinstance(part, list | tuple)):
+        return part
+    parts = spec[-1]
+    is_alike = len(part) == len(parts) and not hasattr(part, "_fields")
+    return list(map(_in_rows, parts, part)) if is_alike else part
 
 
 def _rows(part: Any) -> int:

@@ -29,6 +29,11 @@ FORMS = {
     "a list of a list": (square, ([1.5, 2.5],), lambda p: list(slopes(p))),
     "an array of arguments": (product, (1.5, 2.5), lambda a, b: np.array([2 * a * b, a**2])),
     "rows of a list": (lambda p: (p[0] * p[1]).sum(), ([X, 2 * X],), lambda p: np.array([p[1], p[0]])),
+    "rows of rows": (
+        lambda p: p[0][0] * p[0][1] + 3 * p[1][0] + p[1][1] ** 2,
+        ([[1.5, 2.5], [3.5, 4.5]],),
+        lambda p: np.array([[p[0][1], p[0][0]], [3.0, 2 * p[1][1]]]),
+    ),
     "rows of arguments": (lambda a, b: (a * b).sum(), (X, 2 * X), lambda a, b: np.stack([b, a])),
 }
 

@@ -134,6 +134,7 @@ def test_type_makes_types_as_ever():
         made = type("Made", (), {"factor": 2.0})
         assert isinstance(made, type)
         assert issubclass(type(made), type)
+        assert type[int].__args__ == (int,)
 
         class Meta(type):
             pass

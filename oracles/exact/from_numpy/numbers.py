@@ -87,7 +87,7 @@ def _as_float(x: Any) -> Any:
 def substitute(tape: Tape, original: type) -> Number:
     """What stands for a type of numbers; NumPy takes it for the dtype."""
     if original is type:
-        return Kind("type", (type,), {"original": type})
+        return Kind("type", (type,), {"original": type, "__class_getitem__": classmethod(types.GenericAlias)})
     named = {"original": original, "tape": tape, "dtype": np.dtype(original)}
     return Number(original.__name__, (original,), named)
 

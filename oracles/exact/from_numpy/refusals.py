@@ -13,6 +13,7 @@ INSTEAD = {
     "are known; write it with such, scale x or the product instead of S, or compute with S.toarray()",
     "scipy.interpolate": "write it with np.interp or other functions of NumPy, or say what it computes with "
     "gradproof.register_rule",
+    "pandas": "compute with its numbers: df.to_numpy(), made outside of the function or in it",
     "": "write it with functions of NumPy and scipy.special, or say what it computes with "
     "gradproof.register_rule; if the value does not need it, pass a function of the value alone",
 }
