@@ -72,8 +72,7 @@ def resolve(
         Undecided: A comparison is not certain close by either, or a branch is another one there.
     """
 
-    def around(seed: int) -> list[_Ray]:
-        found = []
+    def around(seed: int) -> Iterator[_Ray]:
         for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
             side = OneSide()
             try:
@@ -84,14 +83,19 @@ def resolve(
                 others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
                 with precision(2 * DISTANCE_BITS + bits):  # one that is no hull, if they agree
                     slopes = list(map(arb.union, slopes, _flat(others)))
-            found.append(_Ray(slopes, side.operands))
-        return found
+            yield _Ray(slopes, side.operands)
 
     whole = _flat(hulls)
     open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
     if not open_:
         return list(hulls)
-    rays = around(0)
+    rest = around(0)
+    rays = [next(rest)]
+    with precision(2 * bits):
+        # Balls around 0: a slope that is not known on one ray is none, and others may only leave a branch.
+        if not (program.guards or any(_distinct([rays[0].slopes[k]], whole[k], bits) for k in open_)):
+            return list(hulls)
+    rays += rest
     with precision(2 * bits):
         known = {k: _distinct([ray.slopes[k] for ray in rays], whole[k], bits) for k in open_}
         if not any(_gains(whole[k], known[k]) for k in open_):
@@ -107,7 +111,7 @@ def resolve(
         wide = sorted(part.elements)
         if not part.single and any(len(known[k]) != 1 for k in wide):
             continue  # it jumps
-        again = again if again or part.single else around(1)
+        again = again if again or part.single else [*around(1)]
         with precision(2 * bits):
             if not all(known[k][0].contains(ray.slopes[k]) for ray in again for k in wide if not part.single):
                 continue
