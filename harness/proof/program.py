@@ -22,6 +22,7 @@ from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.plans import are_one
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.program.balls import all_finite
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
@@ -115,8 +116,10 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
         found = examine_program(question, truth, written, machine)
     if programs.after_forward and not found.formula.is_right:
         with suppress(ExactError):
-            whole = examine_program(question, truth, programs.after_forward(), machine)
-            found = whole if whole.formula.is_right else found
+            again = programs.after_forward()
+            if not are_one(again.program, programs.gradient.program):
+                whole = examine_program(question, truth, again, machine)
+                found = whole if whole.formula.is_right else found
     return replace(found, value=programs.value, after_forward=programs.after_forward)
 
 

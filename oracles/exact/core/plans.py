@@ -6,7 +6,7 @@ what goes where, and the calls that equations belong to. The numbers of the inpu
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from itertools import count
 from typing import Any, TypeVar
@@ -70,6 +70,25 @@ def structure(program: Program) -> Hashable:
             tuple((number[v], _plain(expected)) for v, expected in program.guards),
         )
     return own["structure"]  # type: ignore[no-any-return]
+
+
+def are_one(one: Program, other: Program) -> bool:
+    """Whether two programs are the same equations, in whichever order, and whichever calls they belong to."""
+    numbers: dict[Hashable, int] = {}
+
+    def read(program: Program) -> tuple[Any, ...]:
+        number = {
+            v: numbers.setdefault((k, v.shape, v.dtype), len(numbers)) for k, v in enumerate(program.inputs)
+        }
+        for e in program.equations:
+            params = tuple([(name, _plain(value)) for name, value in e.params.items()])
+            operands = tuple([number[v] for v in e.operands])
+            key = e.primitive.name, operands, params, e.output.shape, e.output.dtype
+            number[e.output] = numbers.setdefault(key, len(numbers))
+        guards = Counter((number[v], _plain(expected)) for v, expected in program.guards)
+        return Counter(number.values()), [number[v] for v in program.outputs], guards
+
+    return read(one) == read(other)
 
 
 def _plain(value: Any) -> Hashable:

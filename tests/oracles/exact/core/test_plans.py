@@ -14,7 +14,7 @@ from oracles.exact.core import library, plans
 from oracles.exact.core.layout import How, Layout
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plan import Plan
-from oracles.exact.core.plans import structure
+from oracles.exact.core.plans import are_one, structure
 from oracles.exact.core.rules import RULES, rule
 from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.limits import Limits
@@ -588,3 +588,59 @@ def test_integers_become_floats_without_rounding_where_they_have_the_digits(larg
     assert (found.r > 0).all() == (found.r > 0).any() == rounds
     (by_arb,) = bound(program, [np.array([largest, 3.0])], RoundingModel("numpy"), keep=True).balls
     assert np.allclose(found.r, [float(ball.rad()) for ball in by_arb], rtol=1e-6)
+
+
+def two(write) -> Program:
+    """What `write(builder, x, y)` gives, of two inputs of one shape."""
+    builder = Builder()
+    return builder.program(write(builder, builder.input((3,), "float64"), builder.input((3,), "float64")))
+
+
+def test_programs_are_one_in_any_order():
+    def first(builder, x, y):
+        return [scalar("exp", x) * 0.1 + scalar("tanh", y)]
+
+    def second(builder, x, y):
+        t, c = scalar("tanh", y), builder.constant(0.1, "float64")
+        return [builder.elementwise("mul", scalar("exp", x), builder.broadcast(c, (3,))) + t]
+
+    assert are_one(two(first), two(first))
+    assert are_one(two(first), two(second))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda b, x, y: [scalar("exp", x) * 0.1000001 + scalar("tanh", y)],
+        lambda b, x, y: [scalar("exp", y) * 0.1 + scalar("tanh", x)],
+        lambda b, x, y: [scalar("tanh", y) + scalar("exp", x) * 0.1],
+        lambda b, x, y: [scalar("expm1", x) * 0.1 + scalar("tanh", y)],
+        lambda b, x, y: [scalar("exp", x) * 0.1 + scalar("tanh", y), x],
+        lambda b, x, y: [scalar("exp", x) * 0.1 + scalar("tanh", scalar("exp", x))],
+    ],
+)
+def test_others_are_not(write):
+    assert not are_one(two(lambda b, x, y: [scalar("exp", x) * 0.1 + scalar("tanh", y)]), two(write))
+
+
+def test_what_is_computed_twice_is_not_what_is_computed_once():
+    """Balls of two are two numbers, though they are one."""
+
+    def once(builder, x, y):
+        e = scalar("exp", x)
+        return [e - e]
+
+    assert not are_one(two(once), two(lambda b, x, y: [scalar("exp", x) - scalar("exp", x)]))
+
+
+def test_one_with_another_branch_is_another():
+    def guarded(expected):
+        def write(builder, x, y):
+            builder.guards.append((comparisons.compare("lt", x, y), np.array(expected)))
+            return [x * y]
+
+        return two(write)
+
+    assert are_one(guarded([True] * 3), guarded([True] * 3))
+    assert not are_one(guarded([True] * 3), guarded([False] * 3))
+    assert not are_one(guarded([True] * 3), two(lambda b, x, y: [x * y]))
