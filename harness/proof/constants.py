@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,11 +24,12 @@ from harness.proof.truth import Posed, Truth
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate, evaluate_quickly
-from oracles.exact.enclose.literals import has_rounded, with_moved_constants
+from oracles.exact.enclose.given import given
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.program import Program
+from oracles.exact.program.program import Array, Program
 from oracles.exact_oracle import BITS
 
+Asked: TypeAlias = tuple[Program, Sequence[Array]]
 MOVES = range(1, 5)  # seeds: each constant goes up or down in each
 FEW = 4  # times what some moves give
 
@@ -51,11 +53,11 @@ def explained(
     true, said, work = posed.true, list[str](), Work(question.limits.seconds)
     if question.resolution is not Resolution.FORMAT:
         return parts, said
-    for why, programs in _with_others(true):
+    for why, others in _with_others(true):
         if all(part.verdict is not Verdict.IMPRECISE for part in parts):
             break
         found = []
-        for k, change in enumerate(changes(true, programs, work)):
+        for k, change in enumerate(changes(true, others, work)):
             a, budget = true.attainable[k], question.allowed(true.narrowest[k] or true.dtypes[k])
             found.append(a + np.where(FEW * change >= a * 2.0**budget, change, 0.0))
         again = judge(replace(posed, true=replace(true, attainable=tuple(found))))
@@ -69,33 +71,38 @@ def explained(
     return parts, said
 
 
-def _with_others(truth: Truth) -> Iterator[tuple[str, Iterator[Program]]]:
-    """What may explain a loss, in words, and the truth's program with other numbers for it."""
+def _with_others(truth: Truth) -> Iterator[tuple[str, Iterator[Asked]]]:
+    """What may explain a loss, in words, and the truth's program and inputs with other numbers for it."""
     program = truth.gradient
-    if has_rounded(program):
-        yield "the rounding of constants in the code", (with_moved_constants(program, s) for s in MOVES)
+    if movers := given(program).movers():
+        moved = ([move(seed) for move in movers] for seed in MOVES)
+        why = "the rounding of constants in the code"
+        yield why, ((given(program).program, [*truth.inputs, *own]) for own in moved)
     if numbers := absorbed(program, truth.inputs, BITS):
-        yield f"{', '.join(named(numbers))} in the code, {ABSORBED},", iter([without(program, numbers)])
+        yield (
+            f"{', '.join(named(numbers))} in the code, {ABSORBED},",
+            iter([(without(program, numbers), truth.inputs)]),
+        )
 
 
-def changes(truth: Truth, programs: Iterable[Program], work: Work) -> Sequence[Numbers]:
-    """How far the truth goes at the most with the numbers of these programs."""
+def changes(truth: Truth, others: Iterable[Asked], work: Work) -> Sequence[Numbers]:
+    """How far the truth goes at the most with these programs and inputs."""
     most = [np.zeros(t.shape) for t in truth.enclosures]
-    for program in programs:
+    for program, inputs in others:
         with suppress(ExactError), np.errstate(all="ignore"):
-            there = _evaluated(program, truth, work)
+            there = _evaluated(program, inputs, truth, work)
             for far, (change, is_told) in zip(most, _changes(there, truth), strict=True):
                 np.maximum(far, change, out=far, where=is_told)
     return most
 
 
-def _evaluated(program: Program, truth: Truth, work: Work) -> list[Enclosure]:
+def _evaluated(program: Program, inputs: Sequence[Array], truth: Truth, work: Work) -> list[Enclosure]:
     """With more bits where a hundred do not tell the change."""
-    found = enclosed(evaluate_quickly(program, truth.inputs, BITS))
+    found = enclosed(evaluate_quickly(program, inputs, BITS))
     if all(is_told.all() for _, is_told in _changes(found, truth)):
         return found
     bits = BITS + max(here.bits for here in truth.enclosures)
-    return [Enclosure(one, bits) for one in evaluate(program, truth.inputs, bits, work)]
+    return [Enclosure(one, bits) for one in evaluate(program, inputs, bits, work)]
 
 
 def _changes(there: Sequence[Enclosure], truth: Truth) -> Iterator[tuple[Numbers, Mask]]:

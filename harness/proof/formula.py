@@ -210,24 +210,28 @@ def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) 
     return Formula(off_kinks, said)
 
 
-def _with_literals(truth: Truth, program: Program) -> list[Enclosure]:
+def _with_literals(
+    truth: Truth, program: Program, inputs: Sequence[Array], asked: Sequence[Mask]
+) -> list[Enclosure]:
     """T by its program with longer literals as balls.
 
     It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
-    hulls = _at_kinks(truth, program, truth.inputs, LITERAL_BITS)
+    hulls = _at_kinks(truth, program, inputs, asked, LITERAL_BITS)
     if all(known_to_meet(h, t).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
     balls = [h.balls for h in hulls]
-    return enclosed(limits_along_rays(program, truth.inputs, truth.wrt, balls, LITERAL_BITS) or balls)
+    return enclosed(limits_along_rays(program, inputs, truth.wrt, balls, LITERAL_BITS) or balls)
 
 
-def _at_kinks(truth: Truth, program: Program, inputs: Sequence[Array], bits: int = BITS) -> list[Enclosure]:
-    """The derivative by its program with other numbers; at kinks as narrow as T is there."""
+def _at_kinks(
+    truth: Truth, program: Program, inputs: Sequence[Array], asked: Sequence[Mask], bits: int = BITS
+) -> list[Enclosure]:
+    """The derivative by its program with other numbers; at kinks as narrow as T, where it is asked."""
     with KINKS.collected() as kinks:
         hulls = enclosed(evaluate_quickly(program, inputs, BITS))
-    if kinks and any(h.wide.any() for h in hulls):
+    if kinks and any((h.wide & a).any() for h, a in zip(hulls, asked, strict=True)):
         hulls = enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
     return hulls
 

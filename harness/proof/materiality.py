@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb
@@ -33,10 +34,10 @@ from harness.proof.nearness import (
     resolving,
     within,
 )
-from harness.proof.sides import Side, has_any, movable, rounded_data
+from harness.proof.sides import Side, has_any
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
-from oracles.exact.enclose.computed import sizes_in, with_computed_moved, without_noise
+from oracles.exact.enclose.computed import computed_moved, sizes_in, without_noise
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.literals import (
@@ -44,7 +45,6 @@ from oracles.exact.enclose.literals import (
     decided,
     literals,
     moved_literals,
-    replaced,
     rounded,
     spelled,
     written,
@@ -60,6 +60,10 @@ MOST_NAMED = 4
 FEW = 3  # after these moves, no more are made for a difference that is
 FAR = 2.0**10  # so many times what they change
 MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
+
+
+# The outputs of a program with these inputs, as balls that hold the truth; where asked, as narrow as that.
+Again: TypeAlias = Callable[[Program, Sequence[Array], Sequence[Mask]], list[Enclosure]]
 
 
 class Resolution(StrEnum):
@@ -80,8 +84,8 @@ class Comparison:
         own: The program under test.
         spec: The specification's.
         dtypes: Of the outputs.
-        again: Gives those of the specification with other literals, as balls that hold the truth.
-        moved: Gives those of the specification with other data: its program and inputs, moved.
+        again: Gives those of the specification with balls for literals.
+        moved: Gives those of the specification with other numbers.
         said: What differs from what, in words.
     """
 
@@ -90,8 +94,8 @@ class Comparison:
         own: Side,
         spec: Side,
         dtypes: Sequence[str],
-        again: Callable[[Program], list[Enclosure]],
-        moved: Callable[[Program, Sequence[Array]], list[Enclosure]],
+        again: Again,
+        moved: Again,
         said: str = "the formula differs from the derivative",
     ) -> None:
         self.notes: list[str] = []
@@ -109,6 +113,11 @@ class Comparison:
         """What may meet what, and where."""
         everywhere = [np.ones(t.shape, bool) for t in self._true]
         return [(self._own.outputs, self._true, everywhere)]
+
+    @property
+    def _differ(self) -> list[Mask]:
+        """Where they do not agree: nothing else is asked of other numbers."""
+        return [~a for a in self.agrees]
 
     @property
     def is_whole(self) -> bool:
@@ -149,7 +158,7 @@ class Comparison:
         programs = [without(s.program, numbers) for s, numbers in zip((own, spec), both, strict=True)]
         with suppress(Undecided):
             es = enclosed(evaluate_quickly(programs[0], own.inputs, BITS))
-            ts = self._at_moved(programs[1], spec.inputs)
+            ts = self._at_moved(programs[1], spec.inputs, self._differ)
             told = zip(es, ts, self._true, strict=True)
             found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
             self._accept(
@@ -192,10 +201,10 @@ class Comparison:
             return None
         open_ = None
         try:
-            own, spec = self._both(replaced, change)
+            own, spec = self._both(lambda side: (side.given.program, side.with_literals(change)))
         except Undecided as reason:
             try:
-                own, spec = self._both(decided, change)
+                own, spec = self._both(lambda side: (decided(side.program, change), side.inputs))
             except Undecided:  # no comparison is open: of wide balls there is no value
                 return None
             open_ = reason
@@ -219,25 +228,25 @@ class Comparison:
 
         After many steps few bits are left of many, and other numbers are told by as many as there are.
         """
-        program = replaced(side.program, change)
-        quick = enclosed(evaluate_quickly(program, side.inputs, BITS))
+        program, inputs = side.given.program, side.with_literals(change)
+        quick = enclosed(evaluate_quickly(program, inputs, BITS))
         if all(are_told(e) for e in quick):
             own = side is self._own
-            return [e.balls for e in (quick if own else self._at_moved(program, side.inputs))]
-        return evaluate(program, side.inputs, MORE * BITS)
+            return [e.balls for e in (quick if own else self._at_moved(program, inputs, self._differ))]
+        return evaluate(program, inputs, MORE * BITS)
 
     def _both(
-        self, how: Callable[[Program, Change], Program], change: Change
+        self, with_others: Callable[[Side], tuple[Program, Sequence[Array]]]
     ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
         """The outputs of the two with other numbers; with more bits where they have no value with few.
 
         As they stand, too, they may have one with more alone: exp(x^2) erfc(x) at 1e40.
         """
-        program = how(self._own.program, change)
-        own = evaluate_quickly(program, self._own.inputs, BITS)
+        program, inputs = with_others(self._own)
+        own = evaluate_quickly(program, inputs, BITS)
         if not all(np.isfinite(e.radius).all() for e in enclosed(own)):
-            own = list(evaluate(program, self._own.inputs, MORE * BITS))
-        return enclosed(own), self._again(how(self._spec.program, change))
+            own = list(evaluate(program, inputs, MORE * BITS))
+        return enclosed(own), self._again(*with_others(self._spec), self._differ)
 
     def _rounded_data(self) -> None:
         """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.
@@ -245,13 +254,11 @@ class Comparison:
         A difference between the two that such moves change by half of it is no other formula's. As balls,
         each number would count for itself, and a whole matrix of them hides real errors.
         """
-        names = list(dict.fromkeys([*rounded_data(self._own), *rounded_data(self._spec)]))
+        names = list(dict.fromkeys([*self._own.rounded_data, *self._spec.rounded_data]))
         if names:
-            given = {id(side): movable(side) for side in (self._own, self._spec)}
 
             def moves(side: Side, seed: int) -> list[Array]:
-                program, inputs = given[id(side)]
-                return self._moved(side, program, [move(seed) for move in inputs])
+                return self._moved(side, side.with_moved_data(seed))
 
             self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
 
@@ -267,20 +274,21 @@ class Comparison:
         known = {id(self._own): spec, id(self._spec): own}
 
         def moves(side: Side, seed: int) -> list[Array]:
-            return self._moved(side, with_computed_moved(side.program, seed, known[id(side)]), side.inputs)
+            others = partial(computed_moved, seed=seed, known=known[id(side)])
+            return self._moved(side, side.with_arrays(others))
 
         def quiet() -> list[Array]:
-            return self._moved(self._own, without_noise(self._own.program, spec), self._own.inputs)
+            return self._moved(self._own, self._own.with_arrays(partial(without_noise, known=spec)))
 
         self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet)
 
-    def _moved(self, side: Side, program: Program, inputs: Sequence[Array]) -> list[Array]:
+    def _moved(self, side: Side, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
-        if not rounded_data(side):
+        if not side.rounded_data:
             return [e.balls for e in side.outputs]
         if side is self._own:
-            return [e.balls for e in enclosed(evaluate_quickly(program, inputs, BITS))]
-        return [e.balls for e in self._at_moved(program, inputs)]
+            return [e.balls for e in enclosed(evaluate_quickly(side.given.program, inputs, BITS))]
+        return [e.balls for e in self._at_moved(side.given.program, inputs, self._differ)]
 
     def _by_moves(
         self,

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from harness.subject.derivative import Array
 from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.literals import (
-    Change,
-    changes,
-    has_rounded,
-    is_rounded,
-    mover,
-    with_data_given,
-)
+from oracles.exact.enclose.given import Given, given
+from oracles.exact.enclose.literals import Change, changes, is_rounded, mover
 from oracles.exact.program.program import Program
 
 
-class Side(NamedTuple):
+@dataclass(frozen=True)
+class Side:
     """One of two programs that are compared, in exact arithmetic.
 
     Attributes:
@@ -40,24 +36,41 @@ class Side(NamedTuple):
         program = self.ran or self.program
         return program, self.inputs[: len(program.inputs)]
 
+    @property
+    def given(self) -> Given:
+        """The program with its numbers as further inputs."""
+        return given(self.program)
+
+    @cached_property
+    def rounded_data(self) -> list[str]:
+        """The names of what is given and rounded."""
+        inputs = self.program.inputs
+        named = [name for i, name in self.data.items() if is_rounded(self.inputs[i], inputs[i].dtype)]
+        return [*named, *(["the arrays in the code"] if self.given.arrays else [])]
+
+    def with_literals(self, change: Change) -> list[Array]:
+        """The inputs of the program that is given its numbers, with other literals."""
+        return [*self.inputs, *self.given.with_literals(change)]
+
+    def with_arrays(self, other: Callable[[Array, str], Array]) -> list[Array]:
+        """The same with other arrays that stand in it."""
+        return [*self.inputs, *self.given.with_arrays([other(*one) for one in self.given.arrays])]
+
+    def with_moved_data(self, seed: int) -> list[Array]:
+        """The same with its data moved."""
+        inputs, arrays = self._movers
+        return [*(move(seed) for move in inputs), *self.given.with_arrays([move(seed) for move in arrays])]
+
+    @cached_property
+    def _movers(self) -> tuple[list[Callable[[int], Array]], list[Callable[[int], Array]]]:
+        """What gives each input, and each array, for a seed."""
+        own = [
+            mover(x, v.dtype) if i in self.data else lambda seed, x=x: x
+            for i, (x, v) in enumerate(zip(self.inputs, self.program.inputs, strict=True))
+        ]
+        return own, [mover(*one) for one in self.given.arrays]
+
 
 def has_any(change: Change, *sides: Side) -> bool:
     """Whether any of the programs has a number for which `change` has another one."""
     return any(changes(side.program, change) for side in sides)
-
-
-def rounded_data(side: Side) -> list[str]:
-    """The names of what is given and rounded."""
-    inputs = side.program.inputs
-    named = [name for i, name in side.data.items() if is_rounded(side.inputs[i], inputs[i].dtype)]
-    return [*named, *(["the arrays in the code"] if has_rounded(side.program, arrays_alone=True) else [])]
-
-
-def movable(side: Side) -> tuple[Program, list[Callable[[int], Array]]]:
-    """The side's program with its data as inputs, and what gives each input for a seed."""
-    program, arrays = with_data_given(side.program)
-    own = [
-        mover(x, v.dtype) if i in side.data else lambda seed, x=x: x
-        for i, (x, v) in enumerate(zip(side.inputs, side.program.inputs, strict=True))
-    ]
-    return program, [*own, *(mover(array, dtype) for array, dtype in arrays)]

@@ -8,7 +8,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from harness.proof.evidence import Evidence
+from harness.proof.evidence import Evidence, Mask
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Comparison, enclosed
@@ -25,6 +25,7 @@ from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable
 from oracles.exact_oracle import BITS
@@ -179,14 +180,17 @@ def _misfit(question: Question, posed: Posed, values: Sequence[Array]) -> str:
 def _other_functions(program: Recording, question: Question, posed: Posed) -> list[str]:
     """For each result why its program is another function's, "" where it is not or nothing is known."""
     spec, true = posed.forward, posed.values
+
+    def again(other: Program, inputs: Sequence[Array], asked: Sequence[Mask]) -> list[Enclosure]:
+        return enclosed(evaluate_quickly(other, inputs, BITS))
+
     try:
         found = refine(program.program, program.values, BITS, question.limits, quickly=True)
         compared = Comparison(
             Side(program.program, program.values, found, {}),
             Side(spec.program, spec.values, true, {}),
             [v.dtype for v in spec.program.outputs],
-            lambda other: enclosed(evaluate_quickly(other, spec.values, BITS)),
-            lambda other, inputs: enclosed(evaluate_quickly(other, inputs, BITS)),
+            again, again,
         )  # fmt: skip
         compared.explain(question.resolution)
     except ExactError:

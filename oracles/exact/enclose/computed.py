@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.literals import BITS, are_long, is_data, is_finite, sides, with_constants
+from oracles.exact.enclose.literals import BITS, are_long, is_data, is_finite, sides
 from oracles.exact.program.balls import as_balls, filled, precision
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.program import Array, Program
 
 # Of the amplitude: cosines of angles of hundreds of turns are off by that, and sums of a thousand products in
 # float32. What is computed in narrower formats is added up in float32, and off by its last rounding.
@@ -34,30 +34,30 @@ def sizes_in(programs: Iterable[Program]) -> frozenset[float]:
     return frozenset(abs(float(b.mid())) for array in arrays for b in as_balls(array).ravel().tolist())
 
 
-def with_computed_moved(program: Program, seed: int, known: frozenset[float]) -> Program:
-    """The program with numbers of arrays moved that may have been computed, but for the known sizes.
+def computed_moved(array: Array, dtype: str, seed: int, known: frozenset[float]) -> Array:
+    """An array with the numbers moved that may have been computed, but for the known sizes.
 
     By so much of their amplitude; those of a short row by ulps of their own: coefficients of a polynomial
     were written, and others are another approximation.
     """
 
-    def steps(numbers: Numbers, may_be: NDArray[np.bool_], dtype: str) -> Numbers:
+    def steps(numbers: Numbers, may_be: NDArray[np.bool_]) -> Numbers:
         is_row = numbers.ndim == 1 and numbers.size <= COEFFICIENTS
         ulps = format_of(dtype).ulp(numbers)
         step = ROW_ULPS[dtype] * ulps if is_row else KNOWN[dtype] * amplitudes(numbers)
         side = sides(numbers.ravel(), seed).reshape(numbers.shape) if seed else 1.0
         return np.where(may_be, step, 0.0) * side
 
-    return _with_steps(program, known, steps)
+    return _with_steps(array, dtype, known, steps)
 
 
-def without_noise(program: Program, known: frozenset[float]) -> Program:
+def without_noise(array: Array, dtype: str, known: frozenset[float]) -> Array:
     """The same with 0 for what may be nothing beside the others of its array: sin(pi) is 1.2e-16.
 
     Of arrays of numbers of one size: beside a penalty, or what masks, an ordinary number is no noise.
     """
 
-    def steps(numbers: Numbers, may_be: NDArray[np.bool_], dtype: str) -> Numbers:
+    def steps(numbers: Numbers, may_be: NDArray[np.bool_]) -> Numbers:
         sizes = np.abs(numbers)
         largest = np.max(sizes, initial=0.0)
         noise = sizes <= KNOWN[dtype] * largest
@@ -65,29 +65,25 @@ def without_noise(program: Program, known: frozenset[float]) -> Program:
         of_one_size = others.size and largest <= ALIKE * np.median(others)
         return np.where(may_be & noise & bool(of_one_size), -numbers, 0.0)
 
-    return _with_steps(program, known, steps)
+    return _with_steps(array, dtype, known, steps)
 
 
 def _with_steps(
-    program: Program, known: frozenset[float], steps: Callable[[Numbers, NDArray[np.bool_], str], Numbers]
-) -> Program:
-    def other(equation: Equation) -> Array | None:
-        dtype = equation.output.dtype
-        if not is_data(equation) or dtype not in KNOWN:
-            return None
-        array: Array = equation.params["value"]
-        if not is_finite(array):
-            return None
-        balls = as_balls(array)
-        flat = balls.ravel().tolist()
-        numbers = np.array([float(b.mid()) for b in flat])
-        may_be = are_long(flat, dtype) & [abs(n) not in known for n in numbers.tolist()]
-        by = steps(numbers.reshape(array.shape), may_be.reshape(array.shape), dtype).ravel().tolist()
-        with precision(BITS):
-            moved = [b + x if x else b for b, x in zip(flat, by, strict=True)]
-        return filled(moved, balls.shape)
-
-    return with_constants(program, other)
+    array: Array,
+    dtype: str,
+    known: frozenset[float],
+    steps: Callable[[Numbers, NDArray[np.bool_]], Numbers],
+) -> Array:
+    if dtype not in KNOWN or not is_finite(array):
+        return array
+    balls = as_balls(array)
+    flat = balls.ravel().tolist()
+    numbers = np.array([float(b.mid()) for b in flat])
+    may_be = are_long(flat, dtype) & [abs(n) not in known for n in numbers.tolist()]
+    by = steps(numbers.reshape(array.shape), may_be.reshape(array.shape)).ravel().tolist()
+    with precision(BITS):
+        moved = [b + x if x else b for b, x in zip(flat, by, strict=True)]
+    return filled(moved, balls.shape)
 
 
 def amplitudes(numbers: Numbers) -> Numbers:

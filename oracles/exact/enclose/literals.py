@@ -31,15 +31,15 @@ Change = Callable[[arb, str], arb]  # another number for one that stands there, 
 
 def literals(program: Program) -> list[tuple[arb, str]]:
     """The numbers that stand in the program, each with its dtype."""
-    return [(_number(e), e.output.dtype) for e in program.equations if _is_literal(e)]
+    return [(number_of(e), e.output.dtype) for e in program.equations if is_literal(e)]
 
 
 def replaced(program: Program, change: Change) -> Program:
     """The program with other numbers for those that stand in it."""
-    return with_constants(
-        program,
-        lambda e: _changed(e, change) if _is_literal(e) else None,
-    )
+    equations = [
+        e._replace(params={"value": _changed(e, change)}) if is_literal(e) else e for e in program.equations
+    ]
+    return Program(program.inputs, equations, program.outputs, program.guards)
 
 
 def decided(program: Program, change: Change) -> Program:
@@ -53,7 +53,7 @@ def decided(program: Program, change: Change) -> Program:
         if e.output.is_float:
             out = e.output
             moved[out] = Var(out.builder, out.shape, out.dtype, out.linear)
-            params = {"value": _changed(e, change)} if _is_literal(e) else e.params
+            params = {"value": _changed(e, change)} if is_literal(e) else e.params
             operands = tuple(moved.get(v, v) for v in e.operands)
             equations.append(e._replace(operands=operands, output=moved[out], params=params))
     outputs = tuple(moved.get(v, v) for v in program.outputs)
@@ -125,10 +125,9 @@ def _decimal(ball: arb, dtype: str) -> str:
     return format_of(dtype).shortest(float(ball)) if narrow else ""
 
 
-def has_rounded(program: Program, arrays_alone: bool = False) -> bool:
-    """Whether any constant of the program is rounded, written or of an array."""
-    stands = is_data if arrays_alone else _is_constant
-    return any(stands(e) and is_rounded(e.params["value"], e.output.dtype) for e in program.equations)
+def may_change(ball: arb, dtype: str) -> bool:
+    """Whether any of these changes has another number for a literal."""
+    return rounded(ball, dtype) is not ball or bool(_decimal(ball, dtype))
 
 
 def is_rounded(array: Array, dtype: str) -> bool:
@@ -136,24 +135,12 @@ def is_rounded(array: Array, dtype: str) -> bool:
     return is_finite(array) and bool(are_long(as_balls(array).ravel().tolist(), dtype).any())
 
 
-def with_moved_constants(program: Program, seed: int) -> Program:
-    """The program with its arrays of numbers moved, and its written numbers too, as `moved` does it."""
-    return with_constants(
-        program, lambda e: moved(e.params["value"], e.output.dtype, seed) if _is_constant(e) else None
-    )
-
-
-def moved(array: Array, dtype: str, seed: int) -> Array:
-    """Every number that is rounded, moved by half an ulp: up, for seed 0, or to a side drawn for it.
+def mover(array: Array, dtype: str) -> Callable[[int], Array]:
+    """What moves every number that is rounded by half an ulp: up, for seed 0, or to a side drawn for it.
 
     The side depends on the number alone. So equal numbers, which were rounded alike, move alike, wherever
     they stand. An array with an infinite number in it is a mask, and stays.
     """
-    return mover(array, dtype)(seed)
-
-
-def mover(array: Array, dtype: str) -> Callable[[int], Array]:
-    """`moved` of an array, for any seed."""
     if not is_finite(array):
         return lambda seed: array
     balls = as_balls(array)
@@ -168,19 +155,6 @@ def mover(array: Array, dtype: str) -> Callable[[int], Array]:
         return filled(found, balls.shape)
 
     return move
-
-
-def with_data_given(program: Program) -> tuple[Program, list[tuple[Array, str]]]:
-    """The program with its rounded arrays of numbers as further inputs, and these with their dtypes.
-
-    So one plan serves, whatever they are.
-    """
-    data = [e for e in program.equations if is_data(e) and is_rounded(e.params["value"], e.output.dtype)]
-    given = {e.output for e in data}
-    rest = [e for e in program.equations if e.output not in given]
-    inputs = (*program.inputs, *(e.output for e in data))
-    arrays = [(e.params["value"], e.output.dtype) for e in data]
-    return Program(inputs, rest, program.outputs, program.guards), arrays
 
 
 def sides(numbers: NDArray[Any], seed: int) -> NDArray[Any]:
@@ -204,22 +178,16 @@ def _bits(ball: arb) -> int:
     return abs(int(ball.man_exp()[0])).bit_length()
 
 
-def with_constants(program: Program, value: Callable[[Equation], Array | None]) -> Program:
-    """The program with other numbers for those constants for which there are others."""
-    equations = [
-        e if (new := value(e)) is None else e._replace(params={"value": new}) for e in program.equations
-    ]
-    return Program(program.inputs, equations, program.outputs, program.guards)
-
-
-def _is_literal(equation: Equation) -> bool:
+def is_literal(equation: Equation) -> bool:
     """A number that was written; the unbounded rate of a declared edge (see `recording`) is none."""
     out = equation.output
-    return equation.primitive is constant and out.is_float and not out.ndim and _number(equation).is_finite()
+    return (
+        equation.primitive is constant and out.is_float and not out.ndim and number_of(equation).is_finite()
+    )
 
 
 def _changed(equation: Equation, change: Change) -> Array:
-    return filled([change(_number(equation), equation.output.dtype)], ())
+    return filled([change(number_of(equation), equation.output.dtype)], ())
 
 
 def is_data(equation: Equation) -> bool:
@@ -240,10 +208,7 @@ def _half_ulp(ball: arb, dtype: str) -> float:
     return 0.4999 * float(format_of(dtype).ulp(np.abs(np.array([float(ball)])))[0])
 
 
-def _is_constant(equation: Equation) -> bool:
-    return is_data(equation) or (_is_literal(equation) and equation.output.dtype in FORMATS)
-
-
-def _number(equation: Equation) -> arb:
+def number_of(equation: Equation) -> arb:
+    """The number that a literal is."""
     ball: arb = as_balls(np.asarray(equation.params["value"])).item()
     return ball

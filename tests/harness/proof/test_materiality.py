@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import harness
 from harness.verdicts import Verdict
 from oracles.exact.core import library
-from oracles.exact.enclose.literals import BITS, moved, written
+from oracles.exact.enclose.literals import BITS, mover, written
 from oracles.exact.program.balls import precision
 from tests.harness.proof.torch_functions import pulled
 from tests.sampling import sample
@@ -233,7 +233,7 @@ def test_the_note_names_the_number_and_says_by_how_much():
 @given(st.integers(1, 50))
 def test_equal_numbers_move_alike_and_short_ones_stay(seed):
     data = np.array([0.1, 0.5, 0.1, 1.0, 0.3])
-    out = [float(b - arb(v)) for b, v in zip(moved(data, "float64", seed), data, strict=True)]
+    out = [float(b - arb(v)) for b, v in zip(mover(data, "float64")(seed), data, strict=True)]
     assert out[0] == out[2] != 0
     assert out[1] == out[3] == 0
     assert all(abs(d) == np.spacing(v) / 2 for d, v in zip(out, data, strict=True) if d)
@@ -241,7 +241,7 @@ def test_equal_numbers_move_alike_and_short_ones_stay(seed):
 
 def test_a_mask_with_infinite_numbers_stays():
     mask = np.array([0.1, -np.inf])
-    assert moved(mask, "float64", 1) is mask
+    assert mover(mask, "float64")(1) is mask
 
 
 def smoothed(p, x):

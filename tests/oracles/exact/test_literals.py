@@ -9,8 +9,10 @@ from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oracles.exact.core.plans import planned
 from oracles.exact.enclose.evaluate import evaluate
-from oracles.exact.enclose.literals import changes, replaced, rounded, with_data_given
+from oracles.exact.enclose.given import given as with_numbers_given
+from oracles.exact.enclose.literals import changes, moved_literals, replaced, rounded, spelled, written
 from oracles.exact.from_numpy import record as record_numpy
 from oracles.exact.program.balls import filled
 from oracles.exact.program.derive import vjp
@@ -83,13 +85,36 @@ def test_the_unbounded_rate_of_a_declared_edge_is_no_literal():
     assert not found[0].is_finite()
 
 
-def test_rounded_arrays_become_inputs_and_exact_ones_stay():
+def test_rounded_numbers_become_inputs_and_exact_ones_stay():
     rows, whole, x = np.array([[0.1, 0.2], [0.3, 0.7]]), np.array([2.0, -1.0]), np.array([0.4, -0.6])
-    program = record_numpy(lambda x: np.tanh(rows @ x) * whole + 0.1, (x,)).program
-    given, arrays = with_data_given(program)
-    assert [(array.tolist(), dtype) for array, dtype in arrays] == [(rows.tolist(), "float64")]
-    assert len(given.inputs) == 2
-    for own, moved in zip(evaluate(program, [x], 128), evaluate(given, [x, rows], 128), strict=True):
-        assert all(a.overlaps(b) for a, b in zip(own, moved, strict=True))
-    (twice,) = evaluate(given, [x, 2 * rows], 128)
-    np.testing.assert_allclose([float(b.mid()) for b in twice], np.tanh(2 * rows @ x) * whole + 0.1)
+    program = record_numpy(lambda x: np.tanh(rows @ (x + 0.1)) * whole + 0.1 * 0.5, (x,)).program
+    found = with_numbers_given(program)
+    assert [(array.tolist(), dtype) for array, dtype in found.arrays] == [(rows.tolist(), "float64")]
+    assert [float(ball) for ball, _ in found.literals] == [0.1, 0.05]
+    assert len(found.program.inputs) == 4
+    as_it_is = [x, *found.with_arrays([rows])]
+    for own, moved in zip(evaluate(program, [x], 128), evaluate(found.program, as_it_is, 128), strict=True):
+        assert all(a.mid() == b.mid() and a.rad() == b.rad() for a, b in zip(own, moved, strict=True))
+    (twice,) = evaluate(found.program, [x, *found.with_arrays([2 * rows])], 128)
+    expected = np.tanh(2 * rows @ (x + 0.1)) * whole + 0.05
+    np.testing.assert_allclose([float(b.mid()) for b in twice], expected)
+
+
+@pytest.mark.parametrize("change", [rounded, moved_literals(0), moved_literals(3), written, spelled])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_program_that_is_given_its_literals_is_the_one_with_others_for_them(change, dtype):
+    x = np.array([0.4, -0.6, 1.5], dtype)
+
+    def code(x):
+        y = np.exp(dtype(0.7978846) * x) / (dtype(0.1) + x * x) + dtype(0.1) * np.tanh(x * x) ** dtype(0.3)
+        return np.where(x > dtype(1 / 3), y, 0.5 * x + dtype(2.2))
+
+    with np.errstate(all="ignore"):
+        program = vjp(record_numpy(code, (x,)).program, [0])
+    one, inputs = with_numbers_given(program), [x, np.ones(3)]
+    other, others = replaced(program, change), [*inputs, *one.with_literals(change)]
+    for own, given_ in zip(evaluate(other, inputs, 128), evaluate(one.program, others, 128), strict=True):
+        assert all(a.mid() == b.mid() and a.rad() == b.rad() for a, b in zip(own, given_, strict=True))
+    (own,), (given_,) = (planned(p).run(i) for p, i in ((other, inputs), (one.program, others)))
+    for part in "hlr":
+        np.testing.assert_array_equal(getattr(own, part), getattr(given_, part))
