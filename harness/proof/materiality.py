@@ -60,8 +60,6 @@ MOST_NAMED = 4
 FEW = 3  # after these moves, no more are made for a difference that is
 FAR = 2.0**10  # so many times what they change
 MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
-
-
 # The outputs of a program with these inputs, as balls that hold the truth; where asked, as narrow as that.
 Again: TypeAlias = Callable[[Program, Sequence[Array], Sequence[Mask]], list[Enclosure]]
 

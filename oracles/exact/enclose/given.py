@@ -38,7 +38,7 @@ class Given(NamedTuple):
     arrays: Sequence[tuple[Array, str]]
 
     def with_literals(self, change: Change) -> list[Array]:
-        """The further inputs, with other literals."""
+        """The further inputs, with other literals by one of the changes there are (`may_change`)."""
         return [*_changed(self.literals, change), *(array for array, _ in self.arrays)]
 
     def with_arrays(self, arrays: Sequence[Array]) -> list[Array]:
