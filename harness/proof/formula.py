@@ -112,11 +112,12 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, SOLVED))
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
-    if question.custom and question.value is not ValueRule.FREE and not truth.is_zero:
+    rounds = truth.is_zero and not _iterates(truth.specification)  # then the rule is another function's
+    if question.custom and question.value is not ValueRule.FREE and not rounds:
         moving = truth.wrt[which]
         at_distance = sides_with_rule(
             truth.forward, truth.values, truth.cotangents, moving, element, rule, true, SECONDS,
-            near=_attained(truth, found, agrees),
+            near=_attained(truth, found, agrees), again=truth.again,
         )  # fmt: skip
         if at_distance:
             return Formula(
@@ -340,6 +341,8 @@ def _hint(
     told, how = "", ""
     if number:
         told, how = f"It is the derivative of the function without its {number}", SPEC
+    elif truth.is_zero and _iterates(truth.specification):
+        told, how = "The forward is flat here (does it halve an interval between constants?)", SPEC
     elif truth.is_zero:  # a rounded forward, whose rule is meant for another function
         told, how = "The forward is flat here (is it rounded?)", SURROGATE
     elif _is_identity(truth):

@@ -51,6 +51,8 @@ class Truth:
         sampled: Gives a and `zero` from all perturbations; None where they are from all. An error is not
             called one before.
         results: The results of `forward`, where they came out with its derivative.
+        again: Records `forward` with other numbers in one of its differentiated inputs; None where that
+            cannot be done.
     """
 
     forward: Program
@@ -70,6 +72,7 @@ class Truth:
     coded: Callable[[], Truth | None] = lambda: None
     sampled: Callable[[], Sampled] | None = None
     results: list[Enclosure] | None = None
+    again: Callable[[int, Array], Recording] | None = None
 
     def fully(self) -> Truth:
         """The same with a from all perturbations; as it is, where the work does not suffice for them."""
@@ -207,9 +210,16 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
 
     def coded() -> Truth | None:
         other = at.forward.as_coded()
-        return pose(replace(question, specify=lambda _: other), arrays).true if other else None
+        if other is None:
+            return None
+        return replace(pose(replace(question, specify=lambda _: other), arrays).true, again=None)
 
-    true = replace(true, specification=at.forward.program, coded=coded)
+    def again(which: int, numbers: Array) -> Recording:
+        moved = [*arrays]
+        moved[at.function.argument[which]] = numbers
+        return recorded(question, moved).function
+
+    true = replace(true, specification=at.forward.program, coded=coded, again=again)
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 

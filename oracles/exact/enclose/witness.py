@@ -10,34 +10,49 @@ A rule that is off by a few roundings may be off by no more than the stairs are 
 will do that agree with each other four times better than with the truth (measured: a loss of a bisection 17
 to 41; a forward without stairs, whose differences converge, 0).
 
-A forward without jumps is the same at every distance, so it is not asked; nor is it asked closer by, where
-eight halvings in a row have taken all the branches that are taken here: there are no stairs between. What is
-detached (`stop_gradient`, `detach`) stays: that says which derivative is meant, at every distance. And a
-forward that rises by the same at two distances is bounded, as a clip is: no slope, though it is near 0.
+Stairs are climbed: each halving takes other branches than the one before. A kink has the same two sides at
+every distance beyond it, and their mean is nobody's slope. A forward without jumps is the same at every
+distance, so it is not asked; nor is it asked closer by, where eight halvings in a row have taken all the
+branches that are taken here: there are no stairs between. What is detached (`stop_gradient`, `detach`)
+stays: that says which derivative is meant, at every distance. And a forward that rises by the same at two
+distances is bounded, as a clip is: no slope, though it is near 0.
+
+What is written with `if` and `while` is a program only where these go as they were recorded. Where they go
+another way it is recorded again, there: at a number that its dtype has. That takes its time, so three
+halvings that agree with each other, and four times better than with the rule, are enough to leave it at that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from flint import arb
 
-from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.evaluate import WRITING, Work, evaluate
 from oracles.exact.enclose.held import held
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.program import Array, Equation, Program
+from oracles.exact.program.recording import Recording, deciding
 
 FIRST, LAST = 1, -100
 STREAK = 3
 CLOSER = 4
 ONE_BRANCH = 8
 BITS = 256
+LONGER, LEAST_GUARDS = (
+    2,
+    30,
+)  # so many times the branches from here, of 30 at the least: it may never end there
 
 # What every comparison, rounding and order of one evaluation gave.
 Branches: TypeAlias = list[Any]
+# Records the forward with other numbers in the input of that number.
+Again: TypeAlias = Callable[[int, Array], Recording]
 
 
 def jumps(forward: Program) -> bool:
@@ -59,6 +74,7 @@ def sides_with_rule(
     truth: arb,
     seconds: float,
     near: bool = False,
+    again: Again | None = None,
 ) -> str:
     """Why the differences of <cotangent, forward> along one input element side with the rule, "" if not.
 
@@ -69,36 +85,43 @@ def sides_with_rule(
         rule, truth: The two derivatives along it.
         seconds: How much may be done (see `Work`); at its end it says so, which decides nothing.
         near: Whether the two differ by no more than a few roundings.
+        again: Records the forward at other numbers of the moving input; None where that cannot be done.
     """
+    stays = inputs
     with suppress(Undecided):  # then it moves
-        forward, inputs = held(forward, inputs, BITS)
+        forward, stays = held(forward, inputs, BITS)
     if not jumps(forward):
         return ""
     work = Work(seconds)
-    streak = steps = alike = 0
-    last = risen = None
+    if not forward.guards or len(stays) > len(inputs):  # what stays would move with a new recording
+        again = None
+    line = _Line(forward, stays, cotangents, moving, element, work, again, Work(seconds))
+    streak = steps = alike = settled = 0
+    last = risen = ways = None
     with precision(BITS):
-        here = _taken_here(forward, inputs, work)
+        here = line.taken_here()
     for exponent in range(FIRST, LAST - 1, -1):
         with precision(BITS):
             step = arb(2) ** exponent
             try:
-                above, left = _projected(forward, inputs, cotangents, moving, element, step, work)
-                below, right = _projected(forward, inputs, cotangents, moving, element, -step, work)
+                above, below = line.at(step), line.at(-step)
             except Exhausted:
                 return f"the second witness ran out of work after {steps} of {FIRST - LAST + 1} steps"
             except Undecided:
-                streak, alike, last, risen = 0, 0, None, None  # outside the domain, or on another branch
+                streak, alike, settled, last, risen = 0, 0, 0, None, None  # outside the domain, say
                 continue
             steps += 1
-            rise = above - below
-            slope = rise / (2 * step)
+            rise = above.value - below.value
+            slope = rise / (above.where - below.where)
             gap = abs(slope - truth)
             off = abs(slope - rule)
             bounded = risen is not None and CLOSER * abs(rise - risen) < abs(rise)
             closer = CLOSER * off < gap and not bounded
             steady = near and last is not None and CLOSER * abs(slope - last) < gap
-        streak, last, risen = streak + 1 if closer or steady else 0, slope, rise
+            settles = last is not None and CLOSER * abs(slope - last) < off and not bounded
+        taken = (above.taken, below.taken)
+        climbs = taken != ways
+        streak, last, risen, ways = streak + 1 if climbs and (closer or steady) else 0, slope, rise, taken
         if streak == STREAK:
             neither = f", {_short(gap)} off the derivative here and {_short(off)} off the rule"
             said = f" that the rule gives, and not {_short(truth)}" if closer else neither
@@ -106,7 +129,10 @@ def sides_with_rule(
                 f"from a distance (steps around 2^{exponent}) the forward itself has the slope "
                 f"{_short(slope)}{said}: it is an iteration or is rounded"
             )
-        alike = alike + 1 if left == right == here else 0
+        settled = settled + 1 if settles else 0
+        if settled == STREAK:
+            line = replace(line, again=None)
+        alike = alike + 1 if taken == (here, here) else 0
         if alike == ONE_BRANCH:
             break
     return ""
@@ -116,39 +142,88 @@ def _short(ball: arb) -> str:
     return str(ball.mid().str(6, radius=False))
 
 
-def _projected(
-    forward: Program,
-    inputs: Sequence[Array],
-    cotangents: Sequence[Array],
-    moving: int,
-    element: tuple[int, ...],
-    step: arb,
-    work: Work,
-) -> tuple[arb, Branches]:
-    """<cotangent, forward> with one element of one input moved, and the branches on the way."""
-    moved = [exact(x) for x in inputs]
-    moved[moving] = moved[moving].copy()
-    moved[moving][element] = moved[moving][element] + step
-    values, taken = _followed(forward, moved, work)
-    total = arb(0)
-    for value, cotangent in zip(values, cotangents, strict=True):
-        for a, b in zip(value.ravel().tolist(), exact(cotangent).ravel().tolist(), strict=True):
-            total += a * b
-    return total, taken
+class _Place(NamedTuple):
+    """Where the element was moved to, <cotangent, forward> there, and the branches on the way."""
+
+    where: arb
+    value: arb
+    taken: Branches
 
 
-def _taken_here(forward: Program, inputs: Sequence[Array], work: Work) -> Branches | None:
-    try:
-        return _followed(forward, inputs, work)[1]
-    except Undecided:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """<cotangent, forward> along one element of one input.
 
+    Attributes:
+        forward, inputs, cotangents, moving, element: As for `sides_with_rule`.
+        work: How much may be evaluated.
+        again: Records the forward elsewhere; None where that cannot be done.
+        recording: How much may be recorded: no more than that is what `work` is for.
+    """
 
-def _followed(forward: Program, inputs: Sequence[Array], work: Work) -> tuple[list[Array], Branches]:
-    taken: Branches = []
+    forward: Program
+    inputs: Sequence[Array]
+    cotangents: Sequence[Array]
+    moving: int
+    element: tuple[int, ...]
+    work: Work
+    again: Again | None
+    recording: Work
 
-    def watch(equation: Equation, operands: list[Array], result: Array) -> None:
-        if _branches(equation):
-            taken.append(result.tolist())
+    def at(self, step: arb) -> _Place:
+        """With the element moved by a step, or to a number of its dtype next to that.
 
-    return evaluate(forward, inputs, BITS, work, watch), taken
+        Raises:
+            Undecided: There is no value, or no more may be recorded.
+            Exhausted: No more may be evaluated.
+        """
+        moved = [exact(x) for x in self.inputs]
+        moved[self.moving] = moved[self.moving].copy()
+        moved[self.moving][self.element] += step
+        try:
+            return self._followed(self.forward, moved)
+        except Exhausted:
+            raise
+        except Undecided:
+            if self.again is None:
+                raise
+        return self._followed(*self._recorded(self.again, float(step)))
+
+    def taken_here(self) -> Branches | None:
+        """The branches where nothing is moved; None where they are not known."""
+        try:
+            return self._followed(self.forward, [exact(x) for x in self.inputs]).taken
+        except Undecided:
+            return None
+
+    def _recorded(self, again: Again, step: float) -> tuple[Program, Sequence[Array]]:
+        """The forward as it goes at a number of the dtype, and its inputs there."""
+        numbers = np.array(self.inputs[self.moving])
+        here, cost = numbers[self.element], len(self.forward.equations) * WRITING
+        numbers[self.element] = float(here) + step
+        if numbers[self.element] == here or not self.recording.pays(cost):
+            raise Undecided("it is not recorded there")
+        try:
+            with deciding(LONGER * (len(self.forward.guards) + LEAST_GUARDS)):
+                found = again(self.moving, numbers)
+        except Exception as problem:  # the user's function may not be meant for this
+            raise Undecided(f"it cannot be recorded there: {problem}") from None
+        shapes = [[v.shape for v in program.outputs] for program in (found.program, self.forward)]
+        if shapes[0] != shapes[1] or len(held(found.program, found.values, BITS)[1]) > len(found.values):
+            raise Undecided("it is another function there, or something stays, and where is not known")
+        return found.program, found.values
+
+    def _followed(self, forward: Program, inputs: Sequence[Array]) -> _Place:
+        taken: Branches = []
+
+        def watch(equation: Equation, operands: list[Array], result: Array) -> None:
+            if _branches(equation):
+                taken.append(result.tolist())
+
+        total = arb(0)
+        for value, cotangent in zip(
+            evaluate(forward, inputs, BITS, self.work, watch), self.cotangents, strict=True
+        ):
+            for a, b in zip(value.ravel().tolist(), exact(cotangent).ravel().tolist(), strict=True):
+                total += a * b
+        return _Place(exact(inputs[self.moving])[self.element], total, taken)

@@ -180,7 +180,7 @@ class Tape:
 
     def depends(self, value: Var | Complex) -> bool:
         """Whether a value is computed from an input, or only from numbers that stand in the code."""
-        waiting, passed = list(vars_of(value)), []
+        waiting, passed = list(vars_of(value)), set[Var]()
         while waiting:
             var = waiting.pop()
             if var in self._fixed:
@@ -188,7 +188,7 @@ class Tape:
             equation = self.recorder.definitions.get(var)
             if equation is None:
                 return True
-            passed.append(var)
+            passed.add(var)
             waiting += [v for v in equation.operands if v not in passed]
         self._fixed.update(passed)
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
@@ -136,6 +138,19 @@ class Claim:
     keep: Callable[[], None] = lambda: None
     holds: bool = False
     onward: Callable[..., Any] | None = None
+
+
+_most_decisions: ContextVar[int] = ContextVar("_most_decisions", default=sys.maxsize)
+
+
+@contextmanager
+def deciding(most: int) -> Iterator[None]:
+    """Inside, a recording decides so many branches at the most."""
+    token = _most_decisions.set(most)
+    try:
+        yield
+    finally:
+        _most_decisions.reset(token)
 
 
 class Claims(list[Claim]):
@@ -284,9 +299,10 @@ class Recorder(Builder):
         known = self.known(var)
         if known is not None:
             return known
-        if len(self.guards) >= MOST_DECISIONS:
+        most = min(MOST_DECISIONS, _most_decisions.get())
+        if len(self.guards) >= most:
             raise Undecided(
-                f"the code decides more than {MOST_DECISIONS} branches: a loop that ends by rounding or "
+                f"the code decides more than {most} branches: a loop that ends by rounding or "
                 "underflow where it runs never ends in exact arithmetic"
             )
         value = self.value_of(var)

@@ -190,3 +190,35 @@ def test_a_long_loop_that_ends_is_decided():
 
     found = harness.exact_gradient(counted, (np.array([1.0]),), cotangent=np.ones(1))
     assert found.contains([202.0]).all()
+
+
+def halving(x):
+    """y with y^3 + y = x, by forty halvings, with `if`: of constants, so that its own derivative is 0."""
+    low, high = -2.0, 2.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if middle**3 + middle < x:
+            low = middle
+        else:
+            high = middle
+    return middle + 0 * x
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "undecided"), (2.0, "wrong"), (-1.0, "wrong")])
+def test_an_implicit_rule_of_a_bisection_with_if_is_not_accused_and_a_wrong_one_is(factor, verdict):
+    found = harness.check_gradient(halving, (0.37,), grad=lambda x: factor / (3 * halving(x) ** 2 + 1))
+    assert found.verdict == verdict
+    assert "pass the function that is meant as spec=" in str(found)
+
+
+def bent(x):
+    return np.sum(np.sin(x) * x) if x.sum() > 0 else np.sum(x * x)
+
+
+@pytest.mark.parametrize("rule", [
+    lambda x: 1.01 * (np.cos(x) * x + np.sin(x)), lambda x: 2 * (np.cos(x) * x + np.sin(x)),
+    lambda x: -(np.cos(x) * x + np.sin(x)), lambda x: np.cos(x) * x, lambda x: 2 * x,
+])  # fmt: skip
+def test_a_wrong_rule_beside_an_innocent_if_is_wrong(rule):
+    x = np.array([0.9, -0.7, 0.4, 0.1])
+    assert harness.check_gradient(bent, (x,), grad=rule).verdict == "wrong"
