@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe, same
@@ -21,7 +22,7 @@ from harness.proof.tied import has_shapes
 from harness.proof.truth import Posed, pose
 from harness.proof.value import AS_GIVEN, near_parts, value_parts
 from harness.subject.complex_pairs import shape_of
-from harness.subject.derivative import Array
+from harness.subject.derivative import REVERSE, Array
 from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
@@ -141,6 +142,8 @@ def answered(
     )
     said = [examined.note] if examined.note else []
     notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
+    if REVERSE in question.derivative.steps:
+        notes = (*notes, *held_gradients(posed.forward.program, posed.true.wrt))
     judge = partial(_judged, question, examined=examined, seen=seen, name=name)
     own = judge(posed, reasons=False)
     if any(p.verdict in EXCUSABLE for p in own):

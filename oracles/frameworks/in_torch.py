@@ -14,7 +14,7 @@ from torch.autograd import forward_ad
 from torch.utils._pytree import tree_map
 
 from oracles.exact.from_aten import record
-from oracles.exact.from_aten.memory import name_of, strange
+from oracles.exact.from_aten.memory import is_leaf, name_of, strange
 from oracles.exact.from_aten.sparse import dense
 from oracles.exact.from_aten.watch import begins, explained, noted
 from oracles.exact.program.errors import Unsupported, first_line
@@ -393,7 +393,7 @@ def _hooks_of(leaf: Any) -> list[Callable[[Any], Any]]:
 
 def _is_stored_with_hooks(leaf: torch.Tensor) -> bool:
     """Whether hooks run where its gradient is added to `.grad`: after that, or around its graph's node."""
-    if not (leaf.requires_grad and leaf.is_leaf):
+    if not (leaf.requires_grad and is_leaf(leaf)):
         return False
     node: Any = torch.autograd.graph.get_gradient_edge(leaf).node
     handles = [node.register_hook(_refused), node.register_prehook(_refused)]  # they know the others

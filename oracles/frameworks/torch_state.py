@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn.parameter import is_lazy
 
-from oracles.exact.from_aten.memory import strange
+from oracles.exact.from_aten.memory import is_leaf, strange
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
@@ -63,13 +63,13 @@ def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
 
 def _tensor(tensor: torch.Tensor) -> Keeper:
     """Its numbers, whether it requires grad, and its gradient."""
-    leaf, of_numbers = tensor.is_leaf, _numbers(tensor) if _has_memory(tensor) else None
+    leaf, of_numbers = is_leaf(tensor), _numbers(tensor) if _has_memory(tensor) else None
     requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
     of_gradient = None if gradient is None else _tensor(gradient)
 
     def put_back() -> bool:
         moved = of_numbers is not None and of_numbers()
-        if leaf and tensor.is_leaf and tensor.requires_grad != requires_grad:
+        if leaf and is_leaf(tensor) and tensor.requires_grad != requires_grad:
             tensor.requires_grad_(requires_grad)
         if leaf and tensor.grad is not gradient:
             tensor.grad = gradient

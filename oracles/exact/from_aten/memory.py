@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -24,11 +25,12 @@ from oracles.exact.program import complex as cx
 from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import detach, no_grad
+from oracles.exact.program.primitives import detach
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, reshape_, take
 from oracles.exact.program.program import FLOATS, Array, Builder, Var
 
 Value: TypeAlias = Var | Complex
+Hold: TypeAlias = Callable[[Var], Var]  # `detach`, or what reverse mode alone does not move
 Memorized: TypeAlias = torch.UntypedStorage | BlockedMemory
 REPLACED = "autograd follows this tensor, the record does not (was its .data replaced?)"
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
@@ -70,10 +72,10 @@ class Memory:
         """Whether something recorded wrote this tensor's memory."""
         return key_of(tensor) in self.stores
 
-    def read(self, tensor: Tensor, detached: bool = False, within_no_grad: bool = False) -> Any:
-        """The value of a tensor, complex ones as pairs; `detached`: held fixed, or by reverse mode alone."""
+    def read(self, tensor: Tensor, hold: Hold | None = None) -> Any:
+        """The value of a tensor, complex ones as pairs; what moves is held fixed by `hold`."""
         if tensor.is_conj() or tensor.is_neg():
-            return self._read_lazily(tensor, detached, within_no_grad)
+            return self._read_lazily(tensor, hold)
         store, own = self.stores.get(key_of(tensor)), has_own_layout(tensor)
         if store is None:
             return self._constant(tensor)
@@ -87,22 +89,22 @@ class Memory:
             )
         if store.var is None or store.var.size != (tensor.numel() if own else _count(tensor)):
             raise Unsupported(_NO_VALUE)
-        if tensor.requires_grad and not tensor.is_leaf and not store.live and store.var.is_float:
+        if tensor.requires_grad and not is_leaf(tensor) and not store.live and store.var.is_float:
             raise Unsupported(REPLACED)
         var = store.var if own else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:
-            if detached:
+            if hold is not None:
                 self.holds = True
-                return each_part(no_grad if within_no_grad else detach, var)
+                return each_part(hold, var)
             self.live.add(var)
         return var
 
-    def _read_lazily(self, tensor: Tensor, detached: bool, within_no_grad: bool) -> Any:
+    def _read_lazily(self, tensor: Tensor, hold: Hold | None) -> Any:
         """A view that stands for the conjugate, or the negative, of what is in memory."""
         conjugated, negative = tensor.is_conj(), tensor.is_neg()
         plain = torch._conj(tensor) if conjugated else tensor
         plain = torch._neg_view(plain) if negative else plain
-        found = self.read(plain, detached, within_no_grad)
+        found = self.read(plain, hold)
         value = cx.conj(found) if conjugated else found
         value = -value if negative else value
         if found in self.live:
@@ -257,6 +259,19 @@ def name_of(dtype: torch.dtype) -> str:
 def is_moving(tensor: Tensor) -> bool:
     """Whether it can be differentiated: it holds real or complex floating numbers."""
     return tensor.is_floating_point() or tensor.is_complex()
+
+
+def is_leaf(tensor: Tensor) -> bool:
+    """Whether autograd's graph begins, or ends, with it, as torch says where it can.
+
+    It raises for a view that it will not follow, since its base was written in place: one made under no_grad,
+    by a custom function, or as one of several. Such a view requires grad as its base does, so it is no leaf;
+    where autograd follows nothing, in a backward as it runs, it is a tensor like any.
+    """
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False
 
 
 def has_memory(tensor: Tensor) -> bool:

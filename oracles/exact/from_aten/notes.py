@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oracles.exact.from_aten.memory import Memorized, has_memory, key_of, mark_of, numbers, strange
+from oracles.exact.from_aten.memory import Memorized, has_memory, is_leaf, key_of, mark_of, numbers, strange
 from oracles.exact.from_aten.sparse import has_own_layout, memories
 
 CHANGED = "changed outside torch"
@@ -104,7 +104,7 @@ class Notes:
         number = self._number(key, storage)
         how = (
             number, tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(),
-            tensor.requires_grad, tensor.is_leaf, None if type(tensor) is Tensor else type(tensor),
+            tensor.requires_grad, is_leaf(tensor), None if type(tensor) is Tensor else type(tensor),
         )  # fmt: skip  # of what no collection of garbage goes through: notes are kept
         if key not in self.made:
             return (*how, tensor.device, digest(tensor))

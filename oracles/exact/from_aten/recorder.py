@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,12 @@ from oracles.exact.from_aten.call import (
 )
 from oracles.exact.from_aten.memory import (
     REPLACED,
+    Hold,
     Memory,
     constant,
     has_memory,
     innermost,
+    is_leaf,
     is_moving,
     key_of,
     name_of,
@@ -48,7 +51,7 @@ from oracles.exact.from_aten.watch import Watch, where
 from oracles.exact.program.complex import REAL, Complex, as_complex, each_part, vars_of
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported
 from oracles.exact.program.patterns import values_of
-from oracles.exact.program.primitives import compare, convert
+from oracles.exact.program.primitives import compare, convert, detach, no_grad
 from oracles.exact.program.primitives.arrays import constant_value
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recorder
@@ -147,12 +150,19 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         seen = own.requires_grad and not self._begins_anew(own)
         seen = seen or self._is_below(tensor)
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
-        var = self.memory.read(tensor, not free, within_no_grad=seen and not torch.is_grad_enabled())
+        var = self.memory.read(tensor, None if free else self._hold_of(seen))
         if not free and torch.is_grad_enabled() and id(tensor) in self.marks:
             self._hold(tensor, var)
-        if own.requires_grad and own.is_leaf and seen and free and var not in self.memory.live:
+        if own.requires_grad and is_leaf(own) and seen and free and var not in self.memory.live:
             raise Unsupported(REPLACED)
         return var
+
+    def _hold_of(self, seen: bool) -> Hold:
+        """How a tensor is held fixed that autograd follows (`seen`), or does not."""
+        if not seen or torch.is_grad_enabled():
+            return detach
+        in_backward = torch._C._current_autograd_node() is not None and not self.within
+        return partial(no_grad, in_backward=in_backward)
 
     def _begins_anew(self, tensor: Tensor) -> bool:
         """Whether another graph begins here: `x.detach().requires_grad_()`, a new Parameter."""

@@ -76,7 +76,7 @@ cosines_ = Primitive("cosines", _cosines, rounded=_cosines_rounded)
 # its value, held fixed: no derivative
 detach_ = Primitive("detach", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
 # its value, held fixed by reverse mode alone: torch's no_grad, which forward mode does not see
-no_grad_ = Primitive("no_grad", lambda x: x, rounded=exactly, rows=Maxima.unchanged)
+no_grad_ = Primitive("no_grad", lambda x, *, in_backward: x, rounded=exactly, rows=Maxima.unchanged)
 
 
 def pi(builder: Builder, dtype: str) -> Var:
@@ -89,9 +89,9 @@ def detach(x: Var) -> Var:
     return x.builder.emit(detach_, (x,), x.shape, x.dtype)
 
 
-def no_grad(x: Var) -> Var:
-    """x, not differentiated by reverse mode."""
-    return x.builder.emit(no_grad_, (x,), x.shape, x.dtype)
+def no_grad(x: Var, in_backward: bool = False) -> Var:
+    """x, not differentiated by reverse mode; `in_backward` since a gradient is taken that has no graph."""
+    return x.builder.emit(no_grad_, (x,), x.shape, x.dtype, in_backward=in_backward)
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------
