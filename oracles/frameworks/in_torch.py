@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_map
 from oracles.exact.from_aten import record
 from oracles.exact.from_aten.memory import is_leaf, name_of, strange
 from oracles.exact.from_aten.sparse import dense
-from oracles.exact.from_aten.watch import begins, explained, noted
+from oracles.exact.from_aten.watch import begins, explained, laid_out, noted
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
@@ -29,6 +29,7 @@ from oracles.frameworks.torch_modules import as_called_in, as_function, calls_no
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
 PHASE = "specified up to multiplication by e^{i phi}"
+NOT_FREED = "resize storage that is not resizable"
 NOT_FOLLOWED = "One of the differentiated Tensors does not require grad"
 PLAIN = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
@@ -46,6 +47,8 @@ class _Torch(Framework):
     ) -> Subject:
         def load(array: Array) -> Any:
             return as_tensor(array, device or "cpu")
+
+        value, gradient = _where_memory_is_freed(value), _where_memory_is_freed(gradient)
 
         def run(*args: Any) -> Any:
             """As it is called; as it is differentiated, if it needs that; or as autograd refuses it."""
@@ -265,6 +268,28 @@ def pushforward(
             return tuple(torch.zeros_like(d.primal) if d.tangent is None else kept(d.tangent) for d in duals)
 
     return push
+
+
+def _where_memory_is_freed(function: Function) -> Function:
+    """The function; where it frees the memory of an argument, on copies, since NumPy's cannot be freed."""
+
+    @functools.wraps(function)
+    def run(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except RuntimeError as problem:
+            if NOT_FREED not in str(problem):
+                raise
+        return function(*tree_map(_own, args))
+
+    return run
+
+
+def _own(given: Any) -> Any:
+    """A tensor in memory that torch has allocated."""
+    if not isinstance(given, torch.Tensor):
+        return given
+    return laid_out(given.detach()).requires_grad_(given.requires_grad)
 
 
 def _leaf(given: Any) -> Any:

@@ -16,6 +16,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
+from oracles.exact.from_aten.memory import is_freed
 from oracles.exact.from_aten.mode import eagerly
 from oracles.exact.from_aten.watch import place_within
 from oracles.frameworks.calls import Array, Call, Mend, Watched, is_code
@@ -58,6 +59,9 @@ class TorchCalls(TorchFunctionMode):
         places = [k for k, leaf in enumerate(leaves) if _is_floating(leaf)]
         if any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in leaves):
             self.complete = False  # complex calls cannot be mended
+            return func(*args, **kwargs)
+        if any(map(is_freed, (leaves[k] for k in places))):
+            self.complete = False  # it has no numbers now
             return func(*args, **kwargs)
         if not places or not _computes(func, kwargs):
             self.complete &= not places or not _writes(func, kwargs)

@@ -82,8 +82,11 @@ def _tensor(tensor: torch.Tensor) -> Keeper:
 def _numbers(tensor: torch.Tensor) -> Keeper:
     # What graphs have saved stays valid: `.data` has a version of its own.
     memory, numbers = tensor.data, tensor.detach().clone()
+    storage, size = memory.untyped_storage(), memory.untyped_storage().nbytes()
 
     def put_back() -> bool:
+        if storage.nbytes() != size:  # it was freed
+            storage.resize_(size)
         moved = tensor.data_ptr() != memory.data_ptr() or tensor.shape != memory.shape
         if moved:
             tensor.data = memory

@@ -22,6 +22,7 @@ from oracles.exact.program.recording import Recorder
 HIDDEN_WRITES = {"native_batch_norm": (3, 4)}  # arguments that change, though the schema does not say so
 CUT_OFF = {"linspace", "logspace"}  # torch's Python functions of these names return leaves
 BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted"}
+OVERWRITING = {"copy_", "fill_", "zero_"}
 SAVED = {  # arguments that are results of the forward: torch hands them on without their history
     "native_layer_norm_backward": (3, 4),
     "native_group_norm_backward": (2, 3),
@@ -89,6 +90,12 @@ def _written(func: Any) -> list[tuple[int, str]]:
     """The places and names of the arguments that an operator will change, by its schema."""
     arguments = enumerate(func._schema.arguments)
     return [(i, a.name) for i, a in arguments if a.alias_info is not None and a.alias_info.is_write]
+
+
+@cache
+def overwrites(func: Any) -> bool:
+    """Whether it writes without reading what was there."""
+    return base_of(func) in OVERWRITING or any(a.is_out for a in func._schema.arguments)
 
 
 @cache

@@ -33,6 +33,7 @@ Value: TypeAlias = Var | Complex
 Hold: TypeAlias = Callable[[Var], Var]  # `detach`, or what reverse mode alone does not move
 Memorized: TypeAlias = torch.UntypedStorage | BlockedMemory
 REPLACED = "autograd follows this tensor, the record does not (was its .data replaced?)"
+FREED = "this tensor's memory was freed (resize_(0)?): read it before, or once it is filled again"
 _NO_VALUE = "this tensor was resized, or is a result of an operator whose rule gives it no exact value"
 
 
@@ -144,17 +145,31 @@ class Memory:
         flat = None if var is None else each_part(lambda part: _flat(part, tensor, _count(tensor)), var)
         self.stores[key_of(tensor)] = Store(storage, tensor.dtype, flat, var in self.live, mark_of(storage))
 
-    def prepare_write(self, tensor: Tensor) -> None:
-        """Before an operator writes a tensor in place: memory from outside becomes known."""
+    def prepare_write(self, tensor: Tensor, overwrites: bool) -> None:
+        """Before an operator writes a tensor in place: memory from outside becomes known.
+
+        Memory that was freed, and allocated anew, or that something else wrote, is known again as what
+        `overwrites` all of it.
+        """
         if is_sparse(tensor):
             raise Unsupported("a sparse tensor is written in place: not yet; make a new one")
         if has_own_layout(tensor) and not self.knows(tensor):
             raise Unsupported("an mkldnn tensor from outside is written in place: not yet; make a new one")
+        if overwrites and self._is_lost(tensor):
+            self.create(tensor, constant(self.builder, np.zeros(tensor.shape), name_of(tensor.dtype)))
+            self.inputs.discard(key_of(tensor))
         if key_of(tensor) in self.inputs:
             raise Unsupported("the function changes its input in place; let it work on a clone")
         if key_of(tensor) not in self.stores:
             whole = whole_of(tensor)
             self.create(whole, self._constant(whole))
+
+    def _is_lost(self, tensor: Tensor) -> bool:
+        """Whether all memory of a tensor is something else than what was recorded."""
+        store = self.stores.get(key_of(tensor))
+        if store is None or has_own_layout(tensor) or tensor.numel() != _count(tensor):
+            return False
+        return store.mark != mark_of(store.storage)
 
     def write(self, tensor: Tensor, var: Value | None, tracked: bool) -> None:
         """A tensor gets this value in place. Where autograd is not told, the derivative stays as it was."""
@@ -209,15 +224,19 @@ def constant(builder: Builder, values: Array, dtype: str) -> Any:
 
 
 def numbers(tensor: Tensor) -> Array:
-    """The numbers of a tensor, exactly: floating ones as float64, a sparse tensor's as a dense one's."""
+    """The numbers of a tensor, exactly: floating ones as float64, a sparse tensor's as a dense one's.
+
+    torch copies them: memory that an array looks at can be freed no more, and the user's code may free it.
+    """
     tensor = sparse.dense(tensor)
     refuse_strange(tensor)
     if tensor._is_zerotensor():
         return np.zeros(tensor.shape)
-    found = tensor.detach().cpu()
-    if tensor.is_complex():
-        return np.array(found.to(torch.complex128).numpy(force=True))
-    return np.array((found.double() if found.is_floating_point() else found).numpy(force=found.is_neg()))
+    if is_freed(tensor):
+        raise Unsupported(FREED)
+    wide = torch.float64 if tensor.is_floating_point() else tensor.dtype
+    wide = torch.complex128 if tensor.is_complex() else wide
+    return np.asarray(tensor.detach().to("cpu", wide, copy=True).numpy(force=True))
 
 
 def refuse_strange(tensor: Tensor) -> None:
@@ -277,6 +296,11 @@ def is_leaf(tensor: Tensor) -> bool:
 def has_memory(tensor: Tensor) -> bool:
     """Not so for sparse and mkldnn tensors, and for the zeros and bare shapes that torch.func makes up."""
     return tensor.layout == torch.strided and not tensor._is_zerotensor() and not tensor.is_meta
+
+
+def is_freed(tensor: Tensor) -> bool:
+    """Whether its memory was given back, as by a custom function whose backward computes it again."""
+    return has_memory(tensor) and tensor.numel() > 0 and not tensor.untyped_storage().nbytes()
 
 
 def innermost(tensor: Tensor) -> Tensor:

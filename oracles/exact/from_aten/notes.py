@@ -14,7 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oracles.exact.from_aten.memory import Memorized, has_memory, is_leaf, key_of, mark_of, numbers, strange
+from oracles.exact.from_aten.memory import (
+    Memorized,
+    has_memory,
+    is_freed,
+    is_leaf,
+    key_of,
+    mark_of,
+    numbers,
+    strange,
+)
 from oracles.exact.from_aten.sparse import has_own_layout, memories
 
 CHANGED = "changed outside torch"
@@ -118,8 +127,8 @@ def digest(tensor: Tensor) -> bytes:
     found = tensor.detach()
     if found.is_complex():
         found = torch.view_as_real(found.resolve_conj())
-    if strange(found) or found.is_neg() or found._is_zerotensor():
+    if strange(found) or is_freed(found) or found.is_neg() or found._is_zerotensor():
         array = numbers(found)
     else:
-        array = found.cpu().view(_BITS[found.element_size()]).numpy()
+        array = found.to("cpu", copy=True).view(_BITS[found.element_size()]).numpy()
     return blake2b(array.tobytes(), digest_size=16).digest()

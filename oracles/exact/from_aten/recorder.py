@@ -26,6 +26,7 @@ from oracles.exact.from_aten.call import (
     makes_view,
     moved,
     only_checks,
+    overwrites,
     tensors_of,
     unused_keywords,
     with_leaves,
@@ -308,7 +309,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         if own is not None:
             return self._as_defined(own, args, kwargs)
         for tensor in changed:
-            self.memory.prepare_write(tensor)
+            self.memory.prepare_write(tensor, overwrites(func))
         operands, named = self._operands(func, args, kwargs)
         vars_ = [v for v in leaves_of((operands, named)) if isinstance(v, Var | Complex)]
         integers = not any(v.is_float for v in vars_)
