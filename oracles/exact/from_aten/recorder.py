@@ -297,6 +297,10 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         if torch.is_inference_mode_enabled() and is_composite(func):
             raise Unsupported(f"aten.{base_of(func)} in inference mode; use torch.no_grad() in the function")
+        if func.namespace == "c10d":  # these write, and their schemas do not say so
+            raise Opaque(
+                "other processes take part, of which a record knows nothing; check what one computes"
+            )
         rule, tensors = rule_of(func, bool(changed)), tensors_of((args, kwargs))
         self.rules[func, bool(changed)] = rule
         tracked = not self.moves or self.depth > 0
