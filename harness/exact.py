@@ -142,6 +142,11 @@ def exact_gradient(
         target, derivative, exactly=True, cotangent=along, seed=given.integer("seed", seed)
     )
     at = recorded(question, target.arrays, exactly=True)
+    if at.forward.attached is not None:
+        raise Unsupported(
+            "a custom function gives a gradient to what is computed under no_grad, or detached: whether that "
+            "moves is not known; compute it in the forward of the custom function, where it does"
+        )
     found, values = slopes(
         at.function.program, derivative.last, at.function.values, at.directions, at.wrt, bits, limits, quickly
     )

@@ -35,6 +35,10 @@ BEYOND = (
     "whose fault it is cannot be told: above order 1 only a function that is one call of a library's, with "
     "no rule of yours, is checked alone"
 )
+ATTACHED = (
+    "a custom function gives a gradient to what is computed under no_grad, or detached: it is compared with "
+    "the derivative of that, since held fixed it would have none"
+)
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
 FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
 
@@ -89,7 +93,12 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         along = "tangent" if question.derivative.is_of_results else "cotangent"
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
-    return answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
+    found = answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
+    other = posed.forward.as_attached()
+    if other is None or all(part.verdict is not Verdict.WRONG for part in found.parts):
+        return found
+    again = _answer(replace(question, specify=lambda _: other), tested, arrays, name)
+    return replace(again, notes=(*again.notes, ATTACHED))
 
 
 def answered(

@@ -58,6 +58,8 @@ class Memory:
         live: The values read or made so far that autograd follows: they may depend on an input.
         inputs: The memory of the inputs, which nothing may change.
         holds: Whether something that moves was read, or written, as held fixed.
+        returned: That of what custom functions return and the record holds fixed: they say what its gradient
+            is, so that autograd follows it.
     """
 
     def __init__(self, builder: Builder) -> None:
@@ -67,6 +69,7 @@ class Memory:
         self._outside: dict[Any, tuple[Array, Value]] = {}
         self.inputs: set[int] = set()
         self.holds = False
+        self.returned: set[int] = set()
         self._held: list[list[Any]] = []  # what tensors of their own layout store: its addresses stay its own
 
     def knows(self, tensor: Tensor) -> bool:
@@ -90,7 +93,8 @@ class Memory:
             )
         if store.var is None or store.var.size != (tensor.numel() if own else _count(tensor)):
             raise Unsupported(_NO_VALUE)
-        if tensor.requires_grad and not is_leaf(tensor) and not store.live and store.var.is_float:
+        lost = tensor.requires_grad and not is_leaf(tensor) and not store.live and store.var.is_float
+        if lost and key_of(tensor) not in self.returned:
             raise Unsupported(REPLACED)
         var = store.var if own else each_part(lambda part: _view(part, tensor), store.var)
         if store.live and var.is_float:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from oracles.exact.from_aten import kept
+from oracles.exact.from_aten.attached import followed
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.from_aten.numpy_inside import WithNumpy
 from oracles.exact.from_aten.onward import Onward, can_go_on, graph_of, recorded
@@ -89,7 +90,10 @@ def record(
             new = kept.made(kind, mode, program)
         executed = mode.executed
         if new is None or not does_the_same:
-            return run.recorded(program, tuple(mode.once), lambda: executed)
+            found = run.recorded(program, tuple(mode.once), lambda: executed)
+            return (
+                replace(found, attached=partial(followed, program, mode.attached)) if mode.attached else found
+            )
         kept.keep(kind, new)
         one = new
     if taken is not None and differentiate:

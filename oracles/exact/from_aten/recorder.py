@@ -73,6 +73,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         executed: The numbers that the run returned.
         copies: Whether an argument of a custom function was copied, as no other run does.
         marks: What custom functions have marked as non-differentiable, and which of them.
+        attached: The values that are held fixed, and that custom functions give a gradient (see `attached`).
         result: What the function has returned, or the one whose gradient is recorded.
         results: The values of the latter, where they are known.
     """
@@ -89,6 +90,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._below: list[Tensor] | None = None
         self._lost: dict[int, str] = {}  # the operator without a gradient that made this memory
         self.marks: dict[int, tuple[Tensor, str]] = {}
+        self.attached: set[Var] = set()
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
@@ -156,7 +158,28 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             self._hold(tensor, var)
         if own.requires_grad and is_leaf(own) and seen and free and var not in self.memory.live:
             raise Unsupported(REPLACED)
-        return var
+        return self._attached(var) if seen and free and key_of(own) in self.memory.returned else var
+
+    def attach(self, operands: list[Tensor], results: list[Tensor]) -> None:
+        """Those that move, and have no derivative: they step, or move with what was held fixed before."""
+        unseen = (t for t in map(innermost, operands) if is_moving(t) and not t.requires_grad)
+        if not self.moves or self.depth or not any(map(self.memory.knows, unseen)):
+            return
+        for tensor in map(innermost, results):
+            store = self.memory.stores.get(key_of(tensor)) if is_moving(tensor) else None
+            if store is None or store.var is None or self._depends(store.var):
+                continue
+            if not all(map(self.recorder.is_fixed, vars_of(store.var))):
+                self.memory.returned.add(key_of(tensor))
+
+    def _attached(self, value: Any) -> Any:
+        """The value of such a result, where it is read as that: others read that memory too."""
+        if self._depends(value) or not any(map(self.recorder.is_held, vars_of(value))):
+            return value
+        self.notes.complete = False
+        held = each_part(detach, value)
+        self.attached.update(vars_of(held))
+        return held
 
     def _hold_of(self, seen: bool) -> Hold:
         """How a tensor is held fixed that autograd follows (`seen`), or does not."""

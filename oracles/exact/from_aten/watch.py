@@ -112,6 +112,7 @@ def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
             mode.depth -= 1
         mode.mark(args[0] if args else None)
         mode.spread(tensors_of(args), tensors_of(result))
+        mode.attach(tensors_of(args), tensors_of(result))
         return result
 
     return counted
@@ -257,6 +258,9 @@ class Watch(DispatchMode):
 
     def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
         """A custom function has made these results of these operands."""
+
+    def attach(self, operands: list[Tensor], results: list[Tensor]) -> None:
+        """A custom function returns these results of these operands, and says what their gradient is."""
 
     def apply(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         """Run one operator, which will change these tensors."""

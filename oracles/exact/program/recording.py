@@ -66,6 +66,8 @@ class Recording:
             as it stands.
         coded: The same with library functions as they are coded that `program` knows by their names; None
             where it knows none.
+        attached: The program in which what custom functions give a gradient moves, though it was computed
+            where nothing moves; None where there is none.
         beside: Of a gradient, its program with the function's results after its own; None where that is not
             known, or rounds otherwise.
     """
@@ -81,6 +83,7 @@ class Recording:
     coded: Callable[[], tuple[Program, tuple[str, ...]]] | None = None
     wider: Callable[[], tuple[Array, ...]] = tuple
     beside: Program | None = None
+    attached: Callable[[], Program] | None = None
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""
@@ -98,9 +101,10 @@ class Recording:
             return self.wider()[which]
 
         own = self.program.giving(which)
+        attached = self.attached
         return replace(
             self, program=own, executed=executed, written=written and some, coded=None, wider=wider,
-            beside=None,
+            beside=None, attached=attached and (lambda: attached().giving(which)),
         )  # fmt: skip
 
     def as_written(self) -> Recording | None:
@@ -109,6 +113,10 @@ class Recording:
             return None
         program, notes = self.written()
         return replace(self, program=program, notes=notes, written=None, beside=None)
+
+    def as_attached(self) -> Recording | None:
+        """The same where what custom functions give a gradient moves; None where it is no other."""
+        return self.attached and replace(self, program=self.attached(), attached=None, beside=None)
 
     def as_coded(self) -> Recording | None:
         """The same with library functions as they are coded; None where it is no other."""
@@ -260,6 +268,11 @@ class Recorder(Builder):
     def depends(self, var: Var) -> bool:
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
         return any(v not in self.definitions for v in self._moved_by([var]))
+
+    def is_held(self, var: Var) -> bool:
+        """Whether something on its way is held fixed that has a derivative by some input."""
+        made = (self.definitions.get(v) for v in self._moved_by([var]))
+        return any(e and e.primitive in (detach_, no_grad_) and self.depends(e.operands[0]) for e in made)
 
     def is_fixed(self, var: Var) -> bool:
         """Whether it is made of constants alone, whatever is done with them."""
