@@ -94,10 +94,9 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
     found = answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
-    other = posed.forward.as_attached()
-    if other is None or all(part.verdict is not Verdict.WRONG for part in found.parts):
+    if posed.forward.attached is None or all(part.verdict is not Verdict.WRONG for part in found.parts):
         return found
-    again = _answer(replace(question, specify=lambda _: other), tested, arrays, name)
+    again = _answer(replace(question, follows=True), tested, arrays, name)
     return replace(again, notes=(*again.notes, ATTACHED))
 
 

@@ -172,6 +172,8 @@ class Question:
         resolution: How small a difference from the truth's formula counts.
         digits: Whether the truth is proven to thirty digits, and not to as many as a verdict needs.
         blames: Whether it is asked whose fault a gradient is that is not right.
+        follows: Whether that moves which custom functions give a gradient, and which was computed where
+            nothing moves.
     """
 
     specify: Callable[[Sequence[Array]], Recording]
@@ -192,6 +194,7 @@ class Question:
     resolution: Resolution = Resolution.FORMAT
     digits: bool = False
     blames: bool = True
+    follows: bool = False
 
     @property
     def is_plain(self) -> bool:

@@ -172,7 +172,8 @@ def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False)
     """
     *within, step = question.derivative.steps
     *given, last = levels_of(question.cotangent, len(within) + 1)
-    forward = function = question.specify(arrays)
+    forward = question.specify(arrays)
+    function = forward = (question.follows and forward.as_attached()) or forward
     wrt = tuple(function.argument.index(k) for k in question.active)
     rng = np.random.default_rng(question.seed)
 
