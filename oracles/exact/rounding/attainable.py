@@ -67,7 +67,7 @@ def attainable(
     moving = [i for i in _moving(program, inputs, wrt, cotangents, bits, work) if np.size(inputs[i])]
     count = PERTURBATIONS if fully or not are_many(truth) else FEWER
     seeds = range(count) if moving else range(0)
-    steps = {i: half_ulps(inputs[i], formats[i]) for i in moving}
+    steps = {i: half_ulps(inputs[i], formats[i], i in wrt) for i in moving}
     quick = by_core(program, inputs, steps, truth, seeds, work)
     if quick is None and len(program.outputs) > len(truth):
         program = program.giving(slice(len(truth)))  # it may be the others that are not decided
@@ -108,7 +108,7 @@ def _moving(
         here = evaluate(asked, given, bits, work)
         with precision(bits):
             steps = {
-                k: ends(exact(inputs[i]), half_ulps(inputs[i], program.inputs[i].dtype))
+                k: ends(exact(inputs[i]), half_ulps(inputs[i], program.inputs[i].dtype, False))
                 for i, k in at.items()
             }
         for seed in range(PERTURBATIONS):

@@ -49,10 +49,15 @@ def _rows(first: int, last: int, shapes: tuple[Shape, ...]) -> list[Numbers]:
 _few_rows = lru_cache(maxsize=32)(_rows)
 
 
-def half_ulps(x: Array, dtype: str) -> Numbers:
-    """Half an ulp of every number of an input; an infinity is no rounded number."""
+def half_ulps(x: Array, dtype: str, differentiated: bool = True) -> Numbers:
+    """Half an ulp of every number of an input; an infinity is no rounded number.
+
+    Nor is a 0 of what is not differentiated: a cotangent, a direction or a mask leaves out by it. (Moved, it
+    would let in what it leaves out, and a truth that is 0 whatever the numbers are would not be 0 nearby.)
+    """
     numbers = np.asarray(x, np.float64)
-    return np.where(np.isinf(numbers), 0.0, FORMATS[dtype].ulp(numbers) / 2)
+    exact_here = np.isinf(numbers) if differentiated else np.isinf(numbers) | (numbers == 0)
+    return np.where(exact_here, 0.0, FORMATS[dtype].ulp(numbers) / 2)
 
 
 def ends(x: Array, half: Numbers) -> tuple[Array, Array]:

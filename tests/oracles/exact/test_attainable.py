@@ -118,6 +118,30 @@ def test_a_truth_is_zero_only_if_every_perturbation_leaves_it_so():
     assert zero.tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("as_mask", [True, False])
+def test_what_a_cotangent_or_a_mask_leaves_out_by_a_0_stays_out(as_mask, dtype, core):
+    x, y = array([0.75, 1.5], dtype), array([0.5, 0.25], dtype)
+    nothing, ones = array([0.0, 0.0], dtype), array([1.0, 1.0], dtype)
+    mask, ct = (nothing, ones) if as_mask else (ones, nothing)
+    with nullcontext() if core else library.without():
+        _, zero = spread(lambda x, y, m: x / (x + y) * m, [x, y, mask], ct)
+    assert zero.all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_masked_loss_does_not_ask_for_digits_of_a_0(dtype):
+    """exp(x - logcumsumexp(x)) is 1 at first; the cotangent leaves out the rest, and rounding leaves 1e-8."""
+    one, verdicts = torch.eye(6, dtype=dtype)[0], set()
+    for seed in range(6):
+        rng = torch.Generator().manual_seed(seed)
+        x, k = (torch.rand(6, generator=rng, dtype=dtype) for _ in range(2))
+        found = check_gradient(lambda x, k: (x - x.logcumsumexp(0)).exp() * k, (x + 0.5, k), cotangent=one)
+        verdicts.add(found.verdict)
+    assert verdicts == {Verdict.ACCURATE}
+
+
 @pytest.mark.parametrize(("size", "fully", "wanted"), [(4, False, 16), (2**16, False, 4), (2**16, True, 16)])
 def test_many_elements_have_four_perturbations_at_first(monkeypatch, size, fully, wanted):
     seen = []
