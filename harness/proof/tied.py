@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from operator import contains
 
@@ -47,7 +48,8 @@ def confirm(forward: Recording, values: Sequence[Array], true: Sequence[Enclosur
         has_shapes(forward, values)
     for k, (value, enclosure) in enumerate(zip(values, true, strict=True)):
         if not is_rounded(enclosure, value, value.dtype.name):
-            said = elsewhere(forward, k, value, enclosure, partial(bound_of, forward, k, rounding))
+            balls = partial(bound_of, forward, k, rounding)
+            said = elsewhere(forward, k, value, enclosure, balls, rounding)
             if said:
                 raise Undecided(said)
 
@@ -76,10 +78,14 @@ def half_ulp(true: Enclosure, dtype: str) -> NDArray[np.float64]:
     return half
 
 
-def bound_of(program: Recording, k: int, rounding: str) -> Array | Pairs | None:
-    """B of the result of that number; None if nothing is known of it."""
+def bound_of(program: Recording, k: int, rounding: str, branch: bool = False) -> Array | Pairs | None:
+    """B of the result of that number; None if nothing is known of it.
+
+    Of the recorded `branch` alone: rounding may take another one, and then that B does not hold what runs.
+    """
     try:
-        result = program.program.giving(slice(k, k + 1))
+        whole = replace(program.program, guards=()) if branch else program.program
+        result = whole.giving(slice(k, k + 1))
         return bound(result, program.values, ROUNDING_MODELS[rounding]).found[0]
     except ExactError:
         return None
@@ -109,7 +115,12 @@ def _beyond(balls: Array | Pairs | None, value: Array) -> tuple[NDArray[np.bool_
 
 
 def elsewhere(
-    program: Recording, k: int, value: Array, true: Enclosure, bounded: Callable[[], Array | Pairs | None]
+    program: Recording,
+    k: int,
+    value: Array,
+    true: Enclosure,
+    bounded: Callable[[], Array | Pairs | None],
+    rounding: str,
 ) -> str:
     """Why what was recorded is not what ran, "" if it may be.
 
@@ -135,7 +146,7 @@ def elsewhere(
     largest = np.max(size, initial=0.0, where=np.isfinite(size))
     lost = unknown & (off > least * largest)
     if lost.any() and not _is_nearer(program, k, true, CLOSER * np.max(off, where=lost, initial=0.0)):
-        far |= lost
+        far |= lost & ~_is_of_branch(program, k, value, rounding)
     if far.any():
         at = _first(far)
         here = float(numbers[at])
@@ -156,6 +167,13 @@ def elsewhere(
     at = _first(differs)
     here, there = float(numbers[at]), float(found[at])
     return f"{OTHER_PATH}: its value is {here!r} at {list(at)}, and {there!r} where it is recorded"
+
+
+def _is_of_branch(program: Recording, k: int, value: Array, rounding: str) -> NDArray[np.bool_]:
+    """Which elements the recorded branch may round to, where the code branches."""
+    balls = bound_of(program, k, rounding, branch=True) if program.program.guards else None
+    beyond, ends = _beyond(balls, value)
+    return ends & ~beyond
 
 
 def _other_numbers(program: Recording, k: int, value: Array) -> Array | None:

@@ -86,7 +86,7 @@ def value_parts(
                 verdict = Verdict.MISCOMPUTED if said else verdict
                 own = program if program and label == runs[-1][0] else posed.forward
                 if question.value is ValueRule.NOTED and (
-                    apart := elsewhere(own, k, values[k], enclosure, balls)
+                    apart := elsewhere(own, k, values[k], enclosure, balls, rounding)
                 ):
                     said, verdict = apart, Verdict.UNDECIDED
             found.append((verdict, f"value: {label}{said}" if said else "", values[k]))

@@ -31,7 +31,7 @@ def looked_at(value, ran, x=TRUE, function=lambda x: x * 1.0, wider=tuple):
         return (np.array(ran, x.dtype),)
 
     own = replace(recording, executed=executed, runs_again=True, wider=wider)
-    said = elsewhere(own, 0, np.array(value, x.dtype), true, lambda: None)
+    said = elsewhere(own, 0, np.array(value, x.dtype), true, lambda: None, "numpy")
     return said, len(runs)
 
 
@@ -70,7 +70,7 @@ def test_a_value_near_its_truth_is_not_bounded_where_the_recorded_run_gave_it_to
     (true,) = refine(recording.program, recording.values, BITS, LIMITS)
     for ran, asked in ((near, 0), (TRUE, 1)):
         own = replace(recording, executed=lambda ran=ran: (ran,))
-        assert elsewhere(own, 0, near, true, bounded) == ""
+        assert elsewhere(own, 0, near, true, bounded, "numpy") == ""
         assert len(bounds) == asked
 
 
@@ -130,6 +130,39 @@ def test_a_function_whose_own_digits_cancel_is_no_other_function(function, x, op
     assert found.verdict in {Verdict.IMPRECISE, Verdict.ACCURATE}, found
     if found.verdict is Verdict.IMPRECISE:
         assert re.search(r"sub(tract)? at test_tied.py:\d+: \d+ of \d+ bits cancel", str(found))
+
+
+def angle_from(start, xp, nearly):
+    """The angle of a rotation from another one, as log maps have it, whose cosine may round to 1."""
+    cos, sin = (xp.asarray(f(float(start)), dtype=start.dtype) for f in (np.cos, np.sin))
+
+    def angle(x):
+        far = xp.arccos(xp.clip(xp.cos(x) * cos + xp.sin(x) * sin, -1, 1))
+        along = xp.sin(x) * cos - xp.cos(x) * sin
+        return along if far < nearly else far / xp.sin(far) * along
+
+    return angle
+
+
+@pytest.mark.parametrize("start", [0.3, 0.7, 1.1])
+def test_a_residual_of_0_is_of_the_branch_that_was_recorded(start):
+    """Half an ulp decides whether the cosine is 1, and so B of the function has no end."""
+    wide, narrow = np.float64(start), np.float32(start)
+    assert check_gradient(angle_from(wide, np, 1e-6), (wide,), grad=lambda x: 1.0).verdict == "accurate"
+    for one in (wide, narrow):
+        point = torch.tensor(one)
+        assert check_gradient(angle_from(point, torch, 1e-3), (point,)).verdict == "accurate"
+    for factor, verdict in ((1.0, "accurate"), (1.01, "wrong")):
+        found = check_gradient(
+            angle_from(narrow, np, 1e-3), (narrow,), grad=lambda x, f=factor: np.float32(f)
+        )
+        assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("value", "is_said"), [(0.0, False), (1e-16, False), (1e-12, True), (0.01, True)])
+def test_what_the_recorded_branch_does_not_round_to_is_another_function(value, is_said):
+    start = np.array(0.3)
+    assert bool(looked_at(value, value, start, angle_from(start, np, 1e-6))[0]) is is_said
 
 
 def in_part(x):
