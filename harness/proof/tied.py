@@ -84,7 +84,7 @@ def bound_of(program: Recording, k: int, rounding: str, branch: bool = False) ->
     Of the recorded `branch` alone: rounding may take another one, and then that B does not hold what runs.
     """
     try:
-        whole = replace(program.program, guards=()) if branch else program.program
+        whole = replace(program.program, guards=[]) if branch else program.program
         result = whole.giving(slice(k, k + 1))
         return bound(result, program.values, ROUNDING_MODELS[rounding]).found[0]
     except ExactError:
