@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import Allowed, Evidence, budget, distance
+from harness.proof.evidence import FEW_DIGITS, Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Resolution, enclosed
@@ -30,6 +30,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, Bound, RoundingModel, bound, quickly
 from oracles.exact.rounding.diagnosis import Diagnosis, diagnose, written_at
+from oracles.exact.rounding.narrowed import narrowed
 from oracles.exact.rounding.sampled import Zeros
 
 EXCUSABLE = frozenset({Verdict.IMPRECISE, Verdict.MISCOMPUTED})  # by what the inputs allow
@@ -198,12 +199,13 @@ def _zeros(
     truth: Truth, recording: Recording, machine: RoundingModel, found: Bound, work: Work
 ) -> Zeros | None:
     """What tells how far rounding carries elements that are 0; None where their bound has an end."""
-    unbounded = (
-        zero.any()
-        and not (np.isfinite(balls.r[zero]).all() if isinstance(balls, Pairs) else all_finite(balls[zero]))
-        for zero, balls in zip(truth.zero, found.found, strict=True)
-    )
-    return Zeros(recording.program, recording.values, machine, work) if any(unbounded) else None
+    pairs = zip(truth.zero, found.found, strict=True)
+    bounded = all(not zero.any() or _have_ends(balls[zero]) for zero, balls in pairs)
+    return None if bounded else Zeros(recording.program, recording.values, machine, work)
+
+
+def _have_ends(balls: Array | Pairs) -> bool:
+    return bool(np.isfinite(balls.r).all()) if isinstance(balls, Pairs) else all_finite(balls)
 
 
 def _opaque(question: Question, truth: Truth, machine: RoundingModel, reason: str) -> Examined:
@@ -211,8 +213,23 @@ def _opaque(question: Question, truth: Truth, machine: RoundingModel, reason: st
     note = f"the formula was not examined, so the numbers alone decide: {reason}"
     recording = Recording(truth.gradient, tuple(truth.inputs), ())
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
-    balls = bound(truth.gradient, truth.inputs, machine, Work(question.limits.seconds))
-    return Examined(machine, recording, agrees, balls, reason, note=note)
+    return Examined(machine, recording, agrees, _of_its_own(question, truth, machine), reason, note=note)
+
+
+def _of_its_own(question: Question, truth: Truth, machine: RoundingModel) -> Bound:
+    """B of the truth's own program, each part by its narrowest format: its backward may keep that throughout.
+
+    Not where it has numbers beyond that format. And in formats of few digits it would hide a wrong factor of
+    a hundredth; `BLIND_ULPS` stand for it there.
+    """
+    work = Work(question.limits.seconds)
+    found = bound(truth.gradient, truth.inputs, machine, work)
+    for dtype in {d for d in truth.narrowest if d and format_of(d).digits >= FEW_DIGITS}:
+        kept = bound(narrowed(truth.gradient, dtype), truth.inputs, machine, work).found
+        taken = [own == dtype and _have_ends(b) for own, b in zip(truth.narrowest, kept, strict=True)]
+        pairs = zip(taken, kept, found.found, strict=True)
+        found = replace(found, found=[there if takes else here for takes, there, here in pairs])
+    return found
 
 
 def verdicts(

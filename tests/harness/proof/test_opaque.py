@@ -174,6 +174,66 @@ def test_a_gradient_in_python_numbers_is_judged_by_its_numbers():
     assert "the formula was not examined: complex() would take" in str(wrong)
 
 
+# -- what is kept in a narrower format -----------------------------------------------------------------------
+
+
+def keeping(factor):
+    """log(sum(exp(x + 40))), whose backward takes the totals from float32 memory, and writes into it."""
+
+    class Running(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            numbers = x.detach().numpy() + 40
+            totals = [numbers[0]]
+            for one in numbers[1:]:
+                totals.append(np.logaddexp(totals[-1], one))
+            kept = torch.Tensor(np.stack(totals))
+            ctx.save_for_backward(x, kept)
+            return kept[-1].to(x.dtype)
+
+        @staticmethod
+        def backward(ctx, g):
+            x, kept = ctx.saved_tensors
+            totals = kept.numpy()
+            found = np.exp(x.detach().numpy() + 40 - totals[-1]) * g.numpy() * factor
+            totals[0] = 0
+            return torch.as_tensor(found).to(x.dtype)
+
+    return Running.apply
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_opaque_backward_may_keep_what_its_function_casts_to(seed):
+    x = 0.1 * drawn(6, dtype=torch.float64, seed=seed)
+    result = harness.check_gradient(keeping(1), (x,))
+    assert result.verdict is Verdict.ACCURATE, result
+    assert "the formula was not examined" in str(result)
+    for factor in (1.01, 1.001, -1):
+        assert harness.check_gradient(keeping(factor), (x,)).verdict in FAILS
+
+
+def test_an_opaque_backward_of_a_wide_function_may_not_be_narrow():
+    def backward(g, x):
+        return torch.tensor(np.float32(g.tolist()) * np.cos(np.float32(x.tolist()))).to(x.dtype)
+
+    result = harness.check_gradient(pulled(torch.sin, backward), (drawn(9, dtype=torch.float64),))
+    assert result.verdict in FAILS, result
+
+
+@pytest.mark.parametrize("factor", [1, 1.0001])
+def test_what_is_beyond_the_narrower_format_is_not_kept_in_it(factor):
+    """exp(200) is no number of float32, to which log(1 + exp(x)) is cast."""
+
+    def function(x):
+        return torch.log(1 + torch.exp(x)).float()
+
+    def backward(g, x):
+        return torch.tensor(factor * np.float64(g.tolist()) / (1 + np.exp(-np.float64(x.tolist()))))
+
+    result = harness.check_gradient(pulled(function, backward), (200 + drawn(5, dtype=torch.float64),))
+    assert result.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.MISCOMPUTED), result
+
+
 # -- what no precision decides -------------------------------------------------------------------------------
 
 ADVANTAGES, BEFORE = np.array([1.0, -2.0, 0.5, 1.5]), np.array([0.1, -0.3, 0.2, 0.5])
