@@ -27,6 +27,7 @@ Allowed = Callable[[str], float]  # the budget of lost bits, by dtype
 
 
 OUTSIDE = "outside what the rounding of its program allows"
+KEPT = "outside what its rounding allows, unless it keeps its narrower format, in which nothing bounds it"
 LEAPS = "the slope of its sides, where the function itself jumps"
 FEW_DIGITS = 16  # float16 has 11, bfloat16 8: half of them is 2^-6 or 2^-4
 CARRIED = 4  # times what a sample of eight runs gives
@@ -69,6 +70,7 @@ class Evidence:
         examined: Whether the formula was looked into at all.
         carried: How far from 0 rounding carries an element that is 0, sampled; None where that is not known.
         open: Of which elements the formula says nothing, though of others; None where there is none.
+        kept: Whether it may have been computed in `narrowest`, in which its program has no bound.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Evidence:
     examined: bool = True
     carried: Numbers | None = None
     open: Mask | None = None
+    kept: bool = False
 
     def part(self, here: slice) -> Evidence:
         """What is known of some elements, counted in C order."""
@@ -127,6 +130,7 @@ class Facts:
         examined: Whether the formula was looked into.
         carried: Where the error is one that sampled rounding makes of a 0, or a few times that.
         few: Whether the format has few digits, where the budget hides much.
+        kept: Whether it may be of a narrower format, in which its program has no bound.
     """
 
     got: Numbers
@@ -150,6 +154,7 @@ class Facts:
     examined: bool
     few: bool
     carried: Mask
+    kept: bool
 
     @property
     def counted(self) -> Mask:
@@ -196,7 +201,7 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
         got, error, half, lost, budget, of.attainable, of.zero, agrees, known,
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
         nowhere if truth.leaps is None else truth.leaps, of.examined, kind.digits < FEW_DIGITS,
-        nowhere if of.carried is None else error <= CARRIED * of.carried,
+        nowhere if of.carried is None else error <= CARRIED * of.carried, of.kept,
     )  # fmt: skip
 
 
@@ -272,6 +277,10 @@ def _blind(f: Facts) -> Mask:
     return f.counted & (f.few and not f.examined) & ~f.zero & ~f.jumps
 
 
+def _outside(f: Facts) -> Mask:
+    return f.counted & f.bounded & ~f.inside & ~_excused(f)
+
+
 def _wrong_infinity(f: Facts) -> Mask:
     return np.isinf(f.got) & f.beyond & ~f.right_infinity
 
@@ -293,11 +302,7 @@ TABLE = (
     # Where the truth overflows, infinity has its sign.
     Rule(Verdict.MISCOMPUTED, "infinite, with the wrong sign", _wrong_infinity),
     # B has everything that this program may compute, so something else was executed.
-    Rule(
-        Verdict.MISCOMPUTED,
-        OUTSIDE,
-        lambda f: f.counted & f.bounded & ~f.inside & ~_excused(f),
-    ),
+    Rule(Verdict.MISCOMPUTED, OUTSIDE, lambda f: _outside(f) & (not f.kept)),
     # The one policy. Where the truth is always 0, or jumps, a is no measure.
     Rule(
         Verdict.IMPRECISE,
@@ -315,6 +320,7 @@ TABLE = (
         "0, where the truth is not: a total loss",
         lambda f: f.counted & ~f.zero & f.total_loss,
     ),
+    Rule(Verdict.UNDECIDED, KEPT, lambda f: _outside(f) & f.kept),
     # The inputs' own rounding may carry them across the jump: only the rounded truth is certain.
     Rule(Verdict.UNDECIDED, "the truth jumps close by", lambda f: f.counted & f.jumps & ~(f.error <= f.half)),
     # Where a says nothing B alone judges; without B a sample of its rounding may excuse, and nothing else.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import FEW_DIGITS, Allowed, Evidence, budget, distance
+from harness.proof.evidence import FEW_DIGITS, KEPT, Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Resolution, enclosed
@@ -52,6 +52,7 @@ class Examined:
         zeros: Tells how far from 0 rounding carries what is 0; None where that is bounded.
         note: What is worth saying of all this.
         after_forward: As in `Programs`.
+        kept: Which parts may be of a narrower format, in which their program has no bound.
     """
 
     machine: RoundingModel
@@ -64,6 +65,7 @@ class Examined:
     zeros: Zeros | None = None
     note: str = ""
     after_forward: Callable[[], Recording] | None = None
+    kept: frozenset[int] = frozenset()
 
     def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
         """The same of what ran unwatched: where its numbers are others, what it calls is compared.
@@ -213,23 +215,29 @@ def _opaque(question: Question, truth: Truth, machine: RoundingModel, reason: st
     note = f"the formula was not examined, so the numbers alone decide: {reason}"
     recording = Recording(truth.gradient, tuple(truth.inputs), ())
     agrees = Formula(tuple(np.ones(e.shape, bool) for e in truth.enclosures))
-    return Examined(machine, recording, agrees, _of_its_own(question, truth, machine), reason, note=note)
+    balls, kept = _of_its_own(question, truth, machine)
+    return Examined(machine, recording, agrees, balls, reason, note=note, kept=kept)
 
 
-def _of_its_own(question: Question, truth: Truth, machine: RoundingModel) -> Bound:
+def _of_its_own(question: Question, truth: Truth, machine: RoundingModel) -> tuple[Bound, frozenset[int]]:
     """B of the truth's own program, each part by its narrowest format: its backward may keep that throughout.
 
-    Not where it has numbers beyond that format. And in formats of few digits it would hide a wrong factor of
-    a hundredth; `BLIND_ULPS` stand for it there.
+    Where it has no end there, it stays that of the program as it is: with the numbers of these parts. (In
+    formats of few digits it would hide a wrong factor of a hundredth; `BLIND_ULPS` stand for it.)
     """
-    work = Work(question.limits.seconds)
+    work, narrow = Work(question.limits.seconds), truth.narrowest
     found = bound(truth.gradient, truth.inputs, machine, work)
-    for dtype in {d for d in truth.narrowest if d and format_of(d).digits >= FEW_DIGITS}:
+    parts, endless = list(found.found), set[int]()
+    for dtype in {d for d in narrow if d and format_of(d).digits >= FEW_DIGITS}:
         kept = bound(narrowed(truth.gradient, dtype), truth.inputs, machine, work).found
-        taken = [own == dtype and _have_ends(b) for own, b in zip(truth.narrowest, kept, strict=True)]
-        pairs = zip(taken, kept, found.found, strict=True)
-        found = replace(found, found=[there if takes else here for takes, there, here in pairs])
-    return found
+        for k, balls in enumerate(kept):
+            if narrow[k] != dtype:
+                continue
+            if _have_ends(balls):
+                parts[k] = balls
+            else:
+                endless.add(k)
+    return replace(found, found=parts), frozenset(endless)
 
 
 def verdicts(
@@ -292,7 +300,8 @@ def evidence_of(truth: Truth, examined: Examined, computed: Sequence[Array]) -> 
         one = (name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype)
         carried = None if sampled is None else sampled[k]
         open_ = examined.formula.open[k] if examined.formula.open else None
-        found.append(Evidence(*one, truth.narrowest[k], not examined.opaque, carried, open_))
+        kept = k in examined.kept
+        found.append(Evidence(*one, truth.narrowest[k], not examined.opaque, carried, open_, kept))
     return found
 
 
@@ -323,7 +332,8 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         of = truth.specification
         return Diagnosis(cause, written_at(recording.program, found.argument, of) if recording else None)
     if found.verdict is Verdict.UNDECIDED:
-        return Diagnosis(cause or _undecided(examined))
+        kept = f"{KEPT}; {examined.opaque}" if found.reason == KEPT else ""
+        return Diagnosis(cause or kept or _undecided(examined))
     if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
         return Diagnosis()
     if examined.opaque:

@@ -50,6 +50,7 @@ def evidence(
     shape=None,
     examined=True,
     leaps=False,
+    kept=False,
 ):
     """What is known of one argument; a is half an ulp of the truth and B unbounded if not given."""
     found = balls(true, shape)
@@ -65,6 +66,7 @@ def evidence(
         np.full(truth.shape, UNKNOWN, object) if bound is None else bound,
         dtype,
         examined=examined,
+        kept=kept,
     )
 
 

@@ -221,7 +221,7 @@ def test_an_opaque_backward_of_a_wide_function_may_not_be_narrow():
 
 
 @pytest.mark.parametrize("factor", [1, 1.0001])
-def test_what_is_beyond_the_narrower_format_is_not_kept_in_it(factor):
+def test_where_nothing_bounds_the_narrower_format_no_error_passes(factor):
     """exp(200) is no number of float32, to which log(1 + exp(x)) is cast."""
 
     def function(x):
@@ -231,7 +231,8 @@ def test_what_is_beyond_the_narrower_format_is_not_kept_in_it(factor):
         return torch.tensor(factor * np.float64(g.tolist()) / (1 + np.exp(-np.float64(x.tolist()))))
 
     result = harness.check_gradient(pulled(function, backward), (200 + drawn(5, dtype=torch.float64),))
-    assert result.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.MISCOMPUTED), result
+    assert result.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.UNDECIDED), result
+    assert factor == 1 or "unless it keeps its narrower format, in which nothing bounds it" in str(result)
 
 
 # -- what no precision decides -------------------------------------------------------------------------------

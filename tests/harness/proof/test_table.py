@@ -29,6 +29,9 @@ ROWS = {
         {"examined": False, "dtype": "bfloat16", "a": 0.004, "budget": 4}, 1.023, {"examined": True}, "right",
     ),
     "0, where the truth is not: a total loss": ({"a": 0.06, "budget": 60}, 0.0, {"a": 0.07}, "right"),
+    "outside what its rounding allows, unless it keeps its narrower format, in which nothing bounds it": (
+        {"bound": around([1.0], 1e-12), "kept": True}, 1 + 1e-11, {"kept": False}, "outside what the",
+    ),
     "the truth jumps close by": ({"a": math.inf}, 1.5, {"a": 0.5}, "right"),
     "the truth is 0, and the program has no finite bound": (
         {"true": 0.0, "zero": True}, 1e-10, {"bound": around([0.0], 1e-9)}, "right",
