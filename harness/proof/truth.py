@@ -20,7 +20,7 @@ from oracles.exact.enclose.limits import Limits
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.derive import jvp, vjp
-from oracles.exact.program.errors import Exhausted
+from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
@@ -201,9 +201,12 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
     at, names = recorded(question, arrays), [question.names[k] for k in question.active]
     if question.derivative.is_of_results:
         names = [f"result{path}" for path in question.results]
-    true = true_gradient(
-        at.function, at.directions, at.wrt, names, question.limits, question.derivative.last, question.digits
-    )
+    last, limits = question.derivative.last, question.limits
+    try:
+        true = true_gradient(at.function, at.directions, at.wrt, names, limits, last, question.digits)
+    except Undecided as reason:
+        said = "; ".join(map(str, (reason, *at.forward.notes)))  # what is not known well enough may be why
+        raise type(reason)(said) from None
     expected = tuple(
         (name, np.empty(e.shape, dtype_named(d, arrays)))
         for name, e, d in zip(names, true.enclosures, true.dtypes, strict=True)

@@ -6,6 +6,7 @@ their literals only, and where the one in float64 rounds to the other, it is wha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -20,7 +21,10 @@ from oracles.exact.program.program import Array
 # Where a literal stands: an operand of an equation, a result or a constant of a jaxpr. By identity, so the
 # jaxprs must live as long as this is used.
 Slot: TypeAlias = tuple[int, str, int]
+# What stands there in float64 if that rounds to the literal; None where it is a number that does not; and
+# `SEVERAL` where it is not one number.
 Partners: TypeAlias = dict[Slot, float | None]
+SEVERAL = math.nan
 # A program in float32 already has no cast to float32, and one in float64 no cast to a wider dtype.
 _CASTS = frozenset({"convert_element_type", "reduce_precision"})
 NARROW = frozenset(FORMATS) - {"float64"}
@@ -38,8 +42,12 @@ def partners(
     if (wide is None or _narrows(wide.jaxpr)) and (other := uncast()) is not None:
         more: Partners = {}
         _pair(_opened(own), _opened(other), more)
-        found |= {slot: number for slot, number in more.items() if number is not None}
+        found |= {slot: number for slot, number in more.items() if _is_one(number)}
     return found
+
+
+def _is_one(partner: float | None) -> bool:
+    return partner is not None and not math.isnan(partner)
 
 
 def _narrows(jaxpr: Any) -> bool:
@@ -51,11 +59,21 @@ def _narrows(jaxpr: Any) -> bool:
 def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
     """The number that a rounded literal stands for, or a ball around all it may; None: as it is."""
     target, number = FORMATS[dtype], float(value)
-    if partner is not None:
+    if _is_one(partner):
         return np.asarray(partner, np.float64)
     if is_short(value, dtype):
         return None
     return filled([arb(number, float(target.ulp(np.asarray(number))) / 2)], ())
+
+
+def is_computed(dtype: str, partner: float | None) -> bool:
+    """Whether a single number is none that was written, but what the program's own dtype makes of others.
+
+    A constant that jnp computes under `jax.ensure_compile_time_eval` is another one in float64, and so is
+    what the code takes by its dtype: it is the number that stands there. In formats of few digits it may well
+    be another written number, whose place is by chance the same.
+    """
+    return partner is None and FORMATS[dtype].digits >= FORMATS["float32"].digits
 
 
 def is_as_written(value: Any, dtype: str) -> bool:
@@ -109,9 +127,10 @@ def _enter(found: Partners, slot: Slot, value: Any, wide: Any, avals: tuple[Any,
     fits = (
         number == float(value) if other == own else other == "float64" and _rounds_to(number, value, target)
     )
-    if slot in found and found[slot] != number:
-        fits = False  # a jaxpr that is called twice, with different partners
-    found[slot] = number if fits else None
+    partner = number if fits else None if other in (own, "float64") else SEVERAL
+    if slot in found and found[slot] != partner:
+        partner = SEVERAL  # a jaxpr that is called twice, with different partners
+    found[slot] = partner
 
 
 def _rounds_to(number: float, rounded: Any, target: Format) -> bool:

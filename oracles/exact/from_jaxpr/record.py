@@ -29,7 +29,16 @@ from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
 from oracles.exact.from_jaxpr.nowhere import refuse_nan
-from oracles.exact.from_jaxpr.pairing import Partners, Slot, is_as_written, is_short, meant, partners
+from oracles.exact.from_jaxpr.pairing import (
+    SEVERAL,
+    Partners,
+    Slot,
+    is_as_written,
+    is_computed,
+    is_short,
+    meant,
+    partners,
+)
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.complex import complex_rule
 from oracles.exact.from_jaxpr.rules.control import CONTROL
@@ -209,7 +218,10 @@ class _Reader:
         if self.trusting and is_short(value, dtype):
             self.trusted = True
             return constant_of_any(recorder, value, dtype)
-        known = meant(value, dtype, self.partners().get(slot))
+        partner = self.partners().get(slot, SEVERAL)
+        if is_computed(dtype, partner):
+            return constant_of_any(recorder, value, dtype)
+        known = meant(value, dtype, partner)
         if known is None or (self.exactly and known.dtype == object):
             return constant_of_any(recorder, value, dtype)
         if known.dtype == object:

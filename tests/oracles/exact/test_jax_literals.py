@@ -101,12 +101,13 @@ def test_the_constant_keeps_the_programs_own_dtype(dtype):
     assert {v.dtype for e in program.equations for v in (*e.operands, e.output)} == {dtype}
 
 
-@each_narrow
-def test_a_literal_that_depends_on_the_dtype_is_a_ball_and_is_named(dtype):
-    def f(x):
-        return x * (0.3 if x.dtype == jnp.float64 else 0.7)
+def by_dtype(x):
+    return x * (0.3 if x.dtype == jnp.float64 else 0.7)
 
-    recording = record(f, (ones(dtype),), {}, paired=True)
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_literal_that_depends_on_a_narrow_dtype_is_a_ball_and_is_named(dtype):
+    recording = record(by_dtype, (ones(dtype),), {}, paired=True)
     (ball,) = balls(recording)
     ulp = float(FORMATS[dtype].ulp(np.asarray(0.7)))
     assert 0.7 in ball
@@ -114,6 +115,33 @@ def test_a_literal_that_depends_on_the_dtype_is_a_ball_and_is_named(dtype):
     (note,) = recording.notes
     assert f"half an ulp of {dtype}" in note
     assert "test_jax_literals.py:" in note
+
+    found = harness.check_gradient(by_dtype, (jnp.asarray(ones(dtype)),))
+    assert found.verdict == "undecided"
+    assert f"is known to half an ulp of {dtype} only" in str(found)
+
+
+def computed(x, factor=1.0):
+    """Divided by a number that jnp computes while it is traced, as e3nn_jax scales its activations."""
+    with jax.ensure_compile_time_eval():
+        size = jnp.mean(jnp.exp(jnp.linspace(-1.0, 1.0, 101)))
+    return factor * x / size
+
+
+@pytest.mark.parametrize("function", [by_dtype, computed])
+def test_what_float32_makes_of_other_numbers_is_the_number_that_stands_there(function):
+    recording = record(function, (ones("float32"),), {}, paired=True)
+    assert (balls(recording), recording.notes) == ([], ())
+    x = jnp.asarray([0.3, -1.2, 0.8])
+    assert harness.check_gradient(function, (x,)).verdict == "accurate"
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"), [(1, "accurate"), (1.01, "wrong"), (1 + 2.0**-20, "wrong"), (-1, "wrong")]
+)
+def test_a_rule_that_scales_by_such_a_number_is_told_from_a_wrong_one(factor, verdict):
+    rule = with_backward(lambda x: computed(x), lambda x: computed(jnp.ones_like(x), factor))
+    assert harness.check_gradient(rule, (jnp.asarray([0.3, -1.2, 0.8]),)).verdict == verdict
 
 
 @each_narrow
