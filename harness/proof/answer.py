@@ -162,6 +162,7 @@ def answered(
         own, said = explained(question, posed, own, partial(judge, reasons=False))
         notes = (*notes, *said)
     if any(p.verdict not in RIGHT for p in own):  # to know why takes longer than to know that
+        notes = (*notes, *posed.forward.notes)
         own = [
             p if p.verdict in RIGHT else told for p, told in zip(own, judge(posed, reasons=True), strict=True)
         ]

@@ -66,7 +66,7 @@ def record(
     if before is not None and differentiate and taken is not None and before.is_steady and before.is_ruled:
         # The run of its gradient, which is to come, shows whether it is that still.
         taken.append(Claim(function, run.leaves, before, lambda: run.is_still(kind, before)))
-        return replace(run.recorded(before.program, before.once, run.executed), runs_again=True)
+        return replace(run.recorded(before.program, before.once, before.lines, run.executed), runs_again=True)
     known = run.as_before(kind) if before is not None else None
     if known is not None and before is not None:
         one, executed = known
@@ -80,7 +80,7 @@ def record(
             claim = _claimed(kind, mode, run, new)
             claim.onward = onward if onward and can_go_on(mode) else None
             taken.append(claim)
-            return run.recorded(program, new.once, lambda: executed)
+            return run.recorded(program, new.once, new.lines, lambda: executed)
         try:
             does_the_same = _confirm(mode, run)
         except Opaque as opaque:
@@ -90,7 +90,7 @@ def record(
             new = kept.made(kind, mode, program)
         executed = mode.executed
         if new is None or not does_the_same:
-            found = run.recorded(program, tuple(mode.once), lambda: executed)
+            found = run.recorded(program, tuple(mode.once), mode.lines, lambda: executed)
             return (
                 replace(found, attached=partial(followed, program, mode.attached)) if mode.attached else found
             )
@@ -100,7 +100,7 @@ def record(
         taken.append(Claim(function, run.leaves, one, lambda: True, holds=True))
     elif taken:
         _show(taken, run, one)
-    return run.recorded(one.program, one.once, lambda: executed, one.beside)
+    return run.recorded(one.program, one.once, one.lines, lambda: executed, one.beside)
 
 
 def _recorded(
@@ -213,6 +213,7 @@ class _Run(NamedTuple):
         self,
         program: Program,
         once: tuple[str, ...],
+        lines: Sequence[tuple[Any, ...]],
         executed: Callable[[], tuple[Any, ...]],
         beside: Program | None = None,
     ) -> Recording:
@@ -221,7 +222,7 @@ class _Run(NamedTuple):
             f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, "
             "and torch does not say so"
             for name in once
-        )
+        ) + _detached(lines)
         floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
         values = tuple(numbers(leaf) for _, leaf in floating)
         owners = tuple(k for k, _ in floating)
@@ -273,6 +274,20 @@ class _Run(NamedTuple):
             "the function raises at each point nearby, so what it computes outside torch cannot be seen: "
             f"{type(problem).__name__}: {problem}"
         )
+
+
+def _detached(lines: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    """What is said of `detach` inside of a custom function's forward, which is differentiated whole."""
+    for func, *rest in lines:
+        if func is torch.ops.aten.detach.default:
+            (_, _, depth, _), *_, place = rest
+            if depth and place is not None:
+                return (
+                    f"detach at {place} holds nothing fixed: it is inside the forward of a custom function, "
+                    "which is differentiated whole; if a constant is meant, pass the function without the "
+                    "custom function as spec=",
+                )
+    return ()
 
 
 def _with_numpy(mode: WithNumpy, run: _Run, opaque: Opaque) -> tuple[list[Any], bool]:

@@ -560,3 +560,35 @@ def test_what_moves_elements_writes_into_a_buffer(join):
     found = check_gradient(lambda x: join([x.detach(), 2 * x.detach()], out=buffer).sum() * x, (X,))
     assert found.verdict == "accurate"
     assert not buffer.any()
+
+
+def on_policy(x):
+    """GRPO's ratio to what the policy was, which is 1, and whose slope is that of its logarithm."""
+    p = torch.log_softmax(x, -1)[:, 0]
+    return (torch.exp(p - p.detach()) * torch.tensor([1.0, -2.0], dtype=D)).mean()
+
+
+class Fused(torch.autograd.Function):
+    """The same where the forward takes the gradient, as Liger's fused losses do."""
+
+    @staticmethod
+    def forward(ctx, x):
+        slope, value = torch.func.grad_and_value(on_policy)(x)
+        ctx.save_for_backward(slope)
+        return value
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.saved_tensors[0]
+
+
+def test_a_detach_that_a_custom_forward_does_not_have_is_named_where_it_fails():
+    said = re.compile(r"detach at test_torch_inside\.py:\d+ holds nothing fixed: .* as spec=")
+    assert check_gradient(on_policy, (ROWS,)).verdict == "accurate"
+    found = check_gradient(Fused.apply, (ROWS,))
+    assert not found.passed
+    assert said.search(str(found))
+    right = check_gradient(Fused.apply, (ROWS,), spec=on_policy)
+    assert right.verdict == "accurate"
+    assert not said.search(str(right))
+    assert "detach" not in str(check_gradient(torch.func.vmap(OffCube.apply), (ROWS,)))
