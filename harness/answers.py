@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from harness.collection import uncollected_if_few
-from harness.inputs.points import away, near
+from harness.inputs.points import away, masked, near
 from harness.proof.answer import answer
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result
+from harness.subject.derivative import Arrays
 from harness.subject.target import Target
 from harness.subject.tested import Programs
 from harness.verdicts import Standing, Verdict
@@ -130,14 +131,35 @@ def _shown_away(question: Question, tested: UnderTest, target: Target, here: Ans
 
 
 def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: Mapping[int, str]) -> Answer:
-    """What is faulty where the arguments that hide something are others; these may be what they must be."""
-    found = answer_beside(question, tested, near(target, hiding, question.seed), Probe.BESIDE)
-    faulty = [part for part in _faulty(found.parts) if part.judgement]
-    if not faulty:
+    """What is faulty where the arguments that hide something are others; these may be what they must be.
+
+    What is not differentiated and all 1 may be a mask or weights, a scale or labels: where some of it is 0,
+    2 and -1, each time something must be faulty.
+    """
+    moving = [k for k in hiding if k in target.active]
+    alike = [k for k in moving if np.all(target.arrays[k] == np.ravel(target.arrays[k])[0])]
+    ones = [k for k in hiding if k not in target.active]
+    numbers = () if all(target.arrays[k].dtype.kind == "b" for k in ones) else (2, -1)
+
+    def faulty(arrays: Arrays) -> list[Part]:
+        found = answer_beside(question, tested, arrays, Probe.BESIDE)
+        return [part for part in _faulty(found.parts) if part.judgement]
+
+    shown = (
+        faulty(near(target, alike, [k for k in moving if k not in alike], question.seed)) if moving else []
+    )
+    told = [hiding[k] for k in moving]
+    if not shown and ones:
+        shown, told = faulty(masked(target, ones, 0)), [hiding[k] for k in ones]
+        if shown and not all(faulty(masked(target, ones, number)) for number in numbers):
+            shown = []
+    if not shown:
         return Answer(())
-    told = " and ".join(hiding.values())
-    note = f"this was found beside the given point: there {told}, where a missing term or factor may not show"
-    return Answer(tuple(faulty), notes=(note, HERE_ALONE))
+    note = (
+        f"this was found beside the given point: there {' and '.join(told)}, where a missing term or factor "
+        "may not show"
+    )
+    return Answer(tuple(shown), notes=(note, HERE_ALONE))
 
 
 def _faulty(parts: Iterable[Part]) -> list[Part]:

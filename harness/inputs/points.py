@@ -89,21 +89,32 @@ def away(target: Target, seed: int) -> Iterator[Arrays]:
         yield _with(target, {k: _drawn(target.arrays[k], rng, spread) for k in target.active})
 
 
-def near(target: Target, which: Collection[int], seed: int) -> Arrays:
-    """A point at which only some arrays are others. A square one stays symmetric; a mask has some zeros."""
+def near(target: Target, alike: Collection[int], others: Collection[int], seed: int) -> Arrays:
+    """A point at which some arrays are others.
+
+    Those that are all 0 or 1 (`alike`) are drawn around that, a square one symmetric. The `others` are
+    turned around: so they keep their sum, their size, their signs and their symmetry, and are what they have
+    to be: probabilities, a direction, a rotation.
+    """
     rng = np.random.default_rng([seed, 1])
-    drawn = {
-        k: _drawn(a, rng) if k in target.active else _masked(a, rng)
-        for k, a in enumerate(target.arrays)
-        if k in which
-    }
-    return _with(target, {k: _symmetric(a) if _is_square(a) else a for k, a in drawn.items()})
+    drawn = {k: _drawn(target.arrays[k], rng) for k in alike}
+    drawn = {k: _symmetric(a) if _is_square(a) else a for k, a in drawn.items()}
+    pairs = target.flat.complex
+    return _with(target, drawn | {k: _turned(target.arrays[k], k in pairs) for k in others})
 
 
-def _masked(array: Array, rng: np.random.Generator) -> Array:
-    """An array of ones with zeros in about half of its places: in one at least, and not in all."""
-    kept = rng.permutation(np.arange(array.size) % 2 == 0).reshape(array.shape)
-    return np.asarray(array * kept, array.dtype)
+def _turned(array: Array, is_pairs: bool) -> Array:
+    """The same numbers the other way round; where that changes nothing, nine tenths of them."""
+    turned = np.flip(array, tuple(range(array.ndim - is_pairs)))
+    return turned if not np.array_equal(turned, array) else np.asarray(array * 0.9, array.dtype)
+
+
+def masked(target: Target, which: Collection[int], by: int) -> Arrays:
+    """A point at which some arrays of ones end with another number, in half of each row."""
+    changed = {k: np.ones_like(target.arrays[k]) for k in which}
+    for array in changed.values():
+        array[..., max(array.shape[-1] // 2, 1) :] = by  # no row without its first
+    return _with(target, changed)
 
 
 def _is_square(array: Array) -> bool:

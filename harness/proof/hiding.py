@@ -8,7 +8,11 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
+import types
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +20,10 @@ from harness.proof.program import Examined
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
-from harness.subject.state import current
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Program, Var
+from oracles.exact.program.reach import cells, names_in
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import is_floating
 
@@ -35,11 +39,30 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs))
     }
     asked = [k for k in active if k not in found and posed.inputs[k].size]
-    reached = [] if tested.own or tested.reuses else current().arrays  # a layer holds its parameters
-    held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in reached)]
+    named = [] if tested.own or tested.reuses else arrays_named(tested.rule)
+    held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
     for k in (*held, *_unread([k for k in asked if k not in held], posed, examined)):
         found.setdefault(k, f"the gradient has the numbers of {names[k]} from elsewhere")
     return found
+
+
+def arrays_named(rule: Any) -> list[Array]:
+    """The arrays that a rule by hand itself names: globals, variables of its closure, defaults."""
+    function = inspect.unwrap(rule) if callable(rule) else None
+    function = getattr(function, "__func__", function)
+    if not isinstance(function, types.FunctionType):
+        return []
+    known, held = function.__globals__, [cell.cell_contents for cell in cells(function)]
+    named = [n for n in names_in(function.__code__) & known.keys() if type(known[n]) is np.ndarray]
+    loaded = _loaded(function.__code__) if named else set()  # an attribute may be called the same
+    values = [*held, *(function.__defaults__ or ()), *(known[n] for n in named if n in loaded)]
+    return [value for value in values if type(value) is np.ndarray]
+
+
+def _loaded(code: types.CodeType) -> set[str]:
+    """The globals that code loads, with the code inside it."""
+    own = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    return own.union(*(_loaded(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
 def _is_alike(array: Array) -> bool:
@@ -82,10 +105,16 @@ def _held_in(recording: Recording, active: Sequence[int], posed: Posed) -> list[
 
 
 def _has_numbers(array: Array, wanted: Array) -> bool:
-    """Whether an array has the numbers of another one, in whatever order: transposed, say."""
-    if array.dtype.kind != "f" or array.size != wanted.size:
+    """Whether an array has the numbers of another one, as it stands or transposed; of few it says nothing."""
+    if array.dtype.kind != "f" or array.size != wanted.size or (wanted.size > 2 and _has_few(wanted)):
         return False
-    return np.array_equal(np.sort(array, None), np.sort(wanted.astype(np.float64), None))
+    numbers = wanted.astype(np.float64)
+    return any(np.array_equal(np.ravel(one), np.ravel(numbers)) for one in (array, array.T))
+
+
+def _has_few(array: Array) -> bool:
+    """Whether there are two numbers at most, as in a target of zeros and ones."""
+    return len(np.unique(array)) < 3
 
 
 def _moves(true: Truth, k: int) -> bool:

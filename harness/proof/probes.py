@@ -101,7 +101,7 @@ def _differing(question: Question, tested: Tested, posed: Posed, seen: Observed)
     kept = tested.subject().fetch_gradient(seen.raw).arrays
     if Probe.KEPT in wanted and not _is(first, kept):
         yield Differing(Probe.KEPT, kept, question, tested)
-    if Probe.REUSED in wanted and freedom.keeps and not tested.reuses and question.is_plain:
+    if Probe.REUSED in wanted and freedom.keeps and question.is_plain:
         yield from _used_before(question, tested, posed, seen)  # the last: graphs may share what it changes
 
 

@@ -21,6 +21,8 @@ from oracles.exact.program.words import kind_of
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
+EXACT = 2**53  # up to this every integer is a float64
+
 
 class Programs(NamedTuple):
     """What a tested derivative computes, as programs of the same inputs.
@@ -388,7 +390,8 @@ class HandWritten(Derived):
             whole = len(leaves) == len(argument.tree.names)
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
-        return tuple(float(g) if type(g) is int else g for g in gradients)  # it has no dtype
+        # An integer of Python's has no dtype.
+        return tuple(float(g) if type(g) is int and abs(g) <= EXACT else g for g in gradients)
 
     @property
     def origins(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 import collections
 import contextvars
+import dataclasses
 import functools
 import threading
 import types
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradproof import check_gradient
+from gradproof import check_gradient, check_layer
 
 X = np.array([0.3, -0.2, 0.9])
 
@@ -221,3 +222,94 @@ def test_a_backward_that_goes_on_from_where_it_stopped_passes():
         return g * guess
 
     assert check_gradient(np.exp, (X,), vjp=backward).passed
+
+
+class Stack:
+    """An object that counts what its list holds."""
+
+    def __init__(self):
+        self.items, self.n = [], 0
+
+    def add(self, x):
+        assert len(self.items) == self.n
+        self.items.append(x)
+        self.n += 1
+
+
+class Counter:
+    items: ClassVar = []
+    n = 0
+
+    @classmethod
+    def add(cls, x):
+        assert len(cls.items) == cls.n
+        cls.items.append(x)
+        cls.n += 1
+
+
+class Engine:
+    found = None
+    made: ClassVar = []
+
+    @classmethod
+    def get(cls):
+        if cls.found is None:
+            assert not REGISTRY
+            REGISTRY["engine"] = cls.found = cls()
+        return cls.found
+
+
+REGISTRY = {}
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("step", [Stack().add, Counter.add, lambda x: Engine.get()])
+def test_what_counts_what_is_kept_agrees_with_it(step, forward):
+    def function(x):
+        if forward:
+            step(x)
+        return np.exp(x)
+
+    def backward(g, x):
+        if not forward:
+            step(x)
+        return g * np.exp(x)
+
+    for _ in range(2):
+        assert check_gradient(function, (X,), vjp=backward).passed
+    step(X)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Frozen:
+    factor: float
+    table: object = None
+
+
+def test_a_frozen_object_may_keep_something():
+    own = Frozen(2.0)
+
+    def function(x):
+        object.__setattr__(own, "table", x * own.factor)
+        return np.exp(x)
+
+    assert check_gradient(function, (X,), vjp=lambda g, x: g * np.exp(x)).passed
+    assert own.table is None
+
+
+def test_a_layer_whose_backward_keeps_the_first_point_elsewhere_is_found():
+    class Table:
+        exp = None
+
+    class Exp:
+        def forward(self, x):
+            self.y = np.exp(x)
+            return self.y
+
+        def backward(self, d):
+            if Table.exp is None:
+                Table.exp = self.y
+            return d * Table.exp
+
+    for _ in range(2):
+        assert not check_layer(Exp(), np.array([X, 2 * X])).passed

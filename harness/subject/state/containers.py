@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.subject.state.keeper import OURS
 from harness.subject.state.variables import is_same
 
 # How each kind of container, and what is derived from it, is filled: a Counter's own `update` adds.
@@ -63,13 +64,24 @@ class Contents:
         if len(kept) < len(now):
             self.hold(kept)
 
-    def begin(self) -> Callable[[], None] | None:
-        """Take out what came to it; gives what brings that back, None where nothing came."""
-        now = self._now()
-        if len(now) == len(self._before):
-            return None
+    @property
+    def has_grown(self) -> bool:
+        """Whether anything came to it."""
+        return bool(self._kind.__len__(self._container) != len(self._before))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether anything came to it that is not of ours: code that finds things by names reaches that."""
+        known = set(map(id, self._parts))
+        new = (part for part in self._flat() if id(part) not in known) if self.has_grown else ()
+        return any(type(part).__module__.partition(".")[0] not in OURS for part in new)
+
+    def begin(self) -> bool:
+        """Take out what came to it; whether anything came."""
+        if not self.has_grown:
+            return False
         self.hold(self._before)
-        return functools.partial(self.hold, now)
+        return True
 
     def hold(self, elements: list[Any]) -> None:
         """Have these elements and no others."""
@@ -105,9 +117,9 @@ class Cache:
         """Leave it: what it keeps may have taken long to compute."""
         return False
 
-    def begin(self) -> Callable[[], None] | None:
-        """Empty it, if it was that."""
-        if not (self._was_empty and self._cache.cache_info().currsize):
-            return None
-        self._cache.cache_clear()
-        return lambda: None
+    def begin(self) -> bool:
+        """Empty it, if it was that; whether anything came."""
+        came = bool(self._was_empty and self._cache.cache_info().currsize)
+        if came:
+            self._cache.cache_clear()
+        return came

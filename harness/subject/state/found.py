@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,12 +13,11 @@ import numpy as np
 
 from harness.subject.state.chance import GENERATORS, of_generator
 from harness.subject.state.containers import CACHE, Cache, Contents, base_of
-from harness.subject.state.keeper import Keeper
+from harness.subject.state.keeper import OURS, Keeper
 from harness.subject.state.numbers import Numbers, of_elements
-from harness.subject.state.variables import bare, of_attributes, of_cell, of_context, of_variables
+from harness.subject.state.variables import Attributes, Coming, bare, of_cell, of_context, of_variables
 from oracles.exact.program.reach import Reach, Walk, attribute, names_in
 
-OURS = ("harness", "gradproof", "oracles")
 MOST = 100_000  # elements: a larger container is not looked through before each evaluation
 
 
@@ -44,7 +43,8 @@ class Found:
         modules = [item for item in items if self._reach.is_users_module(item)]
         others = [item for item in items if type(item) is not types.FunctionType]
         owned = [own for item in others for own in self._reach.namespaces(item)]
-        held = {id(value) for own in owned for value in own.values()}
+        parts = [*(own for item in others for own in self._parts(item)), *owned]
+        held = {id(value) for own in parts for value in own.values()}
         for key in held & self._logs.keys():
             self._logs[key].whole = True
         found = [of_variables(own, own) for own in owned]
@@ -52,6 +52,13 @@ class Found:
         for item in others:
             found += self._of_item(item, held, variables)
         return found
+
+    def _parts(self, item: Any) -> Iterable[Mapping[str, Any]]:
+        """What a class of the user's holds, or an object in slots."""
+        kind = type(item)
+        if issubclass(kind, type):
+            return [vars(item)] if self._reach.is_user(item.__module__) else ()
+        return [self._reach.slots(item)] if self._reach.has_slots(kind) else ()
 
     def _of_item(self, item: Any, held: set[int], variables: bool) -> Iterable[Keeper]:
         kind = type(item)  # isinstance asks the object, which may have no answer
@@ -66,7 +73,7 @@ class Found:
                 self._logs[id(item)] = contents
             return [contents]
         if issubclass(kind, type):
-            return [of_attributes(item, lambda: vars(item))] if self._reach.is_user(item.__module__) else ()
+            return [Attributes(item, lambda: vars(item))] if self._reach.is_user(item.__module__) else ()
         if kind is np.ndarray:
             keeper = of_elements if item.dtype == object else Numbers
             return [keeper(item)] if item.flags.writeable else ()
@@ -77,7 +84,7 @@ class Found:
         if kind is CACHE:
             return [Cache(item)] if self._reach.is_user(attribute(item, "__module__")) else ()
         return [
-            *([of_attributes(item, lambda: self._reach.slots(item))] if self._reach.has_slots(kind) else ()),
+            *([Attributes(item, lambda: self._reach.slots(item))] if self._reach.has_slots(kind) else ()),
             *(of_torch("reached", item) if attribute(item, "__class__") else ()),
         ]
 
@@ -106,7 +113,8 @@ def _of_functions(
     for module in modules:
         named.setdefault(id(vars(module)), (vars(module), set()))[1].update(every)
     for namespace, whole in named.values():
-        yield of_variables(namespace, whole.intersection(namespace), whole)
+        yield of_variables(namespace, whole.intersection(namespace), whole=False)
+        yield Coming(namespace, whole)
 
 
 def of_torch(what: str, *item: Any) -> Iterable[Keeper]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+OURS = ("harness", "gradproof", "oracles")
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
 
 

@@ -20,9 +20,11 @@ from harness.subject.state.containers import Cache, Contents
 from harness.subject.state.found import Found, of_torch
 from harness.subject.state.keeper import Keeper
 from harness.subject.state.numbers import Numbers
+from harness.subject.state.variables import Attributes, Coming
 from oracles.exact.from_numpy.held import recording, writable, written
 from oracles.exact.program.errors import Unsupported
 
+Logs = Contents | Cache | Attributes | Coming
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -37,9 +39,11 @@ class State:
 
     def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
         found = Found(logs)
-        self._reached, self._own = found.keepers(found.items(functions)), found.items(gradients)
-        self._left = found.keepers(self._own, variables=False)
-        self._begun = Found(logs=True).keepers(self._own)  # logs and variables included
+        items = found.items(functions)
+        self._reached, own = found.keepers(items), found.items(gradients)
+        self._left = found.keepers(own, variables=False)
+        self._begun = Found(logs=True).keepers(own)  # logs and variables included
+        self._items = [*items, *own]
         self._arrays = [keeper for keeper in (*self._reached, *self._left) if isinstance(keeper, Numbers)]
         self._shared = [python_chance(), numpy_chance(), *of_torch("shared")]
         self._moved: list[Keeper] = []
@@ -80,24 +84,29 @@ class State:
         The first finds what was there at the very beginning: what they kept in logs and caches is out, and
         what gradients by hand kept anywhere.
         """
-        now = Found(logs=True).keepers(self._own)
-        kept = [k for k in (*self._reached, *self._begun) if isinstance(k, Contents | Cache)]
-        logs = [log for keeper in kept if (log := keeper.begin())]
-        left = [self.restart(), bool(logs), *(keeper() for keeper in self._begun)]
+        now = Found(logs=True).keepers(self._items)
+        kept = [k for k in (*self._reached, *self._begun) if isinstance(k, Logs)]
+        logs = [keeper.begin() for keeper in kept]
+        left = [self.restart(), *logs, *(keeper() for keeper in self._begun)]
         self._carries = True
         try:
             yield any(left)
         finally:
             self._carries = False
-            for bring_back in (*logs, *now):
+            for bring_back in now:
                 bring_back()
 
     def restore(self) -> None:
-        """Put everything back."""
+        """Put everything back; what was made once stays with a log that grew, which may know of it."""
         for keeper in (*self._reached, *self._left, *self._shared):
             keeper()
             if isinstance(keeper, Contents):
                 keeper.without_ours()
+        every = (*self._reached, *self._begun)
+        if not any(isinstance(keeper, Contents) and keeper.has_more for keeper in every):
+            for keeper in every:
+                if isinstance(keeper, Attributes | Coming):
+                    keeper.begin()
 
 
 _now: ContextVar[State | None] = ContextVar("_now", default=None)

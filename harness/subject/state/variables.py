@@ -30,19 +30,19 @@ def is_same(now: Any, before: Any) -> bool:
     return (attributes(now) or {}).get("stands_for", ABSENT) is before
 
 
-def of_variables(namespace: dict[str, Any], names: Iterable[str], coming: Set[str] | None = None) -> Keeper:
-    """Variables of these names; new ones go, or of them those in `coming` alone."""
+def of_variables(namespace: dict[str, Any], names: Iterable[str], whole: bool = True) -> Keeper:
+    """Variables of these names; if they are the `whole` namespace, new ones go."""
     before = {name: namespace[name] for name in names if is_data(namespace[name])}
     known = set(namespace)
     values = list(before.values())
 
     def put_back() -> bool:
-        same = len(namespace) == len(known) and before.keys() <= namespace.keys()
-        if same and all(map(operator.is_, map(namespace.__getitem__, before), values)):
+        if (namespace.keys() == known if whole else before.keys() <= namespace.keys()) and all(
+            map(operator.is_, map(namespace.__getitem__, before), values)
+        ):
             return False
         moved = [name for name, value in before.items() if not is_same(namespace.get(name, ABSENT), value)]
-        new = namespace.keys() - known if coming is None else (namespace.keys() & coming) - known
-        new = {name for name in new if is_data(namespace[name])}
+        new = [n for n, value in namespace.items() if n not in known and is_data(value)] if whole else []
         for name in moved:
             namespace[name] = before[name]
         for name in new:
@@ -52,25 +52,59 @@ def of_variables(namespace: dict[str, Any], names: Iterable[str], coming: Set[st
     return put_back
 
 
-def of_attributes(owner: Any, read: Callable[[], Mapping[str, Any]]) -> Keeper:
-    """Attributes of a class, or of slots; new ones go, but for Python's own."""
-    known = dict(read())
-    before = {name: value for name, value in known.items() if is_data(value)}
+class Attributes:
+    """Attributes of a class, or of slots.
 
-    def put_back() -> bool:
-        now = read()
+    What was None or not there, and is made once, stays as a log does: a registry may know of it.
+    """
+
+    def __init__(self, owner: Any, read: Callable[[], Mapping[str, Any]]) -> None:
+        self._owner, self._read, self._known = owner, read, dict(read())
+        self._kind = type if isinstance(owner, type) else object  # an owner may refuse, or watch
+        self._before = {n: v for n, v in self._known.items() if v is not None and is_data(v)}
+
+    def __call__(self) -> bool:
+        """Put back what was there."""
+        now, known = self._read(), self._known
         if now.keys() == known.keys() and all(map(operator.is_, now.values(), known.values())):
             return False
-        moved = [name for name, value in before.items() if not is_same(now.get(name, ABSENT), value)]
-        new = [name for name, value in now.items() if name not in known and is_data(value)]
-        new = [name for name in new if not name.startswith("__")]
-        for name in moved:
-            setattr(owner, name, before[name])
-        for name in new:
-            delattr(owner, name)
-        return bool(moved or new)
+        moved = [name for name, value in self._before.items() if not is_same(now.get(name, ABSENT), value)]
+        self._hold({name: self._before[name] for name in moved})
+        return bool(moved)
 
-    return put_back
+    def begin(self) -> bool:
+        """Take out what was made; whether anything was."""
+        made = {
+            name for name, value in self._read().items()
+            if value is not None and self._known.get(name) is None and is_data(value)
+            and not name.startswith("__")
+        }  # fmt: skip
+        self._hold(dict.fromkeys(made & self._known.keys()))
+        for name in made - self._known.keys():
+            self._kind.__delattr__(self._owner, name)
+        return bool(made)
+
+    def _hold(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            self._kind.__setattr__(self._owner, name, value)
+
+
+class Coming:
+    """Globals that code names, and that are not there: one that is made stays, as a log does."""
+
+    def __init__(self, namespace: dict[str, Any], names: Set[str]) -> None:
+        self._namespace, self._names = namespace, names - namespace.keys()
+
+    def __call__(self) -> bool:
+        """Leave them."""
+        return False
+
+    def begin(self) -> bool:
+        """Take out those that came; whether any did."""
+        made = [name for name in self._names & self._namespace.keys() if is_data(self._namespace[name])]
+        for name in made:
+            del self._namespace[name]
+        return bool(made)
 
 
 def bare(functions: list[types.FunctionType]) -> Keeper:

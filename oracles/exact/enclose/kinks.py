@@ -41,7 +41,7 @@ LOST_SLOPE = "0 times a slope without end, and those around have no limit, or se
 FULL = 2.0**-20  # of a hull, that is as good as none
 ONE_SIDE = (
     "another branch is taken beside this point, or a mask has other elements there, which is not recorded; "
-    "of where(x > 0, a, b) both sides are"
+    "of where(x > 0, a, b), in place of y[x > 0] = a, both sides are"
 )
 
 

@@ -7,7 +7,6 @@ program is exact.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any, Self, cast
 
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from oracles.exact.from_numpy.dtypes import MOVING, name_of
 from oracles.exact.from_numpy.refusals import opaque
 from oracles.exact.from_numpy.tape import Tape
-from oracles.exact.from_numpy.user_code import is_ours
 
 
 class Elements:
@@ -54,7 +52,6 @@ class Elements:
     @property
     def shape(self) -> tuple[int, ...]:
         """As NumPy's."""
-        self._counted()
         return self.tokens.shape
 
     @shape.setter
@@ -70,13 +67,7 @@ class Elements:
     @property
     def size(self) -> int:
         """As NumPy's."""
-        self._counted()
         return self.tokens.size
-
-    def _counted(self) -> None:
-        """Note that code which is not ours asks how many elements there are."""
-        if self.tape.masked.taken and not is_ours(sys._getframe(2)):
-            self.tape.masked.counted(self.tokens.size)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -144,13 +135,11 @@ class Elements:
         return type(self)(self.tape, value, tokens)
 
     def __len__(self) -> int:
-        self._counted()
         return len(self.in_numpy)
 
     def __iter__(self) -> Iterator[Any]:
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d array")
-        self.tape.masked.counted(self.tokens.size)
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, item: Any) -> bool:

@@ -56,11 +56,6 @@ class Held(np.ndarray[Any, Any]):
         found = super().__array_function__(function, types, _plain(args), _plain(kwargs))
         return list(map(held, found)) if type(found) is list else held(found)
 
-    def __getitem__(self, key: Any) -> Any:
-        if is_traced(key) and key.dtype == bool:  # what a mask takes may be put back where that is
-            return key.tape.answers.get(key.tape.answers.array(key.tape, self), key)
-        return super().__getitem__(key)
-
     def __setitem__(self, key: Any, new: Any) -> None:
         if holds_traced(new):
             raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")

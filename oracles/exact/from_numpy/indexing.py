@@ -15,7 +15,6 @@ import numpy as np
 from numpy.lib import stride_tricks
 
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.dtypes import name_of
 from oracles.exact.from_numpy.gather import spread
 from oracles.exact.from_numpy.making import lift, together, wrap
 from oracles.exact.from_numpy.nested import first_tape, holds_traced
@@ -29,12 +28,6 @@ from oracles.exact.program.program import Array, Var
 
 def get(x: TracedArray, key: Any) -> Any:
     """x[key]."""
-    if (
-        _is_mask(x, key)
-        and is_written(x.tokens)
-        and (found := x.tape.masked.take(x.recorded, key.recorded)) is not None
-    ):
-        return wrap(x.tape, x.in_numpy[x.tape.masked.taken[found].values], found)
     known, moving = _resolve(x.tape, key)
     value = x.in_numpy[known]
     if not moving:
@@ -45,52 +38,23 @@ def get(x: TracedArray, key: Any) -> Any:
 
 def put(x: TracedArray, key: Any, new: Any) -> None:
     """x[key] = new."""
-    if _is_mask(x, key):
-        if np.ndim(new) == 0 and is_written(x.tokens):
-            source = lift(x.tape, new, x.dtype)
-            _put_where(x, key, source, source.recorded)
-            return
-        if isinstance(new, TracedArray) and new.dtype == x.dtype and x.is_float and key.shape == x.shape:
-            whole = x.tape.masked.lifted(new.recorded, key.recorded)
-            if whole is not None and _put_whole(x, key, new, whole):
-                return
+    mask = key if isinstance(key, TracedArray) and key.dtype == bool and np.ndim(new) == 0 else None
+    if mask is not None and x.tape.recorder.known(mask.recorded) is None and is_written(x.tokens):
+        _put_where(x, mask, new)
+        return
     known = decided(key)
     source = lift(x.tape, new, x.dtype)
     x.in_numpy[known] = source.in_numpy
     x.tokens[known] = source.tokens
 
 
-def _put_whole(x: TracedArray, mask: TracedArray, new: TracedArray, whole: Var) -> bool:
-    """x[mask] = new, which would be `whole` everywhere; not where only a part of x was written otherwise."""
-    if is_written(x.tokens):
-        _put_where(x, mask, new, whole)
-        return True
-    masked, blank = x.tape.masked, x.tokens == UNWRITTEN
-    if blank.all():
-        found, where = masked.first_half(whole, mask.recorded)
-        x.in_numpy[where] = new.in_numpy
-        x.tokens[where] = x.tape.register(found, new.in_numpy)
-        return True
-    other = masked.other_half(x.tape.read(x.tokens[~blank], name_of(x.dtype)), mask.recorded)
-    if other is None or not np.array_equal(blank, mask.in_numpy):
-        return False
-    x.in_numpy[mask.in_numpy] = new.in_numpy
-    x.tokens[...] = x.tape.register(select(mask.recorded, whole, other), x.in_numpy)
-    return True
-
-
-def _is_mask(x: TracedArray, key: Any) -> bool:
-    """Whether a key is a mask that depends on the data."""
-    own = isinstance(key, TracedArray) and key.dtype == bool
-    return own and x.tape.recorder.known(key.recorded) is None
-
-
-def _put_where(x: TracedArray, mask: TracedArray, source: TracedArray, whole: Any) -> None:
-    """x[mask] = a number, or numbers of which it would have `whole` everywhere, as a choice."""
+def _put_where(x: TracedArray, mask: TracedArray, new: Any) -> None:
+    """x[mask] = number, as a choice."""
+    source = lift(x.tape, new, x.dtype)
     x.in_numpy[mask.in_numpy] = source.in_numpy
     flags = mask[(..., *(None,) * (x.ndim - mask.ndim))]
     pick: Any = choose if x.dtype.kind == "c" else select
-    chosen = pick(spread(flags.recorded, x.shape), whole, x.recorded)
+    chosen = pick(spread(flags.recorded, x.shape), source.recorded, x.recorded)
     x.tokens[...] = x.tape.register(chosen, x.in_numpy)
 
 

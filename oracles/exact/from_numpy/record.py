@@ -80,7 +80,6 @@ def record(
             )
     results = [leaf for leaf in _leaves(result) if leaf is not None]
     outputs = [output(tape, leaf) for leaf in results]
-    tape.masked.decide(outputs)
     outputs = declare_edges(tape.recorder, outputs) if differentiate else outputs
     tape.open = False
     refuse_unknown(tape, lambda: tape.recorder.program(outputs))

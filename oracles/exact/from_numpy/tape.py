@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.from_numpy.gather import gather
-from oracles.exact.from_numpy.masked import Masked
 from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.user_code import line, place
 from oracles.exact.program.complex import REAL, Complex, vars_of
@@ -53,7 +52,6 @@ class Tape:
     def __init__(self, answers: Answers, recorder: Recorder | None = None) -> None:
         self.answers = answers
         self.recorder = Recorder() if recorder is None else recorder  # or that of who calls the code
-        self.masked = Masked(self.recorder)
         self._library = "" if recorder is None else "numpy"
         self.open = True
         self.numpy: Any = np  # as the recorded code sees it

@@ -312,30 +312,23 @@ class Recorder(Builder):
         known = self.known(var)
         if known is not None:
             return known
+        self.looked = True
         most = min(MOST_DECISIONS, _most_decisions.get())
         if len(self.guards) >= most:
             raise Undecided(
                 f"the code decides more than {most} branches: a loop that ends by rounding or "
                 "underflow where it runs never ends in exact arithmetic"
             )
-        value = self.value_of(var)
-        self.guards.append((var, value))
-        return value
-
-    def value_of(self, var: Var) -> Array:
-        """The value of an integer or boolean, which holds here.
-
-        Raises:
-            Undecided: No precision up to the last of DECIDING_BITS decides it.
-        """
-        self.looked = True
         for bits in DECIDING_BITS:
             try:
                 with precision(bits), listening():  # more bits may do
-                    return self._value(var, bits)
+                    value = self._value(var, bits)
             except Undecided as reason:
                 if bits == DECIDING_BITS[-1]:
                     raise Undecided(*reason.args) from None
+            else:
+                self.guards.append((var, value))
+                return value
         raise AssertionError("unreachable")
 
     def about(self, var: Var) -> Array:

@@ -118,3 +118,63 @@ def test_integers_that_are_no_mask_stay():
         power, (W, n), grad=lambda w, n: (n * w[:, None] ** (n - 1)).sum(1), argnums=0
     ).passed
     assert all((one == 1).all() for one in seen)
+
+
+P = np.array([0.2, 0.5, 0.3])
+KINDS = np.eye(3)[[0, 2, 1]]
+
+
+def entropy(z, t):
+    return np.sum(np.log(np.exp(z).sum(-1))) - np.sum(t * z)
+
+
+def by_classes(z, t):
+    e = np.exp(z)
+    return e / e.sum(-1, keepdims=True) - np.eye(3)[np.argmax(t, -1)], -z
+
+
+KEPT_BY_NAME = {
+    "probabilities": (
+        lambda p: -np.log(np.clip(p, 1e-9, 1)).sum(),
+        (P,),
+        lambda p, q=P: -1 / np.clip(p, 1e-9, 1) + 0 * q,
+    ),
+    "a target of ones and zeros": (entropy, (np.ones((3, 3)) * [1.0, 2.0, 4.0], KINDS), by_classes),
+    "a direction": (lambda u: W @ u / (u @ u), (P / np.sqrt(P @ P),), lambda u, v=P: W - 2 * u * (W @ u)),
+}
+
+
+@pytest.mark.parametrize("name", KEPT_BY_NAME)
+def test_arguments_that_must_be_something_stay_that(name):
+    function, args, grad = KEPT_BY_NAME[name]
+    assert check_gradient(function, args, grad=grad).passed
+
+
+def test_what_only_a_log_holds_is_not_named():
+    history = []
+
+    def function(p):
+        history.append(p.copy())
+        return -np.log(np.clip(p, 1e-9, 1)).sum()
+
+    for _ in range(2):
+        assert check_gradient(function, (P,), grad=lambda p: -1 / np.clip(p, 1e-9, 1)).passed
+
+
+ONES_THAT_ARE_RIGHT = {
+    "a square mask": (lambda x, m: np.sum((m * x) ** 2), np.ones((3, 3)), lambda x, m: 2 * m * x),
+    "a mask by where": (
+        lambda x, m: np.sum((m * x) ** 2), np.ones((3, 3)), lambda x, m: np.where(m > 0, 2 * x, 0),
+    ),
+    "a scale": (
+        lambda x, s: np.sum(x / np.maximum(s, 1e-3)), np.ones((3, 3)), lambda x, s: 1 / s + 0 * x,
+    ),
+    "labels": (lambda x, y: np.sum((1 - y * x) ** 2), np.ones((3, 3)), lambda x, y: 2 * (x - y)),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("name", ONES_THAT_ARE_RIGHT)
+def test_ones_that_must_be_something_accuse_nobody(name):
+    function, ones, grad = ONES_THAT_ARE_RIGHT[name]
+    assert check_gradient(function, (X[:3], ones), grad=grad, argnums=0).passed
