@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from harness.proof.graphless import held_gradients
-from harness.proof.hiding import hiding
+from harness.proof.hiding import hiding, unread
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.probed import ignoring, probed
@@ -196,6 +196,8 @@ def answered(
         if holds or one.probe is None:
             found, more = probed(one, question, posed, examined, seen, name, whose, is_imprecise)
             judged, notes = [*judged, *found], (*notes, *more)
+    is_right = all(p.verdict in RIGHT for p in own)
+    notes = (*notes, *(unread(question, tested, posed, examined) if is_right and name == GIVEN else ()))
     notes = tuple(dict.fromkeys(notes))
     load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
     sight = Sight(question, tested, posed, examined, seen, name)
@@ -206,7 +208,7 @@ def answered(
         seen.first_call_time_s,
         _hidden(question, posed),
         tuple(name for (name, _), e in zip(posed.expected, posed.true.enclosures, strict=True) if e.is_zero),
-        hiding(question, tested, posed, examined) if all(p.verdict in RIGHT for p in own) else {},
+        hiding(question, tested, posed, examined) if is_right else {},
         load,
         sight,
     )

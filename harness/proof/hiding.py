@@ -4,6 +4,8 @@
   as they begin, the weights of samples, or a mask that lets everything through.
 - Where the gradient computes with numbers of its own in place of an argument's, they are the argument's here:
   it reads a global `x`, or what a constructor kept.
+
+A gradient that reads nothing of an argument may be given as numbers for this point: of that a note tells.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from __future__ import annotations
 import dis
 import inspect
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,10 +25,11 @@ from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.program import Program, Var
 from oracles.exact.program.reach import cells, names_in
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import is_floating
+
+NUMBERS = (np.ndarray, float)
 
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int, str]:
@@ -39,24 +43,36 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs))
     }
     asked = [k for k in active if k not in found and posed.inputs[k].size]
-    named = [] if tested.own or tested.reuses else arrays_named(tested.rule)
+    named = [] if tested.own else numbers_named(tested.rule)
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
-    for k in (*held, *_unread([k for k in asked if k not in held], posed, examined)):
-        found.setdefault(k, f"the gradient has the numbers of {names[k]} from elsewhere")
+    for k in (*held, *_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held])):
+        found[k] = f"the gradient has the numbers of {names[k]} from elsewhere"
     return found
 
 
-def arrays_named(rule: Any) -> list[Array]:
-    """The arrays that a rule by hand itself names: globals, variables of its closure, defaults."""
+def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> list[str]:
+    """What a gradient by hand does not read and the derivative moves with: it may be right here alone."""
+    if not isinstance(tested, Tested) or (tested.own and not posed.forward.freedom.keeps):
+        return []
+    moving = [k for k in question.active if _moves(posed.true, k)]
+    return [
+        f"the gradient does not read {question.names[k]}, with which the derivative moves: it may be right "
+        "at this point alone"
+        for k in _where(_is_unread, examined, moving)
+    ]
+
+
+def numbers_named(rule: Any) -> list[Array]:
+    """The arrays and floats that a rule by hand itself names: globals, variables of its closure, defaults."""
     function = inspect.unwrap(rule) if callable(rule) else None
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType):
         return []
     known, held = function.__globals__, [cell.cell_contents for cell in cells(function)]
-    named = [n for n in names_in(function.__code__) & known.keys() if type(known[n]) is np.ndarray]
+    named = [n for n in names_in(function.__code__) & known.keys() if type(known[n]) in NUMBERS]
     loaded = _loaded(function.__code__) if named else set()  # an attribute may be called the same
     values = [*held, *(function.__defaults__ or ()), *(known[n] for n in named if n in loaded)]
-    return [value for value in values if type(value) is np.ndarray]
+    return [np.asarray(value) for value in values if type(value) in NUMBERS]
 
 
 def _loaded(code: types.CodeType) -> set[str]:
@@ -77,31 +93,32 @@ def _lets_all_through(array: Array, inputs: Iterable[Array]) -> bool:
     return bool(array.size > 1 and may_be and array.dtype.kind in "fbiu" and (array == 1).all())
 
 
-def _unread(active: Sequence[int], posed: Posed, examined: Examined) -> list[int]:
-    """The arguments that a gradient holds as constants, or does not read, where the derivative does."""
+def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:
+    """Of which arguments that holds in a gradient, and together with its function, which may leave them."""
     if examined.recording is None:
         return []
-    found = _held_in(examined.recording, active, posed)
-    if found and examined.after_forward:  # what the forward left behind is no constant
+    found = [k for k in which if holds(examined.recording, k)]
+    if found and examined.after_forward:
         try:
-            found = _held_in(examined.after_forward(), found, posed)
+            whole = examined.after_forward()
         except ExactError:
             return []
+        found = [k for k in found if holds(whole, k)]
     return found
 
 
-def _held_in(recording: Recording, active: Sequence[int], posed: Posed) -> list[int]:
+def _is_written_in(posed: Posed, recording: Recording, k: int) -> bool:
+    """Whether an argument's numbers are constants of a program."""
     constants = [e.params["value"] for e in recording.program.equations if e.primitive.name == "constant"]
+    return any(_has_numbers(c, posed.inputs[k]) for c in constants)
 
-    def is_read(k: int) -> bool:
-        own = [v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1]
-        return _depends(recording.program, own)
 
-    return [
-        k for k in active
-        if any(_has_numbers(c, posed.inputs[k]) for c in constants)
-        or (not is_read(k) and _moves(posed.true, k))
-    ]  # fmt: skip
+def _is_unread(recording: Recording, k: int) -> bool:
+    own = {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
+    for equation in recording.program.equations:
+        if not own.isdisjoint(equation.operands):
+            own.add(equation.output)
+    return own.isdisjoint(recording.program.outputs)
 
 
 def _has_numbers(array: Array, wanted: Array) -> bool:
@@ -118,15 +135,6 @@ def _has_few(array: Array) -> bool:
 
 
 def _moves(true: Truth, k: int) -> bool:
-    """Whether the derivative depends on that argument."""
+    """Whether the derivative moves with that argument, and not only jumps."""
     own = [v for v, of in zip(true.gradient.inputs, true.argument, strict=False) if of == k]
-    return _depends(true.gradient, own)
-
-
-def _depends(program: Program, starts: Iterable[Var]) -> bool:
-    """Whether some result depends on one of these."""
-    depends = set(starts)
-    for equation in program.equations:
-        if not depends.isdisjoint(equation.operands):
-            depends.add(equation.output)
-    return not depends.isdisjoint(program.outputs)
+    return not true.gradient.between(own, true.gradient.outputs).isdisjoint(true.gradient.outputs)

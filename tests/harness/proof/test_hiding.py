@@ -23,7 +23,6 @@ COPY, KEPT = W.copy(), X.T @ slope(W)
 ELSEWHERE = {
     "all of it": lambda v: X.T @ slope(W),
     "one factor": lambda v: X.T @ (2 * np.tanh(X @ v - Y) * (1 - np.tanh(X @ W - Y) ** 2)),
-    "what was computed before": lambda v: KEPT,
     "a default": lambda v, w=COPY: X.T @ slope(w),
 }
 
@@ -34,6 +33,13 @@ def test_a_gradient_that_reads_the_numbers_elsewhere_is_wrong(name):
     assert found.verdict == "wrong"
     assert "the gradient has the numbers of v from elsewhere" in str(found)
     assert check_gradient(loss, (W,), grad=ELSEWHERE[name], probes=False).passed
+
+
+def test_of_numbers_that_are_given_for_a_gradient_it_is_said():
+    found = check_gradient(loss, (W,), grad=lambda v: KEPT)
+    assert found.passed
+    assert "the gradient does not read v, with which the derivative moves" in str(found)
+    assert "does not read" not in str(check_gradient(loss, (W,), grad=lambda v: X.T @ slope(v)))
 
 
 def test_a_global_of_the_same_numbers_accuses_nobody():
