@@ -27,7 +27,7 @@ from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.enclose.identities import vanishing
-from oracles.exact.program.program import Origin, Program, Var
+from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import shown
 
 GIVEN = "given"  # the point that was asked for
@@ -259,7 +259,7 @@ def _unused(posed: Posed) -> list[str]:
         if not e.is_zero:
             continue
         parameter = name.startswith(PARAMETERS)
-        if parameter and not _is_used(true.forward, true.forward.inputs[true.wrt[part]]):
+        if parameter and not true.forward.moves_with([true.forward.inputs[true.wrt[part]]]):
             told.append(f"no gradient, since nothing here depends on it: {name}")
         elif parameter or not true.is_zero:
             told.append(f"the derivative of {name} is 0 in every element, where a wrong factor does not show")
@@ -278,11 +278,6 @@ def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
     wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
     always = vanishing(true.gradient, true.inputs, wanted)
     return tuple(posed.expected[k][0] for k in zero if not always[k].all())
-
-
-def _is_used(program: Program, v: Var) -> bool:
-    """Whether a derivative leads from an input to some result."""
-    return not program.between([v], program.outputs).isdisjoint(program.outputs)
 
 
 def _narrowed(posed: Posed) -> list[str]:

@@ -15,7 +15,7 @@ import inspect
 import types
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -34,7 +34,7 @@ NUMBERS = (np.ndarray, float)
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int, str]:
     """The arguments that hide something here, each with what it is, in words; none of a framework's own."""
-    if not isinstance(tested, Tested) or (tested.own and not posed.forward.freedom.keeps):
+    if not _is_by_hand(tested, posed):
         return {}
     names, active = question.names, question.active
     found = {
@@ -52,7 +52,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
 
 def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> list[str]:
     """What a gradient by hand does not read and the derivative moves with: it may be right here alone."""
-    if not isinstance(tested, Tested) or (tested.own and not posed.forward.freedom.keeps):
+    if not _is_by_hand(tested, posed):
         return []
     moving = [k for k in question.active if _moves(posed.true, k)]
     return [
@@ -60,6 +60,11 @@ def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         "at this point alone"
         for k in _where(_is_unread, examined, moving)
     ]
+
+
+def _is_by_hand(tested: UnderTest, posed: Posed) -> TypeGuard[Tested]:
+    """Whether a person may have written the rule, and not an oracle or the framework alone."""
+    return isinstance(tested, Tested) and not (tested.own and not posed.forward.freedom.keeps)
 
 
 def numbers_named(rule: Any) -> list[Array]:
@@ -137,4 +142,4 @@ def _has_few(array: Array) -> bool:
 def _moves(true: Truth, k: int) -> bool:
     """Whether the derivative moves with that argument, and not only jumps."""
     own = [v for v, of in zip(true.gradient.inputs, true.argument, strict=False) if of == k]
-    return not true.gradient.between(own, true.gradient.outputs).isdisjoint(true.gradient.outputs)
+    return true.gradient.moves_with(own)

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from harness.subject.complex_pairs import ComplexName
@@ -137,7 +137,9 @@ class Tested:
         both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
         if self.graph and not self.own and not alone:
             whole = AfterForward(self.graph)
-            return Programs(both, None, lambda: own.record(whole, [directions, *inputs], differentiate=False))
+            return Programs(
+                both, None, cache(lambda: own.record(whole, [directions, *inputs], differentiate=False))
+            )
         if not self.primal:
             return Programs(both, None)
         count = len(self.target.results.names)

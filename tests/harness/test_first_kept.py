@@ -166,6 +166,22 @@ def test_what_is_kept_of_the_first_point_is_found(place, forward, checked):
     assert place == "a memoized function" or "at another point" in found.diagnosis
 
 
+def stepping(step, forward):
+    """A function and its gradient, of which one leaves something behind in each run."""
+
+    def function(x):
+        if forward:
+            step(x)
+        return np.exp(x)
+
+    def backward(g, x):
+        if not forward:
+            step(x)
+        return g * np.exp(x)
+
+    return function, backward
+
+
 class Counted:
     calls, last, table, shapes, log = 0, None, None, {}, []
 
@@ -196,16 +212,7 @@ def table_of(n):
 @pytest.mark.parametrize("step", [counts, makes_once, makes_by_shape, logs, lambda x: table_of(x.size)])
 @pytest.mark.parametrize("forward", [True, False])
 def test_what_may_be_kept_accuses_nobody(step, forward):
-    def function(x):
-        if forward:
-            step(x)
-        return np.exp(x)
-
-    def backward(g, x):
-        if not forward:
-            step(x)
-        return g * np.exp(x)
-
+    function, backward = stepping(step, forward)
     assert check_gradient(function, (X,), vjp=backward).passed
     assert (Counted.calls, Counted.last, Counted.table) == (0, None, None)
 
@@ -249,7 +256,6 @@ class Counter:
 
 class Engine:
     found = None
-    made: ClassVar = []
 
     @classmethod
     def get(cls):
@@ -265,16 +271,7 @@ REGISTRY = {}
 @pytest.mark.parametrize("forward", [True, False])
 @pytest.mark.parametrize("step", [Stack().add, Counter.add, lambda x: Engine.get()])
 def test_what_counts_what_is_kept_agrees_with_it(step, forward):
-    def function(x):
-        if forward:
-            step(x)
-        return np.exp(x)
-
-    def backward(g, x):
-        if not forward:
-            step(x)
-        return g * np.exp(x)
-
+    function, backward = stepping(step, forward)
     for _ in range(2):
         assert check_gradient(function, (X,), vjp=backward).passed
     step(X)

@@ -68,11 +68,6 @@ class State:
             own.rewind()
         return bool(moved)
 
-    @property
-    def arrays(self) -> list[Any]:
-        """NumPy's arrays that the code reaches."""
-        return [keeper.array for keeper in self._arrays]
-
     def written(self) -> list[Any]:
         """The arrays that evaluations were seen to write into."""
         return [keeper.array for keeper in self._arrays if keeper.is_written()]
@@ -86,8 +81,8 @@ class State:
         """
         now = Found(logs=True).keepers(self._items)
         kept = [k for k in (*self._reached, *self._begun) if isinstance(k, Logs)]
-        logs = [keeper.begin() for keeper in kept]
-        left = [self.restart(), *logs, *(keeper() for keeper in self._begun)]
+        came = [keeper.begin() for keeper in kept]
+        left = [self.restart(), *came, *(keeper() for keeper in self._begun)]
         self._carries = True
         try:
             yield any(left)

@@ -281,6 +281,10 @@ class Program:
                 needed.update(equation.operands)
         return depends & needed
 
+    def moves_with(self, starts: Iterable[Var]) -> bool:
+        """Whether a derivative leads from one of these values to some result."""
+        return not self.between(starts, self.outputs).isdisjoint(self.outputs)
+
     @cached_property
     def dtypes(self) -> frozenset[str]:
         """Those of all values."""
