@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from harness.gate.delivery import SUMMARY, print_changes, print_findings, step_s
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy
+from harness.gate.machines import Machines
 from harness.gate.sarif import sarif
 from harness.gate.suite import SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
-from harness.runs.fingerprint import differences, fingerprint
+from harness.runs.fingerprint import fingerprint
 from harness.runs.record import Record, Row
 from harness.selection import Untrusted, UsageError
 from harness.verdicts import ExitCode
@@ -197,14 +197,10 @@ class Session:
 
     def _against(self, came: list[Record]) -> Told:
         """What is found of what came, against the baseline as it is now."""
-        machine, last = fingerprint(), self._old.updates[-1]
-
-        @cache
-        def same(update: int) -> bool:
-            return not differences(machine, self._old.updates[update].fingerprint)
-
+        last = self._old.updates[-1]
+        machines = Machines(fingerprint(), [update.fingerprint for update in self._old.updates])
         policy = Policy(timing="" if self._is_timed else "off")
-        gate = Gate(self._old.rows, lambda row: same(row.update), policy, self._seed)
+        gate = Gate(self._old.rows, machines.is_this, policy, self._seed)
         for record in came:
             gate.take(record)
         gate.confirm(list(gate.suspects.values()))  # each had its second look while the test ran
@@ -213,7 +209,7 @@ class Session:
         self._elsewhere = len(self._old.rows) - len({*absent, *map(_row, came)} & self._old.rows.keys())
         return Told(
             gate.findings, gate.rows, self._name(), f"{last.commit}: {last.reason}",
-            differences(machine, last.fingerprint), SuiteWords(said=self._option),
+            gate.elsewhere, machines.other, SuiteWords(said=self._option),
         )  # fmt: skip
 
     def _write_sarif(self, told: Told) -> None:

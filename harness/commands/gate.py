@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -17,10 +16,11 @@ from harness.gate.delivery import deliver_findings, format_of
 from harness.gate.finding import NO_RESULT, Level, ratio_of
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy, not_in
+from harness.gate.machines import Machines
 from harness.gate.words import Words
 from harness.report.delivery import whatever_the_reader_does
 from harness.report.progress import with_progress
-from harness.runs.fingerprint import Fingerprint, differences, fingerprint
+from harness.runs.fingerprint import Fingerprint, fingerprint
 from harness.runs.journal import Header, Journal, read_header, read_lines, read_records, refuse_other_code
 from harness.runs.record import Cell, Record, Row
 from harness.runs.runner import DTYPES, covers, gated_cells, run
@@ -66,15 +66,8 @@ def run_gate(options: GateOptions) -> ExitCode:
     _check(options)
     kind, workers = format_of(options.format), Workers(options.jobs, options.scheduler)
     past = Past.of_run(options.against) if options.against else Past.of(options.baseline)
-    machine = _machine_of(options)
-
-    @cache
-    def same(update: int) -> bool:
-        theirs = past.machines[update]
-        return bool(machine and theirs and not differences(machine, theirs))
-
-    policy = Policy(options.timing, options.strict)
-    gate = Gate(past.rows, lambda row: same(row.update), policy, past.seed)
+    machines = Machines(_machine_of(options), past.machines)
+    gate = Gate(past.rows, machines.is_this, Policy(options.timing, options.strict), past.seed)
     cells = gated_cells(options.scope, past.seed, past.rows)
     if options.from_:
         for record in read_lines(options.from_):
@@ -88,11 +81,8 @@ def run_gate(options: GateOptions) -> ExitCode:
         gate.confirm(run([], workers, DTYPES, timeout_s=options.timeout, compared=suspects))
     planned = {Row.of(cell) for cell in cells}
     gate.close((row for row in past.rows if covers(options.scope, row)), not_in(planned))
-    other = next((m for m in reversed(past.machines) if m), None)
-    unknown = ["one of the two runs does not say of which machine it is"]
-    differing = differences(machine, other) if machine and other else unknown
     words = Words(options.baseline if options.baseline != BASELINE else None)
-    told = Told(gate.findings, gate.rows, past.name, past.said, differing, words)
+    told = Told(gate.findings, gate.rows, past.name, past.said, gate.elsewhere, machines.other, words)
     code = _exit_code(gate)
     with whatever_the_reader_does():
         deliver_findings(told, kind, code)

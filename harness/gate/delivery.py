@@ -79,9 +79,15 @@ def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None
         if hidden:
             console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
     console.folded(findings.summary(told))
-    if told.differences:
-        console.folded(f"another machine ({'; '.join(told.differences)}): lost bits and times only warn")
+    if told.elsewhere:
+        console.folded(_elsewhere(told))
     console.folded(told.words.conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
+
+
+def _elsewhere(told: findings.Told) -> str:
+    """How many rows another machine expected, which one, and what that means for them."""
+    some = "" if told.elsewhere == told.rows else f"{told.elsewhere} of {told.rows} rows are of "
+    return f"{some}another machine ({'; '.join(told.differences)}): there lost bits and times only warn"
 
 
 def _print_group(console: Screen, group: Sequence[Finding], words: Words) -> None:
@@ -107,8 +113,8 @@ def workflow_commands(told: findings.Told) -> list[str]:
 def step_summary(told: findings.Told, code: ExitCode) -> str:
     """Markdown for the summary of the step, failures first, below the size that GitHub takes."""
     head = [f"## {_cell(told.words.conclusion(code))}", "", _cell(findings.summary(told)), ""]
-    if told.differences:
-        head += [_cell(f"Another machine: {'; '.join(told.differences)}. Lost bits and times only warn."), ""]
+    if told.elsewhere:
+        head += [_cell(_elsewhere(told)), ""]
     lines = [findings.line_of(finding, told.words) for finding in findings.worst_first(told.findings)]
     if lines:
         head += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]

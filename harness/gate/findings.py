@@ -48,15 +48,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Told:
     """What a gate says: the findings, how many rows came, and what they were compared with.
 
-    `past` names the baseline or the other run and `said` why it was last updated; `differences` says in words
-    how this machine is another one; `words` are those for its rows.
+    `past` names the baseline or the other run and `said` why it was last updated; `elsewhere` of
+    the rows are compared with another machine's, and `differences` says in words how that is another; `words`
+    are those for the rows.
     """
 
     findings: Sequence[Finding]
     rows: int
     past: str
     said: str
-    differences: Sequence[str]
+    elsewhere: int = 0
+    differences: Sequence[str] = ()
     words: Words = field(default_factory=Words)
 
 

@@ -34,6 +34,7 @@ class Gate:
         suspects: Rows that look slower, with the record that says so; a second measurement decides.
         rows: How many rows came.
         compared: How many of them were judged, and expected.
+        elsewhere: How many were expected by another machine.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Gate:
     ) -> None:
         self.findings: list[Finding] = []
         self.suspects: dict[Row, Record] = {}
-        self.compared = 0
+        self.compared = self.elsewhere = 0
         self._expected, self._same, self._policy, self._seed = expected, is_same_machine, policy, seed
         self._seen: dict[Row, int] = {}
         self._untimed: set[Row] = set()
@@ -89,6 +90,7 @@ class Gate:
             self.findings.append(Finding(level, Kind.NEW, row, "", now, record))
             return
         self.compared += record.outcome.compared
+        self.elsewhere += not self._same(before)
         found = compare(before, record, self._same(before))
         if found:
             self.findings.append(found)

@@ -184,7 +184,7 @@ def _within(wide: bool, function: Function) -> Function:
 
     def call(*values: Any) -> Any:
         try:
-            with x64_for(wide), compiling_once():
+            with x64_for(wide), compiling_once:
                 return jax.block_until_ready(function(*values))  # type: ignore[no-untyped-call]
         except jax.errors.UnexpectedTracerError as leak:
             raise ValueError(

@@ -224,7 +224,10 @@ def graph(
                 found: tuple[Any, ...] = torch.autograd.grad(
                     outputs, active, cotangents, retain, create_graph=nested, allow_unused=True
                 )
-                if any(gradient is not None for gradient in found):
+                missing = [gradient is None for gradient in found]
+                if not any(missing):
+                    return found
+                if not all(missing):
                     found = tuple(_or_nothing(one, g, outputs) for one, g in zip(active, found, strict=True))
                 return tuple(map(_trained, active, found))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -24,24 +24,30 @@ Calls = list[tuple[Any, Any]]  # modules, and the parameters that they were call
 _calls: ContextVar[Calls | None] = ContextVar("_calls", default=None)
 
 
-@contextmanager
-def calls_noted() -> Iterator[Calls]:
-    """Note the calls of modules within."""
-    noted: Calls = []
-    token = _calls.set(noted)
-    try:
-        yield noted
-    finally:
-        _calls.reset(token)
+class calls_noted:
+    """A context that notes the calls of modules. Each call of a gradient enters it, so it is no generator."""
+
+    def __enter__(self) -> Calls:
+        """The list in which they will be."""
+        noted: Calls = []
+        self._token = _calls.set(noted)
+        return noted
+
+    def __exit__(self, *raised: object) -> None:
+        _calls.reset(self._token)
 
 
-@contextmanager
-def as_called_in(calls: Calls) -> Iterator[None]:
+def as_called_in(calls: Calls) -> AbstractContextManager[None]:
     """Within, the modules have the parameters that they were called with.
 
     Raises:
         Unsupported: What ran within stored a gradient in one of them.
     """
+    return _as_called_in(calls) if calls else nullcontext()
+
+
+@contextmanager
+def _as_called_in(calls: Calls) -> Iterator[None]:
     with ExitStack() as stack:
         for module, parameters in calls:
             stack.enter_context(_reparametrize_module(module, _in_each_part(module, parameters)))

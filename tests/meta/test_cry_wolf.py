@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from harness.cases import catalogue
+from harness.commands import baseline as baseline_command
 from harness.commands import gate as gate_command
 from harness.runs import journal, runner
 from harness.runs.journal import Header
@@ -79,6 +80,19 @@ def test_a_slower_row_on_another_machine(gates, monkeypatch):
     gates.ratio(3.0)
     another_machine(gates, monkeypatch, processor="EPYC")
     green(gates.gate(timing=""), "4 slower (warn)", "another machine (processor EPYC, not ")
+
+
+def test_one_row_of_another_machine_is_said_of_that_row_alone(gates, monkeypatch):
+    """Its times warn; those of the rows that are of this machine fail, and nothing says otherwise."""
+    with monkeypatch.context() as there:
+        another = msgspec.structs.replace(Header.of_this_run().fingerprint, processor="EPYC")
+        there.setattr(baseline_command, "fingerprint", lambda: another)
+        assert gates.update("relu/numpy/float64/ordinary").code == 0
+    gates.ratio(300.0)
+    found = gates.gate(timing="")
+    assert found.code == 1
+    assert "1 of 4 rows are of another machine (processor " in found.all
+    assert "3 slower (fail), 1 slower (warn)" in found.all
 
 
 def test_a_run_without_times_where_times_are_off(gates, monkeypatch):

@@ -379,8 +379,10 @@ class _Explained:
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        text = str(error) if isinstance(error, RuntimeError) else ""
-        meaning = next((said for parts, said in MEANINGS if text and all(part in text for part in parts)), "")
+        if not isinstance(error, RuntimeError):
+            return
+        text = str(error)
+        meaning = next((said for parts, said in MEANINGS if all(part in text for part in parts)), "")
         if meaning:
             raise (Opaque if meaning == LEAVES else Unsupported)(f"{meaning} ({text})") from None
 

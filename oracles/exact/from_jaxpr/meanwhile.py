@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import Lock
 
 _counting = Lock()
 
 
 class Meanwhile:
-    """A change of JAX, and what undoes it.
+    """A context in which JAX is changed. Each call of JAX enters one, so it is no generator.
 
     Args:
         change, undo: Called when the first one begins, and when the last one ends.
@@ -19,17 +18,16 @@ class Meanwhile:
     def __init__(self, change: Callable[[], object], undo: Callable[[], object]) -> None:
         self._change, self._undo, self._running = change, undo, 0
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Change it, or leave it changed."""
         with _counting:
             if not self._running:
                 self._change()
             self._running += 1
-        try:
-            yield
-        finally:
-            with _counting:
-                self._running -= 1
-                if not self._running:
-                    self._undo()
+
+    def __exit__(self, *raised: object) -> None:
+        """Undo it, or leave it to those that still run."""
+        with _counting:
+            self._running -= 1
+            if not self._running:
+                self._undo()

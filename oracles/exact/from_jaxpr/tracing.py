@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
@@ -104,7 +104,7 @@ def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     @cache
     def uncast() -> ClosedJaxpr | None:
         # What JAX keeps of it is kept apart, under this name: it has no casts.
-        apart = jax.enable_x64(True), _metadata(gradproof="uncast"), _arrays_unknown()
+        apart = jax.enable_x64(True), _metadata(gradproof="uncast"), _arrays_unknown
         with suppress(Exception), apart[0], apart[1], apart[2], without_narrower_casts():
             return _traced(function, args, kwargs, "float64")
         return None
@@ -115,7 +115,7 @@ def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
     """What a traced function gives when its equations run one after another, as eager code's do."""
     types = [str(v.aval.dtype) for v in own.jaxpr.invars]
-    with x64_for("float64" in types), compiling_once():
+    with x64_for("float64" in types), compiling_once:
         inputs = [jax.numpy.asarray(x, t) for x, t in zip(given, types, strict=True)]
         return tuple(map(np.asarray, jaxpr_as_fun(own)(*inputs)))
 
@@ -123,8 +123,7 @@ def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:
 WIDE = {"float64", "complex128"}  # dtypes that JAX has with x64 only
 
 
-@contextmanager
-def x64_for(wide: bool, name: str = "wide") -> Iterator[None]:
+def x64_for(wide: bool, name: str = "wide") -> AbstractContextManager[None]:
     """JAX as the caller has it, but in 64 bits if they are needed (`wide`): then apart, under that name.
 
     What is done apart is not found again in the caller's JAX. Metadata is part of the key of all its traces,
@@ -132,9 +131,13 @@ def x64_for(wide: bool, name: str = "wide") -> Iterator[None]:
     which they were met first: apart they are converted anew.
     """
     if not wide or jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-        yield
-        return
-    with jax.enable_x64(True), _metadata(gradproof=name), _arrays_unknown():
+        return nullcontext()
+    return _apart(name)
+
+
+@contextmanager
+def _apart(name: str) -> Iterator[None]:
+    with jax.enable_x64(True), _metadata(gradproof=name), _arrays_unknown:
         yield
 
 
@@ -212,7 +215,7 @@ def _copied(leaf: Any) -> Any:
 
 def _make_jaxpr(function: Callable[..., Any], avals: Sequence[Any]) -> ClosedJaxpr:
     try:
-        with _named(), rules_on_their_lines():
+        with _named, rules_on_their_lines:
             return with_kernels_read(jax.make_jaxpr(function)(*avals))
     except (
         jax.errors.ConcretizationTypeError,

@@ -40,7 +40,7 @@ def without_narrower_casts() -> Iterator[None]:
     """In this context: other threads cast as ever."""
     token = _leaving_out.set(True)
     try:
-        with _watched():
+        with _watched:
             yield
     finally:
         _leaving_out.reset(token)

@@ -6,7 +6,7 @@ import builtins
 import functools
 import random
 from collections.abc import Callable, Mapping
-from types import MappingProxyType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -37,37 +37,27 @@ from oracles.exact.program.registered import registered_functions
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
 DISPATCHED = type(np.sum)  # NumPy's functions that ask their arguments who answers
+_NOT_YET = object()
 
 
 class Substitutes:
-    """What is put in place of NumPy's modules and functions, by the identity of the original."""
+    """What is put in place of NumPy's modules and functions, for one recording.
+
+    Attributes:
+        tape: What is recorded.
+        writable: What the code's own arrays are once it writes recorded numbers into them.
+    """
 
     def __init__(self, tape: Tape, further: Mapping[int, Any] = MappingProxyType({})) -> None:
-        made: dict[str, Any] = {name: functools.partial(make, tape) for name, make in ALLOCATORS.items()}
-        made |= {"nditer": nditer, "ndenumerate": ndenumerate}
-        made |= {"apply_along_axis": functools.partial(apply_along_axis, tape)}
-        made |= {"vectorize": lambda *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))}
-        self._tape, self.writable = tape, Writable(tape)
+        self.tape, self.writable = tape, Writable(tape)
         # By the identity of a type, how to find what replaces its objects. Its hash may be anything.
         self._kinds: dict[int, tuple[type, Callable[[Any], Any]]] = {}
         self._held: dict[int, tuple[Any, Any]] = {}
         self._listed: dict[int, tuple[Any, Function]] = {}
         self._caches: dict[int, tuple[Any, Any]] = {}
         self._libraries = of_libraries(loaded(), registered_functions())
-        own = {name: Function(getattr(np, name), new) for name, new in made.items()}
-        for name in ("r_", "c_"):
-            own[name] = Subscripted(getattr(np, name), functools.partial(joined, tape))
-        self._by_id: dict[int, Any] = dict(further)
-        self._by_id |= {id(getattr(np, name)): new for name, new in own.items()}
-        self._by_id[id(stride_tricks.as_strided)] = Function(stride_tricks.as_strided, as_strided)
-        empty = functools.partial(ALLOCATORS["empty"], tape)
-        self._by_id |= {id(kind): numbers.substitute(tape, kind) for kind in (*numbers.TYPES, type)}
-        self._by_id |= {id(getattr(builtins, name)): extremes.substitute(name) for name in extremes.UFUNCS}
-        self._by_id[id(np.ndarray)] = Constructor("ndarray", (np.ndarray,), {"make": empty})
-        self._by_id |= {id(module): Module(module, self.of) for module in MODULES}
-        for source, name in ((np.random, "np.random"), (random, "random")):
-            self._by_id[id(source)] = source if is_seeded() else Refused(source, name)
-        tape.numpy = self._by_id[id(np)]
+        self._made: dict[int, Any] = dict(further)
+        tape.numpy = self.of(np)
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
@@ -80,21 +70,32 @@ class Substitutes:
     def _way(self, kind: type) -> Callable[[Any], Any]:
         """How to find what replaces an object of this type."""
         if issubclass(kind, ModuleType):
-            return lambda value: self._by_id.get(id(value)) or of_library(value)
+            return lambda value: self._known(value) or of_library(value)
         if kind is np.ndarray:
             return lambda value: self._once(value, self._array)
         if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             return lambda value: self._once(value, self._parts)
         if kind is np.vectorize:
-            return lambda value: Vectorized(self._tape, value)
+            return lambda value: Vectorized(self.tape, value)
         if kind is CACHE:
             return lambda value: self._caches.setdefault(id(value), (value, with_own_cache(value)))[1]
+        if kind is FunctionType:
+            return self._of_function
         home, is_called = kind.__module__, any("__call__" in vars(base) for base in kind.__mro__)
         of_chance = isinstance(home, str) and home.startswith(("numpy.random", "scipy.stats"))
         return self._of_code if is_called or of_chance or issubclass(kind, SOURCES) else self._known
 
     def _known(self, value: Any) -> Any:
-        return self._by_id.get(id(value)) or self._libraries.get(id(value))
+        own = self._made.get(id(value), _NOT_YET)
+        if own is _NOT_YET and (make := MAKERS.get(id(value))):
+            own = self._made[id(value)] = make(self)
+        return self._libraries.get(id(value)) if own is _NOT_YET or own is None else own
+
+    def _of_function(self, value: FunctionType) -> Any:
+        """What replaces a function that is written in Python; most are the user's, so it is asked little."""
+        if not is_seeded() and str(value.__module__).startswith("numpy.random"):
+            return getattr(Refused(np.random, "np.random"), value.__name__, None)
+        return self._known(value)
 
     def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
         """What is the same stays the same."""
@@ -126,7 +127,7 @@ class Substitutes:
         """Let NumPy's types be what they are."""
         for kind in (*numbers.TYPES, np.ndarray):
             if kind is not float:
-                self._by_id.pop(id(kind), None)
+                self._made[id(kind)] = None
         self._held.clear()
 
     def _parts(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -144,3 +145,54 @@ class Substitutes:
             made = Ufunc(function) if type(function) is np.ufunc else Function(function, new)
             self._listed[id(function)] = function, made
         return self._listed[id(function)][1]
+
+
+Maker = Callable[[Substitutes], Any]
+
+
+def _function(original: Any, new: Callable[..., Any]) -> Maker:
+    """A function of the tape in place of a function."""
+    return lambda own: Function(original, functools.partial(new, own.tape))
+
+
+def _subscripted(original: Any) -> Maker:
+    return lambda own: Subscripted(original, functools.partial(joined, own.tape))
+
+
+def _number(kind: type) -> Maker:
+    return lambda own: numbers.substitute(own.tape, kind)
+
+
+def _extreme(name: str) -> Maker:
+    return lambda own: extremes.substitute(name)
+
+
+def _module(module: ModuleType) -> Maker:
+    return lambda own: Module(module, own.of)
+
+
+def _chance(source: Any, name: str) -> Maker:
+    return lambda own: source if is_seeded() else Refused(source, name)
+
+
+# What is put in place of NumPy's own and Python's, by the identity of the original: made where it is met.
+MAKERS: dict[int, Maker] = {
+    **{id(getattr(np, name)): _function(getattr(np, name), make) for name, make in ALLOCATORS.items()},
+    id(np.nditer): lambda own: Function(np.nditer, nditer),
+    id(np.ndenumerate): lambda own: Function(np.ndenumerate, ndenumerate),
+    id(np.apply_along_axis): _function(np.apply_along_axis, apply_along_axis),
+    id(np.vectorize): _function(
+        np.vectorize, lambda tape, *args, **kwargs: Vectorized(tape, np.vectorize(*args, **kwargs))
+    ),
+    id(np.r_): _subscripted(np.r_),
+    id(np.c_): _subscripted(np.c_),
+    id(stride_tricks.as_strided): lambda own: Function(stride_tricks.as_strided, as_strided),
+    **{id(kind): _number(kind) for kind in (*numbers.TYPES, type)},
+    **{id(getattr(builtins, name)): _extreme(name) for name in extremes.UFUNCS},
+    id(np.ndarray): lambda own: Constructor(
+        "ndarray", (np.ndarray,), {"make": functools.partial(ALLOCATORS["empty"], own.tape)}
+    ),
+    **{id(module): _module(module) for module in MODULES},
+    id(np.random): _chance(np.random, "np.random"),
+    id(random): _chance(random, "random"),
+}

@@ -41,7 +41,7 @@ def shown_columns():
         bench_command.benchmarks([blank(bench.Benchmark)]),
         bench_command.measurements([blank(bench_exact.Measurement)]),
         bench_command.powers([bench_gate.Power("", 0, 0, 0, 0, 0)]),
-        findings.table_of(findings.Told([], 0, "", "", [])),
+        findings.table_of(findings.Told([], 0, "", "")),
         case_table(catalogue().values()),
         oracle_table(oracles().values()),
     ]

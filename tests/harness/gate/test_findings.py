@@ -40,7 +40,7 @@ def finding(kind=Kind.WORSE, level=Level.FAIL, before="accurate", now="wrong", w
 
 
 def told(*findings, **fields):
-    return Told(findings, **{"rows": 7, "past": "b.json", "said": "0123: why", "differences": (), **fields})
+    return Told(findings, **{"rows": 7, "past": "b.json", "said": "0123: why", **fields})
 
 
 @st.composite

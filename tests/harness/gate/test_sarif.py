@@ -17,7 +17,7 @@ from harness.verdicts import Outcome, Verdict
 from oracles.exact.program.program import Line, Origin
 from tests.harness.rows import NAMES, record
 
-TOLD = {"rows": 1, "past": "b.json", "said": "", "differences": ()}
+TOLD = {"rows": 1, "past": "b.json", "said": ""}
 
 
 def finding(diagnosis="", case="relu", kind=Kind.WORSE, level=Level.FAIL, **place):

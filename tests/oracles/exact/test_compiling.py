@@ -35,7 +35,7 @@ def scanned(factor, turns=2):
 
 
 def test_what_is_new_in_each_call_is_compiled_once(compiled):
-    with compiling_once():
+    with compiling_once:
         first = scanned(1.5)
         before = len(compiled)
         assert np.array_equal(first, scanned(1.5))
@@ -47,7 +47,7 @@ def test_what_is_new_in_each_call_is_compiled_once(compiled):
 
 @pytest.mark.parametrize("other", [{"factor": 1.25}, {"factor": 1.5, "turns": 3}])
 def test_another_number_is_another_program(compiled, other):
-    with compiling_once():
+    with compiling_once:
         found = scanned(1.5), scanned(**other)
     assert np.array_equal(found[0], scanned(1.5))
     assert np.array_equal(found[1], scanned(**other))
@@ -58,7 +58,7 @@ def test_what_calls_python_is_compiled_each_time(compiled):
     def called(factor):
         return jax.jit(lambda x: jax.pure_callback(lambda x: np.asarray(x) * np.float32(factor), x, x))(X)
 
-    with compiling_once():
+    with compiling_once:
         assert np.array_equal(called(2), X + X)
         assert np.array_equal(called(3), X + X + X)
     assert not compiling._made
@@ -66,7 +66,7 @@ def test_what_calls_python_is_compiled_each_time(compiled):
 
 def test_no_more_than_so_many_are_kept(compiled, monkeypatch):
     monkeypatch.setattr(compiling, "MOST", 1)
-    with compiling_once():
+    with compiling_once:
         for factor in (1.5, 1.25, 1.5):
             scanned(factor)
     assert len(compiling._made) == 1
