@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import polynomial
-from scipy import special
 
 
 class Sample(NamedTuple):
@@ -30,6 +29,13 @@ A = draw((3, 3), 7) + 3 * np.eye(3)
 SPD, STACK, RIGHT = A @ A.T, draw((2, 3, 4), 8), draw((2, 4, 5), 9)
 GRID = np.array([-1.5, 0.1, 1.2])
 MASK, ORDER = np.arange(12).reshape(3, 4) % 3 == 0, np.array([[2, 0], [1, 1], [3, 2]])
+
+
+def _special(z: Any, name: str) -> Any:
+    """A function of SciPy's, which is not installed everywhere."""
+    from scipy import special
+
+    return getattr(special, name)(z)
 
 
 def _out(ufunc: Any, *args: Any) -> Any:
@@ -168,7 +174,7 @@ COMPLEX: dict[str, Sample] = {
         for n in ["fft", "ifft", "fft2", "ifft2", "fftn", "ifftn", "irfft", "irfft2", "irfftn", "hfft"]
     },
     **{
-        f"complex {n}": _of_complex(lambda z, n=n: getattr(special, n)(z))
+        f"complex {n}": _of_complex(lambda z, n=n: _special(z, n))
         for n in ["erf", "erfc", "erfi", "erfcx", "gamma", "rgamma", "wofz", "loggamma", "psi", "dawsn"]
     },
     "fft.fftshift": Sample(lambda x: np.fft.fftshift(np.fft.ifftshift(x), 0), (X,)),
