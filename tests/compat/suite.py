@@ -16,7 +16,12 @@ from tests.harness import book_layers as book
 from tests.oracles.exact.numpy_samples import SAMPLES
 
 has = importlib.util.find_spec
-STEPS = {"isclose", "closeness", "closeness of complex numbers", "astype"}  # their differences are not their slopes
+STEPS = {
+    "isclose",
+    "closeness",
+    "closeness of complex numbers",
+    "astype",
+}  # their differences are not their slopes
 CASES = [name for name, case in gradproof.catalogue().items() if case.vjp]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -137,3 +138,55 @@ def test_a_mask_that_was_taken_apart_is_a_mask(framework, is_padded, x, is_edge)
     wrong = harness.check_gradient(lambda x: masked(x).sum(), (given,), grad=lambda x: own * 2)
     assert right.verdict is (Verdict.CONVENTION if is_edge else Verdict.ACCURATE)
     assert wrong.verdict is Verdict.WRONG
+
+
+STEEP = {
+    "log": lambda of, x: of.log(x),
+    "sqrt": lambda of, x: of.sqrt(x),
+    "power": lambda of, x: x**1.5,
+    "reciprocal": lambda of, x: 1 / x,
+}
+SLOPES = {
+    "log": lambda of, x: 1 / x,
+    "sqrt": lambda of, x: 0.5 / of.sqrt(x),
+    "power": lambda of, x: 1.5 * of.sqrt(x),
+    "reciprocal": lambda of, x: -1 / (x * x),
+}
+
+
+@pytest.mark.parametrize("framework", LIKE)
+@pytest.mark.parametrize("name", STEEP)
+def test_what_is_chosen_by_a_mask_moves(framework, name):
+    """A logarithm of it has a slope: of what stays 0 alone it has none."""
+
+    def function(of, p, q):
+        both = (p > 0) & (q > 0)
+        return STEEP[name](of, of.where(both, p * q, 0 * q + 1))
+
+    def slope(of, x):
+        return {
+            "log": 1 / x,
+            "sqrt": 0.5 / of.sqrt(x),
+            "power": 1.5 * of.sqrt(x),
+            "reciprocal": -1 / (x * x),
+        }[name]
+
+    def rule(factor):
+        def pull(of, g, p, q):
+            both = (p > 0) & (q > 0)
+            s = factor * g * slope(of, of.where(both, p * q, 0 * q + 1))
+            return of.where(both, s * q, 0 * q), of.where(both, s * p, 0 * q)
+
+        return pull
+
+    points = [0.3, 0.7, -0.5], [0.25, 1.5, 0.5]
+    assert all(one.verdict is Verdict.ACCURATE for one in asked(framework, function, rule(1.0), *points))
+    assert asked(framework, function, rule(1.001), *points)[-1].verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("name", ["kl_div", "rel_entr", "entr"])
+def test_entropies_of_jax_are_right(name):
+    function = getattr(jax.scipy.special, name)
+    p, q = jnp.array([0.3, 0.7, 1.2]), jnp.array([0.28, 0.9, 0.4])
+    found = harness.check_gradient(function, (p,) if name == "entr" else (p, q))
+    assert found.verdict is Verdict.ACCURATE

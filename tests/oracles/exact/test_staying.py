@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as f
-from oracles.exact.program.derive import vjp
+from oracles.exact.program.derive import _linearize, vjp
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives import arrays, choices, comparisons, orders, sorting
+from oracles.exact.program.primitives.staying import stays
 from tests.oracles.exact.test_rounding import build
 
 BEYOND = np.array([-3.0, 5.0, 0.3])  # of a clip to [-2, 4]
@@ -81,3 +85,69 @@ def test_a_step_of_what_may_move_has_both_sides(name):
     function, x = MOVING[name]
     found = slopes(lambda x: f.step("floor", function(x)), np.array(x))
     assert not all(ball.is_exact() for ball in found)
+
+
+NUMBERS = (-1.0, 0.0, 0.5, 2.0)
+# At the one point where x == c, a step of what is chosen there may be another: other rules look at it.
+COMPARED = st.tuples(st.sampled_from(["lt", "le", "gt", "ge"]), st.sampled_from(NUMBERS), st.booleans())
+MASK = st.recursive(
+    COMPARED, lambda m: st.tuples(st.sampled_from(["and", "or"]), m, m) | st.tuples(st.just("not"), m), max_leaves=3
+)  # fmt: skip
+EXPRESSION = st.recursive(
+    st.just("x") | st.sampled_from(NUMBERS),
+    lambda e: (
+        st.tuples(st.sampled_from(["add", "mul", "minimum", "maximum"]), e, e)
+        | st.tuples(st.sampled_from(["abs", "neg", "floor", "sign"]), e)
+        | st.tuples(st.just("where"), MASK, e, e)
+    ),
+    max_leaves=6,
+)
+
+
+def masked(x, mask):
+    """A mask, whose comparisons are of x or of twice x."""
+    name, *parts = mask
+    if name in ("and", "or", "not"):
+        return x.builder.elementwise(name, *(masked(x, part) for part in parts), dtype="bool")
+    number, doubled = parts
+    return comparisons.compare(name, x + x if doubled else x, number)
+
+
+def written(x, expression):
+    """An expression of x."""
+    if not isinstance(expression, tuple):
+        return (
+            x if expression == "x" else x.builder.broadcast(x.builder.constant(expression, x.dtype), x.shape)
+        )
+    name, *parts = expression
+    if name == "where":
+        return choices.select(masked(x, parts[0]), *(written(x, part) for part in parts[1:]))
+    values = [written(x, part) for part in parts]
+    if name in ("floor", "sign"):
+        return f.step(name, *values)
+    return x.builder.elementwise(name, *values)
+
+
+@pytest.mark.parametrize("x", [-1.0, -0.3, 0.0, 0.25, 0.5, 0.7, 1.0, 2.0, 2.5])
+@settings(max_examples=60, deadline=None)
+@given(expression=EXPRESSION)
+def test_what_stays_is_the_same_number_beside_the_point(x, expression):
+    """As derivatives ask: what they write between the values of the program may move, too."""
+    program = build(lambda x: written(x, expression) * 1.0, np.zeros(1))
+    builder, primal, _ = _linearize(program, [0])
+    value = primal[program.outputs[0]]
+    found = stays(value)
+    if isinstance(found, bool):
+        found = builder.constant(np.full(1, found))
+    asked = builder.program([value, found])
+
+    def at(x):
+        return evaluate(asked, [np.array([x]), np.ones(1)], 128)
+
+    try:
+        (here,), (still,) = at(x)
+    except Undecided:  # a step at its jump
+        return
+    if still:
+        for beside in (x - 2.0**-40, x + 2.0**-40):
+            assert at(beside)[0][0] == here

@@ -23,10 +23,12 @@ Stays: TypeAlias = Var | bool  # where a value stays, as booleans of its shape; 
 # Each element is made of the operands' elements at its place; these move elements to other places.
 ELEMENTWISE = frozenset({
     "div", "neg", "abs", "taylor", "scale", "convert", "detach", "no_grad",
-    "not", "and", "xor", "is_nan", "is_infinite",
+    "not", "and", "xor",
 })  # fmt: skip
 MOVES = frozenset({"broadcast", "reshape", "permute", "concatenate"})
-REDUCED = frozenset({"reduce_sum", "reduce_max", "reduce_min"})  # made of whole rows
+REDUCED = frozenset(
+    {"reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or"}
+)  # made of whole rows
 KEEPS = frozenset({"neg", "convert", "detach", "no_grad"})  # what is infinite stays so, in its place
 JOINED: dict[str, np.ufunc] = {"and": np.logical_and, "or": np.logical_or}
 MINUS, PLUS = arb("-inf"), arb("inf")  # as masks are written
@@ -71,8 +73,7 @@ def stays(x: Var) -> Stays:
             waiting += missing
         else:
             each = [known[w] for w in made.operands]
-            still = (v.is_float and v not in v.builder.moving) or _told(made, each)
-            known[v] = Told(_simplest(still), _simplest(_infinite(made, each)))
+            known[v] = Told(_simplest(_told(made, each)), _simplest(_infinite(made, each)))
     return known[x].stays
 
 
@@ -84,6 +85,11 @@ def stay_equal(x: Var, y: Var) -> Var | None:
     equal = x.builder.elementwise(surely_equal.name, x, y, dtype="bool")
     found = _all(still, equal)
     return found if isinstance(found, Var) else None
+
+
+def is_known(x: Var) -> Var:
+    """Where a value is known to the last digit: a step does not jump there."""
+    return x.builder.elementwise(surely_equal.name, x, x, dtype="bool")
 
 
 def _simplest(own: Stays) -> Stays:
@@ -100,10 +106,16 @@ def _told(equation: Equation, told: list[Told]) -> Stays:
         return True
     if equation.primitive is surely_larger:
         return out
+    if equation.primitive.jumps and out.is_float:  # a step stays where it does not jump: it is a hull there
+        return is_known(out)
+    if name in ("is_nan", "is_infinite"):  # what is finite is so around the point
+        return _any(_not(out), *each)
     if name in RULES:
         return RULES[name](operands, each)
     if equation.primitive.comparison and operands[0].is_float:
         a, b = operands
+        if a is b:  # as code asks for NaN
+            return True
         return _any(_larger(a, b), _larger(b, a), _all(*each))
     if name in ("add", "sub"):  # -inf and any number that is not +inf is -inf
         return _any(

@@ -12,7 +12,7 @@ from oracles.exact.program.balls import KINKS, ZERO, as_balls, each, filled
 from oracles.exact.program.formats import UNKNOWN, Format, Growth
 from oracles.exact.program.primitives.arithmetic import certain, towards_zero
 from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.staying import stays
+from oracles.exact.program.primitives.staying import Told, is_known, stays
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 SIDE_BITS = 8  # of the last bits of a number, what counts as at it
@@ -65,11 +65,13 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
             return out if still else out.builder.emit(hull, (x,), out.shape, out.dtype)
         # Each of the two is only asked of the elements that are its own: elsewhere of a number between jumps.
         one, both = select(still, x, BETWEEN), select(still, BETWEEN, x)
-        return select(
+        found = select(
             still,
             out.builder.emit(equation.primitive, (one,), out.shape, out.dtype),
             out.builder.emit(hull, (both,), out.shape, out.dtype),
         )
+        out.builder.staying[found] = Told(is_known(found), False)
+        return found
 
     return Primitive(name, evaluate, rounded=_between, jumps=True, around=around)
 
