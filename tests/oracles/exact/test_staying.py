@@ -91,8 +91,10 @@ NUMBERS = (-1.0, 0.0, 0.5, 2.0)
 # At the one point where x == c, a step of what is chosen there may be another: other rules look at it.
 COMPARED = st.tuples(st.sampled_from(["lt", "le", "gt", "ge"]), st.sampled_from(NUMBERS), st.booleans())
 MASK = st.recursive(
-    COMPARED, lambda m: st.tuples(st.sampled_from(["and", "or"]), m, m) | st.tuples(st.just("not"), m), max_leaves=3
-)  # fmt: skip
+    COMPARED,
+    lambda m: st.tuples(st.sampled_from(["and", "or"]), m, m) | st.tuples(st.just("not"), m),
+    max_leaves=3,
+)
 EXPRESSION = st.recursive(
     st.just("x") | st.sampled_from(NUMBERS),
     lambda e: (
