@@ -1,12 +1,18 @@
-"""What a signal's handler raises while a check runs leaves the check: the code that it meets has no fault."""
+"""What a signal's handler raises while a check runs leaves the check: the code that it meets has no fault.
+
+It waits where a check puts back what was replaced: half of that would stay.
+"""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import current_thread, main_thread
 from typing import Any
+
+from oracles.exact.program.whole import whole
 
 _SIGNALS = tuple(signal.Signals)  # those with names
 
@@ -48,17 +54,17 @@ def _handlers() -> list[tuple[int, Any]]:
     found = ((number, signal.getsignal(number)) for number in _SIGNALS)
     return [
         (number, own) for number, own in found
-        if callable(own) and own is not signal.default_int_handler
+        if callable(own)
         and not str(getattr(own, "__module__", "")).startswith(("asyncio", "signal"))
     ]  # fmt: skip
 
 
 def _past_all(handler: Any, raised: list[Exception]) -> Callable[[int, Any], Any]:
-    def new(number: int, frame: Any) -> Any:
+    def handle(number: int, frame: Any) -> Any:
         try:
             return handler(number, frame)
         except Exception as problem:
             raised.append(problem)
             raise _Left from problem
 
-    return new
+    return lambda number, frame: whole.after(partial(handle, number, frame))

@@ -2,11 +2,14 @@
 
 import signal
 import threading
+import types
 
 import numpy as np
 import pytest
 
 from gradproof import check_gradient, check_layer, exact_gradient
+from harness.subject.state import state
+from oracles.exact.from_numpy import proxy
 
 X = np.array([0.5, 1.5])
 own = getattr(signal, "SIGUSR1", None)
@@ -97,3 +100,32 @@ def test_a_check_in_another_thread_has_no_signals():
     thread.start()
     thread.join()
     assert found == [True]
+
+
+PUT_BACK = {
+    "NumPy's stand-ins": (proxy._Places, "empty"),
+    "what the code changed": (state.State, "restore"),
+    "what is put in place": (proxy._Places, "fill"),
+}
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGUSR1"])
+@pytest.mark.parametrize("name", PUT_BACK)
+def test_what_is_put_back_is_put_back_whole(name, number, monkeypatch):
+    """An interrupt that comes meanwhile waits; the next check finds everything as it was."""
+    owner, method = PUT_BACK[name]
+    done, original = [], getattr(owner, method)
+
+    def interrupted(self):
+        if not done:
+            signal.raise_signal(getattr(signal, number))
+            done.append("not yet raised")
+        return original(self)
+
+    monkeypatch.setattr(owner, method, interrupted)
+    with pytest.raises(KeyboardInterrupt if number == "SIGINT" else Late):
+        check_gradient(lambda x: np.sin(x), (X,), vjp=cosine)
+    assert done
+    assert type(np) is types.ModuleType
+    assert check_gradient(np.sin, (X,), vjp=cosine).passed
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +23,7 @@ from harness.subject.state.numbers import Numbers
 from harness.subject.state.variables import Attributes, Coming
 from oracles.exact.from_numpy.held import recording, writable, written
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.whole import whole
 
 Logs = Contents | Cache | Attributes | Coming
 P = ParamSpec("P")
@@ -144,13 +145,18 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
             if _now.get() is None:
                 raise
             raise inside from None
-        token, seen = _now.set(state), written.set(state.written)
+        before = ExitStack()
         try:
+            whole.begun += 1
+            with whole:
+                before.callback(_now.reset, _now.set(state))
+                before.callback(written.reset, written.set(state.written))
             return check(*args, **kwargs)
         finally:
-            written.reset(seen)
-            _now.reset(token)
-            state.restore()
+            whole.begun += 1
+            with whole:
+                before.close()
+                state.restore()
 
     return kept
 

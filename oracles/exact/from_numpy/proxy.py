@@ -29,6 +29,7 @@ from oracles.exact.from_numpy.stand_ins import Function, Module, Ufunc
 from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.program.reach import OURS, built_in
+from oracles.exact.program.whole import whole
 
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
 
@@ -44,19 +45,22 @@ def substituted(
     """
     substitutes = Substitutes(tape, further)
     places = _Places(substitutes, [function, *others])
-    _one_at_a_time.acquire()
-    token, drawn, written = recording.set(tape), seeds_set.set(()), writable.set(substitutes.writable)
-    try:
-        places.fill()
-        with loading(lambda: recording.get() is tape, places.lifted):
-            yield substitutes.of(function) or function
-    finally:
-        places.empty()
-        places.search.forget(_is_ours)
-        writable.reset(written)
-        recording.reset(token)
-        seeds_set.reset(drawn)
-        _one_at_a_time.release()
+    before = ExitStack()
+    with _one_at_a_time:
+        try:
+            whole.begun += 1
+            with whole:
+                before.callback(recording.reset, recording.set(tape))
+                before.callback(seeds_set.reset, seeds_set.set(()))
+                before.callback(writable.reset, writable.set(substitutes.writable))
+                places.fill()
+            with loading(lambda: recording.get() is tape, places.lifted):
+                yield substitutes.of(function) or function
+        finally:
+            whole.begun += 1
+            with whole, before:
+                places.empty()
+                places.search.forget(_is_ours)
 
 
 class _Places:
