@@ -178,22 +178,33 @@ def _add_up(parts: Sequence[Found], whole: Found) -> bool:
 def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observed) -> Iterator[Differing]:
     """After it ran elsewhere: the bits of the first run, if it leaves something and has its value.
 
-    (Another value: it remembers on purpose, or draws numbers from what it holds.) The first result is still
-    what it was: it may lie where the gradient keeps its next one.
+    (Another value: it remembers on purpose, or draws numbers from what it holds. But where all is as it was
+    elsewhere, it takes this point for that.) The arrays are those of
+    elsewhere with other numbers written into them, as an optimizer does: one that is kept is no copy. The
+    first result is still what it was: it may lie where the gradient keeps its next one.
     """
-    own = tested.subject()
+    own, writes = tested.subject(), tested.target.framework.writes
+
+    def ran(arrays: Sequence[Array]) -> tuple[Any, Found]:
+        inputs = tuple(map(own.load, arrays))
+        value = caught(lambda: own.fetch_value(own.value(*inputs)))
+        loaded = tuple(map(own.load, posed.directions))
+        return value, _fetched(own, lambda: own.gradient(loaded, *inputs))
+
+    def has_value(value: Any, wanted: Any) -> bool:
+        return not isinstance(value, Raised) and same(value, wanted)
+
+    def is_of(there: tuple[Any, Found], value: Any, found: Found) -> bool:
+        return not isinstance(there[0], Raised) and has_value(value, there[0]) and _is(there[1], found)
+
     with current().carried() as something:
         if not something:
             return
-        elsewhere, loaded = _elsewhere(question, posed), tuple(map(own.load, posed.directions))
-        for run in (own.value, partial(own.gradient, loaded)):
-            caught(partial(run, *map(own.load, elsewhere)))
+        arrays = _elsewhere(question, posed)
+        there = ran(arrays)
         kept = _fetched(own, lambda: seen.raw)
-        inputs = tuple(map(own.load, posed.inputs))
-        value = caught(lambda: own.fetch_value(own.value(*inputs)))
-        loaded = tuple(map(own.load, posed.directions))
-        found = _fetched(own, lambda: own.gradient(loaded, *inputs))
-    if not isinstance(value, Raised) and same(value, seen.value) and not _is(seen.gradient.arrays, found):
+        value, found = ran(_written_over(arrays, posed.inputs) if writes else posed.inputs)
+    if (has_value(value, seen.value) or is_of(there, value, found)) and not _is(seen.gradient.arrays, found):
         yield Differing(Probe.REUSED, found, question, tested)
     if Probe.KEPT in question.probes and not _is(seen.gradient.arrays, kept):
         yield Differing(Probe.KEPT, kept, question, tested)
@@ -201,6 +212,14 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
 
 def _elsewhere(question: Question, posed: Posed) -> list[Array]:
     return [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
+
+
+def _written_over(arrays: Sequence[Array], numbers: Sequence[Array]) -> Sequence[Array]:
+    """The same arrays, with these numbers in them."""
+    for array, own in zip(arrays, numbers, strict=True):
+        if array is not own:
+            np.copyto(array, own)
+    return arrays
 
 
 def _again(tested: Tested, posed: Posed) -> Found:
@@ -359,11 +378,17 @@ def _is(expected: Found, found: Found) -> bool:
 
 
 def _moved_on(array: Array) -> Array:
-    """Other numbers of the same kind: each takes the place of the next, or half of itself."""
-    if array.dtype.kind in "biu":
+    """Other numbers of the same kind: after the first each takes the place of the next, or half of itself.
+
+    Code may take it for the same by its first number, by its sum, or by any number that is equal.
+    """
+    if array.dtype.kind in "biu" or not array.size:
         return array
-    moved = np.roll(array, 1)
-    return np.asarray(array * np.asarray(0.5, array.dtype)) if np.array_equal(moved, array) else moved
+    moved = np.array(array, order="K")
+    rest = np.ravel(array)[1:] if array.size > 1 else np.ravel(array)
+    rest = np.roll(rest, 1) if len(set(rest.tolist())) > 1 else rest * np.asarray(0.5, array.dtype)
+    moved.flat[array.size - rest.size :] = rest
+    return moved
 
 
 def _is_times(scale: float, first: Gradients, found: Found) -> bool:

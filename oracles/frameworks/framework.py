@@ -105,6 +105,7 @@ class Framework(ABC):
         gives_primal: Whether its own derivatives return the function's value beside them, which may be
             another than the function's: a `custom_vjp` writes both.
         has_strides: Whether a function can see how an array lies in memory.
+        writes: Whether code may write into its arrays; JAX's stay as they are.
         conjugates: Whether its gradient of a complex argument is dL/da - i dL/db for a + ib, as JAX has it;
             torch has dL/da + i dL/db.
     """
@@ -112,6 +113,7 @@ class Framework(ABC):
     name: ClassVar[str]
     gives_primal: ClassVar[bool] = False
     has_strides: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
     conjugates: ClassVar[bool] = False
 
     def record(

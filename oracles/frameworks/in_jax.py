@@ -26,6 +26,7 @@ class _Jax(Framework):
     name = "jax"
     gives_primal = True
     has_strides = False
+    writes = False
     conjugates = True
 
     def _record(

@@ -866,6 +866,58 @@ def test_what_the_forward_left_elsewhere_does_not_change_the_gradient(make, prob
     assert found_by(found) == probes, str(found)
 
 
+class Remembered:
+    """A loss and its gradient that compute once what they share, for each point that they are asked at."""
+
+    last = None
+
+    def __init__(self, knows, keeps):
+        self.knows, self.keeps = knows, keeps
+
+    def update(self, x):
+        if self.last is None or not self.knows(self.last, x):
+            self.last, self.cubes = self.keeps(x), x**3
+
+    def loss(self, x):
+        self.update(x)
+        return self.cubes.sum()
+
+    def grad(self, x):
+        self.update(x)
+        return 3 * self.cubes / x
+
+
+KNOWN = {
+    "by its numbers": (np.array_equal, np.copy, set()),
+    "by its bytes": (lambda last, x: last == x.tobytes(), np.ndarray.tobytes, set()),
+    "by itself": (np.array_equal, lambda x: x, {"reused"}),
+    "by identity": (lambda last, x: last is x, lambda x: x, {"reused"}),
+    "by any number": (lambda last, x: np.any(last == x), np.copy, {"reused"}),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_point_that_is_remembered_is_known_by_its_numbers(name):
+    """An optimizer moves its array in place: what kept that array takes each point for the one before."""
+    *how, probes = KNOWN[name]
+    of = Remembered(*how)
+    found = check_gradient(of.loss, (np.array([0.5, -1.0, 2.0]),), grad=of.grad)
+    assert found_by(found) == probes, str(found)
+
+
+def test_a_rule_of_torch_that_keeps_its_argument_keeps_a_copy():
+    kept = {}
+
+    def forward(ctx, x):
+        if "x" not in kept or not torch.equal(kept["x"], x):
+            kept.update(x=x.detach(), power=x.detach().exp())
+        ctx.power = kept["power"]
+        return ctx.power.clone()
+
+    found = check_gradient(function(lambda ctx, g: g * ctx.power, forward), (TX,))
+    assert found_by(found) == {"reused"}, str(found)
+
+
 def test_what_a_cache_and_a_log_hold_after_a_check_is_what_its_runs_put_there():
     store, calls = {}, []
 
