@@ -93,13 +93,23 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         Undecided: The program has no value in exact arithmetic, to any precision within the limits.
     """
     found = refine(program.program, program.values, BITS, question.limits, quickly=True)
-    compared = Comparison(
-        Side(program.program, program.values, found, question.given(program.argument, 1)),
-        Side(truth.gradient, truth.inputs, truth.enclosures, question.given(truth.argument), truth.forward),
-        truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
-    )  # fmt: skip
+
+    def sides(but: int | None = None) -> Comparison:
+        return Comparison(
+            Side(program.program, program.values, found, question.given(program.argument, 1, but)),
+            Side(
+                truth.gradient, truth.inputs, truth.enclosures,
+                question.given(truth.argument, 0, but), truth.forward,
+            ),
+            truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
+        )  # fmt: skip
+
+    compared = sides()
     try:
         compared.explain(question.resolution)
+        if len(question.active) > 1 and not question.derivative.is_of_results:
+            for k, moving in enumerate(truth.wrt):
+                compared.with_others_rounded(k, partial(sides, truth.argument[moving]), question.resolution)
     except Undecided as reason:
         return Formula(
             None, f"it differs, and whether written digits or rounded data explain that is open: {reason}"

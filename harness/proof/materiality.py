@@ -143,7 +143,13 @@ class Comparison:
 
     @property
     def _rules(self) -> tuple[Callable[[], None], ...]:
-        return self._written_digits, self._rounded_data, self._computed_data, self._below_the_format
+        return (
+            self._written_digits,
+            self._rounded_data,
+            self._computed_data,
+            self._symmetric_data,
+            self._below_the_format,
+        )
 
     def _absorbed_numbers(self) -> None:
         """A written number that changes no bit of what ran is as good as 0: the 1e-10 in `sum + 1e-10`."""
@@ -279,6 +285,35 @@ class Comparison:
             return self._moved(self._own, self._own.with_arrays(partial(without_noise, known=spec)))
 
         self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet)
+
+    def _symmetric_data(self) -> None:
+        """A matrix that differs from its transpose by its rounding is symmetric: x P x has the slope 2 P x.
+
+        An inverse is that far off. Both are asked again with the mean of the two.
+        """
+        moved = [side.with_symmetric_data for side in (self._own, self._spec)]
+        if names := list(dict.fromkeys([*moved[0][1], *moved[1][1]])):
+            with suppress(Undecided):
+                own = enclosed(evaluate_quickly(self._own.given.program, moved[0][0], BITS))
+                spec = self._at_moved(self._spec.given.program, moved[1][0], self._differ)
+                told = zip(own, spec, self._true, strict=True)
+                found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
+                self._accept(
+                    found, f": {_listed(names)} is symmetric but for its rounding, which explains that"
+                )
+
+    def with_others_rounded(self, k: int, alone: Callable[[], Comparison], resolution: Resolution) -> None:
+        """Output k again with all else given: one argument's is no stricter where others are asked, too.
+
+        Labels that sum to 1 but for their rounding are data to the gradient in the logits.
+        """
+        if resolution is Resolution.FORMAT and not self.agrees[k].all():
+            other = alone()
+            other.agrees = [a if j == k else np.ones_like(a) for j, a in enumerate(self.agrees)]
+            other._rounded_data()
+            other._symmetric_data()
+            self.agrees[k] = other.agrees[k]
+            self.notes += other.notes
 
     def _moved(self, side: Side, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""

@@ -201,14 +201,15 @@ class Question:
         """Whether the truth is the function's own, and no other was named (spec=, surrogate=)."""
         return self.value in {ValueRule.NOTED, ValueRule.COUNTS}
 
-    def given(self, argument: Sequence[int], before: int = 0) -> dict[int, str]:
+    def given(self, argument: Sequence[int], before: int = 0, but: int | None = None) -> dict[int, str]:
         """The inputs of a program that are given and not differentiated, by number, with their names.
 
         Args:
             argument: For each input, which argument of the recorded function it is of.
             before: How many arguments the recorded function has before the arrays.
+            but: The only argument that is differentiated, if not all are that were asked about.
         """
-        held = set(range(len(self.names))) - set(self.active)
+        held = set(range(len(self.names))) - (set(self.active) if but is None else {but})
         return {i: self.names[a - before] for i, a in enumerate(argument) if a - before in held}
 
 

@@ -1,0 +1,91 @@
+"""What is symmetric, or sums to 1, but for its rounding is so to a formula that relies on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness import check_gradient
+from harness.proof.symmetry import made_symmetric
+from harness.verdicts import Verdict
+
+RNG = np.random.default_rng(1)
+B, X = RNG.normal(size=(8, 6)), RNG.normal(size=6)
+INVERSE = np.linalg.inv(B.T @ B + np.diag(np.logspace(-3, 3, 6)))
+STACK = np.stack([INVERSE, np.linalg.inv(B.T @ B)])
+
+
+def quadratic(x, p):
+    return 0.5 * x @ p @ x
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-9])
+@pytest.mark.parametrize("how", ["closed over", "an argument", "differentiated"])
+@pytest.mark.parametrize("of", [np.asarray, torch.from_numpy])
+def test_the_gradient_of_a_quadratic_form_of_an_inverse_is_that_matrix_times_x(of, how, factor):
+    p, x = of(INVERSE), of(X)
+    assert not np.array_equal(INVERSE, INVERSE.T)
+    if how == "closed over":
+        found = check_gradient(lambda x: quadratic(x, p), (x,), grad=lambda x: factor * (p @ x))
+    elif how == "an argument":
+        found = check_gradient(quadratic, (x, p), grad=lambda x, p: factor * (p @ x), argnums=0)
+    else:
+        found = check_gradient(
+            quadratic, (x, p), grad=lambda x, p: (factor * (p @ x), 0.5 * x[:, None] * x[None, :])
+        )
+    assert found.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.WRONG), found
+    assert ("is symmetric but for its rounding" in " ".join(found.notes)) is (factor == 1)
+
+
+def test_each_of_a_stack_is_symmetric():
+    x = RNG.normal(size=(2, 6))
+    found = check_gradient(
+        lambda x: 0.5 * np.einsum("ni,nij,nj", x, STACK, x),
+        (x,), grad=lambda x: np.einsum("nij,nj->ni", STACK, x),
+    )  # fmt: skip
+    assert found.verdict is Verdict.ACCURATE, found
+
+
+def test_a_matrix_that_is_not_its_transpose_is_left_as_it_is():
+    assert made_symmetric(INVERSE, "float64") is not None
+    for off in (1e-6, 1.0):
+        moved = INVERSE + np.triu(np.full((6, 6), off * np.abs(INVERSE).max()), 1)
+        assert made_symmetric(moved, "float64") is None
+        found = check_gradient(
+            lambda x, moved=moved: quadratic(x, moved), (X,), grad=lambda x, moved=moved: moved @ x
+        )
+        assert found.verdict is Verdict.WRONG
+    assert made_symmetric((INVERSE + INVERSE.T) / 2, "float64") is None
+    assert made_symmetric(B, "float64") is None
+    assert made_symmetric(np.stack([INVERSE, moved]), "float64") is None
+
+
+def cross_entropy(logits, labels):
+    return -(labels * torch.log_softmax(logits, -1)).sum()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("factor", [1.0, 1.02])
+@pytest.mark.parametrize("argnums", [0, (0, 1)])
+def test_labels_that_sum_to_one_but_for_their_rounding_are_data_to_the_logits(argnums, factor, dtype):
+    """Also where their own gradient is asked for."""
+    logits = torch.tensor(RNG.normal(size=(4, 5)), dtype=dtype)
+    labels = (torch.eye(5, dtype=torch.float64)[[1, 2, 0, 4]] * 0.9 + 0.02).to(dtype)
+
+    def rule(g, logits, labels):
+        own = g * factor * (torch.softmax(logits, -1) - labels)
+        return own if argnums == 0 else (own, -g * torch.log_softmax(logits, -1))
+
+    found = check_gradient(cross_entropy, (logits, labels), vjp=rule, argnums=argnums)
+    assert found.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.WRONG), found
+
+
+def test_labels_that_do_not_sum_to_one_are_no_rounding():
+    logits = torch.tensor(RNG.normal(size=(4, 5)))
+    labels = torch.eye(5, dtype=torch.float64)[[1, 2, 0, 4]] * 0.9 + 0.021
+    found = check_gradient(
+        cross_entropy, (logits, labels),
+        vjp=lambda g, z, t: (g * (torch.softmax(z, -1) - t), -g * torch.log_softmax(z, -1)),
+    )  # fmt: skip
+    assert found.verdict is Verdict.WRONG
