@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,16 +14,18 @@ from harness.proof.answer import answer
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result
-from harness.subject.derivative import Arrays
+from harness.subject.derivative import Arrays, Misfit
 from harness.subject.target import Target
 from harness.subject.tested import Programs
 from harness.verdicts import Standing, Verdict
 from harness.waiting import waited
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
+from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
+R = TypeVar("R")
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
@@ -89,14 +91,16 @@ def _at(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str)
 
 
 def answer_beside(question: Question, tested: UnderTest, arrays: Sequence[Any], name: str) -> Answer:
-    """A point that was not asked for: what the function raises there is no news, but its gradient's is."""
-    watched = _Watched(tested)
+    """A point that was not asked for: what the function raises there is no news, but its gradient's is.
+
+    What neither of them raises is an error in here: it leaves the point undecided, and that is no pass.
+    """
+    watched = _Watched(tested, question.specify)
     try:
-        found = _at(question, watched, arrays, name)
+        found = _at(replace(question, specify=watched.specify), watched, arrays, name)
     except Exception as problem:
-        raised = watched.raised and not isinstance(problem, FloatingPointError | Warning)
-        said = f"the gradient raises {first_line(problem)}" if raised else f"not taken: {first_line(problem)}"
-        return Answer((Part(name, "", Verdict.MISCOMPUTED if raised else Verdict.NONE, None, said),))
+        verdict, said = watched.told(problem)
+        return Answer((Part(name, "", verdict, None, f"{said} {first_line(problem)}"),))
     open_ = {Verdict.UNDECIDED, Verdict.UNSUPPORTED, Verdict.NONE}
     parts = (replace(p, remark=p.remark or p.verdict in open_) for p in found.parts)
     return replace(found, parts=tuple(parts))
@@ -178,15 +182,41 @@ def _is_faulty(part: Part) -> bool:
 
 @dataclass
 class _Watched:
-    """A derivative under test.
+    """A derivative under test, and what its truth is recorded with.
 
     Attributes:
-        tested: It.
+        tested, specified: They.
         raised: Whether it is the derivative that raised, at a point where the function's value is finite.
+        theirs: What one of them raised last.
     """
 
     tested: UnderTest
+    specified: Callable[[Sequence[Any]], Recording]
     raised: bool = False
+    theirs: Exception | None = None
+
+    def told(self, problem: Exception) -> tuple[Verdict, str]:
+        """The verdict on a point where this was raised, and what did it, in words."""
+        if self.raised and not isinstance(problem, FloatingPointError | Warning):
+            return Verdict.MISCOMPUTED, "the gradient raises"
+        if problem is self.theirs or isinstance(problem, Misfit):
+            return Verdict.NONE, "not taken:"
+        return Verdict.UNDECIDED, "to judge it failed, which is a fault of gradproof's; please report it:"
+
+    def of(self, run: Callable[..., R]) -> Callable[..., R]:
+        """The same, and what it raises is known as theirs."""
+
+        def watched(*given: Any) -> R:
+            try:
+                return run(*given)
+            except Exception as problem:
+                self.theirs = problem
+                raise
+
+        return watched
+
+    def specify(self, arrays: Sequence[Any]) -> Recording:
+        return self.of(self.specified)(arrays)
 
     @property
     def home(self) -> Origin | None:
@@ -212,10 +242,12 @@ class _Watched:
             self.raised = False
             return result
 
-        return replace(own, fetch_value=fetch_value, gradient=gradient)
+        return replace(
+            own, value=self.of(own.value), fetch_value=self.of(fetch_value), gradient=self.of(gradient)
+        )
 
     def record(self, directions: tuple[Any, ...], inputs: Sequence[Any], alone: bool) -> Programs:
-        return self.tested.record(directions, inputs, alone)
+        return self.of(self.tested.record)(directions, inputs, alone)
 
     def watch(self, directions: tuple[Any, ...], inputs: Sequence[Any], mend: Mend) -> Watched:
         return self.tested.watch(directions, inputs, mend)

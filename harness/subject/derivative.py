@@ -25,6 +25,10 @@ MAX_ORDER = 3
 Function = Callable[..., Any]
 
 
+class Misfit(ValueError):
+    """What a derivative is to be contracted with has other shapes."""
+
+
 @dataclass(frozen=True)
 class Derivative:
     """A derivative of a derivative of ..., the innermost first.
@@ -188,7 +192,7 @@ def contracted(
     Given ones take the output's dtype, unless they are to stay `exactly` what they are.
 
     Raises:
-        ValueError: The given ones have other shapes.
+        Misfit: The given ones have other shapes.
     """
     if given is None and [v.shape for v in outputs] == [()]:
         return [np.ones((), dtype_named(outputs[0].dtype, arrays))]
@@ -204,7 +208,7 @@ def along(
     """One tangent per differentiated array: as given, or random. `exactly` as for `contracted`.
 
     Raises:
-        ValueError: The given ones have other shapes.
+        Misfit: The given ones have other shapes.
     """
     if given is None:
         return [signed(rng, a.dtype, a.shape) for a in active]
@@ -221,10 +225,8 @@ def _fitting(
             raise ValueError(f"the {what} has dtype {array.dtype}; pass real numbers")
     if [a.shape for a in found] != [shape for shape, _ in wanted]:
         if len(wanted) == len(found) == 1:
-            raise ValueError(
-                f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}"
-            )
-        raise ValueError(
+            raise Misfit(f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}")
+        raise Misfit(
             f"the {what}s have shapes {[a.shape for a in found]}; wanted are {[s for s, _ in wanted]}"
         )
     return (

@@ -510,6 +510,43 @@ def test_a_boundary_point_that_the_function_does_not_take_says_so():
     assert found.passed
 
 
+def test_a_boundary_point_that_a_given_cotangent_does_not_fit_says_so():
+    found = check_gradient(
+        lambda x: x * x,
+        (X,),
+        vjp=lambda g, x: 2 * g * x,
+        cotangent=np.ones(X.shape),
+        boundary=["one-element"],
+    )
+    assert found.passed
+    assert {row for row in found.rows["diagnosis"] if row} == {
+        f"not taken: Misfit: the cotangent has shape {X.shape}; the function's value has (1,)"
+    }
+
+
+@pytest.mark.parametrize("which", ["harness.proof.program.diagnose", "harness.proof.program.compare"])
+def test_an_error_in_here_beside_the_given_point_is_no_pass(which, monkeypatch):
+    """The function takes the point, and so does its gradient, so nobody may say that it was not taken."""
+    found = []
+
+    def fails(*_, **__):
+        found.append(1)
+        raise ValueError("max() arg is an empty sequence")
+
+    def saturated(g, x):
+        if abs(x).max() > 1e100:
+            monkeypatch.setattr(which, fails)
+        return g * x / np.sqrt(x * x + 1)
+
+    with np.errstate(over="ignore"):
+        result = check_gradient(
+            lambda x: np.sqrt(x * x + 1), (X,), vjp=saturated, boundary=["square-overflows"]
+        )
+    assert found
+    assert not result.passed
+    assert "a fault of gradproof's; please report it: ValueError: max()" in str(result)
+
+
 def test_the_given_arrays_are_what_they_were():
     x = torch.tensor(X)
     check_gradient(torch.tanh, (x,), boundary=True, samples=2, upstream="fail")

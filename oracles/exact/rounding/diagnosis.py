@@ -110,12 +110,14 @@ class Contribution(NamedTuple):
         share: What its own rounding adds, of the bound.
         passes: For a sum: how much of the error in what is added comes through it to the result.
         bits: For a sum: how many leading bits cancel in it, where the most comes through.
+        overflows: Whether it is infinite where the result depends on it.
     """
 
     equation: Equation
     share: float
     passes: float = 0.0
     bits: float = 0.0
+    overflows: bool = False
 
 
 def contributions(
@@ -148,7 +150,8 @@ def contributions(
             passing = _carried(size, steps.radius(v))
             at = np.unravel_index(int(np.argmax(passing)), v.shape)
             passes, bits = float(passing[at]), _cancelled(equation, steps, at)
-        each.append(Contribution(equation, share, passes, bits))
+        infinite = bool(np.any(np.isinf(steps.middle(v)) & _depends(weight)))
+        each.append(Contribution(equation, share, passes, bits, infinite))
     return each
 
 
@@ -156,10 +159,12 @@ def _shares(
     program: Program, inputs: Sequence[Array], steps: Steps, output: int, element: tuple[int, ...]
 ) -> Diagnosis:
     each = contributions(program, inputs, steps, output, element)
+    if any(one.overflows for one in each) and (first := _overflowing(program, steps)):
+        return Diagnosis(f"overflows at {_named(first)}", first.origin)
     digits = FORMATS[program.outputs[output].dtype].digits
     total = sum(one.share for one in each)
     narrow = [one for one in each if _digits(one) < digits]
-    is_cast = total > 0 and sum(one.share for one in narrow) >= NARROW * total
+    is_cast = bool(narrow) and total > 0 and sum(one.share for one in narrow) >= NARROW * total
     # What a narrower dtype has lost before is not lost in a sum of a wider one, though it shows there.
     sums = [one for one in (narrow if is_cast else each) if one.bits > 0 and one.passes > 0]
     guilty = max(sums, key=lambda one: one.bits, default=None)
@@ -172,6 +177,17 @@ def _shares(
     largest = max(narrow if is_cast else each, key=lambda one: one.share)
     said = f"{_in_dtype(largest, digits)} contributes {100 * largest.share / total:.0f} % of the bound"
     return Diagnosis(said, largest.equation.origin)
+
+
+def _overflowing(program: Program, steps: Steps) -> Equation | None:
+    """The first operation that makes infinity of finite numbers: divided by it, a result is finite again."""
+    infinite = {v for v in program.inputs if v.is_float and np.isinf(steps.middle(v)).any()}
+    for e in program.equations:
+        if e.output.is_float and np.isinf(steps.middle(e.output)).any():
+            if infinite.isdisjoint(e.operands):
+                return e
+            infinite.add(e.output)
+    return None
 
 
 def _digits(one: Contribution) -> int:
@@ -205,6 +221,13 @@ def _sizes(balls: Array | Pairs) -> NDArray[np.float64]:
     if isinstance(balls, Pairs):
         return np.abs(balls.h)
     return np.array([abs(float(b)) for b in balls.ravel().tolist()], float).reshape(balls.shape)
+
+
+def _depends(weights: Array | Pairs) -> NDArray[np.bool_]:
+    """Where a result depends on a value at all, if by less than float64 can say."""
+    if isinstance(weights, Pairs):
+        return np.asarray((weights.h != 0) | (weights.r != 0))
+    return np.array([b != 0 for b in weights.ravel().tolist()], bool).reshape(weights.shape)
 
 
 def _carried(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -244,3 +244,17 @@ def _cast_that_adds_little(at):
 def test_what_a_narrower_dtype_loses_is_named_where_it_is_lost(write, said):
     at = Lines((2,), "float64")
     assert at.why(write(at), np.array([0.7, 1.3]), (1,)) == said
+
+
+@pytest.mark.parametrize(("model", "point"), [("numpy", 1e200), ("torch", 1e160), ("numpy", -1.5e300)])
+def test_what_overflows_is_named_though_a_division_by_it_is_finite_again(model, point):
+    """x / sqrt(x^2 + 1) is 0 there: all that its own rounding adds is the smallest number."""
+    at = Lines((2,), "float64")
+    at("mul")
+    square = at.x * at.x
+    at("sqrt")
+    root = taylor.scalar("sqrt", square + 1.0)
+    at("div")
+    assert at.why(at.x / root, np.array([2.0, point]), (1,), model) == "overflows at mul at model.py:1"
+    said = at.why(at.x / root, np.array([2.0, point]), (0,), model)
+    assert said.startswith("div at model.py:3 contributes"), "the element beside does not depend on it"
