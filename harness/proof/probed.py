@@ -12,7 +12,7 @@ from harness.proof.cotangents import SCALES
 from harness.proof.formula import IGNORES, ignores
 from harness.proof.judge import Judgement
 from harness.proof.observe import Gradients, Loaded, Observed, same, spread, structure
-from harness.proof.probes import Differing, Raised
+from harness.proof.probes import UNRUN, Differing, Raised
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.question import Blame, Part, Question, UnderTest
 from harness.proof.truth import Posed, Truth, pose
@@ -68,6 +68,8 @@ def probed(
 
     if isinstance(one.found, Raised) and one.found.stopped:
         return [], [f"{said}: {one.found.text}; nothing is proven there"]
+    if one.found is UNRUN and one.along is not None:
+        return _by_its_formula(one, posed, one.along, said, where)
     try:
         expected, each, program = _judgements(one, question, posed, examined, seen, is_known)
     except ExactError as reason:
@@ -87,6 +89,29 @@ def probed(
         else:
             parts.append(part(of, like, found, fault))
     return parts, [*notes, *(f"{said}: {', '.join(names)}: {why}" for why, names in open_.items())]
+
+
+def _by_its_formula(
+    one: Differing, posed: Posed, along: tuple[Array, ...], said: str, where: str
+) -> tuple[list[Part], list[str]]:
+    """What is wrong with a gradient that was not run, and what is worth saying: its formula can be told."""
+    try:
+        at = _posed_along(one.question, posed, along)
+        examined = examine_derivative(one.question, one.tested, at)
+    except ExactError as reason:
+        return [], [f"{said}: {UNRUN.text}; nothing is proven: {reason}"]
+    formula = examined.formula
+    if formula.agrees is None or examined.opaque:
+        return [], [f"{said}: {UNRUN.text}; nothing is proven: {examined.opaque or formula.reason}"]
+    parts = [
+        Part(
+            where, of, Verdict.WRONG, None, f"{said}: {formula.reason}", like.dtype.name, like.shape,
+            probe=one.probe or "", near=formula.near, guilty=one.tested.home,
+        )
+        for (of, like), agree in zip(at.expected, formula.agrees, strict=True)
+        if not agree.all()
+    ]  # fmt: skip
+    return parts, [] if parts else [f"{said}: {UNRUN.text}; its formula is right there"]
 
 
 def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:

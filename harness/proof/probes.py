@@ -48,8 +48,21 @@ class Raised:
     stopped: bool = False
 
 
+UNRUN = Raised("it was not run: a compiled loop in it ends by the cotangent")
 Found: TypeAlias = Gradients | Raised
 Pull: TypeAlias = Callable[[Sequence[Array]], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class _OnGraph:
+    """Pulls back on a graph, as often as that allows."""
+
+    own: Subject
+    graph: Native
+
+    def __call__(self, along: Sequence[Array]) -> Found:
+        loaded = tuple(map(self.own.load, along))
+        return _fetched(self.own, lambda: self.own.gradient(self.graph, loaded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,9 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
     if Probe.TWICE not in dict(ran) or not all(_is(first, found) for _, found in ran):
         pull = anew
     for probe, along, scale in otherwise(question, posed.directions, tested.target.framework.has_strides):
+        if probe is Probe.SCALED_UP and _may_never_end(tested, posed, pull):
+            yield Differing(probe, UNRUN, question, tested, along)
+            continue
         found = _stopped(partial(pull, along), seen.first_call_time_s) if probe in SCALES else pull(along)
         if not (_is(first, found) if scale == 1 else _is_times(scale, first, found)):
             yield Differing(probe, found, question, tested, along)
@@ -248,11 +264,11 @@ def _on_one_graph(
     graph = own.value(*map(own.load, posed.inputs))
     if Probe.TWO_GRAPHS in question.probes and not tested.holds_one:
         caught(lambda: own.value(*map(own.load, _elsewhere(question, posed))))
-    pull = partial(_pulled, own, graph)
+    pull = _OnGraph(own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
     ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
     if isinstance(ran[0][1], Raised) and OVERWRITTEN in ran[0][1].text:
-        pull = partial(_pulled, own, own.value(*map(own.load, posed.inputs)))
+        pull = _OnGraph(own, own.value(*map(own.load, posed.inputs)))
         ran = [(None, pull(posed.directions))]
     if Probe.TWICE in question.probes:
         again = pull(posed.directions)
@@ -284,9 +300,12 @@ def _stopped(run: Callable[[], Found], first_s: float) -> Found:
         return Raised(f"the gradient did not end within {seconds:.3g} s, and was stopped", stopped=True)
 
 
-def _pulled(own: Subject, graph: Native, along: Sequence[Array]) -> Found:
-    loaded = tuple(map(own.load, along))
-    return _fetched(own, lambda: own.gradient(graph, loaded))
+def _may_never_end(tested: Tested, posed: Posed, pull: Pull) -> bool:
+    """Whether a compiled loop in it ends by the cotangent alone, as far as can be told."""
+    looked = tested.target.subject(tested.value, tested.target.framework.ends_by)
+    along, inputs = (tuple(map(looked.load, arrays)) for arrays in (posed.directions, posed.inputs))
+    given = (pull.graph, along) if isinstance(pull, _OnGraph) else (tested.derivative, along, *inputs)
+    return caught(lambda: looked.gradient(*given)) is True
 
 
 def _fetched(own: Subject, run: Callable[[], Native]) -> Found:
@@ -340,7 +359,7 @@ def _each_argument(
         graph = caught(partial(own.value, *map(own.load, posed.inputs)))
         if isinstance(graph, Raised):  # the function itself may need the others to be differentiable
             continue
-        found = _pulled(own, graph, posed.directions)
+        found = _OnGraph(own, graph)(posed.directions)
         if not isinstance(found, Raised) and found[0] is None and not np.any(first[at]):
             continue  # no gradient: nothing depends on it
         if not _is(first[at : at + 1], found):

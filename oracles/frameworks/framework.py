@@ -169,6 +169,14 @@ class Framework(ABC):
         """
         return None
 
+    def ends_by(self, derivative: Function, directions: Sequence[Native], *inputs: Native) -> bool:
+        """Whether compiled code in a derivative repeats until its directions let it end, and nothing else.
+
+        Raises:
+            Exception: It cannot be looked into.
+        """
+        return False
+
     def leaf(self, array: Any) -> Any:
         """An array as what is differentiated is given to a function."""
         return array

@@ -19,6 +19,7 @@ from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
+from oracles.frameworks.jax_ending import ends_by
 from oracles.frameworks.jax_programs import are_same, computes_of, needed
 
 
@@ -122,6 +123,9 @@ class _Jax(Framework):
 
     def split(self, numbers: Any) -> Any:
         return jax.numpy.stack([jax.numpy.real(numbers), jax.numpy.imag(numbers)], -1)
+
+    def ends_by(self, derivative: Function, directions: Sequence[Any], *inputs: Any) -> bool:
+        return ends_by(derivative, directions, *inputs)
 
     def zeros_like(self, array: Any) -> Any:
         return jax.numpy.zeros_like(array)
