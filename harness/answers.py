@@ -14,7 +14,7 @@ from harness.proof.answer import answer
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result
-from harness.subject.derivative import Arrays, Misfit
+from harness.subject.derivative import Arrays, ShapeError
 from harness.subject.target import Target
 from harness.subject.tested import Programs
 from harness.verdicts import Standing, Verdict
@@ -199,7 +199,7 @@ class _Watched:
         """The verdict on a point where this was raised, and what did it, in words."""
         if self.raised and not isinstance(problem, FloatingPointError | Warning):
             return Verdict.MISCOMPUTED, "the gradient raises"
-        if problem is self.theirs or isinstance(problem, Misfit):
+        if problem is self.theirs or isinstance(problem, ShapeError):
             return Verdict.NONE, "not taken:"
         return Verdict.UNDECIDED, "to judge it failed, which is a fault of gradproof's; please report it:"
 

@@ -99,8 +99,11 @@ def _lets_all_through(array: Array, inputs: Iterable[Array]) -> bool:
 
 
 def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:
-    """Of which arguments that holds in a gradient, and together with its function, which may leave them."""
-    if examined.recording is None:
+    """Of which arguments that holds in a gradient, and together with its function, which may leave them.
+
+    Of one that nobody could look into nothing is known: what stands for it is the truth's own program.
+    """
+    if examined.recording is None or examined.opaque:
         return []
     found = [k for k in which if holds(examined.recording, k)]
     if found and examined.after_forward:

@@ -140,7 +140,7 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
             yield Differing(probe, found, question, tested, along)
     if question.linear:
         for probe, found, along in _of_other_numbers(question, tested, posed, first, pull):
-            yield Differing(probe, found, question, tested, along)
+            yield Differing(probe, found, question, tested.or_zeros(), along)
 
 
 def _of_other_numbers(
@@ -332,7 +332,7 @@ def _each_direction(
             return
         if not isinstance(found, Raised) and len(found) == len(first):  # no gradient: it does not depend
             found = or_zeros(found, first)
-        runs.append(Differing(probe, found, question, alone, along, name or f"result {k}"))
+        runs.append(Differing(probe, found, question, alone.or_zeros(), along, name or f"result {k}"))
     if not _add_up([run.found for run in runs], first):
         yield from runs
 

@@ -25,7 +25,7 @@ MAX_ORDER = 3
 Function = Callable[..., Any]
 
 
-class Misfit(ValueError):
+class ShapeError(ValueError):
     """What a derivative is to be contracted with has other shapes."""
 
 
@@ -192,7 +192,7 @@ def contracted(
     Given ones take the output's dtype, unless they are to stay `exactly` what they are.
 
     Raises:
-        Misfit: The given ones have other shapes.
+        ShapeError: The given ones have other shapes.
     """
     if given is None and [v.shape for v in outputs] == [()]:
         return [np.ones((), dtype_named(outputs[0].dtype, arrays))]
@@ -208,7 +208,7 @@ def along(
     """One tangent per differentiated array: as given, or random. `exactly` as for `contracted`.
 
     Raises:
-        Misfit: The given ones have other shapes.
+        ShapeError: The given ones have other shapes.
     """
     if given is None:
         return [signed(rng, a.dtype, a.shape) for a in active]
@@ -225,8 +225,10 @@ def _fitting(
             raise ValueError(f"the {what} has dtype {array.dtype}; pass real numbers")
     if [a.shape for a in found] != [shape for shape, _ in wanted]:
         if len(wanted) == len(found) == 1:
-            raise Misfit(f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}")
-        raise Misfit(
+            raise ShapeError(
+                f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}"
+            )
+        raise ShapeError(
             f"the {what}s have shapes {[a.shape for a in found]}; wanted are {[s for s, _ in wanted]}"
         )
     return (

@@ -109,6 +109,11 @@ class Tested:
         """The same along the direction of that number alone: what the others are of is not used."""
         return replace(self, derivative=Alone(self.derivative, k)) if self.own else self
 
+    def or_zeros(self) -> Tested:
+        """The same with a gradient of zeros where it gives none: what was used does not depend on that."""
+        own = self.target
+        return replace(self, derivative=OrZeros(self.derivative, own.active, own.framework.zeros_like))
+
     def in_one(self, k: int) -> Tested | None:
         """The gradient in the array of that number alone; None if it was written by hand."""
         if not self.own:
@@ -246,6 +251,28 @@ class Alone(Derived):
     @property
     def origins(self) -> tuple[Any, ...]:
         """The derivative."""
+        return (self.derivative,)
+
+
+@dataclass(frozen=True)
+class OrZeros(Derived):
+    """A gradient in the `active` inputs, with zeros where it gives None."""
+
+    derivative: Function
+    active: tuple[int, ...]
+    zeros: Function
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
+        """The gradient."""
+        found = self.derivative(directions, *inputs)
+        if not isinstance(found, tuple) or len(found) != len(self.active):
+            return found
+        pairs = zip(found, self.active, strict=True)
+        return tuple(self.zeros(inputs[i]) if gradient is None else gradient for gradient, i in pairs)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The gradient."""
         return (self.derivative,)
 
 

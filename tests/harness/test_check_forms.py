@@ -520,7 +520,7 @@ def test_a_boundary_point_that_a_given_cotangent_does_not_fit_says_so():
     )
     assert found.passed
     assert {row for row in found.rows["diagnosis"] if row} == {
-        f"not taken: Misfit: the cotangent has shape {X.shape}; the function's value has (1,)"
+        f"not taken: ShapeError: the cotangent has shape {X.shape}; the function's value has (1,)"
     }
 
 

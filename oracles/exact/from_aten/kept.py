@@ -24,7 +24,7 @@ from oracles.exact.from_aten.memory import strange
 from oracles.exact.from_aten.notes import digest
 from oracles.exact.from_aten.recorder import OperatorRecorder, rule_of
 from oracles.exact.from_aten.watch import Watch, is_part
-from oracles.exact.program.program import Program
+from oracles.exact.program.program import Line, Program
 from oracles.exact.program.reach import OURS
 from oracles.exact.program.trees import Derived
 
@@ -40,6 +40,7 @@ class Kept:
     Attributes:
         lines, exact: What the run did that it was made of.
         program, once: What was recorded.
+        released: As in `OperatorRecorder`.
         rules: Which rules it was written by, by the operator and whether it worked in place.
         beside: Of a gradient: its program with the results of its function.
         function: Of a gradient: the recording of the function that its run begins with, where that is known.
@@ -50,6 +51,7 @@ class Kept:
     exact: list[bytes]
     program: Program
     once: tuple[str, ...]
+    released: Line | None
     rules: dict[tuple[Any, bool], Any]
     beside: Program | None = None
     function: Kept | None = None
@@ -96,7 +98,7 @@ def made(kind: Hashable, run: OperatorRecorder, program: Program) -> Kept | None
     constants = sum(e.output.size for e in program.equations if e.primitive.name == "constant")
     if not lasting or constants > SMALL:
         return None
-    return Kept(run.lines, run.exact, program, tuple(run.once), run.rules, run.beside(program))
+    return Kept(run.lines, run.exact, program, tuple(run.once), run.released, run.rules, run.beside(program))
 
 
 def keep(kind: Hashable, new: Kept) -> None:

@@ -66,7 +66,9 @@ def record(
     if before is not None and differentiate and taken is not None and before.is_steady and before.is_ruled:
         # The run of its gradient, which is to come, shows whether it is that still.
         taken.append(Claim(function, run.leaves, before, lambda: run.is_still(kind, before)))
-        return replace(run.recorded(before.program, before.once, before.lines, run.executed), runs_again=True)
+        return replace(
+            run.recorded(before.program, before.once, before.released, run.executed), runs_again=True
+        )
     known = run.as_before(kind) if before is not None else None
     if known is not None and before is not None:
         one, executed = known
@@ -80,7 +82,7 @@ def record(
             claim = _claimed(kind, mode, run, new)
             claim.onward = onward if onward and can_go_on(mode) else None
             taken.append(claim)
-            return run.recorded(program, new.once, new.lines, lambda: executed)
+            return run.recorded(program, new.once, new.released, lambda: executed)
         try:
             does_the_same = _confirm(mode, run)
         except Opaque as opaque:
@@ -90,7 +92,7 @@ def record(
             new = kept.made(kind, mode, program)
         executed = mode.executed
         if new is None or not does_the_same:
-            found = run.recorded(program, tuple(mode.once), mode.lines, lambda: executed)
+            found = run.recorded(program, tuple(mode.once), mode.released, lambda: executed)
             return (
                 replace(found, attached=partial(followed, program, mode.attached)) if mode.attached else found
             )
@@ -100,7 +102,7 @@ def record(
         taken.append(Claim(function, run.leaves, one, lambda: True, holds=True))
     elif taken:
         _show(taken, run, one)
-    return run.recorded(one.program, one.once, one.lines, lambda: executed, one.beside)
+    return run.recorded(one.program, one.once, one.released, lambda: executed, one.beside)
 
 
 def _recorded(
@@ -213,7 +215,7 @@ class _Run(NamedTuple):
         self,
         program: Program,
         once: tuple[str, ...],
-        lines: Sequence[tuple[Any, ...]],
+        released: Line | None,
         executed: Callable[[], tuple[Any, ...]],
         beside: Program | None = None,
     ) -> Recording:
@@ -222,7 +224,7 @@ class _Run(NamedTuple):
             f"the backward of {name} is marked once_differentiable: a derivative of it is without its part, "
             "and torch does not say so"
             for name in once
-        ) + _detached(lines)
+        ) + _detached(released)
         floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
         values = tuple(numbers(leaf) for _, leaf in floating)
         owners = tuple(k for k, _ in floating)
@@ -276,18 +278,15 @@ class _Run(NamedTuple):
         )
 
 
-def _detached(lines: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+def _detached(released: Line | None) -> tuple[str, ...]:
     """What is said of `detach` inside of a custom function's forward, which is differentiated whole."""
-    for func, *rest in lines:
-        if func is torch.ops.aten.detach.default:
-            (_, _, depth, _), *_, place = rest
-            if depth and place is not None:
-                return (
-                    f"detach at {place} holds nothing fixed: it is inside the forward of a custom function, "
-                    "which is differentiated whole; if a constant is meant, pass the function without the "
-                    "custom function as spec=",
-                )
-    return ()
+    if released is None:
+        return ()
+    return (
+        f"detach at {released} holds nothing fixed: it is inside the forward of a custom function, which is "
+        "differentiated whole; if a constant is meant, pass the function without the custom function as "
+        "spec=",
+    )
 
 
 def _with_numpy(mode: WithNumpy, run: _Run, opaque: Opaque) -> tuple[list[Any], bool]:

@@ -54,7 +54,7 @@ from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsuppor
 from oracles.exact.program.patterns import values_of
 from oracles.exact.program.primitives import compare, convert, detach, no_grad
 from oracles.exact.program.primitives.arrays import constant_value
-from oracles.exact.program.program import Program, Var
+from oracles.exact.program.program import Line, Program, Var
 from oracles.exact.program.recording import Recorder
 from oracles.exact.program.registered import definition_of
 from oracles.exact.rounding.bound import leaving
@@ -74,6 +74,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         copies: Whether an argument of a custom function was copied, as no other run does.
         marks: What custom functions have marked as non-differentiable, and which of them.
         attached: The values that are held fixed, and that custom functions give a gradient (see `attached`).
+        released: The first `detach` of the user's inside a custom function's forward of what moves; torch
+            detaches what `torch.ones` makes there, too.
         result: What the function has returned, or the one whose gradient is recorded.
         results: The values of the latter, where they are known.
     """
@@ -91,6 +93,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         self._lost: dict[int, str] = {}  # the operator without a gradient that made this memory
         self.marks: dict[int, tuple[Tensor, str]] = {}
         self.attached: set[Var] = set()
+        self.released: Line | None = None
         self._held: set[Var] = set()  # what was read of these, though it moves with what is differentiated
         self._silent: dict[Var, str] = {}  # and went into something that autograd follows
         self._followed = self._entering = False  # whether autograd follows what is recorded; or may
@@ -212,6 +215,11 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         marked = tensors_of(getattr(ctx, "non_differentiable", None) or ())
         self.marks |= {id(t): (t, name) for t in marked}
 
+    def _release(self, tensor: Tensor) -> None:
+        """A tensor is detached where that is nothing: what moves, moves on."""
+        if self.moves and self.released is None and self.memory.knows(tensor):
+            self.released = self.place if self._depends(self.memory.read(tensor)) else None
+
     def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
         """What is made of a marked result is as that is."""
         by = next((self.marks[id(t)][1] for t in operands if id(t) in self.marks), "")
@@ -302,6 +310,8 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             if base_of(func).startswith("as_strided") and key_of(args[0]) in self.parts:
                 raise Unsupported("as_strided of an argument that is a view of a larger tensor; pass a copy")
             written_out = base_of(func) != "detach" and any(map(has_own_layout, tensors_of((args, kwargs))))
+            if self.depth and func is torch.ops.aten.detach.default:
+                self._release(args[0])
             silent = (makes_view(func) and not written_out) or only_checks(func)
             results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
             if self.marks and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant

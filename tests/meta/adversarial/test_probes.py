@@ -266,6 +266,54 @@ def test_a_cotangent_for_one_of_two_results(f, x, more):
     assert found_by(check_gradient(f, (x,), **more)) == {"one-output"}
 
 
+def _unmaterialized(backward):
+    class Two(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(x, y)
+            return x * y, 3 * y
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return backward(g, h, *ctx.saved_tensors)
+
+    return Two.apply
+
+
+def _all_there(g, h, x, y):
+    of_y = [one for one in (None if g is None else g * x, None if h is None else 3 * h) if one is not None]
+    return None if g is None else g * y, sum(of_y)
+
+
+def _forgets_the_second(g, h, x, y):
+    return (None, None) if g is None else _all_there(g, h, x, y)
+
+
+def _wrong_beside_none(g, h, x, y):
+    of_x, of_y = _all_there(g, h, x, y)
+    return of_x, of_y if g is not None else 1.01 * of_y
+
+
+def _none_along_ones(g, h, x, y):
+    of_x, of_y = _all_there(g, h, x, y)
+    return (None if g is not None and (g == 1).all() else of_x), of_y
+
+
+@pytest.mark.parametrize(
+    ("backward", "probes"),
+    [
+        (_all_there, set()), (_forgets_the_second, {"one-output"}), (_wrong_beside_none, {"one-output"}),
+        (_none_along_ones, {"ones"}),
+    ],
+)  # fmt: skip
+def test_no_gradient_is_right_where_that_is_0_and_wrong_elsewhere(backward, probes):
+    x, y = torch.tensor([0.3, -1.0]).double(), torch.tensor([0.7, 0.2]).double()
+    found = check_gradient(_unmaterialized(backward), (x, y))
+    assert {part.probe for part in found.parts if part.verdict == "wrong"} == probes
+    assert found.passed == (not probes)
+
+
 def product(ctx, x, y):
     ctx.save_for_backward(x, y)
     return x * y

@@ -582,6 +582,51 @@ class Fused(torch.autograd.Function):
         return g * ctx.saved_tensors[0]
 
 
+def _made(forward):
+    class Made(torch.autograd.Function):
+        """Its gradient is wrong, so that all there is to say is said."""
+
+        @staticmethod
+        def forward(ctx, x):
+            return forward(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return 1.5 * g
+
+    return Made.apply
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: x * torch.ones(3),
+        lambda x: x * torch.full((3,), 2.0),
+        lambda x: torch.maximum(x, torch.zeros(3)),
+        lambda x: x * torch.ones(3, 3).tril()[0],
+        lambda x: x.masked_fill(torch.zeros(3, dtype=torch.bool), -1.0),
+        lambda x: torch.zeros(3).copy_(x),
+        lambda x: x * torch.ones(3).detach(),
+    ],
+)
+def test_what_a_custom_forward_makes_and_detaches_of_constants_is_no_detach_to_name(forward):
+    """torch.ones and its kind call detach below autograd there."""
+    x = torch.tensor([0.3, 0.7, 0.2])
+    for _ in range(2):  # kept, too
+        found = check_gradient(_made(forward), (x,))
+        assert found.verdict == "wrong"
+        assert "detach" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "forward", [lambda x: x * torch.exp(x).detach() * torch.ones(3), lambda x: torch.ones(3) * x * x.data]
+)
+def test_a_detach_beside_what_is_made_is_named(forward):
+    x = torch.tensor([0.3, 0.7, 0.2])
+    for _ in range(2):
+        assert "holds nothing fixed" in str(check_gradient(_made(forward), (x,)))
+
+
 def test_a_detach_that_a_custom_forward_does_not_have_is_named_where_it_fails():
     said = re.compile(r"detach at test_torch_inside\.py:\d+ holds nothing fixed: .* as spec=")
     assert check_gradient(on_policy, (ROWS,)).verdict == "accurate"
