@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.collection import uncollected_if_few
-from harness.inputs.points import away, masked, near
+from harness.inputs.points import away, instead, masked, near
 from harness.proof.answer import answer
+from harness.proof.hiding import is_neutral
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result
@@ -138,11 +139,12 @@ def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: M
     """What is faulty where the arguments that hide something are others; these may be what they must be.
 
     What is not differentiated and all 1 may be a mask or weights, a scale or labels: where some of it is 0,
-    2 and -1, each time something must be faulty.
+    2 and -1, each time something must be faulty. A single number must be so at 2 and at a half.
     """
     moving = [k for k in hiding if k in target.active]
     alike = [k for k in moving if np.all(target.arrays[k] == np.ravel(target.arrays[k])[0])]
-    ones = [k for k in hiding if k not in target.active]
+    single = [k for k in hiding if k not in target.active and is_neutral(target.arrays[k])]
+    ones = [k for k in hiding if k not in target.active and k not in single]
     numbers = () if all(target.arrays[k].dtype.kind == "b" for k in ones) else (2, -1)
 
     def faulty(arrays: Arrays) -> list[Part]:
@@ -157,6 +159,9 @@ def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: M
         shown, told = faulty(masked(target, ones, 0)), [hiding[k] for k in ones]
         if shown and not all(faulty(masked(target, ones, number)) for number in numbers):
             shown = []
+    if not shown and single:
+        told, runs = [hiding[k] for k in single], [faulty(instead(target, single, n)) for n in (2.0, 0.5)]
+        shown = runs[0] if all(runs) else []
     if not shown:
         return Answer(())
     note = (

@@ -117,6 +117,11 @@ def masked(target: Target, which: Collection[int], by: int) -> Arrays:
     return _with(target, changed)
 
 
+def instead(target: Target, which: Collection[int], number: float) -> Arrays:
+    """A point at which some arrays have another number."""
+    return _with(target, {k: np.full_like(target.arrays[k], number) for k in which})
+
+
 def _is_square(array: Array) -> bool:
     return array.ndim > 1 and array.shape[-1] == array.shape[-2]
 

@@ -1,7 +1,7 @@
 """What hides a mistake at the given point alone: a gradient by hand is then asked beside it, too.
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
-  as they begin, the weights of samples, or a mask that lets everything through.
+  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0.
 - Where the gradient computes with numbers of its own in place of an argument's, they are the argument's here:
   it reads a global `x`, or what a constructor kept.
 
@@ -40,7 +40,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     found = {
         k: f"{names[k]} is all {float(np.ravel(a)[0]):g}"
         for k, a in enumerate(posed.inputs)
-        if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs))
+        if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs) or is_neutral(a))
     }
     asked = [k for k in active if k not in found and posed.inputs[k].size]
     named = [] if tested.own else numbers_named(tested.rule)
@@ -96,6 +96,11 @@ def _lets_all_through(array: Array, inputs: Iterable[Array]) -> bool:
         is_floating(a) and a.shape[: array.ndim] == array.shape for a in inputs
     )
     return bool(array.size > 1 and may_be and array.dtype.kind in "fbiu" and (array == 1).all())
+
+
+def is_neutral(array: Array) -> bool:
+    """Whether it is one number, 0 or 1, that is no count: a factor or a term without effect."""
+    return bool(array.size == 1 and is_floating(array) and array.item() in (0, 1))
 
 
 def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:

@@ -207,3 +207,48 @@ ONES_THAT_ARE_RIGHT = {
 def test_ones_that_must_be_something_accuse_nobody(name):
     function, ones, grad = ONES_THAT_ARE_RIGHT[name]
     assert check_gradient(function, (X[:3], ones), grad=grad, argnums=0).passed
+
+
+NEUTRAL = {
+    "a temperature of 1": (
+        lambda x, t: np.exp(x / t),
+        lambda g, x, t: g * np.exp(x / t),
+        lambda t: 1 / t,
+        1.0,
+    ),
+    "a factor of 1": (lambda x, t: t * x * x, lambda g, x, t: 2 * g * x, lambda t: t, 1.0),
+    "a shift of 0": (lambda x, t: np.sin(x + t), lambda g, x, t: g * np.cos(x), None, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+@pytest.mark.parametrize("of", [np.float64, np.array])
+def test_a_number_without_effect_hides_that_it_is_forgotten(name, of):
+    function, forgets, factor, number = NEUTRAL[name]
+    x = np.array([0.5, -1.0, 2.0])
+    found = check_gradient(function, (x, of(number)), vjp=forgets, argnums=0)
+    assert found.verdict == "wrong"
+    assert f"is all {number:g}" in " ".join(found.notes)
+
+    def right(g, x, t):
+        return forgets(g, x, t) * factor(t) if factor else g * np.cos(x + t)
+
+    assert check_gradient(function, (x, of(number)), vjp=right, argnums=0).verdict == "accurate"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, flag: np.sum(x * x) if flag else np.sum(x),
+        lambda x, flag: np.sum(x * x) if flag in (0, 1) else 1 / 0,
+        lambda x, eps: np.sum(x * x / np.where(eps > 0, 1, np.ones(3))),
+    ],
+)
+@pytest.mark.parametrize("number", [1.0, 0.0])
+def test_a_flag_is_no_factor(function, number):
+    x = np.array([0.5, -1.0, 2.0])
+
+    def right(x, flag):
+        return 2 * x if function(x, flag) == np.sum(x * x) else np.ones(3)
+
+    assert check_gradient(function, (x, np.float64(number)), grad=right, argnums=0).passed
