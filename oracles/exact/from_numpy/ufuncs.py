@@ -32,6 +32,7 @@ from oracles.exact.from_numpy.unknown import without_rule
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import scatter_add
+from oracles.exact.program.primitives.missing import asked
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
@@ -158,7 +159,7 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
 
 
 def _asked(name: str, x: Var) -> Var:
-    nan, infinite = (x.builder.emit(kind, (x,), x.shape, "bool") for kind in (is_nan, is_infinite))
+    nan, infinite = (asked(kind, x) for kind in (is_nan, is_infinite))
     if name != "isfinite":
         return nan if name == "isnan" else infinite
     either = x.builder.elementwise("or", nan, infinite, dtype="bool")

@@ -343,6 +343,7 @@ class Builder:
             set()
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         self.staying: dict[Var, Any] = {}  # where each value stays all the same (see `staying`)
+        self.missing: dict[Var, Var | None] = {}  # where it is NaN whatever the inputs are (see `missing`)
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: Line | None, library: str = "") -> None:

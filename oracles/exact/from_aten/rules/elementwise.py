@@ -16,7 +16,9 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, wo
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
-from oracles.exact.program.program import Array, Operand, Var
+from oracles.exact.program.primitives.missing import asked, there
+from oracles.exact.program.primitives.predicates import is_infinite, is_nan
+from oracles.exact.program.program import Array, Operand, Primitive, Var
 from oracles.exact.program.signs import negative
 
 
@@ -173,22 +175,22 @@ def _var(call: OperatorCall, x: Operand) -> Var:
     return x if isinstance(x, Var) else call.constant(x)
 
 
-def _is(name: str, sign: int = 0) -> Rule:
+def _is(kind: Primitive, sign: int = 0) -> Rule:
     """NaN or infinite: a constant that was written so, or a value outside a function's domain."""
 
     def rule(x: Var) -> Var:
-        found = x.builder.elementwise(name, x, dtype="bool")
+        found = asked(kind, x)
         if sign == 0:
             return found
         elsewhere = -float(sign)  # and not 0, where the comparison would be at its edge
-        side = compare("gt" if sign > 0 else "lt", select(found, x, elsewhere), 0.0)
+        side = compare("gt" if sign > 0 else "lt", select(found, there(x), elsewhere), 0.0)
         return x.builder.elementwise("and", found, side, dtype="bool")
 
     return rule
 
 
 def _finite(x: Var) -> Var:
-    bad = x.builder.elementwise("or", _is("is_nan")(x), _is("is_infinite")(x), dtype="bool")
+    bad = x.builder.elementwise("or", _is(is_nan)(x), _is(is_infinite)(x), dtype="bool")
     return x.builder.elementwise("not", bad, dtype="bool")
 
 
@@ -197,9 +199,9 @@ def _nan_to_num(
 ) -> Var:
     """Constants for what is not finite; the largest number of the dtype for an infinity if none is given."""
     largest = float(torch.finfo(getattr(torch, x.dtype)).max)
-    x = select(_is("is_nan")(x), 0.0 if nan is None else nan, x)
-    x = select(_is("is_infinite", 1)(x), largest if posinf is None else posinf, x)
-    return select(_is("is_infinite", -1)(x), -largest if neginf is None else neginf, x)
+    x = select(_is(is_nan)(x), 0.0 if nan is None else nan, x)
+    x = select(_is(is_infinite, 1)(x), largest if posinf is None else posinf, x)
+    return select(_is(is_infinite, -1)(x), -largest if neginf is None else neginf, x)
 
 
 def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:
@@ -238,10 +240,10 @@ RULES: dict[str, Rule] = {
         f"bitwise_{name}": lambda call, *xs, name=name: call.recorder.elementwise(name, *xs, dtype=call.dtype)
         for name in ("and", "or", "xor", "not")
     },
-    "isnan": plain(_is("is_nan")),
-    "isinf": plain(_is("is_infinite")),
-    "isneginf": plain(_is("is_infinite", -1)),
-    "isposinf": plain(_is("is_infinite", 1)),
+    "isnan": plain(_is(is_nan)),
+    "isinf": plain(_is(is_infinite)),
+    "isneginf": plain(_is(is_infinite, -1)),
+    "isposinf": plain(_is(is_infinite, 1)),
     "isfinite": plain(_finite),
     "nan_to_num": promoted(_nan_to_num),
     "frexp": _frexp,

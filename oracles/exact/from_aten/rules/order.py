@@ -15,6 +15,8 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reshape
+from oracles.exact.program.primitives.missing import asked
+from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.program import Array, Operand, Var
 
 
@@ -77,7 +79,7 @@ def _nanmedian(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool
     alone = dim is None
     rows = reshape(x, (x.size,)) if alone or x.ndim == 0 else x
     axis = 0 if dim is None else dim % rows.ndim
-    nan = call.decided(rows.builder.elementwise("is_nan", rows, dtype="bool"))
+    nan = call.decided(asked(is_nan, rows))
     values, order = _sort(filled_nan(rows, np.inf), axis)
     middle = np.maximum((~nan).sum(axis, keepdims=True) - 1, 0) // 2
     pick = call.recorder.constant(middle)

@@ -15,6 +15,8 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
+from oracles.exact.program.primitives.missing import asked
+from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Primitive, Var
 
@@ -34,9 +36,7 @@ def _reducer(reduce: Callable[..., Var]) -> Rule:
 
 def filled_nan(x: Var, value: float) -> Var:
     """x with this number for NaN."""
-    return select(
-        x.builder.elementwise("is_nan", x, dtype="bool"), constant(x.builder, np.array(value), x.dtype), x
-    )
+    return select(asked(is_nan, x), constant(x.builder, np.array(value), x.dtype), x)
 
 
 def counted(x: Var) -> Var:

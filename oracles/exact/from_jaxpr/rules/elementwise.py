@@ -7,7 +7,7 @@ primitive, add an entry to a table here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,9 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
-from oracles.exact.program.primitives.arithmetic import add, convert_, div, mul, neg, sub
-from oracles.exact.program.primitives.arithmetic import constant as number
-from oracles.exact.program.primitives.arrays import MOVES, reshape
-from oracles.exact.program.primitives.choices import abs_, select_
+from oracles.exact.program.primitives.arrays import reshape
+from oracles.exact.program.primitives.missing import missing
 from oracles.exact.program.primitives.reductions import reduce_prod
-from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
 
@@ -47,41 +44,12 @@ def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:
 def _comparison(name: str) -> Rule:
     def rule(call: Eqn, x: Var, y: Var) -> Var:
         if x is y:  # equal to itself, unless it is NaN
-            nan = _nan(x)
+            nan = missing(x)
             same = constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
             return same if nan is None else select(nan, np.full(x.shape, name == "ne"), same)
         return compare(name, x, y)
 
     return rule
-
-
-def _nan(x: Var) -> Var | None:
-    """Where x is NaN because the program says so (`where(mask, x, nan)`), None if nowhere.
-
-    A NaN that comes from a computation is not one of these: there more bits may give a number.
-    """
-    masks: dict[Var, Var] = {}
-    for equation in _history(x.builder, x):
-        primitive, out, operands = equation.primitive, equation.output, equation.operands
-        if primitive is number and (value := equation.params["value"]).dtype == object and out.is_float:
-            nan = np.array([b.is_nan() for b in value.ravel().tolist()], bool).reshape(out.shape)
-            if nan.any():
-                masks[out] = x.builder.constant(nan)
-        elif primitive is convert_ and operands[0] in masks:
-            masks[out] = masks[operands[0]]
-        elif primitive in MOVES and operands[0] in masks:
-            moved = (masks[operands[0]], *operands[1:])
-            masks[out] = x.builder.emit(equation.primitive, moved, out.shape, "bool", **equation.params)
-        elif primitive in _SPREADS and masks.keys() & set(operands):
-            where = [masks.get(v) or x.builder.constant(np.zeros(v.shape, bool)) for v in operands]
-            if primitive is select_:
-                masks[out] = select(operands[0], *where[1:])
-            else:
-                masks[out] = reduce(partial(x.builder.elementwise, "or", dtype="bool"), where)
-    return masks.get(x)
-
-
-_SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 
 
 def _history(builder: Builder, x: Var) -> list[Equation]:

@@ -19,6 +19,7 @@ from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import index, keeping, reduce_sum, reduced, reshape, without
+from oracles.exact.program.primitives.missing import missing
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Builder, Operand, Primitive, Var
 
@@ -58,8 +59,27 @@ def _among(x: Var, where: Any, otherwise: float) -> Var:
     """x, and a number that changes nothing where `where` is false."""
     if where is True or where is NO_VALUE:
         return x
+    return select(_flags_of(x, where), x, x.builder.constant(np.asarray(otherwise), x.dtype))
+
+
+def _of_what_is_there(rule: Rule) -> Rule:
+    """The same of what is not missing."""
+
+    def own(x: Var, *args: Any, where: Any = True, **given: Any) -> Any:
+        gone = missing(x)
+        if gone is None:
+            return rule(x, *args, where=where, **given)
+        there = x.builder.elementwise("not", gone, dtype="bool")
+        if where is not True and where is not NO_VALUE:
+            there = x.builder.elementwise("and", there, _flags_of(x, where), dtype="bool")
+        return rule(x, *args, where=there, **given)
+
+    return own
+
+
+def _flags_of(x: Var, where: Any) -> Var:
     flags = where if isinstance(where, Var) else x.builder.constant(np.asarray(where, bool))
-    return select(spread(flags, x.shape), x, x.builder.constant(np.asarray(otherwise), x.dtype))
+    return spread(flags, x.shape)
 
 
 def flags(x: Var) -> Var:
@@ -211,4 +231,5 @@ RULES: dict[str, Rule] = {
     "count_nonzero": lambda x, axis=None, *, keepdims=False: _sum(flags(x), axis, keepdims=keepdims),
 }
 # A finite number is no NaN, so these are their namesakes.
-RULES |= {f"nan{name}": RULES[name] for name in words("sum prod max min mean var std median")}
+RULES |= {f"nan{name}": _of_what_is_there(RULES[name]) for name in words("sum prod mean var std")}
+RULES |= {f"nan{name}": RULES[name] for name in words("max min median")}
