@@ -16,6 +16,7 @@ import numpy as np
 from flint import arb
 
 from harness.proof.evidence import Mask, meets
+from harness.proof.flat import steps
 from harness.proof.materiality import Comparison, enclosed
 from harness.proof.nearness import known_to_meet, resolving
 from harness.proof.question import Question, ValueRule
@@ -351,10 +352,10 @@ def _hint(
     told, how = "", ""
     if number:
         told, how = f"It is the derivative of the function without its {number}", SPEC
-    elif truth.is_zero and _iterates(truth.specification):
+    elif truth.is_zero and _iterates(truth.specification) and not steps(truth.specification):
         told, how = "The forward is flat here (does it halve an interval between constants?)", SPEC
-    elif truth.is_zero:  # a rounded forward, whose rule is meant for another function
-        told, how = "The forward is flat here (is it rounded?)", SURROGATE
+    elif truth.is_zero:  # a rounded forward, or a spike, whose rule is meant for another function
+        told, how = "The forward is flat here (is it rounded, or a step?)", SURROGATE
     elif _is_identity(truth):
         told, how = "The forward is the identity here", SURROGATE
     elif near:

@@ -54,8 +54,8 @@ def test_an_iteration_asks_for_its_specification(name):
 @pytest.mark.parametrize("name", [n for n, case in CASES.items() if case.surrogate])
 def test_a_flat_forward_asks_for_a_surrogate(name):
     assert checked(name).diagnosis.endswith(
-        "The forward is flat here (is it rounded?): if the gradient is meant to be another function's, "
-        "pass that function as surrogate="
+        "The forward is flat here (is it rounded, or a step?): if the gradient is meant to be another "
+        "function's, pass that function as surrogate="
     )
 
 

@@ -128,7 +128,7 @@ def test_a_floor_in_whose_place_0_is_a_kink_is_not_what_is_missing():
 def test_a_flat_forward_hints_at_a_surrogate():
     found = compared(np.round, lambda g, x: g * 1.0)
     assert wrong(found) == [[0, 1, 2]]
-    assert found.reason.endswith(f"The forward is flat here (is it rounded?): {SURROGATE}")
+    assert found.reason.endswith(f"The forward is flat here (is it rounded, or a step?): {SURROGATE}")
 
 
 def test_an_identity_hints_at_a_surrogate():
