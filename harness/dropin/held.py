@@ -21,8 +21,8 @@ from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
-from oracles.exact.program.program import PRIMITIVES, Array, Equation, Program
+from oracles.exact.program.held import is_held, released
+from oracles.exact.program.program import Array
 from oracles.exact_oracle import BITS
 
 KEPT = 2 / 3  # of the digits: the tolerances of the originals are wider
@@ -81,7 +81,7 @@ class _Held:
     def told(self) -> str:
         """What is said of the first element that moves otherwise; "" where there is none."""
         true = self.sight.posed.true
-        if not any(map(_is_held, true.forward.equations)):
+        if not any(map(is_held, true.forward.equations)):
             return ""
         seen = self.released()
         for k, apart in self.apart(seen).items():
@@ -99,7 +99,7 @@ class _Held:
     @property
     def moves_along(self) -> bool:
         """Whether something is held constant, and what was computed are the slopes if nothing is."""
-        if not any(map(_is_held, self.sight.posed.true.forward.equations)):
+        if not any(map(is_held, self.sight.posed.true.forward.equations)):
             return False
         seen = self.released()
         least = SMALL * max((float(np.max(np.abs(seen[k].mid), initial=0.0)) for k in self.room), default=0.0)
@@ -112,7 +112,7 @@ class _Held:
     def line(self) -> str:
         """By what, and on which line: of several the first that matters by itself; "" if not known."""
         true = self.sight.posed.true
-        held = [str(e.origin) for e in true.specification.equations if _is_held(e) and e.origin]
+        held = [str(e.origin) for e in true.specification.equations if is_held(e) and e.origin]
         places = list(dict.fromkeys(held))
         if len(places) > 1 and true.forward is not true.specification:
             return ""  # a derivative's equations do not know where they come from
@@ -151,16 +151,6 @@ class _Held:
     def released(self, place: str = "") -> list[Enclosure]:
         """The derivative where nothing is held constant; with a place, nothing there."""
         true, limits = self.sight.posed.true, self.sight.posed.limits
-        equations = [
-            e._replace(primitive=PRIMITIVES["reshape"], params={"shape": e.output.shape})
-            if _is_held(e) and place in {"", str(e.origin)}
-            else e
-            for e in true.forward.equations
-        ]
-        program = Program(true.forward.inputs, equations, true.forward.outputs, true.forward.guards)
+        program = released(true.forward, place)
         derive = self.sight.question.derivative.last
         return slopes(program, derive, true.values, true.cotangents, true.wrt, BITS, limits, True).parts
-
-
-def _is_held(equation: Equation) -> bool:
-    return equation.primitive in (detach_, no_grad_)

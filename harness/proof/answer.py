@@ -20,6 +20,7 @@ from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdi
 from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
 from harness.proof.tied import has_shapes
 from harness.proof.truth import Posed, pose
+from harness.proof.unheld import as_unheld
 from harness.proof.value import AS_GIVEN, near_parts, value_parts
 from harness.subject.complex_pairs import shape_of
 from harness.subject.derivative import REVERSE, Array
@@ -93,11 +94,21 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         along = "tangent" if question.derivative.is_of_results else "cotangent"
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
-    found = answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
-    if posed.forward.attached is None or all(part.verdict is not Verdict.WRONG for part in found.parts):
+    found = _examined(question, tested, posed, name)
+    if all(part.verdict is not Verdict.WRONG for part in found.parts):
         return found
-    again = _answer(replace(question, follows=True), tested, arrays, name)
-    return replace(again, notes=(*again.notes, ATTACHED))
+    if posed.forward.attached is not None:
+        again = _answer(replace(question, follows=True), tested, arrays, name)
+        return replace(again, notes=(*again.notes, ATTACHED))
+    if name != GIVEN:
+        return found
+    own = isinstance(tested, Tested) and tested.own
+    said = as_unheld(question, posed, own, lambda other: _examined(other, tested, pose(other, arrays), name))
+    return replace(found, notes=(*found.notes, *said))
+
+
+def _examined(question: Question, tested: UnderTest, posed: Posed, name: str) -> Answer:
+    return answered(question, tested, posed, partial(examine_derivative, question, tested, posed), name)
 
 
 def answered(

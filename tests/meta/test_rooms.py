@@ -20,6 +20,7 @@ WRITTEN_IN = {
     "jax_names.py": {"jax"},
     "jax_ownership.py": {"jax"},
     "jax_loops.py": {"jax"},
+    "jax_ending.py": {"jax"},
     "jax_programs.py": {"jax"},
     "torch_calls.py": {"torch"},
     "torch_state.py": {"torch"},

@@ -13,6 +13,7 @@ import numpy as np
 
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
+from oracles.exact.program.held import released
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
@@ -117,6 +118,19 @@ class Recording:
     def as_attached(self) -> Recording | None:
         """The same where what custom functions give a gradient moves; None where it is no other."""
         return self.attached and replace(self, program=self.attached(), attached=None, beside=None)
+
+    def as_released(self) -> Recording:
+        """The same where nothing is held constant: no `detach`, no `no_grad`, no `stop_gradient`."""
+        written, coded = self.written, self.coded
+
+        def of(whole: Callable[[], tuple[Program, tuple[str, ...]]]) -> tuple[Program, tuple[str, ...]]:
+            program, notes = whole()
+            return released(program), notes
+
+        return replace(
+            self, program=released(self.program), attached=None, beside=None,
+            written=written and (lambda: of(written)), coded=coded and (lambda: of(coded)),
+        )  # fmt: skip
 
     def as_coded(self) -> Recording | None:
         """The same with library functions as they are coded; None where it is no other."""

@@ -20,7 +20,8 @@ from oracles.exact.enclose.evaluate import Work, evaluate_quickly
 from oracles.exact.program.derive import adjoints
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
-from oracles.exact.program.primitives.arithmetic import convert_, detach_, no_grad_
+from oracles.exact.program.held import released
+from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.program import PRIMITIVES, Array, Builder, Equation, Origin, Program, Var
 from oracles.exact.rounding.bound import SECONDS, Bound, RoundingModel, bound
 from oracles.exact.rounding.steps import Steps, by_plan, of_bound
@@ -133,7 +134,7 @@ def contributions(
     Raises:
         ExactError: The adjoints cannot be evaluated.
     """
-    whole = _moving_where_it_rounds(_without_detach(program), steps)
+    whole = _moving_where_it_rounds(released(program), steps)  # what is held fixed still carries its rounding
     moving = [i for i, v in enumerate(whole.inputs) if v.dtype in FORMATS]
     backwards, values = adjoints(whole, moving)
     errors = [np.zeros(v.shape) for v in whole.inputs[len(inputs) :]]
@@ -235,17 +236,6 @@ def _carried(weights: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArr
     with np.errstate(invalid="ignore", over="ignore"):
         found = weights * errors
     return np.where(np.isfinite(found), found, 0.0)
-
-
-def _without_detach(program: Program) -> Program:
-    """What is held fixed in a derivative still carries its rounding on."""
-    equations = [
-        e._replace(primitive=PRIMITIVES["reshape"], params={"shape": e.output.shape})
-        if e.primitive in (detach_, no_grad_)
-        else e
-        for e in program.equations
-    ]
-    return Program(program.inputs, equations, program.outputs)
 
 
 def _moving_where_it_rounds(program: Program, steps: Steps) -> Program:
