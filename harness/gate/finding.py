@@ -118,7 +118,7 @@ def compare(before: Expected, record: Record, same_machine: bool) -> Finding | N
         return Finding(accuracy, Kind.BITS, row, *digits, record)
     if is_worse(record, before):
         return Finding(Level.NOTE, Kind.BETTER, row, was, now, record)
-    if grew(record.bits_lost, before.bits_lost, MAX_GROWTH_BITS):
+    if _is_measured(before.bits_lost) and grew(record.bits_lost, before.bits_lost, MAX_GROWTH_BITS):
         return Finding(Level.NOTE, Kind.BETTER, row, *bits, record)
     return None
 
@@ -145,6 +145,11 @@ def grew(before: float | None, now: float | None, most: float) -> bool:
 
 def _size(measure: float | None) -> float:
     return math.inf if measure is None or math.isnan(measure) else measure
+
+
+def _is_measured(measure: float | None) -> bool:
+    """Whether there is a number: that one is there now, and was not, makes no row better."""
+    return measure is not None and not math.isnan(measure)
 
 
 def _digits(proven: float | None) -> float:

@@ -75,6 +75,10 @@ def test_on_another_machine_only_what_may_be_its_rounding_is_let_off(before, now
     }.get(kind, [Level.FAIL, Level.FAIL])
 
 
+def test_a_number_that_was_not_measured_before_makes_no_row_better():
+    assert compared(record(**WRONG), record(**WRONG, bits_lost=22.8)) is None
+
+
 @given(one=records(), same=st.booleans())
 def test_a_row_that_is_as_it_was_is_no_news(one, same):
     assert compared(one, one, same) is None
