@@ -6,7 +6,7 @@ else moves the result, or looks like a gradient, is a fault: it would not be com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +33,8 @@ from harness.subject.pairs import (
     PARAMETERS,
     Parameter,
     collected,
+    elsewhere,
+    is_gathered,
     leaves,
     listed,
     lists,
@@ -109,6 +111,8 @@ class Finding:
         for parameter in copies.parameters:
             if len(parameter.gradients) > 1:
                 copies.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
+            else:
+                self._say_two(parameter, elsewhere(ran, parameter))
         left = {place for parameter in copies.parameters for place in parameter.gradients}
         own = list(map(id, copies.arrays))
         copies.gradients = [
@@ -251,6 +255,16 @@ class Finding:
                 "pass the inputs of forward as a tuple, (x, h), and leave the gradients of parameters in "
                 "attributes such as dW"
             )
+
+    def _say_two(self, parameter: Parameter, others: Iterable[Place]) -> None:
+        """Say that a gradient is at several places: what is in `grads` is what an optimiser takes."""
+        (compared,) = parameter.gradients
+        for place in others:
+            text = f"{said(place)} has other numbers than {said(compared)}, which alone is compared"
+            if is_gathered(place) and not is_gathered(compared):
+                self._faults.append(f"{text}: leave the gradient of {parameter.name} at one place")
+            else:
+                self.copies.notes[text] = None
 
     # -- what is left -------------------------------------------------------------------------------------
 

@@ -45,10 +45,13 @@ CALLED = (
 )  # fmt: skip
 OF_A_LETTER = "g{}"  # gW; a longer name makes words of it
 # Containers of parameters, and of gradients, that are called otherwise.
-CONTAINERS = dict.fromkeys((PARAMETERS, "parameters", "weights"), (GRADIENTS, "gradients"))
+GATHERED = (GRADIENTS, "gradients")
+CONTAINERS = dict.fromkeys((PARAMETERS, "parameters", "weights"), GATHERED)
+SAME = 1e-6  # by what part the numbers of one gradient may differ that was computed twice
 COLLECTED = ("running_", "moving_")  # what a layer collects, by custom
 OF_ONE, NUMBERS = ("grad", "gradient"), ("value", "data", "val")  # of an object that is one parameter
 Parts: TypeAlias = Mapping[Attribute | Item, Any]
+Way: TypeAlias = tuple[Item, ...]  # into containers
 Names: TypeAlias = Mapping[str, Attribute | Item]  # the last steps of places, by their names
 
 
@@ -87,6 +90,8 @@ def lists(thing: Any) -> bool:
 def listed(ran: Any) -> list[Parameter]:
     """What an object that has run lists in `params`; nothing where it lists none.
 
+    The gradients in `grads` have the same keys, or those of gradients: `dW` for `W`.
+
     Raises:
         ValueError: A gradient is missing in `grads`.
     """
@@ -101,7 +106,8 @@ def listed(ran: Any) -> list[Parameter]:
             "gradients under the same keys, or in the same order"
         )
     keys, held = leaves(own), leaves(grads)
-    without = [way for way in keys if way not in held]
+    ways = {way: _way_to_gradient(way, held) for way in keys}
+    without = [way for way, found in ways.items() if found is None]
     if without:
         lacking = ", ".join(way[0].said[1:-1] if len(way) == 1 else said(way) for way in without)
         raise ValueError(f"{type(ran).__name__}.grads lacks [{lacking}], which are in `params`")
@@ -114,10 +120,46 @@ def listed(ran: Any) -> list[Parameter]:
         same = found.get(id(value)) if is_floating(value) else None
         if same:
             name, place = same.name, same.place
-        gradient: Place = (Attribute(GRADIENTS), *way)
+        gradient: Place = (Attribute(GRADIENTS), *(ways[way] or ()))
         gradients = (*(same.gradients if same else ()), gradient)
         found[id(value) if is_floating(value) else -1 - len(found)] = Parameter(name, place, gradients)
     return list(found.values())
+
+
+def _way_to_gradient(way: Way, held: Mapping[Way, Any]) -> Way | None:
+    """Where the gradients have that of a parameter: under its key, or under what its gradient is called."""
+    key = way[-1].key
+    forms = [key, *(_called(key, {}) if isinstance(key, str) else ())]
+    return next((found for form in forms if (found := (*way[:-1], Item(form))) in held), None)
+
+
+def is_gathered(place: Place) -> bool:
+    """Whether a gradient is in `grads`, from which an optimiser takes it."""
+    return any(isinstance(step, Attribute) and step in GATHERED for step in place)
+
+
+def elsewhere(ran: Any, parameter: Parameter) -> Iterator[Place]:
+    """Where else an object that has run has a gradient of this parameter, by its name, of other numbers."""
+    compared, name = parameter.gradients, name_of(parameter.place)
+    last = max(k for k, step in enumerate(parameter.place) if isinstance(step, Attribute))
+    owner = parameter.place[:last]
+    parts = next(holders(read(ran, owner), numbers=True)).parts
+    here = _named(Holder(owner, parts))
+    places = [(*owner, here[other]) for other in _called(name, here) if other in here]
+    for container in (here[c] for c in GATHERED if c in here):
+        found = leaves(parts[container])
+        ways = ((Item(key),) for key in (name, *_called(name, {})))
+        places += [(*owner, container, *way) for way in ways if way in found]
+    for place in places:
+        if place not in compared and _differ(read(ran, compared[0]), read(ran, place)):
+            yield place
+
+
+def _differ(gradient: Any, other: Any) -> bool:
+    """Whether two arrays of as many numbers have others, and the second one was filled."""
+    if not is_floating(gradient) or not is_floating(other) or gradient.size != other.size:
+        return False
+    return bool(other.any()) and not np.allclose(gradient.ravel(), other.ravel(), SAME, 0)
 
 
 def paired(ran: Any, candidates: Set[int]) -> list[Parameter]:
@@ -239,9 +281,9 @@ def _of_one(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[st
             return
 
 
-def leaves(container: Any, outer: tuple[int, ...] = ()) -> dict[tuple[Item, ...], Any]:
+def leaves(container: Any, outer: tuple[int, ...] = ()) -> dict[Way, Any]:
     """What a dictionary, list, tuple or array of objects holds, inside of such too, by the way to it."""
-    found: dict[tuple[Item, ...], Any] = {}
+    found: dict[Way, Any] = {}
     for key, value in _items(container).items():
         if not isinstance(value, dict | list | tuple) and not is_of_objects(value):
             found[Item(key),] = value
