@@ -81,9 +81,13 @@ class _Seen(np.ndarray[Any, Any]):
 
 
 def watched(derivative: Callable[..., Any], inputs: Sequence[Any], mend: Mend) -> Watched:
-    """Run a gradient of arrays, and see what it calls."""
+    """Run a gradient of copies of arrays, into which it may write, and see what it calls."""
     run = _Run(mend)
-    given = [tuple(map(run.watching, a)) if isinstance(a, tuple) else run.watching(a) for a in inputs]
+
+    def copied(array: Any) -> Any:
+        return run.watching(array.copy("K") if isinstance(array, np.ndarray) else array)
+
+    given = [tuple(map(copied, a)) if isinstance(a, tuple) else copied(a) for a in inputs]
     found = derivative(*given)
     parts = found if isinstance(found, tuple | list) else (found,)
     seen = all(isinstance(g, _Seen) for g in parts)  # what converts its arrays computes out of sight
