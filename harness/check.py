@@ -18,6 +18,7 @@ from harness.proof.question import Answer, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
 from harness.subject import given
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
+from harness.subject.given_numbers import with_given_numbers
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import First, WithoutCotangent, under_test
@@ -73,12 +74,13 @@ def check_gradient(
             same random state, so that torch's dropout has one mask.
         args: Its arguments, of any shape, in float64, float32, float16 or bfloat16, or trees of them (lists,
             tuples, dictionaries, JAX's pytrees). Integers are constants, and so are Python's numbers, unless
-            there is nothing else to differentiate or argnums names them; NumPy code gets numbers as numbers.
-            What is on a device (CUDA, say) runs there, and the truth is computed on the host.
+            there is nothing else to differentiate, argnums names them, or a gradient by hand gives something
+            for them; NumPy code gets numbers as numbers. What is on a device (CUDA, say) runs there, and the
+            truth is computed on the host.
         kwargs: Keyword arguments; not differentiated.
-        vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, each
-            in its structure. Without it that of the framework: JAX's or torch's own, custom rules as they
-            stand.
+        vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, or
+            per argument (None for a constant), each in its structure; a list of numbers is an array of one
+            axis. Without it that of the framework: JAX's or torch's own, custom rules as they stand.
         residual_vjp: The same as kernels have it: `f` returns (result, residuals), and the gradients are
             `residual_vjp(residuals, cotangent)`.
         grad: The gradient under test without a cotangent, of a function that returns a single number:
@@ -154,9 +156,8 @@ def check_gradient(
     result = partial(Result, subject=_name(vjp or residual_vjp or grad or f), seed=seed, allowed=allowed)
     backward = vjp or residual_vjp or (WithoutCotangent(grad) if grad else None)
     try:
-        target = target_of(
-            First(f) if residual_vjp else f, args, keywords, argnums, framework, backward is None
-        )
+        function = First(f) if residual_vjp else f
+        target = target_of(function, args, keywords, argnums, framework, backward is None)
         if grad and target.results.shapes != ((),):
             shapes = ", ".join(map(str, target.results.shapes))
             of_pair = len(target.results.shapes) == 2 and target.results.shapes[0] == ()
@@ -167,6 +168,9 @@ def check_gradient(
             )
         if jit and target.framework.name != "jax":
             raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
+        if backward:
+            again = partial(_target_again, function, keywords, framework)
+            target = with_given_numbers(target, args, backward, again, argnums is not None)
         tested = under_test(target, derivative, backward, jit)
     except (Unsupported, Undecided) as reason:
         return accepting(result((without_numbers(reason, "given"),)), known, becomes)
@@ -193,6 +197,17 @@ def check_gradient(
                 found, question, tested, target, inputs, partial(of_function, f, target, options)
             )
         return accepting(found, known, becomes)
+
+
+def _target_again(
+    f: Function,
+    kwargs: Mapping[str, Any],
+    framework: Name | None,
+    args: Sequence[Any],
+    argnums: Sequence[int],
+) -> Target:
+    """The target of other arguments, with a gradient by hand."""
+    return target_of(f, args, kwargs, argnums, framework, trained=False)
 
 
 def searching(

@@ -254,7 +254,8 @@ def _converted(given: Array, runs: Array) -> str:
 
 def _elsewhere(natives: Sequence[Any]) -> str:
     """That arrays of several devices are checked on the default one, in words; "" where they are of one."""
-    devices = sorted({str(native.device) for native in natives if hasattr(native, "device")})
+    given = [n for n in natives if hasattr(n, "device") and not isinstance(n, np.ndarray | np.generic)]
+    devices = sorted({str(native.device) for native in given})
     if len(devices) < 2:
         return ""
     return f"the arrays are on {' and '.join(devices)}, and are checked on the default device together"

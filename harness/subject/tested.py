@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function
+from harness.subject.number_lists import is_list_for, stacked
 from harness.subject.target import Argument, Target
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
@@ -173,14 +175,7 @@ def under_test(
         raise Unsupported("torch loses the second derivative through a sparse argument; check the first one")
     graph: Function | None = None
     if backward is not None:
-        written = HandWritten(backward, flat, results.tree, results.fixed, target.arguments, results.numbers)
-        if target.is_complex:
-            written = OfComplex(
-                backward, flat, results.tree, results.fixed, target.arguments, results.numbers,
-                tuple(isinstance(name, ComplexName) for name in results.names),
-                tuple(k in flat.complex for k in target.active),
-                own.conjugates,
-            )  # fmt: skip
+        written = by_hand(target, backward)
         pullback: Function = written
         graph, primal = written.graph, False
     else:
@@ -197,6 +192,19 @@ def under_test(
     rule = backward or _rule_of(flat.function)
     rule = rule.gradient if isinstance(rule, WithoutCotangent) else rule
     return Tested(target, value, function, primal, compiled, held, backward is None, rule=rule)
+
+
+def by_hand(target: Target, backward: Function) -> HandWritten:
+    """What a person wrote, as the derivative of a target."""
+    flat, results = target.flat, target.results
+    if not target.is_complex:
+        return HandWritten(backward, flat, results.tree, results.fixed, target.arguments, results.numbers)
+    return OfComplex(
+        backward, flat, results.tree, results.fixed, target.arguments, results.numbers,
+        tuple(isinstance(name, ComplexName) for name in results.names),
+        tuple(k in flat.complex for k in target.active),
+        target.framework.conjugates,
+    )  # fmt: skip
 
 
 def _rule_of(function: Function) -> Function | None:
@@ -383,9 +391,26 @@ class HandWritten(Derived):
         self.flat.restart()
         return (self.flat.function.pair(*args, **kwargs)[1],)
 
+    def given(self, cotangents: Sequence[Any], *arrays: Any) -> Mapping[int, Any]:
+        """What the backward gives after a run of the function, by the places of the arguments.
+
+        Of those that are not differentiated too, where it gives something for every argument.
+        """
+        residuals = self._residuals(arrays)
+        if residuals is None:
+            self.flat.result(*arrays)
+        found, args = self._found(residuals, cotangents, arrays)
+        return self._by_place(self._parts(found, args), args)
+
     def _from(
         self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
     ) -> tuple[Any, ...]:
+        return self._gradients(*self._found(residuals, cotangents, arrays))
+
+    def _found(
+        self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
+    ) -> tuple[Any, Sequence[Any]]:
+        """What the backward returns, and the arguments."""
         args, kwargs = self.flat.arguments(*arrays)
         told = zip(cotangents, self.numbers, strict=True)
         given = (c[()] if is_number and self.result.framework == "numpy" else c for c, is_number in told)
@@ -394,38 +419,76 @@ class HandWritten(Derived):
         leaves = [None if k in places else next(given) for k in range(len(self.result.names))]
         cotangent = self.result.filled(leaves)
         if residuals is not None:
-            return self._gradients(self.backward(residuals[0], cotangent), len(args))
-        return self._gradients(self.backward(cotangent, *args, **kwargs), len(args))
+            return self.backward(residuals[0], cotangent), args
+        return self.backward(cotangent, *args, **kwargs), args
 
-    def _gradients(self, found: Any, count: int) -> tuple[Any, ...]:
-        own, many = self.result.framework, isinstance(found, tuple | list)
-        many = many or (len(self.arguments) > 1 and _rows(found) in {count, len(self.arguments)})
+    def _parts(self, found: Any, args: Sequence[Any]) -> list[Any]:
+        """What is found, as one part for each argument, or for each differentiated one."""
+        one = self.arguments[0] if len(self.arguments) == 1 else None
+        if one and (_is_one(one.tree, found) or is_list_for(found, args[one.place])):
+            return [found]  # the one gradient, which is a tree itself, or a list of the array's numbers
+        many = isinstance(found, tuple | list)
+        many = many or (one is None and _rows(found) in {len(args), len(self.arguments)})
         parts = list(found) if many else [found]
-        if len(self.arguments) == 1 and _is_one(self.arguments[0].tree, found):
-            parts = [found]  # the one gradient, which is a tree itself
-        elif len(parts) == count != len(self.arguments):
-            parts = [parts[a.place] for a in self.arguments]  # one for each argument, differentiated or not
-        if len(parts) != len(self.arguments):
+        # Where several parts are no gradients of several arguments, a list may stand for a tuple.
+        if (
+            one
+            and len(parts) not in {1, len(args)}
+            and one.tree.is_like(flatten(one.tree.framework, found)[1])
+        ):
+            return [found]
+        return parts
+
+    def _by_place(self, parts: Sequence[Any], args: Sequence[Any]) -> Mapping[int, Any]:
+        """The parts by the places of their arguments; none where there is another number of them.
+
+        They are those of the differentiated arguments, or of all, or of those and of Python's numbers.
+        """
+        chosen = [argument.place for argument in self.arguments]
+        with_floats, with_numbers = (
+            [k for k, arg in enumerate(args) if k in chosen or type(arg) in kinds]
+            for kinds in ({float}, {float, int})
+        )
+        for places in (chosen, range(len(args)), with_floats, with_numbers):
+            if len(parts) == len(places):
+                return dict(zip(places, parts, strict=True))
+        return {}
+
+    def _gradients(self, found: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+        own, parts = self.result.framework, self._parts(found, args)
+        placed = self._by_place(parts, args)
+        if not placed:
             return tuple(parts)
         gradients: list[Any] = []
-        for part, argument in zip(parts, self.arguments, strict=True):
-            if own != "jax":  # of a list of numbers it is an array, as code computes with those
-                part = _in_rows(argument.tree.spec, part)
-            try:
-                leaves = flatten(own, argument.tree.ordered(part))[0]
-            except ValueError:  # other keys: of as many entries none is a gradient
-                leaves = flatten(own, part)[0]
-                leaves = [str(part)] if len(leaves) == len(argument.tree.names) else leaves
+        for argument in self.arguments:
+            part = placed[argument.place]
+            if is_list_for(part, args[argument.place]):
+                part = stacked(own, part, args[argument.place])
+            leaves = leaves_of(part, argument.tree)
             whole = len(leaves) == len(argument.tree.names)
             chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
             gradients += [gradient for gradient, active in chosen if active]
-        # An integer of Python's has no dtype.
-        return tuple(float(g) if type(g) is int and abs(g) <= EXACT else g for g in gradients)
+        # An integer of Python's has no dtype, and a float the one that JAX computes in.
+        floats = tuple(float(g) if type(g) is int and abs(g) <= EXACT else g for g in gradients)
+        if own != "jax":
+            return floats
+        return tuple(sys.modules["jax.numpy"].asarray(g) if type(g) is float else g for g in floats)
 
     @property
     def origins(self) -> tuple[Any, ...]:
         """The backward, and the function."""
         return (self.backward, self.flat)
+
+
+def leaves_of(part: Any, tree: Tree) -> list[Any]:
+    """The gradients in what is given for an argument, in the order of its tree."""
+    if tree.framework != "jax":  # of a list of numbers it is an array, as code computes with those
+        part = _in_rows(tree.spec, part)
+    try:
+        return flatten(tree.framework, tree.ordered(part))[0]
+    except ValueError:  # other keys: of as many entries none is a gradient
+        leaves = flatten(tree.framework, part)[0]
+        return [str(part)] if len(leaves) == len(tree.names) else leaves
 
 
 def _in_rows(spec: Any, part: Any) -> Any:
@@ -462,17 +525,20 @@ class OfComplex(HandWritten):
     gradients: tuple[bool, ...]
     conjugates: bool
 
-    def _from(
+    def _found(
         self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Any, Sequence[Any]]:
         pairs = zip(cotangents, self.results, strict=True)
         given = [self._told(self.flat.joined(c)) if of_complex else c for c, of_complex in pairs]
-        found = super()._from(residuals, given, arrays)
-        if len(found) != len(self.gradients):
-            return found
+        return super()._found(residuals, given, arrays)
+
+    def _gradients(self, found: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+        gradients = super()._gradients(found, args)
+        if len(gradients) != len(self.gradients):
+            return gradients
         return tuple(
             self.flat.split(self._told(g)) if of_complex and is_complex(g) else g
-            for g, of_complex in zip(found, self.gradients, strict=True)
+            for g, of_complex in zip(gradients, self.gradients, strict=True)
         )
 
     def _told(self, numbers: Any) -> Any:

@@ -36,6 +36,10 @@ class Tree:
         """Whether a sparse tensor is in it."""
         return self.framework == "torch" and _has_sparse(self.spec)
 
+    def is_like(self, other: Tree) -> bool:
+        """Whether another has its shape, where a list and a tuple are alike, but for JAX."""
+        return bool(self.spec == other.spec or _of_sequences(self.spec) == _of_sequences(other.spec))
+
     def filled(self, leaves: Sequence[Any]) -> Any:
         """The tree with these leaves."""
         if self.framework == "jax":
@@ -55,7 +59,7 @@ class Tree:
         if self.framework != "jax":  # JAX sorts them
             value = _ordered(self.spec, value)
         found = flatten(self.framework, value)[1]
-        if found.spec == self.spec or _of_sequences(found.spec) == _of_sequences(self.spec):
+        if self.is_like(found):
             return value
         if _has_dictionary(value) and not partly:
             raise ValueError(f"{_shown(value)} is given where {self.shown} is wanted; name the same keys")
@@ -171,7 +175,7 @@ class Flat(Derived):
         found = tuple(leaf for leaf in real if is_floating(leaf) or type(leaf) is float)
         if len(found) != len(self.dtypes):
             return found
-        return tuple(_cast(framework, leaf, dtype) for leaf, dtype in zip(found, self.dtypes, strict=True))
+        return tuple(cast(framework, leaf, dtype) for leaf, dtype in zip(found, self.dtypes, strict=True))
 
     def result(self, *arrays: Any) -> Any:
         """What the function returns."""
@@ -200,7 +204,7 @@ class Flat(Derived):
         return (self.function, *(f.leaf for f in self.fixed))
 
 
-def _cast(framework: str, leaf: Any, dtype: str) -> Any:
+def cast(framework: str, leaf: Any, dtype: str) -> Any:
     """An array in this dtype; a number of Python's has none."""
     if dtype in ("", dtype_of(leaf)) or type(leaf) is float:
         return leaf

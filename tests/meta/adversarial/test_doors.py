@@ -201,7 +201,7 @@ NO_GRADIENT = [
     (lambda g, x: len, "a builtin_function_or_method instead of an array"),
     (lambda g, x: None, r"no gradient \(None\)"),
     (lambda g, x: (), "0 gradients for 1 differentiated argument"),
-    (lambda g, x: [1.0, 2.0, 3.0], "3 gradients for 1 differentiated argument"),
+    (lambda g, x: (1.0, 2.0, 3.0), "3 gradients for 1 differentiated argument"),
     (lambda g, x: 2 * g * x + 0j, "dtype complex128 instead of float64"),
     (lambda g, x: np.ones(3, int), "dtype int64 instead of float64"),
     (lambda g, x: x > 0, "dtype bool instead of float64"),

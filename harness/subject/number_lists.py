@@ -1,0 +1,31 @@
+"""A gradient that is a list of numbers, as scipy.optimize takes it from `jac`: an array of one axis."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.program.trees import dtype_of
+
+
+def is_list_for(part: Any, argument: Any) -> bool:
+    """Whether it is a list of as many numbers as an array of one axis has. A tuple is several gradients."""
+    if type(part) is not list or not dtype_of(argument) or len(argument.shape) != 1:
+        return False
+    return bool(part) and len(part) == argument.shape[0] and all(map(_is_number, part))
+
+
+def stacked(framework: str, numbers: Sequence[Any], argument: Any) -> Any:
+    """The numbers as an array; in JAX and torch those of Python's, without a dtype, take the argument's."""
+    floats = [float(x) if type(x) is int else x for x in numbers]
+    if framework == "numpy":
+        return np.stack(floats)
+    own = sys.modules["jax.numpy" if framework == "jax" else "torch"]
+    return own.stack([x if dtype_of(x) else own.asarray(x, dtype=argument.dtype) for x in floats])
+
+
+def _is_number(x: Any) -> bool:
+    return type(x) in {int, float, complex} or bool(dtype_of(x) and not x.shape)

@@ -1,0 +1,176 @@
+"""Numbers beside the arrays, and lists of numbers, that a gradient by hand gives."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from harness import check_gradient
+from harness.verdicts import Verdict
+
+RNG = np.random.default_rng(0)
+X, W, Y = RNG.normal(size=(5, 3)), RNG.normal(size=3), RNG.normal(size=5)
+
+
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+
+
+def grad(w, b, n=5):
+    r = X @ w + b - Y
+    return 2 * X.T @ r / 5, 2 * np.sum(r) / n
+
+
+def without_division(w, b):
+    return grad(w, b, 1)
+
+
+def arguments(found):
+    return list(found.rows["argument"])
+
+
+NUMBERS = [0.5, 0, 1, np.int64(2), np.float64(0.5), np.array(3)]
+
+
+@pytest.mark.parametrize("b", NUMBERS)
+def test_a_number_that_the_gradient_gives_a_part_for_is_compared(b):
+    right, wrong = (check_gradient(loss, (W, b), grad=g) for g in (grad, without_division))
+    assert (right.passed, arguments(right)) == (True, ["w", "b"])
+    assert (wrong.verdict, arguments(wrong)) == (Verdict.WRONG, ["w", "b"])
+
+
+@pytest.mark.parametrize("given", [np.nan, "no", 0.0, -1.0])
+def test_whatever_is_given_for_a_float_is_compared(given):
+    assert not check_gradient(loss, (W, 0.5), grad=lambda w, b: (grad(w, b)[0], given)).passed
+
+
+@pytest.mark.parametrize("b", [0.5, 0])
+@pytest.mark.parametrize("given", [lambda dw: dw, lambda dw: (dw,), lambda dw: (dw, None)])
+def test_where_nothing_is_given_for_it_a_number_is_a_constant(given, b):
+    found = check_gradient(loss, (W, b), grad=lambda w, b: given(grad(w, b)[0]))
+    assert (found.passed, arguments(found), found.notes) == (True, ["w"], ())
+
+
+def test_argnums_say_what_is_compared():
+    found = check_gradient(loss, (W, 0.5), grad=without_division, argnums=0)
+    assert (found.passed, arguments(found)) == (True, ["w"])
+
+
+@pytest.mark.parametrize("argnums", [None, 0])
+@pytest.mark.parametrize("b", [0.5, 2])
+def test_a_number_in_a_dictionary_is_compared(b, argnums):
+    found = check_gradient(
+        lambda p: loss(p["w"], p["b"]), ({"w": W, "b": b},), argnums=argnums,
+        grad=lambda p: dict(zip("wb", without_division(p["w"], p["b"]), strict=True)),
+    )  # fmt: skip
+    assert (found.verdict, len(arguments(found))) == (Verdict.WRONG, 2)
+
+
+def test_the_zero_for_a_count_is_not_compared_and_that_is_said():
+    found = check_gradient(lambda x, n: np.sum(x**n), (W, 2), grad=lambda x, n: (n * x ** (n - 1), 0))
+    assert found.passed
+    assert found.notes == ("n is an integer, so a constant: the 0 given for it is not compared",)
+
+
+def test_what_is_given_for_an_index_is_not_compared_and_that_is_said():
+    found = check_gradient(lambda x, n: x[n] ** 2, (W, 1), grad=lambda x, n: (2 * x * np.eye(3)[n], 5.0))
+    assert found.passed
+    assert found.notes[0].startswith("the gradient given for n is not compared: f takes no floating array")
+
+
+@pytest.mark.parametrize("sign", [-2, 2])
+def test_labels_that_a_gradient_is_given_for_are_compared(sign):
+    found = check_gradient(
+        lambda x, t: np.sum((x - t) ** 2), (W, np.array([0, 1, 0])),
+        grad=lambda x, t: (2 * (x - t), sign * (x - t)),
+    )  # fmt: skip
+    assert (found.passed, arguments(found)) == (sign == -2, ["x", "t"])
+
+
+@pytest.mark.parametrize("make", [
+    lambda: W.astype("f4"), lambda: W.astype("f2"), lambda: torch.tensor(W), lambda: torch.tensor(W).float(),
+    lambda: jnp.asarray(W, "float32"), lambda: jnp.asarray(W, "bfloat16"),
+])  # fmt: skip
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("b", [0.1, 3])
+def test_a_number_beside_arrays_of_any_kind(make, factor, b):
+    found = check_gradient(
+        lambda w, b: (w**2).sum() * b, (make(), b), grad=lambda w, b: (2 * w * b, factor * (w**2).sum())
+    )
+    assert (found.passed, arguments(found)) == (factor == 1, ["w", "b"])
+
+
+def test_a_residual_s_gradient_of_a_number_is_compared():
+    for db, passes in ((lambda w, g: g * np.sum(w), True), (lambda w, g: 7 * g, False)):
+        found = check_gradient(
+            lambda w, b: (np.sum(w) * b, (w, b)), (W, 0.5),
+            residual_vjp=lambda r, g, db=db: (g * r[1] * np.ones(3), db(r[0], g)),
+        )  # fmt: skip
+        assert found.passed is passes
+
+
+@pytest.mark.parametrize("b", [0.5, 3])
+@pytest.mark.parametrize(("given", "compared"), [
+    (lambda dw, db: (dw, db), ["w", "b"]), (lambda dw, db: (dw, db, None), ["w", "b"]),
+    (lambda dw, db: (dw, None), ["w"]), (lambda dw, db: (dw,), ["w"]),
+])  # fmt: skip
+def test_beside_a_flag_there_is_one_for_each_array_and_number(b, given, compared):
+    def f(w, b, flag):
+        return np.sum(w**2) * b if flag else 0.0
+
+    for factor in (1, 2):
+        found = check_gradient(
+            f, (W, b, True),
+            grad=lambda w, b, flag, factor=factor: given(2 * w * b, factor * np.sum(w**2)),
+        )  # fmt: skip
+        assert arguments(found) == compared
+        assert found.passed == (factor == 1 or compared == ["w"])
+
+
+def test_a_gradient_that_writes_into_its_argument_leaves_the_user_s_array():
+    mine, before = W.copy(), W.copy()
+
+    def writing(w, b):
+        found = 2 * w * b, 1.0
+        w[...] = 0
+        return found
+
+    assert not check_gradient(lambda w, b: np.sum(w**2) * b, (mine, 0.5), grad=writing).passed
+    np.testing.assert_array_equal(mine, before)
+
+
+# -- lists of numbers, as scipy.optimize takes them --------------------------------------------------------
+
+
+def rosenbrock(x):
+    return (x[0] - 1) ** 2 + (x[1] - 2.5) ** 2 * x[0]
+
+
+def jac(x, factor=2):
+    return [2 * (x[0] - 1) + (x[1] - 2.5) ** 2, factor * (x[1] - 2.5) * x[0]]
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, jnp.array])
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("more", [(), (2,), (0.5,)])
+def test_a_list_of_numbers_is_an_array(make, factor, more):
+    found = check_gradient(
+        lambda x, *more: rosenbrock(x), (make([2.0, 0.3]), *more), grad=lambda x, *more: jac(x, factor)
+    )
+    assert (found.passed, arguments(found)) == (factor == 2, ["x"])
+
+
+@pytest.mark.parametrize("given", [
+    lambda x: tuple(jac(x)), lambda x: jac(x)[:1], lambda x: [*jac(x), 0.0], lambda x: [jac(x)[0], None],
+    lambda x: jac(x)[::-1], lambda x: [np.array(jac(x)), 0.0],
+])  # fmt: skip
+def test_other_lists_are_no_gradient_of_an_array(given):
+    assert not check_gradient(rosenbrock, (np.array([2.0, 0.3]),), grad=given).passed
+
+
+@pytest.mark.parametrize("start", [(2, 0.3), [2, 0.3], (2.0, 0.3), [2.0, 0.3]])
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_of_a_list_or_tuple_of_numbers_it_is_one_of_either_kind(start, kind, factor):
+    found = check_gradient(rosenbrock, (start,), grad=lambda x: kind(jac(x, factor)))
+    assert (found.passed, arguments(found)) == (factor == 2, ["x[0]", "x[1]"])
