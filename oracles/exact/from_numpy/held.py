@@ -57,7 +57,7 @@ class Held(np.ndarray[Any, Any]):
         return list(map(held, found)) if type(found) is list else held(found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if holds_traced(new):
+        if holds_traced(as_it_says(new)):
             raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
         super().__setitem__(key, new)
 
@@ -126,7 +126,7 @@ def _writing(name: str) -> Callable[..., Any]:
     plain = getattr(np.ndarray, name)
 
     def method(self: Held, *args: Any, **kwargs: Any) -> Any:
-        if holds_traced((args, kwargs)):
+        if holds_traced((tuple(map(as_it_says, args)), kwargs)):
             raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
         return plain(self, *args, **kwargs)
 

@@ -133,26 +133,6 @@ def _consumes(part: Array | Any) -> int:
     return np.ndim(part) if mask else 1
 
 
-class FlatIterator:
-    """`x.flat`: the elements in C order; writing into it writes into the array."""
-
-    def __init__(self, of: TracedArray) -> None:
-        self._of = of
-
-    def __getitem__(self, key: Any) -> Any:
-        return np.ravel(self._of)[key]
-
-    def __setitem__(self, key: Any, new: Any) -> None:
-        places = np.arange(self._of.size)[key]
-        self._of[np.unravel_index(places, self._of.shape)] = new
-
-    def __len__(self) -> int:
-        return self._of.size
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(np.ravel(self._of))
-
-
 class Walk:
     """np.nditer over arrays of which some are traced: NumPy walks over their values, in its own order.
 

@@ -129,7 +129,7 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
 
 def joined(tape: Tape, join: Callable[[Any], Any], key: Any) -> Any:
     """np.r_[key] or np.c_[key]: a slice stands for its numbers, a string says how they are joined."""
-    parts = key if isinstance(key, tuple) else (key,)
+    parts = tuple(map(as_it_says, key if isinstance(key, tuple) else (key,)))
     if not holds_traced(parts):
         return literals(tape, join(key))
     parts = tuple(literals(tape, np.r_[part]) if isinstance(part, slice) else part for part in parts)

@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from oracles.exact.from_numpy.array import TracedArray, is_traced
+from oracles.exact.from_numpy.flat import FlatIterator
 from oracles.exact.from_numpy.refusals import opaque
 from oracles.exact.from_numpy.tape import Tape
 
@@ -54,6 +55,8 @@ def as_it_says(x: Any) -> Any:
     NumPy takes plain arrays alone from it, and what is made while code is recorded is none.
     """
     kind = type(x)
+    if kind is FlatIterator:
+        return x.elements
     own = getattr(kind, "__array__", None)
     if not isinstance(own, FunctionType) or is_traced(x) or any(hasattr(kind, name) for name in ANSWERING):
         return x

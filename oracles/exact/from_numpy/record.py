@@ -15,7 +15,8 @@ import numpy as np
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.calls import call_function
 from oracles.exact.from_numpy.chance import without_chance
-from oracles.exact.from_numpy.indexing import FlatIterator, get, put
+from oracles.exact.from_numpy.flat import FlatIterator
+from oracles.exact.from_numpy.indexing import get, put
 from oracles.exact.from_numpy.making import cast
 from oracles.exact.from_numpy.memory import array
 from oracles.exact.from_numpy.parts import Part, put_part
