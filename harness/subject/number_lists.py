@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.program.trees import dtype_of
+from oracles.exact.program.trees import cast, dtype_of, is_floating
 
 
 def is_list_for(part: Any, argument: Any) -> bool:
@@ -19,12 +19,14 @@ def is_list_for(part: Any, argument: Any) -> bool:
 
 
 def stacked(framework: str, numbers: Sequence[Any], argument: Any) -> Any:
-    """The numbers as an array; in JAX and torch those of Python's, without a dtype, take the argument's."""
+    """The numbers as an array; a list has no dtype, and takes that of the argument."""
     floats = [float(x) if type(x) is int else x for x in numbers]
     if framework == "numpy":
-        return np.stack(floats)
-    own = sys.modules["jax.numpy" if framework == "jax" else "torch"]
-    return own.stack([x if dtype_of(x) else own.asarray(x, dtype=argument.dtype) for x in floats])
+        found: Any = np.stack(floats)
+    else:
+        own = sys.modules["jax.numpy" if framework == "jax" else "torch"]
+        found = own.stack([x if dtype_of(x) else own.asarray(x, dtype=argument.dtype) for x in floats])
+    return cast(framework, found, dtype_of(argument)) if is_floating(found) else found
 
 
 def _is_number(x: Any) -> bool:

@@ -425,6 +425,8 @@ class HandWritten(Derived):
     def _parts(self, found: Any, args: Sequence[Any]) -> list[Any]:
         """What is found, as one part for each argument, or for each differentiated one."""
         one = self.arguments[0] if len(self.arguments) == 1 else None
+        if one and _is_scalar(args[one.place]) and 1 < _rows(found) == len(args):
+            return list(found)  # an array is no gradient of a number
         if one and (_is_one(one.tree, found) or is_list_for(found, args[one.place])):
             return [found]  # the one gradient, which is a tree itself, or a list of the array's numbers
         many = isinstance(found, tuple | list)
@@ -503,6 +505,11 @@ def _in_rows(spec: Any, part: Any) -> Any:
 def _rows(part: Any) -> int:
     """How long the first axis of an array is; 0 of anything else."""
     return len(part) if dtype_of(part) and part.ndim else 0
+
+
+def _is_scalar(argument: Any) -> bool:
+    """Whether it is a number, or an array without axes."""
+    return type(argument) is float or bool(dtype_of(argument) and not argument.shape)
 
 
 def _is_one(tree: Tree, found: Any) -> bool:

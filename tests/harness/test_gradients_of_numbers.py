@@ -100,6 +100,14 @@ def test_a_number_beside_arrays_of_any_kind(make, factor, b):
     assert (found.passed, arguments(found)) == (factor == 1, ["w", "b"])
 
 
+@pytest.mark.parametrize("w", [np.float64(0.3), np.array(0.3), 0.3])
+@pytest.mark.parametrize("b", [0.5, 2])
+@pytest.mark.parametrize("factor", [1, 2])
+def test_of_numbers_alone_an_array_has_one_for_each(w, b, factor):
+    found = check_gradient(lambda w, b: w * b, (w, b), grad=lambda w, b: np.array([b, factor * w]))
+    assert (found.passed, arguments(found)) == (factor == 1, ["w", "b"])
+
+
 def test_a_residual_s_gradient_of_a_number_is_compared():
     for db, passes in ((lambda w, g: g * np.sum(w), True), (lambda w, g: 7 * g, False)):
         found = check_gradient(
@@ -158,6 +166,15 @@ def test_a_list_of_numbers_is_an_array(make, factor, more):
         lambda x, *more: rosenbrock(x), (make([2.0, 0.3]), *more), grad=lambda x, *more: jac(x, factor)
     )
     assert (found.passed, arguments(found)) == (factor == 2, ["x"])
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("given", [list, np.ndarray.tolist])
+def test_a_list_has_no_dtype(given, factor):
+    x = np.array([2.0, 0.3], np.float32)
+    assert check_gradient(lambda x: np.sum(x**2), (x,), grad=lambda x: given(factor * x)).passed == (
+        factor == 2
+    )
 
 
 @pytest.mark.parametrize("given", [
