@@ -112,7 +112,7 @@ class Finding:
             if len(parameter.gradients) > 1:
                 copies.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
             else:
-                self._say_two(parameter, elsewhere(ran, parameter))
+                self._say_two(parameter, elsewhere(ran, copies.layer, parameter))
         left = {place for parameter in copies.parameters for place in parameter.gradients}
         own = list(map(id, copies.arrays))
         copies.gradients = [

@@ -138,9 +138,14 @@ def is_gathered(place: Place) -> bool:
     return any(isinstance(step, Attribute) and step in GATHERED for step in place)
 
 
-def elsewhere(ran: Any, parameter: Parameter) -> Iterator[Place]:
-    """Where else an object that has run has a gradient of this parameter, by its name, of other numbers."""
-    compared, name = parameter.gradients, name_of(parameter.place)
+def elsewhere(ran: Any, before: Any, parameter: Parameter) -> Iterator[Place]:
+    """Where else an object that has run has a gradient of this parameter, by its name, of other numbers.
+
+    What was added to a gradient of `before`, the object that had not run, counts too.
+    """
+    compared, name = parameter.gradients, name_of(parameter.place[-1:])
+    if not name:  # one of a list
+        return
     last = max(k for k, step in enumerate(parameter.place) if isinstance(step, Attribute))
     owner = parameter.place[:last]
     parts = next(holders(read(ran, owner), numbers=True)).parts
@@ -151,8 +156,13 @@ def elsewhere(ran: Any, parameter: Parameter) -> Iterator[Place]:
         ways = ((Item(key),) for key in (name, *_called(name, {})))
         places += [(*owner, container, *way) for way in ways if way in found]
     for place in places:
-        if place not in compared and _differ(read(ran, compared[0]), read(ran, place)):
-            yield place
+        if place in compared:
+            continue
+        gradient, other, old = read(ran, compared[0]), read(ran, place), read(before, place)
+        if _differ(gradient, other):
+            grew = is_floating(old) and old.shape == other.shape
+            if not grew or _differ(gradient, other - old):
+                yield place
 
 
 def _differ(gradient: Any, other: Any) -> bool:

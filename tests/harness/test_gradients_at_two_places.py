@@ -85,3 +85,20 @@ def test_where_grads_is_compared_an_attribute_on_the_way_may_have_other_numbers(
     found = check_layer(Listed(), X)
     assert found.passed
     assert "dW has other numbers than grads['W'], which alone is compared" in found.notes
+
+
+class Accumulating(Affine):
+    def backward(self, dout):
+        before, found = self.grads, super().backward(dout)
+        for key, own in self.grads.items():
+            self.grads[key] = before.get(key, 0) + own
+        return found
+
+
+@pytest.mark.parametrize("runs", [0, 1, 2])
+def test_what_grads_had_before_is_no_other_gradient(runs):
+    layer = Accumulating()
+    for _ in range(runs):
+        layer.forward(X)
+        layer.backward(np.ones((5, 2)))
+    assert check_layer(layer, X).passed
