@@ -11,6 +11,7 @@ from typing import Any, Literal, ParamSpec
 from harness.accepted import Upstream, accepted, known_findings, warn
 from harness.answers import answer_beside, answers, without_numbers
 from harness.asking import question_of
+from harness.directions import asks_in_directions, in_directions
 from harness.inputs.points import points
 from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
@@ -95,7 +96,8 @@ def check_gradient(
             innermost first.
         mode: "reverse", "forward" (along tangents) or "forward-over-reverse"; or a tuple of steps, each
             reverse or forward, the innermost first.
-        order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on.
+        order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on. From 2 on a rule
+            by hand is differentiated in its cotangent too, as what goes on from its result needs it.
         seed: Seeds what is drawn.
         bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
         seconds: The limit for the exact evaluations, counted in work: what a machine of 2025 does in them,
@@ -181,9 +183,12 @@ def check_gradient(
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
         probes=asked, resolution=finest,
     )  # fmt: skip
-    beside = points(target, boundary, samples, seed) if boundary is not False or samples else ()
+    beside = list(points(target, boundary, samples, seed)) if boundary is not False or samples else []
     with in_threads(count):
         found = answers(question, tested, target, result, beside)
+        if asks_in_directions(found, target, derivative, backward):
+            of_target = partial(under_test, target, backward=backward, compiled=jit)
+            found = in_directions(question, of_target, target, found, beside)
         if inputs:
             from harness.search.paste import of_function
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
+from harness.directions import in_arguments_alone
 from harness.dropin.held import as_differences_see
 from harness.dropin.made import (
     LOOSE,
@@ -154,16 +155,13 @@ class Asked:
 
 
 def _asked(f: Function, args: Sequence[Any], steps: tuple[Any, ...] = (REVERSE,)) -> Asked:
-    ask = partial(
-        check_gradient,
-        f,
-        tuple(args),
-        seed=settings.seed,
-        framework="jax",
-        mode=steps,
-        probes=probes_of(steps),
-        upstream="fail",
-    )
+    def ask(**others: Any) -> Result:
+        with in_arguments_alone():
+            return check_gradient(
+                f, tuple(args), seed=settings.seed, framework="jax", mode=steps,
+                probes=probes_of(steps), upstream="fail", **others,
+            )  # fmt: skip
+
     return Asked(ask, steps)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
+from harness.directions import in_arguments_alone
 from harness.dropin.held import as_differences_see, digits_of
 from harness.dropin.made import Answer, answer_of, probes_of, unheard
 from harness.result import Result
@@ -200,10 +201,11 @@ def _second(names: set[str] | None, ask: Callable[[], Result], first: Callable[[
 def _check(
     function: Function, arguments: Sequence[Any], argnums: Sequence[int], mode: Any, **others: Any
 ) -> Result:
-    return check_gradient(
-        function, tuple(arguments), argnums=argnums, mode=mode, framework="torch",
-        probes=probes_of(mode), upstream="fail", **others,
-    )  # fmt: skip
+    with in_arguments_alone():
+        return check_gradient(
+            function, tuple(arguments), argnums=argnums, mode=mode, framework="torch",
+            probes=probes_of(mode), upstream="fail", **others,
+        )  # fmt: skip
 
 
 def _drawn(like: Any, rng: np.random.Generator) -> Any:

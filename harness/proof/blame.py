@@ -19,7 +19,7 @@ from harness.proof.program import Examined, verdicts
 from harness.proof.question import Blame, Question, UnderTest
 from harness.proof.reports import report_on
 from harness.proof.truth import Posed
-from harness.subject.derivative import GRADIENT
+from harness.subject.derivative import GRADIENT, Derivative
 from harness.subject.tested import Tested, under_test
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.frameworks.calls import Call, Watched, as_it_is
@@ -95,7 +95,7 @@ def _of_one_call(
     if not isinstance(tested, Tested):
         return None
     count = len(tested.target.arrays)
-    first = replace(question.derivative, steps=question.derivative.steps[:1])
+    first = Derivative(question.derivative.steps[:1])
     own = len(tested.target.results.names if first == GRADIENT else tested.target.active)
     directions, arrays = posed.inputs[count : count + own], posed.inputs[:count]
     try:

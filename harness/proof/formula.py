@@ -108,7 +108,8 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     compared = sides()
     try:
         compared.explain(question.resolution)
-        if len(question.active) > 1 and not question.derivative.is_of_results:
+        derivative = question.derivative
+        if len(question.active) > 1 and not (derivative.is_of_results or derivative.in_directions):
             for k, moving in enumerate(truth.wrt):
                 compared.with_others_rounded(k, partial(sides, truth.argument[moving]), question.resolution)
     except Undecided as reason:

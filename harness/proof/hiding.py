@@ -38,8 +38,8 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         return {}
     names, active = question.names, question.active
     found = {
-        k: f"{names[k]} is all {float(np.ravel(a)[0]):g}"
-        for k, a in enumerate(posed.inputs)
+        k: f"{name} is all {float(np.ravel(a)[0]):g}"
+        for k, (name, a) in enumerate(zip(names, posed.inputs, strict=False))  # the directions after them
         if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs) or is_neutral(a))
     }
     asked = [k for k in active if k not in found and posed.inputs[k].size]

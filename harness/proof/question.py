@@ -11,7 +11,7 @@ from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
 from harness.proof.materiality import Resolution
 from harness.proof.observe import Loaded
-from harness.subject.derivative import GRADIENT, Array, Derivative
+from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
 from oracles.exact.enclose.limits import Limits
@@ -200,6 +200,17 @@ class Question:
     def is_plain(self) -> bool:
         """Whether the truth is the function's own, and no other was named (spec=, surrogate=)."""
         return self.value in {ValueRule.NOTED, ValueRule.COUNTS}
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The names of what the derivatives inside the last one are contracted with."""
+        arguments = [type(name)(f" of {name}") for name in map(self.names.__getitem__, self.active)]
+        outputs, found = [*self.results], list[str]()
+        for level, step in enumerate(self.derivative.steps[:-1]):
+            kind = "direction" if level else "tangent" if step == FORWARD else "cotangent"
+            found += [type(of)(f"{kind}{of}") for of in (arguments if step == FORWARD else outputs)]
+            outputs = outputs if step == FORWARD else arguments
+        return tuple(found)
 
     def given(self, argument: Sequence[int], before: int = 0, but: int | None = None) -> dict[int, str]:
         """The inputs of a program that are given and not differentiated, by number, with their names.

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from harness.proof.question import Question
 from harness.proof.subdifferential import Slopes
-from harness.subject.derivative import FORWARD, Array, along, contracted, dtype_named, inside, levels_of
+from harness.subject.derivative import (
+    FORWARD,
+    REVERSE,
+    Array,
+    along,
+    contracted,
+    dtype_named,
+    inside,
+    levels_of,
+)
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.limits import Limits
@@ -172,14 +181,17 @@ def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False)
     """
     *within, step = question.derivative.steps
     *given, last = levels_of(question.cotangent, len(within) + 1)
+    if question.derivative.in_directions and step == FORWARD:
+        last = None  # what the user gives is along the arguments
     forward = question.specify(arrays)
     function = forward = (question.follows and forward.as_attached()) or forward
     wrt = tuple(function.argument.index(k) for k in question.active)
+    moving = [arrays[k] for k in question.active]
     rng = np.random.default_rng(question.seed)
 
     def drawn(one: str, directions: Any) -> list[Array]:
         if one == FORWARD:
-            return along(directions, [arrays[k] for k in question.active], rng, exactly)
+            return along(directions, moving, rng, exactly)
         return contracted(directions, function.program.outputs, arrays, rng, exactly)
 
     inner: list[Array] = []
@@ -187,7 +199,9 @@ def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False)
         found = drawn(one, directions)
         inner += found
         function = inside(one, function, wrt, found)
-    labels = (*question.names, *(f"direction {k}" for k in range(len(inner))))
+    if question.derivative.in_directions:
+        wrt, moving = tuple(range(len(forward.values), len(function.values))), inner
+    labels = (*question.names, *question.directions)
     return Recorded(forward, function, wrt, tuple(drawn(step, last)), (*arrays, *inner), labels)
 
 
@@ -201,6 +215,8 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
     at, names = recorded(question, arrays), [question.names[k] for k in question.active]
     if question.derivative.is_of_results:
         names = [f"result{path}" for path in question.results]
+    elif question.derivative.in_directions and question.derivative.steps[-1] == REVERSE:
+        names = [*question.directions]
     last, limits = question.derivative.last, question.limits
     try:
         true = true_gradient(at.function, at.directions, at.wrt, names, limits, last, question.digits)
@@ -223,7 +239,8 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
         moved[at.function.argument[which]] = numbers
         return recorded(question, moved).function
 
-    true = replace(true, specification=at.forward.program, coded=coded, again=again)
+    moved = None if question.derivative.in_directions else again  # no direction is read where it is recorded
+    true = replace(true, specification=at.forward.program, coded=coded, again=moved)
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 

@@ -35,9 +35,15 @@ class Derivative:
 
     A reverse one is contracted with cotangents, one per result of what it is of; a forward one is along
     tangents, one per differentiated input.
+
+    Attributes:
+        steps: Each reverse or forward.
+        in_directions: Whether the last one is in the cotangents and tangents of those inside it, and not in
+            the function's inputs: a derivative is a function of both.
     """
 
     steps: tuple[str, ...] = (REVERSE,)
+    in_directions: bool = False
 
     @classmethod
     def of(cls, mode: str | Sequence[str], order: int) -> Derivative:
@@ -87,16 +93,19 @@ class Derivative:
         function: Function,
         pullback: Function,
         argnums: Sequence[int],
+        inputs: int,
         outputs: int,
         primal: bool,
     ) -> Function:
-        """`derivative(directions, *inputs)` of a function of so many outputs, whose gradient is `pullback`.
+        """`derivative(directions, *inputs)` of a function of so many inputs, whose gradient is `pullback`.
 
         The inputs are the function's, and then the directions of the derivatives inside. A single step gives
         the function's value beside the derivative, with `primal`.
         """
-        argnums, last = tuple(argnums), len(self.steps) - 1
+        argnums, last, inside = tuple(argnums), len(self.steps) - 1, inputs
         for level, step in enumerate(self.steps):
+            if level == last and self.in_directions:
+                argnums = tuple(range(inputs, inside))
             if step == FORWARD:
                 derivative = own.pushforward(function, argnums, level < last, primal)
                 directions = len(argnums)
@@ -105,7 +114,7 @@ class Derivative:
                 derivative = WithZeros(own, one, argnums) if last else one
                 directions, outputs = outputs, len(argnums)
             if level < last:
-                function = Inside(derivative, directions)
+                function, inside = Inside(derivative, directions), inside + directions
         return derivative
 
 

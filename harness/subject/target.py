@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,6 +112,13 @@ class Target:
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
         return subject_of(self.framework, self.natives, self.arrays, value, gradient, primal)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether a person wrote how some of it is differentiated: a custom rule, or a hook on a gradient."""
+        with without_errors(), suppress(Exception):  # who asks because of that runs it, and hears of it
+            return self.framework.has_rules(self.flat, self.arrays)
+        return True
 
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""

@@ -184,7 +184,7 @@ def under_test(
         graph = own.graph(flat, target.active)
     count, steps = len(target.arrays), derivative.steps
     at_once = primal and len(steps) == 1
-    function = derivative.of_subject(own, flat, pullback, target.active, len(results.names), at_once)
+    function = derivative.of_subject(own, flat, pullback, target.active, count, len(results.names), at_once)
     if primal and not at_once:
         function = Beside(own.primal(flat, target.active, steps[0] == FORWARD), function, count)
     value = (lambda *inputs: flat(*inputs[:count])) if len(steps) > 1 else flat

@@ -258,6 +258,14 @@ class Framework(ABC):
         """
         raise Unsupported("NumPy does not differentiate; forward modes are for JAX and torch")
 
+    def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
+        """Whether a person wrote how some of a function of arrays is differentiated, and not the framework.
+
+        Raises:
+            Exception: What the function raises.
+        """
+        raise NotImplementedError
+
     def primal(self, function: Function, argnums: Sequence[int], forward: bool) -> Function:
         """`primal(*args)`: the value that the run of a derivative gives, where `gives_primal`."""
         raise NotImplementedError

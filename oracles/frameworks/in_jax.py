@@ -14,7 +14,8 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr import compiling_once, record, x64_for
-from oracles.exact.from_jaxpr.tracing import OfNumPy, is_floating
+from oracles.exact.from_jaxpr.freedom import freedom_of
+from oracles.exact.from_jaxpr.tracing import OfNumPy, is_floating, trace
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
@@ -102,6 +103,9 @@ class _Jax(Framework):
             return jax.vjp(alone, *moving)[0]
 
         return run
+
+    def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
+        return freedom_of(trace(function, tuple(args), {}).own).keeps
 
     def on_host(self, array: Any) -> Array:
         if isinstance(array, jax.Array) and array.is_deleted():

@@ -97,6 +97,11 @@ class _Torch(Framework):
     ) -> Function:
         return pushforward(function, argnums, nested)
 
+    def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
+        from oracles.frameworks.torch_rules import has_rules
+
+        return has_rules(function, [_leaf(_as_given(arg)) for arg in args])
+
     def on_host(self, array: Any) -> Array:
         """An array as NumPy's; bfloat16 as that of `ml_dtypes`.
 

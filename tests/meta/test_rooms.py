@@ -25,6 +25,7 @@ WRITTEN_IN = {
     "torch_calls.py": {"torch"},
     "torch_state.py": {"torch"},
     "torch_gradients.py": {"torch"},
+    "torch_rules.py": {"torch"},
     "torch_pieces.py": {"torch"},
     "torch_modules.py": {"torch"},
     "torch_fast_paths.py": {"torch"},

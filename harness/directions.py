@@ -1,0 +1,98 @@
+"""How a rule by hand depends on its cotangent: asked from order 2 on, beside the derivative in the inputs.
+
+The first derivative is a function of the inputs and of its cotangent. What the framework derived itself, it
+derives again in both. A rule that a person wrote may lose its cotangent, or say something else of it: it
+detaches it, computes under no_grad, or has a wrong rule itself. Then the second derivative of the function
+alone is right, and that of every function that goes on from its result is wrong. So the derivative is taken
+in the cotangent too, as `gradgradcheck` takes it; likewise in the tangent of a forward rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Any
+
+from harness.answers import answer_beside
+from harness.proof.answer import GIVEN
+from harness.proof.question import Answer, Question
+from harness.result import Result
+from harness.subject.derivative import FORWARD, Derivative, Function
+from harness.subject.target import Target
+from harness.subject.tested import Tested, WithoutCotangent
+from harness.verdicts import Verdict
+
+DIRECTION = "direction"  # the input that a row names
+LOST = (
+    "the first derivative depends on its cotangent, or tangent, as another function's does, so second "
+    "derivatives of what goes on from this result are wrong: a rule may detach it (detach, .data, no_grad, "
+    "once_differentiable, stop_gradient), have a wrong rule itself, or be that of another function"
+)
+
+_asked: ContextVar[bool] = ContextVar("_asked", default=True)
+
+
+@contextmanager
+def in_arguments_alone() -> Iterator[None]:
+    """Inside, no derivative is taken in a cotangent: who asks has made arguments of them."""
+    token = _asked.set(False)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def asks_in_directions(found: Result, target: Target, derivative: Derivative, rule: Function | None) -> bool:
+    """Whether a rule by hand has a part in what was found: `rule`, or one inside the function.
+
+    A gradient of a number takes no cotangent.
+    """
+    if len(derivative.steps) == 1 or not found.sights or not _asked.get():
+        return False
+    return not isinstance(rule, WithoutCotangent) and (rule is not None or target.has_rules)
+
+
+def in_directions(
+    question: Question,
+    under_test: Callable[[Derivative], Tested],
+    target: Target,
+    found: Result,
+    beside: Sequence[tuple[str, Sequence[Any]]],
+) -> Result:
+    """What was found, and a row for each cotangent and tangent of the derivatives inside the last one.
+
+    Those of order 2 are asked about at order 3 too, where what is linear shows no more.
+
+    Args:
+        question, target, found, beside: What was asked in the inputs, of what, the answer, and the points.
+        under_test: Gives a derivative of the target.
+    """
+    steps, answers = question.derivative.steps, list[Answer]()
+    for order in range(2, len(steps) + 1):
+        derivative = Derivative(steps[:order], in_directions=True)
+        own = replace(
+            question, probes=(), derivative=derivative, custom=steps[order - 1] != FORWARD,
+            cotangent=question.cotangent and question.cotangent[:order],
+        )  # fmt: skip
+        tested, which = under_test(derivative), DIRECTION + f" of order {order}" * (order < len(steps))
+        here = _at(own, tested, target.arrays, GIVEN, which)
+        decides = tuple(replace(part, remark=False) for part in here.parts)
+        answers += [replace(here, parts=decides), *(_at(own, tested, at, name, which) for name, at in beside)]
+    parts = [part for one in answers for part in one.parts]
+    said = [LOST] if any(part.verdict is Verdict.WRONG for part in parts) else []
+    return replace(
+        found,
+        parts=(*found.parts, *parts),
+        faults=tuple(dict.fromkeys([*found.faults, *(text for one in answers for text in one.faults)])),
+        notes=tuple(dict.fromkeys([*found.notes, *said, *(text for one in answers for text in one.notes)])),
+    )
+
+
+def _at(question: Question, tested: Tested, arrays: Sequence[Any], name: str, which: str) -> Answer:
+    """The answer at a point, without the value's rows, which are known."""
+    found = answer_beside(question, tested, arrays, name)
+    where = which if name == GIVEN else f"{name}, {which}"
+    own = (part for part in found.parts if not part.of_value and part.verdict is not Verdict.NONE)
+    return replace(found, parts=tuple(replace(part, input=where) for part in own))
