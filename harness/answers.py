@@ -50,7 +50,7 @@ def answers(
     if here.hidden and Probe.BESIDE in wanted:
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
-        found = [replace(here, notes=told), _shown_away(question, tested, target, here)]
+        found = [replace(here, notes=told), shown_away(question, tested, target, here)]
     elif here.hiding and Probe.BESIDE in wanted and not any(map(_is_faulty, here.parts)):
         found.append(_shown_near(question, tested, target, here.hiding))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]
@@ -114,7 +114,7 @@ def without_numbers(reason: Unsupported | Undecided, name: str, advise: bool = F
     return Part(name, "", verdict, None, said, guilty=Origin("", reason.line) if reason.line else None)
 
 
-def _shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
+def shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
     """What is faulty, further and further away, until no derivative that was 0 still is."""
     still, faulty, judged = list(here.hidden), list[Part](), False
     for arrays in away(target, question.seed):

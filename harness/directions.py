@@ -15,9 +15,9 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from harness.answers import answer_beside
+from harness.answers import answer_beside, shown_away
 from harness.proof.answer import GIVEN
-from harness.proof.question import Answer, Question
+from harness.proof.question import Answer, Probe, Question
 from harness.result import Result
 from harness.subject.derivative import FORWARD, Derivative, Function
 from harness.subject.target import Target
@@ -77,9 +77,12 @@ def in_directions(
             cotangent=question.cotangent and question.cotangent[:order],
         )  # fmt: skip
         tested, which = under_test(derivative), DIRECTION + f" of order {order}" * (order < len(steps))
-        here = _at(own, tested, target.arrays, GIVEN, which)
+        here = answer_beside(own, tested, target.arrays, GIVEN)
         decides = tuple(replace(part, remark=False) for part in here.parts)
-        answers += [replace(here, parts=decides), *(_at(own, tested, at, name, which) for name, at in beside)]
+        each = [replace(here, parts=decides), *(answer_beside(own, tested, at, name) for name, at in beside)]
+        if here.hidden and Probe.BESIDE in question.probes:
+            each.append(shown_away(own, tested, target, here))
+        answers += [_named(one, which) for one in each]
     parts = [part for one in answers for part in one.parts]
     said = [LOST] if any(part.verdict is Verdict.WRONG for part in parts) else []
     return replace(
@@ -90,9 +93,8 @@ def in_directions(
     )
 
 
-def _at(question: Question, tested: Tested, arrays: Sequence[Any], name: str, which: str) -> Answer:
-    """The answer at a point, without the value's rows, which are known."""
-    found = answer_beside(question, tested, arrays, name)
-    where = which if name == GIVEN else f"{name}, {which}"
+def _named(found: Answer, which: str) -> Answer:
+    """The answer at a point, without the value's rows, which are known; its rows name the directions."""
     own = (part for part in found.parts if not part.of_value and part.verdict is not Verdict.NONE)
-    return replace(found, parts=tuple(replace(part, input=where) for part in own))
+    named = (replace(part, input=which if part.input == GIVEN else f"{part.input}, {which}") for part in own)
+    return replace(found, parts=tuple(named))

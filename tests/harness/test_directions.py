@@ -246,6 +246,13 @@ def test_points_beside_are_asked_too():
     assert ("ones, direction", "cotangent", "wrong") in rows(found)
 
 
+def test_where_the_gradient_is_zero_it_is_asked_beside():
+    zeros = torch.zeros(3, dtype=torch.float64)
+    found = check_gradient(ruled(cube, detached), (zeros,), order=2)
+    assert rows(found)[-1] == (f"beside, {DIRECTION}", "cotangent", "wrong")
+    assert check_gradient(ruled(cube, right), (zeros,), order=2).passed
+
+
 def test_cotangents_of_ones_are_no_argument_that_hides_something():
     ones = torch.ones(3, dtype=torch.float64)
     assert check_gradient(ruled(cube, right), (X,), order=2, cotangent=[ones, ones]).passed
