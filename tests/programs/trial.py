@@ -122,7 +122,7 @@ def _compare(found: Trial, drawn: Drawn, mode: str, rng: random.Random, mistakes
     inner = [
         a
         for a, name in zip(sight.posed.inputs, sight.posed.labels, strict=True)
-        if name.startswith("direction")
+        if name.startswith(("cotangent", "tangent", "direction"))
     ]
     _compare_truth(found, exact, true.enclosures, inner, sight.posed.directions, rng)
     if result.verdict in {Verdict.WRONG, Verdict.MISCOMPUTED}:
