@@ -30,6 +30,7 @@ R = TypeVar("R")
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
+LABELS = (0, 1, -1)  # and flags
 STANDS_FOR = "or pass spec=, a plain function that computes the same"
 # What times a derivative against its function while a test runs: pytest's plugin sets it for a baseline.
 timer: Callable[[Result, Callable[[], Loaded]], tuple[float, float, float] | None] | None = None
@@ -139,13 +140,19 @@ def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: M
     """What is faulty where the arguments that hide something are others; these may be what they must be.
 
     What is not differentiated and all 1 may be a mask or weights, a scale or labels: where some of it is 0,
-    2 and -1, each time something must be faulty. A single number must be so at 2 and at a half.
+    2 and -1, each time something must be faulty. A single number must be so at 2 and at a half, unless it is
+    a label or a flag: at another one, 0, 1 or -1, the gradient is right.
     """
     moving = [k for k in hiding if k in target.active]
     alike = [k for k in moving if np.all(target.arrays[k] == np.ravel(target.arrays[k])[0])]
     single = [k for k in hiding if k not in target.active and is_neutral(target.arrays[k])]
+    given = target.arrays[single[0]].item() if single else None
     ones = [k for k in hiding if k not in target.active and k not in single]
     numbers = () if all(target.arrays[k].dtype.kind == "b" for k in ones) else (2, -1)
+
+    def right(arrays: Arrays) -> bool:
+        parts = [p for p in answer_beside(question, tested, arrays, Probe.BESIDE).parts if not p.of_value]
+        return any(p.judgement for p in parts) and not _faulty(parts)
 
     def faulty(arrays: Arrays) -> list[Part]:
         found = answer_beside(question, tested, arrays, Probe.BESIDE)
@@ -159,7 +166,7 @@ def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: M
         shown, told = faulty(masked(target, ones, 0)), [hiding[k] for k in ones]
         if shown and not all(faulty(masked(target, ones, number)) for number in numbers):
             shown = []
-    if not shown and single:
+    if not shown and single and not any(right(instead(target, single, n)) for n in LABELS if n != given):
         told, runs = [hiding[k] for k in single], [faulty(instead(target, single, n)) for n in (2.0, 0.5)]
         shown = runs[0] if all(runs) else []
     if not shown:

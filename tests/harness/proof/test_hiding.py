@@ -252,3 +252,30 @@ def test_a_flag_is_no_factor(function, number):
         return 2 * x if function(x, flag) == np.sum(x * x) else np.ones(3)
 
     assert check_gradient(function, (x, np.float64(number)), grad=right, argnums=0).passed
+
+
+LABELS = {
+    "a label": (
+        lambda x, y: np.log(1 + np.exp(-x.sum())) if y == 1 else np.log(1 + np.exp(x.sum())),
+        lambda x, y: (1 / (1 + np.exp(-x.sum())) - y) * np.ones(3),
+        (0.0, 1.0),
+    ),
+    "a sign": (lambda x, s: np.sum((s * x - 1) ** 2), lambda x, s: 2 * (x - s), (1.0,)),
+    "a flag": (
+        lambda x, done: (1 - done) * np.sum(x * x),
+        lambda x, done: 0 * x if done else 2 * x,
+        (0.0, 1.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+@pytest.mark.parametrize("of", [np.float64, np.array, lambda n: np.array([n])])
+def test_a_gradient_that_is_right_for_all_labels_is_right(name, of):
+    function, slope, numbers = LABELS[name]
+    for number in numbers:
+        given = of(number)
+        found = check_gradient(
+            lambda x, y: np.sum(function(x, y)), (np.array([0.5, -1.0, 2.0]), given), grad=slope, argnums=0
+        )
+        assert found.passed, found

@@ -53,6 +53,13 @@ LEFT_OUT = {
     "where": (lambda w: np.sum(np.where(np.isnan(w - Y), 0, (w - Y) ** 2)), lambda w: 2 * residual(w)),
     "isfinite": (lambda w: np.sum(((w - Y) ** 2)[np.isfinite(w - Y)]), lambda w: 2 * residual(w)),
     "written over": (filled, lambda w: 2 * residual(w)),
+    "rows that lack one": (
+        lambda w: np.nansum(((w[:, 1:] - Y[:, 1:]) ** 2).sum(1)),
+        lambda w: (
+            np.stack([0 * w[:, 0], 0 * w[:, 0], 0 * w[:, 0]], 1)
+            + np.array([[0.0, 0, 0], [0, 1, 1]]) * 2 * residual(w)
+        ),
+    ),
     "moved": (lambda w: np.nansum((w - Y).T[::-1] ** 2), lambda w: 2 * residual(w)),
 }
 

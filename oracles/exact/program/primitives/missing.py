@@ -17,7 +17,7 @@ from oracles.exact.program.primitives.arrays import MOVES
 from oracles.exact.program.primitives.choices import abs_, select, select_
 from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var
+from oracles.exact.program.program import PRIMITIVES, Array, Equation, Operand, Primitive, Var
 
 SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 
@@ -52,6 +52,8 @@ def _missing(equation: Equation, each: list[Var | None]) -> Var | None:
     if primitive in MOVES and each[0] is not None:
         moved = (each[0], *operands[1:])  # what is moved, and where to
         return out.builder.emit(primitive, moved, out.shape, "bool", **equation.params)
+    if primitive is PRIMITIVES["reduce_sum"] and each[0] is not None:
+        return out.builder.emit(PRIMITIVES["reduce_or"], (each[0],), out.shape, "bool", **equation.params)
     if primitive in SPREADS:
         some = [_whole(w, own) for w, own in zip(operands, each, strict=True) if w.is_float]
         if primitive is select_:
