@@ -26,6 +26,7 @@ from oracles.frameworks.framework import Array, Framework, Function, Subject, bf
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
 from oracles.frameworks.torch_kept import Overwriting
 from oracles.frameworks.torch_modules import as_called_in, as_function, calls_noted, is_marked, pass_for
+from oracles.frameworks.torch_rules import has_hooks, has_rules, nodes_of
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
 PHASE = "specified up to multiplication by e^{i phi}"
@@ -98,8 +99,6 @@ class _Torch(Framework):
         return pushforward(function, argnums, nested)
 
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
-        from oracles.frameworks.torch_rules import has_rules
-
         return has_rules(function, [_leaf(_as_given(arg)) for arg in args])
 
     def on_host(self, array: Any) -> Array:
@@ -321,15 +320,7 @@ def _or_nothing(leaf: Any, gradient: Any, outputs: Sequence[Any]) -> Any:
 def _depend(outputs: Sequence[Any], leaf: Any) -> bool:
     """Whether the graph of any of them leads to the leaf."""
     wanted = torch.autograd.graph.get_gradient_edge(leaf).node
-    waiting, seen = [out.grad_fn for out in outputs], set[Any]()
-    while waiting:
-        node = waiting.pop()
-        if node is wanted:
-            return True
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting += [following for following, _ in node.next_functions]
-    return False
+    return any(node is wanted for node in nodes_of(outputs))
 
 
 def load_forward_mode() -> None:
@@ -428,12 +419,8 @@ def _is_stored_with_hooks(leaf: torch.Tensor) -> bool:
     """Whether hooks run where its gradient is added to `.grad`: after that, or around its graph's node."""
     if not (leaf.requires_grad and is_leaf(leaf)):
         return False
-    node: Any = torch.autograd.graph.get_gradient_edge(leaf).node
-    handles = [node.register_hook(_refused), node.register_prehook(_refused)]  # they know the others
-    found = [handle.hooks_dict_ref() for handle in handles]
-    for handle in handles:
-        handle.remove()
-    return bool(leaf._post_accumulate_grad_hooks) or any(map(bool, found))
+    node = torch.autograd.graph.get_gradient_edge(leaf).node
+    return bool(leaf._post_accumulate_grad_hooks) or has_hooks(node)
 
 
 def _refused(*gradients: Any) -> None:

@@ -18,6 +18,7 @@ from torch.nn.utils.stateless import _reparametrize_module
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.trees import flatten
+from oracles.frameworks.torch_rules import nodes_of
 
 Function = Callable[..., Any]
 Calls = list[tuple[Any, Any]]  # modules, and the parameters that they were called with
@@ -187,13 +188,7 @@ def _refuse_others(module: Any, result: Any) -> None:
         Unsupported: Something does.
     """
     own = {id(p): name for name, p in module.named_parameters()}
-    waiting = [t.grad_fn for t in flatten("torch", result)[0] if isinstance(t, torch.Tensor)]
-    seen = set[Any]()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in nodes_of(flatten("torch", result)[0]):
         name = own.get(id(getattr(node, "variable", None)))
         if name is not None:
             raise Unsupported(
@@ -201,4 +196,3 @@ def _refuse_others(module: Any, result: Any) -> None:
                 "(kept in a list, a dictionary or a closure), so it cannot be replaced, and nothing is known "
                 f"of its gradient; read self.{name} where it is used"
             )
-        waiting += [following for following, _ in node.next_functions]

@@ -25,11 +25,11 @@ def has_rules(function: Callable[..., Any], args: Sequence[Any]) -> bool:
     """Whether there are any on the way from these leaves to what the function returns."""
     with torch.enable_grad(), _Hooking() as hooking:
         results = function(*args)
-    nodes = _nodes(tree_leaves(results))
-    return hooking.met or any(isinstance(node, BackwardCFunction) or _has_hooks(node) for node in nodes)
+    nodes = nodes_of(tree_leaves(results))
+    return hooking.met or any(isinstance(node, BackwardCFunction) or has_hooks(node) for node in nodes)
 
 
-def _has_hooks(node: Any) -> bool:
+def has_hooks(node: Any) -> bool:
     """Whether somebody put hooks on a node itself, before or after it."""
     handles = [node.register_hook(_none), node.register_prehook(_none)]  # they know the others
     try:
@@ -43,7 +43,7 @@ def _none(*gradients: Any) -> None:
     """A hook that changes nothing."""
 
 
-def _nodes(results: Sequence[Any]) -> Iterator[Any]:
+def nodes_of(results: Sequence[Any]) -> Iterator[Any]:
     """The nodes of their graph."""
     waiting, seen = [getattr(result, "grad_fn", None) for result in results], set[Any]()
     while waiting:

@@ -43,10 +43,8 @@ def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:
 
 def _comparison(name: str) -> Rule:
     def rule(call: Eqn, x: Var, y: Var) -> Var:
-        if x is y:  # equal to itself, unless it is NaN
-            nan = missing(x)
-            same = constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
-            return same if nan is None else select(nan, np.full(x.shape, name == "ne"), same)
+        if x is y and missing(x) is None:  # equal to itself
+            return constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
         return compare(name, x, y)
 
     return rule
