@@ -8,7 +8,7 @@ with a tolerance that anything meets: it raises then for structures and dtypes t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
-from harness.directions import in_arguments_alone
 from harness.dropin.held import as_differences_see
 from harness.dropin.made import (
     LOOSE,
@@ -53,8 +52,7 @@ def check_grads(
 ) -> None:
     """Check the derivatives of `f` up to an order: as `jax.test_util.check_grads`, but proven.
 
-    Every mixture of the modes up to that order is a question of its own, and from order two on another where
-    rules are custom: how they depend on their cotangents and tangents. "lin" and orders above three are the
+    Every mixture of the modes up to that order is a question of its own. "lin" and orders above three are the
     original's.
 
     Raises:
@@ -68,19 +66,8 @@ def check_grads(
         with calling_originals():
             return original_one(**given)  # type: ignore[no-any-return]
     mixtures = [mixture for n in range(1, order + 1) for mixture in product(steps, repeat=n)]
-
-    def bending() -> list[Asked]:
-        """How custom rules depend on their directions."""
-        from oracles.frameworks.jax_directions import bent, has_custom_rules
-
-        if order == 1 or not has_custom_rules(f, args):
-            return []
-        return [
-            replace(_asked(bent(f), args, mixture), bent=True) for mixture in mixtures if len(mixture) > 1
-        ]
-
     questions = [_asked(f, args, mixture) for mixture in mixtures]
-    return _decided("check_grads", (f,), args, questions, original_one, given, bending)
+    return _decided("check_grads", (f,), args, questions, original_one, given)
 
 
 def check_vjp(
@@ -132,19 +119,16 @@ class Asked:
     Attributes:
         ask: Gives its result, along cotangents or tangents if they are given.
         mode: Which derivative.
-        bent: Whether it is of a `bent` function, which holds a part constant on purpose.
     """
 
     ask: Callable[..., Result]
     mode: Any
-    bent: bool = False
 
     def confirmed(self) -> Result:
         """The result, of a derivative that the original rejects."""
         found = self.ask()
-        if self.bent or answer_of(found) is not Answer.PASS or found.is_empty:
-            return found
-        return as_differences_see(found)
+        is_right = answer_of(found) is Answer.PASS and not found.is_empty
+        return as_differences_see(found) if is_right else found
 
     def along_theirs(self, f: Function, args: Sequence[Any]) -> Result:
         """The result along the direction in which the original rejects a first derivative."""
@@ -156,11 +140,10 @@ class Asked:
 
 def _asked(f: Function, args: Sequence[Any], steps: tuple[Any, ...] = (REVERSE,)) -> Asked:
     def ask(**others: Any) -> Result:
-        with in_arguments_alone():
-            return check_gradient(
-                f, tuple(args), seed=settings.seed, framework="jax", mode=steps,
-                probes=probes_of(steps), upstream="fail", **others,
-            )  # fmt: skip
+        return check_gradient(
+            f, tuple(args), seed=settings.seed, framework="jax", mode=steps,
+            probes=probes_of(steps), upstream="fail", **others,
+        )  # fmt: skip
 
     return Asked(ask, steps)
 
@@ -172,7 +155,6 @@ def _decided(
     asked: Sequence[Asked],
     original_one: Function,
     given: dict[str, Any],
-    more: Callable[[], Sequence[Asked]] = list,
 ) -> None:
     if is_inside():
         original_one(**given)
@@ -191,8 +173,6 @@ def _decided(
                 loose = outcome(partial(original_one, **given | LOOSE))
             if not loose.passed:
                 theirs.again()
-        with unheard():
-            asked = [*asked, *more()]
         questions = [(one.mode, one.ask if theirs.passed else one.confirmed) for one in asked]
         if not theirs.passed:
             first = [one for one in asked if len(one.mode) == 1]

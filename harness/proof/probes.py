@@ -405,7 +405,7 @@ def _moved_on(array: Array) -> Array:
         return array
     moved = np.array(array, order="K")
     rest = np.ravel(array)[1:] if array.size > 1 else np.ravel(array)
-    rest = np.roll(rest, 1) if len(set(rest.tolist())) > 1 else rest * np.asarray(0.5, array.dtype)
+    rest = np.roll(rest, 1) if (rest != rest[0]).any() else rest * np.asarray(0.5, array.dtype)
     moved.flat[array.size - rest.size :] = rest
     return moved
 

@@ -299,7 +299,7 @@ def test_a_zero_rule_that_passes_the_original_does_not_pass():
 @pytest.mark.parametrize("modes", ["rev", ["rev"], ("rev",)])
 def test_modes_may_be_a_name_or_several(modes, settings):
     check_grads(custom(lambda g, x: g * jnp.cos(x)), (array(3),), 2, modes)
-    assert len(settings.made[0].results) == 3  # the second derivative of what depends on the point, too
+    assert len(settings.made[0].results) == 2  # one for each order
 
 
 def test_a_rule_that_is_wrong_at_second_order_is_found():

@@ -260,7 +260,7 @@ def test_what_cancels_in_jax(x, settings):
     assert [one.unproven for one in settings.made] == ["", ""]
 
 
-def test_functions_that_are_bent_to_show_how_a_rule_depends_hold_nothing_of_the_users(settings):
+def test_where_a_rule_by_hand_is_asked_in_its_directions_nothing_of_the_users_is_held(settings):
     f = jax.custom_jvp(jnp.sin)
     f.defjvp(lambda primals, tangents: (jnp.sin(*primals), tangents[0] * jnp.cos(*primals)))
     check_grads(f, (X,), 2, **TIGHT)
