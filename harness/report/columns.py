@@ -92,7 +92,7 @@ RECORD = (
         "abs(C - T) / ulp(T).", "4.18",
         "Compare with attainable_ulp: large is fine where the inputs allow no better.", format=SHORT),
     Column("attainable_ulp", "The error that the inputs' own rounding excuses, in ulps of the worst element.",
-        "The largest change of T over sixteen half-ulp changes of inputs and cotangent, plus half an ulp.",
+        "The largest change of T over half-ulp changes of inputs and cotangent, plus half an ulp.",
         "1.18", "No program with these inputs can be asked for less.", format=SHORT),
     Column("bound_ulp",
         "How far rounding can carry this program from the truth, in ulps of the worst element.",

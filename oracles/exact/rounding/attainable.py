@@ -1,9 +1,9 @@
 """a: the error that no program can avoid, since its inputs are only known to half an ulp.
 
-The largest change of the truth over sixteen (or four) seeded, exact perturbations of the inputs and the
-cotangent by half an ulp of their dtype, each number up or down, plus half an ulp of the truth itself. Sampled
-and not enclosed: a ball forgets that two operands are the same number, and would be too generous by up to
-2^35 for softmax.
+The largest change of the truth over exact perturbations of the inputs and the cotangent by half an ulp of
+their dtype, each number up or down, plus half an ulp of the truth itself: over all of them where each element
+depends on few numbers, else over sixteen (or four) seeded ones. Sampled and not enclosed: a ball forgets that
+two operands are the same number, and would be too generous by up to 2^35 for softmax.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from oracles.exact.rounding.by_core import by_core
 from oracles.exact.rounding.changes import Mask
 from oracles.exact.rounding.nearby import by_arb
 from oracles.exact.rounding.perturbed import Numbers, ends, half_ulps, perturb
+from oracles.exact.rounding.ways import Ways, ways
 
 Sampled: TypeAlias = tuple[list[Numbers], list[Mask]]  # a, and what is always 0
 PERTURBATIONS = 16
@@ -66,13 +67,13 @@ def attainable(
     bits = max((t.bits for t in truth), default=64)
     moving = [i for i in _moving(program, inputs, wrt, cotangents, bits, work) if np.size(inputs[i])]
     count = PERTURBATIONS if fully or not are_many(truth) else FEWER
-    seeds = range(count) if moving else range(0)
+    tried = ways(program.giving(slice(len(truth))), moving, count)
     steps = {i: half_ulps(inputs[i], formats[i], i in wrt) for i in moving}
-    quick = by_core(program, inputs, steps, truth, seeds, work)
+    quick = by_core(program, inputs, steps, truth, tried, work)
     if quick is None and len(program.outputs) > len(truth):
         program = program.giving(slice(len(truth)))  # it may be the others that are not decided
-        quick = by_core(program, inputs, steps, truth, seeds, work)
-    largest, zero = quick or by_arb(program, inputs, steps, truth, seeds, bits, work)
+        quick = by_core(program, inputs, steps, truth, tried, work)
+    largest, zero = quick or by_arb(program, inputs, steps, truth, tried, bits, work)
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
         half = format_of(dtype).ulp(here.mid) / 2
@@ -111,8 +112,9 @@ def _moving(
                 k: ends(exact(inputs[i]), half_ulps(inputs[i], program.inputs[i].dtype, False))
                 for i, k in at.items()
             }
-        for seed in range(PERTURBATIONS):
-            there = evaluate(asked, perturb(given, steps, seed), bits, work)
+        drawn = Ways(range(PERTURBATIONS))
+        for seed in drawn.seeds:
+            there = evaluate(asked, perturb(given, steps, drawn, seed), bits, work)
             if not all(map(np.array_equal, here, there)):
                 return least
     except Undecided:

@@ -25,6 +25,7 @@ from oracles.exact.program.program import Array, Program
 from oracles.exact.rounding.changes import Changes, Mask
 from oracles.exact.rounding.nearby import Ladder, Nearby, are_blurred, distance
 from oracles.exact.rounding.perturbed import Numbers, both_ways, shifted
+from oracles.exact.rounding.ways import Ways
 
 # Where a result has at most so many bits, 53 bits tell the changes first: to such a share of a that more bits
 # would change its logarithm by less than 0.01.
@@ -39,12 +40,12 @@ def by_core(
     inputs: Sequence[Array],
     steps: Mapping[int, Numbers],
     truth: Sequence[Enclosure],
-    seeds: range,
+    ways: Ways,
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]] | None:
     """By the fast core; where that does not tell a to a sixteenth, by Arb: if for few elements, else None."""
-    plan = planned(program) if work is None or work.pays_plan(program, len(seeds)) else None
-    if plan is None or not (work is None or work.pays(len(seeds) * plan.by_arb)):
+    plan = planned(program) if work is None or work.pays_plan(program, len(ways.seeds)) else None
+    if plan is None or not (work is None or work.pays(len(ways.seeds) * plan.by_arb)):
         return None
     wide = [i for i in steps if program.inputs[i].dtype == "float64"]
     if any(_overflows(inputs[i], steps[i]) for i in wide):
@@ -58,11 +59,11 @@ def by_core(
     nothing = [_nothing(t, kind) for t, kind in zip(here, formats, strict=True)]
     whole = Changes.none(here, hulls, nothing)
     few_bits = all(f.digits <= ROUGH_DIGITS for f in formats)
-    ways = [How.ROUGH, How.PAIRS] if few_bits else [How.PAIRS]
-    if seeds and any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
-        ways = [How.DOUBLES, How.POINTS, How.PAIRS] if few_bits else [How.POINTS, How.PAIRS]
+    hows = [How.ROUGH, How.PAIRS] if few_bits else [How.PAIRS]
+    if ways.seeds and any(t.pairs is None for t in truth):  # pairs did not tell the truth here, so nor nearby
+        hows = [How.DOUBLES, How.POINTS, How.PAIRS] if few_bits else [How.POINTS, How.PAIRS]
     if any(t.kinks for t in truth):
-        ways = [How.PAIRS]
+        hows = [How.PAIRS]
 
     @cache
     def near() -> list[Pairs] | None:
@@ -71,7 +72,7 @@ def by_core(
         if not (work is None or work.affords(program, bits)):
             return None
         with suppress(Undecided):
-            found, kinks = Nearby(program, inputs, steps, work).at(seeds[0], bits)
+            found, kinks = Nearby(program, inputs, steps, ways, work).at(ways.seeds[0], bits)
             if not (kinks or are_blurred(found[:count], [t.balls for t in truth])):
                 return [of_balls(balls).flat for balls in found[:count]]
         return None
@@ -99,10 +100,10 @@ def by_core(
         size = max(sum(up.h.size for up, _ in moving.values()), sum(t.size for t in around.here), 1)
         at_once = max(1, AT_ONCE // size)
         share = SHARE if how is How.PAIRS else ROUGH_SHARE
-        for first in range(0, len(seeds), at_once):
-            some = seeds[first : first + at_once]
+        for first in range(0, len(ways.seeds), at_once):
+            some = ways.some(first, at_once)
             with KINKS.collected() as kinks:
-                runs = block.around(given, shifted(moving, some), len(some), how)
+                runs = block.around(given, shifted(moving, some), len(some.seeds), how)
             if runs is None or (kinks and how is not How.PAIRS):
                 return None
             if first == 0:
@@ -116,7 +117,7 @@ def by_core(
 
     def work_on(block: Block) -> bool:
         found = None
-        for how in ways:
+        for how in hows:
             found = sampled(block, how) or found
             if found is not None and not found.is_open:
                 break
@@ -137,9 +138,9 @@ def by_core(
         if elements is None:
             return None
         moving = {i: both_ways(numbers[i], half) for i, half in halves.items()}
-        _by_elements(elements, numbers, moving, seeds, max(t.bits for t in truth), here, largest, zero)
+        _by_elements(elements, numbers, moving, ways, max(t.bits for t in truth), here, largest, zero)
         if work is not None:
-            work.left -= len(seeds) * elements.cost
+            work.left -= len(ways.seeds) * elements.cost
         if any(np.isinf(x).any() for x in largest):  # 0 times a pole, of which Arb's rules say more
             return None
     shapes = [t.shape for t in truth]
@@ -170,7 +171,7 @@ def _by_elements(
     elements: Elements,
     numbers: Sequence[Any],
     moving: Mapping[int, tuple[Pairs, Pairs]],
-    seeds: range,
+    ways: Ways,
     bits: int,
     here: Sequence[Pairs],
     largest: Sequence[Numbers],
@@ -184,10 +185,10 @@ def _by_elements(
     far = [np.zeros(t.size) for t in true]
     still = [np.array([ball.contains(0) for ball in own], bool) for own in true]
     ladder = Ladder.from_(bits)
-    for seed in seeds:
+    for k in range(len(ways.seeds)):
         there = {
             i: Pairs(high[0], low[0], np.zeros(high[0].size))
-            for i, (high, low) in shifted(moving, range(seed, seed + 1)).items()
+            for i, (high, low) in shifted(moving, ways.some(k, 1)).items()
         }
         moved = [there.get(i, x) for i, x in enumerate(numbers)]
         try:

@@ -20,6 +20,7 @@ from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.program import Array, Program
 from oracles.exact.rounding.changes import Mask
 from oracles.exact.rounding.perturbed import Numbers, ends, perturb
+from oracles.exact.rounding.ways import Ways
 
 Found = TypeVar("Found")
 ENOUGH = 8  # where the work does not suffice for more
@@ -73,7 +74,7 @@ def by_arb(
     numbers: Sequence[Array],
     halves: Mapping[int, Numbers],
     truth: Sequence[Enclosure],
-    seeds: range,
+    ways: Ways,
     bits: int,
     work: Work | None,
 ) -> tuple[list[Numbers], list[Mask]]:
@@ -86,7 +87,7 @@ def by_arb(
     zero = [t.contains(np.zeros(t.shape)) for t in truth]
     ladder, true = Ladder.from_(bits), [t.balls for t in truth]
     zeros = vanishing(program, numbers, zero)
-    nearby = Nearby(program, numbers, halves, work)
+    nearby = Nearby(program, numbers, halves, ways, work)
 
     def near(seed: int, bits: int) -> tuple[list[Array], list[str]]:
         found, kinks = nearby.at(seed, bits)
@@ -100,11 +101,11 @@ def by_arb(
     def affords(bits: int) -> bool:
         return work is None or work.affords(program, bits)
 
-    for seed in seeds:
+    for seed in ways.seeds:
         try:
             around, kinks = ladder.told(partial(near, seed), is_told, affords)
         except Exhausted as reason:
-            if seed < (enough := min(ENOUGH, len(seeds))):
+            if seed < (enough := min(ENOUGH, len(ways.seeds))):
                 done = f"after {seed} of {enough} perturbations for the attainable error"
                 raise Exhausted(f"out of work {done}") from reason
             break
@@ -126,9 +127,14 @@ class Nearby:
     """The truth at points nearby, by Arb."""
 
     def __init__(
-        self, program: Program, numbers: Sequence[Array], halves: Mapping[int, Numbers], work: Work | None
+        self,
+        program: Program,
+        numbers: Sequence[Array],
+        halves: Mapping[int, Numbers],
+        ways: Ways,
+        work: Work | None,
     ) -> None:
-        self.program, self.numbers, self.halves, self.work = program, numbers, halves, work
+        self.program, self.numbers, self.halves, self.ways, self.work = program, numbers, halves, ways, work
         self._given = lru_cache(maxsize=1)(self._exactly)  # of the last number of bits
 
     def at(self, seed: int, bits: int) -> tuple[list[Array], list[str]]:
@@ -138,7 +144,7 @@ class Nearby:
             Undecided: As `evaluate`.
         """
         with KINKS.collected() as kinks:
-            found = evaluate(self.program, perturb(*self._given(bits), seed), bits, self.work)
+            found = evaluate(self.program, perturb(*self._given(bits), self.ways, seed), bits, self.work)
         return found, kinks
 
     def _exactly(self, bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:

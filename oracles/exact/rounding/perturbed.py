@@ -1,4 +1,4 @@
-"""Numbers half an ulp up or down: seeded and exact."""
+"""Numbers half an ulp up or down, exactly."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from oracles.exact.core.pairs import Pairs, sum_of_numbers
 from oracles.exact.program.balls import exact
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.program import Array, Shape
+from oracles.exact.rounding.ways import Ways
 
 Numbers: TypeAlias = NDArray[np.float64]
 FEW_DRAWN = 2**12  # elements, of whose perturbations the signs are kept: half a megabyte
@@ -25,11 +26,11 @@ def both_ways(numbers: Array, half: Numbers) -> tuple[Pairs, Pairs]:
     return sum_of_numbers(x, half), sum_of_numbers(x, -half)
 
 
-def shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[int, tuple[Numbers, Numbers]]:
-    """Numbers that go up or down: the high parts and the low ones, a row for each seed."""
+def shifted(moving: Mapping[int, tuple[Pairs, Pairs]], ways: Ways) -> dict[int, tuple[Numbers, Numbers]]:
+    """Numbers in one row that go up or down: the high parts and the low ones, a row for each way."""
     shapes = tuple(up.shape for up, _ in moving.values())
-    few = sum(map(math.prod, shapes)) <= FEW_DRAWN
-    draws = (_few_rows if few else _rows)(seeds.start, seeds.stop, shapes)
+    few = ways.together or sum(map(math.prod, shapes)) <= FEW_DRAWN
+    draws = (_few_rows if few else _rows)(ways, shapes)
     found = {}
     for (i, (up, down)), goes_up in zip(moving.items(), draws, strict=True):
         if up.l.any() or down.l.any():  # of float64
@@ -40,10 +41,10 @@ def shifted(moving: Mapping[int, tuple[Pairs, Pairs]], seeds: range) -> dict[int
     return found
 
 
-def _rows(first: int, last: int, shapes: tuple[Shape, ...]) -> list[Numbers]:
-    """For each of several arrays, which numbers go up: 1 for these, a row for each seed."""
-    draws = zip(*(_ups(seed, shapes) for seed in range(first, last)), strict=True)
-    return [np.array(drawn, np.float64) for drawn in draws]
+def _rows(ways: Ways, shapes: tuple[Shape, ...]) -> list[Numbers]:
+    """For each of several arrays, which numbers go up: 1 for these, a row for each way."""
+    each = zip(*(ways.ups(seed, shapes) for seed in ways.seeds), strict=True)
+    return [np.array(ups, np.float64).reshape(len(ways.seeds), -1) for ups in each]
 
 
 _few_rows = lru_cache(maxsize=32)(_rows)
@@ -65,17 +66,12 @@ def ends(x: Array, half: Numbers) -> tuple[Array, Array]:
     return np.asarray(x - exact(half)), np.asarray(x + exact(half))
 
 
-def perturb(inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], seed: int) -> list[Array]:
-    """The inputs with every number of those that have steps half an ulp up or down."""
+def perturb(
+    inputs: Sequence[Array], steps: Mapping[int, tuple[Array, Array]], ways: Ways, seed: int
+) -> list[Array]:
+    """The inputs with every number of those that have steps half an ulp up or down, in one of the ways."""
     moved = list(inputs)
-    ups = _ups(seed, tuple(up.shape for _, up in steps.values()))
+    ups = ways.ups(seed, tuple(up.shape for _, up in steps.values()))
     for (i, (down, up)), goes_up in zip(steps.items(), ups, strict=True):
         moved[i] = np.where(goes_up, up, down)
     return moved
-
-
-@lru_cache(maxsize=256)  # of small arrays, drawing takes longer than moving
-def _ups(seed: int, shapes: tuple[Shape, ...]) -> list[NDArray[np.bool_]]:
-    """Which numbers of arrays of these shapes go up."""
-    rng = np.random.default_rng(seed)
-    return [np.asarray(rng.integers(0, 2, shape), bool) for shape in shapes]

@@ -13,6 +13,7 @@ from harness.verdicts import Verdict
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.rounding import attainable
 from oracles.exact.rounding.bound import ROUNDING_MODELS
+from oracles.exact.rounding.ways import Ways
 
 BUDGET = 12  # bits of float32
 X = np.linspace(0.01, 0.02, 40, dtype=np.float32)
@@ -28,8 +29,9 @@ def right(x):
 
 @pytest.fixture
 def posed(monkeypatch):
-    """A truth whose a was sampled by four perturbations, as of a large array."""
+    """A truth whose a was sampled by four perturbations, as of a large array of which each depends on all."""
     monkeypatch.setattr(attainable, "MANY", 1)
+    monkeypatch.setattr(attainable, "ways", lambda program, moving, most: Ways(range(most)))
     found = []
     true_gradient = module.true_gradient
 
