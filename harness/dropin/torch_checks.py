@@ -99,7 +99,7 @@ def _decided(
         return bool(checker(func, *args, **given, **options))
     note_unused(given, USUAL)
     if options.get("check_forward_ad") or options.get("check_fwd_over_rev"):
-        from oracles.frameworks.in_torch import load_forward_mode
+        from oracles.frameworks.torch_derivatives import load_forward_mode
 
         load_forward_mode()
     run = partial(checker, func, *args, **options)

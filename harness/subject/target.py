@@ -164,8 +164,8 @@ def target_of(
     state = current()
     of_module: list[str] = []
     if "torch" in sys.modules:
-        from oracles.frameworks.in_torch import as_trained
         from oracles.frameworks.torch_modules import unregistered
+        from oracles.frameworks.torch_trained import as_trained
 
         of_module = unregistered(f)
         f, args = as_trained(f, args, trained and argnums is None, trained)

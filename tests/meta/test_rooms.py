@@ -28,6 +28,8 @@ WRITTEN_IN = {
     "torch_rules.py": {"torch"},
     "torch_pieces.py": {"torch"},
     "torch_modules.py": {"torch"},
+    "torch_derivatives.py": {"torch"},
+    "torch_trained.py": {"torch"},
     "torch_fast_paths.py": {"torch"},
     "jax_directions.py": {"jax"},
 }

@@ -26,7 +26,7 @@ from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.program.recording import claims, shown
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
-from oracles.frameworks.in_torch import pullback
+from oracles.frameworks.torch_derivatives import pullback
 
 X = torch.tensor([[0.3, -1.2, 0.7], [2.1, 0.4, -0.6]])
 LATER = torch.tensor([[0.9, 0.2, -0.4], [1.1, -0.8, 0.5]])

@@ -19,7 +19,8 @@ from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Line
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
-from oracles.frameworks.in_torch import as_tensor, pullback
+from oracles.frameworks.in_torch import as_tensor
+from oracles.frameworks.torch_derivatives import pullback
 
 DTYPES = ["float64", "float32", "bfloat16", "float16"]
 TINY = {"float64": 1e-300, "float32": 1e-40, "bfloat16": 1e-40, "float16": 1e-7}
