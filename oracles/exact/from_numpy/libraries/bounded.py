@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import Standard, of_kernel, recorded_pi, sc, two
+from oracles.exact.from_numpy.libraries.standard import Rule, Standard, of_kernel, recorded_pi, sc, two
+from oracles.exact.from_numpy.libraries.truncated import TRUNCATED
 
 
 def _gamma_logpdf(y: Any, a: Any) -> Any:
@@ -29,6 +30,31 @@ def _chi2_logpdf(y: Any, df: Any) -> Any:
 
 def _lognorm_logpdf(y: Any, s: Any) -> Any:
     return -(np.log(y) ** 2) / (2.0 * s**2) - np.log(s * y * np.sqrt(2.0 * recorded_pi(y)))
+
+
+def _chi_logpdf(y: Any, df: Any) -> Any:
+    front = np.log(two(y)) - 0.5 * np.log(two(y)) * df - sc().gammaln(0.5 * df)
+    return front + sc().xlogy(df - 1.0, y) - 0.5 * y**2
+
+
+def _maxwell_logpdf(y: Any) -> Any:
+    return 0.5 * np.log(2.0 / recorded_pi(y)) + 2.0 * np.log(y) - 0.5 * y * y
+
+
+def _invgauss_logpdf(y: Any, mu: Any) -> Any:
+    return -0.5 * np.log(2.0 * recorded_pi(y)) - 1.5 * np.log(y) - (y / mu - 1.0) ** 2 / (2.0 * y)
+
+
+def _invgauss_log(sign: float) -> Rule:
+    """The logarithm of the share below y, by a sign of 1, or above."""
+
+    def rule(y: Any, mu: Any) -> Any:
+        fac = 1.0 / np.sqrt(y)
+        a = sc().log_ndtr(sign * (fac * (y / mu - 1.0)))
+        b = 2.0 / mu + sc().log_ndtr(-fac * (y / mu + 1.0))
+        return a + np.log1p(sign * np.exp(b - a))
+
+    return rule
 
 
 BOUNDED: dict[str, Standard] = {
@@ -171,4 +197,72 @@ BOUNDED: dict[str, Standard] = {
         low=0.0,
         open=True,
     ),
+    "rayleigh": Standard(
+        {
+            "logpdf": lambda y: np.log(y) - 0.5 * y * y,
+            "cdf": lambda y: -np.expm1(-0.5 * y**2),
+            "sf": lambda y: np.exp(-0.5 * y * y),
+            "logsf": lambda y: -0.5 * y * y,
+            "ppf": lambda p: np.sqrt(-2.0 * np.log1p(-p)),
+            "isf": lambda p: np.sqrt(-2.0 * np.log(p)),
+            "mean": lambda one: np.sqrt(recorded_pi(one) / 2.0),
+            "var": lambda one: (4.0 - recorded_pi(one)) / 2.0,
+        },
+        low=0.0,
+    ),
+    "maxwell": Standard(
+        {
+            "pdf": lambda y: np.sqrt(2.0 / recorded_pi(y)) * y * y * np.exp(-y * y / 2.0),
+            "logpdf": _maxwell_logpdf,
+            "cdf": lambda y: sc().gammainc(1.5, y * y / 2.0),
+            "sf": lambda y: sc().gammaincc(1.5, y * y / 2.0),
+            "ppf": lambda p: np.sqrt(2.0 * sc().gammaincinv(1.5, p)),
+            "isf": lambda p: np.sqrt(2.0 * sc().gammainccinv(1.5, p)),
+            "mean": lambda one: 2.0 * np.sqrt(2.0 / recorded_pi(one)),
+            "var": lambda one: 3.0 - 8.0 / recorded_pi(one),
+        },
+        low=0.0,
+    ),
+    "chi": Standard(
+        {
+            "logpdf": _chi_logpdf,
+            "cdf": lambda y, df: sc().gammainc(0.5 * df, 0.5 * y**2),
+            "sf": lambda y, df: sc().gammaincc(0.5 * df, 0.5 * y**2),
+            "ppf": lambda p, df: np.sqrt(2.0 * sc().gammaincinv(0.5 * df, p)),
+            "isf": lambda p, df: np.sqrt(2.0 * sc().gammainccinv(0.5 * df, p)),
+        },
+        low=0.0,
+    ),
+    "powerlaw": Standard(
+        {
+            "pdf": lambda y, a: a * y ** (a - 1.0),
+            "logpdf": lambda y, a: np.log(a) + sc().xlogy(a - 1.0, y),
+            "cdf": lambda y, a: y**a,
+            "sf": lambda y, a: of_kernel(1.0 - y**a),
+            "logcdf": lambda y, a: a * np.log(y),
+            "ppf": lambda p, a: p ** (1.0 / a),
+            "entropy": lambda one, a: 1.0 - 1.0 / a - np.log(a),
+            "mean": lambda one, a: a / (a + 1.0) * one,
+            "var": lambda one, a: a / (a + 2.0) / (a + 1.0) ** 2 * one,
+        },
+        low=0.0,
+        high=1.0,
+    ),
+    "invgauss": Standard(
+        {
+            "logpdf": _invgauss_logpdf,
+            "pdf": lambda y, mu: (
+                1.0 / np.sqrt(2.0 * recorded_pi(y) * y**3.0) * np.exp(-1.0 / (2.0 * y) * (y / mu - 1.0) ** 2)
+            ),
+            "logcdf": _invgauss_log(1.0),
+            "logsf": _invgauss_log(-1.0),
+            "cdf": lambda y, mu: np.exp(_invgauss_log(1.0)(y, mu)),
+            "sf": lambda y, mu: np.exp(_invgauss_log(-1.0)(y, mu)),
+            "mean": lambda one, mu: mu * one,
+            "var": lambda one, mu: mu**3 * one,
+        },
+        low=0.0,
+        open=True,
+    ),
+    "truncnorm": TRUNCATED,
 }

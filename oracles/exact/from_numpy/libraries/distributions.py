@@ -181,7 +181,7 @@ def _inside(
 ) -> Any:
     """A density or a share, and what stands for it outside of the support."""
     tape, is_density = first_tape((x, shapes, loc, scale)), name in DENSITIES
-    low, high = standard.low, standard.high
+    low, high = (shapes[end[0]] if isinstance(end, tuple) else end for end in (standard.low, standard.high))
     y = _moved(x if standard.whole else lift(tape, x, x.dtype if x.dtype.kind == "f" else FLOAT), loc, scale)
     below = above = between = False
     if not standard.whole:
@@ -190,12 +190,13 @@ def _inside(
         y, between = np.floor(y), is_density and y != np.floor(y)
     inside, closed = y, is_density and not standard.open
     if low is not None:  # where the formula has nothing to say, it is asked of another number
-        within = low if standard.whole else low + 0.5
+        within = (
+            _within(low, high) if isinstance(standard.low, tuple) else low if standard.whole else low + 0.5
+        )
         below = y < low if closed or standard.whole else y <= low
         inside = np.where(below, within, inside)
         if high is not None:
-            top = shapes[high[0]] if isinstance(high, tuple) else high
-            above = y > top if closed else y >= top
+            above = y > high if closed else y >= high
             inside = np.where(above, within, inside)
     found = rule(lift(tape, inside, FLOAT), *shapes)
     if name == "pdf" and not _is(scale, 1):
@@ -207,6 +208,14 @@ def _inside(
         if where is not False:
             found = np.where(where, outside, found)
     return found
+
+
+def _within(low: Any, high: Any) -> Any:
+    """A number between two ends, of which either may be infinite."""
+    finite = [end for end in (low, high) if isinstance(end, TracedArray) or np.all(np.isfinite(end))]
+    if len(finite) == 2:
+        return 0.5 * low + 0.5 * high
+    return finite[0] + (0.5 if finite[0] is low else -0.5) if finite else 0.0
 
 
 def _moved(x: Any, loc: Any, scale: Any) -> Any:

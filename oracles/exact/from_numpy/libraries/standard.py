@@ -27,13 +27,13 @@ class Standard(NamedTuple):
     Attributes:
         rules: By SciPy's names what it is at y, which is recorded, for its shapes. The share of one whole
             number is called "pdf", too. Moments are given a recorded 1 for y.
-        low, high: The ends of the support, None for infinity; the upper one may be a shape, by its place.
+        low, high: The ends of the support, None for infinity; either may be a shape, by its place.
         open: Whether the ends have no density.
         whole: Whether it is of whole numbers.
     """
 
     rules: Mapping[str, Rule]
-    low: float | None = None
+    low: float | tuple[int] | None = None
     high: float | tuple[int] | None = None
     open: bool = False
     whole: bool = False

@@ -113,4 +113,22 @@ UNBOUNDED: dict[str, Standard] = {
             "var": lambda one: recorded_pi(one) * recorded_pi(one) / 6.0,
         }
     ),
+    "skewnorm": Standard(
+        {
+            "pdf": lambda y, a: (
+                2.0 * (np.exp(-(y**2) / 2.0) / np.sqrt(2.0 * recorded_pi(y))) * sc().ndtr(a * y)
+            ),
+            "logpdf": lambda y, a: (
+                np.log(two(y))
+                + (-(y**2) / 2.0 - np.log(np.sqrt(2.0 * recorded_pi(y))))
+                + sc().log_ndtr(a * y)
+            ),
+        }
+    ),
+    "vonmises": Standard(
+        {
+            "pdf": lambda y, k: np.exp(k * sc().cosm1(y)) / (2.0 * recorded_pi(y) * sc().i0e(k)),
+            "logpdf": lambda y, k: k * sc().cosm1(y) - np.log(2.0 * recorded_pi(y)) - np.log(sc().i0e(k)),
+        }
+    ),
 }
