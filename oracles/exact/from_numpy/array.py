@@ -24,8 +24,8 @@ from oracles.exact.from_numpy.user_code import is_ours, names
 
 METHODS = frozenset(
     words(
-        "all any argmax argmin argsort choose conj conjugate cumprod cumsum diagonal dot max mean "
-        "min nonzero prod put ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
+        "all any argmax argmin argpartition argsort choose conj conjugate cumprod cumsum diagonal dot max "
+        "mean min nonzero prod put ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
     )
 )
 LAYOUT = frozenset(words("device flags strides itemsize nbytes __array_priority__"))

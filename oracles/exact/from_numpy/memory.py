@@ -347,6 +347,8 @@ ALLOCATORS: dict[str, Make] = {
     "fromiter": _fromiter,
     "asarray": asarray,
     "asanyarray": asarray,
+    "asarray_chkfinite": asarray,  # what is recorded is finite
+    "require": lambda tape, a, dtype=None, requirements=None, **_: asarray(tape, a, dtype),
     "ascontiguousarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "C"),
     "asfortranarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "F"),
 }

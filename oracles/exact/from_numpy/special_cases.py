@@ -82,6 +82,18 @@ def _argsort(
     return NotImplemented if first is None else wrap(tape, value, orders.argsort(x.recorded, along, first))
 
 
+def _argpartition(tape: Tape, a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect") -> Any:
+    """Of the order of all numbers, where NumPy puts each; equal ones stand in it as NumPy leaves them."""
+    x, along = (a.ravel(), 0) if axis is None else (a, axis)
+    found = np.argpartition(x.in_numpy, kth, along, kind)
+    by_size = np.argsort(np.take_along_axis(x.in_numpy, found, along), along, "stable")
+    value = np.take_along_axis(found, by_size, along)
+    tape.recorder.looked = True
+    first = orders.as_it_ran(x.in_numpy.astype(np.float64), value, along)
+    ordered = wrap(tape, value, orders.argsort(x.recorded, along, first))
+    return np.take_along_axis(ordered, np.argsort(by_size, along), along)
+
+
 def _digitize(tape: Tape, x: Any, bins: Any, right: Any = False) -> Any:
     """Which bin each number is in: the edges rise or fall as they do here."""
     side: Any = "left" if right else "right"
@@ -156,6 +168,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "select": _select,
     "take": _take,
     "argsort": _argsort,
+    "argpartition": _argpartition,
     "take_along_axis": _take_along_axis,
     "bincount": _bincount,
     "digitize": _digitize,

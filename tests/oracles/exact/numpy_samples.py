@@ -330,6 +330,7 @@ SAMPLES: dict[str, Sample] = {
     "nanargmax": Sample(
         lambda x: (x[np.arange(3), np.nanargmax(x, 1)], x[np.arange(3), np.nanargmin(x, 1)]), (X,)
     ),
+    "argpartition": Sample(lambda x: np.take_along_axis(x, np.argpartition(x, 2, axis=1), 1)[:, :2], (X,)),
     "argsort": Sample(
         lambda x: (
             np.take_along_axis(x, np.argsort(x, axis=1), axis=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness import check_gradient
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_numpy import record
 from oracles.exact.from_numpy.rules import RULES as FUNCTIONS
@@ -108,3 +109,34 @@ def test_what_is_folded_one_by_one_is_within_its_bound():
 def test_reductions_at_places_refuse_what_is_none():
     with pytest.raises(IndexError):
         record(lambda x: np.add.reduceat(x, [0, -1]), (X,), {})
+
+
+TIED = {
+    "at the edge": [3.0, 0, 0, 0, 2, 0, 0],
+    "among the rest": [3.0, 0, 0, 5, 2, 0, 0],
+    "above": [3.0, 3, 0, 1, 3, 0, 0],
+}
+LARGEST = (lambda x: np.argsort(x, 1)[:, -3:], lambda x: x.argpartition(-3, 1)[:, -3:])
+
+
+@pytest.mark.parametrize("where", TIED)
+@pytest.mark.parametrize("factor", [1.0, 0.5])
+@pytest.mark.parametrize("which", LARGEST)
+def test_the_three_largest_are_told_where_no_tie_decides_which_they_are(which, factor, where):
+    def pullback(g, x):
+        found = np.zeros_like(x)
+        np.put_along_axis(found, which(x), factor * g[:, None], 1)
+        return found
+
+    found = check_gradient(
+        lambda x: np.take_along_axis(x, which(x), 1).sum(1), (np.array([TIED[where]]),), vjp=pullback
+    )
+    expected = "undecided" if where == "at the edge" else "accurate" if factor == 1 else "wrong"
+    assert found.verdict == expected
+
+
+def test_arrays_that_are_looked_through_for_infinities_are_recorded():
+    def loss(x):
+        return np.sum(np.asarray_chkfinite(x) * np.require(x, requirements="C"))
+
+    assert check_gradient(loss, (X,), grad=lambda x: 2 * x).verdict == "accurate"
