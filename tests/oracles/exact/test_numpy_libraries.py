@@ -317,6 +317,26 @@ SAMPLES = {
         for method in ("direct", "fft", "auto")
     },
     "fftconvolve": Sample(each_mode(sg.fftconvolve), (X, Y[:2, :3])),
+    "solve_sylvester": Sample(la.solve_sylvester, (A, A.T + np.eye(3), M)),
+    "solve_continuous_lyapunov": Sample(
+        lambda a, q: (la.solve_continuous_lyapunov(a, q), la.solve_lyapunov(a, q)), (A, M)
+    ),
+    "solve_discrete_lyapunov": Sample(
+        lambda a, q: (la.solve_discrete_lyapunov(a, q), la.solve_discrete_lyapunov(a, q, method="direct")),
+        (A / 8, M),
+    ),
+    "lfilter": Sample(
+        lambda b, a, x, z: (
+            sg.lfilter(b, a, x),
+            sg.lfilter(b, a, x.T, axis=0),
+            sg.lfilter(b[:2], a, x),
+            sg.lfilter(b, 2.0, x),
+            sg.lfilter([1.0], a, x),
+            *sg.lfilter(b, a, x, zi=z),
+            *sg.lfilter(b, a, x.T, 0, z.T),
+        ),
+        (W[:3], abs(V[:3]) + 0.5, X, Y[:, :2]),
+    ),
     "convolutions of complex numbers, along one axis, and of numbers in the code": Sample(
         lambda v, w: (
             *parts(sg.convolve(v + 1j * v[::-1], w, "same")),

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oracles.exact.from_numpy.libraries.blas import BLAS, LAPACK
+from oracles.exact.from_numpy.libraries.filters import FILTERS
 from oracles.exact.from_numpy.libraries.fourier import FFT
 from oracles.exact.from_numpy.libraries.integrate import INTEGRATE
 from oracles.exact.from_numpy.libraries.linalg import LINALG
+from oracles.exact.from_numpy.libraries.matrix_equations import MATRIX_EQUATIONS
 from oracles.exact.from_numpy.libraries.ndimage import NDIMAGE
 from oracles.exact.from_numpy.libraries.python_math import CMATH, MATH, STATISTICS
 from oracles.exact.from_numpy.libraries.signal import SIGNAL
@@ -23,13 +25,13 @@ LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "statistics": STATISTICS,
     "numpy.testing": TESTING,
     "scipy.special": SPECIAL,
-    "scipy.linalg": LINALG,
+    "scipy.linalg": {**LINALG, **MATRIX_EQUATIONS},
     "scipy.linalg.blas": BLAS,
     "scipy.linalg.lapack": LAPACK,
     "scipy.integrate": INTEGRATE,
     "scipy.ndimage": NDIMAGE,
     "scipy.fft": FFT,
-    "scipy.signal": SIGNAL,
+    "scipy.signal": {**SIGNAL, **FILTERS},
     "scipy.spatial": SPATIAL,
     "scipy.spatial.distance": DISTANCE,
 }

@@ -21,8 +21,7 @@ from oracles.exact.program.registered import definition_of, registered_functions
 CHOOSING = ("get_blas_funcs", "get_lapack_funcs")  # they give functions of a library, by the arrays' dtypes
 # Functions of scipy.linalg without a rule, whose results have shapes and dtypes that the arguments' tell.
 UNKNOWN = str.split(
-    "expm_frechet coshm sinhm tanhm cosm sinm solve_sylvester solve_continuous_lyapunov "
-    "solve_discrete_lyapunov solve_lyapunov solve_continuous_are solve_discrete_are solve_toeplitz "
+    "expm_frechet coshm sinhm tanhm cosm sinm solve_continuous_are solve_discrete_are solve_toeplitz "
     "solve_circulant matmul_toeplitz polar khatri_rao cholesky_banded cho_solve_banded"
 )
 

@@ -1,0 +1,38 @@
+"""scipy.signal's linear filters: each number of the result from those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oracles.exact.from_numpy.nested import holds_traced, values
+from oracles.exact.from_numpy.refusals import unsupported
+
+
+def _lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """a_0 y_n = sum_k b_k x_{n-k} - sum_{k>0} a_k y_{n-k}, by delays as SciPy keeps them (direct form II,
+    transposed).
+
+    The delays before the first number are `zi`, and then those after the last are returned too.
+    """
+    b, a, x = (v if holds_traced(v) else np.asarray(v) for v in (b, a, x))
+    if np.result_type(*values((b, a, x))).name not in {"float32", "float64"}:
+        raise unsupported("scipy.signal.lfilter of these dtypes; use float32 or float64")
+    b, a = np.ravel(b), np.ravel(a)
+    order = max(len(a), len(b)) - 1
+    b, a = (np.concatenate([v, np.zeros(order + 1 - len(v), v.dtype)]) / a[0] for v in (b, a))
+    along = np.moveaxis(x, axis, 0)
+    state = np.zeros((order + 1, *along.shape[1:]), along.dtype)  # the last stays 0
+    delays = list(state if zi is None else np.concatenate([np.moveaxis(zi, axis, 0), state[:1]]))
+    found = []
+    for now in along:
+        out = delays[0] + b[0] * now
+        delays = [delays[k + 1] + b[k + 1] * now - a[k + 1] * out for k in range(order)] + [delays[-1]]
+        found.append(out)
+    result = np.stack(found, axis)
+    return result if zi is None else (result, np.stack(delays[:order], axis))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"lfilter": _lfilter}
