@@ -195,9 +195,10 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
     """After it ran elsewhere: the bits of the first run, if it leaves something and has its value.
 
     (Another value: it remembers on purpose, or draws numbers from what it holds. But where all is as it was
-    elsewhere, it takes this point for that.) The arrays are those of
-    elsewhere with other numbers written into them, as an optimizer does: one that is kept is no copy. The
-    first result is still what it was: it may lie where the gradient keeps its next one.
+    elsewhere, it takes this point for that.) First the arrays are those of elsewhere with other numbers
+    written into them, as an optimizer does: one that is kept is no copy. Then they are others, and those hold
+    what they did: one that is kept is not the last. The first result is still what it was: it may lie where
+    the gradient keeps its next one.
     """
     own, writes = tested.subject(), tested.target.framework.writes
 
@@ -219,9 +220,15 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
         arrays = _elsewhere(question, posed)
         there = ran(arrays)
         kept = _fetched(own, lambda: seen.raw)
-        value, found = ran(_written_over(arrays, posed.inputs) if writes else posed.inputs)
-    if (has_value(value, seen.value) or is_of(there, value, found)) and not _is(seen.gradient.arrays, found):
-        yield Differing(Probe.REUSED, found, question, tested)
+        runs = [ran(_written_over(arrays, posed.inputs))] if writes else []
+        if writes:
+            _written_over(arrays, _elsewhere(question, posed))
+        runs.append(ran(posed.inputs))
+    for value, found in runs:
+        counts = has_value(value, seen.value) or is_of(there, value, found)
+        if counts and not _is(seen.gradient.arrays, found):
+            yield Differing(Probe.REUSED, found, question, tested)
+            break
     if Probe.KEPT in question.probes and not _is(seen.gradient.arrays, kept):
         yield Differing(Probe.KEPT, kept, question, tested)
 

@@ -24,7 +24,7 @@ from oracles.exact.from_aten.watch import Tree
 from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.from_numpy.proxy import substituted
 from oracles.exact.from_numpy.record import ANSWERS, output
-from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.tape import UNWRITTEN, Tape
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
@@ -97,7 +97,10 @@ class WithNumpy(OperatorRecorder):  # type: ignore[no-untyped-call]
             return traced
 
     def tensor_of(self, array: TracedArray, dtype: torch.dtype | None = None) -> Tensor:
-        """A new tensor with the value of a traced array."""
+        """A new tensor with the value of a traced array; of one that is not written yet, likewise."""
+        if (array.tokens == UNWRITTEN).all():
+            blank = torch.from_numpy(np.empty(0, array.dtype)).dtype if dtype is None else dtype
+            return torch.empty(array.shape, dtype=blank)
         with _disable_current_modes():
             found = torch.from_numpy(np.array(array.in_numpy))
             found = found if dtype is None else found.to(dtype)

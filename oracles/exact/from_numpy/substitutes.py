@@ -108,9 +108,9 @@ class Substitutes:
         """What replaces a function, a type, a distribution or a source of random numbers."""
         if value is not (refused := without_chance(value)):
             return refused
-        module = attribute(value, "__module__")
-        if isinstance(module, str) and module.startswith("numpy.random") and not is_seeded():
-            return getattr(Refused(np.random, "np.random"), value.__name__, None)
+        module, name = attribute(value, "__module__"), attribute(value, "__name__")
+        if isinstance(module, str) and module.startswith("numpy.random") and name and not is_seeded():
+            return getattr(Refused(np.random, "np.random"), name, None)
         known = self._known(value) or distribution(value)
         return known or (self._of_lists(value) if type(value) in (np.ufunc, DISPATCHED) else None)
 

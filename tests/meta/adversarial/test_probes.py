@@ -1169,3 +1169,28 @@ def test_a_jacobian_at_an_increment_of_zero_is_told_how_to_be_asked_for():
     assert check_gradient(turned, (w,), vjp=at_zero, probes=False).passed
     wrong = check_gradient(turned, (w,), vjp=lambda g, w: 2 * at_zero(g, w))
     assert not any("probes=False" in note for note in wrong.notes)
+
+
+def keeps_the_first(kept, keep):
+    """tanh, whose gradient is of what came first; a container that only grows looks like a log."""
+
+    def forward(x):
+        keep(kept, x)
+        return np.tanh(x)
+
+    def pullback(g, x):
+        (first,) = kept.values() if isinstance(kept, dict) else kept
+        return g * (1 - np.tanh(first) ** 2)
+
+    return forward, pullback
+
+
+@pytest.mark.parametrize(("kept", "keep"), [
+    ({}, lambda kept, x: kept.setdefault("x", x)),
+    ([], lambda kept, x: kept.append(x) if not kept else None),
+    ({}, lambda kept, x: kept.setdefault(x.shape, x.copy())),
+])  # fmt: skip
+def test_a_container_that_keeps_the_first_argument_is_no_log(kept, keep):
+    forward, pullback = keeps_the_first(kept, keep)
+    x = np.array([[0.25, -0.5], [1.0, 0.125]])
+    assert check_gradient(forward, (x,), vjp=pullback).verdict == Verdict.MISCOMPUTED

@@ -311,3 +311,13 @@ def test_what_is_drawn_after_the_code_has_set_the_seed_is_the_same_every_time(fu
 def test_a_source_whose_seed_the_code_has_not_set_is_refused(function, message):
     with pytest.raises(Unsupported, match=message):
         record(function, (W,), {})
+
+
+def test_numpy_s_own_tester_may_be_in_reach_of_the_code():
+    """It has a module, as what draws random numbers has, and no name; autograd.numpy.random holds it."""
+    from numpy.random import test
+
+    def loss(x):
+        return np.sum(x**2) if test else None
+
+    assert check_gradient(loss, (np.array([0.25, 0.5]),), grad=lambda x: 2 * x).verdict == "accurate"

@@ -172,3 +172,14 @@ def test_torch_is_as_it_was():
     assert torch.FloatTensor is FloatTensor
     assert torch.Tensor([1, 2]).tolist() == [1.0, 2.0]
     assert torch.Tensor(2, 3).shape == (2, 3)
+
+
+def test_memory_of_numpy_s_that_is_not_written_may_be_asked_for_its_dtype_and_filled_by_torch():
+    x = torch.tensor([0.25, -0.5], dtype=torch.float64)
+
+    def function(x):
+        blank = torch.from_numpy(np.empty(2))
+        blank.fill_(3.0)
+        return x.to(torch.from_numpy(np.empty([], dtype=np.float64)).dtype) * blank
+
+    assert check_gradient(function, (x,)).verdict == "accurate"
