@@ -1,6 +1,9 @@
 """What a check puts back: NumPy's shared random numbers, however they were drawn, and containers."""
 
 import functools
+import gc
+import sys
+import weakref
 from collections import Counter, deque
 from types import SimpleNamespace
 
@@ -119,3 +122,45 @@ def test_what_is_made_once_stays_as_one():
     checked(step)
     assert set(TABLE) == SEEN
     assert model("trained") is kept
+
+
+class Weakly:
+    """A cache whose entries take themselves out when what they are of ends."""
+
+    def __init__(self):
+        self.known = {}
+
+    def remember(self, thing):
+        key = id(thing)
+
+        def ended(_):
+            del self.known[key]
+
+        self.known[key] = weakref.ref(thing, ended), 1
+
+
+class Thing:
+    """What is remembered, with the array that it was made of."""
+
+    def __init__(self, x):
+        self.x = x
+
+
+ALIVE = []
+
+
+def test_a_cache_that_empties_itself_is_left_to_do_so(monkeypatch):
+    cache, failed = Weakly(), []
+    monkeypatch.setattr(sys, "unraisablehook", failed.append)
+
+    def function(x):
+        ALIVE.append(Thing(x))
+        cache.remember(ALIVE[-1])
+        return np.tanh(x)
+
+    pullback = {"vjp": lambda g, x: g * (1 - np.tanh(x) ** 2)}
+    assert check_gradient(function, (np.array([0.5, -1.0]),), **pullback).verdict == "accurate"
+    ALIVE.clear()
+    gc.collect()
+    assert not cache.known
+    assert not failed
