@@ -19,15 +19,14 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.evaluate import Work, evaluate
+from oracles.exact.enclose.evaluate import Work
+from oracles.exact.enclose.mixtures import Sites
 from oracles.exact.program.balls import precision
 from oracles.exact.program.primitives.choices import blend_
 from oracles.exact.program.program import Array, Equation, Program, Shape, Var
 
 MOST = 64  # kinks that are looked at one by one; more are told apart by their equation and number
 KNOWN_BITS = 32  # of an element that is not at a kink
-
-GOLDEN = 0.618034  # its multiples are spread over [0, 1], so each equation has another mixture
 
 Key: TypeAlias = tuple[str, *tuple[float, ...]]  # of a kink
 Operands: TypeAlias = dict[int, tuple[Equation, list[Array]]]  # by the number of the equation
@@ -112,8 +111,7 @@ def components(
         work: How much may be done.
     """
     wide = [k for k, ball in enumerate(hulls) if not is_known(ball)]
-    found = _Sites()
-    evaluate(program, inputs, bits, work, found)
+    found = Sites(program, inputs, bits, work)
     with precision(4 * bits):
         keys = {n: _keys(n, *found.places[n], rays) for n in found.places}
     kinks = sorted({key for own in keys.values() for key in own if key})
@@ -121,8 +119,8 @@ def components(
     of = {n: np.array([number[key] if key else -1 for key in own]) for n, own in keys.items()}
 
     def touched(kept: _Mask) -> frozenset[int]:
-        sites = _Sites({n: (own >= 0) & kept(n, own) for n, own in of.items()})
-        balls = [b for array in evaluate(program, inputs, bits, work, sites) for b in array.ravel()]
+        results = found.mixed_but({n: (own >= 0) & kept(n, own) for n, own in of.items()})
+        balls = [b for array in results for b in array.ravel()]
         return frozenset(k for k in wide if not is_known(balls[k]))
 
     if len(kinks) <= MOST:
@@ -130,35 +128,6 @@ def components(
     else:
         links = _told_apart(of, len(kinks), touched)
     return _joined(links, [key[0] == "plane" for key in kinks])
-
-
-class _Sites:
-    """Watches an evaluation at the point: finds where hulls are, or mixes all but those that are kept.
-
-    Attributes:
-        places: By the number of an equation, which elements are hulls, and what their kinks are made of.
-    """
-
-    def __init__(self, kept: Mapping[int, Array] | None = None) -> None:
-        self.places: dict[int, tuple[Array, Array]] = {}
-        self._kept, self._number = kept, -1
-
-    def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
-        self._number += 1
-        kink = equation.primitive.kink
-        if kink is None:
-            return
-        tied = kink.tied(*operands, **equation.params)
-        if not tied.any():
-            return
-        if self._kept is None:
-            self.places[self._number] = np.ravel(tied), np.ravel(kink.gap(*operands, **equation.params))
-            return
-        share = 0.1 + 0.8 * (self._number * GOLDEN % 1)
-        kept = self._kept.get(self._number)
-        other = tied if kept is None else tied & ~kept.reshape(tied.shape)
-        if other.any():
-            result[other] = np.asarray(kink.mixed(share, *operands, **equation.params))[other]
 
 
 def _keys(number: int, tied: Array, gaps: Array, rays: Sequence[Operands]) -> list[Key | None]:

@@ -51,11 +51,12 @@ def _extreme(choose: str, integers: np.ufunc) -> Callable[..., Array]:
 
 def _candidates(row: Any) -> list[int]:
     """Which may be the largest: the elements whose upper end reaches the best lower end."""
-    best = row[0]
+    best, least = row[0], row[0].lower()
     for ball in row[1:]:
-        if not ball.lower() <= best.lower():
-            best = ball
-    found = [k for k, ball in enumerate(row) if not ball < best.lower()]
+        low = ball.lower()
+        if not low <= least:
+            best, least = ball, low
+    found = [k for k, ball in enumerate(row) if not ball < least]
     if len(found) > 1:
         KINKS.say(f"{len(found)} elements may be the extreme one, {best.str(8)}")
     return found
