@@ -23,11 +23,12 @@ from harness.proof.truth import Posed, pose
 from harness.proof.unheld import as_unheld
 from harness.proof.value import AS_GIVEN, near_parts, value_parts
 from harness.subject.complex_pairs import shape_of
-from harness.subject.derivative import REVERSE, Array
+from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Standing, Verdict
 from oracles.exact.enclose.identities import vanishing
+from oracles.exact.program.errors import ExactError
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import shown
 
@@ -145,9 +146,10 @@ def answered(
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
-        parts = (*_misfits(seen, posed, name, tested.home), *of_value)
+        own = _misfits(seen, posed, name, tested.home)
+        own = _beside_misfits(question, tested, posed, own, name)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
-        return Answer(parts, (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
+        return Answer((*own, *of_value), (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
     runs: list[Differing] = []
     if question.probes and isinstance(tested, Tested) and not seen.faults:
         runs = differing(question, tested, posed, seen)
@@ -322,6 +324,26 @@ def _judged(
             )
         )  # fmt: skip
     return parts
+
+
+def _beside_misfits(
+    question: Question, tested: UnderTest, posed: Posed, parts: list[Part], name: str
+) -> list[Part]:
+    """The parts, each that is a gradient with its own verdict: as if the others were not asked for."""
+    fit = [k for k, part in enumerate(parts) if part.verdict is Verdict.NONE]
+    if not fit or not isinstance(tested, Tested) or question.derivative != GRADIENT:
+        return parts
+    some = tested.in_some(fit)
+    if some is None:
+        return parts
+    active = tuple(question.active[k] for k in fit)
+    asked = replace(question, active=active, thorough=False, probes=())
+    try:
+        found = _examined(asked, some, pose(asked, posed.inputs), name)
+    except ExactError:
+        return parts
+    each = [part for part in found.parts if not part.of_value]
+    return [each[fit.index(k)] if k in fit else part for k, part in enumerate(parts)]
 
 
 def _nothing(name: str, of: str, like: Array, why: str) -> Part:

@@ -12,6 +12,7 @@ import numpy as np
 from harness.subject.contents import Contents, identity, is_floating, read
 from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
+from harness.subject.number_lists import as_number
 from harness.subject.pairs import Parameter
 from harness.subject.state import unchanged
 from oracles.exact.from_numpy.array import is_traced
@@ -116,6 +117,8 @@ class Copies:
         if not each:
             return None
         found = reduce(lambda one, other: one + other, each.values())
+        if not is_floating(read(self.layer, parameter.place)):
+            found = as_number(found)
         return found.copy() if self.clears and hasattr(found, "copy") else found
 
 

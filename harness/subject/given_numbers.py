@@ -2,7 +2,8 @@
 
 Beside arrays a number of Python's is a constant, as a step size is. Where a gradient by hand gives something
 for it, that is compared: dropped in silence, a wrong one would pass. An integer is compared at the float that
-it equals. What cannot be compared is said.
+it equals. What cannot be compared is said. A number in a tree with arrays is one of the parameters; but where
+the gradient gives nothing for it, as a dictionary without its key does, that is a constant.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.subject.argnums import is_moving
 from harness.subject.derivative import Function
 from harness.subject.names import names_of
+from harness.subject.number_lists import is_single
 from harness.subject.target import Target
 from harness.subject.tested import by_hand, leaves_of
 from oracles.exact.program.program import FLOATS
@@ -47,6 +50,11 @@ class Number(NamedTuple):
         value = on_host(self.gradient) if dtype_of(self.gradient) else self.gradient
         return type(value) in {int, float, complex, np.ndarray} and not np.any(value)
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing is given: None, or one of JAX's zeros of no dtype."""
+        return self.gradient is None or getattr(self.gradient, "dtype", None) == np.dtype([("float0", "V")])
+
     def floating(self, framework: str) -> Any:
         """It as what can be differentiated: a number of Python's has the dtype that its gradient has."""
         dtype = dtype_of(self.gradient)
@@ -76,7 +84,19 @@ def with_given_numbers(
     for number in _numbers(target, parts, _given(target, backward)):
         chosen = [argument.place for argument in found.arguments]
         inside = number.place in chosen
-        if (inside and type(number.leaf) is float) or (named and not inside):
+        if number.is_missing:
+            if inside and type(number.leaf) is float and _is_beside_arrays(parts[number.place][0]):
+                found = found.holding(number.place, number.at)
+                notes.append(f"{number.name} is a number that the gradient gives nothing for, so a constant")
+            continue
+        if named and not inside:
+            continue
+        if is_single(number.gradient) and (not dtype_of(number.leaf) or isinstance(number.leaf, np.generic)):
+            shape = f"an array of shape {tuple(number.gradient.shape)}"
+            notes.append(
+                f"{number.name} is a number, and its gradient {shape}, whose one element is compared"
+            )
+        if inside and (type(number.leaf) is float or is_moving(number.leaf)):
             continue
         if number.is_zero and _is_integer(number.leaf):
             notes.append(f"{number.name} is an integer, so a constant: the 0 given for it is not compared")
@@ -104,12 +124,12 @@ def _given(target: Target, backward: Function) -> Mapping[int, Any]:
 
 
 def _numbers(target: Target, parts: Parts, given: Mapping[int, Any]) -> Iterator[Number]:
-    """The numbers that something is given for."""
+    """The numbers, with what is given for them."""
     first = 0
     for place, (leaves, tree) in enumerate(parts):
         gradients = leaves_of(given[place], tree) if place in given else []
         for at, (leaf, gradient) in enumerate(zip(leaves, gradients, strict=False)):
-            if _is_number(leaf) and not _is_missing(gradient):
+            if _is_number(leaf):
                 (name,) = names_of(target.flat.function, target.flat.tree, [first + at])
                 yield Number(name, place, at, leaf, gradient)
         first += len(leaves)
@@ -148,8 +168,8 @@ def _told(number: Number, compared: bool) -> str:
 
 
 def _is_number(leaf: Any) -> bool:
-    """Whether it is a number, or an array of such, that is not differentiated unasked."""
-    return type(leaf) in {float, complex} or _is_integer(leaf)
+    """Whether it is a number, or an array of integers, which is not differentiated unasked."""
+    return type(leaf) in {float, complex} or isinstance(leaf, np.generic) or _is_integer(leaf)
 
 
 def _is_integer(leaf: Any) -> bool:
@@ -157,6 +177,6 @@ def _is_integer(leaf: Any) -> bool:
     return type(leaf) is int or dtype_of(leaf).startswith(("int", "uint"))
 
 
-def _is_missing(gradient: Any) -> bool:
-    """Whether it is None, or one of JAX's zeros of no dtype, which stand for no gradient."""
-    return gradient is None or getattr(gradient, "dtype", None) == np.dtype([("float0", "V")])
+def _is_beside_arrays(leaves: Sequence[Any]) -> bool:
+    """Whether arrays are differentiated in the same argument."""
+    return any(map(is_moving, leaves))

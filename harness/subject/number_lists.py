@@ -1,4 +1,8 @@
-"""A gradient that is a list of numbers, as scipy.optimize takes it from `jac`: an array of one axis."""
+"""What stands for a gradient: a list of numbers for an array, an array of one element for a number.
+
+scipy.optimize takes lists from `jac`: arrays of one axis. A number has no shape, and `b -= rate * db` moves
+it by a sum that kept an axis, too. An array without axes cannot take such a step in place: there it is wrong.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +31,16 @@ def stacked(framework: str, numbers: Sequence[Any], argument: Any) -> Any:
         own = sys.modules["jax.numpy" if framework == "jax" else "torch"]
         found = own.stack([x if dtype_of(x) else own.asarray(x, dtype=argument.dtype) for x in floats])
     return cast(framework, found, dtype_of(argument)) if is_floating(found) else found
+
+
+def is_single(gradient: Any) -> bool:
+    """Whether it is an array of one element that has axes, as a sum over the first of two has."""
+    return bool(dtype_of(gradient) and gradient.shape) and all(n == 1 for n in gradient.shape)
+
+
+def as_number(gradient: Any) -> Any:
+    """The gradient of a number."""
+    return gradient.reshape(()) if is_single(gradient) else gradient
 
 
 def _is_number(x: Any) -> bool:

@@ -38,11 +38,20 @@ from oracles.frameworks.framework import (
 
 @dataclass(frozen=True)
 class Argument:
-    """A differentiated argument: its place among all, its tree, which of its leaves are active."""
+    """A differentiated argument: its place among all, its tree, which of its leaves are active.
+
+    Attributes:
+        numbers: Which of them are numbers of Python's or NumPy's, and no arrays of no axes.
+    """
 
     place: int
     tree: Tree
     active: tuple[bool, ...]
+    numbers: tuple[bool, ...]
+
+    def holding(self, at: int) -> Argument:
+        """The same with one leaf as a constant."""
+        return replace(self, active=tuple(moves and k != at for k, moves in enumerate(self.active)))
 
     def rebuilt(self, parts: Sequence[Any]) -> Any:
         """One thing per active leaf, in the structure of the argument; None at the other leaves."""
@@ -108,6 +117,17 @@ class Target:
             for part, argument in zip(parts, self.arguments, strict=True)
             for leaf in flatten(own, argument.tree.ordered(part, partly=not all(argument.active)))[0]
         ]
+
+    def holding(self, place: int, at: int) -> Target:
+        """The same with one leaf of an argument as a constant."""
+        moving = [(a.place, n) for a in self.arguments for n, moves in enumerate(a.active) if moves]
+        k = self.active[moving.index((place, at))]
+        return replace(
+            self,
+            flat=replace(self.flat, held=tuple(sorted([*self.flat.held, k]))),
+            arguments=tuple(a.holding(at) if a.place == place else a for a in self.arguments),
+            active=tuple(j for j in self.active if j != k),
+        )
 
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
@@ -213,7 +233,12 @@ def target_of(
     refuse_infinite(names, arrays)
     flat = Flat(f, tree, fixed, held, complex_, own.joined, own.split, numbers, own.as_number, state.restart)
     arguments = tuple(
-        Argument(k, parts[k][1], tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]))
+        Argument(
+            k,
+            parts[k][1],
+            tuple(is_moving(leaf) or type(leaf) is float for leaf in parts[k][0]),
+            tuple(type(leaf) is float or isinstance(leaf, np.generic) for leaf in parts[k][0]),
+        )
         for k in chosen
     )
     structure = structure or f

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function
-from harness.subject.number_lists import is_list_for, stacked
+from harness.subject.number_lists import as_number, is_list_for, stacked
 from harness.subject.target import Argument, Target
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
@@ -115,6 +115,15 @@ class Tested:
         """The same with a gradient of zeros where it gives none: what was used does not depend on that."""
         own = self.target
         return replace(self, derivative=OrZeros(self.derivative, own.active, own.framework.zeros_like))
+
+    def in_some(self, parts: Sequence[int]) -> Tested | None:
+        """The same gradient without its other parts; None if it was not written by hand."""
+        if self.own:
+            return None
+        target = replace(self.target, active=tuple(self.target.active[k] for k in parts))
+        some = InSome(self.derivative, tuple(parts), self.graph)
+        graph = some.graph if self.graph else None
+        return replace(self, target=target, derivative=some, graph=graph)
 
     def in_one(self, k: int) -> Tested | None:
         """The gradient in the array of that number alone; None if it was written by hand."""
@@ -259,6 +268,34 @@ class Alone(Derived):
     @property
     def origins(self) -> tuple[Any, ...]:
         """The derivative."""
+        return (self.derivative,)
+
+
+@dataclass(frozen=True)
+class InSome(Derived):
+    """Some parts of a gradient, by their numbers, and of what pulls back on a graph."""
+
+    derivative: Function
+    parts: tuple[int, ...]
+    whole: Function | None
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> tuple[Any, ...]:
+        """The parts."""
+        return self._of(self.derivative(directions, *inputs))
+
+    def graph(self, *inputs: Any) -> Function:
+        """Run the forward, and give what pulls back."""
+        assert self.whole is not None
+        pull = self.whole(*inputs)
+        return lambda directions: self._of(pull(directions))
+
+    def _of(self, found: Sequence[Any]) -> tuple[Any, ...]:
+        known = len(found) > max(self.parts)  # it gave so many before
+        return tuple(found[k] for k in self.parts) if known else tuple(found)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The gradient."""
         return (self.derivative,)
 
 
@@ -468,8 +505,11 @@ class HandWritten(Derived):
                 part = stacked(own, part, args[argument.place])
             leaves = leaves_of(part, argument.tree)
             whole = len(leaves) == len(argument.tree.names)
-            chosen = zip(leaves, argument.active if whole else [True] * len(leaves), strict=True)
-            gradients += [gradient for gradient, active in chosen if active]
+            if not whole:
+                gradients += leaves
+                continue
+            chosen = zip(leaves, argument.active, argument.numbers, strict=True)
+            gradients += [as_number(g) if number else g for g, active, number in chosen if active]
         # An integer of Python's has no dtype, and a float the one that JAX computes in.
         floats = tuple(float(g) if type(g) is int and abs(g) <= EXACT else g for g in gradients)
         if own != "jax":
@@ -489,7 +529,10 @@ def leaves_of(part: Any, tree: Tree) -> list[Any]:
     try:
         return flatten(tree.framework, tree.ordered(part))[0]
     except ValueError:  # other keys: of as many entries none is a gradient
-        leaves = flatten(tree.framework, part)[0]
+        leaves, other = flatten(tree.framework, part)
+        if leaves and {*other.names} <= {*tree.names}:  # some keys: the others have none
+            known = dict(zip(other.names, leaves, strict=True))
+            return list(map(known.get, tree.names))
         return [str(part)] if len(leaves) == len(tree.names) else leaves
 
 

@@ -147,6 +147,66 @@ def test_a_gradient_that_writes_into_its_argument_leaves_the_user_s_array():
     np.testing.assert_array_equal(mine, before)
 
 
+# -- what has axes, and what is left out -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("b", [0.5, 1, np.float64(0.5)])
+@pytest.mark.parametrize("shape", [(1,), (1, 1)])
+@pytest.mark.parametrize("make", [np.array, torch.tensor, jnp.array])
+def test_a_number_has_no_axes_and_an_array_of_one_element_stands_for_its_gradient(make, shape, b):
+    for factor in (1, 2):
+        found = check_gradient(
+            lambda w, b: (w**2).sum() * b, (make(W), b),
+            grad=lambda w, b, factor=factor: (2 * w * b, factor * (w**2).sum().reshape(shape)),
+        )  # fmt: skip
+        assert (found.passed, arguments(found)) == (factor == 1, ["w", "b"])
+        assert any(f"its gradient an array of shape {shape}, whose one" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("given", [lambda s: s.reshape(1), lambda s: np.float32(s), lambda s: None])
+@pytest.mark.parametrize(("factor", "verdict"), [(2, "accurate"), (3, "wrong")])
+def test_beside_what_is_no_gradient_the_others_are_judged(given, factor, verdict):
+    def grad(w, b):
+        return factor * w * b, given(np.sum(w**2))
+
+    found = check_gradient(lambda w, b: np.sum(w**2) * b, (W, np.array(0.5)), grad=grad)
+    assert dict(zip(arguments(found), found.rows["verdict"], strict=True)) == {"w": verdict, "b": "wrong"}
+
+
+def test_they_are_judged_with_what_the_forward_kept():
+    kept = {}
+
+    def forward(w, b):
+        kept["w"] = np.exp(w)
+        return np.sum(kept["w"]) * b
+
+    for factor, verdict in ((1, "accurate"), (2, "wrong")):
+        found = check_gradient(
+            forward, (W, np.array([0.5])), vjp=lambda g, w, b, factor=factor: (factor * g * kept["w"] * b, g)
+        )
+        assert list(found.rows["verdict"]) == [verdict, "wrong"]
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, jnp.array])
+@pytest.mark.parametrize("more", [{}, {"b": None}])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_number_in_a_dictionary_of_arrays_is_a_constant_where_nothing_is_given_for_it(make, more, factor):
+    found = check_gradient(
+        lambda p: (p["w"] ** 2).sum() * p["b"], ({"b": 0.5, "w": make(W)},),
+        grad=lambda p: {"w": factor * p["w"] * p["b"], **more},
+    )  # fmt: skip
+    assert (found.passed, arguments(found)) == (factor == 2, ["p['w']"])
+    assert "p['b'] is a number that the gradient gives nothing for, so a constant" in found.notes
+
+
+@pytest.mark.parametrize("args", [{"w": W, "b": np.array(0.5)}, {"w": 0.25, "b": 0.5}])
+def test_what_else_is_left_out_of_a_dictionary_is_wrong(args):
+    found = check_gradient(
+        lambda p: np.sum(p["w"] ** 2) * p["b"], (args,), grad=lambda p: {"w": 2 * p["w"] * p["b"]}
+    )
+    assert list(found.rows["verdict"]) == ["accurate", "wrong"]
+
+
 # -- lists of numbers, as scipy.optimize takes them --------------------------------------------------------
 
 

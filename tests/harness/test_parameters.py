@@ -716,3 +716,25 @@ class Gain:
 @pytest.mark.parametrize("factor", [1.25, np.float64(1.25)])
 def test_a_number_of_a_layer_stays_a_number(factor):
     assert check_layer(Gain(factor), np.array([[0.5, -2.0]])).passed
+
+
+class OneOutput:
+    """Its bias is a number, and the gradient of that a sum with an axis."""
+
+    def __init__(self, factor):
+        self.W, self.b, self.factor = np.linspace(-1, 1, 3).reshape(3, 1), 0.5, factor
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, self.factor * np.sum(dout, axis=0)
+        return dout @ self.W.T
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_number_has_no_axes(factor):
+    found = check_layer(OneOutput(factor), X)
+    right = {part.name: part.verdict.right for part in found.parts if not part.of_value}
+    assert right == {"x": True, "W": True, "b": factor == 1}
