@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from harness.cases import catalogue
+from harness.runs.spawned import SPAWNED
 from harness.subject.derivative import Array
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.derive import vjp
@@ -124,7 +124,7 @@ def _slope() -> float:
 
 def _memory_per_element() -> float:
     """The growth of a fresh process's peak memory (Arb's numbers are outside Python's own count)."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with SPAWNED.Pool(1) as pool:
         return float(pool.apply(_peak_growth))
 
 

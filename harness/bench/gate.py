@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import multiprocessing
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from harness.runs.failure import argument_of
 from harness.runs.record import Cell, Record
 from harness.runs.row import examine, in_turns
 from harness.runs.runner import DTYPES, oracles
+from harness.runs.spawned import SPAWNED
 from harness.runs.timing import Ratio, Thunk, is_slower, paired
 from oracles import Oracle, Subject
 
@@ -156,7 +156,7 @@ def slow_downs() -> Iterator[Trial]:
     cells = _kernels(DTYPES[:1], [0])
     for _ in range(math.ceil(TRIALS / len(cells))):
         # As in the gate the baseline is of another process, whose memory and machine code lie elsewhere.
-        with multiprocessing.get_context("spawn").Pool(1) as other:
+        with SPAWNED.Pool(1) as other:
             yield from sweep(cells, lambda cell, factor: other.apply(measured, (cell, factor)), measured)
 
 

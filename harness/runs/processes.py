@@ -15,10 +15,13 @@ from pebble import ProcessExpired, ProcessPool
 
 from harness.runs.jobs import Failure, Fate, Unit, answer
 from harness.runs.raised import refuse_silent_exit
+from harness.runs.spawned import SPAWNED
+from harness.selection import UsageError
 
 # A process is replaced after so many batches: what compilers keep for ever (jax: each traced function) goes.
 BATCHES_A_PROCESS = 100
 GRACE_S = 60.0  # beyond the limits of what it holds, in which a pool must have answered something
+_at_work = False  # whether this process is one of a pool
 
 
 def end_with_parent() -> None:
@@ -26,6 +29,8 @@ def end_with_parent() -> None:
 
     It does not end with 0 in the middle of its work either: pebble would wait for an answer.
     """
+    global _at_work
+    _at_work = True
     refuse_silent_exit()
     parent = multiprocessing.parent_process()
 
@@ -46,8 +51,12 @@ class Processes:
         self._lost: list[tuple[Unit[Any], Failure]] = []
 
     def __enter__(self) -> Processes:
-        spawned = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=spawned)
+        if _at_work:
+            raise UsageError(
+                "a process that --jobs started is asked to start others, since what it imports does so: "
+                'that belongs below `if __name__ == "__main__":`'
+            )
+        self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=SPAWNED)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from itertools import islice
 from threading import Thread
@@ -67,6 +69,36 @@ def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():
     assert list(islice(rows, 2)) == [1, 4]
     rows.close()
     assert len(taken) <= 5
+
+
+SCRIPT = """
+from harness.runs.workers import Workers, spread
+from tests.harness.runs.treacherous import batches, job, {work}
+
+print("the script runs", flush=True)
+print(list(spread(job({work}), batches(2), Workers(2))))
+"""
+
+
+def run_script(folder, work):
+    script = folder / "script.py"
+    script.write_text(SCRIPT.format(work=work))
+    path = os.pathsep.join([os.getcwd(), str(folder)])
+    return subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+
+
+def test_a_script_that_starts_processes_as_it_is_read_does_so_once(tmp_path):
+    done = run_script(tmp_path, "square")
+    assert done.stdout == "the script runs\n[0, 1, 4, 9, 16, 25]\n", done.stderr
+
+
+def test_work_that_imports_such_a_script_is_refused(tmp_path):
+    done = run_script(tmp_path, "importing")
+    assert "asked to start others, since what it imports does so" in done.stderr
+    assert done.returncode == 1
 
 
 def test_without_batches_nothing_is_started(monkeypatch):

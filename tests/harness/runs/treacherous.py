@@ -1,5 +1,6 @@
 """Work that does what no work should, for the tests of what runs it; any process can import it."""
 
+import importlib
 import os
 import signal
 import sys
@@ -28,6 +29,12 @@ def deadly(items):
     if 4 in items:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
+    return square(items)
+
+
+def importing(items):
+    """It imports the script that asks."""
+    importlib.import_module("script")
     return square(items)
 
 
