@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.subject.objects import instead_of
 from oracles.exact.program.complex import REAL
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import dtype_of, is_floating
@@ -36,9 +37,10 @@ def chosen_arguments(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[in
                 f'argument {place} has {dtype}; allowed are {known}; pass x.astype("{near}")'
             )
         kinds = ", ".join(dtype_or_type(x) for own in leaves for x in own) or "none"
+        advice = next(filter(None, (instead_of(x, "x") for own in leaves for x in own)), "")
         raise ValueError(
             f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
-            f"allowed are {known}"
+            f"{advice or f'allowed are {known}'}"
         )
     if argnums is None:
         for place, (dtype, near) in strange.items():

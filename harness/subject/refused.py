@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,11 @@ import numpy as np
 from harness.subject.argnums import is_moving
 from harness.subject.derivative import Array
 from harness.subject.names import place_of
+from harness.subject.objects import home_of, instead_of, is_foreign
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import is_floating
 from oracles.frameworks.framework import Framework
-
-# Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
-ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
 
 
 def refuse_strange(leaves: Sequence[Any], where: str = "an argument is") -> None:
@@ -59,20 +57,22 @@ def refuse_subclasses(leaves: Sequence[Any]) -> None:
             )
 
 
-def refuse_other_arrays(leaves: Sequence[Any]) -> None:
+def refuse_other_arrays(leaves: Mapping[int, Any], name_of: Callable[[int], str]) -> None:
     """What is like an array and may compute otherwise would be judged as if it were a plain one.
 
     Raises:
         ValueError: One of these is such an array.
     """
-    for leaf in leaves:
-        kind = type(leaf)
-        subclass = isinstance(leaf, np.ndarray) and kind not in {np.ndarray, np.memmap}
-        foreign = is_moving(leaf) and kind.__module__.partition(".")[0] not in ARRAYS
-        if subclass or (foreign and not hasattr(leaf, "__torch_function__")):
+    for k, leaf in leaves.items():
+        kind, foreign = type(leaf), is_foreign(leaf) and is_moving(leaf)
+        if foreign or (isinstance(leaf, np.ndarray) and kind not in {np.ndarray, np.memmap}):
+            name = name_of(k)
+            advice = f"pass np.asarray({name}), and convert inside the function if it must be"
+            if foreign:
+                advice = f"{instead_of(leaf, name) or advice}; as a constant leave it out of argnums="
             raise ValueError(
-                f"an argument is a {kind.__module__.partition('.')[0]} {kind.__name__}, whose operations may "
-                "be others than an array's; pass np.asarray(x), and convert inside the function if it must be"
+                f"{name} is a {home_of(leaf)} {kind.__name__}, whose operations may be others than an "
+                f"array's; {advice}"
             )
 
 

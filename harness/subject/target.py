@@ -14,6 +14,7 @@ from harness.subject.argnums import chosen_arguments, is_moving
 from harness.subject.complex_pairs import ComplexName, as_pairs
 from harness.subject.derivative import Array, Function
 from harness.subject.names import names_of
+from harness.subject.objects import said, stays
 from harness.subject.refused import (
     is_mask,
     refuse_infinite,
@@ -204,11 +205,14 @@ def target_of(
     for k, owner in enumerate(owners):
         if kinds[k] is float and owner in chosen:
             leaves[k] = np.array(leaves[k])
-    refuse_other_arrays(leaves)
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
     moves = {k for k, owner in enumerate(owners) if owner in chosen}
     # An infinite number in a mask is a constant, as in a closure.
-    places = [k for k, leaf in enumerate(leaves) if dtype_of(leaf) and (k in moves or not is_mask(own, leaf))]
+    places = [
+        k for k, leaf in enumerate(leaves)
+        if dtype_of(leaf) and ((k in moves and is_moving(leaf)) or not (stays(leaf) or is_mask(own, leaf)))
+    ]  # fmt: skip
+    refuse_other_arrays({k: leaves[k] for k in places}, lambda k: names_of(f, tree, [k])[0])
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)
     state.keep(leaf for k, leaf in enumerate(leaves) if k not in places and dtype_of(leaf))
     natives = tuple(leaves[k] for k in places)
@@ -253,7 +257,9 @@ def target_of(
         except Exception:
             raise problem from None
     state.settle()
-    notes = [*filter(None, [*map(_converted, hosts, runs), _elsewhere(natives)]), *of_module]
+    opaque = [k for k in range(len(owners)) if argnums is None and k not in places]
+    objects = [said(leaves[k], names_of(f, tree, [k])[0]) for k in opaque]
+    notes = [*filter(None, [*map(_converted, hosts, runs), _elsewhere(natives), *objects]), *of_module]
     return Target(
         own,
         flat,

@@ -59,7 +59,7 @@ INTEGER = "must be an integer >= 0, got"
 ARGNUMS = "name arguments by their numbers, from 0"
 REAL = "pass real numbers"
 MODES = "it must be one of reverse, forward, forward-over-reverse"
-OTHER = r"whose operations may be others than an array's; pass np.asarray\(x\)"
+OTHER = r"whose operations may be others than an array's; pass"
 WRITTEN = 'the function is written in {0} and its arguments are {1}\'s: pass framework="{0}", or {0} arrays'
 
 REFUSED = [
@@ -137,11 +137,11 @@ REFUSED = [
     (exact_value, {"f": lambda x: 2 * jnp.sin(x), "args": (X,)}, WRITTEN.format("jax", "numpy")),
     (check_gradient, {"f": lambda x: jnp.sin(x), "args": (TX,)}, WRITTEN.format("jax", "torch")),
     (check_gradient, {"f": lambda x: torch.sin(x), "args": (JX,)}, WRITTEN.format("torch", "jax")),
-    (checked, {"args": (np.ma.masked_array(X, [0, 1, 0]),)}, f"an argument is a numpy MaskedArray, {OTHER}"),
-    (checked, {"args": (X.reshape(1, 3).view(np.matrix),)}, f"an argument is a numpy matrix, {OTHER}"),
-    (exactly, {"args": (X.view(Metres),)}, f"an argument is a tests Metres, {OTHER}"),
-    (checked, {"args": (pd.Series(X),)}, f"an argument is a pandas Series, {OTHER}"),
-    (checked, {"args": (X, np.ma.masked_array([1, 2]))}, f"an argument is a numpy MaskedArray, {OTHER}"),
+    (checked, {"args": (np.ma.masked_array(X, [0, 1, 0]),)}, rf"x is a numpy MaskedArray, {OTHER} np"),
+    (checked, {"args": (X.reshape(1, 3).view(np.matrix),)}, f"x is a numpy matrix, {OTHER} np"),
+    (exactly, {"args": (X.view(Metres),)}, f"x is a tests Metres, {OTHER} np"),
+    (checked, {"args": (pd.Series(X),)}, rf"x is a pandas Series, {OTHER} x.to_numpy\(\)"),
+    (checked, {"args": (X, np.ma.masked_array([1, 2]))}, f"argument 1 is a numpy MaskedArray, {OTHER} np"),
     *((door, {"args": (bad,)}, r"no argument holds floating numbers, .* allowed are bfloat16, float16")
       for door in (checked, exactly)
       for bad in (X.astype(object), np.array(["a"]), np.zeros(3, [("a", float)]), X.astype("M8[s]"),
