@@ -207,3 +207,73 @@ def test_a_cast_from_one_float_to_another_has_no_edge():
     assert not is_at_an_edge(wide, at, [0], Work(10))
     whole, at = recorded(lambda x: x * x.astype(jnp.int32).astype(jnp.float32))
     assert is_at_an_edge(whole, at, [0], Work(10))
+
+
+# A branch, with the slope 1, is taken at 0 alone; beside 0 the slope is 3, or 0.
+ALONE = {
+    "a square": lambda x, o, beside: o.where(x * x <= 0, x + 1, beside),
+    "a size": lambda x, o, beside: o.where(abs(x) > 0, beside, x + 1),
+    "a root": lambda x, o, beside: o.where(o.sqrt(o.maximum(x, 0 * x)) <= x, x + 1, beside),
+    "two comparisons": lambda x, o, beside: o.where((x >= 0) & (x <= 0), x + 1, beside),
+    "a sign": lambda x, o, beside: (1 - o.sign(x) ** 2) * (x + 1) + o.sign(x) ** 2 * beside,
+}
+BESIDE = {"another slope": lambda x: 3 * x, "none": lambda x: 0 * x}
+
+
+def sloping(namespace, f, slope):
+    """The function with the gradient that it has where x is positive or not, and this one at 0."""
+    if namespace is jnp:
+        own = jax.custom_vjp(f)
+        own.defvjp(
+            lambda x: (f(x), x),
+            lambda x, g: (g * jnp.where(x == 0, slope, jax.grad(lambda x: f(x).sum())(x)),),
+        )
+        return own
+
+    class Own(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return f(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            with torch.enable_grad():
+                y = x.detach().requires_grad_()
+                (around,) = torch.autograd.grad(f(y).sum(), y)
+            return g * torch.where(x == 0, torch.full_like(x, slope), around)
+
+    return Own.apply
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+@pytest.mark.parametrize("namespace", [torch, jnp])
+@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("name", ALONE)
+def test_the_slope_of_a_branch_at_a_point_alone_is_none_where_the_function_jumps(
+    name, beside, namespace, mode
+):
+    found = verdict(lambda x: ALONE[name](x, namespace, BESIDE[beside](x)), on(namespace), mode=mode)
+    assert found.verdict is Verdict.UNDECIDED
+    assert "jumps at" in str(found)
+
+
+@pytest.mark.parametrize("namespace", [torch, jnp])
+@pytest.mark.parametrize("name", ALONE)
+def test_another_slope_there_is_wrong(name, namespace):
+    def f(x):
+        return ALONE[name](x, namespace, 3 * x)
+
+    assert jumps(verdict(sloping(namespace, f, 3.0), on(namespace)))
+    assert verdict(sloping(namespace, f, 1.0), on(namespace)).verdict is Verdict.UNDECIDED
+    for slope in (0.0, 1.001, 2.0, -1.0):
+        assert verdict(sloping(namespace, f, slope), on(namespace)).verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("namespace", [torch, jnp])
+@pytest.mark.parametrize("name", ALONE)
+def test_the_slope_of_such_a_branch_is_wrong_where_the_function_has_another(name, namespace):
+    found = verdict(lambda x: ALONE[name](x, namespace, 3 * x + 1), on(namespace))
+    assert found.verdict is Verdict.WRONG
+    assert "It is the slope of a branch that the code takes at this point alone" in found.diagnosis
