@@ -92,7 +92,8 @@ def check_layer(
         boundary: As in `check_gradient`.
         samples: How many more points to draw around the given one.
         search: As in `check_gradient`; parameters are searched too.
-        probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before.
+        probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before,
+            and on one whose parameters had other numbers, and were written over in place.
         resolution: As in `check_gradient`.
         constants: What moves the result and is no parameter: attributes, or places such as "layers[0].scale";
             all that is held there is left out.
@@ -195,6 +196,7 @@ def judged(
         )  # fmt: skip
         others = asked.boundary is not False or asked.samples
         beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()
+        own.steps = Probe.REUSED in asked.probes
         written = under_test(target, Derivative(), own.backward)
         tested = replace(written, graph=own.reused, reuses=True, rule=own.rule)
         found = answers(question, tested, target, result, beside)

@@ -20,6 +20,7 @@ from harness.proof.observe import Gradients, Loaded, Observed, same
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Array
+from harness.subject.moving import moved_on
 from harness.subject.patience import Endless, ending
 from harness.subject.state import current
 from harness.subject.tested import Tested
@@ -234,7 +235,7 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
 
 
 def _elsewhere(question: Question, posed: Posed) -> list[Array]:
-    return [_moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
+    return [moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
 
 
 def _written_over(arrays: Sequence[Array], numbers: Sequence[Array]) -> Sequence[Array]:
@@ -401,20 +402,6 @@ def _is(expected: Found, found: Found) -> bool:
     if isinstance(expected, Raised) or isinstance(found, Raised):
         return expected == found
     return same(expected, found)
-
-
-def _moved_on(array: Array) -> Array:
-    """Other numbers of the same kind: after the first each takes the place of the next, or half of itself.
-
-    Code may take it for the same by its first number, by its sum, or by any number that is equal.
-    """
-    if array.dtype.kind in "biu" or not array.size:
-        return array
-    moved = np.array(array, order="K")
-    rest = np.ravel(array)[1:] if array.size > 1 else np.ravel(array)
-    rest = np.roll(rest, 1) if (rest != rest[0]).any() else rest * np.asarray(0.5, array.dtype)
-    moved.flat[array.size - rest.size :] = rest
-    return moved
 
 
 def _is_times(scale: float, first: Gradients, found: Found) -> bool:

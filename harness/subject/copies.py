@@ -98,6 +98,16 @@ class Copies:
                 self.notes["forward writes into x; that is the caller's array"] = None
         return getattr(copy, OUTPUT, None) if out is None else out
 
+    def write(self, copy: Any, parameters: Sequence[Array]) -> None:
+        """Write numbers into its parameters in place, as a step of training does."""
+        for parameter, value in zip(self.parameters, parameters, strict=True):
+            own = read(copy, parameter.place)
+            if isinstance(own, np.ndarray):
+                own[...] = value
+            else:
+                new = instead(value, own) if is_floating(own) else value.item()
+                parameter.place[-1].put(read(copy, parameter.place[:-1]), new)
+
     def move(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
         """Whether forward gives something else than `out` where these arrays have other numbers."""
         return differs(lambda: self.run(self.contents.copied(new), inputs), out)
@@ -125,10 +135,10 @@ class Copies:
 def alike(thing: Any, copied: Callable[[], Any], run: Callable[[Any], Any]) -> bool:
     """Whether an object gives what copies of it give, where these agree. It is put back as it was."""
     first, second = _given(run, copied()), _given(run, copied())
-    if not _is_near(first, second):  # of chance, say
+    if not is_near(first, second):  # of chance, say
         return True
     with unchanged([thing]):
-        return _is_near(_given(run, thing), first)
+        return is_near(_given(run, thing), first)
 
 
 def _given(run: Callable[[Any], Any], thing: Any) -> Any:
@@ -140,12 +150,12 @@ def _given(run: Callable[[Any], Any], thing: Any) -> Any:
         return type(error).__name__
 
 
-def _is_near(one: Any, other: Any) -> bool:
+def is_near(one: Any, other: Any) -> bool:
     """Whether two results are the same, but for the order in which a library adds what lies elsewhere."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_near(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(is_near(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
-        return len(one) == len(other) and all(map(_is_near, one, other))
+        return len(one) == len(other) and all(map(is_near, one, other))
     if isinstance(one, dict | tuple | list) or isinstance(other, dict | tuple | list):
         return False
     a, b = np.asarray(one), np.asarray(other)

@@ -19,6 +19,7 @@ from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.finding import Finding
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
+from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 
 WRITES = "backward writes into dout; that is the caller's array"
@@ -35,9 +36,11 @@ class Layer:
         unmoved: For each parameter without which the result is the same, that in words.
         refused: Why nothing can be asked of the layer; "" if it can.
         advice: "", for what is said of a network.
+        steps: Whether what it keeps of its parameters beyond a step is a fault.
     """
 
     advice = ""
+    steps = False
 
     def __init__(
         self,
@@ -141,6 +144,8 @@ class Layer:
         """
         count = len(self.moves)
         inputs, parameters = arrays[:count], arrays[count:]
+        if self.steps:
+            self._see_what_is_kept(inputs, parameters)
         elsewhere = (*(np.roll(x, 1) for x in inputs), *parameters)
         layer, before = self._forward(elsewhere)
         pull(layer, ones(before))
@@ -158,6 +163,25 @@ class Layer:
             return self._pulled(layer, directions if more else dout[()] if is_number else dout)
 
         return pullback
+
+    def _see_what_is_kept(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> None:
+        """A fault where it gives something else once its parameters were others, and written over."""
+        if any(is_traced(array) for array in (*inputs, *parameters)):
+            return
+
+        def given(layer: Any) -> Any:
+            out = self._copies.run(layer, inputs)
+            return out, pull(layer, ones(out)), self._left(layer)
+
+        def used(numbers: Sequence[Array]) -> Any:
+            layer = self._copies.new(inputs, numbers)
+            given(layer)
+            clear(layer)
+            return layer
+
+        fresh = given(self._copies.new(inputs, parameters))
+        if found := kept(parameters, used, self._copies.write, given, fresh):
+            self.faults = tuple(dict.fromkeys([*self.faults, told([self.names[k] for k in found])]))
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
         several = isinstance(dout, tuple)

@@ -16,11 +16,37 @@ OUTSIDE = (
     "another dtype, and is not replaced there: keep it in attributes"
 )
 
+TURNS = 8  # that are tried for one with the very same sum
+
 
 def moved(array: Any) -> Any:
     """The same array with other numbers."""
     by = np.linspace(0.25, 0.75, np.size(array)).reshape(np.shape(array))
     return array + by.astype(array.dtype)
+
+
+def moved_on(array: Array) -> Array:
+    """Other numbers of the same kind: after the first each takes the place of another, or half of itself.
+
+    Code may take it for the same by its first number, by its sum, or by any number that is equal.
+    """
+    if array.dtype.kind in "biu" or not array.size:
+        return array
+    rest = np.ravel(array)[1:] if array.size > 1 else np.ravel(array)
+    if not (rest != rest[0]).any():
+        return _with_rest(array, rest * np.asarray(0.5, array.dtype))
+    with np.errstate(all="ignore"):
+        wanted = array.sum()
+        turned = (_with_rest(array, np.roll(rest, k)) for k in range(1, min(rest.size, TURNS + 1)))
+        first = next(turned)
+        return first if first.sum() == wanted else next((one for one in turned if one.sum() == wanted), first)
+
+
+def _with_rest(array: Array, rest: Array) -> Array:
+    """The same array with other numbers at its end."""
+    found = np.array(array, order="K")
+    found.flat[array.size - rest.size :] = rest
+    return found
 
 
 def is_trained(

@@ -29,6 +29,7 @@ from harness.subject.moving import (
     writable,
 )
 from harness.subject.pairs import collected, no_arrays, paired
+from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
@@ -48,9 +49,10 @@ class Network:
         refused: Why nothing can be asked of the network; "" if it can.
         advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
         is_loss: True: the gradient takes no cotangent.
+        steps: Whether what it keeps of its parameters beyond a step is a fault.
     """
 
-    is_loss = True
+    is_loss, steps = True, False
 
     def __init__(self, net: Any, x: Any, t: Any, options: dict[str, Any], seed: int) -> None:
         """Run the gradient once, to see what it gives.
@@ -219,12 +221,35 @@ class Network:
 
         Not on that object if its loss remembers others on purpose.
         """
+        if self.steps:
+            self._see_what_is_kept(x, parameters)
         if self._remembers(x, parameters):
             self.notes["loss gives something else on an object that was used before"] = None
             return lambda directions: self._gradients(self._with(parameters), x)
         net = self._with(parameters)
         self._gradients(net, np.roll(x, 1))
         return lambda directions: self._gradients(net, x)
+
+    def _see_what_is_kept(self, x: Any, parameters: tuple[Any, ...]) -> None:
+        """A fault where it gives something else once its parameters were others, and written over."""
+        if any(is_traced(array) for array in (x, *parameters)):
+            return
+
+        def given(net: Any) -> Any:
+            return self._run(net, "loss", x), self._gradients(net, x)
+
+        def used(numbers: Sequence[Array]) -> Any:
+            net = self._with(tuple(numbers))
+            given(net)
+            return net
+
+        def write(net: Any, numbers: Sequence[Array]) -> None:
+            for own, value in zip(net.params.values(), numbers, strict=True):
+                own[...] = value
+
+        if found := kept(parameters, used, write, given, given(self._with(parameters))):
+            said = told([f"params[{self.names[k]!r}]" for k in found])
+            self.faults = list(dict.fromkeys([*self.faults, said]))
 
     def _remembers(self, x: Any, parameters: tuple[Any, ...]) -> bool:
         """Whether loss is neither that of a new object nor the one before, with the same parameters."""

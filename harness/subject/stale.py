@@ -1,0 +1,68 @@
+"""What an object keeps of its parameters: a copy of W.T, say, that it finds by the identity of W, or its sum.
+
+Every question is asked of a new copy, in which such a cache is right. A step of training writes into the
+parameters in place, and then it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.subject.copies import is_near
+from harness.subject.derivative import Array
+from harness.subject.moving import moved, moved_on
+
+
+def kept(
+    parameters: Sequence[Array],
+    used: Callable[[Sequence[Array]], Any],
+    write: Callable[[Any, Sequence[Array]], None],
+    given: Callable[[Any], Any],
+    fresh: Any,
+) -> list[int]:
+    """Which parameters an object keeps something of, beyond a step.
+
+    What gives something else after it was used with the very same parameters remembers more than these, and
+    may on purpose: of that nothing is known. Nor is it where other numbers are refused.
+
+    Args:
+        parameters: Their numbers.
+        used: Makes an object with such numbers, which goes forward and backward.
+        write: Writes others into its parameters, in place.
+        given: What an object gives, forward and backward.
+        fresh: What a new one with these parameters gives.
+    """
+
+    def stays(moving: Sequence[int]) -> bool:
+        thing = used([_other(p) if k in moving else p for k, p in enumerate(parameters)])
+        write(thing, parameters)
+        return is_near(given(thing), fresh)
+
+    every = range(len(parameters))
+    try:
+        with np.errstate(all="ignore"):
+            if not stays(()) or stays(every):
+                return []
+            return [k for k in every if not stays((k,))] or list(every)
+    except Exception:
+        return []
+
+
+def _other(array: Array) -> Array:
+    """Other numbers, of the same sum if there are such: of zeros there are none."""
+    found = moved_on(array)
+    return moved(array) if np.array_equal(found, array) else found
+
+
+def told(names: Sequence[str]) -> str:
+    """That an object keeps something of these parameters, in words."""
+    which = ", ".join(names)
+    return (
+        f"something is kept of {which}: used with other numbers, which are then written over in place as by "
+        "a step of training, the object does not give what a new one gives; make copies and products of "
+        "parameters anew, and do not find them by their identity, by their sum, or because they are there "
+        '(where your steps make new arrays, or tell the object, leave "reused" out of probes=)'
+    )
