@@ -61,9 +61,9 @@ def check_layer(
     Parameters stand beside their gradients, in the layer or in layers that it holds, in objects, lists
     and dictionaries: `W` and `dW`, `grad_W` or `dLdW` (any name), `params` and `grads`, `parameters` and
     `gradients` or `weights` and `dweights` (dictionaries with the same keys, or lists in the same
-    order), `value` and `grad` of one parameter. A parameter is a floating array or a float; integers and
-    lists of numbers beside a gradient are named, and fail. Of an array that several layers share, the
-    sum of its gradients is compared.
+    order), `value` and `grad` of one parameter. A parameter is a floating array or a float; an integer is
+    compared as a float, and a list of numbers beside a gradient is named, and fails. Of an array that several
+    layers share, the sum of its gradients is compared.
     What else moves the result is named, and fails; where `params` lists the parameters it is a note, as of
     what a layer collects: `running_...`, or what forward writes and is private. What is held where it cannot
     be replaced, as in a closure, is unsupported.

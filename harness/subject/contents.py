@@ -81,6 +81,16 @@ def read(holder: Any, place: Place) -> Any:
     return holder
 
 
+def put(thing: Any, place: Place, value: Any) -> None:
+    """Put a value there, and wherever else an object holds the array that is there."""
+    there = read(thing, place)
+    if isinstance(there, np.ndarray):
+        for other in [other for other, part in parts(thing) if part is there]:
+            other[-1].put(read(thing, other[:-1]), value)
+    else:
+        place[-1].put(read(thing, place[:-1]), value)
+
+
 class Holder(NamedTuple):
     """An object or container inside another object.
 

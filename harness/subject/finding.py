@@ -27,6 +27,7 @@ from harness.subject.contents import (
 )
 from harness.subject.copies import OUTPUT, Copies, ones, pull
 from harness.subject.derivative import Array
+from harness.subject.integers import with_floats
 from harness.subject.moving import moved
 from harness.subject.pairs import (
     LOOKS_LIKE_A_GRADIENT,
@@ -87,6 +88,7 @@ class Finding:
         self._refuse_no_result()
         copies.cleared = copies.clears and self._can_be_cleared()
         self._initialise()
+        with_floats(copies, self.inputs, self._is_constant)
         ran = copies.new()
         start = Contents(ran)
         before = start.numbers()

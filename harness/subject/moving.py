@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, Place, read
+from harness.subject.contents import Contents, Place, put, read
 from harness.subject.derivative import Array
 
 OUTSIDE = (
@@ -66,7 +66,7 @@ def is_trained(
 
     def elsewhere() -> Any:
         copied = contents.copied({})
-        place[-1].put(read(copied, place[:-1]), _moved_number(read(contents.thing, place)))
+        put(copied, place, _moved_number(read(contents.thing, place)))
         return run(copied)
 
     return differs(elsewhere, out)

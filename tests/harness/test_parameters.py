@@ -601,7 +601,7 @@ def test_a_gradient_that_is_not_summed_is_not_that_of_a_number():
 
 
 class PlainW(Of):
-    """Its weights are no array, or one of integers."""
+    """Its weights are no array."""
 
     def hold(self):
         return np.array(self.w), self.b
@@ -630,18 +630,6 @@ class InNested(Of):
         self.grads = {"q": {"w": dw}, "r": [(db,)]}
 
 
-class IntegerInParams(InTuples):
-    def __init__(self, w, b):
-        super().__init__(w, b)
-        self.params, self.grads = {"w": w, "b": 1}, {}
-
-    def hold(self):
-        return self.params["w"], self.params["b"]
-
-    def leave(self, dw, db):
-        self.grads = {"w": dw, "b": np.sum(db)}
-
-
 class PublicGradients(Private):
     leave = Of.leave
 
@@ -650,8 +638,6 @@ class PublicGradients(Private):
     ("layer", "said"),
     [
         (PlainW(W.tolist(), B), "w is a list and is not compared with dw: make it a floating array"),
-        (PlainW(np.ones((3, 2), int), B), "w is an array of int64 and is not compared with dw: make it"),
-        (IntegerInParams(W, B), "params['b'] is an int and is not compared with grads['b']: make it"),
     ],
 )
 def test_what_is_no_floating_array_beside_its_gradient_is_named(layer, said):
