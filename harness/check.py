@@ -80,8 +80,9 @@ def check_gradient(
             truth is computed on the host.
         kwargs: Keyword arguments; not differentiated.
         vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, or
-            per argument (None for a constant), each in its structure; a list of numbers is an array of one
-            axis. Without it that of the framework: JAX's or torch's own, custom rules as they stand.
+            per argument (None for a constant), each in its structure; or a dictionary of arguments by name. A
+            list of numbers is an array of one axis, and an array of one element the gradient of a number.
+            Without it that of the framework: JAX's or torch's own, custom rules as they stand.
         residual_vjp: The same as kernels have it: `f` returns (result, residuals), and the gradients are
             `residual_vjp(residuals, cotangent)`.
         grad: The gradient under test without a cotangent, of a function that returns a single number:

@@ -15,7 +15,7 @@ PARAMETERS = "parameters["  # so the names of a module's parameters begin
 
 def names_of(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str, ...]:
     """The arrays' names: the parameters' own, where the function tells them, and the path inside."""
-    own = _parameters(function)
+    own = parameters_of(function)
     found = []
     for place in places:
         path = tree.names[place]
@@ -29,7 +29,7 @@ def names_of(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str
     return tuple(found)
 
 
-def _parameters(function: Function) -> list[str]:
+def parameters_of(function: Function) -> list[str]:
     """What the function calls its positional arguments, as far as it tells."""
     function = inspect.unwrap(function, stop=lambda one: hasattr(one, "argument_names"))
     if hasattr(function, "argument_names"):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function
+from harness.subject.names import parameters_of
 from harness.subject.number_lists import as_number, is_list_for, stacked
 from harness.subject.target import Argument, Target
 from oracles.exact.program.errors import Unsupported
@@ -437,7 +438,7 @@ class HandWritten(Derived):
         if residuals is None:
             self.flat.result(*arrays)
         found, args = self._found(residuals, cotangents, arrays)
-        return self._by_place(self._parts(found, args), args)
+        return self._named(found) or self._by_place(self._parts(found, args), args)
 
     def _from(
         self, residuals: tuple[Any] | None, cotangents: Sequence[Any], arrays: Sequence[Any]
@@ -458,6 +459,16 @@ class HandWritten(Derived):
         if residuals is not None:
             return self.backward(residuals[0], cotangent), args
         return self.backward(cotangent, *args, **kwargs), args
+
+    def _named(self, found: Any) -> Mapping[int, Any]:
+        """What is found by the places of the arguments, where it is a dictionary of their names.
+
+        None of them where it is of one argument that is a tree, which has names of its own.
+        """
+        if type(found) is not dict or (len(self.arguments) == 1 and self.arguments[0].tree.names[0]):
+            return {}
+        places = {name: k for k, name in enumerate(parameters_of(self.flat.function))}
+        return {places[name]: part for name, part in found.items()} if found.keys() <= places.keys() else {}
 
     def _parts(self, found: Any, args: Sequence[Any]) -> list[Any]:
         """What is found, as one part for each argument, or for each differentiated one."""
@@ -494,13 +505,18 @@ class HandWritten(Derived):
         return {}
 
     def _gradients(self, found: Any, args: Sequence[Any]) -> tuple[Any, ...]:
-        own, parts = self.result.framework, self._parts(found, args)
-        placed = self._by_place(parts, args)
+        own, placed = self.result.framework, self._named(found)
         if not placed:
-            return tuple(parts)
+            parts = self._parts(found, args)
+            placed = self._by_place(parts, args)
+            if not placed:
+                return tuple(parts)
         gradients: list[Any] = []
         for argument in self.arguments:
-            part = placed[argument.place]
+            part = placed.get(argument.place)
+            if part is None:
+                gradients += [None] * sum(argument.active)
+                continue
             if is_list_for(part, args[argument.place]):
                 part = stacked(own, part, args[argument.place])
             leaves = leaves_of(part, argument.tree)

@@ -99,3 +99,83 @@ def test_a_cotangent_with_other_keys_is_refused():
         exact_gradient(
             lambda x: {"u": x**2, "t": np.sin(x)}, (np.ones(2),), cotangent={"t": np.ones(2), "v": np.ones(2)}
         )
+
+
+# -- a gradient that names the arguments -------------------------------------------------------------------
+
+X, Y = np.array([0.5, -1.5, 2.0]), np.array([3.0, 1.25, -0.75])
+FORMS = {
+    "arrays": (lambda x, y: x**2 * y, (X, Y), lambda g, x, y: {"y": g * x**2, "x": 2 * g * x * y}),
+    "an array and a number": (
+        lambda x, y: x**2 * y, (X, 0.5), lambda g, x, y: {"x": 2 * g * x * y, "y": (g * x**2).sum()}
+    ),
+    "an array and an integer": (
+        lambda x, y: x**2 * y, (X, 2), lambda g, x, y: {"x": 2 * g * x * y, "y": (g * x**2).sum()}
+    ),
+    "numbers": (lambda x, y: x**2 * y, (0.5, 2.5), lambda g, x, y: {"y": g * x**2, "x": 2 * g * x * y}),
+    "one array": (lambda x: x**2, (X,), lambda g, x: {"x": 2 * g * x}),
+    "a dictionary and an array": (
+        lambda x, y: x["a"] * x["b"] * y, ({"b": X, "a": Y}, Y),
+        lambda g, x, y: {"y": g * x["a"] * x["b"], "x": {"a": g * x["b"] * y, "b": g * x["a"] * y}},
+    ),
+}  # fmt: skip
+
+
+def natively(framework, value):
+    if isinstance(value, dict):
+        return {key: natively(framework, one) for key, one in value.items()}
+    if framework == "numpy" or not isinstance(value, np.ndarray):
+        return value
+    return (
+        pytest.importorskip("torch").tensor(value)
+        if framework == "torch"
+        else pytest.importorskip("jax").numpy.asarray(value)
+    )
+
+
+@pytest.mark.parametrize("framework", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_gradient_may_name_the_arguments(name, framework):
+    f, args, vjp = FORMS[name]
+    args = tuple(natively(framework, one) for one in args)
+    found = check_gradient(f, args, vjp=vjp)
+    assert found.passed, str(found)
+    assert len(found.rows) == len(args) + ("dictionary" in name)
+
+    def wrong(key):
+        def doubled(part):
+            return {k: doubled(one) for k, one in part.items()} if isinstance(part, dict) else 2 * part
+
+        return lambda g, *own: {k: doubled(p) if k == key else p for k, p in vjp(g, *own).items()}
+
+    for key in ("x", "y")[: len(args)]:
+        found = check_gradient(f, args, vjp=wrong(key))
+        assert {part.name[0] for part in found.parts if not part.passes} == {key}
+
+
+@pytest.mark.parametrize(("args", "passes"), [((X, Y), False), ((X, 0.5), True), ((X, 2), True)])
+def test_what_it_does_not_name_is_a_constant_if_it_is_a_number(args, passes):
+    found = check_gradient(lambda x, y: x**2 * y, args, vjp=lambda g, x, y: {"x": 2 * g * x * y})
+    assert found.passed == passes
+    assert next(iter(found.rows["verdict"])) == "accurate"
+
+
+@pytest.mark.parametrize("keys", [("x", "z"), ("a", "b"), (0, 1)])
+def test_of_other_names_it_is_no_gradient(keys):
+    found = check_gradient(
+        lambda x, y: x**2 * y,
+        (X, Y),
+        vjp=lambda g, x, y: dict(zip(keys, (2 * g * x * y, g * x**2), strict=True)),
+    )
+    assert found.verdict.value == "wrong"
+
+
+def test_of_one_dictionary_the_names_are_its_keys():
+    def f(x):
+        return x["x"] ** 2 * x["y"]
+
+    def vjp(g, x):
+        return {"x": 2 * g * x["x"] * x["y"], "y": g * x["x"] ** 2}
+
+    assert check_gradient(f, ({"x": X, "y": Y},), vjp=vjp).passed
+    assert not check_gradient(f, ({"x": X, "y": Y},), vjp=lambda g, x: {"x": vjp(g, x)}).passed
