@@ -93,7 +93,7 @@ def check_layer(
         samples: How many more points to draw around the given one.
         search: As in `check_gradient`; parameters are searched too.
         probes: As in `check_gradient`; "reused" runs the layer on one object that has run elsewhere before,
-            and on one whose parameters had other numbers, and were written over in place.
+            and on one whose arrays had other numbers, and were written over in place.
         resolution: As in `check_gradient`.
         constants: What moves the result and is no parameter: attributes, or places such as "layers[0].scale";
             all that is held there is left out.

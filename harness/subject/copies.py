@@ -88,10 +88,10 @@ class Copies:
             clear(copy)
         return copy
 
-    def run(self, copy: Any, inputs: Sequence[Any]) -> Any:
-        """What its forward gives, from the seed."""
+    def run(self, copy: Any, inputs: Sequence[Any], themselves: bool = False) -> Any:
+        """What its forward gives, from the seed, of copies of the inputs or of them themselves."""
         self.contents.rewind(copy, self.seed)
-        own = tuple(x.copy() for x in inputs)
+        own = tuple(inputs) if themselves else tuple(x.copy() for x in inputs)
         out = copy.forward(*own, *(() if self.target is None else (self.target,)), **self.options)
         for given, x in zip(own, inputs, strict=True):
             if not is_traced(given) and not np.array_equal(given, x, equal_nan=True):

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,22 @@ from oracles.exact.from_numpy.array import is_traced
 WRITES = "backward writes into dout; that is the caller's array"
 
 
+class _Run(NamedTuple):
+    """A layer and the arrays that it is given."""
+
+    layer: Any
+    inputs: list[Array]
+
+    def fill(self, numbers: Sequence[Array]) -> None:
+        """Write other numbers into the arrays."""
+        for array, x in zip(self.inputs, numbers, strict=True):
+            array[...] = x
+
+    def renew(self, numbers: Sequence[Array]) -> None:
+        """Give it other arrays."""
+        self.inputs[:] = [x.copy() for x in numbers]
+
+
 class Layer:
     """A layer as a function of its inputs and its parameters, and its backward as a gradient of that.
 
@@ -36,7 +52,7 @@ class Layer:
         unmoved: For each parameter without which the result is the same, that in words.
         refused: Why nothing can be asked of the layer; "" if it can.
         advice: "", for what is said of a network.
-        steps: Whether what it keeps of its parameters beyond a step is a fault.
+        steps: Whether what it keeps of its arrays, once they are written over, is a fault.
     """
 
     advice = ""
@@ -165,23 +181,38 @@ class Layer:
         return pullback
 
     def _see_what_is_kept(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> None:
-        """A fault where it gives something else once its parameters were others, and written over."""
+        """A fault where it gives something else once a parameter, or an input's array, had other numbers.
+
+        What it keeps of an input that came in another array, it may keep on purpose.
+        """
         if any(is_traced(array) for array in (*inputs, *parameters)):
             return
 
-        def given(layer: Any) -> Any:
-            out = self._copies.run(layer, inputs)
-            return out, pull(layer, ones(out)), self._left(layer)
+        def new(own: Sequence[Array], numbers: Sequence[Array]) -> _Run:
+            return _Run(self._copies.new(own, numbers), [x.copy() for x in own])
 
-        def used(numbers: Sequence[Array]) -> Any:
-            layer = self._copies.new(inputs, numbers)
-            given(layer)
-            clear(layer)
-            return layer
+        def given(run: _Run) -> Any:
+            out = self._copies.run(run.layer, run.inputs, themselves=True)
+            return out, pull(run.layer, ones(out)), self._left(run.layer)
 
-        fresh = given(self._copies.new(inputs, parameters))
-        if found := kept(parameters, used, self._copies.write, given, fresh):
-            self.faults = tuple(dict.fromkeys([*self.faults, told([self.names[k] for k in found])]))
+        def used(own: Sequence[Array], numbers: Sequence[Array]) -> _Run:
+            run = new(own, numbers)
+            given(run)
+            clear(run.layer)
+            return run
+
+        def step(run: _Run, numbers: Sequence[Array]) -> None:
+            self._copies.write(run.layer, numbers)
+
+        fresh = given(new(inputs, parameters))
+        of_inputs, of_others = (
+            kept(inputs, lambda own: used(own, parameters), write, given, fresh)
+            for write in (_Run.fill, _Run.renew)
+        )
+        moved = kept(parameters, partial(used, inputs), step, given, fresh)
+        names = [self._input_names[k] for k in of_inputs if k not in of_others]
+        if names := [*names, *(self.names[k] for k in moved)]:
+            self.faults = tuple(dict.fromkeys([*self.faults, told(names)]))
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
         several = isinstance(dout, tuple)

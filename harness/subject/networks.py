@@ -49,7 +49,7 @@ class Network:
         refused: Why nothing can be asked of the network; "" if it can.
         advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
         is_loss: True: the gradient takes no cotangent.
-        steps: Whether what it keeps of its parameters beyond a step is a fault.
+        steps: Whether what it keeps of its parameters, once they are written over, is a fault.
     """
 
     is_loss, steps = True, False

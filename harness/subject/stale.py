@@ -1,7 +1,7 @@
-"""What an object keeps of its parameters: a copy of W.T, say, that it finds by the identity of W, or its sum.
+"""What an object keeps of its arrays: a copy of W.T, say, that it finds by the identity of W, or its sum.
 
 Every question is asked of a new copy, in which such a cache is right. A step of training writes into the
-parameters in place, and then it is not.
+parameters in place, and a loop that fills one batch after the other into the input: then it is not.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from harness.subject.moving import moved, moved_on
 
 
 def kept(
-    parameters: Sequence[Array],
+    arrays: Sequence[Array],
     used: Callable[[Sequence[Array]], Any],
     write: Callable[[Any, Sequence[Array]], None],
     given: Callable[[Any], Any],
     fresh: Any,
 ) -> list[int]:
-    """Which parameters an object keeps something of, beyond a step.
+    """Which of its arrays an object keeps something of, once other numbers are written into them.
 
-    What gives something else after it was used with the very same parameters remembers more than these, and
-    may on purpose: of that nothing is known. Nor is it where other numbers are refused.
+    What gives something else after it was used with the very same numbers remembers more than these, and may
+    on purpose: of that nothing is known. Nor is it where other numbers are refused.
 
     Args:
-        parameters: Their numbers.
+        arrays: Its parameters, say.
         used: Makes an object with such numbers, which goes forward and backward.
-        write: Writes others into its parameters, in place.
+        write: Writes others into its arrays, in place.
         given: What an object gives, forward and backward.
-        fresh: What a new one with these parameters gives.
+        fresh: What a new one with these arrays gives.
     """
 
     def stays(moving: Sequence[int]) -> bool:
-        thing = used([_other(p) if k in moving else p for k, p in enumerate(parameters)])
-        write(thing, parameters)
+        thing = used([_other(p) if k in moving else p for k, p in enumerate(arrays)])
+        write(thing, arrays)
         return is_near(given(thing), fresh)
 
-    every = range(len(parameters))
+    every = range(len(arrays))
     try:
         with np.errstate(all="ignore"):
             if not stays(()) or stays(every):
@@ -58,11 +58,11 @@ def _other(array: Array) -> Array:
 
 
 def told(names: Sequence[str]) -> str:
-    """That an object keeps something of these parameters, in words."""
+    """That an object keeps something of these arrays, in words."""
     which = ", ".join(names)
     return (
-        f"something is kept of {which}: used with other numbers, which are then written over in place as by "
-        "a step of training, the object does not give what a new one gives; make copies and products of "
-        "parameters anew, and do not find them by their identity, by their sum, or because they are there "
-        '(where your steps make new arrays, or tell the object, leave "reused" out of probes=)'
+        f"something is kept of {which}: used with other numbers, which are then written over in place as in "
+        "training, the object does not give what a new one gives; make copies and products of arrays anew, "
+        "and do not find them by their identity, by their sum, or because they are there (where your steps "
+        'make new arrays, or tell the object, leave "reused" out of probes=)'
     )

@@ -86,6 +86,33 @@ class Bias(Affine):
         return super().forward(x) - self.b + self.known
 
 
+class OfLastInput(Affine):
+    """Takes an array for the input that it saw before where it is the same object."""
+
+    last = None
+
+    def forward(self, x):
+        if self.last is not x:
+            self.last, self.x, self.y = x, x.copy(), super().forward(x)
+        return self.y
+
+
+class OfLastInputInBackward(Affine):
+    """Its copy of the input alone is kept."""
+
+    last = None
+
+    def forward(self, x):
+        if self.last is not x:
+            self.last, self.seen = x, x.copy()
+        return super().forward(x)
+
+    def backward(self, dout):
+        found = super().backward(dout)
+        self.dW = self.seen.T @ dout
+        return found
+
+
 class Inside:
     def __init__(self, layer):
         self.inner = layer
@@ -105,6 +132,8 @@ KEEPING = {
     "forward, by presence": (keeping(by_presence, True), "W"),
     "sum": (BySum, "W"),
     "bias": (Bias, "b"),
+    "input": (OfLastInputInBackward, "x"),
+    "result, by the identity of the input": (OfLastInput, "x, W, b"),
     "inside": (lambda: Inside(keeping(by_identity)()), "inner.W"),
 }
 
@@ -117,6 +146,28 @@ def test_what_is_kept_of_a_parameter_beyond_a_step_is_a_fault(name):
     (said,) = found.faults
     assert said.startswith(f"something is kept of {parameter}: used with other numbers")
     assert check_layer(make(), X, probes=["twice", "ones"]).passed
+
+
+class OfFirstBatch(Affine):
+    """Shifts by whole numbers, which the first batch tells, on purpose."""
+
+    shift = None
+
+    def forward(self, x):
+        if self.shift is None:
+            self.shift = np.round(64 * x.mean(0))
+        return super().forward(x - self.shift)
+
+
+class Shaped:
+    """Its result lies in the memory of its input."""
+
+    def forward(self, x):
+        self.shape = x.shape
+        return x.reshape(-1)
+
+    def backward(self, dout):
+        return dout.reshape(self.shape)
 
 
 class Remembering(Affine):
@@ -146,7 +197,17 @@ class Refusing(Affine):
         return super().backward(dout)
 
 
-RIGHT = [Affine, View, keeping(by_numbers), keeping(by_numbers, True), Remembering, Collecting, Refusing]
+RIGHT = [
+    Affine,
+    View,
+    keeping(by_numbers),
+    keeping(by_numbers, True),
+    Remembering,
+    Collecting,
+    Refusing,
+    OfFirstBatch,
+    Shaped,
+]
 
 
 @pytest.mark.parametrize("layer", RIGHT)
