@@ -109,10 +109,8 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     machine, truth = ROUNDING_MODELS[tested.rounding], posed.true
     try:
         programs = tested.record(posed.directions, posed.inputs, alone)
-    except Unsupported as reason:
+    except (Unsupported, Undecided) as reason:
         return _opaque(question, truth, machine, str(reason))
-    except Undecided as reason:
-        return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(question, truth, programs.gradient, machine)
     differs = found.formula.notes or not found.formula.is_right
     if differs and (written := programs.gradient.as_written()):
