@@ -80,21 +80,19 @@ def refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
     """What no exact arithmetic has as an input.
 
     Raises:
-        Unsupported: An array holds NaN, or one that is differentiated an infinite number.
+        Unsupported: An array holds NaN or an infinite number.
     """
     for name, array in zip(names, arrays, strict=True):
         if array.dtype.name in FLOATS and not (finite := np.isfinite(array)).all():
             at = tuple(int(i) for i in np.argwhere(~finite)[0])
             number = float(array[at])
-            mask = "" if np.isnan(number) else "; leave a mask out of argnums="
+            what = "missing data" if np.isnan(number) else "a mask"
             raise Unsupported(
-                f"{place_of(name, at)} is {number}; only finite numbers have a derivative{mask}"
+                f"{place_of(name, at)} is {number}; only finite numbers have a derivative; "
+                f"leave {what} out of argnums="
             )
 
 
-def is_mask(own: Framework, leaf: Any) -> bool:
-    """Whether a real array holds infinite numbers, and none that is NaN."""
-    if not is_floating(leaf):
-        return False
-    numbers = own.on_host(leaf)
-    return bool(np.isinf(numbers).any() and not np.isnan(numbers).any())
+def lacks_numbers(own: Framework, leaf: Any) -> bool:
+    """Whether a real array holds other than finite numbers, as a mask does, and data that lack some."""
+    return is_floating(leaf) and not bool(np.isfinite(own.on_host(leaf)).all())

@@ -16,7 +16,7 @@ from harness.subject.derivative import Array, Function
 from harness.subject.names import names_of
 from harness.subject.objects import said, stays
 from harness.subject.refused import (
-    is_mask,
+    lacks_numbers,
     refuse_infinite,
     refuse_other_arrays,
     refuse_strange,
@@ -207,10 +207,11 @@ def target_of(
             leaves[k] = np.array(leaves[k])
     tree = flatten(name, (tuple(args), dict(kwargs)))[1]
     moves = {k for k, owner in enumerate(owners) if owner in chosen}
-    # An infinite number in a mask is a constant, as in a closure.
+    # A mask's infinities, and what is missing of data, are constants, as in a closure.
     places = [
         k for k, leaf in enumerate(leaves)
-        if dtype_of(leaf) and ((k in moves and is_moving(leaf)) or not (stays(leaf) or is_mask(own, leaf)))
+        if dtype_of(leaf)
+        and ((k in moves and is_moving(leaf)) or not (stays(leaf) or lacks_numbers(own, leaf)))
     ]  # fmt: skip
     refuse_other_arrays({k: leaves[k] for k in places}, lambda k: names_of(f, tree, [k])[0])
     fixed = tuple(Fixed.of(k, leaf) for k, leaf in enumerate(leaves) if k not in places)

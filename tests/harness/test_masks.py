@@ -1,4 +1,4 @@
-"""Infinite numbers: constants in what is not differentiated, refused by name elsewhere."""
+"""Infinite numbers and NaN: constants in what is not differentiated, refused by name elsewhere."""
 
 from __future__ import annotations
 
@@ -90,11 +90,14 @@ def test_one_that_is_differentiated_is_refused_by_name(name):
     assert found.diagnosis.startswith("mask[0, 1] is -inf; only finite numbers have a derivative; leave a")
 
 
-def test_nan_is_refused_in_every_argument():
-    mask = torch.from_numpy(np.where(np.isinf(MASK), np.nan, 0.0))
-    found = gradproof.check_gradient(of_torch, (torch.from_numpy(X), mask), argnums=0)
-    assert found.verdict == "unsupported"
-    assert found.diagnosis == "mask[0, 1] is nan; only finite numbers have a derivative"
+def test_nan_is_refused_where_it_is_differentiated_and_has_no_slope_where_it_is_not_left_out():
+    x, mask = torch.from_numpy(X), torch.from_numpy(np.where(np.isinf(MASK), np.nan, 0.0))
+    refused = gradproof.check_gradient(of_torch, (x, mask))
+    assert refused.verdict == "unsupported"
+    assert refused.diagnosis.endswith(
+        "only finite numbers have a derivative; leave missing data out of argnums="
+    )
+    assert gradproof.check_gradient(of_torch, (x, mask), argnums=0).verdict == "undecided"
 
 
 @pytest.mark.parametrize("name", ["torch", "numpy"])

@@ -16,13 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from flint import arb
 from torch import Tensor
 
 from oracles.exact.from_aten import sparse
 from oracles.exact.from_aten.sparse import BlockedMemory, has_own_layout, is_sparse, memories
 from oracles.exact.program import complex as cx
-from oracles.exact.program.balls import filled
 from oracles.exact.program.complex import OF_PARTS, REAL, Complex, each_part
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import detach
@@ -219,11 +217,9 @@ class Memory:
 
 
 def constant(builder: Builder, values: Array, dtype: str) -> Any:
-    """A constant; an infinity is the ball that is it (masks hold them)."""
+    """A constant, of complex numbers too."""
     if dtype in REAL:
         return cx.constant(builder, values, dtype, constant)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        values = filled([arb(float(v)) for v in values.ravel()], values.shape)
     return builder.constant(values, dtype)
 
 

@@ -7,11 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
-from flint import arb
 
 from oracles.exact.from_jaxpr.keys import Key, is_key
 from oracles.exact.program import complex as cx
-from oracles.exact.program.balls import filled
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.program import FLOATS, Builder, Shape, Var
@@ -49,15 +47,13 @@ def promoted(dtype: str, *operands: Var) -> list[Var]:
 
 
 def constant(recorder: Builder, value: Any, dtype: str) -> Var:
-    """A number or array as it is written; infinities and NaN are balls too, and spread as such."""
+    """A number or array as it is written."""
     if isinstance(value, getattr(jax, "Ref", ())):
         raise Unsupported(
             "the function reads a mutable array that was made outside; pass its value as an argument"
         )
     array = np.array(value)  # not JAX's own, which it knows as long as it lives
-    if dtype in FLOATS and not np.isfinite(wide := array.astype(np.float64)).all():
-        array = filled([arb(v) for v in wide.ravel().tolist()], array.shape)
-    return recorder.constant(array, dtype)
+    return recorder.constant(array.astype(np.float64) if dtype in FLOATS else array, dtype)
 
 
 def constant_of_any(recorder: Builder, value: Any, dtype: str) -> Any:

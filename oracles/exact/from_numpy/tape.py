@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flint
 import numpy as np
 from numpy.typing import NDArray
 
@@ -101,11 +100,6 @@ class Tape:
             return complex_constant(self.recorder, array, dtype, lambda _, v, kind: self.constant(v, kind))
         if dtype in FLOATS:
             array = array.astype(np.float64)
-            if not np.isfinite(array).all():
-                balls = np.empty(array.shape, object)
-                for where, number in np.ndenumerate(array):
-                    balls[where] = flint.arb(float(number))
-                array = balls
         return self.recorder.constant(array, dtype)
 
     def literal(self, numbers: Array, dtype: str) -> Tokens:

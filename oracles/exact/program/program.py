@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
+from flint import arb
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -84,6 +85,8 @@ class Primitive:
         kink: What is known at its kinks, for one whose result is a hull there.
         cost: `cost(equation)`: how much work it is, in additions. Absent where that is one for each element
             of its largest operand or of its result.
+        apart: `apart(operands, gone, **params)` from what is missing of each operand: the operands with other
+            numbers for it, and what is missing of the result, or None. Absent where NaN spreads as such.
         terms: For a sum: `terms(*operands, **params)` on absolute values gives how large what is added is.
     """
 
@@ -101,6 +104,7 @@ class Primitive:
     around: Callable[[Equation], Var] | None = None
     kink: Kink | None = None
     cost: Callable[[Equation], float] | None = None
+    apart: Callable[..., tuple[Sequence[Var], Var | None]] | None = None
 
     def __post_init__(self) -> None:
         PRIMITIVES.setdefault(self.name, self)
@@ -346,6 +350,8 @@ class Builder:
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         self.staying: dict[Var, Any] = {}  # where each value stays all the same (see `staying`)
         self.missing: dict[Var, Var | None] = {}  # where it is NaN whatever the inputs are (see `missing`)
+        self.lacks = False  # whether a number that stands in the code is NaN
+        self.unsure: set[Var] = set()  # of which that is not known, though of what it is made of
         self.origin: Origin | None = None  # of the equations that are written now
 
     def calls(self, operation: str, place: Line | None, library: str = "") -> None:
@@ -359,11 +365,18 @@ class Builder:
         return var
 
     def constant(self, value: Any, dtype: str | None = None) -> Var:
-        """A constant array; its numbers are taken exactly as they are, and integers wrap in their dtype."""
+        """A constant array; its numbers are taken exactly as they are, and integers wrap in their dtype.
+
+        Infinities and NaN are balls that are these, which spread as such.
+        """
         array = np.asarray(value)
         kind = dtype or ("float64" if array.dtype.kind in "fO" else str(array.dtype))
         if kind not in FLOATS and array.dtype.kind in "iub":
             array = array.astype(kind, copy=False)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            array = np.fromiter(map(arb, array.ravel().tolist()), object, array.size).reshape(array.shape)
+        if array.dtype == object and not self.lacks:
+            self.lacks = any(ball.is_nan() for ball in array.ravel().tolist())
         return self.emit(PRIMITIVES["constant"], (), array.shape, kind, value=array)
 
     def emit(

@@ -14,14 +14,14 @@ import numpy as np
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.held import released
-from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives import apart, convert
 from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import MASKS, select_
 from oracles.exact.program.primitives.edges import edged, edged_
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.primitives.undetermined import undetermined_
-from oracles.exact.program.program import Array, Builder, Equation, Program, Var, sum_of
+from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
 
 R = TypeVar("R")
 DECIDING_BITS = (128, 512, 2048)
@@ -234,6 +234,14 @@ class Recorder(Builder):
         array = np.asarray(value)
         self.values.append(array)
         return self.input(array.shape, dtype)
+
+    def emit(
+        self, primitive: Primitive, operands: tuple[Var, ...], shape: Shape, dtype: str, /, **params: Any
+    ) -> Var:
+        """Write one equation; what is missing of the operands is kept apart, where they would be asked."""
+        if self.lacks and primitive.apart is not None:
+            return apart.emit(self, primitive, operands, shape, dtype, **params)
+        return super().emit(primitive, operands, shape, dtype, **params)
 
     def given(self, x: Var) -> Array | None:
         """The numbers of an input."""

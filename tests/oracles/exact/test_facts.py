@@ -55,6 +55,7 @@ LINEAR = MOVES | {
     "solve",
     "least_squares",
     "undetermined_along",
+    "no_slope",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}
 OPENED = COMPARISONS | MOVES | KINDS | LOGIC - QUOTIENTS | {"select", "convert"}
@@ -84,6 +85,7 @@ FACTS = {
     "comparison": COMPARISONS,
     "edge": COMPARISONS - {"eq", "ne"} | ORDERS,  # where two numbers are equal is an isolated point
     "jumps": COMPARISONS | STEPS | AROUND | ORDERS,
+    "apart": STEPS | ORDERS | {"maximum", "minimum", "reduce_max", "reduce_min", "matmul", "cumsum", "sort"},
     "terms": {"add", "sub", "reduce_sum"},
     "around": STEPS | {"select", "convert", "taylor"},
     "cost": MATRICES | {"matmul", "taylor"},

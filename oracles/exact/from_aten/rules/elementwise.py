@@ -16,6 +16,7 @@ from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, wo
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
+from oracles.exact.program.primitives.apart import extreme_there
 from oracles.exact.program.primitives.missing import asked, there
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.program import Array, Operand, Primitive, Var
@@ -112,8 +113,10 @@ ELEMENTWISE: dict[str, Rule] = {
     **dict.fromkeys(("pow", "float_power"), _power),
     "hypot": f.hypot,
     "atan2": f.atan2,
-    **dict.fromkeys(("maximum", "max.other", "fmax"), f.maximum),
-    **dict.fromkeys(("minimum", "min.other", "fmin"), f.minimum),
+    **dict.fromkeys(("maximum", "max.other"), f.maximum),
+    **dict.fromkeys(("minimum", "min.other"), f.minimum),
+    "fmax": partial(extreme_there, "maximum"),
+    "fmin": partial(extreme_there, "minimum"),
     "clamp": lambda x, min=None, max=None: f.clamp(x, min, max),
     "clamp_min": lambda x, low: f.clamp(x, low, None),
     "clamp_max": lambda x, high: f.clamp(x, None, high),

@@ -14,8 +14,9 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, orders, scalar, select, sorting
 from oracles.exact.program.primitives import reductions as r
-from oracles.exact.program.primitives.arrays import index, reshape
-from oracles.exact.program.primitives.missing import asked
+from oracles.exact.program.primitives.apart import first_in_order, lacking
+from oracles.exact.program.primitives.arrays import index, reduced, reshape
+from oracles.exact.program.primitives.missing import asked, missing
 from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.program import Array, Operand, Var
 
@@ -24,7 +25,8 @@ def _sort(x: Var, dim: int, descending: bool = False, first: Array | None = None
     """The elements in order, and where each stands; equal ones as they stand in `first`, or in x."""
     if x.ndim == 0:
         return x, x.builder.constant(np.zeros((), np.int64))
-    return sorting.sort(x, dim, descending), orders.argsort(-x if descending else x, dim, first)
+    order = orders.argsort(-first_in_order(x, dim % x.ndim) if descending else x, dim, first)
+    return sorting.sort(x, dim, descending), order
 
 
 def _as_it_ran(call: OperatorCall, dim: int, descending: bool = False, start: int = 0) -> Array | None:
@@ -68,10 +70,17 @@ def _kth(call: OperatorCall, x: Var, k: int, dim: int = -1, keepdim: bool = Fals
 
 
 def _median(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The lower one of two in the middle."""
+    """The lower one of two in the middle; of a row that lacks some, the first that is missing."""
+    row, axis = (reshape(x, (x.size,)), 0) if dim is None or x.ndim == 0 else (x, dim % x.ndim)
     if dim is None:
-        return _along(sorting.sort(reshape(x, (x.size,)), 0), 0, (x.size + 1) // 2 - 1)
-    return _kth(call, x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)
+        found = [_along(sorting.sort(row, 0), 0, (x.size + 1) // 2 - 1)]
+    else:
+        found = [*_kth(call, x, ((x.shape[dim] if x.ndim else 1) + 1) // 2, dim, keepdim)]
+    if (gone := missing(row)) is not None:
+        some = reshape(reduced(r.reduce_or, gone, (axis,), False), found[0].shape)
+        found[0] = lacking(found[0], some, row)
+        found[1:] = [select(some, reshape(orders.argmax(row, axis), v.shape), v) for v in found[1:]]
+    return found if dim is not None else found[0]
 
 
 def _nanmedian(call: OperatorCall, x: Var, dim: int | None = None, keepdim: bool = False) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives.apart import first_in_order
 from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape, take
 from oracles.exact.program.primitives.linear_algebra import dot_general
 from oracles.exact.program.primitives.orders import argmax, argsort, cumsum, take_along
@@ -101,7 +102,8 @@ def _top_k(call: Eqn, x: Var) -> list[Var]:
     p = call.params
     axis = p.get("axis", p.get("reduction_dimension", -1)) % x.ndim
     largest = p.get("is_max_k", True)
-    values, order = sort(x, axis, largest), argsort(f.descending(x) if largest else x, axis)
+    values = sort(x, axis, largest)
+    order = argsort(f.descending(first_in_order(x, axis)) if largest else x, axis)
     first = [index(v, lambda at: at.take(range(p["k"]), axis)) for v in (values, order)]
     return [first[0], convert(first[1], str(call.outvars[1].aval.dtype))]
 

@@ -3,6 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from oracles.exact.from_numpy.rules import complex, linalg, order, reductions
+from oracles.exact.from_numpy.rules import complex, linalg, order, present, reductions
 
-RULES: dict[str, Callable[..., Any]] = {**reductions.RULES, **order.RULES, **linalg.RULES, **complex.FFT}
+RULES: dict[str, Callable[..., Any]] = {
+    **reductions.RULES,
+    **order.RULES,
+    **present.RULES,
+    **linalg.RULES,
+    **complex.FFT,
+}

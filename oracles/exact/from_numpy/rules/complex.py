@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.refusals import unsupported
-from oracles.exact.from_numpy.rules import linalg, order, reductions
+from oracles.exact.from_numpy.rules import linalg, order, present, reductions
 from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, every, kept
 from oracles.exact.from_numpy.tape import words
@@ -326,7 +326,8 @@ COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {
     **HOLOMORPHIC,
 }
 COMPLEX_RULES: dict[str, Rule] = {
-    **{name: _apart(reductions.RULES[name]) for name in words("sum mean nansum nanmean")},
+    **{name: _apart(reductions.RULES[name]) for name in words("sum mean")},
+    **{name: _apart(present.RULES[name]) for name in words("nansum nanmean")},
     **{name: _apart(order.RULES[name]) for name in words("cumsum diff")},
     **{name: _apart(linalg.RULES[name]) for name in words("trace linalg.trace")},
     **{name: _bilinear(linalg.RULES[name]) for name in words("outer linalg.outer cross linalg.cross kron")},

@@ -16,9 +16,10 @@ from oracles.exact.from_numpy.rules.special import SPECIAL
 from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, pi, scalar, select
+from oracles.exact.program.primitives.apart import extreme_there
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.arrays import constant_value, reshape
-from oracles.exact.program.primitives.orders import cumsum
+from oracles.exact.program.primitives.orders import cumsum, scan
 from oracles.exact.program.program import Var
 from oracles.exact.program.signs import negative
 
@@ -108,8 +109,9 @@ UFUNCS: dict[str, Rule] = {
     **dict.fromkeys(("absolute", "fabs"), fn.absolute),
     "square": lambda x: fn.square(x) if x.is_float else x * x,
     **dict.fromkeys(("power", "float_power"), _power),
-    **dict.fromkeys(("maximum", "fmax"), _elementwise("maximum")),
-    **dict.fromkeys(("minimum", "fmin"), _elementwise("minimum")),
+    **{name: _elementwise(name) for name in ("maximum", "minimum")},
+    "fmax": partial(extreme_there, "maximum"),
+    "fmin": partial(extreme_there, "minimum"),
     "hypot": fn.hypot,
     "arctan2": fn.atan2,
     "logaddexp": fn.logaddexp,
@@ -146,13 +148,15 @@ SCIPY: dict[str, Rule] = {
 # What a finite number answers; literals that are not finite answer for themselves.
 PREDICATES = {"isnan": False, "isinf": False, "isfinite": True, "isnat": False}
 REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "add": np.sum, "multiply": np.prod, "maximum": np.max, "minimum": np.min, "fmax": np.max, "fmin": np.min,
-    "logical_and": np.all, "logical_or": np.any,
+    "add": np.sum, "multiply": np.prod, "maximum": np.max, "minimum": np.min, "fmax": np.nanmax,
+    "fmin": np.nanmin, "logical_and": np.all, "logical_or": np.any,
 }  # fmt: skip
 FOLDS: dict[str, Rule] = {"logaddexp": logaddexp_of_all}
 RUNNING: dict[str, Rule] = {
     "add": cumsum,
     "multiply": fn.cumprod,
-    **dict.fromkeys(("maximum", "fmax"), fn.cummax),
-    **dict.fromkeys(("minimum", "fmin"), fn.cummin),
+    "maximum": fn.cummax,
+    "minimum": fn.cummin,
+    "fmax": partial(scan, partial(extreme_there, "maximum")),
+    "fmin": partial(scan, partial(extreme_there, "minimum")),
 }

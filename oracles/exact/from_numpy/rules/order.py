@@ -9,22 +9,35 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.refusals import unsupported
-from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Rule, axes_of, every, floating, kept, pair
-from oracles.exact.from_numpy.tape import words
+from oracles.exact.from_numpy.rules.reductions import (
+    NO_VALUE,
+    Axis,
+    Rule,
+    axes_of,
+    every,
+    floating,
+    kept,
+    pair,
+)
 from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, sorting
+from oracles.exact.program.primitives.apart import lacking
 from oracles.exact.program.primitives.arrays import (
     concatenate,
     index,
     keeping,
     reduce_sum,
+    reduced,
     reshape,
     scatter_add,
     take,
     without,
 )
 from oracles.exact.program.primitives.linear_algebra import matmul
+from oracles.exact.program.primitives.missing import missing
+from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.program import Operand, Var
+from oracles.exact.program.recording import Recorder
 
 
 def _flat(x: Var, axis: int | None) -> tuple[Var, int]:
@@ -168,22 +181,55 @@ def _interp(
     return reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
 
 
-def _quantile(
+def _in_order(x: Var, axes: tuple[int, ...], leaves_out: bool) -> tuple[Var, Any]:
+    """The rows of x in order, and where the last element of each is.
+
+    What is missing stands at the end. Where that is not left out, all of its row is missing.
+    """
+    left = without(x.shape, axes)
+    rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
+    ordered, last, gone = sorting.sort(rows, -1), rows.shape[-1] - 1, missing(rows)
+    if gone is None:
+        return ordered, last
+    if leaves_out:
+        assert isinstance(x.builder, Recorder)
+        return ordered, np.maximum(last - x.builder.decide(gone).sum(-1), 0)
+    some = reduced(reduce_or, gone, (rows.ndim - 1,), keepdims=True)
+    return lacking(ordered, x.builder.broadcast(some, rows.shape), rows), last
+
+
+def _of_each(rows: Var, at: Any) -> Var:
+    """One element of each row."""
+    where = np.broadcast_to(at, rows.shape[:-1])[..., None]
+    return index(rows, lambda p: np.take_along_axis(p, where, -1)[..., 0])
+
+
+def median(
+    x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: Any = False, *,
+    leaves_out: bool = False,
+) -> Var:  # fmt: skip
+    """The middle element, or the mean of the two in the middle."""
+    axes = axes_of(x, axis)
+    ordered, last = _in_order(x, axes, leaves_out)
+    middle = (_of_each(ordered, last // 2) + _of_each(ordered, (last + 1) // 2)) / 2.0
+    return reshape(middle, keeping(x.shape, axes)) if kept(keepdims) else middle
+
+
+def quantile(
     x: Var, q: Any, axis: Any = None, overwrite_input: Any = False, method: str = "linear",
-    keepdims: Any = False, *, weights: Any = None, hundredth: bool = False,
+    keepdims: Any = False, *, weights: Any = None, hundredth: bool = False, leaves_out: bool = False,
 ) -> Var:  # fmt: skip
     """Of the sorted elements the one at q (n - 1), or between its neighbours."""
     if isinstance(q, Var) or weights is not None or method not in {"linear", "lower", "higher", "midpoint"}:
         raise unsupported(f"np.quantile with weights, method={method!r} or a q that depends on the data")
-    x, axes = floating(x), axes_of(x, axis)
-    left = without(x.shape, axes)
-    rows = index(x, lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
-    ordered, n, found = sorting.sort(rows, -1), rows.shape[-1], []
+    x, axes, found = floating(x), axes_of(x, axis), []
+    ordered, last = _in_order(x, axes, leaves_out)
     for one in np.asarray(q, np.float64).ravel().tolist():
-        at = (one / 100.0 if hundredth else one) * (n - 1)
-        below = min(int(np.floor(at)), n - 1)
-        low, high = ordered[..., below], ordered[..., min(int(np.ceil(at)), n - 1)]
-        share = x.builder.constant(one, x.dtype) / (100.0 if hundredth else 1.0) * float(n - 1) - float(below)
+        at = (one / 100.0 if hundredth else one) * last
+        below, above = (np.minimum(end(at), last).astype(int) for end in (np.floor, np.ceil))
+        low, high = _of_each(ordered, below), _of_each(ordered, above)
+        share = x.builder.constant(one, x.dtype) / (100.0 if hundredth else 1.0) * (1.0 * last)
+        share = share - 1.0 * below
         between = {"lower": low, "higher": high, "midpoint": (low + high) / 2.0}
         value = between.get(method) or low + (high - low) * share
         found.append(reshape(value, keeping(x.shape, axes)) if kept(keepdims) else value)
@@ -201,8 +247,9 @@ def _ediff1d(ary: Operand, to_end: Any = None, to_begin: Any = None) -> Var:
 
 
 RULES: dict[str, Rule] = {
-    "quantile": _quantile,
-    "percentile": partial(_quantile, hundredth=True),
+    "median": median,
+    "quantile": quantile,
+    "percentile": partial(quantile, hundredth=True),
     "ediff1d": _ediff1d,
     "argmax": _where_extreme(1),
     "argmin": _where_extreme(-1),
@@ -228,5 +275,3 @@ RULES: dict[str, Rule] = {
     "correlate": _correlate,
     "bincount": _bincount,
 }
-# A finite number is no NaN, so these are their namesakes.
-RULES |= {f"nan{name}": RULES[name] for name in words("argmax argmin cumsum cumprod quantile percentile")}

@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.gather import spread
-from oracles.exact.from_numpy.tape import words
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import compare, convert, scalar, select, sorting
+from oracles.exact.program.primitives import compare, convert, scalar, select
 from oracles.exact.program.primitives import reductions as red
-from oracles.exact.program.primitives.arrays import index, keeping, reduce_sum, reduced, reshape, without
-from oracles.exact.program.primitives.missing import missing
+from oracles.exact.program.primitives.arrays import reduce_sum, reduced, reshape
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Builder, Operand, Primitive, Var
 
@@ -59,25 +57,11 @@ def _among(x: Var, where: Any, otherwise: float) -> Var:
     """x, and a number that changes nothing where `where` is false."""
     if where is True or where is NO_VALUE:
         return x
-    return select(_flags_of(x, where), x, x.builder.constant(np.asarray(otherwise), x.dtype))
+    return select(flags_of(x, where), x, x.builder.constant(np.asarray(otherwise), x.dtype))
 
 
-def _of_what_is_there(rule: Rule) -> Rule:
-    """The same of what is not missing."""
-
-    def own(x: Var, *args: Any, where: Any = True, **given: Any) -> Any:
-        gone = missing(x)
-        if gone is None:
-            return rule(x, *args, where=where, **given)
-        there = x.builder.elementwise("not", gone, dtype="bool")
-        if where is not True and where is not NO_VALUE:
-            there = x.builder.elementwise("and", there, _flags_of(x, where), dtype="bool")
-        return rule(x, *args, where=there, **given)
-
-    return own
-
-
-def _flags_of(x: Var, where: Any) -> Var:
+def flags_of(x: Var, where: Any) -> Var:
+    """The argument `where`, for each element."""
     flags = where if isinstance(where, Var) else x.builder.constant(np.asarray(where, bool))
     return spread(flags, x.shape)
 
@@ -194,16 +178,6 @@ def _ptp(x: Var, axis: Axis = None, keepdims: Any = False) -> Var:
     return red.reduce_max(x, axes, kept(keepdims)) - red.reduce_min(x, axes, kept(keepdims))
 
 
-def _median(x: Var, axis: Axis = None, overwrite_input: Any = False, keepdims: Any = False) -> Var:
-    """The middle element, or the mean of the two in the middle."""
-    axes = axes_of(x, axis)
-    left = without(x.shape, axes)
-    rows = index(floating(x), lambda p: np.moveaxis(p, axes, range(-len(axes), 0)).reshape(*left, -1))
-    n, ordered = rows.shape[-1], sorting.sort(rows, -1)
-    middle = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2.0
-    return reshape(middle, keeping(x.shape, axes)) if kept(keepdims) else middle
-
-
 def logic(reduce: Primitive, otherwise: bool) -> Callable[..., Var]:
     """Whether all, or any, elements are not zero; `otherwise` is what changes nothing."""
 
@@ -225,11 +199,7 @@ RULES: dict[str, Rule] = {
     "std": lambda *args, **kwargs: scalar("sqrt", _var(*args, **kwargs)),
     "average": _average,
     "ptp": _ptp,
-    "median": _median,
     "all": every,
     "any": logic(red.reduce_or, False),
     "count_nonzero": lambda x, axis=None, *, keepdims=False: _sum(flags(x), axis, keepdims=keepdims),
 }
-# A finite number is no NaN, so these are their namesakes.
-RULES |= {f"nan{name}": _of_what_is_there(RULES[name]) for name in words("sum prod mean var std")}
-RULES |= {f"nan{name}": RULES[name] for name in words("max min median")}

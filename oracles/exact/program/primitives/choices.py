@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -199,10 +200,28 @@ def _extreme_jvp(larger: int) -> Callable[[Equation, Tangents], Var]:
     return lambda e, t: blend(e.operands[0], e.operands[1], t[larger], t[1 - larger], e.output)
 
 
+def either(masks: Sequence[Var]) -> Var:
+    """Where any of these masks is."""
+    return reduce(lambda p, q: p.builder.elementwise("or", p, q, dtype="bool"), masks)
+
+
+def each_apart(operands: Sequence[Var], gone: Sequence[Var]) -> tuple[list[Var], Var]:
+    """Other numbers that are no tie, and at which no step jumps."""
+    some = either(gone)
+    return [select(some, k + 0.25, v) for k, v in enumerate(operands)], some
+
+
 maximum = Primitive(
-    "maximum", _extreme("max", np.maximum), _extreme_jvp(0), rounded=exactly, rows=Maxima.larger
+    "maximum",
+    _extreme("max", np.maximum),
+    _extreme_jvp(0),
+    rounded=exactly,
+    rows=Maxima.larger,
+    apart=each_apart,
 )
-minimum = Primitive("minimum", _extreme("min", np.minimum), _extreme_jvp(1), rounded=exactly)
+minimum = Primitive(
+    "minimum", _extreme("min", np.minimum), _extreme_jvp(1), rounded=exactly, apart=each_apart
+)
 
 
 def _abs_jvp(equation: Equation, tangents: Tangents) -> Var:

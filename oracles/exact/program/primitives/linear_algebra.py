@@ -17,9 +17,10 @@ from oracles.exact.program.derive import Tangents, linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, Format, Growth
 from oracles.exact.program.primitives.arithmetic import scale
-from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reshape
-from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.arrays import concatenate, index, permute, reduce_sum, reduced, reshape
+from oracles.exact.program.primitives.choices import either, select
 from oracles.exact.program.primitives.nearby import eliminated, factored, logarithms
+from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
 from oracles.exact.program.program import Array, Equation, Primitive, Var, sum_of
 
@@ -60,12 +61,21 @@ def cubed(equation: Equation) -> float:
     return float(size * equation.operands[0].shape[-1])
 
 
+def _matmul_apart(operands: Sequence[Var], gone: Sequence[Var]) -> tuple[list[Var], Var]:
+    """A row is missing with that of the first operand, and a column with that of the second."""
+    (x, y), (p, q) = operands, gone
+    rows = index(reduced(reduce_or, p, (p.ndim - 1,), False), lambda at: at[..., :, None])
+    columns = index(reduced(reduce_or, q, (q.ndim - 2,), False), lambda at: at[..., None, :])
+    return [select(p, 0.0, x), select(q, 0.0, y)], either([rows, columns])
+
+
 matmul_ = Primitive(
     "matmul",
     balls_matmul,
     linear(0, 1),
     _matmul_transpose,
     _matmul_rounded,
+    apart=_matmul_apart,
     cost=lambda e: e.output.size * e.operands[0].shape[-1] / 8,  # Arb's matrix product is fast
 )
 

@@ -6,24 +6,36 @@ written makes NaN of what is computed with it, and a choice (`where(mask, x, nan
 
 from __future__ import annotations
 
-from functools import partial, reduce
-
 import numpy as np
 
 from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives import comparisons
-from oracles.exact.program.primitives.arithmetic import add, constant, convert_, div, mul, neg, sub
-from oracles.exact.program.primitives.arrays import MOVES
-from oracles.exact.program.primitives.choices import abs_, select, select_
+from oracles.exact.program.primitives.arithmetic import (
+    add,
+    constant,
+    convert,
+    convert_,
+    detach_,
+    div,
+    mul,
+    neg,
+    no_grad_,
+    sub,
+)
+from oracles.exact.program.primitives.arrays import MOVES, concatenate_, reduce_sum_, scatter_add
+from oracles.exact.program.primitives.arrays import scatter_add_ as scatter_
+from oracles.exact.program.primitives.choices import abs_, either, select, select_
 from oracles.exact.program.primitives.predicates import is_nan
+from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import PRIMITIVES, Array, Equation, Operand, Primitive, Var
+from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var
 
 SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
+SAME = (convert_, detach_, no_grad_)
 
 
 def missing(x: Var) -> Var | None:
-    """Where x is NaN for that reason; None if that is nowhere."""
+    """Where x is NaN for that reason; None if that is nowhere, or not known (see `is_whole`)."""
     known: dict[Var, Var | None] = x.builder.missing
     waiting = [x]
     while waiting:
@@ -35,9 +47,22 @@ def missing(x: Var) -> Var | None:
             waiting += others
             continue
         else:
-            known[v] = _missing(made, [known[w] for w in made.operands])
+            each = [known[w] for w in made.operands]
+            known[v] = _if_any(_missing(made, each))
+            if known[v] is None and (any(each) or not v.builder.unsure.isdisjoint(made.operands)):
+                v.builder.unsure.add(v)
         waiting.pop()
     return known[x]
+
+
+def _if_any(gone: Var | None) -> Var | None:
+    value = None if gone is None else gone.builder.known(gone)
+    return gone if value is None or value.any() else None
+
+
+def is_whole(x: Var) -> bool:
+    """Whether nothing of it is missing, for certain."""
+    return missing(x) is None and x not in x.builder.unsure
 
 
 def _missing(equation: Equation, each: list[Var | None]) -> Var | None:
@@ -47,19 +72,21 @@ def _missing(equation: Equation, each: list[Var | None]) -> Var | None:
         return out.builder.constant(np.broadcast_to(found, out.shape)) if found.any() else None
     if all(own is None for own in each):
         return None
-    if primitive is convert_:
+    if primitive in SAME:
         return each[0]
     if primitive in MOVES and each[0] is not None:
         moved = (each[0], *operands[1:])  # what is moved, and where to
         return out.builder.emit(primitive, moved, out.shape, "bool", **equation.params)
-    if primitive is PRIMITIVES["reduce_sum"] and each[0] is not None:
-        return out.builder.emit(PRIMITIVES["reduce_or"], (each[0],), out.shape, "bool", **equation.params)
-    if primitive in SPREADS:
-        some = [_whole(w, own) for w, own in zip(operands, each, strict=True) if w.is_float]
-        if primitive is select_:
-            return select(operands[0], *some)
-        return reduce(partial(out.builder.elementwise, "or", dtype="bool"), some)
-    return None
+    if primitive is concatenate_:
+        return out.builder.emit(primitive, tuple(map(whole, operands)), out.shape, "bool", **equation.params)
+    if primitive is scatter_ and each[0] is not None:
+        count = scatter_add(convert(each[0], "int64"), operands[1], out.shape)
+        return comparisons.compare("gt", count, 0)
+    if primitive is reduce_sum_ and each[0] is not None:
+        return out.builder.emit(reduce_or, (each[0],), out.shape, "bool", **equation.params)
+    if primitive is select_:
+        return select(operands[0], *map(whole, operands[1:]))
+    return either([own for own in each if own is not None]) if primitive in SPREADS else None
 
 
 def _written(value: Array) -> Array:
@@ -68,8 +95,16 @@ def _written(value: Array) -> Array:
     return np.array([ball.is_nan() for ball in as_balls(value).ravel().tolist()], bool).reshape(value.shape)
 
 
-def _whole(x: Var, own: Var | None) -> Var:
+def whole(x: Var) -> Var:
+    """What of x is missing, as truth values; false where that is nowhere."""
+    own = missing(x)
     return x.builder.constant(np.zeros(x.shape, bool)) if own is None else own
+
+
+def mark(x: Var, gone: Var | None) -> Var:
+    """x, of which it is known what is missing."""
+    x.builder.missing[x] = gone
+    return x
 
 
 def asked(kind: Primitive, x: Var) -> Var:
@@ -81,10 +116,10 @@ def asked(kind: Primitive, x: Var) -> Var:
     return x.builder.elementwise("or", gone, found, dtype="bool")
 
 
-def there(x: Var) -> Var:
-    """x, with 0 for what is missing."""
+def there(x: Var, otherwise: float = 0.0) -> Var:
+    """x, with 0 or another number for what is missing."""
     gone = missing(x)
-    return x if gone is None else select(gone, 0.0, x)
+    return x if gone is None else mark(select(gone, otherwise, x), None)
 
 
 def compare(name: str, x: Operand, y: Operand) -> Var:
@@ -92,12 +127,11 @@ def compare(name: str, x: Operand, y: Operand) -> Var:
     gone = [own for v in (x, y) if isinstance(v, Var) and (own := missing(v)) is not None]
     if not gone:
         return comparisons.compare(name, x, y)
-    builder = gone[0].builder
-    either = reduce(partial(builder.elementwise, "or", dtype="bool"), gone)
+    builder, some = gone[0].builder, either(gone)
     if x is y:
-        answers = builder.constant(np.full(either.shape, name in ("eq", "le", "ge")))
+        answers = builder.constant(np.full(some.shape, name in ("eq", "le", "ge")))
     else:
         answers = comparisons.compare(name, *(there(v) if isinstance(v, Var) else v for v in (x, y)))
     if name == "ne":
-        return builder.elementwise("or", either, answers, dtype="bool")
-    return builder.elementwise("and", builder.elementwise("not", either, dtype="bool"), answers, dtype="bool")
+        return builder.elementwise("or", some, answers, dtype="bool")
+    return builder.elementwise("and", builder.elementwise("not", some, dtype="bool"), answers, dtype="bool")

@@ -5,7 +5,7 @@ And running sums and running combinations: exact at zeros, with every derivative
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from flint import arb
@@ -14,7 +14,7 @@ from oracles.exact.program.balls import as_balls, as_doubles, filled
 from oracles.exact.program.derive import linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import Format, Growth
-from oracles.exact.program.primitives.arithmetic import add, convert_, detach_, div, neg, sub
+from oracles.exact.program.primitives.arithmetic import add, convert, convert_, detach_, div, neg, sub
 from oracles.exact.program.primitives.arrays import (
     broadcast_,
     concatenate,
@@ -22,14 +22,16 @@ from oracles.exact.program.primitives.arrays import (
     permute,
     permute_,
     reduce_sum_,
+    reduced,
     reshape,
     reshape_,
+    spread,
     take,
     without,
 )
-from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.choices import either, select
 from oracles.exact.program.primitives.comparisons import compare
-from oracles.exact.program.primitives.reductions import reduce_max
+from oracles.exact.program.primitives.reductions import reduce_max, reduce_or
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Equation, Primitive, Var
@@ -73,7 +75,21 @@ def _neighbours(equation: Equation) -> list[Var]:
     return [above - index(ordered, lambda p: p[*lead, :-1])]
 
 
-argsort_ = Primitive("argsort", _argsort, edge=_neighbours, jumps=True)
+def beyond(x: Var, gone: Var, axis: int, falling: bool = False) -> Var:
+    """x, with numbers larger than all others of its row where `gone`; they rise, or fall."""
+    others = select(gone, 0.0, x)
+    top = x.builder.broadcast(reduce_max(others, (axis,), keepdims=True), x.shape)
+    at = np.indices(x.shape)[axis] + 1.0
+    return select(gone, top + (x.shape[axis] - at if falling else at), x)
+
+
+argsort_ = Primitive(
+    "argsort",
+    _argsort,
+    edge=_neighbours,
+    jumps=True,
+    apart=lambda operands, gone, *, axis: ([beyond(operands[0], gone[0], axis)], None),
+)
 
 
 def argsort(x: Var, axis: int, first: Array | None = None) -> Var:
@@ -162,8 +178,17 @@ def _lead(equation: Equation) -> list[Var]:
     return [reduce_max(x, (axis,)) - reduce_max(others, (axis,))]
 
 
+def _argmax_apart(operands: Sequence[Var], gone: Sequence[Var], *, axis: int) -> tuple[list[Var], None]:
+    """The first that is missing is taken for the largest."""
+    some, shape = either(gone), operands[0].shape
+    rows = spread(reduced(reduce_or, some, (axis,), False), (axis,), shape)
+    at = np.indices(shape)[axis].astype(float)
+    first = select(some, operands[0].builder.constant(shape[axis] - at, operands[0].dtype), -1.0 - at)
+    return [select(rows, first, v) for v in operands], None
+
+
 # The second operand is what the program itself compares: rounded, other elements may tie (see `bound`).
-argmax_ = Primitive("argmax", _argmax, edge=_lead, jumps=True)
+argmax_ = Primitive("argmax", _argmax, edge=_lead, jumps=True, apart=_argmax_apart)
 
 
 def argmax(x: Var, axis: int) -> Var:
@@ -258,6 +283,10 @@ cumsum_ = Primitive(
     linear(0),
     lambda e, k, ct: cumsum(ct, e.params["axis"], reverse=True),
     _cumsum_rounded,
+    apart=lambda operands, gone, *, axis: (
+        [select(gone[0], 0.0, operands[0])],
+        compare("gt", cumsum(convert(gone[0], "int64"), axis), 0),
+    ),
 )
 
 

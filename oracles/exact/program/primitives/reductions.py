@@ -24,6 +24,7 @@ from oracles.exact.program.primitives.arrays import (
     spread,
     without,
 )
+from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 
@@ -162,10 +163,25 @@ def _extreme_jvp(equation: Equation, tangents: Tangents) -> Var:
     )
 
 
+def _extreme_apart(
+    operands: Sequence[Var], gone: Sequence[Var], *, axes: tuple[int, ...]
+) -> tuple[list[Var], Var]:
+    """A row is missing with any of its elements; no two that stand for it are a tie."""
+    (x,), some = operands, reduced(reduce_or, gone[0], axes, False)
+    return [select(spread(some, axes, x.shape), np.arange(x.size).reshape(x.shape), x)], some
+
+
 reduce_max_ = Primitive(
-    "reduce_max", _extreme("max", np.maximum), _extreme_jvp, rounded=exactly, rows=Maxima.top
+    "reduce_max",
+    _extreme("max", np.maximum),
+    _extreme_jvp,
+    rounded=exactly,
+    rows=Maxima.top,
+    apart=_extreme_apart,
 )
-reduce_min_ = Primitive("reduce_min", _extreme("min", np.minimum), _extreme_jvp, rounded=exactly)
+reduce_min_ = Primitive(
+    "reduce_min", _extreme("min", np.minimum), _extreme_jvp, rounded=exactly, apart=_extreme_apart
+)
 
 
 def reduce_max(x: Var, axes: Sequence[int], keepdims: bool = False) -> Var:

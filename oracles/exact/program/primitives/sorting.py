@@ -6,7 +6,7 @@ permutations is legal: a tangent, or a cotangent, of one of them may be that of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +18,10 @@ from oracles.exact.program.balls import KINKS, as_balls, as_doubles, filled
 from oracles.exact.program.derive import Tangents, jointly_linear
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
-from oracles.exact.program.primitives.orders import argsort, flip, take_along
+from oracles.exact.program.primitives.arithmetic import convert
+from oracles.exact.program.primitives.arrays import reduce_sum
+from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.orders import argsort, beyond, flip, take_along
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
 Row = list[Any]
@@ -146,7 +149,16 @@ def _sort_jvp(equation: Equation, tangents: Tangents) -> Var:
     return _arrange(equation.operands[0], tangents[0], equation.params["axis"], back=False)
 
 
-sort_ = Primitive("sort", lambda x, *, axis: _along(axis, _in_order, x), _sort_jvp, rounded=exactly)
+def _sort_apart(operands: Sequence[Var], gone: Sequence[Var], *, axis: int) -> tuple[list[Var], Var]:
+    """What is missing stands at the end."""
+    (x,) = operands
+    left = x.shape[axis] - reduce_sum(convert(gone[0], "int64"), (axis,), keepdims=True)
+    return [beyond(x, gone[0], axis)], compare("le", left, np.indices(x.shape)[axis])
+
+
+sort_ = Primitive(
+    "sort", lambda x, *, axis: _along(axis, _in_order, x), _sort_jvp, rounded=exactly, apart=_sort_apart
+)
 
 
 def sort(x: Var, axis: int, descending: bool = False) -> Var:

@@ -11,7 +11,7 @@ from flint import arb, ctx
 from oracles.exact.program.balls import KINKS, ZERO, as_balls, each, filled
 from oracles.exact.program.formats import UNKNOWN, Format, Growth
 from oracles.exact.program.primitives.arithmetic import certain, towards_zero
-from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.choices import each_apart, select
 from oracles.exact.program.primitives.staying import Told, is_known, stays
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
@@ -73,7 +73,7 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
         out.builder.staying[found] = Told(is_known(found), False)
         return found
 
-    return Primitive(name, evaluate, rounded=_between, jumps=True, around=around)
+    return Primitive(name, evaluate, rounded=_between, jumps=True, around=around, apart=each_apart)
 
 
 def _on_both_sides(function: Callable[[arb], arb], x: arb) -> arb:
