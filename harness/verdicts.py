@@ -88,7 +88,7 @@ class Verdict(StrEnum):
         "Say what the operation computes with register_rule, or pass a plain function as spec=; "
         "`python -m gradproof list ops` shows what has a rule; or let it pass with --allow unsupported.")
     CONVENTION = ("convention", Standing.RIGHT, "cyan",
-        "The point is a kink, and what was computed is one of the legal slopes. It passes.",
+        "One of several legal gradients was computed: at a kink, or of a symmetric matrix. It passes.",
         "T is the interval of all legal slopes there, and C lies in it.",
         "relu'(0) is 1 in the document and 0 in the frameworks; 2 or -0.1 would be wrong",
         "The diagnosis says which choice was made: compare it with what you rely on.")

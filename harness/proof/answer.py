@@ -14,6 +14,7 @@ from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
 from harness.proof.judge import Judgement
 from harness.proof.observe import Loaded, Observed, observe, same
+from harness.proof.one_triangle import as_symmetric
 from harness.proof.probed import ignoring, probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdicts, worst
@@ -42,6 +43,7 @@ ATTACHED = (
     "the derivative of that, since held fixed it would have none"
 )
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
+UNEQUAL = (Verdict.WRONG, Verdict.MISCOMPUTED)
 FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
 
 _blamed: ContextVar[frozenset[Verdict]] = ContextVar("blamed", default=FAULTY)
@@ -96,6 +98,10 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
     found = _examined(question, tested, posed, name)
+    if any(part.verdict in UNEQUAL and not part.of_value for part in found.parts):
+        whole = as_symmetric(question, tested, posed, found, arrays, partial(_ask, name))
+        if whole is not None:
+            return whole
     if all(part.verdict is not Verdict.WRONG for part in found.parts):
         return found
     if posed.forward.attached is not None:
@@ -106,6 +112,10 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
     own = isinstance(tested, Tested) and tested.own
     said = as_unheld(question, posed, own, lambda other: _examined(other, tested, pose(other, arrays), name))
     return replace(found, notes=(*found.notes, *said))
+
+
+def _ask(name: str, tested: UnderTest, question: Question, posed: Posed) -> Answer:
+    return _examined(question, tested, posed, name)
 
 
 def _examined(question: Question, tested: UnderTest, posed: Posed, name: str) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -125,6 +125,13 @@ class Tested:
         some = InSome(self.derivative, tuple(parts), self.graph)
         graph = some.graph if self.graph else None
         return replace(self, target=target, derivative=some, graph=graph)
+
+    def symmetrised(self, which: Collection[int]) -> Tested | None:
+        """The same with the mean of each of these gradients and its transpose; None of a framework's own."""
+        if self.own:
+            return None
+        mean = Symmetrised(self.derivative, frozenset(which), self.graph)
+        return replace(self, derivative=mean, graph=self.graph and mean.pulling)
 
     def in_one(self, k: int) -> Tested | None:
         """The gradient in the array of that number alone; None if it was written by hand."""
@@ -315,6 +322,35 @@ class OrZeros(Derived):
             return found
         pairs = zip(found, self.active, strict=True)
         return tuple(self.zeros(inputs[i]) if gradient is None else gradient for gradient, i in pairs)
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """The gradient."""
+        return (self.derivative,)
+
+
+@dataclass(frozen=True)
+class Symmetrised(Derived):
+    """A gradient, and for some of its parts, by number, the mean with their transpose."""
+
+    derivative: Function
+    which: frozenset[int]
+    graph: Function | None
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
+        """The gradient."""
+        return self._means(self.derivative(directions, *inputs))
+
+    def pulling(self, *inputs: Any) -> Function:
+        """What pulls back on the graph at these inputs."""
+        assert self.graph is not None
+        pull = self.graph(*inputs)
+        return lambda directions: self._means(pull(directions))
+
+    def _means(self, found: Any) -> Any:
+        if not isinstance(found, tuple):
+            return found
+        return tuple((g + g.swapaxes(-1, -2)) / 2 if k in self.which else g for k, g in enumerate(found))
 
     @property
     def origins(self) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from oracles.exact.program.primitives.arithmetic import constant, detach_, no_gr
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import MASKS, select_
 from oracles.exact.program.primitives.edges import edged, edged_
+from oracles.exact.program.primitives.symmetric import Moves, moving
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
@@ -129,6 +130,19 @@ class Recording:
 
         return replace(
             self, program=released(self.program), attached=None, beside=None,
+            written=written and (lambda: of(written)), coded=coded and (lambda: of(coded)),
+        )  # fmt: skip
+
+    def as_moving(self, moves: Moves) -> Recording:
+        """The same where matrices of which one triangle is read move so."""
+        written, coded = self.written, self.coded
+
+        def of(whole: Callable[[], tuple[Program, tuple[str, ...]]]) -> tuple[Program, tuple[str, ...]]:
+            program, notes = whole()
+            return moving(program, moves), notes
+
+        return replace(
+            self, program=moving(self.program, moves), attached=None, beside=None,
             written=written and (lambda: of(written)), coded=coded and (lambda: of(coded)),
         )  # fmt: skip
 

@@ -55,6 +55,7 @@ LINEAR = MOVES | {
     "solve",
     "least_squares",
     "undetermined_along",
+    "symmetric",
     "no_slope",
 }
 LINEAR |= {"select", "blend", "mixture", "arrange"}

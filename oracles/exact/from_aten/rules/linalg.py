@@ -18,6 +18,7 @@ from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
 from oracles.exact.program.primitives.least_squares import fit, pinv, residue
 from oracles.exact.program.primitives.spectral import Vectors, eigh, singular_values, svd
+from oracles.exact.program.primitives.symmetric import Moves, symmetric
 from oracles.exact.program.program import Array, Var
 
 ROUNDED = 1e-5  # of the largest number, by which a matrix that is meant to be symmetric may not be so
@@ -81,16 +82,6 @@ def _solve_triangular(a: Var, b: Var, *, upper: bool, left: bool = True, unitria
     return la.solve(la.triangle(a, not upper, unit=unitriangular), b, left)
 
 
-def moving_as(numbers: Var, moving: Var) -> Var:
-    """These numbers; where they move, they do so as the other ones, which are the same but for rounding."""
-    return detach(numbers) + (moving - detach(moving))
-
-
-def symmetric(a: Var, lower: bool = True) -> Var:
-    """The symmetric matrix with this triangle."""
-    return la.triangle(a, lower) + la.transpose(la.triangle(a, lower, strict=True))
-
-
 def is_hermitian(a: torch.Tensor) -> bool:
     """To rounding, beside the largest number of each matrix.
 
@@ -102,12 +93,19 @@ def is_hermitian(a: torch.Tensor) -> bool:
         return bool(np.all(apart <= ROUNDED * np.abs(numbers).max((-2, -1), keepdims=True, initial=0)))
 
 
+def moving_as(numbers: Var, moving: Var) -> Var:
+    """These numbers; where they move, they do so as the other ones, which are the same but for rounding."""
+    return detach(numbers) + (moving - detach(moving))
+
+
+def _moves(call: OperatorCall) -> Moves:
+    """A matrix that is symmetric to rounding is meant to stay so when it moves."""
+    return Moves.MEAN if is_hermitian(call.args[0]) else Moves.TRIANGLE
+
+
 def _cholesky(call: OperatorCall, a: Var, upper: bool = False, check_errors: bool = False) -> Var:
-    """Of one triangle; a matrix that is symmetric to rounding is meant to stay so when it moves."""
-    own = la.transpose(a) if upper else a
-    if is_hermitian(call.args[0]):
-        own = moving_as(symmetric(own), (a + la.transpose(a)) * 0.5)
-    low = la.cholesky(own)
+    """Of one triangle."""
+    low = la.cholesky(la.transpose(a) if upper else a, _moves(call))
     return la.transpose(low) if upper else low
 
 
@@ -147,11 +145,8 @@ def _lstsq(call: OperatorCall, a: Var, b: Var, *_: Any, **__: Any) -> tuple[Var,
 
 
 def _eigh(call: OperatorCall, a: Var, uplo: str = "L", compute_v: bool = True) -> tuple[Var, Var]:
-    """Values, ascending, and vectors; a matrix that is symmetric to rounding is meant to stay so."""
-    low = uplo == "L"
-    if is_hermitian(call.args[0]):
-        a = moving_as(symmetric(a, low), (a + la.transpose(a)) * 0.5)
-    return eigh(a, low, of_eigh(a.dtype))
+    """Values, ascending, and vectors."""
+    return eigh(a, uplo == "L", of_eigh(a.dtype), _moves(call))
 
 
 def _svd(

@@ -16,8 +16,10 @@ from oracles.exact.program.complex import Complex, as_complex
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.factorizations import exchanges, lu, order_of
 from oracles.exact.program.primitives import linear_algebra as la
+from oracles.exact.program.primitives.arrays import MOVES
 from oracles.exact.program.primitives.spectral import eigh
-from oracles.exact.program.program import Array
+from oracles.exact.program.primitives.symmetric import symmetric as of_triangle
+from oracles.exact.program.program import Array, Equation, Var
 
 # Flags that change nothing of what is computed.
 HINTS = {"check_finite", "overwrite_a", "overwrite_b", "overwrite_c", "lapack_driver", "lwork", "driver"}
@@ -42,6 +44,11 @@ def _adjoint(a: Any) -> Any:
 
 def symmetric(a: Any, lower: bool, conjugate: bool) -> Any:
     """The matrix whose one triangle this is."""
+    if isinstance(a, TracedArray) and a.is_float and a.dtype.kind != "c":
+        read = np.tri(a.shape[-1], dtype=bool) if lower else np.tri(a.shape[-1], dtype=bool).T
+        value = np.where(read, a.in_numpy, np.swapaxes(a.in_numpy, -1, -2))
+        a.tape.calls("scipy.linalg")
+        return wrap(a.tape, value, of_triangle(a.recorded, lower))
     triangle, strict = (np.tril(a), np.tril(a, -1)) if lower else (np.triu(a), np.triu(a, 1))
     return triangle + (_adjoint(strict) if conjugate else np.swapaxes(strict, -1, -2))
 
@@ -85,14 +92,35 @@ def _cholesky(a: Any, lower: bool = False) -> Any:
 
 def _cho_factor(a: Any, lower: bool = False) -> Any:
     """What stands in the other triangle stays."""
-    factor = _cholesky(a, lower)
-    return factor + (np.triu(a, 1) if lower else np.tril(a, -1)), lower
+    read = np.tri(a.shape[-1], dtype=bool) if lower else np.tri(a.shape[-1], dtype=bool).T
+    return np.where(read, _cholesky(a, lower), a), lower
 
 
 def _cho_solve(c_and_lower: Any, b: Any) -> Any:
     c, lower = c_and_lower
-    factor = np.tril(c) if lower else _adjoint(np.triu(c))
-    return np.linalg.solve(factor @ _adjoint(factor), b)
+    half = np.tril(c) if lower else np.triu(c)
+    product = half @ _adjoint(half) if lower else _adjoint(half) @ half
+    known = _factored(half, lower)
+    return np.linalg.solve(product if known is None else wrap(c.tape, product.in_numpy, known), b)
+
+
+def _factored(half: Any, lower: bool) -> Var | None:
+    """The symmetric matrix of which this is Cholesky's factor; None if that is not known."""
+    if not isinstance(half, TracedArray) or half.dtype.kind == "c":
+        return None
+    recorder, moves = half.tape.recorder, list[Equation]()
+    made = recorder.definitions.get(half.recorded)
+    while made is not None and made.primitive in MOVES:
+        moves.append(made)
+        made = recorder.definitions.get(made.operands[0])
+    if made is None or made.primitive is not la.cholesky_:
+        return None
+    at = np.arange(1, made.output.size + 1).reshape(made.output.shape)
+    own, found = np.tril(at) if lower else np.swapaxes(np.tril(at), -1, -2), at
+    for move in reversed(moves):
+        where = [np.asarray(recorder.known(v)) for v in move.operands[1:]]
+        found = move.primitive.evaluate(found, *where, **move.params)
+    return made.operands[0] if np.array_equal(found, own) else None
 
 
 def _lu_factor(a: Any) -> Any:

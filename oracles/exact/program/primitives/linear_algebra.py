@@ -22,6 +22,7 @@ from oracles.exact.program.primitives.choices import either, select
 from oracles.exact.program.primitives.nearby import eliminated, factored, logarithms
 from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.primitives.sums import not_zero, sizes_of, sum_units, summed
+from oracles.exact.program.primitives.symmetric import Moves, symmetric
 from oracles.exact.program.program import Array, Equation, Primitive, Var, sum_of
 
 
@@ -376,15 +377,10 @@ def _cholesky(a: Array) -> Array:
 
 
 def _cholesky_jvp(equation: Equation, tangents: Tangents) -> Var:
-    """a = l l^T: dl = l phi(l^-1 da l^-T), phi the lower triangle with half the diagonal.
-
-    Only the lower triangle of a is read, so da is made symmetric from its lower triangle.
-    """
+    """a = l l^T: dl = l phi(l^-1 da l^-T), phi the lower triangle with half the diagonal."""
     (ta,), low = tangents, equation.output
     assert ta is not None
-    strict = triangle(ta, lower=True, strict=True)
-    symmetric = triangle(ta, lower=True) + transpose(strict)
-    inner = transpose(solve(low, transpose(solve(low, symmetric))))
+    inner = transpose(solve(low, transpose(solve(low, ta))))
     half = np.tril(np.ones(low.shape[-2:])) - 0.5 * np.eye(low.shape[-1])
     return matmul(low, scale(inner, low.builder.constant(half, low.dtype)))
 
@@ -398,6 +394,6 @@ def _cholesky_rounded(growth: Growth, equation: Equation, operands: list[Array],
 cholesky_ = Primitive("cholesky", _cholesky, _cholesky_jvp, rounded=_cholesky_rounded, cost=cubed)
 
 
-def cholesky(a: Var) -> Var:
+def cholesky(a: Var, moves: Moves = Moves.TRIANGLE) -> Var:
     """The lower triangle l of a = l l^T, from the lower triangle of a (..., n, n), positive definite."""
-    return a.builder.emit(cholesky_, (a,), a.shape, a.dtype)
+    return a.builder.emit(cholesky_, (symmetric(a, moves=moves),), a.shape, a.dtype)

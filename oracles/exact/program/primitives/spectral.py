@@ -18,11 +18,12 @@ from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import exactly
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape
-from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose, triangle
+from oracles.exact.program.primitives.linear_algebra import batched, cubed, matmul, transpose
 from oracles.exact.program.primitives.nearby import lost, of_nearby
 from oracles.exact.program.primitives.orders import flip
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.primitives.sums import sizes_of
+from oracles.exact.program.primitives.symmetric import Moves, symmetric
 from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.primitives.undetermined import undetermined
 from oracles.exact.program.program import Array, Equation, Primitive, Var
@@ -142,13 +143,14 @@ def _signed(vectors: Var, a: Var, of: Vectors) -> Var:
     return vectors * signs_of(vectors, a, of)
 
 
-def eigh(a: Var, lower: bool = True, of: Vectors = vectors_of_eigh) -> tuple[Var, Var]:
+def eigh(
+    a: Var, lower: bool = True, of: Vectors = vectors_of_eigh, moves: Moves = Moves.TRIANGLE
+) -> tuple[Var, Var]:
     """The eigenvalues, ascending, and eigenvectors in columns of the symmetric matrix with this triangle.
 
     `of` gives those of a library, whose signs they have.
     """
-    strict = triangle(a, lower, strict=True)
-    whole = triangle(a, lower) + transpose(strict)
+    whole = symmetric(a, lower, moves)
     w = a.builder.emit(eigenvalues_, (whole,), a.shape[:-1], a.dtype)
     v = a.builder.emit(eigenvectors_, (whole,), a.shape, a.dtype)
     return w, _signed(v, whole, of)

@@ -1,0 +1,104 @@
+"""A gradient that has the numbers of a symmetric matrix in other places than its function reads them from.
+
+`np.linalg.cholesky` reads one triangle, so the derivative is 0 in the other. Textbooks give that of the whole
+matrix, which is as much along each symmetric direction, and so moves a symmetric matrix just as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from harness.proof.materiality import enclosed
+from harness.proof.nearness import known_to_meet
+from harness.proof.question import Answer, Part, Question, UnderTest
+from harness.proof.truth import Posed, Truth, pose
+from harness.subject.derivative import REVERSE, Array
+from harness.subject.tested import Tested
+from harness.verdicts import RIGHT, Verdict
+from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.primitives.symmetric import Moves, reading
+from oracles.exact.program.recording import Recording
+
+KNOWN = {*RIGHT, Verdict.IMPRECISE}
+SAID = (
+    "{} reads one triangle of a symmetric matrix, and the gradient is in other places: along symmetric "
+    "directions, where G + G^T counts, it is the derivative"
+)
+Ask = Callable[[UnderTest, Question, Posed], Answer]
+
+
+def as_symmetric(
+    question: Question, tested: UnderTest, posed: Posed, found: Answer, arrays: Sequence[Array], ask: Ask
+) -> Answer | None:
+    """What is found of a gradient that is not right where symmetric matrices move as such; None if nothing.
+
+    A function of symmetric matrices alone says nothing of where the numbers of a pair are: their mean counts.
+
+    Args:
+        question, tested, posed: What was asked, and of what.
+        found: The answer.
+        arrays: The point.
+        ask: Asks another question at this point, posed.
+    """
+    own = reading(posed.forward.program)
+    if not own or question.derivative.steps != (REVERSE,):
+        return None
+    said = SAID.format(" and ".join(dict.fromkeys(e.called for e in own)))
+    with suppress(ExactError):
+        others = {moves: _moving(question, moves) for moves in Moves}
+        again = {moves: pose(other, arrays) for moves, other in others.items()}
+        asked = [(tested, moves) for moves in (Moves.MEAN, Moves.WHOLE, Moves.TRIANGLE)]
+        beside = again[Moves.STILL].true
+        alone = [k for k, e in enumerate(beside.enclosures) if e.is_zero and _is_symmetric(beside, k)]
+        if alone and isinstance(tested, Tested) and (mean := tested.symmetrised(alone)):
+            asked.append((mean, Moves.MEAN))
+        for one, moves in asked:
+            if not _are_alike(posed.true, again[moves].true):
+                continue
+            answer = ask(one, others[moves], again[moves])
+            if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
+                return _told(answer, found, said)
+    return None
+
+
+def _moving(question: Question, moves: Moves) -> Question:
+    def specify(arrays: Sequence[Array]) -> Recording:
+        return question.specify(arrays).as_moving(moves)
+
+    return replace(question, specify=specify)
+
+
+def _is_symmetric(true: Truth, k: int) -> bool:
+    values = np.asarray(true.values[true.wrt[k]])
+    square = values.ndim > 1 and values.shape[-1] == values.shape[-2]
+    return square and np.array_equal(values, np.swapaxes(values, -1, -2))
+
+
+def _are_alike(true: Truth, other: Truth) -> bool:
+    """Whether both are as much along all directions that leave a symmetric argument symmetric."""
+    for k, both in enumerate(zip(true.enclosures, other.enclosures, strict=True)):
+        t, o = map(_with_its_transpose, both) if _is_symmetric(true, k) else both
+        if not known_to_meet(t, o).all():
+            return False
+    return True
+
+
+def _with_its_transpose(e: Enclosure) -> Enclosure:
+    return enclosed([e.balls + np.swapaxes(e.balls, -1, -2)])[0]
+
+
+def _told(answer: Answer, before: Answer, said: str) -> Answer:
+    """The answer, with a convention for what was not right before."""
+    right = {part.name for part in before.parts if part.verdict in RIGHT}
+
+    def told(part: Part) -> Part:
+        if part.name in right or part.verdict not in RIGHT:
+            return part
+        return replace(part, verdict=Verdict.CONVENTION, diagnosis=said)
+
+    return replace(answer, parts=tuple(map(told, answer.parts)))

@@ -1,0 +1,194 @@
+"""Functions of symmetric matrices read one triangle; textbooks give the gradient of the whole matrix."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+
+from harness import check_gradient
+from harness.verdicts import Verdict
+
+RNG = np.random.default_rng(0)
+M, C, X = RNG.normal(size=(4, 4)), RNG.normal(size=(4, 4)), RNG.normal(size=4)
+A = M @ M.T + 4 * np.eye(4)
+A = (A + A.T) / 2
+S = M + M.T
+inv = np.linalg.inv
+
+
+def logdet(a):
+    return 2 * np.sum(np.log(np.diag(np.linalg.cholesky(a))))
+
+
+def solved(a):
+    return scipy.linalg.cho_solve(scipy.linalg.cho_factor(a), X)
+
+
+def outer(a, x):
+    return -np.outer(x, x)
+
+
+def root(a):
+    w, v = np.linalg.eigh(a)
+    return v @ np.diag(np.sqrt(w)) @ v.T
+
+
+def pull_root(g, a):
+    w, v = np.linalg.eigh(a)
+    r = np.sqrt(w)
+    return v @ ((v.T @ g @ v) / (r[:, None] + r[None, :])) @ v.T
+
+
+def pull_factor(g, a):
+    low = np.linalg.cholesky(a)
+    inner = np.tril(low.T @ g) - 0.5 * np.diag(np.diag(low.T @ g))
+    whole = inv(low).T @ inner @ inv(low)
+    return (whole + whole.T) / 2
+
+
+def top(a):
+    v = np.linalg.eigh(a)[1][:, -1]
+    return np.outer(v, v)
+
+
+def solve(a, b):
+    return scipy.linalg.solve(a, b, assume_a="pos")
+
+
+# The function, the point, and a pullback as a textbook has it.
+BY_HAND = {
+    "log det": (logdet, A, lambda g, a: g * inv(a)),
+    "in batches": (
+        lambda a: np.sum(np.log(np.diagonal(np.linalg.cholesky(a), axis1=-2, axis2=-1))),
+        np.stack([A, A + np.eye(4)]),
+        lambda g, a: g * inv(a) / 2,
+    ),
+    "in float32": (logdet, A.astype(np.float32), lambda g, a: g * inv(a)),
+    "with jitter": (lambda a: logdet(a + 0.1 * np.eye(4)), A, lambda g, a: g * inv(a + 0.1 * np.eye(4))),
+    "a factor": (np.linalg.cholesky, A, pull_factor),
+    "eigenvalues": (
+        np.linalg.eigvalsh,
+        S,
+        lambda g, a: (lambda v: v @ np.diag(g) @ v.T)(np.linalg.eigh(a)[1]),
+    ),
+    "the largest of them": (lambda a: np.linalg.eigvalsh(a)[-1], S, lambda g, a: g * top(a)),
+    "a root": (root, A, pull_root),
+    "cho_solve": (solved, A, lambda g, a: -np.outer(inv(a) @ g, inv(a) @ X)),
+    "its lower form": (
+        lambda a: scipy.linalg.cho_solve((np.linalg.cholesky(a), True), X),
+        A,
+        lambda g, a: -np.outer(inv(a) @ g, inv(a) @ X),
+    ),
+    "a quadratic form": (lambda a: X @ solved(a), A, lambda g, a: g * outer(a, solved(a))),
+    "solve": (lambda a: solve(a, X), A, lambda g, a: -np.outer(solve(a, g), solve(a, X))),
+    "solve, turned": (lambda a: solve(a, X), A, lambda g, a: -np.outer(solve(a, X), solve(a, g))),
+    "whitened": (
+        lambda a: np.sum(scipy.linalg.solve_triangular(np.linalg.cholesky(a), X, lower=True) ** 2),
+        A,
+        lambda g, a: g * outer(a, inv(a) @ X),
+    ),
+    "beside what reads all of it": (
+        lambda a: logdet(a) + X @ np.linalg.solve(a, X) + np.sum(a * C),
+        A,
+        lambda g, a: g * (inv(a) + outer(a, inv(a) @ X) + C),
+    ),
+}
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_gradient_of_the_whole_matrix_is_a_convention(name, factor):
+    function, at, pull = BY_HAND[name]
+    found = check_gradient(function, (at,), vjp=lambda g, a: (factor * pull(g, a)).astype(a.dtype))
+    assert found.verdict is (Verdict.CONVENTION if factor == 1 else Verdict.WRONG), found
+    assert ("reads one triangle" in str(found)) is (factor == 1)
+
+
+def test_that_of_the_triangle_is_read_as_it_is():
+    def triangle(a):
+        return np.tril(inv(a)) + np.tril(inv(a), -1)
+
+    assert check_gradient(logdet, (A,), grad=triangle).verdict is Verdict.ACCURATE
+    assert check_gradient(logdet, (A,), grad=lambda a: triangle(a).T).verdict is Verdict.CONVENTION
+
+
+WRONG = {
+    "a number of each pair alone": (logdet, A, lambda a: np.tril(inv(a))),
+    "pairs that count twice": (logdet, A, lambda a: 2 * inv(a) - np.diag(np.diag(inv(a)))),
+    "at a matrix that is not symmetric": (
+        logdet,
+        A + np.triu(0.1 * C, 1),
+        lambda a: inv(np.tril(a) + np.tril(a, -1).T),
+    ),
+    "another vector": (lambda a: np.linalg.eigvalsh(a)[0], S, top),
+    "a part that reads all, turned": (lambda a: logdet(a) + np.sum(a * C), A, lambda a: inv(a) + C.T),
+    "a part that reads a triangle, turned": (
+        lambda a: logdet(a) + np.sum(np.tril(a) * C),
+        A,
+        lambda a: inv(a) + np.tril(C).T,
+    ),
+    "no function of symmetric matrices": (lambda a: np.sum(np.tril(a) ** 2), A, lambda a: 2 * np.triu(a)),
+    "their mean": (lambda a: np.sum(np.tril(a) * C), A, lambda a: (np.tril(C) + np.tril(C).T) / 2),
+    "a general system": (
+        lambda a: X[::-1] @ np.linalg.solve(a, X),
+        A,
+        lambda a: -np.outer(inv(a) @ X, inv(a) @ X[::-1]),
+    ),
+    "what cho_solve is not": (
+        lambda a: np.sum(scipy.linalg.cho_solve((np.linalg.cholesky(a), False), X)),
+        A,
+        lambda a: -np.outer(inv(a) @ np.ones(4), inv(a) @ X),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_another_along_some_symmetric_direction_is_wrong(name):
+    function, at, slope = WRONG[name]
+    assert check_gradient(function, (at,), grad=slope).verdict is Verdict.WRONG
+
+
+def test_arguments_that_make_a_symmetric_matrix_together_are_none():
+    def pull(g, m, n):
+        v = inv(m @ n + np.eye(4))
+        return g * v @ n.T, g * m.T @ np.tril(v)
+
+    found = check_gradient(lambda m, n: logdet(m @ n + np.eye(4)), (M, M.T.copy()), vjp=pull)
+    assert found.verdict is Verdict.WRONG
+
+
+def test_one_of_several_arguments():
+    def pull(g, a, b):
+        return g * inv(a), g * C.T
+
+    found = check_gradient(lambda a, b: logdet(a) + np.sum(b * C), (A, A.copy()), vjp=pull)
+    assert found.verdict is Verdict.WRONG
+    assert "b[" in found.diagnosis
+
+
+class LogDet(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return 2 * torch.linalg.cholesky(a).diagonal().log().sum()
+
+    @staticmethod
+    def backward(ctx, g):
+        v = torch.linalg.inv(*ctx.saved_tensors)
+        return g * (v.tril() + v.tril(-1))
+
+
+def test_torch_and_jax_have_the_same_answer():
+    a = torch.from_numpy(A)
+    assert check_gradient(lambda a: torch.linalg.cholesky(a).sum(), (a,)).verdict is Verdict.ACCURATE
+    assert check_gradient(LogDet.apply, (a,)).verdict is Verdict.CONVENTION
+    x = jnp.asarray(X, jnp.float32)
+    own = check_gradient(
+        lambda a: jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(a), x),
+        (jnp.asarray(A, jnp.float32),),
+    )
+    assert own.verdict is Verdict.CONVENTION
