@@ -18,11 +18,12 @@ from harness.proof.materiality import Resolution
 from harness.proof.question import Answer, Probe, Question, UnderTest, ValueRule
 from harness.result import Fixed, GradientError, Result
 from harness.subject import given
+from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
-from harness.subject.tested import First, WithoutCotangent, under_test
+from harness.subject.tested import under_test
 from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact_oracle import LIMITS

@@ -19,9 +19,10 @@ from harness.answers import answer_beside, shown_away
 from harness.proof.answer import GIVEN
 from harness.proof.question import Answer, Probe, Question
 from harness.result import Result
+from harness.subject.by_hand import WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Function
 from harness.subject.target import Target
-from harness.subject.tested import Tested, WithoutCotangent
+from harness.subject.tested import Tested
 from harness.verdicts import Verdict
 
 DIRECTION = "direction"  # the input that a row names

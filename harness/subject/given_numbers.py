@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.subject.argnums import is_moving
+from harness.subject.by_hand import by_hand, leaves_of
 from harness.subject.derivative import Function
 from harness.subject.names import names_of
 from harness.subject.number_lists import is_single
 from harness.subject.target import Target
-from harness.subject.tested import by_hand, leaves_of
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import Tree, cast, dtype_of, flatten
 from oracles.frameworks.framework import on_host, without_errors
