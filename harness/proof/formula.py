@@ -104,7 +104,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
                 truth.gradient, truth.inputs, truth.enclosures,
                 question.given(truth.argument, 0, but), truth.forward,
             ),
-            truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth),
+            truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth), cast=program.cast,
         )  # fmt: skip
 
     compared = sides()

@@ -44,6 +44,7 @@ from oracles.exact.enclose.literals import (
     Change,
     decided,
     literals,
+    moved_casts,
     moved_literals,
     rounded,
     spelled,
@@ -85,6 +86,8 @@ class Comparison:
         again: Gives those of the specification with balls for literals.
         moved: Gives those of the specification with other numbers.
         said: What differs from what, in words.
+        cast: As in the `Recording` of the program under test. Where longer literals say nothing as balls, as
+            after many steps, they are moved then.
     """
 
     def __init__(
@@ -95,10 +98,11 @@ class Comparison:
         again: Again,
         moved: Again,
         said: str = "the formula differs from the derivative",
+        cast: bool = False,
     ) -> None:
         self.notes: list[str] = []
         self._own, self._spec, self._dtypes = own, spec, dtypes
-        self._again, self._at_moved, self._said = again, moved, said
+        self._again, self._at_moved, self._said, self._cast = again, moved, said, cast
         self._true = spec.outputs
         self.agrees = [meeting(e, t) for e, t in zip(own.outputs, self._true, strict=True)]
 
@@ -179,10 +183,14 @@ class Comparison:
         ]
         names = list(dict.fromkeys(short))
         why = f": the last digits of {_listed(names)} explain that"
+        asked = len(self._pairs)
         with suppress(Undecided):
             self._with_literals(written, why, NEAR)
             if not self.is_whole:
                 self._as_spelled(why)
+        if self._cast and not self.is_whole and has_any(moved_casts(0), self._own, self._spec):
+            silent = [~close for *_, own in self._pairs[asked:] for close in own] or self._differ
+            self._by_moves(lambda side, seed: self._changed(side, moved_casts(seed)), why, where=silent)
 
     def _as_spelled(self, why: str) -> None:
         """Literals as their shortest decimals: of balls of digits nothing is left after many steps."""
@@ -328,10 +336,12 @@ class Comparison:
         moves: Callable[[Side, int], list[Array]],
         why: str,
         quiet: Callable[[], list[Array]] | None = None,
+        where: Sequence[Mask] | None = None,
     ) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing.
 
-        `quiet` gives the formula's outputs without the noise in its numbers: then it may agree.
+        `quiet` gives the formula's outputs without the noise in its numbers: then it may agree. `where` it
+        is asked: everywhere, if that is not said.
         """
         with precision(BITS):
             before = [e - t.balls for e, t in zip(self._found, self._true, strict=True)]
@@ -351,6 +361,7 @@ class Comparison:
             (m > 0) & (each(arb.abs_upper, b) <= 2 * m) & ~is_hull(t)
             for m, b, t in zip(most, before, self._true, strict=True)
         ]
+        found = found if where is None else [f & own for f, own in zip(found, where, strict=True)]
         self._accept(found, why)
         if quiet and not self.is_whole:
             with suppress(Undecided), precision(BITS):

@@ -86,6 +86,18 @@ def moved_literals(seed: int) -> Change:
     return change
 
 
+def moved_casts(seed: int) -> Change:
+    """Each longer number of a narrow dtype, as code casts it, moved by half an ulp of that (see `mover`)."""
+
+    def change(ball: arb, dtype: str) -> arb:
+        if not _decimal(ball, dtype) or not _is_cast(ball, dtype):
+            return ball
+        found: arb = mover(filled([ball], ()), dtype)(seed).item()
+        return found
+
+    return change
+
+
 def written(ball: arb, dtype: str) -> arb:
     """A literal with a fraction as every number that is written so.
 

@@ -57,23 +57,20 @@ def _narrows(jaxpr: Any) -> bool:
 
 
 def meant(value: Any, dtype: str, partner: float | None) -> Array | None:
-    """The number that a rounded literal stands for, or a ball around all it may; None: as it is."""
+    """The number that a rounded literal stands for, or a ball around all it may; None: as it is.
+
+    Of float32 it is the number that stands there where no partner says otherwise: it is what jnp computes
+    under `jax.ensure_compile_time_eval`, or what code has for this dtype alone, as a loop whose carry begins
+    in float32. That a derivative may have rounded it otherwise is seen where the two are compared (see
+    `materiality`). Not so of narrower formats: 2 / sqrt(pi) is 1.125 in bfloat16, which looks like a number
+    that is meant as it is.
+    """
     target, number = FORMATS[dtype], float(value)
     if _is_one(partner):
         return np.asarray(partner, np.float64)
-    if is_short(value, dtype):
+    if target.digits >= FORMATS["float32"].digits:
         return None
     return filled([arb(number, float(target.ulp(np.asarray(number))) / 2)], ())
-
-
-def is_computed(dtype: str, partner: float | None) -> bool:
-    """Whether a single number is none that was written, but what the program's own dtype makes of others.
-
-    A constant that jnp computes under `jax.ensure_compile_time_eval` is another one in float64, and so is
-    what the code takes by its dtype: it is the number that stands there. In formats of few digits it may well
-    be another written number, whose place is by chance the same.
-    """
-    return partner is None and FORMATS[dtype].digits >= FORMATS["float32"].digits
 
 
 def is_as_written(value: Any, dtype: str) -> bool:

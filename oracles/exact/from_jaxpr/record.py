@@ -34,7 +34,6 @@ from oracles.exact.from_jaxpr.pairing import (
     Partners,
     Slot,
     is_as_written,
-    is_computed,
     is_short,
     meant,
     partners,
@@ -86,7 +85,7 @@ def record(
             outputs = declare_edges(recorder, outputs)
         return recorder.program(outputs), tuple(reader.notes)
 
-    reader = partial(_Reader, pairs, exactly, tested=not differentiate)
+    reader = partial(_Reader, pairs, traces.why_none, exactly, tested=not differentiate)
     first = reader(trusting=not (differentiate or exactly))
     program, notes = read(first)
     written = partial(read, reader()) if first.trusted else None
@@ -97,7 +96,9 @@ def record(
         wide = traces.wide()
         return executed(wide, given) if wide is not None else ()
 
-    return Recording(program, values, owners, notes, ran, True, freedom_of(own), written, coded, wider)
+    return Recording(
+        program, values, owners, notes, ran, True, freedom_of(own), written, coded, wider, cast=first.cast
+    )
 
 
 class _Reader:
@@ -105,27 +106,30 @@ class _Reader:
 
     Attributes:
         partners: Finds the literals' partners in float64; None where literals are taken as they stand.
+        why_none: Why there is no trace in float64, in a line; "" where there is one.
         exactly: Whether a literal without a partner is the number that stands there, and no ball.
         trusting: Whether a short literal is taken as it stands without looking for its partner.
         coding: Whether library functions that JAX differentiates as they are coded are written so.
         tested: Whether the program is what runs, and not to be differentiated.
         trusted: Whether a short literal was taken as it stands.
+        cast: Whether a longer one was, though it is not known what JAX rounded to it.
         named: Whether such a function was written as what it is known to be by its name.
-        notes: The literals that are not known exactly, once each.
+        notes: The literals that are not known exactly, once each, and why.
         fixed: What is made of constants alone.
     """
 
     def __init__(
         self,
         partners: Callable[[], Partners] | None,
+        why_none: Callable[[], str],
         exactly: bool,
         trusting: bool = False,
         coding: bool = False,
         tested: bool = False,
     ) -> None:
-        self.partners, self.exactly, self.trusting, self.coding = partners, exactly, trusting, coding
-        self.tested = tested
-        self.trusted = self.named = False
+        self.partners, self.why_none, self.exactly = partners, why_none, exactly
+        self.trusting, self.coding, self.tested = trusting, coding, tested
+        self.trusted = self.named = self.cast = False
         self.notes: dict[str, None] = {}
         self.fixed = Fixed()
 
@@ -219,17 +223,19 @@ class _Reader:
             self.trusted = True
             return constant_of_any(recorder, value, dtype)
         partner = self.partners().get(slot, SEVERAL)
-        if is_computed(dtype, partner):
-            return constant_of_any(recorder, value, dtype)
         known = meant(value, dtype, partner)
-        if known is None or (self.exactly and known.dtype == object):
+        if known is not None and known.dtype != object:
+            return recorder.constant(known, dtype)
+        why = self.why_none()
+        if known is None or self.exactly:
+            self.cast |= partner is SEVERAL and not is_short(value, dtype)
+            if why:
+                self.notes[f"{_UNTRACED} ({why}), so its literals are numbers of {dtype}"] = None
             return constant_of_any(recorder, value, dtype)
-        if known.dtype == object:
-            at = f" (at {place})" if place else ""
-            self.notes[
-                f"the literal {float(value):.9g}{at} is known to half an ulp of {dtype} only: the function "
-                "has no such literal when it is traced in float64"
-            ] = None
+        at, said = f" (at {place})" if place else "", "" if why else f": {_NOT_THERE}"
+        self.notes[f"the literal {float(value):.9g}{at} is known to half an ulp of {dtype} only{said}"] = None
+        if why:
+            self.notes[f"{_UNTRACED} ({why})"] = None
         return recorder.constant(known, dtype)
 
 
@@ -284,6 +290,8 @@ def _missing(name: str) -> Unsupported:
     return Opaque(f"JAX's primitive {name} has no rule: say what it computes with gradproof.register_rule")
 
 
+_UNTRACED = "the function cannot be traced in float64"
+_NOT_THERE = "the function has no such literal when it is traced in float64"
 _named = cache(str)  # NumPy writes the name of a dtype anew each time
 
 

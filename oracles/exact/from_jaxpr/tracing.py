@@ -30,6 +30,7 @@ from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import OURS
 from oracles.exact.program.unchanging import once
 
+LINE = 120  # characters of what JAX says
 _fresh = count()
 _known = dtypes.canonicalize_value
 # Functions that leave a name in a trace only if they are jitted, as they are meanwhile.
@@ -60,11 +61,13 @@ class Traces(NamedTuple):
     Attributes:
         own: As the caller's JAX runs it: in 64 bits if that is set, and with float64 arrays in any case.
         wide: Traces it with all of them in float64; the same one where they are, None where it cannot be.
+        why_none: Why it cannot be, in a line.
         uncast: Traces it so, and nothing in it is cast to a narrower format.
     """
 
     own: ClosedJaxpr
     wide: Callable[[], ClosedJaxpr | None]
+    why_none: Callable[[], str]
     uncast: Callable[[], ClosedJaxpr | None]
 
 
@@ -94,12 +97,22 @@ def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         own = _traced(function, args, kwargs, "")
 
     @cache
-    def wide() -> ClosedJaxpr | None:
+    def tried() -> ClosedJaxpr | str:
         if floating <= {"float64"}:
             return own  # a narrower literal in it is rounded because the source says so
-        with suppress(Exception), x64_for(True):  # code for one dtype only may raise anything in another
-            return _traced(function, args, kwargs, "float64")
-        return None
+        try:
+            with x64_for(True):
+                return _traced(function, args, kwargs, "float64")
+        except Exception as problem:  # code for one dtype only may raise anything in another
+            return _in_a_line(problem)
+
+    def wide() -> ClosedJaxpr | None:
+        found = tried()
+        return None if isinstance(found, str) else found
+
+    def why_none() -> str:
+        found = tried()
+        return found if isinstance(found, str) else ""
 
     @cache
     def uncast() -> ClosedJaxpr | None:
@@ -109,7 +122,12 @@ def _traces(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
             return _traced(function, args, kwargs, "float64")
         return None
 
-    return Traces(own, wide, uncast)
+    return Traces(own, wide, why_none, uncast)
+
+
+def _in_a_line(problem: Exception) -> str:
+    said = next(iter(str(problem).splitlines()), "")[:LINE].rstrip(": ")
+    return f"{type(problem).__name__}: {said}" if said else type(problem).__name__
 
 
 def executed(own: ClosedJaxpr, given: Sequence[Any]) -> tuple[Any, ...]:

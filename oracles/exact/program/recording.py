@@ -68,6 +68,7 @@ class Recording:
             as it stands.
         coded: The same with library functions as they are coded that `program` knows by their names; None
             where it knows none.
+        cast: Whether some of its literals are known only as the framework cast them to float32.
         attached: The program in which what custom functions give a gradient moves, though it was computed
             where nothing moves; None where there is none.
         beside: Of a gradient, its program with the function's results after its own; None where that is not
@@ -86,6 +87,7 @@ class Recording:
     wider: Callable[[], tuple[Array, ...]] = tuple
     beside: Program | None = None
     attached: Callable[[], Program] | None = None
+    cast: bool = False
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""

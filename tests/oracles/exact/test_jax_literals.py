@@ -144,14 +144,74 @@ def test_a_rule_that_scales_by_such_a_number_is_told_from_a_wrong_one(factor, ve
     assert harness.check_gradient(rule, (jnp.asarray([0.3, -1.2, 0.8]),)).verdict == verdict
 
 
-@each_narrow
-def test_code_for_one_dtype_only_has_no_partners(dtype):
-    def f(x):
-        assert x.dtype != jnp.float64
-        return x * 0.7
+def alone(function):
+    """Code for one dtype: no trace of it in float64 is there."""
 
-    recording = record(f, (ones(dtype),), {}, paired=True)
-    assert len(balls(recording)) == len(recording.notes) == 1
+    def f(x):
+        if x.dtype == jnp.float64:
+            raise TypeError("not in float64")
+        return function(x)
+
+    return f
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_literals_of_code_for_a_narrow_dtype_only_are_balls_and_it_is_said_why(dtype):
+    recording = record(alone(lambda x: x * 0.7), (ones(dtype),), {}, paired=True)
+    assert len(balls(recording)) == 1
+    literal, why = recording.notes
+    assert literal.endswith(f"is known to half an ulp of {dtype} only")
+    assert why == "the function cannot be traced in float64 (TypeError: not in float64)"
+
+
+X5 = np.array([-2.3, -0.7, 0.2, 0.9, 2.4], np.float32)
+SCALE = jnp.float32(0.7)
+IN_FLOAT32_ALONE = {
+    "a literal": alone(lambda x: jnp.sin(0.7 * x)),
+    "closed over": alone(lambda x: jnp.sin(SCALE * x)),
+    "lax.mul": lambda x: jax.lax.mul(x, jax.lax.broadcast(jnp.float32(0.7), x.shape)),
+    "scan": lambda x: jax.lax.scan(lambda c, y: (c * jnp.float32(0.7) + y, c), jnp.float32(0.1), x)[0],
+    "fori": lambda x: jax.lax.fori_loop(0, 3, lambda _, c: c * jnp.float32(0.7) + x.sum(), jnp.float32(0.1)),
+}
+
+
+@pytest.mark.parametrize("name", IN_FLOAT32_ALONE)
+def test_literals_of_code_for_float32_only_are_numbers_of_float32(name):
+    recording = record(IN_FLOAT32_ALONE[name], (X5,), {}, paired=True)
+    assert balls(recording) == []
+    assert float(np.float32(0.7)) in numbers(recording)
+    (note,) = recording.notes
+    assert note.startswith("the function cannot be traced in float64 (TypeError: ")
+    assert harness.check_gradient(IN_FLOAT32_ALONE[name], (jnp.asarray(X5),)).verdict == "accurate"
+
+
+SCANNED = jnp.asarray([0.7**4, 0.7**3, 0.7**2, 0.7, 1], jnp.float32)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (2, "wrong"), (1 + 2.0**-20, "wrong")])
+def test_a_wrong_rule_of_code_for_float32_only_is_found(factor, verdict):
+    rule = jax.custom_vjp(IN_FLOAT32_ALONE["scan"])
+    rule.defvjp(lambda x: (rule(x), x), lambda x, g: (g * SCANNED * np.float32(factor),))
+    assert harness.check_gradient(rule, (jnp.asarray(X5),)).verdict == verdict
+
+
+def test_a_literal_that_is_multiplied_out_is_no_error_where_it_is_rounded_to_float32():
+    rule = with_backward(alone(lambda x: 0.1 * x**3), lambda x: 0.3 * x * x)
+    assert harness.check_gradient(rule, (jnp.asarray(X5),)).verdict == "accurate"
+
+
+def scanned(x):
+    """Of balls of JAX's own 2 / sqrt(pi), in float32, nothing is left after a hundred steps."""
+    return jax.lax.scan(lambda c, _: (gelu(c) + 0.7 * c, None), x, None, length=100)[0]
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (1.001, "wrong")])
+def test_after_many_steps_literals_of_float32_are_moved(factor, verdict):
+    rule = with_backward(
+        alone(scanned), lambda x: np.float32(factor) * jax.vjp(scanned, x)[1](jnp.ones_like(x))[0]
+    )
+    found = harness.check_gradient(rule, (jnp.asarray(X5) / 10,), probes=False)
+    assert found.verdict == verdict, str(found)
 
 
 def test_a_short_literal_of_float32_is_exact_without_a_partner():
