@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate, known_quickly
 from oracles.exact.enclose.kinks import is_isolated
@@ -14,6 +16,8 @@ from oracles.exact.enclose.limits import Limits
 from oracles.exact.enclose.refine import refine
 from oracles.exact.program.derive import jvp
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.primitives.arithmetic import constant
+from oracles.exact.program.primitives.edges import edge_rate
 from oracles.exact.program.program import Array, Program
 
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
@@ -74,7 +78,7 @@ def slopes(
 
 def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: Limits, work: Work) -> bool:
     """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
-    now = 2 * bits
+    function, now = _without_edges(function), 2 * bits
     try:
         if work.pays_plan(function) and known_quickly(function, values) is not None:
             return True
@@ -87,6 +91,19 @@ def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: 
             now *= 2
     except Undecided:  # on which side of a tie it lies says nothing of whether it is a number
         return True
+
+
+def _without_edges(function: Program) -> Program:
+    """The function as if no edge was near: at one, a derivative has the value of the branch that is taken."""
+    if all(e.primitive is not edge_rate for e in function.equations):
+        return function  # as most are
+    equations = [
+        e._replace(primitive=constant, operands=(), params={"value": np.zeros(e.output.shape)})
+        if e.primitive is edge_rate
+        else e
+        for e in function.equations
+    ]
+    return Program(function.inputs, equations, function.outputs, function.guards)
 
 
 def _are_numbers(results: Sequence[Array]) -> bool:

@@ -37,7 +37,6 @@ CONSTANT = {
     "no_grad",
     "signed",
     "weights",
-    "edge_rate",
 }
 CONSTANT |= CHOICES | STEPS | AROUND | EXACT
 MOVES = {"reshape", "permute", "broadcast", "take", "concatenate"}

@@ -1,4 +1,7 @@
-"""Edges of what was decided (a branch, a mask, an order): what is beyond them is not known."""
+"""Edges of what was decided (a branch, a mask, an order): what is beyond them is not known.
+
+At an edge the derivative is unbounded, and so is each further one.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,16 @@ def _edge_rate(gap: Array) -> Array:
     return each(one, gap)
 
 
+def _edge_rate_jvp(equation: Equation, tangents: Tangents) -> Var:
+    (moved,) = tangents
+    assert moved is not None
+    return scale(equation.output, moved)
+
+
 edge_rate = Primitive(
     "edge_rate",
     _edge_rate,
+    _edge_rate_jvp,
     rounded=exactly,
     kink=Kink(
         lambda gap: np.array([not b > 0 for b in gap.ravel().tolist()], bool).reshape(gap.shape),
