@@ -14,9 +14,9 @@ from torch import Tensor
 
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.program import functions as f
-from oracles.exact.program.primitives import convert
+from oracles.exact.program.primitives import compare, convert
 from oracles.exact.program.primitives.arrays import concatenate, reshape, take
-from oracles.exact.program.program import FLOATS, Array, Shape, Var
+from oracles.exact.program.program import FLOATS, Array, Operand, Shape, Var
 from oracles.exact.program.recording import Recorder
 
 HIDDEN_WRITES = {"native_batch_norm": (3, 4)}  # arguments that change, though the schema does not say so
@@ -210,6 +210,15 @@ class OperatorCall:
 def plain(rule: Rule) -> Rule:
     """A rule that needs its operands only."""
     return lambda call, *args, **kwargs: rule(*args, **kwargs)
+
+
+def equal(name: str, x: Operand, y: Operand) -> Var:
+    """x == y, or x != y: balls of what is computed twice, and alike, do not tell that it is one number."""
+    if isinstance(x, Var) and isinstance(y, Var) and x.shape == y.shape:
+        recorder = x.builder
+        if isinstance(recorder, Recorder) and recorder.are_equal(x, y):
+            y = x
+    return compare(name, x, y)
 
 
 def promoted(rule: Rule) -> Rule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -11,24 +11,21 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from oracles.exact.program.alike import Numbering
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.held import released
 from oracles.exact.program.primitives import apart, convert
-from oracles.exact.program.primitives.arithmetic import constant, detach_, no_grad_
+from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import MASKS, select_
-from oracles.exact.program.primitives.edges import edged, edged_
+from oracles.exact.program.primitives.edges import edged
 from oracles.exact.program.primitives.symmetric import Moves, moving
 from oracles.exact.program.primitives.truths import Open
-from oracles.exact.program.primitives.undetermined import undetermined_
 from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
 
 R = TypeVar("R")
 DECIDING_BITS = (128, 512, 2048)
-SMALL = 64  # elements of constants that are compared; larger ones are themselves
-# Held fixed here and perhaps not there, or another number each time.
-ALONE = frozenset(p.name for p in (detach_, no_grad_, edged_, undetermined_))
 MOST_DECISIONS = 5_000  # far more than halving down to the smallest float64 takes
 
 
@@ -241,8 +238,7 @@ class Recorder(Builder):
         self.looked = False
         self._seen: dict[int, dict[Var, Array]] = {}
         self._open: dict[int, Open] = {}
-        self._numbers: dict[Var, int] = {}
-        self._alike: dict[Hashable, list[tuple[int, Equation]]] = {}
+        self._alike, self._alike_held = Numbering(self.definitions), Numbering(self.definitions, held=True)
         self._firsts: dict[int, Var] = {}
 
     def input_at(self, value: Any, dtype: str) -> Var:
@@ -270,38 +266,11 @@ class Recorder(Builder):
         Balls of two are two numbers, though they are one: `cdist(x / r, x / r)` has a diagonal of zeros. What
         a call makes inside stays its own, so that each call still stands for itself.
         """
-        numbers, definitions, waiting = self._numbers, self.definitions, [result]
-        while waiting:
-            v = waiting.pop()
-            if v in numbers:
-                continue
-            equation = definitions.get(v)
-            if equation is None:
-                numbers[v] = len(numbers)
-                continue
-            missing = [w for w in equation.operands if w not in numbers]
-            if missing:
-                waiting += (v, *missing)
-            else:
-                numbers[v] = self._numbered(equation)
-        return self._firsts.setdefault(numbers[result], result)
+        return self._firsts.setdefault(self._alike.of(result), result)
 
-    def _numbered(self, equation: Equation) -> int:
-        """The same for equations that give the same."""
-        name, new = equation.primitive.name, len(self._numbers)
-        if name in ALONE:
-            return new
-        key: Hashable = name, *[self._numbers[v] for v in equation.operands]
-        if equation.primitive is constant:
-            value = equation.params["value"]
-            known = value.size <= SMALL and value.dtype != object
-            key = value.dtype.num, value.tobytes() if known else id(value)
-        alike = self._alike.setdefault(key, [])
-        for number, other in alike:
-            if _are_alike(equation, other):
-                return number
-        alike.append((new, equation))
-        return new
+    def are_equal(self, x: Var, y: Var) -> bool:
+        """Whether two values are one number, since they are computed alike; what is held fixed is as well."""
+        return x is y or self._alike_held.of(x) == self._alike_held.of(y)
 
     def depends(self, var: Var) -> bool:
         """Whether it has a derivative by some input; steps, comparisons and `detach` have none."""
@@ -401,20 +370,6 @@ class Recorder(Builder):
             seen[v] = exact(result) if v.is_float else np.asarray(result)
         open_.require(var)
         return seen[var]
-
-
-def _are_alike(one: Equation, other: Equation) -> bool:
-    """Whether equations of one primitive and of the same numbers give the same, and round alike."""
-    a, b = one.output, other.output
-    called = [(e.origin.operation, e.origin.library) if e.origin else None for e in (one, other)]
-    if a.dtype != b.dtype or a.shape != b.shape or called[0] != called[1]:
-        return False
-    if one.primitive is constant:  # told by its numbers
-        return True
-    try:
-        return one.params == other.params
-    except ValueError:  # of arrays nobody tells
-        return False
 
 
 def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted, words
+from oracles.exact.from_aten.call import OperatorCall, Rule, equal, plain, promoted, words
 from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
@@ -237,7 +237,8 @@ def _truth(x: Var) -> Var:
 
 RULES: dict[str, Rule] = {
     **{name: promoted(rule) for name, rule in ELEMENTWISE.items()},
-    **{name: promoted(partial(compare, name)) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+    **{name: promoted(partial(compare, name)) for name in ("lt", "le", "gt", "ge")},
+    **{name: promoted(partial(equal, name)) for name in ("eq", "ne")},
     **{f"logical_{name}": _logical(name) for name in ("and", "or", "xor", "not")},
     **{
         f"bitwise_{name}": lambda call, *xs, name=name: call.recorder.elementwise(name, *xs, dtype=call.dtype)
