@@ -259,9 +259,13 @@ def _user_line(equation: Any) -> Line | None:
 
 
 def _refuse_dtypes(equation: Any, name: str) -> None:
-    for v in equation.outvars:
-        if "float" in (kind := _dtype(v.aval)) and kind not in FLOATS:
+    """Raise for formats that nothing is known of, among the operands too, and for integers of a few bits."""
+    for v in (*equation.invars, *equation.outvars):
+        if "float" in (kind := _dtype(v.aval)) and kind not in {*FLOATS, "float0"}:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
+    for v in equation.outvars:
+        if (kind := _dtype(v.aval)).endswith(FEW_BITS) and name not in CONTROL:
+            raise Unsupported(f"JAX's {name} gives {kind}, and how that wraps is not known: use int8")
 
 
 def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *operands: Var) -> list[Var]:
@@ -290,6 +294,7 @@ def _missing(name: str) -> Unsupported:
     return Opaque(f"JAX's primitive {name} has no rule: say what it computes with gradproof.register_rule")
 
 
+FEW_BITS = ("int1", "int2", "int4")  # NumPy has none of these
 _UNTRACED = "the function cannot be traced in float64"
 _NOT_THERE = "the function has no such literal when it is traced in float64"
 _named = cache(str)  # NumPy writes the name of a dtype anew each time

@@ -460,6 +460,11 @@ REFUSED = {
         lambda x: jax.lax.bitcast_convert_type(x, jnp.int64) * x, "bits of a number that is rounded",
     ),
     "a narrow dtype": (lambda x: x.astype(jnp.float8_e4m3fn), "float8_e4m3fn: use one of bfloat16"),
+    "a narrow argument": (
+        lambda x: x * jnp.ones(x.shape, jnp.float8_e4m3fn).astype(x.dtype),
+        "float8_e4m3fn: use one of bfloat16",
+    ),
+    "integers of a few bits": (lambda x: x.astype(jnp.int4).astype(x.dtype), "gives int4.*use int8"),
     "psum over a positional axis": (lambda x: jax.lax.psum(x, 0), "psum has no rule"),
     "psum over a mapped axis": (
         lambda x: jax.vmap(lambda r: jax.lax.psum(r, "i") * r, axis_name="i")(x), "psum has no rule",
