@@ -187,10 +187,13 @@ class Memory:
         ):
             raise Unsupported(_NO_VALUE)
         old, count, live = store.var, store.var.size, var in self.live
+        resized = not has_own_layout(tensor) and _count(tensor) != count
+        if resized and (tensor.numel() != _count(tensor) or (store.live and not tracked)):
+            raise Unsupported(_NO_VALUE)
         if has_own_layout(tensor):
             new = var
-        elif tensor.numel() == count:
-            new = each_part(lambda part: _flat(part, tensor, count), var)
+        elif tensor.numel() == _count(tensor):
+            new = each_part(lambda part: _flat(part, tensor, tensor.numel()), var)
         else:
             where = np.arange(count)
             where[_positions(tensor, count).ravel()] = np.arange(count, count + var.size)

@@ -25,6 +25,7 @@ from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
 from oracles.exact.from_aten.mode import DispatchMode, eagerly
 from oracles.exact.from_aten.notes import Notes, digest
+from oracles.exact.from_aten.quasirandom import engines_apart
 from oracles.exact.from_aten.sparse import has_own_layout, memories
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
 from oracles.exact.program.program import Line
@@ -226,7 +227,7 @@ class Watch(DispatchMode):
 
     def within_it(self, call: Callable[[], R]) -> R:
         """What a call gives, seen."""
-        with explained(), uncaught(), differentiated(self), self:
+        with explained(), uncaught(), differentiated(self), engines_apart(), self:
             return call()
 
     def begin(self, tensor: Tensor) -> None:
