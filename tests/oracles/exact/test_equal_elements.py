@@ -44,7 +44,7 @@ def test_positions_in_a_constant_are_those_that_torch_finds(name, keys):
     assert check_gradient(lambda t: t.gather(1, FINDS[name](keys)), (T,)).passed
 
 
-@pytest.mark.parametrize("name", [name for name in FINDS if name != "unique"])
+@pytest.mark.parametrize("name", FINDS)
 @pytest.mark.parametrize("step", [torch.sign, lambda t: (t > 0.5).float(), lambda t: torch.round(t.detach())])
 def test_positions_in_what_is_cut_are_those_that_torch_finds(name, step):
     assert check_gradient(lambda t: t.gather(1, FINDS[name](step(t))), (T,)).passed

@@ -116,6 +116,54 @@ def _mode(call: OperatorCall, x: Var, dim: int = -1, keepdim: bool = False) -> A
     return reshape(found, call.shape), at.reshape(call.shape)
 
 
+def _unique(
+    call: OperatorCall,
+    x: Var,
+    in_order: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+) -> list[Any]:
+    """The elements that differ, in order."""
+    flat = reshape(x, (x.size,))
+    if (np.diff(numbers(call.results[0])) < 0).any():
+        raise Unsupported("torch.unique whose results are not in order; leave sorted=True")
+    if call.recorder.is_fixed(x):
+        return _as_computed(call)
+    return _runs(call, x, call.decided(orders.argsort(flat, 0)), return_inverse, return_counts)
+
+
+def _consecutive(
+    call: OperatorCall,
+    x: Var,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> list[Any]:
+    """The elements without those that follow on an equal one."""
+    if dim is not None and x.ndim > 1:
+        raise Unsupported("torch.unique_consecutive along one of several axes: not yet")
+    if call.recorder.is_fixed(x):
+        return _as_computed(call)
+    return _runs(call, x, np.arange(x.size), return_inverse, return_counts)
+
+
+def _as_computed(call: OperatorCall) -> list[Any]:
+    """Of constants alone: what this run makes of them."""
+    call.recorder.looked = True
+    return [numbers(t) for t in call.results]
+
+
+def _runs(call: OperatorCall, x: Var, order: Array, return_inverse: bool, return_counts: bool) -> list[Any]:
+    """The first of each run of equal elements, the run that each belongs to, and how long each is."""
+    flat = reshape(x, (x.size,))
+    rows = flat[order]
+    begins = np.append(x.size > 0, ~call.decided(compare("eq", rows[1:], rows[:-1])))[: x.size]
+    which = np.empty(x.size, np.int64)
+    which[order] = np.cumsum(begins) - 1
+    inverse = which.reshape(x.shape) if return_inverse else None
+    return [flat[order[begins]], inverse, np.bincount(which) if return_counts else None]
+
+
 def _nonzero(call: OperatorCall, x: Var) -> Array:
     """Where x is not zero: decided, since the shape of what follows depends on it."""
     return np.argwhere(call.decided(x if x.dtype == "bool" else compare("ne", x, 0)))
@@ -167,6 +215,8 @@ RULES: dict[str, Rule] = {
     "median": _median,
     "nanmedian": _nanmedian,
     "mode": _mode,
+    "_unique2": _unique,
+    "unique_consecutive": _consecutive,
     "nonzero": _nonzero,
     "bucketize": plain(_bucket),
     "searchsorted": plain(lambda edges, x, **kwargs: _bucket(x, edges, **kwargs)),
