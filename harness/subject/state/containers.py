@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import gc
 import operator
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +51,7 @@ class Contents:
         same = len(now) >= len(self._before) and all(map(is_same, now, self._before))
         if same and (len(now) == len(self._before) or not self.whole):
             return False
-        self.hold([*self._before, *self._emptying_themselves()])
+        self.hold(self._before)
         return True
 
     def without_ours(self) -> None:
@@ -82,19 +80,13 @@ class Contents:
         """Take out what came to it; whether anything came."""
         if not self.has_grown:
             return False
-        self.hold([*self._before, *self._emptying_themselves()])
+        self.hold(self._before)
         return True
 
     def hold(self, elements: list[Any]) -> None:
         """Have these elements and no others."""
         self._kind.clear(self._container)
         _FILL[self._kind](self._container, elements)
-
-    def _emptying_themselves(self) -> list[Any]:
-        """What came to it and takes itself out, when something ends: it would miss what was taken out."""
-        known = set(map(id, self._parts))
-        is_map = issubclass(self._kind, dict)
-        return [e for e in self._now() if id(e[1] if is_map else e) not in known and _is_weak(e)]
 
     def _now(self) -> list[Any]:
         of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
@@ -113,14 +105,6 @@ def _is_ours(tree: Any) -> bool:
     if kind in (list, tuple, dict):
         return any(map(_is_ours, tree.values() if kind is dict else tree))
     return issubclass(kind, np.ndarray) and kind.__module__.startswith("oracles.")
-
-
-def _is_weak(tree: Any) -> bool:
-    """Whether something in it, or that it holds, is told when what it refers to ends."""
-    if type(tree) in (list, tuple):
-        return any(map(_is_weak, tree))
-    held = [tree] if isinstance(tree, weakref.ref) else gc.get_referents(tree)
-    return any(isinstance(part, weakref.ref) and part.__callback__ is not None for part in held)
 
 
 class Cache:

@@ -222,3 +222,34 @@ def bent(x):
 def test_a_wrong_rule_beside_an_innocent_if_is_wrong(rule):
     x = np.array([0.9, -0.7, 0.4, 0.1])
     assert harness.check_gradient(bent, (x,), grad=rule).verdict == "wrong"
+
+
+def conjugate_gradients(a, b):
+    """Ends by its residual, which in exact arithmetic is 0 after as many steps as there are unknowns."""
+    x, r = np.zeros_like(b), b
+    p, s = r, r @ r
+    for _ in range(50):
+        if np.sqrt(s) < 1e-12:
+            break
+        ap = a @ p
+        step = s / (p @ ap)
+        x, r = x + step * p, r - step * ap
+        p, s = r + (r @ r) / s * p, r @ r
+    return x
+
+
+@pytest.mark.parametrize(("sign", "verdicts"), [(-1.0, {"accurate"}), (1.0, {"wrong", "miscomputed"})])
+def test_an_iteration_that_ends_by_its_residual_is_judged_by_its_numbers_where_spec_says_what_is_meant(
+    sign, verdicts
+):
+    def pullback(g, a, b):
+        along_b = conjugate_gradients(a.T, g)
+        return sign * np.outer(along_b, conjugate_gradients(a, b)), along_b
+
+    draws = np.random.default_rng(0)
+    half, b = draws.normal(size=(4, 4)), draws.normal(size=4)
+    a = half @ half.T + 4 * np.eye(4)
+    found = harness.check_gradient(conjugate_gradients, (a, b), vjp=pullback, spec=np.linalg.solve)
+    assert str(found.verdict) in verdicts
+    alone = harness.check_gradient(conjugate_gradients, (a, b), vjp=pullback)
+    assert str(alone.verdict) == "undecided"
