@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from harness.collection import uncollected_if_few
-from harness.inputs.points import away, instead, masked, near
+from harness.inputs.points import away
 from harness.proof.answer import answer
-from harness.proof.hiding import is_neutral
+from harness.proof.neutral import Ask, faults, is_faulty, shown_near
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result
-from harness.subject.derivative import Arrays, ShapeError
+from harness.subject.derivative import ShapeError
 from harness.subject.target import Target
 from harness.subject.tested import Programs
-from harness.verdicts import Standing, Verdict
+from harness.verdicts import Verdict
 from harness.waiting import waited
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
@@ -27,10 +27,10 @@ from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
 
 R = TypeVar("R")
+Again = Callable[[Target], tuple[Question, UnderTest]]
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
-LABELS = (0, 1, -1)  # and flags
 STANDS_FOR = "or pass spec=, a plain function that computes the same"
 # What times a derivative against its function while a test runs: pytest's plugin sets it for a baseline.
 timer: Callable[[Result, Callable[[], Loaded]], tuple[float, float, float] | None] | None = None
@@ -43,8 +43,15 @@ def answers(
     target: Target,
     result: Callable[..., Result],
     beside: Iterable[tuple[str, Sequence[Any]]] = (),
+    again: Again | None = None,
 ) -> Result:
-    """The answer at the given point, and at others beside it."""
+    """The answer at the given point, and at others beside it.
+
+    Args:
+        question, tested, target, result: What is asked, of what, and what is made of the answer.
+        beside: The others, each with its name.
+        again: Asks the same of another target: of one with other numbers, which are no arrays.
+    """
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
     here = found[0]
@@ -52,13 +59,31 @@ def answers(
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), shown_away(question, tested, target, here)]
-    elif here.hiding and Probe.BESIDE in wanted and not any(map(_is_faulty, here.parts)):
-        found.append(_shown_near(question, tested, target, here.hiding))
+    if here.hiding and Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
+        shown, hiding = shown_near(here, target, question.seed, _asking(question, tested, target, again))
+        if shown:
+            why = f"there {' and '.join(hiding)}, where a missing term or factor may not show"
+            said = f"this was found beside the given point: {why}"
+            found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
         return replace(whole, time_ratio=timer(whole, found[0].load))
     return whole
+
+
+def _asking(question: Question, tested: UnderTest, target: Target, again: Again | None) -> Ask:
+    """What asks of the target at other arrays, or with other numbers, where that is possible."""
+
+    def ask(other: Target) -> Answer:
+        if other.flat is target.flat:
+            return answer_beside(question, tested, other.arrays, Probe.BESIDE)
+        if again is None:
+            return Answer(())
+        own, of_other = again(other)
+        return answer_beside(replace(own, probes=()), of_other, other.arrays, Probe.BESIDE)
+
+    return ask
 
 
 def answers_beside(
@@ -120,7 +145,7 @@ def shown_away(question: Question, tested: UnderTest, target: Target, here: Answ
     still, faulty, judged = list(here.hidden), list[Part](), False
     for arrays in away(target, question.seed):
         found = answer_beside(question, tested, arrays, Probe.BESIDE)
-        faulty = faulty or _faulty(found.parts)
+        faulty = faulty or faults(found)
         if any(part.judgement for part in found.parts if not part.of_value):
             judged, still = True, [name for name in still if name in found.zero]
         if judged and not still:
@@ -132,64 +157,8 @@ def shown_away(question: Question, tested: UnderTest, target: Target, here: Answ
     whole = {part.name for part in here.parts if not part.of_value} == {*here.hidden}
     of = "" if whole else f" of {', '.join(here.hidden)}"
     note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
-    alone = [HERE_ALONE] if faulty and not any(map(_is_faulty, here.parts)) else []
+    alone = [HERE_ALONE] if faulty and not any(map(is_faulty, here.parts)) else []
     return Answer(tuple(faulty), notes=(note, *alone))
-
-
-def _shown_near(question: Question, tested: UnderTest, target: Target, hiding: Mapping[int, str]) -> Answer:
-    """What is faulty where the arguments that hide something are others; these may be what they must be.
-
-    What is not differentiated and all 1 may be a mask or weights, a scale or labels: where some of it is 0,
-    2 and -1, each time something must be faulty. A single number must be so at 2 and at a half, unless it is
-    a label or a flag: at another one, 0, 1 or -1, the gradient is right.
-    """
-    moving = [k for k in hiding if k in target.active]
-    alike = [k for k in moving if np.all(target.arrays[k] == np.ravel(target.arrays[k])[0])]
-    single = [k for k in hiding if k not in target.active and is_neutral(target.arrays[k])]
-    given = target.arrays[single[0]].item() if single else None
-    ones = [k for k in hiding if k not in target.active and k not in single]
-    numbers = () if all(target.arrays[k].dtype.kind == "b" for k in ones) else (2, -1)
-
-    def right(arrays: Arrays) -> bool:
-        parts = [p for p in answer_beside(question, tested, arrays, Probe.BESIDE).parts if not p.of_value]
-        return any(p.judgement for p in parts) and not _faulty(parts)
-
-    def faulty(arrays: Arrays) -> list[Part]:
-        found = answer_beside(question, tested, arrays, Probe.BESIDE)
-        return [part for part in _faulty(found.parts) if part.judgement]
-
-    shown = (
-        faulty(near(target, alike, [k for k in moving if k not in alike], question.seed)) if moving else []
-    )
-    told = [hiding[k] for k in moving]
-    if not shown and ones:
-        shown, told = faulty(masked(target, ones, 0)), [hiding[k] for k in ones]
-        if shown and not all(faulty(masked(target, ones, number)) for number in numbers):
-            shown = []
-    if not shown and single and not any(right(instead(target, single, n)) for n in LABELS if n != given):
-        told, runs = [hiding[k] for k in single], [faulty(instead(target, single, n)) for n in (2.0, 0.5)]
-        shown = runs[0] if all(runs) else []
-    if not shown:
-        return Answer(())
-    note = (
-        f"this was found beside the given point: there {' and '.join(told)}, where a missing term or factor "
-        "may not show"
-    )
-    return Answer(tuple(shown), notes=(note, HERE_ALONE))
-
-
-def _faulty(parts: Iterable[Part]) -> list[Part]:
-    """What shows a fault at a point that nobody asked about: digits that a right formula loses do not."""
-    shown = (
-        part for part in parts
-        if _is_faulty(part) and not part.of_value
-        and not (part.verdict is Verdict.IMPRECISE and part.examined)
-    )  # fmt: skip
-    return [replace(part, probe=Probe.BESIDE) for part in shown]
-
-
-def _is_faulty(part: Part) -> bool:
-    return part.verdict.standing is Standing.FAULTY
 
 
 @dataclass

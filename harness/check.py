@@ -175,22 +175,26 @@ def check_gradient(
         if backward:
             again = partial(_target_again, function, keywords, framework)
             target = with_given_numbers(target, args, backward, again, argnums is not None)
-        tested = under_test(target, derivative, backward, jit)
+        of_target = partial(under_test, derivative=derivative, backward=backward, compiled=jit)
+        tested = of_target(target)
     except (Unsupported, Undecided) as reason:
         return accepting(result((without_numbers(reason, "given"),)), known, becomes)
-    question = question_of(
-        target, derivative, spec or surrogate, cotangent=cotangent, seed=seed, allowed=allowed,
-        limits=replace(LIMITS, seconds=seconds, raised_by=("seconds",)),
+    asked_of = partial(
+        question_of, derivative=derivative, specification=spec or surrogate, cotangent=cotangent, seed=seed,
+        allowed=allowed, limits=replace(LIMITS, seconds=seconds, raised_by=("seconds",)),
         linear=grad is None or len(derivative.steps) > 1,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
         probes=asked, resolution=finest,
     )  # fmt: skip
+    question = asked_of(target)
     beside = list(points(target, boundary, samples, seed)) if boundary is not False or samples else []
     with in_threads(count):
-        found = answers(question, tested, target, result, beside)
+        found = answers(
+            question, tested, target, result, beside, lambda other: (asked_of(other), of_target(other))
+        )
         if asks_in_directions(found, target, derivative, backward):
-            of_target = partial(under_test, target, backward=backward, compiled=jit)
-            found = in_directions(question, of_target, target, found, beside)
+            of_order = partial(under_test, target, backward=backward, compiled=jit)
+            found = in_directions(question, of_order, target, found, beside)
         if inputs:
             from harness.search.paste import of_function
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -12,7 +12,7 @@ from harness.inputs.axes import Axes, Group
 from harness.inputs.corpus import CORPUS, Boundary, chosen
 from harness.subject.derivative import Array, Arrays, Floating, signed
 from harness.subject.target import Target
-from oracles.exact.program.trees import is_floating
+from oracles.exact.program.trees import Fixed, is_floating
 
 LENGTHS = {"one-element": 1, "batch-of-one": 1, "empty": 0}  # of the entries that cut axes
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
@@ -89,45 +89,93 @@ def away(target: Target, seed: int) -> Iterator[Arrays]:
         yield _with(target, {k: _drawn(target.arrays[k], rng, spread) for k in target.active})
 
 
-def near(target: Target, alike: Collection[int], others: Collection[int], seed: int) -> Arrays:
-    """A point at which some arrays are others.
+def near(target: Target, which: Collection[int], seed: int) -> Target:
+    """The target where some arrays are others.
 
-    Those that are all 0 or 1 (`alike`) are drawn around that, a square one symmetric. The `others` are
-    turned around: so they keep their sum, their size, their signs and their symmetry, and are what they have
-    to be: probabilities, a direction, a rotation.
+    One whose numbers are all the same, 0 or 1, is drawn around that, a square one symmetric. Complex numbers
+    that are real get phases. All else is turned around. So it keeps its sum, its size, its signs and its
+    symmetry, and is what it has to be: probabilities, a direction, a rotation.
     """
     rng = np.random.default_rng([seed, 1])
-    drawn = {k: _drawn(target.arrays[k], rng) for k in alike}
-    drawn = {k: _symmetric(a) if _is_square(a) else a for k, a in drawn.items()}
-    pairs = target.flat.complex
-    return _with(target, drawn | {k: _turned(target.arrays[k], k in pairs) for k in others})
+    return _changed(target, {k: _beside(target.arrays[k], k in target.flat.complex, rng) for k in which})
 
 
-def _turned(array: Array, is_pairs: bool) -> Array:
-    """The same numbers the other way round; where that changes nothing, nine tenths of them."""
-    turned = np.flip(array, tuple(range(array.ndim - is_pairs)))
-    return turned if not np.array_equal(turned, array) else np.asarray(array * 0.9, array.dtype)
+def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
+    numbers = as_numbers(array, are_pairs)
+    if (numbers == np.ravel(numbers)[0]).all():
+        drawn = as_numbers(_drawn(array, rng), are_pairs)
+        return _as_array((drawn + _adjoint(drawn)) / 2 if _is_hermitian(numbers) else drawn, array)
+    if are_pairs and is_on_an_axis(numbers):
+        return _as_array(_with_phases(numbers, rng), array)
+    turned = np.flip(numbers)
+    return _as_array(turned if not np.array_equal(turned, numbers) else numbers * 0.9, array)
 
 
-def masked(target: Target, which: Collection[int], by: int) -> Arrays:
-    """A point at which some arrays of ones end with another number, in half of each row."""
-    changed = {k: np.ones_like(target.arrays[k]) for k in which}
-    for array in changed.values():
-        array[..., max(array.shape[-1] // 2, 1) :] = by  # no row without its first
-    return _with(target, changed)
+def _with_phases(numbers: Array, rng: np.random.Generator) -> Array:
+    """The numbers times phases, of rows and columns: what is Hermitian or unitary stays so, and all sizes."""
+    of_rows, of_columns = (
+        np.exp(1j * SPREAD * signed(rng, np.dtype(np.float64), shape))
+        for shape in ((*numbers.shape[:-1], 1)[-2:], numbers.shape[-1:])
+    )
+    if _is_hermitian(numbers):
+        of_columns = of_rows[:, 0].conj()
+    return numbers * (of_rows if numbers.ndim > 1 else 1) * of_columns
 
 
-def instead(target: Target, which: Collection[int], number: float) -> Arrays:
-    """A point at which some arrays have another number."""
-    return _with(target, {k: np.full_like(target.arrays[k], number) for k in which})
+def is_on_an_axis(numbers: Array) -> bool:
+    """Whether complex numbers are all real, or all imaginary: there a missing conjugate does not show."""
+    return not numbers.imag.any() or not numbers.real.any()
 
 
-def _is_square(array: Array) -> bool:
-    return array.ndim > 1 and array.shape[-1] == array.shape[-2]
+def as_numbers(array: Array, are_pairs: bool) -> Array:
+    """An array, pairs as the complex numbers that they stand for."""
+    return array[..., 0] + 1j * array[..., 1] if are_pairs else array
 
 
-def _symmetric(array: Array) -> Array:
-    return np.asarray((array + np.swapaxes(array, -1, -2)) / 2, array.dtype)
+def _as_array(numbers: Array, like: Array) -> Array:
+    """Numbers as an array of the target's: complex ones as pairs."""
+    real = np.stack([numbers.real, numbers.imag], -1) if np.iscomplexobj(numbers) else numbers
+    return np.asarray(real, like.dtype).reshape(like.shape)
+
+
+def other(target: Target, which: Iterable[int | Fixed], number: float) -> Target:
+    """The target where some arguments that are 0 or 1 are another number; of several ones half of them."""
+    chosen = set(which)
+    fixed = tuple(Fixed.of(f.place, number) if f in chosen else f for f in target.flat.fixed)
+    arrays = {k: _in_part(target, k, number) for k in chosen if isinstance(k, int)}
+    if fixed == target.flat.fixed:
+        return _changed(target, arrays)
+    flat, results = replace(target.flat, fixed=fixed), replace(target.results, as_given=())
+    return replace(_changed(target, arrays), flat=flat, results=results)
+
+
+def _in_part(target: Target, k: int, number: float) -> Array:
+    """An array of the target's with another number: behind the middle of the last axis that has a middle.
+
+    So a mask of a column has one too, and no row of a mask is without its first.
+    """
+    array = target.arrays[k]
+    numbers = as_numbers(array, k in target.flat.complex).copy()
+    axis = max((axis for axis, length in enumerate(numbers.shape) if length > 1), default=None)
+    if axis is None:
+        numbers[...] = number
+    else:
+        np.moveaxis(numbers, axis, 0)[numbers.shape[axis] // 2 :] = number
+    return _as_array(numbers, array)
+
+
+def _is_hermitian(numbers: Array) -> bool:
+    """Whether it is a matrix that is its own adjoint, a symmetric one if it is real; no single number."""
+    is_square = numbers.ndim > 1 and numbers.shape[-1] == numbers.shape[-2] > 1
+    return is_square and np.array_equal(numbers, _adjoint(numbers))
+
+
+def _adjoint(numbers: Array) -> Array:
+    return np.swapaxes(numbers, -1, -2).conj()
+
+
+def _changed(target: Target, arrays: dict[int, Array]) -> Target:
+    return replace(target, arrays=_with(target, arrays))
 
 
 def _draws(target: Target, samples: int, seed: int) -> Iterator[tuple[str, Arrays]]:

@@ -1,7 +1,10 @@
 """What hides a mistake at the given point alone: a gradient by hand is then asked beside it, too.
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
-  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0.
+  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0. So
+  may a number of Python's be, if it is a float: an integer or a bool is a count, an axis, a flag.
+- Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of
+  what is differentiated alone: a mask of complex numbers is real by what it is.
 - Where the gradient computes with numbers of its own in place of an argument's, they are the argument's here:
   it reads a global `x`, or what a constructor kept.
 
@@ -13,35 +16,45 @@ from __future__ import annotations
 import dis
 import inspect
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeGuard
 
 import numpy as np
 
+from harness.inputs.points import as_numbers, is_on_an_axis
 from harness.proof.program import Examined
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
+from harness.subject.argnums import is_moving
+from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Array
+from harness.subject.names import names_of
 from harness.subject.tested import Tested
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.reach import cells, names_in
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import is_floating
+from oracles.exact.program.trees import Fixed, is_floating
 
 NUMBERS = (np.ndarray, float)
 
 
-def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int, str]:
+def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int | Fixed, str]:
     """The arguments that hide something here, each with what it is, in words; none of a framework's own."""
     if not _is_by_hand(tested, posed):
         return {}
     names, active = question.names, question.active
-    found = {
-        k: f"{name} is all {float(np.ravel(a)[0]):g}"
-        for k, (name, a) in enumerate(zip(names, posed.inputs, strict=False))  # the directions after them
-        if (_is_alike(a) if k in active else _lets_all_through(a, posed.inputs) or is_neutral(a))
-    }
+    found: dict[int | Fixed, str] = {}
+    for k, name in enumerate(names):  # after them come the directions
+        numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
+        if _is_alike(numbers) if k in active else _lets_all_through(numbers, posed) or is_neutral(numbers):
+            found[k] = f"{name} is all {int((numbers == 1).all())}"
+        elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
+            found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
+    flat = tested.target.flat
+    plain = [f for f in flat.fixed if type(f.leaf) is float and f.leaf in (0, 1)]
+    for f, name in zip(plain, names_of(flat.function, flat.tree, [f.place for f in plain]), strict=True):
+        found[f] = f"{name} is {f.leaf:g}"
     asked = [k for k in active if k not in found and posed.inputs[k].size]
     named = [] if tested.own else numbers_named(tested.rule)
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
@@ -86,21 +99,32 @@ def _loaded(code: types.CodeType) -> set[str]:
     return own.union(*(_loaded(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
-def _is_alike(array: Array) -> bool:
-    return bool(is_floating(array) and array.size and ((array == 0).all() or (array == 1).all()))
+def _is_alike(numbers: Array) -> bool:
+    return bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
 
 
-def _lets_all_through(array: Array, inputs: Iterable[Array]) -> bool:
-    """Whether it may be a mask, or weights, of ones alone: of integers only one for each element, or row."""
-    may_be = array.dtype.kind in "fb" or any(
-        is_floating(a) and a.shape[: array.ndim] == array.shape for a in inputs
-    )
-    return bool(array.size > 1 and may_be and array.dtype.kind in "fbiu" and (array == 1).all())
+def _lets_all_through(numbers: Array, posed: Posed) -> bool:
+    """Whether it may be a mask, or weights, of ones alone: of integers only what fits another array.
+
+    One for each of its elements, for each row, or for each column.
+    """
+    if numbers.size < 2 or not (is_moving(numbers) or numbers.dtype.kind in "biu"):
+        return False
+    others = [a.shape for a in posed.inputs if is_floating(a)]
+    fits = numbers.dtype.kind not in "iu" or any(_fits(numbers.shape, shape) for shape in others)
+    return fits and bool((numbers == 1).all())
 
 
-def is_neutral(array: Array) -> bool:
+def _fits(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether an array of that shape is one for the first axes of another's, or is broadcast to it."""
+    last = zip(reversed(shape), reversed(other), strict=False)
+    is_broadcast = len(shape) <= len(other) and all(n in (1, of) for n, of in last)
+    return is_broadcast or other[: len(shape)] == shape
+
+
+def is_neutral(numbers: Array) -> bool:
     """Whether it is one number, 0 or 1, that is no count: a factor or a term without effect."""
-    return bool(array.size == 1 and is_floating(array) and array.item() in (0, 1))
+    return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in (0, 1))
 
 
 def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:

@@ -17,6 +17,7 @@ from harness.verdicts import Verdict
 from oracles.exact.enclose.limits import Limits
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import Fixed
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Subject
@@ -280,7 +281,8 @@ class Answer:
         first_call_time_s: Of one value and derivative, set-up and compilation included; None if none ran.
         hidden: The parts that are 0 here, so that a wrong factor does not show, and not for any numbers.
         zero: The parts that are 0 here.
-        hiding: The arguments that may hide a mistake at this point alone, each with what it is, in words.
+        hiding: The arguments that may hide a mistake at this point alone, arrays by number and numbers of
+            Python's, each with what it is, in words.
         load: Loads what ran, to be run again; None where it is no gradient, or has faults.
         sight: What it was judged by (`answer.Sight`); None where nothing was compared.
     """
@@ -291,6 +293,6 @@ class Answer:
     first_call_time_s: float | None = None
     hidden: tuple[str, ...] = ()
     zero: tuple[str, ...] = ()
-    hiding: Mapping[int, str] = field(default_factory=dict)
+    hiding: Mapping[int | Fixed, str] = field(default_factory=dict)
     load: Callable[[], Loaded] | None = None
     sight: Any = None

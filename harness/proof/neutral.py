@@ -1,0 +1,120 @@
+"""What is faulty where the arguments that hide something are others; these may be what they must be.
+
+What is differentiated moves, all of it at once, each number by its own. What is not is asked alone, since two
+factors that are moved together hide each other. It may be a mask or weights, a scale, a label or a flag, and
+a gradient need not be right at what a label never is. So one fault accuses nobody:
+
+- Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and each time something
+  must be faulty: labels of 0 and 1, or of 1 and -1, are right at one of these.
+- A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
+  -1, the gradient is right.
+
+To be right somewhere says nothing if the function and the gradient are there just what they are here: of
+`mask == 0` the mask is 1 at 2 and at -1 too, and of a scale's square -1 is 1. A label is not like this, or it
+would tell nothing of what it labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from harness.inputs.points import as_numbers, near, other
+from harness.proof.observe import same
+from harness.proof.question import Answer, Part, Probe
+from harness.subject.target import Target
+from harness.verdicts import Standing, Verdict
+from oracles.exact.program.trees import Fixed
+
+Argument = int | Fixed  # an array by its number, or a number of Python's
+Ask = Callable[[Target], Answer]
+At = Callable[[float], Answer]
+ALONE = 8  # so many masks, and numbers, are asked alone
+LABELS = (1, -1, 0)  # and flags
+
+
+def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
+    """What is faulty, and what hides it at the given point; nothing where it is right.
+
+    Args:
+        here: The answer at the given point.
+        target, seed: The function there, and what seeds the draws.
+        ask: Asks the same of other arguments.
+    """
+    hiding = here.hiding
+    moving = [k for k in hiding if isinstance(k, int) and k in target.active]
+    if moving and (shown := _compared(ask(near(target, moving, seed)))):
+        return shown, [hiding[k] for k in moving]
+    numbers = {k: _number(target, k) for k in hiding if k not in moving}
+    for given in (None, 0, 1):
+        for which in _apart([k for k, number in numbers.items() if number == given]):
+
+            def at(number: float, which: Sequence[Argument] = which) -> Answer:
+                return ask(other(target, which, number))
+
+            if shown := _of_ones(here, target, which, at) if given is None else _of_one(here, given, at):
+                return shown, [hiding[k] for k in which]
+    return [], []
+
+
+def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) -> list[Part]:
+    """What is faulty where half of the ones are 0, if something is at the other numbers too."""
+    shown = _compared(at(0))
+    kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
+    numbers = () if kinds == {"b"} else (2,) if "u" in kinds else (2, -1)
+    found = (at(number) for number in numbers if shown)
+    return shown if all(_compared(one) or _is_as(here, one) for one in found) else []
+
+
+def _of_one(here: Answer, given: int, at: At) -> list[Part]:
+    """What is faulty at 2 and at a half, if nothing says that the number is a label."""
+    labels = (at(label) for label in LABELS if label != given)
+    if any(_is_right(found) and not _is_as(here, found) for found in labels):
+        return []
+    shown = _compared(at(2.0))
+    return shown if shown and _compared(at(0.5)) else []
+
+
+def _apart(which: Sequence[Argument]) -> list[Sequence[Argument]]:
+    """One by one; what is beyond that at once, so that many cost no more."""
+    return [*([k] for k in which[:ALONE]), *([which[ALONE:]] if which[ALONE:] else [])]
+
+
+def _number(target: Target, k: Argument) -> int | None:
+    """The only number of an argument, 0 or 1; None where it has several."""
+    if isinstance(k, Fixed):
+        return int(k.leaf)
+    numbers = as_numbers(target.arrays[k], k in target.flat.complex)
+    return int(numbers.item() == 1) if numbers.size == 1 else None
+
+
+def _is_right(found: Answer) -> bool:
+    parts = [part for part in found.parts if not part.of_value]
+    return any(part.judgement for part in parts) and not faults(found)
+
+
+def _is_as(here: Answer, there: Answer) -> bool:
+    """Whether the function and the gradient are at two points the same, bit for bit."""
+    if here.sight is None or there.sight is None:
+        return False
+    one, another = here.sight.seen, there.sight.seen
+    return same(one.value, another.value) and same(one.gradient.arrays, another.gradient.arrays)
+
+
+def _compared(found: Answer) -> list[Part]:
+    return [part for part in faults(found) if part.judgement]
+
+
+def faults(found: Answer) -> list[Part]:
+    """What shows a fault at a point that nobody asked about: digits that a right formula loses do not."""
+    shown = (
+        part for part in found.parts
+        if is_faulty(part) and not part.of_value
+        and not (part.verdict is Verdict.IMPRECISE and part.examined)
+    )  # fmt: skip
+    return [replace(part, probe=Probe.BESIDE) for part in shown]
+
+
+def is_faulty(part: Part) -> bool:
+    """Whether it says that something is wrong."""
+    return part.verdict.standing is Standing.FAULTY
