@@ -1,8 +1,9 @@
 """What is faulty where the arguments that hide something are others; these may be what they must be.
 
-What is differentiated moves, all of it at once, each number by its own. What is not is asked alone, since two
-factors that are moved together hide each other. It may be a mask or weights, a scale, a label or a flag, and
-a gradient need not be right at what a label never is. So one fault accuses nobody:
+What is differentiated moves, all of it at once, each number by its own. What is not is moved together, since
+of two masks one may be enough, and each alone, since two factors that move together hide each other. It may
+be a mask or weights, a scale, a label or a flag, and a gradient need not be right at what a label never is.
+So one fault accuses nobody:
 
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and each time something
   must be faulty: labels of 0 and 1, or of 1 and -1, are right at one of these.
@@ -30,7 +31,7 @@ Argument = int | Fixed  # an array by its number, or a number of Python's
 Ask = Callable[[Target], Answer]
 At = Callable[[float], Answer]
 ALONE = 8  # so many masks, and numbers, are asked alone
-LABELS = (1, -1, 0)  # and flags
+LABELS = (-1, 1, 0)  # and flags
 
 
 def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -47,7 +48,7 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
         return shown, [hiding[k] for k in moving]
     numbers = {k: _number(target, k) for k in hiding if k not in moving}
     for given in (None, 0, 1):
-        for which in _apart([k for k, number in numbers.items() if number == given]):
+        for which in _sets([k for k, number in numbers.items() if number == given]):
 
             def at(number: float, which: Sequence[Argument] = which) -> Answer:
                 return ask(other(target, which, number))
@@ -68,16 +69,18 @@ def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) ->
 
 def _of_one(here: Answer, given: int, at: At) -> list[Part]:
     """What is faulty at 2 and at a half, if nothing says that the number is a label."""
+    if not (shown := _compared(at(2.0))):
+        return []
     labels = (at(label) for label in LABELS if label != given)
     if any(_is_right(found) and not _is_as(here, found) for found in labels):
         return []
-    shown = _compared(at(2.0))
-    return shown if shown and _compared(at(0.5)) else []
+    return shown if _compared(at(0.5)) else []
 
 
-def _apart(which: Sequence[Argument]) -> list[Sequence[Argument]]:
-    """One by one; what is beyond that at once, so that many cost no more."""
-    return [*([k] for k in which[:ALONE]), *([which[ALONE:]] if which[ALONE:] else [])]
+def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
+    """All at once, for what each of them alone keeps as it is, and one by one."""
+    alone = [[k] for k in which[:ALONE]]
+    return alone if len(which) < 2 else [which, *alone]
 
 
 def _number(target: Target, k: Argument) -> int | None:

@@ -1,0 +1,285 @@
+"""Arguments that are neutral at the given point, forgotten and not: each is asked alone, whatever it is."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from gradproof import check_gradient
+
+rng = np.random.default_rng(2)
+X, W = rng.normal(size=(5, 4)), rng.normal(size=(4, 1))
+x = rng.normal(size=6)
+SHAPES = ((5, 4), (5, 1), (1, 4), (4,))
+DTYPES = (np.float64, np.float32, np.int64, np.uint8, bool)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mask_of_any_shape_and_dtype_is_asked(shape, dtype):
+    mask = np.ones(shape, dtype)
+
+    def kept(x, mask):
+        return np.sum(mask * np.tanh(x))
+
+    forgets = check_gradient(kept, (X, mask), grad=lambda x, m: 1 - np.tanh(x) ** 2, argnums=0)
+    assert forgets.verdict == "wrong"
+    assert "mask is all 1" in str(forgets)
+    assert check_gradient(kept, (X, mask), grad=lambda x, m: m * (1 - np.tanh(x) ** 2), argnums=0).passed
+
+
+class Masked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, m):
+        ctx.save_for_backward(x, m)
+        return torch.tanh(x) * m
+
+    @staticmethod
+    def backward(ctx, g):
+        x, m = ctx.saved_tensors
+        return g * (1 - torch.tanh(x).conj() ** 2) * m.conj(), None
+
+
+class Forgets(Masked):
+    @staticmethod
+    def backward(ctx, g):
+        x, _ = ctx.saved_tensors
+        return g * (1 - torch.tanh(x).conj() ** 2), None
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 1), (2, 1, 1), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64, torch.complex128, torch.uint8])
+def test_masks_of_torch_are_asked(shape, dtype):
+    given = torch.tensor(rng.normal(size=(2, 3, 4))).to(torch.float64 if dtype == torch.uint8 else dtype)
+    mask = torch.ones(shape, dtype=dtype)
+    assert check_gradient(Forgets.apply, (given, mask), argnums=0).verdict == "wrong"
+    assert check_gradient(Masked.apply, (given, mask), argnums=0).passed
+
+
+def of_jax(rule):
+    function = jax.custom_vjp(lambda x, m: jnp.tanh(x) * m)
+    function.defvjp(lambda x, m: (jnp.tanh(x) * m, (x, m)), rule)
+    return function
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("mask", ["column", "number"])
+def test_masks_and_numbers_of_jax_are_asked(dtype, mask):
+    args = (jnp.asarray(X, dtype), jnp.ones((5, 1), dtype) if mask == "column" else 1.0)
+
+    def right(kept, g):
+        x, m = kept
+        return g * m * (1 - jnp.tanh(x) ** 2), jnp.zeros_like(m)
+
+    def forgets(kept, g):
+        x, m = kept
+        return g * (1 - jnp.tanh(x) ** 2), jnp.zeros_like(m)
+
+    assert check_gradient(of_jax(forgets), args, argnums=0).verdict == "wrong"
+    assert check_gradient(of_jax(right), args, argnums=0).passed
+
+
+PAIRS = {
+    "a mask and weights": (np.ones((5, 4)), np.ones(4)),
+    "a mask of bools and weights": (np.ones((5, 4), bool), np.ones(4)),
+    "two numbers": (1.0, np.float64(1)),
+    "weights and a number": (np.ones((5, 1)), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_that_are_neutral_do_not_hide_each_other(name):
+    def function(x, a, b):
+        return np.sum(a * b * np.tanh(x))
+
+    args = (X, *PAIRS[name])
+    for rule in (lambda s, a, b: a * s, lambda s, a, b: b * s, lambda s, a, b: s):
+        found = check_gradient(
+            function, args, grad=lambda x, a, b, rule=rule: rule(1 - np.tanh(x) ** 2, a, b), argnums=0
+        )
+        assert found.verdict == "wrong"
+    right = check_gradient(function, args, grad=lambda x, a, b: a * b * (1 - np.tanh(x) ** 2), argnums=0)
+    assert right.passed
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_two_masks_of_which_one_is_enough_are_asked_together(dtype):
+    def function(x, a, b):
+        return np.sum(np.maximum(a, b) * x * x)
+
+    args = (X, np.ones((5, 4), dtype), np.ones((5, 4), dtype))
+    assert check_gradient(function, args, grad=lambda x, a, b: 2 * x, argnums=0).verdict == "wrong"
+    right = check_gradient(function, args, grad=lambda x, a, b: 2 * np.maximum(a, b) * x, argnums=0)
+    assert right.passed
+
+
+LETS_THROUGH = {
+    "not 0": lambda m: m != 0,
+    "above 0": lambda m: m > 0,
+    "1": lambda m: m == 1,
+}
+
+
+@pytest.mark.parametrize("name", LETS_THROUGH)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mask_that_is_compared_with_a_number_is_asked(name, dtype):
+    def function(x, m):
+        return np.sum(np.where(LETS_THROUGH[name](m), x * x, 0))
+
+    args = (X, np.ones((5, 1), dtype))
+    assert check_gradient(function, args, grad=lambda x, m: 2 * x, argnums=0).verdict == "wrong"
+    for right in (lambda x, m: 2 * x * m, lambda x, m: np.where(LETS_THROUGH[name](m), 2 * x, 0)):
+        assert check_gradient(function, args, grad=right, argnums=0).passed
+
+
+LABELLED = {
+    "signs": (lambda w, y: np.sum((1 - y * (X @ w)) ** 2), lambda w, y: 2 * X.T @ (X @ w - y)),
+    "classes": (
+        lambda w, y: np.sum(np.where(y == 1, np.logaddexp(0, -(X @ w)), np.logaddexp(0, X @ w))),
+        lambda w, y: X.T @ (1 / (1 + np.exp(-(X @ w))) - y),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+@pytest.mark.parametrize("w", [W, np.zeros((4, 1))])
+@pytest.mark.parametrize(
+    "label", [np.ones((5, 1)), np.ones((5, 1), np.int8), 1.0, np.float64(1), np.array([1.0])]
+)
+def test_labels_of_any_shape_accuse_nobody(name, w, label):
+    function, grad = LABELLED[name]
+    assert check_gradient(function, (w, label), grad=grad, argnums=0).passed
+
+
+SCALES = {
+    "its square": (lambda x, s: np.sum(np.exp(-(x**2) / s**2)), lambda x, s: -2 * x * np.exp(-(x**2) / s**2)),
+    "its size": (lambda x, s: np.sum(abs(s) * np.sin(x)), lambda x, s: np.cos(x)),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+@pytest.mark.parametrize("scale", [1.0, np.array(1.0), np.ones(1), np.float32(1)])
+def test_to_be_right_at_minus_1_excuses_nothing_where_that_is_1(name, scale):
+    function, forgets = SCALES[name]
+    assert check_gradient(function, (x, scale), grad=forgets, argnums=0).verdict == "wrong"
+
+    def right(x, s):
+        return forgets(x, s) * (1 / s**2 if name == "its square" else abs(s))
+
+    assert check_gradient(function, (x, scale), grad=right, argnums=0).passed
+
+
+NUMBERS = {
+    "a temperature": (lambda x, t: np.sum(np.tanh(x / t)), lambda x, t: (1 - np.tanh(x / t) ** 2) / t, 1.0),
+    "a penalty": (lambda x, t: np.sum(x**3 + t * x**2), lambda x, t: 3 * x**2 + 2 * t * x, 0.0),
+    "a bend": (
+        lambda x, t: np.sum(np.where(abs(x) < t, x * x / 2, t * (abs(x) - t / 2))),
+        lambda x, t: np.where(abs(x) < t, x, t * np.sign(x)),
+        1.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_of_python_are_asked(name):
+    function, grad, number = NUMBERS[name]
+    found = check_gradient(function, (x, number), grad=lambda x, t: grad(x, number), argnums=0)
+    assert found.verdict == "wrong"
+    assert f"t is {number:g}" in str(found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_gradient(function, (x, number), grad=grad, argnums=0).passed
+    named = check_gradient(function, (x,), kwargs={"t": number}, grad=lambda x, t: grad(x, number))
+    assert named.verdict == "wrong"
+
+
+def test_what_refuses_other_numbers_says_nothing():
+    def norm(x, p):
+        assert p in (1.0, 2.0)
+        return np.sum(abs(x) ** p)
+
+    assert check_gradient(norm, (x, 1.0), grad=lambda x, p: np.sign(x), argnums=0).passed
+
+
+def test_integers_and_bools_of_python_stay():
+    def power(x, n, both):
+        assert (type(n), type(both)) == (int, bool)
+        assert (n, both) == (1, True)
+        return np.sum(x**n)
+
+    assert check_gradient(power, (x, 1, True), grad=lambda x, n, both: np.ones_like(x), argnums=0).passed
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return z * z
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * ctx.saved_tensors[0].conj() * g
+
+
+class NoConjugate(Square):
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * ctx.saved_tensors[0] * g
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), (2, 2), (1, 1), ()])
+@pytest.mark.parametrize("phase", [1, 1j])
+def test_a_missing_conjugate_shows_though_the_numbers_are_real(shape, phase):
+    z = torch.tensor(phase * x[: int(np.prod(shape))].reshape(shape), dtype=torch.complex128)
+    assert check_gradient(NoConjugate.apply, (z,)).verdict == "wrong"
+    assert check_gradient(Square.apply, (z,)).passed
+
+
+class Eigenvalues(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return torch.linalg.eigvalsh(z)
+
+    @staticmethod
+    def backward(ctx, g):
+        _, vectors = torch.linalg.eigh(ctx.saved_tensors[0])
+        return (vectors * g) @ vectors.mH
+
+
+class Sampled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, z, mask):
+        ctx.save_for_backward(mask)
+        return torch.fft.fft2(z, norm="ortho") * mask
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.fft.ifft2(g * ctx.saved_tensors[0], norm="ortho"), None  # a mask is real
+
+
+def test_complex_numbers_stay_what_they_must_be():
+    matrix = torch.tensor(X[:4] + X[:4].T, dtype=torch.complex128)
+    assert check_gradient(Eigenvalues.apply, (matrix,)).passed
+    mask = torch.ones(4, 4, dtype=torch.complex128).tril()
+    for one in (mask, mask + mask.mT * (1 - torch.eye(4))):
+        assert check_gradient(Sampled.apply, (matrix, one), argnums=0).passed
+
+
+def test_a_mask_shows_where_a_derivative_is_0_too():
+    def function(a, b, m):
+        return np.sum(m * (X @ a @ b))
+
+    args = (rng.normal(size=(4, 2)), np.zeros((2, 3)), np.ones((5, 3)))
+
+    def forgets(a, b, m):
+        return X.T @ np.ones((5, 3)) @ b.T, a.T @ X.T @ np.ones((5, 3))
+
+    def right(a, b, m):
+        return X.T @ m @ b.T, a.T @ X.T @ m
+
+    assert check_gradient(function, args, grad=forgets, argnums=(0, 1)).verdict == "wrong"
+    assert check_gradient(function, args, grad=right, argnums=(0, 1)).passed
