@@ -104,7 +104,7 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
     numbers = as_numbers(array, are_pairs)
     if (numbers == np.ravel(numbers)[0]).all():
         drawn = as_numbers(_drawn(array, rng), are_pairs)
-        return _as_array((drawn + _adjoint(drawn)) / 2 if _is_hermitian(numbers) else drawn, array)
+        return _as_array(_as_hermitian(drawn) if _is_hermitian(numbers) else drawn, array)
     if are_pairs and is_on_an_axis(numbers):
         return _as_array(_with_phases(numbers, rng), array)
     turned = np.flip(numbers)
@@ -117,9 +117,9 @@ def _with_phases(numbers: Array, rng: np.random.Generator) -> Array:
         np.exp(1j * SPREAD * signed(rng, np.dtype(np.float64), shape))
         for shape in ((*numbers.shape[:-1], 1)[-2:], numbers.shape[-1:])
     )
-    if _is_hermitian(numbers):
-        of_columns = of_rows[:, 0].conj()
-    return numbers * (of_rows if numbers.ndim > 1 else 1) * of_columns
+    if not _is_hermitian(numbers):
+        return numbers * (of_rows if numbers.ndim > 1 else 1) * of_columns
+    return _as_hermitian(numbers * of_rows * of_rows[:, 0].conj())
 
 
 def is_on_an_axis(numbers: Array) -> bool:
@@ -129,7 +129,7 @@ def is_on_an_axis(numbers: Array) -> bool:
 
 def as_numbers(array: Array, are_pairs: bool) -> Array:
     """An array, pairs as the complex numbers that they stand for."""
-    return array[..., 0] + 1j * array[..., 1] if are_pairs else array
+    return np.asarray(array[..., 0] + 1j * array[..., 1]) if are_pairs else array
 
 
 def _as_array(numbers: Array, like: Array) -> Array:
@@ -141,7 +141,7 @@ def _as_array(numbers: Array, like: Array) -> Array:
 def other(target: Target, which: Iterable[int | Fixed], number: float) -> Target:
     """The target where some arguments that are 0 or 1 are another number; of several ones half of them."""
     chosen = set(which)
-    fixed = tuple(Fixed.of(f.place, number) if f in chosen else f for f in target.flat.fixed)
+    fixed = tuple(Fixed.of(f.place, type(f.leaf)(number)) if f in chosen else f for f in target.flat.fixed)
     arrays = {k: _in_part(target, k, number) for k in chosen if isinstance(k, int)}
     if fixed == target.flat.fixed:
         return _changed(target, arrays)
@@ -168,6 +168,10 @@ def _is_hermitian(numbers: Array) -> bool:
     """Whether it is a matrix that is its own adjoint, a symmetric one if it is real; no single number."""
     is_square = numbers.ndim > 1 and numbers.shape[-1] == numbers.shape[-2] > 1
     return is_square and np.array_equal(numbers, _adjoint(numbers))
+
+
+def _as_hermitian(numbers: Array) -> Array:
+    return (numbers + _adjoint(numbers)) / 2
 
 
 def _adjoint(numbers: Array) -> Array:

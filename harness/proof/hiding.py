@@ -1,8 +1,8 @@
 """What hides a mistake at the given point alone: a gradient by hand is then asked beside it, too.
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
-  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0. So
-  may a number of Python's be, if it is a float: an integer or a bool is a count, an axis, a flag.
+  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0. A
+  float of Python's may be one, or a complex number; an integer or a bool is a count, an axis, a flag.
 - Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of
   what is differentiated alone: a mask of complex numbers is real by what it is.
 - Where the gradient computes with numbers of its own in place of an argument's, they are the argument's here:
@@ -52,9 +52,9 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
     flat = tested.target.flat
-    plain = [f for f in flat.fixed if type(f.leaf) is float and f.leaf in (0, 1)]
+    plain = [f for f in flat.fixed if type(f.leaf) in {float, complex} and f.leaf in (0, 1)]
     for f, name in zip(plain, names_of(flat.function, flat.tree, [f.place for f in plain]), strict=True):
-        found[f] = f"{name} is {f.leaf:g}"
+        found[f] = f"{name} is {int(f.leaf == 1)}"
     asked = [k for k in active if k not in found and posed.inputs[k].size]
     named = [] if tested.own else numbers_named(tested.rule)
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
@@ -104,22 +104,12 @@ def _is_alike(numbers: Array) -> bool:
 
 
 def _lets_all_through(numbers: Array, posed: Posed) -> bool:
-    """Whether it may be a mask, or weights, of ones alone: of integers only what fits another array.
-
-    One for each of its elements, for each row, or for each column.
-    """
+    """Whether it may be a mask, or weights, of ones alone: of integers only along axes that others have."""
     if numbers.size < 2 or not (is_moving(numbers) or numbers.dtype.kind in "biu"):
         return False
-    others = [a.shape for a in posed.inputs if is_floating(a)]
-    fits = numbers.dtype.kind not in "iu" or any(_fits(numbers.shape, shape) for shape in others)
+    lengths = {1, *(length for a in posed.inputs if is_floating(a) for length in a.shape)}
+    fits = numbers.dtype.kind not in "iu" or lengths.issuperset(numbers.shape)
     return fits and bool((numbers == 1).all())
-
-
-def _fits(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether an array of that shape is one for the first axes of another's, or is broadcast to it."""
-    last = zip(reversed(shape), reversed(other), strict=False)
-    is_broadcast = len(shape) <= len(other) and all(n in (1, of) for n, of in last)
-    return is_broadcast or other[: len(shape)] == shape
 
 
 def is_neutral(numbers: Array) -> bool:

@@ -79,14 +79,14 @@ def _of_one(here: Answer, given: int, at: At) -> list[Part]:
 
 def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
     """All at once, for what each of them alone keeps as it is, and one by one."""
-    alone = [[k] for k in which[:ALONE]]
+    alone: list[Sequence[Argument]] = [[k] for k in which[:ALONE]]
     return alone if len(which) < 2 else [which, *alone]
 
 
 def _number(target: Target, k: Argument) -> int | None:
     """The only number of an argument, 0 or 1; None where it has several."""
     if isinstance(k, Fixed):
-        return int(k.leaf)
+        return int(k.leaf == 1)
     numbers = as_numbers(target.arrays[k], k in target.flat.complex)
     return int(numbers.item() == 1) if numbers.size == 1 else None
 

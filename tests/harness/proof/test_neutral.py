@@ -59,6 +59,48 @@ def test_masks_of_torch_are_asked(shape, dtype):
     assert check_gradient(Masked.apply, (given, mask), argnums=0).passed
 
 
+class Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, q, k, mask, scale):
+        p = torch.softmax((q @ k.mT * scale).masked_fill(mask == 0, -torch.inf), -1)
+        ctx.save_for_backward(q, k, p)
+        ctx.scale = scale
+        return p
+
+    @classmethod
+    def backward(cls, ctx, g):
+        q, k, p = ctx.saved_tensors
+        p, scale = cls.kept(q, k, p, ctx.scale)
+        d = p * (g - (g * p).sum(-1, keepdim=True)) * scale
+        return d @ k, d.mT @ q, None, None
+
+    @staticmethod
+    def kept(q, k, p, scale):
+        return p, scale
+
+
+class WithoutMask(Attention):
+    @staticmethod
+    def kept(q, k, p, scale):
+        return torch.softmax(q @ k.mT * scale, -1), scale
+
+
+class WithoutScale(Attention):
+    @staticmethod
+    def kept(q, k, p, scale):
+        return p, 1.0
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 1, 3), (3,)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bool, torch.int64, torch.uint8])
+def test_the_mask_and_the_scale_of_attention_are_asked(shape, dtype):
+    q, k = torch.tensor(rng.normal(size=(2, 2, 3, 4)))
+    args = (q, k, torch.ones(shape, dtype=dtype), 1.0)
+    assert check_gradient(Attention.apply, args, argnums=(0, 1)).passed
+    assert check_gradient(WithoutMask.apply, args, argnums=(0, 1)).verdict == "wrong"
+    assert check_gradient(WithoutScale.apply, args, argnums=(0, 1)).verdict == "wrong"
+
+
 def of_jax(rule):
     function = jax.custom_vjp(lambda x, m: jnp.tanh(x) * m)
     function.defvjp(lambda x, m: (jnp.tanh(x) * m, (x, m)), rule)
@@ -238,6 +280,16 @@ def test_a_missing_conjugate_shows_though_the_numbers_are_real(shape, phase):
     assert check_gradient(Square.apply, (z,)).passed
 
 
+@pytest.mark.parametrize("gain", [1 + 0j, np.complex128(1), np.complex64(1), np.ones(6, complex)])
+def test_gains_of_complex_numbers_are_asked(gain):
+    def function(z, w):
+        return np.sum(np.abs(w * z) ** 2)
+
+    z = x + 1j * x[::-1]
+    assert check_gradient(function, (z, gain), grad=lambda z, w: 2 * z, argnums=0).verdict == "wrong"
+    assert check_gradient(function, (z, gain), grad=lambda z, w: 2 * z * abs(w) ** 2, argnums=0).passed
+
+
 class Eigenvalues(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z):
@@ -264,6 +316,8 @@ class Sampled(torch.autograd.Function):
 def test_complex_numbers_stay_what_they_must_be():
     matrix = torch.tensor(X[:4] + X[:4].T, dtype=torch.complex128)
     assert check_gradient(Eigenvalues.apply, (matrix,)).passed
+    for rule in (lambda z: 2 * z, lambda z: 2 * z.conj().T):  # of a Hermitian matrix they are the same
+        assert check_gradient(lambda z: np.trace(z @ z).real, (matrix.numpy(),), grad=rule).passed
     mask = torch.ones(4, 4, dtype=torch.complex128).tril()
     for one in (mask, mask + mask.mT * (1 - torch.eye(4))):
         assert check_gradient(Sampled.apply, (matrix, one), argnums=0).passed
