@@ -8,7 +8,8 @@ So one fault accuses nobody:
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and each time something
   must be faulty: labels of 0 and 1, or of 1 and -1, are right at one of these.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
-  -1, the gradient is right.
+  -1, the gradient is right. Nor may it be a tolerance: an iteration ends before, where a gradient of what it
+  converges to is not yet right.
 
 To be right somewhere says nothing if the function and the gradient are there just what they are here: of
 `mask == 0` the mask is 1 at 2 and at -1 too, and of a scale's square -1 is 1. A label is not like this, or it
@@ -68,13 +69,14 @@ def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) ->
 
 
 def _of_one(here: Answer, given: int, at: At) -> list[Part]:
-    """What is faulty at 2 and at a half, if nothing says that the number is a label."""
-    if not (shown := _compared(at(2.0))):
+    """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
+    if not (shown := _compared(larger := at(2.0))):
         return []
     labels = (at(label) for label in LABELS if label != given)
     if any(_is_right(found) and not _is_as(here, found) for found in labels):
         return []
-    return shown if _compared(at(0.5)) else []
+    half = at(0.5)
+    return shown if _compared(half) and not (_ends_before(here, larger) and _ends_before(here, half)) else []
 
 
 def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
@@ -102,6 +104,12 @@ def _is_as(here: Answer, there: Answer) -> bool:
         return False
     one, another = here.sight.seen, there.sight.seen
     return same(one.value, another.value) and same(one.gradient.arrays, another.gradient.arrays)
+
+
+def _ends_before(here: Answer, there: Answer) -> bool:
+    """Whether the function needs fewer operations there than at the given point."""
+    one, another = (answer.sight.posed.forward.program.equations for answer in (here, there))
+    return len(another) < len(one)
 
 
 def _compared(found: Answer) -> list[Part]:

@@ -246,6 +246,26 @@ def test_what_refuses_other_numbers_says_nothing():
     assert check_gradient(norm, (x, 1.0), grad=lambda x, p: np.sign(x), argnums=0).passed
 
 
+@pytest.mark.parametrize("tolerance", [0.0, np.float64(0)])
+def test_a_tolerance_is_no_term(tolerance):
+    def root(a, relative):
+        y = np.ones_like(a)
+        while np.max(abs(y * y - a)) > relative * np.max(a) + 1e-9:
+            y = (y + a / y) / 2
+        return np.sum(y)
+
+    args = (np.array([2.0, 3.0]), tolerance)
+    assert check_gradient(root, args, grad=lambda a, relative: 0.5 / np.sqrt(a), argnums=0).passed
+
+
+def test_a_term_that_is_skipped_where_it_is_0_is_asked():
+    def loss(x, decay):
+        return np.sum(x**3) + (decay * np.sum(x**2) if decay else 0)
+
+    assert check_gradient(loss, (x, 0.0), grad=lambda x, d: 3 * x**2, argnums=0).verdict == "wrong"
+    assert check_gradient(loss, (x, 0.0), grad=lambda x, d: 3 * x**2 + 2 * d * x, argnums=0).passed
+
+
 def test_integers_and_bools_of_python_stay():
     def power(x, n, both):
         assert (type(n), type(both)) == (int, bool)
