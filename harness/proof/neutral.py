@@ -8,8 +8,8 @@ So one fault accuses nobody:
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and each time something
   must be faulty: labels of 0 and 1, or of 1 and -1, are right at one of these.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
-  -1, the gradient is right. Nor may it be a tolerance: an iteration ends before, where a gradient of what it
-  converges to is not yet right.
+  -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
+  where a gradient of what it converges to is not yet right. A flag changes the function once.
 
 To be right somewhere says nothing if the function and the gradient are there just what they are here: of
 `mask == 0` the mask is 1 at 2 and at -1 too, and of a scale's square -1 is 1. A label is not like this, or it
@@ -33,6 +33,7 @@ Ask = Callable[[Target], Answer]
 At = Callable[[float], Answer]
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
+TINY = 2.0**-10
 
 
 def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -72,11 +73,12 @@ def _of_one(here: Answer, given: int, at: At) -> list[Part]:
     """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
     if not (shown := _compared(larger := at(2.0))):
         return []
+    if _is_shorter(larger, here) and _is_shorter(larger, at(TINY)):
+        return []  # asked first, since at -1 it may iterate for ever
     labels = (at(label) for label in LABELS if label != given)
     if any(_is_right(found) and not _is_as(here, found) for found in labels):
         return []
-    half = at(0.5)
-    return shown if _compared(half) and not (_ends_before(here, larger) and _ends_before(here, half)) else []
+    return shown if _compared(at(0.5)) else []
 
 
 def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
@@ -106,10 +108,10 @@ def _is_as(here: Answer, there: Answer) -> bool:
     return same(one.value, another.value) and same(one.gradient.arrays, another.gradient.arrays)
 
 
-def _ends_before(here: Answer, there: Answer) -> bool:
-    """Whether the function needs fewer operations there than at the given point."""
-    one, another = (answer.sight.posed.forward.program.equations for answer in (here, there))
-    return len(another) < len(one)
+def _is_shorter(one: Answer, another: Answer) -> bool:
+    """Whether the function needs fewer operations at one point than at another."""
+    counts = [len(p.sight.posed.forward.program.equations) for p in (one, another) if p.sight]
+    return len(counts) == 2 and counts[0] < counts[1]
 
 
 def _compared(found: Answer) -> list[Part]:

@@ -258,6 +258,33 @@ def test_a_tolerance_is_no_term(tolerance):
     assert check_gradient(root, args, grad=lambda a, relative: 0.5 / np.sqrt(a), argnums=0).passed
 
 
+@pytest.mark.parametrize("flag", [0.0, np.float64(0)])
+def test_a_flag_that_is_forgotten_is_asked_though_it_leaves_something_out(flag):
+    def function(x, flag):
+        return np.sum(x if flag else x * x * x)
+
+    assert check_gradient(function, (x, flag), grad=lambda x, flag: 3 * x**2, argnums=0).verdict == "wrong"
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_gains_in_a_square_are_drawn_in_every_dtype(dtype):
+    args = (torch.tensor(X[:4]).to(dtype), torch.ones(4, 4, dtype=dtype))
+    assert check_gradient(Masked.apply, args, argnums=0).passed
+
+    class Gain(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):
+            ctx.save_for_backward(x, w)
+            return x * x * w
+
+        @staticmethod
+        def backward(ctx, g):
+            x, _ = ctx.saved_tensors
+            return 2 * g * x, g * x * x
+
+    assert check_gradient(Gain.apply, args).verdict == "wrong"
+
+
 def test_a_term_that_is_skipped_where_it_is_0_is_asked():
     def loss(x, decay):
         return np.sum(x**3) + (decay * np.sum(x**2) if decay else 0)
