@@ -43,6 +43,7 @@ from oracles.exact.from_jaxpr.rules.complex import complex_rule
 from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, trace, user_frame, x64_for
+from oracles.exact.program.balls import FEW_BITS
 from oracles.exact.program.complex import REAL, Complex, each_part
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
@@ -259,13 +260,12 @@ def _user_line(equation: Any) -> Line | None:
 
 
 def _refuse_dtypes(equation: Any, name: str) -> None:
-    """Raise for formats that nothing is known of, among the operands too, and for integers of a few bits."""
+    """Raise for formats that nothing is known of, of operands too, and for casts to integers of few bits."""
     for v in (*equation.invars, *equation.outvars):
         if "float" in (kind := _dtype(v.aval)) and kind not in {*FLOATS, "float0"}:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
-    for v in equation.outvars:
-        if (kind := _dtype(v.aval)).endswith(FEW_BITS) and name not in CONTROL:
-            raise Unsupported(f"JAX's {name} gives {kind}, and how that wraps is not known: use int8")
+    if name == "convert_element_type" and (kind := _dtype(equation.outvars[0].aval)).endswith(FEW_BITS):
+        raise Unsupported(f"JAX's {name} to {kind}: how numbers wrap in that is not known here; use int8")
 
 
 def _as_defined(definition: Callable[..., Any], equation: Any, call: Eqn, *operands: Var) -> list[Var]:
@@ -294,7 +294,6 @@ def _missing(name: str) -> Unsupported:
     return Opaque(f"JAX's primitive {name} has no rule: say what it computes with gradproof.register_rule")
 
 
-FEW_BITS = ("int1", "int2", "int4")  # NumPy has none of these
 _UNTRACED = "the function cannot be traced in float64"
 _NOT_THERE = "the function has no such literal when it is traced in float64"
 _named = cache(str)  # NumPy writes the name of a dtype anew each time

@@ -23,6 +23,7 @@ from oracles.exact.program.program import Array
 T = TypeVar("T")
 ZERO, ONE = arb(0), arb(1)
 INTEGERS = "iub"  # kinds of NumPy's dtypes
+FEW_BITS = ("int1", "int2", "int4")  # integers that NumPy itself has not: they wrap as ml_dtypes has it
 # Which comparisons hold of a number and itself.
 REFLEXIVE = frozenset({np.equal, np.less_equal, np.greater_equal})
 
@@ -115,6 +116,8 @@ def numbers(given: Any) -> Array:
     array: Array = np.asarray(given)
     if array.dtype.kind in "Oiub":
         return array
+    if array.dtype.name.endswith(FEW_BITS):
+        return array.astype(np.int8)
     if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
         hint = "complex numbers: not yet" if array.dtype.kind == "c" else "pass real numbers"
         raise Unsupported(f"dtype {array.dtype} has no exact counterpart ({hint})")

@@ -464,7 +464,7 @@ REFUSED = {
         lambda x: x * jnp.ones(x.shape, jnp.float8_e4m3fn).astype(x.dtype),
         "float8_e4m3fn: use one of bfloat16",
     ),
-    "integers of a few bits": (lambda x: x.astype(jnp.int4).astype(x.dtype), "gives int4.*use int8"),
+    "integers of a few bits": (lambda x: x.astype(jnp.int4).astype(x.dtype), "to int4.*use int8"),
     "psum over a positional axis": (lambda x: jax.lax.psum(x, 0), "psum has no rule"),
     "psum over a mapped axis": (
         lambda x: jax.vmap(lambda r: jax.lax.psum(r, "i") * r, axis_name="i")(x), "psum has no rule",
@@ -504,6 +504,13 @@ def test_refusals_say_what_and_where(why):
     function, message = REFUSED[why]
     with pytest.raises(Unsupported, match=message):
         record(function, (ROW,), {})
+
+
+def test_a_table_of_integers_of_a_few_bits_is_its_numbers():
+    table = jnp.array([[1, -7, 3], [2, 5, -8]], jnp.int4)
+    found = record(lambda x: (table[1, ::-1] + table[1]).astype(x.dtype) * x, (np.ones(3, np.float32),), {})
+    values = evaluate(found.program, [exact(a) for a in found.values], 60)[0]
+    assert [float(y) for y in values] == [-6, -6, -6]  # 10 and -16 + 10 in four bits
 
 
 @pytest.mark.parametrize(
