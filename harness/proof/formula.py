@@ -27,13 +27,13 @@ from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.names import place_of
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.evaluate import Work, evaluate_quickly
-from oracles.exact.enclose.kinks import limits_along_rays, on_the_point, resolve
+from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.kinks import limits_along_rays, resolve
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.witness import sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls
-from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
@@ -52,8 +52,6 @@ DIGITS = (12, 18, 30)  # as many as tell two numbers apart
 
 SPEC = "pass the function that is meant as spec="
 SOLVED = "the formula differs from the specification's by a few ulps alone: a solver's last step is rounded"
-FURTHER = "the derivative before it jumps at {}, so there is no further one"
-ALONE = "the function jumps at {}, and has no slope: the branch that it takes there holds at that point alone"
 IGNORES = "the backward does not use its cotangent"
 SURROGATE = "if the gradient is meant to be another function's, pass that function as surrogate="
 
@@ -137,20 +135,17 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
             return Formula(
                 None, "; ".join([at_distance, *([f"{SPEC}, or {SURROGATE}"] if question.is_plain else [])])
             )
-    leaps, why = None, ""
+    leaps = None
     if len(question.derivative.steps) > 1:
         if promise := _promise(truth.specification):
             return Formula(None, promise)
-        if question.derivative.steps[-1] == REVERSE:
-            leaps, why = _leaps(truth, agrees), FURTHER
-    else:
-        leaps, why = _leaps_alone(truth, found, agrees), ALONE
-    if leaps:
-        agrees = [agree | own for agree, own in zip(agrees, leaps, strict=True)]
-        if all(a.all() for a in agrees):
-            said = why.format(place_of(truth.names[which], element))
-            return Formula(tuple(agrees), said, open=leaps)
-        which, element = _furthest(truth, found, agrees)
+        if question.derivative.steps[-1] == REVERSE and (leaps := _leaps(truth, agrees)):
+            agrees = [agree | own for agree, own in zip(agrees, leaps, strict=True)]
+            if all(a.all() for a in agrees):
+                name = place_of(truth.names[which], element)
+                said = f"the derivative before it jumps at {name}, so there is no further one"
+                return Formula(tuple(agrees), said, open=leaps)
+            which, element = _furthest(truth, found, agrees)
     said = _accusation(truth, found, agrees, which, element, question.is_plain)
     if question.derivative == GRADIENT and question.linear:
         said = "; ".join(filter(None, [_ignoring(truth, program, found, agrees), said]))
@@ -185,24 +180,6 @@ def _leaps(truth: Truth, agrees: Sequence[Mask]) -> tuple[Mask, ...] | None:
         for e, agree in zip(truth.enclosures, agrees, strict=True)
     )
     return found if any(leaps.any() for leaps in found) else None
-
-
-def _leaps_alone(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> tuple[Mask, ...] | None:
-    """Where the function jumps, and the formula is that of a branch that is taken at this point alone."""
-    leaps = _leaps(truth, agrees)
-    if leaps is None:
-        return None
-    alone = tuple(leap & own for leap, own in zip(leaps, _of_the_point(truth, found), strict=True))
-    return alone if any(a.any() for a in alone) else None
-
-
-def _of_the_point(truth: Truth, found: Sequence[Enclosure]) -> list[Mask]:
-    """Where the formula gives the slope of the branch that the code takes at the point."""
-    try:
-        slopes = on_the_point(truth.gradient, truth.inputs, BITS, Work(SECONDS))
-    except (Exhausted, Undecided):
-        return [np.zeros(e.shape, bool) for e in found]
-    return [meets(e.balls, as_balls(own)) for e, own in zip(found, slopes, strict=True)]
 
 
 def _promise(specification: Program) -> str:
@@ -374,8 +351,6 @@ def _hint(
     number, t = _missing_literal(truth, found), truth.enclosures[which]
     near = _is_near(found[which], t, element)
     told, how = "", ""
-    if _of_the_point(truth, found)[which][element]:
-        return "It is the slope of a branch that the code takes at this point alone, and not around it"
     if number:
         told, how = f"It is the derivative of the function without its {number}", SPEC
     elif truth.is_zero and _iterates(truth.specification) and not steps(truth.specification):

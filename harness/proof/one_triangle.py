@@ -6,7 +6,7 @@ matrix, which is as much along each symmetric direction, and so moves a symmetri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from harness.proof.materiality import enclosed
 from harness.proof.nearness import known_to_meet
-from harness.proof.question import Answer, Part, Question, UnderTest
+from harness.proof.probes import differing
+from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.truth import Posed, Truth, pose
 from harness.subject.derivative import REVERSE, Array
 from harness.subject.tested import Tested
@@ -46,15 +47,14 @@ def as_symmetric(
         ask: Asks another question at this point, posed.
     """
     own = reading(posed.forward.program)
-    if not own or question.derivative.steps != (REVERSE,):
+    if not own or question.derivative.steps != (REVERSE,) or _is_written_over(found):
         return None
     said = SAID.format(" and ".join(dict.fromkeys(e.called for e in own)))
     with suppress(ExactError):
         others = {moves: _moving(question, moves) for moves in Moves}
         again = {moves: pose(other, arrays) for moves, other in others.items()}
         asked = [(tested, moves) for moves in (Moves.MEAN, Moves.WHOLE, Moves.TRIANGLE)]
-        beside = again[Moves.STILL].true
-        alone = [k for k, e in enumerate(beside.enclosures) if e.is_zero and _is_symmetric(beside, k)]
+        alone = _pairs(again)
         if alone and isinstance(tested, Tested) and (mean := tested.symmetrised(alone)):
             asked.append((mean, Moves.MEAN))
         for one, moves in asked:
@@ -71,6 +71,28 @@ def _moving(question: Question, moves: Moves) -> Question:
         return question.specify(arrays).as_moving(moves)
 
     return replace(question, specify=specify)
+
+
+def _is_written_over(found: Answer) -> bool:
+    """Whether later calls write into the result: a mean would be a new array, and hide that."""
+    if found.sight is None or not isinstance(tested := found.sight.tested, Tested):
+        return False
+    runs = differing(found.sight.question, tested, found.sight.posed, found.sight.seen)
+    return any(run.probe is Probe.KEPT for run in runs)
+
+
+def _pairs(again: Mapping[Moves, Posed]) -> list[int]:
+    """The symmetric arguments of which nothing counts but what these matrices read, and in which places.
+
+    Of B in B B^T the places count, though B is symmetric at this point: the matrix is, whatever B is.
+    """
+    still, mean, triangle = (again[moves].true for moves in (Moves.STILL, Moves.MEAN, Moves.TRIANGLE))
+    both = zip(still.enclosures, mean.enclosures, triangle.enclosures, strict=True)
+    return [
+        k
+        for k, (s, m, t) in enumerate(both)
+        if s.is_zero and _is_symmetric(still, k) and not known_to_meet(m, t).all()
+    ]
 
 
 def _is_symmetric(true: Truth, k: int) -> bool:

@@ -181,9 +181,10 @@ class Layer:
         return pullback
 
     def _see_what_is_kept(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> None:
-        """A fault where it gives something else once a parameter, or an input's array, had other numbers.
+        """A fault where it gives something else once an input had other numbers; a note where parameters had.
 
-        What it keeps of an input that came in another array, it may keep on purpose.
+        What it keeps of an input that came in another array, it may keep on purpose. So may it of parameters,
+        where steps make new arrays or tell it, or as an anchor of a penalty.
         """
         if any(is_traced(array) for array in (*inputs, *parameters)):
             return
@@ -210,9 +211,10 @@ class Layer:
             for write in (_Run.fill, _Run.renew)
         )
         moved = kept(parameters, partial(used, inputs), step, given, fresh)
-        names = [self._input_names[k] for k in of_inputs if k not in of_others]
-        if names := [*names, *(self.names[k] for k in moved)]:
+        if names := [self._input_names[k] for k in of_inputs if k not in of_others]:
             self.faults = tuple(dict.fromkeys([*self.faults, told(names)]))
+        if moved:
+            self.notes[told([self.names[k] for k in moved])] = None
 
     def _pulled(self, layer: Any, dout: Any) -> tuple[Any, ...]:
         several = isinstance(dout, tuple)

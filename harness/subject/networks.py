@@ -231,7 +231,7 @@ class Network:
         return lambda directions: self._gradients(net, x)
 
     def _see_what_is_kept(self, x: Any, parameters: tuple[Any, ...]) -> None:
-        """A fault where it gives something else once its parameters were others, and written over."""
+        """A note where it gives something else once its parameters were others, and written over."""
         if any(is_traced(array) for array in (x, *parameters)):
             return
 
@@ -248,8 +248,7 @@ class Network:
                 own[...] = value
 
         if found := kept(parameters, used, write, given, given(self._with(parameters))):
-            said = told([f"params[{self.names[k]!r}]" for k in found])
-            self.faults = list(dict.fromkeys([*self.faults, said]))
+            self.notes[told([f"params[{self.names[k]!r}]" for k in found])] = None
 
     def _remembers(self, x: Any, parameters: tuple[Any, ...]) -> bool:
         """Whether loss is neither that of a new object nor the one before, with the same parameters."""

@@ -36,8 +36,11 @@ def kept(
         fresh: What a new one with these arrays gives.
     """
 
+    alive = []  # so that none gets the identity of another
+
     def stays(moving: Sequence[int]) -> bool:
         thing = used([_other(p) if k in moving else p for k, p in enumerate(arrays)])
+        alive.append(thing)
         write(thing, arrays)
         return is_near(given(thing), fresh)
 
@@ -62,7 +65,7 @@ def told(names: Sequence[str]) -> str:
     which = ", ".join(names)
     return (
         f"something is kept of {which}: used with other numbers, which are then written over in place as in "
-        "training, the object does not give what a new one gives; make copies and products of arrays anew, "
-        "and do not find them by their identity, by their sum, or because they are there (where your steps "
-        'make new arrays, or tell the object, leave "reused" out of probes=)'
+        "training, the object does not give what a new one gives; if it is not kept on purpose, and your "
+        "steps neither make new arrays nor tell the object, make copies and products of arrays anew, and do "
+        "not find them by their identity, by their sum, or because they are there"
     )

@@ -92,18 +92,6 @@ class OneSide:
             result[others] = kink.mixed(0.0, *operands, **equation.params)[others]
 
 
-class OnThePoint(OneSide):
-    """Watches an evaluation at the point: takes what the recorded code takes there, of a step its value."""
-
-    def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
-        """Look at one equation."""
-        super().__call__(equation, operands, result)
-        kink = equation.primitive.kink
-        if kink is not None and kink.on is not None:
-            tied = kink.tied(*operands, **equation.params)
-            result[tied] = kink.on(*operands)[tied]
-
-
 def components(
     program: Program,
     inputs: Sequence[Array],

@@ -27,15 +27,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.components import (
-    Component,
-    OneSide,
-    OnThePoint,
-    Operands,
-    Takes,
-    components,
-    is_known,
-)
+from oracles.exact.enclose.components import Component, OneSide, Operands, Takes, components, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
 from oracles.exact.program.errors import Turned, Undecided
@@ -126,21 +118,6 @@ def resolve(
             for k in wide:
                 whole[k] = _union(known[k]) if _gains(whole[k], known[k]) else whole[k]
     return _shaped(whole, hulls)
-
-
-def on_the_point(program: Program, inputs: Sequence[Array], bits: int, work: Work) -> list[Array]:
-    """The results with the branches that the code takes at the point, whatever it takes beside it.
-
-    Raises:
-        Undecided: It is not known which.
-    """
-    watch = OnThePoint()
-    found = _flat(results := evaluate(program, inputs, bits, work, watch))
-    for takes in _other_sides() if watch.free else ():
-        others = evaluate(program, inputs, bits, work, OnThePoint(takes))
-        with precision(bits):
-            found = list(map(arb.union, found, _flat(others)))
-    return _shaped(found, results)
 
 
 def _other_sides() -> Iterator[Takes]:

@@ -45,13 +45,11 @@ class Kink(NamedTuple):
             beside it, of any sign; or an integer, where elements share one choice among many: which.
         mixed: `mixed(share, *operands, **params)`: the result for a mixture of what may be chosen; 1 is what
             the recorded code takes where the numbers are one.
-        on: `on(*operands)`: the result at the kink itself, where that is of neither side; None if it is.
     """
 
     tied: Callable[..., Array]
     gap: Callable[..., Array]
     mixed: Callable[..., Array]
-    on: Callable[..., Array] | None = None
 
 
 PRIMITIVES: dict[str, Primitive] = {}

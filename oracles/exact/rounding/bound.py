@@ -144,7 +144,8 @@ class Run:
             if work is not None:
                 work.spend(GROWING * program.costs[number], "equation", number, len(program.equations))
             self.at = equation
-            values[equation.output] = self._one(equation, [values[v] for v in equation.operands])
+            found = self._one(equation, [values[v] for v in equation.operands])
+            values[equation.output] = np.asarray(found)  # of no axes it may be a bare ball
             for v in last.get(number, ()):
                 del values[v]
         self.at = None

@@ -192,3 +192,34 @@ def test_torch_and_jax_have_the_same_answer():
         (jnp.asarray(A, jnp.float32),),
     )
     assert own.verdict is Verdict.CONVENTION
+
+
+def test_a_result_that_the_next_call_overwrites_is_no_convention():
+    """The mean with the transpose would be a new array each time."""
+    kept = np.zeros_like(A)
+
+    def gradient(a):
+        kept[...] = inv(a)
+        return kept
+
+    assert not check_gradient(logdet, (A,), grad=gradient).passed
+
+
+def through_products(b):
+    return X @ np.linalg.solve(
+        np.linalg.cholesky(b @ b.T + np.eye(4)) @ np.linalg.cholesky(b @ b.T + np.eye(4)).T, C[0]
+    )
+
+
+@pytest.mark.parametrize(("of_both", "verdicts"), [(True, {"accurate"}), (False, {"wrong"})])
+def test_what_a_matrix_is_made_of_is_not_symmetric_because_it_is_so_here(of_both, verdicts):
+    """At B = I: the derivative is -(a b' + b a') B for a general B, and -2 a b' B is another one."""
+
+    def gradient(b):
+        k = inv(b @ b.T + np.eye(4))
+        one, other = k @ X, k @ C[0]
+        return (
+            -(np.outer(one, other) + np.outer(other, one)) @ b if of_both else -2 * np.outer(one, other) @ b
+        )
+
+    assert str(check_gradient(through_products, (np.eye(4),), grad=gradient).verdict) in verdicts

@@ -492,3 +492,20 @@ def test_where_a_function_has_no_value_it_has_no_slopes_either(function):
     with pytest.raises(Undecided, match=r"no value|not finite"):
         harness.exact_gradient(function, (zero, zero))
     assert harness.check_gradient(function, (zero, zero)).verdict is Verdict.UNDECIDED
+
+
+def test_a_projection_on_the_simplex_where_an_element_just_leaves_it_is_judged():
+    """What rounding may do to a bare number, of no axes, is an array like any."""
+
+    def projected(v):
+        u = np.sort(v)[::-1]
+        c = np.cumsum(u) - 1
+        count = np.count_nonzero(u - c / np.arange(1, len(v) + 1) > 0)
+        return np.maximum(v - c[count - 1] / count, 0)
+
+    def pullback(g, v):
+        inside = projected(v) > 0
+        return np.where(inside, g - g[inside].mean(), 0)
+
+    found = check_gradient(projected, (np.array([1 / 3, 1 / 3, 1 / 3, 0]),), vjp=pullback)
+    assert found.verdict == "accurate"

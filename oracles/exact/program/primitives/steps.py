@@ -55,7 +55,7 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
     def between(share: float, x: Array) -> Array:
         return each(lambda b: b.mid() + (2 * share - 1) * b.rad(), both(x))
 
-    kink = Kink(jumps, lambda x: each(lambda b: b - jump(b), as_balls(x)), between, lambda x: each(one, x))
+    kink = Kink(jumps, lambda x: each(lambda b: b - jump(b), as_balls(x)), between)
     hull = Primitive(f"{name}_around", both, rounded=_between, jumps=True, kink=kink)
 
     def around(equation: Equation) -> Var:
