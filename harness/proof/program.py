@@ -20,6 +20,8 @@ from harness.proof.question import Question, UnderTest, ValueRule
 from harness.proof.subdifferential import Slopes, refutation
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
+from harness.subject.state import current
+from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import are_one
@@ -100,12 +102,24 @@ class Examined:
 def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alone: bool = False) -> Examined:
     """Record the tested derivative, and evaluate it exactly and at its own precision.
 
+    One by hand may have kept what it computed at this point before, which are numbers to a record: where it
+    is not right so, it is recorded once more as of its first call.
+
     Args:
         question: The question.
         tested: The derivative under test.
         posed: The question at its point.
         alone: Whether it writes into its inputs, and is recorded on copies.
     """
+    found = _as_it_is(question, tested, posed, alone)
+    by_hand = isinstance(tested, Tested) and not tested.own
+    if not found.formula.is_right and by_hand and current().begin_gradients():
+        again = _as_it_is(question, tested, posed, alone)
+        return again if again.formula.is_right else found
+    return found
+
+
+def _as_it_is(question: Question, tested: UnderTest, posed: Posed, alone: bool) -> Examined:
     machine, truth = ROUNDING_MODELS[tested.rounding], posed.true
     try:
         programs = tested.record(posed.directions, posed.inputs, alone)

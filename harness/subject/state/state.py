@@ -69,6 +69,11 @@ class State:
             own.rewind()
         return bool(moved)
 
+    def begin_gradients(self) -> bool:
+        """Put back what gradients by hand keep, as it was at the very beginning; whether it had moved."""
+        came = [keeper.begin() for keeper in self._begun if isinstance(keeper, Logs)]
+        return any([*came, *(keeper() for keeper in self._begun)])
+
     def written(self) -> list[Any]:
         """The arrays that evaluations were seen to write into."""
         return [keeper.array for keeper in self._arrays if keeper.is_written()]

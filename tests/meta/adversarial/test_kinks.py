@@ -507,5 +507,5 @@ def test_a_projection_on_the_simplex_where_an_element_just_leaves_it_is_judged()
         inside = projected(v) > 0
         return np.where(inside, g - g[inside].mean(), 0)
 
-    found = check_gradient(projected, (np.array([1 / 3, 1 / 3, 1 / 3, 0]),), vjp=pullback)
+    found = harness.check_gradient(projected, (np.array([1 / 3, 1 / 3, 1 / 3, 0]),), vjp=pullback)
     assert found.verdict == "accurate"
