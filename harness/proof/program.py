@@ -115,7 +115,7 @@ def examine_derivative(question: Question, tested: UnderTest, posed: Posed, alon
     by_hand = isinstance(tested, Tested) and not tested.own
     if not found.formula.is_right and by_hand and current().begin_gradients():
         again = _as_it_is(question, tested, posed, alone)
-        return again if again.formula.is_right else found
+        return again if again.formula.is_right and not again.opaque else found
     return found
 
 
