@@ -104,7 +104,7 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
     numbers = as_numbers(array, are_pairs)
     if (numbers == np.ravel(numbers)[0]).all():
         drawn = as_numbers(_drawn(array, rng), are_pairs)
-        return _as_array(_as_hermitian(drawn) if _is_hermitian(numbers) else drawn, array)
+        return _as_array(_as_hermitian(drawn) if is_hermitian(numbers) else drawn, array)
     if are_pairs and is_on_an_axis(numbers):
         return _as_array(_with_phases(numbers, rng), array)
     turned = np.flip(numbers)
@@ -117,7 +117,7 @@ def _with_phases(numbers: Array, rng: np.random.Generator) -> Array:
         np.exp(1j * SPREAD * signed(rng, np.dtype(np.float64), shape))
         for shape in ((*numbers.shape[:-1], 1)[-2:], numbers.shape[-1:])
     )
-    if not _is_hermitian(numbers):
+    if not is_hermitian(numbers):
         return numbers * (of_rows if numbers.ndim > 1 else 1) * of_columns
     return _as_hermitian(numbers * of_rows * of_rows[:, 0].conj())
 
@@ -164,7 +164,7 @@ def _in_part(target: Target, k: int, number: float) -> Array:
     return _as_array(numbers, array)
 
 
-def _is_hermitian(numbers: Array) -> bool:
+def is_hermitian(numbers: Array) -> bool:
     """Whether it is a matrix that is its own adjoint, a symmetric one if it is real; no single number."""
     is_square = numbers.ndim > 1 and numbers.shape[-1] == numbers.shape[-2] > 1
     return is_square and np.array_equal(numbers, _adjoint(numbers))

@@ -99,7 +99,7 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
     found = _examined(question, tested, posed, name)
     if any(part.verdict in UNEQUAL and not part.of_value for part in found.parts):
-        whole = as_symmetric(question, tested, posed, found, arrays, partial(_ask, name))
+        whole = as_symmetric(question, tested, posed, found, arrays, partial(_examined, name=name))
         if whole is not None:
             return whole
     if all(part.verdict is not Verdict.WRONG for part in found.parts):
@@ -112,10 +112,6 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
     own = isinstance(tested, Tested) and tested.own
     said = as_unheld(question, posed, own, lambda other: _examined(other, tested, pose(other, arrays), name))
     return replace(found, notes=(*found.notes, *said))
-
-
-def _ask(name: str, tested: UnderTest, question: Question, posed: Posed) -> Answer:
-    return _examined(question, tested, posed, name)
 
 
 def _examined(question: Question, tested: UnderTest, posed: Posed, name: str) -> Answer:

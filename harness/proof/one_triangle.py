@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.inputs.points import is_hermitian
 from harness.proof.materiality import enclosed
 from harness.proof.nearness import known_to_meet
 from harness.proof.probes import differing
@@ -30,7 +31,7 @@ SAID = (
     "{} reads one triangle of a symmetric matrix, and the gradient is in other places: along symmetric "
     "directions, where G + G^T counts, it is the derivative"
 )
-Ask = Callable[[UnderTest, Question, Posed], Answer]
+Ask = Callable[[Question, UnderTest, Posed], Answer]
 
 
 def as_symmetric(
@@ -60,7 +61,7 @@ def as_symmetric(
         for one, moves in asked:
             if not _are_alike(posed.true, again[moves].true):
                 continue
-            answer = ask(one, others[moves], again[moves])
+            answer = ask(others[moves], one, again[moves])
             if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
                 return _told(answer, found, said)
     return None
@@ -96,9 +97,7 @@ def _pairs(again: Mapping[Moves, Posed]) -> list[int]:
 
 
 def _is_symmetric(true: Truth, k: int) -> bool:
-    values = np.asarray(true.values[true.wrt[k]])
-    square = values.ndim > 1 and values.shape[-1] == values.shape[-2]
-    return square and np.array_equal(values, np.swapaxes(values, -1, -2))
+    return is_hermitian(np.asarray(true.values[true.wrt[k]]))
 
 
 def _are_alike(true: Truth, other: Truth) -> bool:

@@ -221,8 +221,9 @@ def _used_before(question: Question, tested: Tested, posed: Posed, seen: Observe
         arrays = _elsewhere(question, posed)
         there = ran(arrays)
         kept = _fetched(own, lambda: seen.raw)
-        runs = [ran(_written_over(arrays, posed.inputs))] if writes else []
+        runs = []
         if writes:
+            runs.append(ran(_written_over(arrays, posed.inputs)))
             _written_over(arrays, _elsewhere(question, posed))
         runs.append(ran(posed.inputs))
     for value, found in runs:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from jax import lax
-from torch.autograd.function import once_differentiable
 
 from gradproof import check_gradient
 from harness.directions import DIRECTION
 from harness.dropin import check_grads, gradgradcheck
 from harness.dropin.made import original, settings
+from tests.meta.adversarial.test_marked import Double
 
 GradcheckError = importlib.import_module("torch.autograd.gradcheck").GradcheckError
 
@@ -70,17 +70,6 @@ class Both(torch.autograd.Function):
         return Both.of(t) * 3 * ctx.saved_tensors[0] ** 2
 
 
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        return 2 * x
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, g):
-        return 2 * g
-
-
 def without_grad(x, g):
     with torch.no_grad():
         return 2 * g
@@ -121,7 +110,7 @@ LOSING = {
     "detach": (ruled(cube, detached), X),
     "data": (ruled(cube, lambda x, g: g.data.clone() * 3 * x**2), X),
     "no_grad, linear": (ruled(lambda x: 2 * x, without_grad), X),
-    "once_differentiable, linear": (Once.apply, X),
+    "once_differentiable, linear": (Double.apply, X),
     "in one of two terms": (softmax_by(torch.Tensor.detach), X),
     "a wrong rule of the rule": (ruled(cube, of_a_wrong_rule), X),
     "a hook": (hooked, X),

@@ -86,9 +86,8 @@ class State:
         what gradients by hand kept anywhere.
         """
         now = Found(logs=True).keepers(self._items)
-        kept = [k for k in (*self._reached, *self._begun) if isinstance(k, Logs)]
-        came = [keeper.begin() for keeper in kept]
-        left = [self.restart(), *came, *(keeper() for keeper in self._begun)]
+        came = [keeper.begin() for keeper in self._reached if isinstance(keeper, Logs)]
+        left = [*came, self.restart(), self.begin_gradients()]
         self._carries = True
         try:
             yield any(left)

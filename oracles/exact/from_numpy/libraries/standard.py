@@ -71,6 +71,16 @@ def recorded_pi(like: TracedArray) -> Any:
     return wrap(like.tape, np.float64(np.pi), pi(like.tape.recorder, "float64"))
 
 
+def standard_pdf(y: Any) -> Any:
+    """The density of the standard normal distribution."""
+    return np.exp(-(y**2) / 2.0) / np.sqrt(2.0 * recorded_pi(y))
+
+
+def standard_logpdf(y: Any) -> Any:
+    """Its logarithm."""
+    return -(y**2) / 2.0 - np.log(np.sqrt(2.0 * recorded_pi(y)))
+
+
 def two(like: TracedArray) -> Any:
     """Recorded, so that its root and its logarithm are exact."""
     return lift(like.tape, 2.0, FLOAT)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import Standard, recorded_pi, sc
+from oracles.exact.from_numpy.libraries.standard import Standard, sc, standard_logpdf
 
 
 def _is_endless(end: Any, sign: float) -> bool:
@@ -31,7 +31,7 @@ def _log_of_tail(a: Any, b: Any) -> Any:
 
 
 def _logpdf(y: Any, a: Any, b: Any) -> Any:
-    return -(y**2) / 2.0 - np.log(np.sqrt(2.0 * recorded_pi(y))) - _log_mass(a, b)
+    return standard_logpdf(y) - _log_mass(a, b)
 
 
 def _logcdf(y: Any, a: Any, b: Any) -> Any:

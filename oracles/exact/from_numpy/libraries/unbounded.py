@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import Standard, of_kernel, recorded_pi, sc, two
+from oracles.exact.from_numpy.libraries.standard import (
+    Standard,
+    of_kernel,
+    recorded_pi,
+    sc,
+    standard_logpdf,
+    standard_pdf,
+    two,
+)
 
 
 def _t_logpdf(y: Any, df: Any) -> Any:
@@ -31,8 +39,8 @@ def _laplace_cdf(y: Any) -> Any:
 UNBOUNDED: dict[str, Standard] = {
     "norm": Standard(
         {
-            "pdf": lambda y: np.exp(-(y**2) / 2.0) / np.sqrt(2.0 * recorded_pi(y)),
-            "logpdf": lambda y: -(y**2) / 2.0 - np.log(np.sqrt(2.0 * recorded_pi(y))),
+            "pdf": standard_pdf,
+            "logpdf": standard_logpdf,
             "cdf": lambda y: sc().ndtr(y),
             "sf": lambda y: sc().ndtr(-y),
             "logcdf": lambda y: sc().log_ndtr(y),
@@ -115,14 +123,8 @@ UNBOUNDED: dict[str, Standard] = {
     ),
     "skewnorm": Standard(
         {
-            "pdf": lambda y, a: (
-                2.0 * (np.exp(-(y**2) / 2.0) / np.sqrt(2.0 * recorded_pi(y))) * sc().ndtr(a * y)
-            ),
-            "logpdf": lambda y, a: (
-                np.log(two(y))
-                + (-(y**2) / 2.0 - np.log(np.sqrt(2.0 * recorded_pi(y))))
-                + sc().log_ndtr(a * y)
-            ),
+            "pdf": lambda y, a: 2.0 * standard_pdf(y) * sc().ndtr(a * y),
+            "logpdf": lambda y, a: np.log(two(y)) + standard_logpdf(y) + sc().log_ndtr(a * y),
         }
     ),
     "vonmises": Standard(
