@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from time import perf_counter
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 import reference
 from harness.cases import catalogue
 from harness.report.tables import Table, frame_of
+from harness.runs.jobs import Job
+from harness.runs.runner import oracles
 from harness.runs.timing import pinned
+from harness.runs.workers import Workers, spread
+from harness.selection import TIMEOUT_S
 from harness.subject.derivative import Array
 from oracles import Oracle
 
@@ -118,6 +122,30 @@ def learn(sources: Iterable[Oracle], steps: int) -> list[Learned]:
         curves = tuple(history.loss.tolist()), tuple(gaps.tolist())
         rows.append(Learned(oracle.name, steps, first, last, accuracy, drift, apart, time_s, "", *curves))
     return rows
+
+
+def learn_with(workers: Workers, names: Sequence[str], steps: int) -> list[Learned]:
+    """As `learn`, of the oracles so called: in one process of the workers, where those are others."""
+    learners = Learners(tuple(names), steps)
+    if not workers.are_others:
+        return _learn([learners])[0]
+    limit_s = TIMEOUT_S * len(names)
+    (learned,) = spread(LEARNING, [[learners]], workers.of_this_machine, limit_s, alone=True)
+    return learned
+
+
+class Learners(NamedTuple):
+    """The oracles that learn so many steps. They go together, since each is compared to the first."""
+
+    names: tuple[str, ...]
+    steps: int
+
+
+def _learn(asked: list[Learners]) -> list[list[Learned]]:
+    return [learn([oracles()[name] for name in one.names], one.steps) for one in asked]
+
+
+LEARNING = Job(_learn, list[Learned], lambda asked, why: [Learned(name, reason=why) for name in asked.names])
 
 
 def gradient_source(oracle: Oracle) -> GradientSource:

@@ -32,51 +32,69 @@ def run_report(options: ReportOptions) -> ExitCode:
     """Run the selection, show and write its tables, and say by the exit code what came out."""
     formats = _formats(options)
     allowed = listed("--allow", options.allow, ALLOWABLE) if options.allow else []
-    workers = Workers(options.jobs, options.scheduler)
-    scope, cells = options.scope, _cells(options)
+    cells, right = _cells(options), True
+    with Workers(options.jobs, options.scheduler).staying() as workers:
+        records = _run(options, formats, allowed, cells, workers)
+        frame = tables.records_frame(records)
+        shown = [
+            tables.gradients(frame, options.full),
+            tables.problems(frame),
+            tables.finite_differences(frame, options.full),
+            tables.timings(frame, options.full),
+        ]
+        learned = list[learning.Learned]()
+        if options.scope.case == options.scope.input == ALL:
+            printed = announced(documents.reproduce, "the document's outputs")
+            right = all(row.equal for row in printed)
+            learned = announced(partial(_learn, options, workers), "learning")
+            shown += [documents.table_of(printed), learning.table_of(learned)]
+        shown.append(tables.verdicts(frame))
+        if options.table:
+            shown = [table for table in shown if table.name == options.table and not table.frame.empty]
+            if not shown:
+                raise NothingSelected(f"--table {options.table}: this run has no rows in that table")
+        with whatever_the_reader_does():
+            deliver(shown, tables.summary(frame), formats, options.output)
+            if pages := [name for name in formats if name in PAGES]:
+                write_pages(options, frame, shown, learned, pages, workers)
+    if any(r.outcome.failing for r in records) or not right:
+        return ExitCode.FAILED
+    if not any(r.outcome.compared for r in records):
+        print("gradproof: nothing was compared: no row of this selection is judged", file=sys.stderr)
+        return ExitCode.NOTHING_COMPARED
+    return ExitCode.OK
+
+
+def _run(
+    options: ReportOptions,
+    formats: Sequence[str],
+    allowed: Sequence[str],
+    cells: Sequence[Cell],
+    workers: Workers,
+) -> list[Record]:
+    """The records of the cells, in the order in which they were planned; they are written as they come.
+
+    Whoever was done first, of equally bad rows the first planned is shown first.
+    """
     records = dict[Cell, Record]()
+    timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
+    names = [cell.case for cell in cells]
     with ExitStack() as stack:
         sinks = _sinks(options, formats, stack)
-        timed = DTYPES if options.full else [cell.dtype for cell in cells[:1]]
-        names = [cell.case for cell in cells]
         for found in with_progress(run(cells, workers, timed, options.full), len(cells), names):
             record = _allowed(found, allowed)
             records[record.cell] = record
             for write in sinks:
                 write(record)
-    # Whoever was done first, of equally bad rows the first planned is shown first.
     planned = {cell: place for place, cell in enumerate(cells)}
-    frame = tables.records_frame(sorted(records.values(), key=lambda r: planned.get(r.cell, len(cells))))
-    shown = [
-        tables.gradients(frame, options.full),
-        tables.problems(frame),
-        tables.finite_differences(frame, options.full),
-        tables.timings(frame, options.full),
-    ]
-    right, learned = True, list[learning.Learned]()
-    if scope.case == scope.input == ALL:
-        printed = announced(documents.reproduce, "the document's outputs")
-        right = all(row.equal for row in printed)
-        steps = QUICK_STEPS if scope.quick else STEPS
-        chosen = [oracles()[name] for name in chosen_oracles(scope)]
-        learners = [o for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
-        learned = announced(partial(learning.learn, learners, steps), "learning")
-        shown += [documents.table_of(printed), learning.table_of(learned)]
-    shown.append(tables.verdicts(frame))
-    if options.table:
-        shown = [table for table in shown if table.name == options.table and not table.frame.empty]
-        if not shown:
-            raise NothingSelected(f"--table {options.table}: this run has no rows in that table")
-    with whatever_the_reader_does():
-        deliver(shown, tables.summary(frame), formats, options.output)
-        if pages := [name for name in formats if name in PAGES]:
-            write_pages(options, frame, shown, learned, pages, workers)
-    if any(r.outcome.failing for r in records.values()) or not right:
-        return ExitCode.FAILED
-    if not any(r.outcome.compared for r in records.values()):
-        print("gradproof: nothing was compared: no row of this selection is judged", file=sys.stderr)
-        return ExitCode.NOTHING_COMPARED
-    return ExitCode.OK
+    return sorted(records.values(), key=lambda record: planned.get(record.cell, len(cells)))
+
+
+def _learn(options: ReportOptions, workers: Workers) -> list[learning.Learned]:
+    """The four steps of learning with each oracle that decides and is quick, or that `--full` asks for."""
+    chosen = [oracles()[name] for name in chosen_oracles(options.scope)]
+    learners = [o.name for o in chosen if o.decides and (options.full or not (o.slow or o.sparse))]
+    return learning.learn_with(workers, learners, QUICK_STEPS if options.scope.quick else STEPS)
 
 
 def _cells(options: ReportOptions) -> list[Cell]:

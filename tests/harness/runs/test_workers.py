@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import islice
+from itertools import islice, pairwise
 from threading import Thread
 
 import msgspec
@@ -24,10 +24,12 @@ from tests.harness.runs.treacherous import (
     odd,
     raising,
     results_and_lost,
+    span,
     square,
     treacherous,
     vanishing,
     waiting,
+    worker,
 )
 from tests.sampling import long
 
@@ -69,6 +71,23 @@ def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():
     assert list(islice(rows, 2)) == [1, 4]
     rows.close()
     assert len(taken) <= 5
+
+
+def test_workers_that_stay_do_all_that_is_spread_and_then_end():
+    with Workers(2).staying() as workers:
+        once, again = (set(spread(job(worker), batches(8), workers)) for _ in range(2))
+        assert 1 <= len(once | again) <= 2
+    for pid in once | again:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    with HERE.staying() as here:
+        assert here is HERE
+
+
+def test_what_is_timed_is_at_work_alone():
+    spans = sorted({tuple(one) for one in spread(job(span, list[float]), batches(4), Workers(2), alone=True)})
+    assert len(spans) == 4
+    assert all(ended <= begun for (_, ended), (begun, _) in pairwise(spans))
 
 
 SCRIPT = """

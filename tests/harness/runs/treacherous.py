@@ -71,6 +71,19 @@ def waiting(items):
     return items
 
 
+def worker(items):
+    """Who does it."""
+    time.sleep(0.02)
+    return [os.getpid() for _ in items]
+
+
+def span(items):
+    """When a batch begins and ends."""
+    begun = time.monotonic()
+    time.sleep(0.1)
+    return len(items) * [[begun, time.monotonic()]]
+
+
 def said(item, why):
     return item, why
 
