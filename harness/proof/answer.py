@@ -13,6 +13,7 @@ import numpy as np
 from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
 from harness.proof.judge import Judgement
+from harness.proof.nearly_symmetric import as_if_symmetric
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.one_triangle import as_symmetric
 from harness.proof.probed import ignoring, probed
@@ -107,8 +108,9 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
     if posed.forward.attached is not None:
         again = _answer(replace(question, follows=True), tested, arrays, name)
         return replace(again, notes=(*again.notes, ATTACHED))
-    if name != GIVEN:
-        return found
+    whole = as_if_symmetric(question, found, arrays, lambda near: _answer(question, tested, near, name))
+    if whole is not None or name != GIVEN:
+        return whole or found
     own = isinstance(tested, Tested) and tested.own
     said = as_unheld(question, posed, own, lambda other: _examined(other, tested, pose(other, arrays), name))
     return replace(found, notes=(*found.notes, *said))

@@ -63,7 +63,7 @@ def as_symmetric(
                 continue
             answer = ask(others[moves], one, again[moves])
             if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
-                return _told(answer, found, said)
+                return told(answer, found, said)
     return None
 
 
@@ -113,13 +113,13 @@ def _with_its_transpose(e: Enclosure) -> Enclosure:
     return enclosed([e.balls + np.swapaxes(e.balls, -1, -2)])[0]
 
 
-def _told(answer: Answer, before: Answer, said: str) -> Answer:
+def told(answer: Answer, before: Answer, said: str) -> Answer:
     """The answer, with a convention for what was not right before."""
     right = {part.name for part in before.parts if part.verdict in RIGHT}
 
-    def told(part: Part) -> Part:
+    def of(part: Part) -> Part:
         if part.name in right or part.verdict not in RIGHT:
             return part
         return replace(part, verdict=Verdict.CONVENTION, diagnosis=said)
 
-    return replace(answer, parts=tuple(map(told, answer.parts)))
+    return replace(answer, parts=tuple(map(of, answer.parts)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -73,7 +75,53 @@ def test_what_is_symmetric_or_no_square_is_left_as_it_is():
     assert made_symmetric(INVERSE, "float64") is not None
     assert made_symmetric((INVERSE + INVERSE.T) / 2, "float64") is None
     assert made_symmetric(B, "float64") is None
-    assert made_symmetric(INVERSE.astype(np.float32), "float32") is None
+    assert made_symmetric(INVERSE.astype(np.float16), "float16") is None
+
+
+WEIGHTED = (B.T * WEIGHTS) @ B / 100
+PLAIN = np.random.default_rng(2).normal(size=(6, 6))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("library", [np, torch, jnp])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.CONVENTION), (1.0 + 1e-3, Verdict.WRONG)])
+def test_the_gradient_of_log_det_of_a_weighted_covariance_is_its_inverse(library, dtype, factor, verdict):
+    b, weights = B.astype(dtype), WEIGHTS.astype(dtype)
+    covariance = (b.T * weights) @ b / 100
+    assert not np.array_equal(covariance, covariance.T)
+    with jax.enable_x64(dtype == "float64"):
+        a = library.asarray(covariance)
+        found = check_gradient(
+            lambda a: library.linalg.slogdet(a)[1], (a,), grad=lambda a: factor * library.linalg.inv(a)
+        )
+        turned = check_gradient(
+            lambda a: library.linalg.slogdet(a)[1], (a,), grad=lambda a: library.linalg.inv(a).T
+        )
+    if dtype == "float32" and factor == 1:  # the two differ by less than its rounding allows
+        verdict = found.verdict
+        assert verdict in {Verdict.ACCURATE, Verdict.CONVENTION}, found
+    assert found.verdict is verdict, found
+    assert ("a is symmetric but for its rounding" in str(found)) is (verdict is Verdict.CONVENTION)
+    assert turned.verdict is Verdict.ACCURATE, turned
+
+
+def test_what_cancels_beside_the_diagonal_is_symmetric_too():
+    rng = np.random.default_rng(2)
+    b, weights = rng.normal(size=(40, 8)).astype("f4"), rng.uniform(0.1, 1, 40).astype("f4")
+    covariance = (b.T * weights) @ b / np.float32(40)
+    apart = np.abs(covariance - covariance.T) / np.abs(covariance)
+    assert apart.max() > 2.0**-15
+    assert made_symmetric(covariance, "float32") is not None
+    found = check_gradient(lambda a: np.linalg.slogdet(a)[1], (covariance,), grad=np.linalg.inv)
+    assert found.verdict is Verdict.CONVENTION, found
+
+
+def test_a_forgotten_transpose_shows_where_places_count():
+    found = check_gradient(lambda a: np.sum(a * PLAIN), (WEIGHTED,), grad=lambda a: PLAIN.T + 0 * a)
+    assert found.verdict is Verdict.WRONG, found
+    kept = np.linalg.inv(WEIGHTED)
+    found = check_gradient(lambda a: np.linalg.slogdet(a)[1], (WEIGHTED,), grad=lambda a: kept)
+    assert found.verdict is Verdict.WRONG, found
 
 
 def cross_entropy(logits, labels):

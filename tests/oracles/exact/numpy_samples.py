@@ -132,6 +132,45 @@ COMPLEX: dict[str, Sample] = {
     "complex tensordot": _of_complex(lambda z: np.linalg.tensordot(z, Z)),
     "complex linalg.outer": _of_complex(lambda z: np.linalg.outer(z[0], Z[1])),
     "complex einsum": _of_complex(lambda z: (np.einsum("ij,kj->ik", z, Z), np.einsum("ij->j", z))),
+    "complex einsum of three": _of_complex(
+        lambda z: (np.einsum("ij,j,kj->ik", z, z[0], Z), np.einsum(z, [0, 1], Z, [0, 1], z, [0, 2], [2]))
+    ),
+    "complex convolve": _of_complex(
+        lambda z: (np.convolve(z[0], Z[1, :3]), np.convolve(z[0], [1, 2j], "same"))
+    ),
+    "complex correlate": _of_complex(
+        lambda z: (
+            np.correlate(z[0], Z[1, :3]),
+            np.correlate([1, 2j], z[0], "full"),
+            np.correlate(Z[0], z[1]),
+        )
+    ),
+    "complex trapezoid": _of_complex(lambda z: (np.trapezoid(z, dx=0.5), np.ediff1d(z))),
+    "complex linalg.multi_dot": _of_complex(lambda z: np.linalg.multi_dot([z[0], Z.T, z, Z[1]])),
+    "complex matvec": _of_complex(lambda z: (np.matvec(z, Z[0]), np.vecmat(Z[:, 0], z), np.vecmat(z.T, A))),
+    "real numbers with complex ones in the code": Sample(
+        lambda x, a: _parts(
+            (
+                np.dot(x, Z.T),
+                np.dot(Z.T, x),
+                np.inner(x, Z),
+                np.vdot(x, Z),
+                np.vdot(Z, x),
+                np.linalg.vecdot(Z, x),
+                np.tensordot(x, Z, 2),
+                np.einsum("ij,kj->ik", x, Z),
+                x @ Z.T,
+                np.outer(x[0], Z[1]),
+                np.kron(Z[0], x[1]),
+                np.cross(x.T, Z.T),
+                np.linalg.solve(a, Z[:, 0]),
+                np.convolve(x[0], Z[1]),
+                np.where(x > 0, x, Z),
+                np.concatenate([x, Z]),
+            )
+        ),
+        (X, A),
+    ),
     "complex where": _of_complex(lambda z: np.where(z.real > 0, z, 2j)),
     "complex writes": _of_complex(lambda z: _written(z)),
     "complex linalg.trace": _square(np.linalg.trace),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.refusals import unsupported
-from oracles.exact.from_numpy.rules import linalg, order, present, reductions
+from oracles.exact.from_numpy.rules import elementwise, linalg, order, present, reductions
 from oracles.exact.from_numpy.rules.holomorphic import HOLOMORPHIC
 from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, every, kept
 from oracles.exact.from_numpy.tape import words
@@ -31,12 +31,12 @@ def _as_complex(x: Any, like: Complex) -> Complex:
 
 
 def _together(*given: Any) -> list[Complex]:
-    """All operands as complex numbers of the widest dtype."""
+    """All operands as complex numbers of the dtype in which NumPy computes; one of them may be real."""
     traced = [v for v in given if isinstance(v, Var | Complex)]
-    wide = any(v.dtype in {"float64", "complex128"} or not v.is_float for v in traced)
-    wide |= any(isinstance(v, np.ndarray) and v.dtype.itemsize > 8 for v in given)
-    first = next(v for v in traced if isinstance(v, Complex))
-    like = cx.as_complex(first, "complex128" if wide else "complex64")
+    kind = np.result_type(
+        "c8", *(np.dtype(v.dtype) if isinstance(v, Var | Complex) else np.asarray(v).dtype for v in given)
+    ).name
+    like = cx.as_complex(traced[0], kind)
     return [_as_complex(v, like) for v in given]
 
 
@@ -124,14 +124,23 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Complex:
 
 
 def _einsum(*operands: Any, **kwargs: Any) -> Complex:
-    spec, *arrays = operands
-    if not isinstance(spec, str) or len(arrays) > 2:
-        raise unsupported("np.einsum of complex numbers: write it for one or two arrays at a time")
-    rule = linalg.RULES["einsum"]
-    if len(arrays) == 1:
-        (alone,) = _together(*arrays)
-        return alone.apart(lambda v: rule(spec, v, **kwargs))
-    return ca.bilinear(lambda a, b: rule(spec, a, b, **kwargs), *_together(*arrays))
+    spec, arrays = linalg.einsum_arguments(operands)
+    return _multilinear(lambda *parts: linalg.RULES["einsum"](spec, *parts, **kwargs), *_together(*arrays))
+
+
+def _multilinear(rule: Callable[..., Var], first: Complex, *others: Complex) -> Complex:
+    """What is linear in each argument: that of the first one's real part, and i times that of the other."""
+    if not others:
+        return first.apart(rule)
+    one = _multilinear(functools.partial(rule, first.re), *others)
+    two = _multilinear(functools.partial(rule, first.im), *others)
+    return cx.pair(one.re - two.im, one.im + two.re)
+
+
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Complex:
+    """The sum of a_{n+k} conj(v_n)."""
+    a, v = _together(a, v)
+    return ca.bilinear(lambda x, y: order.RULES["correlate"](x, y, mode), a, cx.conj(v))
 
 
 def _solve(a: Any, b: Any) -> Complex:
@@ -323,14 +332,18 @@ COMPLEX_UFUNCS: dict[str, Callable[..., Any]] = {
     "not_equal": functools.partial(cx.equal, "ne"),
     "matmul": _matmul,
     "vecdot": _vecdot,
+    "matvec": _bilinear(elementwise.UFUNCS["matvec"]),
+    "vecmat": lambda v, a: _bilinear(elementwise.UFUNCS["vecmat"])(cx.conj(v), a),
     **HOLOMORPHIC,
 }
 COMPLEX_RULES: dict[str, Rule] = {
     **{name: _apart(reductions.RULES[name]) for name in words("sum mean")},
     **{name: _apart(present.RULES[name]) for name in words("nansum nanmean")},
-    **{name: _apart(order.RULES[name]) for name in words("cumsum diff")},
+    **{name: _apart(order.RULES[name]) for name in words("cumsum diff ediff1d trapezoid")},
     **{name: _apart(linalg.RULES[name]) for name in words("trace linalg.trace")},
     **{name: _bilinear(linalg.RULES[name]) for name in words("outer linalg.outer cross linalg.cross kron")},
+    "convolve": _bilinear(order.RULES["convolve"]),
+    "correlate": _correlate,
     "isclose": _isclose,
     "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
@@ -347,6 +360,7 @@ COMPLEX_RULES: dict[str, Rule] = {
     "vdot": _vdot,
     "linalg.vecdot": _vecdot,
     **dict.fromkeys(("tensordot", "linalg.tensordot"), _tensordot),
+    "linalg.multi_dot": lambda arrays: functools.reduce(_dot, arrays),
     "einsum": _einsum,
     "linalg.solve": _solve,
     "linalg.inv": ca.inverse,

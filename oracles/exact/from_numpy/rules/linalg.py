@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.refusals import unsupported
-from oracles.exact.from_numpy.rules.reductions import NO_VALUE, Axis, Rule, axes_of, floating, kept, pair
+from oracles.exact.from_numpy.rules.reductions import (
+    NO_VALUE,
+    Axis,
+    Rule,
+    alike,
+    axes_of,
+    floating,
+    kept,
+    pair,
+)
 from oracles.exact.program import functions as fn
 from oracles.exact.program.factorizations import qr
 from oracles.exact.program.primitives import compare, scalar
@@ -74,13 +83,12 @@ def _tensordot(a: Operand, b: Operand, axes: Any = 2) -> Var:
 def _einsum(*operands: Any, optimize: Any = False, **kwargs: Any) -> Var:
     if kwargs:
         raise unsupported(f"np.einsum with {', '.join(kwargs)}")
-    spec, arrays = _einsum_arguments(operands)
-    like = next(a for a in arrays if isinstance(a, Var))
-    return la.einsum(_explicit(spec, [np.ndim(a) if not isinstance(a, Var) else a.ndim for a in arrays]),
-                     *(pair(a, like)[0] for a in arrays))  # fmt: skip
+    spec, arrays = einsum_arguments(operands)
+    found = alike(*arrays)
+    return la.einsum(_explicit(spec, [a.ndim for a in found]), *found)
 
 
-def _einsum_arguments(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
+def einsum_arguments(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
     """The specification as a string, also where the axes are given as lists of integers."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), list(operands[1:])

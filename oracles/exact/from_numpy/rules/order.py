@@ -175,7 +175,7 @@ def _interp(
     if (left, right, period) != (None, None, None):
         raise unsupported("np.interp with left, right or period")
     like = next(v for v in (x, xp, fp) if isinstance(v, Var))
-    x, xp, fp = (floating(like.builder.as_var(v, "float64")) for v in (x, xp, fp))
+    x, xp, fp = (convert(like.builder.as_var(v, "float64"), "float64") for v in (x, xp, fp))
     widths = xp[1:] - xp[:-1]
     way = fn.clamp(index(x, lambda p: p[..., None]) - xp[:-1], 0.0, widths)
     return reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]

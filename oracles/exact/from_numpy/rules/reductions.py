@@ -19,7 +19,7 @@ from oracles.exact.program.primitives import compare, convert, scalar, select
 from oracles.exact.program.primitives import reductions as red
 from oracles.exact.program.primitives.arrays import reduce_sum, reduced, reshape
 from oracles.exact.program.primitives.roughness import rough
-from oracles.exact.program.program import Builder, Operand, Primitive, Var
+from oracles.exact.program.program import FLOATS, Builder, Operand, Primitive, Var
 
 Axis = int | tuple[int, ...] | None
 NO_VALUE: Any = np._NoValue
@@ -46,11 +46,22 @@ def floating(x: Var) -> Var:
 
 
 def pair(x: Operand, y: Operand) -> tuple[Var, Var]:
-    """Two operands as recorded values, floats if one is."""
-    builder: Builder = next(v.builder for v in (x, y) if isinstance(v, Var))
-    both = [v if isinstance(v, Var) else builder.constant(np.asarray(v)) for v in (x, y)]
-    a, b = (floating(v) for v in both) if any(v.is_float for v in both) else both
+    """Two operands as `alike` gives them."""
+    a, b = alike(x, y)
     return a, b
+
+
+def alike(*operands: Operand) -> list[Var]:
+    """Operands as recorded values, in the dtype in which NumPy computes where that is a float.
+
+    A number of Python's is float64 to what makes arrays of its operands, as np.dot does.
+    """
+    builder: Builder = next(v.builder for v in operands if isinstance(v, Var))
+    all_ = [v if isinstance(v, Var) else np.asarray(v) for v in operands]
+    kind = np.result_type(*(np.dtype(v.dtype) for v in all_)).name
+    if kind not in FLOATS:
+        return [v if isinstance(v, Var) else builder.constant(v) for v in all_]
+    return [convert(v, kind) if isinstance(v, Var) else builder.constant(v, kind) for v in all_]
 
 
 def _among(x: Var, where: Any, otherwise: float) -> Var:

@@ -40,8 +40,12 @@ def _step(name: str, function: Callable[[arb], arb], integers: Any, jump: Callab
     """
 
     def one(ball: arb) -> arb:
-        """Of what is not known, 0 / 0, no side of a jump can be asked for: it is not known either."""
-        return function(ball) if ball.is_finite() or ball.is_exact() else UNKNOWN
+        """Of what is not known, 0 / 0, no side of a jump is asked for; an infinity stays, or has a sign."""
+        if ball.is_finite():
+            return function(ball)
+        if not ball.is_exact():
+            return UNKNOWN
+        return ball.sgn() if name == "sign" else ball
 
     def evaluate(x: Array) -> Array:
         return each(one, x) if x.dtype == object else np.asarray(integers(x))

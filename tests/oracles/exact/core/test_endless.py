@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import torch
+from flint import arb
 
 from harness.check import check_gradient
 from harness.verdicts import Verdict
@@ -17,6 +18,8 @@ from oracles.exact.core.plan import Plan
 from oracles.exact.core.rules import rule
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as fn
+from oracles.exact.program.balls import filled
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import reduce_sum
@@ -229,3 +232,18 @@ def test_a_function_of_a_wide_ball_has_no_end_where_arbs_has_none():
         by_arb = evaluate(program, [x.balls], 128)[0] if ends.any() else ()
         assert not any(by_arb[k].is_finite() for k in np.flatnonzero(ends)), (name, order)
     assert said > 200
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "round", "trunc", "sign"])
+def test_a_step_of_an_infinity_is_it_or_its_sign(name):
+    builder = Builder()
+    program = builder.program([fn.step(name, builder.input((2,), "float64"))])
+    ends, balls = np.array([-np.inf, np.inf]), filled([arb("-inf"), arb("inf")], (2,))
+    (slow,) = evaluate(program, [balls], 128)
+    wanted = np.sign(ends) if name == "sign" else ends
+    assert [float(ball) for ball in slow] == wanted.tolist()
+    quick = Plan(program, rule).run([of_numbers(ends)])
+    if quick is not None:
+        assert quick[0].h.tolist() == wanted.tolist()
+    with pytest.raises(Undecided):
+        evaluate(builder.program([convert(builder.inputs[0], "int32")]), [balls], 128)
