@@ -23,12 +23,10 @@ from oracles.exact.rounding.quick import BoundPlan, stored
 
 Numbers: TypeAlias = NDArray[np.float64]
 MOST = 2**24  # words that all values of a program may take at once
-# The instructions that make a ball wider for what rounding does, and which of their operands is that ball.
-GROWING = {
-    **dict.fromkeys(("grow", "spread", "pad", "widen", "nonnegative", "at_most", "at_least"), 0),
-    "sum_grows": 1,
-    "matmul_grows": 2,
-}
+# The instructions that make a ball wider for what rounding does, and which of their operands is that ball;
+# and those that take away what it cannot be, which is no rounding.
+GROWING = {**dict.fromkeys(("grow", "spread", "pad", "widen"), 0), "sum_grows": 1, "matmul_grows": 2}
+NARROWING = dict.fromkeys(("nonnegative", "at_most", "at_least"), 0)
 
 
 class Steps(NamedTuple):
@@ -80,9 +78,14 @@ def by_plan(program: Program, inputs: Sequence[Array], model: RoundingModel) -> 
         made = {**dict(zip(program.inputs, plan.inputs, strict=True)), **plan.made}
         balls = {v: pairs_at(arena, value) for v, value in made.items() if v.is_float}
         integers = {v: integers_at(arena, value) for v, value in made.items() if not v.is_float}
-        before = {v: _before(plan.made[v]) for v in plan.first.values()}
-        by_arb = [v for v, value in before.items() if value is None]
-        own = {v: balls[v].r - pairs_at(arena, value).r for v, value in before.items() if value is not None}
+        rounded = {v: _below(plan.made[v], NARROWING) for v in plan.first.values()}
+        before = {v: _below(value, GROWING | NARROWING) for v, value in rounded.items()}
+        by_arb = {v for v, value in before.items() if value.node.operation == "detour"}
+        own = {
+            v: np.minimum(balls[v].r, pairs_at(arena, rounded[v]).r - pairs_at(arena, value).r)
+            for v, value in before.items()
+            if v not in by_arb
+        }
     run, by_output = Run(program, model), {e.output: e for e in program.equations}
     run.growth.keeping = True
     try:
@@ -116,9 +119,9 @@ class _Watched(BoundPlan):
         return found
 
 
-def _before(value: Value) -> Value | None:
-    """A value before its own operation has rounded it; None where Arb does both in one step."""
+def _below(value: Value, instructions: Mapping[str, int]) -> Value:
+    """A value before these instructions at its end. A detour is Arb's, which does all in one step."""
     node: Node = value.node
-    while node.operation in GROWING:
-        node = node.operands[GROWING[node.operation]][0]
-    return None if node.operation == "detour" else Value(node, value.shape, value.whole)
+    while node.operation in instructions:
+        node = node.operands[instructions[node.operation]][0]
+    return Value(node, value.shape, value.whole)

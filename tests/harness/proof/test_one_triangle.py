@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from scipy import stats
 
 from harness import check_gradient
 from harness.verdicts import Verdict
@@ -223,3 +224,16 @@ def test_what_a_matrix_is_made_of_is_not_symmetric_because_it_is_so_here(of_both
         )
 
     assert str(check_gradient(through_products, (np.eye(4),), grad=gradient).verdict) in verdicts
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.CONVENTION), (1.001, Verdict.WRONG)])
+def test_the_gradient_of_a_normal_density_in_its_covariance(factor, verdict):
+    def density(a):
+        return np.sum(stats.multivariate_normal.logpdf(C, np.zeros(4), a))
+
+    def gradient(a):
+        p = inv(a)
+        return factor / 2 * (p @ C.T @ C @ p - len(C) * p)
+
+    found = check_gradient(density, (A,), grad=gradient)
+    assert found.verdict is verdict, found

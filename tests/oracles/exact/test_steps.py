@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from oracles.exact.core import library
+from oracles.exact.program import functions as fn
 from oracles.exact.program.primitives import arithmetic, arrays, linear_algebra, orders, taylor
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from oracles.exact.rounding.steps import by_plan, of_bound
@@ -64,6 +66,18 @@ def test_a_value_that_is_only_moved_adds_nothing():
     added = [e.primitive.name for e in program.equations if np.any(steps.own.get(e.output, 0.0))]
     assert added[0] == "mul"
     assert "detach" not in added
+
+
+def test_what_a_value_cannot_be_is_no_rounding():
+    """A sum of exponentials beside the largest is at least 1: its ball is cut there, and still rounded."""
+    x = (4 * ROWS).astype(ml_dtypes.bfloat16)
+    program = build(lambda x: fn.softmax(linear_algebra.matmul(x, arrays.permute(x, (1, 0))), 1), x)
+    steps = by_plan(program, [x], ROUNDING_MODELS["torch"])
+    if steps is None:
+        pytest.skip("the core is not built")
+    (total,) = [e.output for e in program.equations if e.primitive.name == "reduce_sum"]
+    assert np.all(steps.own[total] > 0)
+    assert all(np.all(own >= 0) for own in steps.own.values())
 
 
 def test_without_the_core_nothing_is_said_by_it():

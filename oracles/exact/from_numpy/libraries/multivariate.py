@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.linalg import symmetric
 from oracles.exact.from_numpy.libraries.standard import FLOAT, of_kernel, recorded_pi
 from oracles.exact.from_numpy.making import lift
 from oracles.exact.from_numpy.nested import first_tape, holds_traced
@@ -38,7 +39,7 @@ def normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool =
         cov = cov * np.ones(n)
         size, squares = np.sum(np.log(cov)), np.sum(d * d / cov, -1)
     else:
-        cov = np.tril(cov) + np.tril(cov, -1).T
+        cov = symmetric(cov, lower=True, conjugate=False)
         columns = d.reshape(-1, n).T
         size = np.linalg.slogdet(cov)[1]
         squares = np.sum(columns * np.linalg.solve(cov, columns), 0).reshape(d.shape[:-1])
