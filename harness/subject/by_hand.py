@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Function
+from harness.subject.gradient_names import under_own_names
 from harness.subject.names import parameters_of
 from harness.subject.number_lists import as_number, is_list_for, stacked
 from harness.subject.target import Argument, Target
@@ -162,6 +163,7 @@ class HandWritten(Derived):
         if type(found) is not dict or (len(self.arguments) == 1 and self.arguments[0].tree.names[0]):
             return {}
         places = {name: k for k, name in enumerate(parameters_of(self.flat.function))}
+        found = under_own_names(found, places)
         return {places[name]: part for name, part in found.items()} if found.keys() <= places.keys() else {}
 
     def _parts(self, found: Any, args: Sequence[Any]) -> list[Any]:
@@ -211,8 +213,11 @@ class HandWritten(Derived):
             if part is None:
                 gradients += [None] * sum(argument.active)
                 continue
-            if is_list_for(part, args[argument.place]):
-                part = stacked(own, part, args[argument.place])
+            given = args[argument.place]
+            if is_list_for(part, given):
+                part = stacked(own, part, given)
+            if type(part) is type(given) is dict:
+                part = under_own_names(part, given)
             leaves = leaves_of(part, argument.tree)
             whole = len(leaves) == len(argument.tree.names)
             if not whole:

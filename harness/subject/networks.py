@@ -16,6 +16,7 @@ import numpy as np
 from harness.subject.contents import Contents, changed, identity, read, said
 from harness.subject.copies import BY_IDENTITY, alike
 from harness.subject.derivative import Array
+from harness.subject.gradient_names import under_own_names
 from harness.subject.layers import Call
 from harness.subject.moving import (
     OUTSIDE,
@@ -282,6 +283,8 @@ class Network:
             options = self.options if method == "loss" else self._gradient_options
         own = x.copy()
         found = getattr(net, method)(own, self.target, **options)
+        if method == "gradient" and type(found) is dict:
+            found = under_own_names(found, self.names)
         if not is_traced(own) and not np.array_equal(own, x, equal_nan=True):
             self.notes[f"{method} writes into x; that is the caller's array"] = None
         return found

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from harness import check_gradient
+from harness.subject.gradient_names import under_own_names
 from harness.verdicts import Verdict
 
 RNG = np.random.default_rng(0)
@@ -205,6 +206,37 @@ def test_what_else_is_left_out_of_a_dictionary_is_wrong(args):
         lambda p: np.sum(p["w"] ** 2) * p["b"], (args,), grad=lambda p: {"w": 2 * p["w"] * p["b"]}
     )
     assert list(found.rows["verdict"]) == ["accurate", "wrong"]
+
+
+@pytest.mark.parametrize("form", ["{}", "d{}", "d_{}", "grad_{}", "{}_grad"])
+@pytest.mark.parametrize("make", [np.array, torch.tensor, jnp.array])
+@pytest.mark.parametrize("factor", [2, 3])
+@pytest.mark.parametrize("tree", [False, True])
+def test_a_dictionary_names_gradients_as_people_do(form, make, factor, tree):
+    def loss(w, b):
+        return (w**2).sum() * (b**3).sum()
+
+    def gradient(w, b):
+        dw, db = factor * w * (b**3).sum(), 3 * (w**2).sum() * b**2
+        return {form.format("b"): db, form.format("w"): dw}
+
+    w, b = make(W), make(W[:2] + 1)
+    if tree:
+        found = check_gradient(lambda p: loss(**p), ({"w": w, "b": b},), grad=lambda p: gradient(**p))
+        names = ["p['w']", "p['b']"] if make is not jnp.array else ["p['b']", "p['w']"]
+    else:
+        found, names = check_gradient(loss, (w, b), grad=gradient), ["w", "b"]
+    assert (found.passed, arguments(found)) == (factor == 2, names)
+
+
+def test_names_of_two_forms_are_none():
+    assert under_own_names({"w": 1, "dw": 2}, ["w", "dw"]) == {"w": 1, "dw": 2}
+    assert under_own_names({"w": 1, "db": 2}, ["w", "b"]) == {"w": 1, "db": 2}
+    assert under_own_names({0: 1}, [0, 1]) == {0: 1}
+    found = check_gradient(
+        lambda w, b: np.sum(w) * b, (W, np.array(2.0)), grad=lambda w, b: {"w": w, "db": b}
+    )
+    assert not found.passed
 
 
 # -- lists of numbers, as scipy.optimize takes them --------------------------------------------------------
