@@ -6,9 +6,10 @@ matrix, which is as much along each symmetric direction, and so moves a symmetri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -22,15 +23,18 @@ from harness.subject.derivative import REVERSE, Array
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.primitives.symmetric import Moves, reading
 from oracles.exact.program.recording import Recording
+from oracles.exact_oracle import BITS
 
 KNOWN = {*RIGHT, Verdict.IMPRECISE}
 SAID = (
     "{} reads one triangle of a symmetric matrix, and the gradient is in other places: along symmetric "
     "directions, where G + G^T counts, it is the derivative"
 )
+FAR = 2.0**-20  # of the largest number: more than the digits of literals and rounded data explain
 Ask = Callable[[Question, UnderTest, Posed], Answer]
 
 
@@ -51,20 +55,43 @@ def as_symmetric(
     if not own or question.derivative.steps != (REVERSE,) or _is_written_over(found):
         return None
     said = SAID.format(" and ".join(dict.fromkeys(e.called for e in own)))
+
+    def answered(one: UnderTest, moves: Moves) -> Answer | None:
+        if not _are_alike(posed.true, again(moves).true):
+            return None
+        answer = ask(_moving(question, moves), one, again(moves))
+        right = all(part.verdict in KNOWN or part.of_value for part in answer.parts)
+        return told(answer, found, said) if right else None
+
+    @cache
+    def again(moves: Moves) -> Posed:
+        return pose(_moving(question, moves), arrays)
+
     with suppress(ExactError):
-        others = {moves: _moving(question, moves) for moves in Moves}
-        again = {moves: pose(other, arrays) for moves, other in others.items()}
-        asked = [(tested, moves) for moves in (Moves.MEAN, Moves.WHOLE, Moves.TRIANGLE)]
-        alone = _pairs(again)
+        if _is_far(found, posed.true):
+            return None
+        for moves in (Moves.MEAN, Moves.WHOLE, Moves.TRIANGLE):
+            if answer := answered(tested, moves):
+                return answer
+        alone = _pairs(*(again(moves).true for moves in (Moves.STILL, Moves.MEAN, Moves.TRIANGLE)))
         if alone and isinstance(tested, Tested) and (mean := tested.symmetrised(alone)):
-            asked.append((mean, Moves.MEAN))
-        for one, moves in asked:
-            if not _are_alike(posed.true, again[moves].true):
-                continue
-            answer = ask(others[moves], one, again[moves])
-            if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
-                return told(answer, found, said)
+            return answered(mean, Moves.MEAN)
     return None
+
+
+def _is_far(found: Answer, true: Truth) -> bool:
+    """Whether the formula is far off along symmetric directions, too."""
+    recording = found.sight and found.sight.examined.recording
+    if not recording or len(recording.program.outputs) != len(true.enclosures):
+        return False
+    own = enclosed(evaluate_quickly(recording.program, recording.values, BITS))
+    for k, both in enumerate(zip(own, true.enclosures, strict=True)):
+        e, t = map(_with_its_transpose, both) if _is_symmetric(true, k) else both
+        if e.shape == t.shape and np.any(
+            np.abs(e.mid - t.mid) - e.radius - t.radius > FAR * np.max(np.abs(t.mid))
+        ):
+            return True
+    return False
 
 
 def _moving(question: Question, moves: Moves) -> Question:
@@ -82,12 +109,14 @@ def _is_written_over(found: Answer) -> bool:
     return any(run.probe is Probe.KEPT for run in runs)
 
 
-def _pairs(again: Mapping[Moves, Posed]) -> list[int]:
+def _pairs(still: Truth, mean: Truth, triangle: Truth) -> list[int]:
     """The symmetric arguments of which nothing counts but what these matrices read, and in which places.
 
     Of B in B B^T the places count, though B is symmetric at this point: the matrix is, whatever B is.
+
+    Args:
+        still, mean, triangle: The truth where the matrices move so.
     """
-    still, mean, triangle = (again[moves].true for moves in (Moves.STILL, Moves.MEAN, Moves.TRIANGLE))
     both = zip(still.enclosures, mean.enclosures, triangle.enclosures, strict=True)
     return [
         k

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from flint import arb
+from flint import arb, ctx
 
 from oracles.exact.program.balls import as_balls, filled, matrix, zeros
 from oracles.exact.program.derive import Tangents
@@ -28,11 +28,27 @@ from oracles.exact.program.primitives.taylor import scalar
 from oracles.exact.program.primitives.undetermined import undetermined
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
+_LAST: dict[Any, tuple[list[arb], Array]] = {}
 EQUAL = "cannot separate the eigenvalues: equal ones have no derivative"
 
 
 def _decompose(a: Array) -> tuple[list[arb], Array]:
-    """The eigenvalues of one symmetric matrix, ascending, and unit eigenvectors in columns, in any sign."""
+    """The eigenvalues of one symmetric matrix, ascending, and unit eigenvectors in columns, in any sign.
+
+    Values and vectors are asked for one after the other: what was found last is kept.
+    """
+    balls = a.ravel().tolist()
+    if not all(b.is_finite() for b in balls):
+        raise Undecided(EQUAL)
+    key = ctx.prec, tuple((b.mid().man_exp(), b.rad().man_exp()) for b in balls)
+    if (found := _LAST.get(key)) is None:
+        found = _decomposed(a)
+        _LAST.clear()
+        _LAST[key] = found
+    return found
+
+
+def _decomposed(a: Array) -> tuple[list[arb], Array]:
     unit = power_of_two(a)
     try:
         values, right = matrix(a / unit).eig(right=True)
