@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -99,9 +99,13 @@ def _unknown(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:
-    """A library's function: of recorded numbers what it is said to be, of others itself."""
+    """A library's function: of recorded numbers what it is said to be, of others itself.
 
-    def new(*args: Any, **kwargs: Any) -> Any:
+    What gives one number after the other (`math.fsum(w * w for w in x)`) is run first.
+    """
+
+    def new(*given: Any, **kwargs: Any) -> Any:
+        args = tuple(list(one) if isinstance(one, Iterator) else one for one in given)
         return (definition if holds_traced((args, kwargs)) else function)(*args, **kwargs)
 
     return Function(function, new)
