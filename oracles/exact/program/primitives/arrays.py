@@ -152,12 +152,19 @@ def reduced(primitive: Primitive, x: Var, axes: Sequence[int], keepdims: bool, d
 # -- indexing ---------------------------------------------------------------------------------------------
 
 
+def _inside(positions: Array, size: int) -> Array:
+    """The positions, if all are in an array of this size: elsewhere than where a program was recorded."""
+    if positions.max(initial=-1) >= size:
+        raise Undecided(f"an index is beyond the {size} elements of an array")
+    return positions
+
+
 def _take(x: Array, positions: Array) -> Array:
     """x.flat[positions], zero where the position is -1."""
     flat = x.reshape(-1)
     if x.size == 0:
         return zeros(positions.shape) if x.dtype == object else np.zeros(positions.shape, x.dtype)
-    found = flat[positions]
+    found = flat[_inside(positions, x.size)]
     if (positions < 0).any():
         blank = zeros(()) if x.dtype == object else np.zeros((), x.dtype)
         found = np.where(positions < 0, blank, found)
@@ -170,7 +177,7 @@ def _scatter_add(x: Array, positions: Array, *, shape: Shape) -> Array:
     out = zeros((size,)) if x.dtype == object else np.zeros(size, x.dtype)
     values, where = x.reshape(-1), positions.reshape(-1)
     inside = where >= 0
-    values, where = values[inside], where[inside]
+    values, where = values[inside], _inside(where[inside], size)
     if len(np.unique(where)) == len(where):
         out[where] = values
     else:
@@ -181,7 +188,7 @@ def _scatter_add(x: Array, positions: Array, *, shape: Shape) -> Array:
 def _take_opened(x: Array, positions: Array) -> Array:
     if positions.dtype == OPEN:
         raise Undecided("rounding decides which element is taken")
-    found = x.reshape(-1)[positions]
+    found = x.reshape(-1)[_inside(positions, x.size)]
     return settled(np.where(positions < 0, OPEN.type(0), found))
 
 
