@@ -18,8 +18,9 @@ from oracles.exact.program.held import released
 from oracles.exact.program.primitives import apart, convert
 from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
-from oracles.exact.program.primitives.choices import MASKS, select_
+from oracles.exact.program.primitives.choices import MASKS, select, select_
 from oracles.exact.program.primitives.edges import edged
+from oracles.exact.program.primitives.same import OF_ITSELF, same_elements
 from oracles.exact.program.primitives.symmetric import Moves, moving
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
@@ -250,10 +251,18 @@ class Recorder(Builder):
     def emit(
         self, primitive: Primitive, operands: tuple[Var, ...], shape: Shape, dtype: str, /, **params: Any
     ) -> Var:
-        """Write one equation; what is missing of the operands is kept apart, where they would be asked."""
+        """Write one equation; what is missing of the operands is kept apart, where they would be asked.
+
+        Of an element and itself the difference is 0, and a comparison is decided.
+        """
         if self.lacks and primitive.apart is not None:
             return apart.emit(self, primitive, operands, shape, dtype, **params)
-        return super().emit(primitive, operands, shape, dtype, **params)
+        found = super().emit(primitive, operands, shape, dtype, **params)
+        if primitive.name in OF_ITSELF and operands[0].is_float and found in self.definitions:
+            same = same_elements(self, operands[0], operands[1], self._alike.of)
+            if same is not None:
+                return select(self.constant(same), self.constant(OF_ITSELF[primitive.name], dtype), found)
+        return found
 
     def given(self, x: Var) -> Array | None:
         """The numbers of an input."""
