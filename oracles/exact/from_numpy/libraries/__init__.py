@@ -14,9 +14,11 @@ from oracles.exact.from_numpy.libraries.linalg import LINALG
 from oracles.exact.from_numpy.libraries.matrix_equations import MATRIX_EQUATIONS
 from oracles.exact.from_numpy.libraries.ndimage import NDIMAGE
 from oracles.exact.from_numpy.libraries.python_math import CMATH, MATH, STATISTICS
+from oracles.exact.from_numpy.libraries.samples import SAMPLES
 from oracles.exact.from_numpy.libraries.signal import SIGNAL
 from oracles.exact.from_numpy.libraries.spatial import DISTANCE, SPATIAL
 from oracles.exact.from_numpy.libraries.special import SPECIAL
+from oracles.exact.from_numpy.libraries.structured import STRUCTURED
 from oracles.exact.from_numpy.libraries.testing import TESTING
 
 LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
@@ -25,13 +27,14 @@ LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "statistics": STATISTICS,
     "numpy.testing": TESTING,
     "scipy.special": SPECIAL,
-    "scipy.linalg": {**LINALG, **MATRIX_EQUATIONS},
+    "scipy.linalg": {**LINALG, **STRUCTURED, **MATRIX_EQUATIONS},
     "scipy.linalg.blas": BLAS,
     "scipy.linalg.lapack": LAPACK,
     "scipy.integrate": INTEGRATE,
     "scipy.ndimage": NDIMAGE,
     "scipy.fft": FFT,
     "scipy.signal": {**SIGNAL, **FILTERS},
+    "scipy.stats": SAMPLES,
     "scipy.spatial": SPATIAL,
     "scipy.spatial.distance": DISTANCE,
 }

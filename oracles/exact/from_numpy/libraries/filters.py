@@ -1,12 +1,14 @@
-"""scipy.signal's linear filters: each number of the result from those before it."""
+"""scipy.signal's linear filters, each number of the result from those before it, and its trends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.standard import of_kernel
 from oracles.exact.from_numpy.nested import holds_traced, values
 from oracles.exact.from_numpy.refusals import unsupported
 
@@ -35,4 +37,25 @@ def _lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     return result if zi is None else (result, np.stack(delays[:order], axis))
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"lfilter": _lfilter}
+def _detrend(
+    data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
+) -> Any:
+    """Without the mean, or without the line that is nearest to the numbers between two breaks."""
+    if overwrite_data or data.dtype.kind == "c":
+        raise unsupported("scipy.signal.detrend of complex numbers, or with overwrite_data")
+    if type in {"constant", "c"}:
+        return data - np.mean(data, axis, keepdims=True)
+    x = np.moveaxis(data if data.dtype.name in {"float32", "float64"} else data.astype(np.float64), axis, -1)
+    ends = np.unique([0, *np.ravel(bp), x.shape[-1]])
+    parts = [_level(x[..., first:end]) for first, end in pairwise(ends)]
+    return np.moveaxis(of_kernel(np.concatenate(parts, axis=-1)), -1, axis)
+
+
+def _level(x: Any) -> Any:
+    n = x.shape[-1]
+    left = x - np.mean(x, -1, keepdims=True)
+    places = (np.arange(n) - (n - 1) / 2.0).astype(x.dtype)
+    return left if n == 1 else left - np.sum(places * left, -1, keepdims=True) / np.sum(places**2) * places
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"lfilter": _lfilter, "detrend": _detrend}

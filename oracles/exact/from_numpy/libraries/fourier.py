@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.linalg import wide
 from oracles.exact.from_numpy.refusals import unsupported
 
 INVERSE = {1: 1, 2: 3, 3: 2, 4: 4}
@@ -22,6 +23,7 @@ def _of_numpy(name: str) -> Callable[..., Any]:
     several = name.endswith(("2", "n"))
 
     def transform(x: Any, n: Any = None, axis: Any = None, norm: Any = None, **hints: Any) -> Any:
+        x = wide(x)
         if several:
             return function(x, hints.get("s", n), hints.get("axes", _axes(name, axis)), norm)
         return function(x, n, -1 if axis is None else axis, norm)
@@ -94,7 +96,7 @@ def _one(
     workers: Any = None,
     orthogonalize: Any = None,
 ) -> Any:
-    x = x.astype(np.float64) if x.dtype.kind in "iub" else x
+    x = x.astype(np.float64) if x.dtype.kind in "iub" else wide(x)
     if x.dtype.kind == "c" or norm not in {None, "backward", "ortho", "forward"}:
         raise unsupported(f"scipy.fft's dct and dst of complex numbers, or with norm={norm!r}")
     x = np.moveaxis(x, axis, -1)

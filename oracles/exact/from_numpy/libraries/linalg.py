@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.making import as_array, wrap
+from oracles.exact.from_numpy.libraries.standard import as_given
+from oracles.exact.from_numpy.making import wrap
+from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex, as_complex
@@ -29,13 +31,21 @@ def _scipy() -> Any:
     return import_module("scipy.linalg")
 
 
-def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Without the flags that change nothing."""
+def by_lapack(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Without the flags that change nothing, and in no float16, which LAPACK has not."""
 
     def plain(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **{name: value for name, value in kwargs.items() if name not in HINTS})
+        said = {name: wide(value) for name, value in kwargs.items() if name not in HINTS}
+        return function(*map(wide, args), **said)
 
     return plain
+
+
+def wide(x: Any) -> Any:
+    """In float32 what is in float16."""
+    if isinstance(x, tuple):
+        return tuple(map(wide, x))
+    return x.astype(np.float32) if getattr(x, "dtype", None) == np.float16 else x
 
 
 def _adjoint(a: Any) -> Any:
@@ -76,7 +86,7 @@ def _solve_triangular(
     a: Any, b: Any, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
     matrix = np.tril(a, -unit_diagonal) if lower else np.triu(a, int(unit_diagonal))
-    matrix = matrix + np.eye(a.shape[-1]) if unit_diagonal else matrix
+    matrix = matrix + np.eye(a.shape[-1], dtype=a.dtype) if unit_diagonal else matrix
     return np.linalg.solve(_turned(matrix, trans), b)
 
 
@@ -133,17 +143,18 @@ def _lu_factor(a: Any) -> Any:
 def _lu(a: Any, permute_l: bool = False, p_indices: bool = False) -> Any:
     factors, swaps = _lu_factor(a)
     k = min(a.shape)
-    low = np.tril(factors, -1)[:, :k] + np.eye(a.shape[0], k)
+    one = np.eye(a.shape[0], dtype=factors.dtype)
+    low = np.tril(factors, -1)[:, :k] + one[:, :k]
     high, rows = np.triu(factors)[:k], order_of(swaps, a.shape[0])
     if permute_l:
         return low[np.argsort(rows)], high
-    return (np.argsort(rows) if p_indices else np.eye(a.shape[0])[:, rows]), low, high
+    return (np.argsort(rows) if p_indices else one[:, rows]), low, high
 
 
 def _lu_solve(lu_and_piv: Any, b: Any, trans: int = 0) -> Any:
     factors, swaps = lu_and_piv
     n, rows = factors.shape[0], order_of(np.asarray(swaps), factors.shape[0])
-    product = (np.tril(factors, -1) + np.eye(n)) @ np.triu(factors)
+    product = (np.tril(factors, -1) + np.eye(n, dtype=factors.dtype)) @ np.triu(factors)
     if trans == 0:
         return np.linalg.solve(product, b[rows])
     return np.linalg.solve(_turned(product, trans), b)[np.argsort(rows)]
@@ -205,82 +216,26 @@ def _lstsq(a: Any, b: Any, cond: Any = None) -> Any:
     return x, (rest[0] if np.ndim(b) == 1 and np.size(rest) else rest), rank, s
 
 
-def _norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    return np.linalg.norm(a, ord, axis, keepdims)
+def _norm(
+    a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, check_finite: bool = True
+) -> Any:
+    """Where SciPy asks BLAS or LAPACK it gives one of Python's numbers."""
+    given = _scipy().norm(values(a), ord, axis, keepdims, check_finite)
+    return as_given(np.linalg.norm(a, ord, axis, keepdims), given)
 
 
-def _placed(x: Any, places: Any) -> Any:
-    """The elements of x at these places in C order; -1 is a zero."""
-    return np.concatenate([x.ravel(), np.zeros(1, x.dtype)])[places]
-
-
-def _rows(*given: Any) -> Any:
-    """One-dimensional arrays."""
-    found = [np.atleast_1d(as_array(x)) for x in given]
-    if any(x.ndim > 1 for x in found):
-        raise unsupported("scipy.linalg.toeplitz, circulant and hankel of more than one axis")
-    return found
-
-
-def _toeplitz(c: Any, r: Any = None) -> Any:
-    c, r = _rows(c, np.conj(as_array(c)) if r is None else r)
-    return np.concatenate([c[::-1], r[1:]])[len(c) - 1 - np.arange(len(c))[:, None] + np.arange(len(r))]
-
-
-def _circulant(c: Any) -> Any:
-    (c,) = _rows(c)
-    places = np.arange(len(c))
-    return c[(places[:, None] - places) % len(c)]
-
-
-def _hankel(c: Any, r: Any = None) -> Any:
-    c, r = _rows(c, np.zeros_like(as_array(c)) if r is None else r)
-    return np.concatenate([c, r[1:]])[np.arange(len(c))[:, None] + np.arange(len(r))]
-
-
-def _block_diag(*arrs: Any) -> Any:
-    blocks = [np.atleast_2d(as_array(a)) for a in arrs]
-    if any(a.ndim > 2 for a in blocks):
-        raise unsupported("scipy.linalg.block_diag of batches")
-    ends = np.cumsum([a.shape for a in blocks], 0)
-    places, count = np.full(ends[-1], -1), 0
-    for a, (row, column) in zip(blocks, ends, strict=True):
-        m, n = a.shape
-        places[row - m : row, column - n : column] = np.arange(count, count + a.size).reshape(m, n)
-        count += a.size
-    return _placed(np.concatenate([a.ravel() for a in blocks]), places)
-
-
-def _banded(ab: Any, u: int) -> Any:
-    """The matrix with a_ij in row u + i - j of column j."""
-    n = ab.shape[-1]
-    i, j = np.indices((n, n))
-    row = u + i - j
-    return _placed(ab, np.where((row >= 0) & (row < len(ab)), row * n + j, -1))
-
-
-def _solve_banded(l_and_u: Any, ab: Any, b: Any) -> Any:
-    ab, b = as_array(ab), as_array(b)
-    low, up = l_and_u
-    if ab.ndim != 2 or len(ab) != low + up + 1:
-        raise unsupported("scipy.linalg.solve_banded of batches, or of another number of rows than l + u + 1")
-    return np.linalg.solve(_banded(ab, up), b)
-
-
-def _solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
-    ab, b = as_array(ab), as_array(b)
-    if ab.ndim != 2:
-        raise unsupported("scipy.linalg.solveh_banded of batches")
-    return np.linalg.solve(symmetric(_banded(ab, 0 if lower else len(ab) - 1), lower, True), b)
+def _det(a: Any) -> Any:
+    """The pivots are multiplied in float64, so that fewer overflow."""
+    found = np.linalg.det(a)
+    return found.astype(np.float64) if found.dtype.kind == "f" else found.astype(np.complex128)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "solve": _solve,
     "solve_triangular": _solve_triangular,
     "inv": np.linalg.inv,
-    "det": np.linalg.det,
+    "det": _det,
     "pinv": _pinv,
-    "norm": _norm,
     "lstsq": _lstsq,
     "cholesky": _cholesky,
     "cho_factor": _cho_factor,
@@ -296,11 +251,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "svd": _svd,
     "svdvals": lambda a: np.linalg.svd(a, compute_uv=False),
     "expm": _expm,
-    "toeplitz": _toeplitz,
-    "circulant": _circulant,
-    "hankel": _hankel,
-    "block_diag": _block_diag,
-    "solve_banded": _solve_banded,
-    "solveh_banded": _solveh_banded,
 }
-LINALG: dict[str, Callable[..., Any]] = {name: _named(function) for name, function in _FUNCTIONS.items()}
+LINALG: dict[str, Callable[..., Any]] = {
+    **{name: by_lapack(function) for name, function in _FUNCTIONS.items()},
+    "norm": _norm,
+}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.linalg import by_lapack, wide
 from oracles.exact.from_numpy.libraries.standard import of_kernel
 from oracles.exact.from_numpy.nested import holds_traced
 
@@ -23,7 +24,8 @@ def _matrix(a: Any) -> Any:
 def _sylvester(a: Any, b: Any, q: Any) -> Any:
     """A X + X B = Q."""
     a, b, q = map(_matrix, (a, b, q))
-    return _solved(np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T), q)
+    one_a, one_b = (np.eye(len(x), dtype=x.dtype) for x in (a, b))
+    return _solved(np.kron(a, one_b) + np.kron(one_a, b.T), q)
 
 
 def _lyapunov(a: Any, q: Any) -> Any:
@@ -32,13 +34,13 @@ def _lyapunov(a: Any, q: Any) -> Any:
 
 
 def _discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
-    """A X A* - X + Q = 0."""
+    """A X A* - X + Q = 0, in float64."""
     a, q = _matrix(a), _matrix(q)
-    return _solved(np.eye(q.size) - np.kron(a, np.conj(a)), q)
+    return _solved(np.eye(q.size) - np.kron(a, np.conj(a)), wide(q))
 
 
 MATRIX_EQUATIONS: dict[str, Callable[..., Any]] = {
-    "solve_sylvester": _sylvester,
-    "solve_continuous_lyapunov": _lyapunov,  # SciPy's solve_lyapunov, too
+    "solve_sylvester": by_lapack(_sylvester),
+    "solve_continuous_lyapunov": by_lapack(_lyapunov),  # SciPy's solve_lyapunov, too
     "solve_discrete_lyapunov": _discrete_lyapunov,
 }

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from oracles.exact.from_numpy.held import recording
 from oracles.exact.from_numpy.libraries import LIBRARIES, loaded
 from oracles.exact.from_numpy.libraries.blas import others
 from oracles.exact.from_numpy.libraries.distributions import distribution
+from oracles.exact.from_numpy.making import as_array
 from oracles.exact.from_numpy.nested import first_tape, holds_traced, swap, traced, values
 from oracles.exact.from_numpy.refusals import instead, opaque
 from oracles.exact.from_numpy.stand_ins import Function
@@ -21,8 +24,8 @@ from oracles.exact.program.registered import definition_of, registered_functions
 CHOOSING = ("get_blas_funcs", "get_lapack_funcs")  # they give functions of a library, by the arrays' dtypes
 # Functions of scipy.linalg without a rule, whose results have shapes and dtypes that the arguments' tell.
 UNKNOWN = str.split(
-    "expm_frechet coshm sinhm tanhm cosm sinm solve_continuous_are solve_discrete_are solve_toeplitz "
-    "solve_circulant matmul_toeplitz polar khatri_rao cholesky_banded cho_solve_banded"
+    "expm_frechet coshm sinhm tanhm cosm sinm solve_continuous_are solve_discrete_are polar cholesky_banded "
+    "cho_solve_banded"
 )
 
 
@@ -56,7 +59,8 @@ def of_libraries(modules: tuple[str, ...], operations: tuple[Any, ...]) -> dict[
         for function, definition in LIBRARIES[name].items():
             original = getattr(sys.modules[name], function, None)
             if original is not None:
-                found[id(original)] = _where_traced(original, definition)
+                of_arrays = _of_lists(definition) if name.startswith("scipy") else definition
+                found[id(original)] = _where_traced(original, of_arrays)
     for original, refused in others(modules):
         found.setdefault(id(original), _where_traced(original, refused))
     for name in UNKNOWN if "scipy.linalg" in modules else ():
@@ -96,6 +100,21 @@ def _unknown(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return without_rule(lambda: opaque(said), function, args, kwargs)
 
     return new
+
+
+def _of_lists(definition: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, of lists too, of which SciPy makes arrays."""
+
+    def new(*args: Any, **kwargs: Any) -> Any:
+        return definition(*map(_array_of, args), **{name: _array_of(v) for name, v in kwargs.items()})
+
+    return new
+
+
+def _array_of(x: Any) -> Any:
+    """A list of recorded numbers, or of rows that are as long as each other, as an array."""
+    is_array = type(x) is list and holds_traced(x) and len({np.shape(row) for row in values(x)}) == 1
+    return as_array(x) if is_array else x
 
 
 def _where_traced(function: Callable[..., Any], definition: Callable[..., Any]) -> Function:

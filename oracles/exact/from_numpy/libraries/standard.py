@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import TracedArray, as_python
 from oracles.exact.from_numpy.making import lift, wrap
 from oracles.exact.from_numpy.rules.off import UNKNOWN, off
 from oracles.exact.program.primitives import pi
@@ -89,3 +89,8 @@ def two(like: TracedArray) -> Any:
 def of_kernel(found: Any) -> Any:
     """The same, by a kernel that may be off by any number: nobody is accused."""
     return wrap(found.tape, found.in_numpy, off(UNKNOWN, lambda v: v)(found.recorded))
+
+
+def as_given(found: Any, given: Any) -> Any:
+    """What a rule found as what the library gives: in its dtype, or as one of Python's numbers."""
+    return as_python(found) if type(given) is float else found.astype(given.dtype)
