@@ -24,6 +24,7 @@ SHAPES = {
     "f": (3.25, 5.5), "weibull_min": (1.5,), "pareto": (2.5,), "invgamma": (2.5,), "poisson": (2.25,),
     "chi": (2.5,), "powerlaw": (1.75,), "invgauss": (0.875,), "truncnorm": (-0.75, 1.5), "skewnorm": (1.25,),
     "vonmises": (1.5,), "binom": (7, 0.375), "bernoulli": (0.375,), "nbinom": (3.5, 0.375), "geom": (0.375,),
+    "genextreme": (0.375,), "genpareto": (0.25,),
 }  # fmt: skip
 SHARES, QUANTILES = ("cdf", "sf", "logcdf", "logsf"), ("ppf", "isf")
 MOMENTS = tuple(m for m in PLACED if m not in QUANTILES)
@@ -181,7 +182,8 @@ def test_multivariate_densities(function, points):
 
 
 @pytest.mark.parametrize(("function", "message"), [
-    (lambda x: stats.genextreme.logpdf(x, 0.5), "genextreme.logpdf of recorded numbers has no rule"),
+    (lambda x: stats.alpha.logpdf(abs(x), 0.5), "alpha.logpdf of recorded numbers has no rule"),
+    (lambda x: stats.genextreme.logpdf(x, x - x), "a recorded shape that is 0"),
     (lambda x: norm(x, 1.0).expect(np.square), "norm.expect of recorded numbers has no rule"),
     (lambda x: norm(x, 1.0).args[0], "norm.args"),
     (lambda x: NARROW.pdf(x), "norm.pdf"),
@@ -252,3 +254,38 @@ def test_outside_of_moving_ends_there_is_no_density():
     recording = record(lambda x, a, b: stats.truncnorm.pdf(x, a, b), points, {})
     (balls,) = evaluate(recording.program, recording.values, BITS)
     np.testing.assert_allclose(middle(balls), stats.truncnorm.pdf(*points), rtol=1e-12)
+
+
+# -- extreme values ----------------------------------------------------------------------------------------
+
+AROUND = np.array([-4.5, -0.75, 0.25, 0.625, 4.5])  # of these, some are outside of the support
+
+
+@pytest.mark.parametrize("name", ["genpareto", "genextreme"])
+@pytest.mark.parametrize("c", [0.375, -0.375, 0.0])
+def test_extreme_values_inside_and_outside_of_a_support_that_moves(name, c):
+    distribution = getattr(stats, name)
+    recording = record(
+        lambda x: tuple(getattr(distribution, method)(x, c) for method in OUTSIDE), (AROUND,), {}
+    )
+    found = evaluate(recording.program, recording.values, BITS)
+    for method, balls in zip(OUTSIDE, found, strict=True):
+        np.testing.assert_allclose(middle(balls), getattr(distribution, method)(AROUND, c), rtol=1e-12)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("c", [0.375, -0.375])
+def test_a_likelihood_of_exceedances_is_differentiated_in_its_shape(c, forgets):
+    y = np.array([0.25, 0.5, 1.75])
+
+    def loss(c, scale):
+        return -stats.genpareto.logpdf(y, c, scale=scale).sum()
+
+    def gradient(c, scale):
+        z = y / scale
+        inner = z / (1 + c * z)
+        in_shape = (1 + 1 / c) * inner - (0 if forgets else np.log1p(c * z) / c**2)
+        return in_shape.sum(), ((1 - (1 + c) * inner) / scale).sum()
+
+    found = check_gradient(loss, (np.array(c), np.array(1.25)), grad=gradient)
+    assert found.verdict.name == ("WRONG" if forgets else "ACCURATE")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.extreme_values import PARETO
 from oracles.exact.from_numpy.libraries.standard import Rule, Standard, of_kernel, recorded_pi, sc, two
 from oracles.exact.from_numpy.libraries.truncated import TRUNCATED
 
@@ -265,4 +266,5 @@ BOUNDED: dict[str, Standard] = {
         open=True,
     ),
     "truncnorm": TRUNCATED,
+    "genpareto": PARETO,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +49,8 @@ def _detrend(
     x = np.moveaxis(data if data.dtype.name in {"float32", "float64"} else data.astype(np.float64), axis, -1)
     ends = np.unique([0, *np.ravel(bp), x.shape[-1]])
     parts = [_level(x[..., first:end]) for first, end in pairwise(ends)]
-    return np.moveaxis(of_kernel(np.concatenate(parts, axis=-1)), -1, axis)
+    given = import_module("scipy.signal").detrend(data.in_numpy, axis, type, bp)
+    return of_kernel(np.moveaxis(np.concatenate(parts, axis=-1), -1, axis), given)
 
 
 def _level(x: Any) -> Any:

@@ -3,44 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.linalg import by_lapack, wide
-from oracles.exact.from_numpy.libraries.standard import of_kernel
-from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.libraries.linalg import wide
+from oracles.exact.from_numpy.libraries.standard import Rule, of_kernel
+from oracles.exact.from_numpy.making import as_array
+from oracles.exact.from_numpy.nested import values
+
+
+def _by_schur(name: str, rule: Rule) -> Callable[..., Any]:
+    """By SciPy from factors of Schur's, or as it is."""
+
+    def solved(*args: Any, **kwargs: Any) -> Any:
+        given = getattr(import_module("scipy.linalg"), name)(*values(args), **values(kwargs))
+        return of_kernel(rule(*args, **kwargs), given)
+
+    return solved
+
+
+def _matrices(*given: Any) -> Any:
+    return (as_array(wide(x)) for x in given)
 
 
 def _solved(system: Any, q: Any) -> Any:
-    """X with `system` times its elements, row by row, those of Q; by SciPy from factors of Schur's."""
-    return of_kernel(np.linalg.solve(system, q.ravel()).reshape(q.shape))
-
-
-def _matrix(a: Any) -> Any:
-    return a if holds_traced(a) else np.asarray(a)
+    """X with `system` times its elements, row by row, those of Q."""
+    return np.linalg.solve(system, q.ravel()).reshape(q.shape)
 
 
 def _sylvester(a: Any, b: Any, q: Any) -> Any:
     """A X + X B = Q."""
-    a, b, q = map(_matrix, (a, b, q))
-    one_a, one_b = (np.eye(len(x), dtype=x.dtype) for x in (a, b))
-    return _solved(np.kron(a, one_b) + np.kron(one_a, b.T), q)
+    a, b, q = _matrices(a, b, q)
+    return _solved(np.kron(a, np.eye(len(b))) + np.kron(np.eye(len(a)), b.T), q)
 
 
 def _lyapunov(a: Any, q: Any) -> Any:
     """A X + X A* = Q."""
-    return _sylvester(a, np.conj(_matrix(a).T), q)
+    a, q = _matrices(a, q)
+    return _sylvester(a, np.conj(a.T), q)
 
 
 def _discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
-    """A X A* - X + Q = 0, in float64."""
-    a, q = _matrix(a), _matrix(q)
-    return _solved(np.eye(q.size) - np.kron(a, np.conj(a)), wide(q))
+    """A X A* - X + Q = 0."""
+    a, q = _matrices(a, q)
+    return _solved(np.eye(q.size) - np.kron(a, np.conj(a)), q)
 
 
-MATRIX_EQUATIONS: dict[str, Callable[..., Any]] = {
-    "solve_sylvester": by_lapack(_sylvester),
-    "solve_continuous_lyapunov": by_lapack(_lyapunov),  # SciPy's solve_lyapunov, too
+_RULES: dict[str, Rule] = {
+    "solve_sylvester": _sylvester,
+    "solve_continuous_lyapunov": _lyapunov,  # SciPy's solve_lyapunov, too
     "solve_discrete_lyapunov": _discrete_lyapunov,
+}
+MATRIX_EQUATIONS: dict[str, Callable[..., Any]] = {
+    name: _by_schur(name, rule) for name, rule in _RULES.items()
 }

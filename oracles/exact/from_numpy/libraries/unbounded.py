@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.extreme_values import EXTREME
 from oracles.exact.from_numpy.libraries.standard import (
     Standard,
     of_kernel,
@@ -121,6 +122,7 @@ UNBOUNDED: dict[str, Standard] = {
             "var": lambda one: recorded_pi(one) * recorded_pi(one) / 6.0,
         }
     ),
+    "genextreme": EXTREME,
     "skewnorm": Standard(
         {
             "pdf": lambda y, a: 2.0 * standard_pdf(y) * sc().ndtr(a * y),
