@@ -312,6 +312,13 @@ SAMPLES: dict[str, Sample] = {
     "interp": Sample(
         lambda x, f: (np.interp(x, [-1.5, 0.1, 1.2], f[:3]), np.interp(0.4, np.arange(4.0), f)), (X, W)
     ),
+    "interp to other ends": Sample(
+        lambda x, f: (
+            np.interp(x, [-1.5, 0.1, 1.2], f[:3], left=0.5),
+            np.interp(x, np.arange(4.0), f, right=f[1], left=f[0]),
+        ),
+        (X, W),
+    ),
     "linalg.multi_dot": Sample(lambda a, b: np.linalg.multi_dot([a, b, b.T]), (A, X)),
     "linalg.qr": Sample(
         lambda a, b: (
@@ -586,7 +593,26 @@ SAMPLES: dict[str, Sample] = {
         lambda x, w: (*np.average(x, axis=1, weights=w, returned=True), *np.average(x, 0, returned=True)),
         (X, W),
     ),
-    "ediff1d": Sample(np.ediff1d, (X,)),
+    "ediff1d": Sample(
+        lambda x: (np.ediff1d(x), np.ediff1d(x, x[0], 1.5), np.ediff1d(x[0], to_end=[x[1, 1], 2.0])), (X,)
+    ),
+    "diff of more": Sample(
+        lambda x, w: (
+            np.diff(w, prepend=x[0, 0]),
+            np.diff(x, 2, 0, prepend=0, append=w[1]),
+            np.diff(x, prepend=x[:, :2], append=1.5),
+            np.diff([1, 3, 7], append=w),
+        ),
+        (X, W),
+    ),
+    "linspace and its step": Sample(
+        lambda x, w: (
+            *np.linspace(w[0], x[0, 0], 5, retstep=True),
+            np.linspace(x, w, 3, axis=1),
+            np.linspace(x, 2.0, 3, endpoint=False, axis=-1),
+        ),
+        (X, W),
+    ),
     "lstsq": Sample(
         lambda a, b: (*np.linalg.lstsq(a, b)[:2], *np.linalg.lstsq(a.T, b[:3])[:2], np.linalg.lstsq(a, b)[3]),
         (X.T, W),
@@ -606,6 +632,9 @@ SAMPLES: dict[str, Sample] = {
             np.polyadd(c, x),
             np.polysub(c, x),
             np.polydiv(x, c)[0],
+            np.polymul(x, c),
+            np.polymul([0, 0, 2, 1], c),
+            (np.poly1d(c) ** 2 * 3.0)(x),
             np.poly(c),
             np.vander(c),
         ),

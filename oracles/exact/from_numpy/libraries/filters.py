@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import of_kernel
+from oracles.exact.from_numpy.libraries.standard import as_it_ran, of_kernel
 from oracles.exact.from_numpy.nested import holds_traced, values
 from oracles.exact.from_numpy.refusals import unsupported
 
@@ -49,7 +48,7 @@ def _detrend(
     x = np.moveaxis(data if data.dtype.name in {"float32", "float64"} else data.astype(np.float64), axis, -1)
     ends = np.unique([0, *np.ravel(bp), x.shape[-1]])
     parts = [_level(x[..., first:end]) for first, end in pairwise(ends)]
-    given = import_module("scipy.signal").detrend(data.in_numpy, axis, type, bp)
+    given = as_it_ran("scipy.signal", "detrend", (data, axis, type, bp))
     return of_kernel(np.moveaxis(np.concatenate(parts, axis=-1), -1, axis), given)
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_numpy.libraries.linalg import wide
-from oracles.exact.from_numpy.libraries.standard import Rule, of_kernel
+from oracles.exact.from_numpy.libraries.standard import Rule, as_it_ran, of_kernel
 from oracles.exact.from_numpy.making import as_array
-from oracles.exact.from_numpy.nested import values
 
 
 def _by_schur(name: str, rule: Rule) -> Callable[..., Any]:
     """By SciPy from factors of Schur's, or as it is."""
 
     def solved(*args: Any, **kwargs: Any) -> Any:
-        given = getattr(import_module("scipy.linalg"), name)(*values(args), **values(kwargs))
-        return of_kernel(rule(*args, **kwargs), given)
+        return of_kernel(rule(*args, **kwargs), as_it_ran("scipy.linalg", name, args, kwargs))
 
     return solved
 

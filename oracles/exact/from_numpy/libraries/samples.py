@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import Rule, as_given, sc
+from oracles.exact.from_numpy.libraries.standard import Rule, as_given, as_it_ran, sc
 from oracles.exact.from_numpy.making import as_array
-from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.refusals import opaque, unsupported
 
 ROWS = frozenset({"a", "weights", "pk", "qk"})  # the parameters that are samples
@@ -21,9 +20,8 @@ def _statistic(name: str, rule: Rule) -> Callable[..., Any]:
     """What a rule gives of rows along the last axis, for any axes, in the dtype that SciPy gives."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        original = getattr(import_module("scipy.stats"), name)
-        given = original(*values(args), **values(kwargs))
-        said = inspect.signature(original).bind(*args, **kwargs)
+        given = as_it_ran("scipy.stats", name, args, kwargs)
+        said = inspect.signature(getattr(import_module("scipy.stats"), name)).bind(*args, **kwargs)
         said.apply_defaults()
         known = {key: value for key, value in said.arguments.items() if key != "keepdims"}
         _refuse_missing(name, known.pop("nan_policy", "propagate"))
@@ -153,9 +151,8 @@ def _pearsonr(
 
     With independent normal numbers it is distributed as a beta distribution between -1 and 1.
     """
-    given = import_module("scipy.stats").pearsonr(
-        *values((x, y)), alternative=alternative, method=method, axis=axis
-    )
+    said = {"alternative": alternative, "method": method, "axis": axis}
+    given = as_it_ran("scipy.stats", "pearsonr", (x, y), said)
     x, y = (_rows(v, axis) for v in np.broadcast_arrays(as_array(x), as_array(y)))
     n = x.shape[-1]
     if method is not None or n == 2:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import as_given
+from oracles.exact.from_numpy.libraries.standard import as_given, as_it_ran
 from oracles.exact.from_numpy.making import as_array
-from oracles.exact.from_numpy.nested import holds_traced, values
+from oracles.exact.from_numpy.nested import holds_traced
 from oracles.exact.from_numpy.refusals import unsupported
 
 
@@ -155,9 +155,7 @@ def _between(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
     """Of two points: the weights and the variances are in float64."""
 
     def distance(u: Any, v: Any, *args: Any, **kwargs: Any) -> Any:
-        given = getattr(import_module("scipy.spatial.distance"), name)(
-            *values((u, v, *args)), **values(kwargs)
-        )
+        given = as_it_ran("scipy.spatial.distance", name, (u, v, *args), kwargs)
         said = inspect.signature(rule).bind(as_array(u), as_array(v), *args, **kwargs).arguments
         known = {key: _float64(x) if key in {"w", "V"} else x for key, x in said.items()}
         return as_given(rule(**known), given)

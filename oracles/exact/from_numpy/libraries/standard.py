@@ -6,6 +6,7 @@ kernel of Boost's, nothing is known of how far that is off: see `of_kernel`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray, as_python
 from oracles.exact.from_numpy.making import lift, wrap
+from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.rules.off import UNKNOWN, off
 from oracles.exact.program.primitives import pi
 
@@ -84,6 +86,13 @@ def standard_logpdf(y: Any) -> Any:
 def two(like: TracedArray) -> Any:
     """Recorded, so that its root and its logarithm are exact."""
     return lift(like.tape, 2.0, FLOAT)
+
+
+def as_it_ran(library: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+    """What a library's function gives of the numbers; what it warns of it has said where the code ran."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return getattr(import_module(library), name)(*values(args), **values(kwargs or {}))
 
 
 def of_kernel(found: Any, given: Any = None) -> Any:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_numpy.libraries.linalg import by_lapack, symmetric
-from oracles.exact.from_numpy.libraries.standard import of_kernel
+from oracles.exact.from_numpy.libraries.standard import as_it_ran, of_kernel
 from oracles.exact.from_numpy.making import as_array
-from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.refusals import unsupported
 
 
@@ -91,7 +89,7 @@ def _in_float64(what: str, *given: Any) -> Any:
 def _solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
     """By Levinson's recursion, which may be further off than elimination."""
     c, r, b = _in_float64("solve_toeplitz", *_column_and_row(c_or_cr), b)
-    given = import_module("scipy.linalg").solve_toeplitz(values((c, r)), values(b))
+    given = as_it_ran("scipy.linalg", "solve_toeplitz", ((c, r), b))
     return of_kernel(np.linalg.solve(_toeplitz(c, r), b), given)
 
 

@@ -13,6 +13,7 @@ from oracles.exact.from_numpy.rules.reductions import (
     NO_VALUE,
     Axis,
     Rule,
+    alike,
     axes_of,
     every,
     floating,
@@ -20,7 +21,7 @@ from oracles.exact.from_numpy.rules.reductions import (
     pair,
 )
 from oracles.exact.program import functions as fn
-from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, sorting
+from oracles.exact.program.primitives import compare, convert, orders, pi, scalar, select, sorting
 from oracles.exact.program.primitives.apart import lacking
 from oracles.exact.program.primitives.arrays import (
     concatenate,
@@ -67,10 +68,14 @@ def _running(function: Callable[[Var, int], Var], first: float) -> Rule:
     return rule
 
 
-def _diff(x: Var, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE) -> Var:
-    if prepend is not NO_VALUE or append is not NO_VALUE:
-        raise unsupported("np.diff with prepend or append; use np.concatenate first")
-    lead = (slice(None),) * (axis % x.ndim)
+def _diff(x: Operand, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE) -> Var:
+    """One number that stands before or after is that of each row."""
+    x, *ends = alike(x, *(v for v in (prepend, append) if v is not NO_VALUE))
+    axis %= x.ndim
+    lead, one = (slice(None),) * axis, (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    if ends:
+        more = [v if v.ndim else v.builder.broadcast(v, one) for v in ends]
+        x = concatenate([x, *more] if prepend is NO_VALUE else [more[0], x, *more[1:]], axis)
     for _ in range(n):
         x = index(x, lambda p: p[(*lead, slice(1, None))]) - index(x, lambda p: p[(*lead, slice(None, -1))])
     return x
@@ -90,13 +95,13 @@ def _trapezoid(y: Var, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Var:
 def _linspace(
     start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, retstep: bool = False,
     dtype: Any = None, axis: int = 0, *, device: Any = None,
-) -> Var:  # fmt: skip
-    """start + i (stop - start) / n."""
+) -> Any:  # fmt: skip
+    """start + i (stop - start) / n, and by `retstep` what is from one to the next."""
     start, stop = pair(start, stop)
-    if retstep or axis:
-        raise unsupported("np.linspace with retstep or axis")
+    count = float(max(num - endpoint, 1))
     steps = np.arange(num, dtype=float).reshape(-1, *(1,) * max(start.ndim, stop.ndim))
-    return start + (stop - start) * steps / float(max(num - endpoint, 1))
+    found = index(start + (stop - start) * steps / count, lambda p: np.moveaxis(p, 0, axis))
+    return (found, (stop - start) / count) if retstep else found
 
 
 # -- elementwise functions that are no ufuncs -------------------------------------------------------------
@@ -172,13 +177,18 @@ def _interp(
     x: Operand, xp: Operand, fp: Operand, left: Any = None, right: Any = None, period: Any = None
 ) -> Var:
     """From the first value on, along each piece as far as x goes: so outside it is that at the end."""
-    if (left, right, period) != (None, None, None):
-        raise unsupported("np.interp with left, right or period")
-    like = next(v for v in (x, xp, fp) if isinstance(v, Var))
+    if period is not None:
+        raise unsupported("np.interp with period")
+    like = next(v for v in (x, xp, fp, left, right) if isinstance(v, Var))
     x, xp, fp = (convert(like.builder.as_var(v, "float64"), "float64") for v in (x, xp, fp))
     widths = xp[1:] - xp[:-1]
     way = fn.clamp(index(x, lambda p: p[..., None]) - xp[:-1], 0.0, widths)
-    return reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
+    found = reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
+    for side, end, other in (("lt", xp[0], left), ("gt", xp[-1], right)):
+        if other is not None:
+            there = like.builder.broadcast(convert(like.builder.as_var(other, "float64"), "float64"), x.shape)
+            found = select(compare(side, x, like.builder.broadcast(end, x.shape)), there, found)
+    return found
 
 
 def _in_order(x: Var, axes: tuple[int, ...], leaves_out: bool) -> tuple[Var, Any]:
@@ -240,10 +250,24 @@ def quantile(
 
 
 def _ediff1d(ary: Operand, to_end: Any = None, to_begin: Any = None) -> Var:
-    if to_end is not None or to_begin is not None:
-        raise unsupported("np.ediff1d with to_end or to_begin; use np.concatenate")
+    """In the dtype of the array."""
     assert isinstance(ary, Var)
-    return _diff(reshape(ary, (ary.size,)))
+    parts = [to_begin, _diff(reshape(ary, (ary.size,))), to_end]
+    given = [convert(ary.builder.as_var(v, ary.dtype), ary.dtype) for v in parts if v is not None]
+    return concatenate([reshape(v, (v.size,)) for v in given], 0)
+
+
+def _polymul(a1: Operand, a2: Operand) -> Var:
+    """The product of polynomials, each from its first coefficient on that is not 0."""
+    first, second = pair(a1, a2)
+    return _convolve(_leading(first), _leading(second))
+
+
+def _leading(a: Var) -> Var:
+    recorder, a = a.builder, reshape(a, (a.size,))
+    assert isinstance(recorder, Recorder)
+    there = np.flatnonzero(recorder.decide(compare("ne", a, 0.0)))
+    return a[int(there[0]) :] if there.size else a[-1:]
 
 
 RULES: dict[str, Rule] = {
@@ -270,6 +294,7 @@ RULES: dict[str, Rule] = {
     "allclose": lambda *args, **kwargs: every(_isclose(*args, **kwargs)),
     "array_equal": _array_equal,
     "convolve": _convolve,
+    "polymul": _polymul,
     "searchsorted": _searchsorted,
     "interp": _interp,
     "correlate": _correlate,
