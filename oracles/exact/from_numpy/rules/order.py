@@ -97,11 +97,18 @@ def _linspace(
     dtype: Any = None, axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     """start + i (stop - start) / n, and by `retstep` what is from one to the next."""
-    start, stop = pair(start, stop)
+    start, stop = pair(_beside(start, stop), _beside(stop, start))
     count = float(max(num - endpoint, 1))
     steps = np.arange(num, dtype=float).reshape(-1, *(1,) * max(start.ndim, stop.ndim))
     found = index(start + (stop - start) * steps / count, lambda p: np.moveaxis(p, 0, axis))
     return (found, (stop - start) / count) if retstep else found
+
+
+def _beside(x: Operand, other: Operand) -> Operand:
+    """A number of Python's in the dtype of the recorded one; anything else as it is."""
+    if not (type(x) in {int, float} and isinstance(other, Var)):
+        return x
+    return other.builder.as_var(x, np.result_type(np.dtype(other.dtype), 1.0).name)
 
 
 # -- elementwise functions that are no ufuncs -------------------------------------------------------------
@@ -240,7 +247,7 @@ def quantile(
         low, high = _of_each(ordered, below), _of_each(ordered, above)
         share = x.builder.constant(one, x.dtype) / (100.0 if hundredth else 1.0) * (1.0 * last)
         share = share - 1.0 * below
-        between = {"lower": low, "higher": high, "midpoint": (low + high) / 2.0}
+        between = {"lower": low, "higher": high, "midpoint": low + (high - low) * 0.5}
         value = between.get(method) or low + (high - low) * share
         found.append(reshape(value, keeping(x.shape, axes)) if kept(keepdims) else value)
     if not np.ndim(q):
