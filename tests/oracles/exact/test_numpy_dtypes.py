@@ -20,8 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")  # fro
 OF_DISTRIBUTIONS = {
     f"stats.{name} {k}": Sample(*given) for name in STANDARD for k, given in enumerate(each(name))
 }
-OF_NUMPY_AND_SCIPY = {f"numpy {name}": sample for name, sample in OF_NUMPY.items()} | SAMPLES
-ALL = OF_NUMPY_AND_SCIPY | OF_DISTRIBUTIONS
+ALL = {f"numpy {name}": sample for name, sample in OF_NUMPY.items()} | SAMPLES | OF_DISTRIBUTIONS
 OF_PYTHON = ("math of two", "statistics", "cmath", "numpy.testing")  # some of them take no np.float32
 REFUSED = ("convol", "correl", "fftconv")  # in float16
 CELLS = [
@@ -58,7 +57,7 @@ def test_recorded_dtypes_are_the_library_s(name, kind):
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])
-@pytest.mark.parametrize("name", OF_NUMPY_AND_SCIPY)
+@pytest.mark.parametrize("name", ALL)
 def test_the_library_s_numbers_are_within_their_bound(name, kind):
     """So what is computed in another dtype than that of the library is seen."""
     function, args = ALL[name].function, [narrow(value, kind) for value in ALL[name].args]

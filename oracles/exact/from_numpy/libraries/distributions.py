@@ -156,10 +156,15 @@ def _of_numbers(
     known = dict(zip(names, given.pop("args", ()), strict=False)) | given.pop("kwds", {})
     loc, scale = (_array(tape, known.pop(n, default)) for n, default in (("loc", 0), ("scale", 1)))
     shapes = [_array(tape, known[n]) for n in names if n in known]
-    x = next(iter(given.values()), 1.0)  # a moment is that of no number
+    x = _array(tape, next(iter(given.values()), 1.0))  # a moment is that of no number
     if name in PLACED:
-        return PLACED[name](rule(lift(tape, x, FLOAT), *shapes), loc, scale)
-    return _inside(standard, name, rule, _array(tape, x), shapes, loc, scale)
+        kind = (x if given else scale).dtype
+        kind = kind if kind.kind == "f" else FLOAT
+        found = rule(lift(tape, x, kind), *shapes)
+        if not (given or shapes):
+            found = found.astype(kind)  # a number of SciPy's code: it takes the dtype of the scale
+        return PLACED[name](found, loc, scale)
+    return _inside(standard, name, rule, x, shapes, loc, scale)
 
 
 def _standard(original: Any) -> Standard | None:
