@@ -41,11 +41,12 @@ def _detrend(
     data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
 ) -> Any:
     """Without the mean, or without the line that is nearest to the numbers between two breaks."""
-    if overwrite_data or data.dtype.kind == "c":
-        raise unsupported("scipy.signal.detrend of complex numbers, or with overwrite_data")
+    if overwrite_data:
+        raise unsupported("scipy.signal.detrend with overwrite_data")
     if type in {"constant", "c"}:
         return data - np.mean(data, axis, keepdims=True)
-    x = np.moveaxis(data if data.dtype.name in {"float32", "float64"} else data.astype(np.float64), axis, -1)
+    is_wide = data.dtype.kind in "fc" and data.dtype != np.float16
+    x = np.moveaxis(data if is_wide else data.astype(np.float64), axis, -1)
     ends = np.unique([0, *np.ravel(bp), x.shape[-1]])
     parts = [_level(x[..., first:end]) for first, end in pairwise(ends)]
     given = as_it_ran("scipy.signal", "detrend", (data, axis, type, bp))
@@ -55,7 +56,7 @@ def _detrend(
 def _level(x: Any) -> Any:
     n = x.shape[-1]
     left = x - np.mean(x, -1, keepdims=True)
-    places = (np.arange(n) - (n - 1) / 2.0).astype(x.dtype)
+    places = (np.arange(n) - (n - 1) / 2.0).astype(x.real.dtype)
     return left if n == 1 else left - np.sum(places * left, -1, keepdims=True) / np.sum(places**2) * places
 
 

@@ -17,6 +17,7 @@ from oracles.exact.from_numpy.array import TracedArray, as_python
 from oracles.exact.from_numpy.making import lift, wrap
 from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.rules.off import UNKNOWN, off
+from oracles.exact.program.complex import each_part
 from oracles.exact.program.primitives import pi
 
 Rule = Callable[..., Any]
@@ -101,7 +102,7 @@ def of_kernel(found: Any, given: Any = None) -> Any:
     What the kernel gave, if that is `given`, is what ran.
     """
     value = found.in_numpy if given is None else given
-    return wrap(found.tape, value, off(UNKNOWN, lambda v: v)(found.recorded))
+    return wrap(found.tape, value, each_part(off(UNKNOWN, lambda v: v), found.recorded))
 
 
 def as_given(found: Any, given: Any) -> Any:

@@ -78,32 +78,32 @@ def _solveh_banded(ab: Any, b: Any, lower: bool = False) -> Any:
     return np.linalg.solve(symmetric(_banded(ab, 0 if lower else len(ab) - 1), lower, True), b)
 
 
-def _in_float64(what: str, *given: Any) -> Any:
-    """Real arrays in float64, in which SciPy computes whatever they are in."""
+def _in_double(*given: Any) -> Any:
+    """Arrays in float64 or complex128, in which SciPy computes whatever they are in."""
     found = [as_array(x) for x in given]
-    if any(x.dtype.kind == "c" for x in found):
-        raise unsupported(f"scipy.linalg.{what} of complex numbers")
-    return [x.astype(np.float64) for x in found]
+    kind = np.complex128 if any(x.dtype.kind == "c" for x in found) else np.float64
+    return [x.astype(kind) for x in found]
 
 
 def _solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
     """By Levinson's recursion, which may be further off than elimination."""
-    c, r, b = _in_float64("solve_toeplitz", *_column_and_row(c_or_cr), b)
+    c, r, b = _in_double(*_column_and_row(c_or_cr), b)
     given = as_it_ran("scipy.linalg", "solve_toeplitz", ((c, r), b))
     return of_kernel(np.linalg.solve(_toeplitz(c, r), b), given)
 
 
 def _matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: Any = None) -> Any:
     """By transforms, of a circulant matrix whose first rows and columns are those of the matrix."""
-    c, r, x = _in_float64("matmul_toeplitz", *_column_and_row(c_or_cr), x)
+    c, r, x = _in_double(*_column_and_row(c_or_cr), x)
+    there, back = (np.fft.fft, np.fft.ifft) if x.dtype.kind == "c" else (np.fft.rfft, np.fft.irfft)
     n = len(c) + len(r) - 1
     around, columns = np.concatenate([c, r[:0:-1]]), x.reshape(len(x), -1)
-    product = np.fft.irfft(np.fft.rfft(around)[:, None] * np.fft.rfft(columns, n, 0), n, 0)
+    product = back(there(around)[:, None] * there(columns, n, 0), n, 0)
     return product[: len(c)].reshape(len(c), *x.shape[1:])
 
 
 def _column_and_row(c_or_cr: Any) -> Any:
-    return c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, c_or_cr)
+    return c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, np.conj(as_array(c_or_cr)))
 
 
 def _solve_circulant(c: Any, b: Any, singular: str = "raise", tol: Any = None, **axes: int) -> Any:
