@@ -37,6 +37,7 @@ it, nd, st = scipy.integrate, scipy.ndimage, scipy.stats
 SINGLE = ("scipy.linalg.blas", "scipy.linalg.lapack")  # float32 has samples of its own
 METRICS = ("euclidean", "sqeuclidean", "cityblock", "chebyshev")
 SHARES = ("cosine", "correlation", "canberra", "braycurtis")  # of what there is in all
+SECTIONS = np.array([[0.5, 0.25, 0.75, 1.0, -0.5, 0.25], [1.0, -1.5, 0.0, 1.0, 0.75, 0.125]])
 P, U, M, B = abs(V), UNIT[0], X[:, :3] + 3 * np.eye(3), X[:, :2]
 
 
@@ -346,6 +347,25 @@ SAMPLES = {
         ),
         (W[:3], abs(V[:3]) + 0.5, X, Y[:, :2]),
     ),
+    "sosfilt": Sample(
+        lambda s, x, z: (
+            sg.sosfilt(np.concatenate([s[:, :3], SECTIONS[:, 3:4], s[:, 4:]], 1), x),
+            *sg.sosfilt(SECTIONS, x, 0, z),
+        ),
+        (SECTIONS, X, np.stack([Y[:2], Y[1:]])),
+    ),
+    "filtfilt": Sample(
+        lambda x, v: (
+            sg.filtfilt(W[:3], P[:3], x, 0, padlen=2),
+            sg.filtfilt([0.5, 0.25], 1.0, v, padtype="even", padlen=3),
+            sg.filtfilt(W[:2], [1.0, 0.5], v[:4], padtype="constant", padlen=2),
+            sg.filtfilt(W[:2], [1.0, 0.5], v, padtype=None),
+            sg.filtfilt([0.5, 0.5], 1.0, np.concatenate([v, v * v])),
+            sg.sosfiltfilt(SECTIONS, x, padlen=2),
+            sg.sosfiltfilt(SECTIONS[:1], np.concatenate([v, v * v]), 0),
+        ),
+        (X, V),
+    ),
     "convolutions of complex numbers, along one axis, and of numbers in the code": Sample(
         lambda v, w: (
             *parts(sg.convolve(v + 1j * v[::-1], w, "same")),
@@ -560,6 +580,8 @@ def test_plain_numbers_stay_the_library_s_own():
     (lambda x: st.zscore(x, nan_policy="omit"), "nan_policy='omit'"),
     (lambda x: st.pearsonr(x[:2], x[1:]), "of two numbers"),
     (lambda x: st.pearsonr(x, x * x).confidence_interval(), "confidence_interval of recorded numbers"),
+    (lambda x: sg.filtfilt(x, 1.0, np.ones(20)), "filtfilt and sosfiltfilt of recorded coefficients"),
+    (lambda x: sg.filtfilt([1.0, 2.0], 1.0, x, method="gust"), "filtfilt with method='gust'"),
     (lambda x: sg.detrend(x, overwrite_data=True), "with overwrite_data"),
     (lambda x: la.solve_circulant(x, x, singular="lstsq"), "solve_circulant with singular"),
     (lambda x: la.toeplitz(x[None], x), "of more than one axis"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.libraries.standard import as_it_ran, of_kernel
+from oracles.exact.from_numpy.making import as_array
 from oracles.exact.from_numpy.nested import holds_traced, values
 from oracles.exact.from_numpy.refusals import unsupported
 
@@ -37,6 +38,70 @@ def _lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     return result if zi is None else (result, np.stack(delays[:order], axis))
 
 
+def _sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
+    """Filters of the second order, one after another."""
+    ends = []
+    for k, section in enumerate(np.atleast_2d(as_array(sos))):
+        given = (section[:3], section[3:], x, axis)
+        if zi is None:
+            x = _lfilter(*given)
+        else:
+            x, end = _lfilter(*given, zi[k])
+            ends.append(end)
+    return x if zi is None else (x, np.stack(ends))
+
+
+def _filtfilt(
+    b: Any, a: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None, method: str = "pad",
+    irlen: Any = None,
+) -> Any:  # fmt: skip
+    if method != "pad":
+        raise unsupported(f"scipy.signal.filtfilt with method={method!r}")
+    steady = _known("lfilter_zi", b, a)
+    length = 3 * max(np.size(a), np.size(b)) if padlen is None else padlen
+    return _there_and_back(lambda y, zi: _lfilter(b, a, y, zi=zi)[0], steady, x, axis, padtype, length)
+
+
+def _sosfiltfilt(sos: Any, x: Any, axis: int = -1, padtype: Any = "odd", padlen: Any = None) -> Any:
+    steady = _known("sosfilt_zi", sos)
+    sos = np.atleast_2d(sos)
+    taps = 2 * len(sos) + 1 - min((sos[:, 2] == 0).sum(), (sos[:, 5] == 0).sum())
+    length = 3 * taps if padlen is None else padlen
+    steady = steady[:, *(None,) * (np.ndim(x) - 1), :]
+    return _there_and_back(lambda y, zi: _sosfilt(sos, y, zi=zi)[0], steady, x, axis, padtype, length)
+
+
+def _known(name: str, *coefficients: Any) -> Any:
+    """The delays of a filter that has always seen ones, of coefficients that stand in the code."""
+    if holds_traced(coefficients):
+        raise unsupported("scipy.signal.filtfilt and sosfiltfilt of recorded coefficients")
+    return as_it_ran("scipy.signal", name, coefficients)
+
+
+def _there_and_back(
+    filtered: Callable[..., Any], steady: Any, x: Any, axis: int, padtype: Any, length: int
+) -> Any:
+    """Forwards and backwards, each time from where the first number had always been."""
+    x = np.moveaxis(as_array(x), axis, -1)
+    beyond = 0 if padtype is None else int(length)
+    y = _extended(x, padtype, beyond) if beyond else x
+    for _ in range(2):
+        y = filtered(y, steady * y[..., :1])[..., ::-1]
+    return np.moveaxis(y[..., beyond : y.shape[-1] - beyond], -1, axis)
+
+
+def _extended(x: Any, padtype: str, n: int) -> Any:
+    """Mirrored at both ends: as it is, or so that the slope goes on; or with the end itself."""
+    first, last = x[..., :1], x[..., -1:]
+    if padtype == "constant":
+        before, after = (np.repeat(end, n, -1) for end in (first, last))
+    else:
+        before, after = x[..., n:0:-1], x[..., -2 : -n - 2 : -1]
+    if padtype == "odd":
+        before, after = 2 * first - before, 2 * last - after
+    return np.concatenate([before, x, after], -1)
+
+
 def _detrend(
     data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwrite_data: bool = False
 ) -> Any:
@@ -60,4 +125,10 @@ def _level(x: Any) -> Any:
     return left if n == 1 else left - np.sum(places * left, -1, keepdims=True) / np.sum(places**2) * places
 
 
-FILTERS: dict[str, Callable[..., Any]] = {"lfilter": _lfilter, "detrend": _detrend}
+FILTERS: dict[str, Callable[..., Any]] = {
+    "lfilter": _lfilter,
+    "sosfilt": _sosfilt,
+    "filtfilt": _filtfilt,
+    "sosfiltfilt": _sosfiltfilt,
+    "detrend": _detrend,
+}
