@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oracles.exact.from_numpy.libraries.blas import BLAS, LAPACK
+from oracles.exact.from_numpy.libraries.correlation import CORRELATION
 from oracles.exact.from_numpy.libraries.filters import FILTERS
 from oracles.exact.from_numpy.libraries.fourier import FFT
 from oracles.exact.from_numpy.libraries.integrate import INTEGRATE
@@ -34,7 +35,7 @@ LIBRARIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "scipy.ndimage": NDIMAGE,
     "scipy.fft": FFT,
     "scipy.signal": {**SIGNAL, **FILTERS},
-    "scipy.stats": SAMPLES,
+    "scipy.stats": {**SAMPLES, **CORRELATION},
     "scipy.spatial": SPATIAL,
     "scipy.spatial.distance": DISTANCE,
 }

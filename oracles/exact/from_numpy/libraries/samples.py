@@ -1,17 +1,17 @@
-"""scipy.stats' functions of samples: means, moments, entropies and correlations of rows of numbers."""
+"""scipy.stats' functions of samples: means, moments and entropies of rows of numbers."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from oracles.exact.from_numpy.libraries.standard import Rule, as_given, as_it_ran, sc
 from oracles.exact.from_numpy.making import as_array
-from oracles.exact.from_numpy.refusals import opaque, unsupported
+from oracles.exact.from_numpy.refusals import unsupported
 
 ROWS = frozenset({"a", "weights", "pk", "qk"})  # the parameters that are samples
 
@@ -28,7 +28,7 @@ def _statistic(name: str, rule: Rule) -> Callable[..., Any]:
         axis = known.pop("axis")
         arrays = {key: as_array(x) for key, x in known.items() if key in ROWS and x is not None}
         together = np.broadcast_arrays(*arrays.values())
-        found = rule(**known | {key: _rows(x, axis) for key, x in zip(arrays, together, strict=True)})
+        found = rule(**known | {key: rows_of(x, axis) for key, x in zip(arrays, together, strict=True)})
         found = found if found.shape == np.shape(given) else found.reshape(np.shape(given))
         return as_given(found, given)
 
@@ -40,7 +40,7 @@ def _refuse_missing(name: str, policy: Any) -> None:
         raise unsupported(f"scipy.stats.{name} with nan_policy={policy!r}")
 
 
-def _rows(x: Any, axis: Any) -> Any:
+def rows_of(x: Any, axis: Any) -> Any:
     """With these axes as the last one."""
     if axis is None:
         return x.ravel()
@@ -125,48 +125,6 @@ def _zmap(scores: Any, compare: Any, axis: Any = 0, ddof: Any = 0, nan_policy: s
     return (scores - mean) / np.std(compare, axis=axis, ddof=ddof, keepdims=True)
 
 
-# -- correlation ------------------------------------------------------------------------------------------
-
-
-class Correlation(NamedTuple):
-    """In place of SciPy's PearsonRResult."""
-
-    statistic: Any
-    pvalue: Any
-
-    @property
-    def correlation(self) -> Any:
-        """As SciPy called it before."""
-        return self.statistic
-
-    def confidence_interval(self, *args: Any, **kwargs: Any) -> Any:
-        """Not known."""
-        raise opaque("scipy.stats.pearsonr(...).confidence_interval of recorded numbers has no rule")
-
-
-def _pearsonr(
-    x: Any, y: Any, *, alternative: str = "two-sided", method: Any = None, axis: Any = 0
-) -> Correlation:
-    """The cosine between the distances from the means, and the share of those that are further from 0.
-
-    With independent normal numbers it is distributed as a beta distribution between -1 and 1.
-    """
-    said = {"alternative": alternative, "method": method, "axis": axis}
-    given = as_it_ran("scipy.stats", "pearsonr", (x, y), said)
-    x, y = (_rows(v, axis) for v in np.broadcast_arrays(as_array(x), as_array(y)))
-    n = x.shape[-1]
-    if method is not None or n == 2:
-        raise unsupported("scipy.stats.pearsonr with a method, or of two numbers")
-    x, y = (v - np.mean(v, axis=-1, keepdims=True) for v in (x, y))
-    size = np.sqrt(np.sum(x * x, axis=-1)) * np.sqrt(np.sum(y * y, axis=-1))
-    r = as_given(np.sum(x * y, axis=-1) / size, given.statistic)
-    above = (-r if alternative == "less" else r if alternative == "greater" else np.abs(r)) / 2.0 + 0.5
-    share = sc().betaincc(n / 2 - 1.0, n / 2 - 1.0, above)
-    return Correlation(
-        r, as_given(share if alternative in {"less", "greater"} else 2.0 * share, given.pvalue)
-    )
-
-
 _RULES: dict[str, Rule] = {
     "gmean": _geometric,
     "hmean": _harmonic,
@@ -182,5 +140,4 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     **{name: _statistic(name, rule) for name, rule in _RULES.items()},
     "zscore": lambda a, *args, **kwargs: _zmap(a, a, *args, **kwargs),
     "zmap": _zmap,
-    "pearsonr": _pearsonr,
 }
