@@ -48,14 +48,32 @@ def _metric(metric: Any, points: list[Any], out: Any, options: dict[str, Any]) -
     return partial(rule, **options)
 
 
+def _pair_by_pair(metric: Any, out: Any, options: dict[str, Any]) -> Callable[..., Any] | None:
+    """By a function of the user's of two points; None if it is SciPy's."""
+    if out is not None or not callable(metric) or _name_of(metric):
+        return None
+
+    def rule(u: Any, v: Any) -> Any:
+        u, v = (x.reshape(-1, x.shape[-1]) for x in np.broadcast_arrays(u, v))
+        return as_array([metric(p, q, **options) for p, q in zip(u, v, strict=True)]).astype(np.float64)
+
+    return rule
+
+
 def _cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **options: Any) -> Any:
-    a, b = _float64(XA), _float64(XB)
+    a, b = as_array(XA), as_array(XB)
+    if own := _pair_by_pair(metric, out, options):
+        return own(a[:, None, :], b[None, :, :]).reshape(len(a), len(b))
+    a, b = _float64(a), _float64(b)
     return _metric(metric, [a, b], out, options)(a[:, None, :], b[None, :, :])
 
 
 def _pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **options: Any) -> Any:
-    x = _float64(X)
+    x = as_array(X)
     rows, columns = np.triu_indices(len(x), 1)
+    if own := _pair_by_pair(metric, out, options):
+        return own(x[rows], x[columns])
+    x = _float64(x)
     return _metric(metric, [x], out, options)(x[rows], x[columns])
 
 
