@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import linalg, signal, stats
+from scipy import linalg, ndimage, signal, stats
 from scipy.spatial.distance import cdist, jensenshannon
 
 from harness import check_gradient
@@ -79,6 +79,26 @@ CASES = {
         / linalg.norm(x),
     ),
 }  # fmt: skip
+
+
+KERNELS = {
+    "uniform_filter1d": lambda x: ndimage.uniform_filter1d(x, 3),
+    "detrend": signal.detrend,
+    "solve_toeplitz": lambda x: linalg.solve_toeplitz(np.array([9.0, *range(1, 15)]), x),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_numbers_of_a_kernel_that_nothing_bounds_are_those_that_ran(name):
+    """Others would be taken for another path of the code, by a digit."""
+    linear = KERNELS[name]
+    matrix = np.stack([linear(e) for e in np.eye(15)], 1)
+    for seed in range(6):
+        x = np.random.default_rng(seed).normal(size=15)
+        found = check_gradient(
+            lambda x: (linear(x) ** 2).sum(), (x,), grad=lambda x: 2 * matrix.T @ linear(x)
+        )
+        assert found.verdict.name == "ACCURATE", found
 
 
 @pytest.mark.parametrize("kind", ["float64", "float32"])

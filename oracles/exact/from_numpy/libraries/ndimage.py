@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from oracles.exact.from_numpy.libraries.standard import of_kernel
+from oracles.exact.from_numpy.libraries.standard import as_it_ran, of_kernel
 from oracles.exact.from_numpy.making import as_array
 from oracles.exact.from_numpy.refusals import unsupported
 
@@ -144,7 +144,9 @@ def _uniform_filter1d(
 ) -> Any:  # fmt: skip
     """SciPy adds and takes away along the row: nothing bounds what is left of what was large before."""
     found = _correlate1d(input, np.ones(size), axis, np.float64, mode, cval, origin) / size
-    return of_kernel(_stored(found, as_array(input), output))
+    found = _stored(found, as_array(input), output)
+    ran = as_it_ran("scipy.ndimage", "uniform_filter1d", (input, size, axis, output, mode, cval, origin))
+    return of_kernel(found, ran)
 
 
 def _uniform_filter(
