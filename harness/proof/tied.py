@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -207,5 +208,6 @@ def _widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.
     """How far apart two values in a ball can be; `otherwise` where it has no end."""
     if isinstance(balls, Pairs):
         return np.where(np.isfinite(balls.r), 2 * balls.r, otherwise)
-    widths = np.array([2 * float(b.rad()) for b in balls.ravel().tolist()]).reshape(balls.shape)
+    ends = [2 * float(b.rad()) if b.is_finite() else math.inf for b in balls.ravel().tolist()]
+    widths = np.array(ends).reshape(balls.shape)
     return np.where(np.isfinite(widths), widths, otherwise)
