@@ -17,7 +17,7 @@ from flint import arb
 
 from harness.proof.evidence import Mask, meets
 from harness.proof.flat import steps
-from harness.proof.materiality import Comparison, enclosed
+from harness.proof.materiality import Comparison, as_told, enclosed
 from harness.proof.nearness import known_to_meet, resolving
 from harness.proof.question import Question, ValueRule
 from harness.proof.sides import Side
@@ -102,7 +102,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
                 truth.gradient, truth.inputs, truth.enclosures,
                 question.given(truth.argument, 0, but), truth.forward,
             ),
-            truth.dtypes, partial(_with_literals, truth), partial(_at_kinks, truth), cast=program.cast,
+            truth.dtypes, partial(_with_literals, truth), partial(_at_moved, truth), cast=program.cast,
         )  # fmt: skip
 
     compared = sides()
@@ -231,22 +231,36 @@ def _with_literals(
     It contains T: the program says the same with other numbers. Where it does not, the point is isolated and
     the branch that is taken at it says nothing of the slope, which is that of the points around (`refine`).
     """
-    hulls = _at_kinks(truth, program, inputs, asked, LITERAL_BITS)
+    with KINKS.collected() as kinks:
+        hulls = enclosed(evaluate_quickly(program, inputs, BITS))
+    hulls = _at_kinks(truth, program, inputs, hulls, asked if kinks else (), LITERAL_BITS)
     if all(known_to_meet(h, t).all() for h, t in zip(hulls, truth.enclosures, strict=True)):
         return hulls
     balls = [h.balls for h in hulls]
     return enclosed(limits_along_rays(program, inputs, truth.wrt, balls, LITERAL_BITS) or balls)
 
 
+def _at_moved(
+    truth: Truth, program: Program, inputs: Sequence[Array], asked: Sequence[Mask]
+) -> list[Enclosure]:
+    """T by its program with other numbers, told where T is."""
+    with KINKS.collected() as kinks:
+        hulls = as_told(program, inputs, truth.enclosures)
+    return _at_kinks(truth, program, inputs, hulls, asked if kinks else (), BITS)
+
+
 def _at_kinks(
-    truth: Truth, program: Program, inputs: Sequence[Array], asked: Sequence[Mask], bits: int = BITS
+    truth: Truth,
+    program: Program,
+    inputs: Sequence[Array],
+    hulls: Sequence[Enclosure],
+    asked: Sequence[Mask],
+    bits: int,
 ) -> list[Enclosure]:
     """The derivative by its program with other numbers; at kinks as narrow as T, where it is asked."""
-    with KINKS.collected() as kinks:
-        hulls = enclosed(evaluate_quickly(program, inputs, BITS))
-    if kinks and any((h.wide & a).any() for h, a in zip(hulls, asked, strict=True)):
-        hulls = enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
-    return hulls
+    if any((h.wide & a).any() for h, a in zip(hulls, asked, strict=False)):
+        return enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
+    return list(hulls)
 
 
 def _attained(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> bool:

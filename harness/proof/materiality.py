@@ -34,7 +34,7 @@ from harness.proof.nearness import (
     resolving,
     within,
 )
-from harness.proof.sides import Side, has_any
+from harness.proof.sides import MORE, Side, has_any
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.computed import computed_moved, sizes_in, without_noise
@@ -60,7 +60,6 @@ MOVES = 12  # of the data: all up, and eleven patterns of signs
 MOST_NAMED = 4
 FEW = 3  # after these moves, no more are made for a difference that is
 FAR = 2.0**10  # so many times what they change
-MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
 # The outputs of a program with these inputs, as balls that hold the truth; where asked, as narrow as that.
 Again: TypeAlias = Callable[[Program, Sequence[Array], Sequence[Mask]], list[Enclosure]]
 
@@ -165,7 +164,7 @@ class Comparison:
             return
         programs = [without(s.program, numbers) for s, numbers in zip((own, spec), both, strict=True)]
         with suppress(Undecided):
-            es = enclosed(evaluate_quickly(programs[0], own.inputs, BITS))
+            es = as_told(programs[0], own.inputs, own.outputs)
             ts = self._at_moved(programs[1], spec.inputs, self._differ)
             told = zip(es, ts, self._true, strict=True)
             found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
@@ -195,7 +194,7 @@ class Comparison:
     def _as_spelled(self, why: str) -> None:
         """Literals as their shortest decimals: of balls of digits nothing is left after many steps."""
         if has_any(spelled, self._own, self._spec):
-            own, spec = (enclosed(self._changed(side, spelled)) for side in (self._own, self._spec))
+            own, spec = (self._changed(side, spelled) for side in (self._own, self._spec))
             triples = zip(own, spec, self._true, strict=True)
             self._accept([meet_nearby(e, s, t) & are_narrow(e, s, t) for e, s, t in triples], why)
 
@@ -220,6 +219,8 @@ class Comparison:
             except Undecided:  # no comparison is open: of wide balls there is no value
                 return None
             open_ = reason
+        if self._spec.is_rough:
+            return open_
         close = [
             known_to_meet(s, t) & (t.wide | (within(e, t, room) & within(s, t, room)))
             for e, s, t in zip(own, spec, self._true, strict=True)
@@ -231,34 +232,32 @@ class Comparison:
         self._accept([known_to_meet(e, s) & c for e, s, c in zip(own, spec, close, strict=True)], why)
         return open_
 
-    def _with_moved_literals(self, side: Side, seed: int) -> list[Array]:
+    def _with_moved_literals(self, side: Side, seed: int) -> list[Enclosure]:
         """The outputs of a side whose longer literals moved: where as balls they say nothing."""
         return self._changed(side, moved_literals(seed))
 
-    def _changed(self, side: Side, change: Change) -> list[Array]:
-        """The outputs of a side with other literals.
+    def _changed(self, side: Side, change: Change) -> list[Enclosure]:
+        """The outputs of a side with other literals."""
+        return self._with_others(side, side.with_literals(change))
 
-        After many steps few bits are left of many, and other numbers are told by as many as there are.
-        """
-        program, inputs = side.given.program, side.with_literals(change)
-        quick = enclosed(evaluate_quickly(program, inputs, BITS))
-        if all(are_told(e) for e in quick):
-            own = side is self._own
-            return [e.balls for e in (quick if own else self._at_moved(program, inputs, self._differ))]
-        return evaluate(program, inputs, MORE * BITS)
+    def _with_others(self, side: Side, inputs: Sequence[Array]) -> list[Enclosure]:
+        """The outputs of a side with other numbers; the specification's may lie on a kink, as T does."""
+        if side is self._own:
+            return as_told(side.given.program, inputs, side.outputs)
+        return self._at_moved(side.given.program, inputs, self._differ)
 
     def _both(
         self, with_others: Callable[[Side], tuple[Program, Sequence[Array]]]
     ) -> tuple[Sequence[Enclosure], Sequence[Enclosure]]:
-        """The outputs of the two with other numbers; with more bits where they have no value with few.
+        """The outputs of the two with other numbers; with more bits where few say nothing of the formula.
 
         As they stand, too, they may have one with more alone: exp(x^2) erfc(x) at 1e40.
         """
         program, inputs = with_others(self._own)
-        own = evaluate_quickly(program, inputs, BITS)
-        if not all(np.isfinite(e.radius).all() for e in enclosed(own)):
-            own = list(evaluate(program, inputs, MORE * BITS))
-        return enclosed(own), self._again(*with_others(self._spec), self._differ)
+        own = enclosed(evaluate_quickly(program, inputs, BITS))
+        if not all(np.isfinite(e.radius).all() for e in own) or self._own.is_rough:
+            own = enclosed(evaluate(program, inputs, MORE * BITS))
+        return own, self._again(*with_others(self._spec), self._differ)
 
     def _rounded_data(self) -> None:
         """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.
@@ -269,7 +268,7 @@ class Comparison:
         names = list(dict.fromkeys([*self._own.rounded_data, *self._spec.rounded_data]))
         if names:
 
-            def moves(side: Side, seed: int) -> list[Array]:
+            def moves(side: Side, seed: int) -> Sequence[Enclosure]:
                 return self._moved(side, side.with_moved_data(seed))
 
             self._by_moves(moves, f": the rounding of {_listed(names)} explains that")
@@ -285,11 +284,11 @@ class Comparison:
 
         known = {id(self._own): spec, id(self._spec): own}
 
-        def moves(side: Side, seed: int) -> list[Array]:
+        def moves(side: Side, seed: int) -> Sequence[Enclosure]:
             others = partial(computed_moved, seed=seed, known=known[id(side)])
             return self._moved(side, side.with_arrays(others))
 
-        def quiet() -> list[Array]:
+        def quiet() -> Sequence[Enclosure]:
             return self._moved(self._own, self._own.with_arrays(partial(without_noise, known=spec)))
 
         self._by_moves(moves, ": how the arrays in the code were computed explains that", quiet)
@@ -302,8 +301,10 @@ class Comparison:
         moved = [side.with_symmetric_data for side in (self._own, self._spec)]
         if names := list(dict.fromkeys([*moved[0][1], *moved[1][1]])):
             with suppress(Undecided):
-                own = enclosed(evaluate_quickly(self._own.given.program, moved[0][0], BITS))
-                spec = self._at_moved(self._spec.given.program, moved[1][0], self._differ)
+                own, spec = (
+                    self._with_others(side, inputs)
+                    for side, (inputs, _) in zip((self._own, self._spec), moved, strict=True)
+                )
                 told = zip(own, spec, self._true, strict=True)
                 found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
                 self._accept(
@@ -323,19 +324,15 @@ class Comparison:
             self.agrees[k] = other.agrees[k]
             self.notes += other.notes
 
-    def _moved(self, side: Side, inputs: Sequence[Array]) -> list[Array]:
-        """The outputs of a side whose data moved; the specification's may lie on a kink, as T does."""
-        if not side.rounded_data:
-            return [e.balls for e in side.outputs]
-        if side is self._own:
-            return [e.balls for e in enclosed(evaluate_quickly(side.given.program, inputs, BITS))]
-        return [e.balls for e in self._at_moved(side.given.program, inputs, self._differ)]
+    def _moved(self, side: Side, inputs: Sequence[Array]) -> Sequence[Enclosure]:
+        """The outputs of a side whose data moved."""
+        return self._with_others(side, inputs) if side.rounded_data else side.outputs
 
     def _by_moves(
         self,
-        moves: Callable[[Side, int], list[Array]],
+        moves: Callable[[Side, int], Sequence[Enclosure]],
         why: str,
-        quiet: Callable[[], list[Array]] | None = None,
+        quiet: Callable[[], Sequence[Enclosure]] | None = None,
         where: Sequence[Mask] | None = None,
     ) -> None:
         """What differs by at most twice as much as moved numbers change it, differs by nothing.
@@ -349,7 +346,8 @@ class Comparison:
         for seed in range(MOVES):
             with suppress(Undecided), precision(BITS):
                 pairs = zip(moves(self._own, seed), moves(self._spec, seed), strict=True)
-                for k, (e, s) in enumerate(pairs):
+                for k, (own, spec) in enumerate(pairs):
+                    e, s = own.balls, spec.balls
                     by = each(arb.abs_lower, (e - s) - before[k])
                     change = each(arb.abs_upper, s - self._true[k].balls)
                     smooth = change <= NEAR * np.max(np.abs(self._true[k].mid), initial=0.0)
@@ -366,7 +364,7 @@ class Comparison:
         if quiet and not self.is_whole:
             with suppress(Undecided), precision(BITS):
                 sides = zip(quiet(), self._true, strict=True)
-                apart = [(each(arb.abs_lower, e - t.balls), is_hull(t)) for e, t in sides]
+                apart = [(each(arb.abs_lower, e.balls - t.balls), is_hull(t)) for e, t in sides]
                 self._accept([(b <= 2 * m) & ~h for m, (b, h) in zip(most, apart, strict=True)], why)
 
     def _below_the_format(self) -> None:
@@ -421,6 +419,20 @@ class Comparison:
 def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:
     """Balls as enclosures, at the bits of a verdict."""
     return [Enclosure(one, BITS) for one in found]
+
+
+def as_told(program: Program, inputs: Sequence[Array], before: Sequence[Enclosure]) -> list[Enclosure]:
+    """The outputs with other numbers, told where those before were: many steps leave few of a few bits.
+
+    As many are taken as those before took, or up to as many as single elements may have taken of these.
+    """
+    found, bits = enclosed(evaluate_quickly(program, inputs, BITS)), max((e.bits for e in before), default=0)
+    while not all(are_told(e) or not are_told(b) for e, b in zip(found, before, strict=True)):
+        bits = max(bits, 2 * found[0].bits)
+        if bits > max(MORE * BITS, *(e.bits for e in before)):
+            break
+        found = [Enclosure(one, bits) for one in evaluate(program, inputs, bits)]
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,12 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from harness.proof.nearness import are_told
 from harness.proof.symmetry import made_symmetric
 from harness.subject.derivative import Array
+from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
+from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.given import Given, given
 from oracles.exact.enclose.literals import Change, changes, is_rounded, mover
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Program
+from oracles.exact_oracle import BITS
+
+MORE = 8  # times the bits of a verdict, as single elements may have (see `refine`)
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,21 @@ class Side:
     def given(self) -> Given:
         """The program with its numbers as further inputs."""
         return given(self.program)
+
+    @cached_property
+    def is_rough(self) -> bool:
+        """Whether few bits leave it wide, and more do not: no kink. Literals as balls would meet anything."""
+        program, inputs = self.given.program, self.with_literals(lambda ball, dtype: ball)
+        if self._are_told(evaluate_quickly(program, inputs, BITS)):
+            return False
+        try:
+            return self._are_told(evaluate(program, inputs, MORE * BITS))
+        except Undecided:
+            return False
+
+    def _are_told(self, found: Sequence[Array | Pairs]) -> bool:
+        pairs = zip(found, self.outputs, strict=True)
+        return all(are_told(Enclosure(one, BITS)) or not are_told(known) for one, known in pairs)
 
     @cached_property
     def rounded_data(self) -> list[str]:

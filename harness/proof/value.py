@@ -11,7 +11,7 @@ import numpy as np
 from harness.proof.evidence import Evidence, Mask
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Comparison, enclosed
+from harness.proof.materiality import Comparison, as_told
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
 from harness.proof.sides import Side
@@ -21,7 +21,7 @@ from harness.subject.derivative import Array
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.evaluate import Work, evaluate_quickly
+from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
@@ -182,7 +182,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
     spec, true = posed.forward, posed.values
 
     def again(other: Program, inputs: Sequence[Array], asked: Sequence[Mask]) -> list[Enclosure]:
-        return enclosed(evaluate_quickly(other, inputs, BITS))
+        return as_told(other, inputs, true)
 
     try:
         found = refine(program.program, program.values, BITS, question.limits, quickly=True)
