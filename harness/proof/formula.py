@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from flint import arb
 
+from harness.proof.endings import tolerance
 from harness.proof.evidence import Mask, meets
 from harness.proof.flat import steps
 from harness.proof.materiality import Comparison, as_told, enclosed
@@ -52,6 +53,7 @@ DIGITS = (12, 18, 30)  # as many as tell two numbers apart
 
 SPEC = "pass the function that is meant as spec="
 SOLVED = "the formula differs from the specification's by a few ulps alone: a solver's last step is rounded"
+ENDED = "the formula differs from the specification's by what its own tolerance"
 IGNORES = "the backward does not use its cotangent"
 SURROGATE = "if the gradient is meant to be another function's, pass that function as surrogate="
 
@@ -68,6 +70,7 @@ class Formula:
             meant (a solver with few steps), and the rule know better; a rule that ends by its numbers solves
             to a tolerance.
         open: Where nothing can be said of an element, though of others: what it is the derivative of jumps.
+        tolerance: By which the rule itself ends, where what that leaves is all that it is off; else 0.
     """
 
     agrees: tuple[Mask, ...] | None
@@ -75,6 +78,7 @@ class Formula:
     notes: tuple[str, ...] = ()
     near: bool = False
     open: tuple[Mask, ...] | None = None
+    tolerance: float = 0.0
 
     @property
     def is_right(self) -> bool:
@@ -122,6 +126,9 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     solves = question.value is ValueRule.NEAR and _iterates(program.program, SOLVES)
     if solves and _is_to_its_last_step(truth, found, agrees):
         return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, SOLVED))
+    if question.value is ValueRule.NEAR and (ends := _own_tolerance(truth, program, found, agrees)):
+        said = f"{ENDED} of {ends:.2g} leaves"
+        return Formula(tuple(map(np.ones_like, agrees)), notes=(*compared.notes, said), tolerance=ends)
     which, element = _furthest(truth, found, agrees)
     rule, true = found[which].ball(element), truth.enclosures[which].ball(element)
     rounds = truth.is_zero and not _iterates(truth.specification)  # then the rule is another function's
@@ -282,6 +289,23 @@ def _is_to_its_last_step(truth: Truth, found: Sequence[Enclosure], agrees: Seque
         if np.any(~agree & ~(np.abs((e.mid - t.mid) + (e.rest - t.rest)) + e.radius + t.radius <= room)):
             return False
     return True
+
+
+def _own_tolerance(
+    truth: Truth, program: Recording, found: Sequence[Enclosure], agrees: Sequence[Mask]
+) -> float:
+    """By which tolerance of its own the rule ends, where that explains what it is off; else 0.
+
+    Coarser than half of the digits it is none: a loop over time ends by its numbers, too. How many digits
+    that leaves of a small gradient is for its numbers to say.
+    """
+    ends = tolerance(program) if program.program.guards else 0.0
+    room = NEAR * ends * max(1.0, *(float(np.max(np.abs(t.mid), initial=0.0)) for t in truth.enclosures))
+    for e, t, dtype, agree in zip(found, truth.enclosures, truth.dtypes, agrees, strict=True):
+        off = np.abs((e.mid - t.mid) + (e.rest - t.rest)) + e.radius + t.radius
+        if not ends <= 2.0 ** -(format_of(dtype).digits // 2) or np.any(~agree & ~(off <= room)):
+            return 0.0
+    return ends
 
 
 def _furthest(

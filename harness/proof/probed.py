@@ -75,6 +75,7 @@ def probed(
     except ExactError as reason:
         return [], [*notes, f"{said}: nothing is proven: {reason}"]
     parts, fault, open_ = [], None, dict[str, list[str]]()
+    ends = program is not None and one.probe in SCALES and program[1].formula.tolerance > 0
     if program is not None:
         at, of_run = program
         fault = whose(one.question, one.tested, at, of_run, each)
@@ -84,7 +85,8 @@ def probed(
         kept = found.verdict in OPEN and not found.bits_lost > allowed
         if found.verdict in RIGHT:
             continue
-        if kept or _is_far(one, found, like.dtype.name):
+        coarse = ends and found.verdict is Verdict.IMPRECISE  # a tolerance may be so, so far along
+        if kept or coarse or _is_far(one, found, like.dtype.name):
             open_.setdefault(f"{found.verdict.value}: {found.diagnosis}", []).append(of)
         else:
             parts.append(part(of, like, found, fault))
