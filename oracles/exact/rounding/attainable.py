@@ -3,13 +3,14 @@
 The largest change of the truth over exact perturbations of the inputs and the cotangent by half an ulp of
 their dtype, each number up or down, plus half an ulp of the truth itself: over all of them where each element
 depends on few numbers, else over sixteen (or four) seeded ones. Sampled and not enclosed: a ball forgets that
-two operands are the same number, and would be too generous by up to 2^35 for softmax.
+two operands are the same number, and would be too generous by up to 2^35 for softmax. Where another cell of a
+table is read, or an `if` goes another way, another program is asked about, and that does not count.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.program import Array, Program, Var
 from oracles.exact.rounding.by_core import by_core
 from oracles.exact.rounding.changes import Mask
@@ -69,16 +71,71 @@ def attainable(
     count = PERTURBATIONS if fully or not are_many(truth) else FEWER
     tried = ways(program.giving(slice(len(truth))), moving, count)
     steps = {i: half_ulps(inputs[i], formats[i], i in wrt) for i in moving}
-    quick = by_core(program, inputs, steps, truth, tried, work)
-    if quick is None and len(program.outputs) > len(truth):
-        program = program.giving(slice(len(truth)))  # it may be the others that are not decided
-        quick = by_core(program, inputs, steps, truth, tried, work)
-    largest, zero = quick or by_arb(program, inputs, steps, truth, tried, bits, work)
+    largest, zero = _sampled(program, inputs, steps, truth, tried, bits, work)
+    if any(np.any(c > _budget(t, name)) for c, t, name in zip(largest, truth, results, strict=True)):
+        staying = _staying(program, inputs, steps, tried, bits, work)
+        if 0 < len(staying.seeds) < len(tried.seeds):
+            largest, zero = _sampled(program, inputs, steps, truth, staying, bits, work)
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
         half = format_of(dtype).ulp(here.mid) / 2
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
+
+
+def _sampled(
+    program: Program,
+    inputs: Sequence[Array],
+    steps: Mapping[int, Numbers],
+    truth: Sequence[Enclosure],
+    tried: Ways,
+    bits: int,
+    work: Work | None,
+) -> Sampled:
+    """How far the truth moves in these ways, and where it is 0 in all."""
+    quick = by_core(program, inputs, steps, truth, tried, work)
+    if quick is None and len(program.outputs) > len(truth):
+        program = program.giving(slice(len(truth)))  # it may be the others that are not decided
+        quick = by_core(program, inputs, steps, truth, tried, work)
+    return quick or by_arb(program, inputs, steps, truth, tried, bits, work)
+
+
+def _budget(truth: Enclosure, dtype: str) -> Numbers:
+    """Half of the digits: what moves the truth by more may lie across a branch."""
+    kind = format_of(dtype)
+    return np.asarray(kind.ulp(truth.mid) * 2.0 ** (kind.digits // 2))
+
+
+def _staying(
+    program: Program,
+    inputs: Sequence[Array],
+    steps: Mapping[int, Numbers],
+    tried: Ways,
+    bits: int,
+    work: Work | None,
+) -> Ways:
+    """The ways in which all indices that are computed from numbers stay what they are.
+
+    Another cell of a table is another branch, as that of an `if` is, which is not looked at either.
+    """
+    computed = (e for e in program.equations if e.primitive is convert_ and e.operands[0].is_float)
+    indices = tuple(e.output for e in computed if "int" in e.output.dtype)
+    asked = Program(program.inputs, program.equations, indices).giving(slice(None))
+
+    def at(given: Sequence[Array]) -> list[Array] | None:
+        try:
+            return evaluate(asked, given, bits, work)
+        except Undecided:
+            return None
+
+    here = at(inputs) if indices else None
+    if here is None:
+        return tried
+    with precision(bits):
+        own = {i: ends(exact(inputs[i]), half) for i, half in steps.items()}
+    moved = ((seed, at(perturb(inputs, own, tried, seed))) for seed in tried.seeds)
+    kept = (seed for seed, there in moved if there is not None and all(map(np.array_equal, here, there)))
+    return tried._replace(seeds=tuple(kept))
 
 
 def are_many(truth: Sequence[Enclosure]) -> bool:

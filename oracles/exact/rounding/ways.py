@@ -33,7 +33,7 @@ class Ways(NamedTuple):
             seed is set; else each goes as the seed draws it.
     """
 
-    seeds: range
+    seeds: Sequence[int]
     together: bool = False
 
     def some(self, first: int, count: int) -> Ways:
