@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ from oracles.exact.rounding.ways import Ways, ways
 
 Sampled: TypeAlias = tuple[list[Numbers], list[Mask]]  # a, and what is always 0
 PERTURBATIONS = 16
+DRAWN = 2**8  # until as many are found that stay in their cells of a table
 # Four at first where there are many elements. That all four nearly cancel in one element (below 1/16 of their
 # spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
 # 2^10 elements on, rows of the report show a bit more lost than is.)
@@ -74,7 +76,7 @@ def attainable(
     largest, zero = _sampled(program, inputs, steps, truth, tried, bits, work)
     if any(np.any(c > _budget(t, name)) for c, t, name in zip(largest, truth, results, strict=True)):
         staying = _staying(program, inputs, steps, tried, bits, work)
-        if 0 < len(staying.seeds) < len(tried.seeds):
+        if staying.seeds and staying != tried:
             largest, zero = _sampled(program, inputs, steps, truth, staying, bits, work)
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
@@ -133,9 +135,15 @@ def _staying(
         return tried
     with precision(bits):
         own = {i: ends(exact(inputs[i]), half) for i, half in steps.items()}
-    moved = ((seed, at(perturb(inputs, own, tried, seed))) for seed in tried.seeds)
+    moved = ((seed, at(perturb(inputs, own, tried, seed))) for seed in _drawn(tried))
     kept = (seed for seed, there in moved if there is not None and all(map(np.array_equal, here, there)))
-    return tried._replace(seeds=tuple(kept))
+    found = tuple(islice(kept, len(tried.seeds)))
+    return tried if found == tuple(tried.seeds) else tried._replace(seeds=found)
+
+
+def _drawn(tried: Ways) -> Sequence[int]:
+    """All ways there are, or as many as may be drawn until enough are found: each edge turns half of them."""
+    return tried.seeds if tried.together else range(DRAWN)
 
 
 def are_many(truth: Sequence[Enclosure]) -> bool:

@@ -101,13 +101,13 @@ def by_arb(
     def affords(bits: int) -> bool:
         return work is None or work.affords(program, bits)
 
-    for seed in ways.seeds:
+    for done, seed in enumerate(ways.seeds):
         try:
             around, kinks = ladder.told(partial(near, seed), is_told, affords)
         except Exhausted as reason:
-            if seed < (enough := min(ENOUGH, len(ways.seeds))):
-                done = f"after {seed} of {enough} perturbations for the attainable error"
-                raise Exhausted(f"out of work {done}") from reason
+            if done < (enough := min(ENOUGH, len(ways.seeds))):
+                said = f"after {done} of {enough} perturbations for the attainable error"
+                raise Exhausted(f"out of work {said}") from reason
             break
         except Undecided:
             continue  # across a branch: another program than the one that is asked about

@@ -50,7 +50,13 @@ def in_torch(x):
 
 @pytest.mark.parametrize("check", [in_numpy, in_jax, in_torch])
 @pytest.mark.parametrize(
-    ("x", "verdict"), [([0.3, 0.33], "imprecise"), ([0.1, 0.33], "accurate"), ([0.12, 0.33], "accurate")]
+    ("x", "verdict"),
+    [
+        ([0.3, 0.33], "imprecise"),
+        ([0.3, 0.1, 0.2, 0.4], "imprecise"),  # each at an edge
+        ([0.1, 0.33], "accurate"),
+        ([0.12, 0.33], "accurate"),
+    ],
 )
 def test_what_lies_in_another_cell_excuses_nothing(check, x, verdict):
     found = check(np.array(x))
