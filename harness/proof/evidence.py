@@ -28,6 +28,7 @@ Allowed = Callable[[str], float]  # the budget of lost bits, by dtype
 
 OUTSIDE = "outside what the rounding of its program allows"
 KEPT = "outside what its rounding allows, unless it keeps its narrower format, in which nothing bounds it"
+LENT = "further off than the truth's own program rounds, which is not what ran"
 LEAPS = "the slope of its sides, where the function itself jumps"
 FEW_DIGITS = 16  # float16 has 11, bfloat16 8: half of them is 2^-6 or 2^-4
 CARRIED = 4  # times what a sample of eight runs gives
@@ -71,6 +72,8 @@ class Evidence:
         carried: How far from 0 rounding carries an element that is 0, sampled; None where that is not known.
         open: Of which elements the formula says nothing, though of others; None where there is none.
         kept: Whether it may have been computed in `narrowest`, in which its program has no bound.
+        lent: Where B is of the truth's program, and what ran is known to be another: half an ulp of the
+            largest true element, from which on, times the budget, a 0 is far off. None elsewhere.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Evidence:
     carried: Numbers | None = None
     open: Mask | None = None
     kept: bool = False
+    lent: float | None = None
 
     def part(self, here: slice) -> Evidence:
         """What is known of some elements, counted in C order."""
@@ -131,6 +135,8 @@ class Facts:
         carried: Where the error is one that sampled rounding makes of a 0, or a few times that.
         few: Whether the format has few digits, where the budget hides much.
         kept: Whether it may be of a narrower format, in which its program has no bound.
+        lent: Where B is of another program than what ran, and the budget is not exceeded: there it accuses
+            nobody.
     """
 
     got: Numbers
@@ -155,6 +161,7 @@ class Facts:
     few: bool
     carried: Mask
     kept: bool
+    lent: Mask
 
     @property
     def counted(self) -> Mask:
@@ -202,7 +209,14 @@ def facts(of: Evidence, computed: Array, budget: float) -> Facts:
         beyond, right_infinity, total_loss, inside, bounded, rounds, legal, ~np.isfinite(of.attainable),
         nowhere if truth.leaps is None else truth.leaps, of.examined, kind.digits < FEW_DIGITS,
         nowhere if of.carried is None else error <= CARRIED * of.carried, of.kept,
+        nowhere if of.lent is None else ~_is_far(of, of.lent, error, half, budget),
     )  # fmt: skip
+
+
+def _is_far(of: Evidence, lent: float, error: Numbers, half: Numbers, budget: float) -> Mask:
+    """Where more bits are lost than the budget allows; of a 0, of the largest element's."""
+    scale = np.where(np.isfinite(of.attainable), of.attainable, half)
+    return np.asarray(error > 2.0**budget * np.where(of.zero, lent, scale))
 
 
 def _in_bound(balls: Array | Pairs | None, got: Array) -> tuple[Mask, Mask, Mask]:
@@ -302,7 +316,7 @@ TABLE = (
     # Where the truth overflows, infinity has its sign.
     Rule(Verdict.MISCOMPUTED, "infinite, with the wrong sign", _wrong_infinity),
     # B has everything that this program may compute, so something else was executed.
-    Rule(Verdict.MISCOMPUTED, OUTSIDE, lambda f: _outside(f) & (not f.kept)),
+    Rule(Verdict.MISCOMPUTED, OUTSIDE, lambda f: _outside(f) & (not f.kept) & ~f.lent),
     # The one policy. Where the truth is always 0, or jumps, a is no measure.
     Rule(
         Verdict.IMPRECISE,
@@ -321,6 +335,8 @@ TABLE = (
         lambda f: f.counted & ~f.zero & f.total_loss,
     ),
     Rule(Verdict.UNDECIDED, KEPT, lambda f: _outside(f) & f.kept),
+    # B of another program proves nothing of this one: an SVD rounds where minors of whole numbers do not.
+    Rule(Verdict.UNDECIDED, LENT, lambda f: _outside(f) & f.lent),
     # The inputs' own rounding may carry them across the jump: only the rounded truth is certain.
     Rule(Verdict.UNDECIDED, "the truth jumps close by", lambda f: f.counted & f.jumps & ~(f.error <= f.half)),
     # Where a says nothing B alone judges; without B a sample of its rounding may excuse, and nothing else.

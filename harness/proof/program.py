@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.evidence import FEW_DIGITS, KEPT, Allowed, Evidence, budget, distance
+from harness.proof.evidence import FEW_DIGITS, KEPT, LENT, Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Resolution, enclosed
@@ -55,6 +55,7 @@ class Examined:
         note: What is worth saying of all this.
         after_forward: As in `Programs`.
         kept: Which parts may be of a narrower format, in which their program has no bound.
+        lent: Whether what ran is known to be another program than the truth's, whose bound is all there is.
     """
 
     machine: RoundingModel
@@ -68,6 +69,7 @@ class Examined:
     note: str = ""
     after_forward: Callable[[], Recording] | None = None
     kept: frozenset[int] = frozenset()
+    lent: bool = False
 
     def of_what_ran(self, seen: Observed, run: Callable[[], Any]) -> Examined:
         """The same of what ran unwatched: where its numbers are others, what it calls is compared.
@@ -129,7 +131,7 @@ def _as_it_is(question: Question, tested: UnderTest, posed: Posed, alone: bool) 
         if (
             question.value is ValueRule.NEAR
         ):  # an iteration that ends by its residual; spec= says what is meant
-            return _opaque(question, truth, machine, str(reason))
+            return replace(_opaque(question, truth, machine, str(reason)), lent=True)
         return Examined(machine, None, Formula(None, str(reason)), None)
     found = examine_program(question, truth, programs.gradient, machine)
     differs = found.formula.notes or not found.formula.is_right
@@ -163,9 +165,8 @@ def examine_program(
     try:
         formula = compare(truth, recording, question)
     except Undecided as reason:
-        return _opaque(
-            question, truth, machine, f"the gradient program cannot be evaluated exactly: {reason}"
-        )
+        said = f"the gradient program cannot be evaluated exactly: {reason}"
+        return replace(_opaque(question, truth, machine, said), lent=True)
     work, is_wrong = Work(question.limits.seconds), formula.agrees is not None and not formula.is_right
     coded = _as_coded(question, truth, recording, machine, work) if is_wrong else None
     if is_wrong and coded is None:
@@ -318,9 +319,17 @@ def evidence_of(truth: Truth, examined: Examined, computed: Sequence[Array]) -> 
         one = (name, truth.enclosures[k], attainable, truth.zero[k], agree, within, dtype)
         carried = None if sampled is None else sampled[k]
         open_ = examined.formula.open[k] if examined.formula.open else None
-        kept = k in examined.kept
-        found.append(Evidence(*one, truth.narrowest[k], not examined.opaque, carried, open_, kept))
+        kept, lent = k in examined.kept, _lent(truth, k) if examined.lent else None
+        found.append(Evidence(*one, truth.narrowest[k], not examined.opaque, carried, open_, kept, lent))
     return found
+
+
+def _lent(truth: Truth, k: int) -> float:
+    """Half an ulp of a part's largest number; without end where all of it is 0, so that nothing is large."""
+    size = np.abs(truth.enclosures[k].mid)
+    largest = np.max(size, where=np.isfinite(size), initial=0.0)
+    kind = format_of(truth.narrowest[k] or truth.dtypes[k])
+    return float(kind.ulp(np.array(largest)) / 2) if largest else np.inf
 
 
 def _carried(truth: Truth, zeros: Zeros, computed: Sequence[Array]) -> list[NDArray[np.float64]] | None:
@@ -350,7 +359,7 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         of = truth.specification
         return Diagnosis(cause, written_at(recording.program, found.argument, of) if recording else None)
     if found.verdict is Verdict.UNDECIDED:
-        kept = f"{KEPT}; {examined.opaque}" if found.reason == KEPT else ""
+        kept = f"{found.reason}; {examined.opaque}" if found.reason in {KEPT, LENT} else ""
         return Diagnosis(cause or kept or _undecided(examined))
     if found.verdict not in {Verdict.IMPRECISE, Verdict.MISCOMPUTED}:
         return Diagnosis()
@@ -366,7 +375,10 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         shown = "not a number" if np.isnan(found.computed) else "infinite"
         said = f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
         return Diagnosis(said, origin)
-    off = f"{found.error_ulp:.3g} ulps off, where the rounding of its program allows {found.bound_ulp:.3g}"
+    whose = "the truth's" if examined.opaque else "its"
+    off = (
+        f"{found.error_ulp:.3g} ulps off, where the rounding of {whose} program allows {found.bound_ulp:.3g}"
+    )
     return Diagnosis(off + (f"; {cause}" if cause else ""), origin)
 
 

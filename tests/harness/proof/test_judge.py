@@ -51,6 +51,7 @@ def evidence(
     examined=True,
     leaps=False,
     kept=False,
+    lent=None,
 ):
     """What is known of one argument; a is half an ulp of the truth and B unbounded if not given."""
     found = balls(true, shape)
@@ -67,6 +68,7 @@ def evidence(
         dtype,
         examined=examined,
         kept=kept,
+        lent=lent,
     )
 
 

@@ -279,3 +279,98 @@ def test_the_bound_of_what_was_not_examined_takes_as_much_work_as_any(monkeypatc
     assert found.notes
     ((work,),) = given
     assert work.left <= LIMITS.seconds * RATE
+
+
+# -- what was recorded, and has no exact value ---------------------------------------------------------------
+
+
+def matrix_of_rank_two(seed):
+    draws = np.random.default_rng(seed)
+    return (draws.integers(-3, 4, size=(3, 2)) @ draws.integers(-3, 4, size=(2, 3))).astype(float)
+
+
+def determinant(change):
+    """By its singular values, whose vectors are 0 / 0 in exact arithmetic where one of them is 0."""
+    det = jax.custom_vjp(jnp.linalg.det)
+
+    def forward(a):
+        u, s, vt = jnp.linalg.svd(a)
+        others = jnp.stack([s[1] * s[2], s[0] * s[2], s[0] * s[1]])
+        return det(a), jnp.linalg.det(u) * jnp.linalg.det(vt) * (u * others) @ vt
+
+    det.defvjp(forward, lambda cofactors, g: (change(g * cofactors),))
+    return det
+
+
+WRONG = {
+    "twice": lambda g: 2 * g,
+    "1 %": lambda g: 1.01 * g,
+    "sign": lambda g: -g,
+    "0": lambda g: 0 * g,
+    "a millionth": lambda g: g * (1 + 1e-6),
+    "where it is 0": lambda g: g + 1e-3,
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_bound_of_the_truths_program_accuses_no_other_one(seed):
+    """Minors of whole numbers do not round; an SVD does, by a few ulps, of what is 0 too."""
+    with jax.enable_x64(True):
+        a = jnp.asarray(matrix_of_rank_two(seed))
+        right = harness.check_gradient(determinant(lambda g: g), (a,))
+        assert right.verdict in {Verdict.ACCURATE, Verdict.UNDECIDED}, right
+        assert right.passed or "the truth's own program rounds, which is not what ran" in str(right)
+        for change in WRONG.values():
+            assert harness.check_gradient(determinant(change), (a,), probes=False).verdict in FAILS
+
+
+def along_a_circle(factor):
+    """Through a Fourier transform, and a branch at 1 of what is 1."""
+
+    def backward(g, x):
+        sums = np.fft.ifft(np.fft.fft(np.cumsum(g[::-1])[::-1])).real
+        one = np.sin(x) ** 2 + np.cos(x) ** 2
+        return factor * np.where(one > 1, sums, sums * 1.0)
+
+    return backward
+
+
+def test_nor_does_it_in_numpy():
+    x = np.arange(8.0)
+    for off, verdicts in (
+        (0, RIGHT),
+        (2e-14, {Verdict.UNDECIDED}),
+        (1e-6, FAILS),
+        (0.01, FAILS),
+        (-1, FAILS),
+    ):
+        result = harness.check_gradient(np.cumsum, (x,), vjp=along_a_circle(1 + off))
+        assert result.verdict in verdicts, (off, result)
+
+
+def solved(a, b):
+    """By conjugate gradients, which in exact arithmetic end with a residual of 0."""
+    x, r = np.zeros_like(b), b
+    p, s = r, r @ r
+    for _ in range(50):
+        if np.sqrt(s) < 1e-12:
+            break
+        step = s / (p @ a @ p)
+        x, r = x + step * p, r - step * (a @ p)
+        p, s = r + (r @ r) / s * p, r @ r
+    return x
+
+
+@pytest.mark.parametrize(
+    ("off", "verdicts"), [(0.0, RIGHT), (1e-12, {Verdict.UNDECIDED}), (1e-5, FAILS), (-2, FAILS)]
+)
+def test_nor_does_it_where_an_iteration_ends_by_its_residual(off, verdicts):
+    def pullback(g, a, b):
+        along_b = (1 + off) * solved(a.T, g)
+        return -np.outer(along_b, solved(a, b)), along_b
+
+    draws = np.random.default_rng(0)
+    half, b = draws.normal(size=(4, 4)), draws.normal(size=4)
+    args = (half @ half.T + 4 * np.eye(4), b)
+    result = harness.check_gradient(solved, args, vjp=pullback, spec=np.linalg.solve)
+    assert result.verdict in verdicts, result

@@ -32,6 +32,9 @@ ROWS = {
     "outside what its rounding allows, unless it keeps its narrower format, in which nothing bounds it": (
         {"bound": around([1.0], 1e-12), "kept": True}, 1 + 1e-11, {"kept": False}, "outside what the",
     ),
+    "further off than the truth's own program rounds, which is not what ran": (
+        {"bound": around([1.0], 1e-12), "lent": 1e-16}, 1 + 1e-11, {"lent": None}, "outside what the",
+    ),
     "the truth jumps close by": ({"a": math.inf}, 1.5, {"a": 0.5}, "right"),
     "the truth is 0, and the program has no finite bound": (
         {"true": 0.0, "zero": True}, 1e-10, {"bound": around([0.0], 1e-9)}, "right",
