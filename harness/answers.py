@@ -31,6 +31,7 @@ Again = Callable[[Target], tuple[Question, UnderTest]]
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
+UNSEEN = "where a missing term or factor, or p in place of 1 - p, may not show"
 STANDS_FOR = "or pass spec=, a plain function that computes the same"
 # What times a derivative against its function while a test runs: pytest's plugin sets it for a baseline.
 timer: Callable[[Result, Callable[[], Loaded]], tuple[float, float, float] | None] | None = None
@@ -62,7 +63,7 @@ def answers(
     if here.hiding and Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
         shown, hiding = shown_near(here, target, question.seed, _asking(question, tested, target, again))
         if shown:
-            why = f"there {' and '.join(hiding)}, where a missing term or factor may not show"
+            why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]

@@ -118,7 +118,8 @@ def check_gradient(
             "transposed", "padded", "scaled-up" and "scaled-down" ones, "one-output" and "one-argument" alone,
             "twice" on one graph, "two-graphs" at once, "reused" after it ran elsewhere, the first result
             "kept" while others are computed, and a point "beside" one that hides mistakes: a derivative is 0
-            in every element, an argument is all 0 or 1, or a rule by hand has its numbers from elsewhere.
+            in every element, an argument is all 0 or 1 or is 0.5, or a rule by hand has its numbers from
+            elsewhere.
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
             written number nor the rounding of data explains. "exact": any.

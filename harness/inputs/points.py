@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -92,9 +93,9 @@ def away(target: Target, seed: int) -> Iterator[Arrays]:
 def near(target: Target, which: Collection[int], seed: int) -> Target:
     """The target where some arrays are others.
 
-    One whose numbers are all the same, 0 or 1, is drawn around that, a square one symmetric. Complex numbers
-    that are real get phases. All else is turned around. So it keeps its sum, its size, its signs and its
-    symmetry, and is what it has to be: probabilities, a direction, a rotation.
+    One whose numbers are all the same, 0 or 1, or a single 0.5, is drawn around that, a square one symmetric.
+    Complex numbers that are real get phases. All else is turned around. So it keeps its sum, its size, its
+    signs and its symmetry, and is what it has to be: probabilities, a direction, a rotation.
     """
     rng = np.random.default_rng([seed, 1])
     return _changed(target, {k: _beside(target.arrays[k], k in target.flat.complex, rng) for k in which})
@@ -139,14 +140,18 @@ def _as_array(numbers: Array, like: Array) -> Array:
 
 
 def other(target: Target, which: Iterable[int | Fixed], number: float) -> Target:
-    """The target where some arguments that are 0 or 1 are another number; of several ones half of them."""
+    """The target where some arguments of 0, 0.5 or 1 are another number; of several ones half of them."""
     chosen = set(which)
-    fixed = tuple(Fixed.of(f.place, type(f.leaf)(number)) if f in chosen else f for f in target.flat.fixed)
+    fixed = tuple(Fixed.of(f.place, _as(f.leaf, number)) if f in chosen else f for f in target.flat.fixed)
     arrays = {k: _in_part(target, k, number) for k in chosen if isinstance(k, int)}
     if fixed == target.flat.fixed:
         return _changed(target, arrays)
     flat, results = replace(target.flat, fixed=fixed), replace(target.results, as_given=())
     return replace(_changed(target, arrays), flat=flat, results=results)
+
+
+def _as(leaf: Any, number: float) -> Any:
+    return complex(number) if type(leaf) is complex else float(number)
 
 
 def _in_part(target: Target, k: int, number: float) -> Array:

@@ -2,7 +2,10 @@
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
   as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0. A
-  float of Python's may be one, or a complex number; an integer or a bool is a count, an axis, a flag.
+  float of Python's may be one, or a complex number. A bool is a flag; an integer is a count, an axis, but
+  where it is 1 and a factor alone (`factor`).
+- Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
+  quantile's loss, of a mixture.
 - Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of
   what is differentiated alone: a mask of complex numbers is real by what it is.
 - Where the gradient computes with numbers of its own in place of an argument's, they are the argument's here:
@@ -37,6 +40,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
 
 NUMBERS = (np.ndarray, float)
+SPECIAL = (0, 0.5, 1)  # single numbers that hide something
 
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int | Fixed, str]:
@@ -48,13 +52,13 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     for k, name in enumerate(names):  # after them come the directions
         numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
         if _is_alike(numbers) if k in active else _lets_all_through(numbers, posed) or is_neutral(numbers):
-            found[k] = f"{name} is all {int((numbers == 1).all())}"
+            found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
     flat = tested.target.flat
-    plain = [f for f in flat.fixed if type(f.leaf) in {float, complex} and f.leaf in (0, 1)]
+    plain = [f for f in flat.fixed if _is_plain(f.leaf)]
     for f, name in zip(plain, names_of(flat.function, flat.tree, [f.place for f in plain]), strict=True):
-        found[f] = f"{name} is {int(f.leaf == 1)}"
+        found[f] = f"{name} is {f.leaf.real:g}"
     asked = [k for k in active if k not in found and posed.inputs[k].size]
     named = [] if tested.own else numbers_named(tested.rule)
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
@@ -99,8 +103,15 @@ def _loaded(code: types.CodeType) -> set[str]:
     return own.union(*(_loaded(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
+def _is_plain(leaf: Any) -> bool:
+    """Whether it is a number of Python's that may hide something."""
+    return (type(leaf) in {float, complex} and leaf in SPECIAL) or (type(leaf) is int and leaf == 1)
+
+
 def _is_alike(numbers: Array) -> bool:
-    return bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
+    """Whether it is all 0 or 1, or one number that hides something; halves may be what sums to 1."""
+    numbered = bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
+    return numbered or is_neutral(numbers)
 
 
 def _lets_all_through(numbers: Array, posed: Posed) -> bool:
@@ -113,8 +124,8 @@ def _lets_all_through(numbers: Array, posed: Posed) -> bool:
 
 
 def is_neutral(numbers: Array) -> bool:
-    """Whether it is one number, 0 or 1, that is no count: a factor or a term without effect."""
-    return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in (0, 1))
+    """Whether it is one number that is no count: a factor or a term without effect, or its own 1 - p."""
+    return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in SPECIAL)
 
 
 def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:

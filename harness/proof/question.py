@@ -64,8 +64,8 @@ class Probe(StrEnum):
     KEPT = "kept", "the first result, after later calls"
     BESIDE = (
         "beside",
-        "at a point beside the given one, where a derivative is 0 in every element, an argument 0 or 1, or "
-        "its numbers come from elsewhere",
+        "at a point beside the given one, where a derivative is 0 in every element, an argument 0, 1 or 0.5, "
+        "or its numbers come from elsewhere",
     )
 
     @classmethod
