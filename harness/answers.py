@@ -11,7 +11,8 @@ import numpy as np
 from harness.collection import uncollected_if_few
 from harness.inputs.points import away
 from harness.proof.answer import answer
-from harness.proof.neutral import Ask, faults, is_faulty, shown_near
+from harness.proof.faults import faults, is_faulty
+from harness.proof.neutral import Ask, shown_near
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.result import Result

@@ -10,10 +10,7 @@ So one fault accuses nobody:
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
-- A single 0.5 may be its own 1 - p. The gradient must be faulty at 0.3 and at 0.6, and move with it: one
-  that does not is meant at this number, as x of x^2 / 2. Nor may it be an exponent or a label, where the
-  gradient is right at another one and not 0; nor a tolerance, or a step with which an iteration ends.
-- A 1 that is an integer is asked as 1.0 is, if it is a factor and nothing else.
+- A 1 that is an integer is asked as 1.0 is, if it is a factor and nothing else (`factor`). Of 0.5 see `half`.
 
 To be right somewhere says nothing if the function and the gradient are there just what they are here: of
 `mask == 0` the mask is 1 at 2 and at -1 too, and of a scale's square -1 is 1. A label is not like this, or it
@@ -23,24 +20,19 @@ would tell nothing of what it labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from harness.inputs.points import as_numbers, near, other
 from harness.proof.factor import is_factor
-from harness.proof.observe import same
-from harness.proof.question import Answer, Part, Probe
+from harness.proof.faults import compared, is_as, is_right, is_shorter
+from harness.proof.half import TINY, At, of_half
+from harness.proof.question import Answer, Part
 from harness.subject.target import Target
-from harness.verdicts import Standing, Verdict
 from oracles.exact.program.trees import Fixed
 
 Argument = int | Fixed  # an array by its number, or a number of Python's
 Ask = Callable[[Target], Answer]
-At = Callable[[float], Answer]
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
-OF_HALF = (1, 2, 1.5, -0.5)  # labels, spins, and exponents, of which 0.5 may be one
-INSIDE = (0.6, 0.3)  # of which neither is 1 less the other
-TINY = 2.0**-10
 
 
 def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -53,7 +45,7 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     """
     hiding = here.hiding
     moving = [k for k in hiding if isinstance(k, int) and k in target.active]
-    if moving and (shown := _compared(ask(near(target, moving, seed)))):
+    if moving and (shown := compared(ask(near(target, moving, seed)))):
         return shown, [hiding[k] for k in moving]
     whole = [k for k in hiding if isinstance(k, Fixed) and type(k.leaf) is int]
     numbers = {k: _number(target, k) for k in hiding if k not in moving and k not in whole}
@@ -75,61 +67,36 @@ def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argum
     """What is faulty where arguments of this number, or of many ones, are others."""
     if given is None:
         return _of_ones(here, target, which, at)
-    return _of_half(here, at) if given == 0.5 else _of_one(here, given, at)
+    return of_half(here, at) if given == 0.5 else _of_one(here, given, at)
 
 
 def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) -> list[Part]:
     """What is faulty where half of the ones are 0, if something is at the other numbers too."""
-    shown = _compared(at(0))
+    shown = compared(at(0))
     kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
     numbers = () if kinds == {"b"} else (2,) if "u" in kinds else (2, -1)
     found = (at(number) for number in numbers if shown)
-    return shown if all(_compared(one) or _is_as(here, one) for one in found) else []
+    return shown if all(compared(one) or is_as(here, one) for one in found) else []
 
 
 def _of_one(here: Answer, given: float, at: At) -> list[Part]:
     """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
-    if not (shown := _compared(larger := at(2.0))):
+    if not (shown := compared(larger := at(2.0))):
         return []
-    if _is_shorter(larger, here) and _is_shorter(larger, at(TINY)):
+    if is_shorter(larger, here) and is_shorter(larger, at(TINY)):
         return []  # asked first, since at -1 it may iterate for ever
     labels = (at(label) for label in LABELS if label != given)
-    if any(_is_right(found) and not _is_as(here, found) for found in labels):
+    if any(is_right(found) and not is_as(here, found) for found in labels):
         return []
-    return shown if _compared(at(0.5)) else []
+    return shown if compared(at(0.5)) else []
 
 
 def _of_whole(here: Answer, at: At) -> list[Part]:
     """The same of an integer that is a factor. (A loop that ends where it is met would end at no half.)"""
-    if not _compared(larger := at(2.0)):
+    if not compared(larger := at(2.0)):
         return []
     programs = [p.sight.posed.forward.program for p in (at(1.0), larger) if p.sight]
     return _of_one(here, 1, at) if len(programs) == 2 and is_factor(*programs) else []
-
-
-def _of_half(here: Answer, at: At) -> list[Part]:
-    """What is faulty at two numbers inside 0 to 1, if nothing says that 0.5 is meant, or a tolerance."""
-    shown = _exchanged(here, larger := at(INSIDE[0]))
-    if not shown or not _exchanged(here, at(INSIDE[1])) or _is_shorter(larger, at(TINY)):
-        return []
-    others = (at(other) for other in OF_HALF)
-    if any(_is_right(found) and not _is_zero(found) and not _is_as(here, found) for found in others):
-        return []
-    return shown
-
-
-def _exchanged(here: Answer, there: Answer) -> list[Part]:
-    """What is faulty there and has other numbers than here, by more than what an iteration leaves."""
-    if here.sight is None or there.sight is None:
-        return []
-    pairs = zip(here.sight.seen.gradient.arrays, there.sight.seen.gradient.arrays, strict=True)
-    names = [name for name, _ in there.sight.posed.expected]
-    moved = {name for name, (one, other) in zip(names, pairs, strict=True) if not same([one], [other])}
-    return [part for part in _compared(there) if part.name in moved and not part.near]
-
-
-def _is_zero(found: Answer) -> bool:
-    return len(found.zero) == sum(not part.of_value for part in found.parts)
 
 
 def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
@@ -144,41 +111,3 @@ def _number(target: Target, k: Argument) -> float | None:
         return float(k.leaf.real)
     numbers = as_numbers(target.arrays[k], k in target.flat.complex)
     return float(numbers.item().real) if numbers.size == 1 else None
-
-
-def _is_right(found: Answer) -> bool:
-    parts = [part for part in found.parts if not part.of_value]
-    return any(part.judgement for part in parts) and not faults(found)
-
-
-def _is_as(here: Answer, there: Answer) -> bool:
-    """Whether the function and the gradient are at two points the same, bit for bit."""
-    if here.sight is None or there.sight is None:
-        return False
-    one, another = here.sight.seen, there.sight.seen
-    return same(one.value, another.value) and same(one.gradient.arrays, another.gradient.arrays)
-
-
-def _is_shorter(one: Answer, another: Answer) -> bool:
-    """Whether the function needs fewer operations at one point than at another."""
-    counts = [len(p.sight.posed.forward.program.equations) for p in (one, another) if p.sight]
-    return len(counts) == 2 and counts[0] < counts[1]
-
-
-def _compared(found: Answer) -> list[Part]:
-    return [part for part in faults(found) if part.judgement]
-
-
-def faults(found: Answer) -> list[Part]:
-    """What shows a fault at a point that nobody asked about: digits that a right formula loses do not."""
-    shown = (
-        part for part in found.parts
-        if is_faulty(part) and not part.of_value
-        and not (part.verdict is Verdict.IMPRECISE and part.examined)
-    )  # fmt: skip
-    return [replace(part, probe=Probe.BESIDE) for part in shown]
-
-
-def is_faulty(part: Part) -> bool:
-    """Whether it says that something is wrong."""
-    return part.verdict.standing is Standing.FAULTY

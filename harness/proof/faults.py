@@ -1,0 +1,49 @@
+"""What an answer shows at a point that nobody asked about, and how it differs from that at the given one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.proof.observe import same
+from harness.proof.question import Answer, Part, Probe
+from harness.verdicts import Standing, Verdict
+
+
+def is_right(found: Answer) -> bool:
+    """Whether something was compared, and nothing is faulty."""
+    parts = [part for part in found.parts if not part.of_value]
+    return any(part.judgement for part in parts) and not faults(found)
+
+
+def is_as(here: Answer, there: Answer) -> bool:
+    """Whether the function and the gradient are at two points the same, bit for bit."""
+    if here.sight is None or there.sight is None:
+        return False
+    one, another = here.sight.seen, there.sight.seen
+    return same(one.value, another.value) and same(one.gradient.arrays, another.gradient.arrays)
+
+
+def is_shorter(one: Answer, another: Answer) -> bool:
+    """Whether the function needs fewer operations at one point than at another."""
+    counts = [len(p.sight.posed.forward.program.equations) for p in (one, another) if p.sight]
+    return len(counts) == 2 and counts[0] < counts[1]
+
+
+def compared(found: Answer) -> list[Part]:
+    """The faults that numbers show, and no exception."""
+    return [part for part in faults(found) if part.judgement]
+
+
+def faults(found: Answer) -> list[Part]:
+    """What shows a fault at a point that nobody asked about: digits that a right formula loses do not."""
+    shown = (
+        part for part in found.parts
+        if is_faulty(part) and not part.of_value
+        and not (part.verdict is Verdict.IMPRECISE and part.examined)
+    )  # fmt: skip
+    return [replace(part, probe=Probe.BESIDE) for part in shown]
+
+
+def is_faulty(part: Part) -> bool:
+    """Whether it says that something is wrong."""
+    return part.verdict.standing is Standing.FAULTY
