@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Function
-from harness.subject.gradient_names import under_own_names
+from harness.subject.gradient_names import named_as, under_own_names
 from harness.subject.names import parameters_of
 from harness.subject.number_lists import as_number, is_list_for, stacked
 from harness.subject.target import Argument, Target
@@ -201,6 +201,8 @@ class HandWritten(Derived):
         return {}
 
     def _gradients(self, found: Any, args: Sequence[Any]) -> tuple[Any, ...]:
+        if len(self.arguments) == 1:
+            found = named_as(args[self.arguments[0].place], found)
         own, placed = self.result.framework, self._named(found)
         if not placed:
             parts = self._parts(found, args)
@@ -216,8 +218,7 @@ class HandWritten(Derived):
             given = args[argument.place]
             if is_list_for(part, given):
                 part = stacked(own, part, given)
-            if type(part) is type(given) is dict:
-                part = under_own_names(part, given)
+            part = named_as(given, part)
             leaves = leaves_of(part, argument.tree)
             whole = len(leaves) == len(argument.tree.names)
             if not whole:

@@ -229,10 +229,27 @@ def test_a_dictionary_names_gradients_as_people_do(form, make, factor, tree):
     assert (found.passed, arguments(found)) == (factor == 2, names)
 
 
+@pytest.mark.parametrize("make", [np.array, torch.tensor, jnp.array])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_they_may_be_in_lists_and_in_other_dictionaries(make, factor):
+    def loss(layers):
+        return sum((p["w"] ** 2).sum() * (p["b"] ** 3).sum() for p in layers["all"])
+
+    def gradient(layers):
+        return {"dall": [
+            {"dw": factor * p["w"] * (p["b"] ** 3).sum(), "db": 3 * (p["w"] ** 2).sum() * p["b"] ** 2}
+            for p in layers["all"]
+        ]}  # fmt: skip
+
+    layers = {"all": [{"w": make(W), "b": make(W[:2] + 1)}, {"w": make(W + 1), "b": make(W[:2])}]}
+    assert check_gradient(loss, (layers,), grad=gradient).passed == (factor == 2)
+
+
 def test_names_of_two_forms_are_none():
     assert under_own_names({"w": 1, "dw": 2}, ["w", "dw"]) == {"w": 1, "dw": 2}
     assert under_own_names({"w": 1, "db": 2}, ["w", "b"]) == {"w": 1, "db": 2}
     assert under_own_names({0: 1}, [0, 1]) == {0: 1}
+    assert under_own_names({"dw": 1, "db": 2, "loss": 3}, ["w", "b"]) == {"w": 1, "b": 2, "loss": 3}
     found = check_gradient(
         lambda w, b: np.sum(w) * b, (W, np.array(2.0)), grad=lambda w, b: {"w": w, "db": b}
     )

@@ -3,8 +3,8 @@
 An iterative forward (a bisection) or a rounded one (a straight-through estimator, fake quantisation) is a
 staircase when looked at closely: its derivative is not what its author means. So central differences of the
 forward, in exact arithmetic, at steps 2^1, 2^0, ... 2^-100, are compared with the rule and with the truth.
-Three halvings in a row that lie four times closer to the rule, and off it by no more than half, side with it
-(measured: bisection 15, straight-through 5, fake quantisation 7; wrong rules 0 or 1).
+Three halvings in a row that lie four times closer to the rule, and off it by no more than half, or by next to
+nothing, side with it (measured: bisection 15, straight-through 5, fake quantisation 7; wrong rules 0 or 1).
 
 A rule that is off by a few roundings may be off by no more than the stairs are high. Then three halvings
 will do that agree with each other four times better than with the truth (measured: a loss of a bisection 17
@@ -42,6 +42,7 @@ from oracles.exact.program.recording import Recording, deciding
 FIRST, LAST = 1, -100
 STREAK = 3
 CLOSER = 4
+NOTHING = 1024
 ONE_BRANCH = 8
 BITS = 256
 LONGER, LEAST_GUARDS = (
@@ -116,7 +117,8 @@ def sides_with_rule(
             gap = abs(slope - truth)
             off = abs(slope - rule)
             bounded = risen is not None and CLOSER * abs(rise - risen) < abs(rise)
-            near_rule = 2 * off <= abs(rule).max(abs(slope))  # a slope of the other sign is not the rule's
+            # A slope of the other sign is not the rule's; where that is 0, one may be next to nothing.
+            near_rule = 2 * off <= abs(rule).max(abs(slope)) or NOTHING * off < gap
             closer = CLOSER * off < gap and near_rule and not bounded
             steady = near and last is not None and CLOSER * abs(slope - last) < gap
             settles = last is not None and CLOSER * abs(slope - last) < off and not bounded

@@ -259,7 +259,8 @@ class Recorder(Builder):
             return apart.emit(self, primitive, operands, shape, dtype, **params)
         found = super().emit(primitive, operands, shape, dtype, **params)
         if primitive.name in OF_ITSELF and operands[0].is_float and found in self.definitions:
-            same = same_elements(self, operands[0], operands[1], self._alike.of)
+            x, y = operands
+            same = same_elements(self, x, y, self._alike.of, unmoved=primitive.name == "sub")
             if same is not None:
                 return select(self.constant(same), self.constant(OF_ITSELF[primitive.name], dtype), found)
         return found

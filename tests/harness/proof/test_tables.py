@@ -61,3 +61,32 @@ def test_the_table_alone_may_be_in_the_code(look):
             vjp=lambda g, x, factor=factor: factor * g * look(TABLE, np.floor(x * 10).astype(int)),
         )
         assert found.verdict is verdict, found
+
+
+def projected(x, halvings=20):
+    """Onto the simplex, by bisection."""
+    low, high = x.min() - 1.0 / len(x), x.max()
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        above = torch.clamp(x - middle, min=0).sum() > 1
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    return torch.clamp(x - (low + high) / 2, min=0)
+
+
+class Simplex(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        p = projected(x)
+        ctx.save_for_backward(p)
+        return p
+
+    @staticmethod
+    def backward(ctx, g):
+        held = (ctx.saved_tensors[0] > 0).to(g.dtype)
+        return held * (g - (g * held).sum() / held.sum())
+
+
+def test_a_rule_that_is_0_where_the_forward_hardly_rises_is_not_accused():
+    x = torch.tensor([0.3, -1.2, 0.9, 0.1, -0.4], dtype=torch.float64)
+    found = check_gradient(Simplex.apply, (x,))
+    assert found.verdict is Verdict.UNDECIDED, found

@@ -41,6 +41,27 @@ def test_the_gradient_of_float32_numbers_is_float32_whatever_else_is_in_the_code
         assert vjp(recording.program, [0]).outputs[-1].dtype == "float32"
 
 
+X32 = np.sort(np.random.default_rng(0).random(50)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("steps", "factor"), [(np.diff(X32), 1.0), (np.diff(X32), 1.01)])
+def test_the_steps_of_a_trapezoid_are_in_the_dtype_of_its_places(steps, factor):
+    """NumPy takes them before it meets the heights."""
+    weights = factor * (np.append(steps, 0).astype(float) + np.append(0, steps)) / 2
+    y = np.random.default_rng(1).random(50)
+    found = check_gradient(lambda y: np.trapezoid(y, X32), (y,), vjp=lambda g, y: g * weights)
+    assert found.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.WRONG), found
+
+
+def test_limits_and_ends_may_be_recorded_alone():
+    a = np.array([0.3, 1.2, 2.0])
+    clipped = check_gradient(
+        lambda b: np.sum(np.clip(a, 0.5, b)), (np.ones(3),), grad=lambda b: (a > b).astype(float)
+    )
+    ended = check_gradient(lambda b: np.sum(np.ediff1d(a, to_end=b) ** 2), (a[:2],), grad=lambda b: 2 * b)
+    assert clipped.verdict is ended.verdict is Verdict.ACCURATE
+
+
 W, X = np.float32([[1.5, -2.25, 0.1], [0.3, 0.7, 2.0]]), np.float32([0.3, -0.7, 1.1])
 TIMES_W = {
     "dot": lambda x: np.dot(W, x),

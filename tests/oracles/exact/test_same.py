@@ -94,6 +94,26 @@ def test_a_wrong_gradient_of_distances_is_wrong(factor, verdict):
     assert found.verdict is verdict, found
 
 
+@pytest.mark.parametrize("library", [np, torch])
+def test_a_number_and_itself_need_not_be_moved(library):
+    """A loop over a list of scores meets each one with itself."""
+    w = library.asarray(Z[0])
+
+    def ranked(w):
+        scores = [library.tanh(library.asarray(z) @ w) for z in Z]
+        return sum(library.abs(u - v) ** 1.5 for u in scores for v in scores)
+
+    def gradient(w):
+        s = library.tanh(library.asarray(Z) @ w)
+        d = s[:, None] - s[None]
+        return ((3 * library.sqrt(library.abs(d)) * library.sign(d)).sum(1) * (1 - s * s)) @ library.asarray(
+            Z
+        )
+
+    assert check_gradient(ranked, (w,), grad=gradient).verdict is Verdict.ACCURATE
+    assert check_gradient(ranked, (w,), grad=lambda w: 1.01 * gradient(w)).verdict is Verdict.WRONG
+
+
 def test_what_is_held_fixed_still_has_its_slope():
     """x - stop(x) is 0, and moves with x."""
     found = check_gradient(lambda x: (x - x.detach()) * 3, (torch.tensor(Z),))

@@ -23,7 +23,8 @@ from oracles.exact.program.primitives.symmetric import symmetric as of_triangle
 from oracles.exact.program.program import Array, Equation, Var
 
 # Flags that change nothing of what is computed.
-HINTS = {"check_finite", "overwrite_a", "overwrite_b", "overwrite_c", "lapack_driver", "lwork", "driver"}
+OVERWRITES = {f"overwrite_{name}" for name in ("a", "b", "c", "ab")}
+HINTS = {*OVERWRITES, "check_finite", "lapack_driver", "lwork", "driver"}
 
 
 def _scipy() -> Any:

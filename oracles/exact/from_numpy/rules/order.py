@@ -81,13 +81,24 @@ def _diff(x: Operand, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, appen
     return x
 
 
-def _trapezoid(y: Var, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Var:
-    y, x = (y, None) if x is None else pair(y, x)
+def _recorded(x: Operand, other: Operand) -> Var:
+    """x as a recorded value of its own dtype, beside another one."""
+    if isinstance(x, Var):
+        return x
+    array = np.asarray(x)
+    assert isinstance(other, Var)
+    return other.builder.as_var(array, array.dtype.name)
+
+
+def _trapezoid(y: Operand, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Var:
+    y = _recorded(y, x)
     axis %= y.ndim
     lead = (slice(None),) * axis
     heights = index(y, lambda p: p[(*lead, slice(1, None))]) + index(y, lambda p: p[(*lead, slice(None, -1))])
     if x is not None:
-        step = _diff(x, axis=-1 if x.ndim == 1 else axis)
+        # The steps are taken in the dtype of x, and only then in that of both.
+        x = _recorded(x, y)
+        heights, step = pair(heights, _diff(x, axis=-1 if x.ndim == 1 else axis))
         dx = step if x.ndim > 1 else reshape(step, (step.size, *(1,) * (y.ndim - axis - 1)))
     return reduce_sum(heights * dx, (axis,)) / 2.0
 
@@ -117,6 +128,7 @@ def _beside(x: Operand, other: Operand) -> Operand:
 def _clip(x: Any, low: Any = None, high: Any = None, *, min: Any = NO_VALUE, max: Any = NO_VALUE) -> Var:
     limits = [low if min is NO_VALUE else min, high if max is NO_VALUE else max]
     none = [v is None or v is NO_VALUE or (isinstance(v, float) and np.isinf(v)) for v in limits]
+    x = _recorded(x, next(v for v in (x, *limits) if isinstance(v, Var)))
     return fn.clamp(x, *(None if gone else v for v, gone in zip(limits, none, strict=True)))
 
 
@@ -258,7 +270,7 @@ def quantile(
 
 def _ediff1d(ary: Operand, to_end: Any = None, to_begin: Any = None) -> Var:
     """In the dtype of the array."""
-    assert isinstance(ary, Var)
+    ary = _recorded(ary, to_end if isinstance(to_end, Var) else to_begin)
     parts = [to_begin, _diff(reshape(ary, (ary.size,))), to_end]
     given = [convert(ary.builder.as_var(v, ary.dtype), ary.dtype) for v in parts if v is not None]
     return concatenate([reshape(v, (v.size,)) for v in given], 0)

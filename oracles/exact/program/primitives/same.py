@@ -18,16 +18,19 @@ NOWHERE = -1  # what a take puts in is no element
 OF_ITSELF = {"sub": 0.0, "eq": True, "le": True, "ge": True, "ne": False, "lt": False, "gt": False}
 
 
-def same_elements(builder: Builder, x: Var, y: Var, number: Callable[[Var], object]) -> Array | None:
+def same_elements(
+    builder: Builder, x: Var, y: Var, number: Callable[[Var], object], unmoved: bool = True
+) -> Array | None:
     """Where x and y have the same element of one value; None if nowhere.
 
     Args:
         builder: Which they belong to.
         x, y: Of one shape.
         number: The same for values that are computed alike.
+        unmoved: Whether it is said of values that were not moved: `x != x` asks for NaN.
     """
     (one, moves), (other, others) = _moved(builder, x), _moved(builder, y)
-    if not (moves or others) or one.shape != other.shape or number(one) != number(other):
+    if not (moves or others or unmoved) or one.shape != other.shape or number(one) != number(other):
         return None
     places, elsewhere = (_places(builder, one, own) for own in (moves, others))
     found = np.asarray((places == elsewhere) & (places != NOWHERE))
