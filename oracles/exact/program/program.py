@@ -85,6 +85,7 @@ class Primitive:
             of its largest operand or of its result.
         apart: `apart(operands, gone, **params)` from what is missing of each operand: the operands with other
             numbers for it, and what is missing of the result, or None. Absent where NaN spreads as such.
+        itself: What it gives of a number and itself, NaN left out. None where that is not always the same.
         terms: For a sum: `terms(*operands, **params)` on absolute values gives how large what is added is.
     """
 
@@ -103,6 +104,7 @@ class Primitive:
     kink: Kink | None = None
     cost: Callable[[Equation], float] | None = None
     apart: Callable[..., tuple[Sequence[Var], Var | None]] | None = None
+    itself: float | None = None
 
     def __post_init__(self) -> None:
         PRIMITIVES.setdefault(self.name, self)

@@ -20,7 +20,7 @@ from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import MASKS, select, select_
 from oracles.exact.program.primitives.edges import edged
-from oracles.exact.program.primitives.same import OF_ITSELF, same_elements
+from oracles.exact.program.primitives.same import same_elements
 from oracles.exact.program.primitives.symmetric import Moves, moving
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
@@ -258,11 +258,11 @@ class Recorder(Builder):
         if self.lacks and primitive.apart is not None:
             return apart.emit(self, primitive, operands, shape, dtype, **params)
         found = super().emit(primitive, operands, shape, dtype, **params)
-        if primitive.name in OF_ITSELF and operands[0].is_float and found in self.definitions:
+        if primitive.itself is not None and operands[0].is_float and found in self.definitions:
             x, y = operands
-            same = same_elements(self, x, y, self._alike.of, unmoved=primitive.name == "sub")
+            same = same_elements(self, x, y, self._alike.of, unmoved=not primitive.jumps)
             if same is not None:
-                return select(self.constant(same), self.constant(OF_ITSELF[primitive.name], dtype), found)
+                return select(self.constant(same), self.constant(primitive.itself, dtype), found)
         return found
 
     def given(self, x: Var) -> Array | None:

@@ -170,6 +170,7 @@ sub = Primitive(
     _basic(1, inexact=False),
     rows=Maxima.difference,
     terms=np.maximum,
+    itself=0.0,
 )
 neg = Primitive("neg", np.negative, linear(0), lambda e, k, ct: -ct, exactly)
 mul = Primitive("mul", np.multiply, _mul_jvp, rounded=_mul_rounded)

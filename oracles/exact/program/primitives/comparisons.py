@@ -45,6 +45,7 @@ def _comparison(
         comparison=Comparison(opposite, larger),
         edge=None if larger is None else edge,
         jumps=True,
+        itself=bool(holds(0, 0)),
     )
 
 

@@ -14,8 +14,6 @@ from oracles.exact.program.primitives.arrays import SHAPES, take_
 from oracles.exact.program.program import Array, Builder, Equation, Var
 
 NOWHERE = -1  # what a take puts in is no element
-# What a number and itself give; a comparison of NaN with itself is told elsewhere.
-OF_ITSELF = {"sub": 0.0, "eq": True, "le": True, "ge": True, "ne": False, "lt": False, "gt": False}
 
 
 def same_elements(
