@@ -262,7 +262,8 @@ class Recorder(Builder):
             x, y = operands
             same = same_elements(self, x, y, self._alike.of, unmoved=not primitive.jumps)
             if same is not None:
-                return select(self.constant(same), self.constant(primitive.itself, dtype), found)
+                alone = self.constant(np.full(shape, primitive.itself), dtype)
+                return alone if same.all() else select(self.constant(same), alone, found)
         return found
 
     def given(self, x: Var) -> Array | None:
