@@ -20,7 +20,6 @@ from oracles.exact_oracle import BITS
 
 STEPS = 5  # answers of one kind before the other: a loop, and no `if`
 JOINED = frozenset({"and", "or", "not"})
-COMPARED = frozenset({"lt", "le", "gt", "ge"})
 
 
 def tolerance(recording: Recording) -> float:
@@ -61,5 +60,6 @@ def _comparisons(condition: Var, made: dict[Var, Equation]) -> list[Equation]:
         return []
     if equation.primitive.name in JOINED:
         return [c for v in equation.operands for c in _comparisons(v, made)]
-    floating = all(v.is_float for v in equation.operands)
-    return [equation] if equation.primitive.name in COMPARED and floating else []
+    compared = equation.primitive.comparison
+    ordered = compared is not None and compared.larger is not None
+    return [equation] if ordered and all(v.is_float for v in equation.operands) else []

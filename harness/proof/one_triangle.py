@@ -6,7 +6,7 @@ matrix, which is as much along each symmetric direction, and so moves a symmetri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -85,13 +85,11 @@ def _is_far(found: Answer, true: Truth) -> bool:
     if not recording or len(recording.program.outputs) != len(true.enclosures):
         return False
     own = enclosed(evaluate_quickly(recording.program, recording.values, BITS))
-    for k, both in enumerate(zip(own, true.enclosures, strict=True)):
-        e, t = map(_with_its_transpose, both) if _is_symmetric(true, k) else both
-        if e.shape == t.shape and np.any(
-            np.abs(e.mid - t.mid) - e.radius - t.radius > FAR * np.max(np.abs(t.mid))
-        ):
-            return True
-    return False
+    return any(
+        e.shape == t.shape
+        and np.any(np.abs(e.mid - t.mid) - e.radius - t.radius > FAR * np.max(np.abs(t.mid)))
+        for t, e in _along_symmetric(true, own)
+    )
 
 
 def _moving(question: Question, moves: Moves) -> Question:
@@ -131,11 +129,14 @@ def _is_symmetric(true: Truth, k: int) -> bool:
 
 def _are_alike(true: Truth, other: Truth) -> bool:
     """Whether both are as much along all directions that leave a symmetric argument symmetric."""
-    for k, both in enumerate(zip(true.enclosures, other.enclosures, strict=True)):
-        t, o = map(_with_its_transpose, both) if _is_symmetric(true, k) else both
-        if not known_to_meet(t, o).all():
-            return False
-    return True
+    return all(known_to_meet(t, o).all() for t, o in _along_symmetric(true, other.enclosures))
+
+
+def _along_symmetric(true: Truth, others: Sequence[Enclosure]) -> Iterator[tuple[Enclosure, Enclosure]]:
+    """The truth's parts and others; of symmetric arguments G + G^T of both."""
+    for k, (t, other) in enumerate(zip(true.enclosures, others, strict=True)):
+        symmetric = _is_symmetric(true, k)
+        yield (_with_its_transpose(t), _with_its_transpose(other)) if symmetric else (t, other)
 
 
 def _with_its_transpose(e: Enclosure) -> Enclosure:

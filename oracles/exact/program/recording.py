@@ -257,14 +257,16 @@ class Recorder(Builder):
         """
         if self.lacks and primitive.apart is not None:
             return apart.emit(self, primitive, operands, shape, dtype, **params)
-        found = super().emit(primitive, operands, shape, dtype, **params)
-        if primitive.itself is not None and operands[0].is_float and found in self.definitions:
+        same = None
+        if primitive.itself is not None and operands[0].is_float:
             x, y = operands
             same = same_elements(self, x, y, self._alike.of, unmoved=not primitive.jumps)
-            if same is not None:
-                alone = self.constant(np.full(shape, primitive.itself), dtype)
-                return alone if same.all() else select(self.constant(same), alone, found)
-        return found
+        if same is None:
+            return super().emit(primitive, operands, shape, dtype, **params)
+        alone = self.constant(np.full(shape, primitive.itself), dtype)
+        if same.all():
+            return alone
+        return select(self.constant(same), alone, super().emit(primitive, operands, shape, dtype, **params))
 
     def given(self, x: Var) -> Array | None:
         """The numbers of an input."""

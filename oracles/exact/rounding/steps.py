@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.core import library
 from oracles.exact.core.arena import integers_at, pairs_at
-from oracles.exact.core.blocks import flat
+from oracles.exact.core.blocks import NARROWED, flat
 from oracles.exact.core.layout import Layout
 from oracles.exact.core.nodes import Node, Value
 from oracles.exact.program.balls import precision
@@ -24,9 +24,9 @@ from oracles.exact.rounding.quick import BoundPlan, stored
 Numbers: TypeAlias = NDArray[np.float64]
 MOST = 2**24  # words that all values of a program may take at once
 # The instructions that make a ball wider for what rounding does, and which of their operands is that ball;
-# and those that take away what it cannot be, which is no rounding.
+# and those that take away what it cannot be, which is no rounding, of their first.
 GROWING = {**dict.fromkeys(("grow", "spread", "pad", "widen"), 0), "sum_grows": 1, "matmul_grows": 2}
-NARROWING = dict.fromkeys(("nonnegative", "at_most", "at_least"), 0)
+NARROWING = dict.fromkeys(NARROWED, 0)
 
 
 class Steps(NamedTuple):

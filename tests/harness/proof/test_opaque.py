@@ -17,6 +17,7 @@ from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.evaluate import RATE
 from oracles.exact_oracle import LIMITS
 from tests.harness.proof.torch_functions import pulled
+from tests.meta.adversarial.test_limits import conjugate_gradients
 
 FAILS = {Verdict.MISCOMPUTED, Verdict.IMPRECISE}
 TARGETS, LONG, SHORT = torch.tensor([[1, 2, 3], [2, 2, 4]]), torch.tensor([6, 6]), torch.tensor([3, 3])
@@ -348,29 +349,16 @@ def test_nor_does_it_in_numpy():
         assert result.verdict in verdicts, (off, result)
 
 
-def solved(a, b):
-    """By conjugate gradients, which in exact arithmetic end with a residual of 0."""
-    x, r = np.zeros_like(b), b
-    p, s = r, r @ r
-    for _ in range(50):
-        if np.sqrt(s) < 1e-12:
-            break
-        step = s / (p @ a @ p)
-        x, r = x + step * p, r - step * (a @ p)
-        p, s = r + (r @ r) / s * p, r @ r
-    return x
-
-
 @pytest.mark.parametrize(
     ("off", "verdicts"), [(0.0, RIGHT), (1e-12, {Verdict.UNDECIDED}), (1e-5, FAILS), (-2, FAILS)]
 )
 def test_nor_does_it_where_an_iteration_ends_by_its_residual(off, verdicts):
     def pullback(g, a, b):
-        along_b = (1 + off) * solved(a.T, g)
-        return -np.outer(along_b, solved(a, b)), along_b
+        along_b = (1 + off) * conjugate_gradients(a.T, g)
+        return -np.outer(along_b, conjugate_gradients(a, b)), along_b
 
     draws = np.random.default_rng(0)
     half, b = draws.normal(size=(4, 4)), draws.normal(size=4)
     args = (half @ half.T + 4 * np.eye(4), b)
-    result = harness.check_gradient(solved, args, vjp=pullback, spec=np.linalg.solve)
+    result = harness.check_gradient(conjugate_gradients, args, vjp=pullback, spec=np.linalg.solve)
     assert result.verdict in verdicts, result

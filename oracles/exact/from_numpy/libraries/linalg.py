@@ -23,8 +23,9 @@ from oracles.exact.program.primitives.symmetric import symmetric as of_triangle
 from oracles.exact.program.program import Array, Equation, Var
 
 # Flags that change nothing of what is computed.
-OVERWRITES = {f"overwrite_{name}" for name in ("a", "b", "c", "ab")}
-HINTS = {*OVERWRITES, "check_finite", "lapack_driver", "lwork", "driver"}
+HINTS = set(
+    str.split("check_finite overwrite_a overwrite_b overwrite_c overwrite_ab lapack_driver lwork driver")
+)
 
 
 def _scipy() -> Any:
